@@ -1,0 +1,98 @@
+"""Every error herokit raises on purpose, and the boundary around code it does not own.
+
+The tree::
+
+    HerokitError
+    ├── ConfigError(ValueError)        a setting is wrong: a scheme file, a step's parameter, an option
+    │   ├── UnknownNameError           no plugin registered that name
+    │   └── NameClashError             two plugins registered one name
+    ├── DataError(ValueError)          an input file or row cannot be used
+    ├── SignalError(KeyError)          a step asks for a signal that the batch does not carry
+    ├── SetupError(RuntimeError)       a source cannot work at all: no model file, wrong output shape, no provider
+    └── PluginError(RuntimeError)      plugin code broke its contract or raised
+
+A message names the offending value, what was expected, and who owns it (plugin, group, row).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+
+
+class HerokitError(Exception):
+    """Base of every error that herokit raises on purpose.
+
+    Example:
+        >>> issubclass(ConfigError, HerokitError)
+        True
+    """
+
+
+class ConfigError(HerokitError, ValueError):
+    """A setting is wrong; the message names the place, the value and what was expected."""
+
+
+class UnknownNameError(ConfigError):
+    """A name that no plugin registered; the message offers the nearest one."""
+
+
+class NameClashError(ConfigError):
+    """One name claimed by two plugins; the message names both owners."""
+
+
+class DataError(HerokitError, ValueError):
+    """An input file or row cannot be used; the message names file and row."""
+
+
+class SignalError(HerokitError, KeyError):
+    """A step asks for a signal that the batch does not carry."""
+
+    def __str__(self) -> str:
+        """Return the message without the quotes that `KeyError` adds."""
+        return str(self.args[0]) if self.args else ""
+
+
+class SetupError(HerokitError, RuntimeError):
+    """A source cannot work at all, so no row can be scored; never turned into a row's status."""
+
+
+class PluginError(HerokitError, RuntimeError):
+    """Plugin code broke its contract or raised; the message names the plugin."""
+
+
+@contextmanager
+def boundary(owner: str) -> Iterator[None]:
+    """Run plugin code: herokit's own errors pass, anything else becomes a `PluginError` that names `owner`.
+
+    Args:
+        owner: whose code runs, as a user would look for it, e.g. ``"verifier 'math'"``.
+
+    Raises:
+        PluginError: the code raised something that is not a `HerokitError`; the original is its ``__cause__``.
+
+    Example:
+        >>> with boundary("verifier 'mine'"):
+        ...     raise ValueError("bad digit")
+        Traceback (most recent call last):
+        ...
+        herokit.errors.PluginError: verifier 'mine' raised ValueError: bad digit
+    """
+    try:
+        yield
+    except HerokitError:
+        raise
+    except Exception as error:
+        raise PluginError(f"{owner} raised {type(error).__name__}: {error}") from error
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """Finish an "unknown name" message: the nearest known name, or all of them.
+
+    Example:
+        >>> nearest("stratfy", ["stratify", "take"])
+        "did you mean 'stratify'?"
+        >>> nearest("zzz", ["stratify", "take"])
+        'known: stratify, take'
+    """
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known)) or 'none'}"

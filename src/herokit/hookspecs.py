@@ -1,0 +1,50 @@
+"""The one hook a plugin implements. Importing this module imports nothing heavy.
+
+A plugin is ten lines and an entry point in the group ``herokit``::
+
+    from herokit.hookspecs import Register, hookimpl
+
+    @hookimpl
+    def herokit_register(register: Register) -> None:
+        register.verifier("exact", "my_plugin.exact:Exact")
+"""
+
+from typing import Protocol
+
+import pluggy
+
+hookspec = pluggy.HookspecMarker("herokit")
+hookimpl = pluggy.HookimplMarker("herokit")
+
+
+class Register(Protocol):
+    """What a plugin's hook is handed: one method a kind of thing.
+
+    `name` is what a scheme file writes after ``use =``; `target` is ``"package.module:Attribute"``, a class or a
+    function, and is imported only when the name is used.
+    """
+
+    def verifier(self, name: str, target: str) -> None:
+        """Offer a `herokit.types.Verifier`."""
+        ...
+
+    def reward_model(self, name: str, target: str) -> None:
+        """Offer a `herokit.types.RewardModel`."""
+        ...
+
+    def combiner(self, name: str, target: str) -> None:
+        """Offer a step of a chain."""
+        ...
+
+    def scheme(self, name: str, target: str) -> None:
+        """Offer a function that returns a whole chain."""
+        ...
+
+
+@hookspec
+def herokit_register(register: Register) -> None:
+    """Offer verifiers, reward models, combiners and schemes by name; import nothing heavy here.
+
+    Args:
+        register: call its methods once for each thing offered.
+    """

@@ -1,0 +1,226 @@
+"""The values that flow through herokit, and the two protocols a plugin implements.
+
+N samples, G groups; one row per sample everywhere, in the order the caller gave.
+"""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
+
+import numpy as np
+
+from herokit.errors import ConfigError, DataError, SignalError, nearest
+
+Array: TypeAlias = Any
+"""An array of any supported library; one namespace, dtype and device per `Signals`."""
+
+
+class Status(Enum):
+    """Why a verdict or a score has, or lacks, a value.
+
+    A value of 0 with `UNPARSED` or `TIMEOUT` is the policy's doing and counts as wrong; a value of None (or NaN)
+    with `FAILED` is not its doing, and the row leaves before anything is combined.
+
+    Example:
+        >>> [s.value for s in Status]
+        ['judged', 'unparsed', 'timeout', 'failed']
+    """
+
+    JUDGED = "judged"  # the source looked and decided
+    UNPARSED = "unparsed"  # no answer could be read from the completion
+    TIMEOUT = "timeout"  # the completion made the source run past its limit
+    FAILED = "failed"  # the source could not do its work: missing reference, broken infrastructure, non-finite score
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One rollout: a completion for a prompt, the group it competes in, and what to check it against.
+
+    Attributes:
+        prompt: the text the policy was given.
+        completion: the text the policy wrote.
+        group: samples that share it answer the same prompt and are compared with each other. Identity is this key
+            and never the prompt's text: one prompt may be drawn twice in a batch.
+        reference: the gold answer, None when there is none (a verifier then abstains).
+        meta: anything else a source wants to see, by name.
+
+    Example:
+        >>> Sample("2 + 2?", "It is 4.", group="q1", reference="4").group
+        'q1'
+    """
+
+    prompt: str
+    completion: str
+    group: Hashable
+    reference: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a verifier says of one sample.
+
+    Attributes:
+        value: correctness in [0, 1]; None means "cannot say", and only for what the policy cannot cause
+            (missing reference, broken infrastructure). An unparsable or timed-out completion is 0 with its status,
+            or the policy would learn to be unparsable.
+        status: how the value came about.
+        detail: the reason, in words; for people, never parsed.
+        answer: the answer that was read from the completion, when one was.
+
+    Raises:
+        ConfigError: `value` lies outside [0, 1].
+
+    Example:
+        >>> Verdict(1.0, answer="4")
+        Verdict(value=1.0, status=<Status.JUDGED: 'judged'>, detail='', answer='4')
+    """
+
+    value: float | None
+    status: Status = Status.JUDGED
+    detail: str = ""
+    answer: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.value is not None and not 0.0 <= self.value <= 1.0:
+            raise ConfigError(f"a verdict's value lies in [0, 1] or is None, got {self.value!r}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """What a reward model says of N samples, with a status for each; behaves as its `values` under numpy.
+
+    A reward model may return a bare array instead: every finite entry then counts as judged, every other as failed.
+
+    Attributes:
+        values: (N,) floats, raw logits or whatever unit the model has; NaN where it cannot say.
+        statuses: one per sample.
+        details: the reason in words, one per sample, ``""`` where there is nothing to say.
+
+    Example:
+        >>> Scores.of([1.5, float("nan")]).statuses
+        (<Status.JUDGED: 'judged'>, <Status.FAILED: 'failed'>)
+    """
+
+    values: np.ndarray[Any, np.dtype[np.float64]]
+    statuses: tuple[Status, ...]
+    details: tuple[str, ...]
+
+    @classmethod
+    def of(cls, values: Any, *, owner: str = "reward model") -> Self:
+        """Wrap bare scores: finite is judged, everything else becomes NaN with status failed.
+
+        Args:
+            values: (N,) anything `numpy.asarray` reads as floats.
+            owner: who scored, for the detail of a failed row.
+        """
+        array = np.array(values, dtype=np.float64)
+        usable = np.isfinite(array)
+        details = tuple("" if ok else f"{owner} gave {x}" for x, ok in zip(array.tolist(), usable, strict=True))
+        statuses = tuple(Status.JUDGED if ok else Status.FAILED for ok in usable)
+        return cls(np.where(usable, array, np.nan), statuses, details)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:  # noqa: FBT001 - numpy's own protocol
+        return np.array(self.values, dtype=dtype, copy=copy)
+
+    def __len__(self) -> int:
+        return len(self.statuses)
+
+
+@runtime_checkable
+class Verifier(Protocol):
+    """Judges completions against their references.
+
+    A constructor only stores settings; pools and processes open on first use. `verify` returns one verdict per
+    sample, in order, and keeps one bad sample from losing the others.
+    """
+
+    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
+        """Return N verdicts for N samples, in order."""
+        ...
+
+
+@runtime_checkable
+class RewardModel(Protocol):
+    """Scores completions on a continuous scale; higher is better, units are the model's own.
+
+    A constructor only stores settings; sessions and models open on first use and are dropped by pickling.
+    """
+
+    def score(self, samples: Sequence[Sample], /) -> Any:
+        """Return N scores for N samples, in order: an array of shape (N,), NaN where it cannot say, or `Scores`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Groups:
+    """Which group each row belongs to: flat ids, no padding, any order, any sizes.
+
+    Attributes:
+        index: (N,) integers in [0, count), in the same array library as the signals.
+        count: the number of groups G; a group may be empty.
+
+    Example:
+        >>> groups = Groups.from_keys(["a", "b", "a"])
+        >>> groups.index.tolist(), groups.count
+        ([0, 1, 0], 2)
+    """
+
+    index: Array
+    count: int
+
+    @classmethod
+    def from_keys(cls, keys: Iterable[Hashable]) -> Self:
+        """Number the distinct keys in order of first appearance.
+
+        Args:
+            keys: one per row; equal keys share a group.
+
+        Raises:
+            DataError: a key cannot be hashed; the message names the row.
+        """
+        seen: dict[Hashable, int] = {}
+        index = []
+        for row, key in enumerate(keys):
+            try:
+                index.append(seen.setdefault(key, len(seen)))
+            except TypeError as error:
+                raise DataError(f"row {row}: group {key!r} cannot be a key: {error}") from None
+        return cls(np.asarray(index, dtype=np.int64), len(seen))
+
+    def refine(self, labels: Array, n_labels: int) -> "Groups":
+        """Split every group by label, (N,) integers in [0, n_labels): a stratum is only a finer group.
+
+        Example:
+            >>> Groups(np.array([0, 0, 1]), 2).refine(np.array([0, 1, 1]), 2).index.tolist()
+            [0, 1, 3]
+        """
+        return Groups(self.index * n_labels + labels, self.count * n_labels)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signals:
+    """What a combiner may look at: one finite array a source, and the groups. Read-only by agreement.
+
+    Attributes:
+        values: source name -> (N,) finite floats.
+        groups: the group of every row.
+
+    Example:
+        >>> Signals({"rm": np.array([1.0, 2.0])}, Groups.from_keys("aa"))["rm"].tolist()
+        [1.0, 2.0]
+    """
+
+    values: Mapping[str, Array]
+    groups: Groups
+
+    def __getitem__(self, name: str) -> Array:
+        """Return the (N,) values of one source.
+
+        Raises:
+            SignalError: no source of that name; the message offers the nearest.
+        """
+        if name not in self.values:
+            raise SignalError(f"no signal {name!r} in this batch; {nearest(name, list(self.values))}")
+        return self.values[name]
