@@ -1,0 +1,183 @@
+"""Names to factories: what the built-ins and the installed plugins offer. Nothing is imported until a name is used."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import pluggy
+
+from herokit import hookspecs
+from herokit.errors import NameClashError, PluginError, UnknownNameError, boundary, nearest
+
+Kind = Literal["verifier", "reward model", "combiner", "scheme"]
+
+GROUP = "herokit"
+"""The entry-point group that plugins declare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One registered name.
+
+    Attributes:
+        name: what a scheme file writes after ``use =``.
+        kind: what it makes.
+        target: ``"package.module:Attribute"``.
+        owner: the plugin that registered it.
+    """
+
+    name: str
+    kind: Kind
+    target: str
+    owner: str
+
+    def load(self) -> Any:
+        """Import the target.
+
+        Raises:
+            PluginError: the module or the attribute is not there, or importing it raised.
+        """
+        module, _, attribute = self.target.partition(":")
+        with boundary(f"plugin {self.owner!r}, loading {self.name!r} from {self.target!r},"):
+            return getattr(import_module(module), attribute)
+
+
+class Registry:
+    """Every known name; a fresh one shares no state with another.
+
+    Attributes:
+        broken: plugins that could not be loaded, owner -> why; they do not keep the others from working.
+
+    Example:
+        >>> load_registry(plugins=False)["stratify"].target
+        'herokit.combine:Stratify'
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self.broken: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> Entry:
+        """Return what is registered under a name.
+
+        Raises:
+            UnknownNameError: nothing is; the message offers the nearest name and tells of plugins that failed to load.
+        """
+        if name not in self._entries:
+            hint = nearest(name, list(self._entries))
+            failed = "".join(f"; plugin {owner!r} could not be loaded: {why}" for owner, why in self.broken.items())
+            raise UnknownNameError(f"nothing is registered as {name!r}; {hint}{failed}")
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(sorted(self._entries.values(), key=lambda e: (e.kind, e.name)))
+
+    def add(self, entry: Entry) -> None:
+        """Register one name.
+
+        Raises:
+            NameClashError: the name is taken; the message names both owners.
+        """
+        taken = self._entries.setdefault(entry.name, entry)
+        if taken != entry:
+            raise NameClashError(
+                f"{entry.name!r} is registered twice: by {taken.owner!r} as {taken.target!r} "
+                f"and by {entry.owner!r} as {entry.target!r}; one of them must choose another name"
+            )
+
+    def name_of(self, factory: Any) -> str | None:
+        """Return the name under which a class or function is registered, None if it is not."""
+        for entry in self:
+            if entry.target.partition(":")[0] in sys.modules and entry.load() is factory:
+                return entry.name
+        return None
+
+
+class _Register:
+    """The `hookspecs.Register` that one plugin is handed: it knows whose names it adds."""
+
+    def __init__(self, registry: Registry, owner: str) -> None:
+        self._registry, self._owner = registry, owner
+
+    def verifier(self, name: str, target: str) -> None:
+        self._registry.add(Entry(name, "verifier", target, self._owner))
+
+    def reward_model(self, name: str, target: str) -> None:
+        self._registry.add(Entry(name, "reward model", target, self._owner))
+
+    def combiner(self, name: str, target: str) -> None:
+        self._registry.add(Entry(name, "combiner", target, self._owner))
+
+    def scheme(self, name: str, target: str) -> None:
+        self._registry.add(Entry(name, "scheme", target, self._owner))
+
+
+def load_registry(*, plugins: bool = True, extra: Iterable[tuple[str, object]] = ()) -> Registry:
+    """Ask the built-ins, then the installed plugins, then `extra` what they offer, all through the one hook.
+
+    Args:
+        plugins: whether to look for installed packages with an entry point in the group ``herokit``.
+        extra: more plugins, (owner, object with the hook), for tests and notebooks.
+
+    Raises:
+        NameClashError: two of them claim one name.
+        PluginError: a hook raised, or a hook has a signature that the specification does not know.
+
+    Example:
+        >>> {entry.kind for entry in load_registry(plugins=False)} >= {"combiner", "scheme"}
+        True
+    """
+    registry = Registry()
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    found: list[tuple[str, object]] = [("herokit", _builtins())]
+    for point in entry_points(group=GROUP) if plugins else ():
+        owner = point.dist.name if point.dist else point.name
+        try:
+            found.append((owner, point.load()))
+        except Exception as error:  # noqa: BLE001 - a broken plugin is reported, and must not take the others down
+            registry.broken[owner] = f"{type(error).__name__}: {error}"
+    for number, (owner, plugin) in enumerate([*found, *extra]):
+        with boundary(f"plugin {owner!r}"):
+            manager.register(plugin, f"{number}:{owner}")  # two entry points of one package are two plugins
+    try:
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise PluginError(str(error)) from error
+    for hook in manager.hook.herokit_register.get_hookimpls():
+        owner = hook.plugin_name.partition(":")[2]
+        with boundary(f"plugin {owner!r}"):  # called one by one, so that each name knows its owner
+            hook.function(_Register(registry, owner))
+    return registry
+
+
+@cache
+def registry() -> Registry:
+    """Return the registry of this process: the built-ins and the installed plugins, loaded once."""
+    return load_registry()
+
+
+def _builtins() -> object:
+    """Return herokit's own plugin."""
+
+    @hookspecs.hookimpl
+    def herokit_register(register: hookspecs.Register) -> None:
+        for name, attribute in {
+            "blend": "Blend",
+            "center": "Center",
+            "min-max": "MinMax",
+            "standardize": "Standardize",
+            "stratify": "Stratify",
+            "take": "Take",
+            "weight-by-spread": "WeightBySpread",
+        }.items():
+            register.combiner(name, f"herokit.combine:{attribute}")
+        for attribute in ("hero", "naive_blend", "rm_only", "verifier_only"):
+            register.scheme(attribute.replace("_", "-"), f"herokit.schemes:{attribute}")
+
+    return SimpleNamespace(herokit_register=herokit_register)

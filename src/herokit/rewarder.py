@@ -1,0 +1,175 @@
+"""The one object with memory: it asks the sources, combines, and remembers the combiner's state."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, is_dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from herokit import sources as ask
+from herokit.combine import Center, Combiner, Sync, ToAdvantage, Trace, alone, chain, start
+from herokit.errors import ConfigError
+from herokit.outcome import Outcome
+from herokit.types import Array, Groups, RewardModel, Sample, Scores, Signals, Verdict, Verifier
+
+
+class Rewarder:
+    """Sources, a combiner and its state: samples in, rewards out.
+
+    Rows that a source cannot judge leave before combining and come back as NaN with a status; they never touch the
+    state. A verifier's verdict and a reward model's score become signals under the source's name.
+
+    Args:
+        sources: name -> verifier or reward model; the names are what the combiner's steps refer to.
+        combiner: a chain, or a single step.
+        sync: merges running means across processes; `alone` for one process.
+
+    Raises:
+        ConfigError: no source, or one that has neither `verify` nor `score`.
+        SignalError: a step refers to a source that is not there.
+
+    Example:
+        >>> from herokit import Sample, Verdict
+        >>> from herokit.schemes import hero
+        >>> class Exact:
+        ...     def verify(self, samples):
+        ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
+        >>> class Short:
+        ...     def score(self, samples):
+        ...         return [-float(len(s.completion)) for s in samples]
+        >>> rewarder = Rewarder({"verifier": Exact(), "rm": Short()}, hero())
+        >>> samples = [Sample("1 + 1?", text, "q1", "2") for text in ("2", "two", "eleven")]
+        >>> rewarder(samples).reward.round(3).tolist()
+        [0.9, 0.1, -0.1]
+    """
+
+    def __init__(
+        self, sources: Mapping[str, Verifier | RewardModel], combiner: Combiner[Any], *, sync: Sync = alone
+    ) -> None:
+        if not sources:
+            raise ConfigError("a Rewarder needs at least one verifier or reward model")
+        for name, source in sources.items():
+            if isinstance(source, type) or not isinstance(source, Verifier | RewardModel):
+                raise ConfigError(f"source {name!r} must be a verifier or a reward model, got {source!r}")
+        self.sources = dict(sources)
+        self.combiner = chain(combiner)
+        self.sync = sync
+        self.state = self.combiner.init()
+        self._try_combiner()
+
+    def __call__(self, samples: Sequence[Sample], *, remember: bool = True) -> Outcome:
+        """Score samples; pass whole groups, for a group split over two calls is compared with half of itself.
+
+        Args:
+            samples: N samples, in any order.
+            remember: whether the combiner's state moves; evaluation passes False and leaves no trace.
+
+        Raises:
+            PluginError: a source broke its contract.
+            SetupError: a source cannot work at all.
+        """
+        verdicts: dict[str, Sequence[Verdict]] = {}
+        scores: dict[str, Scores] = {}
+        columns: dict[str, Array] = {}
+        for name, source in self.sources.items():
+            if isinstance(source, Verifier):
+                verdicts[name] = ask.verify(name, source, samples)
+                columns[name] = np.array([np.nan if v.value is None else v.value for v in verdicts[name]])
+            else:
+                scores[name] = ask.score(name, source, samples)
+                columns[name] = scores[name].values
+        usable = np.logical_and.reduce([np.isfinite(x) for x in columns.values()])
+        groups = Groups.from_keys(s.group for s, ok in zip(samples, usable, strict=True) if ok)
+        signals = Signals({name: x[usable] for name, x in columns.items()}, groups)
+        trace, state = self.combiner.trace(start(signals), signals, self.state, sync=self.sync)
+        if remember:
+            self.state = state
+        reward, advantage, weight = (_spread(x, usable) for x in _split(trace, signals))
+        return Outcome(reward, advantage, weight, usable, signals, verdicts, scores, trace)
+
+    def _try_combiner(self) -> None:
+        """Combine two made-up rows, so that a misspelt signal is found before any work is done."""
+        names = dict.fromkeys(self.sources, np.array([0.0, 1.0]))
+        signals = Signals(names, Groups(np.array([0, 0]), 1))
+        self.combiner.trace(start(signals), signals, self.combiner.init(), sync=alone)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state as plain JSON values.
+
+        Example:
+            >>> from herokit import Take, WeightBySpread, chain
+            >>> class Zero:
+            ...     def score(self, samples):
+            ...         return [0.0] * len(samples)
+            >>> Rewarder({"rm": Zero()}, chain(Take("rm"), WeightBySpread())).state_dict()
+            {'version': 1, 'state': [None, {'count': 0, 'value': 0.0}]}
+        """
+        return {"version": 1, "state": _plain(self.state)}
+
+    def load_state_dict(self, data: Mapping[str, Any]) -> None:
+        """Go on from a saved state, exactly as if never stopped.
+
+        Raises:
+            ConfigError: the state is of another version or of another chain.
+        """
+        if data.get("version") != 1:
+            raise ConfigError(f"a saved state has version 1, got {data.get('version')!r}")
+        try:
+            self.state = _like(self.combiner.init(), data["state"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(
+                f"the saved state does not fit this chain of {len(self.combiner.steps)} steps: {error!r}"
+            ) from error
+
+    def close(self) -> None:
+        """Close every source that holds processes, sessions or connections."""
+        for source in self.sources.values():
+            ask.close(source)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _split(trace: Sequence[Trace], signals: Signals) -> tuple[Array, Array, Array]:
+    """Read reward, advantage and weight off what the steps did; a chain that never centres is centred here."""
+    reward, weight, advantage = trace[-1].after, np.ones(len(trace[-1].after)), None
+    before = start(signals)
+    for done in trace:
+        if advantage is None and isinstance(done.step, ToAdvantage):
+            reward, advantage = before, done.after
+        if done.weight is not None:
+            weight = weight * done.weight
+        before = done.after
+    return reward, Center()(reward, signals) if advantage is None else before, weight
+
+
+def _spread(x: Array, usable: Array) -> Array:
+    """Put the usable rows back among the others, which are NaN."""
+    full = np.full(len(usable), np.nan)
+    full[usable] = x
+    return full
+
+
+def _plain(state: Any) -> Any:
+    if isinstance(state, tuple):
+        return [_plain(part) for part in state]
+    return asdict(state) if is_dataclass(state) and not isinstance(state, type) else state
+
+
+def _like(example: Any, data: Any) -> Any:
+    """Rebuild a state of the shape of `example` from plain values."""
+    if isinstance(example, tuple):
+        return tuple(_like(e, d) for e, d in zip(example, data, strict=True))
+    if is_dataclass(example) and not isinstance(example, type):
+        if set(data) != {f.name for f in fields(example)}:
+            raise ValueError(f"{type(example).__name__} has fields {[f.name for f in fields(example)]}, got {data!r}")
+        return type(example)(**data)
+    if data != example:
+        raise ValueError(f"expected {example!r}, got {data!r}")
+    return data

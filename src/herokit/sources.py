@@ -1,0 +1,141 @@
+"""Asking verifiers and reward models, so that one bad row never loses the batch.
+
+Plugin code runs inside a named boundary. When it raises for a batch, the batch is halved until the rows that raise
+stand alone; they come back with status failed and the reason, every other row keeps its result. A source that
+raises for row after row is given up on after `PATIENCE` failures in a row, so a dead server is not asked N times.
+A wrong number of results is a broken contract and raises.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from herokit.errors import PluginError, boundary
+from herokit.types import RewardModel, Sample, Scores, Status, Verdict, Verifier
+
+PATIENCE = 16
+"""How many single rows may raise in a row, with no success between, before the rest is not asked any more."""
+
+T = TypeVar("T")
+
+
+def verify(name: str, verifier: Verifier, samples: Sequence[Sample]) -> list[Verdict]:
+    """Ask a verifier; N verdicts for N samples, a failed one for each row on which it raises.
+
+    Args:
+        name: the source's name in the scheme, for messages.
+        verifier: the plugin.
+        samples: what to judge.
+
+    Raises:
+        PluginError: it returned a wrong number of results, or something that is not a `Verdict`.
+        HerokitError: its own, on purpose, e.g. `SetupError`: no row can be judged.
+
+    Example:
+        >>> class Exact:
+        ...     def verify(self, samples):
+        ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
+        >>> verify("exact", Exact(), [Sample("1+1", "2", "q", "2")])[0].value
+        1.0
+    """
+    owner = f"verifier {name!r}"
+
+    def ask(part: Sequence[Sample]) -> list[Verdict]:
+        verdicts = list(verifier.verify(part))
+        for verdict in verdicts:
+            if not isinstance(verdict, Verdict):
+                raise _ContractError(f"{owner} must return a Verdict for each sample, got {verdict!r}")
+        return verdicts
+
+    return _isolate(owner, ask, samples, lambda why: Verdict(None, Status.FAILED, why))
+
+
+def score(name: str, model: RewardModel, samples: Sequence[Sample]) -> Scores:
+    """Ask a reward model; N scores for N samples, NaN with status failed for each row on which it raises.
+
+    Args:
+        name: the source's name in the scheme, for messages.
+        model: the plugin.
+        samples: what to score.
+
+    Raises:
+        PluginError: it returned something that is not N numbers.
+        HerokitError: its own, on purpose, e.g. `SetupError`: no row can be scored.
+
+    Example:
+        >>> class Length:
+        ...     def score(self, samples):
+        ...         return [len(s.completion) for s in samples]
+        >>> score("length", Length(), [Sample("1+1", "two", "q")]).values.tolist()
+        [3.0]
+    """
+    owner = f"reward model {name!r}"
+
+    def ask(part: Sequence[Sample]) -> list[tuple[float, Status, str]]:
+        scores = model.score(part)
+        if not isinstance(scores, Scores):
+            array = np.asarray(scores)
+            if array.ndim != 1 or array.dtype.kind not in "fiub":
+                raise _ContractError(
+                    f"{owner} must return scores of shape ({len(part)},), got {array.dtype} {array.shape}"
+                )
+            scores = Scores.of(array, owner=owner)
+        return list(zip(scores.values.tolist(), scores.statuses, scores.details, strict=True))
+
+    found = _isolate(owner, ask, samples, lambda why: (float("nan"), Status.FAILED, why))
+    return Scores(
+        np.array([value for value, _, _ in found], dtype=np.float64),
+        tuple(status for _, status, _ in found),
+        tuple(detail for _, _, detail in found),
+    )
+
+
+class _ContractError(PluginError):
+    """A broken contract: halving the batch cannot help."""
+
+
+def _isolate(
+    owner: str, ask: Callable[[Sequence[Sample]], list[T]], samples: Sequence[Sample], failed: Callable[[str], T]
+) -> list[T]:
+    """Ask for all samples at once; where that raises, halve until the rows that raise stand alone."""
+    results: list[T] = [failed("not asked")] * len(samples)
+    pending = [(0, len(samples))] if samples else []
+    failures = 0
+    why = ""
+    while pending:
+        low, high = pending.pop()
+        if failures >= PATIENCE:
+            results[low:high] = [failed(f"{why} (given up after {failures} failures in a row)")] * (high - low)
+            continue
+        try:
+            with boundary(owner):
+                part = ask(samples[low:high])
+        except PluginError as error:
+            if isinstance(error, _ContractError) or error.__cause__ is None:
+                raise
+            why = str(error)
+            if high - low == 1:
+                failures += 1
+                results[low] = failed(why)
+            else:
+                middle = (low + high) // 2
+                pending += [(middle, high), (low, middle)]
+            continue
+        if len(part) != high - low:
+            raise PluginError(f"{owner} returned {len(part)} results for {high - low} samples")
+        failures = 0
+        results[low:high] = part
+    return results
+
+
+def close(source: Any) -> None:
+    """Close a source that holds processes, sessions or connections; one that holds nothing needs no `close`.
+
+    Raises:
+        HerokitError: closing raised.
+    """
+    shut = getattr(source, "close", None)
+    if callable(shut):
+        with boundary(f"closing {type(source).__name__}"):
+            shut()
