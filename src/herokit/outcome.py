@@ -23,6 +23,7 @@ class Outcome:
         verdicts: source name -> N verdicts.
         scores: source name -> N scores.
         trace: what each step did to the usable rows.
+        seconds: source name -> wall time spent asking it.
 
     Example:
         >>> from herokit import Rewarder, Sample
@@ -43,6 +44,7 @@ class Outcome:
     verdicts: Mapping[str, Sequence[Verdict]]
     scores: Mapping[str, Scores]
     trace: Sequence[Trace]
+    seconds: Mapping[str, float]
 
     def problems(self) -> dict[int, str]:
         """Say why each unusable row has no reward: row -> reasons, each after its source's name."""

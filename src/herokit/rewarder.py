@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
@@ -72,21 +73,27 @@ class Rewarder:
         verdicts: dict[str, Sequence[Verdict]] = {}
         scores: dict[str, Scores] = {}
         columns: dict[str, Array] = {}
+        seconds: dict[str, float] = {}
         for name, source in self.sources.items():
+            begun = perf_counter()
             if isinstance(source, Verifier):
                 verdicts[name] = ask.verify(name, source, samples)
                 columns[name] = np.array([np.nan if v.value is None else v.value for v in verdicts[name]])
             else:
                 scores[name] = ask.score(name, source, samples)
                 columns[name] = scores[name].values
+            seconds[name] = perf_counter() - begun
         usable = np.logical_and.reduce([np.isfinite(x) for x in columns.values()])
         groups = Groups.from_keys(s.group for s, ok in zip(samples, usable, strict=True) if ok)
         signals = Signals({name: x[usable] for name, x in columns.items()}, groups)
-        trace, state = self.combiner.trace(start(signals), signals, self.state, sync=self.sync)
+        trace: Sequence[Trace] = ()
+        state = self.state
+        if groups.count or self.sync is not alone:  # peers wait for this process's part of the mean
+            trace, state = self.combiner.trace(start(signals), signals, state, sync=self.sync)
         if remember:
             self.state = state
         reward, advantage, weight = (_spread(x, usable) for x in _split(trace, signals))
-        return Outcome(reward, advantage, weight, usable, signals, verdicts, scores, trace)
+        return Outcome(reward, advantage, weight, usable, signals, verdicts, scores, trace, seconds)
 
     def _try_combiner(self) -> None:
         """Combine two made-up rows, so that a misspelt signal is found before any work is done."""
@@ -138,8 +145,8 @@ class Rewarder:
 
 def _split(trace: Sequence[Trace], signals: Signals) -> tuple[Array, Array, Array]:
     """Read reward, advantage and weight off what the steps did; a chain that never centres is centred here."""
-    reward, weight, advantage = trace[-1].after, np.ones(len(trace[-1].after)), None
     before = start(signals)
+    reward, weight, advantage = trace[-1].after if trace else before, np.ones_like(before), None
     for done in trace:
         if advantage is None and isinstance(done.step, ToAdvantage):
             reward, advantage = before, done.after

@@ -1,0 +1,97 @@
+"""What the commands print: summaries as tables, errors as one line."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from herokit.files.summary import Summary
+from herokit.registry import Registry
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+SHOWN = 3
+"""Rows or groups named in a complaint; the count says how many there are."""
+
+
+def complain(kind: str, message: str) -> None:
+    """Print one line on standard error."""
+    style = "bold red" if kind == "error" else "bold yellow"
+    err.print(Text.assemble((f"{kind}: ", style), " ".join(message.split())))
+
+
+def table(title: str, *columns: str) -> Table:
+    """Return an empty table: the first column is text, the others are numbers."""
+    made = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
+    for position, column in enumerate(columns):
+        made.add_column(column, justify="right" if position else "left", no_wrap=True)
+    return made
+
+
+def part(count: int, whole: int) -> str:
+    """Return a share in percent.
+
+    Example:
+        >>> part(1, 8)
+        '12.5 %'
+    """
+    return f"{100 * count / whole:.1f} %" if whole else "-"
+
+
+def show_summary(summary: Summary, seconds: Mapping[str, float], wall: float, used: Sequence[str]) -> None:
+    """Print what a scored file holds."""
+    out.print(f"[bold]{summary.rows:,}[/] rollouts of [bold]{summary.groups:,}[/] prompts\n")
+    if summary.composition:
+        groups = table("Groups by verdict", "", "groups", "share")
+        for name, count in sorted(summary.composition.items()):
+            groups.add_row(name, f"{count:,}", part(count, summary.groups))
+        out.print(groups, "")
+    statuses = table("Statuses", "source", "status", "rollouts", "share")
+    statuses.columns[1].justify = "left"
+    for source, counts in summary.statuses.items():
+        for status, count in sorted(counts.items(), key=lambda item: -item[1]):
+            statuses.add_row(source, status, f"{count:,}", part(count, summary.rows))
+    out.print(statuses, "")
+    if summary.strata:
+        strata = table("Reward by stratum", "verdict", "rollouts", "min", "mean", "max")
+        for s in summary.strata:
+            strata.add_row(s.name, f"{s.count:,}", f"{s.low:.4f}", f"{s.mean:.4f}", f"{s.high:.4f}")
+        out.print(strata, "")
+    silent = table("Groups that give no signal", "under", "groups", "share")
+    if summary.silent_verifier is not None:
+        silent.add_row("verifier only", f"{summary.silent_verifier:,}", part(summary.silent_verifier, summary.groups))
+    silent.add_row("this scheme", f"{summary.silent_scheme:,}", part(summary.silent_scheme, summary.groups))
+    out.print(silent, "")
+    if summary.weights and summary.weights[0] != summary.weights[2]:
+        low, mean, high = summary.weights
+        out.print(f"Weights: {low:.3f} to {high:.3f}, mean {mean:.3f}")
+    spent = ", ".join(f"{name} {summary.rows / s:,.0f}" for name, s in seconds.items() if s > 0)
+    out.print(f"Throughput: {summary.rows / wall:,.0f} rollouts/s ({spent} by source)")
+    for line in used:
+        out.print(Text(line, style="dim"))
+
+
+def show_plugins(registry: Registry) -> None:
+    """Print every registered name, what it makes and where it comes from."""
+    names = Table(header_style="dim", box=None, pad_edge=False)
+    for column in ("name", "kind", "plugin", "target"):
+        names.add_column(column, no_wrap=column != "target", overflow="fold")
+    for entry in registry:
+        names.add_row(entry.name, entry.kind, entry.owner, entry.target)
+    out.print(names)
+    for owner, why in registry.broken.items():
+        complain("warning", f"plugin {owner!r} could not be loaded: {why}")
+
+
+def some(items: Sequence[Any]) -> str:
+    """Name the first few of many.
+
+    Example:
+        >>> some([1, 2, 3, 4, 5])
+        '1, 2, 3 and 2 more'
+    """
+    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
+    return ", ".join(str(item) for item in items[:SHOWN]) + more

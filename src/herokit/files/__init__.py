@@ -1,0 +1,1 @@
+"""Rollout files: reading them into samples, scoring them, writing results, counting what happened."""
