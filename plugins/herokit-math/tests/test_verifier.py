@@ -1,0 +1,74 @@
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+
+from herokit.errors import ConfigError
+from herokit.types import Sample, Status, Verifier
+from herokit_math import MathVerifier
+
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
+
+
+@pytest.fixture(scope="module")
+def math():
+    with MathVerifier() as verifier:
+        yield verifier
+
+
+def judge(verifier, completion, reference):
+    return verifier.verify([Sample("", completion, group=0, reference=reference)])[0]
+
+
+def test_is_a_verifier():
+    assert isinstance(MathVerifier(), Verifier)
+
+
+@pytest.mark.parametrize(
+    ("completion", "reference", "value"),
+    [
+        (r"so \boxed{\dfrac{1}{2}}.", "0.5", 1.0),
+        ("12 eggs\n#### 1,200", "1200", 1.0),
+        ("reasoning\nA: 41", "42", 0.0),
+        ("The answer is 7.", "7", 1.0),
+        (r"Thus \boxed{\int_0^1 2x\,dx}", "1", 1.0),
+    ],
+)
+def test_plain_cases(math, completion, reference, value):
+    assert judge(math, completion, reference).value == value
+
+
+def test_what_was_extracted_is_reported(math):
+    assert judge(math, "2 + 2\n#### 4", "4").answer == "4"
+
+
+def test_a_missing_reference_abstains(math):
+    verdict = judge(math, r"\boxed{1}", None)
+    assert (verdict.value, verdict.status) == (None, Status.FAILED)
+
+
+def test_an_empty_completion_is_wrong_and_unparsed(math):
+    verdict = judge(math, "", "4")
+    assert (verdict.value, verdict.status) == (0.0, Status.UNPARSED)
+
+
+@pytest.mark.parametrize("setting", ["timeout", "workers", "memory_mb", "recycle"])
+def test_settings_must_be_positive(setting):
+    with pytest.raises(ConfigError, match=setting):
+        MathVerifier(**{setting: 0})
+
+
+def test_pickling_drops_the_pool(math):
+    judge(math, r"\boxed{\int_0^1 x\,dx}", "2")
+    copy = pickle.loads(pickle.dumps(math))  # noqa: S301 - our own bytes
+    assert copy == math
+    assert not copy._cell
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the shared data is not there")
+def test_agrees_with_the_labels_of_real_rollouts(math):
+    rows = [json.loads(line) for line in (DATA / "gsm8k_rollouts.jsonl").read_text().splitlines()]
+    samples = [Sample(r["prompt"], r["response"], r["prompt_id"], r["reference"]) for r in rows]
+    agree = [v.value == r["label"] for v, r in zip(math.verify(samples), rows, strict=True)]
+    assert sum(agree) >= 0.995 * len(rows)

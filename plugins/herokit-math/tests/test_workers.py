@@ -1,0 +1,96 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import psutil
+import pytest
+
+from herokit.types import Sample, Status
+from herokit_math import MathVerifier
+
+HARD = r"\boxed{\int_0^{%d} 2x\,dx}"  # only the sympy tier can decide it
+
+
+def samples(count):
+    return [Sample("", HARD % (k + 1), group=0, reference=str((k + 1) ** 2)) for k in range(count)]
+
+
+def test_a_pair_past_its_limit_is_a_timeout_and_the_next_is_right():
+    with MathVerifier(timeout=0.001, workers=1) as math:
+        verdict = math.verify(samples(1))[0]
+        assert (verdict.value, verdict.status) == (0.0, Status.TIMEOUT)
+    with MathVerifier(workers=1) as math:
+        assert math.verify(samples(1))[0].value == 1.0
+
+
+def test_killed_workers_lose_no_pair():
+    with MathVerifier(workers=2) as math:
+        math.verify(samples(1))
+        done = threading.Event()
+
+        def kill():
+            while not done.wait(1.0):
+                for pid in math._cell[0].pids:
+                    os.kill(pid, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        verdicts = math.verify(samples(40))
+        done.set()
+        killer.join()
+    assert [v.value for v in verdicts] == [1.0] * 40
+
+
+def test_threads_share_one_verifier():
+    results = {}
+    with MathVerifier(workers=2) as math:
+
+        def work(name):
+            results[name] = [v.value for v in math.verify(samples(5))]
+
+        threads = [threading.Thread(target=work, args=(name,)) for name in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert results == {name: [1.0] * 5 for name in range(3)}
+
+
+def test_closing_leaves_no_process():
+    math = MathVerifier(workers=2)
+    math.verify(samples(4))
+    pids = math._cell[0].pids
+    assert pids
+    math.close()
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+@pytest.mark.parametrize("ending", ["", "import os; os.kill(os.getpid(), 9)"])
+def test_an_unguarded_script_works_and_leaves_no_process(tmp_path, ending):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from herokit.types import Sample\nfrom herokit_math import MathVerifier\n"
+        "math = MathVerifier(workers=1)\n"
+        f"print(math.verify([Sample('', r'{HARD % 3}', 0, '9')])[0].value, *math._cell[0].pids, flush=True)\n{ending}\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
+    value, pid = done.stdout.split()
+    assert value == "1.0", done.stderr
+    _gone, alive = psutil.wait_procs([psutil.Process(int(pid))] if psutil.pid_exists(int(pid)) else [], timeout=5)
+    assert not alive
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_opens_workers_of_its_own():
+    with MathVerifier(workers=1) as math:
+        math.verify(samples(1))
+        child = os.fork()
+        if child == 0:
+            value = math.verify(samples(2))[1].value
+            math.close()
+            os._exit(0 if value == 1.0 else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert math.verify(samples(3))[2].value == 1.0
