@@ -41,11 +41,9 @@ def build(
     if not isinstance(name, str):
         raise ConfigError(f'{at}expected a table with use = "name", got {dict(table)!r}')
     try:
-        entry = known[name]
+        entry = known.find(name, kinds)
     except ConfigError as error:
         raise type(error)(f"{at}{error}") from None
-    if kinds and entry.kind not in kinds:
-        raise ConfigError(f"{at}{name!r} is a {entry.kind}; expected a {' or a '.join(kinds)}")
     factory = entry.load()
     accepted = {
         key: parameter

@@ -94,5 +94,5 @@ def nearest(name: str, known: list[str]) -> str:
         >>> nearest("zzz", ["stratify", "take"])
         'known: stratify, take'
     """
-    close = get_close_matches(name, known, n=1)
+    close = get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known)) or 'none'}"

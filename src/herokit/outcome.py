@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from herokit.combine import Trace
-from herokit.types import Array, Scores, Signals, Status, Verdict
+from herokit.types import Array, Scores, Signals, Verdict
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,7 @@ class Outcome:
         ...         return [float(len(s.completion)) if s.completion else float("nan") for s in samples]
         >>> outcome = Rewarder({"rm": Length()}, rm_only())([Sample("p", "abc", "q"), Sample("p", "", "q")])
         >>> outcome.reward.tolist(), outcome.problems()
-        ([3.0, nan], {1: "rm: reward model 'rm' gave nan"})
+        ([3.0, nan], {1: 'rm: gave nan'})
     """
 
     reward: Array
@@ -58,5 +58,5 @@ class Outcome:
         ] + [
             f"{name}: {scores.details[row] or scores.statuses[row].value}"
             for name, scores in self.scores.items()
-            if scores.statuses[row] is Status.FAILED
+            if np.isnan(scores.values[row])
         ]

@@ -12,12 +12,15 @@ from typing import Any, Literal
 import pluggy
 
 from herokit import hookspecs
-from herokit.errors import NameClashError, PluginError, UnknownNameError, boundary, nearest
+from herokit.errors import ConfigError, NameClashError, PluginError, UnknownNameError, boundary, nearest
 
 Kind = Literal["verifier", "reward model", "combiner", "scheme"]
 
 GROUP = "herokit"
 """The entry-point group that plugins declare."""
+
+OFFERED_BY = {"math": "herokit-math", "onnx": "herokit-onnx"}
+"""Names that come with packages of this project, for the message when the package is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Registry:
         broken: plugins that could not be loaded, owner -> why; they do not keep the others from working.
 
     Example:
-        >>> load_registry(plugins=False)["stratify"].target
+        >>> load_registry(plugins=False).find("stratify").target
         'herokit.combine:Stratify'
     """
 
@@ -62,17 +65,28 @@ class Registry:
         self._entries: dict[str, Entry] = {}
         self.broken: dict[str, str] = {}
 
-    def __getitem__(self, name: str) -> Entry:
+    def find(self, name: str, kinds: tuple[Kind, ...] = ()) -> Entry:
         """Return what is registered under a name.
 
+        Args:
+            name: what a scheme file writes after ``use =``.
+            kinds: which kinds are acceptable; any if empty.
+
         Raises:
-            UnknownNameError: nothing is; the message offers the nearest name and tells of plugins that failed to load.
+            UnknownNameError: nothing is; the message offers the nearest name, the package that has it, and tells of
+                plugins that failed to load.
+            ConfigError: it is of another kind.
         """
-        if name not in self._entries:
-            hint = nearest(name, list(self._entries))
+        entry = self._entries.get(name)
+        if entry is None:
+            hint = nearest(name, [e.name for e in self if not kinds or e.kind in kinds])
+            if name in OFFERED_BY:
+                hint = f"it comes with the package {OFFERED_BY[name]}"
             failed = "".join(f"; plugin {owner!r} could not be loaded: {why}" for owner, why in self.broken.items())
             raise UnknownNameError(f"nothing is registered as {name!r}; {hint}{failed}")
-        return self._entries[name]
+        if kinds and entry.kind not in kinds:
+            raise ConfigError(f"{name!r} is a {entry.kind}; expected a {' or a '.join(kinds)}")
+        return entry
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(sorted(self._entries.values(), key=lambda e: (e.kind, e.name)))

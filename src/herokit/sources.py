@@ -80,7 +80,7 @@ def score(name: str, model: RewardModel, samples: Sequence[Sample]) -> Scores:
                 raise _ContractError(
                     f"{owner} must return scores of shape ({len(part)},), got {array.dtype} {array.shape}"
                 )
-            scores = Scores.of(array, owner=owner)
+            scores = Scores.of(array)
         return list(zip(scores.values.tolist(), scores.statuses, scores.details, strict=True))
 
     found = _isolate(owner, ask, samples, lambda why: (float("nan"), Status.FAILED, why))
@@ -114,7 +114,7 @@ def _isolate(
         except PluginError as error:
             if isinstance(error, _ContractError) or error.__cause__ is None:
                 raise
-            why = str(error)
+            why = f"raised {type(error.__cause__).__name__}: {error.__cause__}"
             if high - low == 1:
                 failures += 1
                 results[low] = failed(why)

@@ -108,16 +108,11 @@ class Scores:
     details: tuple[str, ...]
 
     @classmethod
-    def of(cls, values: Any, *, owner: str = "reward model") -> Self:
-        """Wrap bare scores: finite is judged, everything else becomes NaN with status failed.
-
-        Args:
-            values: (N,) anything `numpy.asarray` reads as floats.
-            owner: who scored, for the detail of a failed row.
-        """
+    def of(cls, values: Any) -> Self:
+        """Wrap bare scores, (N,): finite is judged, everything else becomes NaN with status failed."""
         array = np.array(values, dtype=np.float64)
         usable = np.isfinite(array)
-        details = tuple("" if ok else f"{owner} gave {x}" for x, ok in zip(array.tolist(), usable, strict=True))
+        details = tuple("" if ok else f"gave {x}" for x, ok in zip(array.tolist(), usable, strict=True))
         statuses = tuple(Status.JUDGED if ok else Status.FAILED for ok in usable)
         return cls(np.where(usable, array, np.nan), statuses, details)
 

@@ -1,0 +1,43 @@
+# make demo: score the example rollouts. make test: run every test. Both set up .venv by themselves.
+PYTHON ?= python3
+BIN := .venv/bin
+PLUGINS := plugins/herokit-math plugins/herokit-onnx
+PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test lint types contracts bench clean
+
+demo: .venv/.demo
+	$(BIN)/herokit score examples/rollouts.jsonl -o demo.parquet
+
+test: .venv/.test
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.test
+	$(BIN)/mypy src $(PLUGINS:%=%/src)
+
+contracts: .venv/.test
+	$(BIN)/lint-imports --no-cache
+
+bench: .venv/.test
+	$(BIN)/python benchmarks/combiners.py
+
+clean:
+	rm -rf .venv demo.parquet .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/.pip:
+	$(PYTHON) -m venv .venv
+	$(INSTALL) --upgrade 'pip>=25.1'
+	@touch $@
+
+.venv/.demo: .venv/.pip $(PROJECTS)
+	$(INSTALL) --editable '.[cli]' --editable plugins/herokit-math --editable 'plugins/herokit-onnx[cpu]'
+	@touch $@
+
+.venv/.test: .venv/.demo
+	$(INSTALL) --group dev
+	@touch $@

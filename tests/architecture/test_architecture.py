@@ -1,0 +1,86 @@
+"""The shape of the house: what an import costs, who may import whom, how long a file may be."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = [*ROOT.glob("src/**/*.py"), *ROOT.glob("plugins/*/src/**/*.py")]
+HEAVY = {
+    "torch",
+    "jax",
+    "pydantic",
+    "hypothesis",
+    "transformers",
+    "pyarrow",
+    "typer",
+    "rich",
+    "sympy",
+    "onnxruntime",
+    "yaml",
+}
+
+
+def imported(statement):
+    code = f"import sys; {statement}; print(*{{m.partition('.')[0] for m in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_numpy_is_the_heaviest_thing_that_import_herokit_loads():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "import herokit"], capture_output=True, text=True, check=True
+    )
+    cost = {}
+    for line in done.stderr.splitlines():
+        own, cumulative, name = (part.strip() for part in line.removeprefix("import time:").split("|"))
+        if cumulative.isdigit() and int(cumulative) and "." not in name:
+            cost[name] = int(cumulative)
+        del own
+    outside = {name: spent for name, spent in cost.items() if name not in {"herokit", "site"}}
+    assert max(outside, key=outside.get) == "numpy", sorted(outside.items(), key=lambda x: -x[1])[:5]
+    assert not HEAVY & imported("import herokit")
+
+
+def test_listing_plugins_imports_none_of_their_backends():
+    assert not {"torch", "sympy", "onnxruntime", "transformers"} & imported(
+        "from herokit.registry import load_registry; list(load_registry())"
+    )
+
+
+def test_no_file_is_long_and_most_are_short():
+    lengths = {path: len(path.read_text().splitlines()) for path in SOURCES}
+    assert {str(path): n for path, n in lengths.items() if n > 300} == {}
+    assert median(lengths.values()) <= 120
+
+
+PLUGIN_MAY_IMPORT = {"herokit.types", "herokit.errors", "herokit.hookspecs", "herokit.planning"}
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("plugins/*/src/**/*.py")), ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_a_plugin_imports_the_contract_and_no_other_plugin(path):
+    own = path.relative_to(ROOT).parts[3]
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = (
+            [a.name for a in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+        for name in names:
+            top = (name or "").partition(".")[0]
+            assert top != "herokit" or name in PLUGIN_MAY_IMPORT, f"{path}: imports {name}"
+            assert not top.startswith("herokit_") or top == own, f"{path}: imports another plugin, {name}"
+
+
+def test_imports_only_point_down():
+    done = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:]

@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+
+from herokit import (
+    Blend,
+    Center,
+    Groups,
+    MinMax,
+    Signals,
+    Standardize,
+    Stratify,
+    Take,
+    WeightBySpread,
+    chain,
+    naive_blend,
+)
+from herokit.combine import Chain, Mean, Stateless, start
+from herokit.errors import ConfigError, SignalError
+
+SIGNALS = Signals(
+    {"rm": np.array([2.0, 4.0, 3.0, 7.0]), "verifier": np.array([1.0, 0.0, 0.0, 1.0])}, Groups.from_keys("aaab")
+)
+
+
+def run(*steps):
+    made = chain(*steps)
+    return made.combine(start(SIGNALS), SIGNALS, made.init())[0]
+
+
+def test_naive_blend_by_hand():
+    np.testing.assert_allclose(run(naive_blend(share=0.9)), [0.9, 0.1, 0.05, 0.9], atol=1e-6)
+
+
+def test_standardize_by_hand():
+    # group a: mean 3, sample deviation 1, population deviation sqrt(2/3); group b: one row
+    np.testing.assert_allclose(run(Take("rm"), Standardize(eps=1e-4)), np.array([-1, 1, 0, 0]) / 1.0001)
+    np.testing.assert_allclose(run(Take("rm"), Standardize(eps=1e-9, ddof=0)), [-(1.5**0.5), 1.5**0.5, 0, 0], atol=1e-8)
+
+
+def test_a_chain_flattens_and_compares():
+    assert chain(chain(Take("rm")), Center()) == Chain((Take("rm"), Center()))
+    assert hash(chain(Take("rm"))) == hash(chain(Take("rm")))
+
+
+@pytest.mark.parametrize("bad", [(), ("rm",), (Take,), (None,)])
+def test_a_chain_is_made_of_steps(bad):
+    with pytest.raises(ConfigError):
+        chain(*bad)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Stratify(alpha=0.5, beta=0.5), "the bands overlap: alpha \\+ beta must be below 1, got 0.5 \\+ 0.5"),
+        (lambda: Stratify(alpha=0.0), "alpha lies in \\(0, 1\\], got 0.0"),
+        (lambda: Stratify(beta=float("nan")), "beta lies in \\(0, 1\\], got nan"),
+        (lambda: Stratify(eps=0.0), "eps must be positive"),
+        (lambda: Stratify(tied="roof"), "tied is 'floor' or 'midpoint', got 'roof'"),
+        (lambda: WeightBySpread(low=2.0, high=1.0), "0 < low < high, got low=2.0, high=1.0"),
+        (lambda: WeightBySpread(steepness=-1.0), "steepness must be positive, got -1.0"),
+        (lambda: WeightBySpread(ddof=2), "ddof is 0 or 1, got 2"),
+        (lambda: Standardize(ddof=3), "ddof is 0 or 1, got 3"),
+        (lambda: Standardize(eps=-1.0), "eps must be positive"),
+        (lambda: MinMax(eps=0.0), "eps must be positive"),
+        (lambda: Blend("rm", share=1.5), "share lies in \\[0, 1\\], got 1.5"),
+    ],
+)
+def test_a_parameter_outside_its_range_is_named(make, message):
+    with pytest.raises(ConfigError, match=message):
+        make()
+
+
+def test_an_unknown_signal_offers_the_nearest():
+    with pytest.raises(SignalError, match="no signal 'rn' in this batch; did you mean 'rm'"):
+        run(Take("rn"))
+
+
+def test_two_ranks_with_sync_equal_one_with_both_batches():
+    rng = np.random.default_rng(0)
+    rm, index = rng.normal(size=40), np.repeat(np.arange(10), 4)
+    step = WeightBySpread()
+
+    def half(rows, groups):
+        return Signals({"rm": rm[rows]}, Groups(index[rows] - index[rows][0], groups))
+
+    whole = Signals({"rm": rm}, Groups(index, 10))
+    _, together = step.weigh(rm, whole, Mean())
+    first, second = half(slice(0, 12), 3), half(slice(12, 40), 7)
+    sent = []
+    step.weigh(first["rm"], first, Mean(), sync=lambda m: sent.append(m) or m)
+    _, synced = step.weigh(second["rm"], second, Mean(), sync=lambda m: m.merge(sent[0]))
+    assert synced.count == together.count
+    assert synced.value == pytest.approx(together.value, rel=1e-12)
+
+
+def test_an_empty_group_does_not_count_in_the_mean():
+    signals = Signals({"rm": np.array([0.0, 2.0])}, Groups(np.array([1, 1]), 5))
+    _, state = WeightBySpread().weigh(signals["rm"], signals, Mean())
+    assert state == Mean(1, 1.0)
+
+
+def test_inputs_are_never_written():
+    for values in SIGNALS.values.values():
+        values.flags.writeable = False
+    run(Take("rm"), Stratify(), WeightBySpread(), Standardize(), MinMax(), Blend("verifier"))
+
+
+def test_extreme_spreads_do_not_overflow():
+    signals = Signals({"rm": np.array([-1e300, 1e300, 0.0, 1e-300])}, Groups.from_keys("aabb"))
+    with np.errstate(over="ignore"):  # the spread of 1e300 squares to infinity; the weight is still its bound
+        weight, _ = WeightBySpread(steepness=1e3).weigh(signals["rm"], signals, Mean(3, 1.0))
+    np.testing.assert_allclose(weight, [2.0, 2.0, 0.5, 0.5])
+
+
+def test_a_step_of_ones_own_is_one_method():
+    class Negate(Stateless):
+        def __call__(self, reward, signals):
+            return -reward
+
+    np.testing.assert_array_equal(run(Take("rm"), Negate()), [-2, -4, -3, -7])

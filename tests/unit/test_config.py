@@ -1,0 +1,129 @@
+import pickle
+
+import pytest
+
+from herokit import (
+    Blend,
+    Center,
+    MinMax,
+    Standardize,
+    Stratify,
+    Take,
+    WeightBySpread,
+    chain,
+    hero,
+    naive_blend,
+    rm_only,
+)
+from herokit.builder import build, describe
+from herokit.config import build_scheme, load_scheme
+from herokit.errors import ConfigError
+from herokit.hookspecs import hookimpl
+from herokit.registry import load_registry
+
+LENGTH = """
+from dataclasses import dataclass
+@dataclass(frozen=True)
+class Length:
+    scale: float = 1.0
+    def score(self, samples):
+        return [self.scale * len(s.completion) for s in samples]
+"""
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("plugin")
+    (folder / "length_plugin.py").write_text(LENGTH)
+    patch = pytest.MonkeyPatch()
+    patch.syspath_prepend(folder)
+
+    class Plugin:
+        @hookimpl
+        def herokit_register(self, register):
+            register.reward_model("length", "length_plugin:Length")
+
+    yield load_registry(plugins=False, extra=[("length-plugin", Plugin())])
+    patch.undo()
+
+
+STEPS = [
+    Blend("rm", share=0.25), Center(), MinMax(eps=1e-3), Standardize(eps=1e-3, ddof=0), Take("rm"),
+    Stratify(by="v", alpha=0.3, beta=0.2, tied="midpoint"), WeightBySpread(of="m", low=0.4, high=3.0, steepness=6.0, ddof=1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda s: type(s).__name__)
+def test_build_undoes_describe(step):
+    assert build(describe(step)) == step
+    assert build(describe(type(step)("rm") if isinstance(step, Blend | Take) else type(step)())) is not None
+
+
+@pytest.mark.parametrize("scheme", [hero(alpha=0.2), naive_blend(share=0.1), rm_only("m")])
+def test_build_undoes_describe_for_whole_chains(scheme):
+    assert chain(*(build(table) for table in describe(scheme))) == scheme
+
+
+@pytest.mark.parametrize("ending", ["toml", "yaml"])
+def test_a_file_and_its_scheme_are_the_same_value(tmp_path, known, ending):
+    path = tmp_path / f"s.{ending}"
+    path.write_text(
+        '[sources.rm]\nuse = "length"\nscale = 2\n[[combine]]\nuse = "take"\nsignal = "rm"\n[[combine]]\nuse = "center"\n'
+        if ending == "toml"
+        else "sources:\n  rm: {use: length, scale: 2}\ncombine:\n- {use: take, signal: rm}\n- {use: center}\n"
+    )
+    scheme = load_scheme(path, known=known)
+    assert scheme.combine == chain(Take("rm"), Center())
+    assert build_scheme(scheme.describe(known=known), known=known) == scheme
+    assert pickle.loads(pickle.dumps(scheme)) == scheme
+
+
+SOURCES = {"rm": {"use": "length"}}
+BAD = [
+    ({"sources": SOURCES, "combin": []}, "unknown key 'combin'; did you mean 'combine'"),
+    ({"combine": [{"use": "hero"}]}, r"needs a table \[sources.NAME\]"),
+    ({"sources": {"rm": 3}, "combine": []}, r"needs at least one \[\[combine\]\] step"),
+    ({"sources": {"rm": 3}, "combine": [{"use": "hero"}]}, "sources.rm: expected a table with use"),
+    ({"sources": SOURCES, "combine": "hero"}, r"needs at least one \[\[combine\]\] step, got 'hero'"),
+    ({"sources": SOURCES, "combine": [{"use": "take", "signl": "rm"}]}, r"combine\[0\]: 'take' has no setting 'signl'; did you mean 'signal'"),
+    ({"sources": SOURCES, "combine": [{"use": "take"}]}, r"combine\[0\]: 'take' needs a setting 'signal'"),
+    ({"sources": SOURCES, "combine": [{"signal": "rm"}]}, r"combine\[0\]: expected a table with use"),
+    ({"sources": {"rm": {"use": "take"}}, "combine": [{"use": "rm-only"}]}, "sources.rm: 'take' is a combiner; expected a verifier or a reward model"),
+    ({"sources": {"rm": {"use": "length", "scale": "2"}}, "combine": [{"use": "rm-only"}]}, "sources.rm: 'length': scale: input should be a valid number, got '2'"),
+    ({"sources": SOURCES, "combine": [{"use": "hero", "alpha": 0.9}]}, "the bands overlap: alpha \\+ beta must be below 1"),
+    ({"sources": SOURCES, "combine": [{"use": "hero"}]}, "no signal 'verifier' in this batch; known: rm; sources are what steps refer to"),
+    ({"sources": SOURCES, "combine": [{"use": "stratify", "alpha": True}]}, "alpha: input should be a valid number, got True"),
+    ({"sources": SOURCES, "combine": [{"use": "stratify", "tied": "roof"}]}, "tied: input should be 'floor' or 'midpoint', got 'roof'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "message"), BAD, ids=[m[:40] for _, m in BAD])
+def test_a_scheme_that_is_wrong_says_where_and_what(known, table, message):
+    with pytest.raises(ConfigError, match=message):
+        build_scheme(table, known=known)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("s.toml", "a = ", "s.toml: not TOML: .*at end of document"),
+        ("s.yaml", "a: [", "s.yaml: not YAML: .*line 1"),
+        ("s.yaml", "- a", "s.yaml: expected tables 'sources' and 'combine', got list"),
+        ("s.yaml", "sources: 1\nsources: 2", "key 'sources' is given twice"),
+        ("s.json", "{}", "ends in .toml, .yaml or .yml"),
+        ("s.toml", b"\xff\xfe", "cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_so(tmp_path, name, text, message):
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ConfigError, match=message):
+        load_scheme(path)
+
+
+def test_what_no_plugin_registers_cannot_be_described():
+    class Mine:
+        pass
+
+    with pytest.raises(ConfigError, match="it must be a dataclass that a plugin registers"):
+        describe(Mine())

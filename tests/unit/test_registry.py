@@ -1,0 +1,80 @@
+from types import SimpleNamespace
+
+import pytest
+
+from herokit.errors import ConfigError, NameClashError, PluginError, UnknownNameError
+from herokit.hookspecs import hookimpl
+from herokit.registry import load_registry
+
+
+def plugin(*names, target="herokit:Take"):
+    @hookimpl
+    def herokit_register(register):
+        for name in names:
+            register.combiner(name, target)
+
+    return SimpleNamespace(herokit_register=herokit_register)
+
+
+def load(*extra):
+    return load_registry(plugins=False, extra=extra)
+
+
+def test_built_ins_come_through_the_same_hook():
+    assert {entry.owner for entry in load()} == {"herokit"}
+    for entry in load():
+        assert callable(entry.load()), entry
+
+
+def test_a_plugin_adds_names_and_is_named_as_their_owner():
+    registry = load(("mine", plugin("squash")))
+    assert registry.find("squash").owner == "mine"
+    assert "squash" not in {entry.name for entry in load()}  # registries share no state
+
+
+def test_a_clash_names_both_owners():
+    with pytest.raises(NameClashError, match="'squash' is registered twice: by 'one' as 'a:B' and by 'two' as 'c:D'"):
+        load(("one", plugin("squash", target="a:B")), ("two", plugin("squash", target="c:D")))
+
+
+def test_an_unknown_name_offers_the_nearest_of_the_right_kind():
+    with pytest.raises(UnknownNameError, match="nothing is registered as 'stratfy'; did you mean 'stratify'"):
+        load().find("stratfy")
+    with pytest.raises(UnknownNameError, match="it comes with the package herokit-math"):
+        load().find("math", ("verifier",))
+    with pytest.raises(ConfigError, match="'hero' is a scheme; expected a verifier or a reward model"):
+        load().find("hero", ("verifier", "reward model"))
+
+
+def test_a_hook_that_raises_or_is_misspelt_names_its_plugin():
+    @hookimpl
+    def herokit_register(register):
+        raise OSError("no licence")
+
+    with pytest.raises(PluginError, match="plugin 'mine' raised OSError: no licence"):
+        load(("mine", SimpleNamespace(herokit_register=herokit_register)))
+
+    @hookimpl
+    def herokit_registre(register):
+        pass
+
+    with pytest.raises(PluginError, match="herokit_registre"):
+        load(("mine", SimpleNamespace(herokit_registre=herokit_registre)))
+
+
+def test_a_target_that_is_not_there_is_found_on_use_and_names_the_plugin():
+    entry = load(("mine", plugin("squash", target="herokit:Nothing"))).find("squash")
+    with pytest.raises(PluginError, match="plugin 'mine', loading 'squash' from 'herokit:Nothing'"):
+        entry.load()
+
+
+def test_a_package_that_cannot_be_imported_does_not_take_the_others_down(monkeypatch):
+    def broken():
+        raise ImportError("libcuda.so")
+
+    point = SimpleNamespace(name="x", dist=SimpleNamespace(name="herokit-x"), load=broken)
+    monkeypatch.setattr("herokit.registry.entry_points", lambda group: [point])
+    registry = load_registry()
+    assert registry.broken == {"herokit-x": "ImportError: libcuda.so"}
+    with pytest.raises(UnknownNameError, match="plugin 'herokit-x' could not be loaded: ImportError: libcuda.so"):
+        registry.find("x-model")

@@ -1,0 +1,230 @@
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from herokit import Rewarder, Sample, Scores, Standardize, Status, Take, Verdict, WeightBySpread, chain, hero, rm_only
+from herokit.combine import Mean
+from herokit.errors import ConfigError, PluginError, SetupError, SignalError
+from herokit.sources import PATIENCE
+
+
+class Exact:
+    def verify(self, samples):
+        return [
+            Verdict(None, Status.FAILED, "no reference")
+            if s.reference is None
+            else Verdict(float(s.completion == s.reference))
+            for s in samples
+        ]
+
+
+class Length:
+    def score(self, samples):
+        return np.array([float(len(s.completion)) for s in samples])
+
+
+def group(key, *texts, reference="ok"):
+    return [Sample("p", text, key, reference) for text in texts]
+
+
+def make(combiner=None, **sources):
+    return Rewarder({"verifier": Exact(), "rm": Length()} | sources, combiner or hero())
+
+
+def test_rows_a_source_cannot_judge_come_back_with_a_reason_and_do_not_touch_the_others():
+    good = group("a", "ok", "no", "none")
+    rewarder, other = make(), make()
+    mixed = [good[0], Sample("p", "ok", "a"), *good[1:]]
+    outcome = rewarder(mixed)
+    np.testing.assert_array_equal(outcome.usable, [True, False, True, True])
+    assert outcome.problems() == {1: "verifier: no reference"}
+    np.testing.assert_array_equal(outcome.reward[outcome.usable], other(good).reward)
+    assert np.isnan(outcome.reward[1])
+    assert np.isnan(outcome.advantage[1])
+    assert rewarder.state == other.state
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_a_score_that_is_not_finite_is_a_status_and_never_reaches_the_mean(bad):
+    class Odd:
+        def score(self, samples):
+            return [bad if s.completion == "odd" else 1.0 for s in samples]
+
+    rewarder = make(rm=Odd())
+    outcome = rewarder(group("a", "ok", "odd", "no"))
+    assert outcome.scores["rm"].statuses == (Status.JUDGED, Status.FAILED, Status.JUDGED)
+    assert outcome.problems() == {1: f"rm: gave {bad}"}
+    assert np.isfinite(rewarder.state[-1].value)
+
+
+def test_a_row_on_which_a_plugin_raises_fails_alone():
+    class Fragile(Exact):
+        def verify(self, samples):
+            if any("bomb" in s.completion for s in samples):
+                raise ZeroDivisionError("boom")
+            return super().verify(samples)
+
+    texts = ["ok"] * 20
+    texts[3] = texts[17] = "bomb"
+    outcome = make(verifier=Fragile())(group("a", *texts))
+    assert outcome.problems() == dict.fromkeys((3, 17), "verifier: raised ZeroDivisionError: boom")
+    assert np.isfinite(outcome.reward[outcome.usable]).all()
+
+
+def test_a_dead_source_is_given_up_on():
+    class Dead:
+        calls = 0
+
+        def score(self, samples):
+            self.calls += 1
+            raise ConnectionError("refused")
+
+    dead = Dead()
+    outcome = make(rm=dead)(group("a", *["ok"] * 1000))
+    assert not outcome.usable.any()
+    assert dead.calls <= 3 * PATIENCE
+    assert "given up" in outcome.problems()[999]
+
+
+def test_an_error_of_ours_from_a_source_stops_the_run():
+    class Unset:
+        def score(self, samples):
+            raise SetupError("rm.onnx: no such model file")
+
+    with pytest.raises(SetupError, match="no such model file"):
+        make(rm=Unset())(group("a", "ok"))
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        ([1.0], "returned 1 results for 2 samples"),
+        ([[1.0], [2.0]], r"shape \(2,\), got float64 \(2, 1\)"),
+        (["a", "b"], "got <U1"),
+    ],
+)
+def test_a_broken_contract_names_the_plugin(scores, message):
+    class Wrong:
+        def score(self, samples):
+            return scores
+
+    with pytest.raises(PluginError, match=f"reward model 'rm'.*{message}"):
+        make(rm=Wrong())(group("a", "ok", "no"))
+
+
+def test_a_verifier_must_return_verdicts():
+    class Bare:
+        def verify(self, samples):
+            return [1.0 for _ in samples]
+
+    with pytest.raises(PluginError, match="verifier 'verifier' must return a Verdict for each sample, got 1.0"):
+        make(verifier=Bare())(group("a", "ok"))
+
+
+def test_statuses_that_a_reward_model_gives_are_kept():
+    class Told:
+        def score(self, samples):
+            return Scores(np.array([1.0, np.nan]), (Status.JUDGED, Status.TIMEOUT), ("", "slow"))
+
+    outcome = make(rm=Told())(group("a", "ok", "no"))
+    assert outcome.scores["rm"].statuses == (Status.JUDGED, Status.TIMEOUT)
+    assert outcome.problems() == {1: "rm: slow"}
+
+
+def test_evaluation_leaves_no_trace():
+    rewarder = make()
+    rewarder(group("a", "ok", "no"))
+    before = rewarder.state_dict()
+    rewarder(group("b", "ok", "nooooo"), remember=False)
+    assert rewarder.state_dict() == before
+
+
+def test_save_load_continue_equals_never_having_stopped():
+    first, second = group("a", "ok", "no", "nope"), group("b", "ok", "x" * 30)
+    straight, stopped = make(), make()
+    straight(first)
+    stopped(first)
+    saved = json.loads(json.dumps(stopped.state_dict()))
+    resumed = make()
+    resumed.load_state_dict(saved)
+    np.testing.assert_array_equal(resumed(second).reward, straight(second).reward)
+    assert resumed.state == straight.state
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{}, {"version": 2, "state": []}, {"version": 1, "state": []}, {"version": 1, "state": [None, None, {"count": 1}]},
+     {"version": 1, "state": [1, None, {"count": 1, "value": 1.0}]}, {"version": 1}],
+)  # fmt: skip
+def test_a_state_that_does_not_fit_is_refused(bad):
+    rewarder = make()
+    with pytest.raises(ConfigError):
+        rewarder.load_state_dict(bad)
+    assert rewarder.state == rewarder.combiner.init()
+
+
+def test_a_rewarder_pickles_with_its_state():
+    rewarder = make()
+    rewarder(group("a", "ok", "no"))
+    copy = pickle.loads(pickle.dumps(rewarder))
+    assert copy.state == rewarder.state
+    assert copy.combiner == rewarder.combiner
+
+
+def test_a_misspelt_signal_is_found_before_any_work():
+    with pytest.raises(SignalError, match="no signal 'rn' in this batch; did you mean 'rm'"):
+        make(hero(model="rn"))
+
+
+@pytest.mark.parametrize("sources", [{}, {"rm": 3}, {"rm": Length}])
+def test_sources_must_be_verifiers_or_reward_models(sources):
+    with pytest.raises(ConfigError):
+        Rewarder(sources, rm_only())
+
+
+def test_weight_and_advantage_are_kept_apart_from_the_reward():
+    combiner = chain(Take("rm"), Standardize(), WeightBySpread())
+    rewarder = make(combiner)
+    rewarder.state = (None, None, Mean(5, 0.1))
+    outcome = rewarder(group("a", "ok", "no", "nope"))
+    np.testing.assert_array_equal(outcome.reward, [2, 2, 4])
+    assert outcome.weight[0] > 1.5
+    np.testing.assert_allclose(outcome.advantage.sum(), 0, atol=1e-12)
+    np.testing.assert_allclose(outcome.advantage[2] / outcome.weight[2], outcome.trace[1].after[2])
+
+
+def test_a_reward_chain_is_centred_for_the_advantage():
+    outcome = make(rm_only())(group("a", "a", "abc") + group("b", "ab"))
+    np.testing.assert_array_equal(outcome.advantage, [-1, 1, 0])
+
+
+def test_no_samples_no_work():
+    outcome = make()([])
+    assert outcome.reward.shape == (0,)
+
+
+def test_a_synced_rewarder_takes_part_even_when_its_rows_are_all_unusable():
+    calls = []
+
+    def sync(local):
+        calls.append(local)
+        return local.merge(Mean(2, 3.0))
+
+    rewarder = Rewarder({"verifier": Exact(), "rm": Length()}, hero(), sync=sync)
+    rewarder([Sample("p", "ok", "a")])
+    assert calls == [Mean(0, 0.0)]
+    assert rewarder.state[-1] == Mean(2, 3.0)
+
+
+def test_sources_are_closed():
+    closed = []
+
+    class Open(Length):
+        def close(self):
+            closed.append(1)
+
+    with make(rm=Open()):
+        pass
+    assert closed == [1]

@@ -1,0 +1,39 @@
+import array_api_strict
+import numpy as np
+import pytest
+import torch
+
+from herokit import Groups, _segment
+
+CASES = [([0, 0, 1, 2, 2, 2], 3), ([2, 0, 2, 0, 1, 2], 4), ([0], 1), ([3, 3], 5)]
+LIBRARIES = {"numpy": np.asarray, "torch": torch.tensor, "strict": array_api_strict.asarray}
+
+
+def loop(x, index, count, op):
+    return [op([v for v, i in zip(x, index, strict=True) if i == g]) for g in range(count)]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize(("index", "count"), CASES)
+def test_every_reduction_equals_a_loop(library, index, count):
+    make = LIBRARIES[library]
+    x = [float(v) for v in np.random.default_rng(0).normal(size=len(index)).round(3)]
+    groups, array = Groups(make(np.array(index)), count), make(np.array(x))
+    found = {op: np.asarray(_segment.reduce(array, groups, op)) for op in ("sum", "min", "max")}
+    np.testing.assert_allclose(found["sum"], loop(x, index, count, sum), atol=1e-12)
+    np.testing.assert_array_equal(found["min"], loop(x, index, count, lambda v: min(v, default=np.inf)))
+    np.testing.assert_array_equal(found["max"], loop(x, index, count, lambda v: max(v, default=-np.inf)))
+    np.testing.assert_array_equal(np.asarray(_segment.sizes(groups, array)), loop(x, index, count, len))
+    for ddof in (0, 1):
+        expected = loop(x, index, count, lambda v, d=ddof: np.std(v, ddof=d) if len(v) > d else 0.0)
+        np.testing.assert_allclose(np.asarray(_segment.std(array, groups, ddof=ddof)), expected, atol=1e-12)
+    back = np.asarray(_segment.rows(make(np.arange(count, dtype=float)), groups))
+    np.testing.assert_array_equal(back, index)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtype_and_namespace_go_through(dtype):
+    x, groups = np.ones(3, dtype), Groups(np.array([0, 1, 1]), 2)
+    assert _segment.mean(x, groups).dtype == dtype
+    tensor = torch.ones(3, dtype=getattr(torch, np.dtype(dtype).name))
+    assert _segment.std(tensor, Groups(torch.tensor([0, 1, 1]), 2)).dtype == tensor.dtype
