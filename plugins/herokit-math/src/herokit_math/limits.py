@@ -5,9 +5,21 @@ import re
 MAX_ANSWER = 2_000  # characters of an answer or a reference
 MAX_LATEX = 800  # characters given to the sympy tier
 MAX_DEPTH = 40  # nested groups
+MAX_TOKENS = 600  # tokens of an answer
+MAX_ITEMS = 64  # members of a list, set or tuple, rows times columns of a matrix
+MAX_BITS = 8_192  # bits of an exact intermediate value
+MAX_TERMS = 400  # terms of a sum or product that is worked out
+MAX_ARGUMENT = 2_000  # argument of a factorial or binomial that is worked out
+MAX_STEPS = 60_000  # operations spent on one pair in the caller's process
 MAX_DIGITS = 400  # digits of one literal
 MAX_EXPONENT_DIGITS = 4  # digits of a literal exponent given to sympy
 MAX_FACTORIAL_DIGITS = 3  # digits of a literal under a factorial given to sympy
+
+
+
+class LimitError(Exception):
+    """A bound was reached: the tiers in the caller's process give up on the pair."""
+
 
 _LONG_NUMBER = re.compile(rf"\d{{{MAX_DIGITS + 1}}}")
 _BIG_EXPONENT = re.compile(rf"\^\s*\{{?\s*-?\s*\d{{{MAX_EXPONENT_DIGITS + 1}}}")
