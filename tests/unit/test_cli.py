@@ -1,0 +1,179 @@
+"""The command line, run as a user runs it: what is wrong is one line on standard error, and exit code 2."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from herokit.cli import app, show
+from herokit.hookspecs import hookimpl
+from herokit.registry import load_registry
+
+PLUGIN = """
+from dataclasses import dataclass
+from herokit import Verdict, Status
+@dataclass(frozen=True)
+class Exact:
+    def verify(self, samples):
+        return [Verdict(None, Status.FAILED, "no reference") if s.reference is None
+                else Verdict(float(s.completion == s.reference), answer=s.completion) for s in samples]
+@dataclass(frozen=True)
+class Length:
+    odd: str = "nan"
+    def score(self, samples):
+        return [float("nan") if s.completion == self.odd else float(len(s.completion)) for s in samples]
+    def report(self):
+        return "rm: counted letters"
+"""
+SCHEME = '[sources.verifier]\nuse = "exact"\n[sources.rm]\nuse = "length"\n[[combine]]\nuse = "hero"\n'
+
+
+@pytest.fixture(autouse=True)
+def plugin(tmp_path, monkeypatch):
+    tmp_path.joinpath("cli_plugin.py").write_text(PLUGIN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    class Plugin:
+        @hookimpl
+        def herokit_register(self, register):
+            register.verifier("exact", "cli_plugin:Exact")
+            register.reward_model("length", "cli_plugin:Length")
+
+    known = load_registry(plugins=False, extra=[("cli-plugin", Plugin())])
+    for module in ("herokit.builder", "herokit.cli.app"):
+        monkeypatch.setattr(f"{module}.registry", lambda: known)
+    for console in (show.out, show.err):
+        monkeypatch.setattr(console, "_width", 200)
+    tmp_path.joinpath("s.toml").write_text(SCHEME)
+
+
+def herokit(monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", ["herokit", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        app.run()
+    return stopped.value.code or 0
+
+
+def rollouts(*rows, name="r.jsonl"):
+    with Path(name).open("w") as file:
+        for row in rows:
+            file.write(row if isinstance(row, str) else json.dumps(row) + "\n")
+
+
+def row(completion, *, group="q", reference="ok", **more):
+    return {"prompt": "p", "completion": completion, "group": group, "reference": reference, **more}
+
+
+GOOD = [row("ok", id=1), row("no"), row("nope"), row("ok", group="w"), row("ok", group="w")]
+
+
+def results(name="o.jsonl"):
+    return [json.loads(line) for line in Path(name).read_text().splitlines()]
+
+
+def test_it_scores_writes_and_sums_up(monkeypatch, capsys):
+    rollouts(*GOOD)
+    assert herokit(monkeypatch, "score", "r.jsonl", "--scheme", "s.toml", "-o", "o.jsonl") == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    for text in ("5 rollouts of 2 prompts", "all right       1  50.0 %", "rm: counted letters", "Results: o.jsonl"):
+        assert text in printed.out
+    found = results()
+    assert [r["extracted"] for r in found] == ["ok", "no", "nope", "ok", "ok"]
+    assert found[0]["id"] == 1
+    assert [r["reward"] for r in found] == pytest.approx([0.9, -0.1, 0.1, 0.9, 0.9], abs=1e-6)
+    assert set(found[0]) >= {"verdict", "status", "rm_score", "advantage", "weight", "prompt", "reference"}
+
+
+def test_the_summary_as_json(monkeypatch, capsys):
+    rollouts(*GOOD)
+    assert herokit(monkeypatch, "score", "r.jsonl", "--scheme", "s.toml", "--json") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["rows"], summary["silent_verifier"], summary["silent_scheme"]) == (5, 1, 1)
+
+
+REFUSED = [
+    ([], "r.jsonl: the file holds no rows"),
+    (['{"prompt": "p", \n'], "r.jsonl: line 1 is not JSON"),
+    ([{"text": "x"}], "no column for the prompt"),
+    ([row(None)], "row 1: completion must be text or chat messages, got None"),
+]
+
+
+@pytest.mark.parametrize(("rows", "message"), REFUSED, ids=[m for _, m in REFUSED])
+def test_a_file_that_is_wrong_is_refused_in_one_line(monkeypatch, capsys, rows, message):
+    rollouts(*rows)
+    assert herokit(monkeypatch, "score", "r.jsonl", "--scheme", "s.toml", "-o", "o.jsonl") == 2
+    complaint = capsys.readouterr().err
+    assert message in complaint
+    assert complaint.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.jsonl"], "nowhere.jsonl: no such file"),
+        (
+            ["r.jsonl", "--scheme", "bad.toml"],
+            "bad.toml: combine[0]: 'hero' has no setting 'alhpa'; did you mean 'alpha'?",
+        ),
+        (["r.jsonl", "--scheme", "no.toml"], "no.toml: no such scheme file"),
+        (["r.jsonl", "-o", "o.csv"], "ends in .parquet or .jsonl, got '.csv'"),
+        (["r.jsonl", "-o", "no/o.jsonl"], "no such folder"),
+        (["r.jsonl", "--field", "completion"], "--field completion: expected PART=COLUMN"),
+        (["r.jsonl", "--field", "completion=x"], "no column 'x' for the completion"),
+    ],
+)
+def test_an_option_that_is_wrong_is_refused_before_any_work(monkeypatch, capsys, arguments, message):
+    rollouts(*GOOD)
+    Path("bad.toml").write_text(SCHEME + "alhpa = 0.1\n")
+    extra = [] if "--scheme" in arguments else ["--scheme", "s.toml"]
+    monkeypatch.setattr("herokit.cli.app.score_samples", None)  # nothing is scored
+    assert herokit(monkeypatch, "score", *arguments, *extra) == 2
+    complaint = capsys.readouterr().err
+    assert message in complaint
+    assert complaint.count("\n") == 1
+
+
+def test_scoring_a_result_again_needs_a_prefix(monkeypatch, capsys):
+    rollouts(*(r | {"reward": 1} for r in GOOD))
+    arguments = ["score", "r.jsonl", "--scheme", "s.toml", "-o", "o.jsonl"]
+    monkeypatch.setattr("herokit.cli.app.score_samples", lambda *_, **__: pytest.fail("worked before it checked"))
+    assert herokit(monkeypatch, *arguments) == 2
+    assert "the input already has columns reward; set a prefix" in capsys.readouterr().err
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (row("ok", reference=None), "1 of 6 rollouts have no reward, row 6: verifier: no reference"),
+        (row("nan"), "1 of 6 rollouts have no reward, row 6: rm: gave nan"),
+        (row("ok", group="lone"), "1 groups have one rollout, group lone: nothing to compare with"),
+    ],
+)
+def test_a_row_that_is_wrong_loses_nothing_else(monkeypatch, capsys, bad, message):
+    rollouts(*GOOD, bad)
+    arguments = ["score", "r.jsonl", "--scheme", "s.toml", "-o", "o.jsonl"]
+    assert herokit(monkeypatch, *arguments) == 2
+    complaint = capsys.readouterr().err
+    assert message in complaint
+    assert complaint.count("\n") == 1
+    found = results()
+    assert len(found) == 6
+    assert [r["reward"] for r in found[:5]] == pytest.approx([0.9, -0.1, 0.1, 0.9, 0.9], abs=1e-6)
+    assert herokit(monkeypatch, *arguments, "--allow-incomplete") == 0
+
+
+def test_without_a_group_column_it_says_so(monkeypatch, capsys):
+    rollouts(*({k: v for k, v in r.items() if k != "group"} for r in GOOD))
+    assert herokit(monkeypatch, "score", "r.jsonl", "--scheme", "s.toml") == 0
+    assert "no group column; rows with the same prompt text share a group" in capsys.readouterr().err
+
+
+def test_plugins_lists_names_and_owners(monkeypatch, capsys):
+    assert herokit(monkeypatch, "plugins") == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["length", "reward", "model", "cli-plugin", "cli_plugin:Length"] in lines
+    assert ["stratify", "combiner", "herokit", "herokit.combine:Stratify"] in lines
