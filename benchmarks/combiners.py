@@ -81,7 +81,7 @@ def to_torch(signals: Signals) -> Signals | None:
 def main() -> None:
     """Print the table."""
     versions = {name: sys.modules[name].__version__ for name in ("numpy",)}
-    scheme = hero(alpha=ALPHA, beta=BETA, low=LOW, high=HIGH, steepness=STEEPNESS)
+    scheme = hero(alpha=ALPHA, beta=BETA)
     tensors = to_torch(batch(EACH))
     if tensors is not None:
         versions["torch"] = sys.modules["torch"].__version__

@@ -2,22 +2,24 @@
 
 Verifiers say what is right, reward models say what is better, combiners join them: HERO's stratified normalization
 and variance-aware weighting (arXiv 2510.07242) and their siblings. Importing herokit loads numpy and nothing heavier.
+
+The steps are in `herokit.combine`, the named schemes in `herokit.schemes`; the most used of both are here.
 """
 
-from herokit.combine import Blend, Center, MinMax, Standardize, Stratify, Take, WeightBySpread, chain
+from herokit.combine import Center, MinMax, Rank, Standardize, Stratify, Take, WeightBySpread, chain
 from herokit.errors import HerokitError
 from herokit.outcome import Outcome
 from herokit.rewarder import Rewarder
-from herokit.schemes import hero, naive_blend, rm_only, verifier_only
+from herokit.schemes import hero, hero_advantage, naive_blend, rm_only, verifier_only
 from herokit.types import Groups, RewardModel, Sample, Scores, Signals, Status, Verdict, Verifier
 
 __all__ = [
-    "Blend",
     "Center",
     "Groups",
     "HerokitError",
     "MinMax",
     "Outcome",
+    "Rank",
     "RewardModel",
     "Rewarder",
     "Sample",
@@ -32,6 +34,7 @@ __all__ = [
     "WeightBySpread",
     "chain",
     "hero",
+    "hero_advantage",
     "naive_blend",
     "rm_only",
     "verifier_only",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
-from herokit.combine import Chain
+from herokit.combine import Chain, Scheduled, chain
 from herokit.errors import ConfigError, boundary, nearest
 from herokit.registry import Kind, Registry, registry
 
@@ -72,7 +72,8 @@ def _value(value: Any, hint: Any, *, where: str, known: Registry) -> Any:
     if isinstance(value, Mapping) and "use" in value:
         return build(value, where=where, known=known)
     if isinstance(value, list) and any(isinstance(v, Mapping) and "use" in v for v in value):
-        return tuple(_value(v, Any, where=f"{where}[{i}]", known=known) for i, v in enumerate(value))
+        built = tuple(_value(v, Any, where=f"{where}[{i}]", known=known) for i, v in enumerate(value))
+        return chain(*built) if all(hasattr(part, "combine") for part in built) else built
     import json
 
     from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -107,6 +108,10 @@ def describe(thing: Any, *, known: Registry | None = None) -> Any:
     known = known or registry()
     if isinstance(thing, Chain):
         return [describe(step, known=known) for step in thing.steps]
+    if isinstance(thing, Scheduled):
+        return describe(thing.step, known=known)
+    if isinstance(thing, Mapping):
+        return {key: describe(value, known=known) for key, value in thing.items()}
     if isinstance(thing, tuple | list):
         return [describe(part, known=known) for part in thing]
     if thing is None or isinstance(thing, str | int | float | bool):

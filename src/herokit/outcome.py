@@ -1,12 +1,38 @@
 """What comes back from a `Rewarder`: one row a sample, with a status for every source."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from herokit.combine import Trace
+from herokit.errors import DataError
 from herokit.types import Array, Scores, Signals, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an explanation: a signal, a weight or a step, and its value for each rollout; None for no value."""
+
+    name: str
+    values: list[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What happened to one group.
+
+    Attributes:
+        key: the group.
+        rows: its rollouts, as rows of the outcome.
+        lines: the signals, then what each step made of them.
+        problems: for each rollout, why it has no value; empty if it has one.
+    """
+
+    key: Hashable
+    rows: list[int]
+    lines: list[Line]
+    problems: list[list[str]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -14,11 +40,14 @@ class Outcome:
     """What a `Rewarder` says of N samples, one row each in the order given.
 
     Attributes:
-        reward: (N,) the chain's value before it turns to advantages; NaN where a source could not say.
+        reward: (N,) the chain's value before it turns to advantages; NaN where a source could not say or a filter
+            marked the row.
         advantage: (N,) the chain's output if a step such as `Center` or `Standardize` made it an advantage, else the
-            reward centred in its group; NaN where a source could not say.
-        weight: (N,) the product of the weights the chain applied; 1 where it applied none, NaN as above.
+            reward centred in its group; NaN where a source could not say, 0 where a filter marked the row.
+        weight: (N,) the product of the weights the chain applied; 1 where it applied none, NaN and 0 as above.
         usable: (N,) True where every source gave a value.
+        kept: (N,) True where the row is usable and no filter marked it.
+        keys: the group of every row, as the samples name it.
         signals: what the combiner saw: the usable rows alone.
         verdicts: source name -> N verdicts.
         scores: source name -> N scores.
@@ -40,6 +69,8 @@ class Outcome:
     advantage: Array
     weight: Array
     usable: Array
+    kept: Array
+    keys: Sequence[Hashable]
     signals: Signals
     verdicts: Mapping[str, Sequence[Verdict]]
     scores: Mapping[str, Scores]
@@ -49,6 +80,42 @@ class Outcome:
     def problems(self) -> dict[int, str]:
         """Say why each unusable row has no reward: row -> reasons, each after its source's name."""
         return {row: "; ".join(self._reasons(row)) for row in np.flatnonzero(~self.usable).tolist()}
+
+    def explain(self, key: Hashable) -> "Explanation":
+        """Say what each step did to each rollout of one group.
+
+        Args:
+            key: the group, as the samples name it.
+
+        Raises:
+            DataError: no rollout of this outcome is in that group.
+
+        Example:
+            >>> from herokit import Rewarder, Sample, Take, Center, chain
+            >>> class Length:
+            ...     def score(self, samples):
+            ...         return [float(len(s.completion)) for s in samples]
+            >>> outcome = Rewarder({"rm": Length()}, chain(Take("rm"), Center()))([Sample("p", "abc", "q")])
+            >>> [(line.name, line.values) for line in outcome.explain("q").lines]
+            [('rm', [3.0]), ("Take(signal='rm')", [3.0]), ('Center()', [0.0])]
+        """
+        rows = [row for row, group in enumerate(self.keys) if group == key]
+        if not rows:
+            raise DataError(
+                f"no rollout is in group {key!r}; groups here: {', '.join(map(repr, dict.fromkeys(self.keys)))}"[:300]
+            )
+        place = {row: i for i, row in enumerate(np.flatnonzero(self.usable).tolist())}
+
+        def line(name: str, values: Array | None) -> list[Line]:
+            return (
+                [] if values is None else [Line(name, [float(values[place[r]]) if r in place else None for r in rows])]
+            )
+
+        lines = [x for name, values in self.signals.values.items() for x in line(name, values)]
+        for done in self.trace:
+            lines += line(f"weight of {type(done.step).__name__}", done.weight)
+            lines += line("kept", done.kept) + line(str(done.step), done.after)
+        return Explanation(key, rows, lines, [self._reasons(row) for row in rows])
 
     def _reasons(self, row: int) -> list[str]:
         return [

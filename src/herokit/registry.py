@@ -1,5 +1,6 @@
 """Names to factories: what the built-ins and the installed plugins offer. Nothing is imported until a name is used."""
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from typing import Any, Literal
 import pluggy
 
 from herokit import hookspecs
+from herokit.combine import STEPS
 from herokit.errors import ConfigError, NameClashError, PluginError, UnknownNameError, boundary, nearest
+from herokit.schemes import SCHEMES
 
 Kind = Literal["verifier", "reward model", "combiner", "scheme"]
 
@@ -176,22 +179,27 @@ def registry() -> Registry:
     return load_registry()
 
 
+def _dashed(name: str) -> str:
+    """Write a class's name as scheme files do.
+
+    Example:
+        >>> _dashed("WeightBySpread")
+        'weight-by-spread'
+    """
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+
+
 def _builtins() -> object:
     """Return herokit's own plugin."""
 
     @hookspecs.hookimpl
     def herokit_register(register: hookspecs.Register) -> None:
-        for name, attribute in {
-            "blend": "Blend",
-            "center": "Center",
-            "min-max": "MinMax",
-            "standardize": "Standardize",
-            "stratify": "Stratify",
-            "take": "Take",
-            "weight-by-spread": "WeightBySpread",
-        }.items():
-            register.combiner(name, f"herokit.combine:{attribute}")
-        for attribute in ("hero", "naive_blend", "rm_only", "verifier_only"):
-            register.scheme(attribute.replace("_", "-"), f"herokit.schemes:{attribute}")
+        for step in STEPS:
+            register.combiner(_dashed(step.__name__), f"herokit.combine:{step.__name__}")
+        for scheme in SCHEMES:
+            register.scheme(scheme.__name__.replace("_", "-"), f"herokit.schemes:{scheme.__name__}")
+        for name in ("Cascade", "Vote"):
+            register.verifier(_dashed(name), f"herokit.sources:{name}")
+        register.reward_model("ensemble-reward-model", "herokit.sources:EnsembleRewardModel")
 
     return SimpleNamespace(herokit_register=herokit_register)

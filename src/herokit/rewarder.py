@@ -1,15 +1,15 @@
 """The one object with memory: it asks the sources, combines, and remembers the combiner's state."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
-from herokit import sources as ask
-from herokit.combine import Center, Combiner, Sync, ToAdvantage, Trace, alone, chain, start
+from herokit import asking as ask
+from herokit.combine import Center, Combiner, Filter, Sync, ToAdvantage, Trace, alone, chain, start
 from herokit.errors import ConfigError
 from herokit.outcome import Outcome
 from herokit.types import Array, Groups, RewardModel, Sample, Scores, Signals, Verdict, Verifier
@@ -92,8 +92,9 @@ class Rewarder:
             trace, state = self.combiner.trace(start(signals), signals, state, sync=self.sync)
         if remember:
             self.state = state
-        reward, advantage, weight = (_spread(x, usable) for x in _split(trace, signals))
-        return Outcome(reward, advantage, weight, usable, signals, verdicts, scores, trace, seconds)
+        reward, advantage, weight, kept = (_spread(x, usable) for x in _split(trace, signals))
+        keys = tuple(sample.group for sample in samples)
+        return Outcome(reward, advantage, weight, usable, kept == 1.0, keys, signals, verdicts, scores, trace, seconds)
 
     def _try_combiner(self) -> None:
         """Combine two made-up rows, so that a misspelt signal is found before any work is done."""
@@ -143,17 +144,32 @@ class Rewarder:
         self.close()
 
 
-def _split(trace: Sequence[Trace], signals: Signals) -> tuple[Array, Array, Array]:
-    """Read reward, advantage and weight off what the steps did; a chain that never centres is centred here."""
+def _split(trace: Sequence[Trace], signals: Signals) -> tuple[Array, Array, Array, Array]:
+    """Read reward, advantage, weight and kept rows off what the steps did; a chain that never centres is centred here."""
     before = start(signals)
-    reward, weight, advantage = trace[-1].after if trace else before, np.ones_like(before), None
+    weight, kept = np.ones_like(before), np.ones(len(before), dtype=bool)
+    reward: Array | None = None
     for done in trace:
-        if advantage is None and isinstance(done.step, ToAdvantage):
-            reward, advantage = before, done.after
+        if reward is None and isinstance(done.step, ToAdvantage):
+            reward = before
         if done.weight is not None:
             weight = weight * done.weight
+        if done.kept is not None:
+            kept = done.kept
         before = done.after
-    return reward, Center()(reward, signals) if advantage is None else before, weight
+    advantage = before if reward is not None else chain(_Keep(kept), Center()).combine(before, signals, (None, None))[0]
+    reward = before if reward is None else reward
+    return np.where(kept, reward, np.nan), advantage, np.where(kept, weight, 0.0), kept
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Keep(Filter):
+    """Mark the rows that an earlier filter marked."""
+
+    kept: Array
+
+    def keep(self, reward: Array, signals: Signals) -> Array:  # noqa: ARG002 - it is told
+        return self.kept
 
 
 def _spread(x: Array, usable: Array) -> Array:
@@ -177,6 +193,8 @@ def _like(example: Any, data: Any) -> Any:
         if set(data) != {f.name for f in fields(example)}:
             raise ValueError(f"{type(example).__name__} has fields {[f.name for f in fields(example)]}, got {data!r}")
         return type(example)(**data)
+    if isinstance(example, int) and isinstance(data, int) and not isinstance(data, bool):
+        return data  # a count of training steps
     if data != example:
         raise ValueError(f"expected {example!r}, got {data!r}")
     return data

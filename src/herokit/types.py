@@ -155,6 +155,8 @@ class Groups:
     Attributes:
         index: (N,) integers in [0, count), in the same array library as the signals.
         count: the number of groups G; a group may be empty.
+        width: kept by reductions: the size of equal groups that lie one after the other, 0 if they do not, None
+            while nobody has looked.
 
     Example:
         >>> groups = Groups.from_keys(["a", "b", "a"])
@@ -164,6 +166,7 @@ class Groups:
 
     index: Array
     count: int
+    width: int | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def from_keys(cls, keys: Iterable[Hashable]) -> Self:

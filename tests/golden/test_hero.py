@@ -78,7 +78,7 @@ def test_evaluation_batches_of_one_do_not_give_the_first_training_batch_a_weight
         def score(self, samples):
             return [float(len(s.completion)) for s in samples]
 
-    rewarder = Rewarder({"verifier": Right(), "rm": Length()}, hero(low=0.4, high=3.0, steepness=6.0))
+    rewarder = Rewarder({"verifier": Right(), "rm": Length()}, hero(constants="appendix"))
     for text in ("a", "bb", "ccc"):
         rewarder([Sample("p", text, group=text)], remember=False)
     outcome = rewarder([Sample("p", "x", "g"), Sample("p", "xxxxxxxx", "g")])

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from herokit import (
-    Blend,
     Center,
     Groups,
     MinMax,
@@ -14,7 +13,7 @@ from herokit import (
     chain,
     naive_blend,
 )
-from herokit.combine import Chain, Mean, Stateless, start
+from herokit.combine import Blend, Chain, Mean, Stateless, start
 from herokit.errors import ConfigError, SignalError
 
 SIGNALS = Signals(
@@ -54,14 +53,14 @@ def test_a_chain_is_made_of_steps(bad):
         (lambda: Stratify(alpha=0.5, beta=0.5), "the bands overlap: alpha \\+ beta must be below 1, got 0.5 \\+ 0.5"),
         (lambda: Stratify(alpha=0.0), "alpha lies in \\(0, 1\\], got 0.0"),
         (lambda: Stratify(beta=float("nan")), "beta lies in \\(0, 1\\], got nan"),
-        (lambda: Stratify(eps=0.0), "eps must be positive"),
+        (lambda: Stratify(min_spread=-1.0), "min_spread lies in"),
         (lambda: Stratify(tied="roof"), "tied is 'floor' or 'midpoint', got 'roof'"),
         (lambda: WeightBySpread(low=2.0, high=1.0), "0 < low < high, got low=2.0, high=1.0"),
-        (lambda: WeightBySpread(steepness=-1.0), "steepness must be positive, got -1.0"),
+        (lambda: WeightBySpread(steepness=-1.0), "steepness lies in \\(0, inf\\), got -1.0"),
         (lambda: WeightBySpread(ddof=2), "ddof is 0 or 1, got 2"),
         (lambda: Standardize(ddof=3), "ddof is 0 or 1, got 3"),
-        (lambda: Standardize(eps=-1.0), "eps must be positive"),
-        (lambda: MinMax(eps=0.0), "eps must be positive"),
+        (lambda: Standardize(eps=-1.0), "eps lies in \\(0, inf\\)"),
+        (lambda: MinMax(eps=0.0), "eps lies in \\(0, inf\\)"),
         (lambda: Blend("rm", share=1.5), "share lies in \\[0, 1\\], got 1.5"),
     ],
 )

@@ -3,7 +3,6 @@ import pickle
 import pytest
 
 from herokit import (
-    Blend,
     Center,
     MinMax,
     Standardize,
@@ -16,6 +15,7 @@ from herokit import (
     rm_only,
 )
 from herokit.builder import build, describe
+from herokit.combine import Blend
 from herokit.config import build_scheme, load_scheme
 from herokit.errors import ConfigError
 from herokit.hookspecs import hookimpl
@@ -92,7 +92,7 @@ BAD = [
     ({"sources": {"rm": {"use": "length", "scale": "2"}}, "combine": [{"use": "rm-only"}]}, "sources.rm: 'length': scale: input should be a valid number, got '2'"),
     ({"sources": SOURCES, "combine": [{"use": "hero", "alpha": 0.9}]}, "the bands overlap: alpha \\+ beta must be below 1"),
     ({"sources": SOURCES, "combine": [{"use": "hero"}]}, "no signal 'verifier' in this batch; known: rm; sources are what steps refer to"),
-    ({"sources": SOURCES, "combine": [{"use": "stratify", "alpha": True}]}, "alpha: input should be a valid number, got True"),
+    ({"sources": SOURCES, "combine": [{"use": "stratify", "alpha": True}]}, "alpha is a number in \\(0, 1\\], got True"),
     ({"sources": SOURCES, "combine": [{"use": "stratify", "tied": "roof"}]}, "tied: input should be 'floor' or 'midpoint', got 'roof'"),
 ]  # fmt: skip
 

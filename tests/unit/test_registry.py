@@ -27,14 +27,14 @@ def test_built_ins_come_through_the_same_hook():
 
 
 def test_a_plugin_adds_names_and_is_named_as_their_owner():
-    registry = load(("mine", plugin("squash")))
-    assert registry.find("squash").owner == "mine"
-    assert "squash" not in {entry.name for entry in load()}  # registries share no state
+    registry = load(("mine", plugin("wiggle")))
+    assert registry.find("wiggle").owner == "mine"
+    assert "wiggle" not in {entry.name for entry in load()}  # registries share no state
 
 
 def test_a_clash_names_both_owners():
-    with pytest.raises(NameClashError, match="'squash' is registered twice: by 'one' as 'a:B' and by 'two' as 'c:D'"):
-        load(("one", plugin("squash", target="a:B")), ("two", plugin("squash", target="c:D")))
+    with pytest.raises(NameClashError, match="'wiggle' is registered twice: by 'one' as 'a:B' and by 'two' as 'c:D'"):
+        load(("one", plugin("wiggle", target="a:B")), ("two", plugin("wiggle", target="c:D")))
 
 
 def test_an_unknown_name_offers_the_nearest_of_the_right_kind():
@@ -63,8 +63,8 @@ def test_a_hook_that_raises_or_is_misspelt_names_its_plugin():
 
 
 def test_a_target_that_is_not_there_is_found_on_use_and_names_the_plugin():
-    entry = load(("mine", plugin("squash", target="herokit:Nothing"))).find("squash")
-    with pytest.raises(PluginError, match="plugin 'mine', loading 'squash' from 'herokit:Nothing'"):
+    entry = load(("mine", plugin("wiggle", target="herokit:Nothing"))).find("wiggle")
+    with pytest.raises(PluginError, match="plugin 'mine', loading 'wiggle' from 'herokit:Nothing'"):
         entry.load()
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from herokit import Rewarder, Sample, Scores, Standardize, Status, Take, Verdict, WeightBySpread, chain, hero, rm_only
+from herokit.asking import PATIENCE
 from herokit.combine import Mean
 from herokit.errors import ConfigError, PluginError, SetupError, SignalError
-from herokit.sources import PATIENCE
 
 
 class Exact:

@@ -1,17 +1,60 @@
 """Combiners: pure steps that turn signals into a reward or an advantage, and ways to compose them."""
 
-from herokit.combine.base import Chain, Combiner, Mean, Stateless, Sync, ToAdvantage, Trace, Weight, alone, chain, start
-from herokit.combine.basic import Blend, Take
-from herokit.combine.group import Center, MinMax, Standardize
-from herokit.combine.hero import Stratify, WeightBySpread
+from herokit.combine.base import RIGHT, Combiner, Filter, Mean, Stateless, Sync, ToAdvantage, Weight, alone
+from herokit.combine.basic import Add, Affine, Blend, Clip, Multiply, Sigmoid, Take
+from herokit.combine.chain import Chain, Scheduled, Trace, chain, start
+from herokit.combine.ensemble import Ensemble, Mix
+from herokit.combine.filters import KeepConsistent
+from herokit.combine.gate import CenterWrong, IfUniform, OnlyIf, Quiet
+from herokit.combine.group import Center, LeaveOneOut, MeanAbsoluteDeviation, Standardize, Whiten
+from herokit.combine.numbers import Cosine, Linear, Piecewise, Schedule
+from herokit.combine.spread import WeightBySpread
+from herokit.combine.stratify import Stratify
+from herokit.combine.unit import MinMax, Quantile, Rank, Squash, Unit
+from herokit.combine.weights import WeightByCorrectRate, WeightByDifficulty
+
+STEPS = (
+    *(Add, Affine, Blend, Clip, Multiply, Sigmoid, Take, Ensemble, Mix),
+    *(MinMax, Quantile, Rank, Squash, Stratify),
+    *(Center, LeaveOneOut, MeanAbsoluteDeviation, Standardize, Whiten),
+    *(WeightByCorrectRate, WeightByDifficulty, WeightBySpread),
+    *(CenterWrong, IfUniform, OnlyIf, Quiet, KeepConsistent),
+    *(Cosine, Linear, Piecewise),
+)
+"""Every step, and the schedules that stand for their numbers: what a scheme file can name."""
 
 __all__ = [
+    "RIGHT",
+    "STEPS",
+    "Add",
+    "Affine",
     "Blend",
     "Center",
+    "CenterWrong",
     "Chain",
+    "Clip",
     "Combiner",
+    "Cosine",
+    "Ensemble",
+    "Filter",
+    "IfUniform",
+    "KeepConsistent",
+    "LeaveOneOut",
+    "Linear",
     "Mean",
+    "MeanAbsoluteDeviation",
     "MinMax",
+    "Mix",
+    "Multiply",
+    "OnlyIf",
+    "Piecewise",
+    "Quantile",
+    "Quiet",
+    "Rank",
+    "Schedule",
+    "Scheduled",
+    "Sigmoid",
+    "Squash",
     "Standardize",
     "Stateless",
     "Stratify",
@@ -19,8 +62,12 @@ __all__ = [
     "Take",
     "ToAdvantage",
     "Trace",
+    "Unit",
     "Weight",
+    "WeightByCorrectRate",
+    "WeightByDifficulty",
     "WeightBySpread",
+    "Whiten",
     "alone",
     "chain",
     "start",

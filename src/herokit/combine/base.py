@@ -1,19 +1,19 @@
-"""What a combiner is: a pure step over arrays with explicit state, and `chain` to compose steps.
+"""What a combiner is: a pure step over arrays, with explicit state.
 
 The thing transformed (a reward, (N,)), the context it may look at (`Signals`) and the memory (a state that is
 returned, never kept) are three separate values, so a scheme pickles, prints and compares equal.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from herokit._segment import namespace
-from herokit.errors import ConfigError
 from herokit.types import Array, Signals
 
 S = TypeVar("S")
+
+RIGHT = 0.5
+"""A verifier value above this counts as right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,9 @@ class Weight(ABC):
 
     __slots__ = ()
 
-    @abstractmethod
     def init(self) -> Any:
-        """Return the state before any batch."""
+        """Return the state before any batch; None unless the weight has a memory."""
+        return None
 
     @abstractmethod
     def weigh(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = alone) -> tuple[Array, Any]:
@@ -109,87 +109,27 @@ class Weight(ABC):
         return reward * weight, after
 
 
+class Filter(ABC):
+    """Base for steps that mark rows: the marked ones are out of play for every later step, and come back as zeros.
+
+    No row is lost: `Outcome.kept` says which were marked; their advantage and weight are 0, their reward NaN.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def keep(self, reward: Array, signals: Signals) -> Array:
+        """Return which rows stay in play, (N,) booleans."""
+
+    def init(self) -> None:  # noqa: B027 - a concrete default, not a forgotten abstract method
+        """Return None: there is no state."""
+
+    def combine(self, reward: Array, signals: Signals, state: None, *, sync: Sync = alone) -> tuple[Array, None]:  # noqa: ARG002 - the protocol's signature
+        """Put zeros where a row is marked; a chain goes further and hides it from later steps."""
+        return reward * self.keep(reward, signals), None
+
+
 class ToAdvantage:
     """Marks a step whose output is an advantage: what follows it acts on advantages, what precedes it on rewards."""
 
     __slots__ = ()
-    reaches_advantage: ClassVar[bool] = True
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Trace:
-    """What one step of a chain did.
-
-    Attributes:
-        step: the step.
-        after: (N,) the reward after it.
-        weight: (N,) the weight it applied, None unless it is a `Weight`.
-    """
-
-    step: Combiner[Any]
-    after: Array
-    weight: Array | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """Steps applied in order; build it with `chain`.
-
-    The reward starts as zeros, so the first step is one that reads a signal, such as `Take`.
-    """
-
-    steps: tuple[Combiner[Any], ...]
-
-    def init(self) -> tuple[Any, ...]:
-        """Return the steps' states, in order."""
-        return tuple(step.init() for step in self.steps)
-
-    def combine(
-        self, reward: Array, signals: Signals, state: tuple[Any, ...], *, sync: Sync = alone
-    ) -> tuple[Array, tuple[Any, ...]]:
-        """Apply every step."""
-        done, after = self.trace(reward, signals, state, sync=sync)
-        return (done[-1].after if done else reward), after
-
-    def trace(
-        self, reward: Array, signals: Signals, state: tuple[Any, ...], *, sync: Sync = alone
-    ) -> tuple[Sequence[Trace], tuple[Any, ...]]:
-        """Apply every step and keep what each one did, for explanations and diagnostics."""
-        done, after = [], []
-        for step, before in zip(self.steps, state, strict=True):
-            weight = None
-            if isinstance(step, Weight):
-                weight, now = step.weigh(reward, signals, before, sync=sync)
-                reward = reward * weight
-            else:
-                reward, now = step.combine(reward, signals, before, sync=sync)
-            done.append(Trace(step, reward, weight))
-            after.append(now)
-        return done, tuple(after)
-
-
-def chain(*steps: Combiner[Any]) -> Chain:
-    """Compose steps into one combiner; a chain among them is flattened.
-
-    Raises:
-        ConfigError: no step, or something that is not one.
-
-    Example:
-        >>> from herokit.combine import Center, Take
-        >>> chain(Take("rm"), Center())
-        Chain(steps=(Take(signal='rm'), Center()))
-    """
-    if not steps:
-        raise ConfigError("a chain needs at least one step")
-    flat: list[Combiner[Any]] = []
-    for step in steps:
-        if isinstance(step, type) or not hasattr(step, "combine"):
-            raise ConfigError(f"a chain is made of steps such as Take('rm'), got {step!r}")
-        flat.extend(step.steps if isinstance(step, Chain) else (step,))
-    return Chain(tuple(flat))
-
-
-def start(signals: Signals) -> Array:
-    """Return the reward a chain starts from: zeros (N,) like the first signal."""
-    first = next(iter(signals.values.values()))
-    return namespace(first).zeros_like(first)

@@ -1,8 +1,10 @@
-"""Steps that look at one row at a time."""
+"""Steps that look at one row at a time: reading signals, arithmetic, squashing."""
 
 from dataclasses import dataclass
 
+from herokit._segment import namespace
 from herokit.combine.base import Stateless
+from herokit.combine.numbers import Number, check
 from herokit.errors import ConfigError
 from herokit.types import Array, Signals
 
@@ -52,12 +54,132 @@ class Blend(Stateless):
     """
 
     signal: str
-    share: float = 0.5
+    share: Number = 0.5
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.share <= 1.0:
-            raise ConfigError(f"share lies in [0, 1], got {self.share!r}")
+        check("share", self.share, "[0, 1]")
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the mix, (N,)."""
         return self.share * signals[self.signal] + (1.0 - self.share) * reward
+
+
+@dataclass(frozen=True, slots=True)
+class Add(Stateless):
+    """Add a signal to the reward: ``r = r + times * signal``.
+
+    Raises:
+        ConfigError: `times` is not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from herokit import Groups, Signals
+        >>> signals = Signals({"format": np.array([0.0, 1.0])}, Groups.from_keys("aa"))
+        >>> Add("format", times=0.5)(np.array([1.0, 1.0]), signals).tolist()
+        [1.0, 1.5]
+    """
+
+    signal: str
+    times: Number = 1.0
+
+    def __post_init__(self) -> None:
+        check("times", self.times, "(-inf, inf)")
+
+    def __call__(self, reward: Array, signals: Signals) -> Array:
+        """Return the sum, (N,)."""
+        return reward + self.times * signals[self.signal]
+
+
+@dataclass(frozen=True, slots=True)
+class Multiply(Stateless):
+    """Multiply the reward by a signal: ``r = r * signal``.
+
+    Example:
+        >>> import numpy as np
+        >>> from herokit import Groups, Signals
+        >>> signals = Signals({"verifier": np.array([0.0, 1.0])}, Groups.from_keys("aa"))
+        >>> Multiply("verifier")(np.array([2.0, 2.0]), signals).tolist()
+        [0.0, 2.0]
+    """
+
+    signal: str
+
+    def __call__(self, reward: Array, signals: Signals) -> Array:
+        """Return the product, (N,)."""
+        return reward * signals[self.signal]
+
+
+@dataclass(frozen=True, slots=True)
+class Affine(Stateless):
+    """Scale and shift the reward: ``r = scale * r + shift``.
+
+    Raises:
+        ConfigError: a number is not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from herokit import Groups, Signals
+        >>> Affine(scale=2.0, shift=-1.0)(np.array([0.0, 1.0]), Signals({}, Groups.from_keys("aa"))).tolist()
+        [-1.0, 1.0]
+    """
+
+    scale: Number = 1.0
+    shift: Number = 0.0
+
+    def __post_init__(self) -> None:
+        check("scale", self.scale, "(-inf, inf)")
+        check("shift", self.shift, "(-inf, inf)")
+
+    def __call__(self, reward: Array, signals: Signals) -> Array:  # noqa: ARG002 - a row's reward is all it needs
+        """Return the scaled reward, (N,)."""
+        return self.scale * reward + self.shift
+
+
+@dataclass(frozen=True, slots=True)
+class Sigmoid(Stateless):
+    """Squash the reward into (0, 1): ``r = 1 / (1 + exp(-slope * r))``, without overflow.
+
+    Raises:
+        ConfigError: `slope` is not positive.
+
+    Example:
+        >>> import numpy as np
+        >>> from herokit import Groups, Signals
+        >>> Sigmoid(slope=0.5)(np.array([0.0, 1e9]), Signals({}, Groups.from_keys("aa"))).tolist()
+        [0.5, 1.0]
+    """
+
+    slope: Number = 1.0
+
+    def __post_init__(self) -> None:
+        check("slope", self.slope, "(0, inf)")
+
+    def __call__(self, reward: Array, signals: Signals) -> Array:  # noqa: ARG002 - a row's reward is all it needs
+        """Return the squashed reward, (N,)."""
+        return (1.0 + namespace(reward).tanh(0.5 * self.slope * reward)) / 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Clip(Stateless):
+    """Bound the reward: ``r = min(max(r, low), high)``.
+
+    Raises:
+        ConfigError: `low` is not below `high`.
+
+    Example:
+        >>> import numpy as np
+        >>> from herokit import Groups, Signals
+        >>> Clip(-1.0, 1.0)(np.array([-3.0, 0.5]), Signals({}, Groups.from_keys("aa"))).tolist()
+        [-1.0, 0.5]
+    """
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ConfigError(f"low lies below high, got low={self.low!r}, high={self.high!r}")
+
+    def __call__(self, reward: Array, signals: Signals) -> Array:  # noqa: ARG002 - a row's reward is all it needs
+        """Return the bounded reward, (N,)."""
+        return namespace(reward).clip(reward, self.low, self.high)

@@ -98,6 +98,7 @@ def columns_of(outcome: Outcome) -> dict[str, list[Any]]:
         columns[f"{name}_detail"] = list(scores.details)
     for name in ("reward", "advantage", "weight"):
         columns[name] = _numbers(getattr(outcome, name))
+    columns["kept"] = outcome.kept.tolist()
     return columns
 
 

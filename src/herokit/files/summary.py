@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from herokit.combine.hero import RIGHT
+from herokit.combine import RIGHT
 from herokit.files.scoring import Scored
 from herokit.types import Sample
 

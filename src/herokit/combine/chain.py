@@ -1,0 +1,156 @@
+"""Composing steps: `chain`, what each step did, schedules resolved, marked rows hidden."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+from herokit._segment import namespace
+from herokit.combine.base import Combiner, Filter, Sync, Weight, alone
+from herokit.combine.numbers import Schedule
+from herokit.errors import ConfigError
+from herokit.types import Array, Groups, Signals
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """What one step of a chain did.
+
+    Attributes:
+        step: the step, its schedules resolved.
+        after: (N,) the reward after it; zero where a row was marked.
+        weight: (N,) the weight it applied, None unless it is a `Weight`.
+        kept: (N,) which rows are still in play after it, None unless it is a `Filter`.
+    """
+
+    step: Combiner[Any]
+    after: Array
+    weight: Array | None = None
+    kept: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """A step with schedules among its numbers; its state counts the training steps. `chain` makes it."""
+
+    step: Any
+
+    def init(self) -> tuple[int, Any]:
+        """Return training step 0 and the step's own state."""
+        return 0, self.at(0).init()
+
+    def at(self, count: int) -> Any:
+        """Return the step with the numbers of one training step."""
+        changed = {f.name: v(count) for f in fields(self.step) if isinstance(v := getattr(self.step, f.name), Schedule)}
+        return replace(self.step, **changed)
+
+    def combine(
+        self, reward: Array, signals: Signals, state: tuple[int, Any], *, sync: Sync = alone
+    ) -> tuple[Array, tuple[int, Any]]:
+        """Apply the step as it is now, and count."""
+        count, before = state
+        reward, after = self.at(count).combine(reward, signals, before, sync=sync)
+        return reward, (count + 1, after)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Steps applied in order; build it with `chain`.
+
+    The reward starts as zeros, so the first step is one that reads a signal, such as `Take`.
+    """
+
+    steps: tuple[Combiner[Any], ...]
+
+    def init(self) -> tuple[Any, ...]:
+        """Return the steps' states, in order."""
+        return tuple(step.init() for step in self.steps)
+
+    def combine(
+        self, reward: Array, signals: Signals, state: tuple[Any, ...], *, sync: Sync = alone
+    ) -> tuple[Array, tuple[Any, ...]]:
+        """Apply every step."""
+        done, after = self.trace(reward, signals, state, sync=sync)
+        return (done[-1].after if done else reward), after
+
+    def trace(
+        self, reward: Array, signals: Signals, state: tuple[Any, ...], *, sync: Sync = alone
+    ) -> tuple[Sequence[Trace], tuple[Any, ...]]:
+        """Apply every step and keep what each one did, for explanations and diagnostics."""
+        done, after = [], []
+        kept: Array | None = None
+        for step, before in zip(self.steps, state, strict=True):
+            if isinstance(step, Scheduled):
+                count, inner = before
+                trace, reward, now = _apply(step.at(count), reward, signals, inner, sync)
+                now = (count + 1, now)
+            else:
+                trace, reward, now = _apply(step, reward, signals, before, sync)
+            if kept is not None:
+                weight = None if trace.weight is None else _put_back(trace.weight, kept)
+                trace = Trace(trace.step, _put_back(trace.after, kept), weight, trace.kept)
+            if trace.kept is not None:
+                signals, reward = _only(trace.kept, signals), reward[trace.kept]
+                kept = trace.kept if kept is None else _put_back(trace.kept, kept)
+                trace = Trace(trace.step, trace.after, None, kept)
+            done.append(trace)
+            after.append(now)
+        return done, tuple(after)
+
+
+def _apply(step: Any, reward: Array, signals: Signals, state: Any, sync: Sync) -> tuple[Trace, Array, Any]:
+    """Apply one step; a filter's reward is returned whole, for the caller to narrow."""
+    if isinstance(step, Weight):
+        weight, now = step.weigh(reward, signals, state, sync=sync)
+        reward = reward * weight
+        return Trace(step, reward, weight), reward, now
+    if isinstance(step, Filter):
+        kept = step.keep(reward, signals)
+        return Trace(step, namespace(reward).where(kept, reward, 0.0 * reward), None, kept), reward, None
+    reward, now = step.combine(reward, signals, state, sync=sync)
+    return Trace(step, reward), reward, now
+
+
+def _only(kept: Array, signals: Signals) -> Signals:
+    groups = Groups(signals.groups.index[kept], signals.groups.count)
+    return Signals({name: x[kept] for name, x in signals.values.items()}, groups)
+
+
+def _put_back(x: Array, kept: Array) -> Array:
+    """Spread the values of the kept rows over all rows, zero (or False) elsewhere."""
+    xp = namespace(x, kept)
+    if x.shape[0] == 0:
+        return xp.zeros(kept.shape, dtype=x.dtype, device=x.device)
+    place = xp.cumulative_sum(xp.astype(kept, xp.int32)) - 1
+    spread = xp.take(x, xp.where(kept, place, xp.zeros_like(place)))
+    return xp.where(kept, spread, xp.zeros_like(spread))
+
+
+def chain(*steps: Combiner[Any]) -> Chain:
+    """Compose steps into one combiner; a chain among them is flattened, a step with schedules counts steps.
+
+    Raises:
+        ConfigError: no step, or something that is not one.
+
+    Example:
+        >>> from herokit.combine import Center, Take
+        >>> chain(Take("rm"), Center())
+        Chain(steps=(Take(signal='rm'), Center()))
+    """
+    if not steps:
+        raise ConfigError("a chain needs at least one step")
+    flat: list[Combiner[Any]] = []
+    for step in steps:
+        if isinstance(step, type) or not hasattr(step, "combine"):
+            raise ConfigError(f"a chain is made of steps such as Take('rm'), got {step!r}")
+        flat.extend(step.steps if isinstance(step, Chain) else (step,))
+    return Chain(tuple(Scheduled(step) if _has_schedule(step) else step for step in flat))
+
+
+def _has_schedule(step: Any) -> bool:
+    return is_dataclass(step) and any(isinstance(getattr(step, f.name), Schedule) for f in fields(step))
+
+
+def start(signals: Signals) -> Array:
+    """Return the reward a chain starts from: zeros (N,) like the first signal."""
+    first = next(iter(signals.values.values()))
+    return namespace(first).zeros_like(first)

@@ -1,0 +1,68 @@
+"""Named schemes: published rewards, each a short chain of shared parts, each with its source.
+
+`SCHEMES` lists them. A scheme file names one with dashes: ``use = "hero-advantage"``.
+"""
+
+from collections.abc import Callable
+
+from herokit.combine import Chain
+from herokit.schemes.advantages import dgpo, grpo_lead, prof
+from herokit.schemes.baselines import (
+    naive_blend,
+    noisy_verifier,
+    normalize_then_sum,
+    rm_only,
+    rubric,
+    sum_then_normalize,
+    verifier_only,
+)
+from herokit.schemes.hero import gated_fallback, hero, hero_advantage, stratified
+from herokit.schemes.hybrids import crf, gdpo, p_grpo, progrs, qwen_shaping, swe_rm
+
+SCHEMES: tuple[Callable[..., Chain], ...] = (
+    hero,
+    hero_advantage,
+    stratified,
+    gated_fallback,
+    verifier_only,
+    rm_only,
+    naive_blend,
+    qwen_shaping,
+    p_grpo,
+    gdpo,
+    sum_then_normalize,
+    normalize_then_sum,
+    swe_rm,
+    crf,
+    progrs,
+    prof,
+    grpo_lead,
+    dgpo,
+    rubric,
+    noisy_verifier,
+)
+"""Every named scheme, HERO first."""
+
+__all__ = [
+    "SCHEMES",
+    "crf",
+    "dgpo",
+    "gated_fallback",
+    "gdpo",
+    "grpo_lead",
+    "hero",
+    "hero_advantage",
+    "naive_blend",
+    "noisy_verifier",
+    "normalize_then_sum",
+    "p_grpo",
+    "prof",
+    "progrs",
+    "qwen_shaping",
+    "rm_only",
+    "rubric",
+    "stratified",
+    "sum_then_normalize",
+    "swe_rm",
+    "verifier_only",
+]

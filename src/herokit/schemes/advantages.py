@@ -1,0 +1,55 @@
+"""Published schemes that act on advantages, or on which rollouts are learned from."""
+
+from herokit.combine import (
+    Chain,
+    KeepConsistent,
+    MeanAbsoluteDeviation,
+    Standardize,
+    Take,
+    WeightByCorrectRate,
+    WeightByDifficulty,
+    chain,
+)
+from herokit.combine.numbers import Number
+
+
+def grpo_lead(verifier: str = "verifier") -> Chain:
+    """Weigh surprises more: ``A = z_g(c) w(rho)`` where positive, ``z_g(c) w(1 - rho)`` elsewhere.
+
+    The advantage part of the method; its length reward is a reward of its own. See `WeightByCorrectRate`.
+
+    Source: GRPO-LEAD, arXiv 2504.09696, constants and eps 1e-6 of its published code.
+
+    Example:
+        >>> grpo_lead().steps[-1].middle
+        0.75
+    """
+    return chain(Take(verifier), Standardize(eps=1e-6), WeightByCorrectRate(by=verifier))
+
+
+def dgpo(verifier: str = "verifier", *, temperature: Number = 2.0) -> Chain:
+    """Give every group the same total advantage, then favour hard prompts: ``A = w (c - mean_g) / mad_g``.
+
+    ``w`` shares the batch's weight among mixed groups by ``softmax(-mean correctness / temperature)``.
+
+    Source: DGPO, arXiv 2601.20614, temperature 2 of its published scripts.
+
+    Example:
+        >>> dgpo().steps[-1]
+        WeightByDifficulty(by='verifier', temperature=2.0)
+    """
+    return chain(Take(verifier), MeanAbsoluteDeviation(), WeightByDifficulty(by=verifier, temperature=temperature))
+
+
+def prof(verifier: str = "verifier", model: str = "rm", *, share: Number = 0.5) -> Chain:
+    """Learn only from rollouts on which verifier and process score agree: filter, then ``A = z_g(c)``.
+
+    Rollouts that do not agree are marked and get advantage 0; see `KeepConsistent`.
+
+    Source: PROF, arXiv 2509.03403.
+
+    Example:
+        >>> prof().steps[0].share
+        0.5
+    """
+    return chain(KeepConsistent(of=model, by=verifier, share=share), Take(verifier), Standardize())

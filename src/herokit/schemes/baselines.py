@@ -1,0 +1,121 @@
+"""What HERO is compared with: single sources, plain sums, and how trainers add several rewards."""
+
+from collections.abc import Mapping
+
+from herokit.combine import Affine, Blend, Chain, MinMax, Mix, Standardize, Take, Whiten, chain
+from herokit.combine.numbers import Number
+from herokit.errors import ConfigError
+
+
+def verifier_only(verifier: str = "verifier") -> Chain:
+    """Return the verifier's value as the reward: ``r = c``.
+
+    Source: the baseline of arXiv 2510.07242.
+
+    Example:
+        >>> verifier_only()
+        Chain(steps=(Take(signal='verifier'),))
+    """
+    return chain(Take(verifier))
+
+
+def rm_only(model: str = "rm") -> Chain:
+    """Return the reward model's raw score as the reward: ``r = m``.
+
+    The paper sees it hacked on data that cannot be verified: the score rises from 5 to 40 while MATH500 falls to 0.
+
+    Source: the baseline of arXiv 2510.07242.
+
+    Example:
+        >>> rm_only()
+        Chain(steps=(Take(signal='rm'),))
+    """
+    return chain(Take(model))
+
+
+def naive_blend(verifier: str = "verifier", model: str = "rm", *, share: Number = 0.5) -> Chain:
+    """Mix both without strata: ``r = share c + (1 - share) minmax_g(m)``.
+
+    Where ``share < 0.5`` a wrong rollout may outrank a right one.
+
+    Source: Table 9 of arXiv 2510.07242, with shares 0.1, 0.5 and 0.9.
+
+    Example:
+        >>> naive_blend(share=0.9).steps[-1]
+        Blend(signal='verifier', share=0.9)
+    """
+    return chain(Take(model), MinMax(), Blend(verifier, share=share))
+
+
+def sum_then_normalize(weights: Mapping[str, float] | None = None) -> Chain:
+    """Add rewards by weight, then standardize in the group: ``A = z_g(sum_k w_k r_k)``.
+
+    Args:
+        weights: signal -> weight; verifier and rm alike by default.
+
+    Source: TRL 1.16.0, ``multi_objective_aggregation="sum_then_normalize"`` (its default), eps 1e-4.
+
+    Example:
+        >>> sum_then_normalize({"verifier": 1.0, "rm": 0.5}).steps[1]
+        Standardize(over='group', eps=0.0001, ddof=1, floor=0.0, fixed=None)
+    """
+    return chain(Mix(dict(weights or {"verifier": 1.0, "rm": 1.0})), Standardize())
+
+
+def normalize_then_sum(weights: Mapping[str, float] | None = None) -> Chain:
+    """Standardize each reward in the group, add by weight, whiten the batch: ``A = z_b(sum_k w_k z_g(r_k))``.
+
+    Every reward counts by its weight whatever its scale; a weight of HERO's kind cannot survive it.
+
+    Args:
+        weights: signal -> weight; verifier and rm alike by default.
+
+    Source: TRL 1.16.0, ``multi_objective_aggregation="normalize_then_sum"``, eps 1e-4: its form of GDPO.
+
+    Example:
+        >>> normalize_then_sum().steps[0].each.eps
+        0.0001
+    """
+    return chain(Mix(dict(weights or {"verifier": 1.0, "rm": 1.0}), each=Standardize()), Whiten())
+
+
+def rubric(weights: Mapping[str, float] | None = None) -> Chain:
+    """Average graded criteria by weight: ``r = sum_j w_j c_j / sum_j w_j``.
+
+    Args:
+        weights: criterion -> weight; the names and weights of the source by default.
+
+    Source: rubrics as rewards, arXiv 2507.17746, weights 1.0 / 0.7 / 0.3 / 0.9.
+
+    Example:
+        >>> rubric({"correct": 1.0, "style": 0.3}).steps[0].normalize
+        True
+    """
+    usual = {"essential": 1.0, "important": 0.7, "optional": 0.3, "pitfall": 0.9}
+    return chain(Mix(dict(weights or usual), normalize=True))
+
+
+def noisy_verifier(verifier: str = "verifier", *, false_positive: float = 0.0, false_negative: float = 0.0) -> Chain:
+    """Correct a verifier's value for its known error rates: ``r = (c - rho0) / (1 - rho0 - rho1)``.
+
+    Its mean over the verifier's errors is the true label: 1 for right rollouts, 0 for wrong ones.
+
+    Args:
+        verifier: the verifier's name.
+        false_positive: rho0, the share of wrong rollouts it accepts.
+        false_negative: rho1, the share of right rollouts it refuses.
+
+    Raises:
+        ConfigError: rates outside [0, 1), or that sum to 1 or more: such a verifier says nothing.
+
+    Source: the backward correction of arXiv 2510.00915.
+
+    Example:
+        >>> noisy_verifier(false_positive=0.1, false_negative=0.4).steps[1]
+        Affine(scale=2.0, shift=-0.2)
+    """
+    rates = (false_positive, false_negative)
+    if not all(0.0 <= rate < 1.0 for rate in rates) or sum(rates) >= 1.0:
+        raise ConfigError(f"error rates lie in [0, 1) and sum to less than 1, got {rates}")
+    scale = 1.0 / (1.0 - sum(rates))
+    return chain(Take(verifier), Affine(scale=scale, shift=-false_positive * scale))

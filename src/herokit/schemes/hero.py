@@ -1,0 +1,102 @@
+"""HERO and the forms of it that users choose between. arXiv 2510.07242 v3, ICLR 2026."""
+
+from typing import Literal
+
+from herokit.combine import Center, Chain, IfUniform, Stratify, Take, WeightBySpread, chain
+from herokit.combine.numbers import Number
+
+
+def hero(
+    verifier: str = "verifier",
+    model: str = "rm",
+    *,
+    alpha: Number = 0.1,
+    beta: Number = 0.1,
+    constants: Literal["main", "appendix"] = "main",
+) -> Chain:
+    """HERO as published: stratified normalization, then the variance-aware weight on the reward.
+
+    ``r = w(sigma_u) rhat(m, c)``: Eq. 3 to 5; see `Stratify` and `WeightBySpread` for the equations and the open
+    points. The weight acts on the uncentred reward, as printed: it cancels in trainers that divide by the group's
+    standard deviation, and pulls whole groups up or down on an uncentred baseline; `hero_advantage` does neither.
+
+    Args:
+        verifier: the verifier's name.
+        model: the reward model's name.
+        alpha: half-width of the band of wrong rollouts.
+        beta: half-width of the band of right rollouts.
+        constants: the weight's constants: section 3.2 of the paper, or its appendix A.1.
+
+    Source: arXiv 2510.07242.
+
+    Example:
+        >>> hero(alpha=0.05).steps[1].alpha
+        0.05
+    """
+    return chain(
+        Take(model), Stratify(by=verifier, alpha=alpha, beta=beta), WeightBySpread.published(constants, of=model)
+    )
+
+
+def hero_advantage(
+    verifier: str = "verifier",
+    model: str = "rm",
+    *,
+    alpha: Number = 0.1,
+    beta: Number = 0.1,
+    low: Number = 0.5,
+    high: Number = 2.0,
+    steepness: Number = 5.0,
+) -> Chain:
+    """HERO in advantage space, the recommended form: centre inside the group, then weigh.
+
+    ``A = w(sigma_u) (rhat - mean_g(rhat))``. Uniform groups keep their small advantages of at most alpha or beta,
+    since nothing divides by the group's deviation, and the weight survives. The weight is 1 at the running mean of
+    the spread and measures spread in its units, so neither the learning rate nor `steepness` depends on the reward
+    model. Tell the trainer to take advantages as they are.
+
+    Args:
+        verifier: the verifier's name.
+        model: the reward model's name.
+        alpha: half-width of the band of wrong rollouts.
+        beta: half-width of the band of right rollouts.
+        low: the smallest weight, below 1.
+        high: the largest weight, above 1.
+        steepness: how fast the weight rises with the relative spread.
+
+    Source: section 3.2 of arXiv 2510.07242 is titled "advantage reweighting"; the placement is ours.
+
+    Example:
+        >>> [type(step).__name__ for step in hero_advantage().steps]
+        ['Take', 'Stratify', 'Center', 'WeightBySpread']
+    """
+    weight = WeightBySpread(model, low, high, steepness, centre="one", relative=True)
+    return chain(Take(model), Stratify(by=verifier, alpha=alpha, beta=beta), Center(), weight)
+
+
+def stratified(verifier: str = "verifier", model: str = "rm", *, alpha: Number = 0.1, beta: Number = 0.1) -> Chain:
+    """HERO without its weight: ``r = rhat(m, c)``, Eq. 3 alone.
+
+    The paper's ablation "no reweighting"; what HERO amounts to in a trainer that divides by the group's deviation.
+
+    Source: arXiv 2510.07242.
+
+    Example:
+        >>> len(stratified().steps)
+        2
+    """
+    return chain(Take(model), Stratify(by=verifier, alpha=alpha, beta=beta))
+
+
+def gated_fallback(verifier: str = "verifier", model: str = "rm", *, alpha: Number = 0.1, beta: Number = 0.1) -> Chain:
+    """Trust the verifier where it tells rollouts apart; rank by the reward model only where it is silent.
+
+    ``r = c`` in mixed groups, ``rhat(m, c)`` of Eq. 3 in uniform ones.
+
+    Source: the idea of VeriGate, arXiv 2605.30451.
+
+    Example:
+        >>> gated_fallback().steps[0].otherwise
+        Take(signal='verifier')
+    """
+    return chain(IfUniform(stratified(verifier, model, alpha=alpha, beta=beta), Take(verifier), by=verifier))

@@ -1,0 +1,122 @@
+"""Published rewards that join a verifier with a dense score, row by row or group by group."""
+
+from collections.abc import Mapping
+
+from herokit.combine import (
+    Add,
+    Affine,
+    CenterWrong,
+    Chain,
+    Mix,
+    Multiply,
+    OnlyIf,
+    Sigmoid,
+    Standardize,
+    Take,
+    Whiten,
+    chain,
+)
+from herokit.combine.numbers import Number, check
+
+
+def qwen_shaping(verifier: str = "verifier", model: str = "rm", *, slope: Number = 0.5) -> Chain:
+    """Squash the score and shift wrong rollouts down: ``r = sigmoid(slope m) + (c - 1)``.
+
+    Right rollouts lie in (0, 1), wrong ones in (-1, 0); no group is needed.
+
+    Source: Qwen2.5-Math, arXiv 2409.12122, slope 0.5.
+
+    Example:
+        >>> qwen_shaping().steps[1]
+        Sigmoid(slope=0.5)
+    """
+    return chain(Take(model), Sigmoid(slope), Add(verifier), Affine(shift=-1.0))
+
+
+def p_grpo(verifier: str = "verifier", thinking: str = "rm", format: str = "format") -> Chain:  # noqa: A002 - the paper's word
+    """Reward thinking only where the outcome is right: ``r = R_format + R_outcome + R_outcome R_thinking``.
+
+    Args:
+        verifier: the outcome's name.
+        thinking: the thinking score's name.
+        format: the format reward's name.
+
+    Source: Posterior-GRPO, arXiv 2508.05170.
+
+    Example:
+        >>> p_grpo().steps[-1]
+        Add(signal='format', times=1.0)
+    """
+    return chain(Take(thinking), Multiply(verifier), Add(verifier), Add(format))
+
+
+def gdpo(weights: Mapping[str, float] | None = None, *, condition: str = "", at_least: float = 1.0) -> Chain:
+    """Standardize each reward in the group, add by weight, whiten the batch; easy rewards conditioned on a hard one.
+
+    ``A = z_b(sum_k w_k z_g(r_k))`` with ``r_k = 0`` where the condition's signal is below `at_least`.
+
+    Args:
+        weights: signal -> weight; verifier and rm alike by default.
+        condition: the signal that others are conditioned on; none by default.
+        at_least: how high it must be.
+
+    Source: GDPO, arXiv 2601.05242; TRL's form is `normalize_then_sum`.
+
+    Example:
+        >>> gdpo(condition="verifier").steps[0].each.steps[0]
+        OnlyIf(signal='verifier', at_least=1.0)
+    """
+    each = chain(OnlyIf(condition, at_least), Standardize()) if condition else Standardize()
+    return chain(Mix(dict(weights or {"verifier": 1.0, "rm": 1.0}), each=each), Whiten())
+
+
+def swe_rm(verifier: str = "verifier", model: str = "rm", unfinished: str = "unfinished") -> Chain:
+    """Lift resolved rollouts by one, lower unfinished ones by a half: ``r = s + c - 0.5 u``.
+
+    Args:
+        verifier: 1 where the task is resolved.
+        model: the score s, in [0, 1].
+        unfinished: 1 where the rollout did not come to an end.
+
+    Source: SWE-RM, arXiv 2512.21919: 1 + s resolved, -0.5 + s unfinished, s otherwise.
+
+    Example:
+        >>> swe_rm().steps[-1]
+        Add(signal='unfinished', times=-0.5)
+    """
+    return chain(Take(model), Add(verifier), Add(unfinished, times=-0.5))
+
+
+def crf(verifier: str = "verifier", model: str = "rm", *, strength: float = 0.1, offset: float = 0.0) -> Chain:
+    """Let a score modulate the outcome and never replace it: ``r = c [1 + strength (s + offset)]``.
+
+    Wrong rollouts get 0 whatever their score.
+
+    Args:
+        verifier: the outcome's name.
+        model: the conciseness score s.
+        strength: the product of the paper's two coefficients.
+        offset: what is added to the score.
+
+    Source: the conciseness reward function, arXiv 2511.09158: ``R_o [1 + a c (s + d)]``.
+
+    Example:
+        >>> crf(strength=0.5, offset=1.0).steps[1]
+        Affine(scale=0.5, shift=1.5)
+    """
+    return chain(Take(model), Affine(scale=strength, shift=1.0 + strength * offset), Multiply(verifier))
+
+
+def progrs(verifier: str = "verifier", model: str = "rm", *, strength: Number = 0.1) -> Chain:
+    """Rank what the verifier rejects, with a bonus that averages to zero: ``r = c + strength b``.
+
+    ``b`` is the score of wrong rollouts centred among the group's wrong rollouts, 0 for right ones; see `CenterWrong`.
+
+    Source: PROGRS-style centring, arXiv 2604.02341.
+
+    Example:
+        >>> progrs().steps[1]
+        CenterWrong(by='verifier')
+    """
+    check("strength", strength, "[0, inf)")
+    return chain(Take(model), CenterWrong(by=verifier), Affine(scale=strength), Add(verifier))

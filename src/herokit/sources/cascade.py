@@ -1,0 +1,67 @@
+"""Ask a second verifier only where the first one may be wrong."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from herokit import asking
+from herokit.combine import RIGHT
+from herokit.types import Sample, Status, Verdict, Verifier
+
+_NUMBER = re.compile(r"[-+]?[0-9][0-9,]*\.?[0-9]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Cascade:
+    """A cheap rule first; a second verifier, such as a model, only where the rule may be mistaken.
+
+    The second is asked when the first refuses (or cannot say), an answer was found, and not both answer and
+    reference are plain numbers: a rule that compares two numbers is right. Its verdict then counts, with the first
+    one's reason kept; where it cannot say, the first one's stands.
+
+    Args:
+        first: the cheap verifier.
+        second: the dear one.
+
+    Source: the cascades of arXiv 2505.22203 and of TinyV, arXiv 2505.14625.
+
+    Example:
+        >>> class No:
+        ...     def verify(self, samples):
+        ...         return [Verdict(0.0, answer=s.completion) for s in samples]
+        >>> class Yes:
+        ...     def verify(self, samples):
+        ...         return [Verdict(1.0) for _ in samples]
+        >>> samples = [Sample("p", "x = 3", "q", "3"), Sample("p", "4", "q", "3")]
+        >>> [v.value for v in Cascade(No(), Yes()).verify(samples)]
+        [1.0, 0.0]
+    """
+
+    first: Verifier
+    second: Verifier
+
+    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
+        """Return N verdicts for N samples."""
+        verdicts = asking.verify("first", self.first, samples)
+        doubtful = [row for row, (s, v) in enumerate(zip(samples, verdicts, strict=True)) if _doubtful(s, v)]
+        again = asking.verify("second", self.second, [samples[row] for row in doubtful])
+        for row, verdict in zip(doubtful, again, strict=True):
+            if verdict.value is not None:
+                detail = f"second verifier: {verdict.detail or verdict.status.value}; first: {verdicts[row].detail}"
+                verdicts[row] = replace(verdict, detail=detail, answer=verdict.answer or verdicts[row].answer)
+        return verdicts
+
+    def close(self) -> None:
+        """Close both verifiers."""
+        asking.close(self.first)
+        asking.close(self.second)
+
+
+def _doubtful(sample: Sample, verdict: Verdict) -> bool:
+    if sample.reference is None or (verdict.value is not None and verdict.value > RIGHT):
+        return False
+    answer = verdict.answer
+    if verdict.status is Status.UNPARSED or (answer is not None and not answer.strip()):
+        return False
+    both = (answer or "", sample.reference)
+    return not all(_NUMBER.fullmatch(text.strip()) for text in both)

@@ -1,0 +1,61 @@
+"""Several reward models as one, for trainers and services that take one score."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from herokit import asking
+from herokit.combine.ensemble import HOWS, How, join
+from herokit.errors import ConfigError
+from herokit.types import RewardModel, Sample, Scores, Status
+
+
+@dataclass(frozen=True, slots=True)
+class EnsembleRewardModel:
+    """Join the scores of several reward models of one unit; a row that one of them cannot score fails.
+
+    Inside a `Rewarder` prefer naming each model as a source and the `Ensemble` step: every score is then kept in the
+    results and can be normalized by group first.
+
+    Args:
+        of: the reward models, at least two.
+        how: ``"worst"``, ``"cautious"`` (mean minus k deviations), ``"mean"`` or ``"median"``.
+        k: how many deviations to subtract, for ``"cautious"``; at least 0.
+
+    Raises:
+        ConfigError: fewer than two models, an unknown `how`, or a negative `k`.
+
+    Example:
+        >>> class Says:
+        ...     def __init__(self, value):
+        ...         self.value = value
+        ...     def score(self, samples):
+        ...         return [self.value] * len(samples)
+        >>> EnsembleRewardModel((Says(1.0), Says(3.0)), "cautious").score([Sample("p", "c", "q")]).values.tolist()
+        [1.0]
+    """
+
+    of: tuple[RewardModel, ...]
+    how: How = "worst"
+    k: float = 1.0
+
+    def __post_init__(self) -> None:
+        if len(self.of) < 2:  # noqa: PLR2004 - one model is no ensemble
+            raise ConfigError(f"an ensemble has two or more reward models, got {len(self.of)}")
+        if self.how not in HOWS or not self.k >= 0:
+            raise ConfigError(f"how is one of {', '.join(HOWS)} and k at least 0, got {self.how!r}, {self.k!r}")
+
+    def score(self, samples: Sequence[Sample], /) -> Scores:
+        """Return N joint scores for N samples."""
+        each = [asking.score(f"{i}", model, samples) for i, model in enumerate(self.of)]
+        joint = join([scores.values for scores in each], self.how, self.k)  # NaN where any model has none
+        usable = np.isfinite(joint)
+        details = tuple("; ".join(d for d in row if d) for row in zip(*(s.details for s in each), strict=True))
+        statuses = tuple(Status.JUDGED if ok else Status.FAILED for ok in usable)
+        return Scores(np.where(usable, joint, np.nan), statuses, details)
+
+    def close(self) -> None:
+        """Close every model."""
+        for model in self.of:
+            asking.close(model)

@@ -1,0 +1,71 @@
+"""Several verifiers, one verdict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from herokit import asking
+from herokit.errors import ConfigError
+from herokit.types import Sample, Status, Verdict, Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """Weighted vote of verifiers: 1 where those who accept hold at least `quorum` of the weight, else 0.
+
+    ``share = sum_k w_k c_k / sum_k w_k`` over the verifiers that can say; the verdict abstains where none can. With
+    ``graded`` the share itself is the value. A quorum of 1 asks for all of them, a small one for any.
+
+    Args:
+        of: the verifiers.
+        weights: one positive number a verifier; equal by default.
+        quorum: the share of the weight that must accept, in (0, 1].
+        graded: whether to return the share.
+
+    Raises:
+        ConfigError: no verifier, or weights or a quorum outside their range.
+
+    Example:
+        >>> class Says:
+        ...     def __init__(self, value):
+        ...         self.value = value
+        ...     def verify(self, samples):
+        ...         return [Verdict(self.value) for _ in samples]
+        >>> vote = Vote((Says(1.0), Says(1.0), Says(0.0)), quorum=0.6)
+        >>> vote.verify([Sample("p", "c", "q", "r")])
+        [Verdict(value=1.0, status=<Status.JUDGED: 'judged'>, detail='1, 1, 0', answer=None)]
+    """
+
+    of: tuple[Verifier, ...]
+    weights: tuple[float, ...] | None = None
+    quorum: float = 0.5
+    graded: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.of:
+            raise ConfigError("a vote needs at least one verifier")
+        if self.weights is not None and (len(self.weights) != len(self.of) or min(self.weights) <= 0):
+            raise ConfigError(f"a vote of {len(self.of)} verifiers takes as many positive weights, got {self.weights}")
+        if not 0.0 < self.quorum <= 1.0:
+            raise ConfigError(f"quorum lies in (0, 1], got {self.quorum!r}")
+
+    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
+        """Return N verdicts for N samples."""
+        each = [asking.verify(f"{i}", verifier, samples) for i, verifier in enumerate(self.of)]
+        return [self._count(list(votes)) for votes in zip(*each, strict=True)]
+
+    def _count(self, votes: list[Verdict]) -> Verdict:
+        weights = self.weights or (1.0,) * len(votes)
+        said = [(w, v.value) for w, v in zip(weights, votes, strict=True) if v.value is not None]
+        answer = next((v.answer for v in votes if v.answer is not None), None)
+        detail = ", ".join(f"{v.value:g}" if v.value is not None else v.detail or v.status.value for v in votes)
+        if not said:
+            return Verdict(None, Status.FAILED, detail, answer)
+        share = sum(w * value for w, value in said) / sum(w for w, _ in said)
+        share = min(max(share, 0.0), 1.0)  # a sum of products may leave the interval by a rounding
+        status = Status.JUDGED if any(v.status is Status.JUDGED for v in votes) else votes[0].status
+        return Verdict(share if self.graded else float(share >= self.quorum), status, detail, answer)
+
+    def close(self) -> None:
+        """Close every verifier."""
+        for verifier in self.of:
+            asking.close(verifier)
