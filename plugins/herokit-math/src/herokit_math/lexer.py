@@ -69,16 +69,20 @@ def tokenize(text: str) -> list[Token]:
 
 def _scan(text: str, start: int, stop: int, tokens: list[Token], *, prose: bool) -> None:
     level = 0
+    spaced = False
     while start < stop:
+        if text[start].isspace():
+            spaced = True
+            start += 1
+            continue
         if text[start] == "\\" and (wrap := _TEXT.match(text, start, stop)):
             end = _closing(text, wrap.end(), stop)
             _scan(text, wrap.end(), end, tokens, prose=True)
             start = end + 1
             continue
-        found = _TOKEN.search(text, start, stop)
-        if found is None:
+        found = _TOKEN.match(text, start, stop)
+        if found is None:  # no character is left out: the last alternative takes any
             return
-        spaced = found.start() > start
         kind, piece, start = str(found.lastgroup), found[0], found.end()
         if kind == "thousands" and (level > 0):
             piece = piece.partition(",")[0]
@@ -97,6 +101,7 @@ def _scan(text: str, start: int, stop: int, tokens: list[Token], *, prose: bool)
             if len(piece) > MAX_DIGITS:
                 raise LimitError(f"a literal with more than {MAX_DIGITS} digits")
             tokens.append(Token(Kind.NUMBER, piece.replace(",", ""), spaced))
+        spaced = False
 
 
 def _closing(text: str, start: int, stop: int) -> int:

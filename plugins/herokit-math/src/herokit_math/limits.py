@@ -9,7 +9,8 @@ MAX_TOKENS = 600  # tokens of an answer
 MAX_ITEMS = 64  # members of a list, set or tuple, rows times columns of a matrix
 MAX_BITS = 8_192  # bits of an exact intermediate value
 MAX_TERMS = 400  # terms of a sum or product that is worked out
-MAX_ARGUMENT = 2_000  # argument of a factorial or binomial that is worked out
+MAX_ARGUMENT = 5_000  # argument of a factorial or binomial that is worked out
+MAX_MAGNITUDE = 2_000  # decimal exponent of a numerical intermediate value
 MAX_STEPS = 60_000  # operations spent on one pair in the caller's process
 MAX_DIGITS = 400  # digits of one literal
 MAX_EXPONENT_DIGITS = 4  # digits of a literal exponent given to sympy
@@ -19,6 +20,32 @@ MAX_FACTORIAL_DIGITS = 3  # digits of a literal under a factorial given to sympy
 
 class LimitError(Exception):
     """A bound was reached: the tiers in the caller's process give up on the pair."""
+
+
+class Steps:
+    """What is left to spend on one pair; every operation of every tier in the caller's process counts.
+
+    Example:
+        >>> Steps(1).spend(2)
+        Traceback (most recent call last):
+        ...
+        herokit_math.limits.LimitError: too many steps
+    """
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int = MAX_STEPS) -> None:
+        self.left = left
+
+    def spend(self, count: int) -> None:
+        """Take `count` steps.
+
+        Raises:
+            LimitError: none are left.
+        """
+        self.left -= count
+        if self.left < 0:
+            raise LimitError("too many steps")
 
 
 _LONG_NUMBER = re.compile(rf"\d{{{MAX_DIGITS + 1}}}")

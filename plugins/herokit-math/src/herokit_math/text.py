@@ -43,12 +43,12 @@ def unify(text: str) -> str:
     else:
         text = text.replace('"', " ").replace("`", " ")
     if "\\" in text:
-        text = _DOUBLED.sub(r"\\", text) if "\\\\" in text and "\\begin" not in text else text
+        if "\\\\" in text:
+            text = text.replace("\\\\", " \\cr ") if "\\begin" in text else _DOUBLED.sub(r"\\", text)
         text = _SIZING.sub(" ", _HIDDEN.sub(" ", text))
         text = text.replace("\\$", " ").replace("\\%", "%").replace("\\#", "#").replace("\\&", "&").replace("\\lbrace", "\\{")
         text = text.replace("\\rbrace", "\\}").replace("\\(", " ").replace("\\)", " ")
-        if "\\begin" not in text:
-            text = text.replace("\\[", " ").replace("\\]", " ")
+        text = text.replace("\\[", " ").replace("\\]", " ")
         text = _SPACING.sub(" ", _GROUPED.sub("", text))
     text = text.replace("{,}", ",") if "{,}" in text else text
     if "$" in text:

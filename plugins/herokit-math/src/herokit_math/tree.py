@@ -45,7 +45,7 @@ Node: TypeAlias = Num | Sym | Const | Call
 OPERATIONS = frozenset({
     "add", "mul", "div", "pow", "neg", "root", "abs", "floor", "ceil", "factorial", "binomial", "degree", "percent",
     "sin", "cos", "tan", "sec", "csc", "cot", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "ln", "log",
-    "sum", "prod", "apply", "gcd", "lcm", "max", "min", "re", "im", "conj", "mod",
+    "sum", "prod", "apply", "gcd", "lcm", "max", "min",
 })  # fmt: skip
 
 ZERO = Num(Fraction(0))

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
-from herokit_math.decide import Decision, decide
-from herokit_math.extract import candidates
+from herokit_math.judge import judge
+from herokit_math.policy import Policy
 from herokit_math.pool import End, Pool, Reply
 
 _OPENING = threading.Lock()
@@ -24,6 +24,8 @@ class MathVerifier:
         memory_mb: address space of each worker.
         recycle: pairs after which a worker is replaced.
 
+        policy: what counts as the same answer.
+
     Raises:
         ConfigError: a setting is not positive.
 
@@ -37,6 +39,7 @@ class MathVerifier:
     workers: int = 2
     memory_mb: int = 1024
     recycle: int = 500
+    policy: Policy = field(default_factory=Policy)
     _cell: list[Pool] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -50,7 +53,7 @@ class MathVerifier:
         A missing reference abstains (None, FAILED); a completion without a readable answer is 0, UNPARSED; one that
         runs past the limit is 0, TIMEOUT; nothing a sample holds raises.
         """
-        rows = [_first(sample) for sample in samples]
+        rows = [_first(sample, self.policy) for sample in samples]
         asked = {row.pair: self._pool().submit(*row.pair) for row in rows if isinstance(row, _Asked)}
         return [_judged(row, asked[row.pair].result()) if isinstance(row, _Asked) else row for row in rows]
 
@@ -81,21 +84,21 @@ class MathVerifier:
 @dataclass(frozen=True, slots=True)
 class _Asked:
     pair: tuple[str, str]
+    reason: str
+    readable: bool
 
 
-def _first(sample: Sample) -> Verdict | _Asked:
+def _first(sample: Sample, policy: Policy) -> Verdict | _Asked:
     """Judge one sample with the tiers that cannot run long, or say what to ask a worker."""
     if sample.reference is None or not sample.reference.strip():
         return Verdict(None, Status.FAILED, "no reference")
-    found = candidates(sample.completion)
-    if not found:
-        return Verdict(0.0, Status.UNPARSED, "no answer found in the completion")
-    decision = Decision(None, "", "")
-    for candidate in found:
-        decision = decide(sample.reference, candidate.text)
-        if decision.equal is not None:
-            return Verdict(float(decision.equal), detail=f"{decision.tier}: {decision.reason}", answer=candidate.text)
-    return _Asked((sample.reference, found[0].text))
+    found = judge(sample.reference, sample.completion, policy)
+    decision = found.decision
+    if found.answer is None:
+        return Verdict(0.0, Status.UNPARSED, decision.reason)
+    if decision.equal is None:
+        return _Asked((found.gold, found.answer), decision.reason, decision.readable)
+    return Verdict(float(decision.equal), Status.JUDGED, f"{found.how}; {decision.tier}: {decision.reason}", found.answer)
 
 
 def _judged(row: _Asked, reply: Reply) -> Verdict:
@@ -107,5 +110,6 @@ def _judged(row: _Asked, reply: Reply) -> Verdict:
     if reply.end is End.DIED:
         return Verdict(0.0, Status.FAILED, f"sympy: {reply.reason}", answer)
     if reply.equal is None:
-        return Verdict(0.0, Status.UNPARSED, reply.reason, answer)
-    return Verdict(float(reply.equal), detail=reply.reason, answer=answer)
+        status = Status.JUDGED if row.readable else Status.UNPARSED
+        return Verdict(0.0, status, f"{row.reason}; {reply.reason}", answer)
+    return Verdict(float(reply.equal), Status.JUDGED, reply.reason, answer)

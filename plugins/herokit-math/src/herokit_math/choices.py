@@ -1,0 +1,55 @@
+"""Options of multiple-choice questions: reading a letter, finding the letter that a response picks."""
+
+import re
+
+from herokit_math.answers import Choice
+
+_ALONE = re.compile(
+    r"(?:\\(?:text|mathrm|textbf|mathbf|textit|boldsymbol)\s*\{\s*)*(?:(?:option|choice|answer)\s+)?"
+    r"(?:\(\s*([A-J])\s*\)|([A-J])(?:[.:)](?=\s|$|\})|\s*$|\s*(?=\})))\s*[.:]?\s*\}*\s*(.{0,200})",
+    re.DOTALL,
+)
+_OPTION = re.compile(r"(?:option|choice)\s*:?\s*\(?([A-J])\)?\b[.:]?\s*(.{0,200})", re.IGNORECASE | re.DOTALL)
+_OPERATION = re.compile(r"[-+*/^=<>_\\(,&]")
+_PICKED = re.compile(
+    r"(?:answer|choice|option|réponse|respuesta|antwort|答案|ответ)\s*(?:is|est|es|ist|是|:|：)*\s*(?:for\s+sure|definitely)?\s*"
+    r"[:(\s]*\**\(?([A-J])\b(?!['’])|(?:it's|it\s+is|is)\s+\(?([A-J])\b(?!['’])",
+)
+_FIRST = re.compile(r"^\W*\(?([A-J])\)?(?![a-z0-9'’])")
+
+
+def choice(text: str) -> Choice | None:
+    r"""Read an option: ``B``, ``(B)``, ``B. 12``, ``Option B``, ``\text{(B)} 12``; None when the text is none.
+
+    Example:
+        >>> choice("(B) Alina")
+        Choice(letter='B', text='Alina')
+        >>> choice("B + 1") is None
+        True
+    """
+    if len(text) > 250 or not text:  # noqa: PLR2004 - an option's text is short
+        return None
+    found = _ALONE.match(text) or _OPTION.fullmatch(text)
+    if found is None:
+        return None
+    *letters, rest = found.groups()
+    if _OPERATION.match(rest) and not found[0].startswith(("(", "\\")):
+        return None
+    if rest.startswith(("^", "=", "+", "*", "/", "_")):
+        return None
+    return Choice(next(x for x in letters if x).upper(), rest.strip(" .{}"))
+
+
+def picked(response: str) -> str | None:
+    """Return the letter that a response picks: behind "answer is" and the like, else the one it opens with.
+
+    Example:
+        >>> picked("Not A, because it is odd; therefore I think it's B")
+        'B'
+    """
+    tail = response[-2_000:]
+    hits = list(_PICKED.finditer(tail))
+    if hits:
+        return next(x for x in hits[-1].groups() if x)
+    first = _FIRST.match(tail.strip())
+    return first[1] if first else None

@@ -1,0 +1,77 @@
+"""From a completion and a reference to a judgement: which candidate is the answer, and what the fast tiers say of it."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from herokit_math.answers import Answer, Choice, Text
+from herokit_math.atoms import UnsupportedError
+from herokit_math.choices import picked
+from herokit_math.decide import Decision, decide, reference
+from herokit_math.extract import Extraction, candidates
+from herokit_math.limits import LimitError
+from herokit_math.policy import Policy
+from herokit_math.reading import read
+
+_SURE = {"boxed", "####", "A:"}  # what these point at is the answer, readable or not
+
+
+class Judgement(NamedTuple):
+    """What came of one completion.
+
+    Attributes:
+        gold: the reference, out of its box.
+        answer: the text that was taken for the answer, None when there was none.
+        how: what pointed at it.
+        decision: what the tiers in this process say of the pair.
+    """
+
+    gold: str
+    answer: str | None
+    how: str
+    decision: Decision
+
+
+_NOTHING = Decision(equal=False, tier="extraction", reason="no answer found in the completion", readable=False)
+
+
+def judge(gold: str, completion: str, policy: Policy) -> Judgement:
+    r"""Find the answer in a completion and compare it with the reference, without sympy.
+
+    Args:
+        gold: the reference.
+        completion: what the policy wrote; hostile.
+        policy: what counts as the same.
+
+    Example:
+        >>> found = judge("0.5", r"It is \boxed{\frac12}.", Policy())
+        >>> found.answer, found.how, found.decision.equal
+        ('\\frac12', 'boxed', True)
+    """
+    gold = reference(gold)
+    found = candidates(completion)
+    if not found:
+        return Judgement(gold, None, "", _NOTHING)
+    chosen = found[0]
+    if chosen.how not in _SURE:
+        chosen = _choose(gold, completion, found)
+    return Judgement(gold, chosen.text, chosen.how, decide(gold, chosen.text, policy))
+
+
+def _choose(gold: str, completion: str, found: list[Extraction]) -> Extraction:
+    """Return the first candidate that reads as an answer of the reference's sort: words only where it is words."""
+    sort = _read(gold)
+    if isinstance(sort, Choice) and (letter := picked(completion)) is not None:
+        return Extraction(letter, "picked option")
+    for candidate in found:
+        answer = _read(candidate.text)
+        if answer is not None and (isinstance(sort, Text | Choice) or not isinstance(answer, Text)):
+            return candidate
+    return found[0]
+
+
+@lru_cache(maxsize=8_192)
+def _read(text: str) -> Answer | None:
+    try:
+        return read(text)
+    except (UnsupportedError, LimitError):
+        return None
