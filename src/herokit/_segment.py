@@ -72,6 +72,9 @@ def _width(groups: Groups) -> int:
     if groups.width is None:
         index, count = groups.index, groups.count
         width = len(index) // count if count and len(index) % count == 0 and len(index) else 0
+        # the first group, the last row and then all: a look at few rows refuses most layouts
+        if width and (index[:width].any() or index[-1] != count - 1):
+            width = 0
         if width and not (index.reshape(count, width) == np.arange(count)[:, None]).all():
             width = 0
         object.__setattr__(groups, "width", width)
@@ -94,6 +97,23 @@ def rows(values: Array, groups: Groups) -> Array:
         width = _width(groups)
         return np.repeat(values, width) if width else values[groups.index]
     return array_namespace(values).take(values, groups.index)
+
+
+def spread(op: Literal["subtract", "divide", "multiply"], x: Array, values: Array, groups: Groups) -> Array:
+    """Combine each row with its group's value, e.g. ``x - rows(values)``: (N,) and (G,) to (N,), one array made.
+
+    Example:
+        >>> spread("subtract", np.array([5.0, 7.0]), np.array([1.0, 2.0]), Groups(np.array([1, 0]), 2)).tolist()
+        [3.0, 6.0]
+    """
+    if is_numpy_array(x):
+        apply = getattr(np, op)
+        width = _width(groups)
+        if width:
+            return apply(x.reshape(groups.count, width), values[:, None]).reshape(-1)
+        out = values[groups.index]
+        return apply(x, out, out=out)
+    return getattr(array_namespace(x), op)(x, rows(values, groups))
 
 
 def sizes(groups: Groups, like: Array) -> Array:
@@ -124,9 +144,10 @@ def std(x: Array, groups: Groups, *, ddof: int = 0) -> Array:
     xp = array_namespace(x)
     count = sizes(groups, x)
     some = xp.where(count > 0, count, xp.ones_like(count))
-    away = x - rows(reduce(x, groups, "sum") / some, groups)
+    away = spread("subtract", x, reduce(x, groups, "sum") / some, groups)
+    away *= away  # its own array, made above
     free = xp.where(count > ddof, count - ddof, xp.ones_like(count))
-    return xp.sqrt(reduce(away * away, groups, "sum") / free)
+    return xp.sqrt(reduce(away, groups, "sum") / free)
 
 
 def _sorted(x: Array, groups: Groups) -> tuple[Array, Groups, Array]:

@@ -144,5 +144,5 @@ class CenterWrong(Stateless):
         xp, groups = _segment.namespace(reward), signals.groups
         right = signals[self.by] > RIGHT
         strata = groups.refine(xp.astype(right, groups.index.dtype), 2)
-        away = reward - _segment.rows(_segment.mean(reward, strata), strata)
+        away = _segment.spread("subtract", reward, _segment.mean(reward, strata), strata)
         return xp.where(right, xp.zeros_like(away), away)

@@ -27,7 +27,7 @@ class Center(ToAdvantage, Stateless):
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the centred advantage, (N,)."""
-        return reward - _segment.rows(_segment.mean(reward, signals.groups), signals.groups)
+        return _segment.spread("subtract", reward, _segment.mean(reward, signals.groups), signals.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ class LeaveOneOut(ToAdvantage, Stateless):
         groups = signals.groups
         count = _segment.sizes(groups, reward)
         scale = count / xp.where(count > 1, count - 1, xp.ones_like(count))
-        away = reward - _segment.rows(_segment.mean(reward, groups), groups)
-        return away * _segment.rows(scale, groups)
+        away = _segment.spread("subtract", reward, _segment.mean(reward, groups), groups)
+        return _segment.spread("multiply", away, scale, groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Standardize(ToAdvantage, Stateless):
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the standardized advantage, (N,)."""
         xp, groups = _segment.namespace(reward), signals.groups
-        away = reward - _segment.rows(_segment.mean(reward, groups), groups)
+        away = _segment.spread("subtract", reward, _segment.mean(reward, groups), groups)
         if self.fixed is not None:
             return away / (self.fixed + self.eps)
         if self.over == "batch":
@@ -112,7 +112,7 @@ class Standardize(ToAdvantage, Stateless):
             return away / (xp.where(scale > self.floor, scale, xp.full_like(scale, self.floor)) + self.eps)
         scale = _segment.std(reward, groups, ddof=self.ddof)
         scale = xp.where(scale > self.floor, scale, xp.full_like(scale, self.floor)) + self.eps
-        return away / _segment.rows(scale, groups)
+        return _segment.spread("divide", away, scale, groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +142,8 @@ class MeanAbsoluteDeviation(ToAdvantage, Stateless):
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the scaled advantage, (N,)."""
         xp, groups = _segment.namespace(reward), signals.groups
-        away = reward - _segment.rows(_segment.mean(reward, groups), groups)
-        return away / _segment.rows(_segment.mean(xp.abs(away), groups) + self.eps, groups)
+        away = _segment.spread("subtract", reward, _segment.mean(reward, groups), groups)
+        return _segment.spread("divide", away, _segment.mean(xp.abs(away), groups) + self.eps, groups)
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,10 +115,11 @@ class Stratify(Stateless):
             z = xp.where(tied, xp.full_like(z, 0.5 if self.tied == "midpoint" else 0.0), z)
         halves = self._halves()
         floors = [level - half for level, half in zip(self.levels, halves, strict=True)]
-        floor, width = floors[0], 2.0 * halves[0]
+        floor: Array = floors[0]
+        width: Array = 2.0 * halves[0]
         for inside, (low, high), (narrow, wide) in zip(above, pairwise(floors), pairwise(halves), strict=True):
             one = xp.astype(inside, z.dtype)
             floor = floor + (high - low) * one
             if wide != narrow:
                 width = width + 2.0 * (wide - narrow) * one
-        return floor + width * z
+        return width * z + floor

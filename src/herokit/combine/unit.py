@@ -56,7 +56,7 @@ class MinMax(Unit):
         """Return `x` stretched to [0, 1)."""
         low = _segment.reduce(x, groups, "min")
         reach = _segment.reduce(x, groups, "max") - low + self.eps
-        return (x - _segment.rows(low, groups)) / _segment.rows(reach, groups)
+        return _segment.spread("divide", _segment.spread("subtract", x, low, groups), reach, groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Rank(Unit):
         others = _segment.sizes(groups, x) - 1
         others = xp.where(others > 0, others, xp.ones_like(others))
         tied = _segment.reduce(x, groups, "min") == _segment.reduce(x, groups, "max")
-        z = _segment.rank(x, groups) / _segment.rows(others, groups)
+        z = _segment.spread("divide", _segment.rank(x, groups), others, groups)
         return xp.where(_segment.rows(tied, groups), xp.zeros_like(z), z)
 
 
@@ -108,9 +108,9 @@ class Squash(Unit):
 
     def unit(self, x: Array, groups: Groups) -> Array:
         """Return the squashed z-scores of `x`."""
-        away = x - _segment.rows(_segment.mean(x, groups), groups)
-        scale = _segment.rows(_segment.std(x, groups) + self.eps, groups)
-        return (1.0 + _segment.namespace(x).tanh(0.5 * away / scale)) / 2.0
+        away = _segment.spread("subtract", x, _segment.mean(x, groups), groups)
+        z = _segment.spread("divide", away, _segment.std(x, groups) + self.eps, groups)
+        return (1.0 + _segment.namespace(x).tanh(0.5 * z)) / 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,5 +148,5 @@ class Quantile(Unit):
     def unit(self, x: Array, groups: Groups) -> Array:
         """Return `x` stretched between the quantiles."""
         low, high = _segment.quantiles(x, groups, (self.low, self.high))
-        reach = _segment.rows(high - low + self.eps, groups)
-        return _segment.namespace(x).clip((x - _segment.rows(low, groups)) / reach, 0.0, 1.0)
+        z = _segment.spread("divide", _segment.spread("subtract", x, low, groups), high - low + self.eps, groups)
+        return _segment.namespace(x).clip(z, 0.0, 1.0)
