@@ -1,0 +1,177 @@
+"""Rewrite a worked solution so that a small model can judge it: numbers become references, equations get a verdict.
+
+Every number of the prompt gets a slot; every number of the completion is then written as *where it comes from* (a slot,
+an earlier result, nowhere) instead of its digits, and every equation is followed by whether it holds. What remains for
+the model is whether these are the right steps for this story.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from herokit_onnx.equations import NUMBER, Equation, check, plain, split
+from herokit_onnx.marks import MARK, PRIVATE, SLOTS
+
+_WORDS: dict[str, tuple[float, ...]] = {
+    **{word: (float(i),) for i, word in enumerate("one two three four five six seven eight nine ten".split(), 1)},
+    **{"eleven": (11,), "twelve": (12,), "fifteen": (15,), "twenty": (20,), "thirty": (30,), "forty": (40,), "fifty": (50,)},
+    **{"half": (0.5, 2), "halves": (0.5, 2), "third": (1 / 3, 3), "thirds": (1 / 3, 3), "quarter": (0.25, 4)},
+    **{"quarters": (0.25, 4), "fifth": (0.2, 5), "twice": (2,), "double": (2,), "doubled": (2,), "triple": (3,), "thrice": (3,)},
+    **{"dozen": (12,), "dozens": (12,), "couple": (2,), "pair": (2,), "pairs": (2,), "hundred": (100,), "thousand": (1000,)},
+}
+_FILLER = frozenset("the a an is are was were be been of to that this it its s in on at and has have had he she they his her their".split())
+"""Words that carry no arithmetic: a third of all tokens."""
+_WORD_OR_NUMBER = re.compile(rf"{NUMBER.pattern}|[a-z]+|[?%/.\n]")
+_ANSWER = re.compile(rf"(?:####|\ba:|answer(?:\s+is)?:?)[^\d\n-]*(-?{NUMBER.pattern})", re.IGNORECASE)
+_SIGNED = re.compile(rf"-?(?:{NUMBER.pattern})")
+
+
+def _key(value: float) -> float:
+    return round(value, 2) if abs(value) >= 1 else round(value, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A prompt, read once: its rewritten text and where each value may be looked up."""
+
+    text: str
+    slots: dict[float, tuple[int, ...]]
+    derived: dict[float, int]
+    count: int
+
+
+@lru_cache(maxsize=8192)
+def read(prompt: str) -> Story:
+    """Give every number of a prompt a slot, words such as ``half`` and ``dozen`` included.
+
+    Example:
+        >>> read("Half of 20% of 8 eggs").slots[8.0]
+        (2,)
+    """
+    text = plain(prompt.translate(PRIVATE)).lower()
+    out: list[str] = []
+    slots: dict[float, tuple[int, ...]] = {}
+    derived: dict[float, int] = {}
+    count = 0
+    for match in _WORD_OR_NUMBER.finditer(text):
+        token = match[0]
+        values = _WORDS.get(token) or ((float(token),) if token[0].isdigit() or token[0] == "." and len(token) > 1 else ())
+        if values:
+            slot = min(count, SLOTS - 1)
+            if text.startswith(("%", " percent"), match.end()):
+                values = (*values, values[0] / 100)
+                derived |= {_key(f * (1 + s * values[0] / 100)): slot for f in (1.0, 100.0) for s in (-1, 1)}
+            for value in values:
+                slots[_key(value)] = (*slots.get(_key(value), ()), slot)
+            out.append(MARK[f"n{slot}"])
+            count += 1
+        if token not in _FILLER:
+            out.append(token)
+    return Story(" ".join(out), slots, derived, count)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """What has been seen so far in one completion."""
+
+    story: Story
+    used: set[int] = field(default_factory=set)
+    results: list[float] = field(default_factory=list)
+    fresh: set[int] = field(default_factory=set)
+
+    def refer(self, number: str, *, use: bool) -> list[str]:
+        """Write one number as where it comes from."""
+        value = abs(float(number))
+        key = _key(value)
+        same = [i for i in range(len(self.results) - 1, -1, -1) if _key(self.results[i]) == key]
+        slots = self.story.slots.get(key, ())
+        for i in same:
+            if i in self.fresh or not slots:
+                if use:
+                    self.fresh.discard(i)
+                return [MARK[f"r{min(i, SLOTS - 1)}"]]
+        if slots:
+            slot = next((s for s in slots if s not in self.used), slots[0])
+            self.used.add(slot)
+            return [MARK[f"n{slot}"]]
+        if key in self.story.derived:
+            self.used.add(self.story.derived[key])
+            return [MARK["derived"], MARK[f"n{self.story.derived[key]}"]]
+        return [MARK["foreign"], f"{value:.3g}"]
+
+    def equation(self, equation: Equation) -> Iterator[str]:
+        """Write an equation as references, a verdict and a new result."""
+        yield MARK["equation"]
+        for token in equation.tokens:
+            yield from self.refer(token, use=True) if token[0].isdigit() or token[0] == "." else (token,)
+        yield MARK[check(equation)]
+        if not equation.shown:
+            yield MARK["mismatch"]
+        try:
+            value = float(equation.right)
+        except ValueError:
+            return
+        yield from (MARK[kind] for kind in _kinds(value))
+        self.fresh.add(len(self.results))
+        yield MARK[f"r{min(len(self.results), SLOTS - 1)}"]
+        self.results.append(abs(value))
+
+    def summary(self, answer: str | None) -> Iterator[str]:
+        """Write the final answer, then what was left unused."""
+        yield MARK["final"]
+        if answer is None:
+            yield MARK["nowhere"]
+        else:
+            yield from (MARK[kind] for kind in _kinds(float(answer)))
+            if self.results and _key(abs(float(answer))) == _key(self.results[-1]):
+                yield MARK["last"]
+            reference = self.refer(answer, use=True)
+            yield from reference if reference[0] != MARK["foreign"] else [MARK["nowhere"]]
+        unused = [i for i in range(min(self.story.count, SLOTS)) if i not in self.used]
+        yield from (MARK["unused"], *(MARK[f"n{i}"] for i in unused), MARK["dangling"])
+        yield from (MARK[f"r{min(i, SLOTS - 1)}"] for i in sorted(self.fresh))
+
+
+def _kinds(value: float) -> Iterator[str]:
+    if value != round(value):
+        yield "fraction"
+    if value < 0:
+        yield "negative"
+
+
+def annotate(prompt: str, completion: str) -> str:
+    """Rewrite prompt and completion into the embedded model's input; deterministic, any text, never raises.
+
+    Args:
+        prompt: the problem.
+        completion: the solution, with or without ``<<a*b=c>>`` marks, plain or LaTeX.
+
+    Example:
+        >>> from herokit_onnx.marks import MARK
+        >>> MARK["bad"] in annotate("Tom has 2 and 3 pens.", "2 + 3 = 6"), MARK["bad"] in annotate("", MARK["bad"])
+        (True, False)
+    """
+    story = read(prompt)
+    text = plain(completion.translate(PRIVATE))
+    answers = _ANSWER.findall(text)
+    reader = _Reader(story)
+    out = [story.text, MARK["sep"]]
+    numbers: list[str] = []
+    for piece in split(text):
+        if isinstance(piece, Equation):
+            out += reader.equation(piece)
+            numbers.append(piece.right)
+            continue
+        for match in _WORD_OR_NUMBER.finditer(piece.lower()):
+            token = match[0]
+            if token[0].isdigit() or (token[0] == "." and len(token) > 1):
+                out += reader.refer(token, use=False)
+                numbers.append(token)
+            elif token == "\n":
+                out.append(MARK["step"])
+            elif token not in ".?" and token not in _FILLER:
+                out.append(token)
+    out += reader.summary(answers[-1] if answers else next((n for n in reversed(numbers) if _SIGNED.fullmatch(n)), None))
+    out.append(MARK["end"])
+    return " ".join(out)

@@ -1,0 +1,159 @@
+"""Read arithmetic out of prose: one notation for LaTeX, Unicode and calculator marks; find equations; check them."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_REWRITES = [
+    (re.compile(pattern), into)
+    for pattern, into in (
+        (r"\\(?:times|cdot|ast)\b|[×·∗]", "*"),
+        (r"\\div\b|÷", "/"),
+        (r"[−–—]", "-"),
+        (r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}", r"(\1)/(\2)"),
+        (r"\\(?:text|mathrm|textbf|mathbf)\{([^{}]*)\}", r"\1"),
+        (r"\\boxed\{([^{}]*)\}", r" #### \1 "),
+        (r"\\(?:left|right|[,;!()\[\]])|\*\*|[$€£]", ""),
+        (r"\\%", "%"),
+        (r"(?<=\d)(?:,|\{,\})(?=\d\d\d(?!\d))", ""),
+        (r"(?<=[\d)])\s*[xX]\s*(?=[\d(])", " * "),
+    )
+]
+NUMBER = re.compile(r"\d++(?:\.\d++)?|\.\d++")
+_N = r"(?>\d++(?:\.\d++)?|\.\d++)"
+# Atomic groups and possessive quantifiers everywhere: a hostile completion costs linear, never exponential time.
+_TERM = rf"(?>[(\s]*+-?\s*+{_N}\s*+%?(?:\s*+[a-zA-Z]++){{0,2}}+[\s)]*+)"
+_RUN = re.compile(rf"(?<![\d.])(?P<left>{_TERM}(?:[-+*/]{_TERM})++)=\s*+(?P<right>-?\s?{_N})")
+_CALC = re.compile(rf"<<(?P<left>[^<>=]*)=(?P<right>[^<>=]*)>>\s*(?P<shown>-?{_N})?")
+_VISIBLE = "0123456789.+-*/()%= \t"
+_LEX = re.compile(rf"{_N}|[-+*/()%]")
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """One ``left = right`` of a completion.
+
+    Attributes:
+        tokens: the left side, lexed: numbers, operators, brackets, ``%``.
+        right: the right side as written.
+        shown: False when a calculator mark is followed by another number than its own.
+    """
+
+    tokens: tuple[str, ...]
+    right: str
+    shown: bool = True
+
+
+def plain(text: str) -> str:
+    r"""Write LaTeX, Unicode and currency the plain way: ``* / - 1234``.
+
+    Example:
+        >>> plain(r"$3 \\times 1,200 − \\frac{1}{2}")
+        '3 * 1200 - (1)/(2)'
+    """
+    for pattern, into in _REWRITES:
+        text = pattern.sub(into, text)
+    return text
+
+
+def split(text: str) -> Iterator[str | Equation]:
+    """Cut plain text into prose and equations, in order; a calculator mark swallows the equation it repeats.
+
+    Example:
+        >>> [x if isinstance(x, str) else x.tokens for x in split("so 4*2 = <<4*2=8>>8 eggs, 8 eggs - 1 = 7")]
+        ['so ', ('4', '*', '2'), ' eggs, ', ('8', '-', '1')]
+    """
+    at = 0
+    for calc in _CALC.finditer(text):
+        yield from _visible(_unrepeated(text[at : calc.start()]))
+        right, shown = calc["right"].strip(), calc["shown"]
+        same = shown is None or abs(_float(shown) - _float(right)) <= max(0.01, 0.001 * abs(_float(right)))
+        yield Equation(tuple(_LEX.findall(calc["left"])), right, same)
+        at = calc.end()
+    yield from _visible(text[at:])
+
+
+def _unrepeated(text: str) -> str:
+    """Drop the visible copy of the equation that a calculator mark repeats."""
+    prose = text.rstrip(_VISIBLE)
+    return prose + " " if any(sign in text[len(prose) :] for sign in "=+-*/") else text
+
+
+def _visible(text: str) -> Iterator[str | Equation]:
+    at = 0
+    for run in _RUN.finditer(text):
+        if run.start() > at:
+            yield text[at : run.start()]
+        yield Equation(tuple(_LEX.findall(run["left"])), run["right"].replace(" ", ""))
+        at = run.end()
+    if at < len(text):
+        yield text[at:]
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def check(equation: Equation) -> str:
+    """Say whether an equation holds: ``ok``, ``rounded`` or ``bad`` (also for what cannot be computed).
+
+    Example:
+        >>> [check(Equation(("16", "/", "3"), right)) for right in ("5.33", "5", "6.5")]
+        ['ok', 'rounded', 'bad']
+    """
+    value, right = evaluate(equation.tokens), _float(equation.right)
+    off = abs(value - right)
+    places = len(equation.right.partition(".")[2])
+    if off <= (0.51 * 10.0**-places if places else 1e-6):
+        return "ok"
+    return "rounded" if off < 1 and value != round(value) else "bad"
+
+
+def evaluate(tokens: tuple[str, ...]) -> float:
+    """Compute ``+ - * / ( ) %`` over decimals; NaN when it cannot be read or computed.
+
+    Example:
+        >>> evaluate(("(", "2", "+", "4", ")", "*", "50", "%")), evaluate(("2", "/", "0"))
+        (3.0, nan)
+    """
+    stack, at = list(tokens), 0
+
+    def peek() -> str:
+        return stack[at] if at < len(stack) else ""
+
+    def atom(depth: int) -> float:
+        nonlocal at
+        token, at = peek(), at + 1
+        if token == "-":
+            return -atom(depth)
+        if token == "(" and depth < 8:  # noqa: PLR2004 - deeper nesting is no school arithmetic
+            value = total(depth + 1)
+            at += 1
+        else:
+            value = _float(token)
+        if peek() == "%":
+            at += 1
+            value /= 100
+        return value
+
+    def product(depth: int) -> float:
+        nonlocal at
+        value = atom(depth)
+        while peek() in ("*", "/"):
+            op, at = peek(), at + 1
+            other = atom(depth)
+            value = value * other if op == "*" else value / other if other else float("nan")
+        return value
+
+    def total(depth: int) -> float:
+        nonlocal at
+        value = product(depth)
+        while peek() in ("+", "-"):
+            op, at = peek(), at + 1
+            value += product(depth) if op == "+" else -product(depth)
+        return value
+
+    return total(0)

@@ -1,0 +1,113 @@
+"""Plan the work of a local model: score equal inputs once, pad little, restore the order. Pure numpy.
+
+Every backend that runs a model in this process shares it: sort by length, cut into batches whose padded size fits a
+token budget, and scatter the results back. A `Plan` knows nothing of models; it deals in token ids.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from herokit.errors import ConfigError
+
+Ints: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """Which distinct inputs run together, and which row each result belongs to.
+
+    Attributes:
+        distinct: (D,) for every distinct input, the first row that has it.
+        owner: (N,) for every row, the position of its input in `distinct`.
+        batches: arrays of positions in `distinct`, longest inputs first; together a permutation of 0..D-1.
+        real_tokens: tokens of the distinct inputs.
+        padded_tokens: tokens that run, padding included.
+
+    Example:
+        >>> plan = plan_batches([[5, 6], [7], [5, 6]], budget=8)
+        >>> plan.distinct.tolist(), plan.owner.tolist(), [b.tolist() for b in plan.batches]
+        ([0, 1], [0, 1, 0], [[0, 1]])
+    """
+
+    distinct: Ints
+    owner: Ints
+    batches: tuple[Ints, ...]
+    real_tokens: int
+    padded_tokens: int
+
+    def restore(self, results: Any) -> Any:
+        """Give every row its result: (D, ...) in the order of `distinct` becomes (N, ...).
+
+        Example:
+            >>> plan_batches([[1], [2], [1]], budget=1).restore(np.array([0.5, 0.7])).tolist()
+            [0.5, 0.7, 0.5]
+        """
+        return np.asarray(results)[self.owner]
+
+
+def plan_batches(inputs: Sequence[Sequence[int]], *, budget: int, limit: int = 256) -> Plan:
+    """Group inputs of similar length into batches of at most `budget` padded tokens.
+
+    A batch of b inputs, the longest of length L, costs ``b * L <= budget``; an input longer than the budget runs alone.
+    The longest come first, so a model that does not fit in memory fails on the first batch, not the last.
+
+    Args:
+        inputs: token ids of N rows; equal rows run once.
+        budget: padded tokens a batch, at least 1.
+        limit: inputs a batch, at least 1.
+
+    Raises:
+        ConfigError: `budget` or `limit` is below 1.
+
+    Example:
+        >>> [b.tolist() for b in plan_batches([[1], [2, 2, 2, 2], [3, 3, 3], [4, 4]], budget=8).batches]
+        [[1, 2], [3, 0]]
+        >>> plan_batches([], budget=8).batches
+        ()
+    """
+    if budget < 1 or limit < 1:
+        raise ConfigError(f"a batch holds at least one token and one input, got budget={budget}, limit={limit}")
+    seen: dict[tuple[int, ...], int] = {}
+    owner = np.fromiter((seen.setdefault(tuple(ids), len(seen)) for ids in inputs), np.int64, len(inputs))
+    distinct = np.unique(owner, return_index=True)[1].astype(np.int64)
+    lengths = np.fromiter(map(len, seen), np.int64, len(seen))
+    order = np.argsort(-lengths, kind="stable")
+    batches = tuple(_cut(order, lengths, budget, limit))
+    padded = sum(int(lengths[batch[0]]) * len(batch) for batch in batches)
+    return Plan(distinct, owner, batches, int(lengths.sum()), padded)
+
+
+def _cut(order: Ints, lengths: Ints, budget: int, limit: int) -> Iterator[Ints]:
+    start = 0
+    while start < len(order):
+        longest = max(1, int(lengths[order[start]]))
+        size = min(limit, max(1, budget // longest))
+        yield order[start : start + size]
+        start += size
+
+
+def pad_right(rows: Sequence[Sequence[int]], *, pad: int = 0) -> tuple[Ints, Ints]:
+    """Write rows into one array, padded on the right.
+
+    Args:
+        rows: token ids of B inputs.
+        pad: the id that fills the rest.
+
+    Returns:
+        (B, S) token ids and (B, S) mask, 1 where a token is real; S is at least 1.
+
+    Example:
+        >>> ids, mask = pad_right([[4, 5], [6]])
+        >>> ids.tolist(), mask.tolist()
+        ([[4, 5], [6, 0]], [[1, 1], [1, 0]])
+    """
+    width = max(1, *map(len, rows)) if rows else 1
+    ids = np.full((len(rows), width), pad, np.int64)
+    mask = np.zeros((len(rows), width), np.int64)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = row
+        mask[i, : len(row)] = 1
+    return ids, mask
