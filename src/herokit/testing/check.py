@@ -1,0 +1,102 @@
+"""Checking a combiner against the laws; results come back as data."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from herokit.combine import Combiner
+from herokit.errors import ConfigError, nearest
+from herokit.testing.backends import find_backends
+from herokit.testing.case import Kind
+from herokit.testing.law import Law
+from herokit.testing.laws import laws_of
+from herokit.testing.results import Outcome, Report, Result
+from herokit.testing.search import QUICK, Finding, Profile, Subject, search
+from herokit.testing.subject import subject_of
+from herokit.trainers import find_trainer
+
+
+def check_combiner(
+    combiner: Combiner[Any],
+    *,
+    claims: Iterable[Law] = (),
+    expected_failures: Mapping[str, str] | None = None,
+    signals: Mapping[str, Kind] | None = None,
+    trainer: str = "dr-grpo",
+    backends: tuple[str, ...] | None = None,
+    profile: Profile = QUICK,
+    name: str = "",
+) -> Report:
+    """Check a combiner against the universal laws and those it claims.
+
+    Args:
+        combiner: a chain or a single step.
+        claims: laws it is said to keep beside the universal ones; `laws_of` lists them, `Law.where` sets their
+            parameters.
+        expected_failures: law -> why it breaks by design; strict: a law that is kept after all is reported.
+        signals: what each signal it reads holds; by default a name that starts with ``verifier`` is 0 or 1 and any
+            other is a score.
+        trainer: whose normalization the trainer laws assume, a key of `herokit.trainers.TRAINERS`.
+        backends: names of array libraries; every installed one by default.
+        profile: how long to look.
+        name: what the report is called; the combiner's repr by default.
+
+    Raises:
+        ConfigError: an expected failure names a law that is not checked; no such trainer.
+
+    Example:
+        >>> from herokit.combine import Blend, Take, chain
+        >>> from herokit.testing.laws import verifier_dominates
+        >>> blend = chain(Take("rm"), Blend("verifier", share=0.2))
+        >>> report = check_combiner(blend, claims=[verifier_dominates], backends=("numpy",))
+        >>> [result.law for result in report.broken]
+        ['verifier_dominates']
+        >>> print(report["verifier_dominates"].counterexample)
+        group  rm  verifier  reward  advantage
+        a      0   0         0       0.3
+        a      -1  1         -0.6    -0.3
+    """
+    subject = subject_of(combiner, signals, trainer=find_trainer(trainer), backends=find_backends(backends))
+    laws = (*laws_of("combiner", universal=True), *claims)
+    return check(subject, laws, expected_failures or {}, profile, name or repr(combiner))
+
+
+def check(
+    subject: Subject, laws: Iterable[Law], expected_failures: Mapping[str, str], profile: Profile, name: str
+) -> Report:
+    """Try every law on a subject.
+
+    Raises:
+        ConfigError: an expected failure names a law that is not among them.
+    """
+    laws = tuple(laws)
+    names = [law.name for law in laws]
+    for expected in expected_failures:
+        if expected not in names:
+            raise ConfigError(f"no law {expected!r} is checked here; {nearest(expected, names)}")
+    results = tuple(result(law, search(law, subject, profile), expected_failures.get(law.name)) for law in laws)
+    return Report(name, results)
+
+
+def result(law: Law, found: Finding, reason: str | None) -> Result:
+    """Say what became of a law, given what the search found and whether it was expected to break."""
+    outcome: Outcome
+    if found.broken is not None:
+        outcome = "broken" if reason is None else "by design"
+    elif reason is not None:
+        outcome = "kept after all"
+    else:
+        outcome = "kept" if found.checked else "moot"
+    return Result(
+        str(law),
+        law.statement,
+        outcome,
+        law.universal,
+        message=found.broken.message if found.broken else found.moot if outcome == "moot" else "",
+        training=law.training if found.broken else "",
+        reason=reason or "",
+        counterexample=found.broken.counterexample if found.broken else None,
+        checked=found.checked,
+        measured={law.measures[0]: found.measured} if law.measures and found.measured is not None else {},
+        cut=found.cut,
+        seconds=found.seconds,
+    )

@@ -1,0 +1,102 @@
+"""The laws: universal ones, which everything of a kind keeps, and claimable ones, which hold where they are claimed."""
+
+from herokit.testing.law import Law, Of
+from herokit.testing.laws import arrays, order, purity, reward, trainer
+from herokit.testing.laws.arrays import backends_agree, same_library_dtype_and_device_out
+from herokit.testing.laws.order import (
+    batches_split,
+    groups_independent,
+    groups_relabel,
+    rows_permute,
+    synced_halves_equal_the_whole,
+)
+from herokit.testing.laws.purity import (
+    build_undoes_describe,
+    constructor_does_no_work,
+    deterministic,
+    evaluation_leaves_no_trace,
+    finite_in_finite_out,
+    inputs_never_written,
+    state_round_trips_json,
+    survives_pickling,
+)
+from herokit.testing.laws.reward import (
+    affine_invariant_in_the_rm,
+    bounded,
+    hacking_is_bounded,
+    monotone_in_the_rm,
+    neutral_when_the_rm_is_constant,
+    robust,
+    verifier_dominates,
+)
+from herokit.testing.laws.trainer import (
+    every_step_is_visible_to_the_trainer,
+    no_gradient_from_an_indifferent_rm,
+    uniform_groups_are_not_inflated,
+)
+
+ROOMS = (order, purity, arrays, reward, trainer)
+"""The modules that hold laws, in the order in which they are shown."""
+
+LAWS: tuple[Law, ...] = tuple(value for room in ROOMS for value in vars(room).values() if isinstance(value, Law))
+"""Every law."""
+
+
+def laws_of(of: Of, *, universal: bool | None = None) -> tuple[Law, ...]:
+    """Return the laws of a kind: all of them, the universal or the claimable ones.
+
+    Example:
+        >>> [law.name for law in laws_of("combiner", universal=True)][:2]
+        ['rows_permute', 'groups_relabel']
+    """
+    return tuple(law for law in LAWS if law.of == of and universal in (None, law.universal))
+
+
+def find_law(name: str) -> Law:
+    """Return a law by name.
+
+    Raises:
+        ConfigError: no law of that name; the message offers the nearest.
+
+    Example:
+        >>> find_law("robust").universal
+        False
+    """
+    from herokit.errors import ConfigError, nearest
+
+    for law in LAWS:
+        if law.name == name:
+            return law
+    raise ConfigError(f"no law {name!r}; {nearest(name, [law.name for law in LAWS])}")
+
+
+__all__ = [
+    "LAWS",
+    "affine_invariant_in_the_rm",
+    "backends_agree",
+    "batches_split",
+    "bounded",
+    "build_undoes_describe",
+    "constructor_does_no_work",
+    "deterministic",
+    "evaluation_leaves_no_trace",
+    "every_step_is_visible_to_the_trainer",
+    "find_law",
+    "finite_in_finite_out",
+    "groups_independent",
+    "groups_relabel",
+    "hacking_is_bounded",
+    "inputs_never_written",
+    "laws_of",
+    "monotone_in_the_rm",
+    "neutral_when_the_rm_is_constant",
+    "no_gradient_from_an_indifferent_rm",
+    "robust",
+    "rows_permute",
+    "same_library_dtype_and_device_out",
+    "state_round_trips_json",
+    "survives_pickling",
+    "synced_halves_equal_the_whole",
+    "uniform_groups_are_not_inflated",
+    "verifier_dominates",
+]

@@ -1,0 +1,117 @@
+"""Universal laws: what a reward must not depend on."""
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from herokit.testing.case import Batch, Case
+from herokit.testing.law import Draw, law
+from herokit.testing.laws.compare import same, states_differ
+from herokit.testing.subject import CombinerSubject
+from herokit.testing.verdict import Broken, Moot
+
+FEW = 12
+"""Up to this many rows are put in a drawn order; more are reversed."""
+
+
+@law("combiner")
+def rows_permute(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+    """Reordering rollouts reorders their rewards and changes nothing else.
+
+    Why: trainers shuffle, gather over ranks and sort by length; the order in which rollouts arrive says nothing.
+
+    In training: the same rollouts would earn different rewards from run to run, and from one GPU count to another.
+    """
+    n = len(case.batch)
+    order = np.array(draw(st.permutations(range(n)))) if n <= FEW else np.arange(n)[::-1]
+    state = subject.state(case)
+    here, there = subject.run(case.batch, state), subject.run(case.batch.take(order), state)
+    back = np.empty(n)
+    back[order] = there.out
+    same(case.batch, "another order of the rows gives other rewards", reward=here.out, in_another_order=back)
+
+
+@law("combiner")
+def groups_relabel(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+    """A group's number means nothing: renumbering groups, or leaving numbers unused, changes no reward.
+
+    Why: group numbers are made up per batch; an off-by-one in them reads a neighbour's mean.
+
+    In training: a prompt would be compared with another prompt's rollouts.
+    """
+    state, batch = subject.state(case), case.batch
+    gap = draw(st.integers(0, 1))
+    renamed = Batch(batch.values, (batch.count - 1 - batch.index) * (1 + gap) + gap, batch.count * (1 + gap) + gap)
+    here, there = subject.run(batch, state), subject.run(renamed, state)
+    same(batch, "other numbers for the same groups give other rewards", reward=here.out, renumbered=there.out)
+
+
+@law("combiner")
+def groups_independent(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+    """Given the state, a group's rewards do not depend on which other groups share its batch.
+
+    Why: which prompts share a batch is chance; only what is remembered may link them.
+
+    In training: an easy prompt would look worse beside a hard one, and the reward would change with the batch size.
+    """
+    del draw
+    groups = case.batch.members()
+    if len(groups) == 1:
+        raise Moot("one group in the batch")
+    state = subject.state(case)
+    whole, alone = subject.run(case.batch, state), np.empty(len(case.batch))
+    for rows in groups:
+        alone[rows] = subject.run(case.batch.take(rows), state).out
+    same(case.batch, "a group alone gets other rewards than beside others", reward=whole.out, alone=alone)
+
+
+@law("combiner")
+def batches_split(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+    """Cutting a batch between groups changes nothing that is remembered.
+
+    Why: gradient accumulation, micro-batches and the number of ranks cut one step's rollouts in different ways.
+
+    In training: a run with other micro-batches, and nothing else changed, would remember another mean.
+    """
+    del draw
+    groups = case.batch.members()
+    if len(groups) == 1:
+        raise Moot("one group cannot be cut")
+    state = subject.state(case)
+    whole = subject.run(case.batch, state).state
+    for rows in groups:
+        state = subject.run(case.batch.take(rows), state).state
+    if states_differ(whole, state):
+        raise Broken(f"the whole batch leaves {whole!r}, its groups one after the other {state!r}", case.batch)
+
+
+@law("combiner")
+def synced_halves_equal_the_whole(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+    """Two ranks that sync remember what one process with both batches remembers.
+
+    Why: a running mean kept per rank drifts apart and scales each rank's rewards differently.
+
+    In training: ranks would push the policy with different weights for the same evidence.
+    """
+    del draw
+    groups = case.batch.members()
+    half = np.concatenate(groups[: (len(groups) + 1) // 2])
+    rest = np.setdiff1d(np.arange(len(case.batch)), half)
+    if not len(rest):
+        raise Moot("one group cannot be shared by two ranks")
+    state, sent = subject.state(case), []
+
+    def send(local: Any) -> Any:
+        sent.append(local)
+        return local
+
+    def receive(local: Any) -> Any:
+        return local.merge(waiting.pop(0)) if waiting else local
+
+    whole = subject.run(case.batch, state)
+    subject.run(case.batch.take(rest), state, sync=send)
+    waiting = list(sent)
+    first = subject.run(case.batch.take(half), state, sync=receive)
+    if states_differ(whole.state, first.state):
+        raise Broken(f"one process remembers {whole.state!r}, two synced ranks {first.state!r}", case.batch)

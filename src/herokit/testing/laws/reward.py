@@ -1,0 +1,184 @@
+"""Claimable laws: what the reward model may do beside the verifier."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+from herokit.testing.case import Batch, Case, Numbers
+from herokit.testing.law import Draw, law
+from herokit.testing.laws.compare import CLOSE, same
+from herokit.testing.laws.pairs import equals, stand_above
+from herokit.testing.subject import CombinerSubject
+from herokit.testing.verdict import Broken, Moot
+
+HACKED = 1e6
+"""A score no honest completion gets."""
+
+
+@law("combiner", universal=False, span="any", measures=("smallest margin", min))
+def verifier_dominates(subject: CombinerSubject, case: Case, draw: Draw, *, margin: float = 0.0) -> float:
+    """Within a group every verified rollout stands above every unverified one, by more than a margin.
+
+    Why: the reward model may refine the order among equals; once it can overrule the verifier it will be hacked.
+
+    In training: the policy would learn what the reward model likes at the price of being wrong.
+    """
+    del draw
+    run = subject.run(case.batch, subject.state(case))
+    above, below = stand_above(case.batch, subject.verdicts)
+    gaps = run.out[above] - run.out[below]
+    if not len(gaps):
+        raise Moot("no group with a right and a wrong rollout")
+    worst = int(np.argmin(gaps))
+    if gaps[worst] <= margin:
+        pair = case.batch.take([above[worst], below[worst]])
+        raise Broken(
+            f"in group {case.batch.labels()[above[worst]]} a rollout with verdicts {_says(pair, subject, 0)} gets "
+            f"{run.out[above[worst]]:.5g}, one with {_says(pair, subject, 1)} gets {run.out[below[worst]]:.5g}",
+            case.batch,
+            reward=run.out,
+            advantage=run.advantage,
+        )
+    return float(gaps[worst])
+
+
+def _says(batch: Batch, subject: CombinerSubject, row: int) -> str:
+    return ", ".join(f"{batch.values[name][row]:g}" for name in subject.verdicts)
+
+
+@law("combiner", universal=False, span="wide", measures=("largest absolute value", max))
+def bounded(subject: CombinerSubject, case: Case, draw: Draw, *, limit: float = 10.0) -> float:
+    """No reward leaves fixed bounds, whatever the scores.
+
+    Why: a reward model's outlier must not become the loudest voice in the batch.
+
+    In training: one broken score would make one huge step, which clipping turns into a wasted batch.
+    """
+    del draw
+    run = subject.run(case.batch, subject.state(case))
+    largest = float(np.abs(run.out).max())
+    if largest > limit:
+        raise Broken(f"a reward of {largest:.5g} is beyond {limit:g}", case.batch, reward=run.out)
+    return largest
+
+
+@law("combiner", universal=False)
+def monotone_in_the_rm(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+    """Among rollouts of one group with equal verdicts, a higher score never gets a lower reward.
+
+    Why: the one thing a reward model is asked for is order.
+
+    In training: the policy would be pushed away from the better of two answers.
+    """
+    del draw
+    if not subject.scores:
+        raise Moot("it reads no score")
+    run = subject.run(case.batch, subject.state(case))
+    above, below = stand_above(case.batch, subject.scores, among=subject.verdicts)
+    if not len(above):
+        raise Moot("no two rollouts of one group with equal verdicts and other scores")
+    wrong = run.out[above] < run.out[below] - CLOSE
+    if wrong.any():
+        one = int(np.argmax(wrong))
+        raise Broken(
+            f"row {above[one] + 1} scores above row {below[one] + 1} and gets less",
+            case.batch,
+            reward=run.out,
+            advantage=run.advantage,
+        )
+
+
+@law("combiner", universal=False, span="plain")
+def affine_invariant_in_the_rm(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+    """Another unit and zero point for the scores changes no reward.
+
+    Why: reward models have units of their own; swapping one for another should not need new constants.
+
+    In training: constants tuned for one reward model would be wrong for the next, silently.
+    """
+    if not subject.scores:
+        raise Moot("it reads no score")
+    factor, offset = draw(st.sampled_from([2.0, 0.5, 8.0])), draw(st.sampled_from([0.0, 1.0, -16.0]))
+
+    def convert(batch: Batch) -> Batch:
+        return batch.replace(**{name: factor * batch.values[name] + offset for name in subject.scores})
+
+    other = Case(convert(case.batch), tuple(convert(batch) for batch in case.earlier))
+    here, there = subject.run(case.batch, subject.state(case)), subject.run(other.batch, subject.state(other))
+    message = f"with every score times {factor:g} plus {offset:g} the rewards are others"
+    same(case.batch, message, 1e-3, reward=here.out, in_other_units=there.out)
+
+
+@law("combiner", universal=False, span="plain")
+def robust(subject: CombinerSubject, case: Case, draw: Draw, *, noise: float = 2.0**-10, limit: float = 0.05) -> None:
+    """Small noise on the scores makes a small change in the rewards.
+
+    Why: the same model in another batch, or on another GPU, gives scores that differ in the last digits.
+
+    In training: the order of near-equal answers would be noise, blown up to the size of a real difference.
+    """
+    if not subject.scores:
+        raise Moot("it reads no score")
+    n = len(case.batch)
+    signs = np.array(draw(st.lists(st.sampled_from([0.0, 1.0, -1.0]), min_size=n, max_size=n)))
+    moved = case.batch.replace(**{name: case.batch.values[name] + noise * signs for name in subject.scores})
+    state = subject.state(case)
+    here, there = subject.run(case.batch, state), subject.run(moved, state)
+    if np.abs(here.out - there.out).max() > limit:
+        message = f"noise of {noise:.2g} on the scores moves a reward by {np.abs(here.out - there.out).max():.2g}"
+        raise Broken(message, case.batch, noise=noise * signs, reward=here.out, with_noise=there.out)
+
+
+@law("combiner", universal=False)
+def neutral_when_the_rm_is_constant(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+    """Where every rollout of a group has the same score, rollouts with equal verdicts get equal rewards.
+
+    Why: a reward model that sees no difference must not make one.
+
+    In training: noise with no source would move the policy.
+    """
+    del draw
+    if not subject.scores:
+        raise Moot("it reads no score")
+    flat = case.batch.replace(**{name: np.full(len(case.batch), case.batch.values[name][0]) for name in subject.scores})
+    run = subject.run(flat, subject.state(case))
+    one, other = equals(flat, subject.verdicts)
+    if not len(one):
+        raise Moot("no two rollouts of one group with equal verdicts")
+    if (np.abs(run.out[one] - run.out[other]) > CLOSE).any():
+        raise Broken("equal verdicts and equal scores, other rewards", flat, reward=run.out, advantage=run.advantage)
+
+
+@law("combiner", universal=False, measures=("largest gain", max))
+def hacking_is_bounded(subject: CombinerSubject, case: Case, draw: Draw, *, limit: float = 1.0) -> float:
+    """A wrong rollout that fools the reward model, and stays wrong, gains no more than a limit.
+
+    Why: what can be gained without becoming correct is what a policy under pressure will go and get.
+
+    In training: reward rises while accuracy falls; the paper saw a score go from 5 to 40 and MATH500 from 0.75 to 0.
+    """
+    wrong = _wrong(subject, case.batch)
+    if not subject.scores or not len(wrong):
+        raise Moot("no wrong rollout with a score")
+    row = int(wrong[draw(st.integers(0, len(wrong) - 1))])
+    state = subject.state(case)
+    before, gains = subject.run(case.batch, state), []
+    for score in (HACKED, -HACKED):
+        changed = {name: case.batch.values[name].copy() for name in subject.scores}
+        for values in changed.values():
+            values[row] = score
+        after = subject.run(case.batch.replace(**changed), state)
+        gains.append(float(after.out[row] - before.out[row]))
+        if gains[-1] > limit:
+            raise Broken(
+                f"row {row + 1} is wrong; with a score of {score:g} it gains {gains[-1]:.5g}, more than {limit:g}",
+                case.batch,
+                reward=before.out,
+                with_the_hack=after.out,
+            )
+    return max(gains)
+
+
+def _wrong(subject: CombinerSubject, batch: Batch) -> Numbers:
+    if not subject.verdicts:
+        return np.arange(len(batch))
+    return np.flatnonzero(np.max([batch.values[name] for name in subject.verdicts], axis=0) < 1.0)

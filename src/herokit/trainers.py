@@ -1,0 +1,109 @@
+"""What trainers do to rewards before the loss: one table, read from their released sources.
+
+A group-constant weight survives only where nothing divides by the group's deviation; see `Normalization.scale`.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from herokit.errors import ConfigError, nearest
+from herokit.types import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Normalization:
+    """How one trainer turns rewards into advantages: ``A = (r - baseline) / (scale + eps)``.
+
+    Attributes:
+        name: what `herokit check --trainer` calls it.
+        source: package, version and function it was read from, with the setting that selects it.
+        baseline: the group's mean, or the mean of the group's other rows (leave one out).
+        scale: sample deviation (ddof 1) of the group or of the whole batch; None divides by nothing.
+        eps: added to the scale, in the reward's units.
+        lonely: what a group of one row gets: 0, or its reward as it is.
+
+    Example:
+        >>> import numpy as np
+        >>> TRAINERS["dr-grpo"](np.array([0.0, 1.0, 5.0]), np.array([0, 0, 1])).tolist()
+        [-0.5, 0.5, 0.0]
+        >>> TRAINERS["trl"](np.array([0.0, 1.0]), np.array([0, 0])).round(3).tolist()
+        [-0.707, 0.707]
+    """
+
+    name: str
+    source: str
+    baseline: Literal["mean", "others"] = "mean"
+    scale: Literal["group", "batch"] | None = None
+    eps: float = 0.0
+    lonely: Literal["zero", "reward"] = "zero"
+
+    def __call__(self, reward: Array, index: Array) -> Any:
+        """Return the advantages, (N,) float64.
+
+        Args:
+            reward: (N,) finite rewards.
+            index: (N,) the group of each row; every row of a group must be there.
+        """
+        r = np.asarray(reward, np.float64)
+        _, ids, size = np.unique(np.asarray(index), return_inverse=True, return_counts=True)
+        count = size[ids]
+        others = np.maximum(count - 1, 1)
+        away = r - (np.bincount(ids, r) / size)[ids]
+        if self.scale == "group":
+            out = away / (np.sqrt(np.bincount(ids, away * away)[ids] / others) + self.eps)
+        elif self.scale == "batch":
+            out = away / (np.std(r, ddof=min(1, len(r) - 1)) + self.eps) if len(r) else away
+        else:
+            out = away * (count / others) if self.baseline == "others" else away
+        if self.lonely == "reward":
+            return np.where(count == 1, r / (1.0 + self.eps) if self.scale else r, out)
+        return out
+
+
+TRAINERS: dict[str, Normalization] = {
+    entry.name: entry
+    for entry in (
+        Normalization("trl", 'trl 1.16.0, GRPOTrainer, scale_rewards="group" (default)', scale="group", eps=1e-4),
+        Normalization("trl-batch", 'trl 1.16.0, GRPOTrainer, scale_rewards="batch"', scale="batch", eps=1e-4),
+        Normalization("trl-none", 'trl 1.16.0, GRPOTrainer, scale_rewards="none"'),
+        Normalization("trl-rloo", "trl 1.16.0, RLOOTrainer, normalize_advantages=False (default)", baseline="others"),
+        Normalization("trl-async", "trl 1.16.0, experimental AsyncGRPO, _score_group", scale="group", eps=1e-8),
+        Normalization(
+            "verl",
+            "verl 0.9.1, compute_grpo_outcome_advantage, norm_adv_by_std_in_grpo=True (default)",
+            scale="group",
+            eps=1e-6,
+            lonely="reward",
+        ),
+        Normalization(
+            "verl-none",
+            "verl 0.9.1, compute_grpo_outcome_advantage, norm_adv_by_std_in_grpo=False",
+            lonely="reward",
+        ),
+        Normalization("verl-rloo", "verl 0.9.1, compute_rloo_outcome_advantage", baseline="others", lonely="reward"),
+        Normalization("openrlhf", "openrlhf 0.11.2, estimator group_norm", scale="group", eps=1e-9),
+        Normalization("openrlhf-dr-grpo", "openrlhf 0.11.2, estimator dr_grpo"),
+        Normalization("openrlhf-rloo", "openrlhf 0.11.2, estimator rloo", baseline="others"),
+        Normalization("ms-swift", 'ms-swift 4.6.0, compute_advantages, scale_rewards="group"', scale="group", eps=1e-4),
+        Normalization("slime", "slime 624b824, _post_process_rewards, GRPO (default)", scale="group", eps=1e-6),
+        Normalization("dr-grpo", "arXiv 2503.20783: centred, never divided; also prime-rl, open-instruct, tinker"),
+    )
+}
+"""Name -> what that trainer does. Left out: per-token whitening, reward clipping and KL terms that follow."""
+
+
+def find_trainer(name: str) -> Normalization:
+    """Return one entry of `TRAINERS`.
+
+    Raises:
+        ConfigError: no trainer of that name; the message offers the nearest.
+
+    Example:
+        >>> find_trainer("verl").scale
+        'group'
+    """
+    if name not in TRAINERS:
+        raise ConfigError(f"no trainer {name!r} in the table; {nearest(name, list(TRAINERS))}")
+    return TRAINERS[name]
