@@ -173,7 +173,7 @@ def rank(x: Array, groups: Groups) -> Array:
     new = (value[1:] != value[:-1]) | (ordered.index[1:] != ordered.index[:-1])
     run = xp.concat([xp.zeros_like(ordered.index[:1]), xp.cumulative_sum(xp.astype(new, ordered.index.dtype))])
     runs = Groups(run, x.shape[0])
-    place = xp.astype(xp.arange(x.shape[0], device=x.device), x.dtype) - rows(first, ordered)
+    place = xp.cumulative_sum(xp.ones_like(x)) - 1 - rows(first, ordered)
     shared = rows(mean(place, runs), runs)
     return xp.take(shared, xp.argsort(order, stable=True))
 
@@ -187,7 +187,7 @@ def places(x: Array, groups: Groups) -> Array:
     """
     xp = array_namespace(x)
     order, ordered, first = _sorted(x, groups)
-    place = xp.astype(xp.arange(x.shape[0], device=x.device), x.dtype) - rows(first, ordered)
+    place = xp.cumulative_sum(xp.ones_like(x)) - 1 - rows(first, ordered)
     return xp.take(place, xp.argsort(order, stable=True))
 
 

@@ -1,0 +1,132 @@
+"""Every named scheme on one small batch, computed by hand."""
+
+import numpy as np
+import pytest
+
+from herokit import Groups, Signals, schemes
+from herokit.combine import Mean, start
+
+# group a: right 2 of 4; group b: all wrong
+RM = [1.0, 3.0, 2.0, 6.0, 0.0, 4.0]
+C = [0.0, 1.0, 0.0, 1.0, 0.0, 0.0]
+SIGNALS = Signals(
+    {
+        "rm": np.array(RM),
+        "verifier": np.array(C),
+        "format": np.array([1.0, 1.0, 0.0, 1.0, 1.0, 0.0]),
+        "unfinished": np.array([0.0, 0.0, 1.0, 0.0, 0.0, 1.0]),
+        "essential": np.array(C),
+        "important": np.array([1.0, 1.0, 0.0, 0.0, 1.0, 0.0]),
+        "optional": np.array([1.0, 0.0, 1.0, 0.0, 1.0, 0.0]),
+        "pitfall": np.array([0.0, 0.0, 1.0, 1.0, 1.0, 0.0]),
+    },
+    Groups(np.array([0, 0, 0, 0, 1, 1]), 2),
+)
+
+EQ3 = [-0.1, 0.9, 0.1, 1.1, -0.1, 0.1]
+SIG = [1 / (1 + np.exp(-0.5 * m)) for m in RM]
+
+
+def z(values, eps=1e-4):
+    x = np.array(values)
+    return (x - x.mean()) / (x.std(ddof=1) + eps)
+
+
+Z_C = [*z([0, 1, 0, 1]), 0.0, 0.0]  # sample deviation of 0101 is 0.57735
+Z_M = [*z([1, 3, 2, 6]), *z([0, 4])]
+
+
+def gate(x):
+    return 1 / (1 + np.exp(-x))
+
+
+# deviations of the scores: group a sqrt(14)/2 = 1.8708, group b 2
+SIGMA = np.array([14**0.5 / 2] * 4 + [2.0] * 2)
+W_PAPER = 0.5 + 1.5 * gate(5 * (SIGMA - 1.9))
+W_ONE = 0.5 + 1.5 * gate(5 * (SIGMA / 1.9 - 1) - np.log(2))  # (1 - 0.5) / (2 - 1) = 1/2, so w(1.9) = 1
+CENTRED = np.array([-0.6, 0.4, -0.4, 0.6, -0.1, 0.1])
+
+
+def lead(rate):
+    return 0.4 + 1.1 / (1 + np.exp(10 * (rate - 0.75)))
+
+
+def unconditioned():
+    raw = np.array(Z_C) + np.array(Z_M)
+    return z(raw)
+
+
+def conditioned():
+    kept = [m if c else 0.0 for m, c in zip(RM, C, strict=True)]
+    raw = np.array(Z_C) + np.array([*z(kept[:4]), 0.0, 0.0])
+    return z(raw)
+
+
+EXPECTED = {
+    "hero": W_PAPER * EQ3,
+    "hero_advantage": W_ONE * CENTRED,
+    "stratified": EQ3,
+    "gated_fallback": [0, 1, 0, 1, -0.1, 0.1],
+    "verifier_only": C,
+    "rm_only": RM,
+    "naive_blend": [0.0, 0.5 + 0.2, 0.1, 1.0, 0.0, 0.5],
+    "qwen_shaping": [s + c - 1 for s, c in zip(SIG, C, strict=True)],
+    "p_grpo": [1, 1 + 1 + 3, 0, 1 + 1 + 6, 1, 0],
+    "gdpo": unconditioned(),
+    "sum_then_normalize": [*z([1, 4, 2, 7]), *z([0, 4])],
+    "normalize_then_sum": unconditioned(),
+    "swe_rm": [1, 4, 1.5, 7, 0, 3.5],
+    "crf": [0, 1 + 0.1 * 3, 0, 1 + 0.1 * 6, 0, 0],
+    "progrs": [-0.05, 1, 0.05, 1, -0.2, 0.2],
+    "prof": [z([0, 1])[0], 0.0, 0.0, z([0, 1])[1], 0.0, 0.0],  # a: keep 6.0 of the right, 1.0 of the wrong; b: 0.0
+    "grpo_lead": [w * a for w, a in zip([lead(0.5)] * 4 + [0, 0], [*z([0, 1, 0, 1], 1e-6), 0, 0], strict=True)],
+    "dgpo": [-0.5 / 0.5001, 0.5 / 0.5001, -0.5 / 0.5001, 0.5 / 0.5001, 0, 0],  # one mixed group: its weight is 1
+    "rubric": [(0.7 + 0.3) / 2.9, 1.7 / 2.9, 1.2 / 2.9, 1.9 / 2.9, 1.9 / 2.9, 0.0],
+    "noisy_verifier": C,
+}
+
+
+def apply(scheme):
+    state = tuple(Mean(9, 1.9) if isinstance(s, Mean) else s for s in scheme.init())
+    return scheme.combine(start(SIGNALS), SIGNALS, state)[0]
+
+
+def test_every_scheme_has_a_golden_value():
+    assert set(EXPECTED) == {make.__name__ for make in schemes.SCHEMES} == set(schemes.__all__) - {"SCHEMES"}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_by_hand(name):
+    np.testing.assert_allclose(apply(getattr(schemes, name)()), EXPECTED[name], atol=3e-6)
+
+
+def test_gdpo_conditions_easy_rewards_on_hard_ones():
+    np.testing.assert_allclose(apply(schemes.gdpo(condition="verifier")), conditioned(), atol=1e-12)
+
+
+def test_dgpo_favours_the_harder_of_two_mixed_groups():
+    signals = Signals({"verifier": np.array([1.0, 0, 0, 0, 1, 1, 1, 0])}, Groups(np.array([0, 0, 0, 0, 1, 1, 1, 1]), 2))
+    scheme = schemes.dgpo(temperature=0.5)
+    advantage, _ = scheme.combine(start(signals), signals, scheme.init())
+    hard, easy = np.exp(-0.25 / 0.5), np.exp(-0.75 / 0.5)
+    mad = 0.375 + 1e-4
+    np.testing.assert_allclose(advantage[0], 2 * hard / (hard + easy) * 0.75 / mad)
+    np.testing.assert_allclose(advantage[4], 2 * easy / (hard + easy) * 0.25 / mad)
+
+
+def test_noisy_verifier_is_unbiased():
+    scheme = schemes.noisy_verifier(false_positive=0.1, false_negative=0.3)
+    wrong, right = scheme.combine(
+        np.zeros(2), Signals({"verifier": np.array([0.0, 1.0])}, Groups.from_keys("aa")), scheme.init()
+    )[0]
+    assert 0.9 * wrong + 0.1 * right == pytest.approx(0)  # a wrong rollout, accepted one time in ten
+    assert 0.3 * wrong + 0.7 * right == pytest.approx(1)
+
+
+def test_the_scheme_file_name_of_every_scheme():
+    from herokit.builder import build
+    from herokit.registry import load_registry
+
+    known = load_registry(plugins=False)
+    for make in schemes.SCHEMES:
+        assert build({"use": make.__name__.replace("_", "-")}, known=known) == make()
