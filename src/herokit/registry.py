@@ -22,7 +22,7 @@ Kind = Literal["verifier", "reward model", "combiner", "scheme"]
 GROUP = "herokit"
 """The entry-point group that plugins declare."""
 
-OFFERED_BY = {"math": "herokit-math", "onnx": "herokit-onnx"}
+OFFERED_BY = {"math": "herokit-math", "onnx": "herokit-onnx[cpu]"}
 """Names that come with packages of this project, for the message when the package is not installed."""
 
 
