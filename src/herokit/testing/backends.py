@@ -76,14 +76,14 @@ def installed() -> tuple[Backend, ...]:
 
 
 def find_backends(names: tuple[str, ...] | None) -> tuple[Backend, ...]:
-    """Return backends by name, all installed ones for None.
+    """Return backends by name; for None all installed ones but jax, which compiles each shape anew.
 
     Raises:
         ValueError: a name that is not installed.
     """
     known: dict[str, Any] = {backend.name: backend for backend in installed()}
     if names is None:
-        return installed()
+        return tuple(backend for backend in installed() if backend.name != "jax")
     for name in names:
         if name not in known:
             raise ValueError(f"no array library {name!r} here; installed: {', '.join(known)}")

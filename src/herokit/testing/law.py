@@ -28,6 +28,7 @@ class Law:
         universal: kept by everything of that kind; else it holds only where it is claimed.
         check: ``check(subject, case, draw, **settings)``; raises `Broken` or `Moot`, may return a measurement.
         once: it looks at no input, so it runs once.
+        costly: it is tried on a part of the inputs only.
         span: which scores it is tried on.
         measures: what a returned number is, and how the numbers of all trials are joined.
         settings: parameters that a claim set.
@@ -42,6 +43,7 @@ class Law:
     universal: bool
     check: Callable[..., float | None] = field(repr=False)
     once: bool = False
+    costly: bool = False
     span: Span = "any"
     measures: tuple[str, Callable[[float, float], float]] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -67,6 +69,7 @@ def law(
     *,
     universal: bool = True,
     once: bool = False,
+    costly: bool = False,
     span: Span = "any",
     measures: tuple[str, Callable[[float, float], float]] | None = None,
 ) -> Callable[[Callable[..., float | None]], Law]:
@@ -84,6 +87,7 @@ def law(
             universal,
             check,
             once=once,
+            costly=costly,
             span=span,
             measures=measures,
             room=check.__module__,

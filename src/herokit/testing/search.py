@@ -1,6 +1,11 @@
-"""Trying one law on many inputs, and shrinking what breaks it: the only place that drives hypothesis."""
+"""Trying laws on many inputs, and shrinking what breaks them: the only place that drives hypothesis.
 
-from dataclasses import dataclass, replace
+All laws of one kind look at the same inputs, drawn once; a law that breaks is then searched alone, to shrink.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from itertools import count
 from time import monotonic
 from typing import Any, Protocol
 
@@ -8,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
-from herokit.testing.law import Law
+from herokit.testing.law import Law, Span
 from herokit.testing.verdict import Broken, Moot
 
 
@@ -18,114 +23,157 @@ class Profile:
 
     Attributes:
         examples: inputs tried a law.
-        seconds: wall time a law may take; whatever is slower tries fewer inputs and says so.
+        seconds: wall time a subject may take, shrinking apart; where it runs out, fewer inputs are tried and each
+            result says so.
+        shrinking: wall time a broken law may take to shrink its counterexample.
         seed: the same seed tries the same inputs.
     """
 
     examples: int = 100
-    seconds: float = 10.0
+    seconds: float = 20.0
+    shrinking: float = 3.0
     seed: int = 0
 
 
-QUICK = Profile(examples=15, seconds=2.0)
-"""About a second for a scheme of array steps."""
+QUICK = Profile(examples=60, seconds=10.0)
+"""A second or two for a scheme of array steps."""
 
-THOROUGH = Profile(examples=300, seconds=30.0)
+THOROUGH = Profile(examples=1000, seconds=300.0, shrinking=20.0)
 """For a night, or for a scheme that costs a cluster."""
+
+
+PART = 5
+"""A costly law is tried on every fifth input."""
 
 
 class Subject(Protocol):
     """A thing under test."""
 
-    def cases(self, law: Law) -> st.SearchStrategy[Any]:
-        """Return the inputs a law is tried on."""
+    def cases(self) -> st.SearchStrategy[Callable[[Span], Any]]:
+        """Return the inputs laws are tried on, each to be read at a law's span."""
         ...
 
 
 @dataclass(slots=True)
 class Finding:
-    """What a search found.
+    """What a search found for one law.
 
     Attributes:
-        broken: the law's complaint about the smallest input found, None if it held.
-        tried: inputs it was tried on.
+        law: the law.
+        broken: its complaint about the smallest input found, None if it held.
         checked: inputs that had something to look at.
-        cut: whether time ran out before `Profile.examples` were tried.
+        cut: whether time ran out before all inputs were tried.
         moot: why the last input had nothing to look at.
         measured: the joined measurement, None if the law makes none.
         seconds: wall time.
     """
 
+    law: Law
     broken: Broken | None = None
-    tried: int = 0
     checked: int = 0
     cut: bool = False
     moot: str = ""
     measured: float | None = None
     seconds: float = 0.0
+    sizes: list[int] = field(default_factory=list, repr=False)
 
-
-def search(law: Law, subject: Subject, profile: Profile = QUICK) -> Finding:
-    """Try a law on a subject.
-
-    A law that raises anything but `Broken` or `Moot` is itself at fault, and the error passes through.
-    """
-    finding, begun = Finding(), monotonic()
-    smallest: list[tuple[int, Broken]] = []
-
-    def trial(case: Any, draw: Any) -> None:
-        if monotonic() - begun > profile.seconds:
-            finding.cut = True
-            return
-        finding.tried += 1
+    def trial(self, subject: Subject, cases: Callable[[Span], Any], draw: Any) -> None:
+        """Try the law on one input; raises `Broken` and remembers the smallest one."""
+        begun, case = monotonic(), cases(self.law.span)
         try:
-            measured = law.check(subject, case, draw)
+            measured = self.law.check(subject, case, draw)
         except Moot as nothing:
-            finding.moot = str(nothing)
-            return
+            self.moot = str(nothing)
         except Broken as broken:
-            earlier = tuple(map(str, getattr(case, "earlier", ())))
-            broken.counterexample = replace(broken.counterexample, earlier=earlier)
-            size = len(str(broken))
-            if not smallest or size <= smallest[0][0]:
-                smallest[:] = [(size, broken)]
+            self._keep(broken, case)
             raise
-        finding.checked += 1
-        if measured is not None and law.measures:
-            finding.measured = measured if finding.measured is None else law.measures[1](finding.measured, measured)
+        else:
+            self.checked += 1
+            if measured is not None and self.law.measures:
+                join = self.law.measures[1]
+                self.measured = measured if self.measured is None else join(self.measured, measured)
+        finally:
+            self.seconds += monotonic() - begun
 
-    if law.once:
-        try:
-            trial(None, None)
-        except Broken as broken:
-            finding.broken = broken
-    else:
-        finding.broken = _shrunk(law, subject, profile, trial) or (smallest[0][1] if smallest else None)
-    finding.checked += finding.broken is not None
-    finding.seconds = monotonic() - begun
-    return finding
+    def _keep(self, broken: Broken, case: Any) -> None:
+        self.checked += 1
+        earlier = tuple(map(str, getattr(case, "earlier", ())))
+        broken.counterexample = replace(broken.counterexample, earlier=earlier)
+        size = len(str(broken))
+        if not self.sizes or size <= self.sizes[-1]:
+            self.sizes.append(size)
+            self.broken = broken.with_traceback(None)
 
 
-def _shrunk(law: Law, subject: Subject, profile: Profile, trial: Any) -> Broken | None:
+def search(laws: Iterable[Law], subject: Subject, profile: Profile = QUICK) -> list[Finding]:
+    """Try laws on a subject; a law that raises anything but `Broken` or `Moot` is itself at fault, and that passes."""
+    findings = [Finding(law) for law in laws]
+    for once in (found for found in findings if found.law.once):
+        _holds(once, subject, lambda span: span, None)
+    _scan([found for found in findings if not found.law.once], subject, profile)
+    for broken in (found for found in findings if found.broken and not found.law.once):
+        _shrink(broken, subject, profile)
+    return findings
+
+
+def _holds(found: Finding, subject: Subject, cases: Callable[[Span], Any], draw: Any) -> bool:
+    try:
+        found.trial(subject, cases, draw)
+    except Broken:
+        return False
+    return True
+
+
+def _scan(findings: list[Finding], subject: Subject, profile: Profile) -> None:
+    """Try several laws on the same inputs; a law leaves at its first failure."""
+    waiting, end, seen = list(findings), monotonic() + profile.seconds, count()
+
+    def trial(case: Any, data: st.DataObject) -> None:
+        number = next(seen)
+        for found in list(waiting):
+            if found.law.costly and number % PART:
+                continue
+            if monotonic() > end:
+                found.cut = True
+            elif not _holds(found, subject, case, data.draw):
+                waiting.remove(found)
+
+    _drive(trial, subject.cases(), profile, (Phase.generate,))
+
+
+def _shrink(found: Finding, subject: Subject, profile: Profile) -> None:
+    """Search for one broken law alone; `Finding.broken` keeps the smallest failure that was seen on the way."""
+    end = monotonic() + profile.shrinking
+
+    def trial(case: Any, data: st.DataObject) -> None:
+        if monotonic() < end:
+            found.trial(subject, case, data.draw)
+
+    more = replace(profile, examples=10 * profile.examples)  # other draws than in the scan: it may take a few more
+    try:
+        _drive(trial, subject.cases(), more, (Phase.generate, Phase.shrink))
+    except Broken as broken:
+        found.broken = broken.with_traceback(None)
+    except Flaky:
+        return  # time ran out, or the subject is not deterministic: the smallest failure seen stands
+
+
+def _drive(
+    trial: Callable[[Any, st.DataObject], None], cases: Any, profile: Profile, phases: tuple[Phase, ...]
+) -> None:
     @seed(profile.seed)
     @settings(
         max_examples=profile.examples,
         database=None,
         deadline=None,
         derandomize=False,
-        phases=(Phase.generate, Phase.shrink),
+        phases=phases,
         suppress_health_check=list(HealthCheck),
         report_multiple_bugs=False,
         print_blob=False,
     )
-    @given(case=subject.cases(law), data=st.data())
+    @given(case=cases, data=st.data())
     def run(case: Any, data: st.DataObject) -> None:
-        trial(case, data.draw)
+        trial(case, data)
 
-    try:
-        run()
-    except Broken as broken:
-        return broken
-    except Flaky:  # time ran out while shrinking, or the subject is not deterministic: the smallest one seen stands
-        return None
-    return None
+    run()

@@ -1,6 +1,7 @@
 """What laws are tried on: batches of verdicts and scores that shrink to a few small rows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from math import prod
 
 import numpy as np
@@ -55,13 +56,35 @@ _ENTRIES: dict[Kind, tuple[float, ...]] = {
 
 
 @st.composite
+def _spans(draw: st.DrawFn, signals: Mapping[str, Kind], max_rows: int, max_groups: int) -> Callable[[Span], Batch]:
+    """Draw rows once, to be read as a batch of any span."""
+    scored = [name for name, kind in signals.items() if kind == "score"]
+    coarse = [name for name in signals if name not in scored]
+    entries = {name: np.array(_ENTRIES[kind]) for name, kind in signals.items()}
+    choices = [max_groups, *(len(entries[name]) for name in coarse)]  # group and verdicts of a row are one integer
+    row = st.tuples(st.integers(0, prod(choices) - 1), *(st.integers(0, len(entries[name]) - 1) for name in scored))
+    drawn = np.array(draw(st.lists(row, min_size=1, max_size=max_rows)))
+    index, *digits = np.unravel_index(drawn[:, 0], choices, order="F")
+    index = index % draw(st.sampled_from([1, 2, max_groups]))
+    units = {name: draw(st.integers(0, len(UNITS) - 1)) for name in scored}
+    copies = draw(st.sampled_from([1] * 9 + [12]))
+    picks = {**dict(zip(coarse, digits, strict=True)), **dict(zip(scored, drawn[:, 1:].T, strict=True))}
+    plain = {name: np.tile(entries[name][picks[name]], copies) for name in signals}
+
+    def at(span: Span) -> Batch:
+        known = [UNITS[name] for name in SPANS[span]]
+        scores = {name: np.asarray(known[unit % len(known)](plain[name])) for name, unit in units.items()}
+        return Batch({**plain, **scores}, np.tile(index, copies), int(index.max()) + 1)
+
+    return at
+
+
 def batches(
-    draw: st.DrawFn, signals: Mapping[str, Kind], *, span: Span = "any", max_rows: int = 10, max_groups: int = 4
-) -> Batch:
+    signals: Mapping[str, Kind], *, span: Span = "any", max_rows: int = 10, max_groups: int = 4
+) -> st.SearchStrategy[Batch]:
     """Batches of rollouts: ragged groups in any order, groups of one, empty groups, now and then a huge one.
 
     Args:
-        draw: given by hypothesis.
         signals: name -> what it holds.
         span: which scores.
         max_rows: rows at most, before the huge group's rows are repeated.
@@ -74,31 +97,19 @@ def batches(
         a      0         0
         a      0         0
     """
-    scored = [name for name, kind in signals.items() if kind == "score"]
-    coarse = [name for name in signals if name not in scored]
-    entries = {name: np.array(_ENTRIES[signals[name]]) for name in [*coarse, *scored]}
-    choices = [max_groups, *(len(entries[name]) for name in coarse)]  # group and verdicts of a row are one integer
-    row = st.tuples(st.integers(0, prod(choices) - 1), *(st.integers(0, len(entries[name]) - 1) for name in scored))
-    drawn = np.array(draw(st.lists(row, min_size=1, max_size=max_rows)))
-    index, *columns = (*np.unravel_index(drawn[:, 0], choices, order="F"), *drawn[:, 1:].T)
-    index = index % draw(st.sampled_from([1, 2, max_groups]))
-    units = {name: draw(st.sampled_from(SPANS[span])) for name, kind in signals.items() if kind == "score"}
-    copies = draw(st.sampled_from([1] * 9 + [12]))
-    values = {}
-    for (name, known), column in zip(entries.items(), columns, strict=True):
-        plain = np.tile(known[column], copies)
-        values[name] = np.asarray(UNITS[units[name]](plain)) if name in units else plain
-    values = {name: values[name] for name in signals}
-    return Batch(values, np.tile(index, copies), int(index.max()) + 1)
+    return _spans(signals, max_rows, max_groups).map(lambda at: at(span))
 
 
 def cases(
-    signals: Mapping[str, Kind], *, span: Span = "any", max_rows: int = 10, max_earlier: int = 2
-) -> st.SearchStrategy[Case]:
-    """Batches with what came before them."""
-    batch = batches(signals, span=span, max_rows=max_rows)
-    earlier = st.lists(batches(signals, span="plain", max_rows=6), max_size=max_earlier).map(tuple)
-    return st.builds(Case, batch, earlier)
+    signals: Mapping[str, Kind], *, max_rows: int = 10, max_earlier: int = 2
+) -> st.SearchStrategy[Callable[[Span], Case]]:
+    """Batches with what came before them, drawn once and read at any span; what came before is plain."""
+    earlier = st.lists(_spans(signals, 6, 4).map(lambda at: at("plain")), max_size=max_earlier).map(tuple)
+
+    def case(at: Callable[[Span], Batch], before: tuple[Batch, ...]) -> Callable[[Span], Case]:
+        return cache(lambda span: Case(at(span), before))
+
+    return st.builds(case, _spans(signals, max_rows, 4), earlier)
 
 
 def for_namespace(backend: Backend = NUMPY, dtype: str = "float64") -> "Bound":

@@ -1,8 +1,8 @@
 """A combiner under test: which signals it reads, and how to run it on a case."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from hypothesis import strategies as st
@@ -11,7 +11,7 @@ from herokit.combine import Chain, Combiner, Sync, ToAdvantage, Trace, alone, ch
 from herokit.rewarder import Rewarder
 from herokit.testing.backends import NUMPY, Backend, read
 from herokit.testing.case import Batch, Case, Kind, Numbers
-from herokit.testing.law import Law
+from herokit.testing.law import Span
 from herokit.testing.strategies import cases
 from herokit.testing.told import sources
 from herokit.testing.verdict import Broken
@@ -69,16 +69,26 @@ class CombinerSubject:
         """Names of the signals that say how good it is."""
         return [name for name, kind in self.signals.items() if kind not in ("binary", "grade")]
 
-    def cases(self, law: Law) -> st.SearchStrategy[Case]:
-        """Return the inputs a law is tried on."""
-        return cases(self.signals, span=law.span)
+    def cases(self) -> st.SearchStrategy[Callable[[Span], Case]]:
+        """Return the inputs laws are tried on."""
+        return cases(self.signals)
 
     def state(self, case: Case) -> Any:
-        """Return the state after the case's earlier batches."""
-        state = self.thing.init()
-        for batch in case.earlier:
-            state = self.run(batch, state).state
-        return state
+        """Return the state after the case's earlier batches; kept for the next law that asks."""
+        if self.seen.get("case") is not case:
+            state = self.thing.init()
+            for batch in case.earlier:
+                state = self.run(batch, state).state
+            self.seen.update(case=case, state=state)
+            self.seen.pop("here", None)
+        return self.seen["state"]
+
+    def here(self, case: Case) -> Run:
+        """Return what the combiner makes of the case; kept for the next law that asks."""
+        state = self.state(case)
+        if "here" not in self.seen:
+            self.seen["here"] = self.run(case.batch, state)
+        return cast("Run", self.seen["here"])
 
     def run(
         self, batch: Batch, state: Any, *, sync: Sync = alone, backend: Backend = NUMPY, dtype: str = "float64"

@@ -12,7 +12,7 @@ NEAR = {"float64": 1e-6, "float32": 2e-3}
 """How far a library may be from numpy in float64, relative to the larger reward or 1."""
 
 
-@law("combiner")
+@law("combiner", costly=True)
 def same_library_dtype_and_device_out(subject: CombinerSubject, case: Case, draw: Draw) -> None:
     """An array of the library, float type and device that came in goes out.
 
@@ -33,7 +33,7 @@ def same_library_dtype_and_device_out(subject: CombinerSubject, case: Case, draw
                 raise Broken(f"{backend.name}: {like.dtype} in, {raw.dtype} out", case.batch)
 
 
-@law("combiner", span="plain")
+@law("combiner", span="plain", costly=True)
 def backends_agree(subject: CombinerSubject, case: Case, draw: Draw) -> None:
     """Every array library gives numpy's rewards, also numpy itself with arrays that cannot be written.
 
@@ -45,7 +45,7 @@ def backends_agree(subject: CombinerSubject, case: Case, draw: Draw) -> None:
     if len(subject.backends) == 1:
         raise Moot("only one array library was asked for")
     state = subject.state(case)
-    exact = subject.run(case.batch, state)
+    exact = subject.here(case)
     for backend in subject.backends:
         for dtype in backend.dtypes:
             if dtype == "float32" and _near_a_tie(exact.out, case):

@@ -26,7 +26,7 @@ def rows_permute(subject: CombinerSubject, case: Case, draw: Draw) -> None:
     n = len(case.batch)
     order = np.array(draw(st.permutations(range(n)))) if n <= FEW else np.arange(n)[::-1]
     state = subject.state(case)
-    here, there = subject.run(case.batch, state), subject.run(case.batch.take(order), state)
+    here, there = subject.here(case), subject.run(case.batch.take(order), state)
     back = np.empty(n)
     back[order] = there.out
     same(case.batch, "another order of the rows gives other rewards", reward=here.out, in_another_order=back)
@@ -60,7 +60,7 @@ def groups_independent(subject: CombinerSubject, case: Case, draw: Draw) -> None
     if len(groups) == 1:
         raise Moot("one group in the batch")
     state = subject.state(case)
-    whole, alone = subject.run(case.batch, state), np.empty(len(case.batch))
+    whole, alone = subject.here(case), np.empty(len(case.batch))
     for rows in groups:
         alone[rows] = subject.run(case.batch.take(rows), state).out
     same(case.batch, "a group alone gets other rewards than beside others", reward=whole.out, alone=alone)
@@ -79,7 +79,7 @@ def batches_split(subject: CombinerSubject, case: Case, draw: Draw) -> None:
     if len(groups) == 1:
         raise Moot("one group cannot be cut")
     state = subject.state(case)
-    whole = subject.run(case.batch, state).state
+    whole = subject.here(case).state
     for rows in groups:
         state = subject.run(case.batch.take(rows), state).state
     if states_differ(whole, state):
@@ -109,7 +109,7 @@ def synced_halves_equal_the_whole(subject: CombinerSubject, case: Case, draw: Dr
     def receive(local: Any) -> Any:
         return local.merge(waiting.pop(0)) if waiting else local
 
-    whole = subject.run(case.batch, state)
+    whole = subject.here(case)
     subject.run(case.batch.take(rest), state, sync=send)
     waiting = list(sent)
     first = subject.run(case.batch.take(half), state, sync=receive)

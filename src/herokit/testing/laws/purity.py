@@ -51,7 +51,7 @@ def deterministic(subject: CombinerSubject, case: Case, draw: Draw) -> None:
     """
     del draw
     state = subject.state(case)
-    once, again = subject.run(case.batch, state), subject.run(case.batch, state)
+    once, again = subject.here(case), subject.run(case.batch, state)
     same(case.batch, "asked twice, it gave two answers", 0.0, reward=once.out, asked_again=again.out)
     if states_differ(once.state, again.state):
         raise Broken(f"asked twice, it left {once.state!r} and {again.state!r}", case.batch)
@@ -71,13 +71,13 @@ def survives_pickling(subject: CombinerSubject, case: Case, draw: Draw) -> None:
     except Exception as error:
         raise Broken(f"pickling raised {type(error).__name__}: {error}") from error
     state, signals = subject.state(case), NUMPY.signals(case.batch)
-    here, there = subject.run(case.batch, state), subject.apply(signals, case.batch, state, steps=copied)
+    here, there = subject.here(case), subject.apply(signals, case.batch, state, steps=copied)
     same(case.batch, "its pickled copy gives other rewards", 0.0, reward=here.out, of_the_copy=there.out)
     if copied != subject.thing:
         raise Broken(f"its pickled copy is not equal to it: {copied!r}")
 
 
-@law("combiner")
+@law("combiner", costly=True)
 def evaluation_leaves_no_trace(subject: CombinerSubject, case: Case, draw: Draw) -> None:
     """Scoring with ``remember=False`` changes no later reward.
 
@@ -102,7 +102,7 @@ def evaluation_leaves_no_trace(subject: CombinerSubject, case: Case, draw: Draw)
         raise Broken(f"an evaluation changed what is remembered: {left!r} became {left_after!r}", case.batch)
 
 
-@law("combiner")
+@law("combiner", costly=True)
 def state_round_trips_json(subject: CombinerSubject, case: Case, draw: Draw) -> None:
     """Saving the state as JSON, loading it and going on equals never having stopped.
 

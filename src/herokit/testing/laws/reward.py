@@ -23,7 +23,7 @@ def verifier_dominates(subject: CombinerSubject, case: Case, draw: Draw, *, marg
     In training: the policy would learn what the reward model likes at the price of being wrong.
     """
     del draw
-    run = subject.run(case.batch, subject.state(case))
+    run = subject.here(case)
     above, below = stand_above(case.batch, subject.verdicts)
     gaps = run.out[above] - run.out[below]
     if not len(gaps):
@@ -54,7 +54,7 @@ def bounded(subject: CombinerSubject, case: Case, draw: Draw, *, limit: float = 
     In training: one broken score would make one huge step, which clipping turns into a wasted batch.
     """
     del draw
-    run = subject.run(case.batch, subject.state(case))
+    run = subject.here(case)
     largest = float(np.abs(run.out).max())
     if largest > limit:
         raise Broken(f"a reward of {largest:.5g} is beyond {limit:g}", case.batch, reward=run.out)
@@ -72,7 +72,7 @@ def monotone_in_the_rm(subject: CombinerSubject, case: Case, draw: Draw) -> None
     del draw
     if not subject.scores:
         raise Moot("it reads no score")
-    run = subject.run(case.batch, subject.state(case))
+    run = subject.here(case)
     above, below = stand_above(case.batch, subject.scores, among=subject.verdicts)
     if not len(above):
         raise Moot("no two rollouts of one group with equal verdicts and other scores")
@@ -103,7 +103,7 @@ def affine_invariant_in_the_rm(subject: CombinerSubject, case: Case, draw: Draw)
         return batch.replace(**{name: factor * batch.values[name] + offset for name in subject.scores})
 
     other = Case(convert(case.batch), tuple(convert(batch) for batch in case.earlier))
-    here, there = subject.run(case.batch, subject.state(case)), subject.run(other.batch, subject.state(other))
+    here, there = subject.here(case), subject.run(other.batch, subject.state(other))
     message = f"with every score times {factor:g} plus {offset:g} the rewards are others"
     same(case.batch, message, 1e-3, reward=here.out, in_other_units=there.out)
 
@@ -120,12 +120,15 @@ def robust(subject: CombinerSubject, case: Case, draw: Draw, *, noise: float = 2
         raise Moot("it reads no score")
     n = len(case.batch)
     signs = np.array(draw(st.lists(st.sampled_from([0.0, 1.0, -1.0]), min_size=n, max_size=n)))
-    moved = case.batch.replace(**{name: case.batch.values[name] + noise * signs for name in subject.scores})
+    rows = np.arange(n)
+    rows[draw(st.integers(0, n - 1))] = draw(st.integers(0, n - 1))  # a tie, where noise shows most
+    tied = case.batch.replace(**{name: case.batch.values[name][rows] for name in subject.scores})
+    moved = tied.replace(**{name: tied.values[name] + noise * signs for name in subject.scores})
     state = subject.state(case)
-    here, there = subject.run(case.batch, state), subject.run(moved, state)
+    here, there = subject.run(tied, state), subject.run(moved, state)
     if np.abs(here.out - there.out).max() > limit:
         message = f"noise of {noise:.2g} on the scores moves a reward by {np.abs(here.out - there.out).max():.2g}"
-        raise Broken(message, case.batch, noise=noise * signs, reward=here.out, with_noise=there.out)
+        raise Broken(message, tied, noise=noise * signs, reward=here.out, with_noise=there.out)
 
 
 @law("combiner", universal=False)
@@ -161,7 +164,7 @@ def hacking_is_bounded(subject: CombinerSubject, case: Case, draw: Draw, *, limi
         raise Moot("no wrong rollout with a score")
     row = int(wrong[draw(st.integers(0, len(wrong) - 1))])
     state = subject.state(case)
-    before, gains = subject.run(case.batch, state), []
+    before, gains = subject.here(case), []
     for score in (HACKED, -HACKED):
         changed = {name: case.batch.values[name].copy() for name in subject.scores}
         for values in changed.values():

@@ -111,7 +111,7 @@ def uniform_groups_are_not_inflated(subject: CombinerSubject, case: Case, draw: 
     del draw
     if not subject.verdicts:
         raise Moot("it reads no verdict")
-    run, looked = subject.run(case.batch, subject.state(case)), False
+    run, looked = subject.here(case), False
     for rows in case.batch.members():
         if len(rows) == 1 or any(np.ptp(case.batch.values[name][rows]) > 0 for name in subject.verdicts):
             continue
