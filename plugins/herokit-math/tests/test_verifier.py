@@ -61,7 +61,7 @@ def test_settings_must_be_positive(setting):
 
 def test_pickling_drops_the_pool(math):
     judge(math, r"\boxed{\int_0^1 x\,dx}", "2")
-    copy = pickle.loads(pickle.dumps(math))  # noqa: S301 - our own bytes
+    copy = pickle.loads(pickle.dumps(math))
     assert copy == math
     assert not copy._cell
 

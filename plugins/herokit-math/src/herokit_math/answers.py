@@ -7,10 +7,10 @@ from herokit_math.units import Unit
 
 
 class Quantity(NamedTuple):
-    """A number or an expression, with what was written around it.
+    r"""A number or an expression, with what was written around it.
 
     Attributes:
-        node: its value; of ``45^\\circ`` and ``28\\%`` the 45 and the 28.
+        node: its value; of ``45^\circ`` and ``28\%`` the 45 and the 28.
         unit: a known unit.
         words: the words behind it that are no known unit.
         mark: ``"%"``, ``"deg"`` or ``""``.
@@ -112,7 +112,5 @@ class Text(NamedTuple):
     words: tuple[str, ...]
 
 
-Answer: TypeAlias = (
-    Quantity | Chain | Labelled | Interval | Region | Sequence | Matrix | Based | Ratio | Choice | Text
-)
+Answer: TypeAlias = Quantity | Chain | Labelled | Interval | Region | Sequence | Matrix | Based | Ratio | Choice | Text
 EMPTY_SET = Sequence((), "{")

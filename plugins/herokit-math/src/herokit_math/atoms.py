@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from herokit_math.lexer import FUNCTIONS, Kind, Token
 from herokit_math.limits import MAX_DEPTH, LimitError
+from herokit_math.literals import repeating
 from herokit_math.tree import INFINITY, Call, Const, Node, Num, Sym
 
 
@@ -136,7 +137,7 @@ class Atoms(abc.ABC):
         """Read a number: grouped digits, a mixed number, a repeating decimal."""
         digits = token.text
         if "\\" in digits:
-            return _repeating(digits)
+            return repeating(digits)
         while len(token.text) <= 3 and "." not in digits and self._is_group():  # noqa: PLR2004
             digits += self.take().text
         value = Fraction(digits)
@@ -199,7 +200,8 @@ class Atoms(abc.ABC):
         """Return the text of one group or token, unread."""
         if not self.sees("{"):
             return self.take().text
-        depth, parts = 0, []
+        depth = 0
+        parts: list[str] = []
         while True:
             text = self.take().text
             depth += (text == "{") - (text == "}")
@@ -270,7 +272,11 @@ class Atoms(abc.ABC):
             self.take(closing)
             return tuple(args)
         factors = [self.power()]
-        while self.starts_atom() and not self.sees("(", "[", "{") and self.here().text not in _PLAIN_FUNCTIONS | {"log", "lg"}:
+        while (
+            self.starts_atom()
+            and not self.sees("(", "[", "{")
+            and self.here().text not in _PLAIN_FUNCTIONS | {"log", "lg"}
+        ):
             factors.append(self.power())
         return (factors[0] if len(factors) == 1 else Call("mul", tuple(factors)),)
 
@@ -287,12 +293,3 @@ class Atoms(abc.ABC):
         if not isinstance(index, Sym | Const):
             raise UnsupportedError("a sum without an index")
         return Call(name, (self.product(), index, start, stop))
-
-
-def _repeating(text: str) -> Num:
-    r"""Return the exact value of ``0.1\overline{6}``."""
-    fixed, _, cycle = text.partition("\\")
-    whole, _, places = fixed.partition(".")
-    digits = "".join(c for c in cycle if c.isdigit())
-    head = Fraction(f"{whole or 0}.{places or 0}")
-    return Num(head + Fraction(int(digits), (10 ** len(digits) - 1) * 10 ** len(places)))

@@ -8,6 +8,7 @@ _CONNECTOR = re.compile(r"\b(?:and|or|und|oder|et|ou|y|o|и|или)\b|[,;&、，
 _WORD = re.compile(r"[^\W\d_]+")
 MAX_GAP = 60  # characters between two boxes that are read as one answer
 MAX_GAP_WORDS = 5
+ALONE = 1_000  # characters in front of the last box without another one: it stands alone
 
 
 def _content(text: str, start: int) -> tuple[str, int]:
@@ -37,6 +38,8 @@ def _linked(gap: str) -> bool:
     bare = re.sub(r"\\(?:text|mathrm|textbf)\b|\\[a-z]+", " ", gap)
     connectors = _CONNECTOR.findall(bare)
     words = len(_WORD.findall(bare)) - sum(c.isalpha() for c in connectors)
+    if not bare.strip("$ \n"):
+        return True
     joined = "".join(connectors)
     return (len(connectors) == 1 or joined in {",and", ",or"}) and words <= MAX_GAP_WORDS
 
@@ -58,8 +61,11 @@ def last_boxed(text: str) -> str | None:
         >>> last_boxed("none") is None
         True
     """
-    if "box" not in text:
+    at = text.rfind("\\boxed{")
+    if at < 0 and "box" not in text:
         return None
+    if at >= 0 and text.find("box", max(0, at - ALONE), at) < 0 and text.find("box", at + 6) < 0:
+        return _content(text, at + 6)[0].strip()
     boxes: list[tuple[int, int, str]] = []
     for found in _OPEN.finditer(text):
         start = found.end()

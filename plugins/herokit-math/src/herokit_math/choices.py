@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - the characters that look alike are the point
 """Options of multiple-choice questions: reading a letter, finding the letter that a response picks."""
 
 import re
@@ -6,7 +7,7 @@ from herokit_math.answers import Choice
 
 _ALONE = re.compile(
     r"(?:\\(?:text|mathrm|textbf|mathbf|textit|boldsymbol)\s*\{\s*)*(?:(?:option|choice|answer)\s+)?"
-    r"(?:\(\s*([A-J])\s*\)|([A-J])(?:[.:)](?=\s|$|\})|\s*$|\s*(?=\})))\s*[.:]?\s*\}*\s*(.{0,200})",
+    r"(?:\(\s*([A-J])\s*\)|([A-J])(?:[.:)](?=\s|$|\})|\s*$|\s*(?=\})|\s+(?=[A-Z][a-z]+\b)))\s*[.:]?\s*\}*\s*(.{0,200})",
     re.DOTALL,
 )
 _OPTION = re.compile(r"(?:option|choice)\s*:?\s*\(?([A-J])\)?\b[.:]?\s*(.{0,200})", re.IGNORECASE | re.DOTALL)

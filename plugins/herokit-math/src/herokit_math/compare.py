@@ -1,20 +1,35 @@
 """Comparing typed answers: one rule a pair of types, what no rule covers is different."""
 
-from collections.abc import Iterable, Sequence as Many
+from collections.abc import Callable, Iterable
+from collections.abc import Sequence as Many
 from fractions import Fraction
+from typing import Any
 
 from herokit_math.answers import (
-    Answer, Based, Chain, Choice, Interval, Labelled, Matrix, Quantity, Ratio, Region, Sequence, Text,
+    Answer,
+    Based,
+    Chain,
+    Choice,
+    Interval,
+    Labelled,
+    Matrix,
+    Quantity,
+    Ratio,
+    Region,
+    Sequence,
+    Text,
 )  # fmt: skip
 from herokit_math.atoms import UnsupportedError
-from herokit_math.equations import is_whole, same_chain, solves
+from herokit_math.equations import same_chain, solves
 from herokit_math.identity import Tier
-from herokit_math.limits import LimitError, Steps
+from herokit_math.limits import Steps
 from herokit_math.lists import as_region
 from herokit_math.policy import Policy
 from herokit_math.reading import read
-from herokit_math.tree import INFINITY, Call, Node, Num, Sym, rename
+from herokit_math.tree import INFINITY, Call, Num, rename
 from herokit_math.values import Values
+
+_RISING, _FALLING = {"<", "\\le"}, {">", "\\ge"}
 
 
 class Comparison:
@@ -36,7 +51,7 @@ class Comparison:
         """The tier that decided the last quantities, None when no quantity was compared."""
         return self.values.tier if self.values.tier is not Tier.UNDECIDED else None
 
-    def same(self, gold: Answer, answer: Answer) -> bool | None:  # noqa: PLR0911, C901 - one return a type
+    def same(self, gold: Answer, answer: Answer) -> bool | None:  # noqa: PLR0911 - one return a type
         """Decide whether an answer is the reference; None when no rule can say.
 
         Raises:
@@ -65,7 +80,10 @@ class Comparison:
     def _choice(self, gold: Answer, answer: Answer) -> bool | None:
         if isinstance(gold, Choice) and isinstance(answer, Choice):
             return gold.letter == answer.letter
-        one, two = (gold.text if isinstance(gold, Choice) else gold), (answer.text if isinstance(answer, Choice) else answer)
+        one, two = (
+            (gold.text if isinstance(gold, Choice) else gold),
+            (answer.text if isinstance(answer, Choice) else answer),
+        )
         if "" in (one, two):
             return False
         try:
@@ -83,7 +101,9 @@ class Comparison:
         if isinstance(gold, Labelled) and isinstance(ours, Sequence) and isinstance(theirs, Sequence):
             theirs = _by_label(gold.label, theirs)
         if isinstance(ours, Chain) or isinstance(theirs, Chain):
-            return self._chain(ours if isinstance(ours, Chain) else gold, theirs if isinstance(theirs, Chain) else answer)
+            return self._chain(
+                ours if isinstance(ours, Chain) else gold, theirs if isinstance(theirs, Chain) else answer
+            )
         same = self.same(ours, theirs)
         if same is True:
             return True
@@ -101,9 +121,8 @@ class Comparison:
             return same_chain(ours, theirs, self.steps)
         if isinstance(ours, Chain) and isinstance(theirs, Quantity):
             return solves(ours, theirs.node, self.steps)
-        if isinstance(ours, Chain) and isinstance(theirs, Sequence) and set(ours.relations) <= {"<", "\\le"} or (
-            isinstance(ours, Chain) and isinstance(theirs, Sequence) and set(ours.relations) <= {">", "\\ge"}
-        ):
+        monotone = isinstance(ours, Chain) and (set(ours.relations) <= _RISING or set(ours.relations) <= _FALLING)
+        if isinstance(ours, Chain) and isinstance(theirs, Sequence) and monotone:
             return self._in_order([Quantity(p) for p in ours.parts], theirs.items)
         return False
 
@@ -124,12 +143,7 @@ class Comparison:
         ends = (gold.closed_low, gold.closed_high) == (answer.closed_low, answer.closed_high)
         if not ends and self.policy.ends == "strict":
             return False
-        return _all(self._end(g, a) for g, a in ((gold.low, answer.low), (gold.high, answer.high)))
-
-    def _end(self, gold: Node, answer: Node) -> bool | None:
-        if _infinite(gold) or _infinite(answer):
-            return gold == answer
-        return self.values.nodes(gold, answer)
+        return _all(self.values.nodes(g, a) for g, a in ((gold.low, answer.low), (gold.high, answer.high)))
 
     def _matrix(self, gold: Answer, answer: Answer) -> bool | None:
         ours, theirs = _rows(gold), _rows(answer)
@@ -150,6 +164,8 @@ class Comparison:
             ours, theirs = self._distinct(ours), self._distinct(theirs)
         if len(ours) != len(theirs):
             return False
+        if not brackets & {"(", "["} and (pairs := _same_labels(ours, theirs)):
+            return _all(self.same(g, a) for g, a in pairs)
         if brackets & {"(", "["} or self.policy.lists == "ordered":
             return self._in_order(ours, theirs)
         return self._matched(ours, theirs, self.same)
@@ -166,7 +182,9 @@ class Comparison:
             return False
         return _all(self.same(g, a) for g, a in zip(gold, answer, strict=True))
 
-    def _matched(self, gold: Many[Answer], answer: Many[Answer], same) -> bool | None:
+    def _matched(
+        self, gold: Many[Answer], answer: Many[Answer], same: Callable[[Any, Any], bool | None]
+    ) -> bool | None:
         """Match members one to one."""
         left = list(answer)
         unsure = False
@@ -187,7 +205,11 @@ class Comparison:
         numeral, other = (gold, answer) if isinstance(gold, Based) else (answer, gold)
         if not isinstance(other, Quantity) or not isinstance(numeral, Based) or self.policy.bases == "strict":
             return False
-        return isinstance(gold, Based) and other.node == Num(Fraction(numeral.digits)) if numeral.digits.isdigit() else False
+        return (
+            isinstance(gold, Based) and other.node == Num(Fraction(numeral.digits))
+            if numeral.digits.isdigit()
+            else False
+        )
 
     def _ratio(self, gold: Answer, answer: Answer) -> bool | None:
         if isinstance(gold, Ratio) and isinstance(answer, Ratio):
@@ -231,12 +253,17 @@ def _label(answer: Answer) -> str:
     return answer.label if isinstance(answer, Labelled) else ""
 
 
-def _infinite(node: Node) -> bool:
-    return node == INFINITY or (isinstance(node, Call) and node.op == "neg" and node.args[0] == INFINITY)
-
-
 def _parts(answer: Answer) -> tuple[Answer, ...]:
     return answer.parts if isinstance(answer, Region) else (answer,)
+
+
+def _same_labels(gold: Many[Answer], answer: Many[Answer]) -> list[tuple[Answer, Answer]]:
+    """Pair members by their names, where both sides name all of theirs and use the same names once each."""
+    ours = {item.label: item for item in gold if isinstance(item, Labelled)}
+    theirs = {item.label: item for item in answer if isinstance(item, Labelled)}
+    if len(ours) != len(gold) or len(theirs) != len(answer) or ours.keys() != theirs.keys():
+        return []
+    return [(ours[label], theirs[label]) for label in ours]
 
 
 def _rows(answer: Answer) -> list[list[Answer]] | None:
@@ -260,6 +287,3 @@ def _by_label(label: str, answer: Sequence) -> Sequence:
     if sorted(named) == sorted(order) and len(named) == len(answer.items):
         return Sequence(tuple(named[name] for name in order), answer.bracket)
     return answer
-
-
-__all__ = ["Comparison", "LimitError", "Sym", "is_whole"]

@@ -1,6 +1,7 @@
 """The tiers that run in the caller's process, cheapest first; each is exact about what it claims."""
 
 import re
+from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ from herokit_math.answers import Answer, Text
 from herokit_math.atoms import UnsupportedError
 from herokit_math.boxes import last_boxed
 from herokit_math.compare import Comparison
+from herokit_math.extract import candidates
 from herokit_math.limits import MAX_ANSWER, LimitError
 from herokit_math.policy import Policy
 from herokit_math.reading import read
@@ -15,6 +17,11 @@ from herokit_math.text import unify
 from herokit_math.words import words
 
 _SPACES = re.compile(r"\s+")
+_COMMA = re.compile(r"[-+]?(?:0,\d|\d{1,9},\d\d)\d{0,7}")
+_PLAIN = re.compile(r"\$?[-+]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)(?:\.\d+)?")
+MAX_PLAIN = 40  # characters of a number that is compared without being parsed
+_POINT = re.compile(r"[-+]?\d{1,9}\.\d{1,9}")
+_SOMETHING = re.compile(r"\w|\\")
 _DECLARED = re.compile(r"integer|\\in\s*\\mathbb|arbitrary|∈|real number|parameter|constant", re.IGNORECASE)
 
 
@@ -34,19 +41,41 @@ class Decision(NamedTuple):
     readable: bool = True
 
 
+_SAME = Decision(equal=True, tier="exact value", reason="equal numbers")
+_DIFFERENT = Decision(equal=False, tier="exact value", reason="different numbers")
+
+
+@lru_cache(maxsize=16_384)
+def plain(text: str) -> Fraction | None:
+    """Return the value of text that is nothing but a number: ``1,200``, ``-3.50``, ``$7``.
+
+    Example:
+        >>> plain("$1,200.50")
+        Fraction(2401, 2)
+    """
+    found = _PLAIN.fullmatch(text.strip())
+    if found is None or len(text) > MAX_PLAIN:
+        return None
+    return Fraction(found[0].replace(",", "").replace("$", ""))
+
+
 @lru_cache(maxsize=16_384)
 def reference(gold: str) -> str:
-    r"""Return the answer inside a reference: its last box, or all of it.
+    r"""Return the answer inside a reference: its last box, what a marker points at, or all of it.
 
     Example:
         >>> reference(r"We get \boxed{7}.")
         '7'
     """
-    return (last_boxed(gold) if "box" in gold else None) or gold
+    if "box" in gold and (boxed := last_boxed(gold)):
+        return boxed
+    found = candidates(gold)
+    marked = found[0].how in {"marker", "####", "A:"} if found else False
+    return found[0].text if marked else gold
 
 
 @lru_cache(maxsize=32_768)
-def decide(gold: str, answer: str, policy: Policy) -> Decision:
+def decide(gold: str, answer: str, policy: Policy) -> Decision:  # noqa: PLR0911 - one return a tier
     """Decide a pair without sympy.
 
     Args:
@@ -60,6 +89,11 @@ def decide(gold: str, answer: str, policy: Policy) -> Decision:
     """
     if len(answer) > MAX_ANSWER or len(gold) > MAX_ANSWER:
         return Decision(None, "limits", f"longer than {MAX_ANSWER} characters", readable=False)
+    exact, given = plain(gold), plain(answer)
+    if exact is not None and given is not None and (exact == given or exact.denominator == 1 == given.denominator):
+        return _SAME if exact == given else _DIFFERENT
+    if _SOMETHING.search(answer.replace("_", "")) is None:
+        return Decision(equal=False, tier="extraction", reason="nothing to read", readable=False)
     if _bare(gold) == _bare(answer):
         return Decision(equal=True, tier="normal form", reason="same text")
     try:
@@ -72,6 +106,8 @@ def decide(gold: str, answer: str, policy: Policy) -> Decision:
         return Decision(None, "parser", f"answer: {error}", readable=False)
     if isinstance(ours, Text) != isinstance(theirs, Text) and words(gold) == words(answer):
         return Decision(equal=True, tier="structure", reason="same words")
+    if (same := _decimal_comma(gold, answer)) is not None:
+        return Decision(same, "exact value", "decimal comma")
     return _compared(ours, theirs, policy, free=bool(_DECLARED.search(gold) or _DECLARED.search(answer)))
 
 
@@ -94,6 +130,17 @@ def _readable(answer: str) -> bool:
     except (UnsupportedError, LimitError):
         return False
     return True
+
+
+def _decimal_comma(gold: str, answer: str) -> bool | None:
+    """Compare ``2,74`` with ``2.74``: a comma is read as a decimal point only where the other side has one."""
+    pair = [unify(text).replace(" ", "") for text in (gold, answer)]
+    if not (_COMMA.fullmatch(pair[0]) and _POINT.fullmatch(pair[1])) and not (
+        _POINT.fullmatch(pair[0]) and _COMMA.fullmatch(pair[1])
+    ):
+        return None
+    ours, theirs = (Fraction(text.replace(",", ".")) for text in pair)
+    return True if ours == theirs else None
 
 
 def _bare(text: str) -> str:

@@ -3,7 +3,6 @@
 from fractions import Fraction
 
 from herokit_math.answers import Chain
-from herokit_math.exact import NotExactError, exact
 from herokit_math.identity import identical, sample
 from herokit_math.limits import Steps
 from herokit_math.modular import PRIME, NotRationalError, PoleError, modular, point
@@ -77,7 +76,10 @@ def solves(equation: Chain, solution: Node, steps: Steps) -> bool:
         return False
     at = [substitute(difference, name, Num(Fraction(k))) for k in (0, 1, 2)]
     middle = Call("mul", (Num(Fraction(2)), at[1]))
-    if identical(Call("add", (at[0], at[2])), middle, steps)[0] is not True or identical(at[0], at[1], steps)[0] is not False:
+    if (
+        identical(Call("add", (at[0], at[2])), middle, steps)[0] is not True
+        or identical(at[0], at[1], steps)[0] is not False
+    ):
         return False
     return identical(substitute(difference, name, solution), ZERO, steps)[0] is True
 
@@ -89,11 +91,3 @@ def substitute(node: Node, name: str, value: Node) -> Node:
     if isinstance(node, Call):
         return Call(node.op, tuple(substitute(arg, name, value) for arg in node.args))
     return node
-
-
-def is_whole(node: Node) -> bool:
-    """Say whether a tree is an integer."""
-    try:
-        return exact(node, Steps(500)).denominator == 1
-    except NotExactError:
-        return False

@@ -1,10 +1,8 @@
 """From tokens to a tree: precedence climbing with a bounded depth; refuses what it does not fully understand."""
 
-from fractions import Fraction
-
 from herokit_math.atoms import Atoms, UnsupportedError
 from herokit_math.lexer import Kind, Token
-from herokit_math.tree import Call, Node, Num, negative
+from herokit_math.tree import Call, Node, negative
 
 __all__ = ["Expression", "UnsupportedError", "expression"]
 
@@ -129,8 +127,3 @@ def expression(tokens: list[Token], *, colon_divides: bool = False) -> Node:
     if not reader.ended():
         raise UnsupportedError(f"cannot read on from {reader.here().text!r}")
     return node
-
-
-def number(value: int) -> Num:
-    """Return an integer's node."""
-    return Num(Fraction(value))

@@ -1,9 +1,9 @@
 # ruff: noqa: RUF001 - the characters that look alike are the point
 """Finding the final answer in a completion.
 
-The order is fixed and is the policy when candidates disagree: the last run of boxes; ``####``; a line ``A:``; the
-last "the answer is" in one of many languages; a completion that is nothing but an answer; the last formula; the last
-bold text; the last number.
+The order is fixed and is the policy when candidates disagree: the last run of boxes, unless an explicit "final answer"
+stands behind it; ``####``; a line ``A:``; the last "the answer is" in one of many languages; a completion that is
+nothing but an answer; the last formula, bold text or number, whichever ends last.
 """
 
 import re
@@ -11,26 +11,33 @@ from typing import NamedTuple
 
 from herokit_math.boxes import last_boxed
 
-TAIL = 20_000  # characters, from the end, that are searched
+TAIL = 20_000  # characters, from the end, that are searched for markers
+BEFORE_BOX = 4_000  # characters before the last box that are searched for boxes that belong to it
 SHORT = 300  # a longer completion is never an answer by itself
 
-_LINE_A = re.compile(r"(?:^|\n)[ \t]*A:[ \t]*([^\n]+)")
+_IS = (
+    r"[^\S\n]*(?:\*\*)?[^\S\n]*(?:to\s+(?:the|this)\s+\w+[^\S\n]*)?"
+    r"(?:is|are|est|es|ist|è|é|是|为|為|は|equals|[:：=])[^\S\n]*(?:therefore|thus|exactly|simply|for\s+sure|also)?"
+    r"[^\S\n]*[:：]?(?:\*\*)?"
+)
 _MARKER = re.compile(
-    r"(?:final\s+answer|\banswer|correct\s+(?:option|choice)|result|solution|"
+    r"(?:\banswer|correct\s+(?:option|choice)|\bresult|\bsolution|"
     r"réponse|reponse|respuesta|resposta|risposta|antwort|lösung|ответ|答案|答え|答|정답|답|उत्तर|जवाब|الإجابة|الجواب|cevap|đáp\s+án)"
-    r"[^\S\n]*(?:\*\*)?[^\S\n]*"
-    r"(?:to\s+(?:the|this)\s+\w+[^\S\n]*|for\s+sure\s+)?"
-    r"(?:is|are|est|es|ist|è|é|是|为|為|は|是：|equals|[:：=])[^\S\n]*(?:therefore|thus|exactly|simply|for\s+sure|also)?"
-    r"[^\S\n]*[:：]?(?:\*\*)?",
+    + _IS,
     re.IGNORECASE,
 )
+_FINAL = re.compile(r"final\s+answer" + _IS, re.IGNORECASE)
+_END = re.compile(r"[.!?](?:\s+(?=[A-Z\[*<])|\s*$)|。|<\|")
+_VERB = re.compile(r"(?<=\s)(?:is|are|be|est|sont|ist|es|was|equals|to|by|of)(?=\s)|[:：]")
 _FORMULA = re.compile(
     r"\$\$([^$]{1,400})\$\$|\$([^$\n]{1,400})\$|\\\[(.{1,400}?)\\\]|\\\(([^\n]{1,400}?)\\\)", re.DOTALL
 )
 _BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*")
 _NUMBER = re.compile(
-    r"[-+−]?[$€£]?(?:\d{1,3}(?:[,\u00a0\u202f ]\d{3})+(?![\d])(?:\.\d+)?|\d+(?:[.,]\d+)?|\.\d+)(?:[ \t]*/[ \t]*\d+)?(?:[ \t]*\\?%)?"
+    r"(?:(?<![\w.,\\])|(?<=[^\x00-\x7f]))[-+−]?[$€£]?(?:\\[dt]?frac\{-?\d+\}\{\d+\}|"
+    r"(?:\d{1,3}(?:[,\u00a0\u202f ]\d{3})+(?!\d)(?:\.\d+)?|\d+(?:[.,]\d+)?|\.\d+)(?:[ \t]*/[ \t]*\d+)?(?:[ \t]*\\?%)?)"
 )
+_BARE = re.compile(r"\\?[a-zA-Z]{1,4}(?:\([a-z]\))?|\\?[a-zA-Z]{1,8}_\{?\w{1,3}\}?")  # a formula that is only a name
 
 
 class Extraction(NamedTuple):
@@ -40,45 +47,86 @@ class Extraction(NamedTuple):
     how: str
 
 
-def _after_marker(text: str) -> str | None:
-    last = None
-    for last in _MARKER.finditer(text):  # noqa: B007 - the last one is what we want
-        pass
-    if last is None:
-        return None
-    rest = text[last.end() :].lstrip()
-    return rest.partition("\n")[0].strip() or None
-
-
 def candidates(completion: str) -> list[Extraction]:
     r"""Return what may be the final answer, best first.
 
     Args:
-        completion: what the policy wrote; only its last `TAIL` characters are searched.
+        completion: what the policy wrote; hostile, of any length.
 
     Example:
         >>> candidates("2 + 2 = 4\n#### 4")[0]
         Extraction(text='4', how='####')
     """
-    text = completion[-TAIL:].strip()
-    found: list[Extraction] = []
-    if "box" in text and (boxed := last_boxed(text)):
-        return [Extraction(boxed, "boxed")]
+    at = completion.rfind("box")
+    if at >= 0 and (boxed := last_boxed(completion[max(0, at - BEFORE_BOX) : at + TAIL])):
+        later = _marked(completion[at : at + TAIL], _FINAL) if completion.find("nswer", at) > 0 else None
+        sure = Extraction(boxed, "boxed")
+        return [*later, sure] if later else [sure]
+    text = completion if len(completion) <= TAIL else completion[-TAIL:]
+    if (line := _line_a(text)) is not None and "####" not in text:
+        return [Extraction(line, "A:")]
+    text = text.strip()
     if (at := text.rfind("####")) >= 0 and (line := text[at + 4 :].strip().partition("\n")[0].strip()):
         return [Extraction(line, "####")]
-    if "A:" in text and (lines := _LINE_A.findall(text)):
-        return [Extraction(lines[-1].strip(), "A:")]
-    marked = _after_marker(text)
-    if marked:
-        found.append(Extraction(marked, "marker"))
-        text = marked
-    if len(text) <= SHORT and "\n" not in text:
+    found = _marked(text, _MARKER)
+    if len(text) <= SHORT and not found:
         found.append(Extraction(text, "whole"))
-    formulas = [next(g for g in groups if g) for groups in _FORMULA.findall(text)]
-    if formulas:
-        found.append(Extraction(formulas[-1].strip(), "last formula"))
-    if bold := _BOLD.findall(text):
-        found.append(Extraction(bold[-1].strip(), "last bold"))
-    if numbers := _NUMBER.findall(text):
-        found.append(Extraction(numbers[0] if marked else numbers[-1], "number"))
+    found.extend(_last(text))
     return found
+
+
+def _line_a(text: str) -> str | None:
+    """Return the rest of the last line that begins with ``A:``."""
+    at = text.rfind("A:")
+    while at >= 0:
+        begin = text.rfind("\n", 0, at) + 1
+        if not text[begin:at].strip():
+            end = text.find("\n", at)
+            return text[at + 2 : end if end > 0 else len(text)].strip() or None
+        at = text.rfind("A:", 0, at)
+    return None
+
+
+def _marked(text: str, marker: re.Pattern[str]) -> list[Extraction]:
+    """Return readings of what follows the last marker: its sentence, what the sentence says last, its first value."""
+    hits = list(marker.finditer(text))
+    if not hits:
+        return []
+    rest = text[hits[-1].end() :].lstrip()
+    for opening, closing in (("$$", "$$"), ("\\[", "\\]")):
+        if rest.startswith(opening) and (stop := rest.find(closing, 2)) > 0:
+            return [Extraction(rest[2:stop].strip(), "marker")]
+    line = rest.partition("\n")[0]
+    end = _END.search(line)
+    sentence = (line[: end.start()] if end else line).strip()
+    if not sentence:
+        return []
+    readings = [sentence]
+    verbs = list(_VERB.finditer(sentence))
+    said = sentence[verbs[-1].end() :].strip() if verbs else sentence
+    if said and verbs:
+        readings.append(said)
+    readings.extend(first for part in (said, sentence) if (first := _first(part)))
+    return [Extraction(reading, "marker") for reading in readings]
+
+
+def _values(text: str) -> list[tuple[int, str]]:
+    """Return where the formulas, bold texts and numbers of `text` end, with their texts; no formula that is a name."""
+    found = [(m.end(), next(g for g in m.groups() if g).strip()) for m in _FORMULA.finditer(text)]
+    found = [(end, formula) for end, formula in found if not _BARE.fullmatch(formula)]
+    spans = [m.span() for m in _FORMULA.finditer(text)]
+    bold = [(m.end(), m[1].strip()) for m in _BOLD.finditer(text)]
+    spans += [m.span() for m in _BOLD.finditer(text)]
+    plain = [(m.end(), m[0]) for m in _NUMBER.finditer(text) if not any(a <= m.start() < b for a, b in spans)]
+    return sorted(found + bold + plain)
+
+
+def _first(text: str) -> str | None:
+    values = _values(text[:2_000])
+    return values[0][1] if values else None
+
+
+def _last(text: str) -> list[Extraction]:
+    """Return the last value of all, then the ones before it."""
+    values = _values(text[-2_000:])
+    return [Extraction(value, "last value") for _, value in reversed(values[-4:])]

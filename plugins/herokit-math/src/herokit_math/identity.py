@@ -124,7 +124,9 @@ def _at(left: Node, right: Node, values: dict[str, Fraction], steps: Steps) -> t
     return (True if settled else None), _real(a) and _real(b)
 
 
-def _values(how: Arithmetic, left: Node, right: Node, values: dict[str, Fraction], steps: Steps) -> tuple[Bound, Bound] | None:
+def _values(
+    how: Arithmetic, left: Node, right: Node, values: dict[str, Fraction], steps: Steps
+) -> tuple[Bound, Bound] | None:
     at = Evaluator(how, values, steps)
     try:
         return at.bound(left), at.bound(right)

@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import NamedTuple
 
+from herokit.types import Status, Verdict
 from herokit_math.answers import Answer, Choice, Text
 from herokit_math.atoms import UnsupportedError
 from herokit_math.choices import picked
@@ -23,15 +24,17 @@ class Judgement(NamedTuple):
         answer: the text that was taken for the answer, None when there was none.
         how: what pointed at it.
         decision: what the tiers in this process say of the pair.
+        verdict: the verdict, where they decided.
     """
 
     gold: str
     answer: str | None
     how: str
     decision: Decision
+    verdict: Verdict | None
 
 
-_NOTHING = Decision(equal=False, tier="extraction", reason="no answer found in the completion", readable=False)
+_NOTHING = "no answer found in the completion"
 
 
 def judge(gold: str, completion: str, policy: Policy) -> Judgement:
@@ -47,14 +50,32 @@ def judge(gold: str, completion: str, policy: Policy) -> Judgement:
         >>> found.answer, found.how, found.decision.equal
         ('\\frac12', 'boxed', True)
     """
-    gold = reference(gold)
     found = candidates(completion)
     if not found:
-        return Judgement(gold, None, "", _NOTHING)
+        return settled(gold, None, "", policy)
     chosen = found[0]
-    if chosen.how not in _SURE:
-        chosen = _choose(gold, completion, found)
-    return Judgement(gold, chosen.text, chosen.how, decide(gold, chosen.text, policy))
+    if len(found) > 1 or chosen.how not in _SURE:
+        chosen = _choose(reference(gold), completion, found)
+    return settled(gold, chosen.text, chosen.how, policy)
+
+
+@lru_cache(maxsize=32_768)
+def settled(gold: str, answer: str | None, how: str, policy: Policy) -> Judgement:
+    """Compare one pair; identical pairs, as in a group of rollouts, are compared once and share their verdict.
+
+    Example:
+        >>> settled("1", "2", "boxed", Policy()).verdict.value
+        0.0
+    """
+    gold = reference(gold)
+    if answer is None:
+        nothing = Decision(equal=False, tier="extraction", reason=_NOTHING, readable=False)
+        return Judgement(gold, None, how, nothing, Verdict(0.0, Status.UNPARSED, _NOTHING))
+    equal, tier, reason, readable = decision = decide(gold, answer, policy)
+    if equal is None:
+        return Judgement(gold, answer, how, decision, None)
+    status = Status.JUDGED if readable else Status.UNPARSED
+    return Judgement(gold, answer, how, decision, Verdict(float(equal), status, f"{how}; {tier}: {reason}", answer))
 
 
 def _choose(gold: str, completion: str, found: list[Extraction]) -> Extraction:
@@ -63,7 +84,11 @@ def _choose(gold: str, completion: str, found: list[Extraction]) -> Extraction:
     if isinstance(sort, Choice) and (letter := picked(completion)) is not None:
         return Extraction(letter, "picked option")
     for candidate in found:
+        if candidate.how in _SURE:
+            return candidate
         answer = _read(candidate.text)
+        if answer is None and candidate.how == "last value" and "\\" in candidate.text:
+            return candidate  # a formula for sympy
         if answer is not None and (isinstance(sort, Text | Choice) or not isinstance(answer, Text)):
             return candidate
     return found[0]

@@ -33,19 +33,43 @@ FUNCTIONS = {
     "cot": "cot", "ctg": "cot", "cosec": "csc", "exp": "exp", "ln": "ln", "log": "log", "lg": "lg", "sqrt": "sqrt",
     "abs": "abs", "floor": "floor", "ceil": "ceil", "gcd": "gcd", "lcm": "lcm", "max": "max", "min": "min", "cbrt": "cbrt",
 }  # fmt: skip
-_NAMES = {"pi": "pi", "infinity": "infty", "inf": "infty", "infty": "infty", "oo": "infty", "theta": "theta", "alpha": "alpha"}
+_NAMES = {
+    "pi": "pi",
+    "infinity": "infty",
+    "inf": "infty",
+    "infty": "infty",
+    "oo": "infty",
+    "theta": "theta",
+    "alpha": "alpha",
+}
 _JOINS = {"and": "and", "or": "or", "und": "and", "oder": "or", "et": "and", "ou": "or"}
-_TEXT = re.compile(r"\\(?:text(?:bf|it|rm|sf|normal|tt|sc|up)?|math(?:rm|bf|it|sf|tt|cal)|mbox|hbox|operatorname\*?|bold(?:symbol)?|bf|rm|underline|emph)\s*\{")
+_TEXT = re.compile(
+    r"\\(?:text(?:bf|it|rm|sf|normal|tt|sc|up)?|math(?:rm|bf|it|sf|tt|cal)|mbox|hbox|operatorname\*?|bold(?:symbol)?|bf|rm|underline|emph)\s*\{"
+)
 _TOKEN = re.compile(
     r"(?P<repeat>\d*\.\d*\\(?:overline|bar|dot)\s*\{?\s*\d+\s*\}?)"
-    r"|(?P<thousands>\d{1,3}(?:,\d{3})+(?![\d])(?:\.\d+)?)"
+    r"|(?P<thousands>[1-9]\d{0,2}(?:,\d{3})+(?![\d])(?:\.\d+)?)"
     r"|(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3}(?![\d.a-zA-Z]))?)"
     r"|\\(?P<command>[a-zA-Z]+)"
     r"|(?P<word>[^\W\d_]+(?:'[a-z]+)?)"
     r"|(?P<operator>\\[\\{}|,;]|\*\*|<=|>=|!=|=<|=>|==|:=|<>|\S)"
 )  # fmt: skip
 _SUFFIX_TH = {"th", "st", "nd", "rd"}
-_RELATIONS = {"<=": "\\le", "=<": "\\le", ">=": "\\ge", "=>": "\\ge", "!=": "\\ne", "<>": "\\ne", "==": "=", ":=": "=", "**": "^"}
+_RELATIONS = {
+    "<=": "\\le",
+    "=<": "\\le",
+    ">=": "\\ge",
+    "=>": "\\ge",
+    "!=": "\\ne",
+    "<>": "\\ne",
+    "==": "=",
+    ":=": "=",
+    "**": "^",
+}
+_SHORT = {
+    "pct", "odd", "yes", "no", "not", "all", "the", "for", "is", "are", "if", "of", "to", "in", "at", "by", "per", "her", "his",
+    "she", "has", "you", "can", "any", "one", "two", "six", "ten", "was", "but", "so", "as", "it", "its", "we", "day", "due", "new",
+}  # fmt: skip  # words of one to three letters that are no product of variables
 MAX_PRODUCT = 3  # letters in a row that may be a product of variables
 
 
@@ -84,24 +108,28 @@ def _scan(text: str, start: int, stop: int, tokens: list[Token], *, prose: bool)
         if found is None:  # no character is left out: the last alternative takes any
             return
         kind, piece, start = str(found.lastgroup), found[0], found.end()
-        if kind == "thousands" and (level > 0):
+        if kind == "thousands" and level > 0:
             piece = piece.partition(",")[0]
             start = found.start() + len(piece)
-            kind = "number"
-        if len(tokens) >= MAX_TOKENS:
-            raise LimitError(f"more than {MAX_TOKENS} tokens")
-        if kind == "operator":
-            level += (piece in "([") - (piece in ")]")
-            tokens.append(Token(Kind.OPERATOR, _RELATIONS.get(piece, piece), spaced))
-        elif kind == "command":
-            tokens.append(_command(piece[1:], spaced))
-        elif kind == "word":
-            _word(piece, tokens, spaced=spaced, prose=prose)
-        else:
-            if len(piece) > MAX_DIGITS:
-                raise LimitError(f"a literal with more than {MAX_DIGITS} digits")
-            tokens.append(Token(Kind.NUMBER, piece.replace(",", ""), spaced))
+        if piece in {"(", "[", ")", "]"}:
+            level += 1 if piece in "([" else -1
+        _add(kind, piece, tokens, spaced=spaced, prose=prose)
         spaced = False
+
+
+def _add(kind: str, piece: str, tokens: list[Token], *, spaced: bool, prose: bool) -> None:
+    if len(tokens) >= MAX_TOKENS:
+        raise LimitError(f"more than {MAX_TOKENS} tokens")
+    if kind == "operator":
+        tokens.append(Token(Kind.OPERATOR, _RELATIONS.get(piece, piece), spaced))
+    elif kind == "command":
+        tokens.append(_command(piece[1:], spaced))
+    elif kind == "word":
+        _word(piece, tokens, spaced=spaced, prose=prose)
+    elif len(piece) > MAX_DIGITS:
+        raise LimitError(f"a literal with more than {MAX_DIGITS} digits")
+    else:
+        tokens.append(Token(Kind.NUMBER, piece.replace(",", ""), spaced))
 
 
 def _closing(text: str, start: int, stop: int) -> int:
@@ -122,7 +150,7 @@ _ALIASES = {
     "lvert": "|", "rvert": "|", "vert": "|", "mid": "|", "lbrack": "[", "rbrack": "]", "dots": "ldots", "cdots": "ldots",
     "dotsm": "ldots", "dotsb": "ldots", "varphi": "phi", "varepsilon": "epsilon", "vartheta": "theta", "simeq": "approx",
     "lor": "or", "land": "and", "vee": "or", "wedge": "and", "arcctg": "arccot", "varnothing": "emptyset", "colon": ":",
-    "infin": "infty", "degree": "circ", "cupdot": "cup", "bigcup": "cup", "lbrace": "{", "Alpha": "A",
+    "infin": "infty", "degree": "circ", "langle": "(", "rangle": ")", "cupdot": "cup", "bigcup": "cup", "lbrace": "{", "Alpha": "A",
 }  # fmt: skip
 
 
@@ -140,21 +168,25 @@ def _command(name: str, spaced: bool) -> Token:  # noqa: FBT001 - a private help
 def _word(word: str, tokens: list[Token], *, spaced: bool, prose: bool) -> None:
     lower = word.lower()
     after_number = bool(tokens) and tokens[-1].kind == Kind.NUMBER
-    if lower in _JOINS and (prose or len(word) > 1) and word not in {"OR"}:
+    if lower in _JOINS and (prose or len(word) > 1) and word != "OR":
         tokens.append(Token(Kind.JOIN, _JOINS[lower], spaced))
-    elif len(word) == 1:
+    elif len(word) == 1 and word.isascii():
         unit = prose and after_number and word in UNITS
         tokens.append(Token(Kind.WORD if unit else Kind.VARIABLE, word, spaced))
-    elif lower in FUNCTIONS and not (lower == "min" and after_number):
+    elif lower in FUNCTIONS and not (lower == "min" and (after_number or _is_unit_place(tokens))):
         tokens.append(Token(Kind.COMMAND, FUNCTIONS[lower], spaced))
     elif lower in _NAMES:
         tokens.append(Token(Kind.COMMAND, _NAMES[lower], spaced))
     elif after_number and not tokens[-1].spaced and not spaced and lower in _SUFFIX_TH:
         tokens.append(Token(Kind.WORD, "th", spaced))
-    elif prose or lower in UNITS or len(word) > MAX_PRODUCT or not word.isascii():
+    elif prose or lower in UNITS or lower in _SHORT or len(word) > MAX_PRODUCT or not word.isascii():
         _prose_word(word, tokens, spaced=spaced, prose=prose)
     else:
         tokens.extend(Token(Kind.VARIABLE, letter, spaced and k == 0) for k, letter in enumerate(word))
+
+
+def _is_unit_place(tokens: list[Token]) -> bool:
+    return bool(tokens) and (tokens[-1].text == "/" or tokens[-1].kind == Kind.WORD)
 
 
 def _prose_word(word: str, tokens: list[Token], *, spaced: bool, prose: bool) -> None:

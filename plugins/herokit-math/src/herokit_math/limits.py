@@ -17,7 +17,6 @@ MAX_EXPONENT_DIGITS = 4  # digits of a literal exponent given to sympy
 MAX_FACTORIAL_DIGITS = 3  # digits of a literal under a factorial given to sympy
 
 
-
 class LimitError(Exception):
     """A bound was reached: the tiers in the caller's process give up on the pair."""
 

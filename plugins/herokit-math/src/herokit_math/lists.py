@@ -2,13 +2,26 @@
 
 from collections.abc import Callable
 
+from herokit_math import relations
 from herokit_math.answers import Answer, Interval, Labelled, Matrix, Quantity, Region, Sequence
 from herokit_math.atoms import UnsupportedError
 from herokit_math.lexer import Kind, Token
 from herokit_math.limits import MAX_ITEMS, LimitError
 from herokit_math.relations import intersect
 
-_MATRICES = {"pmatrix", "bmatrix", "vmatrix", "Bmatrix", "Vmatrix", "matrix", "smallmatrix", "array", "cases", "aligned", "align"}
+_MATRICES = {
+    "pmatrix",
+    "bmatrix",
+    "vmatrix",
+    "Bmatrix",
+    "Vmatrix",
+    "matrix",
+    "smallmatrix",
+    "array",
+    "cases",
+    "aligned",
+    "align",
+}
 
 
 def gather(items: list[Answer], joins: set[str]) -> Answer:
@@ -81,6 +94,25 @@ def _by_label(items: list[Answer]) -> Answer:
     if len(labels) == len(items) > period > 1 and labels == labels[:period] * (len(labels) // period):
         return Sequence(tuple(Sequence(tuple(items[k : k + period]), "(") for k in range(0, len(items), period)))
     return Sequence(tuple(items))
+
+
+def without(whole: Answer, points: Answer) -> Region:
+    """Return the real line without some points.
+
+    Raises:
+        UnsupportedError: it is another difference of sets.
+    """
+    removed = as_region(points)
+    line = as_region(whole)
+    if removed is None or line is None or len(line.parts) != 1 or any(isinstance(p, Interval) for p in removed.parts):
+        raise UnsupportedError("a difference of sets")
+    found: Region | None = line
+    for point in removed.parts:
+        if isinstance(point, Quantity) and found:
+            found = intersect(found, relations.half_lines(point.node))
+    if found is None:
+        raise UnsupportedError("a difference of sets")
+    return found
 
 
 def matrix(tokens: list[Token], read: Callable[[list[Token]], Answer]) -> Answer:

@@ -75,8 +75,8 @@ def _call(node: Call, values: Mapping[str, int], salt: int, steps: Steps) -> int
         return sum(args) % PRIME
     if op == "mul":
         total = 1
-        for arg in args:
-            total = total * arg % PRIME
+        for value in args:
+            total = total * value % PRIME
         return total
     if op == "neg":
         return -args[0] % PRIME

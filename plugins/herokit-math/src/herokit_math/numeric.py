@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-import mpmath
+import mpmath  # type: ignore[import-untyped]  # mpmath ships no types
 
 from herokit_math.exact import NotExactError, exact, index_range
 from herokit_math.limits import MAX_MAGNITUDE, Steps
@@ -46,7 +46,14 @@ def _machine_gamma(z: complex) -> complex:
 
 
 MACHINE = Arithmetic(
-    lambda q: complex(q.numerator / q.denominator), cmath, _machine_gamma, complex(math.pi), complex(math.e), 2.0**-51, 1e300, 1
+    lambda q: complex(q.numerator / q.denominator),
+    cmath,
+    _machine_gamma,
+    complex(math.pi),
+    complex(math.e),
+    2.0**-51,
+    1e300,
+    1,
 )
 _LOCAL = threading.local()
 
@@ -96,7 +103,7 @@ class Evaluator:
         except (ArithmeticError, ValueError, TypeError, NotImplementedError):
             raise UndefinedError from None
 
-    def _value(self, node: Node) -> Bound:
+    def _value(self, node: Node) -> Bound:  # noqa: PLR0911 - one return a sort of node
         self.steps.spend(self.a.cost)
         if isinstance(node, Num):
             return self._exact(node.value)
@@ -262,7 +269,7 @@ class Evaluator:
 
 def _floor(x: Any) -> int:
     whole = int(x)
-    return whole - (whole > x)
+    return whole - bool(whole > x)
 
 
 _SLOPES: dict[str, Callable[[Any, Any], Any]] = {

@@ -4,9 +4,11 @@ import os
 import queue
 import threading
 import weakref
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 from herokit_math.process import Worker, WorkerBrokenError, WorkerDiedError, WorkerTimeoutError
 
@@ -47,9 +49,9 @@ class _Job:
 class _Crew:
     """What the serving threads share. It knows no `Pool`, so that a pool nobody holds is collected and closed."""
 
-    def __init__(self, *, timeout: float, memory_mb: int, recycle: int) -> None:
+    def __init__(self, *, timeout: float, recycle: int, start: Callable[[], Worker]) -> None:
         self.timeout = timeout
-        self.memory_mb = memory_mb
+        self.start = start
         self.recycle = recycle
         self.owner = os.getpid()
         self.jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -65,7 +67,7 @@ class _Crew:
             for _ in range(0 if self.closed else ATTEMPTS):
                 try:
                     if worker is None:
-                        worker = Worker(self.memory_mb)
+                        worker = self.start()
                         self.workers.add(worker)
                     said = worker.ask({"gold": job.gold, "answer": job.answer}, self.timeout)
                     reply = Reply(End.REPLIED, said["equal"], said["reason"])
@@ -112,10 +114,15 @@ class Pool:
         timeout: wall seconds a job may take; its process is then killed.
         memory_mb: address space of each process.
         recycle: jobs after which a process is replaced.
+        parser: which LaTeX parser the processes use.
+        python: their interpreter, None for this one.
     """
 
-    def __init__(self, *, workers: int, timeout: float, memory_mb: int, recycle: int) -> None:
-        self._crew = _Crew(timeout=timeout, memory_mb=memory_mb, recycle=recycle)
+    def __init__(
+        self, *, workers: int, timeout: float, memory_mb: int, recycle: int, parser: str, python: str | None
+    ) -> None:
+        start = partial(Worker, memory_mb, parser=parser, python=python)
+        self._crew = _Crew(timeout=timeout, recycle=recycle, start=start)
         self._size = workers
         self._lock = threading.Lock()
         self._finalizer = weakref.finalize(self, _close, self._crew)

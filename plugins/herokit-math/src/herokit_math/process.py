@@ -31,20 +31,24 @@ class Worker:
 
     Args:
         memory_mb: its address-space limit.
+        parser: which LaTeX parser it uses.
+        python: its interpreter, None for this one; another one finds herokit-math in its own environment.
 
     Raises:
         WorkerBrokenError: it did not come up; the message says why.
     """
 
-    def __init__(self, memory_mb: int) -> None:
+    def __init__(self, memory_mb: int, *, parser: str, python: str | None) -> None:
         self.jobs = 0
         ours, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-P", "-m", "herokit_math.worker", str(theirs.fileno()), str(memory_mb)]
+            module = ["-P", "-m", "herokit_math.worker"]
+            command = [python or sys.executable, *module, str(theirs.fileno()), str(memory_mb), parser]
+            path = {} if python else {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command,
                 pass_fds=(theirs.fileno(),),
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "OPENBLAS_NUM_THREADS": "1"},
+                env=os.environ | path | {"OPENBLAS_NUM_THREADS": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -59,7 +59,7 @@ def _words_from(tokens: list[Token]) -> int:
             if at == 0:
                 break
             return at
-        if token.kind == Kind.OPERATOR and token.text == "^" and [t.text for t in tokens[at + 1 : at + 4]] == ["{", "th", "}"]:
+        if token.kind == Kind.OPERATOR and token.text == "^" and "th" in [t.text for t in tokens[at + 1 : at + 3]]:
             return at
         if token.kind == Kind.WORD and at > 0 and tokens[at - 1].text in "([" and level == 1:
             return at - 1  # "5 (meters)"
@@ -106,7 +106,9 @@ def ratio(tokens: list[Token]) -> Ratio | None:
     tail = "".join(t.text + "." * (t.kind == Kind.WORD) for t in pieces[-1] if t.kind != Kind.NUMBER)
     if half := _HALF.search(tail):
         digits = [t for t in pieces[-1] if t.kind == Kind.NUMBER]
-        return Ratio((*(expression(p) for p in pieces[:-1]), expression(digits)), clock=True, half=half[1].lower() + "m")
+        return Ratio(
+            (*(expression(p) for p in pieces[:-1]), expression(digits)), clock=True, half=half[1].lower() + "m"
+        )
     clock = all(len(p) == 1 for p in pieces) and all(len(p[0].text) == 2 for p in pieces[1:])  # noqa: PLR2004 - 12:30
     return Ratio(tuple(quantity(p).node for p in pieces), clock)
 

@@ -3,13 +3,13 @@
 from functools import lru_cache
 from itertools import product
 
-from herokit_math.answers import Answer, Interval, Labelled, Matrix, Quantity, Region, Sequence, Text
+from herokit_math.answers import Answer, Interval, Labelled, Quantity, Region, Sequence, Text
 from herokit_math.atoms import UnsupportedError
 from herokit_math.choices import choice
 from herokit_math.expression import expression
 from herokit_math.lexer import Kind, Token, tokenize
-from herokit_math.limits import MAX_ANSWER, MAX_ITEMS, LimitError
-from herokit_math.lists import gather, matrix
+from herokit_math.limits import MAX_ANSWER, MAX_DEPTH, LimitError, depth
+from herokit_math.lists import gather, matrix, without
 from herokit_math.quantities import based, quantity, ratio, text
 from herokit_math.relations import MINUS_INFINITY, relation
 from herokit_math.split import enclosed, is_op, is_separator, levels, split
@@ -19,9 +19,18 @@ from herokit_math.words import words
 
 _RELATION = is_op("=", "<", ">", "\\le", "\\ge", "\\ne")
 _CONDITIONS = {"for", "where", "when", "with", "if", "such", "given", "provided", "because", "since", "therefore"}
+_BEYOND = {
+    "begin",
+    "int",
+    "iint",
+    "oint",
+    "lim",
+    "sum",
+    "prod",
+    "partial",
+}  # mathematics, whatever words stand beside it
 _MAX_SIGNS = 4  # independent plus-minus signs that are written out
 REALS = Region((Interval(MINUS_INFINITY, INFINITY, closed_low=False, closed_high=False),))
-_SETS = {"R": REALS}
 
 
 @lru_cache(maxsize=8_192)
@@ -42,6 +51,8 @@ def read(answer: str) -> Answer:
     if len(answer) > MAX_ANSWER:
         raise LimitError(f"longer than {MAX_ANSWER} characters")
     unified = unify(answer)
+    if depth(unified) > MAX_DEPTH:
+        raise LimitError(f"nested deeper than {MAX_DEPTH}")
     if (option := choice(unified)) is not None:
         return option
     tokens = tokenize(unified)
@@ -50,7 +61,7 @@ def read(answer: str) -> Answer:
     try:
         return _answer(tokens)
     except UnsupportedError:
-        if any(t.kind == Kind.WORD for t in tokens):
+        if any(t.kind == Kind.WORD for t in tokens) and not any(t.text in _BEYOND for t in tokens):
             return Text(words(unified))
         raise
 
@@ -64,7 +75,7 @@ def _prose(unified: str, tokens: list[Token]) -> Answer:
     pieces = split(tokens, is_separator)
     if len(pieces) > 1:
         return Sequence(tuple(text(words(" ".join(t.text for t in piece))) for piece in pieces))
-    return text(tuple(t.text.lower() for t in tokens if t.kind == Kind.WORD)) if len(found) < MAX_ITEMS else Text(found)
+    return text(found)
 
 
 def _answer(tokens: list[Token]) -> Answer:
@@ -72,7 +83,9 @@ def _answer(tokens: list[Token]) -> Answer:
     for sign in (";", "SEPARATOR"):
         pieces = split(tokens, is_op(";") if sign == ";" else is_separator)
         if len(pieces) > 1:
-            joins = {t.text for t, level in zip(tokens, levels(tokens), strict=True) if t.kind == Kind.JOIN and level == 0}
+            joins = {
+                t.text for t, level in zip(tokens, levels(tokens), strict=True) if t.kind == Kind.JOIN and level == 0
+            }
             return gather([_answer(piece) for piece in pieces], joins)
     return _single(tokens)
 
@@ -110,32 +123,37 @@ def _declares(tokens: list[Token]) -> bool:
     return len(texts) > 3 and texts[1] == "in" and texts[2] == "mathbb"  # noqa: PLR2004
 
 
-def _single(tokens: list[Token]) -> Answer:  # noqa: PLR0911 - one return a type
+def _single(tokens: list[Token]) -> Answer:
     """Read one answer without separators at the top level."""
-    if tokens[0].text == "begin" or any(t.text == "begin" for t in tokens[:2]):
+    if any(t.text == "begin" for t in tokens[:2]):
         return matrix(tokens, _answer)
-    if tokens[0].text == "\\{" and enclosed(tokens):
-        return _set(tokens[1:-1])
-    signs = [at for at, t in enumerate(tokens) if t.text in {"pm", "mp"} and t.kind == Kind.COMMAND]
-    if signs:
-        return _both_signs(tokens, signs)
-    for name in ("cup", "in"):
-        pieces = split(tokens, is_op(name))
-        if len(pieces) > 1:
-            return gather([_answer(p) for p in pieces], {"or"}) if name == "cup" else _answer(pieces[-1])
-    if [t.text for t in tokens[:2]] == ["mathbb", "{"] and tokens[2].text in _SETS and len(tokens) == 4:  # noqa: PLR2004
-        return _SETS[tokens[2].text]
-    if tokens[0].text == "emptyset" and len(tokens) == 1:
-        return Sequence((), "{")
+    if (found := _set_or_signs(tokens)) is not None:
+        return found
     if enclosed(tokens) and (grouped := _group(tokens)) is not None:
         return grouped
     if any(_RELATION(t) and level == 0 for t, level in zip(tokens, levels(tokens), strict=True)):
         return _related(tokens)
     if (numeral := based(tokens)) is not None:
         return numeral
-    if any(t.text == ":" for t in tokens):
-        return _colon(tokens)
-    return quantity(tokens)
+    return _colon(tokens) if any(t.text == ":" for t in tokens) else quantity(tokens)
+
+
+def _set_or_signs(tokens: list[Token]) -> Answer | None:  # noqa: PLR0911 - one return a form
+    """Read a set, a union, a difference, a membership, or an expression with plus-minus; None when it is none."""
+    if len(pieces := split(tokens, is_op("setminus"))) == 2:  # noqa: PLR2004 - A without B
+        return without(_answer(pieces[0]), _answer(pieces[1]))
+    if tokens[0].text == "\\{" and enclosed(tokens):
+        return _set(tokens[1:-1])
+    signs = [at for at, t in enumerate(tokens) if t.text in {"pm", "mp"} and t.kind == Kind.COMMAND]
+    if signs:
+        return _both_signs(tokens, signs)
+    if len(pieces := split(tokens, is_op("cup"))) > 1:
+        return gather([_answer(p) for p in pieces], {"or"})
+    if len(pieces := split(tokens, is_op("in"))) > 1:
+        return _answer(pieces[-1])
+    if [t.text for t in tokens] == ["mathbb", "{", "R", "}"]:
+        return REALS
+    return Sequence((), "{") if [t.text for t in tokens] == ["emptyset"] else None
 
 
 def _both_signs(tokens: list[Token], signs: list[int]) -> Answer:
@@ -156,19 +174,16 @@ def _group(tokens: list[Token]) -> Answer | None:
     """Read what one pair of brackets encloses, or None when it is an expression."""
     opening, closing, inside = tokens[0].text, tokens[-1].text, tokens[1:-1]
     pieces = split(inside, lambda t: t.text in {",", ";"} and t.kind == Kind.OPERATOR)
-    if len(pieces) == 2 and opening in "([" and closing in ")]" and (opening != "(" or closing != ")" or _infinite(inside)):  # noqa: PLR2004
+    round_ends = opening + closing == "()" and not any(t.text == "infty" for t in inside)
+    if len(pieces) == 2 and {opening, closing} <= set("()[]") and not round_ends:  # noqa: PLR2004 - [a, b)
         low, high = (expression(p) for p in pieces)
         return Interval(low, high, opening == "[", closing == "]")
     if len(pieces) > 1 and opening in "([{":
         items = tuple(_answer(p) for p in pieces)
         return Sequence(items, opening)
-    if opening in "({" and inside and not (opening == "(" and any(_RELATION(t) for t in inside)):
+    if opening in "({" and inside:
         return _answer(inside)
     return None
-
-
-def _infinite(tokens: list[Token]) -> bool:
-    return any(t.text == "infty" for t in tokens)
 
 
 def _set(inside: list[Token]) -> Answer:
@@ -189,7 +204,9 @@ def _related(tokens: list[Token]) -> Answer:
     label = "".join(t.text for t in pieces[0])
     if len(pieces) != len(signs) + 1:
         raise UnsupportedError("a relation without two sides")
-    if set(signs) == {"="} and (_is_tuple(pieces[-1]) or any(t.kind == Kind.WORD for t in pieces[0]) or _colons(pieces[-1])):
+    if set(signs) == {"="} and (
+        _is_tuple(pieces[-1]) or any(t.kind == Kind.WORD for t in pieces[0]) or _colons(pieces[-1])
+    ):
         return Labelled(label, _answer(pieces[-1]))
     nodes: list[Node] = []
     last = quantity(pieces[-1])
@@ -218,7 +235,11 @@ def _colons(tokens: list[Token]) -> bool:
 def _colon(tokens: list[Token]) -> Answer:
     """Read a label and its value, a ratio, or a time."""
     pieces = split(tokens, is_op(":"))
-    if len(pieces) > 1 and all(t.kind in {Kind.WORD, Kind.VARIABLE} for t in pieces[0]) and any(t.kind == Kind.WORD for t in pieces[0]):
+    if (
+        len(pieces) > 1
+        and all(t.kind in {Kind.WORD, Kind.VARIABLE} for t in pieces[0])
+        and any(t.kind == Kind.WORD for t in pieces[0])
+    ):
         at = len(pieces[0]) + 1
         return Labelled("".join(t.text for t in pieces[0]), _answer(tokens[at:]))
     found = ratio(tokens)

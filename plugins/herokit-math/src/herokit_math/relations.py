@@ -13,11 +13,11 @@ _DECISION_STEPS = 2_000
 
 
 def relation(parts: tuple[Node, ...], relations: tuple[str, ...], label: str) -> Answer:
-    """Return the answer that expressions joined by relations stand for.
+    r"""Return the answer that expressions joined by relations stand for.
 
     Args:
         parts: the expressions.
-        relations: ``=``, ``<``, ``>``, ``\\le``, ``\\ge`` or ``\\ne`` between them.
+        relations: ``=``, ``<``, ``>``, ``\le``, ``\ge`` or ``\ne`` between them.
         label: the text of the first part.
     """
     chain = Chain(parts, relations)
@@ -82,6 +82,11 @@ def _is_unknown(node: Node) -> bool:
     if isinstance(node, Call) and node.op == "abs":
         return isinstance(node.args[0], Sym)
     return isinstance(node, Sym) or (isinstance(node, Call) and node.op == "apply")
+
+
+def half_lines(end: Node) -> Region:
+    """Return the real line without one point."""
+    return _ray("\\ne", end, absolute=False)
 
 
 def _ray(sign: str, end: Node, *, absolute: bool) -> Region:

@@ -1,12 +1,26 @@
 """What a worker asks sympy: two LaTeX strings, parsed by latex2sympy2_extended, equal or not. Runs in workers only."""
 
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 import sympy
-from latex2sympy2_extended import latex2sympy
 from sympy.core.relational import Relational
 
 from herokit_math.limits import refuse_latex
+
+_parsers: list[Callable[[str], Any]] = []
+
+
+def use(parser: str) -> None:
+    """Choose the LaTeX parser: ``latex2sympy2_extended``, or the original ``latex2sympy2``.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    convert = import_module(parser).latex2sympy
+    _parsers[:] = [partial(convert, is_real=False) if parser == "latex2sympy2_extended" else convert]
 
 
 def equal(gold: str, answer: str) -> tuple[bool | None, str]:
@@ -32,31 +46,31 @@ def equal(gold: str, answer: str) -> tuple[bool | None, str]:
 
 
 def _parse(text: str) -> Any:
-    parsed = latex2sympy(text, is_real=False)
+    parsed = _parsers[-1](text)
     return parsed.doit() if isinstance(parsed, sympy.Basic) else parsed
 
 
 def _same(left: Any, right: Any) -> tuple[bool | None, str]:  # noqa: PLR0911 - one return a type
     if left == right:
-        return True, "sympy: identical"
+        return True, "identical"
     if isinstance(left, Relational) and isinstance(right, Relational):
         return _same_relation(left, right)
     if isinstance(left, sympy.MatrixBase) and isinstance(right, sympy.MatrixBase):
         if left.shape != right.shape:
-            return False, "sympy: shapes differ"
-        return all(_same(a, b)[0] for a, b in zip(left, right, strict=True)), "sympy: entries compared"
+            return False, "shapes differ"
+        return all(_same(a, b)[0] for a, b in zip(left, right, strict=True)), "entries compared"
     if isinstance(left, sympy.Expr) and isinstance(right, sympy.Expr):
         verdict = left.equals(right)
         if verdict is None:
             verdict = sympy.simplify(left - right) == 0
-        return bool(verdict), "sympy: difference decided"
+        return bool(verdict), "difference decided"
     if isinstance(left, sympy.Set) and isinstance(right, sympy.Set):
-        return bool(left.symmetric_difference(right).is_empty), "sympy: sets compared"
-    return None, f"sympy: {type(left).__name__} against {type(right).__name__}"
+        return bool(left.symmetric_difference(right).is_empty), "sets compared"
+    return None, f"{type(left).__name__} against {type(right).__name__}"
 
 
 def _same_relation(left: Relational, right: Relational) -> tuple[bool | None, str]:
     if left.rel_op != right.rel_op:
-        return False, "sympy: relations differ"
+        return False, "relations differ"
     ratio = sympy.simplify((left.lhs - left.rhs) / (right.lhs - right.rhs))
-    return bool(ratio.is_number and ratio != 0 and (ratio > 0 or left.rel_op in {"==", "!="})), "sympy: relations"
+    return bool(ratio.is_number and ratio != 0 and (ratio > 0 or left.rel_op in {"==", "!="})), "relations"

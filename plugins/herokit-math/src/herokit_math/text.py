@@ -20,13 +20,14 @@ _SINGLE = str.maketrans({
     "∣": "|", "→": "\\to ", "⇒": "\\Rightarrow ", "。": ". ", "？": " ", "\u200b": "", "\ufeff": "", "\u2009": "\\,", "\u202f": "\\,",
 })  # fmt: skip
 _SUPERSCRIPTS = re.compile(r"(\^-?\{?\d\}?)\^\{(\d)\}")
-_GROUPED = re.compile(r"(?<=\d)(?:\{,\}|,\\[!,;:] ?|\\[!,;: ]|~)(?=\d{3}(?!\d))")
+_GROUPED = re.compile(r"(?<=\d)(?:\s?\{\s?,\s?\}\s?|,\\[!,;:] ?|\\[!,;: ]|~)(?=\d{3}(?!\d))")
 _DOUBLED = re.compile(r"\\\\(?=[a-zA-Z(){}\[\]])")
 _SPACING = re.compile(
-    r"\\[!,;:>]|\\ |~|\\q?quad(?![a-z])|\\(?:displaystyle|textstyle|limits|nolimits|hfill|newline|bf|rm|it|tt|sf)(?![a-zA-Z])"
+    r"\\[!,;:>]|\\ |~|\\q?quad|\\(?:displaystyle|textstyle|limits|nolimits|hfill|newline|bf|rm|it|tt|sf)(?![a-zA-Z])"
 )
 _SIZING = re.compile(r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])\.?")
 _HIDDEN = re.compile(r"\\(?:hspace|vspace|phantom|hphantom|label|tag)\*?\{[^{}]*\}")
+_GLUED = re.compile(r"(?<=[\d)}])(and|or)(?=[A-Z(\\\d]|[a-z]\s*[=(])")
 _TURN = re.compile(r"<\|[a-z_]{1,20}\|>")
 
 
@@ -35,7 +36,7 @@ def unify(text: str) -> str:
 
     Example:
         >>> unify(r"$\left( 1\,004,\ 2π \right)$")
-        '( 1004,  2\\pi  )'
+        '( 1004, 2\\pi   )'
     """
     if not text.isascii():
         text = text.translate(_SINGLE)
@@ -46,13 +47,22 @@ def unify(text: str) -> str:
         if "\\\\" in text:
             text = text.replace("\\\\", " \\cr ") if "\\begin" in text else _DOUBLED.sub(r"\\", text)
         text = _SIZING.sub(" ", _HIDDEN.sub(" ", text))
-        text = text.replace("\\$", " ").replace("\\%", "%").replace("\\#", "#").replace("\\&", "&").replace("\\lbrace", "\\{")
+        text = (
+            text.replace("\\$", " ")
+            .replace("\\%", "%")
+            .replace("\\#", "#")
+            .replace("\\&", "&")
+            .replace("\\lbrace", "\\{")
+        )
         text = text.replace("\\rbrace", "\\}").replace("\\(", " ").replace("\\)", " ")
         text = text.replace("\\[", " ").replace("\\]", " ")
         text = _SPACING.sub(" ", _GROUPED.sub("", text))
+    elif "{" in text:
+        text = _GROUPED.sub("", text)
     text = text.replace("{,}", ",") if "{,}" in text else text
     if "$" in text:
         text = text.replace("$", " ")
+    text = _GLUED.sub(r" \1 ", text)
     if "**" in text and text.startswith("**"):
         text = text.removeprefix("**").removesuffix("**")
     if "<|" in text:

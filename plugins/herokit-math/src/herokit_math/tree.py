@@ -17,7 +17,7 @@ class Num(NamedTuple):
 
 
 class Sym(NamedTuple):
-    """A variable, with its subscript and primes: ``x``, ``a_{1}``, ``\\theta``."""
+    r"""A variable, with its subscript and primes: ``x``, ``a_{1}``, ``\theta``."""
 
     name: str
 

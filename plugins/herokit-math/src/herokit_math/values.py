@@ -7,7 +7,7 @@ from herokit_math.exact import NotExactError, exact
 from herokit_math.identity import Tier, identical, number
 from herokit_math.limits import Steps
 from herokit_math.policy import Policy
-from herokit_math.tree import Call, Const, Node, Num, Sym, has, rename, symbols
+from herokit_math.tree import INFINITY, Call, Const, Node, Num, Sym, has, rename, symbols
 from herokit_math.units import UNITS, Unit
 
 _HUNDRED = Num(Fraction(100))
@@ -72,6 +72,8 @@ class Values:
         """Decide whether two expressions have the same value, up to rounding and the names of parameters."""
         if self.policy.constant == "ignore":
             gold, answer = _without_constant(gold), _without_constant(answer)
+        if infinite(gold) or infinite(answer):
+            return gold == answer
         ours, theirs = symbols(gold), symbols(answer)
         if not ours and not theirs and (rounded := self._rounded(gold, answer)) is not None:
             self.tier = Tier.EXACT
@@ -97,7 +99,7 @@ class Values:
         family = set(missing + new) <= _PARAMETERS and _holds_pi(gold) and _holds_pi(answer)
         return [rename(answer, {new[0]: missing[0]})] if family or self.free else []
 
-    def _rounded(self, gold: Node, answer: Node) -> bool | None:
+    def _rounded(self, gold: Node, answer: Node) -> bool | None:  # noqa: PLR0911 - one return a rule
         """Apply the rounding policy to two numbers; None when it has no say."""
         decimals = _places(gold), _places(answer)
         if decimals == (None, None):
@@ -120,6 +122,8 @@ class Values:
             return False
         coarse = answer if decimals[1] == places else gold
         digits = _significant(coarse, places)
+        if digits < _ENOUGH and coarse is gold and decimals[1] is not None:
+            return False  # a reference of one or two digits is exact
         step = Fraction(1, 10**places)
         if digits >= _ENOUGH:
             return gap < step
@@ -136,6 +140,11 @@ class Values:
                     return None
                 found.append(value)
         return found[0], found[1]
+
+
+def infinite(node: Node) -> bool:
+    """Say whether a tree is plus or minus infinity."""
+    return node == INFINITY or (isinstance(node, Call) and node.op == "neg" and node.args[0] == INFINITY)
 
 
 def _places(node: Node) -> int | None:
@@ -181,6 +190,11 @@ def _without_letter(gold: Quantity, answer: Quantity) -> Node:
 
 
 def _without_constant(node: Node) -> Node:
-    if isinstance(node, Call) and node.op == "add" and node.args[-1] == Sym("C") and not has(node, frozenset({"apply"})):
+    if (
+        isinstance(node, Call)
+        and node.op == "add"
+        and node.args[-1] == Sym("C")
+        and not has(node, frozenset({"apply"}))
+    ):
         return node.args[0] if len(node.args) == 2 else Call("add", node.args[:-1])  # noqa: PLR2004
     return node

@@ -1,33 +1,40 @@
 """The verifier: extraction, cheap tiers in this process, sympy in worker processes, one verdict per sample."""
 
+import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
-from herokit_math.judge import judge
+from herokit_math.judge import Judgement, judge, settled
 from herokit_math.policy import Policy
 from herokit_math.pool import End, Pool, Reply
 
-_OPENING = threading.Lock()
+_opening = threading.Lock()
 
 
 @dataclass(frozen=True)
 class MathVerifier:
     r"""Judges completions whose reference is a mathematical answer; a `herokit.types.Verifier`.
 
+    Most pairs are decided in this process by tiers that cannot run long. The rest goes to sympy in worker processes,
+    which start when a pair first needs one and are killed when it takes too long. Usable from threads, asyncio, forked
+    processes and unguarded scripts; pickling drops the workers; `close`, a ``with`` block or the interpreter's end
+    kills them.
+
     Args:
         timeout: wall seconds one pair may spend in sympy; its worker is then killed and the verdict is 0, TIMEOUT.
-        workers: worker processes for the sympy tier; they start when a pair first needs one.
+        workers: worker processes for the sympy tier.
         memory_mb: address space of each worker.
         recycle: pairs after which a worker is replaced.
-
         policy: what counts as the same answer.
+        parser: which LaTeX parser the workers use.
+        python: the interpreter of the workers, None for this one; lets another parser live in its own environment.
 
     Raises:
-        ConfigError: a setting is not positive.
+        ConfigError: a setting is not positive, or no such parser.
 
     Example:
         >>> with MathVerifier() as math:
@@ -35,31 +42,46 @@ class MathVerifier:
         1.0
     """
 
-    timeout: float = 3.0
+    timeout: float = 5.0
     workers: int = 2
     memory_mb: int = 1024
     recycle: int = 500
     policy: Policy = field(default_factory=Policy)
+    parser: Literal["latex2sympy2_extended", "latex2sympy2"] = "latex2sympy2_extended"
+    python: str | None = None
     _cell: list[Pool] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("timeout", "workers", "memory_mb", "recycle"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"MathVerifier: {name} must be positive, got {getattr(self, name)!r}")
+        if self.parser not in ("latex2sympy2_extended", "latex2sympy2"):
+            raise ConfigError(f"MathVerifier: parser is latex2sympy2_extended or latex2sympy2, got {self.parser!r}")
 
     def verify(self, samples: Sequence[Sample], /) -> list[Verdict]:
         """Return one verdict per sample, in order.
 
         A missing reference abstains (None, FAILED); a completion without a readable answer is 0, UNPARSED; one that
-        runs past the limit is 0, TIMEOUT; nothing a sample holds raises.
+        runs past the limit is 0, TIMEOUT; one under which every worker dies is 0, FAILED; nothing a sample holds raises.
         """
-        rows = [_first(sample, self.policy) for sample in samples]
-        asked = {row.pair: self._pool().submit(*row.pair) for row in rows if isinstance(row, _Asked)}
-        return [_judged(row, asked[row.pair].result()) if isinstance(row, _Asked) else row for row in rows]
+        return self._settle([self._judge(sample) for sample in samples])
+
+    async def averify(self, samples: Sequence[Sample], /) -> list[Verdict]:
+        """Return what `verify` returns, without blocking the event loop."""
+        return await asyncio.to_thread(self.verify, samples)
+
+    def compare(self, pairs: Iterable[tuple[str, str]]) -> list[Verdict]:
+        r"""Return one verdict per (reference, answer) pair; the answers are taken as they are, nothing is extracted.
+
+        Example:
+            >>> [v.value for v in MathVerifier().compare([("0.5", r"\frac12"), ("0.5", "2")])]
+            [1.0, 0.0]
+        """
+        return self._settle([settled(gold, answer, "given", self.policy) for gold, answer in pairs])
 
     def close(self) -> None:
-        """Kill the workers; the next `verify` opens new ones."""
-        with _OPENING:
+        """Kill the workers; the next use opens new ones."""
+        with _opening:
             while self._cell:
                 self._cell.pop().close()
 
@@ -72,44 +94,60 @@ class MathVerifier:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_cell": []}
 
+    def _judge(self, sample: Sample) -> Judgement | None:
+        if sample.reference is None or not sample.reference.strip():
+            return None
+        return judge(sample.reference, sample.completion, self.policy)
+
+    def _settle(self, rows: list[Judgement | None]) -> list[Verdict]:
+        """Ask the workers about what is open, each distinct pair once, and word the verdicts."""
+        open_pairs = dict.fromkeys((r.gold, r.answer or "") for r in rows if r and r.verdict is None)
+        asked = {pair: self._pool().submit(*pair) for pair in open_pairs}
+        return [
+            _NO_REFERENCE if r is None else r.verdict or _replied(r, asked[r.gold, r.answer or ""].result())
+            for r in rows
+        ]
+
     def _pool(self) -> Pool:
-        with _OPENING:
+        with _opening:
             if not self._cell or not self._cell[0].mine:
                 self._cell[:] = [
-                    Pool(workers=self.workers, timeout=self.timeout, memory_mb=self.memory_mb, recycle=self.recycle)
-                ]
+                    Pool(
+                        workers=self.workers, timeout=self.timeout, memory_mb=self.memory_mb, recycle=self.recycle,
+                        parser=self.parser, python=self.python,
+                    )
+                ]  # fmt: skip
             return self._cell[0]
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    pair: tuple[str, str]
-    reason: str
-    readable: bool
+_NO_REFERENCE = Verdict(None, Status.FAILED, "no reference")
 
 
-def _first(sample: Sample, policy: Policy) -> Verdict | _Asked:
-    """Judge one sample with the tiers that cannot run long, or say what to ask a worker."""
-    if sample.reference is None or not sample.reference.strip():
-        return Verdict(None, Status.FAILED, "no reference")
-    found = judge(sample.reference, sample.completion, policy)
-    decision = found.decision
-    if found.answer is None:
-        return Verdict(0.0, Status.UNPARSED, decision.reason)
-    if decision.equal is None:
-        return _Asked((found.gold, found.answer), decision.reason, decision.readable)
-    return Verdict(float(decision.equal), Status.JUDGED, f"{found.how}; {decision.tier}: {decision.reason}", found.answer)
-
-
-def _judged(row: _Asked, reply: Reply) -> Verdict:
-    answer = row.pair[1]
-    if reply.end is End.TIMEOUT:
-        return Verdict(0.0, Status.TIMEOUT, f"sympy: {reply.reason}", answer)
+def _replied(row: Judgement, reply: Reply) -> Verdict:
+    """Return the verdict on a pair that a worker was asked about."""
+    said = f"{row.how}; sympy: {reply.reason}"
     if reply.end is End.BROKEN:
-        return Verdict(None, Status.FAILED, reply.reason, answer)
+        return Verdict(None, Status.FAILED, said, row.answer)
+    if reply.end is End.TIMEOUT:
+        return Verdict(0.0, Status.TIMEOUT, said, row.answer)
     if reply.end is End.DIED:
-        return Verdict(0.0, Status.FAILED, f"sympy: {reply.reason}", answer)
+        return Verdict(0.0, Status.FAILED, said, row.answer)
     if reply.equal is None:
-        status = Status.JUDGED if row.readable else Status.UNPARSED
-        return Verdict(0.0, status, f"{row.reason}; {reply.reason}", answer)
-    return Verdict(float(reply.equal), Status.JUDGED, reply.reason, answer)
+        status = Status.JUDGED if row.decision.readable else Status.UNPARSED
+        return Verdict(0.0, status, f"{said}; {row.decision.reason}", row.answer)
+    return Verdict(float(reply.equal), Status.JUDGED, said, row.answer)
+
+
+def _after_fork() -> None:
+    global _opening  # noqa: PLW0603 - a lock that another thread held at the fork would stay locked in the child
+    _opening = threading.Lock()
+
+
+def _register() -> None:
+    import os
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_after_fork)
+
+
+_register()

@@ -1,4 +1,4 @@
-"""The process that asks sympy: ``python -m herokit_math.worker FD MEMORY_MB``.
+"""The process that asks sympy: ``python -m herokit_math.worker FD MEMORY_MB PARSER``.
 
 It speaks JSON over one inherited socket, never pickles, and is made to be killed: the parent kills it when a job
 runs past its limit, and the kernel does so (an interval timer with its default, fatal, disposition) when the parent
@@ -48,12 +48,15 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
     return {"equal": verdict, "reason": reason}
 
 
-def main(fd: int, memory_mb: int) -> None:
+def main(fd: int, memory_mb: int, parser: str) -> None:
     """Serve jobs until the other end closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C belongs to the parent, which then closes the socket
     connection = Connection(fd)
     try:
-        import herokit_math.symbolic  # noqa: F401 - so that the first job does not pay for the import
+        from herokit_math.symbolic import use
+
+        use(parser)
+        _answer({"gold": "x", "answer": r"\int_0^1 2x\,dx"})  # what sympy loads and caches lazily is not a job's time
     except ImportError as error:
         connection.send_bytes(json.dumps({"broken": f"{type(error).__name__}: {error}"}).encode())
         return
@@ -71,4 +74,4 @@ def main(fd: int, memory_mb: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
