@@ -15,12 +15,20 @@ from typing import NamedTuple
 SEED, PROMPTS, EACH = 20261121, 300, 8
 
 
+class Step(NamedTuple):
+    """A sentence and a calculation; an operand is a number, or the place of an earlier step as ``"#0"``."""
+
+    text: str
+    left: int | str
+    sign: str
+    right: int | str
+
+
 class Problem(NamedTuple):
-    """A question, its worked steps as (text, value) with the operands filled in, and the answer as text."""
+    """A question, its steps, and the unit of the answer."""
 
     question: str
-    steps: tuple[tuple[str, str, Fraction], ...]  # (sentence, left side, value)
-    answer: Fraction
+    steps: tuple[Step, ...]
     unit: str
 
 
@@ -31,11 +39,7 @@ def shopping(r: random.Random) -> Problem:
     paid = (n * price // 50 + 1) * 50
     return Problem(
         f"{name} buys {n} {item} at ${price} each and pays with ${paid}. How many dollars of change does {name} get?",
-        (
-            (f"{n} {item} cost", f"{n} * {price}", Fraction(n * price)),
-            ("The change is", f"{paid} - {n * price}", Fraction(paid - n * price)),
-        ),
-        Fraction(paid - n * price),
+        (Step(f"{n} {item} cost", n, "*", price), Step("The change is", paid, "-", "#0")),
         "dollars",
     )
 
@@ -43,17 +47,15 @@ def shopping(r: random.Random) -> Problem:
 def travel(r: random.Random) -> Problem:
     """Make a problem of two legs and an average speed."""
     a, b = r.choice([40, 50, 60, 80]), r.choice([30, 45, 90, 100])
-    s, t = r.randint(1, 4), r.randint(1, 4)
-    far = a * s + b * t
+    s, t = r.randint(2, 4), r.randint(2, 4)
     return Problem(
         f"A train runs {s} hours at {a} km/h and then {t} hours at {b} km/h. What is its average speed in km/h?",
         (
-            ("The first leg is", f"{a} * {s}", Fraction(a * s)),
-            ("The second leg is", f"{b} * {t}", Fraction(b * t)),
-            ("Together that is", f"{a * s} + {b * t}", Fraction(far)),
-            ("The average speed is", f"{far} / {s + t}", Fraction(far, s + t)),
+            Step("The first leg is", a, "*", s),
+            Step("The second leg is", b, "*", t),
+            Step("Together that is", "#0", "+", "#1"),
+            Step("The average speed is", "#2", "/", s + t),
         ),
-        Fraction(far, s + t),
         "km/h",
     )
 
@@ -62,17 +64,15 @@ def sharing(r: random.Random) -> Problem:
     """Make a problem of fractions of a whole."""
     d, e = r.choice([2, 3, 4, 5]), r.choice([2, 3, 4])
     whole = d * e * r.randint(3, 15)
-    first, rest = whole // d, whole - whole // d
     return Problem(
         f"A baker has {whole} rolls. He sells 1/{d} of them in the morning and 1/{e} of the rest at noon. "
         "How many rolls are left?",
         (
-            ("In the morning he sells", f"{whole} / {d}", Fraction(first)),
-            ("That leaves", f"{whole} - {first}", Fraction(rest)),
-            ("At noon he sells", f"{rest} / {e}", Fraction(rest, e)),
-            ("So what is left is", f"{rest} - {show(Fraction(rest, e))}", rest - Fraction(rest, e)),
+            Step("In the morning he sells", whole, "/", d),
+            Step("That leaves", whole, "-", "#0"),
+            Step("At noon he sells", "#1", "/", e),
+            Step("So what is left is", "#1", "-", "#2"),
         ),
-        rest - Fraction(rest, e),
         "rolls",
     )
 
@@ -82,13 +82,17 @@ def equation(r: random.Random) -> Problem:
     a, b, c = r.randint(2, 9), r.randint(1, 30), r.randint(31, 90)
     return Problem(
         f"Solve ${a}x + {b} = {c}$ for $x$.",
-        (
-            (f"Subtract {b}: {a}x =", f"{c} - {b}", Fraction(c - b)),
-            ("Divide: x =", f"{c - b} / {a}", Fraction(c - b, a)),
-        ),
-        Fraction(c - b, a),
+        (Step(f"Subtract {b}: {a}x =", c, "-", b), Step("Divide: x =", "#0", "/", a)),
         "",
     )
+
+
+SIGNS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+}
 
 
 def show(value: Fraction) -> str:
@@ -126,18 +130,27 @@ HOSTILE = (
 )
 
 
+def work(problem: Problem, slip: int = -1, by: Fraction = Fraction(0)) -> tuple[list[str], Fraction]:
+    """Work a problem out; at step `slip` the result is off `by`, and everything after follows from it."""
+    lines: list[str] = []
+    values: list[Fraction] = []
+
+    def read(operand: int | str) -> Fraction:
+        return values[int(operand[1:])] if isinstance(operand, str) else Fraction(operand)
+
+    for number, step in enumerate(problem.steps):
+        left, right = read(step.left), read(step.right)
+        values.append(SIGNS[step.sign](left, right) + (by if number == slip else 0))
+        lines.append(f"{step.text} {show(left)} {step.sign} {show(right)} = {show(values[-1])}.")
+    return lines, values[-1]
+
+
 def solve(r: random.Random, problem: Problem, *, right: bool) -> tuple[str, bool]:
-    """Write one rollout; a wrong one slips in one step and carries the slip on, or writes down another result."""
-    slip = -1 if right else r.randrange(len(problem.steps))
-    lines, wrong = [], Fraction(0)
-    for number, (text, left, value) in enumerate(problem.steps):
-        shown = value + wrong
-        if number == slip:
-            wrong = r.choice([Fraction(-10), Fraction(-2), Fraction(-1), Fraction(1), Fraction(2), Fraction(10), value])
-            shown = value + wrong
-        lines.append(f"{text} {left} = {show(shown)}.")
-    answer = problem.answer + wrong
-    return "\n".join([*lines, r.choice(ENDINGS)(answer, problem.unit)]), answer == problem.answer
+    """Write one rollout; a wrong one slips in one step and goes on from there."""
+    _, truth = work(problem)
+    slips = [Fraction(x) for x in (-10, -2, -1, 1, 2, 10, 100)]
+    lines, answer = work(problem) if right else work(problem, r.randrange(len(problem.steps)), r.choice(slips))
+    return "\n".join([*lines, r.choice(ENDINGS)(answer, problem.unit)]), answer == truth
 
 
 def rows() -> Iterator[dict[str, object]]:
@@ -156,7 +169,7 @@ def rows() -> Iterator[dict[str, object]]:
                 "prompt_id": f"example-{number:03d}",
                 "prompt": problem.question,
                 "response": response,
-                "reference": show(problem.answer),
+                "reference": show(work(problem)[1]),
                 "label": int(label),
             }
 

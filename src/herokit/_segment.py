@@ -99,8 +99,13 @@ def rows(values: Array, groups: Groups) -> Array:
     return array_namespace(values).take(values, groups.index)
 
 
-def spread(op: Literal["subtract", "divide", "multiply"], x: Array, values: Array, groups: Groups) -> Array:
-    """Combine each row with its group's value, e.g. ``x - rows(values)``: (N,) and (G,) to (N,), one array made.
+def spread(
+    op: Literal["subtract", "divide", "multiply"], x: Array, values: Array, groups: Groups, *, own: bool = False
+) -> Array:
+    """Combine each row with its group's value, e.g. ``x - rows(values)``: (N,) and (G,) to (N,).
+
+    Making arrays costs more than the arithmetic on them, so one is made at most, and none if `x` is the caller's
+    `own` and may be overwritten.
 
     Example:
         >>> spread("subtract", np.array([5.0, 7.0]), np.array([1.0, 2.0]), Groups(np.array([1, 0]), 2)).tolist()
@@ -110,9 +115,10 @@ def spread(op: Literal["subtract", "divide", "multiply"], x: Array, values: Arra
         apply = getattr(np, op)
         width = _width(groups)
         if width:
-            return apply(x.reshape(groups.count, width), values[:, None]).reshape(-1)
+            table = x.reshape(groups.count, width)
+            return apply(table, values[:, None], out=table if own else None).reshape(-1)
         out = values[groups.index]
-        return apply(x, out, out=out)
+        return apply(x, out, out=x if own else out)
     return getattr(array_namespace(x), op)(x, rows(values, groups))
 
 

@@ -1,7 +1,7 @@
 """What comes back from a `Rewarder`: one row a sample, with a status for every source."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 
 import numpy as np
 
@@ -33,6 +33,20 @@ class Explanation:
     rows: list[int]
     lines: list[Line]
     problems: list[list[str]]
+
+
+def label(step: object) -> str:
+    """Name a step briefly: its class and what differs from the defaults.
+
+    Example:
+        >>> from herokit import Stratify
+        >>> label(Stratify(alpha=0.2))
+        'Stratify(alpha=0.2)'
+    """
+    if not is_dataclass(step):
+        return type(step).__name__
+    told = [f"{f.name}={v!r}" for f in fields(step) if (v := getattr(step, f.name)) != f.default]
+    return f"{type(step).__name__}({', '.join(told)})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,8 +127,8 @@ class Outcome:
 
         lines = [x for name, values in self.signals.values.items() for x in line(name, values)]
         for done in self.trace:
-            lines += line(f"weight of {type(done.step).__name__}", done.weight)
-            lines += line("kept", done.kept) + line(str(done.step), done.after)
+            lines += line("weight", done.weight)
+            lines += line("kept", done.kept) + line(label(done.step), done.after)
         return Explanation(key, rows, lines, [self._reasons(row) for row in rows])
 
     def _reasons(self, row: int) -> list[str]:

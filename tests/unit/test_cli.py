@@ -177,3 +177,19 @@ def test_plugins_lists_names_and_owners(monkeypatch, capsys):
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["length", "reward", "model", "cli-plugin", "cli_plugin:Length"] in lines
     assert ["stratify", "combiner", "herokit", "herokit.combine:Stratify"] in lines
+
+
+def test_explain_shows_the_numbers_that_score_gives(monkeypatch, capsys):
+    rollouts(*GOOD)
+    assert herokit(monkeypatch, "explain", "r.jsonl", "--scheme", "s.toml", "--group", "q") == 0
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert shown[1] == ["verifier", "rm", "Take", "Stratify", "weight", "WeightBySpread"]
+    assert shown[2] == ["#1", *(f"{x:.4f}" for x in (1, 2, 2, 0.9, 1, 0.9))]
+    assert shown[4] == ["#3", *(f"{x:.4f}" for x in (0, 4, 4, 0.1, 1, 0.1))]
+    assert ["#3", "...", "nope"] in shown
+
+
+def test_explain_offers_groups(monkeypatch, capsys):
+    rollouts(*GOOD)
+    assert herokit(monkeypatch, "explain", "r.jsonl", "--scheme", "s.toml", "--group", "zz") == 2
+    assert "no group 'zz'; the first ones are q, w" in capsys.readouterr().err

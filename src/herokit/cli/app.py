@@ -13,9 +13,10 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from herokit.cli import show
+from herokit.cli.explain import explain
 from herokit.config import load_scheme
-from herokit.errors import ConfigError, HerokitError
-from herokit.files.reading import Rollouts, read_rollouts
+from herokit.errors import HerokitError
+from herokit.files.reading import Rollouts, named_fields, read_rollouts
 from herokit.files.scoring import Scored, result_columns, score_samples
 from herokit.files.summary import Summary, summarize
 from herokit.files.writing import check_output, write_results
@@ -55,9 +56,8 @@ def score(
 
     Every input column is kept; verdict, status, extracted answer, scores, reward, advantage and weight are added.
     """
-    fields = dict(_pair(text) for text in field or ())
     plan = load_scheme(scheme)
-    data = read_rollouts(rollouts, fields)
+    data = read_rollouts(rollouts, named_fields(field or ()))
     with plan.rewarder() as rewarder, _progress(len(data.samples)) as done:
         if output:
             check_output(output, list(data.columns), [prefix + name for name in result_columns(rewarder)])
@@ -78,6 +78,9 @@ def score(
         raise typer.Exit(2)
 
 
+app.command()(explain)
+
+
 @app.command()
 def plugins() -> None:
     """List what is registered, and by which plugin."""
@@ -91,13 +94,6 @@ def run() -> None:
     except HerokitError as error:
         show.complain("error", str(error))
         sys.exit(2)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    part, found, column = text.partition("=")
-    if not found:
-        raise ConfigError(f"--field {text}: expected PART=COLUMN, e.g. --field completion=response")
-    return part, column
 
 
 @contextmanager

@@ -118,8 +118,11 @@ class Stratify(Stateless):
         floor: Array = floors[0]
         width: Array = 2.0 * halves[0]
         for inside, (low, high), (narrow, wide) in zip(above, pairwise(floors), pairwise(halves), strict=True):
-            one = xp.astype(inside, z.dtype)
-            floor = floor + (high - low) * one
+            step = xp.astype(inside, z.dtype)
             if wide != narrow:
-                width = width + 2.0 * (wide - narrow) * one
-        return width * z + floor
+                width = width + 2.0 * (wide - narrow) * step
+            step *= high - low  # its own array, made above
+            step += floor
+            floor = step
+        floor += width * z
+        return floor

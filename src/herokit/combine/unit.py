@@ -56,7 +56,7 @@ class MinMax(Unit):
         """Return `x` stretched to [0, 1)."""
         low = _segment.reduce(x, groups, "min")
         reach = _segment.reduce(x, groups, "max") - low + self.eps
-        return _segment.spread("divide", _segment.spread("subtract", x, low, groups), reach, groups)
+        return _segment.spread("divide", _segment.spread("subtract", x, low, groups), reach, groups, own=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """Read JSONL and Parquet rollout files into samples; every complaint names the file and the row."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from herokit.errors import DataError, nearest
+from herokit.errors import ConfigError, DataError, nearest
 from herokit.types import Sample
 
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -31,6 +31,25 @@ class Rollouts:
     columns: Mapping[str, Sequence[Any]]
     samples: Sequence[Sample]
     fields: Mapping[str, str]
+
+
+def named_fields(pairs: Iterable[str]) -> dict[str, str]:
+    """Read ``part=column`` texts, as the command line takes them.
+
+    Raises:
+        ConfigError: a text without "=".
+
+    Example:
+        >>> named_fields(["completion=response"])
+        {'completion': 'response'}
+    """
+    fields = {}
+    for text in pairs:
+        part, found, column = text.partition("=")
+        if not found:
+            raise ConfigError(f"--field {text}: expected PART=COLUMN, e.g. --field completion=response")
+        fields[part] = column
+    return fields
 
 
 def read_rollouts(path: str | Path, fields: Mapping[str, str] | None = None) -> Rollouts:

@@ -1,0 +1,25 @@
+"""What every benchmark prints first, and how it takes the time."""
+
+import os
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+from time import process_time
+from typing import Any
+
+
+def header(*packages: str) -> str:
+    """Name machine, Python and packages, with versions."""
+    versions = ", ".join(f"{name} {version(name)}" for name in ("herokit", *packages))
+    return f"{platform.machine()}, {os.cpu_count()} cores, one thread; Python {platform.python_version()}, {versions}"
+
+
+def best(work: Callable[[], Any], at_least: float = 0.5) -> float:
+    """Return the least processor time of repeated calls, in seconds: three calls at least, and `at_least` seconds."""
+    work()
+    spent: list[float] = []
+    while sum(spent) < at_least or len(spent) < 3:  # noqa: PLR2004 - three calls are the least to take a minimum of
+        begun = process_time()
+        work()
+        spent.append(process_time() - begun)
+    return min(spent)
