@@ -5,6 +5,7 @@ from typing import Any
 
 from herokit.combine import Combiner
 from herokit.errors import ConfigError, nearest
+from herokit.testing.asked import ModelSubject, VerifierSubject
 from herokit.testing.backends import find_backends
 from herokit.testing.case import Kind
 from herokit.testing.law import Law
@@ -12,7 +13,9 @@ from herokit.testing.laws import laws_of
 from herokit.testing.results import Outcome, Report, Result
 from herokit.testing.search import QUICK, Finding, Profile, Subject, search
 from herokit.testing.subject import subject_of
+from herokit.testing.texts import DOMAINS, Domain
 from herokit.trainers import find_trainer
+from herokit.types import RewardModel, Verifier
 
 
 def check_combiner(
@@ -56,6 +59,71 @@ def check_combiner(
     subject = subject_of(combiner, signals, trainer=find_trainer(trainer), backends=find_backends(backends))
     laws = (*laws_of("combiner", universal=True), *claims)
     return check(subject, laws, expected_failures or {}, profile, name or repr(combiner))
+
+
+def check_verifier(
+    verifier: Verifier,
+    *,
+    claims: Iterable[Law] = (),
+    expected_failures: Mapping[str, str] | None = None,
+    domain: Domain = DOMAINS["plain"],
+    limit: float = 5.0,
+    profile: Profile = QUICK,
+    name: str = "",
+) -> Report:
+    """Check a verifier against the universal laws and those it claims.
+
+    Args:
+        verifier: the verifier; it is not closed.
+        claims: laws it is said to keep beside the universal ones.
+        expected_failures: law -> why it breaks by design; strict.
+        domain: what answers look like to it: `herokit.testing.texts.PLAIN`, `MATH`, or one of your own.
+        limit: wall seconds it may spend on one hostile completion.
+        profile: how long to look.
+        name: what the report is called; the verifier's repr by default.
+
+    Example:
+        >>> from herokit import Verdict
+        >>> class Within:
+        ...     def verify(self, samples):
+        ...         return [Verdict(float(s.reference in s.completion)) for s in samples]
+        >>> check_verifier(Within(), profile=Profile(examples=20)).broken[0].law
+        'perturbation_is_refused'
+    """
+    laws = (*laws_of("verifier", universal=True), *claims)
+    return check(
+        VerifierSubject(verifier, domain, limit), laws, expected_failures or {}, profile, name or repr(verifier)
+    )
+
+
+def check_reward_model(
+    model: RewardModel,
+    *,
+    claims: Iterable[Law] = (),
+    expected_failures: Mapping[str, str] | None = None,
+    tolerance: float = 1e-4,
+    profile: Profile = QUICK,
+    name: str = "",
+) -> Report:
+    """Check a reward model against the universal laws and those it claims.
+
+    Args:
+        model: the reward model; it is not closed.
+        claims: laws it is said to keep beside the universal ones.
+        expected_failures: law -> why it breaks by design; strict.
+        tolerance: how far scores may differ where only batching differs, relative to the larger one or 1.
+        profile: how long to look.
+        name: what the report is called; the model's repr by default.
+
+    Example:
+        >>> class Length:
+        ...     def score(self, samples):
+        ...         return [float(len(s.completion)) for s in samples]
+        >>> [result.law for result in check_reward_model(Length(), profile=Profile(examples=20)).broken]
+        ['model_survives_pickling']
+    """
+    laws = (*laws_of("reward model", universal=True), *claims)
+    return check(ModelSubject(model, tolerance), laws, expected_failures or {}, profile, name or repr(model))
 
 
 def check(

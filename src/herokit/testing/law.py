@@ -8,8 +8,8 @@ from typing import Any, Literal, Self, TypeAlias
 
 Of = Literal["combiner", "verifier", "reward model"]
 
-Draw: TypeAlias = Callable[[Any], Any]
-"""Draws from a hypothesis strategy; what is drawn shrinks with the rest."""
+Choose: TypeAlias = Callable[[int], int]
+"""``choose(n)`` is an integer in [0, n): a law's own chance, which shrinks to 0 with the rest of the input."""
 
 Span = Literal["any", "plain", "wide"]
 """Which scores a law is tried on: all but astronomic ones, small exact ones, or astronomic ones too."""
@@ -26,7 +26,7 @@ class Law:
         training: what breaking it does in training.
         of: what it is a law of.
         universal: kept by everything of that kind; else it holds only where it is claimed.
-        check: ``check(subject, case, draw, **settings)``; raises `Broken` or `Moot`, may return a measurement.
+        check: ``check(subject, case, choose, **settings)``; raises `Broken` or `Moot`, may return a measurement.
         once: it looks at no input, so it runs once.
         costly: it is tried on a part of the inputs only.
         span: which scores it is tried on.

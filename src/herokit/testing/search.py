@@ -6,6 +6,7 @@ All laws of one kind look at the same inputs, drawn once; a law that breaks is t
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import count
+from random import Random
 from time import monotonic
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
-from herokit.testing.law import Law, Span
+from herokit.testing.law import Choose, Law, Span
 from herokit.testing.verdict import Broken, Moot
 
 
@@ -25,7 +26,7 @@ class Profile:
         examples: inputs tried a law.
         seconds: wall time a subject may take, shrinking apart; where it runs out, fewer inputs are tried and each
             result says so.
-        shrinking: wall time a broken law may take to shrink its counterexample.
+        shrinking: wall time a broken law may take to shrink its counterexample; 0 leaves it as it was found.
         seed: the same seed tries the same inputs.
     """
 
@@ -77,11 +78,11 @@ class Finding:
     seconds: float = 0.0
     sizes: list[int] = field(default_factory=list, repr=False)
 
-    def trial(self, subject: Subject, cases: Callable[[Span], Any], draw: Any) -> None:
+    def trial(self, subject: Subject, cases: Callable[[Span], Any], choose: Choose) -> None:
         """Try the law on one input; raises `Broken` and remembers the smallest one."""
         begun, case = monotonic(), cases(self.law.span)
         try:
-            measured = self.law.check(subject, case, draw)
+            measured = self.law.check(subject, case, choose)
         except Moot as nothing:
             self.moot = str(nothing)
         except Broken as broken:
@@ -109,16 +110,16 @@ def search(laws: Iterable[Law], subject: Subject, profile: Profile = QUICK) -> l
     """Try laws on a subject; a law that raises anything but `Broken` or `Moot` is itself at fault, and that passes."""
     findings = [Finding(law) for law in laws]
     for once in (found for found in findings if found.law.once):
-        _holds(once, subject, lambda span: span, None)
+        _holds(once, subject, lambda span: span, lambda n: n - 1)
     _scan([found for found in findings if not found.law.once], subject, profile)
-    for broken in (found for found in findings if found.broken and not found.law.once):
+    for broken in (found for found in findings if found.broken and not found.law.once and profile.shrinking):
         _shrink(broken, subject, profile)
     return findings
 
 
-def _holds(found: Finding, subject: Subject, cases: Callable[[Span], Any], draw: Any) -> bool:
+def _holds(found: Finding, subject: Subject, cases: Callable[[Span], Any], choose: Choose) -> bool:
     try:
-        found.trial(subject, cases, draw)
+        found.trial(subject, cases, choose)
     except Broken:
         return False
     return True
@@ -128,15 +129,17 @@ def _scan(findings: list[Finding], subject: Subject, profile: Profile) -> None:
     """Try several laws on the same inputs; a law leaves at its first failure."""
     waiting, end, seen = list(findings), monotonic() + profile.seconds, count()
 
-    def trial(case: Any, data: st.DataObject) -> None:
+    def trial(case: Any, _: st.DataObject) -> None:
         number = next(seen)
         for found in list(waiting):
             if found.law.costly and number % PART:
                 continue
             if monotonic() > end:
                 found.cut = True
-            elif not _holds(found, subject, case, data.draw):
-                waiting.remove(found)
+            else:
+                chance = Random(f"{profile.seed} {number} {found.law.name}")  # noqa: S311 - a law's dice, no secret
+                if not _holds(found, subject, case, chance.randrange):
+                    waiting.remove(found)
 
     _drive(trial, subject.cases(), profile, (Phase.generate,))
 
@@ -147,7 +150,7 @@ def _shrink(found: Finding, subject: Subject, profile: Profile) -> None:
 
     def trial(case: Any, data: st.DataObject) -> None:
         if monotonic() < end:
-            found.trial(subject, case, data.draw)
+            found.trial(subject, case, lambda n: int(data.draw(st.integers(0, n - 1))))
 
     more = replace(profile, examples=10 * profile.examples)  # other draws than in the scan: it may take a few more
     try:

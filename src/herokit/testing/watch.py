@@ -25,7 +25,7 @@ _hooked: list[bool] = []
 def _hear(event: str, args: tuple[object, ...]) -> None:
     for thread, wanted, events in _listening:
         if event in wanted and thread == threading.get_ident():
-            events.append(f"{event}: {str(args[0])[:80]}" if args else event)
+            events.append(f"{event}: {str(args[0])[:300]}" if args else event)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The laws: universal ones, which everything of a kind keeps, and claimable ones, which hold where they are claimed."""
 
 from herokit.testing.law import Law, Of
-from herokit.testing.laws import arrays, order, purity, reward, trainer
+from herokit.testing.laws import arrays, order, purity, reward, reward_model, trainer, verifier
 from herokit.testing.laws.arrays import backends_agree, same_library_dtype_and_device_out
 from herokit.testing.laws.order import (
     batches_split,
@@ -29,13 +29,36 @@ from herokit.testing.laws.reward import (
     robust,
     verifier_dominates,
 )
+from herokit.testing.laws.reward_model import (
+    hostile_text_gets_a_score_or_a_reason,
+    model_survives_pickling,
+    padding_does_not_matter,
+    scores_are_finite,
+    scores_do_not_see_neighbours,
+    scores_follow_their_samples,
+    truncation_is_reported,
+)
 from herokit.testing.laws.trainer import (
     every_step_is_visible_to_the_trainer,
     no_gradient_from_an_indifferent_rm,
     uniform_groups_are_not_inflated,
 )
+from herokit.testing.laws.verifier import (
+    equivalence_is_symmetric,
+    hostile_text_is_wrong_not_missing,
+    limit_is_kept,
+    missing_reference_abstains,
+    nothing_is_executed,
+    perturbation_is_refused,
+    prose_does_not_matter,
+    reference_verifies_itself,
+    verdicts_do_not_see_neighbours,
+    verdicts_follow_their_samples,
+    verifier_survives_pickling,
+    wrapping_does_not_matter,
+)
 
-ROOMS = (order, purity, arrays, reward, trainer)
+ROOMS = (order, purity, arrays, reward, trainer, verifier, reward_model)
 """The modules that hold laws, in the order in which they are shown."""
 
 LAWS: tuple[Law, ...] = tuple(value for room in ROOMS for value in vars(room).values() if isinstance(value, Law))
@@ -79,6 +102,7 @@ __all__ = [
     "build_undoes_describe",
     "constructor_does_no_work",
     "deterministic",
+    "equivalence_is_symmetric",
     "evaluation_leaves_no_trace",
     "every_step_is_visible_to_the_trainer",
     "find_law",
@@ -86,17 +110,35 @@ __all__ = [
     "groups_independent",
     "groups_relabel",
     "hacking_is_bounded",
+    "hostile_text_gets_a_score_or_a_reason",
+    "hostile_text_is_wrong_not_missing",
     "inputs_never_written",
     "laws_of",
+    "limit_is_kept",
+    "missing_reference_abstains",
+    "model_survives_pickling",
     "monotone_in_the_rm",
     "neutral_when_the_rm_is_constant",
     "no_gradient_from_an_indifferent_rm",
+    "nothing_is_executed",
+    "padding_does_not_matter",
+    "perturbation_is_refused",
+    "prose_does_not_matter",
+    "reference_verifies_itself",
     "robust",
     "rows_permute",
     "same_library_dtype_and_device_out",
+    "scores_are_finite",
+    "scores_do_not_see_neighbours",
+    "scores_follow_their_samples",
     "state_round_trips_json",
     "survives_pickling",
     "synced_halves_equal_the_whole",
+    "truncation_is_reported",
     "uniform_groups_are_not_inflated",
+    "verdicts_do_not_see_neighbours",
+    "verdicts_follow_their_samples",
     "verifier_dominates",
+    "verifier_survives_pickling",
+    "wrapping_does_not_matter",
 ]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from herokit.testing.case import Case, Numbers
-from herokit.testing.law import Draw, law
+from herokit.testing.law import Choose, law
 from herokit.testing.laws.compare import same
 from herokit.testing.subject import CombinerSubject
 from herokit.testing.verdict import Broken, Moot
@@ -13,14 +13,14 @@ NEAR = {"float64": 1e-6, "float32": 2e-3}
 
 
 @law("combiner", costly=True)
-def same_library_dtype_and_device_out(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def same_library_dtype_and_device_out(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """An array of the library, float type and device that came in goes out.
 
     Why: a hidden move to numpy stalls a GPU; a hidden float64 doubles memory and breaks a bfloat16 run.
 
     In training: the step would wait for the host at every batch, or fail on the first tensor that is not on the CPU.
     """
-    del draw
+    del choose
     state = subject.state(case)
     for backend in subject.backends:
         for dtype in backend.dtypes:
@@ -34,14 +34,14 @@ def same_library_dtype_and_device_out(subject: CombinerSubject, case: Case, draw
 
 
 @law("combiner", span="plain", costly=True)
-def backends_agree(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def backends_agree(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Every array library gives numpy's rewards, also numpy itself with arrays that cannot be written.
 
     Why: a scheme is tried in a notebook on numpy and trained on tensors; both must be the same scheme.
 
     In training: what was tested would not be what runs.
     """
-    del draw
+    del choose
     if len(subject.backends) == 1:
         raise Moot("only one array library was asked for")
     state = subject.state(case)

@@ -3,20 +3,30 @@
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
-from herokit.testing.case import Batch, Case
-from herokit.testing.law import Draw, law
+from herokit.testing.case import Batch, Case, Numbers
+from herokit.testing.law import Choose, law
 from herokit.testing.laws.compare import same, states_differ
 from herokit.testing.subject import CombinerSubject
 from herokit.testing.verdict import Broken, Moot
 
-FEW = 12
-"""Up to this many rows are put in a drawn order; more are reversed."""
+
+def shuffled(n: int, choose: Choose) -> Numbers:
+    """Return the numbers 0 to n - 1 in a chosen order; choosing 0 throughout leaves them as they are.
+
+    Example:
+        >>> shuffled(3, lambda n: 0).tolist(), shuffled(3, lambda n: n - 1).tolist()
+        ([0, 1, 2], [2, 0, 1])
+    """
+    order = np.arange(n)
+    for place in range(n - 1):
+        other = place + choose(n - place)
+        order[[place, other]] = order[[other, place]]
+    return order
 
 
 @law("combiner")
-def rows_permute(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def rows_permute(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Reordering rollouts reorders their rewards and changes nothing else.
 
     Why: trainers shuffle, gather over ranks and sort by length; the order in which rollouts arrive says nothing.
@@ -24,7 +34,7 @@ def rows_permute(subject: CombinerSubject, case: Case, draw: Draw) -> None:
     In training: the same rollouts would earn different rewards from run to run, and from one GPU count to another.
     """
     n = len(case.batch)
-    order = np.array(draw(st.permutations(range(n)))) if n <= FEW else np.arange(n)[::-1]
+    order = shuffled(n, choose)
     state = subject.state(case)
     here, there = subject.here(case), subject.run(case.batch.take(order), state)
     back = np.empty(n)
@@ -33,7 +43,7 @@ def rows_permute(subject: CombinerSubject, case: Case, draw: Draw) -> None:
 
 
 @law("combiner")
-def groups_relabel(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def groups_relabel(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """A group's number means nothing: renumbering groups, or leaving numbers unused, changes no reward.
 
     Why: group numbers are made up per batch; an off-by-one in them reads a neighbour's mean.
@@ -41,21 +51,21 @@ def groups_relabel(subject: CombinerSubject, case: Case, draw: Draw) -> None:
     In training: a prompt would be compared with another prompt's rollouts.
     """
     state, batch = subject.state(case), case.batch
-    gap = draw(st.integers(0, 1))
+    gap = choose(2)
     renamed = Batch(batch.values, (batch.count - 1 - batch.index) * (1 + gap) + gap, batch.count * (1 + gap) + gap)
     here, there = subject.run(batch, state), subject.run(renamed, state)
     same(batch, "other numbers for the same groups give other rewards", reward=here.out, renumbered=there.out)
 
 
 @law("combiner")
-def groups_independent(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def groups_independent(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Given the state, a group's rewards do not depend on which other groups share its batch.
 
     Why: which prompts share a batch is chance; only what is remembered may link them.
 
     In training: an easy prompt would look worse beside a hard one, and the reward would change with the batch size.
     """
-    del draw
+    del choose
     groups = case.batch.members()
     if len(groups) == 1:
         raise Moot("one group in the batch")
@@ -67,14 +77,14 @@ def groups_independent(subject: CombinerSubject, case: Case, draw: Draw) -> None
 
 
 @law("combiner")
-def batches_split(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def batches_split(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Cutting a batch between groups changes nothing that is remembered.
 
     Why: gradient accumulation, micro-batches and the number of ranks cut one step's rollouts in different ways.
 
     In training: a run with other micro-batches, and nothing else changed, would remember another mean.
     """
-    del draw
+    del choose
     groups = case.batch.members()
     if len(groups) == 1:
         raise Moot("one group cannot be cut")
@@ -87,14 +97,14 @@ def batches_split(subject: CombinerSubject, case: Case, draw: Draw) -> None:
 
 
 @law("combiner")
-def synced_halves_equal_the_whole(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def synced_halves_equal_the_whole(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Two ranks that sync remember what one process with both batches remembers.
 
     Why: a running mean kept per rank drifts apart and scales each rank's rewards differently.
 
     In training: ranks would push the policy with different weights for the same evidence.
     """
-    del draw
+    del choose
     groups = case.batch.members()
     half = np.concatenate(groups[: (len(groups) + 1) // 2])
     rest = np.setdiff1d(np.arange(len(case.batch)), half)

@@ -12,7 +12,7 @@ from herokit.combine import chain, start
 from herokit.errors import ConfigError
 from herokit.testing.backends import NUMPY, read
 from herokit.testing.case import Case
-from herokit.testing.law import Draw, law
+from herokit.testing.law import Choose, law
 from herokit.testing.laws.compare import same, states_differ
 from herokit.testing.subject import CombinerSubject
 from herokit.testing.verdict import Broken, Moot
@@ -20,14 +20,14 @@ from herokit.testing.watch import watched
 
 
 @law("combiner")
-def inputs_never_written(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def inputs_never_written(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """The arrays that come in are the same after as before.
 
     Why: trainers log and reuse the scores they hand over; an in-place step corrupts them without a trace.
 
     In training: logged scores, filters and later steps would see numbers that no model gave.
     """
-    del draw
+    del choose
     signals = NUMPY.signals(case.batch)
     begin = start(signals)
     subject.apply(signals, case.batch, subject.state(case))
@@ -42,14 +42,14 @@ def inputs_never_written(subject: CombinerSubject, case: Case, draw: Draw) -> No
 
 
 @law("combiner")
-def deterministic(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def deterministic(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """The same input and state give the same rewards and the same state, to the last bit.
 
     Why: a hidden counter, clock or random number makes a run impossible to repeat.
 
     In training: two runs with one seed would differ, and no regression could be traced to its cause.
     """
-    del draw
+    del choose
     state = subject.state(case)
     once, again = subject.here(case), subject.run(case.batch, state)
     same(case.batch, "asked twice, it gave two answers", 0.0, reward=once.out, asked_again=again.out)
@@ -58,14 +58,14 @@ def deterministic(subject: CombinerSubject, case: Case, draw: Draw) -> None:
 
 
 @law("combiner")
-def survives_pickling(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def survives_pickling(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """A copy made for another process is equal and gives equal rewards.
 
     Why: trainers send reward functions to workers; closures, open files and locks stay behind.
 
     In training: the job would die when its workers start, or each worker would score with another setting.
     """
-    del draw
+    del choose
     try:
         copied = pickle.loads(pickle.dumps(subject.thing))  # noqa: S301 - we made these bytes
     except Exception as error:
@@ -78,14 +78,14 @@ def survives_pickling(subject: CombinerSubject, case: Case, draw: Draw) -> None:
 
 
 @law("combiner", costly=True)
-def evaluation_leaves_no_trace(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def evaluation_leaves_no_trace(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Scoring with ``remember=False`` changes no later reward.
 
     Why: validation batches have other prompts and sizes; in a known re-implementation they pull the running mean to 0.
 
     In training: how often you evaluate would change what is learned.
     """
-    del draw
+    del choose
 
     def train(*, evaluate: bool) -> tuple[Any, Any]:
         rewarder = subject.rewarder(copy.deepcopy(subject.thing))
@@ -103,14 +103,14 @@ def evaluation_leaves_no_trace(subject: CombinerSubject, case: Case, draw: Draw)
 
 
 @law("combiner", costly=True)
-def state_round_trips_json(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def state_round_trips_json(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Saving the state as JSON, loading it and going on equals never having stopped.
 
     Why: runs are preempted; a checkpoint that loses the running mean starts the weights anew.
 
     In training: rewards would jump at every restart.
     """
-    del draw
+    del choose
     going = subject.rewarder()
     for batch in case.earlier:
         going(batch.samples())
@@ -126,14 +126,14 @@ def state_round_trips_json(subject: CombinerSubject, case: Case, draw: Draw) -> 
 
 
 @law("combiner", once=True)
-def build_undoes_describe(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def build_undoes_describe(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """``build(describe(c)) == c``: the table that describes it builds it again.
 
     Why: a scheme file is the record of what was trained; one that cannot be read back records nothing.
 
     In training: the scheme in the log would not be the scheme that ran.
     """
-    del case, draw
+    del case, choose
     try:
         tables = describe(subject.thing)
     except ConfigError as error:
@@ -144,14 +144,14 @@ def build_undoes_describe(subject: CombinerSubject, case: Case, draw: Draw) -> N
 
 
 @law("combiner", once=True)
-def constructor_does_no_work(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def constructor_does_no_work(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Making a copy opens no file, socket or process: a constructor only stores its settings.
 
     Why: schemes are made on a login node, in the driver and in every worker; only a worker may need a model.
 
     In training: importing a config would load models, and every rank would load them again.
     """
-    del case, draw
+    del case, choose
     import dataclasses
 
     for step in subject.thing.steps:
@@ -166,14 +166,14 @@ def constructor_does_no_work(subject: CombinerSubject, case: Case, draw: Draw) -
 
 
 @law("combiner", span="wide")
-def finite_in_finite_out(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def finite_in_finite_out(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Finite scores give finite rewards and a finite state: ties, subnormals, groups of one and scores to 1e14.
 
     Why: one NaN in a reward makes every weight of the policy NaN at the next step; one in a running mean stays.
 
     In training: the loss would turn NaN, hours in, on the first batch with a tie or an outlier.
     """
-    del draw
+    del choose
     state = subject.state(case)
     for dtype in ("float64", "float32"):
         run = subject.run(case.batch, state, dtype=dtype)

@@ -1,10 +1,9 @@
 """Claimable laws: what the reward model may do beside the verifier."""
 
 import numpy as np
-from hypothesis import strategies as st
 
 from herokit.testing.case import Batch, Case, Numbers
-from herokit.testing.law import Draw, law
+from herokit.testing.law import Choose, law
 from herokit.testing.laws.compare import CLOSE, same
 from herokit.testing.laws.pairs import equals, stand_above
 from herokit.testing.subject import CombinerSubject
@@ -15,14 +14,14 @@ HACKED = 1e6
 
 
 @law("combiner", universal=False, span="any", measures=("smallest margin", min))
-def verifier_dominates(subject: CombinerSubject, case: Case, draw: Draw, *, margin: float = 0.0) -> float:
+def verifier_dominates(subject: CombinerSubject, case: Case, choose: Choose, *, margin: float = 0.0) -> float:
     """Within a group every verified rollout stands above every unverified one, by more than a margin.
 
     Why: the reward model may refine the order among equals; once it can overrule the verifier it will be hacked.
 
     In training: the policy would learn what the reward model likes at the price of being wrong.
     """
-    del draw
+    del choose
     run = subject.here(case)
     above, below = stand_above(case.batch, subject.verdicts)
     gaps = run.out[above] - run.out[below]
@@ -46,14 +45,14 @@ def _says(batch: Batch, subject: CombinerSubject, row: int) -> str:
 
 
 @law("combiner", universal=False, span="wide", measures=("largest absolute value", max))
-def bounded(subject: CombinerSubject, case: Case, draw: Draw, *, limit: float = 10.0) -> float:
+def bounded(subject: CombinerSubject, case: Case, choose: Choose, *, limit: float = 10.0) -> float:
     """No reward leaves fixed bounds, whatever the scores.
 
     Why: a reward model's outlier must not become the loudest voice in the batch.
 
     In training: one broken score would make one huge step, which clipping turns into a wasted batch.
     """
-    del draw
+    del choose
     run = subject.here(case)
     largest = float(np.abs(run.out).max())
     if largest > limit:
@@ -62,14 +61,14 @@ def bounded(subject: CombinerSubject, case: Case, draw: Draw, *, limit: float = 
 
 
 @law("combiner", universal=False)
-def monotone_in_the_rm(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def monotone_in_the_rm(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Among rollouts of one group with equal verdicts, a higher score never gets a lower reward.
 
     Why: the one thing a reward model is asked for is order.
 
     In training: the policy would be pushed away from the better of two answers.
     """
-    del draw
+    del choose
     if not subject.scores:
         raise Moot("it reads no score")
     run = subject.here(case)
@@ -88,19 +87,20 @@ def monotone_in_the_rm(subject: CombinerSubject, case: Case, draw: Draw) -> None
 
 
 @law("combiner", universal=False, span="plain")
-def affine_invariant_in_the_rm(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def affine_invariant_in_the_rm(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Another unit and zero point for the scores changes no reward.
 
     Why: reward models have units of their own; swapping one for another should not need new constants.
 
     In training: constants tuned for one reward model would be wrong for the next, silently.
     """
-    if not subject.scores:
-        raise Moot("it reads no score")
-    factor, offset = draw(st.sampled_from([2.0, 0.5, 8.0])), draw(st.sampled_from([0.0, 1.0, -16.0]))
+    free = [name for name in subject.scores if subject.signals[name] == "score"]
+    if not free:
+        raise Moot("it reads no score with a unit of its own")
+    factor, offset = (2.0, 0.5, 8.0)[choose(3)], (0.0, 1.0, -16.0)[choose(3)]
 
     def convert(batch: Batch) -> Batch:
-        return batch.replace(**{name: factor * batch.values[name] + offset for name in subject.scores})
+        return batch.replace(**{name: factor * batch.values[name] + offset for name in free})
 
     other = Case(convert(case.batch), tuple(convert(batch) for batch in case.earlier))
     here, there = subject.here(case), subject.run(other.batch, subject.state(other))
@@ -109,7 +109,9 @@ def affine_invariant_in_the_rm(subject: CombinerSubject, case: Case, draw: Draw)
 
 
 @law("combiner", universal=False, span="plain")
-def robust(subject: CombinerSubject, case: Case, draw: Draw, *, noise: float = 2.0**-10, limit: float = 0.05) -> None:
+def robust(
+    subject: CombinerSubject, case: Case, choose: Choose, *, noise: float = 2.0**-10, limit: float = 0.05
+) -> None:
     """Small noise on the scores makes a small change in the rewards.
 
     Why: the same model in another batch, or on another GPU, gives scores that differ in the last digits.
@@ -119,9 +121,9 @@ def robust(subject: CombinerSubject, case: Case, draw: Draw, *, noise: float = 2
     if not subject.scores:
         raise Moot("it reads no score")
     n = len(case.batch)
-    signs = np.array(draw(st.lists(st.sampled_from([0.0, 1.0, -1.0]), min_size=n, max_size=n)))
+    signs = np.array([(0.0, 1.0, -1.0)[choose(3)] for _ in range(n)])
     rows = np.arange(n)
-    rows[draw(st.integers(0, n - 1))] = draw(st.integers(0, n - 1))  # a tie, where noise shows most
+    rows[choose(n)] = choose(n)  # a tie, where noise shows most
     tied = case.batch.replace(**{name: case.batch.values[name][rows] for name in subject.scores})
     moved = tied.replace(**{name: tied.values[name] + noise * signs for name in subject.scores})
     state = subject.state(case)
@@ -132,14 +134,14 @@ def robust(subject: CombinerSubject, case: Case, draw: Draw, *, noise: float = 2
 
 
 @law("combiner", universal=False)
-def neutral_when_the_rm_is_constant(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def neutral_when_the_rm_is_constant(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Where every rollout of a group has the same score, rollouts with equal verdicts get equal rewards.
 
     Why: a reward model that sees no difference must not make one.
 
     In training: noise with no source would move the policy.
     """
-    del draw
+    del choose
     if not subject.scores:
         raise Moot("it reads no score")
     flat = case.batch.replace(**{name: np.full(len(case.batch), case.batch.values[name][0]) for name in subject.scores})
@@ -152,7 +154,7 @@ def neutral_when_the_rm_is_constant(subject: CombinerSubject, case: Case, draw: 
 
 
 @law("combiner", universal=False, measures=("largest gain", max))
-def hacking_is_bounded(subject: CombinerSubject, case: Case, draw: Draw, *, limit: float = 1.0) -> float:
+def hacking_is_bounded(subject: CombinerSubject, case: Case, choose: Choose, *, limit: float = 1.0) -> float:
     """A wrong rollout that fools the reward model, and stays wrong, gains no more than a limit.
 
     Why: what can be gained without becoming correct is what a policy under pressure will go and get.
@@ -162,13 +164,13 @@ def hacking_is_bounded(subject: CombinerSubject, case: Case, draw: Draw, *, limi
     wrong = _wrong(subject, case.batch)
     if not subject.scores or not len(wrong):
         raise Moot("no wrong rollout with a score")
-    row = int(wrong[draw(st.integers(0, len(wrong) - 1))])
+    row = int(wrong[choose(len(wrong))])
     state = subject.state(case)
     before, gains = subject.here(case), []
     for score in (HACKED, -HACKED):
         changed = {name: case.batch.values[name].copy() for name in subject.scores}
-        for values in changed.values():
-            values[row] = score
+        for name, values in changed.items():
+            values[row] = score if subject.signals[name] == "score" else float(score > 0)
         after = subject.run(case.batch.replace(**changed), state)
         gains.append(float(after.out[row] - before.out[row]))
         if gains[-1] > limit:

@@ -8,7 +8,7 @@ import numpy as np
 from herokit.combine import Chain, Filter, ToAdvantage
 from herokit.testing.backends import NUMPY
 from herokit.testing.case import Batch, Case, Numbers
-from herokit.testing.law import Draw, law
+from herokit.testing.law import Choose, law
 from herokit.testing.laws.compare import CLOSE
 from herokit.testing.subject import CombinerSubject
 from herokit.testing.verdict import Broken, Moot
@@ -24,14 +24,14 @@ LOUD = 3.0
 
 
 @law("combiner", universal=False, span="plain")
-def every_step_is_visible_to_the_trainer(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def every_step_is_visible_to_the_trainer(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Each step that changes rewards still changes advantages after the trainer's normalization.
 
     Why: a group-constant weight, an offset or a scale cancels where the trainer divides by the group's deviation.
 
     In training: the step costs compute and does nothing; results would be credited to a part that never acted.
     """
-    del draw
+    del choose
     if "hidden" not in subject.seen:
         subject.seen["hidden"] = _hidden(subject)
     hidden: list[int] = subject.seen["hidden"]
@@ -101,14 +101,14 @@ def _shows(full: Numbers, without: Numbers) -> bool:
 
 
 @law("combiner", universal=False, span="plain")
-def uniform_groups_are_not_inflated(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def uniform_groups_are_not_inflated(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Where all verdicts of a group are equal, advantages spread no wider than the rewards did, times three.
 
     Why: dividing by the group's deviation turns the narrow band of an all-wrong group into unit advantages.
 
     In training: taste among wrong answers would push as hard as the difference between right and wrong.
     """
-    del draw
+    del choose
     if not subject.verdicts:
         raise Moot("it reads no verdict")
     run, looked = subject.here(case), False
@@ -133,14 +133,14 @@ def uniform_groups_are_not_inflated(subject: CombinerSubject, case: Case, draw: 
 
 
 @law("combiner", universal=False, span="plain")
-def no_gradient_from_an_indifferent_rm(subject: CombinerSubject, case: Case, draw: Draw) -> None:
+def no_gradient_from_an_indifferent_rm(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """A group of equal verdicts and equal scores gets advantages of zero.
 
     Why: nobody said that one rollout is better than another, so nothing must be learned from them.
 
     In training: rounding errors, divided by their own deviation, would move the policy at full strength.
     """
-    del draw
+    del choose
     names = [*subject.verdicts, *subject.scores]
     flat = reduce(
         lambda batch, name: batch.replace(**{name: np.full(len(batch), batch.values[name][0])}), names, case.batch

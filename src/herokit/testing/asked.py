@@ -1,0 +1,110 @@
+"""A verifier or a reward model under test."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from herokit.testing.case import Numbers
+from herokit.testing.law import Span
+from herokit.testing.texts import Domain, chat_samples
+from herokit.testing.verdict import Broken
+from herokit.types import RewardModel, Sample, Scores, Verdict, Verifier
+
+
+def _any_span(value: Any) -> Callable[[Span], Any]:
+    return lambda _: value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VerifierSubject:
+    """A verifier under test, with what answers look like to it.
+
+    Attributes:
+        thing: the verifier.
+        domain: answers, and how they are written.
+        limit: wall seconds it may spend on one hostile completion.
+    """
+
+    thing: Verifier
+    domain: Domain
+    limit: float = 5.0
+
+    def cases(self) -> st.SearchStrategy[Callable[[Span], list[str]]]:
+        """Return lists of distinct answers."""
+        return st.lists(self.domain.references, min_size=1, max_size=4, unique=True).map(_any_span)
+
+    def ask(self, samples: Sequence[Sample]) -> list[Verdict]:
+        """Return the verdicts.
+
+        Raises:
+            Broken: it raised, or did not return one `Verdict` a sample.
+        """
+        try:
+            verdicts = list(self.thing.verify(samples))
+        except Exception as error:
+            raise Broken(f"it raised {type(error).__name__}: {error}", **_shown(samples)) from error
+        if len(verdicts) != len(samples) or not all(isinstance(verdict, Verdict) for verdict in verdicts):
+            raise Broken(f"it returned {len(verdicts)} verdicts for {len(samples)} samples", **_shown(samples))
+        return verdicts
+
+    def values(self, samples: Sequence[Sample]) -> list[float | None]:
+        """Return the verdicts' values."""
+        return [verdict.value for verdict in self.ask(samples)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelSubject:
+    """A reward model under test.
+
+    Attributes:
+        thing: the reward model.
+        tolerance: how far scores may differ where only batching differs, relative to the larger one or 1.
+    """
+
+    thing: RewardModel
+    tolerance: float = 1e-4
+
+    def cases(self) -> st.SearchStrategy[Callable[[Span], list[Sample]]]:
+        """Return lists of chat completions."""
+        return chat_samples().map(_any_span)
+
+    def ask(self, samples: Sequence[Sample]) -> Scores:
+        """Return the scores.
+
+        Raises:
+            Broken: it raised, or did not return one number a sample.
+        """
+        try:
+            scores = self.thing.score(samples)
+            found = scores if isinstance(scores, Scores) else Scores.of(scores)
+        except Exception as error:
+            raise Broken(f"it raised {type(error).__name__}: {error}", **_shown(samples)) from error
+        if found.values.shape != (len(samples),):
+            raise Broken(f"it returned shape {found.values.shape} for {len(samples)} samples", **_shown(samples))
+        return found
+
+    def same(self, samples: Sequence[Sample], message: str, here: Numbers, there: Numbers) -> None:
+        """Raise `Broken` where two ways of asking gave other scores."""
+        near = np.abs(here - there) <= self.tolerance * np.maximum(1.0, np.maximum(np.abs(here), np.abs(there)))
+        if not (near | (np.isnan(here) & np.isnan(there))).all():
+            raise Broken(message, **_shown(samples), score=here, score_then=there)
+
+
+def _shown(samples: Sequence[Sample]) -> dict[str, Any]:
+    return {
+        "reference": [repr(sample.reference) for sample in samples],
+        "completion": [short(sample.completion) for sample in samples],
+    }
+
+
+def short(text: str) -> str:
+    """Write a completion on one line, at most 60 characters.
+
+    Example:
+        >>> short("a" * 100)[-5:]
+        "aa..'"
+    """
+    return repr(text if len(text) < 60 else f"{text[:56]}..")  # noqa: PLR2004 - a line of a table
