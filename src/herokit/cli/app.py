@@ -13,6 +13,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from herokit.cli import show
+from herokit.cli.check import check
 from herokit.cli.explain import explain
 from herokit.config import load_scheme
 from herokit.errors import HerokitError
@@ -79,6 +80,7 @@ def score(
 
 
 app.command()(explain)
+app.command()(check)
 
 
 @app.command()

@@ -1,9 +1,10 @@
 """Checking a combiner against the laws; results come back as data."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from herokit.combine import Combiner
+from herokit.combine import Combiner, ToAdvantage
 from herokit.errors import ConfigError, nearest
 from herokit.testing.asked import ModelSubject, VerifierSubject
 from herokit.testing.backends import find_backends
@@ -16,6 +17,9 @@ from herokit.testing.subject import subject_of
 from herokit.testing.texts import DOMAINS, Domain
 from herokit.trainers import find_trainer
 from herokit.types import RewardModel, Verifier
+
+ADVANTAGES = "It makes advantages: the trainer must take them as they are, or it normalizes them once more."
+"""What the trainer laws assume of a chain that centres or standardizes."""
 
 
 def check_combiner(
@@ -58,7 +62,9 @@ def check_combiner(
     """
     subject = subject_of(combiner, signals, trainer=find_trainer(trainer), backends=find_backends(backends))
     laws = (*laws_of("combiner", universal=True), *claims)
-    return check(subject, laws, expected_failures or {}, profile, name or repr(combiner))
+    report = check(subject, laws, expected_failures or {}, profile, name or repr(combiner))
+    reaches = any(isinstance(step, ToAdvantage) for step in subject.thing.steps)
+    return replace(report, note=ADVANTAGES) if reaches else report
 
 
 def check_verifier(

@@ -77,6 +77,7 @@ def excuse(report: Report, known: dict[str, str]) -> Report:
             else result
             for result in report
         ),
+        report.note,
     )
 
 

@@ -55,6 +55,7 @@ class Report:
     Attributes:
         name: what was checked.
         results: one a law.
+        note: what a reader must know beside the results.
 
     Example:
         >>> report = Report("mine", (Result("rows_permute", "...", "kept", universal=True),))
@@ -64,6 +65,7 @@ class Report:
 
     name: str
     results: tuple[Result, ...]
+    note: str = ""
 
     @property
     def fine(self) -> bool:
@@ -91,4 +93,9 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return {"name": self.name, "fine": self.fine, "results": [asdict(result) for result in self.results]}
+        return {
+            "name": self.name,
+            "fine": self.fine,
+            "note": self.note,
+            "results": [asdict(result) for result in self.results],
+        }

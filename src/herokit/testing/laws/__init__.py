@@ -65,14 +65,14 @@ LAWS: tuple[Law, ...] = tuple(value for room in ROOMS for value in vars(room).va
 """Every law."""
 
 
-def laws_of(of: Of, *, universal: bool | None = None) -> tuple[Law, ...]:
-    """Return the laws of a kind: all of them, the universal or the claimable ones.
+def laws_of(of: Of | None = None, *, universal: bool | None = None) -> tuple[Law, ...]:
+    """Return the laws of a kind, or of all kinds: all of them, the universal or the claimable ones.
 
     Example:
         >>> [law.name for law in laws_of("combiner", universal=True)][:2]
         ['rows_permute', 'groups_relabel']
     """
-    return tuple(law for law in LAWS if law.of == of and universal in (None, law.universal))
+    return tuple(law for law in LAWS if of in (None, law.of) and universal in (None, law.universal))
 
 
 def find_law(name: str) -> Law:

@@ -159,4 +159,4 @@ def no_gradient_from_an_indifferent_rm(subject: CombinerSubject, case: Case, cho
 
 
 def _where(subject: CombinerSubject) -> str:
-    return f"{subject.trainer.name} ({subject.trainer.source})"
+    return subject.trainer.name

@@ -1,0 +1,109 @@
+"""`herokit check`: which laws a scheme keeps and breaks, with counterexamples, before it costs GPU-days."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from herokit.cli import show
+from herokit.errors import ConfigError, SetupError
+from herokit.trainers import find_trainer
+
+if TYPE_CHECKING:
+    from herokit.testing import Report, Result
+
+STYLES = {"kept": "green", "broken": "bold red", "kept after all": "bold red", "by design": "yellow", "moot": "dim"}
+
+
+def check(
+    scheme: Annotated[
+        str,
+        typer.Argument(
+            help="A scheme file, a registered name such as hero, or FILE.py:OBJECT (a chain, verifier, ...)."
+        ),
+    ],
+    trainer: Annotated[str, typer.Option(help="Whose normalization follows: trl, verl, openrlhf ...")] = "dr-grpo",
+    budget: Annotated[str, typer.Option(help="Wall time for all of it, about: 60s, 5m.")] = "60s",
+    answers: Annotated[str, typer.Option(help="What answers look like to its verifiers: math, plain.")] = "math",
+    expect: Annotated[
+        list[str] | None, typer.Option(help="LAW=REASON: a law that breaks by design; repeatable.")
+    ] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,  # noqa: FBT002 - typer declares a flag so
+) -> None:
+    """Check a reward scheme against laws; exit code 1 if one is broken without a reason.
+
+    Each broken law comes with its smallest counterexample and what it would do in training.
+    """
+    try:
+        from herokit.testing import report as write
+        from herokit.testing.survey import survey
+        from herokit.testing.things import find_things
+    except ModuleNotFoundError as error:
+        raise SetupError(f"herokit check needs {error.name}: pip install 'herokit[testing]'") from error
+    known = dict(_pair(text) for text in expect or ())
+    where = find_trainer(trainer)
+    reports = []
+    for report in survey(find_things(scheme), trainer=trainer, budget=_seconds(budget), domain=answers, expected=known):
+        reports.append(report)
+        if not as_json:
+            show.out.print(Text(f"{report.name}, then {where.name}: {where.source}", style="bold"))
+            show.out.print(_table(report), *([Text(report.note)] if report.note else []), "")
+            for result in report.broken:
+                _explain(result)
+    if as_json:
+        sys.stdout.write(json.dumps([report.as_dict() for report in reports]) + "\n")
+    if markdown:
+        markdown.write_text(write.markdown(reports, trainer=trainer), encoding="utf-8")
+    if not all(report.fine for report in reports):
+        raise typer.Exit(1)
+
+
+def _table(report: "Report") -> Table:
+    from herokit.testing.report import said
+
+    table = Table(header_style="dim", box=None, pad_edge=False)
+    table.add_column("law", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("", overflow="fold")
+    for result in report:
+        table.add_row(result.law, Text(result.outcome, style=STYLES[result.outcome]), Text(said(result)))
+    return table
+
+
+def _explain(result: "Result") -> None:
+    """Print a broken law: what it says, what is wrong, the smallest group that shows it, what it would do."""
+    show.out.print(Text(f"{result.law}: {result.outcome}", style="bold red"))
+    show.out.print(Text(result.statement))
+    show.out.print(Text(result.message))
+    if result.counterexample and result.counterexample.columns:
+        show.out.print(Text(f"\n{result.counterexample}\n"), soft_wrap=True)
+    if result.training:
+        show.out.print(Text(f"In training: {result.training}\n"))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    law, found, reason = text.partition("=")
+    if not found or not reason.strip():
+        raise ConfigError(f"--expect {text}: expected LAW=REASON, e.g. --expect 'robust=min-max stretches near-ties'")
+    return law.strip(), reason.strip()
+
+
+def _seconds(text: str) -> float:
+    """Read a time such as 60s, 5m or 90.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    factor = {"s": 1.0, "m": 60.0}.get(text[-1:])
+    try:
+        seconds = float(text if factor is None else text[:-1]) * (factor or 1.0)
+    except ValueError:
+        seconds = 0.0
+    if not 0.0 < seconds < float("inf"):
+        raise ConfigError(f"--budget {text}: expected a time such as 60s or 5m")
+    return seconds

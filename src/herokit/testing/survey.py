@@ -1,0 +1,64 @@
+"""Checking everything there is in a scheme within a budget of time: what `herokit check` does."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from herokit.errors import ConfigError, nearest
+from herokit.testing.check import check_combiner, check_reward_model, check_verifier
+from herokit.testing.laws import laws_of
+from herokit.testing.reasons import excuse, reasons
+from herokit.testing.results import Report
+from herokit.testing.search import Profile
+from herokit.testing.texts import DOMAINS
+from herokit.testing.things import Things
+from herokit.types import Verifier
+
+SHARE = 0.4
+"""The part of the budget that goes into trying inputs; the rest is for shrinking and for what starts slowly."""
+
+LIKELY = 8
+"""Broken laws that the budget for shrinking is divided among."""
+
+
+def survey(
+    things: Things, *, trainer: str = "dr-grpo", budget: float = 60.0, domain: str = "math", expected: Mapping[str, str]
+) -> Iterator[Report]:
+    """Check a scheme's chain and its sources against every law there is; yields a report each.
+
+    Args:
+        things: what to check.
+        trainer: whose normalization follows the chain.
+        budget: wall seconds for all of it, about.
+        domain: what answers look like to its verifiers.
+        expected: law -> why it breaks by design, beside what is known of the steps.
+
+    Raises:
+        ConfigError: no such domain, trainer or law.
+    """
+    if domain not in DOMAINS:
+        raise ConfigError(f"no domain {domain!r}; {nearest(domain, list(DOMAINS))}")
+    names = [law.name for law in laws_of()]
+    for law in expected:
+        if law not in names:
+            raise ConfigError(f"no law {law!r}; {nearest(law, names)}")
+    each = budget / (len(things.sources) + (things.combiner is not None))
+    profile = Profile(examples=300, seconds=SHARE * each, shrinking=(1 - SHARE) * each / LIKELY)
+    if things.combiner is not None:
+        claims = laws_of("combiner", universal=False)
+        report = check_combiner(
+            things.combiner, claims=claims, signals=things.signals, trainer=trainer, profile=profile, name=things.name
+        )
+        yield excuse(report, {**reasons(things.combiner), **expected})
+    few = replace(profile, examples=100)
+    for name, source in things.sources.items():
+        title = f"{things.name}: sources.{name}" if things.combiner is not None else things.name
+        if isinstance(source, Verifier):
+            claims = laws_of("verifier", universal=False)
+            report = check_verifier(source, claims=claims, domain=DOMAINS[domain], profile=few, name=title)
+        else:
+            claims = laws_of("reward model", universal=False)
+            report = check_reward_model(source, claims=claims, profile=few, name=title)
+        yield excuse(report, dict(expected))
+        close = getattr(source, "close", None)
+        if callable(close):
+            close()
