@@ -7,7 +7,9 @@ _OPEN = re.compile(r"\\{1,2}f?box(?:ed)?\s*(?=[{\s\w])|\\{1,2}boxed(?=[^a-z])")
 _CONNECTOR = re.compile(r"\b(?:and|or|und|oder|et|ou|y|o|и|или)\b|[,;&、，；和或]", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 MAX_GAP = 60  # characters between two boxes that are read as one answer
+MAX_NESTED = 4  # boxes in boxes that are opened
 MAX_GAP_WORDS = 5
+MAX_BOXES = 32  # boxes, from the end, that are looked at
 ALONE = 1_000  # characters in front of the last box without another one: it stands alone
 
 
@@ -28,7 +30,7 @@ def _content(text: str, start: int) -> tuple[str, int]:
                 return text[start + 1 : index], index + 1
         index += 1
     line = text[start + 1 :].partition("\n")[0]
-    return line.rstrip("$. "), len(text)
+    return line.rstrip("$. "), start + 1 + len(line)
 
 
 def _linked(gap: str) -> bool:
@@ -65,17 +67,18 @@ def last_boxed(text: str) -> str | None:
     if at < 0 and "box" not in text:
         return None
     if at >= 0 and text.find("box", max(0, at - ALONE), at) < 0 and text.find("box", at + 6) < 0:
-        return _content(text, at + 6)[0].strip()
+        return _content(text, at + 6)[0].strip()  # the usual case, without regular expressions
     boxes: list[tuple[int, int, str]] = []
-    for found in _OPEN.finditer(text):
+    for found in list(_OPEN.finditer(text))[-MAX_BOXES:]:
         start = found.end()
+        if boxes and found.start() < boxes[-1][1]:
+            continue  # inside the box before
         if start < len(text) and text[start] == "{":
             content, end = _content(text, start)
         else:  # \boxed 5
             content = text[start : start + 40].lstrip().split("$")[0].split("\n")[0].rstrip(". ")
             end = start + len(content)
-        if not boxes or found.start() >= boxes[-1][1]:
-            boxes.append((found.start(), end, content.strip()))
+        boxes.append((found.start(), end, content.strip()))
     if not boxes:
         return None
     run = [boxes[-1][2]]
@@ -83,4 +86,14 @@ def last_boxed(text: str) -> str | None:
         if not _linked(text[before[1] : after[0]]):
             break
         run.append(before[2])
-    return ", ".join(dict.fromkeys(reversed(run)))
+    return ", ".join(dict.fromkeys(map(_innermost, reversed(run))))
+
+
+def _innermost(content: str) -> str:
+    """Return what a box in a box holds."""
+    for _ in range(MAX_NESTED):
+        found = _OPEN.match(content)
+        if found is None or content[found.end() : found.end() + 1] != "{":
+            break
+        content = _content(content, found.end())[0].strip()
+    return content

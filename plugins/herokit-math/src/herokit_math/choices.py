@@ -13,8 +13,8 @@ _ALONE = re.compile(
 _OPTION = re.compile(r"(?:option|choice)\s*:?\s*\(?([A-J])\)?\b[.:]?\s*(.{0,200})", re.IGNORECASE | re.DOTALL)
 _OPERATION = re.compile(r"[-+*/^=<>_\\(,&]")
 _PICKED = re.compile(
-    r"(?:answer|choice|option|réponse|respuesta|antwort|答案|ответ)\s*(?:is|est|es|ist|是|:|：)*\s*(?:for\s+sure|definitely)?\s*"
-    r"[:(\s]*\**\(?([A-J])\b(?!['’])|(?:it's|it\s+is|is)\s+\(?([A-J])\b(?!['’])",
+    r"(?:answer|choice|option|réponse|respuesta|antwort|答案|ответ)\s{0,2}(?:is|est|es|ist|是|:|：)?\s{0,2}"
+    r"(?:for sure|definitely)?\s{0,2}[:：]?\s{0,2}\*{0,2}\(?([A-J])\b(?!['’])|(?:it's|it is|is)\s\(?([A-J])\b(?!['’])",
 )
 _FIRST = re.compile(r"^\W*\(?([A-J])\)?(?![a-z0-9'’])")
 

@@ -9,7 +9,7 @@ from herokit_math.answers import Answer, Text
 from herokit_math.atoms import UnsupportedError
 from herokit_math.boxes import last_boxed
 from herokit_math.compare import Comparison
-from herokit_math.extract import candidates
+from herokit_math.extract import TAIL, candidates
 from herokit_math.limits import MAX_ANSWER, LimitError
 from herokit_math.policy import Policy
 from herokit_math.reading import read
@@ -33,12 +33,14 @@ class Decision(NamedTuple):
         tier: which tier decided.
         reason: why, in words.
         readable: the answer could be read; when not, it may be for sympy.
+        readable_gold: the reference could be read.
     """
 
     equal: bool | None
     tier: str
     reason: str
     readable: bool = True
+    readable_gold: bool = True
 
 
 _SAME = Decision(equal=True, tier="exact value", reason="equal numbers")
@@ -67,7 +69,7 @@ def reference(gold: str) -> str:
         >>> reference(r"We get \boxed{7}.")
         '7'
     """
-    if "box" in gold and (boxed := last_boxed(gold)):
+    if "box" in gold and (boxed := last_boxed(gold[-TAIL:])):
         return boxed
     found = candidates(gold)
     marked = found[0].how in {"marker", "####", "A:"} if found else False
@@ -88,7 +90,8 @@ def decide(gold: str, answer: str, policy: Policy) -> Decision:  # noqa: PLR0911
         (True, 'exact value')
     """
     if len(answer) > MAX_ANSWER or len(gold) > MAX_ANSWER:
-        return Decision(None, "limits", f"longer than {MAX_ANSWER} characters", readable=False)
+        said = f"longer than {MAX_ANSWER} characters"
+        return Decision(None, "limits", said, len(answer) <= MAX_ANSWER, len(gold) <= MAX_ANSWER)
     exact, given = plain(gold), plain(answer)
     if exact is not None and given is not None and (exact == given or exact.denominator == 1 == given.denominator):
         return _SAME if exact == given else _DIFFERENT
@@ -99,7 +102,7 @@ def decide(gold: str, answer: str, policy: Policy) -> Decision:  # noqa: PLR0911
     try:
         ours = read(gold)
     except (UnsupportedError, LimitError) as error:
-        return Decision(None, "parser", f"reference: {error}", readable=_readable(answer))
+        return Decision(None, "parser", f"reference: {error}", readable=_readable(answer), readable_gold=False)
     try:
         theirs = read(answer)
     except (UnsupportedError, LimitError) as error:

@@ -15,18 +15,22 @@ TAIL = 20_000  # characters, from the end, that are searched for markers
 BEFORE_BOX = 4_000  # characters before the last box that are searched for boxes that belong to it
 SHORT = 300  # a longer completion is never an answer by itself
 
+_GAP = r"[^\S\n]{0,3}"
 _IS = (
-    r"[^\S\n]*(?:\*\*)?[^\S\n]*(?:to\s+(?:the|this)\s+\w+[^\S\n]*)?"
-    r"(?:is|are|est|es|ist|è|é|是|为|為|は|equals|[:：=])[^\S\n]*(?:therefore|thus|exactly|simply|for\s+sure|also)?"
-    r"[^\S\n]*[:：]?(?:\*\*)?"
-)
+    _GAP + r"(?:\*\*)?" + _GAP + r"(?:to (?:the|this) \w{1,20} )?"
+    r"(?:is|are|est|es|ist|è|é|是|为|為|は|equals|[:：=])"
+    + _GAP
+    + r"(?:therefore|thus|exactly|simply|for sure|also)?"
+    + _GAP
+    + r"[:：]?(?:\*\*)?"
+)  # every repetition is bounded: no input makes these patterns slow
 _MARKER = re.compile(
-    r"(?:\banswer|correct\s+(?:option|choice)|\bresult|\bsolution|"
+    r"(?:\banswer|correct (?:option|choice)|\bresult|\bsolution|"
     r"réponse|reponse|respuesta|resposta|risposta|antwort|lösung|ответ|答案|答え|答|정답|답|उत्तर|जवाब|الإجابة|الجواب|cevap|đáp\s+án)"
     + _IS,
     re.IGNORECASE,
 )
-_FINAL = re.compile(r"final\s+answer" + _IS, re.IGNORECASE)
+_FINAL = re.compile(r"final\s{1,3}answer" + _IS, re.IGNORECASE)
 _END = re.compile(r"[.!?](?:\s+(?=[A-Z\[*<])|\s*$)|。|<\|")
 _VERB = re.compile(r"(?<=\s)(?:is|are|be|est|sont|ist|es|was|equals|to|by|of)(?=\s)|[:：]")
 _FORMULA = re.compile(

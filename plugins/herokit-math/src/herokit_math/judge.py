@@ -9,7 +9,7 @@ from herokit_math.atoms import UnsupportedError
 from herokit_math.choices import picked
 from herokit_math.decide import Decision, decide, reference
 from herokit_math.extract import Extraction, candidates
-from herokit_math.limits import LimitError
+from herokit_math.limits import LimitError, refuse_latex
 from herokit_math.policy import Policy
 from herokit_math.reading import read
 
@@ -71,11 +71,27 @@ def settled(gold: str, answer: str | None, how: str, policy: Policy) -> Judgemen
     if answer is None:
         nothing = Decision(equal=False, tier="extraction", reason=_NOTHING, readable=False)
         return Judgement(gold, None, how, nothing, Verdict(0.0, Status.UNPARSED, _NOTHING))
-    equal, tier, reason, readable = decision = decide(gold, answer, policy)
-    if equal is None:
-        return Judgement(gold, answer, how, decision, None)
-    status = Status.JUDGED if readable else Status.UNPARSED
-    return Judgement(gold, answer, how, decision, Verdict(float(equal), status, f"{how}; {tier}: {reason}", answer))
+    decision = decide(gold, answer, policy)
+    if decision.equal is not None:
+        status = Status.JUDGED if decision.readable else Status.UNPARSED
+        said = f"{how}; {decision.tier}: {decision.reason}"
+        return Judgement(gold, answer, how, decision, Verdict(float(decision.equal), status, said, answer))
+    if refusal := refuse_latex(gold) or refuse_latex(answer):
+        return Judgement(
+            gold, answer, how, decision, undecided(decision, f"{how}; {decision.reason}; {refusal}", answer)
+        )
+    return Judgement(gold, answer, how, decision, None)
+
+
+def undecided(decision: Decision, said: str, answer: str | None) -> Verdict:
+    """Return the verdict on a pair that nothing could decide.
+
+    An unreadable reference abstains, for no policy causes it; an unreadable answer is 0, UNPARSED; two readable ones
+    that nothing could prove equal are 0.
+    """
+    if not decision.readable_gold:
+        return Verdict(None, Status.FAILED, f"{said}; the reference cannot be read", answer)
+    return Verdict(0.0, Status.JUDGED if decision.readable else Status.UNPARSED, said, answer)
 
 
 def _choose(gold: str, completion: str, found: list[Extraction]) -> Extraction:

@@ -128,8 +128,8 @@ def matrix(tokens: list[Token], read: Callable[[list[Token]], Answer]) -> Answer
     if tokens[0].text in {"(", "["} and tokens[-1].text in {")", "]"}:
         tokens = tokens[1:-1]
     name, at = _environment(tokens)
-    if name == "array" and tokens[at].text == "{":
-        at = next(k for k in range(at, len(tokens)) if tokens[k].text == "}") + 1
+    if name == "array" and at < len(tokens) and tokens[at].text == "{":
+        at = next((k for k in range(at, len(tokens)) if tokens[k].text == "}"), len(tokens)) + 1
     body = tokens[at : len(tokens) - _environment_width(tokens)]
     if any(t.text in {"begin", "end"} for t in body) or name not in _MATRICES:
         raise UnsupportedError("no plain matrix")

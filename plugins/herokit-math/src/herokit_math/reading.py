@@ -67,6 +67,8 @@ def read(answer: str) -> Answer:
 
 
 def _prose(unified: str, tokens: list[Token]) -> Answer:
+    if [t.text for t in tokens] == ["\\{", "\\}"]:
+        return Sequence((), "{")
     found = words(unified)
     if not found:
         raise UnsupportedError("nothing to read")
@@ -108,8 +110,8 @@ def _without_condition(tokens: list[Token]) -> list[Token]:
             continue
         if (token.kind == Kind.WORD and token.text.lower() in _CONDITIONS) or token.text in {"pmod", "forall"}:
             return tokens[:at]
-        if token.text == "approx" and not (at <= 2 and tokens[0].kind == Kind.VARIABLE):  # noqa: PLR2004 - not "x ≈ 3"
-            return tokens[:at]
+        if token.text == "approx":  # behind a mere name stands the value, behind a value its approximation
+            return tokens[at + 1 :] if at == 1 and tokens[0].kind == Kind.VARIABLE else tokens[:at]
         if token.text in {"Rightarrow", "implies", "to"}:
             return _without_condition(tokens[at + 1 :])
         if token.kind == Kind.OPERATOR and token.text == "," and _declares(tokens[at + 1 :]):
@@ -235,11 +237,9 @@ def _colons(tokens: list[Token]) -> bool:
 def _colon(tokens: list[Token]) -> Answer:
     """Read a label and its value, a ratio, or a time."""
     pieces = split(tokens, is_op(":"))
-    if (
-        len(pieces) > 1
-        and all(t.kind in {Kind.WORD, Kind.VARIABLE} for t in pieces[0])
-        and any(t.kind == Kind.WORD for t in pieces[0])
-    ):
+    letters = [t for t in pieces[0] if t.kind in {Kind.WORD, Kind.VARIABLE}]
+    named = len(letters) > 2 or any(t.kind == Kind.WORD for t in letters)  # noqa: PLR2004 - "Bob:", not "AB:"
+    if len(pieces) > 1 and len(letters) == len(pieces[0]) and named:
         at = len(pieces[0]) + 1
         return Labelled("".join(t.text for t in pieces[0]), _answer(tokens[at:]))
     found = ratio(tokens)

@@ -33,13 +33,14 @@ class Values:
 
     def same(self, gold: Quantity, answer: Quantity) -> bool | None:
         """Decide whether two quantities are the same."""
+        gold, answer = _with_letter_unit(gold, answer), _with_letter_unit(answer, gold)
         if self.policy.units != "ignore":
             if gold.unit is not None and answer.unit is not None and gold.unit != answer.unit:
                 return self._converted(gold, gold.unit, answer, answer.unit)
             if self.policy.units == "strict" and gold.unit != answer.unit:
                 return False
         if gold.mark == answer.mark:
-            return self.nodes(gold.node, _without_letter(gold, answer))
+            return self.nodes(gold.node, answer.node)
         if "deg" in {gold.mark, answer.mark}:
             return self._degrees(gold, answer)
         return self._percent(gold, answer)
@@ -147,24 +148,25 @@ def infinite(node: Node) -> bool:
     return node == INFINITY or (isinstance(node, Call) and node.op == "neg" and node.args[0] == INFINITY)
 
 
-def _places(node: Node) -> int | None:
-    """Return the decimal places of a literal, of a negated one, of one in percent; None for anything else."""
+def _literal(node: Node) -> Num | None:
+    """Return a number as written, negated or in percent, as one number; None for anything else."""
     if isinstance(node, Num):
-        return node.places
-    if isinstance(node, Call) and node.op in {"neg", "percent"}:
-        inner = _places(node.args[0])
-        if node.op == "percent" and isinstance(node.args[0], Num):
-            return (inner or 0) + 2
-        return inner
-    return None
+        return node
+    inner = node.args[0] if isinstance(node, Call) and node.op in {"neg", "percent"} else None
+    if not isinstance(node, Call) or not isinstance(inner, Num):
+        return None
+    return Num(-inner.value, inner.places) if node.op == "neg" else Num(inner.value / 100, (inner.places or 0) + 2)
+
+
+def _places(node: Node) -> int | None:
+    literal = _literal(node)
+    return literal.places if literal else None
 
 
 def _significant(node: Node, places: int) -> int:
-    """Return how many significant digits a literal is written with."""
-    while isinstance(node, Call):
-        node = node.args[0] if node.op == "neg" else Num(node.args[0].value / 100)  # type: ignore[union-attr]  # a literal
-    value = abs(node.value) if isinstance(node, Num) else Fraction(0)
-    return len(str(int(value * 10**places)).lstrip("0"))
+    """Return how many significant digits a literal has when it is written with `places` decimals."""
+    literal = _literal(node)
+    return len(str(int(abs(literal.value) * 10**places)).lstrip("0")) if literal else 0
 
 
 def _is_whole(node: Node) -> bool:
@@ -179,14 +181,14 @@ def _holds_pi(node: Node) -> bool:
     return node == Const("pi") or (isinstance(node, Call) and any(map(_holds_pi, node.args)))
 
 
-def _without_letter(gold: Quantity, answer: Quantity) -> Node:
-    """Read ``5 m`` as five metres where the reference holds no variable."""
-    node = answer.node
-    if isinstance(node, Call) and node.op == "mul" and not symbols(gold.node):
+def _with_letter_unit(quantity: Quantity, other: Quantity) -> Quantity:
+    """Read ``5 m`` as five metres where the other side holds no variable."""
+    node = quantity.node
+    if isinstance(node, Call) and node.op == "mul" and not symbols(other.node) and quantity.unit is None:
         *factors, last = node.args
         if isinstance(last, Sym) and last.name in UNITS and len(factors) == 1 and not symbols(factors[0]):
-            return factors[0]
-    return node
+            return quantity._replace(node=factors[0], unit=UNITS[last.name])
+    return quantity
 
 
 def _without_constant(node: Node) -> Node:

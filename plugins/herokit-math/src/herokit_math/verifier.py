@@ -8,7 +8,9 @@ from typing import Any, Literal, Self
 
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
-from herokit_math.judge import Judgement, judge, settled
+from herokit_math.decide import Decision, reference
+from herokit_math.judge import Judgement, judge, settled, undecided
+from herokit_math.limits import MAX_ANSWER
 from herokit_math.policy import Policy
 from herokit_math.pool import End, Pool, Reply
 
@@ -97,7 +99,11 @@ class MathVerifier:
     def _judge(self, sample: Sample) -> Judgement | None:
         if sample.reference is None or not sample.reference.strip():
             return None
-        return judge(sample.reference, sample.completion, self.policy)
+        try:
+            return judge(sample.reference, sample.completion, self.policy)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours costs one row its fast answer, never the batch
+            lost = Decision(None, "internal", f"internal error: {type(error).__name__}: {error}")
+            return Judgement(reference(sample.reference), sample.completion[-MAX_ANSWER:], "whole", lost, None)
 
     def _settle(self, rows: list[Judgement | None]) -> list[Verdict]:
         """Ask the workers about what is open, each distinct pair once, and word the verdicts."""
@@ -133,8 +139,7 @@ def _replied(row: Judgement, reply: Reply) -> Verdict:
     if reply.end is End.DIED:
         return Verdict(0.0, Status.FAILED, said, row.answer)
     if reply.equal is None:
-        status = Status.JUDGED if row.decision.readable else Status.UNPARSED
-        return Verdict(0.0, status, f"{said}; {row.decision.reason}", row.answer)
+        return undecided(row.decision, f"{said}; {row.decision.reason}", row.answer)
     return Verdict(float(reply.equal), Status.JUDGED, said, row.answer)
 
 

@@ -1,0 +1,68 @@
+# ruff: noqa: RUF001 - the characters that look alike are the point
+import pytest
+
+from herokit_math import Policy
+from herokit_math.boxes import last_boxed
+from herokit_math.judge import judge
+
+
+@pytest.mark.parametrize(
+    ("completion", "answer"),
+    [
+        (r"so \boxed{\frac{1}{2}} holds", r"\frac{1}{2}"),
+        (r"\boxed{1}, \boxed{2} and \boxed{3}", "1, 2, 3"),
+        (r"first \boxed{9}. Later we see that in truth it is \boxed{4}", "4"),
+        (r"\boxed{4} as before, \boxed{4}", "4"),
+        (r"\boxed{12 \text{ cm", r"12 \text{ cm"),
+        (r"\boxed{\boxed{5}}", "5"),
+        (r"\boxed 7 $", "7"),
+        (r"\fbox{8}", "8"),
+        ("no box", None),
+    ],
+)
+def test_boxes(completion, answer):
+    assert last_boxed(completion) == answer
+
+
+@pytest.mark.parametrize(
+    ("gold", "completion", "answer"),
+    [
+        ("4", "2 + 2 = 4\n#### 4", "4"),
+        ("41", "A: 40\nno wait\nA: 41", "41"),
+        ("12", "The answer is 12. I checked it twice.", "12"),
+        ("12", r"**Final Answer:** The largest $n$ is 12.", "12"),
+        ("(0,1)", r"The final answer is $(0, 1)$. I hope it is correct.", "$(0, 1)$"),
+        ("10455", r"We get \boxed{255}. Final Answer: The final answer is $10,455$. I hope it is correct.", "$10,455$"),
+        ("5", r"The answer is correct: \boxed{5}", "5"),
+        ("220", "Réponse: Jeanne aura encore 220 € à payer.", "220"),
+        ("7", "La respuesta es 7.", "7"),
+        ("9", "答案是 9。", "9"),
+        ("9", "Ответ: 9", "9"),
+        (r"\frac25", r"答案：每份应该是 (\frac{2}{5}) 吨。", r"\frac{2}{5}"),
+        ("19", "There are at most 20 points, so the bound is 19.", "19"),
+        ("3", "因此，多 **3页**。", "3页"),
+        ("-5", "-5", "-5"),
+        (r"0.5\le x\le8", r"0.5 \leq x \leq 8", r"0.5 \leq x \leq 8"),
+        ("B", "It is not A, because that is odd. I think it's B", "B"),
+        ("D", "The answer is for sure D, it can't be A or B", "D"),
+        ("C", "C. it can't be A", "C"),
+    ],
+)
+def test_the_final_answer_is_found(gold, completion, answer):
+    found = judge(gold, completion, Policy())
+    assert found.answer == answer
+    assert found.decision.equal is True
+
+
+@pytest.mark.parametrize(
+    ("gold", "completion"),
+    [
+        ("12", r"First 12, but after all \boxed{13}"),
+        ("12", "The answer is 13. Not 12!"),
+        ("2", "AZYUK2A"),
+        ("B", "The answer is C, not B"),
+        ("1", r"\boxed{1} or \boxed{2}"),
+    ],
+)
+def test_an_answer_elsewhere_in_the_text_does_not_count(gold, completion):
+    assert judge(gold, completion, Policy()).decision.equal is False

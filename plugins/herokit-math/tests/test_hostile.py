@@ -1,0 +1,159 @@
+# ruff: noqa: RUF001 - the characters that look alike are the point
+"""What a policy may write to break a verifier. Nothing may hang, raise, or run; the next good pair is judged right."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from herokit.types import Sample, Status
+from herokit_math import MathVerifier, Policy
+from herokit_math.judge import judge
+
+MANY = 100_000
+NUMBERS = ["7", "x+1", r"\sqrt{2}", r"\{1,2,3\}", "(0,1)", "B", r"\text{yes}"]
+CORPUS = {
+    "bignum towers": [
+        *([r"9^{9^{9^9}}", r"10^{10^{10}}", r"2**2**2**2**2**2", r"(10^{1000})^{1000}", r"x^{10^{300}}", r"x^{-10^{300}}", r"(1+x)^{99999}"]),
+        *([r"e^{e^{e^{e^9}}}", r"10^{10^{10^{10}}}-10^{10^{10^{10}}}", r"3^{3^{3^{3^{3}}}}", r"(2^{99999})!", r"0.5^{10^9}", r"(-2)^{10^{18}+1}"]),
+        *(f"{k}^{{{k}^{{{k}^{{{k}}}}}}}" for k in range(2, 40)),
+        "^".join(["9"] * 300), "x" + "^x" * 900, "x" + "^{x" * 60 + "}" * 60, r"\sqrt[10^{100}]{2}", "1e999999", "1e-999999",
+    ],
+    "factorials": [
+        *([r"((10!)!)!", r"100000!", r"(9^9)!", r"\binom{1000000}{500000}", r"\binom{10^{10}}{10^9}", r"(n!)!", r"1000!/999!", r"(10^6)!/(10^6-1)!"]),
+        *("5" + "!" * k for k in (2, 5, 50, 1500)), *(f"{10**k}!" for k in range(3, 24)),
+        r"\prod_{k=1}^{400} k!", r"\frac{1}{100000!}", r"\gamma(10^9)",
+    ],
+    "deep nesting": [
+        *(o * k + "1" + c * k for o, c in ("()", "{}", "[]", "||") for k in (50, 500, 900)),
+        *(w * k + "2" + "}" * k for w in (r"\sqrt{", r"\frac{1}{", r"\text{", r"\sin{", r"\overline{", r"\boxed{") for k in (30, 300)),
+        r"\frac{" * 300 + "1" + "}{2}" * 300, r"\{" * 300, r"\left(" * 300, "f(" * 300, r"\begin{pmatrix}" * 50,
+    ],
+    "long": [
+        *(c * MANY for c in ("9", "x", " ", "\\", "$", "{", "}", "(", "|", "\n", "é", "*", "#", "0.")),
+        "9" * 5000, "0." + "3" * 390, "1," * 1000, "1 " * 1000, "1/" * 900 + "1", "+-" * 900 + "1", "-" * 5000 + "1",
+        "a<" * 600 + "b", "x=" * 600 + "1", "1:" * 500 + "2", "1_{" * 300, "a and " * 300 + "b", "1 or " * 300 + "2",
+        r"\frac12" * 300, "x_" * 900, "x" + "'" * 1500, r"\cup" * 300, r"x\in" * 300, r"\pm" * 500 + "1", "%" * 900, "°" * 900,
+    ],
+    "unicode": [
+        "\u202e123", "\ufeff7", "１２３", "٣", "١٢٣", "²" * 500, "½" * 500, "π" * 900, "√" * 900, "\x00", "\x00" * 900, "\ud800",
+        "👩‍👩‍👧" * 100, "a\u0300" * 500, "−" * 900, "\r\n" * 900, "\t" * 900, "ſ", "ⅷ", "𝟕", "\u2028" * 500, "º" * 900, "…" * 900, "∑" * 300,
+    ],
+    "series and size": [
+        r"\sum_{k=1}^{10^{100}} k", r"\sum_{k=1}^{400}\sum_{j=1}^{400}\sum_{i=1}^{400} ijk", r"\prod_{k=1}^{400} k^{k^k}",
+        r"\sum_{k=1}^{\infty} \frac{1}{k^2}", r"\int_0^\infty e^{-x^2} dx", r"\int\int\int x^{x^x}", r"\lim_{n\to\infty} n!^{n!}",
+        r"\gcd(10^{5000},3)", r"\lfloor 10^{400} \rfloor", r"\begin{pmatrix}" + "1&" * 500 + r"\end{pmatrix}",
+        r"\det\begin{pmatrix}" + r"x&y&z\\" * 30 + r"\end{pmatrix}", r"\begin{array}{" + "c" * 500, r"\end{pmatrix}" * 50,
+        "(" + ",".join([r"\pm1"] * 10) + ")", r"\{" + ",".join(map(str, range(500))) + r"\}",
+        r"\{" + ",".join(f"\\sqrt{{{k}}}" for k in range(2, 60)) + r"\}", "(x+y+z+w)^{64}(a+b+c)^{64}", "one hundred " * 200, "5 " + "million " * 60,
+        *(f"\\sum_{{k=1}}^{{{10**k}}} \\frac{{1}}{{k}}" for k in range(3, 12)),
+    ],
+    "undefined": [
+        *([r"1/0", r"0^0", r"0^{-1}", r"\frac{1}{0}", r"\infty-\infty", r"i^i", r"\sqrt{-1}", r"(-1)^{1/2}", r"\log_1{5}", r"\log_0{5}", r"\ln{0}", r"\tan(\pi/2)", r"0/0"]),
+        *([r"\arcsin(5)", r"\frac{\infty}{\infty}", r"(-8)^{1/3}", r"0!", r"(-1)!", r"(1/2)!", r"\binom{3}{5}", r"\sqrt[0]{2}", r"\log_{-1}{2}", r"5\%\%\%", r"1_{1}", r"9_{37}"]),
+    ],
+    "injection": [
+        "eval(\"open('CANARY','w')\")", "__import__('os').system('touch CANARY')", "exec('open(\"CANARY\",\"w\")')",
+        r"\text{__import__('os').system('touch CANARY')}", r"\operatorname{eval}(open('CANARY','w'))", "lambda: open('CANARY','w')",
+        r"\write18{touch CANARY}", r"\input{/etc/passwd}", "{{7*7}}", "${7*7}", "Symbol('x').__class__", "$(touch CANARY)", "`touch CANARY`",
+        "().__class__.__bases__[0].__subclasses__()", "x = __import__('os').system('touch CANARY')", "f(open('CANARY','w'))",
+        *(f"{name}(open('CANARY','w'))" for name in ("sin", "sympify", "parse_expr", "N", "Integer", "Function('f')", "S", "Matrix")),
+        *(f"\\{name}{{__import__('os').system('touch CANARY')}}" for name in ("frac", "sqrt", "int", "mathrm", "lim", "sum", "begin")),
+    ],
+    "catastrophic patterns": [
+        *(f"The answer is {c * 20_000}" for c in " \t1a.*(\\$,-"), *(("answer" + c) * 5_000 for c in (" is ", ": ", " = ", "  ")),
+        *(w * 20_000 for w in ("####", "A:", "\nA:", "**", "$1$ ", r"\( ", r"\[", "$$", "is ", "1.", r"\boxed", "and ", "option ")),
+        "a" * 50 + " " * 50_000 + "b", r"\boxed{" * 5_000, r"\boxed{1} and " * 3_000, "option " + " " * 20_000 + "B", "1" + " " * 20_000 + "!",
+        r"\text{" + " " * 20_000, "." + " " * 20_000 + "x", "final answer" + " " * 20_000 + "is 5", "$" + "1$ and $" * 5_000,
+    ],
+}  # fmt: skip
+ALL = [text for texts in CORPUS.values() for text in texts]
+LIMIT = 1.0
+
+
+@pytest.fixture(autouse=True)
+def _somewhere_else(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    yield
+    assert not list(tmp_path.iterdir()), "a canary was made: model text was executed"
+
+
+def sample(text):
+    return Sample("", text, group=0, reference="7")
+
+
+def wrapped(text):
+    return [text, rf"\boxed{{{text}}}", f"The answer is {text}"]
+
+
+def test_there_are_enough():
+    assert len(set(ALL)) >= 300
+
+
+@pytest.mark.parametrize("category", CORPUS)
+def test_the_tiers_in_this_process_cannot_run_long(category):
+    for text in CORPUS[category]:
+        for completion in wrapped(text):
+            for gold in NUMBERS:
+                start = time.process_time()
+                judge(gold, completion, Policy())
+                assert time.process_time() - start < LIMIT, (gold, completion[:80])
+
+
+@pytest.mark.parametrize("category", CORPUS)
+def test_hostile_references_cannot_either(category):
+    for text in CORPUS[category]:
+        start = time.process_time()
+        judge(text, r"\boxed{\frac{1}{2}}", Policy())
+        assert time.process_time() - start < LIMIT, text[:80]
+
+
+@pytest.mark.parametrize("category", CORPUS)
+def test_no_row_is_lost_and_the_next_good_pair_is_right(category):
+    texts = CORPUS[category]
+    with MathVerifier(timeout=1.0, workers=2) as math:
+        start = time.monotonic()
+        verdicts = math.verify([*map(sample, texts), sample(r"\boxed{\int_0^7 1\,dx}")])
+        assert time.monotonic() - start < 10 + 1.5 * len(texts)
+        assert len(verdicts) == len(texts) + 1
+        assert all(v.value is not None for v in verdicts)
+        assert math.verify([sample(r"\boxed{\int_0^{7} 1\,dx}")])[0].value == 1.0
+
+
+def test_from_a_thread():
+    found = []
+    with MathVerifier(timeout=1.0, workers=1) as math:
+        thread = threading.Thread(
+            target=lambda: found.extend(math.verify([sample(t) for t in [*ALL[::4], r"\boxed{7}"]]))
+        )
+        thread.start()
+        thread.join(120)
+    assert found[-1].value == 1.0
+
+
+def test_from_asyncio():
+    async def both():
+        ticks = 0
+
+        async def tick():
+            nonlocal ticks
+            while True:
+                await asyncio.sleep(0.005)
+                ticks += 1
+
+        ticking = asyncio.create_task(tick())
+        verdicts = await math.averify([sample(t) for t in [*ALL[1::4], r"\boxed{7}"]])
+        ticking.cancel()
+        return verdicts, ticks
+
+    with MathVerifier(timeout=1.0, workers=1) as math:
+        verdicts, ticks = asyncio.run(both())
+    assert verdicts[-1].value == 1.0
+    assert ticks > 0
+
+
+def test_what_no_tier_can_read_is_unparsed_and_wrong():
+    with MathVerifier(workers=1) as math:
+        verdict = math.verify([sample(r"\boxed{9^{9^{9^9}} \foo}")])[0]
+    assert (verdict.value, verdict.status) == (0.0, Status.UNPARSED)

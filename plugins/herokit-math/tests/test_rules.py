@@ -1,0 +1,114 @@
+# ruff: noqa: RUF001 - the characters that look alike are the point
+"""Invented siblings of every rule: pairs that a rule makes equal, and near ones that it must keep apart."""
+
+import pytest
+
+from herokit_math import Policy
+from herokit_math.decide import decide, reference
+
+SAME = {
+    "numbers": [
+        ("1004", r"1\,004"), ("1004", r"1,\!004"), ("1004", "1{,}004"), ("5400", "**5400**"), ("26", '"$26"'), ("7", "7.000"), (".5", "0.5"),
+        ("0", "-0"), ("2500", "2.5e3"), ("2500", r"2.5 \times 10^3"), ("3", "three"), ("1200000", "1.2 million"), ("-13", "−13"), ("14916", "14 {, }916"),
+        ("241", "two hundred forty-one"), ("1000.99", "1000,99"), ("-7", r"\text{-7}"), ("9500", "$9 500"), ("12", r"12^\text{th}"), ("3", "3rd"),
+    ],
+    "fractions": [
+        (r"\frac{1}{3}", r"\frac13"), ("0.375", "3/8"), (r"\frac{7}{2}", r"3\frac{1}{2}"), ("3.5", "3 1/2"), (r"0.\overline{6}", r"\frac23"),
+        (r"-\frac12", r"\frac{-1}{2}"), (r"\frac{2}{17}", r"\frac{-2}{-17}"), ("575", r"\frac{1150}{2}"), ("5:8", r"\frac58"), ("4:3", "8:6"),
+    ],
+    "rounding": [
+        (r"\frac{500}{7}", "71.43"), ("0.458", r"\frac{27}{59}"), (r"2\sqrt{2}", "2.83"), (r"\pi", "3.14"), (r"\frac13", "0.33"), (r"\frac23", "0.666"),
+        ("2.653", "2.65"), ("12.5", "12.47"), (r"117.95\%", r"118\%"), (r"33.3\%", r"\frac13"), ("(3.1416, 2)", r"(\pi, 2)"),
+    ],
+    "percent and money": [(r"28\%", "28 percent"), ("28", "28%"), ("0.28", "28%"), (r"\frac14", r"25\%"), (r"\$3.50", "3.5 dollars"), ("28%", "28 pct")],
+    "units": [
+        ("450", r"450 \text{ cm}"), ("5 cm", "50 mm"), (r"1 \text{ hour}", "60 minutes"), (r"60 \text{ km/h}", r"1 \text{ km/min}"), ("7300", "7,300 bottles"),
+        (r"15\mbox{ cm}^2", "15 square centimeters"), (r"45^\circ", "45 degrees"), ("45", "45°"), (r"\frac{\pi}{3}", r"60^\circ"), ("858", "858颗"), ("6", "6m"),
+    ],
+    "expressions": [
+        ("y^4-2y^3", "y**4-2*y**3"), (r"3\sqrt{13}", "3√13"), ("1+2i", "1+2*I"), (r"8\pi", "8*pi"), ("(x+1)^2", "x^2+2x+1"), (r"\tan^2 x+1", r"\sec^2 x"),
+        (r"\cos 2x", r"1-2\sin^2 x"), (r"\binom{n}{2}", "n(n-1)/2"), (r"\frac{n(n+1)}{2}", r"\sum_{k=1}^n k"), ("n!", "n(n-1)!"), (r"\sqrt{x^2}", "|x|"),
+        (r"e^{i\pi}", "-1"), (r"\ln 4", r"2\ln 2"), (r"\log_2 8", "3"), (r"2^{-2/3}", r"\frac{1}{\sqrt[3]{4}}"), ("1.5+5.5(-1)^n", r"\frac{3+11(-1)^n}{2}"),
+        (r"3+2\sqrt2", r"(1+\sqrt2)^2"), (r"\sqrt[3]{-8}", "-2"), ("|x-1|", "|1-x|"), (r"\frac{1}{2004!}", r"\frac{2005}{2005!}"), ("2cx+1", "2Cx+1"),
+    ],
+    "names": [
+        ("3", "x = 3"), ("k=3", "3"), ("f(x)=2x+1", "f(t)=2t+1"), ("f(x)=2x+1", "y=2x+1"), (r"\text{only }x=0", "0"), ("105", "35 + 70 = 105"), ("11", r"x\approx11"),
+        (r"x=\frac{\pi}{4}+k\pi", r"\frac{\pi}{4}+n\pi"), ("(k,l)=(-32+3x, 64-5x)", r"(-32+3t, 64-5t) \text{ for some integer } t"), (r"\frac{NO}{BO}=\frac12", "0.5"),
+        (r"\rho\sin\theta = 3", r"3\csc\theta"), ("y=3x-2", "3x-y=2"), ("x^2+y^2=9", "x^2+y^2-9=0"), ("34x+45y=1", "-34x-45y=-1"), ("x > 1", "2x > 2"),
+    ],
+    "lists, sets, tuples": [
+        ("5,1", "1, 5"), ("1,3", r"1 \text{ and } 3"), ("1,3", "Minimum: 1, Maximum: 3"), ("7,14", "Ann: 14, Bob: 7"), (r"1\pm\sqrt{19}", r"1+\sqrt{19}, 1-\sqrt{19}"),
+        (r"\{1\pm\sqrt5,-2\}", r"\{-2, 1+\sqrt5, 1-\sqrt5\}"), ("x_1=1,x_2=-3", "-3, 1"), ("(1,2),(3,4)", r"\{(3,4),(1,2)\}"), (r"(\pm1, 2)", "(1,2),(-1,2)"),
+        ("m=5, n=-2", "(5,-2)"), ("(x,y)=(1,2)", "y=2, x=1"), ("p=5,q=2;p=7,q=2", "(5,2),(7,2)"), ("(0;0;6)", "(0,0,6)"), ("b<a<d", "b, a, d"),
+        (r"7 \text{ apples and } 4 \text{ pears}", "7, 4"), (r"\text{circle, line}", r"\text{line and circle}"), (r"\emptyset", r"\{\}"), ("(11,7)or(7,11)", "(7,11),(11,7)"),
+    ],
+    "intervals": [
+        ("[-3,2]", r"-3\le x\le 2"), (r"(-\infty,-5)", "k < -5"), ("(2,3)", "3>x>2"), (r"a\leqslant-2 \text{ or } a=1", r"(-\infty,-2]\cup\{1\}"), (r"\mathbb{R}", "all real numbers"),
+        (r"\{x|-2<x<3\}", "(-2,3)"), (r"(-\infty,2)\cup(2,\infty)", r"x\ne2"), (r"\mathbb{R}\setminus\{2\}", r"x \neq 2"), ("(1,2)", "x>1 and x<2"), (r"x\in[1,4)", "[1,4)"),
+        (r"1\le|z|\le2", r"[-2,-1]\cup[1,2]"), (r"-1\le2x+1\le5", "[-1,2]"), ("x<1", "-x>-1"), (r"[6,\infty)", r"[6,+\infty)"),
+    ],
+    "matrices": [
+        (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"\begin{bmatrix} 1 & 2 \\ 3 & 4.0 \end{bmatrix}"), (r"\begin{pmatrix}1\\2\end{pmatrix}", "(1,2)"),
+        (r"\begin{pmatrix}\frac13\\0.2\end{pmatrix}", r"\left[\begin{array}{c}0.33\\ 1/5\end{array}\right]"), (r"\langle1,2\rangle", "(1,2)"),
+    ],
+    "words and choices": [
+        (r"\text{Evelyn}", "evelyn"), (r"\text{odd}", "ODD"), ("True", "yes"), (r"\text{(A)}", "A. 12"), ("B", "Option B"), ("(D) 14", "14"), ("(B) Alina", "B"),
+        (r"\text{no solution}", "no solutions"), (r"\text{infinitely many}", r"\infty"), ("6:00 a.m.", r"\text{6:00 AM}"), ("12:30", "12:30 p.m."), ("2112_6", "2112_{6}"),
+        (r"\text{June 20}", "June 20"), ("204_5", "204"),
+    ],
+}  # fmt: skip
+DIFFERENT = {
+    "numbers": [("1004", "1,005"), ("321", "321.5"), ("10", "9.99"), ("1", "0.99"), ("100", "99.7"), ("2.3", "2,3"), ("12,000", "12"), ("1.5", "1.52"), ("5000", "5e4")],
+    "fractions": [(r"\frac13", r"\frac31"), ("0.3", r"0.\overline{3}"), (r"3\frac12", r"\frac{3}{2}"), ("5:8", "5:6"), ("12:00", "1:00"), ("12:30", "6:15")],
+    "rounding": [(r"\frac{500}{7}", "71.6"), (r"\frac13", "0.3"), (r"\frac23", "0.66"), (r"2\sqrt2", "2.84"), ("16386.16", "16386.17"), ("0.5", "0.51"), ("7.78", "8")],
+    "percent and money": [(r"28\%", "29%"), ("0.28", "2.8%"), ("5", "5.5 dollars")],
+    "units": [("5 cm", "5 m"), (r"45\text{ cm}^2", r"45\text{ cm}^3"), ("3 hours", "3 days"), (r"90^\circ", r"95^\circ"), ("9", r"9^\circ + 1")],
+    "expressions": [
+        (r"9\pi", "9"), (r"9\pi", r"9\pi^2"), (r"\sqrt{13}", r"\sqrt{14}"), ("1+2i", "1-2i"), ("b-1", "z-1"), (r"\sqrt{x^2}", "x"), (r"\cos 2x", r"1-2\sin^2x+0.001"),
+        (r"\frac{1}{2004!}", r"\frac{1}{2006!}"), ("e^{-100}", "e^{-101}"), ("10^{100}", "10^{100}+1"), ("x^2", "x^2+C"), ("n", "2n"), ("f(2)", "f(3)"), ("2^n", "n^2"),
+    ],
+    "names": [("x=3", "4"), ("f(x)=2x", "f(x)=x"), (r"x=k\pi", r"2n\pi"), ("2x+z=1", "1"), ("7=11a+c", "11a+c"), ("x^2+y^2=9", "x^2+y^2=3"), ("x^2=4", "2"), ("y=3x-2", "3x-y=3"), ("3x+2", "3x+2=0")],
+    "lists, sets, tuples": [
+        ("1,3", "1"), ("1", "1, 4"), ("(1,2)", "(2,1)"), ("(3,1)", "{1,3}"), ("1,2", "Maximum = 2, Minimum = 0"), ("x=2,y=3", "x=3,y=2"), (r"1\pm\sqrt{19}", r"1+\sqrt{19}"),
+        ("(1,2),(3,4)", "(1,3),(2,4)"), ("b<a<d", "a<b<d"), (r"\pm5", "5"),
+    ],
+    "intervals": [
+        ("[-3,2]", "(-3,2]"), ("[0,1]", "0<x<1"), (r"(-\infty,2)", "x>2"), (r"(1,2)\cup(3,4)", "(1,2)"), ("(0,1)", "(1,0)"), (r"(-\infty,1)", r"(1,\infty)"), (r"x\le5", r"x\ge5"), (r"-\infty", "infinity"),
+    ],
+    "matrices": [(r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"\begin{pmatrix}1&2\\3&5\end{pmatrix}"), (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix}1&2&3\end{pmatrix}")],
+    "words and choices": [("Monday", "Tuesday"), (r"\text{odd}", "even"), ("A", "E"), ("(B) Alina", "C"), ("6:00 a.m.", "6:00 p.m."), ("2112_6", "2112_7"), ("yes", "no"), ("204_5", "54"), ("7", "seven apples and a pear"), ("June 20", "June 21")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("gold", "answer"), [pair for pairs in SAME.values() for pair in pairs])
+def test_same(gold, answer):
+    assert decide(reference(gold), answer, Policy()).equal is True
+
+
+@pytest.mark.parametrize(("gold", "answer"), [pair for pairs in DIFFERENT.values() for pair in pairs])
+def test_different(gold, answer):
+    assert decide(reference(gold), answer, Policy()).equal is False
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "gold", "answer", "equal"),
+    [
+        ("decimals", "exact", r"\frac13", "0.33", False),
+        ("percent", "fraction", "28", "28%", False),
+        ("percent", "fraction", "0.28", "28%", True),
+        ("percent", "strict", "0.28", "28%", False),
+        ("units", "strict", "450", "450 cm", False),
+        ("units", "ignore", "5 cm", "5 m", True),
+        ("lists", "ordered", "1,3", "3,1", False),
+        ("labels", "strict", "x=3", "3", False),
+        ("intervals", "strict", "[-3,2]", r"-3\le x\le2", False),
+        ("degrees", "strict", "45", r"45^\circ", False),
+        ("bases", "strict", "204_5", "204", False),
+        ("parameters", "strict", r"k\pi", r"n\pi", False),
+        ("constant", "ignore", "x^2", "x^2+C", True),
+        ("ends", "ignore", "[0,1]", "[0,1)", True),
+    ],
+)
+def test_policies(option, value, gold, answer, equal):
+    assert decide(gold, answer, Policy(**{option: value})).equal is equal
+    assert decide(gold, answer, Policy()).equal is not equal or (option, value) == ("percent", "fraction")
