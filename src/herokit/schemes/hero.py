@@ -91,7 +91,7 @@ def stratified(verifier: str = "verifier", model: str = "rm", *, alpha: Number =
 def gated_fallback(verifier: str = "verifier", model: str = "rm", *, alpha: Number = 0.1, beta: Number = 0.1) -> Chain:
     """Trust the verifier where it tells rollouts apart; rank by the reward model only where it is silent.
 
-    ``r = c`` in mixed groups, ``rhat(m, c)`` of Eq. 3 in uniform ones.
+    ``r = c in mixed groups, rhat(m, c) of Eq. 3 in uniform ones``.
 
     Source: the idea of VeriGate, arXiv 2605.30451.
 

@@ -1,0 +1,84 @@
+"""Write docs/explanation/weights.svg: which weight survives which trainer. ``python docs/make_weights.py``."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from herokit import Groups, Signals, hero, hero_advantage
+from herokit.combine import Chain, Mean, Weight, start
+from herokit.schemes import stratified
+from herokit.trainers import TRAINERS
+
+PICTURE = Path(__file__).with_name("explanation") / "weights.svg"
+GROUPS, EACH = 512, 8
+SPREAD_SO_FAR = 1.5
+
+
+def batch(seed: int = 0) -> Signals:
+    """Make groups whose scores spread differently, four in ten rollouts right."""
+    rng = np.random.default_rng(seed)
+    index = np.repeat(np.arange(GROUPS), EACH)
+    rm = rng.normal(size=GROUPS * EACH) * rng.uniform(0.2, 3.0, GROUPS)[index]
+    right = (rng.random(GROUPS * EACH) < 0.4).astype(float)  # noqa: PLR2004 - a typical share
+    return Signals({"rm": rm, "verifier": right}, Groups(index, GROUPS))
+
+
+def run(scheme: Chain, signals: Signals) -> tuple[Any, Any]:
+    """Return a scheme's output and its weight, with a running mean in place."""
+    state = tuple(Mean(100, SPREAD_SO_FAR) if isinstance(s, Mean) else s for s in scheme.init())
+    trace, _ = scheme.trace(start(signals), signals, state)
+    weight = next((t.weight for t in trace if isinstance(t.step, Weight)), np.ones_like(trace[-1].after))
+    return trace[-1].after, weight
+
+
+def survival(name: str) -> float:
+    """Return how much of a weight on the reward is left in a trainer's advantages: 0 none, 1 all of it.
+
+    The slope of ``log(|A with| / |A without|)`` against ``log w`` over rows whose advantage is not zero.
+    """
+    signals = batch()
+    (weighted, weight), (plain, _) = run(hero(), signals), run(stratified(), signals)
+    index = signals.groups.index
+    with_w, without = (np.abs(TRAINERS[name](r, index)) for r in (weighted, plain))
+    seen = without > 1e-6  # noqa: PLR2004 - a row at its group's mean says nothing
+    x, y = np.log(weight[seen]), np.log(with_w[seen] / without[seen])
+    return float(np.polyfit(x, y, 1)[0])
+
+
+def advantage_survival() -> float:
+    """Return the same for `hero_advantage`, whose advantages a trainer takes as they are."""
+    signals = batch()
+    advantage, weight = run(hero_advantage(), signals)
+    reward, _ = run(stratified(), signals)
+    plain = TRAINERS["dr-grpo"](reward, signals.groups.index)
+    seen = np.abs(plain) > 1e-6  # noqa: PLR2004 - a row at its group's mean says nothing
+    return float(np.polyfit(np.log(weight[seen]), np.log(advantage[seen] / plain[seen]), 1)[0])
+
+
+def main() -> None:
+    """Draw."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "herokit"
+    from matplotlib import pyplot as plt
+
+    names = [*TRAINERS, "hero_advantage, advantages taken as they are"]
+    left = [*(survival(name) for name in TRAINERS), advantage_survival()]
+    figure, axes = plt.subplots(figsize=(8, 0.32 * len(names) + 1.2))
+    colours = ["#b2502f" if x < 0.5 else "#2f6fb2" for x in left]  # noqa: PLR2004 - half-way
+    axes.barh(names, left, color=colours)
+    for place, x in enumerate(left):
+        axes.text(max(x, 0.0) + 0.01, place, f"{x:.3f}", va="center", fontsize=8)
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 1.15), xlabel="share of HERO's weight on the reward that is left in the advantage")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(PICTURE, metadata={"Date": None})
+    for name, x in zip(names, left, strict=True):
+        print(f"{name:>45} {x:7.3f}")
+
+
+if __name__ == "__main__":
+    main()
