@@ -72,7 +72,7 @@ def main() -> None:
     for place, x in enumerate(left):
         axes.text(max(x, 0.0) + 0.01, place, f"{x:.3f}", va="center", fontsize=8)
     axes.invert_yaxis()
-    axes.set(xlim=(0, 1.15), xlabel="share of HERO's weight on the reward that is left in the advantage")
+    axes.set(xlim=(0, 1.15), xlabel="share of the weight that is left in the advantage")
     axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
     figure.savefig(PICTURE, metadata={"Date": None})
