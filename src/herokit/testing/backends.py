@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 
+from herokit.errors import ConfigError
 from herokit.testing.case import Batch, Numbers
 from herokit.types import Array, Groups, Signals
 
@@ -22,8 +22,8 @@ class Backend:
         dtypes: the float types it computes in here.
 
     Example:
-        >>> [b.name for b in installed()][:2]
-        ['numpy', 'numpy read-only']
+        >>> find_backend("numpy").dtypes
+        ('float64', 'float32')
     """
 
     name: str
@@ -55,36 +55,56 @@ def _read_only(x: Numbers) -> Numbers:
 NUMPY = Backend("numpy", np.copy)
 
 
+def _torch() -> Backend:
+    import torch
+
+    return Backend("torch", lambda x: torch.from_numpy(x.copy()))
+
+
+def _strict() -> Backend:
+    import array_api_strict
+
+    return Backend("array-api-strict", lambda x: array_api_strict.asarray(x.copy()))
+
+
+def _jax() -> Backend:
+    import jax.numpy as jnp
+
+    exact = jnp.asarray(np.zeros(1)).dtype == "float64"  # jax computes in float32 unless told otherwise
+    return Backend("jax", jnp.asarray, ("float64", "float32") if exact else ("float32",))
+
+
+_MAKERS: dict[str, tuple[str, Callable[[], Backend]]] = {
+    "numpy": ("numpy", lambda: NUMPY),
+    "numpy read-only": ("numpy", lambda: Backend("numpy read-only", _read_only)),
+    "torch": ("torch", _torch),
+    "array-api-strict": ("array_api_strict", _strict),
+    "jax": ("jax", _jax),
+}
+"""Name -> the module it needs, and how to make it; a library is imported when it is asked for."""
+
+
+def installed() -> tuple[str, ...]:
+    """Return the names of the backends whose library is installed; numpy comes first."""
+    return tuple(name for name, (module, _) in _MAKERS.items() if find_spec(module))
+
+
 @cache
-def installed() -> tuple[Backend, ...]:
-    """Return every backend whose library is installed; numpy comes first."""
-    found = [NUMPY, Backend("numpy read-only", _read_only)]
-    if find_spec("torch"):
-        import torch
+def find_backend(name: str) -> Backend:
+    """Return one backend.
 
-        found.append(Backend("torch", lambda x: torch.from_numpy(x.copy())))
-    if find_spec("array_api_strict"):
-        import array_api_strict
+    Raises:
+        ConfigError: no such backend, or its library is not installed.
 
-        found.append(Backend("array-api-strict", lambda x: array_api_strict.asarray(x.copy())))
-    if find_spec("jax"):
-        import jax.numpy as jnp
-
-        exact = jnp.asarray(np.zeros(1)).dtype == "float64"  # jax computes in float32 unless told otherwise
-        found.append(Backend("jax", jnp.asarray, ("float64", "float32") if exact else ("float32",)))
-    return tuple(found)
+    Example:
+        >>> find_backend("numpy read-only").make(np.zeros(1)).flags.writeable
+        False
+    """
+    if name not in installed():
+        raise ConfigError(f"no array library {name!r} here; installed: {', '.join(installed())}")
+    return _MAKERS[name][1]()
 
 
 def find_backends(names: tuple[str, ...] | None) -> tuple[Backend, ...]:
-    """Return backends by name; for None all installed ones but jax, which compiles each shape anew.
-
-    Raises:
-        ValueError: a name that is not installed.
-    """
-    known: dict[str, Any] = {backend.name: backend for backend in installed()}
-    if names is None:
-        return tuple(backend for backend in installed() if backend.name != "jax")
-    for name in names:
-        if name not in known:
-            raise ValueError(f"no array library {name!r} here; installed: {', '.join(known)}")
-    return tuple(known[name] for name in names)
+    """Return backends by name; for None all installed ones but jax, which compiles each shape anew."""
+    return tuple(find_backend(name) for name in names or installed() if names or name != "jax")

@@ -10,6 +10,7 @@ from random import Random
 from time import monotonic
 from typing import Any, Protocol
 
+import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
@@ -82,7 +83,8 @@ class Finding:
         """Try the law on one input; raises `Broken` and remembers the smallest one."""
         begun, case = monotonic(), cases(self.law.span)
         try:
-            measured = self.law.check(subject, case, choose)
+            with np.errstate(all="ignore"):  # a law judges what comes out, not what numpy warns of on the way
+                measured = self.law.check(subject, case, choose)
         except Moot as nothing:
             self.moot = str(nothing)
         except Broken as broken:

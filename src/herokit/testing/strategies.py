@@ -117,8 +117,8 @@ def for_namespace(backend: Backend = NUMPY, dtype: str = "float64") -> "Bound":
 
     Example:
         >>> from hypothesis import find
-        >>> from herokit.testing.backends import installed
-        >>> bound = for_namespace(installed()[1], "float32")
+        >>> from herokit.testing.backends import find_backend
+        >>> bound = for_namespace(find_backend("numpy read-only"), "float32")
         >>> found = find(bound.signals({"rm": "score"}), lambda s: len(s["rm"]) == 2)
         >>> found["rm"].dtype, found["rm"].flags.writeable
         (dtype('float32'), False)

@@ -1,5 +1,6 @@
 """A combiner under test: which signals it reads, and how to run it on a case."""
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -51,12 +52,15 @@ class CombinerSubject:
         signals: what it reads: name -> what the signal holds.
         trainer: what happens to rewards after it.
         backends: the array libraries to run on.
+        untouched: a copy that never ran, for laws about what an object may hide in itself.
+        seen: the last case, its state and what the combiner made of it, for the next law that asks.
     """
 
     thing: Chain
     signals: Mapping[str, Kind]
     trainer: Normalization = TRAINERS["dr-grpo"]
     backends: tuple[Backend, ...] = (NUMPY,)
+    untouched: Chain = field(kw_only=True)
     seen: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -105,8 +109,7 @@ class CombinerSubject:
     ) -> Run:
         """Combine signals that are at hand already, with the subject or with other steps."""
         try:
-            with np.errstate(all="ignore"):
-                trace, after = (steps or self.thing).trace(start(signals), signals, state, sync=sync)
+            trace, after = (steps or self.thing).trace(start(signals), signals, state, sync=sync)
             raw = trace[-1].after
             shape = tuple(raw.shape)
         except Exception as error:
@@ -125,9 +128,23 @@ class CombinerSubject:
         advantage = out if reached else self.trainer(out, batch.index)
         return Run(out, raw, reward, advantage, later, after, tuple(trace))
 
-    def rewarder(self, combiner: Combiner[Any] | None = None, *, sync: Sync = alone) -> Rewarder:
-        """Return a rewarder whose sources repeat the numbers of a batch's samples."""
-        return Rewarder(sources(self.signals), combiner or self.thing, sync=sync)
+    def rewarder(self) -> Rewarder:
+        """Return a fresh rewarder whose sources repeat the numbers of a batch's samples."""
+        return Rewarder(sources(self.signals), copy.deepcopy(self.untouched))
+
+    def score(self, rewarder: Rewarder, *batches: Batch, remember: bool = True) -> Numbers:
+        """Score batches in turn; returns the rewards of the last.
+
+        Raises:
+            Broken: scoring raised.
+        """
+        reward = np.array([])
+        for batch in batches:
+            try:
+                reward = read(rewarder(batch.samples(), remember=remember).reward)
+            except Exception as error:
+                raise Broken(f"it raised {type(error).__name__}: {error}", batch) from error
+        return reward
 
 
 class _Listening(dict[str, Any]):
@@ -166,7 +183,7 @@ def subject_of(
         >>> subject_of(hero()).signals
         {'rm': 'score', 'verifier': 'binary'}
     """
-    known = signals or {}
+    untouched, known = copy.deepcopy(chain(combiner)), signals or {}
     names = list(known) or signals_read(combiner)
     kinds: dict[str, Kind] = {n: known.get(n, "binary" if n.startswith("verifier") else "score") for n in names}
-    return CombinerSubject(chain(combiner), kinds, trainer, backends)
+    return CombinerSubject(chain(combiner), kinds, trainer, backends, untouched=untouched)

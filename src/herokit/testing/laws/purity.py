@@ -1,6 +1,5 @@
 """Universal laws: a combiner is a value, and its memory is the state it returns."""
 
-import copy
 import json
 import pickle
 from typing import Any
@@ -88,12 +87,11 @@ def evaluation_leaves_no_trace(subject: CombinerSubject, case: Case, choose: Cho
     del choose
 
     def train(*, evaluate: bool) -> tuple[Any, Any]:
-        rewarder = subject.rewarder(copy.deepcopy(subject.thing))
-        for batch in case.earlier:
-            rewarder(batch.samples())
+        rewarder = subject.rewarder()
+        subject.score(rewarder, *case.earlier)
         if evaluate:
-            rewarder(case.batch.samples(), remember=False)
-        return read(rewarder(case.batch.samples()).reward), rewarder.state
+            subject.score(rewarder, case.batch, remember=False)
+        return subject.score(rewarder, case.batch), rewarder.state
 
     without, left = train(evaluate=False)
     after, left_after = train(evaluate=True)
@@ -111,15 +109,13 @@ def state_round_trips_json(subject: CombinerSubject, case: Case, choose: Choose)
     In training: rewards would jump at every restart.
     """
     del choose
-    going = subject.rewarder()
-    for batch in case.earlier:
-        going(batch.samples())
-    resumed = subject.rewarder()
+    going, resumed = subject.rewarder(), subject.rewarder()
+    subject.score(going, *case.earlier)
     try:
         resumed.load_state_dict(json.loads(json.dumps(going.state_dict())))
     except Exception as error:
         raise Broken(f"its state is not plain JSON: {type(error).__name__}: {error}", case.batch) from error
-    here, there = (read(r(case.batch.samples()).reward) for r in (going, resumed))
+    here, there = subject.score(going, case.batch), subject.score(resumed, case.batch)
     same(case.batch, "after a restart it gives other rewards", 0.0, reward=here, after_a_restart=there)
     if states_differ(going.state, resumed.state):
         raise Broken(f"after a restart it remembers {resumed.state!r} instead of {going.state!r}", case.batch)
