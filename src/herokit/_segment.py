@@ -166,34 +166,30 @@ def _sorted(x: Array, groups: Groups) -> tuple[Array, Groups, Array]:
     return order, Groups(xp.take(groups.index, order), groups.count), first
 
 
-def rank(x: Array, groups: Groups) -> Array:
-    """Rank of each row in its group, (N,), from 0; equal values share their mean rank.
+def places(x: Array, groups: Groups, *, shared: bool = False) -> Array:
+    """Place of each row when its group is sorted, (N,), from 0.
+
+    Args:
+        x: (N,) what to sort by.
+        groups: the group of every row.
+        shared: equal values share their mean place (a rank), instead of keeping the order of their rows.
 
     Example:
-        >>> rank(np.array([5.0, 1.0, 5.0, 2.0]), Groups(np.array([0, 0, 0, 1]), 2)).tolist()
+        >>> groups = Groups(np.array([0, 0, 0, 1]), 2)
+        >>> places(np.array([5.0, 1.0, 5.0, 2.0]), groups).tolist()
+        [1.0, 0.0, 2.0, 0.0]
+        >>> places(np.array([5.0, 1.0, 5.0, 2.0]), groups, shared=True).tolist()
         [1.5, 0.0, 1.5, 0.0]
     """
     xp = array_namespace(x)
     order, ordered, first = _sorted(x, groups)
-    value = xp.take(x, order)
-    new = (value[1:] != value[:-1]) | (ordered.index[1:] != ordered.index[:-1])
-    run = xp.concat([xp.zeros_like(ordered.index[:1]), xp.cumulative_sum(xp.astype(new, ordered.index.dtype))])
-    runs = Groups(run, x.shape[0])
     place = xp.cumulative_sum(xp.ones_like(x)) - 1 - rows(first, ordered)
-    shared = rows(mean(place, runs), runs)
-    return xp.take(shared, xp.argsort(order, stable=True))
-
-
-def places(x: Array, groups: Groups) -> Array:
-    """Place of each row when its group is sorted, (N,), from 0; equal values keep the order of their rows.
-
-    Example:
-        >>> places(np.array([5.0, 1.0, 5.0, 2.0]), Groups(np.array([0, 0, 0, 1]), 2)).tolist()
-        [1.0, 0.0, 2.0, 0.0]
-    """
-    xp = array_namespace(x)
-    order, ordered, first = _sorted(x, groups)
-    place = xp.cumulative_sum(xp.ones_like(x)) - 1 - rows(first, ordered)
+    if shared:
+        value, index = xp.take(x, order), ordered.index
+        new = (value[1:] != value[:-1]) | (index[1:] != index[:-1])
+        run = xp.concat([xp.zeros_like(index[:1]), xp.cumulative_sum(xp.astype(new, index.dtype))])
+        runs = Groups(run, x.shape[0])
+        place = rows(mean(place, runs), runs)
     return xp.take(place, xp.argsort(order, stable=True))
 
 

@@ -31,7 +31,28 @@ class Schedule(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Linear(Schedule):
+class _Ramp(Schedule):
+    """Goes from one number to another within some training steps, then stays."""
+
+    start: float
+    end: float
+    steps: int
+
+    def __post_init__(self) -> None:
+        check("steps", self.steps, "[1, inf)")
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Return the least and the greatest value."""
+        return min(self.start, self.end), max(self.start, self.end)
+
+    def done(self, step: int) -> float:
+        """Return the share of the way that is behind at a training step."""
+        return min(step / self.steps, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Linear(_Ramp):
     """Go from `start` to `end` in equal parts over `steps` training steps, then stay.
 
     Raises:
@@ -42,26 +63,13 @@ class Linear(Schedule):
         [0.2, 0.15000000000000002, 0.1, 0.1]
     """
 
-    start: float
-    end: float
-    steps: int
-
-    def __post_init__(self) -> None:
-        check("steps", self.steps, "[1, inf)")
-
     def __call__(self, step: int) -> float:
         """Return the value at a training step."""
-        done = min(step / self.steps, 1.0)
-        return self.start * (1.0 - done) + self.end * done
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """Return the least and the greatest value."""
-        return min(self.start, self.end), max(self.start, self.end)
+        return self.start * (1.0 - self.done(step)) + self.end * self.done(step)
 
 
 @dataclass(frozen=True, slots=True)
-class Cosine(Schedule):
+class Cosine(_Ramp):
     """Go from `start` to `end` along half a cosine over `steps` training steps, then stay.
 
     Raises:
@@ -72,22 +80,9 @@ class Cosine(Schedule):
         [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
     """
 
-    start: float
-    end: float
-    steps: int
-
-    def __post_init__(self) -> None:
-        check("steps", self.steps, "[1, inf)")
-
     def __call__(self, step: int) -> float:
         """Return the value at a training step."""
-        done = min(step / self.steps, 1.0)
-        return self.end + (self.start - self.end) * (1.0 + math.cos(math.pi * done)) / 2.0
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """Return the least and the greatest value."""
-        return min(self.start, self.end), max(self.start, self.end)
+        return self.end + (self.start - self.end) * (1.0 + math.cos(math.pi * self.done(step))) / 2.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ class Rank(Unit):
         others = _segment.sizes(groups, x) - 1
         others = xp.where(others > 0, others, xp.ones_like(others))
         tied = _segment.reduce(x, groups, "min") == _segment.reduce(x, groups, "max")
-        z = _segment.spread("divide", _segment.rank(x, groups), others, groups)
+        z = _segment.spread("divide", _segment.places(x, groups, shared=True), others, groups)
         return xp.where(_segment.rows(tied, groups), xp.zeros_like(z), z)
 
 
