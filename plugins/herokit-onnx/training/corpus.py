@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import generate
-from herokit_onnx.annotate import annotate
-from herokit_onnx.marks import NAMES
 from plant import Solution, parse, write
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
+
+from herokit_onnx.annotate import annotate
+from herokit_onnx.marks import NAMES
 
 GSM8K = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "gsm8k_train_solutions.jsonl"
 HELD_OUT = 600
@@ -45,7 +46,9 @@ def gsm8k() -> list[Problem]:
     for row in rows:
         solution = parse(row["answer"])
         if solution is not None:
-            found.append(Problem(row["question"], solution, re.findall(r"\d+(?:\.\d+)?", row["question"].replace(",", ""))))
+            found.append(
+                Problem(row["question"], solution, re.findall(r"\d+(?:\.\d+)?", row["question"].replace(",", "")))
+            )
     return found
 
 
@@ -60,7 +63,9 @@ def rollouts(r: random.Random, problem: Problem, n: int, p: float) -> list[Rollo
     return [Rollout(annotate(problem.prompt, text), label, steps) for text, label, steps in texts]
 
 
-def stream(r: random.Random, problems: list[Problem], *, groups: int, size: int, own: float) -> Iterator[list[list[Rollout]]]:
+def stream(
+    r: random.Random, problems: list[Problem], *, groups: int, size: int, own: float
+) -> Iterator[list[list[Rollout]]]:
     """Yield batches of `groups` problems with `size` rollouts each; the share `own` is generated."""
     order: list[Problem] = []
     while True:

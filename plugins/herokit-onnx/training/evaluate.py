@@ -3,14 +3,16 @@
 import argparse
 import json
 import random
-from pathlib import Path
 
 import corpus
 import numpy as np
 from corpus import Problem
+from plant import write
+
 from herokit.types import Sample
 from herokit_onnx import OnnxRewardModel
-from plant import write
+from herokit_onnx.annotate import annotate
+from herokit_onnx.marks import MARK
 
 ROLLOUTS = corpus.GSM8K.with_name("gsm8k_rollouts.jsonl")
 
@@ -45,7 +47,9 @@ def planted(problems: list[Problem], r: random.Random) -> tuple[list[Sample], np
 def real() -> tuple[list[Sample], np.ndarray]:
     """Read the real rollouts: they are for this file alone and never trained on."""
     rows = [json.loads(line) for line in ROLLOUTS.read_text(encoding="utf-8").splitlines()]
-    return [Sample(x["prompt"], x["response"], group=x["prompt_id"]) for x in rows], np.array([x["label"] for x in rows])
+    return [Sample(x["prompt"], x["response"], group=x["prompt_id"]) for x in rows], np.array(
+        [x["label"] for x in rows]
+    )
 
 
 def sets(*, with_real: bool) -> dict[str, tuple[list[Sample], np.ndarray]]:
@@ -63,15 +67,23 @@ def sets(*, with_real: bool) -> dict[str, tuple[list[Sample], np.ndarray]]:
     return out
 
 
+def rule(sample: Sample) -> float:
+    """Score by the annotation alone: minus the number of marks that look bad. What the network adds is on top of it."""
+    text = annotate(sample.prompt, sample.completion)
+    left = len(text.partition(MARK["unused"])[2].split()) - 2
+    return -float(left + sum(text.count(MARK[name]) for name in ("bad", "mismatch", "nowhere", "fraction", "negative")))
+
+
 def report(model: OnnxRewardModel, *, with_real: bool) -> dict[str, dict[str, float]]:
     """Return overall and within-prompt AUC for every set."""
     out = {}
     for name, (samples, labels) in sets(with_real=with_real).items():
         scores = model.score(samples).values
         mean, mixed = within(scores, labels, np.array([str(s.group) for s in samples]))
+        plain = np.array([rule(s) for s in samples])
         out[name] = {
             "n": len(labels), "right": round(float(labels.mean()), 3), "auc": round(auc(scores, labels), 4),
-            "within": round(mean, 4), "mixed prompts": mixed, "std": round(float(scores.std()), 2),
+            "within": round(mean, 4), "mixed prompts": mixed, "std": round(float(scores.std()), 2), "rule": round(auc(plain, labels), 4),
         }  # fmt: skip
     return out
 
@@ -80,7 +92,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--tokenizer", default=None)
-    parser.add_argument("--real", action="store_true", help="also score the real rollouts; each look counts, see the card")
+    parser.add_argument(
+        "--real", action="store_true", help="also score the real rollouts; each look counts, see the card"
+    )
     options = parser.parse_args()
-    for name, row in report(OnnxRewardModel(options.model, tokenizer=options.tokenizer), with_real=options.real).items():
+    for name, row in report(
+        OnnxRewardModel(options.model, tokenizer=options.tokenizer), with_real=options.real
+    ).items():
         print(name, row)

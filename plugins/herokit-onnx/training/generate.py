@@ -1,13 +1,48 @@
 """Problems of our own: stories of two to five steps, with the program that solves them, in several wordings."""
 
+# ruff: noqa: PLR2004 - probabilities and ranges are the data here
+
 import random
 
 from plant import Eq, Ref, Solution, show
 
-NAMES = "Tom Ana Wei Omar Lena Ravi Sofia Jack Mina Paul Yuki Nina Carlos Aisha Leo Zoe".split()
-UNSEEN_NAMES = "Ingrid Kwame Priya Mateo Hana Bjorn".split()
-ITEMS = "apples pens marbles stickers books coins shells cards eggs tickets cookies beads stamps pears cups".split()
-UNSEEN_ITEMS = "lanterns ribbons bricks whistles maps".split()
+NAMES = [
+    "Tom",
+    "Ana",
+    "Wei",
+    "Omar",
+    "Lena",
+    "Ravi",
+    "Sofia",
+    "Jack",
+    "Mina",
+    "Paul",
+    "Yuki",
+    "Nina",
+    "Carlos",
+    "Aisha",
+    "Leo",
+    "Zoe",
+]
+UNSEEN_NAMES = ["Ingrid", "Kwame", "Priya", "Mateo", "Hana", "Bjorn"]
+ITEMS = [
+    "apples",
+    "pens",
+    "marbles",
+    "stickers",
+    "books",
+    "coins",
+    "shells",
+    "cards",
+    "eggs",
+    "tickets",
+    "cookies",
+    "beads",
+    "stamps",
+    "pears",
+    "cups",
+]
+UNSEEN_ITEMS = ["lanterns", "ribbons", "bricks", "whistles", "maps"]
 
 # Every change of the amount: operator -> wordings; the last two of each are kept for the held-out set.
 CHANGES = {
@@ -32,8 +67,20 @@ SIDE = [
     "A shop sells {a} boxes of {i} with {b} in each box.", "{n} has {a} bags that hold {b} {i} each.", "{a} shelves carry {b} {i} each.",
     "{n} buys {a} {i} at ${b} apiece.", "In each of {a} rooms lie {b} {i}.",
 ]  # fmt: skip
-ASKS = ["How many {i} in the end?", "How much is it in total?", "What number is left at the end?", "What is the final count?"]
-SAY = [("", ""), ("So ", "."), ("That makes ", " {i}."), ("{n} now has ", " {i}"), ("Next, ", ""), ("Now compute ", ".")]
+ASKS = [
+    "How many {i} in the end?",
+    "How much is it in total?",
+    "What number is left at the end?",
+    "What is the final count?",
+]
+SAY = [
+    ("", ""),
+    ("So ", "."),
+    ("That makes ", " {i}."),
+    ("{n} now has ", " {i}"),
+    ("Next, ", ""),
+    ("Now compute ", "."),
+]
 
 
 def make(r: random.Random, *, unseen: bool = False) -> tuple[str, Solution, list[str]]:
@@ -80,7 +127,12 @@ def _change(r: random.Random, value: int) -> tuple[str, int]:
     while True:
         op = r.choices("+-*/", [4, 4, 2, 2])[0]
         b = r.randint(2, 9) if op in "*/" else r.randint(2, 99)
-        if (op == "+") or (op == "-" and b < value) or (op == "*" and value < 200) or (op == "/" and value % b == 0 and value > b):
+        if (
+            (op == "+")
+            or (op == "-" and b < value)
+            or (op == "*" and value < 200)
+            or (op == "/" and value % b == 0 and value > b)
+        ):
             return op, b
 
 

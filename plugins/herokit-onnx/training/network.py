@@ -18,16 +18,21 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """Map (B, S, width) to (B, S, width)."""
-        b, s, w = x.shape
-        q, k, v = self.qkv(self.norm1(x)).view(b, s, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4)
-        y = F.scaled_dot_product_attention(_rotate(q, cos, sin), _rotate(k, cos, sin), v, is_causal=True)
-        x = x + self.out(y.transpose(1, 2).reshape(b, s, w))
+        x = x + self.out(self.attend(self.qkv(self.norm1(x)), cos, sin))
         gate, up = self.up(self.norm2(x)).chunk(2, -1)
         return x + self.down(F.silu(gate) * up)
+
+    def attend(self, qkv: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """Map (B, S, 3 width) to (B, S, width); `export.py` puts one fused operator in its place."""
+        b, s, w = qkv.shape
+        q, k, v = qkv.view(b, s, 3, self.heads, w // 3 // self.heads).permute(2, 0, 3, 1, 4)
+        y = F.scaled_dot_product_attention(_rotate(q, cos, sin), _rotate(k, cos, sin), v, is_causal=True)
+        return y.transpose(1, 2).reshape(b, s, w // 3)
 
 
 def _rotate(t: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     a, b = t.chunk(2, -1)
+    cos, sin = cos[: t.shape[2]], sin[: t.shape[2]]
     return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)
 
 
@@ -48,9 +53,8 @@ class TinyRM(nn.Module):
     def hidden(self, ids: Tensor) -> Tensor:
         """Return (B, S, width)."""
         x = self.embed(ids)
-        cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
         for block in self.blocks:
-            x = block(x, cos, sin)
+            x = block(x, self.cos, self.sin)
         return self.norm(x)
 
     def forward(self, ids: Tensor) -> Tensor:

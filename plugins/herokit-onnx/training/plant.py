@@ -1,5 +1,7 @@
 """Worked solutions as programs: read one, plant errors in it, let the consequences run on, write it out again."""
 
+# ruff: noqa: PLR2004 - probabilities and ranges are the data here
+
 import random
 import re
 from dataclasses import dataclass
@@ -128,7 +130,7 @@ def write(r: random.Random, solution: Solution, numbers: list[str], p: float) ->
 
 
 KINDS = ("slip", "operator", "operand", "swap", "drop", "extra")
-WEIGHTS = (2, 4, 6, 1, 4, 2)
+WEIGHTS = (1, 4, 6, 1, 5, 2)
 HUGE = 1e9
 ANSWERS = ("#### {}", "A: {}", "The answer is {}.", "The final answer is \\boxed{{{}}}.", "Answer: {}")
 
@@ -142,7 +144,9 @@ def _equation(tokens: list[str], value: float, *, calc: bool) -> str:
     return f"{left}=<<{left}={show(value)}>>{show(value)}" if calc else f"{' '.join(tokens)} = {show(value)}"
 
 
-def _planted(r: random.Random, kind: str, tokens: list[str], numbers: list[str], values: list[float]) -> tuple[list[str], float, bool]:
+def _planted(
+    r: random.Random, kind: str, tokens: list[str], numbers: list[str], values: list[float]
+) -> tuple[list[str], float, bool]:
     """Apply one kind of error to the tokens of an equation; return them, the value, and whether anything changed."""
     new = list(tokens)
     operators = [i for i, t in enumerate(new) if t in "+-*/" and i]
@@ -162,7 +166,9 @@ def _planted(r: random.Random, kind: str, tokens: list[str], numbers: list[str],
     if not abs(right) < HUGE:  # an earlier error made it a division by zero
         return tokens, 0.0, True
     if kind == "slip":
-        value += r.choice([-1, 1, -10, 10, r.randint(-9, 9), 100]) if r.random() < 0.7 else value * r.choice([9, -0.9, 1])
+        value += (
+            r.choice([-1, 1, -10, 10, r.randint(-9, 9), 100]) if r.random() < 0.7 else value * r.choice([9, -0.9, 1])
+        )
     if not abs(value) < HUGE:  # a planted division by zero is taken back
         return tokens, right, False
     return new, value, abs(value - right) > 1e-6

@@ -12,10 +12,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from corpus import Rollout
-from herokit_onnx.marks import NAMES
 from network import TinyRM
 from tokenizers import Tokenizer
 from torch import Tensor
+
+from herokit_onnx.marks import NAMES
 
 ID = {name: i for i, name in enumerate(NAMES)}
 VERDICTS = [ID["ok"], ID["rounded"], ID["bad"]]
@@ -38,7 +39,9 @@ def encode(tokenizer: Tokenizer, rollouts: list[Rollout]) -> tuple[Tensor, Tenso
     return torch.from_numpy(ids), torch.from_numpy(targets), last
 
 
-def loss_of(model: TinyRM, lm: torch.nn.Linear, batch: tuple[Tensor, Tensor, Tensor], size: int) -> tuple[Tensor, Tensor]:
+def loss_of(
+    model: TinyRM, lm: torch.nn.Linear, batch: tuple[Tensor, Tensor, Tensor], size: int
+) -> tuple[Tensor, Tensor]:
     """Outcome and step cross-entropy, ranking inside each problem, next token on what is right so far."""
     ids, targets, last = batch
     hidden = model.hidden(ids)
@@ -79,7 +82,9 @@ def train(options: argparse.Namespace) -> None:
     began, running = time.process_time(), 0.7
     for step in range(options.steps):
         for group in optimizer.param_groups:
-            group["lr"] = options.lr * min(1.0, (step + 1) / 100) * (0.51 + 0.49 * math.cos(math.pi * step / options.steps))
+            group["lr"] = (
+                options.lr * min(1.0, (step + 1) / 100) * (0.51 + 0.49 * math.cos(math.pi * step / options.steps))
+            )
         groups = sorted(next(batches), key=lambda g: max(len(x.text) for x in g))
         optimizer.zero_grad()
         mean = 0.0
@@ -99,7 +104,7 @@ def train(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("build"))
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--groups", type=int, default=16)
     parser.add_argument("--width", type=int, default=96)
     parser.add_argument("--layers", type=int, default=2)

@@ -13,16 +13,24 @@ from functools import lru_cache
 from herokit_onnx.equations import NUMBER, Equation, check, plain, split
 from herokit_onnx.marks import MARK, PRIVATE, SLOTS
 
-_WORDS: dict[str, tuple[float, ...]] = {
-    **{word: (float(i),) for i, word in enumerate("one two three four five six seven eight nine ten".split(), 1)},
-    **{"eleven": (11,), "twelve": (12,), "fifteen": (15,), "twenty": (20,), "thirty": (30,), "forty": (40,), "fifty": (50,)},
-    **{"half": (0.5, 2), "halves": (0.5, 2), "third": (1 / 3, 3), "thirds": (1 / 3, 3), "quarter": (0.25, 4)},
-    **{"quarters": (0.25, 4), "fifth": (0.2, 5), "twice": (2,), "double": (2,), "doubled": (2,), "triple": (3,), "thrice": (3,)},
-    **{"dozen": (12,), "dozens": (12,), "couple": (2,), "pair": (2,), "pairs": (2,), "hundred": (100,), "thousand": (1000,)},
-}
-_FILLER = frozenset("the a an is are was were be been of to that this it its s in on at and has have had he she they his her their".split())
+_VALUES = {
+    (0.5, 2.0): "half halves",
+    (1 / 3, 3.0): "third thirds",
+    (0.25, 4.0): "quarter quarters",
+    (0.2, 5.0): "fifth",
+    (2.0,): "two twice double doubled couple pair pairs",
+    (3.0,): "three triple thrice",
+    (12.0,): "twelve dozen dozens",
+    (1.0,): "one", (4.0,): "four", (5.0,): "five", (6.0,): "six", (7.0,): "seven", (8.0,): "eight", (9.0,): "nine",
+    (10.0,): "ten", (11.0,): "eleven", (15.0,): "fifteen", (20.0,): "twenty", (30.0,): "thirty", (40.0,): "forty",
+    (50.0,): "fifty", (100.0,): "hundred", (1000.0,): "thousand",
+}  # fmt: skip
+_WORDS = {word: values for values, words in _VALUES.items() for word in words.split()}
+_FILLING = """the a an is are was were be been of to that this it its s in on at and has have had he she they his her
+their there will would can do does did so"""
+_FILLER = frozenset(_FILLING.split())
 """Words that carry no arithmetic: a third of all tokens."""
-_WORD_OR_NUMBER = re.compile(rf"{NUMBER.pattern}|[a-z]+|[?%/.\n]")
+_WORD_OR_NUMBER = re.compile(rf"{NUMBER.pattern}|[a-z]+|[%/\n]")
 _ANSWER = re.compile(rf"(?:####|\ba:|answer(?:\s+is)?:?)[^\d\n-]*(-?{NUMBER.pattern})", re.IGNORECASE)
 _SIGNED = re.compile(rf"-?(?:{NUMBER.pattern})")
 
@@ -56,7 +64,7 @@ def read(prompt: str) -> Story:
     count = 0
     for match in _WORD_OR_NUMBER.finditer(text):
         token = match[0]
-        values = _WORDS.get(token) or ((float(token),) if token[0].isdigit() or token[0] == "." and len(token) > 1 else ())
+        values = _WORDS.get(token) or ((float(token),) if _SIGNED.fullmatch(token) else ())
         if values:
             slot = min(count, SLOTS - 1)
             if text.startswith(("%", " percent"), match.end()):
@@ -66,7 +74,7 @@ def read(prompt: str) -> Story:
                 slots[_key(value)] = (*slots.get(_key(value), ()), slot)
             out.append(MARK[f"n{slot}"])
             count += 1
-        if token not in _FILLER:
+        if token not in _FILLER and token != "\n":  # noqa: S105 - a word, not a password
             out.append(token)
     return Story(" ".join(out), slots, derived, count)
 
@@ -102,7 +110,6 @@ class _Reader:
 
     def equation(self, equation: Equation) -> Iterator[str]:
         """Write an equation as references, a verdict and a new result."""
-        yield MARK["equation"]
         for token in equation.tokens:
             yield from self.refer(token, use=True) if token[0].isdigit() or token[0] == "." else (token,)
         yield MARK[check(equation)]
@@ -134,7 +141,7 @@ class _Reader:
 
 
 def _kinds(value: float) -> Iterator[str]:
-    if value != round(value):
+    if value % 1 != 0:
         yield "fraction"
     if value < 0:
         yield "negative"
@@ -165,13 +172,15 @@ def annotate(prompt: str, completion: str) -> str:
             continue
         for match in _WORD_OR_NUMBER.finditer(piece.lower()):
             token = match[0]
-            if token[0].isdigit() or (token[0] == "." and len(token) > 1):
+            if _SIGNED.fullmatch(token):
                 out += reader.refer(token, use=False)
                 numbers.append(token)
-            elif token == "\n":
+            elif token == "\n":  # noqa: S105 - a word, not a password
                 out.append(MARK["step"])
-            elif token not in ".?" and token not in _FILLER:
+            elif token not in _FILLER:
                 out.append(token)
-    out += reader.summary(answers[-1] if answers else next((n for n in reversed(numbers) if _SIGNED.fullmatch(n)), None))
+    out += reader.summary(
+        answers[-1] if answers else next((n for n in reversed(numbers) if _SIGNED.fullmatch(n)), None)
+    )
     out.append(MARK["end"])
     return " ".join(out)

@@ -52,26 +52,22 @@ class ModelConfig:
         for key in data:
             if key not in known:
                 raise SetupError(f"{where}: unknown setting {key!r}; {nearest(key, known)}")
-        config = cls(**data)
-        config._check(where)
-        return config
-
-    def _check(self, where: str) -> None:
-        def refuse(name: str, expected: str) -> None:
-            raise SetupError(f"{where}: {name} = {getattr(self, name)!r}; expected {expected}")
-
-        if not isinstance(self.template, str) or not all(x in self.template for x in ("{prompt}", "{completion}")):
-            refuse("template", "a text with {prompt} and {completion}")
-        if self.annotation not in ANNOTATIONS:
-            refuse("annotation", f"one of {', '.join(ANNOTATIONS)}")
-        if self.pooling not in POOLINGS:
-            refuse("pooling", f"one of {', '.join(POOLINGS)}")
-        if type(self.max_tokens) is not int or self.max_tokens < 1:
-            refuse("max_tokens", "a whole number from 1")
-        if self.output is not None and not isinstance(self.output, str):
-            refuse("output", "the name of an output")
-        if type(self.special_tokens) is not bool:
-            refuse("special_tokens", "true or false")
+        template, pooling, annotation = (data.get(x) for x in ("template", "pooling", "annotation"))
+        if template is not None and not (
+            isinstance(template, str) and "{prompt}" in template and "{completion}" in template
+        ):
+            raise _refused(where, "template", template, "a text with {prompt} and {completion}")
+        if annotation not in (None, *ANNOTATIONS):
+            raise _refused(where, "annotation", annotation, f"one of {', '.join(ANNOTATIONS)}")
+        if pooling not in (None, *POOLINGS):
+            raise _refused(where, "pooling", pooling, f"one of {', '.join(POOLINGS)}")
+        if type(data.get("max_tokens", 1)) is not int or data.get("max_tokens", 1) < 1:
+            raise _refused(where, "max_tokens", data["max_tokens"], "a whole number from 1")
+        if not isinstance(data.get("output"), str | None):
+            raise _refused(where, "output", data["output"], "the name of an output")
+        if type(data.get("special_tokens", False)) is not bool:
+            raise _refused(where, "special_tokens", data["special_tokens"], "true or false")
+        return cls(**{key: value for key, value in data.items() if value is not None})
 
     @classmethod
     def beside(cls, model: Path) -> Self:
@@ -88,3 +84,7 @@ class ModelConfig:
         except (OSError, ValueError) as error:
             raise SetupError(f"{path}: not a readable JSON file: {error}") from error
         return cls.of(data, str(path))
+
+
+def _refused(where: str, name: str, value: object, expected: str) -> SetupError:
+    return SetupError(f"{where}: {name} = {value!r}; expected {expected}")

@@ -25,7 +25,6 @@ NAMES = (
     "nowhere",  # it is no result and no number of the prompt
     "unused",  # numbers of the prompt that the completion never uses follow
     "dangling",  # results that are neither used nor the answer follow
-    "equation",  # an equation follows
     *(f"n{i}" for i in range(SLOTS)),  # the i-th number of the prompt
     *(f"r{i}" for i in range(SLOTS)),  # the i-th result of the completion
 )

@@ -31,16 +31,16 @@ class _Loaded:
         """Score one batch: token ids of B inputs to (B,) float64."""
         ids, mask = pad_right(rows)
         feed = {"input_ids": ids, "attention_mask": mask} if self.masked else {"input_ids": ids}
-        raw = np.asarray(self.session.run([self.output], feed)[0])
+        raw = np.asarray(self.session.run([self.output], feed)[0], dtype=np.float64)
         if raw.shape in ((len(rows),), (len(rows), 1)):
-            return raw.reshape(-1).astype(np.float64)
+            return raw.reshape(-1)
         if raw.shape != ids.shape:
             raise SetupError(
                 f"{self.path}: output {self.output!r} came out as {raw.shape} for {len(rows)} inputs of {ids.shape[1]} "
                 "tokens; expected (B,), (B, 1) or one score a token (B, S)"
             )
         at = mask.sum(1) - 1 if self.config.pooling == "last" else np.zeros(len(rows), np.int64)
-        return raw[np.arange(len(rows)), at].astype(np.float64)
+        return np.take_along_axis(raw, at[:, None], 1)[:, 0]
 
 
 class _Cell:
@@ -100,7 +100,7 @@ class OnnxRewardModel:
             value = getattr(self, name)
             if value is not None and value < low:
                 raise ConfigError(f"OnnxRewardModel: {name} = {value}; expected at least {low}")
-        if self.providers is not None and not isinstance(self.providers, tuple):
+        if self.providers is not None:  # a scheme file gives a list
             object.__setattr__(self, "providers", tuple(self.providers))
 
     def score(self, samples: Sequence[Sample], /) -> Scores:

@@ -28,7 +28,7 @@ def runtime() -> Any:
         import onnxruntime
     except ImportError as error:
         raise SetupError(
-            f"onnxruntime cannot be imported ({error}); run one of: pip install \"herokit-onnx[cpu]\" or "
+            f'onnxruntime cannot be imported ({error}); run one of: pip install "herokit-onnx[cpu]" or '
             'pip install "herokit-onnx[gpu]" (add --force-reinstall when it is listed as installed)'
         ) from error
     return onnxruntime
@@ -128,5 +128,7 @@ def check_output(session: Any, path: Path, asked: str | None) -> str:
     shape = outputs[name].shape
     dynamic = len(shape) == 2 and not isinstance(shape[1], int)  # noqa: PLR2004 - (B, S)
     if not (len(shape) == 1 or dynamic or shape[1:] == [1] or not shape):
-        raise SetupError(f"{path}: output {name!r} has shape {shape}; expected (B,), (B, 1) or one score a token (B, S)")
+        raise SetupError(
+            f"{path}: output {name!r} has shape {shape}; expected (B,), (B, 1) or one score a token (B, S)"
+        )
     return name

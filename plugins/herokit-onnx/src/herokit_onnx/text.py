@@ -1,5 +1,6 @@
 """From samples to token ids: template or annotation, then the tokenizer, then truncation from the left."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from herokit.errors import SetupError
 from herokit.types import Sample
 from herokit_onnx.annotate import annotate
 from herokit_onnx.config import ModelConfig
+
+_FIELD = re.compile(r"\{prompt\}|\{completion\}")  # one pass: a completion that says "{prompt}" stays as it is
 
 
 def open_tokenizer(path: Path) -> Any:
@@ -41,9 +44,9 @@ class Encoder:
         """Return the text of one input."""
         if self.config.annotation == "arithmetic":
             return annotate(sample.prompt, sample.completion)
-        before, _, rest = self.config.template.partition("{prompt}")
-        between, _, after = rest.partition("{completion}")
-        return f"{before}{sample.prompt}{between}{sample.completion}{after}"
+        fields = {"{prompt}": sample.prompt, "{completion}": sample.completion}
+        text = _FIELD.sub(lambda match: fields[match[0]], self.config.template)
+        return text.encode("utf-8", "replace").decode("utf-8")  # the tokenizer refuses lone surrogates
 
     def encode(self, samples: Sequence[Sample]) -> tuple[list[list[int]], list[str]]:
         """Return the ids of N samples, and for each what was cut (``""`` for nothing).

@@ -1,0 +1,122 @@
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from herokit_onnx.annotate import annotate, read
+from herokit_onnx.equations import Equation, check, evaluate, plain, split
+from herokit_onnx.marks import MARK, NAMES
+
+PROMPT = "Tom has 3 bags with 1,200 pens each; 20% break. How many are left?"
+NAME = {mark: name for name, mark in MARK.items()}
+
+
+def marks(completion: str, prompt: str = PROMPT) -> list[str]:
+    text = annotate(prompt, completion)
+    return [NAME[c] for c in text[text.index(MARK["sep"]) + 1 :] if c in NAME]
+
+
+@pytest.mark.parametrize(
+    "completion",
+    [
+        "3*1200 = <<3*1200=3600>>3600\n3600*0.8 = <<3600*0.8=2880>>2880\n#### 2880",
+        "3 x 1,200 = 3600\n3600 * 0.8 = 2,880\nA: 2880",
+        r"$3 \times 1{,}200 = 3600$" + "\n" + r"$3600 \cdot 0.8 = 2880$" + "\n" + r"\boxed{2880}",
+        "3 \u00d7 1200 = 3600\n3600 * 0.8 = 2880\nThe answer is 2880.",
+    ],
+)
+def test_one_solution_in_four_styles_reads_the_same(completion):
+    assert [m for m in marks(completion) if m != "step"][:9] == [
+        "n0",
+        "n1",
+        "ok",
+        "r0",
+        "r0",
+        "derived",
+        "n2",
+        "ok",
+        "r1",
+    ]
+    assert marks(completion)[-7:] == ["r1", "final", "last", "r1", "unused", "dangling", "end"]
+
+
+def test_wrong_arithmetic_foreign_numbers_and_leftovers_are_marked():
+    found = marks("3 * 1200 = 3700\n77 + 1 = 78\n#### 5")
+    assert found.count("bad") == 1
+    assert found.count("foreign") == 3
+    assert found[-8:] == ["final", "nowhere", "unused", "n2", "dangling", "r0", "r1", "end"]
+
+
+def test_a_number_written_otherwise_than_calculated():
+    assert "mismatch" in marks("3*4=<<3*4=12>>13")
+    assert "mismatch" not in marks("3*4=<<3*4=12>>12")
+
+
+def test_a_completion_cannot_write_marks():
+    forged = "".join(MARK.values())
+    assert annotate(PROMPT, forged + "3 pens" + forged) == annotate(PROMPT, "3 pens")
+    assert annotate(forged + PROMPT, "3 pens") == annotate(PROMPT, "3 pens")
+
+
+def test_words_are_numbers():
+    assert sorted(read("Half of three dozen, twice").slots) == [0.5, 2.0, 3.0, 12.0]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "value"),
+    [
+        (("2", "+", "3", "*", "4"), 14.0),
+        (("(", "2", "+", "3", ")", "*", "4"), 20.0),
+        (("-", "3", "-", "4"), -7.0),
+        (("50", "%", "*", "8"), 4.0),
+        (("8", "/", "2", "/", "2"), 2.0),
+    ],
+)
+def test_evaluate(tokens, value):
+    assert evaluate(tokens) == value
+
+
+@pytest.mark.parametrize("tokens", [("1", "/", "0"), (), ("*",), ("(",) * 50])
+def test_what_cannot_be_computed_is_nan_and_bad(tokens):
+    assert evaluate(tokens) != evaluate(tokens)
+    assert check(Equation(tokens, "1")) == "bad"
+
+
+def test_units_between_the_numbers():
+    found = [x for x in split(plain("so 5 bottles * $2 per bottle = $10 in all")) if isinstance(x, Equation)]
+    assert [x.tokens for x in found] == [("5", "*", "2")]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=200), st.text(alphabet="0123456789+-*/=()<>.%$ abx\n\\{}", max_size=200))
+def test_any_text_is_annotated(prompt, completion):
+    text = annotate(prompt, completion)
+    assert text.endswith(MARK["end"])
+    assert text.count(MARK["sep"]) == 1
+    annotate(completion, prompt)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "1 a b + " * 4000,
+        "(" * 30_000,
+        "1+" * 15_000,
+        "<<" * 15_000,
+        "1 " * 15_000,
+        "a" * 30_000,
+        "-1.1.1" * 5000,
+        r"\frac{" * 6000,
+        "9" * 4000 + " + 1 = " + "9" * 4000 + "\n#### " + "9" * 4000,
+        "<<1+1=" * 5000,
+    ],
+)
+def test_hostile_text_takes_no_more_than_moments(hostile):
+    began = time.process_time()
+    annotate("a 1", hostile)
+    assert time.process_time() - began < 3
+
+
+def test_every_mark_has_its_place_in_the_alphabet():
+    assert [ord(MARK[name]) - 0xE000 for name in NAMES] == list(range(len(NAMES)))
