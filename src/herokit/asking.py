@@ -129,6 +129,19 @@ def _isolate(
     return results
 
 
+def report(source: Any) -> str:
+    """Ask a source how it worked, in a line; empty for one that has no `report`.
+
+    Raises:
+        PluginError: its `report` raised.
+    """
+    tell = getattr(source, "report", None)
+    if not callable(tell):
+        return ""
+    with boundary(f"the report of {type(source).__name__}"):
+        return str(tell())
+
+
 def close(source: Any) -> None:
     """Close a source that holds processes, sessions or connections; one that holds nothing needs no `close`.
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from herokit import asking
 from herokit.cli import show
 from herokit.cli.check import check
 from herokit.cli.explain import explain
@@ -65,7 +66,7 @@ def score(
         begun = perf_counter()
         scored = score_samples(rewarder, data.samples, groups_each=batch_groups, done=done)
         wall = perf_counter() - begun
-        used = [text for source in rewarder.sources.values() if (text := getattr(source, "report", lambda: "")())]
+        used = [text for source in rewarder.sources.values() if (text := asking.report(source))]
     if output:
         write_results(output, data.columns, {prefix + name: values for name, values in scored.columns.items()})
     summary = summarize(data.samples, scored)

@@ -130,6 +130,15 @@ class OnnxRewardModel:
         """
         return str(self._open().session.get_providers()[0])
 
+    def report(self) -> str:
+        """Say in a line what scored and on what; `herokit score` prints it.
+
+        Example:
+            >>> OnnxRewardModel().report()
+            'onnx: embedded on CPUExecutionProvider'
+        """
+        return f"onnx: {self.model} on {self.provider}"
+
     def close(self) -> None:
         """Drop the session; the next score opens it again."""
         with self._cell.lock:
