@@ -12,7 +12,7 @@ from herokit_math import MathVerifier, Policy
 from herokit_math.judge import judge
 
 MANY = 100_000
-NUMBERS = ["7", "x+1", r"\sqrt{2}", r"\{1,2,3\}", "(0,1)", "B", r"\text{yes}"]
+GOLDS = [r"\sqrt{2}", r"\{1,x,3\}", "B", r"\text{yes}"]
 CORPUS = {
     "bignum towers": [
         *([r"9^{9^{9^9}}", r"10^{10^{10}}", r"2**2**2**2**2**2", r"(10^{1000})^{1000}", r"x^{10^{300}}", r"x^{-10^{300}}", r"(1+x)^{99999}"]),
@@ -95,7 +95,7 @@ def test_there_are_enough():
 def test_the_tiers_in_this_process_cannot_run_long(category):
     for text in CORPUS[category]:
         for completion in wrapped(text):
-            for gold in NUMBERS:
+            for gold in GOLDS:
                 start = time.process_time()
                 judge(gold, completion, Policy())
                 assert time.process_time() - start < LIMIT, (gold, completion[:80])
@@ -125,7 +125,7 @@ def test_from_a_thread():
     found = []
     with MathVerifier(timeout=1.0, workers=1) as math:
         thread = threading.Thread(
-            target=lambda: found.extend(math.verify([sample(t) for t in [*ALL[::4], r"\boxed{7}"]]))
+            target=lambda: found.extend(math.verify([sample(t) for t in [*ALL[::10], r"\boxed{7}"]]))
         )
         thread.start()
         thread.join(120)
@@ -143,7 +143,7 @@ def test_from_asyncio():
                 ticks += 1
 
         ticking = asyncio.create_task(tick())
-        verdicts = await math.averify([sample(t) for t in [*ALL[1::4], r"\boxed{7}"]])
+        verdicts = await math.averify([sample(t) for t in [*ALL[1::10], r"\boxed{7}"]])
         ticking.cancel()
         return verdicts, ticks
 

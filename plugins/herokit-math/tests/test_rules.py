@@ -22,16 +22,19 @@ SAME = {
     ],
     "percent and money": [(r"28\%", "28 percent"), ("28", "28%"), ("0.28", "28%"), (r"\frac14", r"25\%"), (r"\$3.50", "3.5 dollars"), ("28%", "28 pct")],
     "units": [
+        (r"3.2 \times 10^{5} \mathrm{~J}", "320000"), (r"2 \mathrm{m}/\mathrm{s}", "2"), (r"400 \mathrm{~g}", "0.4 kg"), (r"60^\circ, 120^\circ", "60, 120"),
         ("450", r"450 \text{ cm}"), ("5 cm", "50 mm"), (r"1 \text{ hour}", "60 minutes"), (r"60 \text{ km/h}", r"1 \text{ km/min}"), ("7300", "7,300 bottles"),
         (r"15\mbox{ cm}^2", "15 square centimeters"), (r"45^\circ", "45 degrees"), ("45", "45°"), (r"\frac{\pi}{3}", r"60^\circ"), ("858", "858颗"), ("6", "6m"),
     ],
     "expressions": [
+        (r"\lceil n/2\rceil", r"\lfloor(n+1)/2\rfloor"), (r"\max(a,b)", r"\max\{a,b\}"), (r"\log_3 2", r"\frac{\log2}{\log3}"), (r"\overrightarrow{AB}", r"\vec{AB}"),
         ("y^4-2y^3", "y**4-2*y**3"), (r"3\sqrt{13}", "3√13"), ("1+2i", "1+2*I"), (r"8\pi", "8*pi"), ("(x+1)^2", "x^2+2x+1"), (r"\tan^2 x+1", r"\sec^2 x"),
         (r"\cos 2x", r"1-2\sin^2 x"), (r"\binom{n}{2}", "n(n-1)/2"), (r"\frac{n(n+1)}{2}", r"\sum_{k=1}^n k"), ("n!", "n(n-1)!"), (r"\sqrt{x^2}", "|x|"),
         (r"e^{i\pi}", "-1"), (r"\ln 4", r"2\ln 2"), (r"\log_2 8", "3"), (r"2^{-2/3}", r"\frac{1}{\sqrt[3]{4}}"), ("1.5+5.5(-1)^n", r"\frac{3+11(-1)^n}{2}"),
         (r"3+2\sqrt2", r"(1+\sqrt2)^2"), (r"\sqrt[3]{-8}", "-2"), ("|x-1|", "|1-x|"), (r"\frac{1}{2004!}", r"\frac{2005}{2005!}"), ("2cx+1", "2Cx+1"),
     ],
     "names": [
+        ("C(3,2)", "(3, 2)"), (r"x\equiv5\pmod7", "5"), (r"\angle A=30^\circ", "30"), (r"f(x)=cx", r"f(x)=ax, a\in\mathbb{R}"), ("x-2y+3=0", r"y=\frac{x+3}{2}"),
         ("3", "x = 3"), ("k=3", "3"), ("f(x)=2x+1", "f(t)=2t+1"), ("f(x)=2x+1", "y=2x+1"), (r"\text{only }x=0", "0"), ("105", "35 + 70 = 105"), ("11", r"x\approx11"),
         (r"x=\frac{\pi}{4}+k\pi", r"\frac{\pi}{4}+n\pi"), ("(k,l)=(-32+3x, 64-5x)", r"(-32+3t, 64-5t) \text{ for some integer } t"), (r"\frac{NO}{BO}=\frac12", "0.5"),
         (r"\rho\sin\theta = 3", r"3\csc\theta"), ("y=3x-2", "3x-y=2"), ("x^2+y^2=9", "x^2+y^2-9=0"), ("34x+45y=1", "-34x-45y=-1"), ("x > 1", "2x > 2"),
@@ -43,6 +46,7 @@ SAME = {
         (r"7 \text{ apples and } 4 \text{ pears}", "7, 4"), (r"\text{circle, line}", r"\text{line and circle}"), (r"\emptyset", r"\{\}"), ("(11,7)or(7,11)", "(7,11),(11,7)"),
     ],
     "intervals": [
+        (r"(-2,1)\cup(3,+\infty)", r"-2<x<1 \text{ or } x>3"), (r"\{x|x\in\mathbb{R}, x\ne1\}", r"(-\infty,1)\cup(1,\infty)"), (r"-1<m<1 \text{ and } m\ne0", r"(-1,0)\cup(0,1)"),
         ("[-3,2]", r"-3\le x\le 2"), (r"(-\infty,-5)", "k < -5"), ("(2,3)", "3>x>2"), (r"a\leqslant-2 \text{ or } a=1", r"(-\infty,-2]\cup\{1\}"), (r"\mathbb{R}", "all real numbers"),
         (r"\{x|-2<x<3\}", "(-2,3)"), (r"(-\infty,2)\cup(2,\infty)", r"x\ne2"), (r"\mathbb{R}\setminus\{2\}", r"x \neq 2"), ("(1,2)", "x>1 and x<2"), (r"x\in[1,4)", "[1,4)"),
         (r"1\le|z|\le2", r"[-2,-1]\cup[1,2]"), (r"-1\le2x+1\le5", "[-1,2]"), ("x<1", "-x>-1"), (r"[6,\infty)", r"[6,+\infty)"),
@@ -63,7 +67,7 @@ DIFFERENT = {
     "rounding": [(r"\frac{500}{7}", "71.6"), (r"\frac13", "0.3"), (r"\frac23", "0.66"), (r"2\sqrt2", "2.84"), ("16386.16", "16386.17"), ("0.5", "0.51"), ("7.78", "8")],
     "percent and money": [(r"28\%", "29%"), ("0.28", "2.8%"), ("5", "5.5 dollars")],
     "units": [("5 cm", "5 m"), (r"45\text{ cm}^2", r"45\text{ cm}^3"), ("3 hours", "3 days"), (r"90^\circ", r"95^\circ"), ("9", r"9^\circ + 1")],
-    "expressions": [
+    "expressions": [(r"\lfloor x\rfloor", "x"), (r"\lceil n/2\rceil", r"\lfloor n/2\rfloor"),
         (r"9\pi", "9"), (r"9\pi", r"9\pi^2"), (r"\sqrt{13}", r"\sqrt{14}"), ("1+2i", "1-2i"), ("b-1", "z-1"), (r"\sqrt{x^2}", "x"), (r"\cos 2x", r"1-2\sin^2x+0.001"),
         (r"\frac{1}{2004!}", r"\frac{1}{2006!}"), ("e^{-100}", "e^{-101}"), ("10^{100}", "10^{100}+1"), ("x^2", "x^2+C"), ("n", "2n"), ("f(2)", "f(3)"), ("2^n", "n^2"),
     ],

@@ -15,7 +15,7 @@ class UnsupportedError(Exception):
     """The text is not an expression that this parser fully understands."""
 
 
-_CLOSES = {"(": ")", "[": "]", "{": "}"}
+_CLOSES = {"(": ")", "[": "]", "{": "}", "\\{": "\\}"}
 _GREEK = {
     "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi", "rho", "sigma",
     "tau", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Sigma", "Phi", "Psi", "Omega", "ell", "ldots",
@@ -263,7 +263,7 @@ class Atoms(abc.ABC):
 
     def function_arguments(self) -> tuple[Node, ...]:
         """Read ``(a, b)``, ``{a}``, ``|a|``, or the factors up to the next function or sign."""
-        if self.sees("(", "{", "["):
+        if self.sees("(", "{", "[", "\\{"):
             closing = _CLOSES[self.take().text]
             args = [self.sum()]
             while self.sees(","):

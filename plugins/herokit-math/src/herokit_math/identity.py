@@ -24,6 +24,8 @@ class Tier(Enum):
 SALTS = (1, 2)
 _POINTS = 10
 _NEEDED = 3  # valid points at which two expressions with variables must agree
+_STEPS = frozenset({"floor", "ceil"})
+_COUNTING = frozenset("nkmjN")  # names that count, where floors and ceilings stand
 _INTEGER_ONLY = frozenset({"sum", "prod", "factorial", "binomial", "gcd", "lcm"})
 
 
@@ -82,6 +84,9 @@ def sample(names: frozenset[str], k: int, *, integers: bool) -> dict[str, Fracti
 def _numeric(left: Node, right: Node, names: frozenset[str], steps: Steps) -> bool | None:
     """Compare at test points: in machine numbers to find a difference, in many digits to confirm that there is none."""
     integers = has(left, _INTEGER_ONLY) or has(right, _INTEGER_ONLY)
+    if names <= _COUNTING and (has(left, _STEPS) or has(right, _STEPS)):
+        integers = True
+    needed = 6 if integers else _NEEDED
     agreed = 0
     complex_points: list[dict[str, Fraction]] = []
     for k in range(_POINTS if names else 1):
@@ -95,7 +100,7 @@ def _numeric(left: Node, right: Node, names: frozenset[str], steps: Steps) -> bo
         if not verdict:
             return False
         agreed += 1
-        if agreed == _NEEDED:
+        if agreed == needed:
             return True
     if agreed or not names:
         return True if agreed else None

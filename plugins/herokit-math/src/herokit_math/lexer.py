@@ -150,7 +150,7 @@ _ALIASES = {
     "lvert": "|", "rvert": "|", "vert": "|", "mid": "|", "lbrack": "[", "rbrack": "]", "dots": "ldots", "cdots": "ldots",
     "dotsm": "ldots", "dotsb": "ldots", "varphi": "phi", "varepsilon": "epsilon", "vartheta": "theta", "simeq": "approx",
     "lor": "or", "land": "and", "vee": "or", "wedge": "and", "arcctg": "arccot", "varnothing": "emptyset", "colon": ":",
-    "infin": "infty", "degree": "circ", "langle": "(", "rangle": ")", "cupdot": "cup", "bigcup": "cup", "lbrace": "{", "Alpha": "A",
+    "infin": "infty", "degree": "circ", "langle": "(", "overrightarrow": "vec", "equiv": "=", "rangle": ")", "cupdot": "cup", "bigcup": "cup", "lbrace": "{", "Alpha": "A",
 }  # fmt: skip
 
 
@@ -171,7 +171,7 @@ def _word(word: str, tokens: list[Token], *, spaced: bool, prose: bool) -> None:
     if lower in _JOINS and (prose or len(word) > 1) and word != "OR":
         tokens.append(Token(Kind.JOIN, _JOINS[lower], spaced))
     elif len(word) == 1 and word.isascii():
-        unit = prose and after_number and word in UNITS
+        unit = prose and word in UNITS and bool(tokens) and (after_number or tokens[-1].text in {"}", ")", "%"})
         tokens.append(Token(Kind.WORD if unit else Kind.VARIABLE, word, spaced))
     elif lower in FUNCTIONS and not (lower == "min" and (after_number or _is_unit_place(tokens))):
         tokens.append(Token(Kind.COMMAND, FUNCTIONS[lower], spaced))

@@ -50,7 +50,10 @@ class Steps:
 _LONG_NUMBER = re.compile(rf"\d{{{MAX_DIGITS + 1}}}")
 _BIG_EXPONENT = re.compile(rf"\^\s*\{{?\s*-?\s*\d{{{MAX_EXPONENT_DIGITS + 1}}}")
 _TOWER = re.compile(r"\^\s*\{?\s*[-(]?\s*\d+\s*[)}]?\s*\}?\s*\^|\^\s*\{[^{}]{0,40}\^")
-_FACTORIAL = re.compile(rf"\d{{{MAX_FACTORIAL_DIGITS + 1}}}\s*[!)}}]*\s*!|[!)}}]\s*!|\binom|\\choose")
+_FACTORIAL = re.compile(
+    rf"\d{{{MAX_FACTORIAL_DIGITS + 1}}}\s{{0,3}}[!)}}]{{0,3}}\s{{0,3}}!|[!)}}]\s{{0,3}}!|"
+    rf"binom[^a-z]{{0,40}}\d{{{MAX_FACTORIAL_DIGITS + 1}}}|choose"
+)
 
 
 def depth(text: str) -> int:

@@ -29,7 +29,7 @@ def gather(items: list[Answer], joins: set[str]) -> Answer:
 
     Args:
         items: the members in order.
-        joins: the connectives between them: "and" makes inequalities meet, "or" and commas unite them.
+        joins: what stands between them: "and" makes inequalities meet, "or" and commas unite them, "cup" unites all.
     """
     flat: list[Answer] = []
     for item in items:
@@ -39,7 +39,7 @@ def gather(items: list[Answer], joins: set[str]) -> Answer:
     regions = [as_region(item) for item in flat]
     if any(isinstance(item, Region) for item in flat) and all(r is not None for r in regions):
         return _regions([r for r in regions if r is not None], joins)
-    if "or" in joins and all(isinstance(item, Interval) for item in flat):
+    if "cup" in joins and any(isinstance(item, Interval | Sequence) for item in flat) and None not in regions:
         return _regions([r for r in regions if r is not None], joins)
     if len(joins) and any(isinstance(item, Interval) for item in flat) and all(_union_part(item) for item in flat):
         return Region(tuple(p for item in flat for p in _parts(item)))

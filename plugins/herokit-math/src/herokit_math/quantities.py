@@ -54,6 +54,8 @@ def quantity(tokens: list[Token]) -> Quantity:
 
 
 def _words_from(tokens: list[Token]) -> int:
+    if not any(token.kind == Kind.WORD for token in tokens):
+        return len(tokens)
     for at, (token, level) in enumerate(zip(tokens, levels(tokens), strict=True)):
         if token.kind == Kind.WORD and level == 0:
             if at == 0:

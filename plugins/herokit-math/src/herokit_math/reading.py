@@ -19,6 +19,7 @@ from herokit_math.words import words
 
 _RELATION = is_op("=", "<", ">", "\\le", "\\ge", "\\ne")
 _CONDITIONS = {"for", "where", "when", "with", "if", "such", "given", "provided", "because", "since", "therefore"}
+_CUTS = {"pmod", "forall", "approx", "Rightarrow", "implies", "to", ","}
 _BEYOND = {
     "begin",
     "int",
@@ -105,6 +106,8 @@ def _trim(tokens: list[Token]) -> list[Token]:
 
 def _without_condition(tokens: list[Token]) -> list[Token]:
     """Cut off "for all x", "where k is an integer", a congruence, an approximation of what stands before it."""
+    if not any(t.kind == Kind.WORD or t.text in _CUTS for t in tokens):
+        return tokens
     for at, (token, level) in enumerate(zip(tokens, levels(tokens), strict=True)):
         if at == 0 or level > 0:
             continue
@@ -125,15 +128,17 @@ def _declares(tokens: list[Token]) -> bool:
     return len(texts) > 3 and texts[1] == "in" and texts[2] == "mathbb"  # noqa: PLR2004
 
 
-def _single(tokens: list[Token]) -> Answer:
+def _single(tokens: list[Token]) -> Answer:  # noqa: PLR0911 - one return a form
     """Read one answer without separators at the top level."""
     if any(t.text == "begin" for t in tokens[:2]):
         return matrix(tokens, _answer)
     if (found := _set_or_signs(tokens)) is not None:
         return found
+    if tokens[0].kind == Kind.VARIABLE and tokens[0].text.isupper() and _is_tuple(tokens[1:]):
+        return Labelled(tokens[0].text, _answer(tokens[1:]))  # a point with its name
     if enclosed(tokens) and (grouped := _group(tokens)) is not None:
         return grouped
-    if any(_RELATION(t) and level == 0 for t, level in zip(tokens, levels(tokens), strict=True)):
+    if len(split(tokens, _RELATION)) > 1 or _RELATION(tokens[0]):
         return _related(tokens)
     if (numeral := based(tokens)) is not None:
         return numeral
@@ -150,7 +155,7 @@ def _set_or_signs(tokens: list[Token]) -> Answer | None:  # noqa: PLR0911 - one 
     if signs:
         return _both_signs(tokens, signs)
     if len(pieces := split(tokens, is_op("cup"))) > 1:
-        return gather([_answer(p) for p in pieces], {"or"})
+        return gather([_answer(p) for p in pieces], {"cup"})
     if len(pieces := split(tokens, is_op("in"))) > 1:
         return _answer(pieces[-1])
     if [t.text for t in tokens] == ["mathbb", "{", "R", "}"]:
@@ -191,7 +196,7 @@ def _group(tokens: list[Token]) -> Answer | None:
 def _set(inside: list[Token]) -> Answer:
     bars = split(inside, is_op("|", ":"))
     if len(bars) == 2 and any(_RELATION(t) or t.text == "in" for t in bars[1]):  # noqa: PLR2004 - {x | condition}
-        return _answer(bars[1])
+        return gather([_answer(p) for p in split(bars[1], is_separator)], {"and"})
     if not inside:
         return Sequence((), "{")
     found = _answer(inside)
@@ -203,9 +208,9 @@ def _related(tokens: list[Token]) -> Answer:
     """Read expressions joined by relations; a tuple on the right, or words on the left, make a named value."""
     pieces = split(tokens, _RELATION)
     signs = tuple(t.text for t, level in zip(tokens, levels(tokens), strict=True) if level == 0 and _RELATION(t))
-    label = "".join(t.text for t in pieces[0])
     if len(pieces) != len(signs) + 1:
         raise UnsupportedError("a relation without two sides")
+    label = "".join(t.text for t in pieces[0])
     if set(signs) == {"="} and (
         _is_tuple(pieces[-1]) or any(t.kind == Kind.WORD for t in pieces[0]) or _colons(pieces[-1])
     ):

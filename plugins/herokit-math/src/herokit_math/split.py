@@ -27,6 +27,8 @@ def split(tokens: list[Token], at: Callable[[Token], bool]) -> list[list[Token]]
     Raises:
         LimitError: more than `MAX_ITEMS` pieces.
     """
+    if not any(map(at, tokens)):
+        return [tokens] if tokens else []
     pieces: list[list[Token]] = [[]]
     for token, level in zip(tokens, levels(tokens), strict=True):
         if level == 0 and at(token):

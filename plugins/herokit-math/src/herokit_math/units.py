@@ -55,6 +55,17 @@ mph 1 mph
 temperature-c 1 celsius
 temperature-f 1 fahrenheit
 speed 1 kmh kph
+energy 1 J joule joules
+energy 1000 kJ
+force 1 N newton newtons
+power 1 W watt watts
+voltage 1 V volt volts
+current 1 A amp amps ampere amperes
+resistance 1 ohm ohms
+pressure 1 Pa pascal pascals
+frequency 1 Hz hertz
+amount 1 mol mole moles
+kelvin 1 K kelvin kelvins
 """
 
 
