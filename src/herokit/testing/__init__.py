@@ -1,13 +1,20 @@
 """Property-based tests of reward schemes; needs the extra ``testing`` (hypothesis and pytest).
 
-`check_combiner` tries a scheme on thousands of small batches and returns what broke, each with its smallest
-counterexample. Nothing else in herokit imports this package.
+`check_combiner` tries a scheme on many small batches and returns what broke, each with its smallest counterexample.
+Nothing else in herokit imports this package but `herokit check`. Its names load on first use, so that the pytest
+plugin, which every pytest run where herokit is installed loads, costs no import of hypothesis.
 """
 
-from herokit.testing.check import check_combiner, check_reward_model, check_verifier
-from herokit.testing.laws import LAWS, find_law, laws_of
-from herokit.testing.results import Report, Result
-from herokit.testing.search import QUICK, THOROUGH, Profile
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from herokit.testing.check import check_combiner, check_reward_model, check_verifier
+    from herokit.testing.laws import LAWS, find_law, laws_of
+    from herokit.testing.machine import rewarder_machine
+    from herokit.testing.parametrize import parametrize_with_laws
+    from herokit.testing.results import Report, Result
+    from herokit.testing.search import QUICK, THOROUGH, Profile
 
 __all__ = [
     "LAWS",
@@ -21,4 +28,22 @@ __all__ = [
     "check_verifier",
     "find_law",
     "laws_of",
+    "parametrize_with_laws",
+    "rewarder_machine",
 ]
+
+_HOMES = {
+    "check": ("check_combiner", "check_reward_model", "check_verifier"),
+    "laws": ("LAWS", "find_law", "laws_of"),
+    "machine": ("rewarder_machine",),
+    "parametrize": ("parametrize_with_laws",),
+    "results": ("Report", "Result"),
+    "search": ("QUICK", "THOROUGH", "Profile"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,17 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 from herokit.testing.case import Numbers
-from herokit.testing.law import Span
-from herokit.testing.texts import Domain, chat_samples
+from herokit.testing.law import Choose, Span
+from herokit.testing.texts import PLAIN, Domain, make_chats
 from herokit.testing.verdict import Broken
 from herokit.types import RewardModel, Sample, Scores, Verdict, Verifier
-
-
-def _any_span(value: Any) -> Callable[[Span], Any]:
-    return lambda _: value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,12 +24,13 @@ class VerifierSubject:
     """
 
     thing: Verifier
-    domain: Domain
+    domain: Domain = PLAIN
     limit: float = 5.0
 
-    def cases(self) -> st.SearchStrategy[Callable[[Span], list[str]]]:
-        """Return lists of distinct answers."""
-        return st.lists(self.domain.references, min_size=1, max_size=4, unique=True).map(_any_span)
+    def make(self, choose: Choose) -> Callable[[Span], list[str]]:
+        """Choose one to four distinct answers."""
+        answers = list(dict.fromkeys(self.domain.reference(choose) for _ in range(1 + choose(4))))
+        return lambda _: answers
 
     def ask(self, samples: Sequence[Sample]) -> list[Verdict]:
         """Return the verdicts.
@@ -67,9 +63,10 @@ class ModelSubject:
     thing: RewardModel
     tolerance: float = 1e-4
 
-    def cases(self) -> st.SearchStrategy[Callable[[Span], list[Sample]]]:
-        """Return lists of chat completions."""
-        return chat_samples().map(_any_span)
+    def make(self, choose: Choose) -> Callable[[Span], list[Sample]]:
+        """Choose chat completions."""
+        samples = make_chats(choose)
+        return lambda _: samples
 
     def ask(self, samples: Sequence[Sample]) -> Scores:
         """Return the scores.

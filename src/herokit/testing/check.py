@@ -13,7 +13,7 @@ from herokit.testing.law import Law
 from herokit.testing.laws import laws_of
 from herokit.testing.results import Outcome, Report, Result
 from herokit.testing.search import QUICK, Finding, Profile, Subject, search
-from herokit.testing.subject import subject_of
+from herokit.testing.subject import CombinerSubject, subject_of
 from herokit.testing.texts import DOMAINS, Domain
 from herokit.trainers import find_trainer
 from herokit.types import RewardModel, Verifier
@@ -60,11 +60,22 @@ def check_combiner(
         >>> len(report["verifier_dominates"].counterexample.columns["reward"])  # a pair of rollouts shows it
         2
     """
-    subject = subject_of(combiner, signals, trainer=find_trainer(trainer), backends=find_backends(backends))
+    subject = combiner_subject(combiner, signals=signals, trainer=trainer, backends=backends)
     laws = (*laws_of("combiner", universal=True), *claims)
     report = check(subject, laws, expected_failures or {}, profile, name or repr(combiner))
     reaches = any(isinstance(step, ToAdvantage) for step in subject.thing.steps)
     return replace(report, note=ADVANTAGES) if reaches else report
+
+
+def combiner_subject(
+    combiner: Combiner[Any],
+    *,
+    signals: Mapping[str, Kind] | None = None,
+    trainer: str = "dr-grpo",
+    backends: tuple[str, ...] | None = None,
+) -> CombinerSubject:
+    """Make a combiner a subject, with trainer and array libraries by name."""
+    return subject_of(combiner, signals, trainer=find_trainer(trainer), backends=find_backends(backends))
 
 
 def check_verifier(

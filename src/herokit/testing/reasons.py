@@ -32,6 +32,11 @@ RULES: tuple[Rule, ...] = (
     (_a(KeepConsistent), "robust", "a rollout is in or out: at the border the smallest difference decides"),
     (_a(KeepConsistent), "rows_permute", "among equal scores the earlier row is kept: some must leave"),
     (_a(KeepConsistent), "neutral_when_the_rm_is_constant", "among equal scores some rows leave and get nothing"),
+    (
+        _a(KeepConsistent),
+        "hacking_is_bounded",
+        "a wrong rollout that scores high is filtered out: 0 instead of a punishment",
+    ),
     (_a(KeepConsistent), "verifier_dominates", "a rollout that is filtered out gets nothing, right or wrong"),
     (
         lambda step: isinstance(step, WeightBySpread) and not step.relative,

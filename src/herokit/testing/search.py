@@ -1,11 +1,11 @@
 """Trying laws on many inputs, and shrinking what breaks them: the only place that drives hypothesis.
 
-All laws of one kind look at the same inputs, drawn once; a law that breaks is then searched alone, to shrink.
+All laws of one kind look at the same inputs, drawn once; a law that breaks is then given to hypothesis, to shrink.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from itertools import count
+from functools import cache, partial
 from random import Random
 from time import monotonic
 from typing import Any, Protocol
@@ -51,8 +51,8 @@ PART = 5
 class Subject(Protocol):
     """A thing under test."""
 
-    def cases(self) -> st.SearchStrategy[Callable[[Span], Any]]:
-        """Return the inputs laws are tried on, each to be read at a law's span."""
+    def make(self, choose: Choose) -> Callable[[Span], Any]:
+        """Choose an input, to be read at a law's span."""
         ...
 
 
@@ -128,57 +128,56 @@ def _holds(found: Finding, subject: Subject, cases: Callable[[Span], Any], choos
 
 
 def _scan(findings: list[Finding], subject: Subject, profile: Profile) -> None:
-    """Try several laws on the same inputs; a law leaves at its first failure."""
-    waiting, end, seen = list(findings), monotonic() + profile.seconds, count()
-
-    def trial(case: Any, _: st.DataObject) -> None:
-        number = next(seen)
+    """Try several laws on the same inputs, drawn evenly; a law leaves at its first failure."""
+    waiting, end = list(findings), monotonic() + profile.seconds
+    for number in range(profile.examples):
+        case = subject.make(_dice(profile, number))
         for found in list(waiting):
             if found.law.costly and number % PART:
                 continue
             if monotonic() > end:
                 found.cut = True
-            else:
-                chance = Random(f"{profile.seed} {number} {found.law.name}")  # noqa: S311 - a law's dice, no secret
-                if not _holds(found, subject, case, chance.randrange):
-                    waiting.remove(found)
+            elif not _holds(found, subject, case, _dice(profile, number, found.law.name)):
+                waiting.remove(found)
 
-    _drive(trial, subject.cases(), profile, (Phase.generate,))
+
+def _dice(profile: Profile, *names: object) -> Choose:
+    return Random(f"{profile.seed} {names}").randrange  # noqa: S311 - inputs of a test, no secret
 
 
 def _shrink(found: Finding, subject: Subject, profile: Profile) -> None:
-    """Search for one broken law alone; `Finding.broken` keeps the smallest failure that was seen on the way."""
+    """Search for one broken law with hypothesis; `Finding.broken` keeps the smallest failure seen on the way."""
     end = monotonic() + profile.shrinking
 
-    def trial(case: Any, data: st.DataObject) -> None:
+    @seed(profile.seed)
+    @settings(
+        max_examples=10 * profile.examples,  # hypothesis draws less evenly: it may need more to find it again
+        database=None,
+        deadline=None,
+        derandomize=False,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+        print_blob=False,
+    )
+    @given(data=st.data())
+    def run(data: st.DataObject) -> None:
         if monotonic() < end:
-            found.trial(subject, case, lambda n: int(data.draw(st.integers(0, n - 1))))
+            choose = partial(_draw, data)
+            found.trial(subject, subject.make(choose), choose)
 
-    more = replace(profile, examples=10 * profile.examples)  # other draws than in the scan: it may take a few more
     try:
-        _drive(trial, subject.cases(), more, (Phase.generate, Phase.shrink))
+        run()
     except Broken as broken:
         found.broken = broken.with_traceback(None)
     except Flaky:
         return  # time ran out, or the subject is not deterministic: the smallest failure seen stands
 
 
-def _drive(
-    trial: Callable[[Any, st.DataObject], None], cases: Any, profile: Profile, phases: tuple[Phase, ...]
-) -> None:
-    @seed(profile.seed)
-    @settings(
-        max_examples=profile.examples,
-        database=None,
-        deadline=None,
-        derandomize=False,
-        phases=phases,
-        suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
-        print_blob=False,
-    )
-    @given(case=cases, data=st.data())
-    def run(case: Any, data: st.DataObject) -> None:
-        trial(case, data)
+def _draw(data: st.DataObject, n: int) -> int:
+    return data.draw(_below(n))
 
-    run()
+
+@cache
+def _below(n: int) -> st.SearchStrategy[int]:
+    return st.integers(0, n - 1)

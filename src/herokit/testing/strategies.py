@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from math import prod
+from typing import TypeVar
 
 import numpy as np
 from hypothesis import strategies as st
 
 from herokit.testing.backends import NUMPY, Backend
-from herokit.testing.case import Batch, Case, Kind, Numbers
-from herokit.testing.law import Span
+from herokit.testing.case import Batch, Case, Kind
+from herokit.testing.law import Choose, Span
 from herokit.types import Signals
 
 UNITS = {
@@ -33,62 +33,81 @@ SPANS: dict[Span, tuple[str, ...]] = {
 MOST = 8
 """The largest small integer behind a score; the smallest is its negative."""
 
-
-def scores(size: int, *, span: Span = "any") -> st.SearchStrategy[Numbers]:
-    """Scores of one reward model for `size` rollouts: ties, near-ties, other units, huge ranges, subnormals.
-
-    Example:
-        >>> from hypothesis import find
-        >>> find(scores(2), lambda x: x[0] < x[1]).tolist()
-        [0.0, 1.0]
-    """
-    whole = st.lists(st.integers(-MOST, MOST), min_size=size, max_size=size).map(lambda k: np.array(k, np.float64))
-    return st.tuples(st.sampled_from(SPANS[span]), whole).map(lambda drawn: np.asarray(UNITS[drawn[0]](drawn[1])))
+MORE = 8
+"""After each row, one chance in this many to stop."""
 
 
 _ENTRIES: dict[Kind, tuple[float, ...]] = {
     "binary": (0.0, 1.0),
     "grade": (0.0, 1.0, 0.5),
-    "unit": tuple(k / MOST for k in range(MOST + 1)),
+    "unit": (0.0, 1.0, 0.0, 1.0, 0.5, 0.25, 0.75),  # the ends twice: that is where it matters
     "score": (0.0, *(float(sign * k) for k in range(1, MOST + 1) for sign in (1, -1))),
 }
 """What one entry of a signal may be, simplest first."""
 
 
-@st.composite
-def _spans(draw: st.DrawFn, signals: Mapping[str, Kind], max_rows: int, max_groups: int) -> Callable[[Span], Batch]:
-    """Draw rows once, to be read as a batch of any span."""
-    scored = [name for name, kind in signals.items() if kind == "score"]
-    coarse = [name for name in signals if name not in scored]
-    entries = {name: np.array(_ENTRIES[kind]) for name, kind in signals.items()}
-    choices = [max_groups, *(len(entries[name]) for name in coarse)]  # group and verdicts of a row are one integer
-    row = st.tuples(st.integers(0, prod(choices) - 1), *(st.integers(0, len(entries[name]) - 1) for name in scored))
-    drawn = np.array(draw(st.lists(row, min_size=1, max_size=max_rows)))
-    index, *digits = np.unravel_index(drawn[:, 0], choices, order="F")
-    index = index % draw(st.sampled_from([1, 2, max_groups]))
-    units = {name: draw(st.integers(0, len(UNITS) - 1)) for name in scored}
-    copies = draw(st.sampled_from([1] * 9 + [12]))
-    picks = {**dict(zip(coarse, digits, strict=True)), **dict(zip(scored, drawn[:, 1:].T, strict=True))}
-    plain = {name: np.tile(entries[name][picks[name]], copies) for name in signals}
+T = TypeVar("T")
+
+
+def make_batch(
+    choose: Choose, signals: Mapping[str, Kind], *, max_rows: int = 10, max_groups: int = 4
+) -> Callable[[Span], Batch]:
+    """Choose rows once, to be read as a batch of any span: ragged groups in any order, now and then a huge one.
+
+    Example:
+        >>> print(make_batch(lambda n: 0, {"verifier": "binary", "rm": "score"})("any"))
+        group  verifier  rm
+        a      0         0
+    """
+    entries = {name: _ENTRIES[kind] for name, kind in signals.items()}
+    rows: list[list[float]] = []
+    while not rows or (len(rows) < max_rows and choose(MORE)):
+        rows.append([choose(max_groups), *(known[choose(len(known))] for known in entries.values())])
+    groups = (1, 2, 2, max_groups, max_groups)[choose(5)]
+    units = {name: choose(len(UNITS)) for name, kind in signals.items() if kind == "score"}
+    copies = 12 if choose(10) == 9 else 1  # noqa: PLR2004 - one in ten
+    table = np.tile(np.array(rows, np.float64).T, copies)
+    index = table[0].astype(np.int64) % groups
+    plain = dict(zip(signals, table[1:], strict=True))
 
     def at(span: Span) -> Batch:
         known = [UNITS[name] for name in SPANS[span]]
         scores = {name: np.asarray(known[unit % len(known)](plain[name])) for name, unit in units.items()}
-        return Batch({**plain, **scores}, np.tile(index, copies), int(index.max()) + 1)
+        return Batch({**plain, **scores}, index, int(index.max()) + 1)
 
     return at
 
 
-def batches(
-    signals: Mapping[str, Kind], *, span: Span = "any", max_rows: int = 10, max_groups: int = 4
-) -> st.SearchStrategy[Batch]:
+def make_case(choose: Choose, signals: Mapping[str, Kind], *, max_rows: int = 10) -> Callable[[Span], Case]:
+    """Choose a batch and up to two that came before it, which are plain."""
+    at = make_batch(choose, signals, max_rows=max_rows)
+    earlier = tuple(make_batch(choose, signals, max_rows=6)("plain") for _ in range(choose(3)))
+    return cache(lambda span: Case(at(span), earlier))
+
+
+def chosen(make: Callable[[Choose], T]) -> st.SearchStrategy[T]:
+    """Turn a function of choices into a strategy; every choice shrinks to 0.
+
+    Example:
+        >>> from hypothesis import find
+        >>> find(chosen(lambda choose: choose(10)), lambda k: k > 3)
+        4
+    """
+
+    @st.composite
+    def strategy(draw: st.DrawFn) -> T:
+        return make(lambda n: draw(st.integers(0, n - 1)))
+
+    return strategy()
+
+
+def batches(signals: Mapping[str, Kind], *, span: Span = "any", max_rows: int = 10) -> st.SearchStrategy[Batch]:
     """Batches of rollouts: ragged groups in any order, groups of one, empty groups, now and then a huge one.
 
     Args:
         signals: name -> what it holds.
         span: which scores.
         max_rows: rows at most, before the huge group's rows are repeated.
-        max_groups: groups at most.
 
     Example:
         >>> from hypothesis import find
@@ -97,19 +116,12 @@ def batches(
         a      0         0
         a      0         0
     """
-    return _spans(signals, max_rows, max_groups).map(lambda at: at(span))
+    return chosen(lambda choose: make_batch(choose, signals, max_rows=max_rows)(span))
 
 
-def cases(
-    signals: Mapping[str, Kind], *, max_rows: int = 10, max_earlier: int = 2
-) -> st.SearchStrategy[Callable[[Span], Case]]:
-    """Batches with what came before them, drawn once and read at any span; what came before is plain."""
-    earlier = st.lists(_spans(signals, 6, 4).map(lambda at: at("plain")), max_size=max_earlier).map(tuple)
-
-    def case(at: Callable[[Span], Batch], before: tuple[Batch, ...]) -> Callable[[Span], Case]:
-        return cache(lambda span: Case(at(span), before))
-
-    return st.builds(case, _spans(signals, max_rows, 4), earlier)
+def cases(signals: Mapping[str, Kind], *, span: Span = "any", max_rows: int = 10) -> st.SearchStrategy[Case]:
+    """Batches with what came before them."""
+    return chosen(lambda choose: make_case(choose, signals, max_rows=max_rows)(span))
 
 
 def for_namespace(backend: Backend = NUMPY, dtype: str = "float64") -> "Bound":

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
-from hypothesis import strategies as st
 
 from herokit.combine import Chain, Combiner, Sync, ToAdvantage, Trace, alone, chain, start
 from herokit.rewarder import Rewarder
 from herokit.testing.backends import NUMPY, Backend, read
 from herokit.testing.case import Batch, Case, Kind, Numbers
-from herokit.testing.law import Span
-from herokit.testing.strategies import cases
+from herokit.testing.law import Choose, Span
+from herokit.testing.strategies import make_case
 from herokit.testing.told import sources
 from herokit.testing.verdict import Broken
 from herokit.trainers import TRAINERS, Normalization
@@ -73,9 +72,9 @@ class CombinerSubject:
         """Names of the signals that say how good it is."""
         return [name for name, kind in self.signals.items() if kind not in ("binary", "grade")]
 
-    def cases(self) -> st.SearchStrategy[Callable[[Span], Case]]:
-        """Return the inputs laws are tried on."""
-        return cases(self.signals)
+    def make(self, choose: Choose) -> Callable[[Span], Case]:
+        """Choose an input."""
+        return make_case(choose, self.signals)
 
     def state(self, case: Case) -> Any:
         """Return the state after the case's earlier batches; kept for the next law that asks."""

@@ -7,6 +7,7 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 from herokit.testing.law import Choose
+from herokit.testing.strategies import chosen
 from herokit.types import Sample
 
 PROSE = (
@@ -87,7 +88,7 @@ class Domain:
 
     Attributes:
         name: for messages.
-        references: answers, as references give them.
+        reference: chooses an answer, as references give them.
         write: a completion that gives an answer.
         other: another answer, near the first and not equal to it.
         ways: completions that give the same answer with other wrapping; empty where there is one way only.
@@ -95,7 +96,7 @@ class Domain:
     """
 
     name: str
-    references: st.SearchStrategy[str]
+    reference: Callable[[Choose], str]
     write: Callable[[str], str]
     other: Callable[[str, Choose], str]
     ways: tuple[Callable[[str], str], ...] = ()
@@ -108,14 +109,16 @@ def _other_number(answer: str, choose: Choose) -> str:
     return (f"{answer}7", f"1{answer}" if value >= 0 else f"-1{answer[1:]}", str(value + 1), str(-value - 1))[choose(4)]
 
 
-NUMBERS = st.integers(0, 999).map(str) | st.integers(-99, -1).map(str)
+def _number(choose: Choose) -> str:
+    return str(choose(1000)) if choose(4) else str(choose(99) - 99)
 
-PLAIN = Domain("plain text", NUMBERS, write=lambda answer: answer, other=_other_number)
+
+PLAIN = Domain("plain text", _number, write=lambda answer: answer, other=_other_number)
 """The completion is the answer and nothing else."""
 
 MATH = Domain(
     "mathematics",
-    NUMBERS,
+    _number,
     write=lambda answer: rf"The answer is $\boxed{{{answer}}}$.",
     other=_other_number,
     ways=(
@@ -131,19 +134,29 @@ MATH = Domain(
 DOMAINS = {"plain": PLAIN, "math": MATH}
 
 
+def make_chat(choose: Choose) -> str:
+    """Choose a completion as a policy writes it: prose in several languages, a number, sometimes a boxed one.
+
+    Example:
+        >>> make_chat(lambda n: 0)
+        'Let me think about it. -99'
+    """
+    prose = " ".join(PROSE[choose(len(PROSE))] for _ in range(1 + choose(4)))
+    answer = _number(choose)
+    return f"{prose} {MATH.write(answer) if choose(2) else answer}"
+
+
+def make_chats(choose: Choose) -> list[Sample]:
+    """Choose one to six samples of chat completions, groups of two."""
+    return [Sample(f"prompt {i // 2}", make_chat(choose), i // 2, "1") for i in range(1 + choose(6))]
+
+
 def chats() -> st.SearchStrategy[str]:
-    """Completions as a policy writes them: prose in several languages, a number, sometimes a boxed one.
+    r"""Completions as a policy writes them.
 
     Example:
         >>> from hypothesis import find
-        >>> find(chats(), lambda text: "0" in text)
-        'Let me think about it. 0'
+        >>> find(chats(), lambda text: "boxed" in text)
+        'Let me think about it. The answer is $\\boxed{-99}$.'
     """
-    sentences = st.lists(st.sampled_from(PROSE), min_size=1, max_size=4).map(" ".join)
-    return st.builds(lambda text, end: f"{text} {end}", sentences, NUMBERS | NUMBERS.map(MATH.write))
-
-
-def chat_samples(*, max_size: int = 6) -> st.SearchStrategy[list[Sample]]:
-    """Samples of chat completions, groups of two."""
-    texts = st.lists(chats(), min_size=1, max_size=max_size)
-    return texts.map(lambda found: [Sample(f"prompt {i // 2}", text, i // 2, "1") for i, text in enumerate(found)])
+    return chosen(make_chat)

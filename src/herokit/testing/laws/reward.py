@@ -13,7 +13,7 @@ HACKED = 1e6
 """A score no honest completion gets."""
 
 
-@law("combiner", universal=False, span="any", measures=("smallest margin", min))
+@law("combiner", universal=False, span="wide", measures=("smallest margin", min))
 def verifier_dominates(subject: CombinerSubject, case: Case, choose: Choose, *, margin: float = 0.0) -> float:
     """Within a group every verified rollout stands above every unverified one, by more than a margin.
 

@@ -1,0 +1,39 @@
+"""The rewarder in any order of events; and the machine notices when it forgets."""
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from herokit import Rewarder, hero, hero_advantage
+from herokit.combine import WeightBySpread
+from herokit.testing import rewarder_machine
+
+SHORT = settings(max_examples=15, stateful_step_count=12, deadline=None, derandomize=True, database=None)
+
+
+@pytest.mark.parametrize(
+    "combiner", [hero(), hero_advantage(), hero().steps[1], WeightBySpread(momentum=0.5)], ids=repr
+)
+def test_any_order_of_events(combiner):
+    run_state_machine_as_test(rewarder_machine(combiner), settings=SHORT)
+
+
+@pytest.mark.parametrize("fault", ["evaluation writes", "restore forgets", "failures count"])
+def test_the_machine_notices(fault, monkeypatch):
+    call = Rewarder.__call__
+    if fault == "evaluation writes":
+        monkeypatch.setattr(Rewarder, "__call__", lambda self, samples, **_: call(self, samples))
+    elif fault == "restore forgets":
+        monkeypatch.setattr(Rewarder, "load_state_dict", lambda self, data: None)
+    else:
+
+        def forgetful(self, samples, *, remember=True):
+            before = self.state
+            outcome = call(self, samples, remember=remember)
+            if not outcome.usable.all():
+                self.state = before
+            return outcome
+
+        monkeypatch.setattr(Rewarder, "__call__", forgetful)
+    with pytest.raises(AssertionError, match="the combiner alone"):
+        run_state_machine_as_test(rewarder_machine(hero()), settings=settings(SHORT, max_examples=100))
