@@ -52,7 +52,7 @@ def test_parquet_and_jsonl_give_the_same_samples(tmp_path):
     ("name", "rows", "message"),
     [
         ("r.jsonl", [], "r.jsonl: the file holds no rows"),
-        ("r.jsonl", [ROW, '{"prompt": \n'], "r.jsonl: line 2 is not JSON: .*; mend or delete that line"),
+        ("r.jsonl", [ROW, '{"prompt": \n'], "r.jsonl: line 2 is not JSON: Expecting value at character 12; mend or delete that line"),
         ("r.jsonl", ["[" * 100_000 + "\n"], "r.jsonl: line 1 is not JSON"),
         ("r.jsonl", ["[1]\n"], "r.jsonl: line 1 is a JSON list; expected an object"),
         ("r.jsonl", [{"text": "x"}], "no column for the prompt: none of prompt, question.* among text; name it with --field prompt=COLUMN"),

@@ -97,7 +97,8 @@ def _read_lines(path: Path) -> dict[str, list[Any]]:
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError) as error:
-                raise DataError(f"{path}: line {number} is not JSON: {error}; mend or delete that line") from None
+                why = f"{error.msg} at character {error.pos}" if isinstance(error, json.JSONDecodeError) else str(error)
+                raise DataError(f"{path}: line {number} is not JSON: {why}; mend or delete that line") from None
             if not isinstance(row, dict):
                 raise DataError(f"{path}: line {number} is a JSON {type(row).__name__}; expected an object {{...}}")
             rows.append(row)
