@@ -5,7 +5,7 @@ token budget, and scatter the results back. A `Plan` knows nothing of models; it
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -46,6 +46,53 @@ class Plan:
             [0.5, 0.7, 0.5]
         """
         return np.asarray(results)[self.owner]
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What a local model has run; two of them add up.
+
+    Attributes:
+        rows: rows asked for.
+        distinct: rows that were run, equal ones once.
+        real_tokens: tokens of the distinct rows.
+        run_tokens: tokens that ran: more than `real_tokens` by padding, fewer by what rows shared.
+        truncated: rows that lost tokens.
+        seconds: wall time of the runs.
+
+    Example:
+        >>> both = Stats(2, 2, 100, 120, 0, 0.5) + Stats(1, 1, 50, 60, 1, 0.5)
+        >>> both.tokens_per_second, both.run_over_real, both.truncated
+        (150.0, 1.2, 1)
+        >>> print(both)
+        3 rows, 3 distinct, 150 tokens, 1.20 run for each, 150 tokens/s, 1 truncated
+    """
+
+    rows: int = 0
+    distinct: int = 0
+    real_tokens: int = 0
+    run_tokens: int = 0
+    truncated: int = 0
+    seconds: float = 0.0
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Real tokens a second; 0 before anything ran."""
+        return self.real_tokens / self.seconds if self.seconds else 0.0
+
+    @property
+    def run_over_real(self) -> float:
+        """Tokens that ran over real tokens: above 1 padding, below 1 sharing; 1 before anything ran."""
+        return self.run_tokens / self.real_tokens if self.real_tokens else 1.0
+
+    def __add__(self, other: "Stats") -> "Stats":
+        return Stats(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Stats)))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.rows} rows, {self.distinct} distinct, {self.real_tokens} tokens, {self.run_over_real:.2f} run for "
+            f"each, {self.tokens_per_second:.0f} tokens/s, {self.truncated} truncated"
+        )
 
 
 def plan_batches(inputs: Sequence[Sequence[int]], *, budget: int, limit: int = 256) -> Plan:

@@ -1,5 +1,6 @@
-"""herokit on torch."""
+"""herokit on torch: reward models, and running means that are equal on every rank."""
 
+from herokit_torch.model import TorchRewardModel
 from herokit_torch.sync import AllReduce
 
-__all__ = ["AllReduce"]
+__all__ = ["AllReduce", "TorchRewardModel"]

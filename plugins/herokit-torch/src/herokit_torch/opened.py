@@ -1,0 +1,92 @@
+"""What a reward model holds once it is open, and the cell that keeps it out of pickles."""
+
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, Protocol, Self, TypeAlias
+
+from herokit.errors import SetupError
+from herokit.planning import Stats, plan_batches
+from herokit_torch.memory import run_all
+from herokit_torch.packing import Job
+from herokit_torch.text import Encoded, Encoder
+
+Rows: TypeAlias = Sequence[list[int]]
+
+
+class Engine(Protocol):
+    """Plans jobs over rows and runs them; the results are (P, L) logits for P positions and L labels a row."""
+
+    def plan(self, rows: Rows, families: Sequence[Hashable], todo: Sequence[int], budget: int) -> list[Job]:
+        """Cut the rows named in `todo` into jobs of at most `budget` tokens, padding included."""
+        ...
+
+    def run(self, rows: Rows, positions: Rows, job: Job) -> list[Any]:
+        """Run one job."""
+        ...
+
+
+@dataclass(slots=True)
+class Opened:
+    """An open model; `budget` shrinks when memory runs out, `stats` grows with every call."""
+
+    encoder: Encoder
+    engine: Engine
+    budget: int
+    stats: Stats
+
+    def logits(self, encoded: Encoded, progress: Callable[[int, int], None] | None) -> list[Any]:
+        """Return (P, L) logits for every row, None for one that does not fit in memory; equal rows run once."""
+        begun = perf_counter()
+        plan = plan_batches(encoded.rows, budget=self.budget)
+        first = plan.distinct.tolist()
+        rows, positions = [encoded.rows[i] for i in first], [encoded.positions[i] for i in first]
+        families = [encoded.families[i] for i in first]
+        done, tokens = 0, 0
+
+        def tell(job: Job) -> None:
+            nonlocal done, tokens
+            done += len(job.rows)
+            tokens += job.tokens
+            if progress is not None:
+                progress(done, len(rows))
+
+        def order(todo: Sequence[int], budget: int) -> Sequence[Job]:
+            return self.engine.plan(rows, families, todo, budget)
+
+        results, self.budget = run_all(
+            len(rows), order, lambda job: self.engine.run(rows, positions, job), self.budget, tell
+        )
+        self.stats += Stats(
+            rows=len(encoded.rows),
+            distinct=len(rows),
+            real_tokens=plan.real_tokens,
+            run_tokens=tokens,
+            truncated=sum(map(bool, encoded.details)),
+            seconds=perf_counter() - begun,
+        )
+        return [results[int(i)] for i in plan.owner]
+
+
+class Cell:
+    """Where a model keeps what it opened: equal to every other cell, and empty after pickling or copying."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.opened: Opened | None = None
+
+    def __reduce__(self) -> tuple[type[Self], tuple[()]]:
+        return type(self), ()
+
+
+def tokens_that_fit(asked: int | None, config: Any, model: str) -> int:
+    """Return the longest input in tokens: what was asked for, at most what the model's positions allow.
+
+    Raises:
+        SetupError: more was asked for than the model has positions.
+    """
+    most = getattr(config.get_text_config(), "max_position_embeddings", None) or 32768
+    if asked is not None and asked > most:
+        raise SetupError(f"{model}: max_tokens = {asked}, but the model has {most} positions")
+    return int(asked or most)

@@ -1,0 +1,118 @@
+"""Process reward models, MLP heads and known families."""
+
+import numpy as np
+import pytest
+import torch
+
+from herokit.errors import ConfigError, SetupError
+from herokit.types import Sample, Status
+from herokit_torch import TorchRewardModel
+from herokit_torch.known import ACE_MATH, QWEN_MATH
+
+SOLUTIONS = [
+    Sample("What is 1 + 2 + 3?", "1 + 2 = 3\n\n3 + 3 = 6\n\nSo it is 6.", group=0),
+    Sample("What is 1 + 2 + 3?", "It says <extra_0> here.\n\nSo it is 7.", group=0),
+    Sample("What is 4?", "4", group=1),
+]
+
+
+@pytest.fixture(scope="module")
+def prm(tiny, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("x") / "Qwen2.5-Math-PRM-tiny"
+    tokenizer = tiny.write_tokenizer(folder)
+    return folder, tokenizer, tiny.write_model(folder, mlp="Qwen2ForProcessRewardModel")
+
+
+def card(model, tokenizer, sample):
+    """Score steps as the model's card does, at the places of the step token."""
+    steps = [s.replace("<extra_0>", "< extra_0>") for s in sample.completion.split("\n\n")]
+    turns = [
+        {"role": "system", "content": QWEN_MATH},
+        {"role": "user", "content": sample.prompt},
+        {"role": "assistant", "content": "<extra_0>".join(steps) + "<extra_0>"},
+    ]
+    ids = tokenizer(tokenizer.apply_chat_template(turns, tokenize=False), return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        logits = model.score(model.model(input_ids=ids).last_hidden_state)
+    return logits[ids == 3].softmax(-1)[:, 1].double().numpy()
+
+
+def test_step_scores_are_those_of_the_card(prm):
+    folder, tokenizer, model = prm
+    with TorchRewardModel(str(folder)) as rm:
+        found = rm.step_scores(SOLUTIONS)
+    assert [len(s) for s in found] == [3, 2, 1]
+    for steps, sample in zip(found, SOLUTIONS, strict=True):
+        np.testing.assert_allclose(steps, card(model, tokenizer, sample), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("how", "join"), [("min", np.min), ("prod", np.prod), ("last", lambda x: x[-1]), ("mean", np.mean)]
+)
+def test_one_score_a_sample_through_the_same_interface(prm, how, join):
+    folder, tokenizer, model = prm
+    with TorchRewardModel(str(folder), aggregate=how) as rm:
+        found = rm.score(SOLUTIONS)
+    expected = [join(card(model, tokenizer, sample)) for sample in SOLUTIONS]
+    np.testing.assert_allclose(found.values, expected, rtol=0, atol=1e-5)
+
+
+def test_a_step_whose_probability_underflows_is_still_a_step():
+    from herokit_torch.steps import probabilities
+
+    logits = np.array([[200.0, 0.0], [0.0, 1.0]], np.float32)
+    masked = torch.tensor(logits).softmax(-1)
+    assert masked[masked != 0].numel() == 3  # so the card's view(-1, 2) cannot work
+    steps = probabilities(logits)
+    assert len(steps) == 2
+    assert 0 < steps[0] < 1e-80
+
+
+def test_when_no_step_is_left_the_row_fails(prm):
+    folder, _, _ = prm
+    long = Sample("x", "a step\n\n" + "b" * 30, group=0)
+    with TorchRewardModel(str(folder), max_tokens=30) as rm:
+        found = rm.score([long, Sample("x", "y" * 50, group=0)])
+        cut = rm.step_scores([long])
+    with TorchRewardModel(str(folder), max_tokens=8) as rm:
+        short = rm.score([SOLUTIONS[0]])
+    assert len(cut[0]) == 1  # the first step's token was cut away
+    assert found.details[0].startswith("truncated")
+    assert short.statuses[0] is Status.JUDGED
+    with TorchRewardModel(str(folder), max_tokens=2) as rm:
+        none = rm.score([SOLUTIONS[0]])
+    assert none.statuses[0] is Status.FAILED
+    assert none.details[0].startswith("no step is left; truncated")
+
+
+def test_an_outcome_model_has_no_steps_and_a_step_token_is_one_token(prm, tiny, tmp_path):
+    folder, _, _ = prm
+    tiny.write_tokenizer(tmp_path)
+    tiny.write_model(tmp_path)
+    with pytest.raises(ConfigError, match="has no step_token"):
+        TorchRewardModel(str(tmp_path)).step_scores(SOLUTIONS)
+    with pytest.raises(SetupError, match="is 5 tokens for this tokenizer"):
+        TorchRewardModel(str(folder), step_token="STEP!").score(SOLUTIONS)  # noqa: S106 - a marker
+
+
+@pytest.mark.parametrize(
+    ("name", "mlp", "system"),
+    [("AceMath-7B-RM", None, ACE_MATH), ("Qwen2.5-Math-RM-72B", "Qwen2ForRewardModel", QWEN_MATH), ("own", None, "")],
+)
+def test_a_known_model_gets_its_system_prompt_and_head(name, mlp, system, tiny, tmp_path, one_by_one):
+    folder = tmp_path / name
+    tokenizer = tiny.write_tokenizer(folder)
+    model = tiny.write_model(folder, mlp=mlp)
+    if mlp:
+
+        def forward(input_ids):
+            hidden = model.model(input_ids=input_ids).last_hidden_state
+            return type("Out", (), {"logits": model.score(hidden)[:, -1]})
+
+        expected = one_by_one(forward, tokenizer, SOLUTIONS, system)
+    else:
+        expected = one_by_one(model, tokenizer, SOLUTIONS, system)
+    with TorchRewardModel(str(folder)) as rm:
+        np.testing.assert_allclose(rm.score(SOLUTIONS).values, expected, rtol=0, atol=1e-4)
+    with TorchRewardModel(str(folder), system_prompt="Be brief.") as rm:
+        assert not np.allclose(rm.score(SOLUTIONS).values, expected, atol=1e-2)
