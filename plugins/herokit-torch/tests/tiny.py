@@ -39,8 +39,8 @@ def write_tokenizer(folder, *, chat=CHATML, adds=None, pad="<|pad|>"):
     tokenizer = transformers.PreTrainedTokenizerFast(
         tokenizer_object=raw,
         pad_token=pad,
-        eos_token="<|im_end|>",
-        bos_token="<s>" if adds else None,  # noqa: S106 - a marker
+        eos_token="<|im_end|>",  # noqa: S106 - a marker
+        bos_token="<s>" if adds else None,
     )
     tokenizer.chat_template = chat
     tokenizer.save_pretrained(folder)
