@@ -94,7 +94,7 @@ def peer_rates(counts: list[int]) -> str:
 
 def forget() -> None:
     """Empty every cache, so that each run starts cold."""
-    for cached in (tiers.decide, tiers.reference, tiers.plain, reading.read, judge.settled, judge._read):  # noqa: SLF001
+    for cached in (tiers.reference, tiers.plain, reading.read, judge.settled, judge._read):  # noqa: SLF001
         cached.cache_clear()
 
 

@@ -4,6 +4,7 @@
 import re
 
 from herokit_math.answers import Choice
+from herokit_math.extract import ANSWER
 
 _ALONE = re.compile(
     r"(?:\\(?:text|mathrm|textbf|mathbf|textit|boldsymbol)\s*\{\s*)*(?:(?:option|choice|answer)\s+)?"
@@ -13,7 +14,7 @@ _ALONE = re.compile(
 _OPTION = re.compile(r"(?:option|choice)\s*:?\s*\(?([A-J])\)?\b[.:]?\s*(.{0,200})", re.IGNORECASE | re.DOTALL)
 _OPERATION = re.compile(r"[-+*/^=<>_\\(,&]")
 _PICKED = re.compile(
-    r"(?:answer|choice|option|réponse|respuesta|antwort|答案|ответ)\s{0,2}(?:is|est|es|ist|是|:|：)?\s{0,2}"
+    rf"(?:choice|option|{ANSWER})\s{{0,2}}(?:is|est|es|ist|è|é|是|为|は|है|هو|هي|:|：)?\s{{0,2}}"
     r"(?:for sure|definitely)?\s{0,2}[:：]?\s{0,2}\*{0,2}\(?([A-J])\b(?!['’])|(?:it's|it is|is)\s\(?([A-J])\b(?!['’])",
 )
 _FIRST = re.compile(r"^\W*\(?([A-J])\)?(?![a-z0-9'’])")

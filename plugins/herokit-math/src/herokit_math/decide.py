@@ -76,7 +76,6 @@ def reference(gold: str) -> str:
     return found[0].text if marked else gold
 
 
-@lru_cache(maxsize=32_768)
 def decide(gold: str, answer: str, policy: Policy) -> Decision:  # noqa: PLR0911 - one return a tier
     """Decide a pair without sympy.
 

@@ -18,16 +18,18 @@ SHORT = 300  # a longer completion is never an answer by itself
 _GAP = r"[^\S\n]{0,3}"
 _IS = (
     _GAP + r"(?:\*\*)?" + _GAP + r"(?:to (?:the|this) \w{1,20} )?"
-    r"(?:is|are|est|es|ist|è|é|是|为|為|は|equals|[:：=])"
+    r"(?:is|are|est|es|ist|è|é|是|为|為|は|है|هو|هي|는|은|equals|[:：=])"
     + _GAP
     + r"(?:therefore|thus|exactly|simply|for sure|also)?"
     + _GAP
     + r"[:：]?(?:\*\*)?"
 )  # every repetition is bounded: no input makes these patterns slow
+ANSWER = (
+    "answer|réponse|reponse|respuesta|resposta|risposta|antwort|lösung|ответ|答案|答え|答|정답|답|उत्तर|जवाब|الإجابة|"
+    "الجواب|cevap|đáp án"
+)  # the word for "answer" in many languages
 _MARKER = re.compile(
-    r"(?:\banswer|correct (?:option|choice)|\bresult|\bsolution|"
-    r"réponse|reponse|respuesta|resposta|risposta|antwort|lösung|ответ|答案|答え|答|정답|답|उत्तर|जवाब|الإجابة|الجواب|cevap|đáp\s+án)"
-    + _IS,
+    r"(?:correct (?:option|choice)|\bresult|\bsolution|" + ANSWER + ")" + _IS,
     re.IGNORECASE,
 )
 _FINAL = re.compile(r"final\s{1,3}answer" + _IS, re.IGNORECASE)

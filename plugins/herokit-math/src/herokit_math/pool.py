@@ -12,7 +12,8 @@ from functools import partial
 
 from herokit_math.process import Worker, WorkerBrokenError, WorkerDiedError, WorkerTimeoutError
 
-ATTEMPTS = 3  # how often a pair is given to a worker when workers die under it
+ATTEMPTS = 4  # how often a pair is given to a worker when workers die under it
+STARTS = 10  # how often a worker is started anew when something kills it while it starts; no pair's doing
 
 
 class End(Enum):
@@ -67,7 +68,7 @@ class _Crew:
             for _ in range(0 if self.closed else ATTEMPTS):
                 try:
                     if worker is None:
-                        worker = self.start()
+                        worker = self._started()
                         self.workers.add(worker)
                     said = worker.ask({"gold": job.gold, "answer": job.answer}, self.timeout)
                     reply = Reply(End.REPLIED, said["equal"], said["reason"])
@@ -84,6 +85,14 @@ class _Crew:
         if worker is not None:
             self.workers.discard(worker)
             worker.kill()
+
+    def _started(self) -> Worker:
+        for _ in range(STARTS):
+            try:
+                return self.start()
+            except WorkerDiedError:
+                continue
+        raise WorkerBrokenError(f"{STARTS} worker processes were killed while they started")
 
     def _keep(self, worker: Worker | None, reply: Reply) -> Worker | None:
         if worker is not None and (reply.end is not End.REPLIED or worker.jobs >= self.recycle):

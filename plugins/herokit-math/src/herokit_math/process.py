@@ -36,6 +36,7 @@ class Worker:
 
     Raises:
         WorkerBrokenError: it did not come up; the message says why.
+        WorkerDiedError: something killed it while it started.
     """
 
     def __init__(self, memory_mb: int, *, parser: str, python: str | None) -> None:
@@ -57,6 +58,8 @@ class Worker:
         try:
             greeting = self._receive(START_LIMIT)
         except (WorkerDiedError, WorkerTimeoutError) as error:
+            if isinstance(error, WorkerDiedError) and self._process.returncode < 0:
+                raise  # killed from outside while it started: worth another try
             raise WorkerBrokenError(f"the worker process did not start: {error}") from None
         if "broken" in greeting:
             self.kill()
