@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from loops import SPREAD_SO_FAR, loop
-from machine import best, header
+from machine import best, header, keep_freed_memory
 
 from herokit import Groups, Signals, schemes
 from herokit.combine import Chain, Mean, start
@@ -79,6 +79,7 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="every scheme, not HERO alone")
     parser.add_argument("--rows", type=int, help="one size, a multiple of eight")
     chosen = parser.parse_args()
+    keep_freed_memory()
     print(header("numpy", *(["torch"] if to_torch(*batch(EACH)) else [])))
     print(f"{'scheme':>20} {'rollouts':>11} {'side':>6} {'ms':>10} {'M rows/s':>9} {'x the loop':>10}")
     names = [make.__name__ for make in schemes.SCHEMES] if chosen.all else ["hero"]
