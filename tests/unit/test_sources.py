@@ -1,0 +1,185 @@
+"""Sources made of sources, and nested tables that build them."""
+
+import math
+import pickle
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from herokit import Rewarder, Sample, Status, Verdict, chain, verifier_only
+from herokit.builder import build, describe
+from herokit.combine import Ensemble, IfUniform, Linear, Mix, Rank, Stratify, Take
+from herokit.errors import ConfigError
+from herokit.hookspecs import hookimpl
+from herokit.registry import load_registry
+from herokit.sources import Cascade, EnsembleRewardModel, Vote
+
+
+@dataclass(frozen=True)
+class Says:
+    """Accepts what it is told to; an answer is the whole completion."""
+
+    accepts: tuple[str, ...] = ()
+    status: Status = Status.JUDGED
+    silent: bool = False
+
+    def verify(self, samples):
+        return [
+            Verdict(None, Status.FAILED, "down") if self.silent
+            else Verdict(float(s.completion in self.accepts), self.status, "said", s.completion)
+            for s in samples
+        ]  # fmt: skip
+
+
+class Spy(Says):
+    asked: list = []  # noqa: RUF012 - shared on purpose, emptied by each test
+
+    def verify(self, samples):
+        Spy.asked += [s.completion for s in samples]
+        return super().verify(samples)
+
+
+def samples(*completions, reference="3"):
+    return [Sample("p", text, "q", reference) for text in completions]
+
+
+def test_a_cascade_asks_again_only_where_the_rule_may_be_mistaken():
+    Spy.asked = []
+    cascade = Cascade(Says(("3",)), Spy(("x = 3",)))
+    verdicts = cascade.verify(samples("3", "4", "x = 3", "", "three"))
+    assert Spy.asked == ["x = 3", "three"]  # not: accepted, two numbers, nothing answered
+    assert [v.value for v in verdicts] == [1.0, 0.0, 1.0, 0.0, 0.0]
+    assert verdicts[2].detail == "second verifier: said; first: said"
+
+
+def test_a_cascade_keeps_the_first_verdict_where_the_second_cannot_say():
+    assert [v.value for v in Cascade(Says(), Says(silent=True)).verify(samples("x"))] == [0.0]
+    assert Cascade(Says(silent=True), Says(("x",))).verify(samples("x"))[0].value == 1.0
+    Spy.asked = []
+    Cascade(Says(), Spy()).verify(samples("x", reference=None))
+    Cascade(Says(status=Status.UNPARSED), Spy()).verify(samples("x"))
+    assert Spy.asked == []
+
+
+@pytest.mark.parametrize(
+    ("quorum", "weights", "value"), [(0.5, None, 1.0), (0.9, None, 0.0), (1.0, None, 0.0), (0.5, (1.0, 1.0, 4.0), 0.0)]
+)
+def test_a_vote_counts_weights(quorum, weights, value):
+    of = (Says(("x",)), Says(("x",)), Says())
+    assert Vote(of, weights, quorum).verify(samples("x"))[0].value == value
+
+
+def test_a_vote_leaves_out_who_cannot_say_and_abstains_if_nobody_can():
+    assert Vote((Says(silent=True), Says(("x",))), quorum=1.0).verify(samples("x"))[0].value == 1.0
+    verdict = Vote((Says(silent=True), Says(silent=True))).verify(samples("x"))[0]
+    assert (verdict.value, verdict.status, verdict.detail) == (None, Status.FAILED, "down, down")
+    assert Vote((Says(("x",)), Says(), Says()), graded=True).verify(samples("x"))[0].value == pytest.approx(1 / 3)
+
+
+def test_a_vote_survives_a_member_that_raises():
+    class Broken:
+        def verify(self, part):
+            raise ZeroDivisionError
+
+    assert Vote((Broken(), Says(("x",)))).verify(samples("x", "y"))[0].value == 1.0
+
+
+@dataclass(frozen=True)
+class Number:
+    value: float
+
+    def score(self, part):
+        return np.full(len(part), self.value)
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"), [("worst", 1.0), ("mean", 4.0), ("median", 2.0), ("cautious", 4 - math.sqrt(38 / 3) / 2)]
+)
+def test_an_ensemble_of_reward_models(how, expected):
+    model = EnsembleRewardModel((Number(2.0), Number(1.0), Number(9.0)), how, 0.5)
+    scores = model.score(samples("x", "y"))
+    np.testing.assert_allclose(scores.values, [expected] * 2)
+    assert pickle.loads(pickle.dumps(model)) == model
+
+
+def test_an_ensemble_says_which_row_failed():
+    model = EnsembleRewardModel((Number(2.0), Number(float("nan"))))
+    scores = model.score(samples("x"))
+    assert scores.statuses == (Status.FAILED,)
+    assert scores.details == ("gave nan",)
+    assert np.isnan(scores.values).all()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Vote(()),
+        lambda: Vote((Says(),), (1.0, 2.0)),
+        lambda: Vote((Says(),), (0.0,)),
+        lambda: Vote((Says(),), quorum=0.0),
+        lambda: EnsembleRewardModel((Number(1.0),)),
+        lambda: EnsembleRewardModel((Number(1.0), Number(2.0)), "best"),
+        lambda: Ensemble(("rm",)),
+        lambda: Mix({}),
+        lambda: Mix({"a": 1.0, "b": -1.0}, normalize=True),
+        lambda: Linear(0.1, 0.2, steps=0),
+        lambda: Stratify(alpha=Linear(0.1, 0.95, steps=3)),
+        lambda: Stratify(levels=(0.0, 0.5, 1.0), alpha=0.3, beta=0.3),
+        lambda: Stratify(levels=(0.0, 1.0), edges=(2.0,)),
+    ],
+)
+def test_what_makes_no_sense_is_refused(make):
+    with pytest.raises(ConfigError):
+        make()
+
+
+def test_sources_of_sources_are_closed_and_described():
+    closed = []
+
+    class Open(Says):
+        def close(self):
+            closed.append(self)
+
+    with Rewarder({"verifier": Vote((Open(), Cascade(Open(), Open())))}, verifier_only()):
+        pass
+    assert len(closed) == 3
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("plugin")
+    (folder / "says_plugin.py").write_text(
+        "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass Yes:\n    sure: bool = True\n"
+        "    def verify(self, samples):\n        return []\n"
+    )
+    patch = pytest.MonkeyPatch()
+    patch.syspath_prepend(folder)
+
+    class Plugin:
+        @hookimpl
+        def herokit_register(self, register):
+            register.verifier("yes", "says_plugin:Yes")
+
+    yield load_registry(plugins=False, extra=[("says", Plugin())])
+    patch.undo()
+
+
+NESTED = [
+    {"use": "vote", "of": [{"use": "yes"}, {"use": "cascade", "first": {"use": "yes"}, "second": {"use": "yes", "sure": False}}], "weights": [1.0, 2.0]},
+    {"use": "stratify", "normalize": {"use": "rank"}, "alpha": {"use": "linear", "start": 0.2, "end": 0.1, "steps": 9}},
+    {"use": "if-uniform", "then": [{"use": "take", "signal": "rm"}, {"use": "rank"}], "otherwise": [{"use": "take", "signal": "verifier"}]},
+    {"use": "mix", "weights": {"a": 1.0, "b": 0.5}, "each": {"use": "standardize", "eps": 0.001}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("table", NESTED, ids=lambda t: t["use"])
+def test_nested_tables_build_and_are_described(known, table):
+    built = build(table, known=known)
+    again = describe(built, known=known)
+    assert build(again, known=known) == built
+    assert again["use"] == table["use"]
+
+
+def test_a_list_of_steps_is_a_chain(known):
+    assert build(NESTED[2], known=known) == IfUniform(chain(Take("rm"), Rank()), chain(Take("verifier")))
