@@ -8,7 +8,7 @@ from herokit import Rewarder, hero, hero_advantage
 from herokit.combine import WeightBySpread
 from herokit.testing import rewarder_machine
 
-SHORT = settings(max_examples=15, stateful_step_count=12, deadline=None, derandomize=True, database=None)
+SHORT = settings(max_examples=10, stateful_step_count=12, deadline=None, derandomize=True, database=None)
 
 
 @pytest.mark.parametrize(

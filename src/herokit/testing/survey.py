@@ -42,14 +42,16 @@ def survey(
         if law not in names:
             raise ConfigError(f"no law {law!r}; {nearest(law, names)}")
     each = budget / (len(things.sources) + (things.combiner is not None))
-    profile = Profile(examples=300, seconds=SHARE * each, shrinking=(1 - SHARE) * each / LIKELY)
+    profile = Profile(
+        examples=int(min(300, 20 + 5 * each)), seconds=SHARE * each, shrinking=(1 - SHARE) * each / LIKELY
+    )
     if things.combiner is not None:
         claims = laws_of("combiner", universal=False)
         report = check_combiner(
             things.combiner, claims=claims, signals=things.signals, trainer=trainer, profile=profile, name=things.name
         )
         yield excuse(report, {**reasons(things.combiner), **expected})
-    few = replace(profile, examples=100)
+    few = replace(profile, examples=min(100, profile.examples))
     for name, source in things.sources.items():
         title = f"{things.name}: sources.{name}" if things.combiner is not None else things.name
         if isinstance(source, Verifier):

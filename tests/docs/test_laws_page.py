@@ -1,0 +1,55 @@
+"""docs/reference/laws.md says what the docstrings say; the tutorial prints what it claims."""
+
+import contextlib
+import importlib.util
+import io
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from herokit.testing.laws import LAWS, laws_of
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def test_the_page_of_laws_is_up_to_date():
+    spec = importlib.util.spec_from_file_location("make_laws", DOCS / "make_laws.py")
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    assert made.PAGE.read_text(encoding="utf-8") == made.page(), "run python docs/make_laws.py"
+
+
+def test_every_law_says_what_it_is_and_why_it_matters():
+    assert len({law.name for law in LAWS}) == len(LAWS)
+    assert all(law.statement.endswith(".") and law.why and law.training for law in LAWS)
+    assert {law.of for law in LAWS} == {"combiner", "verifier", "reward model"}
+    assert len(laws_of("combiner", universal=True)) >= 14
+
+
+def test_the_tutorial_prints_what_it_says(monkeypatch):
+    text = (DOCS / "tutorial" / "test-your-reward.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(python|text)\n(.*?)```", text, re.DOTALL)
+    module = ModuleType("tutorial")
+    monkeypatch.setitem(sys.modules, "tutorial", module)  # so that the steps it defines can be pickled
+    printed = ""
+    for language, block in blocks:
+        if language == "text":
+            assert printed == block
+            printed = ""
+            continue
+        assert not printed, f"the page does not say what this prints: {printed}"
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            exec(compile(block, "test-your-reward.md", "exec"), module.__dict__)  # noqa: S102 - our own page
+        printed = out.getvalue()
+    for mark in module.test_my_reward.pytestmark:
+        for param in mark.args[1]:
+            param.values[0]()
+
+
+@pytest.mark.parametrize("law", laws_of("combiner", universal=True), ids=str)
+def test_a_law_can_be_claimed_with_settings_and_keeps_its_name(law):
+    assert str(law.where()) == law.name

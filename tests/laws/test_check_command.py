@@ -1,0 +1,139 @@
+"""`herokit check` and `pytest --herokit-scheme`: what they print, how they end."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from herokit.cli.app import app
+from herokit.combine import Center
+from herokit.errors import ConfigError
+from herokit.testing.things import find_things
+
+FAULTY = """
+from dataclasses import dataclass
+from herokit.combine import Stateless, Take, chain
+
+@dataclass(frozen=True)
+class BatchMean(Stateless):
+    def __call__(self, reward, signals):
+        return signals["verifier"] + 0.1 * (reward - reward.mean())
+
+scheme = chain(Take("rm"), BatchMean())
+"""
+
+
+def check(*words):
+    short = [] if "--budget" in words else ["--budget", "15s"]
+    return CliRunner().invoke(app, ["check", *map(str, words), *short], env={"COLUMNS": "100"})
+
+
+def test_the_papers_hero_in_trl_cancels_and_inflates():
+    done = check("hero", "--trainer", "trl")
+    assert done.exit_code == 1, done.output
+    assert "WeightBySpread cancels under trl" in done.output
+    assert "uniform_groups_are_not_inflated: broken" in done.output
+    assert "advantage without" in done.output
+    assert done.output.count("In training:") == 2
+    assert "measured in the score's own" in done.output  # broken by design, with its reason
+
+
+@pytest.mark.parametrize("trainer", ["trl", "verl"])
+def test_hero_advantage_is_clean(trainer):
+    done = check("hero-advantage", "--trainer", trainer)
+    assert done.exit_code == 0, done.output
+    assert "take them as they are" in done.output
+
+
+def test_a_planted_fault_in_a_users_file_is_diagnosed_in_time(tmp_path):
+    path, report = tmp_path / "my_reward.py", tmp_path / "report.md"
+    path.write_text(FAULTY)
+    begun = time.monotonic()
+    done = check(f"{path}:scheme", "--json", "--markdown", report, "--budget", "40s")
+    assert time.monotonic() - begun < 60
+    assert done.exit_code == 1
+    (found,) = json.loads(done.stdout)
+    broken = {r["law"]: r for r in found["results"] if r["outcome"] == "broken"}
+    assert "groups_independent" in broken
+    columns = broken["groups_independent"]["counterexample"]["columns"]
+    assert len(columns["group"]) == 2
+    assert {"rm", "verifier", "reward", "alone"} <= set(columns)
+    text = report.read_text()
+    assert "| groups_independent | broken |" in text
+    assert "In training: an easy prompt would look worse beside a hard one" in text
+
+
+def test_a_scheme_file_is_checked_with_its_sources(tmp_path):
+    path = tmp_path / "blend.toml"
+    path.write_text(
+        '[sources.verifier]\nuse = "math"\n[sources.rm]\nuse = "onnx"\n[[combine]]\nuse = "naive-blend"\nshare = 0.2\n'
+    )
+    done = check(path, "--budget", "30s", "--json")
+    assert done.exit_code == 1
+    chain, verifier, model = json.loads(done.stdout)
+    assert [r["law"] for r in chain["results"] if r["outcome"] == "broken"] == ["verifier_dominates"]
+    assert verifier["fine"], verifier
+    assert model["fine"], model
+
+
+def test_a_law_may_be_expected_to_break():
+    reason = "verifier_dominates=0.2 is what we want to study"
+    done = check("rm-only", "--expect", "robust=no")
+    assert done.exit_code == 1
+    done = check("qwen-shaping", "--expect", reason, "--expect", "affine_invariant_in_the_rm=fixed slope")
+    assert done.exit_code == 0, done.output
+    assert "what we want to study" in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["hero", "--trainer", "trll"], "did you mean 'trl"),
+        (["hero", "--budget", "soon"], "expected a time such as 60s"),
+        (["hero", "--expect", "robust"], "expected LAW=REASON"),
+        (["hero", "--expect", "robustt=x"], "did you mean 'robust'"),
+        (["hero", "--answers", "poetry"], "no domain 'poetry'"),
+        (["heroo"], "did you mean 'hero'"),
+        (["nowhere.py:scheme"], "no such file"),
+        (["json:nothing"], "json has no 'nothing'"),
+        (["math:pi"], "expected a scheme, a step, a verifier or a reward model"),
+    ],
+)
+def test_what_is_wrong_is_said(words, said):
+    done = check(*words)
+    assert isinstance(done.exception, ConfigError)
+    assert said in str(done.exception)
+
+
+def test_an_object_may_be_a_class_or_a_function():
+    assert find_things("herokit.schemes:hero").combiner == find_things("hero").combiner
+    assert find_things("herokit.combine:Center").combiner == Center()
+
+
+def test_pytest_checks_a_scheme(tmp_path):
+    (tmp_path / "my_reward.py").write_text(FAULTY)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", tmp_path, "-c", "/dev/null", tmp_path,
+         "--herokit-scheme", "my_reward.py:scheme", "--herokit-budget", "10"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "::groups_independent" in done.stdout
+    assert "a group alone gets other rewards than beside others" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "passed" in done.stdout
+
+
+def test_the_plugin_costs_a_pytest_run_no_import_of_hypothesis():
+    code = "import sys, herokit.testing.plugin; print('hypothesis' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_scoring_does_not_load_hypothesis():
+    code = "import sys, herokit.cli.app; print('hypothesis' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,56 @@
+"""The verifiers and reward models of this project keep every law there is."""
+
+import re
+from dataclasses import dataclass
+
+import pytest
+
+from herokit.sources import Cascade, EnsembleRewardModel, Vote
+from herokit.testing import Profile, check_reward_model, check_verifier, laws_of
+from herokit.testing.texts import MATH
+from herokit.types import Verdict
+
+PROFILE = Profile(examples=60, seconds=30.0, shrinking=2.0)
+
+
+@dataclass(frozen=True)
+class Boxed:
+    def verify(self, samples):
+        found = [re.findall(r"\\boxed\{\s*([^{}]*?)\s*\}", sample.completion) for sample in samples]
+        return [Verdict(float(bool(f) and f[-1] == s.reference)) for f, s in zip(found, samples, strict=True)]
+
+
+@dataclass(frozen=True)
+class Vowels:
+    per: float = 1.0
+
+    def score(self, samples):
+        return [sum(c in "aeiou" for c in s.completion) / (self.per + len(s.completion)) for s in samples]
+
+
+def told(report):
+    return [(r.law, r.message, str(r.counterexample)) for r in report.broken]
+
+
+def test_the_math_verifier_keeps_every_law():
+    verifier = pytest.importorskip("herokit_math").MathVerifier
+    with verifier(timeout=1.0) as math:
+        report = check_verifier(
+            math, claims=laws_of("verifier", universal=False), domain=MATH, limit=6.0, profile=PROFILE
+        )
+    assert report.fine, told(report)
+    assert {result.outcome for result in report} == {"kept"}
+
+
+def test_the_embedded_reward_model_keeps_every_law():
+    model = pytest.importorskip("herokit_onnx").OnnxRewardModel
+    with model() as rm:
+        report = check_reward_model(rm, claims=laws_of("reward model", universal=False), profile=PROFILE)
+    assert report.fine, told(report)
+    assert {result.outcome for result in report} == {"kept"}
+
+
+def test_the_sources_that_join_others_keep_every_law():
+    for verifier in (Cascade(Boxed(), Boxed()), Vote((Boxed(), Boxed(), Boxed()))):
+        assert check_verifier(verifier, domain=MATH, profile=PROFILE).fine, verifier
+    assert check_reward_model(EnsembleRewardModel((Vowels(), Vowels(per=9.0))), profile=PROFILE).fine
