@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from herokit.errors import SetupError
 from herokit.types import Sample, Status
@@ -167,3 +168,14 @@ def test_scores_that_are_not_finite_are_failed_rows(folder, tmp_path):
     found = TorchRewardModel(str(tmp_path), template=BARE).score([Sample("", "z", group=0), *PAIR])
     assert [s is Status.FAILED for s in found.statuses] == [True, False, False]
     np.testing.assert_allclose(found.values[1:], truth(folder, TEXTS), **NEAR)
+
+
+def test_a_tokenizer_that_transformers_rebuilds_is_taken_as_shipped(folder, tmp_path, caplog):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    words = Tokenizer(models.WordLevel({"[unk]": 0, "one": 1, "two": 2}, unk_token="[unk]"))  # noqa: S106 - a marker
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    transformers.PreTrainedTokenizerFast(tokenizer_object=words).save_pretrained(tmp_path)
+    assert transformers.AutoTokenizer.from_pretrained(tmp_path).encode("two one") != [2, 1]
+    with TorchRewardModel(str(tmp_path), template="{completion} {prompt}") as rm:
+        assert rm._open().encoder.encode([Sample("one", "two", group=0)]).rows == [[2, 1]]
+    assert "taking the file" in caplog.text

@@ -21,12 +21,13 @@ class Layout:
     trees: tuple[tuple[tuple[int, int], tuple[tuple[int, int], ...]], ...]
     masks: dict[tuple[int, int], torch.Tensor] = field(default_factory=dict)
 
-    def mask(self, own: int, prefix: int, device: Any) -> torch.Tensor:
-        """Return the (own, prefix + own) mask of a row behind its prefix; made once for all layers."""
-        if (own, prefix) not in self.masks:
-            full = torch.ones(own, prefix + own, dtype=torch.bool, device=device)
-            self.masks[own, prefix] = full.tril(prefix)
-        return self.masks[own, prefix]
+    def mask(self, own: int, prefix: int, like: torch.Tensor) -> torch.Tensor:
+        """Return the additive (own, prefix + own) mask of a row behind its prefix; made once for all layers."""
+        found = self.masks.get((own, prefix))
+        if found is None or found.device != like.device:
+            full = torch.full((own, prefix + own), float("-inf"), dtype=like.dtype, device=like.device)
+            found = self.masks[own, prefix] = full.triu(prefix + 1)
+        return found
 
 
 def lay(costs: Sequence[tuple[int, Sequence[int]]]) -> Layout:
@@ -80,6 +81,6 @@ def packed(
             if high > low:
                 k = torch.cat([key[:, :, low:high], k], 2)
                 v = torch.cat([value[:, :, low:high], v], 2)
-                mask = layout.mask(end - start, high - low, query.device)
+                mask = layout.mask(end - start, high - low, query)
             attend((start, end), k, v, mask)
     return out.transpose(1, 2).contiguous(), None

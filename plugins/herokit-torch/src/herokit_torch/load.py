@@ -1,5 +1,6 @@
 """Open a checkpoint: its tokenizer, its body, its head; refuse one whose head would be random."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,6 +9,9 @@ from typing import Any
 from herokit.errors import HerokitError, SetupError
 from herokit_torch.heads import MLP, mlp_class
 from herokit_torch.known import Known
+
+LOG = logging.getLogger(__name__)
+PROBES = ("Hello world, 3 + 4 = 7.", "\\boxed{12345}\n\n  x_1 naïve 你好", "<|im_start|>user\n1<|im_end|>\n<extra_0>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,27 @@ def library() -> Any:
 
 
 def open_tokenizer(source: Source) -> Any:
-    """Load the tokenizer as transformers does."""
+    """Load the tokenizer, exactly as the checkpoint ships it.
+
+    From version 5 on transformers rebuilds the tokenizer of some model types from its vocabulary, with the model type's
+    usual pre-tokenizer; one that was shipped with another then splits text otherwise than in training. When the two
+    differ on `PROBES` the shipped ``tokenizer.json`` is taken as it is, and a warning is logged.
+    """
+    transformers = library()
     with explained(source.model):
-        return library().AutoTokenizer.from_pretrained(
-            source.model, revision=source.revision, trust_remote_code=source.remote_code
+        where = {"revision": source.revision}
+        usual = transformers.AutoTokenizer.from_pretrained(source.model, trust_remote_code=source.remote_code, **where)
+        if not transformers.utils.cached_file(
+            source.model, "tokenizer.json", _raise_exceptions_for_missing_entries=False, **where
+        ):
+            return usual
+        shipped = transformers.PreTrainedTokenizerFast.from_pretrained(source.model, **where)
+        if all(shipped.encode(text) == usual.encode(text) for text in PROBES):
+            return usual
+        LOG.warning(
+            "%s: transformers splits text otherwise than the shipped tokenizer.json; taking the file", source.model
         )
+        return shipped
 
 
 def open_model(source: Source, known: Known) -> Any:

@@ -15,7 +15,7 @@ from herokit_torch.opened import Cell, Opened, tokens_that_fit
 from herokit_torch.steps import Aggregate, Floats, aggregate, probabilities
 from herokit_torch.text import Encoder
 
-BUDGET = {"cpu": 4096, "cuda": 32768}
+BUDGET = {"cpu": 2048, "cuda": 32768}
 NO_MEMORY = "does not fit in memory even alone"
 
 
@@ -36,7 +36,7 @@ class TorchRewardModel:
         device_map: how transformers spreads the model over devices, e.g. ``"auto"``; wants accelerate; then no `device`.
         attention: transformers' attention implementation, for models that are not packed.
         remote_code: run the code that the checkpoint's repository brings. Only for repositories you have read.
-        token_budget: tokens a batch; None takes 4096 on a CPU, 32768 on a GPU. Halved whenever memory runs out.
+        token_budget: tokens a batch; None takes 2048 on a CPU, 32768 on a GPU. Halved whenever memory runs out.
         max_tokens: longer inputs lose tokens on the left, flagged in the row's detail; None takes the model's positions.
         system_prompt: None takes what is known of the model (`herokit_torch.known`), ``""`` means none.
         template: a text with ``{prompt}`` and ``{completion}`` in place of the tokenizer's chat template.
@@ -70,7 +70,7 @@ class TorchRewardModel:
     step_token: str | None = None
     step_separator: str = "\n\n"
     aggregate: Aggregate = "min"
-    least_gain: float = 1.1
+    least_gain: float = 1.25
     progress: Callable[[int, int], None] | None = field(default=None, repr=False, compare=False)
     _cell: Cell = field(default_factory=Cell, init=False, repr=False, compare=False)
 
