@@ -44,7 +44,11 @@ def build(
         entry = known.find(name, kinds)
     except ConfigError as error:
         raise type(error)(f"{at}{error}") from None
-    factory = entry.load()
+    return _fill(entry.load(), params, where=f"{at}{name!r}", known=known)
+
+
+def _fill(factory: Any, params: Mapping[str, Any], *, where: str, known: Registry) -> Any:
+    """Call a class or function with a table's values, each checked against its parameter."""
     accepted = {
         key: parameter
         for key, parameter in inspect.signature(factory, eval_str=True).parameters.items()
@@ -52,25 +56,27 @@ def build(
     }
     for key in params:
         if key not in accepted:
-            raise ConfigError(f"{at}{name!r} has no setting {key!r}; {nearest(key, sorted(accepted))}")
+            raise ConfigError(f"{where} has no setting {key!r}; {nearest(key, sorted(accepted))}")
     for key, parameter in accepted.items():
         if parameter.default is parameter.empty and key not in params:
-            raise ConfigError(f"{at}{name!r} needs a setting {key!r}")
+            raise ConfigError(f"{where} needs a setting {key!r}")
     ready = {
-        key: _value(value, accepted[key].annotation, where=f"{at}{name!r}: {key}", known=known)
+        key: _value(value, accepted[key].annotation, where=f"{where}: {key}", known=known)
         for key, value in params.items()
     }
     try:
-        with boundary(f"{at}{name!r}"):
+        with boundary(where):
             return factory(**ready)
     except ConfigError as error:
-        raise ConfigError(f"{at}{name!r}: {error}") from error
+        raise ConfigError(f"{where}: {error}") from error
 
 
 def _value(value: Any, hint: Any, *, where: str, known: Registry) -> Any:
     """Check one parameter against its annotation, strictly: "0.2" is no number, true is no 1.0."""
     if isinstance(value, Mapping) and "use" in value:
         return build(value, where=where, known=known)
+    if isinstance(value, Mapping) and isinstance(hint, type) and is_dataclass(hint):
+        return _fill(hint, value, where=where, known=known)  # a group of settings, which needs no name
     if isinstance(value, list) and any(isinstance(v, Mapping) and "use" in v for v in value):
         built = tuple(_value(v, Any, where=f"{where}[{i}]", known=known) for i, v in enumerate(value))
         return chain(*built) if all(hasattr(part, "combine") for part in built) else built
@@ -119,10 +125,16 @@ def describe(thing: Any, *, known: Registry | None = None) -> Any:
     name = known.name_of(type(thing))
     if name is None or not is_dataclass(thing):
         raise ConfigError(f"no table describes {thing!r}: it must be a dataclass that a plugin registers")
-    table: dict[str, Any] = {"use": name}
+    return {"use": name, **_settings(thing, known)}
+
+
+def _settings(thing: Any, known: Registry) -> dict[str, Any]:
+    """Return the parameters of a dataclass that are not at their defaults, as tables hold them."""
+    table: dict[str, Any] = {}
     for item in fields(thing):
         value = getattr(thing, item.name)
         default = item.default_factory() if item.default_factory is not MISSING else item.default
         if item.init and (default is MISSING or value != default):
-            table[item.name] = describe(value, known=known)
+            grouped = is_dataclass(value) and not hasattr(value, "combine") and known.name_of(type(value)) is None
+            table[item.name] = _settings(value, known) if grouped else describe(value, known=known)
     return table

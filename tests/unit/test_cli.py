@@ -193,3 +193,33 @@ def test_explain_offers_groups(monkeypatch, capsys):
     rollouts(*GOOD)
     assert herokit(monkeypatch, "explain", "r.jsonl", "--scheme", "s.toml", "--group", "zz") == 2
     assert "no group 'zz'; the first ones are q, w" in capsys.readouterr().err
+
+
+def test_verify_prints_figures_and_disagreements(monkeypatch, capsys):
+    pairs = [("ok", "ok", 1), ("no", "ok", 0), ("oK", "ok", 1), ("ok", "ok", 0)]
+    rollouts(*({"answer": a, "gold": g, "label": x} for a, g, x in pairs))
+    assert herokit(monkeypatch, "verify", "r.jsonl", "--verifier", "exact") == 0
+    shown = capsys.readouterr().out
+    assert "exact on 4 labelled pairs" in shown
+    assert "False positives 1, false negatives 1, could not say 0" in shown
+    assert "row 3: refused 'oK' for 'ok': judged" in shown
+    assert "row 4: accepted 'ok' for 'ok': judged" in shown
+    assert herokit(monkeypatch, "verify", "r.jsonl", "--verifier", "exact", "--json") == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert (figures["accuracy"], figures["precision"], figures["recall"], figures["F1"]) == (0.5, 0.5, 0.5, 0.5)
+    assert figures["rows"] == [3, 4]
+
+
+def test_verify_needs_labels_and_references(monkeypatch, capsys):
+    rollouts({"answer": "ok", "gold": "ok"})
+    assert herokit(monkeypatch, "verify", "r.jsonl", "--verifier", "exact") == 2
+    assert "no column 'label' with labels; name it with --label COLUMN" in capsys.readouterr().err
+    rollouts({"answer": "ok", "label": 1})
+    assert herokit(monkeypatch, "verify", "r.jsonl", "--verifier", "exact") == 2
+    assert "no column for the reference" in capsys.readouterr().err
+    rollouts({"answer": "ok", "gold": None, "label": 1})
+    assert herokit(monkeypatch, "verify", "r.jsonl", "--verifier", "exact") == 2
+    assert "row 1: no reference to compare with" in capsys.readouterr().err
+    rollouts({"answer": "ok", "gold": "ok", "label": 1})
+    assert herokit(monkeypatch, "verify", "r.jsonl", "--verifier", "length") == 2
+    assert "'length' is a reward model; expected a verifier" in capsys.readouterr().err

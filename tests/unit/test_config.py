@@ -127,3 +127,27 @@ def test_what_no_plugin_registers_cannot_be_described():
 
     with pytest.raises(ConfigError, match="it must be a dataclass that a plugin registers"):
         describe(Mine())
+
+
+def test_a_group_of_settings_needs_no_name(tmp_path, monkeypatch):
+    (tmp_path / "grouped_plugin.py").write_text(
+        "from dataclasses import dataclass, field\n"
+        "@dataclass(frozen=True)\nclass Policy:\n    digits: int = 3\n    units: bool = True\n"
+        "@dataclass(frozen=True)\nclass Judge:\n    policy: Policy = field(default_factory=Policy)\n"
+        "    def verify(self, samples):\n        return []\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    class Plugin:
+        @hookimpl
+        def herokit_register(self, register):
+            register.verifier("judge", "grouped_plugin:Judge")
+
+    known = load_registry(plugins=False, extra=[("grouped", Plugin())])
+    built = build({"use": "judge", "policy": {"digits": 5}}, known=known)
+    assert (built.policy.digits, built.policy.units) == (5, True)
+    assert describe(built, known=known) == {"use": "judge", "policy": {"digits": 5}}
+    with pytest.raises(ConfigError, match="'judge': policy has no setting 'digit'; did you mean 'digits'"):
+        build({"use": "judge", "policy": {"digit": 5}}, known=known)
+    with pytest.raises(ConfigError, match="'judge': policy: units: input should be a valid boolean, got 'no'"):
+        build({"use": "judge", "policy": {"units": "no"}}, known=known)

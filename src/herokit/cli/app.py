@@ -16,6 +16,7 @@ from herokit import asking
 from herokit.cli import show
 from herokit.cli.check import check
 from herokit.cli.explain import explain
+from herokit.cli.verify import verify
 from herokit.config import load_scheme
 from herokit.errors import HerokitError
 from herokit.files.reading import Rollouts, named_fields, read_rollouts
@@ -81,6 +82,7 @@ def score(
 
 
 app.command()(explain)
+app.command()(verify)
 app.command()(check)
 
 

@@ -17,6 +17,12 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }
 """Which column plays which part, by name, the first found wins; `--field part=column` overrides."""
 
+PAIR_FIELDS: dict[str, tuple[str, ...]] = {
+    "completion": ("completion", "response", "answer", "prediction", "output"),
+    "reference": ("reference", "gold", "ground_truth", "gold_answer", "target"),
+}
+"""The same for labelled pairs, where ``answer`` is what is judged."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rollouts:
@@ -52,7 +58,13 @@ def named_fields(pairs: Iterable[str]) -> dict[str, str]:
     return fields
 
 
-def read_rollouts(path: str | Path, fields: Mapping[str, str] | None = None) -> Rollouts:
+def read_rollouts(
+    path: str | Path,
+    fields: Mapping[str, str] | None = None,
+    *,
+    usual: Mapping[str, tuple[str, ...]] = FIELDS,
+    needs: Sequence[str] = ("prompt", "completion"),
+) -> Rollouts:
     """Read a rollout file: one row a completion.
 
     Prompts and completions are text or chat messages (a list of ``{role, content}``). Without a group column, rows
@@ -60,7 +72,9 @@ def read_rollouts(path: str | Path, fields: Mapping[str, str] | None = None) -> 
 
     Args:
         path: a ``.jsonl``, ``.json`` (lines), ``.ndjson`` or ``.parquet`` file.
-        fields: part -> column, for columns whose names are not in `FIELDS`.
+        fields: part -> column, for columns whose names are not the usual ones.
+        usual: part -> the names its column usually has.
+        needs: the parts without which the file is refused; an absent prompt is empty.
 
     Raises:
         DataError: no such file, an unknown ending, broken JSON at a line, no rows, no column for the prompt or the
@@ -82,7 +96,7 @@ def read_rollouts(path: str | Path, fields: Mapping[str, str] | None = None) -> 
     count = len(next(iter(columns.values()))) if columns else 0
     if count == 0:
         raise DataError(f"{path}: the file holds no rows")
-    chosen = _choose(path, list(columns), fields or {})
+    chosen = _choose(path, list(columns), fields or {}, usual, needs)
     parts = {part: columns[column] for part, column in chosen.items()}
     samples = [_sample(path, row, {part: values[row] for part, values in parts.items()}) for row in range(count)]
     return Rollouts(columns, samples, chosen)
@@ -117,22 +131,28 @@ def _read_parquet(path: Path) -> dict[str, list[Any]]:
     return {name: table.column(name).to_pylist() for name in table.column_names}
 
 
-def _choose(path: Path, names: list[str], fields: Mapping[str, str]) -> dict[str, str]:
+def _choose(
+    path: Path,
+    names: list[str],
+    fields: Mapping[str, str],
+    usual: Mapping[str, tuple[str, ...]],
+    needs: Sequence[str],
+) -> dict[str, str]:
     for part, column in fields.items():
-        if part not in FIELDS:
-            raise DataError(f"--field {part}={column}: no part {part!r}; {nearest(part, list(FIELDS))}")
+        if part not in usual:
+            raise DataError(f"--field {part}={column}: no part {part!r}; {nearest(part, list(usual))}")
         if column not in names:
             raise DataError(f"{path}: no column {column!r} for the {part}; {nearest(column, names)}")
     chosen = dict(fields)
-    for part, usual in FIELDS.items():
+    for part, candidates in usual.items():
         taken = set(chosen.values())
-        found = next((name for name in usual if name in names and name not in taken), None)
+        found = next((name for name in candidates if name in names and name not in taken), None)
         if part not in chosen and found:
             chosen[part] = found
-    for part in ("prompt", "completion"):
+    for part in needs:
         if part not in chosen:
             raise DataError(
-                f"{path}: no column for the {part}: none of {', '.join(FIELDS[part])} among {', '.join(names)}; "
+                f"{path}: no column for the {part}: none of {', '.join(usual[part])} among {', '.join(names)}; "
                 f"name it with --field {part}=COLUMN"
             )
     return chosen
@@ -140,7 +160,7 @@ def _choose(path: Path, names: list[str], fields: Mapping[str, str]) -> dict[str
 
 def _sample(path: Path, row: int, parts: Mapping[str, Any]) -> Sample:
     where = f"{path}: row {row + 1}"
-    prompt = _text(parts["prompt"], f"{where}: prompt", last=False)
+    prompt = _text(parts.get("prompt", ""), f"{where}: prompt", last=False)
     completion = _text(parts["completion"], f"{where}: completion", last=True)
     group = parts.get("group", prompt)
     if group is None or isinstance(group, list | dict):
