@@ -19,6 +19,7 @@ from herokit_math.words import words
 _SPACES = re.compile(r"\s+")
 _COMMA = re.compile(r"[-+]?(?:0,\d|\d{1,9},\d\d)\d{0,7}")
 _PLAIN = re.compile(r"\$?[-+]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)(?:\.\d+)?")
+SHORT_DECIMAL = 5  # characters from the point on: too few for the noise of a float, so no whole reference is meant
 MAX_PLAIN = 40  # characters of a number that is compared without being parsed
 _POINT = re.compile(r"[-+]?\d{1,9}\.\d{1,9}")
 _SOMETHING = re.compile(r"\w|\\")
@@ -48,7 +49,7 @@ _DIFFERENT = Decision(equal=False, tier="exact value", reason="different numbers
 
 
 @lru_cache(maxsize=16_384)
-def plain(text: str) -> Fraction | None:
+def plain(text: str) -> Fraction | int | None:
     """Return the value of text that is nothing but a number: ``1,200``, ``-3.50``, ``$7``.
 
     Example:
@@ -58,7 +59,8 @@ def plain(text: str) -> Fraction | None:
     found = _PLAIN.fullmatch(text.strip())
     if found is None or len(text) > MAX_PLAIN:
         return None
-    return Fraction(found[0].replace(",", "").replace("$", ""))
+    value = Fraction(found[0].replace(",", "").replace("$", ""))
+    return int(value) if value.denominator == 1 else value
 
 
 @lru_cache(maxsize=16_384)
@@ -91,9 +93,8 @@ def decide(gold: str, answer: str, policy: Policy) -> Decision:  # noqa: PLR0911
     if len(answer) > MAX_ANSWER or len(gold) > MAX_ANSWER:
         said = f"longer than {MAX_ANSWER} characters"
         return Decision(None, "limits", said, len(answer) <= MAX_ANSWER, len(gold) <= MAX_ANSWER)
-    exact, given = plain(gold), plain(answer)
-    if exact is not None and given is not None and (exact == given or exact.denominator == 1 == given.denominator):
-        return _SAME if exact == given else _DIFFERENT
+    if (numbers := _numbers(gold, answer)) is not None:
+        return numbers
     if _SOMETHING.search(answer.replace("_", "")) is None:
         return Decision(equal=False, tier="extraction", reason="nothing to read", readable=False)
     if _bare(gold) == _bare(answer):
@@ -111,6 +112,18 @@ def decide(gold: str, answer: str, policy: Policy) -> Decision:  # noqa: PLR0911
     if (same := _decimal_comma(gold, answer)) is not None:
         return Decision(same, "exact value", "decimal comma")
     return _compared(ours, theirs, policy, free=bool(_DECLARED.search(gold) or _DECLARED.search(answer)))
+
+
+def _numbers(gold: str, answer: str) -> Decision | None:
+    """Decide two plain numbers without parsing them; None when the rounding policy has a say."""
+    exact, given = plain(gold), plain(answer)
+    if exact is None or given is None:
+        return None
+    if exact == given:
+        return _SAME
+    if isinstance(exact, int) and (isinstance(given, int) or len(answer) - answer.rfind(".") <= SHORT_DECIMAL):
+        return _DIFFERENT
+    return None
 
 
 def _compared(ours: Answer, theirs: Answer, policy: Policy, *, free: bool) -> Decision:

@@ -13,7 +13,7 @@ from functools import partial
 from herokit_math.process import Worker, WorkerBrokenError, WorkerDiedError, WorkerTimeoutError
 
 ATTEMPTS = 4  # how often a pair is given to a worker when workers die under it
-STARTS = 10  # how often a worker is started anew when something kills it while it starts; no pair's doing
+STARTS = 30  # how often a worker is started anew when something kills it while it starts; no pair's doing
 
 
 class End(Enum):
