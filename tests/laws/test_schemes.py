@@ -86,7 +86,7 @@ def test_a_scheme_keeps_every_law_it_does_not_break_by_design(scheme):
         claims=laws_of("combiner", universal=False),
         expected_failures=expected,
         signals=SIGNALS.get(name),
-        profile=Profile(examples=60, seconds=60.0, shrinking=0.0),
+        profile=Profile(examples=80, seconds=60.0, shrinking=0.0),
     )
     assert report.fine, [(r.law, r.outcome, r.message, str(r.counterexample)) for r in report.broken]
     assert not any(result.cut for result in report)

@@ -1,7 +1,6 @@
 """Checking a combiner against the laws; results come back as data."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from herokit.combine import Combiner, ToAdvantage
@@ -62,9 +61,7 @@ def check_combiner(
     """
     subject = combiner_subject(combiner, signals=signals, trainer=trainer, backends=backends)
     laws = (*laws_of("combiner", universal=True), *claims)
-    report = check(subject, laws, expected_failures or {}, profile, name or repr(combiner))
-    reaches = any(isinstance(step, ToAdvantage) for step in subject.thing.steps)
-    return replace(report, note=ADVANTAGES) if reaches else report
+    return check(subject, laws, expected_failures or {}, profile, name or repr(combiner))
 
 
 def combiner_subject(
@@ -144,9 +141,23 @@ def check_reward_model(
 
 
 def check(
-    subject: Subject, laws: Iterable[Law], expected_failures: Mapping[str, str], profile: Profile, name: str
+    subject: Subject,
+    laws: Iterable[Law],
+    expected_failures: Mapping[str, str],
+    profile: Profile,
+    name: str,
+    *,
+    excused: Mapping[str, str] | None = None,
 ) -> Report:
     """Try every law on a subject.
+
+    Args:
+        subject: what to try them on.
+        laws: the laws.
+        expected_failures: law -> why it breaks by design; strict.
+        profile: how long to look.
+        name: what the report is called.
+        excused: law -> why it may break by design; not strict.
 
     Raises:
         ConfigError: an expected failure names a law that is not among them.
@@ -156,8 +167,19 @@ def check(
     for expected in expected_failures:
         if expected not in names:
             raise ConfigError(f"no law {expected!r} is checked here; {nearest(expected, names)}")
-    found = search(laws, subject, profile)
-    return Report(name, tuple(result(one, expected_failures.get(one.law.name)) for one in found))
+    excused = excused or {}
+    found = search(laws, subject, profile, known={*expected_failures, *excused})
+    results = []
+    for one in found:
+        excuse = excused.get(one.law.name) if one.broken else None
+        results.append(result(one, expected_failures.get(one.law.name, excuse)))
+    return Report(name, tuple(results), note_of(subject))
+
+
+def note_of(subject: Subject) -> str:
+    """Return what a reader of the results must know of a subject."""
+    steps = subject.thing.steps if isinstance(subject, CombinerSubject) else ()
+    return ADVANTAGES if any(isinstance(step, ToAdvantage) for step in steps) else ""
 
 
 def result(found: Finding, reason: str | None) -> Result:

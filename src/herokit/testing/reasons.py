@@ -1,7 +1,7 @@
 """Why a step breaks a law by design: known once, said wherever the step is used."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from herokit.combine import (
@@ -17,7 +17,6 @@ from herokit.combine import (
     Whiten,
     chain,
 )
-from herokit.testing.results import Report
 
 Rule = tuple[Callable[[Any], bool], str, str]
 
@@ -70,20 +69,6 @@ def reasons(combiner: Combiner[Any]) -> dict[str, str]:
     """
     steps = list(_walk(chain(combiner)))
     return {law: why for applies, law, why in reversed(RULES) if any(applies(step) for step in steps)}
-
-
-def excuse(report: Report, known: dict[str, str]) -> Report:
-    """Mark the broken laws of a report that break for a known reason."""
-    return Report(
-        report.name,
-        tuple(
-            replace(result, outcome="by design", reason=known[name])
-            if result.outcome == "broken" and (name := result.law.partition("(")[0]) in known
-            else result
-            for result in report
-        ),
-        report.note,
-    )
 
 
 def _walk(step: Any) -> Iterator[Any]:

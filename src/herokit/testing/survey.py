@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from herokit.errors import ConfigError, nearest
-from herokit.testing.check import check_combiner, check_reward_model, check_verifier
+from herokit.testing.asked import ModelSubject, VerifierSubject
+from herokit.testing.check import check, combiner_subject
 from herokit.testing.laws import laws_of
-from herokit.testing.reasons import excuse, reasons
+from herokit.testing.reasons import reasons
 from herokit.testing.results import Report
-from herokit.testing.search import Profile
+from herokit.testing.search import Profile, Subject
 from herokit.testing.texts import DOMAINS
 from herokit.testing.things import Things
 from herokit.types import Verifier
@@ -46,21 +47,17 @@ def survey(
         examples=int(min(300, 20 + 5 * each)), seconds=SHARE * each, shrinking=(1 - SHARE) * each / LIKELY
     )
     if things.combiner is not None:
-        claims = laws_of("combiner", universal=False)
-        report = check_combiner(
-            things.combiner, claims=claims, signals=things.signals, trainer=trainer, profile=profile, name=things.name
-        )
-        yield excuse(report, {**reasons(things.combiner), **expected})
+        subject: Subject = combiner_subject(things.combiner, signals=things.signals, trainer=trainer)
+        excused = {**reasons(things.combiner), **expected}
+        yield check(subject, laws_of("combiner"), {}, profile, things.name, excused=excused)
     few = replace(profile, examples=min(100, profile.examples))
     for name, source in things.sources.items():
         title = f"{things.name}: sources.{name}" if things.combiner is not None else things.name
         if isinstance(source, Verifier):
-            claims = laws_of("verifier", universal=False)
-            report = check_verifier(source, claims=claims, domain=DOMAINS[domain], profile=few, name=title)
+            subject = VerifierSubject(source, DOMAINS[domain])
+            yield check(subject, laws_of("verifier"), {}, few, title, excused=expected)
         else:
-            claims = laws_of("reward model", universal=False)
-            report = check_reward_model(source, claims=claims, profile=few, name=title)
-        yield excuse(report, dict(expected))
+            yield check(ModelSubject(source), laws_of("reward model"), {}, few, title, excused=expected)
         close = getattr(source, "close", None)
         if callable(close):
             close()
