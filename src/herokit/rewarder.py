@@ -10,7 +10,7 @@ import numpy as np
 
 from herokit import asking as ask
 from herokit.combine import Center, Combiner, Filter, Sync, ToAdvantage, Trace, alone, chain, start
-from herokit.errors import ConfigError
+from herokit.errors import ConfigError, SignalError
 from herokit.outcome import Outcome
 from herokit.types import Array, Groups, RewardModel, Sample, Scores, Signals, Verdict, Verifier
 
@@ -97,10 +97,18 @@ class Rewarder:
         return Outcome(reward, advantage, weight, usable, kept == 1.0, keys, signals, verdicts, scores, trace, seconds)
 
     def _try_combiner(self) -> None:
-        """Combine two made-up rows, so that a misspelt signal is found before any work is done."""
+        """Combine two made-up rows, so that a misspelt signal is found before any work is done.
+
+        A step of the user's own that cannot take made-up rows is left for the real ones.
+        """
         names = dict.fromkeys(self.sources, np.array([0.0, 1.0]))
         signals = Signals(names, Groups(np.array([0, 0]), 1))
-        self.combiner.trace(start(signals), signals, self.combiner.init(), sync=alone)
+        try:
+            self.combiner.trace(start(signals), signals, self.combiner.init(), sync=alone)
+        except SignalError:
+            raise
+        except Exception:  # noqa: BLE001, S110 - a rehearsal: what is really wrong shows on the real rows
+            pass
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state as plain JSON values.

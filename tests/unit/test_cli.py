@@ -223,3 +223,20 @@ def test_verify_needs_labels_and_references(monkeypatch, capsys):
     rollouts({"answer": "ok", "gold": "ok", "label": 1})
     assert herokit(monkeypatch, "verify", "r.jsonl", "--verifier", "length") == 2
     assert "'length' is a reward model; expected a verifier" in capsys.readouterr().err
+
+
+def test_many_kinds_of_trouble_do_not_flood_the_screen(monkeypatch, capsys):
+    import cli_plugin  # the plugin that the fixture wrote
+
+    def score(self, samples):
+        if any(s.completion.startswith("bomb") for s in samples):
+            raise ValueError(samples[0].completion)
+        return [1.0] * len(samples)
+
+    monkeypatch.setattr(cli_plugin.Length, "score", score)
+    rollouts(*GOOD, *(row(f"bomb {n}", group="w") for n in range(6)))
+    assert herokit(monkeypatch, "score", "r.jsonl", "--scheme", "s.toml") == 2
+    complaints = capsys.readouterr().err.splitlines()
+    assert len(complaints) == 4
+    assert "row 6: rm: raised ValueError: bomb 0" in complaints[0]
+    assert "3 more rollouts have no reward, for other reasons" in complaints[3]

@@ -6,7 +6,7 @@ import pytest
 
 from herokit import Rewarder, Sample, Scores, Standardize, Status, Take, Verdict, WeightBySpread, chain, hero, rm_only
 from herokit.asking import PATIENCE
-from herokit.combine import Mean
+from herokit.combine import Mean, Stateless
 from herokit.errors import ConfigError, PluginError, SetupError, SignalError
 
 
@@ -228,3 +228,16 @@ def test_sources_are_closed():
     with make(rm=Open()):
         pass
     assert closed == [1]
+
+
+def test_a_step_that_cannot_take_made_up_rows_is_left_for_the_real_ones():
+    class Picky(Stateless):
+        def __call__(self, reward, signals):
+            if len(reward) < 3:
+                raise ValueError("needs three rows")
+            return reward
+
+    rewarder = make(chain(Take("rm"), Picky()))
+    assert rewarder(group("a", "ok", "no", "nope")).reward.tolist() == [2, 2, 4]
+    with pytest.raises(ValueError, match="needs three rows"):
+        rewarder(group("a", "ok"))

@@ -118,10 +118,13 @@ def _tell(path: Path, data: Rollouts, scored: Scored, summary: Summary) -> bool:
     kinds: dict[str, list[int]] = {}
     for row, why in sorted(scored.problems.items()):
         kinds.setdefault(why, []).append(row + 1)
-    for why, rows in kinds.items():
+    for why, rows in list(kinds.items())[: show.SHOWN]:
         show.complain(
             "error", f"{path}: {len(rows)} of {summary.rows} rollouts have no reward, row {show.some(rows)}: {why}"
         )
+    if len(kinds) > show.SHOWN:
+        rest = sum(len(rows) for rows in list(kinds.values())[show.SHOWN :])
+        show.complain("error", f"{path}: {rest} more rollouts have no reward, for other reasons: see their details")
     if summary.lonely:
         show.complain(
             "error",

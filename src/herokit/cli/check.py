@@ -33,7 +33,7 @@ def check(
         list[str] | None, typer.Option(help="LAW=REASON: a law that breaks by design; repeatable.")
     ] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,  # noqa: FBT002 - typer declares a flag so
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Check a reward scheme against laws; exit code 1 if one is broken without a reason.
 
