@@ -174,12 +174,12 @@ def taken(math: MathVerifier, samples: list[Sample]) -> Iterator[float]:
 
 def scaling() -> None:
     """Print how much faster two workers decide pairs that only sympy can."""
-    pairs = [(str(k**3), rf"\int_0^{{{k}}} 3x^2 + \sin(x) - \sin(x)\,dx") for k in range(1, 161)]
+    pairs = [(str(k**3), rf"\int_0^{{{k}}} 3x^2 + \sin(x) - \sin(x)\,dx") for k in range(1, 61)]
     seconds = {}
     for workers in (1, 2):
         with MathVerifier(workers=workers, timeout=30.0) as math:
             math.compare([(r"\int_0^1 1\,dx", str(k)) for k in range(2, 12)])  # every worker is up
-            seconds[workers] = min(timed(lambda: math.compare(pairs), time.perf_counter) for _ in range(2))
+            seconds[workers] = timed(lambda: math.compare(pairs), time.perf_counter)
     print(f"two workers are {seconds[1] / seconds[2]:.2f} times as fast as one on {len(pairs)} pairs for sympy")
 
 
