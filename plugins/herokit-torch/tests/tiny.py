@@ -9,7 +9,7 @@ CHATML = (
 )
 SPECIAL = ["<|pad|>", "<|im_start|>", "<|im_end|>", "<extra_0>", "<s>", "[CLS]", "[SEP]"]
 SIZES = {
-    "hidden_size": 48,
+    "hidden_size": 64,
     "intermediate_size": 96,
     "num_hidden_layers": 3,
     "num_attention_heads": 4,

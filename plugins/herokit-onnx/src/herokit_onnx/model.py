@@ -1,20 +1,25 @@
 """The reward model: settings outside, a session inside that opens on first use and never travels."""
 
+import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Self
 
 import numpy as np
 
 from herokit.errors import ConfigError, SetupError
-from herokit.planning import pad_right, plan_batches
+from herokit.planning import Stats, pad_right, plan_batches
 from herokit.types import Sample, Scores
 from herokit_onnx.config import ModelConfig
+from herokit_onnx.hygiene import squashed
+from herokit_onnx.probes import check as check_probes
 from herokit_onnx.session import check_inputs, check_output, open_session
 from herokit_onnx.text import Encoder, open_tokenizer
 
+LOG = logging.getLogger(__name__)
 EMBEDDED = Path(__file__).parent / "embedded"
 
 
@@ -49,6 +54,8 @@ class _Cell:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.loaded: _Loaded | None = None
+        self.stats = Stats()
+        self.warned = False
 
     def __reduce__(self) -> tuple[type[Self], tuple[()]]:
         return type(self), ()
@@ -71,6 +78,7 @@ class OnnxRewardModel:
         max_tokens: overrides the config's; longer inputs lose tokens on the left, flagged in the row's detail.
         template: overrides the config's.
         threads: threads inside one operator; 0 lets ONNX Runtime decide.
+        progress: called with (distinct rows done, distinct rows to do) after every batch.
 
     Raises:
         ConfigError: a setting below its least value.
@@ -92,6 +100,7 @@ class OnnxRewardModel:
     max_tokens: int | None = None
     template: str | None = None
     threads: int = 0
+    progress: Callable[[int, int], None] | None = field(default=None, repr=False, compare=False)
     _cell: _Cell = field(default_factory=_Cell, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -111,14 +120,41 @@ class OnnxRewardModel:
             0
         """
         loaded = self._open()
+        begun = perf_counter()
         rows, details = loaded.encoder.encode(samples)
         plan = plan_batches(rows, budget=self.token_budget)
         distinct = np.zeros(len(plan.distinct))
+        done = 0
         for batch in plan.batches:
             distinct[batch] = loaded.run([rows[plan.distinct[i]] for i in batch])
+            done += len(batch)
+            if self.progress is not None:
+                self.progress(done, len(distinct))
         scores = Scores.of(plan.restore(distinct))
+        ran = Stats(
+            rows=len(rows),
+            distinct=len(distinct),
+            real_tokens=plan.real_tokens,
+            run_tokens=plan.padded_tokens,
+            truncated=sum(map(bool, details)),
+            seconds=perf_counter() - begun,
+        )
+        with self._cell.lock:
+            self._cell.stats += ran
+            if not self._cell.warned and (doubt := squashed(distinct)):
+                self._cell.warned = True
+                LOG.warning("%s: %s; combiners want raw logits", loaded.path, doubt)
         why = (f"{a}; {b}" if a and b else a or b for a, b in zip(scores.details, details, strict=True))
         return replace(scores, details=tuple(why))
+
+    def encode(self, samples: Sequence[Sample], /) -> list[list[int]]:
+        """Return the token ids of N samples, as the model sees them."""
+        return self._open().encoder.encode(samples)[0]
+
+    @property
+    def stats(self) -> Stats:
+        """What has run so far; `close` does not reset it."""
+        return self._cell.stats
 
     @property
     def provider(self) -> str:
@@ -168,4 +204,7 @@ class OnnxRewardModel:
         masked = check_inputs(session, path)
         output = check_output(session, path, config.output)
         tokenizer = open_tokenizer(Path(self.tokenizer) if self.tokenizer else path.parent / "tokenizer.json")
-        return _Loaded(session, Encoder(tokenizer, config), config, output, masked, path)
+        loaded = _Loaded(session, Encoder(tokenizer, config), config, output, masked, path)
+        if self.template is None and self.max_tokens is None and self.tokenizer is None:
+            check_probes(path, lambda samples: loaded.encoder.encode(samples)[0], loaded.run)
+        return loaded

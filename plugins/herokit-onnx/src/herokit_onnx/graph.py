@@ -1,0 +1,117 @@
+"""A transformers reward model as a graph that ONNX Runtime runs well: fused attention, pooling by mask, fp32 out.
+
+This module imports torch; only exporting does.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+FUSED = "herokit_onnx_fused"
+
+
+def fused(
+    module: Any, query: Any, key: Any, value: Any, attention_mask: Any, scaling: float | None = None, **kwargs: Any
+) -> tuple[Any, None]:
+    """Write causal attention as ONNX Runtime's GroupQueryAttention: right padding by lengths, no (S, S) mask.
+
+    Raises:
+        NotImplementedError: the layer wants what this does not write (a window, a soft cap, both directions).
+    """
+    lengths = kwargs.get("herokit_lengths")
+    refused = any(kwargs.get(name) is not None for name in ("sliding_window", "softcap", "s_aux"))
+    if lengths is None or refused or attention_mask is not None or not getattr(module, "is_causal", True):
+        raise NotImplementedError("this attention is exported as transformers writes it")
+    b, h, s, d = query.shape
+    kv = key.shape[1]
+    flat = [x.transpose(1, 2).reshape(b, s, n * d) for x, n in ((query, h), (key, kv), (value, kv))]
+    last, total = (lengths - 1).to(torch.int32), torch.tensor(0, dtype=torch.int32) + s
+    attributes = {"num_heads": h, "kv_num_heads": kv, "scale": float(scaling if scaling is not None else d**-0.5)}
+    out = torch.onnx.ops.symbolic_multi_out(
+        "com.microsoft::GroupQueryAttention",
+        (*flat, None, None, last, total),
+        attributes,
+        dtypes=(query.dtype,) * 3,
+        shapes=((b, s, h * d), (b, kv, s, d), (b, kv, s, d)),
+        version=1,
+    )[0]
+    return out.reshape(b, s, h, d), None
+
+
+class Pooled(torch.nn.Module):
+    """Token ids and mask to (B,) fp32 scores; the head sees only the hidden state of the last real token."""
+
+    def __init__(self, model: Any, *, fuse: bool) -> None:
+        super().__init__()
+        self.model, self.fuse = model, fuse
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Return (B,) scores."""
+        if not hasattr(self.model, "score"):  # an encoder: its own pooling looks at the mask
+            logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+            return logits[:, 0].float()
+        lengths = attention_mask.sum(-1)
+        more = {"herokit_lengths": lengths} if self.fuse else {}
+        hidden = self.model.base_model(
+            input_ids=input_ids, attention_mask=None if self.fuse else attention_mask, use_cache=False, **more
+        ).last_hidden_state
+        at = (lengths - 1).view(-1, 1, 1).expand(-1, 1, hidden.shape[-1])
+        scores: torch.Tensor = self.model.score(torch.gather(hidden, 1, at).squeeze(1).float())
+        return scores[:, 0]
+
+
+def trace(model: Any, path: Path) -> bool:
+    """Write `model` (fp32, on the CPU) to `path`; say whether its attention is fused.
+
+    The graph takes ``input_ids`` and ``attention_mask``, int64 (B, S), right padded, and gives ``score``, (B,) fp32.
+    Weights above 1 GB go to a second file beside it.
+    """
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(FUSED, fused)
+    usual = model.config._attn_implementation  # noqa: SLF001 - transformers has no public way to switch it
+    model.config.use_cache = False
+    decoder = hasattr(model, "score")
+    try:
+        if decoder:
+            model.config._attn_implementation = FUSED  # noqa: SLF001
+            try:
+                _write(Pooled(model, fuse=True), path)
+            except torch.onnx.OnnxExporterError as error:
+                if "exported as transformers writes it" not in _chain(error):
+                    raise
+            else:
+                return True
+        model.config._attn_implementation = usual  # noqa: SLF001
+        _write(Pooled(model, fuse=False), path)
+    finally:
+        model.config._attn_implementation = usual  # noqa: SLF001
+    return False
+
+
+def _write(module: Any, path: Path) -> None:
+    ids = torch.arange(1, 25).reshape(3, 8) % 5
+    mask = torch.ones_like(ids)
+    mask[1, 5:] = 0
+    dynamic = {0: torch.export.Dim("batch"), 1: torch.export.Dim("seq")}
+    program: Any = torch.onnx.export(
+        module.eval(),
+        (ids, mask),
+        dynamo=True,
+        dynamic_shapes={"input_ids": dynamic, "attention_mask": dynamic},
+        input_names=["input_ids", "attention_mask"],
+        output_names=["score"],
+        verbose=False,
+    )
+    size = sum(p.numel() * p.element_size() for p in module.parameters())
+    program.save(str(path), external_data=size > 10**9)
+
+
+def _chain(error: BaseException | None) -> str:
+    """Join the messages of an error and its causes."""
+    parts = []
+    while error is not None:
+        parts.append(str(error))
+        error = error.__cause__ or error.__context__
+    return "\n".join(parts)

@@ -1,0 +1,82 @@
+"""Parity probes: what the exporting side scored, stored beside the model and asked again whenever it opens."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from herokit.errors import SetupError
+from herokit.types import Sample
+
+ASKED = (
+    Sample("What is 3 + 4?", "3 + 4 = 7\n\nThe answer is 7.", group=0),
+    Sample("What is 3 + 4?", "It is 8.", group=0),
+    Sample("Solve \\(x^2 = 49\\) for x > 0.", "x = \\sqrt{49} = \\boxed{7}" + ", so x is seven" * 12, group=1),
+    Sample("Ünïcode? 你好", "Yes: naïve café 🙂\n  and  spaces", group=2),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One sample, the token ids it must become, and the score it must get."""
+
+    prompt: str
+    completion: str
+    ids: list[int]
+    score: float
+
+
+def beside(model: Path) -> Path:
+    """Return where a model's probes lie: ``<model>.probes.json``."""
+    return model.with_suffix(".probes.json")
+
+
+def write(model: Path, rows: Sequence[list[int]], scores: Sequence[float], tolerance: float) -> None:
+    """Store the probes `ASKED` with their ids and scores; `tolerance` is relative to ``1 + |score|``."""
+    probes = [
+        asdict(Probe(s.prompt, s.completion, ids, float(x))) for s, ids, x in zip(ASKED, rows, scores, strict=True)
+    ]
+    text = json.dumps({"tolerance": tolerance, "probes": probes}, ensure_ascii=False, indent=1)
+    beside(model).write_text(text, encoding="utf-8")
+
+
+def check(
+    model: Path,
+    encode: Callable[[Sequence[Sample]], Sequence[list[int]]],
+    run: Callable[[list[list[int]]], Any],
+) -> None:
+    """Ask the stored probes again, one at a time; a model without probes passes.
+
+    Args:
+        model: the .onnx file.
+        encode: samples -> token ids.
+        run: token ids of a batch -> scores.
+
+    Raises:
+        SetupError: the tokenizer gives other ids or the session other scores than when the model was exported.
+    """
+    path = beside(model)
+    if not path.exists():
+        return
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        probes, tolerance = [Probe(**each) for each in data["probes"]], float(data["tolerance"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SetupError(f"{path}: not a file of probes: {error!r}; export the model again") from error
+    for number, (probe, ids) in enumerate(
+        zip(probes, encode([Sample(p.prompt, p.completion, group=0) for p in probes]), strict=True)
+    ):
+        if ids != probe.ids:
+            raise SetupError(
+                f"{path}: probe {number} becomes {len(ids)} tokens {ids[:8]}, expected {len(probe.ids)} tokens "
+                f"{probe.ids[:8]}; tokenizer.json, template or max_tokens is not that of the export"
+            )
+        found = run([ids])[0]
+        if not np.abs(found - probe.score) <= tolerance * (1 + abs(probe.score)):
+            raise SetupError(
+                f"{path}: probe {number} scores {found:.6g}, expected {probe.score:.6g}; the model file is not that of "
+                "the export, or this provider computes otherwise"
+            )

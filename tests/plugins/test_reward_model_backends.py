@@ -1,0 +1,179 @@
+"""One checkpoint through every local backend: torch, ONNX and plain transformers row by row say the same."""
+
+import importlib.util
+import json
+import shutil
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from herokit import Rewarder, hero_advantage
+from herokit.errors import ConfigError, SetupError
+from herokit.types import Sample, Verdict
+from herokit_onnx import OnnxRewardModel, export_reward_model, quantize_reward_model
+from herokit_onnx.hygiene import squashed
+from herokit_torch import TorchRewardModel
+
+_PATH = Path(__file__).resolve().parents[2] / "plugins" / "herokit-torch" / "tests" / "tiny.py"
+_SPEC = importlib.util.spec_from_file_location("tiny_reward_models", _PATH)
+tiny = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(tiny)
+
+WORDS = ["the", "sum", "of", "two", "and", "three", "is", "five", "so", "we", "add", "seven"]
+LENGTHS = np.random.default_rng(0).integers(1, 40, 20)
+SAMPLES = [
+    Sample(f"Question {i % 5}: what is {i % 5} and three?", " ".join(np.random.default_rng(i).choice(WORDS, n)), i % 5)
+    for i, n in enumerate(LENGTHS)
+]
+SYSTEM = "Be brief."
+
+
+def one_by_one(folder, samples):
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    found = []
+    for sample in samples:
+        turns = [("system", SYSTEM), ("user", sample.prompt), ("assistant", sample.completion)]
+        text = tokenizer.apply_chat_template([{"role": r, "content": c} for r, c in turns], tokenize=False)
+        with torch.no_grad():
+            found.append(model(**tokenizer(text, add_special_tokens=False, return_tensors="pt")).logits[0, 0].item())
+    return np.array(found)
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory):
+    """Write a family's checkpoint and its ONNX file, once."""
+    torch.set_num_threads(1)
+
+    @cache
+    def make(family):
+        folder = tmp_path_factory.mktemp(family)
+        tiny.write_tokenizer(folder)
+        tiny.write_model(folder, family, num_hidden_layers=2)
+        return folder, export_reward_model(str(folder), folder / "onnx", system_prompt=SYSTEM)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def qwen(export):
+    return export("qwen2")
+
+
+@pytest.mark.parametrize("family", ["qwen2", "qwen3", "llama", "modernbert"])
+def test_three_ways_to_score_agree_in_any_order_and_batch(export, family):
+    folder, path = export(family)
+    expected = one_by_one(folder, SAMPLES)
+    assert np.ptp(expected) > 0.3
+    for budget in (1, 300, 10**6):
+        order = np.random.default_rng(budget).permutation(len(SAMPLES))
+        mixed = [SAMPLES[i] for i in order]
+        ways = (
+            TorchRewardModel(str(folder), system_prompt=SYSTEM, token_budget=budget),
+            OnnxRewardModel(str(path), token_budget=budget),
+        )
+        for way in ways:
+            with way as rm:
+                np.testing.assert_allclose(rm.score(mixed).values, expected[order], rtol=0, atol=1e-4)
+                assert rm.stats.rows == len(SAMPLES)
+    assert way.stats.run_over_real > 1
+
+
+def test_attention_is_fused_and_no_mask_of_every_pair_is_built(qwen):
+    import onnx
+
+    operators = [node.op_type for node in onnx.load(qwen[1]).graph.node]
+    assert operators.count("GroupQueryAttention") == 2
+    assert "Softmax" not in operators
+
+
+def test_the_snapshot_is_the_tokenizer_that_transformers_uses(tmp_path):
+    from tokenizers import Tokenizer, pre_tokenizers
+
+    tiny.write_tokenizer(tmp_path)
+    tiny.write_model(tmp_path, num_hidden_layers=1)
+    shipped = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    shipped.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), shipped.pre_tokenizer])
+    shipped.save(str(tmp_path / "tokenizer.json"))  # transformers puts its own pre-tokenizer in its place
+    used = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    text = "3  + 4"
+    assert used.encode(text) != shipped.encode(text).ids
+    path = export_reward_model(str(tmp_path), tmp_path / "onnx", template="{completion}{prompt}")
+    assert OnnxRewardModel(str(path)).encode([Sample("", text, group=0)]) == [used.encode(text)]
+    shutil.copy(tmp_path / "tokenizer.json", tmp_path / "onnx" / "tokenizer.json")  # the naive export
+    with pytest.raises(SetupError, match="is not that of the export"):
+        OnnxRewardModel(str(path)).score([])
+
+
+def test_a_model_that_is_not_the_exported_one_is_refused(qwen, tmp_path):
+    shutil.copytree(qwen[1].parent, tmp_path, dirs_exist_ok=True)
+    probes = tmp_path / "rm.probes.json"
+    data = json.loads(probes.read_text())
+    data["probes"][1]["score"] += 0.1
+    probes.write_text(json.dumps(data))
+    with pytest.raises(SetupError, match="probe 1 scores .* expected"):
+        OnnxRewardModel(str(tmp_path / "rm.onnx")).score([])
+    probes.write_text("{}")
+    with pytest.raises(SetupError, match="not a file of probes"):
+        OnnxRewardModel(str(tmp_path / "rm.onnx")).score([])
+
+
+def test_int8_is_kept_only_if_it_ranks_the_same(qwen):
+    small = quantize_reward_model(qwen[1], SAMPLES, least_rank_correlation=0.9)
+    assert small.stat().st_size < qwen[1].stat().st_size
+    exact, rough = (OnnxRewardModel(str(path)).score(SAMPLES).values for path in (qwen[1], small))
+    assert 0 < np.abs(exact - rough).max() < 0.3 * np.ptp(exact)
+    with pytest.raises(SetupError, match="the copy is deleted"):
+        quantize_reward_model(qwen[1], SAMPLES, out=qwen[1].with_name("x.onnx"), least_rank_correlation=1.0)
+    assert not qwen[1].with_name("x.onnx").exists()
+    with pytest.raises(ConfigError, match="got 2 samples"):
+        quantize_reward_model(qwen[1], SAMPLES[:2])
+
+
+def test_what_cannot_be_exported_says_so(tmp_path):
+    with pytest.raises(SetupError, match="cannot be opened"):
+        export_reward_model(str(tmp_path / "none"), tmp_path)
+    tiny.write_tokenizer(tmp_path)
+    tiny.write_model(tmp_path, labels=2, num_hidden_layers=1)
+    with pytest.raises(SetupError, match="has 2 outputs"):
+        export_reward_model(str(tmp_path), tmp_path / "onnx")
+    tiny.write_model(tmp_path, num_hidden_layers=1)
+    tiny.write_tokenizer(tmp_path, chat="{{ messages[0]['content'] }}")
+    with pytest.raises(SetupError, match="does not write prompt and completion once each"):
+        export_reward_model(str(tmp_path), tmp_path / "onnx")
+    tiny.write_tokenizer(tmp_path, chat=tiny.CHATML.replace("m['content']", "(m['content'] | upper)"))
+    with pytest.raises(SetupError, match="does not write|changes with what it is given"):
+        export_reward_model(str(tmp_path), tmp_path / "onnx")
+
+
+def test_squashed_scores_are_said_aloud(caplog, tmp_path, qwen):
+    import onnx
+
+    model = onnx.load(qwen[1])
+    last = model.graph.output[0].name
+    for node in model.graph.node:
+        node.output[:] = ["raw" if name == last else name for name in node.output]
+    model.graph.node.append(onnx.helper.make_node("Sigmoid", ["raw"], [last]))
+    shutil.copytree(qwen[1].parent, tmp_path, dirs_exist_ok=True)
+    onnx.save(model, tmp_path / "rm.onnx")
+    (tmp_path / "rm.probes.json").unlink()
+    with OnnxRewardModel(str(tmp_path / "rm.onnx")) as rm:
+        rm.score(SAMPLES)
+    assert "all 20 scores lie in (0, 1), as after a sigmoid" in caplog.text
+    assert not squashed(OnnxRewardModel(str(qwen[1])).score(SAMPLES).values)
+
+
+def test_hero_over_two_backends_is_the_same(qwen):
+    class Long:
+        def verify(self, samples):
+            return [Verdict(float(len(s.completion) > 60)) for s in samples]
+
+    found = []
+    for rm in (TorchRewardModel(str(qwen[0]), system_prompt=SYSTEM), OnnxRewardModel(str(qwen[1]))):
+        with Rewarder({"verifier": Long(), "rm": rm}, hero_advantage()) as rewarder:
+            found.append(rewarder(SAMPLES).advantage)
+    np.testing.assert_allclose(*found, rtol=0, atol=1e-3)
