@@ -281,37 +281,6 @@ def test_a_planted_fault_is_caught_by_a_law_whose_name_fits(name):
     assert result.training
 
 
-def test_a_description_that_loses_a_setting_is_caught(monkeypatch):
-    from types import ModuleType, SimpleNamespace
-
-    from herokit import builder
-    from herokit.hookspecs import hookimpl
-    from herokit.registry import load_registry
-
-    @dataclass(frozen=True)
-    class Shift(Stateless):
-        by: float = 1.0
-        times: float = field(default=2.0, init=False)
-
-        def __call__(self, reward, signals):
-            return signals["rm"] * self.times + self.by
-
-    @hookimpl
-    def herokit_register(register):
-        register.combiner("shift", "faulty_shift:Shift")
-
-    module = ModuleType("faulty_shift")
-    module.Shift = Shift
-    monkeypatch.setitem(__import__("sys").modules, "faulty_shift", module)
-    known = load_registry(plugins=False, extra=[("test", SimpleNamespace(herokit_register=herokit_register))])
-    monkeypatch.setattr(builder, "registry", lambda: known)
-    shift = Shift()
-    object.__setattr__(shift, "times", 3.0)
-    law = find_law("build_undoes_describe")
-    outcomes = [check(subject_of(step), [law], {}, SCAN, "").results[0].outcome for step in (Shift(), shift)]
-    assert outcomes == ["kept", "broken"]
-
-
 def test_counterexamples_shrink_to_a_few_readable_rows():
     for name in ("batch-wide min-max", "swapped strata"):
         fault, law = FAULTS[name]

@@ -107,3 +107,14 @@ def test_no_step_is_forgotten():
     registered = {entry.load() for entry in load_registry(plugins=False) if entry.kind == "combiner"}
     numbers = {"Linear", "Cosine", "Piecewise"}
     assert {cls.__name__ for cls in registered - made} <= numbers
+
+
+def test_jax_agrees_too():
+    pytest.importorskip("jax")
+    report = check_combiner(
+        chain(Take("rm"), Stratify(), Center(), WeightBySpread()),
+        backends=("numpy", "jax"),
+        profile=Profile(examples=11, seconds=60.0),
+    )
+    assert report.fine
+    assert report["backends_agree"].outcome == "kept"
