@@ -83,7 +83,7 @@ def test_an_unguarded_script_works_and_leaves_no_process(tmp_path, ending):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork.*")  # Python and jax, where some other test imported it, warn of forks
 def test_a_forked_child_opens_workers_of_its_own():
     with MathVerifier(workers=1) as math:
         math.verify(samples(1))
