@@ -91,20 +91,23 @@ def test_attention_is_fused_and_no_mask_of_every_pair_is_built(qwen):
     assert "Softmax" not in operators
 
 
-def test_the_snapshot_is_the_tokenizer_that_transformers_uses(tmp_path):
+def test_both_backends_take_the_tokenizer_as_shipped_and_the_probes_hold_it(tmp_path):
     from tokenizers import Tokenizer, pre_tokenizers
 
     tiny.write_tokenizer(tmp_path)
     tiny.write_model(tmp_path, num_hidden_layers=1)
     shipped = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
     shipped.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), shipped.pre_tokenizer])
-    shipped.save(str(tmp_path / "tokenizer.json"))  # transformers puts its own pre-tokenizer in its place
-    used = transformers.AutoTokenizer.from_pretrained(tmp_path)
-    text = "3  + 4"
-    assert used.encode(text) != shipped.encode(text).ids
+    shipped.save(str(tmp_path / "tokenizer.json"))
+    rebuilt = transformers.AutoTokenizer.from_pretrained(tmp_path)  # with the pre-tokenizer of its model type
+    text = "Yes  and  spaces"
+    assert rebuilt.encode(text) != shipped.encode(text).ids
     path = export_reward_model(str(tmp_path), tmp_path / "onnx", template="{completion}{prompt}")
-    assert OnnxRewardModel(str(path)).encode([Sample("", text, group=0)]) == [used.encode(text)]
-    shutil.copy(tmp_path / "tokenizer.json", tmp_path / "onnx" / "tokenizer.json")  # the naive export
+    sample = Sample("", text, group=0)
+    assert OnnxRewardModel(str(path)).encode([sample]) == [shipped.encode(text).ids]
+    torch_scores = TorchRewardModel(str(tmp_path), template="{completion}{prompt}").score([sample]).values
+    np.testing.assert_allclose(OnnxRewardModel(str(path)).score([sample]).values, torch_scores, rtol=0, atol=1e-4)
+    rebuilt.backend_tokenizer.save(str(tmp_path / "onnx" / "tokenizer.json"))  # the naive snapshot
     with pytest.raises(SetupError, match="is not that of the export"):
         OnnxRewardModel(str(path)).score([])
 

@@ -30,7 +30,7 @@ def export_reward_model(
     """Write a sequence-classification reward model with one output as ONNX, fp32, for `OnnxRewardModel`.
 
     ``out`` gets ``<name>.onnx`` (attention fused where it is causal, pooling by mask in the graph, fp32 scores),
-    ``tokenizer.json`` (what transformers really uses, which may differ from the file in the checkpoint),
+    ``tokenizer.json`` (as the checkpoint ships it),
     ``<name>.json`` (template, longest input) and ``<name>.probes.json``: ids and scores of the torch model, which the
     export is checked against here and again whenever it opens.
 
@@ -58,7 +58,7 @@ def export_reward_model(
     except ImportError as error:
         raise SetupError(f'exporting needs more packages ({error}); run: pip install "herokit-onnx[export]"') from error
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
+        tokenizer = _tokenizer(transformers, checkpoint)
         model, info = transformers.AutoModelForSequenceClassification.from_pretrained(
             checkpoint, dtype=torch.float32, output_loading_info=True
         )
@@ -105,6 +105,17 @@ def export_reward_model(
     with OnnxRewardModel(str(path), providers=("CPUExecutionProvider",)) as exported:
         exported.score([])  # opens it, which asks the probes
     return path
+
+
+def _tokenizer(transformers: Any, checkpoint: str) -> Any:
+    """Load the tokenizer as shipped: transformers 5 rebuilds some with another pre-tokenizer than their file names."""
+    usual = transformers.AutoTokenizer.from_pretrained(checkpoint)
+    if not transformers.utils.cached_file(checkpoint, "tokenizer.json", _raise_exceptions_for_missing_entries=False):
+        return usual
+    shipped = transformers.PreTrainedTokenizerFast.from_pretrained(checkpoint)
+    texts = [text for sample in probes.ASKED for text in (sample.prompt, sample.completion)]
+    same = all(shipped.encode(text) == usual.encode(text) for text in texts)
+    return usual if same else shipped
 
 
 def _plain(tokenizer: Any, system_prompt: str, checkpoint: str) -> str:
