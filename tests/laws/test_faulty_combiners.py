@@ -285,7 +285,7 @@ def test_counterexamples_shrink_to_a_few_readable_rows():
     for name in ("batch-wide min-max", "swapped strata"):
         fault, law = FAULTS[name]
         subject = subject_of(fault, {"rm": "score", "verifier": "binary"})
-        (result,) = check(subject, [find_law(law)], {}, Profile(examples=60, shrinking=5.0), name)
+        (result,) = check(subject, [find_law(law)], {}, Profile(examples=60, shrinking=20.0), name)
         columns = result.counterexample.columns
         assert {"group", "rm", "verifier", "reward"} <= set(columns)
         assert len(columns["group"]) <= 3, str(result.counterexample)

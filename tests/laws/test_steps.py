@@ -97,7 +97,7 @@ def test_a_step_keeps_the_universal_laws(step):
     report = check_combiner(
         combiner,
         expected_failures={law: known[law] for law in BROKEN_BY_DESIGN.get(title(step), ())},
-        profile=Profile(examples=30, seconds=60.0, shrinking=0.0),
+        profile=Profile(examples=25, seconds=60.0, shrinking=0.0),
     )
     assert report.fine, [(r.law, r.outcome, r.message, str(r.counterexample)) for r in report.broken]
 
@@ -114,7 +114,7 @@ def test_jax_agrees_too():
     report = check_combiner(
         chain(Take("rm"), Stratify(), Center(), WeightBySpread()),
         backends=("numpy", "jax"),
-        profile=Profile(examples=11, seconds=60.0),
+        profile=Profile(examples=6, seconds=60.0),
     )
     assert report.fine
     assert report["backends_agree"].outcome == "kept"

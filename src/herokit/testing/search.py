@@ -33,14 +33,14 @@ class Profile:
 
     examples: int = 100
     seconds: float = 20.0
-    shrinking: float = 3.0
+    shrinking: float = 5.0
     seed: int = 0
 
 
 QUICK = Profile(examples=60, seconds=10.0)
 """A second or two for a scheme of array steps."""
 
-THOROUGH = Profile(examples=1000, seconds=300.0, shrinking=20.0)
+THOROUGH = Profile(examples=1000, seconds=300.0, shrinking=30.0)
 """For a night, or for a scheme that costs a cluster."""
 
 
