@@ -33,7 +33,7 @@ class Profile:
 
     examples: int = 100
     seconds: float = 20.0
-    shrinking: float = 5.0
+    shrinking: float = 3.0
     seed: int = 0
 
 
