@@ -1,5 +1,9 @@
 """Process reward models, MLP heads and known families."""
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -77,7 +81,7 @@ def test_when_no_step_is_left_the_row_fails(prm):
     with TorchRewardModel(str(folder), max_tokens=8) as rm:
         short = rm.score([SOLUTIONS[0]])
     assert len(cut[0]) == 1  # the first step's token was cut away
-    assert found.details[0].startswith("truncated")
+    assert "; truncated" in found.details[0]
     assert short.statuses[0] is Status.JUDGED
     with TorchRewardModel(str(folder), max_tokens=2) as rm:
         none = rm.score([SOLUTIONS[0]])
@@ -116,3 +120,25 @@ def test_a_known_model_gets_its_system_prompt_and_head(name, mlp, system, tiny, 
         np.testing.assert_allclose(rm.score(SOLUTIONS).values, expected, rtol=0, atol=1e-4)
     with TorchRewardModel(str(folder), system_prompt="Be brief.") as rm:
         assert not np.allclose(rm.score(SOLUTIONS).values, expected, atol=1e-2)
+
+
+def test_step_scores_and_scores_come_out_in_a_results_file(prm, tmp_path, tiny):
+    """A process and an outcome reward model of the Qwen shape, through the same command."""
+    folder, tokenizer, model = prm
+    orm = tmp_path / "AceMath-tiny-RM"
+    tiny.write_tokenizer(orm)
+    tiny.write_model(orm)
+    rows = [{"prompt": s.prompt, "completion": s.completion, "group": s.group} for s in SOLUTIONS]
+    rows += [{"prompt": "What is 4?", "completion": "5", "group": 1}]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    sources = [f'[sources.{name}]\nuse = "torch"\nmodel = "{path}"\n' for name, path in (("prm", folder), ("orm", orm))]
+    (tmp_path / "s.toml").write_text("\n".join(sources) + '[[combine]]\nuse = "take"\nsignal = "prm"\n')
+    command = [sys.executable, "-m", "herokit", "score", "in.jsonl", "--scheme", "s.toml", "-o", "out.jsonl"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    scored = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    for row, sample in zip(scored, SOLUTIONS, strict=False):
+        steps = card(model, tokenizer, sample)
+        assert row["prm_detail"] == "steps " + " ".join(f"{x:.4f}" for x in steps)
+        assert row["prm_score"] == pytest.approx(steps.min(), abs=1e-5)
+    assert {row["orm_status"] for row in scored} == {"judged"}

@@ -16,7 +16,6 @@ from herokit_torch.steps import Aggregate, Floats, aggregate, probabilities
 from herokit_torch.text import Encoder
 
 BUDGET = {"cpu": 2048, "cuda": 32768}
-NO_MEMORY = "does not fit in memory even alone"
 
 
 @dataclass(frozen=True)
@@ -93,24 +92,18 @@ class TorchRewardModel:
             raise ConfigError(f"TorchRewardModel: template = {self.template!r}; expected {{prompt}} and {{completion}}")
 
     def score(self, samples: Sequence[Sample], /) -> Scores:
-        """Return N scores for N samples, in order; a row that cannot be scored is NaN with status failed."""
+        """Return N scores for N samples, in order; a row that cannot be scored is NaN with status failed.
+
+        A process reward model's details name the step scores, so that they come out in a results file.
+        """
         values, details = [], []
-        for logits, detail in self._logits(samples):
-            if logits is None:
-                value, why = float("nan"), NO_MEMORY
-            elif self._steps():
-                steps = probabilities(logits)
-                value, why = aggregate(steps, self.aggregate), "" if len(steps) else "no step is left"
-            else:
-                value, why = self._only(logits), ""
+        for logits, cut in self._logits(samples):
+            value, why = self._joined(logits)
             values.append(value)
-            details.append("; ".join(part for part in (why, detail) if part))
+            details.append("; ".join(part for part in (why, cut) if part))
         scores = Scores.of(values)
-        kept = tuple(
-            "; ".join(part for part in (("" if np.isnan(value) and detail else given), detail) if part)
-            for value, given, detail in zip(values, scores.details, details, strict=True)
-        )
-        return Scores(scores.values, scores.statuses, kept)
+        said = (ours or given for ours, given in zip(details, scores.details, strict=True))
+        return Scores(scores.values, scores.statuses, tuple(said))
 
     def step_scores(self, samples: Sequence[Sample], /) -> list[Floats]:
         """Return for each of N samples the probabilities that its steps are right, (S,); S differs, and may be 0.
@@ -148,12 +141,19 @@ class TorchRewardModel:
         """Return the step token, ``""`` for an outcome reward model."""
         return (lookup(self.model).step_token or "") if self.step_token is None else self.step_token
 
-    def _only(self, logits: Any) -> float:
+    def _joined(self, logits: Any) -> tuple[float, str]:
+        """Turn one row's (P, L) logits into its score and what there is to say about it."""
+        if logits is None:
+            return float("nan"), "does not fit in memory even alone"
+        if self._steps():
+            steps = probabilities(logits)
+            said = "steps " + " ".join(f"{x:.4f}" for x in steps)
+            return aggregate(steps, self.aggregate), said if len(steps) else "no step is left"
         if logits.size != 1:
             raise SetupError(
                 f"{self.model}: gives {logits.size} numbers a sample, expected one; for a process reward model set step_token"
             )
-        return float(logits.reshape(()))
+        return float(logits.reshape(())), ""
 
     def _logits(self, samples: Sequence[Sample]) -> list[tuple[Any, str]]:
         """Return each row's logits and what was cut from it."""

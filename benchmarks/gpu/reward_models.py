@@ -1,0 +1,156 @@
+"""A reward model of a real one's shape, with random weights, on a GPU: share of the matmul ceiling, against transformers.
+
+Run ``python benchmarks/gpu/reward_models.py``: the shape of AceMath-7B-RM in bf16 and 4,096 rollouts of mixed lengths,
+8 to a prompt. ``--shape tiny`` runs a small shape anywhere. Three numbers of one process, printed as JSON:
+
+* ``ceiling``: FLOP/s of one large bf16 (fp32 on a CPU) matmul, measured here;
+* ``herokit``: real tokens/s of `TorchRewardModel`, with and without shared prefixes, FLOP/s as 2 x weights in matmuls x
+  tokens (attention not counted, so the share is a little low), peak memory;
+* ``transformers``: the same rows in padded batches in the order of arrival.
+"""
+
+import argparse
+import json
+import platform
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+import transformers
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from herokit.types import Sample
+from herokit_torch import TorchRewardModel
+
+SHAPES = {
+    "acemath-7b": {
+        "hidden_size": 3584,
+        "intermediate_size": 18944,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 28,
+        "num_key_value_heads": 4,
+        "vocab_size": 152064,
+    },
+    "tiny": {
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "vocab_size": 1000,
+    },
+}
+TEMPLATE = "{prompt} {completion}"
+
+
+def make(folder: Path, shape: str, device: torch.device, dtype: torch.dtype) -> None:
+    """Write a random checkpoint, drawn on the device, and a tokenizer with one token a word."""
+    torch.manual_seed(0)
+    words = {f"w{i}": i for i in range(1000)}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="w0"))  # noqa: S106 - a word
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="w0").save_pretrained(folder)  # noqa: S106
+    config = transformers.Qwen2Config(num_labels=1, pad_token_id=0, dtype=dtype, **SHAPES[shape])
+    with device:
+        transformers.Qwen2ForSequenceClassification(config).to(dtype).save_pretrained(folder)
+
+
+def rollouts(count: int, longest: int) -> list[Sample]:
+    """Draw log-normal lengths (mean about a third of `longest`), 8 rollouts to a prompt, prompts a fifth of the mean."""
+    rng = np.random.default_rng(0)
+    lengths = np.clip(rng.lognormal(np.log(longest / 4), 0.6, count), 8, longest * 0.9).astype(int)
+    text = lambda n: " ".join(f"w{i}" for i in rng.integers(1, 1000, n))  # noqa: E731 - local shorthand
+    prompts = [text(longest // 15) for _ in range(-(-count // 8))]
+    return [Sample(prompts[i // 8], text(n), group=i // 8) for i, n in enumerate(lengths)]
+
+
+def wait(device: torch.device) -> float:
+    """Finish what was launched and return the time."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def ceiling(device: torch.device, dtype: torch.dtype, side: int) -> float:
+    """FLOP/s of one square matmul, the best of several."""
+    a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+    spent = []
+    for _ in range(8):
+        begun = wait(device)
+        a @ b
+        spent.append(wait(device) - begun)
+    return 2 * side**3 / min(spent)
+
+
+def naive(folder: Path, samples: list[Sample], device: torch.device, dtype: torch.dtype, batch: int) -> tuple:
+    """Score with plain transformers, padded, in the order of arrival; scores, seconds, tokens that ran."""
+    tokenizer = transformers.PreTrainedTokenizerFast.from_pretrained(folder)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder, dtype=dtype).to(device).eval()
+    scores, run = [], 0
+    begun = wait(device)
+    for at in range(0, len(samples), batch):
+        texts = [TEMPLATE.format(prompt=s.prompt, completion=s.completion) for s in samples[at : at + batch]]
+        ids = tokenizer(texts, padding=True, return_tensors="pt").to(device)
+        run += ids["input_ids"].numel()
+        with torch.inference_mode():
+            scores.append(model(**ids).logits[:, 0].float().cpu())
+    return torch.cat(scores).numpy(), wait(device) - begun, run
+
+
+def main() -> None:
+    """Print the results as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shape", choices=SHAPES, default="acemath-7b")
+    parser.add_argument("--rollouts", type=int, default=4096)
+    parser.add_argument("--longest", type=int, default=3000, help="tokens")
+    parser.add_argument("--naive-rollouts", type=int, default=512, help="of them, for the padded side")
+    parser.add_argument("--budget", type=int, default=None)
+    args = parser.parse_args()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    transformers.utils.logging.disable_progress_bar()
+    samples = rollouts(args.rollouts, args.longest)
+    packages = {name: version(name) for name in ("herokit-torch", "torch", "transformers")}
+    name = torch.cuda.get_device_name() if device.type == "cuda" else platform.machine()
+    result: dict = {"device": name, "dtype": str(dtype), "shape": args.shape, "versions": packages}
+    result["ceiling_flops"] = ceiling(device, dtype, 8192 if device.type == "cuda" else 512)
+    with tempfile.TemporaryDirectory() as where:
+        folder = Path(where)
+        make(folder, args.shape, device, dtype)
+        part = samples[: args.naive_rollouts]
+        expected, seconds, run = naive(folder, part, device, dtype, 32)
+        common = {"template": TEMPLATE, "token_budget": args.budget, "dtype": str(dtype).removeprefix("torch.")}
+        real = 0
+        for title, gain in (("packed", float("inf")), ("packed_shared", 1.25)):
+            with TorchRewardModel(str(folder), least_gain=gain, **common) as rm:
+                rm.score(samples[:16])  # opens the model
+                if device.type == "cuda":
+                    torch.cuda.reset_peak_memory_stats()
+                before = rm.stats
+                begun = wait(device)
+                scores = rm.score(samples).values
+                spent = wait(device) - begun
+                after = rm.stats
+                body = rm._open().engine.model.base_model  # noqa: SLF001 - its weights are counted
+            weights = sum(p.numel() for p in body.layers.parameters() if p.ndim == 2)  # noqa: PLR2004 - matrices
+            real = after.real_tokens - before.real_tokens
+            ran = after.run_tokens - before.run_tokens
+            result[title] = {
+                "tokens_per_second": real / spent,
+                "run_over_real": ran / real,
+                "share_of_ceiling": 2 * weights * ran / spent / result["ceiling_flops"],
+                "peak_gib": torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else None,
+                "furthest_off": float(np.abs(scores[: len(part)] - expected).max()),
+            }
+            del body
+        result["score_spread"] = float(np.ptp(expected))
+    words = sum(len(s.prompt.split()) + len(s.completion.split()) for s in part)
+    result["transformers"] = {"tokens_per_second": words / seconds, "run_over_real": run / words}
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""The benchmarks of reward models run, with small shapes, and both of their sides agree."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+def run(script, *options):
+    done = subprocess.run([sys.executable, BENCHMARKS / script, *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_the_gpu_benchmark_runs_anywhere():
+    options = ("--shape", "tiny", "--rollouts", "24", "--naive-rollouts", "16", "--longest", "60")
+    found = json.loads(run("gpu/reward_models.py", *options))
+    assert found["score_spread"] > 0
+    for way in ("packed", "packed_shared"):
+        assert found[way]["furthest_off"] < 1e-4
+        assert found[way]["share_of_ceiling"] > 0
+    assert found["packed"]["run_over_real"] == 1
+    assert found["transformers"]["run_over_real"] > 1
+
+
+def test_the_cpu_benchmark_runs():
+    assert "onnx int8" in run("reward_models.py", "--quick")
