@@ -5,7 +5,7 @@ PLUGINS := plugins/herokit-math plugins/herokit-onnx plugins/herokit-torch
 PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint types contracts bench clean
+.PHONY: demo test lint types contracts bench soak clean
 
 demo: .venv/.demo
 	$(BIN)/herokit score examples/rollouts.jsonl -o demo.parquet
@@ -25,6 +25,11 @@ contracts: .venv/.test
 
 bench: .venv/.test
 	$(BIN)/python benchmarks/combiners.py
+	$(BIN)/python benchmarks/verifiers.py
+	$(BIN)/python benchmarks/embedded_rm.py
+
+soak: .venv/.test
+	$(BIN)/python benchmarks/soak.py
 
 clean:
 	rm -rf .venv demo.parquet .pytest_cache .mypy_cache .ruff_cache .hypothesis
