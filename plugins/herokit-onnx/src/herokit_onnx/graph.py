@@ -39,6 +39,29 @@ def fused(
     return out.reshape(b, s, h, d), None
 
 
+class Norm(torch.nn.Module):
+    """The RMS norm of Llama and its kin, ``w x / sqrt(mean(x^2) + eps)``, as one operator."""
+
+    def __init__(self, norm: Any) -> None:
+        super().__init__()
+        self.weight, self.epsilon = norm.weight, float(norm.variance_epsilon)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the normed x, of the same shape."""
+        attributes: dict[str, Any] = {"axis": -1, "epsilon": self.epsilon, "stash_type": 1}
+        return torch.onnx.ops.symbolic(
+            "SimplifiedLayerNormalization", (x, self.weight), attributes, dtype=x.dtype, shape=x.shape, version=1
+        )
+
+
+def fuse_norms(model: Any) -> None:
+    """Put `Norm` in the place of every norm that computes the same; those that scale by ``1 + w`` are named otherwise."""
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child).__name__.endswith("RMSNorm") and hasattr(child, "variance_epsilon"):
+                setattr(parent, name, Norm(child))
+
+
 class Pooled(torch.nn.Module):
     """Token ids and mask to (B,) fp32 scores; the head sees only the hidden state of the last real token."""
 
@@ -64,6 +87,8 @@ class Pooled(torch.nn.Module):
 def trace(model: Any, path: Path) -> bool:
     """Write `model` (fp32, on the CPU) to `path`; say whether its attention is fused.
 
+    The model's norms are replaced: do not use it afterwards.
+
     The graph takes ``input_ids`` and ``attention_mask``, int64 (B, S), right padded, and gives ``score``, (B,) fp32.
     Weights above 1 GB go to a second file beside it.
     """
@@ -72,6 +97,7 @@ def trace(model: Any, path: Path) -> bool:
     AttentionInterface.register(FUSED, fused)
     usual = model.config._attn_implementation  # noqa: SLF001 - transformers has no public way to switch it
     model.config.use_cache = False
+    fuse_norms(model)
     decoder = hasattr(model, "score")
     try:
         if decoder:
