@@ -142,3 +142,20 @@ def test_step_scores_and_scores_come_out_in_a_results_file(prm, tmp_path, tiny):
         assert row["prm_detail"] == "steps " + " ".join(f"{x:.4f}" for x in steps)
         assert row["prm_score"] == pytest.approx(steps.min(), abs=1e-5)
     assert {row["orm_status"] for row in scored} == {"judged"}
+
+
+def test_a_token_that_must_end_the_input_survives_truncation(prm):
+    from herokit_torch.text import Encoder
+
+    encode = Encoder(prm[1], "", "{prompt}{completion}", 10, append=9).encode
+    encoded = encode([Sample("", "a" * 30, group=0), Sample("", "a", group=0)])
+    assert [len(row) for row in encoded.rows] == [10, 2]
+    assert [row[-1] for row in encoded.rows] == [9, 9]
+    assert encoded.details == ["truncated: 21 of 30 tokens dropped on the left", ""]
+    assert encoded.positions == [[9], [1]]
+
+
+def test_without_transformers_it_says_what_to_install(monkeypatch, prm):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(SetupError, match=r'pip install "herokit-torch\[rm\]"'):
+        TorchRewardModel(str(prm[0])).score(SOLUTIONS)
