@@ -1,4 +1,4 @@
-"""The benchmarks of reward models run, with small shapes, and both of their sides agree."""
+"""The benchmark for GPUs runs on a CPU with a small shape, and its sides agree."""
 
 import json
 import subprocess
@@ -23,7 +23,3 @@ def test_the_gpu_benchmark_runs_anywhere():
         assert found[way]["share_of_ceiling"] > 0
     assert found["packed"]["run_over_real"] == 1
     assert found["transformers"]["run_over_real"] > 1
-
-
-def test_the_cpu_benchmark_runs():
-    assert "onnx int8" in run("reward_models.py", "--quick")
