@@ -94,3 +94,20 @@ def test_a_forked_child_opens_workers_of_its_own():
             os._exit(0 if value == 1.0 else 1)
         assert os.waitpid(child, 0)[1] == 0
         assert math.verify(samples(3))[2].value == 1.0
+
+
+def test_an_answer_that_sympy_cannot_read_is_wrong_even_where_only_sympy_reads_the_reference():
+    only_sympy = r"\int_0^1 x\,dx"
+    with MathVerifier(workers=1) as math:
+        right, short, junk, huge, nobody = math.compare(
+            [
+                (only_sympy, r"\frac{1}{2}"),
+                (only_sympy, r"\frac12"),
+                (only_sympy, r"\foo ]["),
+                (only_sympy, "9" * 600),
+                (r"\zzz", "3"),
+            ]
+        )
+    assert [v.value for v in (right, short, junk, huge)] == [1.0, 1.0, 0.0, 0.0]
+    assert junk.status is huge.status is Status.UNPARSED
+    assert (nobody.value, nobody.status) == (None, Status.FAILED)  # no policy causes that

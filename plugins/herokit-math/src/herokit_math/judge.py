@@ -76,20 +76,20 @@ def settled(gold: str, answer: str | None, how: str, policy: Policy) -> Judgemen
         status = Status.JUDGED if decision.readable else Status.UNPARSED
         said = f"{how}; {decision.tier}: {decision.reason}"
         return Judgement(gold, answer, how, decision, Verdict(float(decision.equal), status, said, answer))
-    if refusal := refuse_latex(gold) or refuse_latex(answer):
-        return Judgement(
-            gold, answer, how, decision, undecided(decision, f"{how}; {decision.reason}; {refusal}", answer)
-        )
+    unasked = refuse_latex(gold)
+    if refusal := unasked or refuse_latex(answer):
+        verdict = undecided(decision, f"{how}; {decision.reason}; {refusal}", answer, gold=not unasked)
+        return Judgement(gold, answer, how, decision, verdict)
     return Judgement(gold, answer, how, decision, None)
 
 
-def undecided(decision: Decision, said: str, answer: str | None) -> Verdict:
-    """Return the verdict on a pair that nothing could decide.
+def undecided(decision: Decision, said: str, answer: str | None, *, gold: bool) -> Verdict:
+    """Return the verdict on a pair that nothing could decide; `gold` says whether sympy reads the reference, or may.
 
     An unreadable reference abstains, for no policy causes it; an unreadable answer is 0, UNPARSED; two readable ones
     that nothing could prove equal are 0.
     """
-    if not decision.readable_gold:
+    if not (decision.readable_gold or gold):
         return Verdict(None, Status.FAILED, f"{said}; the reference cannot be read", answer)
     return Verdict(0.0, Status.JUDGED if decision.readable else Status.UNPARSED, said, answer)
 

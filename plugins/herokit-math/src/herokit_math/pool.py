@@ -33,11 +33,13 @@ class Reply:
         end: how it ended.
         equal: the worker's verdict; None when it could not decide or did not reply.
         reason: in words.
+        gold: whether the worker could read the reference.
     """
 
     end: End
     equal: bool | None
     reason: str
+    gold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class _Crew:
                         worker = self._started()
                         self.workers.add(worker)
                     said = worker.ask({"gold": job.gold, "answer": job.answer}, self.timeout)
-                    reply = Reply(End.REPLIED, said["equal"], said["reason"])
+                    reply = Reply(End.REPLIED, said["equal"], said["reason"], said.get("gold", True))
                 except WorkerTimeoutError:
                     reply = Reply(End.TIMEOUT, None, f"killed after {self.timeout:g} s")
                 except WorkerBrokenError as error:

@@ -1,5 +1,6 @@
 """What a worker asks sympy: two LaTeX strings, parsed by latex2sympy2_extended, equal or not. Runs in workers only."""
 
+import re
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -11,6 +12,12 @@ from sympy.core.relational import Relational
 from herokit_math.limits import refuse_latex
 
 _parsers: list[Callable[[str], Any]] = []
+
+_SHORT = re.compile(r"\\[dt]?frac\s*(\{[^{}]*\}|\d)\s*(\{[^{}]*\}|\d)")
+
+
+class GoldError(Exception):
+    """The reference could not be parsed: no policy caused it."""
 
 
 def use(parser: str) -> None:
@@ -34,20 +41,34 @@ def equal(gold: str, answer: str) -> tuple[bool | None, str]:
         The verdict (None: cannot say) and the reason.
 
     Raises:
-        Exception: whatever the parser or sympy raises on text it does not understand.
+        GoldError: the reference cannot be parsed.
+        Exception: whatever the parser or sympy raises on an answer it does not understand.
     """
-    for text in (gold, answer):
-        if refusal := refuse_latex(text):
-            return None, refusal
-    left, right = _parse(gold), _parse(answer)
-    if left is None or right is None:
+    if refusal := refuse_latex(gold):
+        raise GoldError(refusal)
+    try:
+        left = _parse(gold)
+    except Exception as error:
+        raise GoldError(f"sympy could not read the reference: {type(error).__name__}") from error
+    if left is None:
+        raise GoldError("sympy could not read the reference")
+    if refusal := refuse_latex(answer):
+        return None, refusal
+    right = _parse(answer)
+    if right is None:
         return None, "sympy could not parse"
     return _same(left, right)
 
 
 def _parse(text: str) -> Any:
-    parsed = _parsers[-1](text)
+    parsed = _parsers[-1](_SHORT.sub(_braces, text))
     return parsed.doit() if isinstance(parsed, sympy.Basic) else parsed
+
+
+def _braces(short: re.Match[str]) -> str:
+    r"""Write ``\frac12`` as ``\frac{1}{2}``, which the parsers want."""
+    above, below = (part.strip("{}") for part in short.groups())
+    return rf"\frac{{{above}}}{{{below}}}"
 
 
 def _same(left: Any, right: Any) -> tuple[bool | None, str]:  # noqa: PLR0911 - one return a type

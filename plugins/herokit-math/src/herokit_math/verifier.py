@@ -139,7 +139,7 @@ def _replied(row: Judgement, reply: Reply) -> Verdict:
     if reply.end is End.DIED:
         return Verdict(0.0, Status.FAILED, said, row.answer)
     if reply.equal is None:
-        return undecided(row.decision, f"{said}; {row.decision.reason}", row.answer)
+        return undecided(row.decision, f"{said}; {row.decision.reason}", row.answer, gold=reply.gold)
     return Verdict(float(reply.equal), Status.JUDGED, said, row.answer)
 
 

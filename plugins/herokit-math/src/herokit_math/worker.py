@@ -35,10 +35,12 @@ def _arm(seconds: float) -> None:
 
 def _answer(job: dict[str, Any]) -> dict[str, Any]:
     """Decide one job; whatever sympy raises becomes an undecided reply."""
-    from herokit_math.symbolic import equal
+    from herokit_math.symbolic import GoldError, equal
 
     try:
         verdict, reason = equal(job["gold"], job["answer"])
+    except GoldError as error:
+        return {"equal": None, "reason": str(error), "gold": False}
     except MemoryError:
         return {"equal": None, "reason": "sympy ran out of memory"}
     except RecursionError:
