@@ -84,9 +84,20 @@ class _Crew:
                 if reply.end is not End.DIED or self.closed:
                     break
             job.future.set_result(reply)
+            if worker is None and reply.end is not End.BROKEN and not self.closed:
+                worker = self._replacement()
         if worker is not None:
             self.workers.discard(worker)
             worker.kill()
+
+    def _replacement(self) -> Worker | None:
+        """Start a worker before the next job comes, so that no job waits for the one that was killed."""
+        try:
+            worker = self._started()
+        except WorkerBrokenError:
+            return None  # the next job says so
+        self.workers.add(worker)
+        return worker
 
     def _started(self) -> Worker:
         for _ in range(STARTS):
