@@ -27,6 +27,7 @@ bench: .venv/.test
 	$(BIN)/python benchmarks/combiners.py
 	$(BIN)/python benchmarks/verifiers.py
 	$(BIN)/python benchmarks/embedded_rm.py
+	$(BIN)/python benchmarks/reward_models.py
 
 soak: .venv/.test
 	$(BIN)/python benchmarks/soak.py

@@ -24,11 +24,17 @@ def keep_freed_memory() -> None:
     np.empty(2**21)
 
 
-def best(work: Callable[[], Any], at_least: float = 0.5) -> float:
-    """Return the least processor time of repeated calls, in seconds: three calls at least, and `at_least` seconds."""
+def best(work: Callable[[], Any], at_least: float = 0.5, calls: int = 3) -> float:
+    """Return the least processor time of repeated calls after one uncounted, in seconds.
+
+    Args:
+        work: what to time.
+        at_least: seconds to spend.
+        calls: calls to make at the least.
+    """
     work()
     spent: list[float] = []
-    while sum(spent) < at_least or len(spent) < 3:  # noqa: PLR2004 - three calls are the least to take a minimum of
+    while sum(spent) < at_least or len(spent) < calls:
         begun = process_time()
         work()
         spent.append(process_time() - begun)
