@@ -34,11 +34,6 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _main() -> None:
-    """Keep `score` a command of its own, whatever else there is."""
-
-
 @app.command()
 def score(
     rollouts: Annotated[Path, typer.Argument(help="JSONL or Parquet, one row a completion.")],
