@@ -63,11 +63,13 @@ PLUGIN_MAY_IMPORT = {
     "herokit.combine",
     "herokit.types",
     "herokit.errors",
+    "herokit.heads",
     "herokit.hookspecs",
     "herokit.hygiene",
     "herokit.known",
     "herokit.planning",
     "herokit.running",
+    "herokit.stepwise",
     "herokit.files.reading",  # for commands: they are part of the command line
 }
 

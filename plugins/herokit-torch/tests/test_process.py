@@ -65,7 +65,7 @@ def test_one_score_a_sample_through_the_same_interface(prm, how, join):
 
 
 def test_a_step_whose_probability_underflows_is_still_a_step():
-    from herokit_torch.steps import probabilities
+    from herokit.stepwise import probabilities
 
     logits = np.array([[200.0, 0.0], [0.0, 1.0]], np.float32)
     masked = torch.tensor(logits).softmax(-1)

@@ -49,7 +49,7 @@ def write_tokenizer(folder, *, chat=CHATML, adds=None, pad="<|pad|>"):
 
 def write_model(folder, family="qwen2", *, seed=0, labels=1, dtype=torch.float32, scale=0.3, mlp=None, **settings):
     """Write a random reward model whose scores differ well; `mlp` names an architecture with an MLP head."""
-    from herokit_torch.heads import mlp_class
+    from herokit.heads import mlp_class
 
     torch.manual_seed(seed)
     prefix, more = FAMILIES[family]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from herokit.errors import HerokitError, SetupError
+from herokit.heads import MLP, loader
 from herokit.known import Known
-from herokit_torch.heads import MLP, mlp_class
 
 LOG = logging.getLogger(__name__)
 PROBES = ("Hello world, 3 + 4 = 7.", "\\boxed{12345}\n\n  x_1 naïve 你好", "<|im_start|>user\n1<|im_end|>\n<extra_0>")
@@ -88,15 +88,9 @@ def open_model(source: Source, known: Known) -> Any:
         common = {"revision": source.revision, "trust_remote_code": source.remote_code}
         config = transformers.AutoConfig.from_pretrained(source.model, **common)
         named = (getattr(config, "architectures", None) or [""])[0]
-        loader: Any
         if named in MLP:
-            loader = mlp_class(named)
             common.pop("trust_remote_code")
-        elif named.endswith("ForTokenClassification"):
-            loader = transformers.AutoModelForTokenClassification
-        else:
-            loader = getattr(transformers, known.loader)
-        model, info = loader.from_pretrained(
+        model, info = loader(named, known.loader).from_pretrained(
             source.model,
             config=config,
             dtype=source.dtype,

@@ -12,10 +12,10 @@ from herokit.hygiene import Scale
 from herokit.known import lookup
 from herokit.planning import Progress, Stats
 from herokit.running import TOO_BIG
+from herokit.stepwise import Aggregate, Floats, aggregate, probabilities
 from herokit.types import Sample, Scores
 from herokit_torch.load import Source, explained, open_model, open_tokenizer
 from herokit_torch.opened import Cell, Opened, tokens_that_fit
-from herokit_torch.steps import Aggregate, Floats, aggregate, probabilities
 from herokit_torch.text import Encoder
 
 LOG = logging.getLogger(__name__)

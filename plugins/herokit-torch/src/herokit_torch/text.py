@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from herokit.errors import SetupError
+from herokit.stepwise import harmless, mark
 from herokit.types import Sample
-from herokit_torch.steps import mark
 
 _FIELD = re.compile(r"\{prompt\}|\{completion\}")  # one pass: a completion that says "{prompt}" stays as it is
 
@@ -49,7 +49,7 @@ class Encoder:
         if self.step:
             token, separator = self.step
             completion = mark(completion, separator, token)
-            prompt = prompt.replace(token, f"{token[:1]} {token[1:]}")
+            prompt = harmless(prompt, token)
         if self.chat:
             system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
             turns = [{"role": "user", "content": prompt}, {"role": "assistant", "content": completion}]

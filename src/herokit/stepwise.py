@@ -1,5 +1,6 @@
-"""Process reward models: where a solution's steps begin, and how their scores become one."""
+"""Process reward models: where a solution's steps begin, and how their scores become one. Pure numpy; local backends share it."""
 
+import re
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from herokit.errors import ConfigError
 
 Aggregate: TypeAlias = Literal["min", "prod", "last", "mean"]
+"""How step scores become one score."""
 Floats: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -22,15 +24,29 @@ def split(completion: str, separator: str) -> list[str]:
     return [part.strip() for part in completion.split(separator) if part.strip()] or [completion.strip()]
 
 
+def harmless(text: str, token: str) -> str:
+    r"""Break up every step token that a text itself contains, so that only `mark` writes any.
+
+    Example:
+        >>> harmless("so <extra_0>", "<extra_0>"), harmless("a\nb", "\n")
+        ('so < extra_0>', 'a b')
+    """
+    stem = token.rstrip()
+    cut = len(stem) - len(stem.lstrip()) + 1  # behind the first letter: a space beside a space would break nothing
+    first, rest = stem[:cut], stem[cut:]
+    if not rest:
+        return text.replace(token.strip() or token, " ")
+    return re.sub(f"{re.escape(first)}(?={re.escape(rest)})", lambda match: f"{match[0]} ", text)
+
+
 def mark(completion: str, separator: str, token: str) -> str:
-    r"""Write a completion with the step token after every step; the same token inside the text is broken up.
+    r"""Write a completion with the step token after every step; the same token inside a step is broken up.
 
     Example:
         >>> mark("a\n\nb <extra_0>", "\n\n", "<extra_0>")
         'a<extra_0>b < extra_0><extra_0>'
     """
-    harmless = completion.replace(token, f"{token[:1]} {token[1:]}")
-    return "".join(step + token for step in split(harmless, separator))
+    return "".join(harmless(step, token) + token for step in split(completion, separator))
 
 
 def probabilities(logits: Floats) -> Floats:
