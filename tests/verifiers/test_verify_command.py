@@ -1,6 +1,7 @@
 """`herokit verify` works with every verifier of the core: on its own hard cases it agrees with their labels."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from tables import tables
 
 from herokit.__main__ import main
+from herokit.files.agreement import read_labels
 
 LONGEST = 5_000
 
@@ -64,3 +66,26 @@ def test_settings_of_a_verifier_can_be_given(tmp_path, monkeypatch, capsys):
             main()
         assert ended.value.code == 2
         assert said in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("label", "shown"), [("0", "'0'"), ("false", "'false'"), (None, "None"), (-1, "-1"), (0.3, "0.3"), ([], r"\[\]")]
+)
+def test_a_label_that_is_neither_right_nor_wrong_is_refused(label, shown, tmp_path, monkeypatch, capsys):
+    # "0" and "false" are true in Python: they would be counted as right
+    rows = [
+        {"completion": "4", "reference": "4", "correct": 1},
+        {"completion": "5", "reference": "4", "correct": label},
+    ]
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.setattr("sys.argv", ["herokit", "verify", str(path), "--verifier", "number", "--label", "correct"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert re.search(rf"row 2: correct must be 1 or 0, true or false, got {shown}", told)
+
+
+def test_labels_may_be_numbers_or_truth_values():
+    assert read_labels("p.jsonl", "label", [1, 0, True, False, 1.0, 0.0]) == [True, False, True, False, True, False]

@@ -18,7 +18,7 @@ from herokit.cli import show
 from herokit.combine import RIGHT
 from herokit.config import load_scheme
 from herokit.errors import ConfigError, DataError, nearest
-from herokit.files.agreement import Agreement, agreement, judge
+from herokit.files.agreement import Agreement, agreement, judge, read_labels
 from herokit.files.reading import PAIR_FIELDS, named_fields, read_rollouts
 from herokit.types import Sample, Verdict, Verifier
 
@@ -33,7 +33,9 @@ def verify(
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE, the value as in a scheme file; repeatable.")
     ] = None,
-    label: Annotated[str, typer.Option(help="The column that holds 1 for right and 0 for wrong.")] = "label",
+    label: Annotated[
+        str, typer.Option(help="The column that holds 1 or true for right, 0 or false for wrong.")
+    ] = "label",
     field: Annotated[
         list[str] | None, typer.Option(help="PART=COLUMN, where PART is completion or reference; repeatable.")
     ] = None,
@@ -48,6 +50,7 @@ def verify(
     data = read_rollouts(pairs, named_fields(field or ()), usual=PAIR_FIELDS, needs=("completion",))
     if label not in data.columns:
         raise DataError(f"{pairs}: no column {label!r} with labels; name it with --label COLUMN")
+    labels = read_labels(str(pairs), label, data.columns[label])
     name, judging = _find(verifier, scheme, setting or ())
     begun = perf_counter()
     try:
@@ -56,7 +59,7 @@ def verify(
     finally:
         asking.close(judging)
     wall = perf_counter() - begun
-    found = agreement([v.value for v in verdicts], data.columns[label])
+    found = agreement([v.value for v in verdicts], labels)
     if not found.count:
         raise DataError(f"{pairs}: no pair could be judged; row 1: {verdicts[0].detail or verdicts[0].status.value}")
     statuses = Counter(v.status.value for v in verdicts)

@@ -6,6 +6,7 @@ from typing import Any
 
 from herokit import asking
 from herokit.combine import RIGHT
+from herokit.errors import DataError
 from herokit.intervals import Interval, f_measure, wilson
 from herokit.types import Sample, Verdict, Verifier
 
@@ -51,6 +52,27 @@ class Agreement:
             "false positives": _rate(fp, fp + self.true_negatives),
             "false negatives": _rate(fn, tp + fn),
         }
+
+
+def read_labels(where: str, column: str, values: Sequence[Any]) -> list[bool]:
+    """Read a column of labels; nothing is guessed, for the texts "0" and "false" would count as right.
+
+    Args:
+        where: the file, for messages.
+        column: the column's name, for messages.
+        values: N labels.
+
+    Raises:
+        DataError: one is neither 1 nor 0, true nor false; the message names its row.
+
+    Example:
+        >>> read_labels("pairs.jsonl", "label", [1, False])
+        [True, False]
+    """
+    for row, value in enumerate(values):
+        if not isinstance(value, int | float) or value not in (0, 1):
+            raise DataError(f"{where}: row {row + 1}: {column} must be 1 or 0, true or false, got {value!r:.60}")
+    return list(map(bool, values))
 
 
 def agreement(values: Sequence[float | None], labels: Sequence[Any]) -> Agreement:
