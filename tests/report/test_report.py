@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from herokit import Groups
 from herokit.cli.app import app
@@ -188,3 +189,61 @@ def test_the_command(tmp_path):
     assert done.exit_code == 0, done.output
     assert "Report: " in done.output
     assert (tmp_path / "out.html").stat().st_size < 2_000_000
+
+
+def test_the_parts_may_be_named_as_score_was_told(tmp_path):
+    data = [{"text": row["response"], "uid": n} | row for n, row in enumerate(rows())]
+    data = [{k: v for k, v in row.items() if k != "response"} for row in data]
+    data = [row | {"mine": row.pop("prompt_id")} for row in data]
+    path = written(tmp_path, data)
+    with pytest.raises(DataError, match="no column for the completion.*--field completion=COLUMN"):
+        read_results(path)
+    found = read_results(path, {"completion": "text", "group": "mine"})
+    assert found.groups.count == 30  # by uid there would be as many as rows
+    assert "completion from text, group from mine" in render(found)
+    options = ["--field", "completion=text", "--field", "group=mine", "-o", str(tmp_path / "r.html")]
+    assert CliRunner().invoke(app, ["report", path, *options, "--compare", path]).exit_code == 0
+    assert CliRunner().invoke(app, ["report", path, "--field", "text"]).exit_code == 1  # app.run() makes it one line
+
+
+def test_of_results_scored_twice_the_last_are_shown(tmp_path):
+    def under(prefix, row):
+        names = ("verdict", "status", "extracted", "detail", "rm_score", "rm_status", "rm_detail",
+                 "reward", "advantage", "weight", "kept")  # fmt: skip
+        return {prefix + k: row[k] for k in names}
+
+    given = [{k: row[k] for k in ("prompt", "response", "prompt_id")} for row in rows()]
+    for first, last in (("", "again_"), ("again_", ""), ("own_", "own_again_")):
+        data = [
+            start | under(first, row) | under(last, row | {"reward": 7.0, "verdict": 0.0})
+            for start, row in zip(given, rows(), strict=True)
+        ]
+        found = read_results(written(tmp_path, data))
+        assert (found.prefix, set(found.reward), set(found.verdict)) == (last, {7.0}, {0.0})
+        assert (list(found.statuses), list(found.scores)) == (["verifier", "rm"], ["rm"])
+    data = [{"reward": 1, "advantage": 1, "weight": 1} | row for row in given]  # a trainer's own, which came in
+    data = [row | under("h_", result) for row, result in zip(data, rows(), strict=True)]
+    assert read_results(written(tmp_path, data)).prefix == "h_"
+
+
+def test_a_column_that_only_looks_like_a_step_or_a_label_is_left_alone(tmp_path):
+    data = [row | {"label": "algebra", "step": "warm-up"} for row in rows()]
+    found = read_results(written(tmp_path, data))
+    assert (found.label, found.step) == (None, None)
+
+
+def test_another_runs_rollouts_are_not_compared_row_by_row(tmp_path):
+    one = rows()
+    two = [row | {"response": f"No, {row['response']}"} for row in one]  # the same prompts, as many of each
+    page = render(read_results(written(tmp_path, one)), read_results(written(tmp_path, two, "other.jsonl")))
+    assert "different rollouts" in page
+    assert "Advantages of the same" not in page
+
+
+@pytest.mark.parametrize("name", ["scored.jsonl", ".", "report", "report.txt"])
+def test_a_report_goes_to_no_other_file_than_html(tmp_path, name):
+    path = written(tmp_path, rows())
+    before = Path(path).read_bytes()
+    with pytest.raises(DataError, match=r"a report ends in \.html"):
+        write_report(path, tmp_path / name if name != "." else Path())
+    assert Path(path).read_bytes() == before

@@ -8,18 +8,25 @@ from typing import Annotated
 import typer
 
 from herokit.cli import show
+from herokit.files.reading import named_fields
 
 
 def report(
     results: Annotated[str, typer.Argument(help="What `herokit score` has written: a file or a folder.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("report.html"),
-    compare: Annotated[str | None, typer.Option(help="Results of another scheme, to set beside them.")] = None,
+    compare: Annotated[str | None, typer.Option(help="Results of another scheme or run, to set beside them.")] = None,
+    field: Annotated[
+        list[str] | None, typer.Option(help="PART=COLUMN, as `herokit score` was told; repeatable.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
-    """Draw scored rollouts: rewards by stratum, groups, weights, drift, hacking, disagreements. One file, works offline."""
+    """Draw scored rollouts: rewards by stratum, groups, weights, drift, hacking, disagreements. One file, works offline.
+
+    Of results that were scored more than once, under several prefixes, the last are drawn.
+    """
     from herokit.report import write_report
 
-    made = write_report(results, output, other=compare)
+    made = write_report(results, output, other=compare, fields=named_fields(field or ()))
     if as_json:
         sys.stdout.write(json.dumps({"report": str(made), "bytes": made.stat().st_size}) + "\n")
         return

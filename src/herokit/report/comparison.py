@@ -28,7 +28,7 @@ class Comparison:
 
 
 def compare(first: Results, second: Results) -> Comparison:
-    """Compare two results; row by row where they hold as many rows in the same groups."""
+    """Compare two results; row by row where they hold the same completions in the same groups."""
     names = _names(first, second)
     groups = [figures.per_group(results) for results in (first, second)]
     table = [("rollouts", *(f"{len(r):,}" for r in (first, second)))]
@@ -38,7 +38,8 @@ def compare(first: Results, second: Results) -> Comparison:
     table.append(("groups without a signal", *silent))
     table.append(("mean |advantage| of a group", *(f"{g.pull[g.size > 0].mean():.3g}" for g in groups)))
     table.append(("share of all |advantage| in uniform groups", *(f"{_uniform(g):.1%}" for g in groups)))
-    same = len(first) == len(second) and bool((first.groups.index == second.groups.index).all())
+    alike = len(first) == len(second) and bool((first.groups.index == second.groups.index).all())
+    same = alike and first.digest() == second.digest()
     note = _agreement(first, second) if same else "The two hold different rollouts, so rows are not compared."
     spec = charts.pull(dict(zip(names, groups, strict=True)))
     card = {"title": "Size of advantages, both", "note": "Median and the middle 80 % of groups.", "spec": spec}

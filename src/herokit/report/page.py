@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,20 +23,27 @@ from herokit.types import Groups
 
 Card = dict[str, Any]
 
+ENDINGS = (".html", ".htm")
 
-def write_report(results: str, output: Path, *, other: str | None = None) -> Path:
+
+def write_report(
+    results: str, output: Path, *, other: str | None = None, fields: Mapping[str, str] | None = None
+) -> Path:
     """Write the report of scored rollouts.
 
     Args:
         results: what `herokit score` has written, a file or a folder.
         output: the HTML file to write.
         other: results of another scheme to compare them with.
+        fields: part -> column, as `herokit score` was told; of both.
 
     Raises:
-        DataError: no results there, or the file cannot be written.
+        DataError: no results there, the file is none for a page, or cannot be written.
         SetupError: the packages of the extra ``report`` are missing.
     """
-    page = render(read_results(results), read_results(other) if other else None)
+    if output.suffix not in ENDINGS:
+        raise DataError(f"{output}: a report ends in {' or '.join(ENDINGS)}, got {output.suffix!r}")
+    page = render(read_results(results, fields), read_results(other, fields) if other else None)
     part = output.with_name(output.name + ".part")
     try:
         part.write_text(page, encoding="utf-8")
@@ -76,6 +84,7 @@ def render(results: Results, other: Results | None = None) -> str:
     return environment.from_string(here.joinpath("page.html").read_text()).render(
         name=Path(results.name).name,
         other=Path(other.name).name if other is not None else "",
+        parts=_parts(results),
         tiles=_tiles(results, groups, found),
         warning=_warning(found),
         cards=cards,
@@ -100,6 +109,12 @@ def _bundle(vl_convert: Any) -> str:
 def _embedded(value: Any) -> str:
     """Return JSON that cannot end the element it stands in."""
     return json.dumps(value, allow_nan=False).replace("<", "\\u003c").replace("\u2028", "\\u2028")
+
+
+def _parts(results: Results) -> str:
+    """Say which columns were read as what: a group taken from the wrong one shows here."""
+    parts = [f"{part} from {column}" for part, column in results.fields.items()]
+    return ", ".join(parts + ([f"results from {results.prefix}reward and its kin"] if results.prefix else []))
 
 
 def _tiles(results: Results, groups: PerGroup, found: Course | None) -> list[tuple[str, str]]:

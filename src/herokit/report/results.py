@@ -1,5 +1,6 @@
 """Scored rollouts as arrays: the numbers of every row, the texts of a few."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ class Results:
     Attributes:
         name: the file or folder.
         files: the files it is made of.
+        fields: which column plays which part.
         prefix: what stands before the names of result columns.
         groups: the group of every row.
         verdict: (N,) the first verifier's value, NaN where it could not say; None without a verifier.
@@ -46,6 +48,7 @@ class Results:
 
     name: str
     files: Sequence[Path]
+    fields: Mapping[str, str]
     prefix: str
     groups: Groups
     verdict: Numbers | None
@@ -64,13 +67,12 @@ class Results:
 
     def texts(self, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
         """Read the prompt, completion, reference, answer and reason of a few rows."""
-        fields = choose_fields(self.name, self.columns, {})
         found: dict[int, dict[str, Any]] = {}
         for first, block in _blocks(self.files):
             here = [row for row in rows if first <= row < first + len(block)]
             if not here:
                 continue
-            parts = read_parts(block, fields)
+            parts = read_parts(block, self.fields)
             more = {k: block.values(self.prefix + k) for k in ("extracted", "detail", "status")}
             for row in here:
                 at = row - first
@@ -83,12 +85,23 @@ class Results:
                 }
         return found
 
+    def digest(self) -> bytes:
+        """Return 16 bytes that stand for all completions in their order."""
+        said = hashlib.blake2b(digest_size=16)
+        for _, block in _blocks(self.files):
+            for text in read_parts(block, self.fields).completions:
+                data = text.encode("utf-8", "surrogatepass")
+                said.update(b"%d " % len(data) + data)
+        return said.digest()
 
-def read_results(name: str) -> Results:
+
+def read_results(name: str, fields: Mapping[str, str] | None = None) -> Results:
     """Read what `herokit score` has written.
 
     Args:
-        name: a file, or a folder of them.
+        name: a file, or a folder of them. If it was scored more than once, under several prefixes, the results that
+            were added last are read.
+        fields: part -> column, as `herokit score` was told.
 
     Raises:
         DataError: it is missing, or holds no results; the message names the columns that are missing.
@@ -99,9 +112,9 @@ def read_results(name: str) -> Results:
         for block in read_blocks(path):
             columns.update(dict.fromkeys(block.names()))
             break
-    prefix = _prefix(name, list(columns))
-    sources = _sources(list(columns), prefix)
-    fields = choose_fields(name, list(columns), {})
+    prefix, others = _prefixes(name, list(columns))
+    sources = _sources([c for c in columns if not c.startswith(others)], prefix)
+    chosen = choose_fields(name, list(columns), fields or {})
     wanted = [prefix + column for column in NEEDED] + [column for _, column in sources.values()]
     step = next((c for c in STEPS if c in columns), None)
     label = next((c for c in LABELS if c in columns), None)
@@ -110,9 +123,14 @@ def read_results(name: str) -> Results:
     reasons: dict[str, Counter[str]] = {source: Counter() for source in sources}
     keys: list[Any] = []
     for _, block in _blocks(files):
-        keys.extend(block.values(fields["group"]) if "group" in fields else read_parts(block, fields).prompts)
-        for column, into in numbers.items():
-            into.append(_numbers(name, block, column))
+        keys.extend(block.values(chosen["group"]) if "group" in chosen else read_parts(block, chosen).prompts)
+        for column in list(numbers):
+            try:
+                numbers[column].append(_numbers(name, block, column))
+            except DataError:
+                if column in wanted:
+                    raise
+                del numbers[column]  # it is called a step or a label, and is something else
         for source, (lead, _) in sources.items():
             said, why = block.values(f"{lead}status"), block.values(f"{lead}detail")
             statuses[source].update(said)
@@ -122,6 +140,7 @@ def read_results(name: str) -> Results:
     return Results(
         name=name,
         files=files,
+        fields=chosen,
         prefix=prefix,
         groups=Groups.from_keys(keys),
         verdict=whole[verdicts[0]] if verdicts else None,
@@ -129,8 +148,8 @@ def read_results(name: str) -> Results:
         reward=whole[f"{prefix}reward"],
         advantage=whole[f"{prefix}advantage"],
         weight=whole[f"{prefix}weight"],
-        step=whole[step] if step else None,
-        label=whole[label] if label else None,
+        step=whole.get(step or ""),
+        label=whole.get(label or ""),
         statuses={source: dict(found.most_common()) for source, found in statuses.items()},
         reasons={source: dict(found.most_common(REASONS)) for source, found in reasons.items()},
         columns=list(columns),
@@ -145,12 +164,16 @@ def _blocks(files: Sequence[Path]) -> Iterator[tuple[int, Block]]:
             first += len(block)
 
 
-def _prefix(name: str, columns: Sequence[str]) -> str:
-    """Find what stands before ``reward``, ``advantage`` and ``weight``: nothing, or what ``--prefix`` was."""
-    for column in columns:
-        prefix = column.removesuffix("advantage")
-        if prefix != column and all(prefix + other in columns for other in NEEDED):
-            return prefix
+def _prefixes(name: str, columns: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Find what stands before ``reward``, ``advantage`` and ``weight``: nothing, or what ``--prefix`` was.
+
+    Returns:
+        The last such prefix, and the others that columns of its own do not begin with.
+    """
+    leads = [column.removesuffix("advantage") for column in columns if column.endswith("advantage")]
+    found = [lead for lead in leads if all(lead + other in columns for other in NEEDED)]
+    if found:
+        return found[-1], tuple(lead for lead in found[:-1] if not found[-1].startswith(lead))
     missing = [column for column in NEEDED if column not in columns]
     raise DataError(
         f"{name}: no results of `herokit score`: no column {', '.join(missing)} among {', '.join(columns) or 'none'}"
