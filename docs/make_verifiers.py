@@ -36,6 +36,7 @@ GROUPS = {
     "Structured output": ("json-schema", "function-call", "sql", "xml", "yaml"),
     "Programs": ("code",),
     "Instructions": ("ifeval",),
+    "Model-based": ("generative-verifier", "rubric-judge", "http-verifier"),
     "Composition": (
         "cascade", "vote", "all-of", "any-of", "noisy", "route", "after", "cache", "pool", "time-limit", "audit",
     ),
@@ -48,7 +49,7 @@ HEAD = """# Verifiers
 
 Written by `python docs/make_verifiers.py` from the verifiers' docstrings and from their tables of hard cases
 (`tests/verifiers/cases`, `tests/verifiers/composed`, `plugins/*/tests/cases`); a test keeps it up to
-date. `math` ([its page](math-verifier.md)), code and model-based verifiers come with plugins of their own.
+date. `math` has [a page of its own](math-verifier.md).
 
 A scheme file names a verifier after `use =`; its parameters are the keys beside it. Every one gives a value in [0, 1] or
 none, with a status: `judged`; `unparsed`: 0, nothing readable was answered; `timeout`: 0, the completion made it run
@@ -60,18 +61,25 @@ Every verifier passes the [laws](laws.md), and its table; each rule names its so
 """
 
 
-STAND_INS = """
+OWNERS = ("herokit-code", "herokit-structured", "herokit-http")
+"""Plugins whose verifiers are on the page, beside the core's."""
+
+NOTES = {
+    "Model-based": """
+Each asks a server: [how it is reached, and what a failure is](http.md). In the examples a stand-in server says what stands
+after "is told"; `{m}` is the mark of the question, `{r}` the response that it repeats.
+""",
+    "Composition": """
 In the examples a completion says what each verifier inside it does: in `10` the first accepts and the second refuses; `5`
 gives 0.5; `?` cannot say, `u` read nothing, `t` ran out of time, `!` raises.
-"""
+""",
+}
 
 
 def main() -> str:
     """Return the page."""
-    entries = {
-        e.name: e for e in load_registry() if e.name in VERIFIERS or e.owner in {"herokit-code", "herokit-structured"}
-    }
-    entries = {name: entry for name, entry in entries.items() if name not in ELSEWHERE}
+    offered = (entry for entry in load_registry() if entry.kind == "verifier" and entry.name not in ELSEWHERE)
+    entries = {entry.name: entry for entry in offered if entry.name in VERIFIERS or entry.owner in OWNERS}
     tables = {table.name: table for table in all_tables()}
     named = [name for names in GROUPS.values() for name in names]
     if sorted(named) != sorted(entries) or sorted(tables) != sorted(entries):
@@ -81,7 +89,7 @@ def main() -> str:
     lines = [HEAD, "| in a scheme file | is | cases |\n|---|---|---|\n"]
     lines += [f"| [`{name}`](#{name}) | {_first(entries[name])} | {len(tables[name].cases)} |\n" for name in named]
     for group, names in GROUPS.items():
-        lines.append(f"\n## {group}\n{STAND_INS if group == 'Composition' else ''}")
+        lines.append(f"\n## {group}\n{NOTES.get(group, '')}")
         for name in names:
             lines += _verifier(entries[name], tables[name])
         if group == "Instructions":
@@ -97,7 +105,7 @@ def _verifier(entry: Entry, table: Table) -> list[str]:
     """Write one verifier's section."""
     made = entry.load()
     doc = inspect.getdoc(made) or ""
-    head, _, rest = doc.partition("\nArgs:\n")
+    head, rest = [*re.split(r"\n(?:Args|Attributes):\n", doc, maxsplit=1), ""][:2]
     arguments, _, rest = re.sub(r"\nRaises:\n.*?\n\n", "\n\n", rest, flags=re.DOTALL).partition("\n\n")
     source = re.search(r"Source: (.*?)(?:\n\n|$)", doc, re.DOTALL)
     if source is None or not arguments:
@@ -136,7 +144,12 @@ def _example(case: Case) -> str:
     asked = [arguments for arguments in case.own.get("constraints", {}).values() if arguments]
     given = [*([own] if own else []), *asked, *([case.meta] if case.meta else [])]
     shown = "".join(f", {_code(json.dumps(one, ensure_ascii=False))}" for one in given)
-    return f"{_code(case.completion)}{reference}{shown}: {says}"
+    told = (
+        ""
+        if case.told is None
+        else f", is told {_code(case.told if isinstance(case.told, str) else json.dumps(case.told))}"
+    )
+    return f"{_code(case.completion)}{reference}{shown}{told}: {says}"
 
 
 def _code(text: str) -> str:

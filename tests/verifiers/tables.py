@@ -25,6 +25,8 @@ class Case:
     settings: dict[str, Any]
     meta: dict[str, Any]
     own: dict[str, Any]
+    told: Any = None
+    """What a server says of it, where the verifier asks one."""
 
     @property
     def sample(self) -> Sample:
@@ -51,9 +53,9 @@ def all_tables() -> list[Table]:
 
 
 def _case(row: list[Any], shared: dict[str, Any]) -> Case:
-    kind, rule, completion, reference, says, settings, meta, *_ = [*row, {}, {}, None][:8]
+    kind, rule, completion, reference, says, settings, meta, told = [*row, *[None] * (8 - len(row))]
     settings = settings or {}
-    return Case(kind, rule, _text(completion), reference, says, {**shared, **settings}, meta or {}, settings)
+    return Case(kind, rule, _text(completion), reference, says, {**shared, **settings}, meta or {}, settings, told)
 
 
 def _text(completion: Any) -> str:

@@ -1,10 +1,9 @@
-"""Names in a scheme, settings that come back from tables, and laws."""
+"""Names in a scheme, and settings that come back from tables."""
 
 import pytest
 
 from herokit.builder import build, describe
 from herokit.registry import load_registry
-from herokit.testing import Profile, check_reward_model, check_verifier
 from herokit_http import (
     GenerativeVerifier,
     HttpRewardModel,
@@ -17,7 +16,6 @@ from herokit_http import (
 )
 
 URL = "http://127.0.0.1:9"
-FEW = Profile(examples=6)
 
 
 @pytest.mark.parametrize(
@@ -47,26 +45,3 @@ def test_the_plugin_offers_its_sources():
         "generative-verifier": "verifier",
         "rubric-judge": "verifier",
     }
-
-
-def test_a_reward_model_behind_http_keeps_the_laws(serve):
-    fake = serve(lambda _, body: {"rewards": [float(len(q) % 17) for q in body["query"]]})
-    with HttpRewardModel(fake.url, "openrlhf", cache=10_000) as rm:
-        report = check_reward_model(rm, profile=FEW)
-    assert report.fine, str(report)
-
-
-def test_a_verifier_behind_http_keeps_the_laws(serve):
-    def answer(_, body):
-        return {"rows": [_verdict(sample) for sample in body["samples"]]}
-
-    def _verdict(sample):
-        if sample["reference"] is None:
-            return {"value": None, "status": "failed", "detail": "no reference", "answer": None}
-        said = sample["completion"].strip().rpartition("boxed{")[2].rstrip("}$. \n")
-        right = said == sample["reference"]
-        return {"value": float(right), "status": "judged" if said else "unparsed", "detail": "", "answer": said}
-
-    with HttpVerifier(serve(answer).url, "verifier", cache=10_000) as verifier:
-        report = check_verifier(verifier, profile=FEW)
-    assert report.fine, str(report)

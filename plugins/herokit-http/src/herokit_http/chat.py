@@ -1,11 +1,13 @@
 """The OpenAI-compatible chat API: one question, one text that answers it."""
 
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
 from herokit.errors import ConfigError
+from herokit.types import Status, Verdict
 from herokit_http.link import Link, UnansweredError, addresses
 from herokit_http.rows import Call, Lost
 
@@ -103,7 +105,22 @@ def _text(answer: Any, limit: int, read: Callable[[str], Any]) -> Any:
         return Lost(f"the judge was cut off at {limit} tokens")
     if not isinstance(text, str):
         return Lost("the judge said nothing")
-    return read(text.rpartition("</think>")[2])  # what a reasoning model thinks is no verdict
+    said = text.rpartition("</think>")[2]  # what a reasoning model thinks is no verdict
+    return Lost("the judge ended in its thoughts") if said.lstrip().startswith("<think>") else read(said)
+
+
+def blank(text: str) -> bool:
+    r"""Say whether a text has no letter, digit or symbol: a bare ``:`` makes judges say yes (arXiv 2507.08794).
+
+    Example:
+        >>> blank(" .:\u200b"), blank("+"), blank("\u221e")
+        (True, False, False)
+    """
+    return all(unicodedata.category(character)[0] in "PZCM" for character in text)
+
+
+BLANK = Verdict(0.0, Status.UNPARSED, "nothing to judge: no letter, digit or symbol")
+"""What becomes of a blank completion; no judge is asked."""
 
 
 def mark_of(*texts: str | None) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
 from herokit_http.cell import Cell, Reaching
-from herokit_http.chat import Judge, Question, check_url, mark_of, shown
+from herokit_http.chat import BLANK, Judge, Question, blank, check_url, mark_of, shown
 from herokit_http.grammar import last_line, verdict
 from herokit_http.reach import Reach
 from herokit_http.rows import Lost
@@ -44,6 +44,8 @@ If the student's answer is correct, output "Final Decision: Yes". If the student
 }
 """Questions by name: our own, and the one that general-verifier (arXiv 2505.14652) was trained on."""
 
+_NO_REFERENCE = Verdict(None, Status.FAILED, "no reference")
+
 
 @dataclass(frozen=True)
 class GenerativeVerifier(Reaching):
@@ -51,7 +53,8 @@ class GenerativeVerifier(Reaching):
 
     Use it behind a cheap rule, as the second of a `Cascade`. The model must end with one line of a strict grammar;
     anything else is no verdict. In our own question that line carries a mark that depends on the completion, so that a
-    completion cannot contain a verdict of its own.
+    completion cannot contain a verdict of its own. A completion without a letter, digit or symbol is unparsed, and nobody is
+    asked: such texts make judges say yes.
 
     Attributes:
         url: an OpenAI-compatible server, e.g. ``http://10.0.0.1:8000/v1``.
@@ -66,6 +69,9 @@ class GenerativeVerifier(Reaching):
 
     Raises:
         ConfigError: a setting that makes no sense.
+
+    Source: arXiv 2505.14652 for the verdict in words, arXiv 2408.15240 for votes, arXiv 2507.08794 for blank answers; the
+    grammar is ours.
 
     Example:
         >>> verifier = GenerativeVerifier("http://127.0.0.1:9/v1", reach=Reach(tries=1))
@@ -96,14 +102,16 @@ class GenerativeVerifier(Reaching):
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples, in order; a sample without a reference, or without an answer, says so."""
-        asked = {row: self._question(sample) for row, sample in enumerate(samples) if sample.reference is not None}
+        given = {row: BLANK for row, s in enumerate(samples) if blank(s.completion) and not blank(s.reference or "")}
+        given |= {row: _NO_REFERENCE for row, sample in enumerate(samples) if sample.reference is None}
+        asked = {row: self._question(sample) for row, sample in enumerate(samples) if row not in given}
         questions = [Question(q.text, q.mark, seed) for q in asked.values() for seed in range(self.votes)]
         found = self._cell.ask(
             questions, lambda link: self.judge.call(link, self._read), url=self.url, reach=self.reach, cache=self.cache
         )
         votes = iter(found)
-        given = {row: self._decide([next(votes) for _ in range(self.votes)]) for row in asked}
-        return [given.get(row) or Verdict(None, Status.FAILED, "no reference") for row in range(len(samples))]
+        given |= {row: self._decide([next(votes) for _ in range(self.votes)]) for row in asked}
+        return [given[row] for row in range(len(samples))]
 
     def report(self) -> str:
         """Say in a line what was asked, and how often."""

@@ -7,7 +7,7 @@ from typing import Any
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
 from herokit_http.cell import Cell, Reaching
-from herokit_http.chat import Judge, Question, check_url, mark_of, shown
+from herokit_http.chat import BLANK, Judge, Question, blank, check_url, mark_of, shown
 from herokit_http.grammar import criteria
 from herokit_http.reach import Reach
 from herokit_http.rows import Lost
@@ -46,7 +46,7 @@ class RubricJudge(Reaching):
 
     Rubrics as Rewards' explicit aggregation (arXiv 2507.17746). A criterion with a negative weight costs when it is met
     and stands in no sum below; the value is clipped to [0, 1]. All criteria are judged in one answer; an answer that
-    leaves one out, or judges one twice, is no answer.
+    leaves one out, or judges one twice, is no answer. A completion without a letter, digit or symbol is unparsed.
 
     Attributes:
         url: an OpenAI-compatible server, e.g. ``http://10.0.0.1:8000/v1``.
@@ -59,6 +59,8 @@ class RubricJudge(Reaching):
 
     Raises:
         ConfigError: a rubric that makes no sense, a URL that is none.
+
+    Source: arXiv 2507.17746, explicit aggregation and its weights; arXiv 2507.08794 for blank completions; the grammar is ours.
 
     Example:
         >>> judge = RubricJudge("http://127.0.0.1:9/v1", {"Names the capital": "essential", "Is brief": "optional"})
@@ -84,9 +86,14 @@ class RubricJudge(Reaching):
         asked: dict[int, tuple[Question, list[float]]] = {}
         for row, sample in enumerate(samples):
             try:
-                asked[row] = self._question(sample)
+                question = self._question(sample)
             except ConfigError as error:
                 given[row] = Verdict(None, Status.FAILED, str(error)[:300])
+                continue
+            if blank(sample.completion):
+                given[row] = BLANK  # it would meet every criterion that asks for something to be left out
+            else:
+                asked[row] = question
         found = self._cell.ask(
             [question for question, _ in asked.values()], lambda link: self.judge.call(link, _read),
             url=self.url, reach=self.reach, cache=self.cache,

@@ -29,6 +29,9 @@ class HttpVerifier(Reaching):
     Raises:
         ConfigError: a URL that is none, or no source for ``herokit``.
 
+    Source: the JSON of `herokit serve`, and of OpenRLHF's `serve_rm`; statuses as in
+    ADR 0004.
+
     Example:
         >>> verifier = HttpVerifier("http://127.0.0.1:9", "verifier", reach=Reach(tries=1))
         >>> verifier.verify([Sample("1 + 1?", "2", group="q", reference="2")])[0].status
@@ -86,6 +89,8 @@ def _ours(entry: Any) -> Verdict | Lost:
     answer = entry["answer"]
     if isinstance(value, Lost):
         return value
+    if status is Status.FAILED or (status is not Status.JUDGED and value):
+        return Lost(f"gave {value:g} with status {status.value}")
     return Verdict(value, status, str(entry["detail"])[:500], None if answer is None else str(answer))
 
 
