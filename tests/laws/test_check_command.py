@@ -1,6 +1,7 @@
 """`herokit check` and `pytest --herokit-scheme`: what they print, how they end."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -46,6 +47,14 @@ def test_hero_advantage_is_clean(trainer):
     done = check("hero-advantage", "--trainer", trainer)
     assert done.exit_code == 0, done.output
     assert "take them as they are" in done.output
+
+
+@pytest.mark.parametrize("name", ["nowhere/report.md", "."])
+def test_a_report_that_could_not_be_written_is_refused_before_the_laws_are_tried(tmp_path, name):
+    done = check("verifier-only", "--markdown", tmp_path / name)
+    assert isinstance(done.exception, ConfigError)  # one line and exit code 2 from the command
+    assert re.search(f"{re.escape(name.strip('.'))}: cannot be written: ", str(done.exception))
+    assert done.output == ""
 
 
 def test_a_planted_fault_in_a_users_file_is_diagnosed_in_time(tmp_path):

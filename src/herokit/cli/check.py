@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.table import Table
@@ -45,6 +45,8 @@ def check(
         from herokit.testing.things import find_things
     except ModuleNotFoundError as error:
         raise SetupError(f"herokit check needs {error.name}: pip install 'herokit[testing]'") from error
+    if markdown:
+        _write(markdown, "", mode="a")  # before the budget is spent; an earlier report stays until there is a new one
     known = dict(_pair(text) for text in expect or ())
     where = find_trainer(trainer)
     reports = []
@@ -58,9 +60,17 @@ def check(
     if as_json:
         sys.stdout.write(json.dumps([report.as_dict() for report in reports]) + "\n")
     if markdown:
-        markdown.write_text(write.markdown(reports, trainer=trainer), encoding="utf-8")
+        _write(markdown, write.markdown(reports, trainer=trainer), mode="w")
     if not all(report.fine for report in reports):
         raise typer.Exit(1)
+
+
+def _write(path: Path, text: str, *, mode: Literal["a", "w"]) -> None:
+    try:
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _table(report: "Report") -> Table:
