@@ -39,7 +39,7 @@ def test_the_papers_hero_in_trl_cancels_and_inflates():
     assert "uniform_groups_are_not_inflated: broken" in done.output
     assert "advantage without" in done.output
     assert done.output.count("In training:") == 2
-    assert "measured in the score's own" in done.output  # broken by design, with its reason
+    assert "measured in the score's own" in " ".join(done.output.split())  # broken by design, with its reason
 
 
 @pytest.mark.parametrize("trainer", ["trl", "verl"])
