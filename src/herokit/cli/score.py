@@ -92,12 +92,12 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter an option
             raise typer.Exit(2) from None
         used = [text for source in rewarder.sources.values() if (text := asking.report(source))]
     if as_json:
-        told = done.summary.as_dict() | {"wall": done.wall}
+        told = done.summary.as_dict() | {"fields": done.survey.fields, "wall": done.wall}
         for complaint in told["complaints"].values():
             complaint["rows"] = [done.survey.label(row) for row in complaint["rows"]]
         sys.stdout.write(json.dumps(told, default=str) + "\n")
     else:
-        show.show_summary(done.summary, done.wall, used)
+        show.show_summary(done.summary, done.survey.fields, done.wall, used)
         if output:
             show.out.print(f"Results: {output}")
     if _tell(job.where, done.survey, done) and not allow_incomplete:
@@ -177,6 +177,13 @@ def _tell(where: str, found: Survey, done: Progress) -> bool:
     if "group" not in found.fields:
         show.complain(
             "note", f"{where}: no group column; rows with the same prompt text share a group (--field group=COLUMN)"
+        )
+    if summary.mingled:
+        show.complain(
+            "note",
+            f"{where}: {summary.mingled} groups hold more than one prompt, group "
+            f"{show.some(summary.mingled_keys, summary.mingled)}: was an id used for two prompts, as in files that each "
+            "count from 0? (--field group=COLUMN)",
         )
     shown = list(summary.complaints.items())[: show.SHOWN]
     for why, complaint in shown:

@@ -1,12 +1,13 @@
 """What the commands print: summaries as tables, errors as one line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from herokit.files.reading import say_fields
 from herokit.files.summary import Summary
 from herokit.registry import Registry
 
@@ -41,9 +42,10 @@ def part(count: int, whole: int) -> str:
     return f"{100 * count / whole:.1f} %" if whole else "-"
 
 
-def show_summary(summary: Summary, wall: float, used: Sequence[str]) -> None:
-    """Print what a scored file holds."""
-    out.print(f"[bold]{summary.rows:,}[/] rollouts of [bold]{summary.groups:,}[/] prompts\n")
+def show_summary(summary: Summary, fields: Mapping[str, str], wall: float, used: Sequence[str]) -> None:
+    """Print what a scored file holds, and which of its columns were taken for what."""
+    out.print(f"[bold]{summary.rows:,}[/] rollouts of [bold]{summary.groups:,}[/] prompts")
+    out.print(Text(f"Columns: {say_fields(fields)}\n", style="dim"))
     if summary.composition:
         groups = table("Groups by verdict", "", "groups", "share")
         for name, count in sorted(summary.composition.items()):

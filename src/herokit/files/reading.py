@@ -143,6 +143,16 @@ def choose_fields(
     return chosen
 
 
+def say_fields(fields: Mapping[str, str]) -> str:
+    """Say which column was taken for which part.
+
+    Example:
+        >>> say_fields({"prompt": "question", "completion": "output"})
+        'prompt from question, completion from output'
+    """
+    return ", ".join(f"{part} from {column}" for part, column in fields.items())
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The parts of N consecutive rows, each checked."""

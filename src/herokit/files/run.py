@@ -188,7 +188,7 @@ def _combine(rewarder: Rewarder, piece: Piece, answers: Answers, progress: Progr
     """Combine one batch: the record of its results, with the rows they belong to, and the progress that counts them."""
     import pyarrow as pa
 
-    scored = combine_batch(rewarder, answers, [s.group for s in piece.samples], piece.rows.tolist(), progress.state)
+    scored = combine_batch(rewarder, answers, piece.samples, piece.rows.tolist(), progress.state)
     columns = [pa.array(piece.rows, pa.int64()), *scored.record.columns]
     record = pa.record_batch(columns, names=[ROW, *scored.record.schema.names])
     merged = progress.summary.merge(scored.summary)

@@ -11,7 +11,7 @@ from herokit.files.columns import whole_text
 from herokit.files.summary import Summary, summarize
 from herokit.outcome import Outcome
 from herokit.rewarder import Rewarder
-from herokit.types import Scores, Verifier
+from herokit.types import Sample, Scores, Verifier
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +30,7 @@ class Scored:
 
 
 def combine_batch(
-    rewarder: Rewarder, answers: Answers, keys: Sequence[Any], rows: Sequence[int], state: Mapping[str, Any]
+    rewarder: Rewarder, answers: Answers, samples: Sequence[Sample], rows: Sequence[int], state: Mapping[str, Any]
 ) -> Scored:
     """Combine what the sources said of one batch.
 
@@ -40,13 +40,13 @@ def combine_batch(
     Args:
         rewarder: holds the combiner; its own state is overwritten.
         answers: what its sources said, `Rewarder.ask`.
-        keys: the group of every row, N; whole groups, each one's rows together.
+        samples: N samples; whole groups, each one's rows together.
         rows: where each row stands in the whole input, N.
         state: the state before the batch.
     """
     rewarder.load_state_dict(state)
-    outcome = rewarder.combine(answers, keys)
-    return Scored(record_of(outcome), summarize(outcome, rows), rewarder.state_dict())
+    outcome = rewarder.combine(answers, [s.group for s in samples])
+    return Scored(record_of(outcome), summarize(outcome, rows, [s.prompt for s in samples]), rewarder.state_dict())
 
 
 def record_of(outcome: Outcome) -> Any:

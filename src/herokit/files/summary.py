@@ -63,6 +63,8 @@ class Summary:
         groups: prompts.
         lonely: groups of one rollout, which no group-relative trainer can learn from.
         lonely_keys: the first of them.
+        mingled: groups whose rollouts do not have one prompt: turns of a conversation, or ids that were used twice.
+        mingled_keys: the first of them.
         composition: groups by their verdicts: all right, mixed, all wrong, not judged; by the first verifier.
         statuses: source name -> status -> rollouts.
         strata: rewards by verdict, ``right`` and ``wrong``.
@@ -79,6 +81,8 @@ class Summary:
     groups: int = 0
     lonely: int = 0
     lonely_keys: list[Any] = field(default_factory=list)
+    mingled: int = 0
+    mingled_keys: list[Any] = field(default_factory=list)
     composition: dict[str, int] = field(default_factory=dict)
     statuses: dict[str, dict[str, int]] = field(default_factory=dict)
     strata: dict[str, Span] = field(default_factory=dict)
@@ -97,6 +101,8 @@ class Summary:
             self.groups + other.groups,
             self.lonely + other.lonely,
             (self.lonely_keys + other.lonely_keys)[:NAMED],
+            self.mingled + other.mingled,
+            (self.mingled_keys + other.mingled_keys)[:NAMED],
             _add(self.composition, other.composition),
             {name: _add(self.statuses.get(name, {}), other.statuses[name]) for name in other.statuses} or self.statuses,
             {name: self.strata.get(name, Span()).merge(span) for name, span in other.strata.items()} or self.strata,
@@ -139,18 +145,24 @@ def _join(one: Mapping[str, Complaint], other: Mapping[str, Complaint]) -> dict[
     return {why: both[why] for why in first[:NAMED]}
 
 
-def summarize(outcome: Outcome, rows: Sequence[int] | None = None) -> Summary:
+def summarize(outcome: Outcome, rows: Sequence[int] | None = None, prompts: Sequence[str] = ()) -> Summary:
     """Count what a batch holds; with several verifiers the first one defines the strata.
 
     Args:
         outcome: N rows; a group's lie together.
         rows: (N,) where each stands in the whole input; 0 to N - 1 by default.
+        prompts: (N,) what was asked, to see whether groups were made of one prompt each.
     """
     keys = outcome.keys
     numbers = range(len(keys)) if rows is None else rows
     starts = [row for row in range(len(keys)) if row == 0 or keys[row] != keys[row - 1]]
     sizes = np.diff([*starts, len(keys)])
     lonely = [keys[start] for start, size in zip(starts, sizes, strict=True) if size == 1]
+    mingled = list(
+        dict.fromkeys(
+            keys[i] for i in range(1, len(prompts)) if prompts[i] != prompts[i - 1] and keys[i] == keys[i - 1]
+        )
+    )
     statuses = {name: Counter(v.status.value for v in found) for name, found in outcome.verdicts.items()} | {
         name: Counter(status.value for status in found.statuses) for name, found in outcome.scores.items()
     }
@@ -167,6 +179,8 @@ def summarize(outcome: Outcome, rows: Sequence[int] | None = None) -> Summary:
         groups=len(starts),
         lonely=len(lonely),
         lonely_keys=lonely[:NAMED],
+        mingled=len(mingled),
+        mingled_keys=mingled[:NAMED],
         composition={} if verdict is None or not starts else _composition(verdict, starts),
         statuses={name: dict(found) for name, found in statuses.items()},
         strata={}

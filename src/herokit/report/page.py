@@ -13,6 +13,7 @@ import numpy as np
 
 from herokit.combine import RIGHT
 from herokit.errors import DataError, SetupError
+from herokit.files.reading import say_fields
 from herokit.report import charts, figures
 from herokit.report.comparison import compare
 from herokit.report.examples import sections
@@ -113,8 +114,7 @@ def _embedded(value: Any) -> str:
 
 def _parts(results: Results) -> str:
     """Say which columns were read as what: a group taken from the wrong one shows here."""
-    parts = [f"{part} from {column}" for part, column in results.fields.items()]
-    return ", ".join(parts + ([f"results from {results.prefix}reward and its kin"] if results.prefix else []))
+    return say_fields(results.fields) + (f", results from {results.prefix}reward and its kin" if results.prefix else "")
 
 
 def _tiles(results: Results, groups: PerGroup, found: Course | None) -> list[tuple[str, str]]:

@@ -1,0 +1,65 @@
+"""What `herokit score` tells of an input that can be read, but perhaps not as it was meant."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from herokit.cli import show
+from herokit.cli.app import run
+
+SCHEME = '[sources.verifier]\nuse = "exact-match"\n[[combine]]\nuse = "verifier-only"\n'
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(show.out, "_width", 200)
+    monkeypatch.setattr(show.err, "_width", 500)
+    Path("s.toml").write_text(SCHEME)
+
+
+def put(name, *rows):
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def row(completion, *, group=0, prompt="p", **more):
+    return {"prompt": prompt, "completion": completion, "group": group, "reference": "ok", **more}
+
+
+@pytest.fixture
+def score(monkeypatch, capsys):
+    def run_it(*words, code=0):
+        monkeypatch.setattr("sys.argv", ["herokit", "score", *words, "--scheme", "s.toml"])
+        with pytest.raises(SystemExit) as stopped:
+            run()
+        told = capsys.readouterr()
+        assert (stopped.value.code or 0) == code, told.err
+        return told
+
+    return run_it
+
+
+def test_the_columns_that_were_taken_are_told(score):
+    put("r.jsonl", *({"problem": "p", "solution": text, "answer": "ok", "uid": 1} for text in ("ok", "no")))
+    taken = "Columns: prompt from problem, completion from solution, reference from answer, group from uid"
+    assert taken in score("r.jsonl").out
+    fields = json.loads(score("r.jsonl", "--json").out)["fields"]
+    assert fields == {"prompt": "problem", "completion": "solution", "reference": "answer", "group": "uid"}
+
+
+def test_groups_of_several_prompts_are_told(score):
+    put("many/a.jsonl", row("ok"), row("no"), row("ok", group=1), row("no", group=1))
+    put("many/b.jsonl", row("ok", prompt="another"), row("no", prompt="another"), row("ok", group=1))
+    told = score("many")  # each file counts its prompts from 0
+    assert "note: many: 1 groups hold more than one prompt, group 0: was an id used for two prompts" in told.err
+    summary = json.loads(score("many", "--json").out)
+    assert (summary["groups"], summary["mingled"], summary["mingled_keys"]) == (2, 1, [0])
+    assert "more than one prompt" not in score("many/a.jsonl").err
+
+
+def test_groups_of_several_prompts_are_counted_over_batches(score):
+    put("r.jsonl", *(row("ok", group=g // 2, prompt=str(g % 2 if g < 20 else 0)) for g in range(40)))
+    summary = json.loads(score("r.jsonl", "--json", "--batch-groups", "3").out)
+    assert (summary["mingled"], summary["mingled_keys"]) == (10, list(range(8)))
