@@ -29,6 +29,8 @@ HOSTILE = {
     "big integer": ("10 ** 10 ** 10", ("timeout", "exited"), ""),
     "catastrophic regex": ("import re; re.match('(a+)+$', 'a' * 64 + 'b')", ("timeout",), ""),
     "signals ignored": ("import signal\nfor s in (2, 15, 1): signal.signal(s, signal.SIG_IGN)\nwhile True: pass", ("timeout",), ""),
+    "memory in segments": ("import ctypes; print(ctypes.CDLL(None).shmget(0, 1 << 30, 0o1600))", ("exited",), "-1"),
+    "memory in descriptors": ("import os; os.memfd_create('x')", ("exited",), "PermissionError"),
     "10 GB on disk": ("f = open('big', 'wb')\nwhile True: f.write(bytes(1 << 20))", ("exited", "killed"), ""),
     "many files": ("for i in range(10**6): open(str(i), 'w').close()", ("exited",), "No space left"),
     "reads a secret": (f"print(open({str(SECRET)!r}).read())", ("exited",), "FileNotFoundError"),

@@ -19,18 +19,29 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
 RDONLY, NOSUID, NODEV, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
 DETACH = 2
-SET_PDEATHSIG, SET_DUMPABLE, SET_NO_NEW_PRIVS = 1, 4, 38
+SET_PDEATHSIG, SET_DUMPABLE, SET_SECCOMP, SET_NO_NEW_PRIVS, FILTER = 1, 4, 22, 38, 2
 MOUNT_SETATTR, AT_RECURSIVE, AT_FDCWD = 442, 0x8000, -100
 NOBODY = 65534
 
 Config = dict[str, Any]
 
 
-def call(name: str, *args: Any) -> None:
-    """Call libc, raising `OSError` that names the call."""
-    if getattr(LIBC, name)(*args) < 0:
+class Filter(ctypes.Structure):
+    """A program of classic BPF, ``struct sock_fprog``."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
+
+
+def sure(name: str, result: int) -> None:
+    """Raise `OSError` that names the call, if it failed."""
+    if result < 0:
         code = ctypes.get_errno()
         raise OSError(code, f"{name}: {os.strerror(code)}")
+
+
+def call(name: str, *args: Any) -> None:
+    """Call libc, and be sure."""
+    sure(name, getattr(LIBC, name)(*args))
 
 
 def mount(source: str | None, target: str, kind: str | None = None, flags: int = 0, data: str | None = None) -> None:
@@ -69,14 +80,14 @@ def build(config: Config) -> None:
         show(path, root)
     for name in ("null", "zero", "random", "urandom"):
         show(f"/dev/{name}", root)
+    os.symlink("/box", root + "/dev/shm")  # noqa: S108 - where multiprocessing keeps its locks
     os.mkdir(root + "/box")
     owner = f",uid={NOBODY},gid={NOBODY}" if os.getuid() == 0 and not config["unprivileged"] else ""
     size = f"size={config['disk_mb']}m,nr_inodes={config['files'] + 8},mode=700{owner}"
     mount("tmpfs", root + "/box", "tmpfs", NOSUID | NODEV, size)
     os.mkdir(root + "/old")
     os.chdir(root)
-    if LIBC.syscall(config["pivot_root"], b".", b"old") < 0:
-        raise OSError(ctypes.get_errno(), f"pivot_root: {os.strerror(ctypes.get_errno())}")
+    sure("pivot_root", LIBC.syscall(config["pivot_root"], b".", b"old"))
     os.chdir("/")
     call("umount2", b"/old", DETACH)
     os.rmdir("/old")
@@ -133,14 +144,23 @@ def limit(config: Config) -> None:
         resource.setrlimit(kind, (value, value))
 
 
-def become(config: Config) -> None:
-    """Turn into the solution."""
+def forbid(code: bytes) -> None:
+    """Put a filter before every call to the kernel of this process and of all it starts, for good."""
+    sure("seccomp", LIBC.prctl(SET_SECCOMP, FILTER, ctypes.byref(Filter(len(code) // 8, code)), 0, 0))
+
+
+def become(config: Config, report: int) -> None:
+    """Turn into the solution, which inherits nothing but its three streams."""
     os.chdir(config["folder"])
     with open(os.path.join(config["folder"], "main.py"), "w", encoding="utf-8") as file:
         file.write(config["program"])
     limit(config)
     call("prctl", SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    os.closerange(3, 1024)
+    os.closerange(3, report)
+    os.closerange(report + 1, 1024)
+    os.set_inheritable(report, False)  # noqa: FBT003 - closed by the last step, and open until then to tell its failure
+    if config["isolated"]:
+        forbid(bytes.fromhex(config["filter"]))
     os.execve(config["python"], [config["python"], "-I", "-B", "main.py"], config["environment"])  # noqa: S606
 
 
@@ -153,7 +173,7 @@ def first(config: Config, report: int, parent: int) -> None:
     child = os.fork()
     if child == 0:
         try:
-            become(config)
+            become(config, report)
         except BaseException as error:  # noqa: BLE001 - told to the caller, who owns it
             os.write(report, json.dumps({"setup": f"{type(error).__name__}: {error}"}).encode() + b"\n")
         os._exit(127)

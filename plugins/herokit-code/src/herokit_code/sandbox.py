@@ -1,4 +1,4 @@
-"""Running one program under limits, shut in by the kernel's namespaces; the caller survives whatever it does."""
+"""Running one program under limits, shut in by the kernel; the caller survives whatever it does."""
 
 import contextlib
 import functools
@@ -19,11 +19,12 @@ from typing import Any, Literal
 
 from herokit.errors import SetupError
 from herokit_code.limits import Limits
+from herokit_code.seccomp import filter_for
 
 LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 START = 5.0
 """Seconds that making the namespaces may take, on top of the program's own."""
-PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41, "ppc64le": 203, "s390x": 217}
+PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 READ = 65_536
 ENDED = 2
 """Lines that the launcher has told when the program has ended: that it started, and how it ended."""
@@ -60,7 +61,7 @@ def run(program: str, stdin: str, limits: Limits, *, isolated: bool = True) -> R
         program: its source text.
         stdin: what it can read.
         limits: what it may use.
-        isolated: in namespaces of its own. Without them the limits hold but for processes, and the program acts as
+        isolated: in namespaces of its own, behind the filter. Without them the limits hold but for processes, and the program acts as
             this user: it sees this user's files and the network.
 
     Raises:
@@ -71,7 +72,10 @@ def run(program: str, stdin: str, limits: Limits, *, isolated: bool = True) -> R
         'cba\n'
     """
     if isolated and platform.machine() not in PIVOT_ROOT:
-        raise SetupError(f"the code sandbox cannot be made here: it does not know the machine {platform.machine()!r}")
+        here, known = platform.machine(), " and ".join(PIVOT_ROOT)
+        raise SetupError(
+            f"the code sandbox cannot be made here: it knows the kernel's calls on {known}, not on {here!r}"
+        )
     began = time.monotonic()
     folder = tempfile.mkdtemp(prefix="herokit-code-")
     try:
@@ -102,6 +106,7 @@ def problem() -> str:
 
 def _settings(program: str, limits: Limits, folder: str, *, isolated: bool) -> dict[str, Any]:
     python, visible = _interpreter()
+    machine = platform.machine()
     environment: Mapping[str, str] = {
         "PATH": "/usr/bin:/bin",
         "HOME": "/box" if isolated else folder,
@@ -120,7 +125,7 @@ def _settings(program: str, limits: Limits, folder: str, *, isolated: bool) -> d
         "visible": visible,
         "python": python,
         "environment": environment,
-        "pivot_root": PIVOT_ROOT.get(platform.machine()),
+        **({"pivot_root": PIVOT_ROOT[machine], "filter": filter_for(machine).hex()} if isolated else {}),
     }
 
 

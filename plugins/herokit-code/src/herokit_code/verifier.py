@@ -18,8 +18,8 @@ from herokit_code.sandbox import Ran, run
 class CodeVerifier:
     r"""Judges completions that hold a Python program, by tests in the reference; a `herokit.types.Verifier`.
 
-    Every test runs in a process of its own, shut in by the kernel's user, mount, network, process and IPC namespaces, under
-    the limits of `Limits`; `herokit_code.cases` lists the forms of a reference. The answer that a verdict reports is the
+    Every test runs in a process of its own, shut in by the kernel's user, mount, network, process and IPC namespaces and a
+    filter of its calls, under the limits of `Limits`; `herokit_code.cases` lists the forms of a reference. The answer that a verdict reports is the
     program. Works from any thread; nothing of a run outlives it.
 
     Args:
@@ -27,7 +27,7 @@ class CodeVerifier:
         credit: ``"share"`` gives the share of tests passed, ``"all"`` 1 only if all pass, and stops at the first failure.
         tolerance: how far printed decimals and JSON floats may be off, relative and absolute.
         workers: runs at once.
-        isolation: ``"require"`` refuses to run where the kernel gives no namespaces; ``"none"`` runs without them:
+        isolation: ``"require"`` refuses to run where the kernel gives no namespaces or filter; ``"none"`` runs without:
             limits hold but for the number of processes, and programs **act as this user, with files and network**.
 
     Source: tests as APPS (arXiv 2105.09938), MBPP (2108.07732), HumanEval (2107.03374) and LiveCodeBench (2403.07974) write them.
