@@ -22,7 +22,7 @@ def naive(model: OnnxRewardModel, samples: list[Sample]) -> np.ndarray:
     """Score in batches of 32 in the order of arrival, padded: what the planner is compared with."""
     loaded = model._open()  # noqa: SLF001 - the same session on both sides
     rows, _ = loaded.encoder.encode(samples)
-    return np.concatenate([loaded.run(rows[at : at + 32]) for at in range(0, len(rows), 32)])
+    return np.concatenate([logit for at in range(0, len(rows), 32) for logit in loaded.run(rows[at : at + 32])])
 
 
 def cpu(work, *arguments: object) -> tuple[float, np.ndarray]:  # noqa: ANN001 - any function of these arguments

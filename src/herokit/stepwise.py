@@ -52,7 +52,7 @@ def mark(completion: str, separator: str, token: str) -> str:
 def probabilities(logits: Floats) -> Floats:
     """Turn (S, L) logits of S steps into the probability that each is right, (S,).
 
-    Two labels: softmax, label 1. One label: the logistic function.
+    Two labels: softmax, label 1. One label: the logistic function. A logit that is NaN stays one.
 
     Raises:
         ConfigError: another number of labels.
@@ -65,8 +65,9 @@ def probabilities(logits: Floats) -> Floats:
     if labels > 2:  # noqa: PLR2004 - wrong and right
         raise ConfigError(f"a process reward model has one or two labels a step, found {labels}")
     logits = np.asarray(logits, np.float64)
-    margin = logits[:, 1] - logits[:, 0] if labels == 2 else logits[:, 0]  # noqa: PLR2004 - wrong and right
-    return np.asarray(np.exp(-np.logaddexp(0.0, -margin)), np.float64)
+    with np.errstate(invalid="ignore"):
+        margin = logits[:, 1] - logits[:, 0] if labels == 2 else logits[:, 0]  # noqa: PLR2004 - wrong and right
+        return np.asarray(np.exp(-np.logaddexp(0.0, -margin)), np.float64)
 
 
 def aggregate(scores: Floats, how: Aggregate) -> float:

@@ -116,7 +116,7 @@ def test_a_model_that_is_not_the_exported_one_is_refused(qwen, tmp_path):
     shutil.copytree(qwen[1].parent, tmp_path, dirs_exist_ok=True)
     probes = tmp_path / "rm.probes.json"
     data = json.loads(probes.read_text())
-    data["probes"][1]["score"] += 0.1
+    data["probes"][1]["logits"][0] += 0.1
     probes.write_text(json.dumps(data))
     with pytest.raises(SetupError, match="probe 1 scores .* expected"):
         OnnxRewardModel(str(tmp_path / "rm.onnx")).score([])

@@ -47,7 +47,18 @@ def write_tokenizer(folder, *, chat=CHATML, adds=None, pad="<|pad|>"):
     return tokenizer
 
 
-def write_model(folder, family="qwen2", *, seed=0, labels=1, dtype=torch.float32, scale=0.3, mlp=None, **settings):
+def write_model(
+    folder,
+    family="qwen2",
+    *,
+    seed=0,
+    labels=1,
+    dtype=torch.float32,
+    scale=0.3,
+    mlp=None,
+    kind="SequenceClassification",
+    **settings,
+):
     """Write a random reward model whose scores differ well; `mlp` names an architecture with an MLP head."""
     from herokit.heads import mlp_class
 
@@ -59,8 +70,8 @@ def write_model(folder, family="qwen2", *, seed=0, labels=1, dtype=torch.float32
     if family == "modernbert":
         given |= {"cls_token_id": 5, "sep_token_id": 6, "initializer_cutoff_factor": 2.0}
     config = getattr(transformers, f"{prefix}Config")(**given)
-    kind = mlp_class(mlp) if mlp else getattr(transformers, f"{prefix}ForSequenceClassification")
-    model = kind(config).eval().to(dtype)
+    made = mlp_class(mlp) if mlp else getattr(transformers, f"{prefix}For{kind}")
+    model = made(config).eval().to(dtype)
     model.save_pretrained(folder)
     if mlp:
         import json

@@ -4,6 +4,7 @@ from typing import Any
 
 from herokit.errors import SetupError
 from herokit_onnx import probes
+from herokit_onnx.text import Encoder
 
 _PROMPT, _COMPLETION = "herokit-prompt-7f3a", "herokit-completion-7f3a"
 
@@ -32,10 +33,10 @@ def plain(tokenizer: Any, system_prompt: str, checkpoint: str) -> str:
     return text.replace(_PROMPT, "{prompt}").replace(_COMPLETION, "{completion}")
 
 
-def check_ids(tokenizer: Any, system_prompt: str, rows: list[list[int]], checkpoint: str) -> None:
+def check_ids(tokenizer: Any, system_prompt: str, encoder: Encoder, rows: list[list[int]], checkpoint: str) -> None:
     """Compare the ids of the probes, nothing cut, with those that the chat template itself gives."""
     for sample, ids in zip(probes.ASKED, rows, strict=True):
-        text = _chat(tokenizer, system_prompt, sample.prompt, sample.completion)
+        text = _chat(tokenizer, system_prompt, *encoder.fields(sample))
         expected = tokenizer.encode(text, add_special_tokens=False)
         if ids != expected:
             raise SetupError(f"{checkpoint}: its chat template changes with what it is given; pass template")

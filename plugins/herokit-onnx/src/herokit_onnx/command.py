@@ -8,8 +8,9 @@ from typing import Annotated, cast
 import typer
 
 from herokit.errors import ConfigError
+from herokit_onnx.checkpoint import Dtype
 from herokit_onnx.config import ModelConfig
-from herokit_onnx.exporting import Dtype, export_reward_model
+from herokit_onnx.exporting import export_reward_model
 from herokit_onnx.quantizing import quantize_reward_model
 
 MOST_SAMPLES = 512
@@ -36,6 +37,10 @@ def export_rm(  # noqa: PLR0913, PLR0917 - typer reads every parameter as one op
     template: Annotated[
         str | None, typer.Option(help="A text with {prompt} and {completion} in place of the chat template.")
     ] = None,
+    step_token: Annotated[
+        str | None,
+        typer.Option(help="Of a process reward model; by default what is known of the model, '' for none."),
+    ] = None,
     max_tokens: Annotated[
         int | None, typer.Option(min=2, help="Longer inputs lose tokens on the left; by default the model's positions.")
     ] = None,
@@ -51,8 +56,9 @@ def export_rm(  # noqa: PLR0913, PLR0917 - typer reads every parameter as one op
 ) -> None:
     """Write a transformers reward model as ONNX, so that scoring needs no torch.
 
-    Sequence-classification checkpoints with one output. Model, tokenizer, settings and parity probes go to one folder;
-    the probes are asked here, and again whenever the model opens.
+    Checkpoints with one score a sample, on a linear or a known MLP head, and process reward models with one or two labels
+    at a step token. Model, tokenizer, settings and parity probes go to one folder; the probes are asked here, and again
+    whenever the model opens.
     """
     from herokit.files.reading import read_rollouts
 
@@ -65,6 +71,7 @@ def export_rm(  # noqa: PLR0913, PLR0917 - typer reads every parameter as one op
         out,
         system_prompt=system_prompt,
         template=template,
+        step_token=step_token,
         max_tokens=max_tokens,
         name=name,
         dtype=cast("Dtype", "fp32" if small else dtype.value),

@@ -21,6 +21,7 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "pooling": (lambda x: x in POOLINGS, f"one of {', '.join(POOLINGS)}"),
     "special_tokens": (lambda x: type(x) is bool, "true or false"),
     "first_id": (lambda x: type(x) is int and x >= 0, "a token id"),
+    "step_token": (lambda x: isinstance(x, str) and bool(x), "the text of one token"),
 }
 
 
@@ -36,6 +37,8 @@ class ModelConfig:
         pooling: which position counts when the output is one score a token: the ``last`` real one or the ``first``.
         special_tokens: let the tokenizer add its own special tokens; off, since a template writes them itself.
         first_id: the id of a BOS or CLS token: one in front is enough, and it stays there when the start is cut.
+        step_token: makes it a process reward model: it is written after every step, and the output, one score a token,
+            is read there as the logit of a probability.
 
     Example:
         >>> ModelConfig.of({"max_tokens": 512}, "rm.json").max_tokens
@@ -49,6 +52,7 @@ class ModelConfig:
     pooling: Literal["last", "first"] = "last"
     special_tokens: bool = False
     first_id: int | None = None
+    step_token: str | None = None
 
     @classmethod
     def of(cls, data: Any, where: str) -> Self:

@@ -7,33 +7,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
-
-import numpy as np
+from typing import Any, get_args
 
 from herokit.errors import ConfigError, HerokitError, SetupError
 from herokit.known import lookup
+from herokit.stepwise import split
 from herokit_onnx import chat, probes
+from herokit_onnx.checkpoint import Dtype, open_model, reference
 from herokit_onnx.config import ModelConfig
 from herokit_onnx.text import Encoder
 
-Dtype: TypeAlias = Literal["fp32", "fp16", "bf16"]
 TOLERANCE = {"fp32": 1e-3, "fp16": 0.02, "bf16": 0.1}
 """How far a score may lie from the exporting side's, relative to 1 + |score|."""
 
 
-def export_reward_model(
+def export_reward_model(  # noqa: PLR0913 - one for each thing that a checkpoint does not say of itself
     checkpoint: str,
     out: Path,
     *,
     system_prompt: str | None = None,
     template: str | None = None,
+    step_token: str | None = None,
     max_tokens: int | None = None,
     name: str = "rm",
     dtype: Dtype = "fp32",
     revision: str | None = None,
 ) -> Path:
-    """Write a sequence-classification reward model with one output as ONNX, for `OnnxRewardModel`.
+    """Write a transformers reward model as ONNX, for `OnnxRewardModel`.
+
+    What is known: stock classes with one output, decoders or encoders; decoders with the MLP heads of `herokit.heads`;
+    process reward models, decoders whose head gives one or two labels at a step token. Anything else is refused.
 
     ``out`` gets ``<name>.onnx`` (attention fused where it is causal, pooling by mask in the graph, an fp32 head and fp32
     scores), ``tokenizer.json`` (as the checkpoint ships it), ``<name>.json`` (template, longest input) and
@@ -47,6 +50,7 @@ def export_reward_model(
         system_prompt: the first message of the chat; None takes what is known of the model, ``""`` means none.
         template: a text with ``{prompt}`` and ``{completion}``; None takes the tokenizer's chat template, or
             prompt, newline, completion if it has none.
+        step_token: makes it a process reward model; None takes what is known, ``""`` means an outcome reward model.
         max_tokens: longer inputs lose tokens on the left; None takes the model's positions.
         name: of the files.
         dtype: of the body; ``fp16`` and ``bf16`` are meant for GPUs.
@@ -57,9 +61,9 @@ def export_reward_model(
 
     Raises:
         ConfigError: a dtype, template or length that cannot be.
-        SetupError: the checkpoint is no such model, its template cannot be written as a plain text, a package is
-            missing, more tokens are asked for than it has positions, or the export scores otherwise than the checkpoint
-            (it is deleted again).
+        SetupError: the checkpoint is no such model, its template cannot be written as a plain text, it writes step
+            tokens of its own, a package is missing, more tokens are asked for than it has positions, or the export
+            scores otherwise than the checkpoint (it is deleted again).
     """
     if dtype not in get_args(Dtype):
         raise ConfigError(f"dtype = {dtype!r}; expected one of {', '.join(get_args(Dtype))}")
@@ -68,17 +72,22 @@ def export_reward_model(
     if template is not None and not ("{prompt}" in template and "{completion}" in template):
         raise ConfigError(f"template = {template!r}; expected a text with {{prompt}} and {{completion}}")
     transformers = _packages()
-    model = _open(transformers, checkpoint, dtype, revision)
+    known = lookup(checkpoint)
+    step_token = known.step_token if step_token is None else step_token or None
+    model = open_model(checkpoint, dtype, revision, known, steps=step_token is not None)
     try:
         tokenizer = chat.open_tokenizer(transformers, checkpoint, revision)
     except Exception as error:  # transformers raises OSError, ValueError, KeyError and ImportError
         raise SetupError(f"{checkpoint}: its tokenizer cannot be opened: {error}") from error
     path = out / f"{name}.onnx"
-    prompt = lookup(checkpoint).system_prompt if system_prompt is None else system_prompt
-    config = _settings(tokenizer, checkpoint, prompt, template)
-    rows = Encoder(tokenizer.backend_tokenizer, replace(config, max_tokens=10**9)).encode(probes.ASKED)[0]
+    prompt = known.system_prompt if system_prompt is None else system_prompt
+    config = replace(_settings(tokenizer, checkpoint, prompt, template), step_token=step_token)
+    encoder = Encoder(tokenizer.backend_tokenizer, replace(config, max_tokens=10**9))
+    rows = encoder.encode(probes.ASKED)[0]
     if not config.special_tokens:
-        chat.check_ids(tokenizer, prompt, rows, checkpoint)
+        chat.check_ids(tokenizer, prompt, encoder, rows, checkpoint)
+    step = encoder.step_id()
+    _check_steps(encoder, rows, step, checkpoint)
     begins = {row[0] for row in rows} & {tokenizer.bos_token_id, tokenizer.cls_token_id}
     positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if max_tokens and positions and max_tokens > positions:
@@ -91,7 +100,7 @@ def export_reward_model(
     path.with_suffix(".json").write_text(json.dumps(settings, ensure_ascii=False, indent=1), encoding="utf-8")
     tokenizer.backend_tokenizer.save(str(out / "tokenizer.json"))
     rows = Encoder(tokenizer.backend_tokenizer, config).encode(probes.ASKED)[0]
-    probes.write(path, rows, _reference(model, rows), TOLERANCE[dtype])
+    probes.write(path, rows, reference(model, rows, step), TOLERANCE[dtype])
     from herokit_onnx.graph import trace
     from herokit_onnx.model import OnnxRewardModel
     from herokit_onnx.session import CPU
@@ -99,7 +108,7 @@ def export_reward_model(
 
     try:
         with _explained(checkpoint):
-            trace(model, path, dtype)
+            trace(model, path, dtype, tokens=step is not None)
         if dtype == "bf16":
             check_widened(path, TOLERANCE["fp32"])
         else:
@@ -127,23 +136,15 @@ def _packages() -> Any:
     return transformers
 
 
-def _open(transformers: Any, checkpoint: str, dtype: Dtype, revision: str | None) -> Any:
-    """Load the model in fp32, its weights rounded to `dtype`."""
-    import torch
-
-    rounded = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[dtype]
-    try:
-        model, info = transformers.AutoModelForSequenceClassification.from_pretrained(
-            checkpoint, dtype=rounded, revision=revision, output_loading_info=True
-        )
-    except Exception as error:  # transformers raises OSError, ValueError, KeyError and ImportError
-        raise SetupError(f"{checkpoint}: cannot be opened as a reward model: {error}") from error
-    if info["missing_keys"] or model.config.num_labels != 1:
-        raise SetupError(
-            f"{checkpoint}: has {model.config.num_labels} outputs and lacks weights for {sorted(info['missing_keys'])}; "
-            "expected a sequence-classification checkpoint with one output"
-        )
-    return model.eval().float()
+def _check_steps(encoder: Encoder, rows: list[list[int]], step: int | None, checkpoint: str) -> None:
+    """Count step tokens in the probes: the template may write none, and the tokenizer must find each of ours."""
+    for sample, ids in zip(probes.ASKED, rows, strict=True):
+        steps = len(split(sample.completion, encoder.separator))
+        if step is not None and ids.count(step) != steps:
+            raise SetupError(
+                f"{checkpoint}: a probe of {steps} steps becomes {ids.count(step)} step tokens "
+                f"{encoder.config.step_token!r}; expected one a step, and none from the template or the text"
+            )
 
 
 def _settings(tokenizer: Any, checkpoint: str, system_prompt: str, template: str | None) -> ModelConfig:
@@ -152,14 +153,6 @@ def _settings(tokenizer: Any, checkpoint: str, system_prompt: str, template: str
     text = chat.plain(tokenizer, system_prompt, checkpoint) if chats else template or "{prompt}\n{completion}"
     first = next((x for x in (tokenizer.bos_token_id, tokenizer.cls_token_id) if x is not None), None)
     return ModelConfig(template=text, special_tokens=not chats, first_id=first)
-
-
-def _reference(model: Any, rows: list[list[int]]) -> list[float]:
-    """Score rows one by one with the model's own forward: nothing is padded, so nothing can be pooled wrongly."""
-    import torch
-
-    with torch.inference_mode():
-        return [float(np.asarray(model(input_ids=torch.tensor([ids])).logits)[0, 0]) for ids in rows]
 
 
 @contextmanager

@@ -62,15 +62,20 @@ def fuse_norms(model: Any) -> None:
                 setattr(parent, name, Norm(child))
 
 
-class Pooled(torch.nn.Module):
-    """Token ids and mask to (B,) fp32 scores; the head sees only the hidden state of the last real token."""
+def margin(logits: torch.Tensor) -> torch.Tensor:
+    """Turn (..., L) logits into (...): a label alone is its own, of two labels the second's lead is the logit that it is right."""
+    return logits[..., -1] - logits[..., 0] if logits.shape[-1] > 1 else logits[..., 0]
 
-    def __init__(self, model: Any, *, fuse: bool) -> None:
+
+class Scored(torch.nn.Module):
+    """Token ids and mask to fp32 scores: (B,), the head seeing only the last real token, or (B, S), one a token."""
+
+    def __init__(self, model: Any, *, fuse: bool, tokens: bool) -> None:
         super().__init__()
-        self.model, self.fuse = model, fuse
+        self.model, self.fuse, self.tokens = model, fuse, tokens
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """Return (B,) scores."""
+        """Return (B,) or (B, S) scores."""
         if not hasattr(self.model, "score"):  # an encoder: its own pooling looks at the mask
             logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
             return logits[:, 0].float()
@@ -79,9 +84,10 @@ class Pooled(torch.nn.Module):
         hidden = self.model.base_model(
             input_ids=input_ids, attention_mask=None if self.fuse else attention_mask, use_cache=False, **more
         ).last_hidden_state
+        if self.tokens:
+            return margin(self.model.score(hidden.float()))
         at = (lengths - 1).view(-1, 1, 1).expand(-1, 1, hidden.shape[-1])
-        scores: torch.Tensor = self.model.score(torch.gather(hidden, 1, at).squeeze(1).float())
-        return scores[:, 0]
+        return margin(self.model.score(torch.gather(hidden, 1, at).squeeze(1).float()))
 
 
 class Exact(torch.nn.Module):
@@ -108,12 +114,13 @@ def narrow(model: Any, dtype: torch.dtype) -> None:
             parameter.data = parameter.data.to(dtype)
 
 
-def trace(model: Any, path: Path, dtype: str = "fp32") -> bool:
+def trace(model: Any, path: Path, dtype: str = "fp32", *, tokens: bool = False) -> bool:
     """Write `model` (fp32, on the CPU) to `path`, its body in `dtype`; say whether its attention is fused.
 
     The model's weights are narrowed and its norms replaced: do not use it afterwards.
 
-    The graph takes ``input_ids`` and ``attention_mask``, int64 (B, S), right padded, and gives ``score``, (B,) fp32.
+    The graph takes ``input_ids`` and ``attention_mask``, int64 (B, S), right padded, and gives ``score``, (B,) fp32, or
+    (B, S) with `tokens`: the logit that all is well so far.
     Weights above 1 GB go to a second file beside it.
     """
     from transformers import AttentionInterface
@@ -128,14 +135,14 @@ def trace(model: Any, path: Path, dtype: str = "fp32") -> bool:
         if decoder:
             model.config._attn_implementation = FUSED  # noqa: SLF001
             try:
-                _write(Pooled(model, fuse=True), path)
+                _write(Scored(model, fuse=True, tokens=tokens), path)
             except torch.onnx.OnnxExporterError as error:
                 if "exported as transformers writes it" not in _chain(error):
                     raise
             else:
                 return True
         model.config._attn_implementation = usual  # noqa: SLF001
-        _write(Pooled(model, fuse=False), path)
+        _write(Scored(model, fuse=False, tokens=tokens), path)
     finally:
         model.config._attn_implementation = usual  # noqa: SLF001
     return False

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Self
-
-import numpy as np
+from typing import Self, get_args
 
 from herokit.errors import ConfigError
 from herokit.hygiene import Scale
 from herokit.planning import Progress, Stats, plan_batches, tell
 from herokit.running import TOO_BIG, Job, padded_jobs, run_all
+from herokit.stepwise import Aggregate, Floats, aggregate, probabilities
 from herokit.types import Sample, Scores
 from herokit_onnx.config import ModelConfig
 from herokit_onnx.opened import Cell, Opened
@@ -28,12 +27,13 @@ BUDGET = {"cpu": 512, "gpu": 16384}
 
 @dataclass(frozen=True)
 class OnnxRewardModel:
-    """Score completions with an ONNX model: raw logits as float64, one a sample, in order.
+    r"""Score completions with an ONNX model: raw logits as float64, one a sample, in order.
 
     The model takes ``input_ids`` [, ``attention_mask``], int64 (B, S), right padded, and gives (B,), (B, 1) or (B, S)
-    scores. ``<model>.json`` beside it says how to write its input (`herokit_onnx.config.ModelConfig`). Identical inputs
-    run once; batches are sorted by length; neither order nor batch nor padding changes a score by more than the
-    arithmetic of the model's own precision does.
+    scores. ``<model>.json`` beside it says how to write its input (`herokit_onnx.config.ModelConfig`). A process reward
+    model, whose settings name a step token, gives one probability a step, joined by `aggregate`. Identical inputs run
+    once; batches are sorted by length; neither order nor batch nor padding changes a score by more than the arithmetic
+    of the model's own precision does.
 
     Attributes:
         model: ``"embedded"`` (a small demonstration model, see its card) or the path of a .onnx file.
@@ -44,10 +44,12 @@ class OnnxRewardModel:
         template: overrides the config's.
         threads: threads inside one operator; 0 lets ONNX Runtime decide.
         io_binding: put inputs and output on the provider's device by hand; None does so with CUDA only.
+        step_separator: what lies between the steps of a completion, for a process reward model.
+        aggregate: how its step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
         progress: called with (distinct rows done, distinct rows to do) after every batch; see also `herokit.planning.watched`.
 
     Raises:
-        ConfigError: a setting below its least value.
+        ConfigError: a setting outside its range.
         SetupError: at the first score, when files, runtime or provider do not fit; the message names file and fix.
 
     Example:
@@ -67,6 +69,8 @@ class OnnxRewardModel:
     template: str | None = None
     threads: int = 0
     io_binding: bool | None = None
+    step_separator: str = "\n\n"
+    aggregate: Aggregate = "min"
     progress: Progress | None = field(default=None, repr=False, compare=False)
     _cell: Cell = field(default_factory=Cell, init=False, repr=False, compare=False)
 
@@ -76,11 +80,17 @@ class OnnxRewardModel:
             value = getattr(self, name)
             if value is not None and value < low:
                 raise ConfigError(f"OnnxRewardModel: {name} = {value}; expected at least {low}")
+        if self.aggregate not in get_args(Aggregate):
+            raise ConfigError(f"OnnxRewardModel: aggregate = {self.aggregate!r}; expected one of {get_args(Aggregate)}")
+        if not self.step_separator:
+            raise ConfigError("OnnxRewardModel: step_separator is empty; expected the text between two steps")
         if self.providers is not None:  # a scheme file gives a list
             object.__setattr__(self, "providers", tuple(self.providers))
 
     def score(self, samples: Sequence[Sample], /) -> Scores:
         """Return N scores for N samples, in order; a non-finite score is a row with status failed.
+
+        A process reward model's scores carry the probabilities of their steps, None for a row that has none.
 
         Example:
             >>> len(OnnxRewardModel().score([]))
@@ -102,12 +112,13 @@ class OnnxRewardModel:
         found, self._cell.budget = run_all(
             len(distinct),
             lambda todo, budget: padded_jobs(distinct, todo, budget),
-            lambda job: opened.run([distinct[i] for i in job.rows]).tolist(),
+            lambda job: opened.run([distinct[i] for i in job.rows]),
             self._cell.budget or self.token_budget or BUDGET["cpu" if opened.provider == CPU else "gpu"],
             ran,
         )
-        fits = [x is not None for x in found]
-        scores = Scores.of(plan.restore(np.array([np.nan if x is None else x for x in found], np.float64)))
+        stepwise = opened.config.step_token is not None
+        judged = [self._judged(found[i], stepwise=stepwise) for i in plan.owner]
+        scores = Scores.of([score for score, _, _ in judged])
         spent = Stats(
             rows=len(rows),
             distinct=len(distinct),
@@ -120,9 +131,9 @@ class OnnxRewardModel:
             self._cell.stats += spent
             for doubt in self._cell.scale.see(scores.values):
                 LOG.warning("%s: %s", opened.path, doubt)
-        said = (why if fits[i] else TOO_BIG for why, i in zip(scores.details, plan.owner, strict=True))
+        said = (why or gave for (_, why, _), gave in zip(judged, scores.details, strict=True))
         details = tuple("; ".join(filter(None, both)) for both in zip(said, cuts, strict=True))
-        return replace(scores, details=details)
+        return replace(scores, details=details, steps=tuple(steps for _, _, steps in judged) if stepwise else None)
 
     def encode(self, samples: Sequence[Sample], /) -> list[list[int]]:
         """Return the token ids of N samples, as the model sees them."""
@@ -169,6 +180,15 @@ class OnnxRewardModel:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _judged(self, logits: Floats | None, *, stepwise: bool) -> tuple[float, str, tuple[float, ...] | None]:
+        """Turn what one row gave into its score, why there is none, and its steps."""
+        if logits is None:
+            return float("nan"), TOO_BIG, None
+        if not stepwise:
+            return float(logits[0]), "", None
+        steps = probabilities(logits[:, None])
+        return aggregate(steps, self.aggregate), "" if len(steps) else "no step is left", tuple(steps.tolist()) or None
+
     def _open(self) -> Opened:
         with self._cell.lock:
             if self._cell.opened is None:
@@ -189,8 +209,10 @@ class OnnxRewardModel:
         tokenizer = open_tokenizer(Path(self.tokenizer) if self.tokenizer else path.parent / "tokenizer.json")
         provider = session.get_providers()[0]
         bind = provider == CUDA if self.io_binding is None else self.io_binding
-        encoder = Encoder(tokenizer, config)
+        encoder = Encoder(tokenizer, config, self.step_separator)
         opened = Opened(session, encoder, config, output, masked, path, provider, device_of(session) if bind else None)
         if self.template is None and self.max_tokens is None and self.tokenizer is None:
-            check_probes(path, lambda samples: encoder.encode(samples)[0], opened.run)
+            asked = Encoder(tokenizer, config)  # with the separator that the probes were written with
+            check_probes(path, lambda samples: asked.encode(samples)[0], opened.run)
+        self._cell.scale.logits = config.step_token is None
         return opened

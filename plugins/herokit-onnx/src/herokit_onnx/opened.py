@@ -11,8 +11,10 @@ import numpy as np
 from herokit.errors import SetupError
 from herokit.hygiene import Scale
 from herokit.planning import Stats, pad_right
+from herokit.stepwise import Floats
 from herokit_onnx.config import ModelConfig
-from herokit_onnx.text import Encoder
+from herokit_onnx.session import CPU, check_inputs, check_output, open_session
+from herokit_onnx.text import Encoder, open_tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +41,27 @@ class Opened:
     provider: str
     device: tuple[str, int] | None = None
 
-    def run(self, rows: Sequence[Sequence[int]]) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """Score one batch: token ids of B inputs to (B,) float64."""
+    def run(self, rows: Sequence[Sequence[int]]) -> list[Floats]:
+        """Score one batch: token ids of B inputs to B arrays of logits, (1,), or one for each step token."""
+        step = self.encoder.step_id()
         ids, mask = pad_right(rows)
         feed = {"input_ids": ids, "attention_mask": mask} if self.masked else {"input_ids": ids}
         raw = np.asarray(self._ask(feed), dtype=np.float64)
-        if raw.shape in ((len(rows),), (len(rows), 1)):
-            return raw.reshape(-1)
+        if step is None and raw.shape in ((len(rows),), (len(rows), 1)):
+            return list(raw.reshape(-1, 1))
         if raw.shape != ids.shape:
+            forms = "(B,), (B, 1) or " if step is None else ""
             raise SetupError(
                 f"{self.path}: output {self.output!r} came out as {raw.shape} for {len(rows)} inputs of {ids.shape[1]} "
-                "tokens; expected (B,), (B, 1) or one score a token (B, S)"
+                f"tokens; expected {forms}one score a token (B, S)"
             )
-        at = mask.sum(1) - 1 if self.config.pooling == "last" else np.zeros(len(rows), np.int64)
-        return np.take_along_axis(raw, at[:, None], 1)[:, 0]
+        return [scores[self._places(row, step)] for scores, row in zip(raw, rows, strict=True)]
+
+    def _places(self, row: Sequence[int], step: int | None) -> list[int]:
+        """Say where a row's scores are read."""
+        if step is None:
+            return [len(row) - 1 if self.config.pooling == "last" else 0]
+        return [i for i, x in enumerate(row) if x == step]
 
     def _ask(self, feed: dict[str, Any]) -> Any:
         if self.device is None:
@@ -65,6 +74,15 @@ class Opened:
         binding.bind_output(self.output, *self.device)
         self.session.run_with_iobinding(binding)
         return binding.copy_outputs_to_cpu()[0]
+
+
+def plainly(path: Path, graph: Path | None = None) -> Opened:
+    """Open a model on the CPU by the files beside it and nothing else; `graph` is run in place of its own."""
+    session = open_session(graph or path, (CPU,), 0)
+    config = ModelConfig.beside(path)
+    encoder = Encoder(open_tokenizer(path.parent / "tokenizer.json"), config)
+    output = check_output(session, path, config.output)
+    return Opened(session, encoder, config, output, check_inputs(session, path), path, CPU)
 
 
 class Cell:

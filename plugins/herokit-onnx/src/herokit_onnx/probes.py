@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from herokit.errors import SetupError
+from herokit.stepwise import Floats
 from herokit.types import Sample
 
 ASKED = (
@@ -21,12 +21,12 @@ ASKED = (
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One sample, the token ids it must become, and the score it must get."""
+    """One sample, the token ids it must become, and the logits it must get: one, or one for each step token."""
 
     prompt: str
     completion: str
     ids: list[int]
-    score: float
+    logits: list[float]
 
 
 def beside(model: Path) -> Path:
@@ -34,10 +34,10 @@ def beside(model: Path) -> Path:
     return model.with_suffix(".probes.json")
 
 
-def write(model: Path, rows: Sequence[list[int]], scores: Sequence[float], tolerance: float) -> None:
-    """Store the probes `ASKED` with their ids and scores; `tolerance` is relative to ``1 + |score|``."""
+def write(model: Path, rows: Sequence[list[int]], logits: Sequence[Floats], tolerance: float) -> None:
+    """Store the probes `ASKED` with their ids and logits; `tolerance` is relative to ``1 + |logit|``."""
     probes = [
-        asdict(Probe(s.prompt, s.completion, ids, float(x))) for s, ids, x in zip(ASKED, rows, scores, strict=True)
+        asdict(Probe(s.prompt, s.completion, ids, x.tolist())) for s, ids, x in zip(ASKED, rows, logits, strict=True)
     ]
     text = json.dumps({"tolerance": tolerance, "probes": probes}, ensure_ascii=False, indent=1)
     beside(model).write_text(text, encoding="utf-8")
@@ -46,7 +46,7 @@ def write(model: Path, rows: Sequence[list[int]], scores: Sequence[float], toler
 def check(
     model: Path,
     encode: Callable[[Sequence[Sample]], Sequence[list[int]]],
-    run: Callable[[list[list[int]]], Any],
+    run: Callable[[list[list[int]]], list[Floats]],
     tolerance: float | None = None,
 ) -> None:
     """Ask the stored probes again, one at a time; a model without probes passes.
@@ -54,7 +54,7 @@ def check(
     Args:
         model: the .onnx file.
         encode: samples -> token ids.
-        run: token ids of a batch -> scores.
+        run: token ids of a batch -> logits.
         tolerance: in place of the stored one.
 
     Raises:
@@ -66,20 +66,24 @@ def check(
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         probes, stored = [Probe(**each) for each in data["probes"]], float(data["tolerance"])
+        logits = [np.array(probe.logits, np.float64) for probe in probes]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SetupError(f"{path}: not a file of probes: {error!r}; export the model again") from error
     near = stored if tolerance is None else tolerance
-    for number, (probe, ids) in enumerate(
-        zip(probes, encode([Sample(p.prompt, p.completion, group=0) for p in probes]), strict=True)
-    ):
+    rows = encode([Sample(p.prompt, p.completion, group=0) for p in probes])
+    for number, (probe, ids, expected) in enumerate(zip(probes, rows, logits, strict=True)):
         if ids != probe.ids:
             raise SetupError(
                 f"{path}: probe {number} becomes {len(ids)} tokens {ids[:8]}, expected {len(probe.ids)} tokens "
                 f"{probe.ids[:8]}; tokenizer.json, template or max_tokens is not that of the export"
             )
         found = run([ids])[0]
-        if not np.abs(found - probe.score) <= near * (1 + abs(probe.score)):
+        if found.shape != expected.shape or not (np.abs(found - expected) <= near * (1 + np.abs(expected))).all():
             raise SetupError(
-                f"{path}: probe {number} scores {found:.6g}, expected {probe.score:.6g}; the model file is not that of "
-                "the export, or this provider computes otherwise"
+                f"{path}: probe {number} scores {_said(found)}, expected {_said(expected)}; the model file is not that "
+                "of the export, or this provider computes otherwise"
             )
+
+
+def _said(logits: Floats) -> str:
+    return ", ".join(f"{x:.6g}" for x in logits)

@@ -14,6 +14,7 @@ from herokit.errors import ConfigError, SetupError
 from herokit.types import Sample
 from herokit_onnx import probes
 from herokit_onnx.model import OnnxRewardModel
+from herokit_onnx.opened import plainly
 
 LEAST_SAMPLES = 8
 
@@ -59,8 +60,6 @@ def quantize_reward_model(
         shutil.copy(model.with_suffix(".json"), path.with_suffix(".json"))
     with OnnxRewardModel(str(model)) as exact, OnnxRewardModel(str(path)) as small:
         found = [rm.score(samples).values for rm in (exact, small)]
-        rows = small.encode(probes.ASKED)
-        asked = [float(small.score([sample]).values[0]) for sample in probes.ASKED]  # alone, as they are asked again
     rho = spearman(*found)
     if not rho >= least_rank_correlation:
         for file in (path, path.with_suffix(".json")):
@@ -69,7 +68,9 @@ def quantize_reward_model(
             f"{path}: int8 ranks {len(samples)} samples with correlation {rho:.4f} to fp32, expected at least "
             f"{least_rank_correlation}; the copy is deleted"
         )
-    probes.write(path, rows, asked, 0.01)
+    opened = plainly(path)
+    rows = opened.encoder.encode(probes.ASKED)[0]
+    probes.write(path, rows, [opened.run([row])[0] for row in rows], 0.01)  # alone, as they are asked again
     return path
 
 

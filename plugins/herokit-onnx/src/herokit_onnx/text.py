@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from herokit.errors import SetupError
+from herokit.stepwise import harmless, mark
 from herokit.types import Sample
 from herokit_onnx.annotate import annotate
 from herokit_onnx.config import ModelConfig
@@ -35,18 +36,42 @@ def open_tokenizer(path: Path) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """Turns samples into token ids as one model's config says."""
+    """Turns samples into token ids as one model's config says; `separator` lies between the steps of a completion."""
 
     tokenizer: Any
     config: ModelConfig
+    separator: str = "\n\n"
 
     def text(self, sample: Sample) -> str:
         """Return the text of one input."""
         if self.config.annotation == "arithmetic":
             return annotate(sample.prompt, sample.completion)
-        fields = {"{prompt}": sample.prompt, "{completion}": sample.completion}
+        prompt, completion = self.fields(sample)
+        fields = {"{prompt}": prompt, "{completion}": completion}
         text = _FIELD.sub(lambda match: fields[match[0]], self.config.template)
         return text.encode("utf-8", "replace").decode("utf-8")  # the tokenizer refuses lone surrogates
+
+    def fields(self, sample: Sample) -> tuple[str, str]:
+        """Return prompt and completion as the template gets them: with step tokens, if there are any, of our own only."""
+        token = self.config.step_token
+        if token is None:
+            return sample.prompt, sample.completion
+        return harmless(sample.prompt, token), mark(sample.completion, self.separator, token)
+
+    def step_id(self) -> int | None:
+        """Return the id of the step token, None for an outcome reward model.
+
+        Raises:
+            SetupError: it is not one token of this tokenizer.
+        """
+        if self.config.step_token is None:
+            return None
+        ids = self.tokenizer.encode(self.config.step_token, add_special_tokens=False).ids
+        if len(ids) != 1:
+            raise SetupError(
+                f"step_token = {self.config.step_token!r} is {len(ids)} tokens for this tokenizer; expected one"
+            )
+        return int(ids[0])
 
     def encode(self, samples: Sequence[Sample]) -> tuple[list[list[int]], list[str]]:
         """Return the ids of N samples, and for each what was cut (``""`` for nothing).

@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from herokit_onnx import probes
-from herokit_onnx.config import ModelConfig
-from herokit_onnx.opened import Opened
-from herokit_onnx.session import CPU, check_inputs, check_output, open_session
-from herokit_onnx.text import Encoder, open_tokenizer
+from herokit_onnx.opened import plainly
 
 
 def check_widened(path: Path, tolerance: float) -> None:
@@ -31,12 +28,8 @@ def check_widened(path: Path, tolerance: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         twin = Path(folder) / "twin.onnx"
         onnx.save(model, twin, save_as_external_data=True, location="twin.data")
-        session = open_session(twin, (CPU,), 0)
-        config = ModelConfig.beside(path)
-        encoder = Encoder(open_tokenizer(path.parent / "tokenizer.json"), config)
-        output = check_output(session, path, config.output)
-        opened = Opened(session, encoder, config, output, check_inputs(session, path), path, CPU)
-        probes.check(path, lambda samples: encoder.encode(samples)[0], opened.run, tolerance)
+        opened = plainly(path, twin)
+        probes.check(path, lambda samples: opened.encoder.encode(samples)[0], opened.run, tolerance)
 
 
 def widen(model: Any) -> None:
