@@ -12,10 +12,14 @@ _ALONE = re.compile(
     re.DOTALL,
 )
 _OPTION = re.compile(r"(?:option|choice)\s*:?\s*\(?([A-J])\)?\b[.:]?\s*(.{0,200})", re.IGNORECASE | re.DOTALL)
+# another letter where an option's text would begin
+_SECOND = re.compile(r"[^\w(]{0,9}(?:(?:and|or)\b|\\text)?[^\w(]{0,9}(?:\(\s*[A-J]\s*\)|[A-J][:)])")
 _OPERATION = re.compile(r"[-+*/^=<>_\\(,&]")
+_MORE = r"(?!\)?\s{0,2}(?:or|and|/)\s{0,2}\(?[A-J]\b)"  # two letters are no pick
 _PICKED = re.compile(
     rf"(?:choice|option|{ANSWER})\s{{0,2}}(?:is|est|es|ist|è|é|是|为|は|है|هو|هي|:|：)?\s{{0,2}}"
-    r"(?:for sure|definitely)?\s{0,2}[:：]?\s{0,2}\*{0,2}\(?([A-J])\b(?!['’])|(?:it's|it is|is)\s\(?([A-J])\b(?!['’])",
+    r"(?:for sure|definitely)?\s{0,2}[:：]?\s{0,2}\*{0,2}\(?([A-J])\b(?!['’])"
+    rf"{_MORE}|(?:it's|it is|is)\s\(?([A-J])\b(?!['’]){_MORE}",
 )
 _FIRST = re.compile(r"^\W*\(?([A-J])\)?(?![a-z0-9'’])")
 
@@ -38,6 +42,8 @@ def choice(text: str) -> Choice | None:
     if _OPERATION.match(rest) and not found[0].startswith(("(", "\\")):
         return None
     if rest.startswith(("^", "=", "+", "*", "/", "_")):
+        return None
+    if _SECOND.match(rest):
         return None
     return Choice(next(x for x in letters if x).upper(), rest.strip(" .{}"))
 

@@ -99,7 +99,7 @@ class Comparison:
         if isinstance(gold, Labelled) and isinstance(answer, Labelled) and len(gold.bound) == len(answer.bound):
             theirs = _renamed(theirs, dict(zip(answer.bound, gold.bound, strict=True)))
         if isinstance(gold, Labelled) and isinstance(ours, Sequence) and isinstance(theirs, Sequence):
-            theirs = _by_label(gold.label, theirs)
+            theirs = _by_label(gold.label, _named(answer, theirs))
         if isinstance(ours, Chain) or isinstance(theirs, Chain):
             return self._chain(
                 ours if isinstance(ours, Chain) else gold, theirs if isinstance(theirs, Chain) else answer
@@ -278,6 +278,14 @@ def _rows(answer: Answer) -> list[list[Answer]] | None:
 
 def _renamed(answer: Answer, names: dict[str, str]) -> Answer:
     return answer._replace(node=rename(answer.node, names)) if isinstance(answer, Quantity) and names else answer
+
+
+def _named(answer: Answer, value: Sequence) -> Sequence:
+    """Give the members of ``(y, x) = (1, 2)`` their names."""
+    names = answer.label.strip("()[]{}").split(",") if isinstance(answer, Labelled) else []
+    if len(names) != len(value.items) or len(names) == 1:
+        return value
+    return Sequence(tuple(Labelled(n, v) for n, v in zip(names, value.items, strict=True)), value.bracket)
 
 
 def _by_label(label: str, answer: Sequence) -> Sequence:

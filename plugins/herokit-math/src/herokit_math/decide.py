@@ -16,8 +16,9 @@ from herokit_math.reading import read
 from herokit_math.text import unify
 from herokit_math.words import words
 
-_SPACES = re.compile(r"\s+")
+_SPACE = re.compile(r"(?<![\d.,]) | (?![\d.,])")  # one between digits parts two numbers
 _COMMA = re.compile(r"[-+]?(?:0,\d|\d{1,9},\d\d)\d{0,7}")
+_GROUPED = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 _PLAIN = re.compile(r"\$?[-+]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)(?:\.\d+)?")
 FLOAT_DIGITS = 10**9  # a relative gap below its inverse may be the noise of a float
 LONG_DECIMAL = 5  # decimal places below which no decimal is the noise of a float
@@ -162,16 +163,19 @@ def _readable(answer: str) -> bool:
 
 
 def _decimal_comma(gold: str, answer: str) -> bool | None:
-    """Compare ``2,74`` with ``2.74``: a comma is read as a decimal point only where the other side has one."""
+    """Compare ``2,74`` with ``2.74``: a comma is a decimal point only where the other side has one; ``1,125`` is 1125."""
     pair = [unify(text).replace(" ", "") for text in (gold, answer)]
     if not (_COMMA.fullmatch(pair[0]) and _POINT.fullmatch(pair[1])) and not (
         _POINT.fullmatch(pair[0]) and _COMMA.fullmatch(pair[1])
     ):
+        return None
+    if any(map(_GROUPED.fullmatch, pair)):
         return None
     ours, theirs = (Fraction(text.replace(",", ".")) for text in pair)
     return True if ours == theirs else None
 
 
 def _bare(text: str) -> str:
-    """Return the normal form: one spelling, no white space, no outer braces."""
-    return _SPACES.sub("", unify(text)).replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac").casefold() or text
+    """Return the normal form: one spelling, no white space but between digits; R and r are two names."""
+    unified = _SPACE.sub("", " ".join(unify(text).split()))
+    return unified.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac") or text

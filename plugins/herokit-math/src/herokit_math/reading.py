@@ -9,7 +9,7 @@ from herokit_math.choices import choice
 from herokit_math.expression import expression
 from herokit_math.lexer import Kind, Token, tokenize
 from herokit_math.limits import MAX_ANSWER, MAX_DEPTH, LimitError, depth
-from herokit_math.lists import gather, matrix, without
+from herokit_math.lists import as_region, gather, matrix, without
 from herokit_math.quantities import based, quantity, ratio, text
 from herokit_math.relations import MINUS_INFINITY, relation
 from herokit_math.split import enclosed, is_op, is_separator, levels, split
@@ -157,7 +157,9 @@ def _set_or_signs(tokens: list[Token]) -> Answer | None:  # noqa: PLR0911 - one 
     if len(pieces := split(tokens, is_op("cup"))) > 1:
         return gather([_answer(p) for p in pieces], {"cup"})
     if len(pieces := split(tokens, is_op("in"))) > 1:
-        return _answer(pieces[-1])
+        inside = _answer(pieces[-1])
+        pair = isinstance(inside, Sequence) and inside.bracket == "(" and len(pieces[0]) == 1
+        return (as_region(inside) or inside) if pair else inside  # what one variable lies in is an interval
     if [t.text for t in tokens] == ["mathbb", "{", "R", "}"]:
         return REALS
     return Sequence((), "{") if [t.text for t in tokens] == ["emptyset"] else None

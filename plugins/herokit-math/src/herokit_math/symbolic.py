@@ -10,9 +10,11 @@ import sympy
 from sympy.core.relational import Relational
 
 from herokit_math.limits import refuse_latex
+from herokit_math.text import GROUPED
 
 _parsers: list[Callable[[str], Any]] = []
 
+_SIDE_BY_SIDE = re.compile(r"(?<![\d.^_])[\d.]+(?:\\[ ,;:!>]|\\q?quad|[\s~])+\.?\d|\.\d+\.\d")
 _SHORT = re.compile(r"\\[dt]?frac\s*(\{[^{}]*\}|\d)\s*(\{[^{}]*\}|\d)")
 
 
@@ -27,7 +29,10 @@ def use(parser: str) -> None:
         ImportError: it is not installed.
     """
     convert = import_module(parser).latex2sympy
-    _parsers[:] = [partial(convert, is_real=False) if parser == "latex2sympy2_extended" else convert]
+    if parser == "latex2sympy2_extended":
+        named = import_module(f"{parser}.latex2sympy2").ConversionConfig(lowercase_symbols=False)
+        convert = partial(convert, is_real=False, conversion_config=named)
+    _parsers[:] = [convert]
 
 
 def equal(gold: str, answer: str) -> tuple[bool | None, str]:
@@ -61,7 +66,10 @@ def equal(gold: str, answer: str) -> tuple[bool | None, str]:
 
 
 def _parse(text: str) -> Any:
-    parsed = _parsers[-1](_SHORT.sub(_braces, text))
+    text = GROUPED.sub("", _SHORT.sub(_braces, text))
+    if _SIDE_BY_SIDE.search(text):
+        raise ValueError("two numbers side by side")  # the parsers add or multiply them
+    parsed = _parsers[-1](text)
     return parsed.doit() if isinstance(parsed, sympy.Basic) else parsed
 
 

@@ -20,7 +20,7 @@ _SINGLE = str.maketrans({
     "∣": "|", "→": "\\to ", "⇒": "\\Rightarrow ", "。": ". ", "？": " ", "\u200b": "", "€": " ", "£": " ", "¥": " ", "₹": " ", "\ufeff": "", "\u2009": "\\,", "\u202f": "\\,",
 })  # fmt: skip
 _SUPERSCRIPTS = re.compile(r"(\^-?\{?\d\}?)\^\{(\d)\}")
-_GROUPED = re.compile(r"(?<=\d)(?:\s?\{\s?,\s?\}\s?|,\\[!,;:] ?|\\[!,;: ]|~)(?=\d{3}(?!\d))")
+GROUPED = re.compile(r"(?<=\d)(?:\s?\{\s?,\s?\}\s?|,\\[!,;:] ?|\\[!,;: ]|~)(?=\d{3}(?!\d))")
 _DOUBLED = re.compile(r"\\\\(?=[a-zA-Z(){}\[\]])")
 _SPACING = re.compile(
     r"\\[!,;:>]|\\ |~|\\q?quad|\\(?:displaystyle|textstyle|limits|nolimits|hfill|newline|bf|rm|it|tt|sf)(?![a-zA-Z])"
@@ -56,9 +56,9 @@ def unify(text: str) -> str:
         )
         text = text.replace("\\rbrace", "\\}").replace("\\(", " ").replace("\\)", " ")
         text = text.replace("\\[", " ").replace("\\]", " ")
-        text = _SPACING.sub(" ", _GROUPED.sub("", text))
+        text = _SPACING.sub(" ", GROUPED.sub("", text))
     elif "{" in text:
-        text = _GROUPED.sub("", text)
+        text = GROUPED.sub("", text)
     text = text.replace("{,}", ",") if "{,}" in text else text
     if "$" in text:
         text = text.replace("$", " ")

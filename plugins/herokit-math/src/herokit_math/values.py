@@ -127,7 +127,8 @@ class Values:
             return False  # a reference of one or two digits is exact
         step = Fraction(1, 10**places)
         if digits >= _ENOUGH:
-            return gap < step
+            shorter = abs(theirs) < abs(ours) if coarse is answer else abs(ours) < abs(theirs)
+            return 2 * gap <= step or (gap < step and shorter)  # rounded, or cut off
         return digits >= _FEW and places > 0 and 2 * gap <= step
 
     def _numbers(self, *nodes: Node) -> tuple[Fraction | float, Fraction | float] | None:
