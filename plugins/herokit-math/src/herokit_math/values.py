@@ -127,7 +127,8 @@ class Values:
             return False  # a reference of one or two digits is exact
         step = Fraction(1, 10**places)
         if digits >= _ENOUGH:
-            shorter = abs(theirs) < abs(ours) if coarse is answer else abs(ours) < abs(theirs)
+            sizes = abs(Fraction(ours)), abs(Fraction(theirs))
+            shorter = sizes[1] < sizes[0] if coarse is answer else sizes[0] < sizes[1]
             return 2 * gap <= step or (gap < step and shorter)  # rounded, or cut off
         return digits >= _FEW and places > 0 and 2 * gap <= step
 
