@@ -1,4 +1,5 @@
 import json
+import os
 import random
 import resource
 
@@ -10,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from herokit import Rewarder, Sample, Scores, Status, Verdict, hero, rm_only, verifier_only
+from herokit.adapters.base import text_of
 from herokit.errors import DataError
+from herokit.files.inputs import find_inputs
 from herokit.files.reading import read_rollouts
 from herokit.files.run import Job, score_job
 from herokit.files.scoring import result_columns
@@ -48,6 +51,22 @@ def test_chat_messages_are_read_as_text(tmp_path):
     ]
 
 
+def test_messages_without_text_and_of_parts_are_read_as_the_adapters_read_them(tmp_path):
+    call = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "add"}}]}
+    parts = [{"type": "text", "text": "It is "}, {"type": "image_url", "image_url": "x"}, {"type": "text", "text": "4"}]
+    chats = [
+        [call, {"role": "tool", "content": "4"}, {"role": "assistant", "content": parts}],
+        [{"role": "assistant", "content": "4"}, call],
+        [call],
+    ]
+    rows = [{"prompt": [{"role": "user", "content": "2+2?"}, call], "completion": chat} for chat in chats]
+    path = lines(tmp_path / "r.jsonl", *rows)
+    assert [(s.prompt, s.completion) for s in read_rollouts(path).samples] == [
+        (text_of(row["prompt"], ""), text_of(row["completion"], "", last=True)) for row in rows
+    ]
+    assert [s.completion for s in read_rollouts(path).samples] == ["It is 4", "4", ""]
+
+
 def test_parquet_and_jsonl_give_the_same_samples(tmp_path):
     pq.write_table(pa.Table.from_pylist([ROW]), tmp_path / "r.parquet")
     assert read_rollouts(tmp_path / "r.parquet").samples == read_rollouts(lines(tmp_path / "r.jsonl", ROW)).samples
@@ -60,6 +79,12 @@ def test_parquet_and_jsonl_give_the_same_samples(tmp_path):
         ("r.jsonl", [ROW, '{"prompt": \n'], "r.jsonl: line 2 is not JSON: Expecting value at character 12; mend or delete that line"),
         ("r.jsonl", ["[" * 100_000 + "\n"], "r.jsonl: line 1 is not JSON"),
         ("r.jsonl", ["[1]\n"], "r.jsonl: line 1 is a JSON list; expected an object"),
+        ("r.jsonl", ["[\n", json.dumps(ROW), "]\n"], r"r.jsonl: is one JSON value over many lines; expected one object a line, as jq -c '\.\[\]' writes of a list"),
+        ("r.jsonl", [ROW | {"response": [{"role": "assistant", "content": 4}]}], "row 1: completion must be text or chat messages, got \\[{'role'"),
+        ("r.jsonl", [ROW | {"response": [{"text": "4"}]}], "row 1: completion must be text or chat messages, got \\[{'text'"),
+        ("r.jsonl", [ROW | {"response": [{"role": "assistant", "content": [{"type": "text", "text": 4}]}]}], "row 1: completion must be text or chat"),
+        ("r.jsonl", [ROW | {"response": []}], "row 1: completion must be text or chat messages, got \\[\\]"),
+        ("r.jsonl", [ROW | {"response": ["4"]}], "row 1: completion must be text or chat messages, got \\['4'\\]"),
         ("r.jsonl", [{"text": "x"}], "no column for the prompt: none of prompt, question.* among text; name it with --field prompt=COLUMN"),
         ("r.jsonl", [ROW, ROW | {"response": None}], "row 2: completion must be text or chat messages, got None"),
         ("r.jsonl", [ROW | {"prompt_id": None}], "row 1: group must be text or a number, got None"),
@@ -79,8 +104,21 @@ def test_a_field_that_is_wrong_offers_the_nearest(tmp_path):
         read_rollouts(path, {"promt": "prompt"})
     with pytest.raises(DataError, match="no column 'respons' for the completion; did you mean 'response'"):
         read_rollouts(path, {"completion": "respons"})
+    with pytest.raises(DataError, match="no column for the prompt.*: 'prompt' is the completion; name it with --field"):
+        read_rollouts(path, {"completion": "prompt"})
     with pytest.raises(DataError, match="is a folder"):
         read_rollouts(tmp_path)
+
+
+def test_what_cannot_be_read_twice_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    for name in (str(tmp_path / "pipe.jsonl"), "-"):
+        with pytest.raises(
+            DataError, match="is a pipe or a device, and rows are read more than once; write them to a fil"
+        ):
+            find_inputs([name])
+    with pytest.raises(DataError, match="is a pipe or a device"):
+        read_rollouts(tmp_path / "pipe.jsonl")
 
 
 class Exact:

@@ -252,8 +252,12 @@ def parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
+        if number == 1 and line.strip() in {b"[", b"{", b"[{"}:
+            raise DataError(
+                f"{path}: is one JSON value over many lines; expected one object a line, as jq -c '.[]' writes of a list"
+            ) from None
         why = f"{error.msg} at character {error.pos}" if isinstance(error, json.JSONDecodeError) else str(error)
         raise DataError(f"{path}: line {number} is not JSON: {why}; mend or delete that line") from None
     if not isinstance(row, dict):
-        raise DataError(f"{path}: line {number} is a JSON {type(row).__name__}; expected an object {{...}}")
+        raise DataError(f"{path}: line {number} is a JSON {type(row).__name__}; expected an object {{...}}, one a line")
     return row

@@ -50,6 +50,23 @@ def check_ending(path: Path) -> None:
         )
 
 
+def check_file(path: Path) -> None:
+    """Refuse what is no rollout file.
+
+    Raises:
+        DataError: it is not there, is a folder, a pipe or a device, or ends otherwise.
+    """
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; name one file")
+    if not path.is_file():
+        piped = str(path) == "-" or path.exists()
+        why = (
+            "is a pipe or a device, and rows are read more than once; write them to a file" if piped else "no such file"
+        )
+        raise DataError(f"{path}: {why}")
+    check_ending(path)
+
+
 def find_inputs(texts: Sequence[str]) -> list[Path]:
     """Return the rollout files that texts name, each once.
 
@@ -84,9 +101,7 @@ def _find(text: str) -> list[Path]:
             raise DataError(f"{path}: the folder holds no rollout file ({', '.join(ENDINGS)})")
         return below
     if path.is_file() or not has_magic(text):
-        if not path.is_file():
-            raise DataError(f"{path}: no such file")
-        check_ending(path)
+        check_file(path)
         return [path]
     matched = sorted(p for p in map(Path, glob(text, recursive=True)) if p.is_file())  # noqa: PTH207 - the user's pattern may be absolute
     if not matched:

@@ -7,7 +7,7 @@ from typing import Any
 
 from herokit.errors import ConfigError, DataError, nearest
 from herokit.files.blocks import Block, read_blocks
-from herokit.files.inputs import check_ending
+from herokit.files.inputs import check_file
 from herokit.types import Sample
 
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -68,8 +68,8 @@ def read_rollouts(
 ) -> Rollouts:
     """Read a rollout file: one row a completion.
 
-    Prompts and completions are text or chat messages (a list of ``{role, content}``). Without a group column, rows
-    with the same prompt text share a group. Columns that play no part are the sample's `meta`.
+    Prompts and completions are text or chat messages: a list of ``{role, content}``, where a content is text, nothing or
+    a list of parts, of which the texts count. Without a group column, rows with the same prompt text share a group. Columns that play no part are the sample's `meta`.
 
     Args:
         path: a ``.jsonl``, ``.json`` (lines), ``.ndjson`` or ``.parquet`` file; lines may be compressed, ``.gz``, ``.zst``.
@@ -88,9 +88,7 @@ def read_rollouts(
         herokit.errors.DataError: nowhere.jsonl: no such file
     """
     path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: {'is a folder; name one file' if path.is_dir() else 'no such file'}")
-    check_ending(path)
+    check_file(path)
     blocks = list(read_blocks(path))
     if not blocks:
         raise DataError(f"{path}: the file holds no rows")
@@ -136,9 +134,10 @@ def choose_fields(
             chosen[part] = found
     for part in needs:
         if part not in chosen:
+            played = [f"{name!r} is the {other}" for other, name in chosen.items() if name in usual[part]]
             raise DataError(
-                f"{where}: no column for the {part}: none of {', '.join(usual[part])} among {', '.join(names)}; "
-                f"name it with --field {part}=COLUMN"
+                f"{where}: no column for the {part}: none of {', '.join(usual[part])} among {', '.join(names)}"
+                f"{''.join(f': {text}' for text in played)}; name it with --field {part}=COLUMN"
             )
     return chosen
 
@@ -214,11 +213,28 @@ def _texts(block: Block, column: str | None, part: str, *, last: bool) -> list[s
 
 
 def _text(value: Any, where: str, *, last: bool) -> str:
-    """Read chat messages; of a completion's messages the last is what the policy answered."""
-    if (
-        isinstance(value, list)
-        and value
-        and all(isinstance(m, dict) and isinstance(m.get("content"), str) for m in value)
-    ):
-        return str(value[-1]["content"]) if last else "\n".join(m["content"] for m in value)
+    """Read chat messages; of a completion's messages the last that has text is what the policy answered."""
+    if isinstance(value, list) and value and all(map(_is_message, value)):
+        texts = [_content(m["content"]) for m in value if m.get("content") is not None]
+        return (texts[-1] if texts else "") if last else "\n".join(texts)
     raise DataError(f"{where} must be text or chat messages, got {value!r}"[:300])
+
+
+def _is_message(value: Any) -> bool:
+    """Whether this is a message whose content is text, parts, or nothing, as beside a call of a tool."""
+    if not isinstance(value, dict):
+        return False
+    content = value.get("content")
+    if content is None:
+        return "role" in value
+    return isinstance(content, str) or (isinstance(content, list) and all(map(_is_part, content)))
+
+
+def _is_part(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("text"), str | None)
+
+
+def _content(content: str | Sequence[Mapping[str, Any]]) -> str:
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text") or "" for part in content if part.get("type", "text") == "text")
