@@ -102,6 +102,12 @@ def test_an_outcome_model_has_no_steps_and_a_step_token_is_one_token(prm, tiny, 
         TorchRewardModel(str(tmp_path)).step_scores(SOLUTIONS)
     with pytest.raises(SetupError, match="is 5 tokens for this tokenizer"):
         TorchRewardModel(str(folder), step_token="STEP!").score(SOLUTIONS)  # noqa: S106 - a marker
+    with pytest.raises(SetupError, match="stands 3 times in the text of one empty step"):
+        TorchRewardModel(
+            str(folder),
+            template="{prompt}<extra_0>{completion}<extra_0>",
+            step_token="<extra_0>",  # noqa: S106 - a marker
+        ).score(SOLUTIONS)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ class Encoder:
         """Return the ids of N samples; an empty text is one token 0.
 
         Raises:
-            SetupError: the step token is not one token of this tokenizer.
+            SetupError: the step token is not one token of this tokenizer, or the template writes it too.
         """
         step = self._step_id()
         texts = [self.text(sample) for sample in samples]
@@ -106,4 +106,10 @@ class Encoder:
         ids = self.tokenizer.encode(self.step[0], add_special_tokens=False)
         if len(ids) != 1:
             raise SetupError(f"step_token = {self.step[0]!r} is {len(ids)} tokens for this tokenizer; expected one")
+        probe = self.tokenizer(self.text(Sample("", "", 0)), add_special_tokens=not self.chat)["input_ids"]
+        if probe.count(ids[0]) != 1:
+            raise SetupError(
+                f"step_token = {self.step[0]!r} stands {probe.count(ids[0])} times in the text of one empty step; "
+                "expected once: the template may not write it too"
+            )
         return int(ids[0])
