@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from herokit.cli import app
 from herokit.errors import ConfigError
 from herokit.scaffold import LONGEST, new_plugin
 
+ROOT = Path(__file__).resolve().parents[2]
 LONG = "w" + "-x" * ((LONGEST - 1) // 2)
 
 
@@ -56,6 +58,28 @@ def test_its_files_pass_the_checks_of_its_ci(what, name, tmp_path):
     versions = ci["jobs"]["test"]["strategy"]["matrix"]["python"]
     assert all(f"3.{v}" in versions for v in (11, 12, 13))
     assert project["requires-python"] == ">=3.11,<3.14"
+
+
+@pytest.mark.parametrize("what", ["verifier", "reward-model"])
+def test_what_it_says_to_do_works_in_a_fresh_environment(what, tmp_path, monkeypatch, capsys):
+    # a fresh environment of Python 3.11 to 3.13 has a pip that knows no --group, and `herokit check` needs the command
+    monkeypatch.chdir(tmp_path)
+    assert herokit(monkeypatch, "new", what, "brand-new") == 0
+    package, page = (
+        tmp_path / "herokit-brand-new",
+        "bring-a-reward-model" if what == "reward-model" else "write-a-verifier",
+    )
+    for text in (
+        capsys.readouterr().out,
+        (package / "README.md").read_text(),
+        (ROOT / f"docs/how-to/{page}.md").read_text(),
+    ):
+        upgrade, install = text.index("pip install --upgrade 'pip>=25.1'"), text.index("pip install --group dev")
+        assert upgrade < install
+    (own,) = (
+        d for d in tomllib.loads((package / "pyproject.toml").read_text())["dependency-groups"]["dev"] if "herokit" in d
+    )
+    assert set(Requirement(own).extras) == {"cli", "testing"}
 
 
 @pytest.mark.parametrize("name", ["", "Last", "last_word", "-x", "x-", "a--b", "class", "../x", "x" * (LONGEST + 1)])

@@ -45,5 +45,7 @@ def _write(what: What, name: str, folder: Path | None, *, as_json: bool) -> None
         show.out.print(str(path), markup=False)
     root = folder or Path(f"herokit-{name}")
     show.out.print(
-        f"\nTry it:\n  cd {root}\n  python -m pip install --group dev --editable .\n  python -m pytest", markup=False
+        f"\nTry it:\n  cd {root}\n  python -m pip install --upgrade 'pip>=25.1'\n"
+        "  python -m pip install --group dev --editable .\n  python -m pytest",
+        markup=False,
     )
