@@ -129,3 +129,16 @@ def test_without_isolation_the_limits_hold():
     assert "MemoryError" in ran.stderr
     assert run("while True: pass", "", LIMITS, isolated=False).end == "timeout"
     assert run("print(input())", "abc", LIMITS, isolated=False).stdout == "abc\n"
+
+
+def test_the_launcher_starts_light():
+    import subprocess
+    import sys
+
+    from herokit_code.sandbox import LAUNCHER
+
+    code = "import sys; sys.path.append(sys.argv[1]); import launcher; print({'re', 'enum', 'typing', 'site'} & {*sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, LAUNCHER], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"

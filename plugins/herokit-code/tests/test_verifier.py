@@ -79,7 +79,7 @@ def test_from_a_scheme_file():
 def test_without_a_sandbox_nothing_runs(monkeypatch, tmp_path):
     broken = tmp_path / "launcher.py"
     broken.write_text("raise SystemExit('no such kernel')")
-    monkeypatch.setattr(sandbox, "LAUNCHER", str(broken))
+    monkeypatch.setattr(sandbox, "LAUNCHER", str(tmp_path))
     with pytest.raises(SetupError, match="the code sandbox cannot be made here: .*no such kernel"):
         verdict(RIGHT)
     monkeypatch.undo()

@@ -1,19 +1,23 @@
-"""The program that shuts a solution in and starts it. Run by path with ``python -I -S``; standard library only.
+"""The program that shuts a solution in and starts it. Run with ``python -I -S``; little of the standard library, for it starts often.
 
-Usage: ``launcher.py CONFIG REPORT``, two open descriptors: JSON settings in, one JSON line out. Three processes follow each
+It gets two open descriptors: its settings, marshalled, and a pipe for a line on each thing that happens. Three processes follow each
 other: this one makes the namespaces and waits; its child is process 1 of the new world, owns nothing, and waits; its
 grandchild becomes the solution. When process 1 ends, the kernel kills whatever the solution left behind; when this
 process is killed, process 1 dies with it.
 """
 
+from __future__ import annotations
+
 import ctypes
-import json
 import os
 import resource
-import signal
 import stat
 import sys
-from typing import Any
+from marshal import load  # json, typing and signal bring re and enum: half of a start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
@@ -22,8 +26,9 @@ DETACH = 2
 SET_PDEATHSIG, SET_DUMPABLE, SET_SECCOMP, SET_NO_NEW_PRIVS, FILTER = 1, 4, 22, 38, 2
 MOUNT_SETATTR, AT_RECURSIVE, AT_FDCWD = 442, 0x8000, -100
 NOBODY = 65534
+SIGKILL = 9
 
-Config = dict[str, Any]
+Config = dict[str, "Any"]
 
 
 class Filter(ctypes.Structure):
@@ -160,13 +165,18 @@ def become(config: Config, report: int) -> None:
     os.closerange(report + 1, 1024)
     os.set_inheritable(report, False)  # noqa: FBT003 - closed by the last step, and open until then to tell its failure
     if config["isolated"]:
-        forbid(bytes.fromhex(config["filter"]))
+        forbid(config["filter"])
     os.execve(config["python"], [config["python"], "-I", "-B", "main.py"], config["environment"])  # noqa: S606
+
+
+def tell(report: int, **what: object) -> None:
+    """Write one line to the caller."""
+    os.write(report, ascii(what).encode() + b"\n")
 
 
 def first(config: Config, report: int, parent: int) -> None:
     """Be process 1: start the solution, wait for it, say how it ended; what is left dies with this process."""
-    call("prctl", SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    call("prctl", SET_PDEATHSIG, SIGKILL, 0, 0, 0)
     if os.read(parent, 1) != b"+":  # the parent is gone already
         os._exit(1)
     call("prctl", SET_DUMPABLE, 0, 0, 0, 0)  # the solution may not look into this process
@@ -175,44 +185,39 @@ def first(config: Config, report: int, parent: int) -> None:
         try:
             become(config, report)
         except BaseException as error:  # noqa: BLE001 - told to the caller, who owns it
-            os.write(report, json.dumps({"setup": f"{type(error).__name__}: {error}"}).encode() + b"\n")
+            tell(report, setup=f"{type(error).__name__}: {error}")
         os._exit(127)
-    os.write(report, b'{"started": true}\n')
+    tell(report, started=True)
     for fd in (0, 1, 2):
         os.close(fd)
     while True:
-        pid, status, used = os.wait4(-1, 0)
+        pid, status = os.wait()
         if pid == child:
             break
-    told = {"code": os.waitstatus_to_exitcode(status), "cpu": used.ru_utime + used.ru_stime, "rss_kb": used.ru_maxrss}
-    os.write(report, json.dumps(told).encode() + b"\n")
+    tell(report, code=os.waitstatus_to_exitcode(status))
     os._exit(0)
 
 
 def main() -> None:
     """Shut in, start, wait."""
     os.umask(0o022)
-    source, report = int(sys.argv[1]), int(sys.argv[2])
-    call("prctl", SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    with open(source, encoding="utf-8") as file:
-        config = json.load(file)
+    source, report = map(int, sys.argv[-2:])
+    call("prctl", SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+    with open(source, "rb") as file:
+        config = load(file)  # noqa: S302 - from our own caller
     try:
         if config["isolated"]:
             shut_in(config)
         else:
             os.setsid()
-        call("prctl", SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # becoming another user forgets it
+        call("prctl", SET_PDEATHSIG, SIGKILL, 0, 0, 0)  # becoming another user forgets it
         ready, go = os.pipe()
         if os.fork() == 0:
             os.close(go)
             first(config, report, ready)
         os.write(go, b"+")
     except OSError as error:
-        os.write(report, json.dumps({"setup": str(error)}).encode() + b"\n")
+        tell(report, setup=str(error))
         os._exit(1)
     os.wait()
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,8 +1,9 @@
 """Running one program under limits, shut in by the kernel; the caller survives whatever it does."""
 
+import ast
 import contextlib
 import functools
-import json
+import marshal
 import os
 import platform
 import selectors
@@ -21,7 +22,9 @@ from herokit.errors import SetupError
 from herokit_code.limits import Limits
 from herokit_code.seccomp import filter_for
 
-LAUNCHER = str(Path(__file__).with_name("launcher.py"))
+LAUNCHER = str(Path(__file__).parent)
+LAUNCH = "import sys; sys.path.append(sys.argv[1]); import launcher; launcher.main()"
+"""As a module it is compiled once; as a script it would be at every start."""
 START = 5.0
 """Seconds that making the namespaces may take, on top of the program's own."""
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
@@ -125,7 +128,7 @@ def _settings(program: str, limits: Limits, folder: str, *, isolated: bool) -> d
         "visible": visible,
         "python": python,
         "environment": environment,
-        **({"pivot_root": PIVOT_ROOT[machine], "filter": filter_for(machine).hex()} if isolated else {}),
+        **({"pivot_root": PIVOT_ROOT[machine], "filter": filter_for(machine)} if isolated else {}),
     }
 
 
@@ -140,13 +143,13 @@ def _interpreter() -> tuple[str, list[str]]:
 
 def _run(settings: dict[str, Any], stdin: str, limits: Limits, began: float) -> Ran:
     with contextlib.ExitStack() as stack:
-        source = stack.enter_context(_memory(json.dumps(settings)))
-        given = stack.enter_context(_memory(stdin))
+        source = stack.enter_context(_memory(marshal.dumps(settings)))
+        given = stack.enter_context(_memory(stdin.encode("utf-8", "replace")))
         told, tell = os.pipe()
         stack.callback(os.close, told)
         try:
             process = subprocess.Popen(  # noqa: S603 - our own launcher
-                [sys.executable, "-I", "-S", LAUNCHER, str(source.fileno()), str(tell)],
+                [sys.executable, "-I", "-S", "-c", LAUNCH, LAUNCHER, str(source.fileno()), str(tell)],
                 stdin=given,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -159,10 +162,10 @@ def _run(settings: dict[str, Any], stdin: str, limits: Limits, began: float) -> 
         return _watch(process, told, limits, began)
 
 
-def _memory(text: str) -> Any:
-    """Return a file in memory that holds the text, at its start."""
+def _memory(content: bytes) -> Any:
+    """Return a file in memory that holds the content, at its start."""
     file = os.fdopen(os.memfd_create("herokit"), "w+b")
-    file.write(text.encode("utf-8", "replace"))
+    file.write(content)
     file.seek(0)
     return file
 
@@ -204,7 +207,7 @@ def _watch(process: subprocess.Popen[bytes], told: int, limits: Limits, began: f
                 break
     out, error = (texts[s][:room].decode("utf-8", "replace") for s in (process.stdout, process.stderr))
     seconds = time.monotonic() - began
-    report = [json.loads(line) for line in texts[told].splitlines() if line]
+    report = [ast.literal_eval(line.decode()) for line in texts[told].splitlines() if line]
     failed = [line["setup"] for line in report if "setup" in line]
     if failed or not report:
         why = failed[0] if failed else f"no start in {START:g} s: {error[-300:]}"
