@@ -208,6 +208,17 @@ def test_a_faulty_reward_model_is_caught(name):
     assert result.message
 
 
+@pytest.mark.parametrize("value", [1.0, True, None])
+def test_a_verifier_that_returns_no_verdicts_is_told_so(value):
+    class Bare:
+        def verify(self, samples):
+            return [value] * len(samples)
+
+    report = check_verifier(Bare(), profile=Profile(examples=4))
+    assert report.broken
+    assert all(result.message == f"it returned {value!r} where a Verdict was expected" for result in report.broken)
+
+
 def test_correct_sources_raise_no_alarm():
     claims = [law for law in laws_of("verifier", universal=False) if law.name != "equivalence_is_symmetric"]
     assert check_verifier(Exact(), claims=claims, domain=MATH).broken == ()

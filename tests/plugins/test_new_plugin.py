@@ -1,6 +1,7 @@
 """`herokit new` writes packages that install offline, register, keep the laws, and pass their own checks."""
 
 import os
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -45,6 +46,9 @@ def test_it_installs_registers_and_passes_its_own_tests(what, tmp_path, monkeypa
     seen = {"PYTHONPATH": str(site), "COLUMNS": "200", "PYTHONDONTWRITEBYTECODE": "1"}
     assert "brand-new" in run("herokit", "plugins", cwd=tmp_path, **seen)
     assert "4 passed" in run("pytest", "-p", "no:cacheprovider", cwd=package, **seen)
+    (line,) = (line for line in (package / "README.md").read_text().splitlines() if line.startswith("$ herokit check"))
+    seen["PYTHONPATH"] = f"{site}{os.pathsep}src"
+    assert " broken " not in run(*shlex.split(line, comments=True)[1:], "--budget", "20s", cwd=package, **seen)
 
 
 @pytest.mark.parametrize("what", ["verifier", "reward-model"])

@@ -42,7 +42,10 @@ class VerifierSubject:
             verdicts = list(self.thing.verify(samples))
         except Exception as error:
             raise Broken(f"it raised {type(error).__name__}: {error}", **_shown(samples)) from error
-        if len(verdicts) != len(samples) or not all(isinstance(verdict, Verdict) for verdict in verdicts):
+        for verdict in verdicts:
+            if not isinstance(verdict, Verdict):
+                raise Broken(f"it returned {verdict!r} where a Verdict was expected", **_shown(samples))
+        if len(verdicts) != len(samples):
             raise Broken(f"it returned {len(verdicts)} verdicts for {len(samples)} samples", **_shown(samples))
         return verdicts
 
