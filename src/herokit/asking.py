@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 
 from herokit.errors import PluginError, boundary
-from herokit.types import RewardModel, Sample, Scores, Status, Verdict, Verifier
+from herokit.types import RewardModel, Sample, Scores, Status, Verdict, Verifier, is_score
 
 PATIENCE = 16
 """How many single rows may raise in a row, with no success between, before the rest is not asked any more."""
@@ -135,7 +135,8 @@ def score(name: str, model: RewardModel, samples: Sequence[Sample]) -> Scores:
                 )
             scores = Scores.of(array)
         steps = _steps(owner, scores.steps, len(scores))
-        return list(zip(scores.values.tolist(), scores.statuses, scores.details, steps, strict=True))
+        rows = zip(scores.values.tolist(), scores.statuses, scores.details, steps, strict=True)
+        return [_sound(*row) for row in rows]
 
     found = _isolate(owner, ask, samples, lambda why: (float("nan"), Status.FAILED, why, None))
     values, statuses, details, steps = zip(*found, strict=True) if found else ((), (), (), ())
@@ -158,6 +159,14 @@ def _steps(owner: str, steps: Any, count: int) -> list[tuple[float, ...] | None]
     if len(read) != count:
         raise _ContractError(f"{owner} returned {count} scores, and steps for {len(read)} samples")
     return read
+
+
+def _sound(value: float, status: Status, detail: str, steps: tuple[float, ...] | None) -> _Score:
+    """Make value and status of one score agree: failed has no value, and a judged value that is no score is failed."""
+    if is_score(value) and status is not Status.FAILED:
+        return value, status, detail, steps
+    why = Status.FAILED if status is Status.JUDGED else status
+    return float("nan"), why, detail or f"gave {value}", steps
 
 
 class _ContractError(PluginError):

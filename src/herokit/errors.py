@@ -5,7 +5,8 @@ The tree::
     HerokitError
     ├── ConfigError(ValueError)        a setting is wrong: a scheme file, a step's parameter, an option
     │   ├── UnknownNameError           no plugin registered that name
-    │   └── NameClashError             two plugins registered one name
+    │   ├── NameClashError             two plugins registered one name
+    │   └── VerdictError               a verdict's value is no correctness; costs the row, not the batch
     ├── DataError(ValueError)          an input file or row cannot be used
     ├── SignalError(KeyError)          a step asks for a signal that the batch does not carry
     ├── SetupError(RuntimeError)       a source cannot work at all: no model file, wrong output shape, no provider
@@ -40,6 +41,10 @@ class NameClashError(ConfigError):
     """One name claimed by two plugins; the message names both owners."""
 
 
+class VerdictError(ConfigError):
+    """A verdict's value is no number in [0, 1]; raised in a source, it fails the rows in question and no others."""
+
+
 class DataError(HerokitError, ValueError):
     """An input file or row cannot be used; the message names file and row."""
 
@@ -60,9 +65,15 @@ class PluginError(HerokitError, RuntimeError):
     """Plugin code broke its contract or raised; the message names the plugin."""
 
 
+_CONTROL = (KeyboardInterrupt, SystemExit, GeneratorExit)
+
+
 @contextmanager
 def boundary(owner: str) -> Iterator[None]:
     """Run plugin code: herokit's own errors pass, anything else becomes a `PluginError` that names `owner`.
+
+    Interrupts, exits and cancellations pass. Other errors beside `Exception` do not: panics of Rust packages and the
+    time-outs of some graders are of that kind, and they concern one row.
 
     Args:
         owner: whose code runs, as a user would look for it, e.g. ``"verifier 'math'"``.
@@ -79,9 +90,13 @@ def boundary(owner: str) -> Iterator[None]:
     """
     try:
         yield
+    except VerdictError as error:
+        raise PluginError(f"{owner} raised {type(error).__name__}: {error}") from error
     except HerokitError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if isinstance(error, _CONTROL) or type(error).__name__ == "CancelledError":
+            raise
         raise PluginError(f"{owner} raised {type(error).__name__}: {error}") from error
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from herokit.combine import Trace
 from herokit.errors import DataError
 from herokit.notebook import arrow_table, html_table, label, pandas_frame, polars_frame
-from herokit.types import Array, Scores, Signals, Verdict
+from herokit.types import Array, Scores, Signals, Verdict, is_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ class Outcome:
         ] + [
             f"{name}: {scores.details[row] or scores.statuses[row].value}"
             for name, scores in self.scores.items()
-            if np.isnan(scores.values[row])
+            if not is_score(scores.values[row])
         ]
 
 

@@ -12,7 +12,7 @@ from herokit.asking import Answers
 from herokit.combine import Center, Combiner, Filter, Sync, ToAdvantage, Trace, alone, chain, start
 from herokit.errors import ConfigError, DataError, SignalError
 from herokit.outcome import Outcome
-from herokit.types import Array, Groups, RewardModel, Sample, Signals, Verifier
+from herokit.types import Array, Groups, RewardModel, Sample, Signals, Verifier, is_score
 
 
 class Rewarder:
@@ -102,7 +102,7 @@ class Rewarder:
             [3.0]
         """
         columns = {name: _column(name, answers, len(keys)) for name in self.sources}
-        usable = np.logical_and.reduce([np.isfinite(x) for x in columns.values()])
+        usable = np.logical_and.reduce([is_score(x) for x in columns.values()])
         groups = Groups.from_keys(key for key, ok in zip(keys, usable, strict=True) if ok)
         signals = Signals({name: x[usable] for name, x in columns.items()}, groups)
         trace: Sequence[Trace] = ()

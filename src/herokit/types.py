@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 
-from herokit.errors import ConfigError, DataError, SignalError, nearest
+from herokit.errors import DataError, SignalError, VerdictError, nearest
 
 Array: TypeAlias = Any
 """An array of any supported library; one namespace, dtype and device per `Signals`."""
@@ -70,7 +70,7 @@ class Verdict:
         answer: the answer that was read from the completion, when one was.
 
     Raises:
-        ConfigError: `value` lies outside [0, 1].
+        VerdictError: `value` is no number in [0, 1].
 
     Example:
         >>> Verdict(1.0, answer="4")
@@ -83,8 +83,29 @@ class Verdict:
     answer: str | None = None
 
     def __post_init__(self) -> None:
-        if self.value is not None and not 0.0 <= self.value <= 1.0:
-            raise ConfigError(f"a verdict's value lies in [0, 1] or is None, got {self.value!r}")
+        if self.value is None:
+            return
+        if type(self.value) is not float:  # a bool, an int or a number of some array library
+            try:
+                object.__setattr__(self, "value", float(self.value))
+            except (TypeError, ValueError):
+                raise VerdictError(f"a verdict's value lies in [0, 1] or is None, got {self.value!r}") from None
+        if not 0.0 <= self.value <= 1.0:
+            raise VerdictError(f"a verdict's value lies in [0, 1] or is None, got {self.value!r}")
+
+
+LARGEST = 1e150
+"""No score lies beyond it: its square would be infinite, and so would every deviation and running mean after it."""
+
+
+def is_score(values: Any) -> Any:
+    """Say of a number, or of an array of them, which can be scores: finite, and not so large that arithmetic on them overflows.
+
+    Example:
+        >>> is_score(np.array([1.0, np.nan, 1e200])).tolist()
+        [True, False, False]
+    """
+    return abs(values) <= LARGEST
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,9 +133,9 @@ class Scores:
 
     @classmethod
     def of(cls, values: Any) -> Self:
-        """Wrap bare scores, (N,): finite is judged, everything else becomes NaN with status failed."""
+        """Wrap bare scores, (N,): what `is_score` is judged, everything else becomes NaN with status failed."""
         array = np.array(values, dtype=np.float64)
-        usable = np.isfinite(array)
+        usable = is_score(array)
         details = tuple("" if ok else f"gave {x}" for x, ok in zip(array.tolist(), usable, strict=True))
         statuses = tuple(Status.JUDGED if ok else Status.FAILED for ok in usable)
         return cls(np.where(usable, array, np.nan), statuses, details)

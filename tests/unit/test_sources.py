@@ -13,7 +13,7 @@ from herokit.combine import Ensemble, IfUniform, Linear, Mix, Rank, Stratify, Ta
 from herokit.errors import ConfigError
 from herokit.hookspecs import hookimpl
 from herokit.registry import load_registry
-from herokit.sources import Cascade, EnsembleRewardModel, Vote
+from herokit.sources import Cache, Cascade, EnsembleRewardModel, ScoreColumn, VerdictColumn, Vote
 
 
 @dataclass(frozen=True)
@@ -183,3 +183,44 @@ def test_nested_tables_build_and_are_described(known, table):
 
 def test_a_list_of_steps_is_a_chain(known):
     assert build(NESTED[2], known=known) == IfUniform(chain(Take("rm"), Rank()), chain(Take("verifier")))
+
+
+@pytest.mark.parametrize("how", ["worst", "cautious", "mean", "median"])
+def test_an_ensemble_never_scores_a_row_that_a_model_could_not(how):
+    models = tuple(Number(value) for value in (1.0, 5.0, math.nan))
+    scores = EnsembleRewardModel(models, how).score([Sample("p", "c", "q")])
+    assert math.isnan(scores.values[0])
+    assert scores.statuses == (Status.FAILED,)
+
+
+def test_columns_may_hold_numbers_of_numpy():
+    meta = {"rm_score": np.float32(0.5), "verdict": np.int64(1)}
+    sample = Sample("p", "c", "q", meta=meta)
+    assert ScoreColumn().score([sample]).values.tolist() == [0.5]
+    assert VerdictColumn("verdict").verify([sample])[0].value == 1.0
+
+
+@dataclass(frozen=True)
+class First:
+    """Accepts where the number in the middle of an array is 0."""
+
+    def verify(self, part):
+        return [Verdict(float(s.meta["x"][2500] == 0)) for s in part]
+
+
+def test_a_cache_tells_arrays_apart_that_print_alike():
+    zeros = np.zeros(5000, dtype=int)
+    other = zeros.copy()
+    other[2500] = 1
+    assert repr(zeros) == repr(other)
+    cache = Cache(First())
+    part = [Sample("p", "c", "q", meta={"x": x}) for x in (zeros, other, zeros.copy())]
+    assert [v.value for v in cache.verify(part)] == [1.0, 0.0, 1.0]
+    assert cache.report().endswith("2 judged")
+
+
+def test_what_cannot_be_told_apart_is_not_kept():
+    cache = Cache(Says(("x",)))
+    part = [Sample("p", "x", "q", meta={"x": lambda: 1})]
+    assert [cache.verify(part)[0].value for _ in range(2)] == [1.0, 1.0]
+    assert cache.report().endswith("2 judged")

@@ -1,6 +1,7 @@
 """Verdicts are kept, so that nothing is judged twice."""
 
 import json
+import pickle
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -8,6 +9,7 @@ from functools import cache
 from hashlib import blake2b
 from importlib import metadata
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from herokit import asking
 from herokit.errors import ConfigError
@@ -143,6 +145,14 @@ def _version(package: str) -> str:
 
 
 def _digest(name: str, sample: Sample) -> bytes:
-    meta = json.dumps(dict(sample.meta), sort_keys=True, default=repr)
+    meta = json.dumps(dict(sample.meta), sort_keys=True, default=_exact)
     content = json.dumps([name, sample.prompt, sample.completion, sample.reference, meta])
     return blake2b(content.encode("utf-8", "surrogatepass"), digest_size=20).digest()
+
+
+def _exact(value: Any) -> str:
+    """Tell values in `meta` apart that JSON cannot hold; a repr leaves out the middle of arrays, or names an address."""
+    try:
+        return blake2b(pickle.dumps(value), digest_size=20).hexdigest()
+    except Exception:  # noqa: BLE001 - pickling raises anything; what cannot be told is never found again
+        return uuid4().hex

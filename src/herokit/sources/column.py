@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from math import isfinite
+from numbers import Real
 from typing import Any
 
 from herokit.types import Sample, Scores, Status, Verdict
@@ -35,7 +36,7 @@ class VerdictColumn:
         return [self._verdict(sample.meta.get(self.column)) for sample in samples]
 
     def _verdict(self, value: Any) -> Verdict:
-        if isinstance(value, int | float) and 0.0 <= value <= 1.0:
+        if isinstance(value, Real) and 0.0 <= float(value) <= 1.0:
             return Verdict(float(value))
         return Verdict(None, Status.FAILED, _lacks(self.column, value, "no number in [0, 1]"))
 
@@ -66,7 +67,7 @@ class ScoreColumn:
     def score(self, samples: Sequence[Sample], /) -> Scores:
         """Return N scores for N samples."""
         found = [sample.meta.get(self.column) for sample in samples]
-        usable = [isinstance(value, int | float) and isfinite(value) for value in found]
+        usable = [isinstance(value, Real) and isfinite(value) for value in found]
         values = [value if ok else float("nan") for value, ok in zip(found, usable, strict=True)]
         details = [
             "" if ok else _lacks(self.column, value, "no finite number")

@@ -8,7 +8,7 @@ import numpy as np
 from herokit import asking
 from herokit.combine.ensemble import HOWS, How, join
 from herokit.errors import ConfigError
-from herokit.types import RewardModel, Sample, Scores, Status
+from herokit.types import RewardModel, Sample, Scores, Status, is_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class EnsembleRewardModel:
         """Return N joint scores for N samples."""
         each = [asking.score(f"{i}", model, samples) for i, model in enumerate(self.of)]
         joint = join([scores.values for scores in each], self.how, self.k)  # NaN where any model has none
-        usable = np.isfinite(joint)
+        usable = is_score(joint) & np.logical_and.reduce([is_score(scores.values) for scores in each])
         details = tuple("; ".join(d for d in row if d) for row in zip(*(s.details for s in each), strict=True))
         statuses = tuple(Status.JUDGED if ok else Status.FAILED for ok in usable)
         return Scores(np.where(usable, joint, np.nan), statuses, details)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from herokit.errors import HerokitError, PluginError
+from herokit.errors import HerokitError, PluginError, VerdictError
 from herokit.types import Sample, Status, Verdict
 
 GRACE = 1.0
@@ -51,11 +51,11 @@ def judge(verifier: Any, sample: Sample, memory_mb: int) -> dict[str, Any]:
         verdict = Verdict(0.0, Status.TIMEOUT, f"out of memory at {memory_mb} MB")
     except RecursionError:
         verdict = Verdict(0.0, Status.TIMEOUT, "nested deeper than the interpreter's stack")
-    except PluginError as error:
+    except (PluginError, VerdictError) as error:
         return {"raised": str(error)[:500]}
     except HerokitError as error:
         return {"setup": str(error)[:500]}
-    except Exception as error:  # noqa: BLE001 - a verifier may raise anything; the row fails and says why
+    except BaseException as error:  # noqa: BLE001 - a verifier may raise anything; the row fails and says why
         return {"raised": f"{type(error).__name__}: {error}"[:500]}
     return {"value": verdict.value, "status": verdict.status.value, "detail": verdict.detail, "answer": verdict.answer}
 
