@@ -161,7 +161,7 @@ def _sorted(x: Array, groups: Groups) -> tuple[Array, Groups, Array]:
     xp = array_namespace(x, groups.index)
     order = xp.argsort(x, stable=True)
     order = xp.take(order, xp.argsort(xp.take(groups.index, order), stable=True))
-    counts = sizes(groups, x)
+    counts = sizes(groups, groups.index)  # whole numbers: half precision cannot count rows beyond 256
     first = xp.cumulative_sum(counts) - counts
     return order, Groups(xp.take(groups.index, order), groups.count), first
 
@@ -183,7 +183,7 @@ def places(x: Array, groups: Groups, *, shared: bool = False) -> Array:
     """
     xp = array_namespace(x)
     order, ordered, first = _sorted(x, groups)
-    place = xp.cumulative_sum(xp.ones_like(x)) - 1 - rows(first, ordered)
+    place = xp.astype(xp.cumulative_sum(xp.ones_like(ordered.index)) - 1 - rows(first, ordered), x.dtype)
     if shared:
         value, index = xp.take(x, order), ordered.index
         new = (value[1:] != value[:-1]) | (index[1:] != index[:-1])
@@ -209,7 +209,7 @@ def quantiles(x: Array, groups: Groups, shares: Sequence[float]) -> list[Array]:
         place = share * last
         below = xp.floor(place)
         low, high = (
-            xp.take(value, xp.astype(first + p, groups.index.dtype)) for p in (below, xp.minimum(below + 1, last))
+            xp.take(value, first + xp.astype(p, groups.index.dtype)) for p in (below, xp.minimum(below + 1, last))
         )
         some = sizes(groups, x) > 0
         found.append(xp.where(some, low + (place - below) * (high - low), xp.zeros_like(low)))

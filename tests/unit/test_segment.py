@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from herokit import Groups, _segment
+from herokit import Groups, Signals, WeightBySpread, _segment
 
 CASES = [([0, 0, 1, 2, 2, 2], 3), ([2, 0, 2, 0, 1, 2], 4), ([0], 1), ([3, 3], 5)]
 LIBRARIES = {"numpy": np.asarray, "torch": torch.tensor, "strict": array_api_strict.asarray}
@@ -37,3 +37,19 @@ def test_dtype_and_namespace_go_through(dtype):
     assert _segment.mean(x, groups).dtype == dtype
     tensor = torch.ones(3, dtype=getattr(torch, np.dtype(dtype).name))
     assert _segment.std(tensor, Groups(torch.tensor([0, 1, 1]), 2)).dtype == tensor.dtype
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_places_and_quantiles_count_rows_that_half_precision_cannot(dtype):
+    index, x = np.arange(4000) // 4, np.tile([3.0, 1.0, 2.0, 2.0], 1000)
+    groups, scores = Groups(torch.asarray(index), 1000), torch.asarray(x, dtype=dtype)
+    assert _segment.places(scores, groups, shared=True).tolist() == [3.0, 0.0, 1.5, 1.5] * 1000
+    assert _segment.quantiles(scores, groups, [0.0, 1.0])[1].tolist() == [3.0] * 1000
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_the_running_mean_counts_groups_that_half_precision_cannot(dtype):
+    scores = torch.asarray(np.tile([0.0, 2.0, 0.0, 1.0], 1501), dtype=dtype)
+    signals = Signals({"rm": scores}, Groups(torch.arange(6004) // 2, 3002))
+    _, state = WeightBySpread().weigh(torch.ones_like(scores), signals, WeightBySpread().init())
+    assert (state.count, state.value) == (3002, 0.75)

@@ -101,7 +101,9 @@ class WeightBySpread(Apart, Weight):
         xp, scores = _segment.namespace(reward), signals[self.of]
         spread = _segment.std(scores, signals.groups, ddof=self.ddof)
         some = xp.astype(_segment.sizes(signals.groups, scores) > 0, spread.dtype)  # an empty group does not count
-        total, count = _segment.read(xp.stack([xp.sum(spread), xp.sum(some)]))  # the one read from the device
+        wide = xp.result_type(spread.dtype, xp.float32)  # half precision cannot count groups beyond 256
+        totals = [xp.sum(xp.astype(part, wide, copy=False)) for part in (spread, some)]
+        total, count = _segment.read(xp.stack(totals))  # the one read from the device
         batch = sync(Mean(round(count), total / count if count else 0.0))
         after = state.merge(batch)
         if self.momentum is not None and state.count and batch.count:
