@@ -63,3 +63,19 @@ def test_groups_of_several_prompts_are_counted_over_batches(score):
     put("r.jsonl", *(row("ok", group=g // 2, prompt=str(g % 2 if g < 20 else 0)) for g in range(40)))
     summary = json.loads(score("r.jsonl", "--json", "--batch-groups", "3").out)
     assert (summary["mingled"], summary["mingled_keys"]) == (10, list(range(8)))
+
+
+def test_a_source_that_no_step_reads_is_told(score):
+    put("r.jsonl", *(row(text, rm_score=n) for n, text in enumerate(("ok", "no", "nope"))))
+    rm = '[sources.rm]\nuse = "score-column"\n'
+    told = (
+        "note: s.toml: no step reads source 'rm'; it is asked all the same, and a row on which it fails gets no reward"
+    )
+    forgot = '[sources.verifier]\nuse = "exact-match"\n[[combine]]\nuse = "stratify"\n'  # without "take" first
+    for text in (SCHEME, forgot):
+        Path("s.toml").write_text(rm + text)
+        assert told in score("r.jsonl").err
+    Path("s.toml").write_text(
+        rm + forgot.replace("[[combine]]", '[[combine]]\nuse = "take"\nsignal = "rm"\n[[combine]]')
+    )
+    assert "no step reads" not in score("r.jsonl").err

@@ -17,8 +17,8 @@ from herokit import asking
 from herokit.cli import show
 from herokit.cli.engine import find_engine
 from herokit.cli.progress import progress
-from herokit.config import load_scheme, scheme_table
-from herokit.errors import ConfigError, HerokitError
+from herokit.config import Scheme, load_scheme, scheme_table
+from herokit.errors import ConfigError, HerokitError, SignalError
 from herokit.files.checkpoint import Progress
 from herokit.files.inputs import find_inputs
 from herokit.files.reading import named_fields
@@ -67,6 +67,12 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter an option
     if resume and output is None:
         raise ConfigError("--resume goes on with an output that was begun: name it with -o")
     plan = load_scheme(scheme)
+    for name in _unread(plan):
+        show.complain(
+            "note",
+            f"{scheme or 'default scheme'}: no step reads source {name!r}; it is asked all the same, and a row on which it "
+            "fails gets no reward",
+        )
     job = Job(
         " ".join(rollouts),
         find_inputs(rollouts),
@@ -102,6 +108,16 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter an option
             show.out.print(f"Results: {output}")
     if _tell(job.where, done.survey, done) and not allow_incomplete:
         raise typer.Exit(2)
+
+
+def _unread(plan: Scheme) -> Iterator[str]:
+    """Find the sources that the steps would not miss under another name."""
+    for name in plan.sources:
+        try:
+            Rewarder({f"{key} " if key == name else key: source for key, source in plan.sources.items()}, plan.combine)
+        except SignalError:
+            continue
+        yield name
 
 
 def _settings(table: Mapping[str, Any], known: Registry) -> dict[str, Any]:
