@@ -18,6 +18,7 @@ def files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     Path("lost.jsonl").write_text("".join(json.dumps(row | {"reference": None}) + "\n" for row in ROWS))
+    Path("lone.jsonl").write_text(json.dumps(ROWS[0]) + "\n")
     Path("s.toml").write_text(SCHEME)
 
 
@@ -36,6 +37,8 @@ CASES = [
     (0, "check", "verifier-only", "--budget", "1s", "--json"),
     (1, "check", "hero", "--trainer", "trl", "--budget", "1s", "--json"),
     (2, "score", "lost.jsonl", "--scheme", "s.toml"),
+    (2, "score", "lone.jsonl", "--scheme", "s.toml"),
+    (0, "score", "lone.jsonl", "--scheme", "s.toml", "--allow-incomplete"),
     (2, "score", "nowhere.jsonl"),
     (2, "score", "r.jsonl", "--scheme", "nowhere.toml"),
     (2, "explain", "r.jsonl", "--group", "none", "--scheme", "s.toml"),

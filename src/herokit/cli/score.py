@@ -54,7 +54,10 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter an option
     ] = None,
     checkpoint_every: Annotated[float, typer.Option(min=0, help="Seconds between checkpoints, at least.")] = 30.0,
     allow_incomplete: Annotated[
-        bool, typer.Option("--allow-incomplete", help="Exit with 0 although some rollouts got no reward.")
+        bool,
+        typer.Option(
+            "--allow-incomplete", help="Exit with 0 although some rollouts got no reward, or are alone in their group."
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
