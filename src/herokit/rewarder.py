@@ -1,5 +1,6 @@
 """The one object with memory: it asks the sources, combines, and remembers the combiner's state."""
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from types import TracebackType
@@ -9,7 +10,7 @@ import numpy as np
 
 from herokit import asking
 from herokit.asking import Answers
-from herokit.combine import Center, Combiner, Filter, Sync, ToAdvantage, Trace, alone, chain, start
+from herokit.combine import Center, Combiner, Filter, Mean, Sync, ToAdvantage, Trace, alone, chain, start
 from herokit.errors import ConfigError, DataError, SignalError
 from herokit.outcome import Outcome
 from herokit.types import Array, Groups, RewardModel, Sample, Signals, Verifier, is_score
@@ -243,9 +244,13 @@ def _like(example: Any, data: Any) -> Any:
     if is_dataclass(example) and not isinstance(example, type):
         if set(data) != {f.name for f in fields(example)}:
             raise ValueError(f"{type(example).__name__} has fields {[f.name for f in fields(example)]}, got {data!r}")
+        if isinstance(example, Mean):  # what other states hold is their own affair
+            data = {name: _like(getattr(example, name), value) for name, value in data.items()}
         return type(example)(**data)
-    if isinstance(example, int) and isinstance(data, int) and not isinstance(data, bool):
-        return data  # a count of training steps
+    if isinstance(example, int) and isinstance(data, int) and not isinstance(data, bool) and data >= 0:
+        return data  # a count of groups or of training steps
+    if isinstance(example, float) and isinstance(data, float | int) and math.isfinite(data):
+        return float(data)
     if data != example:
         raise ValueError(f"expected {example!r}, got {data!r}")
     return data

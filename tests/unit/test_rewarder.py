@@ -1,5 +1,6 @@
 import asyncio
 import json
+import math
 import pickle
 
 import numpy as np
@@ -207,13 +208,31 @@ def test_save_load_continue_equals_never_having_stopped():
 @pytest.mark.parametrize(
     "bad",
     [{}, {"version": 2, "state": []}, {"version": 1, "state": []}, {"version": 1, "state": [None, None, {"count": 1}]},
-     {"version": 1, "state": [1, None, {"count": 1, "value": 1.0}]}, {"version": 1}],
+     {"version": 1, "state": [1, None, {"count": 1, "value": 1.0}]}, {"version": 1},
+     *({"version": 1, "state": [None, None, mean]} for mean in (
+         {"count": "1", "value": 1.0}, {"count": 1, "value": None}, {"count": 1, "value": math.nan}, {"count": 1.5, "value": 1.0},
+         {"count": -1, "value": 1.0}, [1, 1.0],
+     ))],
 )  # fmt: skip
 def test_a_state_that_does_not_fit_is_refused(bad):
     rewarder = make()
     with pytest.raises(ConfigError):
         rewarder.load_state_dict(bad)
     assert rewarder.state == rewarder.combiner.init()
+
+
+def test_a_step_whose_state_is_a_number_goes_on_from_it():
+    class Lately:
+        def init(self):
+            return 0.0
+
+        def combine(self, reward, signals, state, *, sync=None):
+            return reward + state, 0.5 * state + 0.5
+
+    stopped, resumed = (Rewarder({"rm": Length()}, chain(Take("rm"), Lately())) for _ in range(2))
+    stopped(group("a", "ok"))
+    resumed.load_state_dict(json.loads(json.dumps(stopped.state_dict())))
+    assert resumed(group("a", "ok")).reward.tolist() == [2.5]
 
 
 def test_a_rewarder_pickles_with_its_state():
