@@ -1,6 +1,10 @@
 """What `herokit score` tells of an input that can be read, but perhaps not as it was meant."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,3 +83,39 @@ def test_a_source_that_no_step_reads_is_told(score):
         rm + forgot.replace("[[combine]]", '[[combine]]\nuse = "take"\nsignal = "rm"\n[[combine]]')
     )
     assert "no step reads" not in score("r.jsonl").err
+
+
+HOSTILE = "4 \x1b[2J\x1b]0;title\x07 \u202e [bold]b[/] \ud800 \r no"
+HARMLESS = r"4 \x1b[2J\x1b]0;title\x07 \u202e [bold]b[/] \ud800 no"
+
+
+def test_what_a_model_wrote_cannot_steer_the_terminal(monkeypatch, capsys):
+    put("r.jsonl", row(HOSTILE, prompt=HOSTILE, group=HOSTILE), row("no", prompt=HOSTILE, group=HOSTILE))
+    put("p.jsonl", {"completion": HOSTILE, "reference": "4", "label": 1})
+    for words, code in (
+        (("explain", "r.jsonl", "--scheme", "s.toml", "--group", HOSTILE), 0),
+        (("explain", "r.jsonl", "--scheme", "s.toml", "--group", "none"), 2),
+        (("verify", "p.jsonl", "--verifier", "exact-match"), 0),
+    ):
+        monkeypatch.setattr("sys.argv", ["herokit", *words])
+        with pytest.raises(SystemExit) as stopped:
+            run()
+        told = capsys.readouterr()
+        assert (stopped.value.code or 0) == code, told.err
+        assert not re.search("[\x07\x1b\r\u202e\ud800]", told.out + told.err)
+        if words[0] == "explain":
+            assert HARMLESS in told.out + told.err
+
+
+def test_a_terminal_of_few_characters_is_no_fault():
+    put("r.jsonl", row("\u7b54\u3048 \u2603"), row("no"))
+    command = [sys.executable, "-m", "herokit", "explain", "r.jsonl", "--scheme", "s.toml", "--group", "0"]
+    done = subprocess.run(command, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=True)
+    assert rb"#1 ... \u7b54\u3048 \u2603" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["a[bold].jsonl", "lr[/x].jsonl"])
+def test_a_name_with_brackets_is_told_as_it_is(score, name):
+    put("r.jsonl", row("ok"), row("no"))
+    Path("lr[").mkdir()
+    assert f"Results: {name}" in score("r.jsonl", "-o", name).out

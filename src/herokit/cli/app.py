@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import asdict
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -68,6 +69,9 @@ def plugins(as_json: Annotated[bool, typer.Option("--json", help="Print the list
 
 def run() -> None:
     """Run the command line: an expected error is one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may know fewer characters than models write
     try:
         app()
     except HerokitError as error:

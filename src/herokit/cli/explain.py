@@ -77,7 +77,7 @@ def write_explanation(found: Explanation, samples: list[Sample]) -> None:
 
 def show_explanation(found: Explanation, samples: list[Sample]) -> None:
     """Print one group: a row a rollout, a column a signal or step."""
-    show.out.print(Text(f"group {found.key}: {samples[0].prompt}"), "")
+    show.out.print(show.said(f"group {found.key}: {samples[0].prompt}"), "")
     lines = Table(header_style="dim", box=None, pad_edge=False)
     lines.add_column("", justify="right")
     for line in found.lines:
@@ -90,4 +90,4 @@ def show_explanation(found: Explanation, samples: list[Sample]) -> None:
     show.out.print(Text(f"Steps: {', then '.join(steps)}", style="dim"), "")
     for number, (sample, problems) in enumerate(zip(samples, found.problems, strict=True), start=1):
         tail = " ".join(sample.completion.split())[-68:]
-        show.out.print(Text(f"#{number} ... {tail}" + "".join(f"  [{p}]" for p in problems)))
+        show.out.print(show.said(f"#{number} ... {tail}" + "".join(f"  [{p}]" for p in problems)), soft_wrap=True)

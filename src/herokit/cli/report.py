@@ -30,4 +30,4 @@ def report(
     if as_json:
         sys.stdout.write(json.dumps({"report": str(made), "bytes": made.stat().st_size}) + "\n")
         return
-    show.out.print(f"Report: {made} ({made.stat().st_size / 1e6:.1f} MB)", soft_wrap=True)
+    show.out.print(show.said(f"Report: {made} ({made.stat().st_size / 1e6:.1f} MB)"), soft_wrap=True)

@@ -31,4 +31,4 @@ def schema(
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{output}: cannot be written: {error.strerror or error}") from error
-    show.err.print(f"Schema: {output}")
+    show.err.print(show.said(f"Schema: {output}"))

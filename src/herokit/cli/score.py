@@ -108,7 +108,7 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter an option
     else:
         show.show_summary(done.summary, done.survey.fields, done.wall, used)
         if output:
-            show.out.print(f"Results: {output}")
+            show.out.print(show.said(f"Results: {output}"), soft_wrap=True)
     if _tell(job.where, done.survey, done) and not allow_incomplete:
         raise typer.Exit(2)
 

@@ -1,5 +1,6 @@
 """What the commands print: summaries as tables, errors as one line."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,10 +19,24 @@ SHOWN = 3
 """Rows or groups named in a complaint; the count says how many there are."""
 
 
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that move a terminal's cursor, turn its writing around, or are none."""
+
+
+def said(text: str, style: str = "") -> Text:
+    r"""Return a text to print that a model may have had a hand in: what would steer the terminal is written out.
+
+    Example:
+        >>> print(said("a \x1b[2J b"))
+        a \x1b[2J b
+    """
+    return Text(_STEERING.sub(lambda found: ascii(found.group())[1:-1], text), style=style)
+
+
 def complain(kind: str, message: str) -> None:
     """Print one line on standard error."""
     style = "bold red" if kind == "error" else "bold yellow"
-    err.print(Text.assemble((f"{kind}: ", style), " ".join(message.split())))
+    err.print(Text.assemble((f"{kind}: ", style), said(" ".join(message.split()))))
 
 
 def table(title: str, *columns: str) -> Table:
@@ -45,7 +60,7 @@ def part(count: int, whole: int) -> str:
 def show_summary(summary: Summary, fields: Mapping[str, str], wall: float, used: Sequence[str]) -> None:
     """Print what a scored file holds, and which of its columns were taken for what."""
     out.print(f"[bold]{summary.rows:,}[/] rollouts of [bold]{summary.groups:,}[/] prompts")
-    out.print(Text(f"Columns: {say_fields(fields)}\n", style="dim"))
+    out.print(said(f"Columns: {say_fields(fields)}\n", "dim"))
     if summary.composition:
         groups = table("Groups by verdict", "", "groups", "share")
         for name, count in sorted(summary.composition.items()):
@@ -70,7 +85,7 @@ def show_summary(summary: Summary, fields: Mapping[str, str], wall: float, used:
     spent = ", ".join(f"{name} {summary.rows / s:,.0f}" for name, s in summary.seconds.items() if s > 0)
     out.print(f"Throughput: {summary.rows / wall:,.0f} rollouts/s ({spent} by source)")
     for line in used:
-        out.print(Text(line, style="dim"))
+        out.print(said(line, "dim"))
 
 
 def _silent(summary: Summary) -> Table:

@@ -76,7 +76,7 @@ def verify(
     )
     show.out.print(Text("Statuses: " + ", ".join(f"{status} {count:,}" for status, count in statuses.most_common())))
     if used:
-        show.out.print(Text(used))
+        show.out.print(show.said(used))
     _show_rows(found, data.samples, verdicts, most)
 
 
@@ -125,9 +125,10 @@ def _show_rows(found: Agreement, samples: Sequence[Sample], verdicts: Sequence[V
         answer = verdict.answer if verdict.answer is not None else sample.completion
         kind = "accepted" if (verdict.value or 0.0) > RIGHT else "refused"
         line = f"row {row + 1}: {kind} {answer!r:.80} for {sample.reference!r:.80}: {verdict.detail or verdict.status.value}"
-        show.out.print(Text(line))
+        show.out.print(show.said(line), soft_wrap=True)
     if len(found.disagreements) > most:
         show.out.print(f"and {len(found.disagreements) - most} more; --most shows them")
     silent = [row for row, verdict in enumerate(verdicts) if verdict.value is None]
     for row in silent[: show.SHOWN]:
-        show.out.print(Text(f"row {row + 1}: could not say: {verdicts[row].detail or verdicts[row].status.value}"))
+        why = verdicts[row].detail or verdicts[row].status.value
+        show.out.print(show.said(f"row {row + 1}: could not say: {why}"), soft_wrap=True)
