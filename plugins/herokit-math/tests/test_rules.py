@@ -61,7 +61,7 @@ SAME = {
         (r"\begin{pmatrix}\frac13\\0.2\end{pmatrix}", r"\left[\begin{array}{c}0.33\\ 1/5\end{array}\right]"), (r"\langle1,2\rangle", "(1,2)"),
     ],
     "words and choices": [
-        (r"\text{Evelyn}", "evelyn"), (r"\text{odd}", "ODD"), ("True", "yes"), (r"\text{(A)}", "A. 12"), ("B", "Option B"), ("(D) 14", "14"), ("(B) Alina", "B"), ("B", "(B) A. Lincoln"), ("C", r"(C) \text{Both (A) and (B)}"),
+        (r"\text{Evelyn}", "evelyn"), (r"\text{odd}", "ODD"), ("True", "yes"), (r"\text{(A)}", "A. 12"), ("A", "a"), ("(B)", "b"), (r"\text{(C)}", "(c)"), ("B", "Option B"), ("(D) 14", "14"), ("(B) Alina", "B"), ("B", "(B) A. Lincoln"), ("C", r"(C) \text{Both (A) and (B)}"),
         (r"\text{no solution}", "no solutions"), (r"\text{infinitely many}", r"\infty"), ("6:00 a.m.", r"\text{6:00 AM}"), ("12:30", "12:30 p.m."), ("2112_6", "2112_{6}"),
         (r"\text{June 20}", "June 20"), ("204_5", "204"),
     ],
@@ -79,7 +79,7 @@ DIFFERENT = {
     "units": [("5 cm", "5 m"), (r"45\text{ cm}^2", r"45\text{ cm}^3"), ("3 hours", "3 days"), (r"90^\circ", r"95^\circ"), ("9", r"9^\circ + 1")],
     "expressions": [(r"\lfloor x\rfloor", "x"), (r"\lceil n/2\rceil", r"\lfloor n/2\rfloor"),
         (r"9\pi", "9"), (r"9\pi", r"9\pi^2"), (r"\sqrt{13}", r"\sqrt{14}"), ("1+2i", "1-2i"), ("b-1", "z-1"), (r"\sqrt{x^2}", "x"), (r"\cos 2x", r"1-2\sin^2x+0.001"),
-        (r"\frac{1}{2004!}", r"\frac{1}{2006!}"), ("e^{-100}", "e^{-101}"), ("10^{100}", "10^{100}+1"), ("x^2", "x^2+C"), ("n", "2n"), ("f(2)", "f(3)"), ("2^n", "n^2"),
+        (r"\frac{1}{2004!}", r"\frac{1}{2006!}"), ("e^{-100}", "e^{-101}"), ("10^{100}", "10^{100}+1"), ("x^2", "x^2+C"), ("n", "2n"), ("f(2)", "f(3)"), ("2^n", "n^2"), ("5", r"5 \text{ if } x>0 \text{ else } 6"), ("5", r"5 \text{ if } x>0, \text{ otherwise } 6"),
         ("R-r", "r-R"), ("R+2r", "r+2R"), (r"\frac{N}{n}", r"\frac{n}{N}"), ("a^B", "A^b"), (r"\Phi-\phi", r"\phi-\Phi"), ("e", "E"),
     ],
     "names": [("x=3", "4"), ("f(x)=2x", "f(x)=x"), (r"x=k\pi", r"2n\pi"), ("2x+z=1", "1"), ("7=11a+c", "11a+c"), ("x^2+y^2=9", "x^2+y^2=3"), ("x^2=4", "2"), ("y=3x-2", "3x-y=3"), ("3x+2", "3x+2=0"), ("(x,y)=(2,3)", "(y,x)=(2,3)")],
@@ -93,7 +93,7 @@ DIFFERENT = {
     ],
     "matrices": [(r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"\begin{pmatrix}1&2\\3&5\end{pmatrix}"), (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix}1&2&3\end{pmatrix}")],
     "words and choices": [("Monday", "Tuesday"), (r"\text{odd}", "even"), ("A", "E"), ("(B) Alina", "C"), ("6:00 a.m.", "6:00 p.m."), ("2112_6", "2112_7"), ("yes", "no"), ("204_5", "54"), ("7", "seven apples and a pear"), ("June 20", "June 21"),
-        ("A", "(A) (B)"), ("A", r"\text{(A) }\text{(B)}"), ("A", "(A), (B)"),
+        ("A", "b"), ("e", "E"), ("A", "(A) (B)"), ("A", r"\text{(A) }\text{(B)}"), ("A", "(A), (B)"),
     ],
 }  # fmt: skip
 

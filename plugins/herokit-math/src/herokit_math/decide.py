@@ -16,6 +16,7 @@ from herokit_math.reading import read
 from herokit_math.text import unify
 from herokit_math.words import words
 
+_OPTION = re.compile(r"(?:\\text\{)?\(?[A-J]\)?\}?")  # of a question; its letter may be written small
 _SPACE = re.compile(r"(?<![\d.,]) | (?![\d.,])")  # one between digits parts two numbers
 _COMMA = re.compile(r"[-+]?(?:0,\d|\d{1,9},\d\d)\d{0,7}")
 _GROUPED = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
@@ -106,7 +107,8 @@ def decide(gold: str, answer: str, policy: Policy) -> Decision:  # noqa: PLR0911
         return numbers
     if _SOMETHING.search(answer.replace("_", "")) is None:
         return Decision(equal=False, tier="extraction", reason="nothing to read", readable=False)
-    if _bare(gold) == _bare(answer):
+    bare = _bare(gold), _bare(answer)
+    if bare[0] == bare[1] or (_OPTION.fullmatch(bare[0]) and _letters(bare[0]) == _letters(bare[1])):
         return Decision(equal=True, tier="normal form", reason="same text")
     try:
         ours = read(gold)
@@ -173,6 +175,10 @@ def _decimal_comma(gold: str, answer: str) -> bool | None:
         return None
     ours, theirs = (Fraction(text.replace(",", ".")) for text in pair)
     return True if ours == theirs else None
+
+
+def _letters(text: str) -> str:
+    return text.replace("\\text", "").strip("{()}").casefold()
 
 
 def _bare(text: str) -> str:

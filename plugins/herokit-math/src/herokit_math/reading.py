@@ -19,6 +19,7 @@ from herokit_math.words import words
 
 _RELATION = is_op("=", "<", ">", "\\le", "\\ge", "\\ne")
 _CONDITIONS = {"for", "where", "when", "with", "if", "such", "given", "provided", "because", "since", "therefore"}
+_ELSE = {"else", "otherwise"}
 _CUTS = {"pmod", "forall", "approx", "Rightarrow", "implies", "to", ","}
 _BEYOND = {
     "begin",
@@ -112,6 +113,8 @@ def _without_condition(tokens: list[Token]) -> list[Token]:
         if at == 0 or level > 0:
             continue
         if (token.kind == Kind.WORD and token.text.lower() in _CONDITIONS) or token.text in {"pmod", "forall"}:
+            if any(t.kind == Kind.WORD and t.text.lower() in _ELSE for t in tokens[at:]):
+                raise UnsupportedError("an answer for each case")
             return tokens[:at]
         if token.text == "approx":  # behind a mere name stands the value, behind a value its approximation
             return tokens[at + 1 :] if at == 1 and tokens[0].kind == Kind.VARIABLE else tokens[:at]
