@@ -35,6 +35,8 @@ _MARKER = re.compile(
 _MARKER_WORDS = ("correct ", "result", "solution", *filter(str.isascii, ANSWER.split("|")))
 _FINAL = re.compile(r"final\s{1,3}answer" + _IS, re.IGNORECASE)
 _END = re.compile(r"[.!?](?:\s+(?=[A-Z\[*<])|\s*$)|。|<\|")
+_NOT = re.compile(r"(?:\w{1,20}ly )?(?:not|never)\s{1,3}(?:equal to )?[$*\\(+-]{0,3}\d")
+_BUT = re.compile(r"\bbut\b|\brather\b|[;,]")
 _VERB = re.compile(r"(?<=\s)(?:is|are|be|est|sont|ist|es|was|equals|to|by|of)(?=\s)|[:：]")
 _FORMULA = re.compile(
     r"\$\$([^$]{1,400})\$\$|\$([^$\n]{1,400})\$|\\\[(.{1,400}?)\\\]|\\\(([^\n]{1,400}?)\\\)", re.DOTALL
@@ -71,6 +73,8 @@ def candidates(completion: str) -> list[Extraction]:
         return found
     text = completion[-TAIL:].strip()
     found = _marked(text, _MARKER) if _may_hold_a_marker(text) else []
+    if found and found[0].how == "denied":
+        return found
     if len(text) <= SHORT and not found:
         found.append(Extraction(text, "whole"))
     found.extend(_last(text))
@@ -139,6 +143,10 @@ def _marked(text: str, marker: re.Pattern[str]) -> list[Extraction]:
     sentence = (line[: end.start()] if end else line).strip()
     if not sentence:
         return []
+    if _NOT.match(sentence):  # what the answer is not; what it is may follow
+        other = _BUT.search(sentence)
+        value = _first(sentence[other.end() :]) if other else None
+        return [Extraction(value, "marker") if value else Extraction(sentence, "denied")]
     readings = [sentence]
     verbs = list(_VERB.finditer(sentence))
     said = sentence[verbs[-1].end() :].strip() if verbs else sentence
