@@ -224,3 +224,11 @@ def test_what_cannot_be_told_apart_is_not_kept():
     part = [Sample("p", "x", "q", meta={"x": lambda: 1})]
     assert [cache.verify(part)[0].value for _ in range(2)] == [1.0, 1.0]
     assert cache.report().endswith("2 judged")
+
+
+def test_a_vote_that_meets_its_quorum_is_not_lost_to_a_rounding():
+    yes, no = Says(("x",)), Says()
+    vote = Vote((yes, yes, no), weights=(0.7, 0.1, 0.2), quorum=0.8)
+    assert (0.7 + 0.1) / (0.7 + 0.1 + 0.2) < 0.8
+    assert vote.verify(samples("x"))[0].value == 1.0
+    assert Vote((yes, yes, no), weights=(0.7, 0.09, 0.2), quorum=0.8).verify(samples("x"))[0].value == 0.0

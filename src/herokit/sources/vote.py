@@ -7,6 +7,9 @@ from herokit import asking
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict, Verifier
 
+ROUNDING = 1e-12
+"""By how much a sum of weights may miss the quorum that it meets."""
+
 
 @dataclass(frozen=True, slots=True)
 class Vote:
@@ -65,7 +68,7 @@ class Vote:
         share = sum(w * value for w, value in said) / sum(w for w, _ in said)
         share = min(max(share, 0.0), 1.0)  # a sum of products may leave the interval by a rounding
         status = Status.JUDGED if any(v.status is Status.JUDGED for v in votes) else votes[0].status
-        return Verdict(share if self.graded else float(share >= self.quorum), status, detail, answer)
+        return Verdict(share if self.graded else float(share > self.quorum - ROUNDING), status, detail, answer)
 
     def report(self) -> str:
         """Repeat what the verifiers report."""
