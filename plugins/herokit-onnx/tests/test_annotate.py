@@ -110,6 +110,11 @@ def test_any_text_is_annotated(prompt, completion):
         r"\frac{" * 6000,
         "9" * 4000 + " + 1 = " + "9" * 4000 + "\n#### " + "9" * 4000,
         "<<1+1=" * 5000,
+        "#" * 60_000,
+        "answer is " * 6000,
+        "\n" * 60_000,
+        "3 + 4 = 7 " * 6000,
+        "<<3+4=7>>" * 6000,
     ],
 )
 def test_hostile_text_takes_no_more_than_moments(hostile):

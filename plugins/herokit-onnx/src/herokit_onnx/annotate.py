@@ -31,7 +31,9 @@ their there will would can do does did so"""
 _FILLER = frozenset(_FILLING.split())
 """Words that carry no arithmetic: a third of all tokens."""
 _WORD_OR_NUMBER = re.compile(rf"{NUMBER.pattern}|[a-z]+|[%/\n]")
-_ANSWER = re.compile(rf"(?:####|\ba:|answer(?:\s+is)?:?)[^\d\n-]*(-?{NUMBER.pattern})", re.IGNORECASE)
+_ANSWER = re.compile(r"####|\ba:|answer(?:\s+is)?:?", re.IGNORECASE)
+_STOP = re.compile(r"[\d\n-]")
+_AFTER = re.compile(rf"-?{NUMBER.pattern}")  # so the model was trained: -.5 is no answer
 _SIGNED = re.compile(rf"-?(?:{NUMBER.pattern})")
 
 
@@ -87,18 +89,22 @@ class _Reader:
     used: set[int] = field(default_factory=set)
     results: list[float] = field(default_factory=list)
     fresh: set[int] = field(default_factory=set)
+    latest: dict[float, int] = field(default_factory=dict)
+    waiting: dict[float, list[int]] = field(default_factory=dict)
+    """The last result of a value, and those of it that are fresh: looked up, for there may be thousands."""
 
     def refer(self, number: str, *, use: bool) -> list[str]:
         """Write one number as where it comes from."""
         value = abs(float(number))
         key = _key(value)
-        same = [i for i in range(len(self.results) - 1, -1, -1) if _key(self.results[i]) == key]
         slots = self.story.slots.get(key, ())
-        for i in same:
-            if i in self.fresh or not slots:
-                if use:
-                    self.fresh.discard(i)
-                return [MARK[f"r{min(i, SLOTS - 1)}"]]
+        waiting = self.waiting.get(key)
+        i = (waiting[-1] if waiting else None) if slots else self.latest.get(key)
+        if i is not None:
+            if use and i in self.fresh:
+                self.fresh.remove(i)
+                self.waiting[key].pop()
+            return [MARK[f"r{min(i, SLOTS - 1)}"]]
         if slots:
             slot = next((s for s in slots if s not in self.used), slots[0])
             self.used.add(slot)
@@ -120,9 +126,12 @@ class _Reader:
         except ValueError:
             return
         yield from (MARK[kind] for kind in _kinds(value))
-        self.fresh.add(len(self.results))
-        yield MARK[f"r{min(len(self.results), SLOTS - 1)}"]
+        place, key = len(self.results), _key(abs(value))
+        yield MARK[f"r{min(place, SLOTS - 1)}"]
         self.results.append(abs(value))
+        self.fresh.add(place)
+        self.latest[key] = place
+        self.waiting.setdefault(key, []).append(place)
 
     def summary(self, answer: str | None) -> Iterator[str]:
         """Write the final answer, then what was left unused."""
@@ -147,6 +156,18 @@ def _kinds(value: float) -> Iterator[str]:
         yield "negative"
 
 
+def _last_answer(text: str) -> str | None:
+    """Return the number after the last mark of an answer that has one on its line, before any other sign."""
+    found, number, stop = None, None, -1
+    for mark in _ANSWER.finditer(text):
+        if mark.end() > stop:  # else the marks before it have looked as far: a hostile completion costs linear time
+            met = _STOP.search(text, mark.end())
+            stop = met.start() if met else len(text)
+            number = _AFTER.match(text, stop)
+        found = number[0] if number else found
+    return found
+
+
 def annotate(prompt: str, completion: str) -> str:
     """Rewrite prompt and completion into the embedded model's input; deterministic, any text, never raises.
 
@@ -161,7 +182,7 @@ def annotate(prompt: str, completion: str) -> str:
     """
     story = read(prompt)
     text = plain(completion.translate(PRIVATE))
-    answers = _ANSWER.findall(text)
+    answer = _last_answer(text)
     reader = _Reader(story)
     out = [story.text, MARK["sep"]]
     numbers: list[str] = []
@@ -179,8 +200,6 @@ def annotate(prompt: str, completion: str) -> str:
                 out.append(MARK["step"])
             elif token not in _FILLER:
                 out.append(token)
-    out += reader.summary(
-        answers[-1] if answers else next((n for n in reversed(numbers) if _SIGNED.fullmatch(n)), None)
-    )
+    out += reader.summary(answer or next((n for n in reversed(numbers) if _SIGNED.fullmatch(n)), None))
     out.append(MARK["end"])
     return " ".join(out)

@@ -23,7 +23,10 @@ NUMBER = re.compile(r"\d++(?:\.\d++)?|\.\d++")
 _N = r"(?>\d++(?:\.\d++)?|\.\d++)"
 # Atomic groups and possessive quantifiers everywhere: a hostile completion costs linear time.
 _TERM = rf"(?>[(\s]*+-?\s*+{_N}\s*+%?(?:\s*+[a-zA-Z]++){{0,2}}+[\s)]*+)"
-_RUN = re.compile(rf"(?<![\d.])(?P<left>{_TERM}(?:[-+*/]{_TERM}){{1,24}}+)=\s*+(?P<right>-?\s?{_N})")
+# Nor does a run begin within brackets and blanks that the one before it has looked through, unless that one must not begin.
+_RUN = re.compile(
+    rf"(?:(?<![\d.(\s])|(?<=[\d.][(\s]))(?P<left>{_TERM}(?:[-+*/]{_TERM}){{1,24}}+)=\s*+(?P<right>-?\s?{_N})"
+)
 _CALC = re.compile(rf"<<(?P<left>[^<>=]*)=(?P<right>[^<>=]*)>>\s*(?P<shown>-?{_N})?")
 _VISIBLE = "0123456789.+-*/()%= \t"
 _LEX = re.compile(rf"{_N}|[-+*/()%]")
