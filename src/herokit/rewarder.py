@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from herokit import asking
+from herokit import asking, peers
 from herokit.asking import Answers
 from herokit.combine import Center, Combiner, Filter, Mean, Sync, ToAdvantage, Trace, alone, chain, start
 from herokit.errors import ConfigError, DataError, SignalError
@@ -71,7 +71,7 @@ class Rewarder:
             PluginError: a source broke its contract.
             SetupError: a source cannot work at all.
         """
-        return self.combine(self.ask(samples), [sample.group for sample in samples], remember=remember)
+        return self.combine(self.ask_together(samples), [sample.group for sample in samples], remember=remember)
 
     def ask(self, samples: Sequence[Sample]) -> Answers:
         """Ask every source; needs no whole groups, and leaves the state alone.
@@ -81,6 +81,21 @@ class Rewarder:
             SetupError: a source cannot work at all.
         """
         return asking.ask(self.sources, samples)
+
+    def ask_together(self, samples: Sequence[Sample]) -> Answers:
+        """Ask every source where peers wait for this process in `combine`: what is raised ends their wait, too.
+
+        Without it, one process without its model would leave all others in a collective until that times out.
+
+        Raises:
+            PluginError: a source broke its contract.
+            SetupError: a source cannot work at all.
+        """
+        try:
+            return self.ask(samples)
+        except Exception:
+            peers.leave(self.combiner, self.sources, self.state, self.sync)
+            raise
 
     def combine(self, answers: Answers, keys: Sequence[Hashable], *, remember: bool = True) -> Outcome:
         """Combine what the sources have said, wherever they were asked: the second half of a call.
@@ -92,6 +107,7 @@ class Rewarder:
 
         Raises:
             DataError: the answers are not of N samples, or not from these sources.
+            SetupError: a source of a peer failed, see `ask_together`.
 
         Example:
             >>> from herokit import Sample, Take
@@ -109,7 +125,7 @@ class Rewarder:
         trace: Sequence[Trace] = ()
         state = self.state
         if groups.count or self.sync is not alone:  # peers wait for this process's part of the mean
-            trace, state = self.combiner.trace(start(signals), signals, state, sync=self.sync)
+            trace, state = self.combiner.trace(start(signals), signals, state, sync=peers.heard(self.sync))
         if remember:
             self.state = state
         reward, advantage, weight, kept = (_spread(x, usable) for x in _split(trace, signals))

@@ -89,6 +89,7 @@ def two_ranks(shared):
             "per_device_eval_batch_size": 2,
             **evaluation,
         },
+        {"kind": "GRPO", "out": out, "per_device_train_batch_size": 4, "all_reduce": True, "absent": "1"},
     ]
     elsewhere = Elsewhere(shared / "ranks", runs, ranks=2)
     yield elsewhere

@@ -202,6 +202,10 @@ def test_every_rank_hears_of_an_error_on_one(two_ranks):
     for rank in (0, 1):
         error = two_ranks.stories(rank)[3]["error"]
         assert error == "PluginError: herokit, rank 1 of 2: SetupError: no model file"
+    zero, one = (two_ranks.stories(rank)[7] for rank in (0, 1))  # by itself, where ranks meet in the running mean alone
+    assert one["error"] == "SetupError: no model file"
+    assert zero["error"].startswith("SetupError: a source failed in another process")
+    assert zero["seconds"] < 60.0
 
 
 def test_whole_groups_on_two_ranks_need_no_mixin(runs, two_ranks, tmp_path):

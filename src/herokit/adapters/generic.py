@@ -87,7 +87,7 @@ class AsyncRewardFunction(RewardFunction):
     ) -> list[float | None]:
         """Return the chain's output for N rollouts; combining runs on the loop, one call after the other."""
         samples = self.samples(prompts, completions, columns)
-        answers = await asyncio.to_thread(self.rewarder.ask, samples)
+        answers = await asyncio.to_thread(self.rewarder.ask_together, samples)
         return self._keep(self.rewarder.combine(answers, [s.group for s in samples], remember=self.remember))
 
 

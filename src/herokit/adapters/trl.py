@@ -118,7 +118,7 @@ class RewardFunction:
         if self.deferred is not None:
             return self._defer(prompts, completions, passed)
         call = self._begin(prompts, completions, passed)
-        return self._end(call, self.rewarder.ask(call.samples))
+        return self._end(call, self.rewarder.ask_together(call.samples))
 
     def _begin(self, prompts: Sequence[Any], completions: Sequence[Any], passed: dict[str, Any]) -> _Call:
         trainer = seen_trainer(passed.get("log_metric"))
