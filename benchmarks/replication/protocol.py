@@ -16,7 +16,7 @@ from benchmarks.replication.plan import Base, Run, Scheme
 RATES = (1e-4, 2e-4, 4e-4)
 DEV = (100, 101)
 RECALLS = (1.0, 0.25, 0.1)
-TASKS = {"remainders": RECALLS, "equations": (0.1,)}
+TASKS = {"remainders": RECALLS, "equations": RECALLS}
 """Tasks, and the recalls at which each is run."""
 
 CLAIMED = 0.1
