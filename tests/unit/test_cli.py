@@ -178,6 +178,7 @@ def test_plugins_lists_names_and_owners(monkeypatch, capsys):
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["length", "reward", "model", "cli-plugin", "cli_plugin:Length"] in lines
     assert ["stratify", "combiner", "herokit", "herokit.combine:Stratify"] in lines
+    assert {len(line) for line in lines} == {4, 5}  # "reward model" is two words; in a pipe no row takes two lines
 
 
 def test_explain_shows_the_numbers_that_score_gives(monkeypatch, capsys):

@@ -15,6 +15,9 @@ from herokit.registry import Registry
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
+PIPED = 1000
+"""Characters of a line at most where no terminal shows it."""
+
 SHOWN = 3
 """Rows or groups named in a complaint; the count says how many there are."""
 
@@ -103,7 +106,8 @@ def show_plugins(registry: Registry) -> None:
         names.add_column(column, no_wrap=column != "target", overflow="fold")
     for entry in registry:
         names.add_row(entry.name, entry.kind, entry.owner, entry.target)
-    out.print(names)
+    shown = out if out.is_terminal else Console(highlight=False, width=PIPED)  # in a pipe a row is a line
+    shown.print(names)
     for owner, why in registry.broken.items():
         complain("warning", f"plugin {owner!r} could not be loaded: {why}")
 
