@@ -33,7 +33,8 @@ class Cache:
     or written for a while (locked, full) costs time, not rows; `report` counts it.
 
     Args:
-        of: the verifier: a dataclass, whose settings are part of the key, or anything with a `version` given here.
+        of: the verifier: a dataclass, whose fields are part of the key unless they are left out of its repr and of
+            comparisons, or anything with a `version` given here.
         path: a SQLite file that processes share and later runs find again; None for memory only.
         size: verdicts to keep, in memory and in the file.
         version: changes the key; give a new one where the verifier's behaviour changed and nothing else shows it, as
@@ -104,7 +105,8 @@ class Cache:
         packages = {type(part).__module__.partition(".")[0] for part in _parts(self.of)}
         versions = [_version(package) for package in sorted(packages)]
         settings = repr(self.of) if hasattr(self.of, "__dataclass_fields__") else type(self.of).__qualname__
-        return "\0".join((type(self.of).__module__, settings, *versions, self.version))
+        hidden = [_exact(getattr(part, name)) for part in _parts(self.of) for name in _hidden(part)]
+        return "\0".join((type(self.of).__module__, settings, *hidden, *versions, self.version))
 
     def report(self) -> str:
         """Say how many verdicts were found and how many had to be made."""
@@ -136,6 +138,11 @@ def _parts(thing: Any) -> Iterator[Any]:
         inner = [getattr(thing, item.name) for item in fields(thing) if item.init]
     for part in inner:
         yield from _parts(part)
+
+
+def _hidden(part: Any) -> list[str]:
+    """Name the settings that a repr leaves out, as it should a token."""
+    return [item.name for item in fields(part) if item.compare and not item.repr] if is_dataclass(part) else []
 
 
 @cache
