@@ -31,10 +31,6 @@ class Spy:
         return self.source.verify(samples)
 
 
-def advantages(story, *, training=True):
-    return np.array([row for mode, rows in story.seen if mode is training for row in rows])
-
-
 def losses(story):
     return [entry["loss"] for entry in story.log if "loss" in entry]
 
@@ -63,7 +59,7 @@ def test_a_run_learns_from_the_advantages_of_the_chain(runs, tmp_path, kind, cha
             batch[row] = runs.regroup(sample, row // 4)
     outcomes, rewarder = alone(runs, batches)
     expected = np.concatenate([outcome.advantage for outcome in outcomes])
-    np.testing.assert_allclose(advantages(story), expected * (4 / 3 if kind == "RLOO" else 1), atol=1e-6)
+    np.testing.assert_allclose(runs.advantages(story), expected * (4 / 3 if kind == "RLOO" else 1), atol=1e-6)
     assert np.abs(expected).max() > 0.1
     assert function.rewarder.state == rewarder.state
     assert np.isfinite(losses(story)).all()
@@ -146,9 +142,9 @@ def test_evaluation_does_not_move_the_running_mean(runs, tmp_path):
         trainer = runs.make(kind, tmp_path, [function], evaluation=True, **settings)
         trainer.train()
         story = runs.Story.of(trainer, function)
-        assert len(advantages(story, training=False)) == 3 * 16
+        assert len(runs.advantages(story, training=False)) == 3 * 16
         assert story.state == without.state
-        np.testing.assert_array_equal(advantages(story), advantages(without))
+        np.testing.assert_array_equal(runs.advantages(story), runs.advantages(without))
         assert any("eval_herokit/reward/mean" in entry for entry in story.log)
 
 
@@ -161,7 +157,7 @@ def test_a_resumed_run_goes_on_with_the_same_mean(runs, tmp_path, restore):
     )  # fmt: skip
     assert again.state == whole.state
     assert len(again.seen) == 2
-    np.testing.assert_array_equal(advantages(again), advantages(whole)[16:])
+    np.testing.assert_array_equal(runs.advantages(again), runs.advantages(whole)[16:])
 
 
 def test_a_checkpoint_without_a_state_is_told(runs, tmp_path):
@@ -179,59 +175,7 @@ def test_a_run_that_was_killed_goes_on_exactly(runs, killed, tmp_path):
     resumed = runs.run("GRPO", killed.folder / "out", max_steps=6, save_strategy="steps", save_steps=2, resume=True)
     assert resumed.state == whole.state
     assert resumed.state["state"][-1]["count"] == 12
-    np.testing.assert_array_equal(advantages(resumed), advantages(whole)[16:])
-
-
-def test_two_ranks_equal_one_process(runs, two_ranks, tmp_path):
-    zero, one = two_ranks.stories(0), two_ranks.stories(1)
-    for story in (zero, one):
-        assert story[0]["error"].startswith("ConfigError: TRL, rank ")
-        assert (
-            "set per_device_train_batch_size=4, or use herokit.adapters.trl_trainer.GroupRewards" in story[0]["error"]
-        )
-    for place, (kind, rows) in enumerate([("GroupGRPO", 12), ("GroupRLOO", 4)], start=1):
-        single = runs.run(kind, tmp_path, per_device_train_batch_size=rows)
-        both = zip(zero[place]["seen"], one[place]["seen"], strict=True)
-        joined = np.array([[*first, *second] for (_, first), (_, second) in both])
-        np.testing.assert_allclose(joined.reshape(-1), advantages(single), rtol=0, atol=1e-6)
-        assert np.abs(joined).max() > 0.05
-        assert zero[place]["state"] == one[place]["state"] == single.state
-
-
-def test_every_rank_hears_of_an_error_on_one(two_ranks):
-    for rank in (0, 1):
-        error = two_ranks.stories(rank)[3]["error"]
-        assert error == "PluginError: herokit, rank 1 of 2: SetupError: no model file"
-    zero, one = (two_ranks.stories(rank)[7] for rank in (0, 1))  # by itself, where ranks meet in the running mean alone
-    assert one["error"] == "SetupError: no model file"
-    assert zero["error"].startswith("SetupError: a source failed in another process")
-    assert zero["seconds"] < 60.0
-
-
-def test_whole_groups_on_two_ranks_need_no_mixin(runs, two_ranks, tmp_path):
-    zero, one = two_ranks.stories(0)[4], two_ranks.stories(1)[4]
-    single = runs.run("GRPO", tmp_path, per_device_train_batch_size=8)
-    both = [[*first, *second] for (_, first), (_, second) in zip(zero["seen"], one["seen"], strict=True)]
-    np.testing.assert_allclose(np.ravel(both), advantages(single), rtol=0, atol=1e-6)
-    assert zero["state"] == one["state"]
-    means = [story["state"][-1] for story in (zero["state"], single.state)]
-    assert means[0]["count"] == means[1]["count"]
-    assert means[0]["value"] == pytest.approx(means[1]["value"], rel=1e-12)
-
-
-def test_evaluation_on_two_ranks(runs, two_ranks, tmp_path):
-    for rank in (0, 1):
-        error = two_ranks.stories(rank)[5]["error"]
-        assert "evaluation would split groups" in error
-        assert "set per_device_eval_batch_size=4, or use" in error
-    zero, one = two_ranks.stories(0)[6], two_ranks.stories(1)[6]
-    settings = {"per_device_train_batch_size": 4, "per_device_eval_batch_size": 4}
-    without = runs.run("GroupGRPO", tmp_path, **settings)
-    single = runs.run("GroupGRPO", tmp_path, **settings, evaluation=True, eval_strategy="steps", eval_steps=1)
-    assert zero["state"] == one["state"] == single.state == without.state
-    both = [[*first, *second] for (_, first), (_, second) in zip(zero["seen"], one["seen"], strict=True)]
-    assert len(both) == 2 + 2 * 4
-    np.testing.assert_allclose(both, [rows for _, rows in single.seen], rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(runs.advantages(resumed), runs.advantages(whole)[16:])
 
 
 def length(completions, **_):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 os.environ |= {"ACCELERATE_USE_CPU": "true", "CUDA_VISIBLE_DEVICES": ""}
 
+import numpy as np
 import torch
 from datasets import Dataset, disable_progress_bars
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -178,6 +179,10 @@ class Story:
     def of(cls, trainer, function):
         log = [{k: v for k, v in entry.items() if isinstance(v, int | float)} for entry in trainer.state.log_history]
         return cls(trainer.seen, function.rewarder.state_dict(), log)
+
+
+def advantages(story, *, training=True):
+    return np.array([row for mode, rows in story.seen if mode is training for row in rows])
 
 
 def run(kind, out, *, resume=None, die_after=None, all_reduce=False, absent="", **settings):

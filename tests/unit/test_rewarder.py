@@ -1,48 +1,19 @@
-import asyncio
 import json
 import math
 import pickle
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from herokit import Rewarder, Sample, Scores, Standardize, Status, Take, Verdict, WeightBySpread, chain, hero, rm_only
+sys.path.insert(0, str(Path(__file__).parent))
+from given import Exact, Length, group, make
+
+from herokit import Rewarder, Sample, Scores, Standardize, Status, Take, WeightBySpread, chain, hero, rm_only
 from herokit.asking import PATIENCE
 from herokit.combine import Mean, Stateless
-from herokit.errors import ConfigError, PluginError, SetupError, SignalError, VerdictError
-
-
-class Exact:
-    def verify(self, samples):
-        return [
-            Verdict(None, Status.FAILED, "no reference")
-            if s.reference is None
-            else Verdict(float(s.completion == s.reference))
-            for s in samples
-        ]
-
-
-class Length:
-    def score(self, samples):
-        return np.array([float(len(s.completion)) for s in samples])
-
-
-class Gives:
-    """Gives what it was made with, call after call."""
-
-    def __init__(self, *each):
-        self.each = iter(each)
-
-    def score(self, samples):
-        return next(self.each)
-
-
-def group(key, *texts, reference="ok"):
-    return [Sample("p", text, key, reference) for text in texts]
-
-
-def make(combiner=None, **sources):
-    return Rewarder({"verifier": Exact(), "rm": Length()} | sources, combiner or hero())
+from herokit.errors import ConfigError, PluginError, SetupError, SignalError
 
 
 def test_rows_a_source_cannot_judge_come_back_with_a_reason_and_do_not_touch_the_others():
@@ -311,68 +282,3 @@ def test_a_step_that_cannot_take_made_up_rows_is_left_for_the_real_ones():
     assert rewarder(group("a", "ok", "no", "nope")).reward.tolist() == [2, 2, 4]
     with pytest.raises(ValueError, match="needs three rows"):
         rewarder(group("a", "ok"))
-
-
-def test_a_score_too_large_for_arithmetic_is_a_status_and_never_reaches_the_mean():
-    rewarder = make(rm=Gives([1e200, -1e200, 2.0], [1.0, 3.0, 2.0]))
-    outcome = rewarder(group("q", "ok", "ok", "no"))
-    assert outcome.usable.tolist() == [False, False, True]
-    assert outcome.problems()[0] == "rm: gave 1e+200"
-    assert np.isfinite(rewarder.state[-1].value)
-    assert np.isfinite(rewarder(group("q", "ok", "ok", "no")).weight).all()
-
-
-@pytest.mark.parametrize("value", [np.inf, np.nan, -np.inf])
-def test_scores_that_call_a_value_judged_that_is_none_fail_with_a_reason(value):
-    given = Scores(np.array([value, 1.0]), (Status.JUDGED,) * 2, ("", ""))
-    outcome = Rewarder({"rm": Gives(given)}, rm_only())([Sample("p", "c", "q")] * 2)
-    assert outcome.problems() == {0: f"rm: gave {value}"}
-    assert outcome.scores["rm"].statuses == (Status.FAILED, Status.JUDGED)
-
-
-def test_a_failed_score_has_no_value_whatever_stands_there():
-    given = Scores(np.zeros(2), (Status.FAILED, Status.JUDGED), ("the server was away", ""))
-    outcome = Rewarder({"rm": Gives(given)}, rm_only())([Sample("p", "c", "q")] * 2)
-    assert outcome.usable.tolist() == [False, True]
-    assert outcome.problems() == {0: "rm: the server was away"}
-
-
-@pytest.mark.parametrize("value", [1.0000000000000002, -1e-9, float("nan"), "right"])
-def test_a_verdict_outside_its_range_fails_its_row_alone(value):
-    class Off:
-        def verify(self, samples):
-            return [Verdict(value if s.completion == "off" else 1.0) for s in samples]
-
-    outcome = Rewarder({"verifier": Off()}, Take("verifier"))([Sample("p", c, "q") for c in ("on", "off", "on")])
-    assert outcome.usable.tolist() == [True, False, True]
-    assert "lies in [0, 1]" in outcome.problems()[1]
-    with pytest.raises(VerdictError, match="lies in"):
-        Verdict(value)
-
-
-@pytest.mark.parametrize("value", [True, 1, np.float32(1.0), np.bool_(True), np.int64(1)])  # noqa: FBT003 - kinds of one
-def test_the_value_of_a_verdict_is_a_float(value):
-    assert type(Verdict(value).value) is float
-    assert Verdict(value).value == 1.0
-
-
-class Panic(BaseException):
-    """As packages in Rust raise it, and the time-outs of some graders are."""
-
-
-def test_a_panic_costs_its_row_and_an_interrupt_stops_the_run():
-    class Panics:
-        def __init__(self, error):
-            self.error = error
-
-        def verify(self, samples):
-            if any(s.completion == "bad" for s in samples):
-                raise self.error
-            return [Verdict(1.0)] * len(samples)
-
-    samples = [Sample("p", c, "q") for c in ("good", "bad", "good")]
-    outcome = Rewarder({"verifier": Panics(Panic("at byte 3"))}, Take("verifier"))(samples)
-    assert outcome.problems() == {1: "verifier: raised Panic: at byte 3"}
-    for error in (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
-        with pytest.raises(error):
-            Rewarder({"verifier": Panics(error())}, Take("verifier"))(samples)

@@ -2,10 +2,10 @@
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from herokit.hookspecs import hookimpl
-from herokit.types import Status, Verdict
+from herokit.types import Sample, Status, Verdict
 
 SAID = {
     "?": Verdict(None, Status.FAILED, "cannot say"),
@@ -37,6 +37,26 @@ class Says:
         if mark in SAID:
             return SAID[mark]
         return Verdict(float(mark) if mark in "01" else int(mark) / 10, Status.JUDGED, "said", answer)
+
+
+@dataclass(frozen=True)
+class Spy:
+    """Says, and writes down what it was asked."""
+
+    heard: tuple[list, ...] = field(default=(), repr=False, compare=False)
+    at: int = 0
+
+    def verify(self, part):
+        self.heard[0].extend(s.completion for s in part)
+        return Says(self.at).verify(part)
+
+
+def samples(*completions, reference="3", **meta):
+    return [Sample("p", text, number, reference, meta) for number, text in enumerate(completions)]
+
+
+def values(verdicts):
+    return [verdict.value for verdict in verdicts]
 
 
 @hookimpl

@@ -1,0 +1,50 @@
+"""The bar of `herokit score`."""
+
+import io
+import re
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from streams import made, put
+
+from herokit import Rewarder, hero
+from herokit.files.run import Job, score_job
+from herokit.planning import tell
+from herokit.sources import ScoreColumn, VerdictColumn
+
+
+def test_the_bar_shows_rows_and_their_rate_to_a_terminal_alone(monkeypatch, capsys):
+    from rich.console import Console
+
+    from herokit.cli import show
+    from herokit.cli.progress import progress
+
+    text = io.StringIO()
+    for terminal in (False, True):
+        monkeypatch.setattr(show, "err", Console(file=text, force_terminal=terminal, width=100))
+        with progress() as watch:
+            watch("checking", 500, None)
+            watch("scoring", 100, 1000)
+            time.sleep(0.02)
+            watch("scoring", 300, 1000)
+        assert bool(text.getvalue()) == terminal
+    assert re.search(r"scoring.*300/1000.*\d rows/s, 0:00:0\d left", text.getvalue())
+
+
+def test_the_bar_moves_with_what_sources_tell_and_never_back(tmp_path):
+    seen = []
+
+    class Tells(ScoreColumn):
+        def score(self, samples, /):
+            tell(1, 2)
+            tell(2, 2)
+            return super().score(samples)
+
+    asked = Rewarder({"verifier": VerdictColumn("right"), "a": Tells("given"), "rm": Tells("given")}, hero())
+    path = put(tmp_path / "i.jsonl", made(16))
+    job = Job("i", [path], {}, groups_each=2)
+    score_job(job, asked, watch=lambda *told: seen.append(told))
+    assert [done for what, done, _ in seen if what == "scoring"] == [0, 4, 8, 8, 8, 8, 12, 16, 16, 16, 16]
+    assert seen[0] == ("checking", 16, None)

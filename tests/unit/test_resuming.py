@@ -1,0 +1,225 @@
+"""Death at any moment, interruptions and what is found afterwards: nothing is lost, nothing is doubled."""
+
+import json
+import random
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from streams import RUN, SCHEME, expected, made, put, rewarder, scored, whole
+
+from herokit import Rewarder, hero
+from herokit.cli.score import _settings, _terminable
+from herokit.errors import DataError
+from herokit.files import checkpoint, partitions
+from herokit.files.reading import read_rollouts
+from herokit.files.run import Job, score_job
+from herokit.files.writing import find_output
+from herokit.registry import load_registry
+from herokit.sources import ScoreColumn, VerdictColumn
+
+
+class Dead(BaseException):
+    """What stands for a kill: nothing that comes after it has an effect."""
+
+
+def deadly(monkeypatch, moment):
+    """Let the process die at the n-th of all the steps that touch the disk or score; return how many there were."""
+    count = 0
+
+    def step(work):
+        def stepped(*arguments, **named):
+            nonlocal count
+            count += 1
+            if count >= moment:
+                raise Dead
+            return work(*arguments, **named)
+
+        return stepped
+
+    from herokit.files import run, writing
+
+    for place, name in (
+        (run, "_combine"), (run, "spill"), (checkpoint, "settle"), (writing, "settle"), (writing, "_clear"), (Path, "replace"),
+        (shutil, "rmtree"), (Path, "rmdir"), (Path, "unlink"), (partitions.Partitions, "finish"), (pa.ipc, "new_stream"), (pq.ParquetWriter, "write_table"),
+    ):  # fmt: skip
+        monkeypatch.setattr(place, name, step(getattr(place, name)))
+    return lambda: count
+
+
+@pytest.mark.parametrize(("shuffled", "name"), [(False, "o/"), (False, "o.jsonl.gz"), (True, "o.parquet")])
+def test_death_at_any_moment_loses_and_doubles_nothing(tmp_path, monkeypatch, shuffled, name):
+    rows = made(36)
+    if shuffled:
+        random.Random(3).shuffle(rows)  # noqa: S311
+    texts = [str(put(tmp_path / "i.jsonl", rows))]
+    (tmp_path / "wanted").mkdir()
+    wanted = whole(scored(tmp_path / "wanted", texts, name, groups_each=4))
+    asked = []
+    for moment in range(1, 1000):
+        with monkeypatch.context() as patched:
+            steps = deadly(patched, moment)
+            try:
+                scored(tmp_path, texts, name, groups_each=4, every=0.0, resume=True)
+            except Dead:
+                pass
+            else:
+                assert steps() == moment - 1
+                break
+        again = rewarder()
+        out = scored(tmp_path, texts, name, asked=again, groups_each=4, every=0.0, resume=True)
+        asked.append(again.state[-1].count)
+        assert whole(out) == wanted
+        assert {p.name for p in tmp_path.iterdir()} == {"i.jsonl", "wanted", out.name}
+        shutil.rmtree(out) if out.is_dir() else out.unlink()
+    assert moment > 30  # it died at each of them
+    assert asked[-1] == 0  # of what was done at the end nothing is done again
+
+
+class Breaks(ScoreColumn):
+    """Cannot go on after some batches."""
+
+    left = 3
+
+    def score(self, samples, /):
+        Breaks.left -= 1
+        if Breaks.left < 0:
+            raise KeyboardInterrupt
+        return super().score(samples)
+
+
+@pytest.fixture
+def interrupted(tmp_path, monkeypatch):
+    monkeypatch.setattr(Breaks, "left", 3)
+    path = put(tmp_path / "i.jsonl", made(60))
+    broken = Rewarder({"verifier": VerdictColumn("right"), "rm": Breaks("given")}, hero())
+    with pytest.raises(KeyboardInterrupt) as ended:
+        scored(tmp_path, [str(path)], groups_each=4, asked=broken)
+    assert "48 of 60 rollouts are scored and kept in" in ended.value.__notes__[0]
+    assert json.loads((tmp_path / "o.parquet.part/manifest.json").read_text())["progress"]["done"] == 48
+    return path
+
+
+def test_a_run_that_was_another_is_not_resumed(tmp_path, interrupted):
+    def resume(message, *, run=None, **settings):
+        job = Job("i", [interrupted], {}, find_output(f"{tmp_path}/o.parquet"), RUN | (run or {}), resume=True)
+        with pytest.raises(DataError, match=message):
+            score_job(
+                Job(**{name: getattr(job, name) for name in job.__slots__} | {"groups_each": 4} | settings), rewarder()
+            )
+
+    resume("scheme.alpha was 0.05, is 0.1", run={"scheme": {"alpha": 0.1}})
+    resume('versions.herokit was "0.1", is "9"', run={"versions": {"herokit": "9"}})
+    resume("batch_groups was 4, is 5", groups_each=5)
+    resume('prefix was "", is "x_"', prefix="x_")
+    resume('fields.group was not given, is "prompt"', fields={"group": "prompt"})
+    resume("the input had 1 files and has 2", paths=[interrupted, put(tmp_path / "j.jsonl", made(8))])
+    resume("holds an interrupted run; go on with it: --resume; or delete that folder", resume=False)
+    text = interrupted.read_bytes()
+    interrupted.write_bytes(text.replace(b'"p1"', b'"p2"'))
+    resume("i.jsonl: its content has changed")
+    interrupted.write_bytes(text + b"{}\n")
+    resume("i.jsonl: has .* bytes now, had")
+    interrupted.write_bytes(text)  # the time of change is another, the content is not
+    scored(tmp_path, [str(interrupted)], groups_each=4, resume=True)
+    assert not (tmp_path / "o.parquet.part").exists()
+
+
+def test_a_damaged_folder_is_told(tmp_path, interrupted):
+    shard = tmp_path / "o.parquet.part" / "results-000000.arrow"
+    whole = shard.read_bytes()
+    for damage, message in (
+        (whole[:200], "results-000000.arrow: cannot be read"),
+        (None, "cannot be read: .*No such file"),
+    ):
+        shard.write_bytes(damage) if damage else shard.unlink()
+        with pytest.raises(DataError, match=message):
+            scored(tmp_path, [str(interrupted)], groups_each=4, resume=True)
+    (tmp_path / "o.parquet.part" / "manifest.json").write_text("{")
+    with pytest.raises(DataError, match="the manifest cannot be read: .*; delete the folder"):
+        scored(tmp_path, [str(interrupted)], groups_each=4, resume=True)
+
+
+def test_two_processes_do_not_work_on_one_output(tmp_path, interrupted):
+    code = (
+        "import sys; from pathlib import Path; from herokit.files.checkpoint import Checkpoint\n"
+        "with Checkpoint(Path(sys.argv[1]), {}):\n    print(flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, tmp_path / "o.parquet.part"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        with pytest.raises(DataError, match="another process is working there"):
+            scored(tmp_path, [str(interrupted)], groups_each=4, resume=True)
+        other.communicate()
+    scored(tmp_path, [str(interrupted)], groups_each=4, resume=True)
+
+
+def command(folder, *arguments):
+    (folder / "s.toml").write_text(SCHEME.replace('"verdict-column"', '"verdict-column"\ncolumn = "right"').replace(
+        '"score-column"', '"score-column"\ncolumn = "given"'))  # fmt: skip
+    return [sys.executable, "-m", "herokit", "score", "i.jsonl", "--scheme", "s.toml", "--batch-groups", "8",
+            "--checkpoint-every", "0", *arguments]  # fmt: skip
+
+
+def test_a_request_to_end_is_an_interruption():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), _terminable():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_an_interrupted_command_says_how_to_go_on(tmp_path):
+    put(tmp_path / "i.jsonl", made(2000))
+    child = subprocess.Popen(command(tmp_path, "-o", "o.jsonl"), cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    manifest = tmp_path / "o.jsonl.part" / "manifest.json"
+    while not manifest.exists() or '"shards": 0' in manifest.read_text():
+        assert child.poll() is None
+        time.sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    _, told = child.communicate()
+    assert child.returncode == 130
+    assert "of 2,000 rollouts are scored and kept in o.jsonl.part; go on with" in told
+    assert "rows/s" not in told  # nobody looks at the bar
+    words = shlex.split(told.splitlines()[-1])
+    assert words[:2] == ["herokit", "score"]
+    assert words[-1] == "--resume"
+    assert 0 < json.loads(manifest.read_text())["progress"]["done"] < 2000
+    again = subprocess.run([sys.executable, "-m", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert "2,000 rollouts of 500 prompts" in again.stdout
+    found = list(read_rollouts(tmp_path / "o.jsonl").columns["reward"])
+    np.testing.assert_array_equal(found, expected(made(2000), 8)[:, 0])
+
+
+def test_the_benchmark_kills_for_real_and_finds_the_same_bytes():
+    script = Path(__file__).resolve().parents[2] / "benchmarks" / "streaming.py"
+    small = ["--rollouts", "20000", "--kills", "2", "--every", "0", "--shuffled", "--seed", "2"]
+    done = subprocess.run([sys.executable, script, *small], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "killed 2 times" in done.stdout
+    assert "resumed: the same bytes" in done.stdout
+    assert max(int(peak) for peak in re.findall(r"peak (\d+) MB", done.stdout)) < 450
+
+
+def test_what_a_scheme_names_decides_about_the_results(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rm.onnx").write_text("model")
+    table = {"sources": {"rm": {"use": "ensemble-reward-model", "of": [{"use": "score-column", "column": "rm.onnx"}]}}}
+    settings = _settings(table, load_registry(plugins=False))
+    assert settings["scheme"] == table
+    assert settings["versions"].keys() == {"herokit"}
+    assert settings["files"]["rm.onnx"].startswith("5 bytes, changed 20")
+    (tmp_path / "rm.onnx").write_text("models")
+    found = checkpoint.difference(settings, _settings(table, load_registry(plugins=False)))
+    assert found.startswith('files.rm.onnx was "5 bytes')

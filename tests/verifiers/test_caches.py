@@ -1,0 +1,130 @@
+"""A cache of verdicts: what it keeps, what it tells apart, and what it survives."""
+
+import sqlite3
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from says import Spy, samples, values
+
+from herokit import Sample, Status, Verdict
+from herokit.errors import ConfigError, SetupError
+from herokit.sources import AllOf, Cache
+from herokit.sources.store import Disk, Memory
+from herokit.verifiers import ExactMatch, Number
+
+
+def test_a_cache_asks_once_and_not_about_what_failed():
+    heard = []
+    cache = Cache(Spy((heard,)), version="1")
+    part = samples("1 a", "1 a", "? b", "t c", "u d")
+    first, second = cache.verify(part), cache.verify(part)
+    assert values(first) == values(second) == [1.0, 1.0, None, 0.0, 0.0]
+    assert heard == ["1 a", "? b", "t c", "u d", "? b", "t c"]
+    assert cache.report() == "cache: 10 asked, 3 found in memory, 0 in the file, 6 judged"
+
+
+def test_a_cache_tells_contents_apart():
+    one = Sample("p", "1", 0, "r")
+    for other, again in (
+        (Sample("p", "1", 9, "r"), 0),
+        (Sample("q", "1", 0, "r"), 1),
+        (Sample("p", "1", 0, "s"), 1),
+        (Sample("p", "1", 0, None), 1),
+        (Sample("p", "1", 0, "r", {"task": "a"}), 1),
+    ):
+        heard = []
+        cache = Cache(Spy((heard,)), version="1")
+        cache.verify([one])
+        cache.verify([other])
+        assert len(heard) == 1 + again, other
+
+
+def test_a_cache_on_disk_is_found_again_by_the_same_verifier_only(tmp_path):
+    path = str(tmp_path / "verdicts.db")
+    part = samples("3", "4", "5")
+    told = Verdict(1.0, Status.JUDGED, "", "3")
+    assert Cache(Number(), path).verify(part)[0] == told
+    again = Cache(Number(), path)
+    assert again.verify(part)[0] == told
+    assert again.report() == "cache: 3 asked, 0 found in memory, 3 in the file, 0 judged"
+    for other in (Cache(Number(relative=0.1), path), Cache(Number(), path, version="2"), Cache(ExactMatch(), path)):
+        other.verify(part)
+        assert "3 judged" in other.report()
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """Accepts one word, which its repr does not show."""
+
+    word: str = field(repr=False)
+
+    def verify(self, samples):
+        return [Verdict(float(s.completion == self.word)) for s in samples]
+
+
+def test_a_cache_tells_settings_apart_that_a_repr_leaves_out(tmp_path):
+    path = str(tmp_path / "verdicts")
+    assert values(Cache(Quiet("a"), path).verify(samples("a", "b"))) == [1.0, 0.0]
+    assert values(Cache(Quiet("b"), path).verify(samples("a", "b"))) == [0.0, 1.0]
+    again = Cache(AllOf((Quiet("b"),)), path)
+    assert values(again.verify(samples("a", "b"))) == values(
+        Cache(AllOf((Quiet("b"),)), path).verify(samples("a", "b"))
+    )
+    assert values(Cache(AllOf((Quiet("a"),)), path).verify(samples("a", "b"))) == [1.0, 0.0]
+
+
+def test_a_cache_on_disk_keeps_to_its_size(tmp_path):
+    disk = Disk(str(tmp_path / "v.db"), 10)
+    for number in range(30):
+        disk.put({bytes([number]): Verdict(1.0)})
+    assert sorted(disk.get(bytes([n]) for n in range(30))) == [bytes([n]) for n in range(20, 30)]
+    memory = Memory(2)
+    memory.put({b"a": Verdict(1.0), b"b": Verdict(1.0)})
+    memory.get([b"a"])
+    memory.put({b"c": Verdict(1.0)})
+    assert sorted(memory.get([b"a", b"b", b"c"])) == [b"a", b"c"]
+
+
+def test_processes_share_a_cache(tmp_path):
+    path = str(tmp_path / "v.db")
+    caches = [Cache(Number(), path) for _ in range(4)]
+    part = samples(*(str(number) for number in range(200)))
+    threads = [threading.Thread(target=cache.verify, args=(part,)) for cache in caches]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    late = Cache(Number(), path)
+    late.verify(part)
+    assert late.report() == "cache: 200 asked, 0 found in memory, 200 in the file, 0 judged"
+
+
+def test_a_broken_cache_file_says_so_and_a_spoilt_row_costs_nothing(tmp_path):
+    path = tmp_path / "v.db"
+    path.write_text("no database, but long enough to be read as one " * 100)
+    with pytest.raises(SetupError, match="v.db cannot be used: file is not a database"):
+        Cache(Number(), str(path)).verify(samples("3"))
+    path.unlink()
+    Cache(Number(), str(path)).verify(samples("3"))
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE verdicts SET verdict = '[}'")
+    db.close()
+    cache = Cache(Number(), str(path))
+    assert values(cache.verify(samples("3"))) == [1.0]
+    assert "the file could not be used 1 times" in cache.report()
+
+
+class Nameless:
+    def verify(self, part):
+        return [Verdict(1.0) for _ in part]
+
+
+def test_a_cache_needs_a_version_for_what_does_not_show_its_settings():
+    with pytest.raises(ConfigError, match="Nameless is no dataclass"):
+        Cache(AllOf((Number(), Nameless())))
+    assert values(Cache(Nameless(), version="7").verify(samples("1"))) == [1.0]

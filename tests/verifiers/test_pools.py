@@ -1,0 +1,125 @@
+"""Verifiers in processes: order, limits, and no process left behind."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from says import Says, samples, values
+
+from herokit import Status
+from herokit.errors import SetupError
+from herokit.sources import Pool
+from herokit.verifiers import Number
+
+
+def test_a_pool_keeps_order_over_chunks_and_replaces_what_hangs():
+    part = samples(*("s" if number in (3, 70) else "10"[number % 2] for number in range(150)))
+    with Pool(Says(), workers=2, timeout=0.8) as pool:
+        verdicts = pool.verify(part)
+        assert [row for row, v in enumerate(verdicts) if v.status is Status.TIMEOUT] == [3, 70]
+        assert all(v.value == 1.0 - row % 2 for row, v in enumerate(verdicts) if row not in (3, 70))
+        assert verdicts[3].detail == "killed after 0.8 s"
+        assert pool.report() == "pool: 150 asked, 2 killed, 0 died"
+
+
+def test_a_pool_works_from_threads_and_in_forks_and_leaves_no_process():
+    pool = Pool(Number(), workers=1)
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(values(pool.verify(samples("3", "4"))))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [[1.0, 0.0]] * 4
+    (crew,) = pool._crews.values()
+    pids = [worker.pid for worker in crew.idle]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # from Python 3.12 on: the test runner has threads
+        child = os.fork()
+    if child == 0:
+        os._exit(0 if values(pool.verify(samples("3"))) == [1.0] else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert values(pool.verify(samples("3"))) == [1.0]  # the parent's worker is still its own
+    assert [worker.pid for worker in crew.idle] == pids
+    pool.close()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert values(pool.verify(samples("3"))) == [1.0]
+    pool.close()
+
+
+def test_a_pool_that_nobody_holds_ends_its_processes():
+    pool = Pool(Number(), workers=1)
+    pool.verify(samples("3"))
+    (pid,) = [worker.pid for crew in pool._crews.values() for worker in crew.idle]
+    del pool
+    deadline = time.monotonic() + 5.0
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_worker_ends_with_its_caller_even_while_it_hangs():
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import os, signal, threading, time\n"
+        "from says import Says\n"
+        "from herokit import Sample\n"
+        "from herokit.sources import Pool\n"
+        "pool = Pool(Says(), workers=1, timeout=0.5)\n"
+        "pool.verify([Sample('p', '1', 0)])\n"
+        "(crew,) = pool._crews.values()\n"
+        "print(crew.idle[0].pid, flush=True)\n"
+        "threading.Thread(target=pool.verify, args=([Sample('p', 's', 0)],)).start()\n"
+        "time.sleep(0.2)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    pid, deadline = int(done.stdout), time.monotonic() + 8.0
+    while _runs(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _runs(pid)
+
+
+def _runs(pid):
+    """Whether a process is there and no zombie that nobody reaps."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_budget_ends_a_call_and_says_which_rows_were_not_begun():
+    with Pool(Says(), workers=1, timeout=0.4, budget=0.7) as pool:
+        pool.verify(samples("1"))  # a process is there
+        verdicts = pool.verify(samples("1", "s", "s", "s", "1"))
+    assert verdicts[0].value == 1.0
+    assert verdicts[1].status is Status.TIMEOUT
+    assert (verdicts[4].value, verdicts[4].detail) == (None, "not begun: the time of the whole call was over")
+
+
+def test_a_pool_recycles_its_processes():
+    with Pool(Number(), workers=1, recycle=3) as pool:
+        pids = set()
+        for _ in range(4):
+            pool.verify(samples("3", "4"))
+            pids |= {worker.pid for crew in pool._crews.values() for worker in crew.idle}
+        assert len(pids) == 2  # each is dropped after its fourth sample, and not kept as idle
+
+
+def test_what_cannot_work_in_a_process_says_so(monkeypatch):
+    class Local:
+        def verify(self, part):
+            return []
+
+    with pytest.raises(SetupError, match="Local cannot be sent to a worker process"):
+        Pool(Local()).verify(samples("1"))
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != str(Path(__file__).parent)])
+    with pytest.raises(SetupError, match="a worker process cannot load Says: ModuleNotFoundError"):
+        Pool(Says()).verify(samples("1"))
