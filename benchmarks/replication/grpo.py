@@ -13,7 +13,7 @@ from benchmarks.replication.text import Codec
 from torch import Tensor
 
 from herokit import Rewarder
-from herokit.combine import ToAdvantage
+from herokit.combine import is_to_advantage
 from herokit.outcome import Outcome
 from herokit.trainers import find_trainer
 
@@ -51,7 +51,7 @@ class Learner:
 
     def advantages(self, outcome: Outcome) -> np.ndarray[Any, Any]:
         """Return (N,) advantages; 0 where a source could not say."""
-        if any(isinstance(step, ToAdvantage) for step in self.rewarder.combiner.steps):
+        if any(map(is_to_advantage, self.rewarder.combiner.steps)):
             found = outcome.advantage
         else:
             found = np.full(len(outcome.reward), np.nan)

@@ -10,7 +10,7 @@ import numpy as np
 
 from herokit import asking, peers
 from herokit.asking import Answers
-from herokit.combine import Center, Combiner, Filter, Mean, Sync, ToAdvantage, Trace, alone, chain, start
+from herokit.combine import Center, Combiner, Filter, Mean, Sync, Trace, alone, chain, overall, start
 from herokit.errors import ConfigError, DataError, SignalError
 from herokit.outcome import Outcome
 from herokit.types import Array, Groups, RewardModel, Sample, Signals, Verifier, is_score
@@ -215,18 +215,12 @@ def _column(name: str, answers: Answers, count: int) -> Array:
 def _split(trace: Sequence[Trace], signals: Signals) -> tuple[Array, Array, Array, Array]:
     """Read reward, advantage, weight and kept rows off what the steps did; a chain that never centres is centred here."""
     before = start(signals)
-    weight, kept = np.ones_like(before), np.ones(len(before), dtype=bool)
-    reward: Array | None = None
-    for done in trace:
-        if reward is None and isinstance(done.step, ToAdvantage):
-            reward = before
-        if done.weight is not None:
-            weight = weight * done.weight
-        if done.kept is not None:
-            kept = done.kept
-        before = done.after
-    advantage = before if reward is not None else chain(_Keep(kept), Center()).combine(before, signals, (None, None))[0]
-    reward = before if reward is None else reward
+    out = trace[-1].after if trace else before
+    reward, weight, kept = overall(trace, before)
+    kept = np.ones(len(out), dtype=bool) if kept is None else kept
+    weight = np.ones_like(out) if weight is None else weight
+    advantage = out if reward is not None else chain(_Keep(kept), Center()).combine(out, signals, (None, None))[0]
+    reward = out if reward is None else reward
     return np.where(kept, reward, np.nan), advantage, np.where(kept, weight, 0.0), kept
 
 

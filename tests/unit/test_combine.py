@@ -117,3 +117,16 @@ def test_a_step_of_ones_own_is_one_method():
             return -reward
 
     np.testing.assert_array_equal(run(Take("rm"), Negate()), [-2, -4, -3, -7])
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_a_running_mean_of_zero_measures_nothing(relative):
+    step = WeightBySpread(relative=relative)
+    tied = Signals({"rm": np.ones(4)}, Groups.from_keys("aabb"))
+    wide = Signals({"rm": np.array([0.0, 2.0, 0.0, 8.0])}, Groups.from_keys("aabb"))
+    _, after_ties = step.weigh(np.ones(4), tied, step.init())
+    assert after_ties.value == 0.0
+    weight, after = step.weigh(np.ones(4), wide, after_ties)
+    assert (len(set(weight.tolist())) == 1) is relative  # in units of nothing, 1 is as wide as 4
+    assert weight[0] == 1.0 or not relative
+    assert after.value == 1.25

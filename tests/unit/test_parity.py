@@ -74,7 +74,7 @@ SCALED = [
     Center(), LeaveOneOut(), MeanAbsoluteDeviation(), Whiten(),
     *(Standardize(**k) for k in ({}, {"ddof": 0}, {"over": "batch"}, {"floor": 1.0}, {"fixed": 2.0})),
     WeightByCorrectRate(), WeightByDifficulty(), WeightBySpread(), WeightBySpread(ddof=1, centre="one", relative=True, momentum=0.8),
-    CenterWrong(), IfUniform(Stratify(), Take("verifier")), OnlyIf("verifier"), Quiet("rm", 1.0), KeepConsistent(),
+    CenterWrong(), IfUniform(Stratify(), Take("verifier")), IfUniform(WeightByDifficulty(), Center()), OnlyIf("verifier"), Quiet("rm", 1.0), KeepConsistent(),
 ]  # fmt: skip
 
 

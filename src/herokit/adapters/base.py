@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from herokit.combine import ToAdvantage
+from herokit.combine import is_to_advantage
 from herokit.errors import ConfigError, DataError, nearest
 from herokit.outcome import Outcome
 from herokit.rewarder import Rewarder
@@ -214,7 +214,7 @@ def check_whole(keys: Sequence[Hashable], size: int, *, owner: str, fix: str) ->
 
 def reaches_advantages(outcome: Outcome) -> bool:
     """Say whether the chain made advantages of rewards, with a step such as `Center` or `Standardize`."""
-    return any(isinstance(done.step, ToAdvantage) for done in outcome.trace)
+    return any(is_to_advantage(done.step) for done in outcome.trace)
 
 
 def final(outcome: Outcome) -> Array:

@@ -2,20 +2,15 @@
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
-import numpy as np
-
-from herokit.combine import Chain, Filter, Scheduled, ToAdvantage, start
+from herokit.combine import Chain, start
+from herokit.combine.hidden import Without, hidden
 from herokit.errors import ConfigError
 from herokit.notebook import label
 from herokit.rewarder import Rewarder
 from herokit.trainers import Normalization, find_trainer
-from herokit.types import Array, Groups, Signals, Verifier
-
-SEEN = 0.02
-"""A step that moves no advantage by this share of the largest one might as well not be there."""
-
-GROUPS, SIZE = 12, 6
+from herokit.types import Array, Signals, Verifier
 
 
 class UndoneWarning(UserWarning):
@@ -25,9 +20,9 @@ class UndoneWarning(UserWarning):
 def undone(rewarder: Rewarder, normalization: Callable[[Array, Array], Array]) -> list[str]:
     """Name the steps whose effect is gone after the trainer's own normalization.
 
-    The chain's output goes through the trainer's normalization with each step and without it, on made-up batches in
-    general position: verdicts 0 or 1, scores of group spreads 0.3 to 12. Steps that turn rewards into advantages and
-    filters are left out: trainers do the first themselves. A chain with a step that cannot take such rows goes untried.
+    The chain's output goes through the trainer's normalization with each step and without it, on made-up batches
+    (`herokit.combine.hidden`); steps inside a gate are tried, too. A chain with a step that cannot take such rows goes
+    untried.
 
     Args:
         rewarder: whose chain is tried; its state is left alone.
@@ -53,35 +48,18 @@ def undone(rewarder: Rewarder, normalization: Callable[[Array, Array], Array]) -
 
 
 def _tried(rewarder: Rewarder, normalization: Callable[[Array, Array], Array]) -> list[str]:
-    steps = rewarder.combiner.steps
-    candidates = [at for at, step in enumerate(steps) if at and not isinstance(_inner(step), ToAdvantage | Filter)]
-    shown: set[int] = set()
-    rng = np.random.default_rng(0)
-    state = rewarder.combiner.init()
-    index = np.repeat(np.arange(GROUPS), SIZE)
-    for widest in (1.0, 1.0, 4.0):
-        scales = widest * rng.uniform(0.3, 3.0, GROUPS)[index]
-        values = {
-            name: rng.choice([0.0, 1.0], len(index))
-            if isinstance(source, Verifier)
-            else rng.normal(0.0, 1.0, len(index)) * scales
-            for name, source in rewarder.sources.items()
-        }
-        signals = Signals(values, Groups(index, GROUPS))
-        out, after = rewarder.combiner.combine(start(signals), signals, state)
-        full = normalization(out, index)
-        for at in candidates:
-            rest, before = Chain(steps[:at] + steps[at + 1 :]), state[:at] + state[at + 1 :]
-            without = normalization(rest.combine(start(signals), signals, before)[0], index)
-            if np.abs(full - without).max() > SEEN * max(np.abs(full).max(), np.abs(without).max()):
-                shown.add(at)
-        state = after
-    return [label(_inner(steps[at])) for at in candidates if at not in shown]
+    def advantages(steps: Chain, signals: Signals, state: Any) -> tuple[Array, Any]:
+        out, after = steps.combine(start(signals), signals, state)
+        return normalization(out, signals.groups.index), after
+
+    verdicts = {name: isinstance(source, Verifier) for name, source in rewarder.sources.items()}
+    return [_told(one, rewarder.combiner) for one in hidden(rewarder.combiner, verdicts, advantages)]
 
 
-def _inner(step: object) -> object:
-    """Return a step without its counter of training steps."""
-    return step.step if isinstance(step, Scheduled) else step
+def _told(one: Without, whole: Chain) -> str:
+    """Name a step, and where it stands if not in the chain itself."""
+    gate = f" in {type(whole.steps[one.path[0]]).__name__}" if len(one.path) > 1 else ""
+    return f"{label(one.step)}{gate}"
 
 
 def check_normalization(

@@ -8,7 +8,7 @@ import numpy as np
 from herokit.adapters.base import groups_by_position, reaches_advantages
 from herokit.adapters.components import answers_of
 from herokit.adapters.trl import Part, RewardFunction, check_settings, group_size
-from herokit.combine import ToAdvantage, alone
+from herokit.combine import alone, is_to_advantage
 from herokit.errors import ConfigError, PluginError
 from herokit.outcome import Outcome
 
@@ -142,5 +142,5 @@ class GroupRewards:
 
 
 def _makes_advantages(function: RewardFunction) -> bool:
-    """Say whether the chain has a step that makes advantages, schedules looked through."""
-    return any(isinstance(getattr(step, "step", step), ToAdvantage) for step in function.rewarder.combiner.steps)
+    """Say whether the chain has a step that makes advantages."""
+    return any(map(is_to_advantage, function.rewarder.combiner.steps))

@@ -1,8 +1,20 @@
 """Combiners: pure steps that turn signals into a reward or an advantage, and ways to compose them."""
 
-from herokit.combine.base import RIGHT, Apart, Combiner, Filter, Mean, Stateless, Sync, ToAdvantage, Weight, alone
+from herokit.combine.base import (
+    RIGHT,
+    Apart,
+    Combiner,
+    Filter,
+    Mean,
+    Stateless,
+    Sync,
+    ToAdvantage,
+    Weight,
+    alone,
+    is_to_advantage,
+)
 from herokit.combine.basic import Add, Affine, Blend, Clip, Multiply, Sigmoid, Take
-from herokit.combine.chain import Chain, Scheduled, Trace, chain, start
+from herokit.combine.chain import Chain, Scheduled, chain, start
 from herokit.combine.ensemble import Ensemble, Mix
 from herokit.combine.filters import KeepConsistent
 from herokit.combine.gate import CenterWrong, IfUniform, OnlyIf, Quiet
@@ -10,6 +22,7 @@ from herokit.combine.group import Center, LeaveOneOut, MeanAbsoluteDeviation, St
 from herokit.combine.numbers import Cosine, Linear, Piecewise, Schedule
 from herokit.combine.spread import WeightBySpread
 from herokit.combine.stratify import Stratify
+from herokit.combine.trace import Composite, Trace, overall
 from herokit.combine.unit import MinMax, Quantile, Rank, Squash, Unit
 from herokit.combine.weights import WeightByCorrectRate, WeightByDifficulty
 
@@ -35,6 +48,7 @@ __all__ = [
     "Chain",
     "Clip",
     "Combiner",
+    "Composite",
     "Cosine",
     "Ensemble",
     "Filter",
@@ -71,5 +85,7 @@ __all__ = [
     "Whiten",
     "alone",
     "chain",
+    "is_to_advantage",
+    "overall",
     "start",
 ]

@@ -134,6 +134,16 @@ class ToAdvantage:
 
     __slots__ = ()
 
+    @property
+    def to_advantage(self) -> bool:
+        """Whether it does so with its settings."""
+        return True
+
+
+def is_to_advantage(step: object) -> bool:
+    """Return whether a step's output is an advantage."""
+    return isinstance(step, ToAdvantage) and step.to_advantage
+
 
 class Apart:
     """Marks a step for which groups do not see each other: a group's result depends on its own rows and the state.

@@ -1,37 +1,21 @@
-"""Composing steps: `chain`, what each step did, schedules resolved, marked rows hidden."""
+"""Composing steps: `chain`, schedules resolved, marked rows hidden."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from herokit._segment import namespace
-from herokit.combine.base import Apart, Combiner, Filter, Sync, Weight, alone, is_apart
+from herokit.combine.base import Apart, Combiner, Filter, Sync, ToAdvantage, Weight, alone, is_apart, is_to_advantage
 from herokit.combine.blocks import in_blocks
 from herokit.combine.numbers import Schedule
+from herokit.combine.trace import Composite, Trace
 from herokit.errors import ConfigError
 from herokit.notebook import html_table, label
 from herokit.types import Array, Groups, Signals
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Trace:
-    """What one step of a chain did.
-
-    Attributes:
-        step: the step, its schedules resolved.
-        after: (N,) the reward after it; zero where a row was marked.
-        weight: (N,) the weight it applied, None unless it is a `Weight`.
-        kept: (N,) which rows are still in play after it, None unless it is a `Filter`.
-    """
-
-    step: Combiner[Any]
-    after: Array
-    weight: Array | None = None
-    kept: Array | None = None
-
-
 @dataclass(frozen=True, slots=True)
-class Scheduled(Apart):
+class Scheduled(Apart, ToAdvantage):
     """A step with schedules among its numbers; its state counts the training steps. `chain` makes it."""
 
     step: Any
@@ -44,6 +28,11 @@ class Scheduled(Apart):
     def apart(self) -> bool:
         """Whether it holds for the step."""
         return is_apart(self.step)
+
+    @property
+    def to_advantage(self) -> bool:
+        """Whether it holds for the step."""
+        return is_to_advantage(self.step)
 
     def at(self, count: int) -> Any:
         """Return the step with the numbers of one training step."""
@@ -107,13 +96,12 @@ class Chain(Apart):
                 now = (count + 1, now)
             else:
                 trace, reward, now = _apply(step, reward, signals, before, sync)
+            here = trace.kept
             if kept is not None:
-                weight = None if trace.weight is None else _put_back(trace.weight, kept)
-                trace = Trace(trace.step, _put_back(trace.after, kept), weight, trace.kept)
-            if trace.kept is not None:
-                signals, reward = _only(trace.kept, signals), reward[trace.kept]
-                kept = trace.kept if kept is None else _put_back(trace.kept, kept)
-                trace = Trace(trace.step, trace.after, None, kept)
+                trace = _all_rows(trace, kept)
+            if here is not None:
+                signals, reward = _only(here, signals), reward[here]
+                kept = trace.kept
             done.append(trace)
             after.append(now)
         return done, tuple(after)
@@ -121,6 +109,9 @@ class Chain(Apart):
 
 def _apply(step: Any, reward: Array, signals: Signals, state: Any, sync: Sync) -> tuple[Trace, Array, Any]:
     """Apply one step; a filter's reward is returned whole, for the caller to narrow."""
+    if isinstance(step, Composite):
+        trace, now = step.traced(reward, signals, state, sync=sync)
+        return trace, trace.after, now
     if isinstance(step, Weight):
         weight, now = step.weigh(reward, signals, state, sync=sync)
         reward = reward * weight
@@ -130,6 +121,12 @@ def _apply(step: Any, reward: Array, signals: Signals, state: Any, sync: Sync) -
         return Trace(step, namespace(reward).where(kept, reward, 0.0 * reward), None, kept), reward, None
     reward, now = step.combine(reward, signals, state, sync=sync)
     return Trace(step, reward), reward, now
+
+
+def _all_rows(trace: Trace, kept: Array) -> Trace:
+    """Spread what a step did to the kept rows over all rows."""
+    parts = (trace.after, trace.weight, trace.kept, trace.reward)
+    return Trace(trace.step, *(x if x is None else _put_back(x, kept) for x in parts))
 
 
 def _only(kept: Array, signals: Signals) -> Signals:

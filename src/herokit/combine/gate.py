@@ -1,21 +1,24 @@
 """Steps that act on some groups or rows only."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from herokit import _segment
-from herokit.combine.base import RIGHT, Apart, Combiner, Stateless, Sync, alone, is_apart
+from herokit.combine.base import RIGHT, Apart, Combiner, Stateless, Sync, alone
 from herokit.combine.chain import Chain, chain
 from herokit.combine.numbers import Number, check
+from herokit.combine.trace import Composite, Trace, overall
 from herokit.types import Array, Signals
 
 
 @dataclass(frozen=True, slots=True)
-class IfUniform(Apart, Combiner[Any]):
+class IfUniform(Composite):
     """Use one step in groups whose verdicts are all the same, another in mixed groups.
 
     The "gated fallback": the verifier's own value where it tells rollouts apart, something denser where it is silent.
-    Idea: VeriGate, arXiv 2605.30451. Groups do not see each other, so each step acts as if it were alone.
+    Idea: VeriGate, arXiv 2605.30451. Groups do not see each other, so each step acts as if it were alone. What weights
+    and filters inside do is told as if they stood in the chain; if either step makes advantages, the gate does.
 
     Args:
         then: the step, or chain, for uniform groups.
@@ -35,28 +38,40 @@ class IfUniform(Apart, Combiner[Any]):
     otherwise: Combiner[Any]
     by: str = "verifier"
 
-    def _parts(self) -> tuple[Chain, Chain]:
+    @property
+    def parts(self) -> tuple[Chain, Chain]:
+        """What happens to uniform groups, and to mixed ones."""
         return chain(self.then), chain(self.otherwise)
 
-    @property
-    def apart(self) -> bool:
-        """Whether it holds for both steps."""
-        return is_apart(self.then) and is_apart(self.otherwise)
+    def with_parts(self, parts: Sequence[Chain]) -> Self:
+        """Return the same gate between other chains."""
+        return replace(self, then=parts[0], otherwise=parts[1])
 
-    def init(self) -> tuple[Any, Any]:
-        """Return both steps' states."""
-        then, otherwise = self._parts()
-        return then.init(), otherwise.init()
-
-    def combine(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = alone) -> tuple[Array, Any]:
-        """Apply both steps and choose by group."""
+    def traced(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = alone) -> tuple[Trace, Any]:
+        """Apply both steps and choose by group; their weights and marks count where they were chosen."""
         xp, groups = _segment.namespace(reward), signals.groups
-        then, otherwise = self._parts()
-        first, first_state = then.combine(reward, signals, state[0], sync=sync)
-        second, second_state = otherwise.combine(reward, signals, state[1], sync=sync)
         share = _segment.mean(xp.astype(signals[self.by] > RIGHT, reward.dtype), groups)
         uniform = _segment.rows((share == 0.0) | (share == 1.0), groups)
-        return xp.where(uniform, first, second), (first_state, second_state)
+        runs = [part.trace(reward, signals, s, sync=sync) for part, s in zip(self.parts, state, strict=True)]
+        after = [done[-1].after if done else reward for done, _ in runs]
+        told = [overall(done, reward) for done, _ in runs]
+
+        def chosen(values: Sequence[Array | None], otherwise: Sequence[Array]) -> Array | None:
+            if values[0] is None and values[1] is None:
+                return None
+            first, second = (default if x is None else x for x, default in zip(values, otherwise, strict=True))
+            return xp.where(uniform, first, second)
+
+        before, weights, kept = zip(*told, strict=True)
+        one, every = xp.ones_like(reward), xp.ones_like(uniform)
+        trace = Trace(
+            self,
+            xp.where(uniform, *after),
+            chosen(weights, (one, one)),
+            chosen(kept, (every, every)),
+            chosen(before, after),
+        )
+        return trace, tuple(now for _, now in runs)
 
 
 @dataclass(frozen=True, slots=True)

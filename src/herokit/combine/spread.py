@@ -43,7 +43,7 @@ class WeightBySpread(Apart, Weight):
         centre: the weight at ``sigma_u = sigma_bar``: ``"paper"`` is (low + high) / 2, which is not 1 and so changes
             the learning rate; ``"one"`` shifts the logistic so that it is 1, for which ``low < 1 < high``.
         relative: measure the spread in units of its running mean, ``sigma_u / sigma_bar - 1``, so that `steepness`
-            does not depend on the reward model's units.
+            does not depend on the reward model's units; neutral while that mean is 0, as after groups of ties alone.
         momentum: None for the plain mean; in [0, 1) for ``sigma_bar = momentum sigma_bar + (1 - momentum) batch``.
 
     Raises:
@@ -108,7 +108,7 @@ class WeightBySpread(Apart, Weight):
         after = state.merge(batch)
         if self.momentum is not None and state.count and batch.count:
             after = Mean(after.count, self.momentum * state.value + (1.0 - self.momentum) * batch.value)
-        if state.count == 0:
+        if state.count == 0 or (self.relative and state.value == 0.0):
             return xp.ones_like(reward), after
         away = spread - state.value
         if self.relative:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from herokit.combine import Combiner, ToAdvantage
+from herokit.combine import Combiner, is_to_advantage
 from herokit.errors import ConfigError, nearest
 from herokit.testing.asked import ModelSubject, VerifierSubject
 from herokit.testing.backends import find_backends
@@ -179,7 +179,7 @@ def check(
 def note_of(subject: Subject) -> str:
     """Return what a reader of the results must know of a subject."""
     steps = subject.thing.steps if isinstance(subject, CombinerSubject) else ()
-    return ADVANTAGES if any(isinstance(step, ToAdvantage) for step in steps) else ""
+    return ADVANTAGES if any(map(is_to_advantage, steps)) else ""
 
 
 def result(found: Finding, reason: str | None) -> Result:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from herokit.combine import Chain, Combiner, Sync, ToAdvantage, Trace, alone, chain, start
+from herokit.combine import Chain, Combiner, Sync, Trace, alone, chain, is_to_advantage, overall, start
 from herokit.rewarder import Rewarder
 from herokit.testing.backends import NUMPY, Backend, read
 from herokit.testing.case import Batch, Case, Kind, Numbers
@@ -116,16 +116,18 @@ class CombinerSubject:
         if shape != (len(batch),):
             raise Broken(f"it returned shape {shape} for {len(batch)} rollouts", batch)
         out = read(raw)
-        reward, reached, later = out, False, np.ones(len(batch))
-        before = np.zeros(len(batch))
-        for done in trace:
-            if isinstance(done.step, ToAdvantage) and not reached:
-                reward, reached = before, True
-            if done.weight is not None and reached:
-                later = later * read(done.weight)
-            before = read(done.after)
-        advantage = out if reached else self.trainer(out, batch.index)
-        return Run(out, raw, reward, advantage, later, after, tuple(trace))
+        reached = [position for position, done in enumerate(trace) if is_to_advantage(done.step)]
+        reward = overall(trace, start(signals))[0]
+        later = overall(trace[reached[0] :], raw)[1] if reached else None
+        return Run(
+            out,
+            raw,
+            out if reward is None else read(reward),
+            out if reached else self.trainer(out, batch.index),
+            np.ones(len(batch)) if later is None else read(later),
+            after,
+            tuple(trace),
+        )
 
     def rewarder(self) -> Rewarder:
         """Return a fresh rewarder whose sources repeat the numbers of a batch's samples."""

@@ -5,16 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from herokit.combine import Chain, Filter, ToAdvantage
+from herokit.combine import Chain, Weight
+from herokit.combine.hidden import Without, differs, hidden
 from herokit.testing.backends import NUMPY
 from herokit.testing.case import Batch, Case, Numbers
 from herokit.testing.law import Choose, law
 from herokit.testing.laws.compare import CLOSE
 from herokit.testing.subject import CombinerSubject
 from herokit.testing.verdict import Broken, Moot
-
-SEEN = 0.02
-"""A step that moves no advantage by this share of the largest one in its group might as well not be there."""
+from herokit.types import Signals
 
 MOVED = 0.2
 """A step that moves a reward by this share of its group's spread does something to rewards."""
@@ -34,18 +33,17 @@ def every_step_is_visible_to_the_trainer(subject: CombinerSubject, case: Case, c
     del choose
     if "hidden" not in subject.seen:
         subject.seen["hidden"] = _hidden(subject)
-    hidden: list[int] = subject.seen["hidden"]
+    left_out: list[Without] = subject.seen["hidden"]
     state, signals = subject.state(case), NUMPY.signals(case.batch)
     full = subject.apply(signals, case.batch, state)
-    for position in hidden:
-        before, after = (full.trace[p].after for p in (position - 1, position))
-        without = subject.apply(
-            signals, case.batch, _drop(state, position), steps=Chain(_drop(subject.thing.steps, position))
-        )
+    for one in left_out:
+        at, *inside = one.path
+        without = subject.apply(signals, case.batch, one.state(state), steps=one.chain(subject.thing))
+        before, after = without.trace[at if inside else at - 1].after, full.trace[at].after
         for rows in case.batch.members():
-            if _moves(before[rows], after[rows]) and not _shows(full.advantage[rows], without.advantage[rows]):
-                name = type(full.trace[position].step).__name__
-                weight = full.trace[position].weight
+            if _moves(before[rows], after[rows]) and not differs(full.advantage[rows], without.advantage[rows]):
+                name = type(one.step).__name__
+                weight = full.trace[at].weight if isinstance(one.step, Weight) else None
                 shown = {"reward_without": before, "reward": after} if weight is None else {"weight": weight}
                 raise Broken(
                     f"{name} cancels under {_where(subject)}: with and without it the advantages are the same",
@@ -56,48 +54,22 @@ def every_step_is_visible_to_the_trainer(subject: CombinerSubject, case: Case, c
                 )
 
 
-def _hidden(subject: CombinerSubject) -> list[int]:
-    """Return the positions of steps that change no advantage on batches in general position."""
-    rng = np.random.default_rng(0)
-    shown: set[int] = set()
-    state = subject.thing.init()
-    candidates = [
-        position
-        for position, step in enumerate(subject.thing.steps)
-        if position and not isinstance(step, ToAdvantage | Filter)
-    ]
-    for spread in (1.0, 1.0, 4.0):
-        index = np.repeat(np.arange(12), 6)
-        scales = spread * rng.uniform(0.3, 3.0, 12)[index]
-        values: dict[str, Numbers] = {
-            name: rng.normal(0.0, 1.0, 72) * scales if kind == "score" else rng.choice([0.0, 1.0], 72)
-            for name, kind in subject.signals.items()
-        }
-        batch = Batch(values, index, 12)
-        signals = NUMPY.signals(batch)
-        full = subject.apply(signals, batch, state)
-        for position in candidates:
-            steps = Chain(_drop(subject.thing.steps, position))
-            without = subject.apply(signals, batch, _drop(state, position), steps=steps)
-            if any(_shows(full.advantage[rows], without.advantage[rows]) for rows in batch.members()):
-                shown.add(position)
-        state = full.state
-    return [position for position in candidates if position not in shown]
+def _hidden(subject: CombinerSubject) -> list[Without]:
+    """Return the steps that change no advantage on batches in general position."""
 
+    def advantages(steps: Chain, signals: Signals, state: Any) -> tuple[Numbers, Any]:
+        values = {name: np.asarray(x) for name, x in signals.values.items()}
+        batch = Batch(values, signals.groups.index, signals.groups.count)
+        run = subject.apply(signals, batch, state, steps=steps)
+        return run.advantage, run.state
 
-def _drop(parts: tuple[Any, ...], position: int) -> tuple[Any, ...]:
-    return parts[:position] + parts[position + 1 :]
+    return hidden(subject.thing, {name: kind != "score" for name, kind in subject.signals.items()}, advantages)
 
 
 def _moves(before: Numbers, after: Numbers) -> bool:
     away, now = before - before.mean(), after - after.mean()
     spread = max(np.abs(away).max(), np.abs(now).max())
     return bool(spread > CLOSE and np.abs(now - away).max() > MOVED * spread)
-
-
-def _shows(full: Numbers, without: Numbers) -> bool:
-    loudest = max(np.abs(full).max(), np.abs(without).max())
-    return bool(np.abs(full - without).max() > SEEN * loudest + CLOSE)
 
 
 @law("combiner", universal=False, span="plain")

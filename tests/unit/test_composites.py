@@ -1,0 +1,131 @@
+"""A step that holds steps: their weights, marks and advantages are told as if they stood in the chain."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from herokit import Groups, Rewarder, Sample, Signals, Verdict
+from herokit.combine import (
+    Add,
+    Center,
+    IfUniform,
+    KeepConsistent,
+    Linear,
+    Mean,
+    Standardize,
+    Stratify,
+    Take,
+    WeightBySpread,
+    blocks,
+    chain,
+    is_to_advantage,
+    start,
+)
+from herokit.combine.hidden import hidden
+from herokit.testing import check_combiner
+from herokit.testing.laws import every_step_is_visible_to_the_trainer
+
+VERDICTS = [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0]
+SCORES = [1.0, 4.0, 2.0, 3.0, 9.0, 0.0, 2.0, 1.0]
+KEYS = ["same", "same", "mixed", "mixed", "wrong", "wrong", "mixed", "mixed"]
+UNIFORM = np.array([key != "mixed" for key in KEYS])
+GATE = IfUniform(chain(Take("rm"), WeightBySpread()), Take("verifier"))
+
+
+class Told:
+    def score(self, samples):
+        return [SCORES[int(s.completion)] for s in samples]
+
+
+class Right:
+    def verify(self, samples):
+        return [Verdict(VERDICTS[int(s.completion)]) for s in samples]
+
+
+def outcome(step, batches=2):
+    rewarder = Rewarder({"rm": Told(), "verifier": Right()}, step)
+    return [rewarder([Sample("p", str(i), key) for i, key in enumerate(KEYS)]) for _ in range(batches)][-1]
+
+
+def test_a_weight_in_a_gate_is_told_where_it_acted():
+    plain, gated = outcome(chain(Take("rm"), WeightBySpread())), outcome(GATE)
+    assert (plain.weight != 1.0).all()
+    assert_allclose(gated.weight, np.where(UNIFORM, plain.weight, 1.0))
+    lines = {line.name: line.values for line in gated.explain("wrong").lines}
+    assert_allclose(lines["weight"], plain.weight[4:6])
+
+
+def test_a_filter_in_a_gate_hides_rows_from_the_steps_that_follow():
+    marks = chain(KeepConsistent(of="rm", by="verifier"), Take("rm"))
+    gated = outcome(chain(Take("verifier"), IfUniform(Take("rm"), marks), Center()))
+    assert_array_equal(gated.kept, outcome(marks).kept | UNIFORM)
+    assert not gated.kept.all()
+    assert_array_equal(gated.reward[UNIFORM], np.array(SCORES)[UNIFORM])
+    assert np.isnan(gated.reward[~gated.kept]).all()
+    assert_allclose(gated.advantage[gated.kept & ~UNIFORM].sum(), 0.0, atol=1e-12)
+    again = outcome(
+        chain(KeepConsistent(of="rm", by="verifier"), IfUniform(chain(Take("rm"), WeightBySpread()), marks))
+    )
+    assert (again.kept <= gated.kept).all()
+    assert (again.weight[~again.kept] == 0.0).all()
+
+
+@pytest.mark.parametrize("after", [(), (WeightBySpread(),)])
+def test_advantages_made_in_a_gate_are_advantages_and_the_reward_is_what_was_before(after):
+    step = IfUniform(chain(Take("rm"), Add("verifier", 2.0), Center()), Take("verifier"))
+    made = outcome(chain(step, *after))
+    assert is_to_advantage(step)
+    assert not is_to_advantage(GATE)
+    assert_allclose(made.reward, np.where(UNIFORM, np.array(SCORES) + 2.0 * np.array(VERDICTS), VERDICTS))
+    centred = np.where(UNIFORM, [-1.5, 1.5, 0, 0, 4.5, -4.5, 0, 0], VERDICTS)
+    assert_allclose(made.advantage, centred * made.weight)
+
+
+def test_a_gate_in_a_gate():
+    inner = IfUniform(chain(Take("rm"), WeightBySpread(), Center()), Take("verifier"))
+    once, twice = outcome(inner), outcome(IfUniform(inner, Take("verifier")))
+    for name in ("reward", "advantage", "weight"):
+        assert_array_equal(getattr(once, name), getattr(twice, name))
+
+
+def test_an_empty_part_leaves_the_reward():
+    rest = GATE.with_parts([chain(Take("rm")), type(chain(Take("rm")))(())])
+    assert_array_equal(outcome(chain(Take("verifier"), rest)).reward, np.where(UNIFORM, SCORES, VERDICTS))
+
+
+def test_blocks_agree_with_the_whole(monkeypatch):
+    rng = np.random.default_rng(0)
+    index = np.repeat(np.arange(50), 4)
+    signals = Signals({"rm": rng.normal(size=200), "verifier": 1.0 * (rng.random(200) < 0.2)}, Groups(index, 50))
+    state = ((None, Mean(3, 1.0)), (None,))
+    whole, _ = GATE.combine(start(signals), signals, state)
+    monkeypatch.setattr(blocks, "ROWS", 16)
+    parts, after = chain(GATE).combine(start(signals), signals, (state,))
+    assert_array_equal(parts, whole)
+    assert after[0][0][1].count == 53
+
+
+def as_it_is(steps, signals, state):
+    return steps.combine(start(signals), signals, state)
+
+
+def test_hidden_steps_are_found_inside_too():
+    bands = chain(Take("rm"), Stratify(), WeightBySpread(steepness=Linear(1.0, 5.0, 9)))
+    reads = {"rm": False, "verifier": True}
+    for gate in (IfUniform(Take("verifier"), bands), IfUniform(Take("verifier"), IfUniform(Take("rm"), bands))):
+        lost = hidden(chain(gate, Standardize()), reads, as_it_is)
+        assert [type(one.step).__name__ for one in lost] == ["WeightBySpread"]
+        assert hidden(chain(gate), reads, as_it_is) == []
+    alone = chain(Take("rm"), IfUniform(WeightBySpread(), Take("rm")), Standardize())
+    assert [one.path for one in hidden(alone, reads, as_it_is)] == [(1, 0, 0), (1,)]
+
+
+def test_the_law_names_the_weight_that_a_gate_holds():
+    bands = chain(Take("rm"), Stratify())
+    gate = IfUniform(Take("rm"), chain(bands, WeightBySpread()))
+    signals = {"rm": "score", "verifier": "binary"}
+    report = check_combiner(
+        chain(gate, Standardize()), signals=signals, claims=[every_step_is_visible_to_the_trainer], backends=("numpy",)
+    )
+    assert [result.law for result in report.broken] == ["every_step_is_visible_to_the_trainer"]
+    assert "WeightBySpread cancels" in report.broken[0].message
