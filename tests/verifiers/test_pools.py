@@ -1,11 +1,13 @@
 """Verifiers in processes: order, limits, and no process left behind."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 import warnings
+from enum import Enum
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from says import Says, samples, values
 
 from herokit import Status
-from herokit.errors import SetupError
+from herokit.errors import ConfigError, SetupError
 from herokit.sources import Pool
 from herokit.verifiers import Number
 
@@ -52,6 +54,39 @@ def test_a_pool_works_from_threads_and_in_forks_and_leaves_no_process():
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
     assert values(pool.verify(samples("3"))) == [1.0]
     pool.close()
+
+
+def test_answers_of_a_call_that_was_broken_off_go_to_no_later_sample():
+    with Pool(Says(), workers=1, timeout=5.0) as pool:
+        with pytest.raises(SetupError, match="told to stop"):
+            pool.verify(samples("e", "0", "0"))
+        assert values(pool.verify(samples("1", "1"))) == [1.0, 1.0]
+        threading.Timer(0.5, signal.raise_signal, (signal.SIGINT,)).start()
+        with pytest.raises(KeyboardInterrupt):
+            pool.verify(samples("s", "0", "0"))
+        assert values(pool.verify(samples("1", "1"))) == [1.0, 1.0]
+
+
+def test_a_sample_that_another_process_cannot_load_costs_its_row_only(monkeypatch):
+    local = Enum("Local", "ONE", module="__main__")  # as one that a training script defines
+    monkeypatch.setattr(sys.modules["__main__"], "Local", local, raising=False)
+    strange = samples("1", of=local.ONE)[0]
+    with Pool(Says(), workers=1) as pool:
+        told = pool.verify([*samples("1"), strange, *samples("f")])
+        assert [(v.value, v.status) for v in told] == [
+            (1.0, Status.JUDGED),
+            (None, Status.FAILED),
+            (1.0, Status.JUDGED),
+        ]
+        assert "Can't get attribute 'Local'" in told[1].detail
+        assert told[2].answer == "1/2"  # an answer that is no text becomes one
+        assert pool.report().endswith("0 killed, 0 died")
+
+
+@pytest.mark.parametrize("timeout", [float("inf"), 1e9])
+def test_a_limit_beyond_the_clocks_is_refused(timeout):
+    with pytest.raises(ConfigError, match="timeout"):
+        Pool(Says(), timeout=timeout)
 
 
 def test_a_pool_that_nobody_holds_ends_its_processes():

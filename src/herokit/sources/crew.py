@@ -1,6 +1,7 @@
 """A bounded number of worker processes that threads borrow, use and give back or replace."""
 
 import os
+import pickle
 import threading
 import time
 import weakref
@@ -55,6 +56,7 @@ class Crew:
         Raises:
             SetupError: the verifier cannot work in a process at all.
         """
+        packed = [pickle.dumps(sample) for sample in samples]
         verdicts: list[Verdict] = []
         worker: Worker | None = None
         deaths = 0
@@ -66,24 +68,28 @@ class Crew:
                         why = "not begun: " + ("the time of the whole call was over" if late else "the pool was closed")
                         return verdicts + [Verdict(None, Status.FAILED, why)] * (len(samples) - len(verdicts))
                     worker = worker or self._borrow()
-                    worker, ended = self._run(worker, samples, verdicts, until)
+                    worker, ended = self._run(worker, packed, verdicts, until)
                     deaths = deaths + 1 if ended == len(verdicts) else int(ended is not None)
                     if ended is not None and deaths >= ATTEMPTS:
                         verdicts.append(Verdict(0.0, Status.FAILED, f"a worker process died under it {deaths} times"))
                         deaths = 0
-            finally:
+            except BaseException:  # an interrupt, say: the worker may still answer, and nobody will have asked
+                if worker is not None:
+                    self._discard(worker)
+                raise
+            if worker is not None:
                 self._give_back(worker)
         return verdicts
 
     def _run(
-        self, worker: Worker, samples: Sequence[Sample], verdicts: list[Verdict], until: float | None
+        self, worker: Worker, packed: Sequence[bytes], verdicts: list[Verdict], until: float | None
     ) -> tuple[Worker | None, int | None]:
         """Let a worker answer what is left; returns it unless it is gone, and the row under which it died."""
         try:
-            worker.give(samples[len(verdicts) :], self.timeout)
-            while len(verdicts) < len(samples):
+            worker.give(packed[len(verdicts) :], self.timeout)
+            while len(verdicts) < len(packed):
                 verdicts.append(_read(worker.receive(self.timeout), self.verifier))
-                if len(verdicts) < len(samples) and until is not None and time.monotonic() >= until:
+                if len(verdicts) < len(packed) and until is not None and time.monotonic() >= until:
                     self._discard(worker)
                     return None, None
         except WorkerTimeoutError:
@@ -109,9 +115,7 @@ class Crew:
             return worker
         raise SetupError(f"worker processes for {type(self.verifier).__name__} are killed while they start")
 
-    def _give_back(self, worker: Worker | None) -> None:
-        if worker is None:
-            return
+    def _give_back(self, worker: Worker) -> None:
         self.working.discard(worker)
         with self._lock:
             keep = worker.judged < self.recycle and not self.closed

@@ -15,6 +15,9 @@ from herokit.types import Sample, Verdict, Verifier
 CHUNK = 64
 """Samples that are handed to a process at once; it answers them one by one."""
 
+LONGEST = 1_000_000
+"""Seconds that a sample may be given; the clocks of some systems end not far beyond."""
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -22,10 +25,10 @@ class Pool:
 
     Samples are judged one at a time, each within `timeout` wall seconds; after that the process is killed and the
     verdict is 0, TIMEOUT, as it is for one that needs more memory than it may have. A sample under which a process
-    dies three times is 0, FAILED; one on which the verifier raises abstains with the reason. Processes start on
-    first use; they neither fork the caller nor import its main module, so the verifier's class must be importable.
-    Usable from threads and after a fork; pickling drops the processes; `close`, a ``with`` block or the
-    interpreter's end kills them.
+    dies three times is 0, FAILED; one on which the verifier raises, or whose meta a process cannot load, abstains with
+    the reason. Processes start on first use; they neither fork the caller nor import its main module, so the verifier's
+    class must be importable. Usable from threads and after a fork; pickling drops the processes; `close`, a ``with``
+    block or the interpreter's end kills them.
 
     Args:
         of: the verifier; it is pickled once for each process.
@@ -36,7 +39,7 @@ class Pool:
         budget: wall seconds for one call; samples not begun by then abstain. None: no such limit.
 
     Raises:
-        ConfigError: a setting that is not positive.
+        ConfigError: a setting that is not positive, or a timeout of more than a million seconds.
         SetupError: asked, and the verifier cannot be pickled, or not loaded in another process.
 
     Source: limits of memory by setrlimit(2); why processes, and not signals or threads: ADR 0201 and 0902.
@@ -62,6 +65,8 @@ class Pool:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"{name} must be positive, got {value!r}")
+        if self.timeout > LONGEST:
+            raise ConfigError(f"timeout is at most {LONGEST:,} s, got {self.timeout!r}")
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""

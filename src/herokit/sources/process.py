@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
 from herokit.errors import SetupError
-from herokit.types import Sample, Verifier
+from herokit.types import Verifier
 
 START_LIMIT = 60.0
 """Seconds to import herokit and the verifier's own packages on a busy machine."""
@@ -73,13 +73,13 @@ class Worker:
         """The process id."""
         return self._process.pid
 
-    def give(self, samples: Sequence[Sample], limit: float) -> None:
-        """Hand over samples; it answers them one by one, each within `limit` seconds.
+    def give(self, packed: Sequence[bytes], limit: float) -> None:
+        """Hand over samples, each pickled by itself; it answers them one by one, each within `limit` seconds.
 
         Raises:
             WorkerDiedError: the process is gone.
         """
-        self._send(pickle.dumps((limit, list(samples))))
+        self._send(pickle.dumps((limit, list(packed))))
 
     def receive(self, limit: float) -> dict[str, Any]:
         """Return the next answer.

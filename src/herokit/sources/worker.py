@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from herokit.errors import HerokitError, PluginError, VerdictError
-from herokit.types import Sample, Status, Verdict
+from herokit.types import Status, Verdict
 
 GRACE = 1.0
 """Seconds after the caller's own limit at which the kernel ends this process, should the caller be gone."""
@@ -33,20 +33,23 @@ def limit_memory(megabytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
 
 
-def judge(verifier: Any, sample: Sample, memory_mb: int) -> dict[str, Any]:
-    """Judge one sample; whatever is raised becomes a reply.
+def judge(verifier: Any, packed: bytes, memory_mb: int) -> dict[str, Any]:
+    """Judge one pickled sample; whatever is raised becomes a reply, as where its meta cannot be loaded here.
 
     Example:
+        >>> from herokit.types import Sample
         >>> class Yes:
         ...     def verify(self, samples):
         ...         return [Verdict(1.0)]
-        >>> judge(Yes(), Sample("p", "c", 0), 100)["value"]
+        >>> judge(Yes(), pickle.dumps(Sample("p", "c", 0)), 100)["value"]
         1.0
     """
+    answer: str | None = None
     try:
-        (verdict,) = verifier.verify([sample])
+        (verdict,) = verifier.verify([pickle.loads(packed)])  # noqa: S301 - the process that started this one made the bytes
         if not isinstance(verdict, Verdict):
             return {"setup": f"a verifier must return a Verdict for each sample, got {verdict!r}"[:300]}
+        answer = None if verdict.answer is None else str(verdict.answer)
     except MemoryError:
         verdict = Verdict(0.0, Status.TIMEOUT, f"out of memory at {memory_mb} MB")
     except RecursionError:
@@ -57,7 +60,7 @@ def judge(verifier: Any, sample: Sample, memory_mb: int) -> dict[str, Any]:
         return {"setup": str(error)[:500]}
     except BaseException as error:  # noqa: BLE001 - a verifier may raise anything; the row fails and says why
         return {"raised": f"{type(error).__name__}: {error}"[:500]}
-    return {"value": verdict.value, "status": verdict.status.value, "detail": verdict.detail, "answer": verdict.answer}
+    return {"value": verdict.value, "status": verdict.status.value, "detail": str(verdict.detail), "answer": answer}
 
 
 def main(fd: int, memory_mb: int) -> None:
@@ -76,10 +79,10 @@ def main(fd: int, memory_mb: int) -> None:
             seconds, samples = pickle.loads(connection.recv_bytes())  # noqa: S301 - as above
         except (EOFError, OSError):
             return
-        for sample in samples:
+        for packed in samples:
             if hasattr(signal, "setitimer"):
                 signal.setitimer(signal.ITIMER_REAL, seconds + GRACE)
-            reply = json.dumps(judge(verifier, sample, memory_mb)).encode()
+            reply = json.dumps(judge(verifier, packed, memory_mb)).encode()
             if hasattr(signal, "setitimer"):
                 signal.setitimer(signal.ITIMER_REAL, 0.0)
             connection.send_bytes(reply)
