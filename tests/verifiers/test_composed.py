@@ -54,6 +54,13 @@ def test_reports_of_nested_verifiers_are_joined():
     assert lines[3].startswith("refuses a right one: 1 of 2 = 0.500 (0.095 to 0.905)")
 
 
+def test_a_verdict_that_one_verifier_judged_is_judged():
+    part = samples("u1", "1u", "t0", "tu", "?u")
+    for joined in (Vote((Says(), Says(1))), Noisy((Says(), Says(1)), (0.1, 0.1), (0.1, 0.1))):
+        told = [v.status.value for v in joined.verify(part)]
+        assert told == ["judged", "judged", "judged", "timeout", "unparsed"]
+
+
 def test_an_audit_checks_its_share_and_always_the_same():
     part = samples(*(f"11 {number}" for number in range(4000)))
     counts = []
@@ -128,6 +135,8 @@ def test_a_table_that_is_wrong_deep_inside_says_where():
     lambda: Noisy((Says(),), (0.0,), (0.1,)),
     lambda: Noisy((Says(),), (0.6,), (0.5,)),
     lambda: Noisy((Says(),), (0.1,), (0.1,), prior=1.0),
+    lambda: Vote((Says(), Says()), weights=(float("nan"), 1.0)),
+    lambda: Vote((Says(), Says()), weights=(1e308, 1e308)),
     lambda: Cache(Says(), size=0),
     lambda: Pool(Says(), workers=0),
     lambda: Pool(Says(), budget=0.0),

@@ -3,7 +3,7 @@
 import random
 import sys
 from pathlib import Path
-from time import monotonic
+from time import monotonic, process_time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +14,7 @@ from tables import all_tables
 
 from herokit import Sample
 from herokit.builder import build
+from herokit.verifiers.sentences import count_sentences
 
 PROCESSES = ("regex", "sql")
 TABLES = [
@@ -58,3 +59,12 @@ def test_any_text_gets_a_verdict(table):
         assert monotonic() - begun < 10.0
 
     check()
+
+
+def test_sentences_of_one_long_line_are_counted_in_linear_time():
+    times = []
+    for count in (50_000, 400_000):
+        begun = process_time()
+        assert count_sentences("so. " * count) == count
+        times.append(process_time() - begun)
+    assert times[1] < 25 * times[0]  # eight times the text; the square would be 64

@@ -71,7 +71,8 @@ class Noisy:
         for verdict, fp, fn in zip(verdicts, self.false_positives, self.false_negatives, strict=True):
             if verdict.value is not None:
                 odds += log((1.0 - fn) / fp) if verdict.value > RIGHT else log(fn / (1.0 - fp))
-        status = next(v.status for v in verdicts if v.value is not None)
+        statuses = [v.status for v in verdicts if v.value is not None]
+        status = Status.JUDGED if Status.JUDGED in statuses else statuses[0]
         return Verdict(1.0 / (1.0 + exp(-odds)) if odds > -700.0 else 0.0, status, detail, answer)  # noqa: PLR2004 - exp's range
 
     def report(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from herokit import asking
 from herokit.errors import ConfigError
@@ -48,7 +49,7 @@ class Vote:
     def __post_init__(self) -> None:
         if not self.of:
             raise ConfigError("a vote needs at least one verifier")
-        if self.weights is not None and (len(self.weights) != len(self.of) or min(self.weights) <= 0):
+        if self.weights is not None and (len(self.weights) != len(self.of) or not _positive(self.weights)):
             raise ConfigError(f"a vote of {len(self.of)} verifiers takes as many positive weights, got {self.weights}")
         if not 0.0 < self.quorum <= 1.0:
             raise ConfigError(f"quorum lies in (0, 1], got {self.quorum!r}")
@@ -61,14 +62,16 @@ class Vote:
     def _count(self, votes: list[Verdict]) -> Verdict:
         weights = self.weights or (1.0,) * len(votes)
         said = [(w, v.value) for w, v in zip(weights, votes, strict=True) if v.value is not None]
+        statuses = [v.status for v in votes if v.value is not None]
         answer = next((v.answer for v in votes if v.answer is not None), None)
         detail = ", ".join(f"{v.value:g}" if v.value is not None else v.detail or v.status.value for v in votes)
         if not said:
             return Verdict(None, Status.FAILED, detail, answer)
         share = sum(w * value for w, value in said) / sum(w for w, _ in said)
         share = min(max(share, 0.0), 1.0)  # a sum of products may leave the interval by a rounding
-        status = Status.JUDGED if any(v.status is Status.JUDGED for v in votes) else votes[0].status
-        return Verdict(share if self.graded else float(share > self.quorum - ROUNDING), status, detail, answer)
+        status = Status.JUDGED if Status.JUDGED in statuses else statuses[0]
+        accepted = share > max(self.quorum - ROUNDING, 0.0)
+        return Verdict(share if self.graded else float(accepted), status, detail, answer)
 
     def report(self) -> str:
         """Repeat what the verifiers report."""
@@ -78,3 +81,7 @@ class Vote:
         """Close every verifier."""
         for verifier in self.of:
             asking.close(verifier)
+
+
+def _positive(weights: Sequence[float]) -> bool:
+    return all(weight > 0 for weight in weights) and isfinite(sum(weights))

@@ -166,8 +166,8 @@ def read_yaml(text: str) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from None
-    except (RecursionError, OverflowError, TypeError) as error:
-        raise ValueError(str(error)) from None
+    except (RecursionError, OverflowError, TypeError, LookupError, AttributeError) as error:  # "!!int ''", "!!bool x"
+        raise ValueError(f"{type(error).__name__}: {error}") from None
 
 
 def _unique(node: Any) -> None:

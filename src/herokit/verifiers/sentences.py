@@ -5,6 +5,9 @@ import re
 _END = re.compile(
     r"(?<![.!?\u2026])[.!?\u2026]++[\"'\u201d\u2019)\]*_]*+(?=\s|$)|[\u3002\uff01\uff1f]++[\u300d\u300f\u201d]?"
 )
+INDENT = 200
+"""Characters before a full stop in which the line's beginning is looked for; else a text without lines takes quadratic time."""
+
 _LAST = re.compile(r"(\S{1,40})$")
 _SHORT = frozenset(
     [
@@ -66,8 +69,8 @@ def _goes_on(text: str, begin: int, at: int, after: int) -> bool:
     if last is None:
         return False
     word = last[1].lstrip("(\"'*_[")
-    line = text.rfind("\n", 0, at) + 1
-    if word.isdigit() and not text[line:at].replace(word, "", 1).strip(" \t*_#"):
+    line = text[max(0, at - INDENT) : at].rpartition("\n")[2]
+    if word.isdigit() and not line.replace(word, "", 1).strip(" \t*_#"):
         return True  # the number of a list item
     following = text[after : after + 40].lstrip()[:1]
     if word.lower() in _SHORT:
