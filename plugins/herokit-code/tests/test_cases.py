@@ -14,7 +14,9 @@ from herokit_code.harness import passed
         # APPS: inputs and outputs, as text or as lists of lines
         ({"inputs": ["1 2\n"], "outputs": ["3\n"]}, [Prints("1 2\n", "3\n")]),
         ({"inputs": [["1", "2"]], "outputs": [["3"]]}, [Prints("1\n2", "3")]),
-        ({"fn_name": "f", "inputs": [[1, "a"]], "outputs": [[2]]}, [Gives("_solution('f')(1, 'a')", [2], exact=False)]),
+        ({"fn_name": "f", "inputs": [[1, "a"]], "outputs": [[2]]}, [Gives("_solution('f')(1, 'a')", [2], exact=False, boxed=True)]),
+        # pytest: functions that nothing calls
+        ("from solution import f\ndef test_a():\n    assert f(1)", [Finishes("from solution import f\ndef test_a():\n    assert f(1)\ntest_a()\n")]),
         # LiveCodeBench
         ([{"input": "5", "output": "25", "testtype": "stdin"}], [Prints("5", "25")]),
         (
@@ -53,6 +55,11 @@ def test_the_forms_of_a_reference(reference, expected):
         "assert f(1) == 2\n" * 1_001,
         "x" * 4_000_001,
         '{"test": 3}',
+        '{"test": "def check(:", "entry_point": "f"}',  # no solution could pass
+        '{"test": "def chek(f): pass", "entry_point": "f"}',
+        '{"inputs": "12", "outputs": "24"}',
+        "def helper():\n    assert f(1)",  # any solution would pass
+        "import unittest\nclass T(unittest.TestCase):\n    def test_a(self): pass\nif __name__ == '__main__':\n    unittest.main()",
         "[1, 2]",
     ],
 )
@@ -109,6 +116,19 @@ def test_the_program_in_a_completion(completion, expected):
         (Gives("f()", [1, 2], exact=False), "\n(1, 2)", True),  # JSON knows no tuple
         (Gives("f()", {"a": 0.1}, exact=False), "\n{'a': 0.1000000001}", True),
         (Gives("f()", {"1": 2}, exact=False), "\n{1: 2}", True),  # nor other keys than text
+        (Gives("f()", [2], exact=False, boxed=True), "\n2", True),  # as APPS' own script has it
+        (Gives("f()", [2], exact=False), "\n2", False),
+        (Gives("f()", [2, 3], exact=False, boxed=True), "\n2", False),
+        (Gives("f()", 2.5, exact=False), "\n1" + "0" * 400, False),  # beyond every float
+        (Gives("f()", [float("inf"), "inf"], exact=False), "\n[inf, 'inf']", True),
+        (Gives("f()", -float("inf")), "\n-inf", True),
+        (
+            Gives("f()", ["'\\\n\u2028\x00\ud800", b"\x00'", 1e22, 2j, {()}]),
+            "\n" + repr(["'\\\n\u2028\x00\ud800", b"\x00'", 1e22, 2j, {()}]),
+            True,
+        ),
+        (Gives("f()", list(range(30_000))), "\n" + repr(list(range(30_000))), True),  # as long as it must be
+        (Gives("f()", 1), "\n" + repr(list(range(30_000))), False),
         (Gives("f()", 1), "\n<object>", False),
         (Gives("f()", 1), "", False),
         (Gives("f()", 1), "\n" + "(" * 10_000, False),
@@ -125,8 +145,9 @@ def test_what_is_printed_against_what_is_expected(case, printed, right):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Limits(seconds=0), "Limits: seconds must be positive, got 0"),
+        (lambda: Limits(seconds=0), "Limits: seconds must be positive and finite, got 0"),
         (lambda: Limits(memory_mb=-1), "memory_mb"),
+        (lambda: Limits(seconds=float("inf")), "seconds must be positive and finite, got inf"),
         (lambda: CodeVerifier(credit="half"), "credit is 'share' or 'all', got 'half'"),
         (lambda: CodeVerifier(isolation="maybe"), "isolation is"),
         (lambda: CodeVerifier(workers=0), "workers must be positive"),
@@ -136,3 +157,9 @@ def test_what_is_printed_against_what_is_expected(case, printed, right):
 def test_settings_are_checked(make, message):
     with pytest.raises(ConfigError, match=message):
         make()
+
+
+def test_a_hostile_result_makes_no_noise(capsys):
+    for text in ("1if 1else 2", "'\\d'", "[0or 1]", "0x1for x in y", "1_0", "f'{1}'", "1 (2)"):
+        assert not passed(Gives("f()", "nothing"), f"\n{text}", "", 1e-6)
+    assert capsys.readouterr() == ("", "")

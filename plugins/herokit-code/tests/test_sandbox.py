@@ -1,6 +1,8 @@
 """What a hostile program may try; each ends in time, the caller unharmed, nothing left behind."""
 
 import os
+import signal
+import sys
 import tempfile
 import threading
 import time
@@ -9,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from herokit.errors import SetupError
 from herokit_code import Limits, run
 
 pytestmark = pytest.mark.sandbox
@@ -41,6 +44,7 @@ HOSTILE = {
     "opens a socket": ("import socket; socket.create_connection(('127.0.0.1', PORT), 1)", ("exited",), "Error"),
     "asks a name server": ("import socket; socket.getaddrinfo('localhost.test', 80)", ("exited",), "gaierror"),
     "kills its parent": ("import os\nfor i in range(3): os.kill(os.getppid(), 9)\nprint('alive')", ("exited",), "alive"),
+    "interrupts process 1": ("import os, time; os.kill(1, 2); time.sleep(0.2); print('alive')", ("exited",), "alive"),
     "kills everybody": ("import os\ntry: os.kill(-1, 9)\nexcept ProcessLookupError: print('nobody')", ("exited",), "nobody"),
     "kills the caller": (f"import os; os.kill({os.getpid()}, 9)", ("exited",), "ProcessLookupError"),
     "becomes root": ("import os; os.setuid(0)", ("exited",), "Error"),
@@ -106,7 +110,6 @@ def _busy(folder):
 
 def test_a_killed_caller_takes_the_run_along():
     import subprocess
-    import sys
 
     code = "from herokit_code import run, Limits\nprint('up', flush=True)\nrun('import time; time.sleep(60)', '', Limits(seconds=60))"
     caller = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
@@ -124,6 +127,80 @@ def test_a_killed_caller_takes_the_run_along():
     assert alive == []
 
 
+def test_a_program_cannot_signal_its_neighbours():
+    ran = []
+    neighbour = threading.Thread(
+        target=lambda: ran.append(run("import time; time.sleep(1.5); print('done')", "", Limits(seconds=10.0)))
+    )
+    neighbour.start()
+    time.sleep(0.5)
+    assert run("import os; os.kill(0, 15)", "", LIMITS).code == -15
+    assert run("import os; os.kill(0, 9)", "", LIMITS).code == -9
+    neighbour.join()
+    assert (ran[0].end, ran[0].stdout) == ("exited", "done\n"), ran
+
+
+def test_the_terminals_interrupt_does_not_reach_the_program():
+    ran = []
+    program = threading.Thread(
+        target=lambda: ran.append(run("import time; time.sleep(1.5); print('done')", "", Limits(seconds=10.0)))
+    )
+    program.start()
+    time.sleep(0.5)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a trainer that finishes its step first
+    for process in psutil.Process().children(recursive=True):
+        if os.getpgid(process.pid) == os.getpgid(0):
+            process.send_signal(signal.SIGINT)
+    program.join()
+    signal.signal(signal.SIGINT, before)
+    assert (ran[0].end, ran[0].stdout) == ("exited", "done\n"), ran
+
+
+def test_a_run_ended_from_outside_says_nothing():
+    ran = []
+    program = threading.Thread(target=lambda: ran.append(run("import time; time.sleep(9)", "", Limits(seconds=20.0))))
+    program.start()
+    deadline = time.monotonic() + 10.0
+    while not (found := [p for p in psutil.Process().children(recursive=True) if p.cmdline()[-1:] == ["main.py"]]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    found[0].parent().kill()  # process 1, as when memory runs out
+    program.join()
+    assert ran[0].end == "lost"
+
+
+def test_a_caller_that_dies_at_once_leaves_nothing():
+    import subprocess
+
+    code = """
+import os, signal, sys
+from herokit_code import run, Limits, sandbox
+sandbox._watch = lambda process, *a, **k: (print(process.pid, flush=True), os.kill(os.getpid(), signal.SIGKILL))
+run("import time; time.sleep(60)", "", Limits(seconds=60), isolated=sys.argv[1] == "True")
+"""
+    for isolated in (True, False):
+        for _ in range(3):
+            done = subprocess.run(
+                [sys.executable, "-c", code, str(isolated)], capture_output=True, text=True, check=False
+            )
+            launcher = int(done.stdout)
+            deadline = time.monotonic() + 10.0
+            while psutil.pid_exists(launcher) and psutil.Process(launcher).status() != "zombie":
+                assert time.monotonic() < deadline, "the launcher outlived its caller"
+                time.sleep(0.05)
+
+
+def test_hashes_are_the_same_in_every_run():
+    assert len({run("print(hash('a'))", "", Limits(seconds=10.0)).stdout for _ in range(3)}) == 1
+
+
+def test_another_system_is_told_of(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    for isolated in (True, False):
+        with pytest.raises(SetupError, match="it needs Linux, with isolation or without, not 'darwin'"):
+            run("", "", LIMITS, isolated=isolated)
+
+
 def test_without_isolation_the_limits_hold():
     ran = run("x = bytearray(10 << 30)", "", LIMITS, isolated=False)
     assert "MemoryError" in ran.stderr
@@ -133,7 +210,6 @@ def test_without_isolation_the_limits_hold():
 
 def test_the_launcher_starts_light():
     import subprocess
-    import sys
 
     from herokit_code.sandbox import LAUNCHER
 

@@ -1,6 +1,10 @@
 import json
+import os
 import pickle
+import signal
 import sys
+import threading
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,6 +49,57 @@ def test_verdicts_say_why():
     assert "past 2 s" in verdict("while True: pass", CHECK).detail
     assert "signal 11" in verdict("import os; os.kill(os.getpid(), 11)").detail
     assert verdict("def double(x): return 4", credit="all").value == 0.0
+
+
+@pytest.mark.parametrize(
+    ("program", "reference"),
+    [
+        ("from collections import Counter\ndef f(x): return Counter(x)", ["assert f([1, 1]) == {1: 2}"]),  # as in MBPP
+        ("from collections import namedtuple as n\ndef f(x): return n('P', 'a b')(x, x)", ["assert f(1) == (1, 1)"]),
+        ("from decimal import Decimal\ndef f(x): return [Decimal(x), frozenset({x}), {x: x}.keys()]", ["assert f(1) == [1, {1}, {1}]"]),
+        ("from enum import IntEnum\ndef f(x): return IntEnum('E', 'a b')(x)", ["assert f(1) == 1"]),
+        ("def f(x): return float('inf')", {"fn_name": "f", "inputs": [[1]], "outputs": [float("inf")]}),
+        ("from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass P:\n    x: int\ndef f(x): return P(x).x", ["assert f(1) == 1"]),
+        ("def f(x): return x", ["from solution import f as g\nassert g(1) == 1"]),
+        ("def f(x): return x", "def test_a():\n    assert f(1) == 1\ndef test_b():\n    assert f(2) == 2"),
+        ("def f(x): return list(range(x))", {"fn_name": "f", "inputs": [[90_000]], "outputs": [list(range(90_000))]}),
+        ("for i in range(60_000): print(i)", {"inputs": [""], "outputs": ["\n".join(map(str, range(60_000)))]}),
+    ],
+)  # fmt: skip
+def test_what_equals_the_expected_is_right(program, reference):
+    found = verdict(program, reference if isinstance(reference, str) else json.dumps(reference))
+    assert found.value == 1.0, found.detail
+
+
+@pytest.mark.parametrize(
+    "returned",
+    ["type('A', (), {'__eq__': lambda s, o: True, '__int__': lambda s: 5, '__float__': lambda s: 5.0})()", "10**400"],
+)
+def test_a_result_that_lies_is_wrong(returned):
+    found = verdict(f"def f(x): return {returned}", json.dumps({"fn_name": "f", "inputs": [[1]], "outputs": [2.5]}))
+    assert (found.value, found.status) == (0.0, Status.JUDGED)
+
+
+def test_a_sandbox_that_something_else_ends_is_no_zero(monkeypatch):
+    monkeypatch.setattr("herokit_code.verifier.run", lambda *a, **k: sandbox.Ran("lost", None, "", "", 0.0))
+    found = verdict(RIGHT)
+    assert (found.value, found.status) == (None, Status.FAILED)
+    assert "test 1: the sandbox did not start" in found.detail
+
+
+def test_an_interrupt_begins_no_further_test(monkeypatch):
+    calls = []
+
+    def run(*_, **__):
+        calls.append(1)
+        time.sleep(0.2)
+        return sandbox.Ran("exited", 0, "", "", 0.2)
+
+    monkeypatch.setattr("herokit_code.verifier.run", run)
+    threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        verdict(RIGHT, json.dumps(["assert double(2) == 4"] * 50))
+    assert len(calls) < 10
 
 
 def test_what_cannot_be_judged():

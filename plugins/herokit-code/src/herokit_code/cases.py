@@ -8,7 +8,8 @@ reference                                      what is tested
                                                one JSON argument a line (LiveCodeBench)
 ``["assert f(1) == 2", ...]``                  assertions, a test each (MBPP)
 ``{"test": "def check(f): ...", "entry_point": "f"}``   one test, the whole code (HumanEval)
-any other text                                 Python code; each top-level ``assert`` is a test
+any other text                                 Python code; each top-level ``assert`` is a test; without any, each
+                                               function ``test...()``, or else the whole code
 ============================================== =======================================================
 
 What a test expects never enters the sandbox where it can be compared outside: printed text, a call's result, and
@@ -17,7 +18,7 @@ What a test expects never enters the sandbox where it can be compared outside: p
 
 import ast
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from herokit.errors import DataError
@@ -36,12 +37,21 @@ class Prints:
 
 @dataclass(frozen=True, slots=True)
 class Gives:
-    """After `setup`, an expression has this value; `exact` is ``==``, otherwise floats may be off a little."""
+    """After `setup`, an expression has this value.
+
+    Attributes:
+        expression: what is evaluated.
+        expected: its value.
+        setup: what runs before.
+        exact: ``==``; otherwise tuples are lists and floats may be off a little.
+        boxed: a list of one stands for the one as well.
+    """
 
     expression: str
     expected: Any
     setup: str = ""
     exact: bool = True
+    boxed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +73,7 @@ def cases(reference: str) -> tuple[Case, ...]:
 
     Example:
         >>> cases("assert double(2) == 4")
-        (Gives(expression='double(2)', expected=4, setup='', exact=True),)
+        (Gives(expression='double(2)', expected=4, setup='', exact=True, boxed=False),)
         >>> cases('{"inputs": ["1"], "outputs": ["2"]}')
         (Prints(stdin='1', expected='2'),)
     """
@@ -90,15 +100,23 @@ def _read(data: Any) -> list[Case]:
             return [case for entry in data for case in _asserts(entry)]
         return [_one(entry) for entry in data]
     if "test" in data:
+        if "check" not in _defined(data["test"]):
+            raise ValueError("'test' defines no function check")
         return [Finishes(f"{data['test']}\ncheck({_name(data['entry_point'])})\n")]
     name = data.get("fn_name")
+    for key in ("inputs", "outputs"):
+        if not isinstance(data[key], list):
+            raise TypeError(f"{key!r} is a list, got {data[key]!r:.100}")
     pairs = zip(data["inputs"], data["outputs"], strict=True)
-    return [_call(name, given, wanted) if name else Prints(_text(given), _text(wanted)) for given, wanted in pairs]
+    return [
+        replace(_call(name, given, wanted), boxed=True) if name else Prints(_text(given), _text(wanted))
+        for given, wanted in pairs
+    ]
 
 
 def _one(entry: dict[str, Any]) -> Case:
     if entry.get("testtype") == "functional":
-        arguments = [json.loads(line) for line in entry["input"].splitlines() if line.strip()]
+        arguments = [json.loads(line) for line in entry["input"].split("\n") if line.strip()]
         return _call(entry.get("fn_name") or entry["metadata"]["func_name"], arguments, json.loads(entry["output"]))
     return Prints(_text(entry["input"]), _text(entry["output"]))
 
@@ -137,6 +155,28 @@ def _asserts(code: str) -> list[Case]:
                 found.append(Gives(ast.unparse(test.left), expected, before))
                 continue
         found.append(Finishes(f"{before}\n{ast.unparse(statement)}\n"))
-    if not found and setup:
-        return [Finishes("\n".join(setup))]
-    return found
+    if found or not setup:
+        return found
+    body = "\n".join(setup)
+    if any(not _idle(statement) for statement in ast.parse(body).body):
+        return [Finishes(body)]
+    tests = [name for name in _defined(code) if name.startswith("test")]
+    if not tests:
+        raise ValueError("the code asserts nothing where it runs: its functions are never called")
+    return [Finishes(f"{body}\n{name}()\n") for name in tests]
+
+
+def _defined(code: str) -> list[str]:
+    """Return the names of the functions at the top level."""
+    return [statement.name for statement in ast.parse(code).body if isinstance(statement, ast.FunctionDef)]
+
+
+def _idle(statement: ast.stmt) -> bool:
+    """Whether a statement defines, and does nothing: a solution would pass whatever it is."""
+    if isinstance(statement, ast.If):  # a main guard is false in a test
+        return any(isinstance(node, ast.Name) and node.id == "__name__" for node in ast.walk(statement.test))
+    if isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr):
+        return not any(isinstance(node, ast.Call) for node in ast.walk(statement))
+    return isinstance(
+        statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom | ast.Pass
+    )

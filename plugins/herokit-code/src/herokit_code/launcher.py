@@ -26,7 +26,8 @@ DETACH = 2
 SET_PDEATHSIG, SET_DUMPABLE, SET_SECCOMP, SET_NO_NEW_PRIVS, FILTER = 1, 4, 22, 38, 2
 MOUNT_SETATTR, AT_RECURSIVE, AT_FDCWD = 442, 0x8000, -100
 NOBODY = 65534
-SIGKILL = 9
+SIGINT, SIGKILL = 2, 9
+IGNORED, USUAL = ctypes.c_void_p(1), ctypes.c_void_p(0)
 
 Config = dict[str, "Any"]
 
@@ -112,6 +113,13 @@ def own_user(proc: int, uid: int, gid: int) -> None:
         file.write("0")
 
 
+def leave_with(caller: int) -> None:
+    """Be killed when the caller dies; leave now if it is dead already."""
+    call("prctl", SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+    if os.getppid() != caller:
+        os._exit(1)
+
+
 def shut_in(config: Config) -> None:
     """Leave this machine's users, files, processes and network behind."""
     proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
@@ -166,7 +174,7 @@ def become(config: Config, report: int) -> None:
     os.set_inheritable(report, False)  # noqa: FBT003 - closed by the last step, and open until then to tell its failure
     if config["isolated"]:
         forbid(config["filter"])
-    os.execve(config["python"], [config["python"], "-I", "-B", "main.py"], config["environment"])  # noqa: S606
+    os.execve(config["python"], [config["python"], "-s", "-P", "-B", "main.py"], config["environment"])  # noqa: S606
 
 
 def tell(report: int, **what: object) -> None:
@@ -180,8 +188,12 @@ def first(config: Config, report: int, parent: int) -> None:
     if os.read(parent, 1) != b"+":  # the parent is gone already
         os._exit(1)
     call("prctl", SET_DUMPABLE, 0, 0, 0, 0)  # the solution may not look into this process
+    if config["isolated"]:
+        os.setsid()  # a signal to the solution's process group reaches nobody outside
+    LIBC.signal(SIGINT, IGNORED)  # Python handles it, so the kernel would deliver it to process 1
     child = os.fork()
     if child == 0:
+        LIBC.signal(SIGINT, USUAL)
         try:
             become(config, report)
         except BaseException as error:  # noqa: BLE001 - told to the caller, who owns it
@@ -202,15 +214,13 @@ def main() -> None:
     """Shut in, start, wait."""
     os.umask(0o022)
     source, report = map(int, sys.argv[-2:])
-    call("prctl", SET_PDEATHSIG, SIGKILL, 0, 0, 0)
     with open(source, "rb") as file:
         config = load(file)  # noqa: S302 - from our own caller
+    leave_with(config["caller"])
     try:
         if config["isolated"]:
             shut_in(config)
-        else:
-            os.setsid()
-        call("prctl", SET_PDEATHSIG, SIGKILL, 0, 0, 0)  # becoming another user forgets it
+        leave_with(config["caller"])  # again: becoming another user forgets it
         ready, go = os.pipe()
         if os.fork() == 0:
             os.close(go)

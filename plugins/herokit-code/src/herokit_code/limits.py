@@ -1,5 +1,6 @@
 """How much one run of a solution may use."""
 
+import math
 from dataclasses import dataclass, fields
 
 from herokit.errors import ConfigError
@@ -15,10 +16,11 @@ class Limits:
         processes: processes and threads alive at once.
         disk_mb: files written, in MiB; they live in memory and vanish with the run.
         files: files that may exist, and files open at once.
-        output_kb: text printed, in KiB, on each of stdout and stderr.
+        output_kb: text printed, in KiB, on each of stdout and stderr; beside it there is room for four times what a test
+            expects.
 
     Raises:
-        ConfigError: a limit is not positive.
+        ConfigError: a limit is not positive, or infinite.
 
     Example:
         >>> Limits(seconds=2.0).memory_mb
@@ -34,5 +36,5 @@ class Limits:
 
     def __post_init__(self) -> None:
         for f in fields(self):
-            if not getattr(self, f.name) > 0:
-                raise ConfigError(f"Limits: {f.name} must be positive, got {getattr(self, f.name)!r}")
+            if not 0 < getattr(self, f.name) < math.inf:
+                raise ConfigError(f"Limits: {f.name} must be positive and finite, got {getattr(self, f.name)!r}")

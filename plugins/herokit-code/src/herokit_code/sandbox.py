@@ -34,7 +34,7 @@ ENDED = 2
 LAST_WORDS = 1.0
 """Seconds to read what an ended program printed; only one that left something behind, unisolated, needs them."""
 
-End = Literal["exited", "timeout", "output", "killed"]
+End = Literal["exited", "timeout", "output", "killed", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,8 @@ class Ran:
 
     Attributes:
         end: it ``exited`` by itself; its wall ``timeout`` or its ``output`` limit stopped it; it was ``killed`` by a
-            signal (its processor time, a crash).
+            signal (its processor time, a crash); it was ``lost``, which says nothing about the program: no start in time,
+            or somebody else ended the sandbox.
         code: the exit code, negative for a signal, None where it was stopped.
         stdout: what it printed, up to the limit.
         stderr: the same of its errors.
@@ -74,6 +75,10 @@ def run(program: str, stdin: str, limits: Limits, *, isolated: bool = True) -> R
         >>> run("print(input()[::-1])", "abc", Limits(seconds=10), isolated=False).stdout
         'cba\n'
     """
+    if sys.platform != "linux":
+        raise SetupError(
+            f"the code sandbox cannot be made here: it needs Linux, with isolation or without, not {sys.platform!r}"
+        )
     if isolated and platform.machine() not in PIVOT_ROOT:
         here, known = platform.machine(), " and ".join(PIVOT_ROOT)
         raise SetupError(
@@ -125,6 +130,7 @@ def _settings(program: str, limits: Limits, folder: str, *, isolated: bool) -> d
         "root": folder,
         "folder": "/box" if isolated else folder,
         "isolated": isolated,
+        "caller": os.getpid(),
         "visible": visible,
         "python": python,
         "environment": environment,
@@ -155,11 +161,12 @@ def _run(settings: dict[str, Any], stdin: str, limits: Limits, began: float) -> 
                 stderr=subprocess.PIPE,
                 pass_fds=(source.fileno(), tell),
                 env={},
+                start_new_session=True,  # Ctrl-C is for the caller
             )
         finally:
             os.close(tell)
         stack.callback(_end, process, isolated=settings["isolated"])
-        return _watch(process, told, limits, began)
+        return _watch(process, told, limits, began, isolated=settings["isolated"])
 
 
 def _memory(content: bytes) -> Any:
@@ -182,10 +189,11 @@ def _end(process: subprocess.Popen[bytes], *, isolated: bool) -> None:
     process.wait()
 
 
-def _watch(process: subprocess.Popen[bytes], told: int, limits: Limits, began: float) -> Ran:
+def _watch(process: subprocess.Popen[bytes], told: int, limits: Limits, began: float, *, isolated: bool) -> Ran:
     """Read everything the run says until it has ended or went past a limit."""
     texts: dict[Any, bytearray] = {process.stdout: bytearray(), process.stderr: bytearray(), told: bytearray()}
-    room, deadline, lines, end = limits.output_kb * 1024, began + START, 0, "exited"
+    room, deadline, lines = limits.output_kb * 1024, began + START, 0
+    end: End = "exited"
     with selectors.DefaultSelector() as watched:
         for stream in texts:
             watched.register(stream, selectors.EVENT_READ)
@@ -206,13 +214,21 @@ def _watch(process: subprocess.Popen[bytes], told: int, limits: Limits, began: f
                 end = "output"
                 break
     out, error = (texts[s][:room].decode("utf-8", "replace") for s in (process.stdout, process.stderr))
-    seconds = time.monotonic() - began
-    report = [ast.literal_eval(line.decode()) for line in texts[told].splitlines() if line]
+    known = _how(end, bytes(texts[told]), isolated=isolated)
+    if isinstance(known, str):
+        raise SetupError(f"the code sandbox cannot be made here: {known or error[-300:]}")
+    return Ran(*known, out, error, time.monotonic() - began)
+
+
+def _how(end: End, told: bytes, *, isolated: bool) -> tuple[End, int | None] | str:
+    """Return how a run ended and its exit code, by what was seen and what the launcher told; or why there was none."""
+    report = [ast.literal_eval(line.decode()) for line in told.splitlines() if line]
     failed = [line["setup"] for line in report if "setup" in line]
-    if failed or not report:
-        why = failed[0] if failed else f"no start in {START:g} s: {error[-300:]}"
-        raise SetupError(f"the code sandbox cannot be made here: {why}")
+    if failed or (end == "exited" and not report):
+        return str(failed[0]) if failed else ""
+    code = report[-1].get("code") if report else None
+    if not report or (end == "exited" and code is None and isolated):
+        return "lost", None
     if end != "exited":
-        return Ran("timeout" if end == "timeout" else "output", None, out, error, seconds)
-    code = report[-1].get("code")
-    return Ran("exited" if code is not None and code >= 0 else "killed", code, out, error, seconds)
+        return end, None
+    return "exited" if code is not None and code >= 0 else "killed", code

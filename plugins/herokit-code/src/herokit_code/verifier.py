@@ -2,16 +2,24 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from threading import Event
 from typing import Literal
 
 from herokit.errors import ConfigError, DataError
 from herokit.types import Sample, Status, Verdict
 from herokit_code.cases import Case, cases
 from herokit_code.extract import program
-from herokit_code.harness import passed, script
+from herokit_code.harness import passed, room, script
 from herokit_code.limits import Limits
 from herokit_code.sandbox import Ran, run
+
+
+class _LostError(Exception):
+    """A run that says nothing about the program."""
+
+    def __str__(self) -> str:
+        return "the sandbox did not start in time, or something outside it ended it"
 
 
 @dataclass(frozen=True)
@@ -62,23 +70,34 @@ class CodeVerifier:
     def verify(self, samples: Sequence[Sample], /) -> list[Verdict]:
         """Return one verdict per sample, in order.
 
-        No reference, or one that holds no readable test, abstains (None, FAILED). No program is 0, UNPARSED. A program
-        that passes nothing and ran out of time is 0, TIMEOUT. The same program for the same tests runs once a call.
+        No reference, or one that holds no readable test, abstains (None, FAILED); so does a sandbox that starts too late
+        or that something else than the program ends. No program is 0, UNPARSED. A program that passes nothing and ran
+        out of time is 0, TIMEOUT. The same program for the same tests runs once a call.
         """
         keys = [(sample.reference, program(sample.completion)) for sample in samples]
         todo = dict.fromkeys(key for key in keys if None not in key)
+        stop = Event()
         with ThreadPoolExecutor(self.workers, thread_name_prefix="herokit-code") as pool:
-            done = dict(zip(todo, pool.map(lambda key: self._judge(*key), todo), strict=True))
+            try:
+                done = dict(zip(todo, pool.map(lambda key: self._judge(*key, stop=stop), todo), strict=True))
+            except BaseException:
+                stop.set()  # the pool waits for what it runs: no further test of it is begun
+                raise
         return [done[key] if key in done else _without(*key) for key in keys]
 
-    def _judge(self, reference: str, text: str) -> Verdict:
+    def _judge(self, reference: str, text: str, *, stop: Event) -> Verdict:
         try:
             tests = cases(reference)
         except DataError as error:
             return Verdict(None, Status.FAILED, str(error))
         good, late, why = 0, False, ""
         for number, case in enumerate(tests, 1):
-            complaint, timeout = self._try(text, case)
+            if stop.is_set():
+                return Verdict(None, Status.FAILED, "stopped")
+            try:
+                complaint, timeout = self._try(text, case)
+            except _LostError as error:
+                return Verdict(None, Status.FAILED, f"test {number}: {error}")
             good, late = good + (not complaint), late or timeout
             why = why or (complaint and f"test {number}: {complaint}")
             if complaint and self.credit == "all":
@@ -91,7 +110,10 @@ class CodeVerifier:
     def _try(self, text: str, case: Case) -> tuple[str, bool]:
         """Run one test; return what is wrong, ``""`` for nothing, and whether it ran out of time."""
         source, stdin, token = script(text, case)
-        ran = run(source, stdin, self.limits, isolated=self.isolation == "require")
+        limits = replace(self.limits, output_kb=self.limits.output_kb + -(-room(case) // 1024))
+        ran = run(source, stdin, limits, isolated=self.isolation == "require")
+        if ran.end == "lost":
+            raise _LostError
         if ran.end == "exited" and ran.code == 0:
             return ("" if passed(case, ran.stdout, token, self.tolerance) else "another result"), False
         return _complaint(ran, self.limits), ran.end == "timeout" or ran.code == -24  # noqa: PLR2004 - SIGXCPU
