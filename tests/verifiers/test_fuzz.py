@@ -63,8 +63,8 @@ def test_any_text_gets_a_verdict(table):
 
 def test_sentences_of_one_long_line_are_counted_in_linear_time():
     times = []
-    for count in (50_000, 400_000):
+    for count in (20_000, 400_000):
         begun = process_time()
         assert count_sentences("so. " * count) == count
         times.append(process_time() - begun)
-    assert times[1] < 25 * times[0]  # eight times the text; the square would be 64
+    assert times[1] < 45 * times[0]  # twenty times the text

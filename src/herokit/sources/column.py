@@ -6,6 +6,8 @@ from math import isfinite
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from herokit.types import Sample, Scores, Status, Verdict
 
 
@@ -36,7 +38,7 @@ class VerdictColumn:
         return [self._verdict(sample.meta.get(self.column)) for sample in samples]
 
     def _verdict(self, value: Any) -> Verdict:
-        if isinstance(value, Real) and 0.0 <= float(value) <= 1.0:
+        if isinstance(value, Real | np.bool_) and 0.0 <= float(value) <= 1.0:
             return Verdict(float(value))
         return Verdict(None, Status.FAILED, _lacks(self.column, value, "no number in [0, 1]"))
 

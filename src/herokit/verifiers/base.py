@@ -52,6 +52,17 @@ def lost(why: str = "no reference") -> Verdict:
     return Verdict(None, Status.FAILED, why)
 
 
+def plain(value: Any) -> Any:
+    """Return an array as the list it holds: meta that pandas read from Parquet has arrays for lists.
+
+    Example:
+        >>> import numpy as np
+        >>> plain(np.array(["a", "b"])), plain("a")
+        (['a', 'b'], 'a')
+    """
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
 def among(name: str, value: object, allowed: Any) -> None:
     """Refuse a setting that is none of those a `Literal` lists.
 

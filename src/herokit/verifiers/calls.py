@@ -20,6 +20,10 @@ _TOOL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
 _LOOSE = str.maketrans("", "", " ,./-_*^" + "'\"")
 
 
+class TooManyError(ValueError):
+    """A completion has more calls than are read: that is not none, also where none is right."""
+
+
 @dataclass(frozen=True, slots=True)
 class FunctionCall(EachAlone):
     """Right where a completion makes the reference's calls: same functions, same arguments, none more and none fewer.
@@ -65,25 +69,23 @@ class FunctionCall(EachAlone):
         try:
             made = find_calls(sample.completion)
         except ValueError as error:
-            return unread(f"no calls: {error}") if expected else right(accepted=True, detail="no call, as expected")
+            if expected or isinstance(error, TooManyError):
+                return unread(f"no calls: {error}")
+            return right(accepted=True, detail="no call, as expected")
         if len(made) > MOST:
             return right(accepted=False, detail=f"more than {MOST} calls")
         matched = self._matched(made, expected)
         most = max(len(made), len(expected))
         detail = f"{matched} of {len(expected)} calls match, {len(made)} made"
-        if self.graded and most:
-            return Verdict(matched / most, Status.JUDGED, detail)
-        return right(accepted=matched == most, detail=detail)
+        value = matched / most if self.graded and most else float(matched == most)
+        return Verdict(value, Status.JUDGED, detail)
 
     def _matched(self, made: list[Call], expected: list[Call]) -> int:
         if self.ordered:
             return sum(self._same(one, gold) for one, gold in zip(made, expected, strict=False))
-        left = list(expected)
-        for one in made:
-            hit = next((at for at, gold in enumerate(left) if self._same(one, gold)), None)
-            if hit is not None:
-                left.pop(hit)
-        return len(expected) - len(left)
+        fits = [[at for at, gold in enumerate(expected) if self._same(one, gold)] for one in made]
+        taken: dict[int, int] = {}
+        return sum(_place(row, fits, taken, set()) for row in range(len(made)))
 
     def _same(self, made: Call, gold: Call) -> bool:
         if made[0] != gold[0]:
@@ -99,6 +101,17 @@ class FunctionCall(EachAlone):
         )
 
 
+def _place(row: int, fits: list[list[int]], taken: dict[int, int], seen: set[int]) -> bool:
+    """Give a made call an expected one, and another one to the call that had it: an augmenting path, Kuhn (1955)."""
+    for at in fits[row]:
+        if at not in seen:
+            seen.add(at)
+            if at not in taken or _place(taken[at], fits, taken, seen):
+                taken[at] = row
+                return True
+    return False
+
+
 def _values(allowed: Any) -> list[Any]:
     return allowed if isinstance(allowed, list) else [allowed]
 
@@ -108,13 +121,14 @@ def find_calls(completion: str) -> list[Call]:
 
     Raises:
         ValueError: there are none that can be read.
+        TooManyError: there are more than `MOST`.
 
     Example:
         >>> find_calls('<tool_call>{"name": "now", "arguments": {}}</tool_call>')
         [('now', {})]
     """
     if completion.count("<tool_call>") > MOST:
-        raise ValueError(f"more than {MOST} calls")
+        raise TooManyError(f"more than {MOST} calls")
     if tagged := _TOOL.findall(completion):
         return [call for text in tagged for call in _read(text.strip())]
     text = fenced(completion, ("json", "python", "tool_code"), "optional")

@@ -1,14 +1,15 @@
 """Multiple choice: by letter, by the option's text, one or several."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from herokit.answers import Find, bring, find_answer
+from herokit.answers import Find, Form, bring, find_answer
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
-from herokit.verifiers.base import EachAlone, among, lost, unread
+from herokit.verifiers.base import EachAlone, among, lost, plain, unread
 from herokit.verifiers.match import texts
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -30,7 +31,8 @@ class Choice(EachAlone):
     r"""Right where the completion chooses what the reference chooses, whether by letter or by the option's text.
 
     ``B``, ``(b)``, ``**B.**``, ``B) Paris``, ``Option B`` and ``\text{(B)}`` choose the same; so does ``Paris`` where
-    the options are known. A letter and a text that contradict each other, and more letters than may be chosen, are
+    the options are known. A text that two options share, as ``aa`` where ``AA`` and ``Aa`` are options, chooses neither;
+    a capital alone is a letter, also where it is an option's text. A letter and a text that contradict each other, and more letters than may be chosen, are
     wrong: a policy cannot list them all. Options come from `options`, or from ``meta["options"]`` or
     ``meta["choices"]``, a list of texts or a table with the list ``text``, as ARC has it.
 
@@ -86,8 +88,8 @@ class Choice(EachAlone):
     def _options(self, meta: Any) -> Sequence[str]:
         given = self.options
         if given is None:
-            given = meta.get("options") or meta.get("choices") or ()
-        given = given.get("text") if isinstance(given, Mapping) else given
+            given = plain(meta.get("options")) or plain(meta.get("choices")) or ()
+        given = plain(given.get("text")) if isinstance(given, Mapping) else given
         return [str(option) for option in given][: len(LETTERS)] if isinstance(given, Sequence) else []
 
     def _named(self, reference: str) -> str:
@@ -99,22 +101,48 @@ class Choice(EachAlone):
 
     def _chosen(self, text: str, options: Sequence[str]) -> set[str]:
         """Return the letters that a text chooses; empty where it chooses none, or contradicts itself."""
-        text = _WRAPPED.sub(r"\1", text[:2_000]).strip()
-        forms = {bring(option, "text"): LETTERS[at] for at, option in enumerate(options)}
-        if letter := forms.get(bring(text, "text")):
-            return {letter}
-        text = text.replace("**", "").replace("$", "").strip(" \t\n\"'`").rstrip(".")
+        whole = _WRAPPED.sub(r"\1", text[:2_000]).strip()
+        text = (
+            unicodedata.normalize("NFKC", whole).replace("**", "").replace("$", "").strip(" \t\n\"'`").rstrip(".\u3002")
+        )
+        if len(text) == 1 and text in LETTERS[: len(options) or None]:
+            return {text}
+        forms: tuple[Form, ...] = ("spaces", "text")
+        for form in forms:
+            if letter := _texts(options, form).get(bring(whole, form)):
+                return {letter}
         if match := _ONE.fullmatch(text) or _WHY.fullmatch(text):
             return self._known({match[1].upper()}, options)
         if (match := _LED.fullmatch(text)) and not (self.several and _many(text)):
             letter, rest = match[1].upper(), bring(match[2] or "", "text")
-            named = {to for form, to in forms.items() if form and rest.startswith(form)}
+            named = _begun(rest, options)
             torn = letter not in named if named else _ANOTHER.search(match[2] or "") is not None
             return set() if torn else self._known({letter}, options)
         return self._known(_many(text), options) if self.several else set()
 
     def _known(self, letters: set[str], options: Sequence[str]) -> set[str]:
         return letters if not options or all(letter in LETTERS[: len(options)] for letter in letters) else set()
+
+
+def _texts(options: Sequence[str], form: Form) -> dict[str, str]:
+    """Return options' texts in one form with their letters; what two options share tells nothing."""
+    texts = [bring(option, form) for option in options]
+    return {text: LETTERS[at] for at, text in enumerate(texts) if text and texts.count(text) == 1}
+
+
+def _begun(rest: str, options: Sequence[str]) -> set[str]:
+    """Return the letters of the options with which a text begins, as whole words; of several, the longest.
+
+    Example:
+        >>> _begun("100 is more", ["1", "10", "100"])
+        {'C'}
+    """
+    found: dict[int, set[str]] = {}
+    for at, option in enumerate(options):
+        form = bring(option, "text")
+        if form and rest.startswith(form) and not rest[len(form) : len(form) + 1].isalnum():
+            found.setdefault(len(form), set()).add(LETTERS[at])
+    return found[max(found)] if found else set()
 
 
 def _many(text: str) -> set[str]:

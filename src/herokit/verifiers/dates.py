@@ -9,6 +9,7 @@ from typing import Literal
 from herokit.answers import Find, bare, find_answer
 from herokit.types import Sample, Verdict
 from herokit.verifiers.base import EachAlone, among, lost, right, unread
+from herokit.verifiers.number import MINUS
 
 Order = Literal["DMY", "MDY", "refuse"]
 Day = tuple[int, int | None, int | None]
@@ -81,7 +82,7 @@ def read_date(text: str, order: Order = "refuse") -> Day | None:
         >>> read_date("the 5th of March 2024"), read_date("30 Feb 2024"), read_date("13/5/2024")
         ((2024, 3, 5), None, (2024, 5, 13))
     """
-    text = " ".join(unicodedata.normalize("NFKC", bare(text[:200])).casefold().split())
+    text = " ".join(unicodedata.normalize("NFKC", bare(text[:200])).translate(MINUS).casefold().split())
     for pattern, parts in ((_ISO, "ymd"), (_BIG, "ymd"), (_MDY, "mdy"), (_DMY, "dmy"), (_MY, "my"), (_Y, "y")):
         if match := pattern.fullmatch(text):
             return _day(dict(zip(parts, match.groups(), strict=True)))

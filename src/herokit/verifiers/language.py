@@ -54,12 +54,12 @@ class Language(EachAlone):
     text, and a few words are too little for any detector.
 
     Args:
-        expect: an ISO 639-1 code as ``en``; None to take the reference.
+        expect: an ISO 639-1 code as ``en``; None to take the reference, as ``en`` or ``en-GB``.
         share: the share of letters that must be in the language's script.
         least: letters below which a completion is in no language.
 
     Raises:
-        ConfigError: no code of two letters, or a share outside (0, 1].
+        ConfigError: a code that is not known here, or a share outside (0, 1].
         SetupError: asked, and a detector is needed and none installed.
 
     Source: the scripts as in Unicode Standard Annex 24; a language-consistency reward as in DeepSeek-R1 (arXiv 2501.12948, section 2.3.2).
@@ -74,16 +74,16 @@ class Language(EachAlone):
     least: int = 3
 
     def __post_init__(self) -> None:
-        if self.expect is not None and not _is_code(self.expect):
-            raise ConfigError(f"a language is an ISO 639-1 code such as 'en', got {self.expect!r}")
+        if self.expect is not None and not is_known(self.expect):
+            raise ConfigError(f"a language is an ISO 639-1 code that is known here, such as 'en', got {self.expect!r}")
         if not 0.0 < self.share <= 1.0:
             raise ConfigError(f"share lies in (0, 1], got {self.share!r}")
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        code = self.expect or (sample.reference or "").strip().lower()[:2]
-        if not _is_code(code):
-            return lost(f"reference: expected an ISO 639-1 code, got {sample.reference!r:.80}")
+        code = self.expect or re.split("[-_]", (sample.reference or "").strip().lower())[0]
+        if not is_known(code):
+            return lost(f"reference: expected an ISO 639-1 code that is known here, got {sample.reference!r:.80}")
         text = _CODE.sub(" ", sample.completion[:MOST])
         scripts = count_scripts(text)
         if scripts.total() < self.least:
@@ -137,5 +137,11 @@ def detector() -> Detector:
         return cast("Detector", points[0].load())
 
 
-def _is_code(text: str) -> bool:
-    return len(text) == 2 and text.isascii() and text.islower()  # noqa: PLR2004 - ISO 639-1 has two letters
+def is_known(code: str) -> bool:
+    """Whether a language can be told here; ``jp`` is no code of Japanese.
+
+    Example:
+        >>> is_known("ja"), is_known("jp"), is_known("Japanese")
+        (True, False, False)
+    """
+    return code in ONLY or any(code in codes for codes in SHARED.values())

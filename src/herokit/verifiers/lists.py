@@ -58,8 +58,8 @@ class ListMatch(EachAlone):
         if sample.reference is None:
             return lost()
         gold = self._items(sample.reference)
-        if not gold:
-            return lost(f"reference: expected a list of {self.item}s, got {sample.reference!r:.80}")
+        if not 0 < len(gold) <= ITEMS:
+            return lost(f"reference: expected a list of up to {ITEMS:,} {self.item}s, got {sample.reference!r:.80}")
         answer = find_answer(sample.completion, self.find)
         if self.find == "answer" and answer == find_answer(sample.completion, "line"):
             answer = _bullets(sample.completion) or answer

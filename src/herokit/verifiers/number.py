@@ -27,7 +27,12 @@ _NUMBER = re.compile(
     r"(?:\s?/\s?(\d+))?(\s?\\?%)?(?![\w^]|[.,]\d|/)"
 )
 _RELATION = re.compile(r"[<>\u2264\u2265\u2260]|!=|\\(?:[lg]eq?|neq?|pm)\b|\u00b1")
-_MINUS = str.maketrans({"\u2212": "-", "\u2012": "-", "\u2013": "-"})
+MINUS = str.maketrans({"\u2212": "-", "\u2010": "-", "\u2012": "-", "\u2013": "-"})
+"""Hyphens and dashes that stand for a minus sign, or join a date, after NFKC."""
+
+_RAISED = re.compile(r"[\u207a\u207b]?[\u00b2\u00b3\u00b9\u2070\u2074-\u2079]+")
+_LOWERED = re.compile(r"[\u2080-\u2089]+")
+_NEGATIVE = re.compile(r"\b(?:minus|negative)\s{1,3}(?=[$\u20ac\u00a3\u00a5]?[.\d])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class Number(EachAlone):
 
     Accepted where ``|a - r| <= max(absolute, relative |r|)``, or where both, rounded to `digits` significant digits
     (half to even), are equal. The answer is one number, as ``1,234.5``, ``-3/4``, ``6.02e23``, ``2 x 10^8``, ``28%`` or
-    ``$5``, with words around it but no second number and no inequality; after an equals sign only what follows counts, and in a
+    ``minus $5``, with words around it but no second number and no inequality; after an equals sign only what follows counts, and in a
     reference what follows ``####``. Numbers are compared
     as fractions, so ``0.1 + 0.2`` never misses. For formulas use herokit-math, for units ``quantity``.
 
@@ -102,7 +107,8 @@ def read_number(text: str, percent: Percent = "fraction") -> Fraction | None:
         >>> read_number("about 1,250.5 km"), read_number("50%"), read_number("2 or 3"), read_number("x = 6/4")
         (Fraction(2501, 2), Fraction(1, 2), None, Fraction(3, 2))
     """
-    text = unicodedata.normalize("NFKC", bare(text[: 4 * DIGITS])).translate(_MINUS)
+    text = _LOWERED.sub(r"_\g<0>", _RAISED.sub(r"^\g<0>", bare(text[: 4 * DIGITS])))  # NFKC would make 5² a 52
+    text = _NEGATIVE.sub("-", unicodedata.normalize("NFKC", text).translate(MINUS))
     text = text.replace("{,}", ",").replace("\\,", "").replace("\\!", "")
     text = re.sub(r"\\d?t?frac\s?\{(\d{1,400})\}\{(\d{1,400})\}", r"\1/\2", text)
     if _RELATION.search(text):

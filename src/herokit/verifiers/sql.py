@@ -15,7 +15,7 @@ from herokit.verifiers.sqlite import NotAllowedError, Rows, TookTooLongError, ru
 Order = Literal["reference", "always", "never"]
 
 _ORDER_BY = re.compile(r"\border\s+by\b", re.IGNORECASE)
-_QUERY = re.compile(r"\s*(?:select|with|values)\b", re.IGNORECASE)
+_QUERY = re.compile(r"(?:\s|--[^\n]*+(?:\n|\Z)|/\*.*?\*/)*+(?:select|with|values)\b", re.IGNORECASE | re.DOTALL)
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
@@ -139,7 +139,7 @@ def _same(said: Rows, gold: Rows, *, ordered: bool) -> bool:
 def _plain(row: tuple[object, ...]) -> tuple[tuple[str, str], ...]:
     """Bring a row to a form that can be compared and sorted."""
     return tuple(
-        ("number", f"{float(x):.9g}") if isinstance(x, float) or (isinstance(x, int) and abs(x) < 2**53)
+        ("number", f"{float(x) + 0.0:.9g}") if isinstance(x, float) or (isinstance(x, int) and abs(x) < 2**53)
         else (type(x).__name__, repr(x))
         for x in row
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """Case, punctuation, beginnings, ends, language. Ids and arguments as IFEval, arXiv 2311.07911, table 1."""
 
 from herokit.verifiers.instructions.registry import constraint
-from herokit.verifiers.language import count_scripts, judge_language
+from herokit.verifiers.language import count_scripts, is_known, judge_language
 
 LETTERS = 3
 """Letters below which a text is in no language."""
@@ -10,8 +10,8 @@ LETTERS = 3
 @constraint("language:response_language")
 def response_language(text: str, language: str) -> bool:
     """It is in the language, an ISO 639-1 code; see `herokit.verifiers.Language`."""
-    if len(language) != 2:  # noqa: PLR2004 - ISO 639-1 has two letters
-        raise ValueError(f"a language is an ISO 639-1 code such as 'en', got {language!r}")
+    if not is_known(language):
+        raise ValueError(f"a language is an ISO 639-1 code that is known here, such as 'en', got {language!r}")
     return _is_in(text, language)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from herokit.answers import read_json
 from herokit.types import Sample, Status, Verdict
-from herokit.verifiers.base import EachAlone, lost, unread
+from herokit.verifiers.base import EachAlone, lost, plain, unread
 from herokit.verifiers.instructions.registry import ArgumentError, find
 
 Asked = Sequence[tuple[str, Mapping[str, Any]]]
@@ -73,8 +73,8 @@ class Instructions(EachAlone):
                 table = read_json(sample.reference)
             except ValueError as error:
                 raise ArgumentError(f"reference: {error}") from None
-        names = table.get("instruction_id_list") if isinstance(table, Mapping) else None
-        given = (table.get("kwargs") or [{}] * len(names)) if names else []
+        names = plain(table.get("instruction_id_list")) if isinstance(table, Mapping) else None
+        given = (plain(table.get("kwargs")) or [{}] * len(names)) if names else []
         if not names:
             return []
         if len(names) != len(given) or not all(isinstance(one, Mapping | None) for one in given):
