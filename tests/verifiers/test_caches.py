@@ -3,17 +3,20 @@
 import sqlite3
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from says import Spy, samples, values
+from says import Says, Spy, samples, values
 
 from herokit import Sample, Status, Verdict
 from herokit.errors import ConfigError, SetupError
-from herokit.sources import AllOf, Cache
+from herokit.sources import AllOf, Cache, store
 from herokit.sources.store import Disk, Memory
 from herokit.verifiers import ExactMatch, Number
 
@@ -76,6 +79,81 @@ def test_a_cache_tells_settings_apart_that_a_repr_leaves_out(tmp_path):
         Cache(AllOf((Quiet("b"),)), path).verify(samples("a", "b"))
     )
     assert values(Cache(AllOf((Quiet("a"),)), path).verify(samples("a", "b"))) == [1.0, 0.0]
+
+
+@dataclass(frozen=True)
+class Sparing:
+    """Accepts every word of an array; its repr shows nothing."""
+
+    words: np.ndarray
+    rule: Callable[[str], bool] = bool
+
+    def __repr__(self):
+        return "Sparing()"
+
+    def verify(self, samples):
+        return [Verdict(float(s.completion in self.words and self.rule(s.completion))) for s in samples]
+
+
+def test_a_cache_tells_settings_apart_whatever_the_repr_shows(tmp_path):
+    path = str(tmp_path / "verdicts")
+    many = np.array([str(number) for number in range(2_000)])
+    more = np.where(many == "1000", "a", many)
+    for words, right in ((many, 0.0), (more, 1.0)):
+        assert values(Cache(Sparing(words), path).verify(samples("a"))) == [right]
+        assert values(Cache(AllOf((Sparing(words),)), path).verify(samples("a"))) == [right]
+    other = type("Quiet", (Quiet,), {"__module__": "elsewhere", "verify": lambda _, part: [Verdict(0.5)] * len(part)})
+    assert values(Cache(AllOf((Quiet("a"),)), path).verify(samples("a"))) == [1.0]
+    assert values(Cache(AllOf((other("a"),)), path).verify(samples("a"))) == [0.5]
+    unpicklable = Cache(Sparing(more, rule=lambda word: word == "a"))
+    for _ in range(2):
+        unpicklable.verify(samples("a"))
+    assert unpicklable.report() == "cache: 2 asked, 1 found in memory, 0 in the file, 1 judged"
+
+
+def test_a_cache_tells_metas_apart_and_loses_no_row_to_one():
+    ring = {}
+    ring["ring"] = ring
+    metas = [
+        1,
+        1.0,
+        True,
+        "1",
+        None,
+        float("nan"),
+        [1],
+        (1,),
+        {1: 2},
+        {"1": 2},
+        {1: 2, "b": 3},
+        {(1, 2): 3},
+        {2, 1},
+        ring,
+    ]
+    heard = []
+    cache = Cache(Spy((heard,)), version="1")
+    for _ in range(2):
+        assert values(cache.verify([Sample("p", "1", 0, "r", {"of": of}) for of in metas])) == [1.0] * len(metas)
+    assert len(heard) == len(metas) + 1  # what holds itself is never found again
+
+
+def test_an_answer_that_json_cannot_hold_stays_in_memory(tmp_path):
+    cache = Cache(Says(), str(tmp_path / "v.db"), version="1")
+    assert values([*cache.verify(samples("f")), *cache.verify(samples("f"))]) == [1.0, 1.0]
+    assert "1 found in memory" in cache.report()
+    assert "the file could not be used 1 times" in cache.report()
+
+
+def test_a_file_that_is_locked_before_it_is_a_cache_costs_no_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "BUSY", 0.05)
+    path = str(tmp_path / "v.db")
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("BEGIN EXCLUSIVE")
+        cache = Cache(Number(), path)
+        assert values(cache.verify(samples("3"))) == [1.0]
+        assert "the file could not be used 2 times" in cache.report()
+    assert values(cache.verify(samples("3", "4"))) == [1.0, 0.0]
+    assert "2 times" in cache.report()
 
 
 def test_a_cache_on_disk_keeps_to_its_size(tmp_path):

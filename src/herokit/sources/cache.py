@@ -96,7 +96,7 @@ class Cache:
     def _careful(self, use: Callable[[Any], T], what: Any) -> T | None:
         try:
             return use(what)
-        except (sqlite3.Error, ValueError):
+        except (sqlite3.Error, ValueError, TypeError):  # TypeError: an answer that JSON cannot hold
             self._tally.add(trouble=1)
             return None
 
@@ -104,9 +104,7 @@ class Cache:
         """Say which verifier this is, in all that its verdicts depend on."""
         packages = {type(part).__module__.partition(".")[0] for part in _parts(self.of)}
         versions = [_version(package) for package in sorted(packages)]
-        settings = repr(self.of) if hasattr(self.of, "__dataclass_fields__") else type(self.of).__qualname__
-        hidden = [_exact(getattr(part, name)) for part in _parts(self.of) for name in _hidden(part)]
-        return "\0".join((type(self.of).__module__, settings, *hidden, *versions, self.version))
+        return "\0".join((_told(self.of, repr), *versions, self.version))
 
     def report(self) -> str:
         """Say how many verdicts were found and how many had to be made."""
@@ -140,11 +138,6 @@ def _parts(thing: Any) -> Iterator[Any]:
         yield from _parts(part)
 
 
-def _hidden(part: Any) -> list[str]:
-    """Name the settings that a repr leaves out, as it should a token."""
-    return [item.name for item in fields(part) if item.compare and not item.repr] if is_dataclass(part) else []
-
-
 @cache
 def _version(package: str) -> str:
     owners = metadata.packages_distributions().get(package, [])
@@ -152,14 +145,52 @@ def _version(package: str) -> str:
 
 
 def _digest(name: str, sample: Sample) -> bytes:
-    meta = json.dumps(dict(sample.meta), sort_keys=True, default=_exact)
+    try:
+        meta = _told(dict(sample.meta), _never)
+    except RecursionError:  # it holds itself
+        meta = _never(sample)
     content = json.dumps([name, sample.prompt, sample.completion, sample.reference, meta])
     return blake2b(content.encode("utf-8", "surrogatepass"), digest_size=20).digest()
 
 
-def _exact(value: Any) -> str:
-    """Tell values in `meta` apart that JSON cannot hold; a repr leaves out the middle of arrays, or names an address."""
+def _told(value: Any, lost: Callable[[Any], str]) -> str:
+    """Write a setting, or an entry of meta, so that equal ones read the same and no others do.
+
+    Args:
+        value: what to write; a repr would leave out the middle of arrays, and what its class likes to leave out.
+        lost: what to write for a thing that cannot be pickled.
+
+    Example:
+        >>> _told({"b": (1, 1.0, True), "a": "1"}, repr)
+        "dict('a':'1','b':tuple(1,1.0,True))"
+    """
+    kind = type(value)
+    if value is None or kind in (bool, int, float, str, bytes):
+        return repr(value)
+    if kind is dict:
+        parts = sorted(f"{_told(key, lost)}:{_told(part, lost)}" for key, part in value.items())
+    elif kind in (list, tuple, set, frozenset):
+        parts = [_told(part, lost) for part in value]
+        parts = parts if kind in (list, tuple) else sorted(parts)
+    else:
+        return _thing(value, lost)
+    return f"{kind.__name__}({','.join(parts)})"
+
+
+def _thing(value: Any, lost: Callable[[Any], str]) -> str:
+    """Write a verifier, or anything else that is no plain value."""
+    name = f"{type(value).__module__}.{type(value).__qualname__}"
+    if is_dataclass(value) and not isinstance(value, type):
+        shown = [item.name for item in fields(value) if item.repr or item.compare]
+        return f"{name}({','.join(f'{item}={_told(getattr(value, item), lost)}' for item in shown)})"
+    if hasattr(value, "verify"):
+        return name  # its settings do not show: it has a version
     try:
-        return blake2b(pickle.dumps(value), digest_size=20).hexdigest()
-    except Exception:  # noqa: BLE001 - pickling raises anything; what cannot be told is never found again
-        return uuid4().hex
+        return f"{name}({blake2b(pickle.dumps(value), digest_size=20).hexdigest()})"
+    except Exception:  # noqa: BLE001 - pickling raises anything
+        return lost(value)
+
+
+def _never(_: Any) -> str:
+    """Write what is never found again."""
+    return uuid4().hex

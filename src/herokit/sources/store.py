@@ -17,6 +17,9 @@ LOOKUP = 500
 BUSY = 10.0
 """Seconds to wait for another process that writes."""
 
+PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
+"""Errors that pass: another process holds the file, or the disk is full."""
+
 
 class Memory:
     """Verdicts by key, at most `size` of them.
@@ -63,6 +66,7 @@ class Disk:
 
     Raises:
         SetupError: asked, and the file cannot be opened or is no such cache.
+        sqlite3.Error: it is locked, full or spoilt.
     """
 
     def __init__(self, path: str, size: int) -> None:
@@ -102,5 +106,7 @@ class Disk:
         except sqlite3.Error as error:
             if db is not None:
                 db.close()
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in PASSING:
+                raise
             raise SetupError(f"the cache {self._path} cannot be used: {error}") from error
         return db
