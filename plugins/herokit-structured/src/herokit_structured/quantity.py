@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
+import numpy as np
+
 from herokit.answers import Find, bare, find_answer
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
@@ -87,8 +89,8 @@ class Quantity:
             unit = gold[1]
         if unit.dimensionality != gold[1].dimensionality:
             return Verdict(0.0, Status.JUDGED, f"{unit:~} is no unit of {gold[1]:~}"[:120], answer)
-        converted = _units().Quantity(number, unit).to(gold[1]).magnitude
-        near = abs(converted - gold[0]) <= max(self.relative, 1e-12) * abs(gold[0])
+        converted = _convert(number, unit, gold[1])
+        near = abs(converted - gold[0]) <= max(self.relative * abs(gold[0]), 1e-12 * (abs(gold[0]) + _offset(gold[1])))
         return Verdict(float(near), Status.JUDGED, f"{converted:.6g} {gold[1]:~}"[:120], answer)
 
 
@@ -117,12 +119,32 @@ def read_quantity(text: str) -> tuple[float, Any] | None:
     if not math.isfinite(number):
         return None
     try:
-        return number, _units().parse_units(_ALIASES.get(unit.lower(), unit))
+        found = _units().parse_units(_ALIASES.get(unit.lower(), unit))
+        _convert(number, found, found)  # some units, dBm per metre, have a name and no meaning
     except Exception:  # noqa: BLE001 - pint raises anything from AttributeError to its tokenizer's errors on what is no unit
         return None
+    return number, found
 
 
 _ALIASES = {"%": "percent", "\u00b0": "degree", "\u00b0c": "degC", "\u00b0f": "degF", "sq m": "m^2", "mph": "mile/hour"}
+
+
+def _convert(number: float, unit: Any, other: Any) -> float:
+    with np.errstate(all="ignore"):
+        base = _units().Quantity(number, unit).to_base_units()
+        return float(base.to(other).magnitude)
+
+
+@cache
+def _offset(unit: Any) -> float:
+    """Return how far a unit's zero is from its dimension's, 273.15 for degC: conversions round at that size.
+
+    Example:
+        >>> [_offset(read_quantity(text)[1]) for text in ("0 degC", "0 K", "0 dBm")]
+        [273.15, 0.0, 0.0]
+    """
+    zero = abs(_convert(0.0, (1.0 * unit).to_base_units().units, unit))
+    return zero if math.isfinite(zero) else 0.0
 
 
 @cache

@@ -1,13 +1,12 @@
 """JSON that fits a schema."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import regex
-from jsonschema import Draft202012Validator, ValidationError, validators
+from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import SchemaError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
@@ -15,16 +14,13 @@ from referencing.exceptions import Unresolvable
 from herokit.answers import Fence, fenced, read_json
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
+from herokit_structured.keywords import TooLongError, careful, limited, unlimited
 
 LONGEST = 200_000
 """Characters of JSON that are read."""
 
-PATTERN_SECONDS = 0.5
-"""Wall seconds one match of a schema's pattern may take."""
-
-
-class PatternTimeoutError(Exception):
-    """A schema's pattern ran past its limit on what the policy wrote."""
+DEEPEST = 50
+"""Levels of a value that any schema can be held against; deeper ones may pass the interpreter's limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +28,9 @@ class JsonSchema:
     """Right where a completion is JSON that fits a schema, that of the setting or that of the reference.
 
     The dialect is what ``$schema`` names, draft 2020-12 where it names none. References inside the schema are followed,
-    none outside. Patterns search as ECMA 262's do, with a time limit (0, TIMEOUT). ``format`` only annotates.
+    none outside. Patterns search, in Python's dialect, for half a second in all (0, TIMEOUT); a schema with both
+    ``patternProperties`` and ``unevaluatedProperties`` is refused. Decimals are what they are written as: 0.3 is a
+    multiple of 0.1. ``format`` only annotates.
 
     Args:
         schema: a JSON Schema; None to take the reference.
@@ -85,17 +83,45 @@ class JsonSchema:
 
 def _fits(validator: Any, value: Any, block: str) -> Verdict:
     try:
-        error = next(validator.iter_errors(value), None)
-    except PatternTimeoutError as timeout:
-        return Verdict(0.0, Status.TIMEOUT, str(timeout), block)
-    except (Unresolvable, RecursionError) as lost:
-        why = "it refers to itself without end" if isinstance(lost, RecursionError) else f"{lost}"
-        return Verdict(None, Status.FAILED, f"reference: {why}"[:300])
+        with limited():
+            error = next(validator.iter_errors(value), None)
+    except TooLongError as late:
+        return Verdict(0.0, Status.TIMEOUT, str(late), block)
+    except RecursionError:
+        return _endless(value, block)
+    except Unresolvable as lost:
+        return Verdict(None, Status.FAILED, f"reference: {lost}"[:300])
     except ArithmeticError as odd:
         return Verdict(0.0, Status.JUDGED, f"{type(odd).__name__}: {odd}", block)
     if error is None:
         return Verdict(1.0, Status.JUDGED, "", block)
-    return Verdict(0.0, Status.JUDGED, f"{error.json_path}: {error.message}"[:200], block)
+    why = f"{error.json_path}: {error.message}"[:200]
+    return Verdict(0.0, Status.JUDGED, why.encode("utf-8", "backslashreplace").decode(), block)
+
+
+def _endless(value: Any, block: str) -> Verdict:
+    """Say who went too deep: what the policy wrote, or the schema."""
+    if _deeper(value, DEEPEST):
+        return Verdict(0.0, Status.UNPARSED, "nested too deep for the schema", block)
+    return Verdict(None, Status.FAILED, "reference: it refers to itself without end")
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Say whether lists and objects are nested deeper than that.
+
+    Example:
+        >>> _deeper([[{}]], 3), _deeper([[{}]], 2)
+        (False, True)
+    """
+    layer = [value]
+    for _ in range(levels + 1):
+        layer = [
+            inner
+            for outer in layer
+            if isinstance(outer, list | dict)
+            for inner in (outer.values() if isinstance(outer, dict) else outer) or [None]
+        ]
+    return bool(layer)
 
 
 @lru_cache(maxsize=1024)
@@ -107,61 +133,17 @@ def _validator(text: str) -> Any:
     """
     try:
         schema = json.loads(text)
+        dialect: Any = validators.validator_for(schema, default=Draft202012Validator)
     except RecursionError:
         raise ValueError("nested too deep") from None
+    except TypeError:
+        raise ValueError("$schema is no text") from None
     if not isinstance(schema, dict | bool):
         raise ValueError(f"a schema is an object, got {text!r:.60}")  # noqa: TRY004 - a text is wrong, no type
-    dialect: Any = validators.validator_for(schema, default=Draft202012Validator)
     extend: Any = validators.extend
     try:
         dialect.check_schema(schema)
     except (SchemaError, RecursionError) as error:
         raise ValueError(getattr(error, "message", "nested too deep")) from None
-    careful = extend(
-        dialect, {"pattern": _pattern, "patternProperties": _pattern_properties, "uniqueItems": _unique_items}
-    )
-    return careful(schema, registry=Registry())
-
-
-def _search(pattern: str, text: str) -> bool:
-    try:
-        return regex.search(pattern, text, timeout=PATTERN_SECONDS) is not None
-    except TimeoutError:
-        raise PatternTimeoutError(f"the pattern {pattern!r:.60} took {PATTERN_SECONDS:g} s") from None
-    except regex.error as error:
-        raise Unresolvable(f"no pattern: {pattern!r:.60}: {error}") from None
-
-
-def _pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[ValidationError]:
-    if isinstance(value, str) and not _search(pattern, value):
-        yield ValidationError(f"does not match {pattern!r}")
-
-
-def _pattern_properties(validator: Any, patterns: Mapping[str, Any], value: Any, _: Any) -> Iterator[ValidationError]:
-    if isinstance(value, dict):
-        for pattern, inner in patterns.items():
-            for key, part in value.items():
-                if _search(pattern, key):
-                    yield from validator.descend(part, inner, path=key, schema_path=pattern)
-
-
-def _unique_items(_: Any, wanted: bool, value: Any, __: Any) -> Iterator[ValidationError]:  # noqa: FBT001 - jsonschema's signature
-    """Compare items by their canonical texts: jsonschema compares every pair."""
-    if wanted and isinstance(value, list) and len({_canonical(item) for item in value}) != len(value):
-        yield ValidationError("has an item twice")
-
-
-def _canonical(value: Any) -> str:
-    """Write a JSON value so that equal values are equal texts; 1.0 is 1.
-
-    Example:
-        >>> _canonical({"b": 1.0, "a": [True]})
-        '{"a": [true], "b": 1}'
-    """
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)}: {_canonical(value[key])}" for key in sorted(value)) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_canonical, value)) + "]"
-    return json.dumps(value)
+    unlimited(schema)
+    return extend(dialect, careful(dialect))(schema, registry=Registry())
