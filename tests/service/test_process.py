@@ -12,7 +12,7 @@ from statistics import median
 
 import httpx2
 import pytest
-from service_stand_ins import group
+from service_stand_ins import Brief, group
 
 from herokit import rm_only
 from herokit.config import Scheme
@@ -219,6 +219,8 @@ def test_what_cannot_work_stops_it_before_it_listens(tmp_path):
         serve(scheme, Address(port=0), Limits())
     with pytest.raises(SetupError, match="there is no folder"):
         serve(scheme, Address(port=0), Limits(), state=tmp_path / "no" / "s.json")
+    with pytest.raises(ConfigError, match="not a readable state: .*File name too long"):
+        serve(Scheme({"rm": Brief()}, rm_only()), Address(port=0), Limits(), state=tmp_path / ("x" * 300))
     short = tmp_path / "token"
     short.write_text("short")
     with pytest.raises(ConfigError, match="at least 16 ASCII"):

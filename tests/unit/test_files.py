@@ -89,6 +89,8 @@ def test_parquet_and_jsonl_give_the_same_samples(tmp_path):
         ("r.jsonl", [ROW, ROW | {"response": None}], "row 2: completion must be text or chat messages, got None"),
         ("r.jsonl", [ROW | {"prompt_id": None}], "row 1: group must be text or a number, got None"),
         ("r.jsonl", [ROW | {"answer": {"x": 1}}], "row 1: reference must be text or a number, got dict"),
+        ("r.jsonl", [ROW, '{"prompt": "p", "response": "4", "response": "5"}\n'], "r.jsonl: line 2: key 'response' is given twice; keep one of them"),
+        ("r.jsonl", ['{"prompt": "p", "response": "4", "extra": {"a": 1, "a": 2}}\n'], "r.jsonl: line 1: key 'a' is given twice"),
         ("r.csv", [], "a rollout file ends in .jsonl, .json, .ndjson, .parquet; this one ends in '.csv'"),
         ("r.parquet", ["PAR?"], "r.parquet: not a Parquet file"),
     ],

@@ -151,6 +151,22 @@ def test_a_damaged_folder_is_told(tmp_path, interrupted):
         scored(tmp_path, [str(interrupted)], groups_each=4, resume=True)
 
 
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("name", ["notes.txt", "results-000000.arrow", "lock/deep.txt"])
+def test_a_folder_of_that_name_that_is_no_runs_is_not_emptied(tmp_path, name, resume):
+    put(tmp_path / "in.jsonl", made(4))
+    mine = tmp_path / "o.jsonl.part" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    job = Job("in", [tmp_path / "in.jsonl"], {}, find_output(tmp_path / "o.jsonl"), resume=resume)
+    with pytest.raises(
+        DataError, match="o.jsonl.part: is no interrupted run: it holds .* and no manifest; move that folder away"
+    ):
+        score_job(job, rewarder())
+    assert mine.read_text() == "mine"
+    assert [path.name for path in mine.parent.iterdir()] == [mine.name]
+
+
 def test_two_processes_do_not_work_on_one_output(tmp_path, interrupted):
     code = (
         "import sys; from pathlib import Path; from herokit.files.checkpoint import Checkpoint\n"

@@ -135,7 +135,7 @@ def _gold(value: Any, where: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, int | float | np.number):
-        return str(value)
+        return None if value != value else str(value)  # noqa: PLR0124 - NaN
     raise DataError(
         f"{where} must be text or a number to be a reference, got {type(value).__name__}; "
         "name another column with reference=..., or pass reference=() and read the column from meta"
@@ -143,14 +143,15 @@ def _gold(value: Any, where: str) -> str | None:
 
 
 def gold_of(fields: Mapping[str, Any], reference: str | Sequence[str] = REFERENCES) -> str | None:
-    """Return one row's gold answer as text: the first of the named fields that holds something; None if none does.
+    """Return one row's gold answer as text: the first of the named fields that holds something, NaN is nothing; else None.
 
     Example:
         >>> gold_of({"answer": 4}), gold_of({"label": None})
         ('4', None)
     """
     names = (reference,) if isinstance(reference, str) else reference
-    texts = (None if fields.get(name) is None else str(fields[name]) for name in names)
+    values = (fields.get(name) for name in names)
+    texts = (None if v is None or (isinstance(v, float | np.floating) and np.isnan(v)) else str(v) for v in values)
     return next((text for text in texts if text), None)
 
 

@@ -1,5 +1,6 @@
 """Read a rollout file of any length in blocks of consecutive rows."""
 
+import codecs
 import gzip
 import json
 import zlib
@@ -243,15 +244,36 @@ def _lines(path: Path, packed: str | None) -> Iterator[tuple[int, bytes]]:
         raise DataError(f"{path}: cannot be read {where}: {str(error).splitlines()[0]}") from None
 
 
+class _TwiceError(ValueError):
+    """A JSON object holds a key twice; its argument is the key."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _TwiceError(next(name for name in names if names.count(name) > 1))
+    return row
+
+
+_ONCE = json.JSONDecoder(object_pairs_hook=_once)
+
+
 def parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
     """Read one line of JSON.
 
     Raises:
-        DataError: it is no JSON object.
+        DataError: it is no JSON object, or a key is given twice: which value was meant cannot be known.
     """
     try:
-        row = json.loads(line)
+        row = _ONCE.decode(line.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogatepass"))
+    except _TwiceError as error:
+        raise DataError(f"{path}: line {number}: key {str(error)!r} is given twice; keep one of them") from None
     except (ValueError, RecursionError) as error:
+        if number == 1 and json.detect_encoding(line).startswith("utf-16"):
+            raise DataError(
+                f"{path}: is written in UTF-16; expected UTF-8, as iconv -f UTF-16 -t UTF-8 writes"
+            ) from None
         if number == 1 and line.strip() in {b"[", b"{", b"[{"}:
             raise DataError(
                 f"{path}: is one JSON value over many lines; expected one object a line, as jq -c '.[]' writes of a list"

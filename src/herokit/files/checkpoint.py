@@ -14,10 +14,10 @@ from typing import Any, Self
 
 from herokit.errors import DataError
 from herokit.files.inputs import changed, settle
-from herokit.files.stream import Survey
+from herokit.files.stream import RUNS, Survey
 from herokit.files.summary import Summary
 
-MANIFEST = "manifest.json"
+LOCK, MANIFEST = "lock", "manifest.json"
 HELD = 1 << 25
 """Bytes of results held in memory, at most, before they are written."""
 
@@ -67,8 +67,13 @@ class Checkpoint:
 
     def __enter__(self) -> Self:
         try:
+            if foreign := self._foreign():
+                raise DataError(
+                    f"{self.folder}: is no interrupted run: it holds {foreign!r} and no manifest; move that folder away, or "
+                    "name another output"
+                )
             self.folder.mkdir(exist_ok=True)
-            self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT)
+            self._lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise DataError(f"{self.folder}: cannot be made: {error.strerror or error}") from error
         if not _lock(self._lock):
@@ -84,6 +89,13 @@ class Checkpoint:
     def begun(self) -> bool:
         """Whether there is something to resume."""
         return (self.folder / MANIFEST).exists()
+
+    def _foreign(self) -> str:
+        """Name something in the folder that no run leaves there without a manifest; empty if there is none."""
+        if self.begun or not self.folder.is_dir():
+            return ""
+        others = (p.name for p in self.folder.iterdir() if p.is_dir() or not p.name.startswith((LOCK, MANIFEST, RUNS)))
+        return min(others, default="")
 
     def load(self, paths: Sequence[Path]) -> Progress:
         """Return how far an earlier run came.

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
@@ -94,9 +94,16 @@ def find_inputs(texts: Sequence[str]) -> list[Path]:
 
 
 def _find(text: str) -> list[Path]:
+    try:
+        return _named(text)
+    except OSError as error:
+        raise DataError(f"{error.filename or text}: cannot be read: {error.strerror or error}") from None
+
+
+def _named(text: str) -> list[Path]:
     path = Path(text)
     if path.is_dir():
-        below = sorted(p for p in path.rglob("*") if p.is_file() and is_rollouts(p) and _shown(p.relative_to(path)))
+        below = sorted(_below(path))
         if not below:
             raise DataError(f"{path}: the folder holds no rollout file ({', '.join(ENDINGS)})")
         return below
@@ -111,8 +118,20 @@ def _find(text: str) -> list[Path]:
     return matched
 
 
-def _shown(path: Path) -> bool:
-    return not any(part.startswith((".", "_")) or part.endswith(".part") for part in path.parts)
+def _below(path: Path) -> Iterator[Path]:
+    """Find the rollout files below a folder; one that cannot be read is an error, not a folder without any."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for folder, folders, names in os.walk(path, onerror=refuse):
+        folders[:] = filter(_shown, folders)
+        files = (Path(folder, name) for name in filter(_shown, names))
+        yield from (file for file in files if is_rollouts(file) and file.is_file())
+
+
+def _shown(name: str) -> bool:
+    return not (name.startswith((".", "_")) or name.endswith(".part"))
 
 
 def fingerprint(path: Path) -> dict[str, Any]:

@@ -179,7 +179,7 @@ def read_parts(block: Block, fields: Mapping[str, str]) -> Parts:
     for row, reference in enumerate(references):
         if isinstance(reference, list | dict):
             raise DataError(f"{_where(block, row)}: reference must be text or a number, got {type(reference).__name__}")
-    return Parts(prompts, completions, keys, [None if r is None else str(r) for r in references])
+    return Parts(prompts, completions, keys, [None if r is None or r != r else str(r) for r in references])  # noqa: PLR0124 - NaN
 
 
 def read_samples(block: Block, fields: Mapping[str, str], names: Sequence[str]) -> list[Sample]:

@@ -50,6 +50,13 @@ def find_output(text: str) -> Output:
     Raises:
         DataError: an unknown ending, no such folder, a folder that cannot be written to or holds something.
     """
+    try:
+        return _found(text)
+    except OSError as error:
+        raise DataError(f"{text}: the name cannot be used: {error.strerror or error}") from None
+
+
+def _found(text: str) -> Output:
     path = Path(text)
     known = path.name.endswith(ENDINGS)
     many = not known and (text.endswith("/") or path.is_dir())

@@ -121,9 +121,11 @@ class Keeper:
         Raises:
             ConfigError: it cannot be read, or is not a state of this scheme.
         """
-        if self.path is None or not self.path.exists():
+        if self.path is None:
             return False
         try:
+            if not self.path.exists():
+                return False
             data = json.loads(self.path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ConfigError(f"{self.path}: not a readable state: {error}") from error
