@@ -72,6 +72,13 @@ def test_an_audit_checks_its_share_and_always_the_same():
     assert 140 <= len(counts[0]) <= 260  # 200, give or take four deviations
 
 
+def test_an_audit_draws_copies_of_one_content_one_by_one():
+    audit = Audit(Says(), by=Says(1), share=0.1)
+    audit.verify(samples(*["11 x"] * 4000))
+    checked = int(audit.report().split()[1])
+    assert 325 < checked < 475  # four deviations of a binomial; all or none would make the intervals worthless
+
+
 def test_estimated_rates_are_near_the_true_ones():
     part = samples(*[f"11 {n}" for n in range(900)], *[f"10 {n}" for n in range(100)],
                    *[f"00 {n}" for n in range(800)], *[f"01 {n}" for n in range(200)])  # fmt: skip

@@ -1,5 +1,6 @@
 """Re-check a share of a verifier's verdicts with a slower one, and estimate its errors."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -19,7 +20,8 @@ class Audit:
     The slower verifier is taken for the truth: ``FP = P(of accepts | by refuses)``, ``FN = P(of refuses | by accepts)``,
     both with Wilson intervals in `report`; they are what `Noisy` and the scheme ``noisy-verifier`` ask for. Which
     samples are re-checked depends on their content and `seed` alone, so a run can be repeated, and an audit never
-    changes a verdict.
+    changes a verdict. Copies in one batch are drawn one by one; what comes again in a later batch is picked again, or
+    not, as before, and intervals are too narrow where much of it does.
 
     Args:
         of: the verifier whose verdicts count.
@@ -55,7 +57,8 @@ class Audit:
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
         verdicts = asking.verify("of", self.of, samples)
-        rows = [row for row, s in enumerate(samples) if verdicts[row].value is not None and self._picks(s)]
+        picked = self._picks(samples)
+        rows = [row for row, verdict in enumerate(verdicts) if verdict.value is not None and picked[row]]
         checks = asking.verify("by", self.by, [samples[row] for row in rows])
         self._tally.add(asked=len(samples), checked=len(rows))
         for row, check in zip(rows, checks, strict=True):
@@ -66,10 +69,16 @@ class Audit:
                 self._tally.add(**{f"{said} {'right' if check.value > RIGHT else 'wrong'}": 1})
         return verdicts
 
-    def _picks(self, sample: Sample) -> bool:
-        text = "\0".join((str(self.seed), sample.prompt, sample.completion, sample.reference or ""))
-        digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        return int.from_bytes(digest, "big") < self.share * 2.0**64
+    def _picks(self, samples: Sequence[Sample]) -> list[bool]:
+        """Say which samples are re-checked; each copy of one content in a batch is drawn by itself."""
+        picked, copies = [], Counter[str]()
+        for sample in samples:
+            text = "\0".join((str(self.seed), sample.prompt, sample.completion, sample.reference or ""))
+            drawn = f"{text}\0{copies[text]}" if copies[text] else text
+            copies[text] += 1
+            digest = blake2b(drawn.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+            picked.append(int.from_bytes(digest, "big") < self.share * 2.0**64)
+        return picked
 
     def report(self) -> str:
         """Say how often the two disagree, as estimated rates with 95 % intervals."""

@@ -17,8 +17,9 @@ class Cascade:
     """A cheap rule first; a second verifier, such as a model, only where the rule may be mistaken.
 
     The second is asked when the first refuses (or cannot say), an answer was found, and not both answer and
-    reference are plain numbers: a rule that compares two numbers is right. Its verdict then counts, with the first
-    one's reason kept; where it cannot say, the first one's stands.
+    reference are plain numbers: a rule that compares two numbers is right, so the first should read numbers, and not
+    compare them as texts. The second one's verdict then counts, with the first one's reason kept; where it cannot say,
+    the first one's stands.
 
     Args:
         first: the cheap verifier.
