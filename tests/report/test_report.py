@@ -132,6 +132,10 @@ def test_formulas_become_mathematics_and_everything_else_text():
     assert "&amp; more" in as_html(r"so $\frac{1}{2}$ & more")
     assert 'class="boxed"' in as_html(r"\boxed{42}")
     assert as_html("it costs $5 and $6 <b>").endswith("&lt;b&gt;")
+    for prices in ("at $15 each and pays with $150.", "costs $5-$6 a day", r"\$5 and 6\$ more", "$3, or $4"):
+        assert as_html(prices) == prices
+    for formula in ("$x$", "$ x $", "$5$", "$-1$, $2$", "it is $x$."):
+        assert "<math" in as_html(formula), formula
     assert "<script" not in as_html(r"$\text{<script>alert(1)</script>}$")
     assert len(as_html("x" * 100_000)) < 5_000
     assert as_html("$" * 10_000).count("$") > 1_000

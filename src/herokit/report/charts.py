@@ -43,11 +43,12 @@ def by_verdict(results: Results, values: Numbers, title: str) -> Any:
 
 
 def composition(groups: PerGroup) -> Any:
-    """Return how many groups have how many right rollouts."""
-    sizes = np.unique(groups.size[groups.size > 0])
+    """Return how many groups have how many right rollouts, of those judged."""
+    some = groups.judged > 0
+    sizes = np.unique(groups.judged[some])
     same = len(sizes) == 1
-    at = groups.right if same else np.round(10 * groups.right / np.maximum(groups.size, 1)) / 10
-    values, counts = np.unique(at[groups.size > 0], return_counts=True)
+    at = groups.right if same else np.round(10 * groups.share) / 10
+    values, counts = np.unique(at[some], return_counts=True)
     rows = [{"right": float(v), "groups": int(n)} for v, n in zip(values, counts, strict=True)]
     alt = _altair()
     title = f"right rollouts of {sizes[0]:g}" if same else "share of right rollouts"
@@ -64,7 +65,7 @@ def composition(groups: PerGroup) -> Any:
 
 def spread_and_weight(groups: PerGroup) -> Any:
     """Return each group's spread of scores against its weight."""
-    some = np.flatnonzero(groups.size > 0)
+    some = np.flatnonzero(np.isfinite(groups.spread) & np.isfinite(groups.weight))
     chosen = some[np.unique(np.linspace(0, len(some) - 1, min(DOTS, len(some))).astype(int))] if len(some) else some
     rows = [
         {"spread": float(groups.spread[g]), "weight": float(groups.weight[g]), "right": float(groups.right[g])}
@@ -86,9 +87,9 @@ def pull(named: Mapping[str, PerGroup]) -> Any:
     """Return how large advantages are in groups with few and with many right rollouts, one line a set of results."""
     rows = []
     for name, groups in named.items():
-        share = np.round(8 * groups.right / np.maximum(groups.size, 1)) / 8
-        for value in np.unique(share[groups.size > 0]):
-            found = groups.pull[(share == value) & (groups.size > 0)]
+        share, some = np.round(8 * groups.share) / 8, groups.judged > 0
+        for value in np.unique(share[some]):
+            found = groups.pull[(share == value) & some]
             low, middle, high = np.quantile(found, [0.1, 0.5, 0.9])
             rows.append(
                 {

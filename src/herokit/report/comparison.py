@@ -37,7 +37,7 @@ def compare(first: Results, second: Results) -> Comparison:
     silent = [f"{(g.pull[g.size > 0] <= figures.SILENT).mean():.1%}" for g in groups]
     table.append(("groups without a signal", *silent))
     table.append(("mean |advantage| of a group", *(f"{g.pull[g.size > 0].mean():.3g}" for g in groups)))
-    table.append(("share of all |advantage| in uniform groups", *(f"{_uniform(g):.1%}" for g in groups)))
+    table.append(("share of all |advantage| in uniform groups", *map(_uniform, groups)))
     alike = len(first) == len(second) and bool((first.groups.index == second.groups.index).all())
     same = alike and first.digest() == second.digest()
     note = _agreement(first, second) if same else "The two hold different rollouts, so rows are not compared."
@@ -56,11 +56,12 @@ def _moments(values: Numbers) -> str:
     return f"{known.mean():.3g} \u00b1 {known.std():.3g}" if len(known) else "none"
 
 
-def _uniform(groups: figures.PerGroup) -> float:
-    """Return how much of the pull comes from groups that a verifier cannot tell apart."""
+def _uniform(groups: figures.PerGroup) -> str:
+    """Say how much of the pull comes from groups that a verifier cannot tell apart; none where nothing is judged."""
+    if not groups.judged.any():
+        return "none"
     total = groups.pull * groups.size
-    uniform = (groups.right == 0) | (groups.right == groups.size)
-    return float(total[uniform].sum() / total.sum()) if total.sum() > 0 else 0.0
+    return f"{total[groups.silent].sum() / total.sum() if total.sum() > 0 else 0.0:.1%}"
 
 
 def _agreement(first: Results, second: Results) -> str:

@@ -1,5 +1,6 @@
 """The numbers behind the pictures: areas under curves, shares, trends; plain arrays in, plain numbers out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,29 +152,53 @@ class PerGroup:
 
     Attributes:
         size: (G,) rollouts.
-        right: (G,) right ones among them.
-        spread: (G,) standard deviation of the first reward model's scores.
-        weight: (G,) mean weight.
-        pull: (G,) mean absolute advantage.
+        judged: (G,) those with a verdict.
+        right: (G,) right ones among these.
+        spread: (G,) standard deviation of the first reward model's scores, NaN where there are none.
+        weight: (G,) mean weight, NaN where there is none.
+        pull: (G,) mean absolute advantage; a rollout without one pulls nothing.
     """
 
     size: Numbers
+    judged: Numbers
     right: Numbers
     spread: Numbers
     weight: Numbers
     pull: Numbers
 
+    @property
+    def silent(self) -> Any:
+        """(G,) whether the verdicts of a group are all the same; false where there are none."""
+        return (self.judged > 0) & ((self.right == 0) | (self.right == self.judged))
+
+    @property
+    def share(self) -> Any:
+        """(G,) the share of right ones among those judged, 0 where there are none."""
+        return self.right / np.maximum(self.judged, 1)
+
 
 def per_group(results: Results) -> PerGroup:
-    """Reduce the rows to groups; values that are missing count as zero, verdicts that are missing as not right."""
-    groups = results.groups
-    verdict = np.zeros(len(results)) if results.verdict is None else results.verdict
-    score = next(iter(results.scores.values()), np.zeros(len(results)))
-    right = (np.nan_to_num(verdict) > RIGHT).astype(float)
+    """Reduce the rows to groups; what is missing is left out."""
+    groups, none = results.groups, np.full(len(results), np.nan)
+    verdict = none if results.verdict is None else results.verdict
+    judged, which = _known(verdict, groups)
     return PerGroup(
-        _segment.sizes(groups, right),
-        _segment.reduce(right, groups, "sum"),
-        _segment.std(np.nan_to_num(score), groups),
-        _segment.mean(np.nan_to_num(results.weight), groups),
+        _segment.sizes(groups, none),
+        _segment.sizes(which, judged),
+        _segment.reduce((judged > RIGHT).astype(float), which, "sum"),
+        _where_any(_segment.std, next(iter(results.scores.values()), none), groups),
+        _where_any(_segment.mean, results.weight, groups),
         _segment.mean(np.abs(np.nan_to_num(results.advantage)), groups),
     )
+
+
+def _known(values: Numbers, groups: Groups) -> tuple[Numbers, Groups]:
+    """Leave out the rows that hold no value."""
+    known = np.isfinite(values)
+    return values[known], Groups(groups.index[known], groups.count)
+
+
+def _where_any(reduce: Callable[[Numbers, Groups], Any], values: Numbers, groups: Groups) -> Numbers:
+    """Reduce the values that are there, NaN for a group that has none."""
+    known, which = _known(values, groups)
+    return np.where(_segment.sizes(which, known) > 0, reduce(known, which), np.nan)

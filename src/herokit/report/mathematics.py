@@ -11,8 +11,10 @@ FORMULA = 400
 FORMULAS = 60
 """Formulas typeset in one text."""
 
+# single dollars as in pandoc, so that prices are text: `$5 and $6`
 _MARKS = re.compile(
-    r"\$\$(.{1,400}?)\$\$|\\\[(.{1,400}?)\\\]|\\\((.{1,400}?)\\\)|\$([^$\n]{1,400}?)\$|(\\boxed\{[^{}\n]{1,200}\})",
+    r"\$\$(.{1,400}?)\$\$|\\\[(.{1,400}?)\\\]|\\\((.{1,400}?)\\\)"
+    r"|(?<!\\)\$(?!\s)([^$\n]{1,400}?)(?<![\s\\])\$(?!\d)|\$ ([^$\n]{1,398}?) \$(?!\d)|(\\boxed\{[^{}\n]{1,200}\})",
     re.DOTALL,
 )
 _MATHML = "{http://www.w3.org/1998/Math/MathML}"

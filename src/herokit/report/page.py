@@ -73,6 +73,7 @@ def render(results: Results, other: Results | None = None) -> str:
     found = figures.course(results)
     versus = compare(results, other) if other is not None else None
     cards = [*_cards(results, groups, found), *(versus.cards if versus else [])]
+    cards = [card for card in cards if card["spec"]["data"]["values"]]  # of nothing there is no picture
     here = files("herokit.report")
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
@@ -122,19 +123,25 @@ def _tiles(results: Results, groups: PerGroup, found: Course | None) -> list[tup
     tiles = [("rollouts", f"{len(results):,}"), ("groups", f"{int(some.sum()):,}")]
     if results.verdict is not None:
         known = results.verdict[np.isfinite(results.verdict)]
-        uniform = ((groups.right == 0) | (groups.right == groups.size)) & some
+        judged = groups.judged > 0
         tiles.append(("right, by the verifier", f"{(known > RIGHT).mean():.1%}" if len(known) else "none judged"))
-        tiles.append(("groups where the verifier is silent", f"{uniform[some].mean():.1%}"))
+        tiles.append(
+            ("groups where the verifier is silent", f"{groups.silent[judged].mean():.1%}" if judged.any() else "none")
+        )
     tiles.append(("groups without a signal under the scheme", f"{(groups.pull[some] <= figures.SILENT).mean():.1%}"))
     if found is not None and results.verdict is not None:
         name, score = next(iter(results.scores.items()))
-        judged = np.isfinite(results.verdict)
-        right = results.verdict[judged] > RIGHT
-        within = figures.auc_in_groups(score[judged], right, Groups(results.groups.index[judged], results.groups.count))
-        tiles.append((f"AUC of {name}", f"{figures.auc(score[judged], right):.3f}"))
-        tiles.append((f"AUC of {name} inside groups", f"{within:.3f}"))
+        given = np.isfinite(results.verdict)
+        right = results.verdict[given] > RIGHT
+        within = figures.auc_in_groups(score[given], right, Groups(results.groups.index[given], results.groups.count))
+        tiles.append((f"AUC of {name}", _area(figures.auc(score[given], right))))
+        tiles.append((f"AUC of {name} inside groups", _area(within)))
     tiles.append(("rows without a reward", f"{int((~np.isfinite(results.reward)).sum()):,}"))
     return tiles
+
+
+def _area(value: float) -> str:
+    return f"{value:.3f}" if np.isfinite(value) else "none"
 
 
 def _warning(found: Course | None) -> str:
