@@ -51,6 +51,19 @@ def test_it_installs_registers_and_passes_its_own_tests(what, tmp_path, monkeypa
     assert " broken " not in run(*shlex.split(line, comments=True)[1:], "--budget", "20s", cwd=package, **seen)
 
 
+@pytest.mark.parametrize("page", ["write-a-verifier", "bring-a-reward-model"])
+def test_the_checks_of_its_page_pass(page, tmp_path, monkeypatch):
+    lines = (ROOT / f"docs/how-to/{page}.md").read_text().splitlines()
+    new, check = (
+        shlex.split(next(line for line in lines if line.startswith(f"$ herokit {word} ")))[2:]
+        for word in ("new", "check")
+    )
+    monkeypatch.chdir(tmp_path)
+    assert herokit(monkeypatch, *new) == 0
+    package = next(tmp_path.iterdir())
+    run("herokit", *check, "--budget", "20s", cwd=package, PYTHONPATH="src")
+
+
 @pytest.mark.parametrize("what", ["verifier", "reward-model"])
 @pytest.mark.parametrize("name", ["a", "last-word", LONG])
 def test_its_files_pass_the_checks_of_its_ci(what, name, tmp_path):

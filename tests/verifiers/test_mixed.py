@@ -1,6 +1,8 @@
 """One scheme file scores a mixed data set: each row goes to the verifier of its task."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,9 +53,17 @@ def test_form_is_a_reward_of_its_own(data):
 
 def test_the_command_prints_throughput_and_statuses(tmp_path):
     command = [sys.executable, "-m", "herokit", "score", str(MIXED), "--scheme", str(EXAMPLES / "mixed.toml")]
-    done = subprocess.run([*command, "-o", str(tmp_path / "s.jsonl")], capture_output=True, text=True, check=False)
+    wide = os.environ | {"COLUMNS": "200"}
+    done = subprocess.run(
+        [*command, "-o", str(tmp_path / "s.jsonl")], capture_output=True, text=True, check=False, env=wide
+    )
     assert done.returncode == 0, done.stderr
-    for line in ("336 rollouts of 84 prompts", "verifier  judged", "Throughput: ", "route: arithmetic "):
+    page = (EXAMPLES.parent / "docs/how-to/compose-verifiers.md").read_text()
+    told = re.findall(
+        r"^    (?!\$)(.*)$", page[page.index("prints, under the summary") : page.index("## Cheap first")], re.MULTILINE
+    )
+    assert len(told) == 3
+    for line in ("336 rollouts of 84 prompts", "verifier  judged", "Throughput: ", *told):
         assert line in done.stdout
     assert len((tmp_path / "s.jsonl").read_text().splitlines()) == 336
 
