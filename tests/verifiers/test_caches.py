@@ -115,6 +115,8 @@ def test_a_cache_tells_metas_apart_and_loses_no_row_to_one():
     ring = {}
     ring["ring"] = ring
     metas = [
+        Number,
+        ExactMatch,
         1,
         1.0,
         True,

@@ -183,7 +183,7 @@ def _thing(value: Any, lost: Callable[[Any], str]) -> str:
     if is_dataclass(value) and not isinstance(value, type):
         shown = [item.name for item in fields(value) if item.repr or item.compare]
         return f"{name}({','.join(f'{item}={_told(getattr(value, item), lost)}' for item in shown)})"
-    if hasattr(value, "verify"):
+    if hasattr(value, "verify") and not isinstance(value, type):
         return name  # its settings do not show: it has a version
     try:
         return f"{name}({blake2b(pickle.dumps(value), digest_size=20).hexdigest()})"

@@ -13,7 +13,7 @@ from herokit.verifiers.sentences import count_sentences
 
 Unit = Literal["words", "characters", "sentences", "lines", "paragraphs"]
 
-_GAP = re.compile(r"\n[ \t]*\n\s*")
+_GAP = re.compile(r"\n[ \t\r]*\n\s*")
 
 
 @dataclass(frozen=True, slots=True)
