@@ -173,3 +173,47 @@ def test_rows_without_a_reward_come_through_with_their_problem(serve, quick, row
     )
     with ServiceRewardModel(fake.url, reach=quick) as rm:
         assert failed(rm.score(rows)) == "the service: verifier: no reference"
+
+
+@pytest.mark.parametrize("wait", [0.01, 1.0])
+def test_closing_ends_what_another_thread_asks(serve, rows, wait):
+    rm = model(serve(lambda *_: 1.0).url, Reach(tries=3, wait=wait, seconds=5.0))
+    found = []
+    asking = threading.Thread(target=lambda: found.append(rm.score(rows)), daemon=True)
+    asking.start()
+    time.sleep(0.3)
+    rm.close()
+    asking.join(10.0)
+    assert failed(found[0]) == "closed while it was asked"
+
+
+def test_a_secret_is_nowhere_to_be_read(serve, quick, rows, monkeypatch):
+    monkeypatch.setenv("TOKEN", "s3cret\n")  # as files end
+    fake = serve(lambda *_: (401, {"error": "no s3cret"}, {}))
+    with model(fake.url, Reach(tries=1, token="TOKEN")) as rm:  # noqa: S106 - a variable's name
+        assert failed(rm.score(rows)) == 'status 401: {"error": "no [token]"}'
+    assert fake.headers[0]["authorization"] == "Bearer s3cret"
+    with model("http://me:pass@127.0.0.1:9", quick) as rm:
+        assert "pass" not in rm.report()
+    for broken in (" ", "a\nb", "\u2603"):
+        monkeypatch.setenv("TOKEN", broken)
+        with pytest.raises(ConfigError, match="variable TOKEN holds no token"):
+            model(fake.url, Reach(token="TOKEN")).score(rows)  # noqa: S106 - as above
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://", "http://[::1", "http://a:b", "http://a/?key=1", "ftp://a", "http://a\nb", "", "http://me:pass@a:b"],
+)
+def test_a_url_that_is_none_is_told_at_once(url):
+    with pytest.raises(ConfigError, match="expected http://HOST:PORT") as told:
+        HttpRewardModel(url)
+    assert "pass" not in str(told.value)
+
+
+@pytest.mark.parametrize(("answer", "requests"), [(b"not JSON", 1), ((413, {}, {}), 7)])
+def test_a_service_that_may_have_counted_groups_is_not_sent_them_again(serve, quick, answer, requests):
+    fake = serve(lambda *_: answer)
+    with ServiceRewardModel(fake.url, reach=quick) as rm:
+        failed(rm.score([Sample("p", str(k), k) for k in range(4)]))
+    assert len(fake.asked) == requests

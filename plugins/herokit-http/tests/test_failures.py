@@ -87,6 +87,8 @@ def test_a_server_that_drips(rows):
         (b"[" * 100_000, "not JSON"),
         (b'{"rewards": [' + b"9" * 10_000 + b"]}", "not JSON"),
         ((302, {}, {"location": "http://127.0.0.1:1/"}), "status 302"),
+        ((402, {"error": "credit"}, {}), "status 402"),
+        ((200, b"\x1f\x8b\x08\x00", {"content-encoding": "gzip"}), "packed, 'gzip'"),
         ((401, {"error": "token"}, {}), "status 401"),
         ((404, {"error": "path"}, {}), "status 404"),
         ((500, {"error": "oh"}, {}), "status 500"),
@@ -194,3 +196,44 @@ def test_an_answer_that_does_not_end_is_cut(serve, rows):
     fake = serve(lambda *_: b" " * 10_000_000)
     with model(fake.url, Reach(tries=1, largest=1000)) as rm:
         assert failed(rm.score(rows[:1])) == "an answer of more than 1000 bytes"
+
+
+@pytest.mark.parametrize("status", [302, 402, 404, 415])
+def test_what_no_other_row_would_change_is_asked_once(serve, quick, rows, status):
+    fake = serve(lambda *_: (status, {}, {"location": "http://127.0.0.1:1/"}))
+    with model(fake.url, quick) as rm:
+        failed(rm.score(rows))
+    assert len(fake.asked) == 1
+
+
+def test_a_server_that_stops_lying_is_believed_again(serve):
+    """The try after the rest may be a batch that is halved, or fail for another reason: neither is the last word."""
+    state = {}
+
+    def answer(path, body):
+        return state["says"](path, body)
+
+    fake = serve(answer)
+    with model(fake.url, Reach(tries=1, wait=0.01, seconds=2.0, patience=2, rest=0.2), batch=4) as rm:
+        for way in (lambda *_: b"<html>", lambda *_: (503, {}, {}), lengths):
+            state["says"] = way
+            time.sleep(0.3)
+            scores = rm.score([Sample("p", "x" * (k + 1), k) for k in range(4)])
+        assert scores.statuses == (Status.JUDGED,) * 4, scores.details
+
+
+def test_a_cookie_is_not_kept(serve, quick, rows):
+    fake = serve(lambda _, body: (200, lengths(_, body), {"set-cookie": "a=\xff"}))
+    with model(fake.url, quick) as rm:
+        rm.score(rows)
+        assert rm.score(rows).statuses == (Status.JUDGED,) * 6
+    assert not any("cookie" in {name.lower() for name in headers} for headers in fake.headers)
+
+
+@pytest.mark.parametrize("rerank", [(4, 3), (3, 4), (2, 4)])
+def test_answers_that_fit_by_accident_are_nobodys(serve, quick, rerank):
+    """Each prompt has a request of its own; one answer too many in one of them belongs to nobody."""
+    counts = iter(rerank * 8)
+    fake = serve(lambda *_: {"results": [{"relevance_score": 1.0}] * next(counts)})
+    with HttpRewardModel(fake.url, "infinity-rerank", reach=quick) as rm:
+        failed(rm.score([Sample(f"p{k // 3}", str(k), k) for k in range(6)]))

@@ -3,6 +3,7 @@
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import CancelledError
 from typing import Any, Self
 
 from herokit.hygiene import Scale
@@ -43,7 +44,10 @@ class Cell:
             ConfigError: the URL is none, or the token's variable is not set.
         """
         loop, link, memory = self._opened(url, reach, cache)
-        found = loop.run(ask_rows(link, rows, call(link), batch=batch, memory=memory))
+        try:
+            found = loop.run(ask_rows(link, rows, call(link), batch=batch, memory=memory))
+        except CancelledError:
+            found = [Lost("closed while it was asked")] * len(rows)
         with self.lock:
             self.rows += len(found)
             self.lost += sum(isinstance(answer, Lost) for answer in found)
@@ -103,5 +107,6 @@ class Reaching:
 def _shut(loop: Loop, link: Link) -> None:
     """Close what nobody will ask again, also when its owner is forgotten or the process ends."""
     if loop.alive:
+        loop.cancel()
         loop.run(link.close())
         loop.close()

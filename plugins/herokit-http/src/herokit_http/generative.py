@@ -9,6 +9,7 @@ from herokit.types import Sample, Status, Verdict
 from herokit_http.cell import Cell, Reaching
 from herokit_http.chat import BLANK, Judge, Question, blank, check_url, mark_of, shown
 from herokit_http.grammar import last_line, verdict
+from herokit_http.link import public
 from herokit_http.reach import Reach
 from herokit_http.rows import Lost
 from herokit_http.texts import fill_in
@@ -115,7 +116,7 @@ class GenerativeVerifier(Reaching):
 
     def report(self) -> str:
         """Say in a line what was asked, and how often."""
-        return f"judge: {self.judge.model} at {self.url}; {self._cell.said()}"
+        return f"judge: {self.judge.model} at {public(self.url)}; {self._cell.said()}"
 
     def _question(self, sample: Sample) -> Question:
         mark = mark_of(sample.prompt, sample.reference, sample.completion)

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
+import re
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx2
@@ -13,8 +15,8 @@ from herokit_http.breaker import Breaker
 from herokit_http.reach import Reach
 from herokit_http.retrying import AGAIN, StatusError, retrying
 
-OURS = frozenset({401, 403, 404, 405, 407})
-"""Statuses that no other row would change."""
+OURS = frozenset({401, 402, 403, 404, 405, 406, 407, 410, 415, 421, 426, 501, 505, 511})
+"""Statuses that no other row would change; redirects are others."""
 
 
 class UnansweredError(Exception):
@@ -61,13 +63,18 @@ class Link:
         self._belief = Breaker(reach.patience, reach.rest)
         self._slots = asyncio.Semaphore(reach.at_once)
         self._turn = 0
+        self._token = ""
         headers = {"accept-encoding": "identity", "content-type": "application/json"}
         if reach.token:
-            if not os.environ.get(reach.token):
+            self._token = os.environ.get(reach.token, "").strip()
+            if not (self._token and self._token.isascii() and self._token.isprintable()):
                 raise ConfigError(f"the environment variable {reach.token} holds no token")
-            headers["authorization"] = f"Bearer {os.environ[reach.token]}"
+            headers["authorization"] = f"Bearer {self._token}"
         limits = httpx2.Limits(max_connections=reach.at_once, max_keepalive_connections=reach.at_once)
-        self._client = httpx2.AsyncClient(timeout=reach.seconds, limits=limits, headers=headers)
+        none = CookieJar(
+            DefaultCookiePolicy(allowed_domains=[])
+        )  # a cookie that cannot be sent would end every later request
+        self._client = httpx2.AsyncClient(timeout=reach.seconds, limits=limits, headers=headers, cookies=none)
 
     async def post(self, path: str, body: Any) -> Any:
         """POST JSON and return the JSON that comes back.
@@ -81,20 +88,26 @@ class Link:
         """
         content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         async with self._slots:
-            place, breaker = self._pick()
-            self.count.requests += 1
             try:
-                answer = await self._try(place, path, content)
-            except UnansweredError as error:
-                self.count.failed += 1
-                refused = error.content and not str(error).startswith("status 500")
-                breaker.worked() if refused else breaker.failed(str(error))
-                raise
-            except BaseException:
-                breaker.left()
-                raise
-            breaker.worked()
-            return answer
+                return await self._asked(path, content)
+            finally:
+                self._belief.left()  # the try is over; who reads the answer says what to believe of it
+
+    async def _asked(self, path: str, content: bytes) -> Any:
+        place, breaker = self._pick()
+        self.count.requests += 1
+        try:
+            answer = await self._try(place, path, content)
+        except UnansweredError as error:
+            self.count.failed += 1
+            refused = error.content and not str(error).startswith("status 500")
+            breaker.worked() if refused else breaker.failed(str(error))
+            raise
+        except BaseException:
+            breaker.left()
+            raise
+        breaker.worked()
+        return answer
 
     def believe(self, why: str = "") -> None:
         """Hear that an answer was one, or why it was none: enough of these in a row, and the server is left alone."""
@@ -127,13 +140,13 @@ class Link:
                     async with asyncio.timeout(reach.seconds):
                         return await self._once(url + path, content)
         except StatusError as error:
-            spoilt = error.code not in OURS | AGAIN or error.code == 500  # noqa: PLR2004 - what some servers say of bad input
-            raise UnansweredError(str(error), content=spoilt) from None
+            ours = error.code < 400 or error.code in OURS | AGAIN - {500}  # noqa: PLR2004 - some servers say 500 of bad input
+            raise UnansweredError(str(error), content=not ours) from None
         except TimeoutError:
             raise UnansweredError(f"no answer within {reach.seconds:g} s") from None
         except httpx2.TimeoutException as error:
             raise UnansweredError(f"no answer within {reach.seconds:g} s ({type(error).__name__})") from None
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
             raise UnansweredError(f"{type(error).__name__}: {error}"[:300]) from None
         raise UnansweredError("not tried")  # pragma: no cover - the loop returns or raises
 
@@ -147,8 +160,13 @@ class Link:
                         f"an answer of more than {self.reach.largest} bytes", content=True, false=True
                     )
         if not response.is_success:
-            text = " ".join(found[:300].decode("utf-8", "replace").split())
+            text = found[:1000].decode("utf-8", "replace")
+            if self._token:
+                text = text.replace(self._token, "[token]")
+            text = " ".join(text[:300].split())
             raise StatusError(response.status_code, text, response.headers.get("retry-after"))
+        if packed := response.headers.get("content-encoding", "").strip().lower().replace("identity", ""):
+            raise UnansweredError(f"the answer is packed, {packed[:40]!r}, unasked", false=True)
         try:
             return json.loads(found)
         except (ValueError, RecursionError) as error:
@@ -167,6 +185,20 @@ def addresses(url: str) -> list[str]:
     """
     found = [part.strip().rstrip("/") for part in url.split(",") if part.strip()]
     for part in found or [url]:
-        if not part.startswith(("http://", "https://")):
-            raise ConfigError(f"url = {url!r}; expected http://HOST:PORT, several separated by commas")
+        try:
+            place = httpx2.URL(part)
+        except httpx2.InvalidURL as error:
+            raise ConfigError(f"url = {public(url)!r}; expected http://HOST:PORT, got {error}") from None
+        if place.scheme not in ("http", "https") or not place.host or place.query or place.fragment:
+            raise ConfigError(f"url = {public(url)!r}; expected http://HOST:PORT, several separated by commas")
     return found
+
+
+def public(url: str) -> str:
+    """Return a URL without its password, for reports and logs.
+
+    Example:
+        >>> public("http://me:secret@a:1,http://b:2")
+        'http://[...]@a:1,http://b:2'
+    """
+    return re.sub(r"//[^/,]*@", "//[...]@", url)

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import CancelledError, wait
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -33,13 +34,32 @@ class Loop:
 
         Raises:
             Exception: what the coroutine raised.
+            CancelledError: it was cancelled, or the loop closed.
         """
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        except RuntimeError:  # closed just now
+            work.close()
+            raise CancelledError from None
+        try:
+            while not wait((future,), timeout=1.0).done:
+                if not self.alive:  # closed from another thread
+                    future.cancel()
             return future.result()
         except BaseException:
             future.cancel()
             raise
+
+    def cancel(self) -> None:
+        """Cancel all that runs in it."""
+
+        async def leave() -> None:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        self.run(leave())
 
     def close(self) -> None:
         """Stop the loop and its thread."""

@@ -13,9 +13,9 @@ from herokit.known import lookup
 from herokit.types import Sample, Scores, Status
 from herokit_http.cell import Cell, Reaching
 from herokit_http.dialects import DIALECTS, Row, row_of
-from herokit_http.link import Link, UnansweredError, addresses
+from herokit_http.link import Link, UnansweredError, addresses, public
 from herokit_http.reach import Reach
-from herokit_http.rows import Call, Lost
+from herokit_http.rows import Call, Lost, whole
 
 LOG = logging.getLogger(__name__)
 
@@ -116,12 +116,12 @@ class HttpRewardModel(Reaching):
         scores = scores_of(found)
         with self._cell.lock:
             for doubt in self._cell.scale.see(scores.values):
-                LOG.warning("%s: %s", self.url, doubt)
+                LOG.warning("%s: %s", public(self.url), doubt)
         return scores
 
     def report(self) -> str:
         """Say in a line what was asked, how often, and where the scores lie."""
-        return f"http: {self.dialect} at {self.url}; {self._cell.said()}"
+        return f"http: {self.dialect} at {public(self.url)}; {self._cell.said()}"
 
     def _call(self, link: Link) -> Call[Any]:
         spoken = DIALECTS[self.dialect]
@@ -133,8 +133,8 @@ class HttpRewardModel(Reaching):
                 parts = {prompt: [row for row in rows if row.prompt == prompt] for prompt in prompts}
                 found: dict[Row, Any] = {}
                 for part in parts.values():
-                    found |= dict(zip(part, await some(part), strict=False))
-                return [found[row] for row in rows if row in found]
+                    found |= dict(zip(part, whole(await some(part), len(part)), strict=True))
+                return [found[row] for row in rows]
             answer = await link.post(path, spoken.body(self.model, rows))
             scores = read(lambda: list(spoken.read(answer, len(rows))), self.dialect)
             return [one_score(value, AGGREGATES[self.aggregate]) for value in scores]

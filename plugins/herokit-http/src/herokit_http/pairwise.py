@@ -9,6 +9,7 @@ from herokit.types import Sample, Scores
 from herokit_http.cell import Cell, Reaching
 from herokit_http.chat import Judge, Question, check_url, mark_of, shown
 from herokit_http.grammar import verdict
+from herokit_http.link import public
 from herokit_http.model import scores_of
 from herokit_http.rating import bradley_terry, pairs, wins
 from herokit_http.reach import Reach
@@ -104,7 +105,7 @@ class PairwiseJudge(Reaching):
 
     def report(self) -> str:
         """Say in a line what was asked, and how often."""
-        return f"judge: {self.judge.model} at {self.url}; {self._cell.said().replace(' rows', ' comparisons')}"
+        return f"judge: {self.judge.model} at {public(self.url)}; {self._cell.said().replace(' rows', ' comparisons')}"
 
     def _questions(self, first: Sample, second: Sample) -> list[Question]:
         orders = [(first, second), (second, first)][: 1 + self.both_orders]

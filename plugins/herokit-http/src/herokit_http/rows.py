@@ -86,7 +86,7 @@ async def ask_rows(
 
 async def _some(link: Link, part: Sequence[Any], call: Call[T]) -> list[T | Lost]:
     try:
-        found = _whole(list(await call(part)), len(part))
+        found = whole(list(await call(part)), len(part))
     except UnansweredError as error:
         if error.content and len(part) > 1:
             middle = len(part) // 2
@@ -98,7 +98,7 @@ async def _some(link: Link, part: Sequence[Any], call: Call[T]) -> list[T | Lost
     return found
 
 
-def _whole(found: list[T | Lost], count: int) -> list[T | Lost]:
+def whole(found: list[T | Lost], count: int) -> list[T | Lost]:
     """Refuse a wrong number of answers: nobody can say whose they are, and a part of the rows might fit by accident.
 
     Raises:

@@ -1,5 +1,6 @@
 """A language model that checks a completion against a rubric."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from herokit.types import Sample, Status, Verdict
 from herokit_http.cell import Cell, Reaching
 from herokit_http.chat import BLANK, Judge, Question, blank, check_url, mark_of, shown
 from herokit_http.grammar import criteria
+from herokit_http.link import public
 from herokit_http.reach import Reach
 from herokit_http.rows import Lost
 from herokit_http.texts import fill_in
@@ -104,7 +106,7 @@ class RubricJudge(Reaching):
 
     def report(self) -> str:
         """Say in a line what was asked, and how often."""
-        return f"judge: {self.judge.model} at {self.url}; {self._cell.said()}"
+        return f"judge: {self.judge.model} at {public(self.url)}; {self._cell.said()}"
 
     def _question(self, sample: Sample) -> tuple[Question, list[float]]:
         own = sample.meta.get("rubric")
@@ -146,11 +148,13 @@ def weights(rubric: Any) -> list[tuple[str, float]]:
         weight = WEIGHTS.get(given.lower(), given) if isinstance(given, str) else given
         if not isinstance(text, str) or not text.strip():
             raise ConfigError(f"a criterion of a rubric is a text, got {text!r:.80}")
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < abs(weight) < float("inf"):
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < abs(weight) <= sys.float_info.max:
             raise ConfigError(
                 f"the weight of {text!r:.60} is a number or one of {', '.join(WEIGHTS)}, got {given!r:.40}"
             )
         found.append((text, float(weight)))
+    if not sum(abs(weight) for _, weight in found) < float("inf"):
+        raise ConfigError("the weights of a rubric add up to more than a number holds")
     if not any(weight > 0 for _, weight in found):
         raise ConfigError("a rubric needs a criterion with a positive weight")
     return found

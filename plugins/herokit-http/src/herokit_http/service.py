@@ -9,7 +9,7 @@ from herokit.errors import ConfigError
 from herokit.types import Sample, Scores
 from herokit_http.cell import Cell, Reaching
 from herokit_http.dialects import Row, ours, row_of
-from herokit_http.link import Link, UnansweredError, addresses
+from herokit_http.link import Link, UnansweredError, addresses, public
 from herokit_http.model import finite, scores_of
 from herokit_http.reach import Reach
 from herokit_http.rows import Call, Lost
@@ -74,7 +74,7 @@ class ServiceRewardModel(Reaching):
 
     def report(self) -> str:
         """Say in a line what was asked, and how often."""
-        return f"http: {self.part} of {self.url}; {self._cell.said().replace(' rows', ' groups')}"
+        return f"http: {self.part} of {public(self.url)}; {self._cell.said().replace(' rows', ' groups')}"
 
     def _call(self, link: Link) -> Call[Any]:
         async def some(groups: Sequence[_Group]) -> list[Any]:
@@ -82,7 +82,14 @@ class ServiceRewardModel(Reaching):
             body = ours("", [row for _, row in flat])
             for (number, _), sample in zip(flat, body["samples"], strict=True):
                 sample["group"] = number
-            answer = await link.post("/v1/score", body | {"remember": self.remember, "id": uuid4().hex})
+            try:
+                answer = await link.post("/v1/score", body | {"remember": self.remember, "id": uuid4().hex})
+            except (
+                UnansweredError
+            ) as error:  # what came instead of an answer: the groups are counted already, and not sent again
+                raise UnansweredError(
+                    str(error), content=error.content and not error.false, false=error.false
+                ) from None
             try:
                 rows = [_reward(entry, self.part) for entry in answer["rows"]]
             except (KeyError, TypeError) as error:

@@ -8,7 +8,7 @@ from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
 from herokit_http.cell import Cell, Reaching
 from herokit_http.dialects import DIALECTS, Row, row_of
-from herokit_http.link import Link, addresses
+from herokit_http.link import Link, addresses, public
 from herokit_http.model import finite, read
 from herokit_http.reach import Reach
 from herokit_http.rows import Call, Lost
@@ -65,7 +65,7 @@ class HttpVerifier(Reaching):
 
     def report(self) -> str:
         """Say in a line what was asked, and how often."""
-        return f"http: {self.dialect} {self.source} at {self.url}; {self._cell.said()}"
+        return f"http: {self.dialect} {self.source} at {public(self.url)}; {self._cell.said()}"
 
     def _call(self, link: Link) -> Call[Any]:
         spoken = DIALECTS[self.dialect]
