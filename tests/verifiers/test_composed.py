@@ -148,6 +148,7 @@ def test_a_table_that_is_wrong_deep_inside_says_where():
     lambda: Pool(Says(), workers=0),
     lambda: Pool(Says(), budget=0.0),
     lambda: TimeLimit(Says(), seconds=-1.0),
+    lambda: Number(relative=float("inf")),
     lambda: Regex("(a"),
     lambda: Regex("a", timeout=0.0),
 ])  # fmt: skip

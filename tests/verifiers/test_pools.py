@@ -139,6 +139,19 @@ def test_a_budget_ends_a_call_and_says_which_rows_were_not_begun():
     assert (verdicts[4].value, verdicts[4].detail) == (None, "not begun: the time of the whole call was over")
 
 
+def test_a_budget_holds_while_others_have_the_workers():
+    with Pool(Says(), workers=1, timeout=3.0, budget=0.5) as pool:
+        pool.verify(samples("1"))
+        other = threading.Thread(target=pool.verify, args=(samples("s"),))
+        other.start()
+        time.sleep(0.2)
+        begun = time.monotonic()
+        (verdict,) = pool.verify(samples("1"))
+        assert time.monotonic() - begun < 1.5
+        assert (verdict.value, verdict.detail) == (None, "not begun: the time of the whole call was over")
+        other.join()
+
+
 def test_a_pool_recycles_its_processes():
     with Pool(Number(), workers=1, recycle=3) as pool:
         pids = set()

@@ -58,28 +58,34 @@ class Crew:
         """
         packed = [pickle.dumps(sample) for sample in samples]
         verdicts: list[Verdict] = []
+        if self._free.acquire(timeout=None if until is None else max(0.0, until - time.monotonic())):
+            try:
+                self._judge(packed, verdicts, until)
+            finally:
+                self._free.release()
+        why = "not begun: " + ("the pool was closed" if self.closed else "the time of the whole call was over")
+        return verdicts + [Verdict(None, Status.FAILED, why)] * (len(samples) - len(verdicts))
+
+    def _judge(self, packed: Sequence[bytes], verdicts: list[Verdict], until: float | None) -> None:
+        """Add the verdicts, until all are there, the time is over or the pool closed."""
         worker: Worker | None = None
         deaths = 0
-        with self._free:
-            try:
-                while len(verdicts) < len(samples):
-                    late = until is not None and time.monotonic() >= until
-                    if late or self.closed:
-                        why = "not begun: " + ("the time of the whole call was over" if late else "the pool was closed")
-                        return verdicts + [Verdict(None, Status.FAILED, why)] * (len(samples) - len(verdicts))
-                    worker = worker or self._borrow()
-                    worker, ended = self._run(worker, packed, verdicts, until)
-                    deaths = deaths + 1 if ended == len(verdicts) else int(ended is not None)
-                    if ended is not None and deaths >= ATTEMPTS:
-                        verdicts.append(Verdict(0.0, Status.FAILED, f"a worker process died under it {deaths} times"))
-                        deaths = 0
-            except BaseException:  # an interrupt, say: the worker may still answer, and nobody will have asked
-                if worker is not None:
-                    self._discard(worker)
-                raise
+        try:
+            while len(verdicts) < len(packed) and not (
+                self.closed or (until is not None and time.monotonic() >= until)
+            ):
+                worker = worker or self._borrow()
+                worker, ended = self._run(worker, packed, verdicts, until)
+                deaths = deaths + 1 if ended == len(verdicts) else int(ended is not None)
+                if ended is not None and deaths >= ATTEMPTS:
+                    verdicts.append(Verdict(0.0, Status.FAILED, f"a worker process died under it {deaths} times"))
+                    deaths = 0
+        except BaseException:  # an interrupt, say: the worker may still answer, and nobody will have asked
             if worker is not None:
-                self._give_back(worker)
-        return verdicts
+                self._discard(worker)
+            raise
+        if worker is not None:
+            self._give_back(worker)
 
     def _run(
         self, worker: Worker, packed: Sequence[bytes], verdicts: list[Verdict], until: float | None

@@ -34,7 +34,8 @@ class Choice(EachAlone):
     the options are known. A text that two options share, as ``aa`` where ``AA`` and ``Aa`` are options, chooses neither;
     a capital alone is a letter, also where it is an option's text. A letter and a text that contradict each other, and more letters than may be chosen, are
     wrong: a policy cannot list them all. Options come from `options`, or from ``meta["options"]`` or
-    ``meta["choices"]``, a list of texts or a table with the list ``text``, as ARC has it.
+    ``meta["choices"]``, a list of texts, also as JSON, a table with the list ``text``, as ARC has it, or with a text for
+    each letter, as MedQA has it.
 
     Args:
         options: the texts of the options in order; None to look at the sample, where there may be none.
@@ -86,10 +87,13 @@ class Choice(EachAlone):
         return Verdict(float(chosen == gold), Status.JUDGED, f"chose {said}", answer)
 
     def _options(self, meta: Any) -> Sequence[str]:
-        given = self.options
+        given: Any = self.options
         if given is None:
             given = plain(meta.get("options")) or plain(meta.get("choices")) or ()
-        given = plain(given.get("text")) if isinstance(given, Mapping) else given
+        if isinstance(given, Mapping):
+            lettered = [given.get(letter) for letter in LETTERS[: len(given)]]
+            given = lettered if None not in lettered else plain(given.get("text"))
+        given = texts(given) if isinstance(given, str) else given
         return [str(option) for option in given][: len(LETTERS)] if isinstance(given, Sequence) else []
 
     def _named(self, reference: str) -> str:

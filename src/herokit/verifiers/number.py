@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
+from math import inf
 from typing import Literal
 
 from herokit.answers import Find, bare, find_answer
@@ -53,7 +54,7 @@ class Number(EachAlone):
         find: where the answer stands.
 
     Raises:
-        ConfigError: a negative tolerance, or digits beside a tolerance or outside 1 to 100.
+        ConfigError: a negative or an infinite tolerance, or digits beside a tolerance or outside 1 to 100.
 
     Source: closeness as Python's ``math.isclose`` (PEP 485), made one-sided: the reference is known.
 
@@ -72,8 +73,8 @@ class Number(EachAlone):
     def __post_init__(self) -> None:
         among("percent", self.percent, Percent)
         among("find", self.find, Find)
-        if not self.relative >= 0.0 or not self.absolute >= 0.0:
-            raise ConfigError(f"tolerances are at least 0, got {self.relative!r} and {self.absolute!r}")
+        if not (0.0 <= self.relative < inf and 0.0 <= self.absolute < inf):
+            raise ConfigError(f"tolerances are at least 0 and finite, got {self.relative!r} and {self.absolute!r}")
         if self.digits is not None and (not 1 <= self.digits <= 100 or self.relative or self.absolute):  # noqa: PLR2004 - more than any datum has
             raise ConfigError(f"digits lie in 1 to 100 and stand without a tolerance, got {self.digits!r}")
 
