@@ -83,6 +83,7 @@ LOOPS: dict[str, Callable[[Any, Any, Mapping[str, Any]], Any]] = {
     "hero_advantage": lambda m, c, _: advantage(m, c),
     "stratified": lambda m, c, _: bands(m, c),
     "gated_fallback": lambda m, c, _: bands(m, c) if c.min() == c.max() else c,
+    "earned_trust": lambda m, c, _: 0.25 * z(m) if c.min() == c.max() else z(c),  # a trust of 1
     "verifier_only": lambda _m, c, _: c,
     "rm_only": lambda m, _c, _: m,
     "naive_blend": lambda m, c, _: 0.5 * c + 0.5 * minmax(m),

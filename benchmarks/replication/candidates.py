@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from benchmarks.replication import agreement
 
 from herokit.combine import (
     RIGHT,
@@ -26,6 +25,7 @@ from herokit.combine import (
     Unit,
     Weight,
     WeightBySpread,
+    agreement,
     alone,
     chain,
 )

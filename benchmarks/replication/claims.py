@@ -66,7 +66,7 @@ def check(results: Results) -> list[Claim]:
     ahead += [("stratified", "naive blend", "sampled"), ("stratified", "verifier only", "greedy")]
     ahead += [("hero-advantage", "HERO as published", name) for name in ("sampled", "greedy")]
     ahead += [
-        ("hero-agreement", other, name)
+        ("earned-trust", other, name)
         for other in ("verifier only", "RM only", "naive blend", "HERO as published")
         for name in ("sampled", "greedy")
     ]
@@ -78,7 +78,7 @@ def check(results: Results) -> list[Claim]:
     claims += [_hacked(results, 0.1)] if (0.1, "RM only") in results else []
     claims += [
         _near(results, scheme, "verifier only", name)
-        for scheme in ("stratified", "hero-agreement")
+        for scheme in ("stratified", "earned-trust")
         for name in ("curve", "sampled")
         if {(1.0, scheme), (1.0, "verifier only")} <= results.keys()
     ]

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 rcParams["svg.hashsalt"] = "herokit"  # the same picture gives the same file
 COLOURS = {
-    "hero-agreement": "#8172b3",
+    "earned-trust": "#8172b3",
     "verifier only": "#4c72b0",
     "RM only": "#c44e52",
     "naive blend": "#8c8c8c",

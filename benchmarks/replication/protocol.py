@@ -36,14 +36,14 @@ def schemes(recall: float) -> dict[str, Scheme]:
         "stratified": Scheme("stratified", bands),
         "HERO as published": Scheme("hero", bands),
         "hero-advantage": Scheme("hero_advantage", bands),
-        "hero-agreement": Scheme("hero_agreement", bands),
+        "earned-trust": Scheme("earned_trust"),
     }
 
 
 def tuning(task: str, recall: float, scheme: Scheme) -> list[Run]:
-    """Return the runs that choose a scheme's learning rate: two dev seeds where most is claimed, one elsewhere."""
+    """Return the runs that choose a scheme's learning rate: two dev seeds where claims are made, one elsewhere."""
     scheme, recall = tuned_as(scheme), heard(scheme, recall)
-    seeds = DEV if task == "remainders" and (recall == CLAIMED or scheme.name == "rm_only") else DEV[:1]
+    seeds = DEV if recall == CLAIMED or scheme.name == "rm_only" else DEV[:1]
     return [Run(Base(task, seed), scheme, recall, rate, "dev") for rate in RATES for seed in seeds]
 
 

@@ -18,7 +18,7 @@ from benchmarks.replication.statistics import paired
 from benchmarks.replication.store import Store
 
 DOCS = Path("docs")
-OURS = "hero-agreement"
+OURS = "earned-trust"
 
 HEAD = """# Replication: every table
 

@@ -37,7 +37,7 @@ def group_sizes(seeds: range) -> Cells:
     """Change the rollouts a problem; a step always draws 128."""
     cells = {}
     for size in (4, 8, 16):
-        for name in ("verifier only", "RM only", "stratified", "hero-agreement"):
+        for name in ("verifier only", "RM only", "stratified", "earned-trust"):
             cells[name, f"{size}"] = _runs(schemes(RECALL)[name], seeds, batch=Batch(100, 128 // size, size))
     return cells
 
@@ -47,7 +47,7 @@ def heat(seeds: range) -> Cells:
     cells = {}
     for recall in (1.0, 0.25, 0.1):
         for labels in (0, 64, 200):
-            for name in ("verifier only", "RM only", "stratified", "hero-agreement"):
+            for name in ("verifier only", "RM only", "stratified", "earned-trust"):
                 scheme = schemes(0.1)[name]
                 cells[name, f"{recall:g}", f"{labels}"] = _runs(
                     scheme, seeds, recall, labels if name != "verifier only" else 64
@@ -59,7 +59,7 @@ def false_positives(seeds: range) -> Cells:
     """Let the verifier accept wrong answers."""
     cells = {}
     for rate in (0.0, 0.02, 0.1):
-        for name in ("verifier only", "RM only", "naive blend", "stratified", "hero-agreement"):
+        for name in ("verifier only", "RM only", "naive blend", "stratified", "earned-trust"):
             scheme = schemes(RECALL)[name]
             cells[name, f"{rate:g}"] = _runs(scheme, seeds, false_positives=0.0 if name == "RM only" else rate)
     return cells

@@ -10,7 +10,7 @@ from herokit.combine import Center, MinMax, Rank, Standardize, Stratify, Take, W
 from herokit.errors import HerokitError
 from herokit.outcome import Outcome
 from herokit.rewarder import Rewarder
-from herokit.schemes import hero, hero_advantage, naive_blend, rm_only, verifier_only
+from herokit.schemes import earned_trust, hero, hero_advantage, naive_blend, rm_only, verifier_only
 from herokit.types import Groups, RewardModel, Sample, Scores, Signals, Status, Verdict, Verifier
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "Verifier",
     "WeightBySpread",
     "chain",
+    "earned_trust",
     "hero",
     "hero_advantage",
     "naive_blend",

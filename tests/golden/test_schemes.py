@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from herokit import Groups, Signals, schemes
-from herokit.combine import Mean, start
+from herokit.combine import Mean, WeightByAgreement, start
 
 # group a: right 2 of 4; group b: all wrong
 RM = [1.0, 3.0, 2.0, 6.0, 0.0, 4.0]
@@ -67,6 +67,7 @@ EXPECTED = {
     "hero_advantage": W_ONE * CENTRED,
     "stratified": EQ3,
     "gated_fallback": [0, 1, 0, 1, -0.1, 0.1],
+    "earned_trust": [*z([0, 1, 0, 1]), *(0.25 * 0.8**2 * z([0, 4]))],
     "verifier_only": C,
     "rm_only": RM,
     "naive_blend": [0.0, 0.5 + 0.2, 0.1, 1.0, 0.0, 0.5],
@@ -87,7 +88,8 @@ EXPECTED = {
 
 
 def apply(scheme):
-    state = tuple(Mean(9, 1.9) if isinstance(s, Mean) else s for s in scheme.init())
+    means = [Mean(9, 0.8 if isinstance(step, WeightByAgreement) else 1.9) for step in scheme.steps]
+    state = tuple(mean if isinstance(s, Mean) else s for s, mean in zip(scheme.init(), means, strict=True))
     return scheme.combine(start(SIGNALS), SIGNALS, state)[0]
 
 

@@ -15,7 +15,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.gpu import replication as gpu  # noqa: E402 - found beside the tests, not installed
 from benchmarks.replication import learn, pipeline, protocol, stepwise, tables  # noqa: E402
-from benchmarks.replication.agreement import WeightByAgreement  # noqa: E402
 from benchmarks.replication.claims import check  # noqa: E402
 from benchmarks.replication.grpo import Batch  # noqa: E402
 from benchmarks.replication.measure import auc  # noqa: E402
@@ -27,8 +26,7 @@ from benchmarks.replication.text import Codec  # noqa: E402
 from benchmarks.replication.verifiers import HerokitMath, HiddenForm  # noqa: E402
 from benchmarks.replication.work import make  # noqa: E402
 
-from herokit import Groups, Sample, Signals  # noqa: E402
-from herokit.combine import Mean  # noqa: E402
+from herokit import Sample  # noqa: E402
 
 TASKS = list(pipeline.TASKS.values())
 TINY = Base(width=32, layers=1, epochs=12, labels=2)
@@ -187,7 +185,7 @@ def test_the_command_prints_table_and_claims_and_writes_curves_plots_and_pages(t
     from benchmarks.replication import report
 
     few = {name: protocol.schemes(0.1)[name] for name in ("verifier only", "RM only", "naive blend", "stratified")}
-    few |= {name: Scheme(name.replace("-", "_")) for name in ("hero-advantage", "hero-agreement")}
+    few |= {name: Scheme(name.replace("-", "_")) for name in ("hero-advantage", "earned-trust")}
     few["HERO as published"] = Scheme("hero")
     monkeypatch.setattr(protocol, "schemes", lambda _: few)
     monkeypatch.setattr(protocol, "chosen_rate", lambda *_: 1e-3)
@@ -204,23 +202,4 @@ def test_the_command_prints_table_and_claims_and_writes_curves_plots_and_pages(t
     assert (tmp_path / "remainders.svg").stat().st_size > 1000
     again = testing.CliRunner().invoke(command.app, ["report", "--cache", str(tmp_path), "--seeds", "2"])
     assert again.exit_code == 0, again.output
-    assert "hero-agreement minus" in (tmp_path / "reference" / "replication.md").read_text()
-
-
-def test_agreement_is_the_rank_correlation_of_mixed_groups_and_weighs_uniform_ones():
-    index = np.array([0, 0, 0, 0, 1, 1, 2, 2, 2])
-    c = np.array([1.0, 0, 0, 1, 0, 0, 1, 0, 0])
-    m = np.array([3.0, 1, 2, 2, 9, 1, 0, 5, 0])
-    signals = Signals({"rm": m, "verifier": c}, Groups(index, 3))
-    step = WeightByAgreement(momentum=0.9)
-    weight, state = step.weigh(np.ones(9), signals, step.init())
-    assert weight.tolist() == [1, 1, 1, 1, 0, 0, 1, 1, 1]  # nothing measured yet
-    first = np.mean([1.0, 1.0, 1.0, 0.0])  # 3 over 1 and 2, 2 over 1, 2 beside 2
-    second = np.mean([-1.0, 0.0])  # 0 under 5, 0 beside 0
-    assert (state.count, state.value) == (2, pytest.approx((first + second) / 2))
-    weight, after = step.weigh(np.ones(9), signals, Mean(7, 0.5))
-    assert weight.tolist() == [1, 1, 1, 1, 0.5, 0.5, 1, 1, 1]
-    assert after.value == pytest.approx(0.81 * 0.5 + 0.19 * state.value)
-    assert step.weigh(np.ones(9), signals, Mean(7, -0.5))[0][4] == 0.0  # a model that is wrong has no say
-    uniform = Signals({"rm": m, "verifier": 0 * c}, Groups(index, 3))
-    assert step.weigh(np.ones(9), uniform, state)[1] == state
+    assert "earned-trust minus" in (tmp_path / "reference" / "replication.md").read_text()

@@ -38,6 +38,7 @@ from herokit.combine import (
     Standardize,
     Stratify,
     Take,
+    WeightByAgreement,
     WeightByCorrectRate,
     WeightByDifficulty,
     WeightBySpread,
@@ -73,7 +74,7 @@ SCALED = [
     Stratify("graded", 0.1, 0.2, levels=(0.0, 0.5, 1.0), between=0.05), Stratify("graded", 0.1, 0.1, (0.0, 0.5, 1.0), edges=(0.2, 0.9)),
     Center(), LeaveOneOut(), MeanAbsoluteDeviation(), Whiten(),
     *(Standardize(**k) for k in ({}, {"ddof": 0}, {"over": "batch"}, {"floor": 1.0}, {"fixed": 2.0})),
-    WeightByCorrectRate(), WeightByDifficulty(), WeightBySpread(), WeightBySpread(ddof=1, centre="one", relative=True, momentum=0.8),
+    WeightByAgreement(), WeightByCorrectRate(), WeightByDifficulty(), WeightBySpread(), WeightBySpread(ddof=1, centre="one", relative=True, momentum=0.8),
     CenterWrong(), IfUniform(Stratify(), Take("verifier")), IfUniform(WeightByDifficulty(), Center()), OnlyIf("verifier"), Quiet("rm", 1.0), KeepConsistent(),
 ]  # fmt: skip
 
@@ -142,7 +143,8 @@ def test_neighbouring_groups_of_one_size_are_reduced_to_the_same(step):
         np.testing.assert_allclose(a[order], b, atol=1e-12)
 
 
-MEMORYLESS = [s for s in SCALED if not isinstance(s, WeightBySpread | KeepConsistent)]
+MEMORY = (WeightByAgreement, WeightBySpread)
+MEMORYLESS = [s for s in SCALED if not isinstance(s, (*MEMORY, KeepConsistent))]
 
 
 @pytest.mark.parametrize("step", MEMORYLESS, ids=lambda s: repr(s)[:60])
@@ -181,7 +183,7 @@ def test_a_device_is_read_at_most_once_a_step(step, monkeypatch):
     with Reads() as reads:
         run(step, signals)
     assert reads.count == 0
-    assert len(brought) == isinstance(step, WeightBySpread)
+    assert len(brought) == isinstance(step, MEMORY)
 
 
 @pytest.mark.parametrize("make", schemes.SCHEMES, ids=lambda m: m.__name__)
@@ -245,7 +247,7 @@ def test_blocks_of_whole_groups_change_nothing(step, library, monkeypatch):
     found, after = made.combine(start(signals), signals, state, sync=lambda m: merged.append(m) or m)
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
     assert [type(s) for s in after] == [type(s) for s in expected_state]
-    assert len(merged) == isinstance(step, WeightBySpread)
+    assert len(merged) == isinstance(step, MEMORY)
     for ours, theirs in zip(expected_state, after, strict=True):
         if isinstance(ours, Mean):
             assert (theirs.count, theirs.value) == (ours.count, pytest.approx(ours.value, rel=1e-12))

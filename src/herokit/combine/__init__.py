@@ -1,5 +1,6 @@
 """Combiners: pure steps that turn signals into a reward or an advantage, and ways to compose them."""
 
+from herokit.combine.agreement import WeightByAgreement
 from herokit.combine.base import (
     RIGHT,
     Apart,
@@ -30,7 +31,7 @@ STEPS = (
     *(Add, Affine, Blend, Clip, Multiply, Sigmoid, Take, Ensemble, Mix),
     *(MinMax, Quantile, Rank, Squash, Stratify),
     *(Center, LeaveOneOut, MeanAbsoluteDeviation, Standardize, Whiten),
-    *(WeightByCorrectRate, WeightByDifficulty, WeightBySpread),
+    *(WeightByAgreement, WeightByCorrectRate, WeightByDifficulty, WeightBySpread),
     *(CenterWrong, IfUniform, OnlyIf, Quiet, KeepConsistent),
     *(Cosine, Linear, Piecewise),
 )
@@ -79,6 +80,7 @@ __all__ = [
     "Trace",
     "Unit",
     "Weight",
+    "WeightByAgreement",
     "WeightByCorrectRate",
     "WeightByDifficulty",
     "WeightBySpread",

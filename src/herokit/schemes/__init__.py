@@ -1,4 +1,4 @@
-"""Named schemes: published rewards, each a short chain of shared parts, each with its source.
+"""Named schemes: published rewards and one of our own, each a short chain of shared parts, each with its source.
 
 `SCHEMES` lists them. A scheme file names one with dashes: ``use = "hero-advantage"``.
 """
@@ -6,7 +6,7 @@
 from collections.abc import Callable
 
 from herokit.combine import Chain
-from herokit.schemes.advantages import dgpo, grpo_lead, prof
+from herokit.schemes.advantages import dgpo, earned_trust, grpo_lead, prof
 from herokit.schemes.baselines import (
     naive_blend,
     noisy_verifier,
@@ -24,6 +24,7 @@ SCHEMES: tuple[Callable[..., Chain], ...] = (
     hero_advantage,
     stratified,
     gated_fallback,
+    earned_trust,
     verifier_only,
     rm_only,
     naive_blend,
@@ -47,6 +48,7 @@ __all__ = [
     "SCHEMES",
     "crf",
     "dgpo",
+    "earned_trust",
     "gated_fallback",
     "gdpo",
     "grpo_lead",

@@ -1,16 +1,47 @@
-"""Published schemes that act on advantages, or on which rollouts are learned from."""
+"""Schemes that act on advantages, or on which rollouts are learned from."""
 
 from herokit.combine import (
+    Affine,
     Chain,
+    IfUniform,
     KeepConsistent,
     MeanAbsoluteDeviation,
     Standardize,
     Take,
+    WeightByAgreement,
     WeightByCorrectRate,
     WeightByDifficulty,
     chain,
 )
 from herokit.combine.numbers import Number
+
+
+def earned_trust(
+    verifier: str = "verifier", model: str = "rm", *, high: Number = 0.25, power: Number = 2.0, momentum: float = 0.97
+) -> Chain:
+    """GRPO where the verifier speaks; where it is silent, the reward model as far as it has earned trust.
+
+    ``A = z_g(c) in mixed groups, high a^power z_g(m) in uniform ones``, with ``a`` in [0, 1] the running mean of how
+    much likelier an accepted rollout of a mixed group is to outscore a refused one than the opposite. A reward model
+    that is hacked, or outgrown, stops agreeing and loses its say.
+
+    Args:
+        verifier: the verifier's name.
+        model: the reward model's name.
+        high: the scale of a uniform group's advantages under full trust, beside 1 of a mixed one.
+        power: above 1 trusts half-hearted agreement less.
+        momentum: of the running mean, for each mixed group, in [0, 1).
+
+    Source: herokit's own, found by a search on one set of problems and tested on another; see
+    docs/explanation/when-hero-helps.md for where it helps and where it does not.
+
+    Example:
+        >>> earned_trust().steps[-1].power
+        2.0
+    """
+    dense = chain(Take(model), Standardize(), Affine(scale=high))
+    gate = IfUniform(dense, chain(Take(verifier), Standardize()), by=verifier)
+    return chain(gate, WeightByAgreement(of=model, by=verifier, momentum=momentum, power=power))
 
 
 def grpo_lead(verifier: str = "verifier") -> Chain:

@@ -12,6 +12,7 @@ from herokit.combine import (
     Scheduled,
     Standardize,
     Stratify,
+    WeightByAgreement,
     WeightByDifficulty,
     WeightBySpread,
     Whiten,
@@ -47,6 +48,7 @@ RULES: tuple[Rule, ...] = (
         "batches_split",
         "an exponential mean weighs batches, so it depends on where they are cut",
     ),
+    (_a(WeightByAgreement), "batches_split", "a mean that forgets depends on where batches are cut"),
     (
         lambda step: isinstance(step, Standardize) and step.over == "batch",
         "groups_independent",

@@ -17,16 +17,17 @@ class WeightByAgreement(Apart, Weight):
 
         w = 1 in mixed groups,   max(0, mean of a_u over the mixed groups seen) ^ power in uniform ones
 
-    The mean forgets: a reward model that is hacked, or that a better policy has outgrown, stops agreeing and loses its
-    say. It is read before it is written, and weighs 0 until a mixed group was seen. Put it after a step that makes
-    advantages, where the trainer divides by nothing.
+    The mean begins at 0, so trust is earned group by group, and it forgets: a reward model that is hacked, or that a
+    better policy has outgrown, stops agreeing and loses its say. It is read before it is written. Put it after a step
+    that makes advantages, where the trainer divides by nothing.
+
+    Source: herokit's own, see docs/explanation/when-hero-helps.md.
 
     Args:
         of: the reward model's name.
         by: the verifier's name; a value above 0.5 is right.
         momentum: of the running mean, *for each mixed group*, in [0, 1): 0.97 looks back over some thirty of them.
-
-        power: above 1 trusts half-hearted agreement less.
+        power: positive; above 1 trusts half-hearted agreement less.
 
     Raises:
         ConfigError: a parameter outside its range.
@@ -67,8 +68,8 @@ class WeightByAgreement(Apart, Weight):
         agreement = some * 2.0 * (places[1::2] - places[0::2]) / (rows[0::2] + rows[1::2] + (1.0 - some))
         total, count = _segment.read(xp.stack([xp.sum(agreement), xp.sum(some)]))  # the one read from the device
         batch = sync(Mean(round(count), total / count if count else 0.0))
-        kept = self.momentum**batch.count if state.count else 0.0
-        value = kept * state.value + (1.0 - kept) * batch.value if batch.count else state.value
+        kept = self.momentum**batch.count
+        value = kept * state.value + (1.0 - kept) * batch.value
         trust = max(0.0, state.value) ** self.power
         return _segment.rows(xp.where(mixed, xp.ones_like(some), trust * xp.ones_like(some)), groups), Mean(
             state.count + batch.count, value
