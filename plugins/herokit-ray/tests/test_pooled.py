@@ -140,3 +140,24 @@ def test_settings():
     for wrong in ({"verifier": None}, {"verifier": Exact(), "batch": 0}, {"verifier": Exact(), "num_gpus": -1.0}):
         with pytest.raises(ConfigError, match="RayVerifier: "):
             RayVerifier(**wrong)
+
+
+def test_closing_while_another_thread_asks_leaves_no_actor():
+    verifier = RayVerifier(Exact(), actors=1, batch=1)
+    verifier.verify(samples("yes"))
+    (crew,) = verifier._cell
+    raised = []
+
+    def ask():
+        try:
+            verifier.verify(samples("hang"))
+        except SetupError as error:
+            raised.append(str(error))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    time.sleep(1.0)
+    verifier.close()
+    asking.join(60.0)
+    assert raised == ["no Ray actor for 'verify': it is closed"]
+    assert crew._alive == []

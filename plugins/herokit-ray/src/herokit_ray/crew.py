@@ -101,18 +101,20 @@ class Crew:
         """End the actors; Ray itself stays up."""
         import ray
 
-        self._broken = "it is closed"
+        with self._changing:
+            self._broken = "it is closed"
+            gone, self._alive = self._alive, []
         self._idle.put((None, None))
         self._threads.shutdown(wait=False, cancel_futures=True)
-        with self._changing:
-            gone, self._alive = self._alive, []
         for actor in gone:
             ray.kill(actor)
 
     def _hire(self) -> None:
         """Start an actor; it becomes idle when it is ready, which may take as long as a model takes to load."""
-        actor: Any = self._make.remote(self._packed, self._method)
         with self._changing:
+            if self._broken:  # closed while an actor was at work: nobody would end this one
+                return
+            actor: Any = self._make.remote(self._packed, self._method)
             self._alive.append(actor)
         # told in a thread of Ray's own, which must not call Ray: the next who wants an actor looks at the error
         actor.ready.remote().future().add_done_callback(lambda done: self._idle.put((actor, done.exception())))
