@@ -23,7 +23,7 @@ from herokit.builder import build, describe
 from herokit.combine import Chain, Sync, alone, chain
 from herokit.errors import ConfigError, SignalError, nearest
 from herokit.notebook import html_table, label
-from herokit.registry import Registry
+from herokit.registry import Registry, registry
 from herokit.rewarder import Rewarder
 from herokit.types import RewardModel, Verifier
 
@@ -153,15 +153,22 @@ def scheme_table(path: str | Path | None = None) -> tuple[Mapping[str, Any], str
         return tomllib.loads(text), "default scheme"
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such scheme file") from None
+        raise ConfigError(f"{path}: no such scheme file{_named(str(path))}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     table = _parse(text, path)
     if not isinstance(table, Mapping):
         raise ConfigError(f"{path}: expected tables 'sources' and 'combine', got {type(table).__name__}")
     return table, str(path)
+
+
+def _named(text: str) -> str:
+    """Say where the name of a scheme goes, if this is one; empty if it is none."""
+    if not any(entry.name == text and entry.kind == "scheme" for entry in registry()):
+        return ""
+    return f'; the scheme of that name goes into one, under its sources: [[combine]] use = "{text}"'
 
 
 def _parse(text: str, path: Path) -> Any:

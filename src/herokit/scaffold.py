@@ -2,6 +2,7 @@
 
 import keyword
 import re
+import shutil
 import string
 from importlib.resources import files
 from pathlib import Path
@@ -73,10 +74,13 @@ def new_plugin(what: What, name: str, folder: Path | None = None) -> list[Path]:
         source = files("herokit").joinpath("templates", f"{string.Template(template).substitute(words)}.tmpl")
         path = folder / string.Template(place).substitute(words)
         texts[path] = string.Template(source.read_text(encoding="utf-8")).substitute(words)
+    there = folder.exists()
     try:
         for path, text in texts.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
     except OSError as error:
+        for path in list(folder.iterdir()) if there else [folder]:  # it was empty, or was not there
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         raise ConfigError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return sorted(texts)

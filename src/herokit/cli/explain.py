@@ -87,7 +87,8 @@ def show_explanation(found: Explanation, samples: list[Sample]) -> None:
         lines.add_row(f"#{row + 1}", *("-" if value is None else f"{value:.4f}" for value in values))
     show.out.print(lines, "")
     steps = [line.name for line in found.lines if "(" in line.name]
-    show.out.print(Text(f"Steps: {', then '.join(steps)}", style="dim"), "")
+    told = ", then ".join(steps) or "none, for none of its rollouts could be used"
+    show.out.print(Text(f"Steps: {told}", style="dim"), "")
     for number, (sample, problems) in enumerate(zip(samples, found.problems, strict=True), start=1):
         tail = " ".join(sample.completion.split())[-68:]
         show.out.print(show.said(f"#{number} ... {tail}" + "".join(f"  [{p}]" for p in problems)), soft_wrap=True)

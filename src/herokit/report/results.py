@@ -112,6 +112,8 @@ def read_results(name: str, fields: Mapping[str, str] | None = None) -> Results:
         for block in read_blocks(path):
             columns.update(dict.fromkeys(block.names()))
             break
+    if not columns:
+        raise DataError(f"{name}: the file holds no rows")
     prefix, others = _prefixes(name, list(columns))
     sources = _sources([c for c in columns if not c.startswith(others)], prefix)
     chosen = choose_fields(name, list(columns), fields or {})

@@ -1,0 +1,79 @@
+"""What users get wrong at the command line that is no row of a file: each is one line that says what to do."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from herokit.cli import app
+from herokit.config import load_scheme
+from herokit.errors import ConfigError
+from herokit.scaffold import new_plugin
+
+SCHEME = '[sources.verifier]\nuse = "exact-match"\n[[combine]]\nuse = "verifier-only"\n'
+
+
+def herokit(monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", ["herokit", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stopped:
+        app.run()
+    return stopped.value.code or 0
+
+
+@pytest.mark.parametrize("ending", ["toml", "yaml"])
+def test_a_scheme_file_may_begin_with_the_mark_that_windows_writes(tmp_path, ending):
+    yaml = "sources: {verifier: {use: exact-match}}\ncombine: {use: verifier-only}\n"
+    path = tmp_path / f"s.{ending}"
+    path.write_text(SCHEME if ending == "toml" else yaml, encoding="utf-8-sig")
+    assert list(load_scheme(path).sources) == ["verifier"]
+
+
+def test_the_name_of_a_scheme_is_no_file_and_the_message_says_where_it_goes():
+    with pytest.raises(ConfigError) as told:
+        load_scheme("hero-advantage")
+    assert str(told.value) == (
+        "hero-advantage: no such scheme file; the scheme of that name goes into one, under its sources: "
+        '[[combine]] use = "hero-advantage"'
+    )
+    with pytest.raises(ConfigError, match="^math: no such scheme file$"):
+        load_scheme("math")
+
+
+@pytest.mark.parametrize("name", ["r.parquet", "r.jsonl"])
+def test_a_report_of_nothing_says_so(tmp_path, monkeypatch, capsys, name):
+    monkeypatch.chdir(tmp_path)
+    if name == "r.parquet":
+        pq.write_table(pa.table({"prompt": pa.array([], pa.string()), "reward": pa.array([], pa.float64())}), name)
+    else:
+        Path(name).touch()
+    assert herokit(monkeypatch, "report", name) == 2
+    assert capsys.readouterr().err == f"error: {name}: the file holds no rows\n"
+
+
+def test_a_group_of_which_nothing_could_be_used_has_no_steps(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("s.toml").write_text(SCHEME)
+    row = {"prompt": "p", "completion": "c", "group": "g"}
+    Path("r.jsonl").write_text("".join(json.dumps(row) + "\n" for _ in range(2)))
+    assert herokit(monkeypatch, "explain", "r.jsonl", "--group", "g", "--scheme", "s.toml") == 0
+    assert "Steps: none, for none of its rollouts could be used" in capsys.readouterr().out
+
+
+def test_a_package_that_cannot_be_written_leaves_nothing_behind(tmp_path, monkeypatch):
+    write, left = Path.write_text, [3]
+
+    def full(self, *arguments, **named):
+        left[0] -= 1
+        if not left[0]:
+            raise OSError(28, "No space left on device")
+        return write(self, *arguments, **named)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    (tmp_path / "there").mkdir()
+    for name in ("made", "there"):
+        left[0] = 3
+        with pytest.raises(ConfigError, match="cannot be written: No space left on device"):
+            new_plugin("verifier", "brand-new", tmp_path / name)
+    assert [path.name for path in tmp_path.rglob("*")] == ["there"]
