@@ -127,8 +127,8 @@ def bare(text: str) -> str:
     """Take Markdown emphasis, quotes, dollar signs and a final full stop from around an answer.
 
     Example:
-        >>> bare("**'Paris'**.")
-        'Paris'
+        >>> bare("**'Paris'**."), bare("'Paris', 'Rome'")
+        ('Paris', "'Paris', 'Rome'")
     """
     text = text.strip()
     for _ in range(4):
@@ -136,10 +136,25 @@ def bare(text: str) -> str:
         text = text.rstrip(".。").strip() if not text.endswith("..") else text
         for opening, closing in _PAIRS:
             if len(text) > len(opening) + len(closing) and text.startswith(opening) and text.endswith(closing):
-                text = text[len(opening) : -len(closing)].strip()
+                inside = text[len(opening) : -len(closing)]
+                text = inside.strip() if len(inside) > TAIL or _belong(opening, closing, inside) else text
         if text == before:
             break
     return text
+
+
+def _belong(opening: str, closing: str, inside: str) -> bool:
+    """Whether two marks around a text belong together: none inside closes what the first one opened."""
+    depth = 0
+    for match in re.finditer(f"{re.escape(opening)}|{re.escape(closing)}", inside):
+        before, after = inside[max(0, match.start() - 1) : match.start()], inside[match.end() : match.end() + 1]
+        if match[0] == opening and (opening != closing or not before.strip()):
+            depth += 1
+        elif not after.isalnum():  # else it is an apostrophe
+            depth -= 1
+        if depth < 0:
+            return False
+    return True
 
 
 def bring(text: str, form: Form) -> str:

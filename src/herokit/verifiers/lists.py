@@ -96,7 +96,7 @@ def split(text: str) -> list[str]:
         return listed
     if bullets := _bullets(text):
         return [match[1].strip() for line in bullets.splitlines() if (match := _BULLET.fullmatch(line))]
-    if text[:1] + text[-1:] in ("[]", "{}", "()"):
+    if text[:1] + text[-1:] in ("[]", "{}", "()") and not 0 <= text.find(text[-1], 1) < text.find(text[0], 1):
         text = text[1:-1]
     mark = ";" if ";" in text else "\n" if "\n" in text else ", " if ", " in text else ","
     items = [" ".join(part.split()) for part in text.split(mark)]
