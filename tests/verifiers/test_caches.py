@@ -16,7 +16,7 @@ from says import Says, Spy, samples, values
 
 from herokit import Sample, Status, Verdict
 from herokit.errors import ConfigError, SetupError
-from herokit.sources import AllOf, Cache, store
+from herokit.sources import AllOf, Cache, Cascade, store
 from herokit.sources.store import Disk, Memory
 from herokit.verifiers import ExactMatch, Number
 
@@ -208,3 +208,23 @@ def test_a_cache_needs_a_version_for_what_does_not_show_its_settings():
     with pytest.raises(ConfigError, match="Nameless is no dataclass"):
         Cache(AllOf((Number(), Nameless())))
     assert values(Cache(Nameless(), version="7").verify(samples("1"))) == [1.0]
+
+
+def test_a_cache_belongs_around_the_verifier_that_may_be_down(tmp_path):
+    """A cascade judges without its second; only a cache inside asks that one again."""
+    for inside, wanted in ((True, 1.0), (False, 0.0)):
+        path = str(tmp_path / f"{inside}.db")
+        for second, value in (("?", 0.0), ("1", wanted)):
+            silent = Told(second)
+            made = Cascade(Says(), Cache(silent, path)) if inside else Cache(Cascade(Says(), silent), path)
+            assert values(made.verify(samples("0 x"))) == [value]
+
+
+@dataclass(frozen=True)
+class Told:
+    """Says one thing whatever is asked."""
+
+    mark: str = field(repr=False, compare=False)
+
+    def verify(self, part):
+        return Says().verify(samples(*[f"{self.mark} y"] * len(part)))

@@ -30,7 +30,9 @@ class Cache:
     The key is a digest of prompt, completion, reference and meta (not of the group), of the verifier with all its
     settings, of the versions of the packages it and the verifiers inside it come from, and of `version`. Only verdicts
     that are judged or unparsed are kept. Equal samples of one batch are asked about once. A file that cannot be read
-    or written for a while (locked, full) costs time, not rows; `report` counts it.
+    or written for a while (locked, full) costs time, not rows; `report` counts it. A `Cascade`, a `Vote` or a `Noisy`
+    judges without those of its verifiers that cannot say, and such a verdict is kept: put the cache inside, around the
+    verifier that may be down.
 
     Args:
         of: the verifier: a dataclass, whose fields are part of the key unless they are left out of its repr and of
