@@ -80,7 +80,18 @@ def test_a_reference_without_readable_tests_is_named(reference):
         ("````python\n```\ninner\n```\n````", "```\ninner\n```\n"),  # a longer fence holds shorter ones
         ("~~~python\na\n~~~", "a\n"),
         ("  ```Python\na\n  ```", "a\n"),  # indented, capital
+        ("1. So:\n   ```python\n   def f():\n       return 1\n\n   ```", "def f():\n    return 1\n\n"),  # in a list
+        ("  ```python\n  if a:\n b\n  ```", "if a:\n b\n"),
+        ("import a\nprint(a)\n```\nIt prints a.", "import a\nprint(a)\n"),  # the prompt opened the block
+        ("import a\n```", "import a\n"),
+        ("import a\n```\nb\n```", "b\n"),
+        ("So:\n```\na", "a"),
+        ("# Solution\n```\nimport a", "import a"),
         ("print(1)", "print(1)"),
+        ("N = int(input())\nprint(N)", "N = int(input())\nprint(N)"),
+        ("a, b=map(int, input().split())", "a, b=map(int, input().split())"),
+        ('"""Adds."""\nimport a', '"""Adds."""\nimport a'),
+        ("Hence, x == 4", None),
         ("I think that it is 4.", None),
         ("", None),
         ("```python\n\n```", None),
