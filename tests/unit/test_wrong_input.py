@@ -10,6 +10,8 @@ import pytest
 from herokit.cli import app
 from herokit.config import load_scheme
 from herokit.errors import ConfigError
+from herokit.hookspecs import hookimpl
+from herokit.registry import load_registry
 from herokit.scaffold import new_plugin
 
 SCHEME = '[sources.verifier]\nuse = "exact-match"\n[[combine]]\nuse = "verifier-only"\n'
@@ -77,3 +79,45 @@ def test_a_package_that_cannot_be_written_leaves_nothing_behind(tmp_path, monkey
         with pytest.raises(ConfigError, match="cannot be written: No space left on device"):
             new_plugin("verifier", "brand-new", tmp_path / name)
     assert [path.name for path in tmp_path.rglob("*")] == ["there"]
+
+
+LOUD = """
+print("imported")
+from dataclasses import dataclass
+from herokit import Take, Verdict
+
+@dataclass(frozen=True)
+class Loud:
+    def verify(self, samples):
+        print("asked")
+        return [Verdict(1.0) for _ in samples]
+
+scheme = Take("verifier")
+"""
+
+
+def test_what_a_users_code_prints_is_none_of_the_json(tmp_path, monkeypatch, capfd):
+    class Plugin:
+        @hookimpl
+        def herokit_register(self, register):
+            register.verifier("loud", "loud_verifier:Loud")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("herokit.builder.registry", lambda: known)
+    monkeypatch.setattr("herokit.cli.score.registry", lambda: known)
+    known = load_registry(plugins=False, extra=[("loud", Plugin())])
+    Path("loud_verifier.py").write_text(LOUD)
+    Path("s.toml").write_text(SCHEME.replace("exact-match", "loud"))
+    row = {"prompt": "p", "completion": "c", "reference": "c", "group": "g", "label": 1}
+    Path("r.jsonl").write_text("".join(json.dumps(row) + "\n" for _ in range(2)))
+    for command in (
+        ("check", "loud_verifier.py:scheme", "--budget", "5s"),
+        ("score", "r.jsonl", "--scheme", "s.toml"),
+        ("verify", "r.jsonl", "--scheme", "s.toml"),
+        ("explain", "r.jsonl", "--scheme", "s.toml", "--group", "g"),
+    ):
+        herokit(monkeypatch, *command, "--json")
+        out, err = capfd.readouterr()
+        assert json.loads(out), command
+        assert "imported" in err or "asked" in err, command

@@ -50,13 +50,15 @@ def check(
     known = dict(_pair(text) for text in expect or ())
     where = find_trainer(trainer)
     reports = []
-    for report in survey(find_things(scheme), trainer=trainer, budget=_seconds(budget), domain=answers, expected=known):
-        reports.append(report)
-        if not as_json:
-            show.out.print(Text(f"{report.name}, then {where.name}: {where.source}", style="bold"))
-            show.out.print(_table(report), *([Text(report.note)] if report.note else []), "")
-            for result in report.broken:
-                _explain(result)
+    with show.aside(as_json):
+        asked = survey(find_things(scheme), trainer=trainer, budget=_seconds(budget), domain=answers, expected=known)
+        for report in asked:
+            reports.append(report)
+            if not as_json:
+                show.out.print(Text(f"{report.name}, then {where.name}: {where.source}", style="bold"))
+                show.out.print(_table(report), *([Text(report.note)] if report.note else []), "")
+                for result in report.broken:
+                    _explain(result)
     if as_json:
         sys.stdout.write(json.dumps([report.as_dict() for report in reports]) + "\n")
     if markdown:

@@ -38,7 +38,8 @@ def explain(
 
     Scores the file up to that group, so that running means and rewards are those that `score` gives.
     """
-    plan = load_scheme(scheme)
+    with show.aside(as_json):
+        plan = load_scheme(scheme)
     with plan.rewarder() as rewarder, TemporaryDirectory(prefix="herokit-") as name:
         folder, where = Path(name), " ".join(rollouts)
         found = survey(where, find_inputs(rollouts), named_fields(field or ()), folder)
@@ -52,7 +53,8 @@ def explain(
         else:
             raise DataError(f"{where}: no group {group!r}; the first ones are {show.some(list(first), found.groups)}")
         for piece in pieces(found, batch_groups, folder=folder):
-            outcome = rewarder(piece.samples)
+            with show.aside(as_json):
+                outcome = rewarder(piece.samples)
             rows = [s for s in piece.samples if str(s.group) == group]
             if rows:
                 (write_explanation if as_json else show_explanation)(

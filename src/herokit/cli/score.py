@@ -69,7 +69,8 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter an option
     """
     if resume and output is None:
         raise ConfigError("--resume goes on with an output that was begun: name it with -o")
-    plan = load_scheme(scheme)
+    with show.aside(as_json):
+        plan = load_scheme(scheme)
     for name in _unread(plan):
         show.complain(
             "note",
@@ -88,7 +89,7 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter an option
         checkpoint_every,
     )
     place, ask = find_engine(engine, engine_set or ())
-    with Rewarder(place(plan.sources), plan.combine) as rewarder, _terminable():
+    with show.aside(as_json), Rewarder(place(plan.sources), plan.combine) as rewarder, _terminable():
         try:
             with progress() as watch:
                 done = score_job(job, rewarder, ask=ask, watch=watch)

@@ -1,7 +1,9 @@
 """What the commands print: summaries as tables, errors as one line."""
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from typing import Any
 
 from rich.console import Console
@@ -34,6 +36,11 @@ def said(text: str, style: str = "") -> Text:
         a \x1b[2J b
     """
     return Text(_STEERING.sub(lambda found: ascii(found.group())[1:-1], text), style=style)
+
+
+def aside(as_json: bool) -> AbstractContextManager[object]:  # noqa: FBT001 - the option as it is
+    """Keep what sources and a user's own code print out of JSON on standard output: it goes to standard error."""
+    return redirect_stdout(sys.stderr) if as_json else nullcontext()
 
 
 def complain(kind: str, message: str) -> None:

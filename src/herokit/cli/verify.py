@@ -51,13 +51,14 @@ def verify(
     if label not in data.columns:
         raise DataError(f"{pairs}: no column {label!r} with labels; name it with --label COLUMN")
     labels = read_labels(str(pairs), label, data.columns[label])
-    name, judging = _find(verifier, scheme, setting or ())
-    begun = perf_counter()
-    try:
-        verdicts = judge(name, judging, data.samples, data.columns)
-        used = asking.report(judging)
-    finally:
-        asking.close(judging)
+    with show.aside(as_json):
+        name, judging = _find(verifier, scheme, setting or ())
+        begun = perf_counter()
+        try:
+            verdicts = judge(name, judging, data.samples, data.columns)
+            used = asking.report(judging)
+        finally:
+            asking.close(judging)
     wall = perf_counter() - begun
     found = agreement([v.value for v in verdicts], labels)
     if not found.count:
