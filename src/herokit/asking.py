@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from herokit.errors import PluginError, boundary
+from herokit.errors import PluginError, boundary, named
 from herokit.types import RewardModel, Sample, Scores, Status, Verdict, Verifier, is_score
 
 PATIENCE = 16
@@ -192,7 +192,7 @@ def _isolate(
         except PluginError as error:
             if isinstance(error, _ContractError) or error.__cause__ is None:
                 raise
-            why = f"raised {type(error.__cause__).__name__}: {error.__cause__}"
+            why = f"raised {named(error.__cause__)}"
             if high - low == 1:
                 failures += 1
                 results[low] = failed(why)

@@ -15,9 +15,9 @@ The tree::
 A message names the offending value, what was expected, and who owns it (plugin, group, row).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from difflib import get_close_matches
+from types import TracebackType
 
 
 class HerokitError(Exception):
@@ -68,8 +68,7 @@ class PluginError(HerokitError, RuntimeError):
 _CONTROL = (KeyboardInterrupt, SystemExit, GeneratorExit)
 
 
-@contextmanager
-def boundary(owner: str) -> Iterator[None]:
+def boundary(owner: str) -> AbstractContextManager[None]:
     """Run plugin code: herokit's own errors pass, anything else becomes a `PluginError` that names `owner`.
 
     Interrupts, exits and cancellations pass. Other errors beside `Exception` do not: panics of Rust packages and the
@@ -88,16 +87,33 @@ def boundary(owner: str) -> Iterator[None]:
         ...
         herokit.errors.PluginError: verifier 'mine' raised ValueError: bad digit
     """
+    return _Boundary(owner)
+
+
+class _Boundary(AbstractContextManager[None]):
+    """A class, as a generator would let a `StopIteration` pass."""
+
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        own = isinstance(error, HerokitError) and not isinstance(error, VerdictError)
+        if error is None or own or isinstance(error, _CONTROL) or type(error).__name__ == "CancelledError":
+            return
+        raise PluginError(f"{self._owner} raised {named(error)}") from error
+
+
+def named(error: BaseException | None) -> str:
+    """Name an error with its message, also one whose message cannot be read.
+
+    Example:
+        >>> named(ValueError("bad digit"))
+        'ValueError: bad digit'
+    """
     try:
-        yield
-    except VerdictError as error:
-        raise PluginError(f"{owner} raised {type(error).__name__}: {error}") from error
-    except HerokitError:
-        raise
-    except BaseException as error:
-        if isinstance(error, _CONTROL) or type(error).__name__ == "CancelledError":
-            raise
-        raise PluginError(f"{owner} raised {type(error).__name__}: {error}") from error
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - the error's own code may raise anything
+        return type(error).__name__
 
 
 def nearest(name: str, known: list[str]) -> str:

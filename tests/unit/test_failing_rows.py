@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from given import Gives, group, make
 
-from herokit import Rewarder, Sample, Scores, Status, Take, Verdict, rm_only
+from herokit import Rewarder, Sample, Scores, Status, Take, Verdict, asking, rm_only
 from herokit.errors import VerdictError
 
 
@@ -59,6 +59,23 @@ def test_the_value_of_a_verdict_is_a_float(value):
 
 class Panic(BaseException):
     """As packages in Rust raise it, and the time-outs of some graders are."""
+
+
+class MuteError(Exception):
+    def __str__(self):
+        raise ValueError("no words")
+
+
+@pytest.mark.parametrize(("error", "told"), [(StopIteration(3), "StopIteration: 3"), (MuteError(), "MuteError")])
+def test_errors_that_are_hard_to_catch_cost_their_row(error, told):
+    class Raises:
+        def verify(self, samples):
+            if any(s.completion == "bad" for s in samples):
+                raise error
+            return [Verdict(1.0)] * len(samples)
+
+    verdicts = asking.verify("mine", Raises(), [Sample("p", c, "q") for c in ("good", "bad", "good")])
+    assert [(v.value, v.detail) for v in verdicts] == [(1.0, ""), (None, f"raised {told}"), (1.0, "")]
 
 
 def test_a_panic_costs_its_row_and_an_interrupt_stops_the_run():
