@@ -151,6 +151,15 @@ def test_a_second_address_answers_for_the_first(serve, quick, rows):
             assert rm.score(rows).statuses == (Status.JUDGED,) * 6
 
 
+def test_a_dead_address_among_several_is_left_alone(serve):
+    fake = serve(lengths)
+    reach = Reach(tries=2, wait=0.01, seconds=2.0, patience=2, rest=60.0)
+    with model(f"http://127.0.0.1:{free_port()},{fake.url}", reach, batch=1) as rm:
+        for k in range(20):
+            assert rm.score([Sample("p", "x" * (k + 1), "g")]).statuses == (Status.JUDGED,)
+        assert "20 requests in 22 tries" in rm.report()  # not every other one begins at the dead one
+
+
 def test_a_server_that_keeps_failing_is_left_alone_and_tried_again(serve):
     state = {"well": False}
     fake = serve(lambda path, body: lengths(path, body) if state["well"] else (503, {}, {}))

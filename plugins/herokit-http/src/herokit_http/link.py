@@ -97,7 +97,7 @@ class Link:
         place, breaker = self._pick()
         self.count.requests += 1
         try:
-            answer = await self._try(place, path, content)
+            answer, answered = await self._try(place, path, content)
         except UnansweredError as error:
             self.count.failed += 1
             refused = error.content and not str(error).startswith("status 500")
@@ -106,7 +106,9 @@ class Link:
         except BaseException:
             breaker.left()
             raise
-        breaker.worked()
+        if answered != place:  # a dead one among several costs each request that begins with it a try
+            breaker.failed("another address answered for it")
+        self._breakers[answered].worked()
         return answer
 
     def believe(self, why: str = "") -> None:
@@ -129,16 +131,17 @@ class Link:
                 return place, self._breakers[place]
         raise UnansweredError(why)
 
-    async def _try(self, place: int, path: str, content: bytes) -> Any:
+    async def _try(self, place: int, path: str, content: bytes) -> tuple[Any, int]:
+        """Ask one address after the other, beginning at `place`; return the answer and who gave it."""
         reach = self.reach
         tries = retrying(reach.tries, reach.wait)
         try:
             async for attempt in tries:
                 with attempt:
-                    url = self.urls[(place + attempt.retry_state.attempt_number - 1) % len(self.urls)]
+                    here = (place + attempt.retry_state.attempt_number - 1) % len(self.urls)
                     self.count.tries += 1
                     async with asyncio.timeout(reach.seconds):
-                        return await self._once(url + path, content)
+                        return await self._once(self.urls[here] + path, content), here
         except StatusError as error:
             ours = error.code < 400 or error.code in OURS | AGAIN - {500}  # noqa: PLR2004 - some servers say 500 of bad input
             raise UnansweredError(str(error), content=not ours) from None
