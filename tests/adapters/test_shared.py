@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import herokit.adapters
-from herokit import Rewarder, Sample, Status, Take, Verdict, WeightBySpread, chain, hero, hero_advantage
+from herokit import Rewarder, Sample, Status, Take, Verdict, WeightBySpread, chain, earned_trust, hero, hero_advantage
 from herokit.adapters.base import check_whole, final, groups_by_position, load_state, samples_of, save_state, text_of
 from herokit.adapters.components import combine_rows, rows_of, score_one
 from herokit.adapters.generic import as_reward_function
@@ -196,6 +196,8 @@ TOLD = {"verifier": ToldVerifier("v"), "rm": ToldModel("r")}
         (hero_advantage(), "trl-rloo-batch", []),
         (chain(Take("rm"), Standardize(), WeightBySpread()), "verl", ["WeightBySpread()"]),
         (chain(KeepConsistent(of="rm", by="verifier"), Take("rm")), "trl", []),
+        (earned_trust(), "trl", ["Affine(scale=0.25) in IfUniform"]),
+        (earned_trust(), "trl-none", []),
     ],
 )
 def test_steps_that_a_trainer_undoes_are_found(scheme, trainer, expected):
