@@ -33,6 +33,7 @@ MINUS = str.maketrans({"\u2212": "-", "\u2010": "-", "\u2012": "-", "\u2013": "-
 
 _RAISED = re.compile(r"[\u207a\u207b]?[\u00b2\u00b3\u00b9\u2070\u2074-\u2079]+")
 _LOWERED = re.compile(r"[\u2080-\u2089]+")
+_FORMULA = re.compile(r"\^|[\u221a\u03c0]|\\(?:sqrt|pi|ln|log|exp|sin|cos|tan)(?![a-z])")
 _NEGATIVE = re.compile(r"\b(?:minus|negative)\s{1,3}(?=[$\u20ac\u00a3\u00a5]?[.\d])", re.IGNORECASE)
 
 
@@ -42,7 +43,7 @@ class Number(EachAlone):
 
     Accepted where ``|a - r| <= max(absolute, relative |r|)``, or where both, rounded to `digits` significant digits
     (half to even), are equal. The answer is one number, as ``1,234.5``, ``-3/4``, ``6.02e23``, ``2 x 10^8``, ``28%`` or
-    ``minus $5``, with words around it but no second number and no inequality; after an equals sign only what follows counts, and in a
+    ``minus $5``, with words around it but no second number, inequality, power or root; after an equals sign only what follows counts, and in a
     reference what follows ``####``. Numbers are compared
     as fractions, so ``0.1 + 0.2`` never misses. For formulas use herokit-math, for units ``quantity``.
 
@@ -114,9 +115,12 @@ def read_number(text: str, percent: Percent = "fraction") -> Fraction | None:
     text = re.sub(r"\\d?t?frac\s?\{(\d{1,400})\}\{(\d{1,400})\}", r"\1/\2", text)
     if _RELATION.search(text):
         return None
-    text = text.rpartition("=")[2]
+    text = re.sub(r"\u2248|\\approx(?![a-z])", "=", text).rpartition("=")[2]
     matches = list(_NUMBER.finditer(text))
-    if len(matches) != 1 or re.search(r"\d", text[: matches[0].start()] + text[matches[0].end() :]):
+    if len(matches) != 1:
+        return None
+    around = text[: matches[0].start()] + text[matches[0].end() :]
+    if re.search(r"\d", around) or _FORMULA.search(around):
         return None
     sign, digits, exponent, power, below, per_cent = matches[0].groups()
     if len(digits) > DIGITS or len(below or "") > DIGITS or not digits.isascii():
