@@ -62,7 +62,9 @@ def main() -> str:
         name = make.__name__
         first, formula, source = words(make)
         rows.append(f"| `{name}` | `{formula.replace('|', chr(92) + '|')}` | {source} |\n")
-        subject = subject_of(make(**SETTINGS.get(name, {})), None, trainer=find_trainer(TRAINER), backends=find_backends(("numpy",)))
+        subject = subject_of(
+            make(**SETTINGS.get(name, {})), None, trainer=find_trainer(TRAINER), backends=find_backends(("numpy",))
+        )
         results: list[Result] = list(check(subject, LAWS, {}, SAME, name))
         kept.append(f"| `{name}` | {' | '.join(MARK[r.outcome] for r in results)} |\n")
         reasons = "".join(f"- {r.law.replace('_', ' ')}: {r.message}.\n" for r in results if r.outcome == "broken")

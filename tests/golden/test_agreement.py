@@ -61,10 +61,10 @@ def test_trust_is_earned_and_lost():
         outcome = rewarder(batch(agreeing if step < 30 else hacked))
         np.testing.assert_allclose(outcome.advantage[:4].sum(), 0.0, atol=1e-12)
         assert outcome.weight[:4].tolist() == [1.0] * 4
-        assert outcome.weight[4] == pytest.approx(max(0.0, trusted(step)) ** 2)
+        assert outcome.weight[4] == pytest.approx(max(0.0, trusted(step)))
         silent.append(outcome.advantage[5])
     assert silent[0] == 0.0
-    assert silent[29] == pytest.approx(0.25 * 0.5**0.5 * (1 - 0.9**29) ** 2, rel=1e-4)
+    assert silent[29] == pytest.approx(0.25 * 0.5**0.5 * (1 - 0.9**29), rel=1e-4)
     assert silent[-1] == 0.0
 
 

@@ -67,7 +67,7 @@ EXPECTED = {
     "hero_advantage": W_ONE * CENTRED,
     "stratified": EQ3,
     "gated_fallback": [0, 1, 0, 1, -0.1, 0.1],
-    "earned_trust": [*z([0, 1, 0, 1]), *(0.25 * 0.8**2 * z([0, 4]))],
+    "earned_trust": [*z([0, 1, 0, 1]), *(0.25 * 0.8 * z([0, 4]))],
     "verifier_only": C,
     "rm_only": RM,
     "naive_blend": [0.0, 0.5 + 0.2, 0.1, 1.0, 0.0, 0.5],

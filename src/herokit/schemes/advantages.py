@@ -17,7 +17,7 @@ from herokit.combine.numbers import Number
 
 
 def earned_trust(
-    verifier: str = "verifier", model: str = "rm", *, high: Number = 0.25, power: Number = 2.0, momentum: float = 0.97
+    verifier: str = "verifier", model: str = "rm", *, high: Number = 0.25, power: Number = 1.0, momentum: float = 0.97
 ) -> Chain:
     """GRPO where the verifier speaks; where it is silent, the reward model as far as it has earned trust.
 
@@ -36,8 +36,8 @@ def earned_trust(
     docs/explanation/when-hero-helps.md for where it helps and where it does not.
 
     Example:
-        >>> earned_trust().steps[-1].power
-        2.0
+        >>> earned_trust().steps[-1]
+        WeightByAgreement(of='rm', by='verifier', momentum=0.97, power=1.0)
     """
     dense = chain(Take(model), Standardize(), Affine(scale=high))
     gate = IfUniform(dense, chain(Take(verifier), Standardize()), by=verifier)
