@@ -13,7 +13,17 @@ import pytest
 
 import herokit.adapters
 from herokit import Rewarder, Sample, Status, Take, Verdict, WeightBySpread, chain, earned_trust, hero, hero_advantage
-from herokit.adapters.base import check_whole, final, groups_by_position, load_state, samples_of, save_state, text_of
+from herokit.adapters import openrlhf
+from herokit.adapters.base import (
+    as_gold,
+    check_whole,
+    final,
+    groups_by_position,
+    load_state,
+    samples_of,
+    save_state,
+    text_of,
+)
 from herokit.adapters.components import combine_rows, rows_of, score_one
 from herokit.adapters.generic import as_reward_function
 from herokit.adapters.metrics import metrics
@@ -259,3 +269,18 @@ def test_rows_carry_every_status():
         "verifier": None, "verifier_status": "failed", "verifier_detail": "no reference", "verifier_answer": None,
         "rm": 0.0, "rm_status": "judged", "rm_detail": "",
     }  # fmt: skip
+
+
+class Gold:
+    """It scores 1 where there is a reference."""
+
+    def score(self, samples):
+        return [float(sample.reference is not None) for sample in samples]
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), np.float32("nan")])
+def test_a_missing_reference_is_none_and_not_the_text_nan(missing):
+    asked = [as_gold(missing), as_gold(4), as_gold("")]
+    assert asked == [None, "4", ""]
+    told = openrlhf.RewardFunction(Rewarder({"rm": Gold()}, Take("rm")))(["p4", "p4"], ["p", "p"], [missing, 4])
+    assert [float(x) for x in told["rewards"]] == [0.0, 1.0]

@@ -135,7 +135,7 @@ def _gold(value: Any, where: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, int | float | np.number):
-        return None if value != value else str(value)  # noqa: PLR0124 - NaN
+        return as_gold(value)
     raise DataError(
         f"{where} must be text or a number to be a reference, got {type(value).__name__}; "
         "name another column with reference=..., or pass reference=() and read the column from meta"
@@ -151,8 +151,18 @@ def gold_of(fields: Mapping[str, Any], reference: str | Sequence[str] = REFERENC
     """
     names = (reference,) if isinstance(reference, str) else reference
     values = (fields.get(name) for name in names)
-    texts = (None if v is None or (isinstance(v, float | np.floating) and np.isnan(v)) else str(v) for v in values)
-    return next((text for text in texts if text), None)
+    return next((text for value in values if (text := as_gold(value))), None)
+
+
+def as_gold(value: Any) -> str | None:
+    """Return a gold answer as text; None and NaN, a data frame's mark for a missing value, are none.
+
+    Example:
+        >>> as_gold(4), as_gold(float("nan"))
+        ('4', None)
+    """
+    missing = value is None or (isinstance(value, float | np.floating) and np.isnan(value))
+    return None if missing else str(value)
 
 
 def groups_by_position(

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from herokit.adapters.base import filled
+from herokit.adapters.base import as_gold, filled
 from herokit.adapters.metrics import metrics
 from herokit.adapters.support import Support
 from herokit.asking import verify
@@ -89,7 +89,7 @@ def _gold(truth: Any, row: int) -> str | None:
                 f"open-instruct: rollout {row} has {len(truth)} ground truths; herokit takes one a prompt"
             )
         truth = truth[0]
-    return None if truth is None else str(truth)
+    return as_gold(truth)
 
 
 def install(rewarder: Rewarder) -> Callable[..., Awaitable[tuple[list[float], dict[str, Any]]]]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from herokit.adapters.base import filled
+from herokit.adapters.base import as_gold, filled
 from herokit.adapters.batching import Scorer
 from herokit.adapters.cohorts import Cohorts
 from herokit.adapters.components import combine_rows
@@ -81,7 +81,7 @@ class RewardFunction:
     def __call__(self, queries: Sequence[str], prompts: Sequence[str], labels: Sequence[Any]) -> dict[str, Any]:
         """Return reward, score and numbers to log of one rollout; lists of them for several."""
         samples = [
-            Sample(prompt, completion_of(query, prompt), row, None if label is None else str(label))
+            Sample(prompt, completion_of(query, prompt), row, as_gold(label))
             for row, (query, prompt, label) in enumerate(zip(queries, prompts, labels, strict=True))
         ]
         rows = self.scorer.rows(samples)
@@ -152,7 +152,7 @@ class Siblings:
 
     async def reward(self, call: _Call, completion: str) -> dict[str, Any]:
         """Return reward, score and numbers to log of one rollout, once all its siblings are written."""
-        reference = None if call.label is None else str(call.label)
+        reference = as_gold(call.label)
         row = (await self.scorer.arows([Sample(call.prompt, completion, call.number, reference)]))[0]
         cohorts = self._cohorts.setdefault(
             call.started, Cohorts(call.started, self._combine, self._fail, limit=self.limit)

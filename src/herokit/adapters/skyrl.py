@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.base import text_of
+from herokit.adapters.base import as_gold, text_of
 from herokit.adapters.batching import Scorer
 from herokit.adapters.components import combine_rows
 from herokit.adapters.metrics import metrics
@@ -56,7 +56,7 @@ def environment(rewarder: Rewarder, base: Any = None) -> Any:
             super().__init__()
             self.extras = dict(extras or {})
             gold = (self.extras.get("reward_spec") or {}).get("ground_truth")
-            self.reference = None if gold is None else str(gold)
+            self.reference = as_gold(gold)
             self.env_config = env_config
             self.prompt = ""
             self.row: dict[str, Any] | None = None

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.base import load_state, save_state, text_of
+from herokit.adapters.base import as_gold, load_state, save_state, text_of
 from herokit.adapters.batching import Scorer
 from herokit.adapters.components import combine_rows
 from herokit.adapters.support import Support
@@ -70,7 +70,7 @@ class Reward:
 
 
 def _sample(sample: Any) -> Sample:
-    label = None if sample.label is None else str(sample.label)
+    label = as_gold(sample.label)
     return Sample(text_of(sample.prompt, "prompt"), sample.response, sample.group_index, label, dict(sample.metadata))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from herokit.adapters.base import as_gold
 from herokit.adapters.batching import Scorer
 from herokit.adapters.components import combine_rows
 from herokit.adapters.support import Support
@@ -148,7 +149,7 @@ class ComputeScore:
                 f"verl: a reward model needs the prompt, and extra_info has none of {names}; "
                 f"it holds {sorted(info)}. Put the prompt's text there when preparing the data"
             )
-        reference = None if ground_truth is None else str(ground_truth)
+        reference = as_gold(ground_truth)
         meta = info | {"data_source": data_source} | passed
         row = self._scorer.rows([Sample(prompt or "", solution_str, None, reference, meta)])[0]
         shown = self._scorer.shown(row)
