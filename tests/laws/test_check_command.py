@@ -109,6 +109,7 @@ def test_a_law_may_be_expected_to_break():
         (["nowhere.py:scheme"], "no such file"),
         (["json:nothing"], "json has no 'nothing'"),
         (["math:pi"], "expected a scheme, a step, a verifier or a reward model"),
+        (["my_reward.py"], "my_reward.py is a Python file: say which object of it is meant, as in my_reward.py:scheme"),
     ],
 )
 def test_what_is_wrong_is_said(words, said):

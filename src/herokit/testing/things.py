@@ -54,6 +54,8 @@ def find_things(name: str) -> Things:
     """
     if name.endswith(FILES):
         return _of(name, load_scheme(name))
+    if name.endswith(".py"):
+        raise ConfigError(f"{name} is a Python file: say which object of it is meant, as in {name}:scheme")
     if ":" not in name:
         return _of(name, build({"use": name}))
     where, _, attribute = name.rpartition(":")
