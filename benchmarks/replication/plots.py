@@ -104,7 +104,9 @@ def heat(table: Any, rows: Sequence[str], columns: Sequence[str], path: Path, ti
     reach = float(np.nanmax(np.abs(table)))
     axis.imshow(table, cmap="RdBu", vmin=-reach, vmax=reach, aspect="auto")
     for (i, j), value in np.ndenumerate(table):
-        axis.text(j, i, f"{value:+.2f}" if np.isfinite(value) else "not run", ha="center", va="center", fontsize=9)
+        told = f"{value:+.2f}" if np.isfinite(value) else "not run"
+        on_dark = abs(value) > 0.6 * reach
+        axis.text(j, i, told, ha="center", va="center", fontsize=9, color="white" if on_dark else "black")
     axis.set_xticks(range(len(columns)), labels=list(columns))
     axis.set_yticks(range(len(rows)), labels=list(rows))
     axis.set(xlabel="RM's AUC before training", ylabel="verifier's recall")
