@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from herokit import Rewarder, hero, hero_advantage
+from herokit import Rewarder, earned_trust, hero, hero_advantage
 from herokit.adapters.normalization import UndoneWarning
 from herokit.adapters.trl import AsyncRewardFunction, RewardFunction
 from herokit.errors import ConfigError
@@ -65,6 +65,18 @@ def test_a_run_learns_from_the_advantages_of_the_chain(runs, tmp_path, kind, cha
     assert np.isfinite(losses(story)).all()
     assert story.log[0]["herokit/verifier/judged"] == 1.0
     assert story.log[0]["herokit/weight/mean"] == pytest.approx(outcomes[0].weight.mean())
+
+
+@pytest.mark.parametrize("kind", ["GRPO", "GroupGRPO"])
+def test_advantages_that_a_step_inside_a_gate_makes_are_taken_as_they_are(runs, tmp_path, kind):
+    spy, scheme = Spy(runs.Half()), earned_trust(momentum=0.5)
+    trainer = runs.make(kind, tmp_path, [RewardFunction(runs.rewarder({"verifier": spy, "rm": runs.Taste()}, scheme))])
+    trainer.train()
+    batches = [[runs.regroup(sample, row // 4) for row, sample in enumerate(batch)] for batch in spy.samples]
+    outcomes, _ = alone(runs, batches, scheme)
+    expected = np.concatenate([outcome.advantage for outcome in outcomes])
+    assert np.abs(expected).max() > 0.1
+    np.testing.assert_allclose(runs.advantages(runs.Story.of(trainer, trainer.reward_funcs[0])), expected, atol=1e-6)
 
 
 def test_a_coroutine_gives_what_the_function_gives(runs, tmp_path):
