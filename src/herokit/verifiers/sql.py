@@ -70,7 +70,8 @@ class SqlResult(Pooled):
         database: path of a SQLite file; else ``meta["database"]``. Without either the database is empty.
         order: whether the order of rows counts: ``"reference"`` where the reference has an outermost ORDER BY.
         rows: rows that a query may return.
-        timeout: wall seconds for a sample; one more second and its process is killed.
+        timeout: wall seconds for a sample, half of them for the reference's query; half as many more to make the
+            database. One more second and its process is killed.
         workers: processes at most.
 
     Raises:
@@ -104,7 +105,9 @@ class SqlResult(Pooled):
                 f"rows, timeout and workers are positive, got {self.rows}, {self.timeout}, {self.workers}"
             )
         work = _Compare(self.setup, self.database, self.order, self.rows, self.timeout / 2.0)
-        object.__setattr__(self, "_pool", Pool(work, workers=self.workers, timeout=self.timeout + 1.0, memory_mb=1024))
+        object.__setattr__(
+            self, "_pool", Pool(work, workers=self.workers, timeout=1.5 * self.timeout + 1.0, memory_mb=1024)
+        )
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""

@@ -51,16 +51,15 @@ def run(setup: str | None, database: str | None, query: str, rows: int, seconds:
 
     Raises:
         NotAllowedError: it is wrong, writes, or returns more.
-        TookTooLongError: it ran longer.
+        TookTooLongError: it ran longer, or the setup did.
         sqlite3.Error: the database cannot be made or opened.
 
     Example:
         >>> run(None, None, "SELECT 1, 'a'", 10, 1.0)
         [(1, 'a')]
     """
-    connection = _open(setup, database)
-    end = time.monotonic() + seconds
-    connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
+    connection = _open(setup, database, seconds)
+    _limit(connection, seconds)
     found: Rows = []
     size = 0
     try:
@@ -81,7 +80,7 @@ def run(setup: str | None, database: str | None, query: str, rows: int, seconds:
 
 
 @lru_cache(maxsize=8)
-def _open(setup: str | None, database: str | None) -> sqlite3.Connection:
+def _open(setup: str | None, database: str | None, seconds: float) -> sqlite3.Connection:
     """Open a database that nothing can change, for the queries to come."""
     where = ":memory:" if database is None else f"{Path(database).resolve().as_uri()}?mode=ro"
     connection = sqlite3.connect(where, uri=database is not None, isolation_level=None, check_same_thread=False)
@@ -89,11 +88,22 @@ def _open(setup: str | None, database: str | None) -> sqlite3.Connection:
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("PRAGMA trusted_schema = OFF")
     if setup:
-        connection.executescript(setup)
+        _limit(connection, seconds)
+        try:
+            connection.executescript(setup)
+        except sqlite3.OperationalError as error:
+            if "interrupted" in str(error):
+                raise TookTooLongError(f"the setup was stopped after {seconds:g} s") from None
+            raise
     for name, limit in LIMITS.items():
         connection.setlimit(name, limit)
     connection.set_authorizer(_may)
     return connection
+
+
+def _limit(connection: sqlite3.Connection, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
 
 
 def _may(action: int, _: str | None, name: str | None, *__: str | None) -> int:
