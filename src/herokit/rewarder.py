@@ -126,6 +126,8 @@ class Rewarder:
         state = self.state
         if groups.count or self.sync is not alone:  # peers wait for this process's part of the mean
             trace, state = self.combiner.trace(start(signals), signals, state, sync=peers.heard(self.sync))
+        elif keys:
+            state = self.combiner.passed(state)
         if remember:
             self.state = state
         reward, advantage, weight, kept = (_spread(x, usable) for x in _split(trace, signals))

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from given import Gives, group, make
 
 from herokit import Rewarder, Sample, Scores, Status, Take, Verdict, asking, rm_only
+from herokit.combine import Add, IfUniform, Linear, WeightBySpread, chain
 from herokit.errors import VerdictError
 
 
@@ -94,3 +95,20 @@ def test_a_panic_costs_its_row_and_an_interrupt_stops_the_run():
     for error in (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
         with pytest.raises(error):
             Rewarder({"verifier": Panics(error())}, Take("verifier"))(samples)
+
+
+def test_a_schedule_counts_a_step_in_which_no_row_could_be_judged():
+    fading = Add("rm", Linear(1.0, 0.0, 2))
+    steps = chain(Take("rm"), fading, IfUniform(chain(Take("rm"), fading), Take("verifier")), WeightBySpread())
+    rewarder = make(steps, rm=Gives([np.nan, np.nan], [1.0, 2.0]))
+    before = rewarder.state
+    rewarder(group("q", "ok", "no"), remember=False)
+    rewarder([])
+    assert rewarder.state == before
+    rewarder = make(steps, rm=Gives([np.nan, np.nan], [1.0, 2.0]))
+    rewarder(group("q", "ok", "no"))
+    counted = rewarder.state
+    assert (counted[1][0], counted[2][0][1][0]) == (1, 1)
+    assert counted[3] == before[3]  # a running mean saw nothing
+    assert [type(part) for part in counted] == [type(part) for part in before]
+    assert rewarder(group("q", "ok", "no")).trace[1].step == Add("rm", 0.5)

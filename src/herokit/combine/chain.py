@@ -72,6 +72,18 @@ class Chain(Apart):
         """Return the steps' states, in order."""
         return tuple(step.init() for step in self.steps)
 
+    def passed(self, state: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the state after a training step in which no row could be judged: schedules count it, nothing else does."""
+        after: list[Any] = []
+        for step, now in zip(self.steps, state, strict=True):
+            if isinstance(step, Scheduled):
+                after.append((now[0] + 1, now[1]))
+            elif isinstance(step, Composite):
+                after.append(tuple(part.passed(s) for part, s in zip(step.parts, now, strict=True)))
+            else:
+                after.append(now)
+        return tuple(after)
+
     def combine(
         self, reward: Array, signals: Signals, state: tuple[Any, ...], *, sync: Sync = alone
     ) -> tuple[Array, tuple[Any, ...]]:
