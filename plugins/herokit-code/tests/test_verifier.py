@@ -1,5 +1,4 @@
 import json
-import os
 import pickle
 import signal
 import sys
@@ -87,7 +86,8 @@ def test_a_sandbox_that_something_else_ends_is_no_zero(monkeypatch):
     assert "test 1: the sandbox did not start" in found.detail
 
 
-def test_an_interrupt_begins_no_further_test(monkeypatch):
+@pytest.mark.parametrize("taken_by", ["the main thread", "another"])
+def test_an_interrupt_begins_no_further_test(monkeypatch, taken_by):
     calls = []
 
     def run(*_, **__):
@@ -96,7 +96,12 @@ def test_an_interrupt_begins_no_further_test(monkeypatch):
         return sandbox.Ran("exited", 0, "", "", 0.2)
 
     monkeypatch.setattr("herokit_code.verifier.run", run)
-    threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
+
+    def interrupt():
+        thread = threading.main_thread() if taken_by == "the main thread" else threading.current_thread()
+        signal.pthread_kill(thread.ident, signal.SIGINT)
+
+    threading.Timer(0.3, interrupt).start()
     with pytest.raises(KeyboardInterrupt):
         verdict(RIGHT, json.dumps(["assert double(2) == 4"] * 50))
     assert len(calls) < 10

@@ -1,7 +1,7 @@
 """The verifier: extract the program, run every test in a sandbox of its own, share of tests passed."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Literal
@@ -13,6 +13,9 @@ from herokit_code.extract import program
 from herokit_code.harness import passed, room, script
 from herokit_code.limits import Limits
 from herokit_code.sandbox import Ran, run
+
+TURN = 0.5
+"""Seconds between two looks whether an interrupt has come."""
 
 
 class _LostError(Exception):
@@ -75,11 +78,17 @@ class CodeVerifier:
         out of time is 0, TIMEOUT. The same program for the same tests runs once a call.
         """
         keys = [(sample.reference, program(sample.completion)) for sample in samples]
-        todo = dict.fromkeys(key for key in keys if None not in key)
+        todo = dict.fromkeys((tests, text) for tests, text in keys if tests is not None and text is not None)
         stop = Event()
         with ThreadPoolExecutor(self.workers, thread_name_prefix="herokit-code") as pool:
             try:
-                done = dict(zip(todo, pool.map(lambda key: self._judge(*key, stop=stop), todo), strict=True))
+                asked = {key: pool.submit(self._judge, *key, stop=stop) for key in todo}
+                waiting = set(asked.values())
+                while waiting:  # in turns, for a signal that another thread takes wakes nobody
+                    finished, waiting = wait(waiting, TURN, FIRST_EXCEPTION)
+                    for future in finished:
+                        future.result()
+                done = {key: future.result() for key, future in asked.items()}
             except BaseException:
                 stop.set()  # the pool waits for what it runs: no further test of it is begun
                 raise
