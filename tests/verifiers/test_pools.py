@@ -147,7 +147,7 @@ def test_a_budget_holds_while_others_have_the_workers():
         time.sleep(0.2)
         begun = time.monotonic()
         (verdict,) = pool.verify(samples("1"))
-        assert time.monotonic() - begun < 1.5
+        assert time.monotonic() - begun < 2.5  # the other sample takes 3
         assert (verdict.value, verdict.detail) == (None, "not begun: the time of the whole call was over")
         other.join()
 
