@@ -81,6 +81,11 @@ def runs_main(process):
     return False
 
 
+def test_as_many_processes_as_the_limit_says():
+    program = "import os\nfor n in range(9):\n    try:\n        if os.fork() == 0:\n            __import__('time').sleep(9)\n    except OSError:\n        print(n + 1); break"
+    assert [run(program, "", Limits(processes=n)).stdout for n in (1, 2, 5)] == ["1\n", "2\n", "5\n"]
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_program_ends_in_time(name, listener):
     program, ends, said = HOSTILE[name]

@@ -13,7 +13,8 @@ any other text                                 Python code; each top-level ``ass
 ============================================== =======================================================
 
 What a test expects never enters the sandbox where it can be compared outside: printed text, a call's result, and
-``assert expression == literal``. A solution cannot copy what it cannot see.
+``assert expression == literal``. A solution cannot copy what it cannot see. Other code runs in another process than the
+solution, where it can (`herokit_code.apart`).
 """
 
 import ast
@@ -56,7 +57,7 @@ class Gives:
 
 @dataclass(frozen=True, slots=True)
 class Finishes:
-    """This code runs to its end after the solution."""
+    """This code runs to its end, with the solution's names at hand."""
 
     code: str
 

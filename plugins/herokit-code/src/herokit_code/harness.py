@@ -4,7 +4,9 @@ import math
 import secrets
 from typing import Any
 
+from herokit_code.apart import possible, two_processes
 from herokit_code.cases import Case, Finishes, Gives, Prints
+from herokit_code.inside import UNASKED
 from herokit_code.values import PLAIN, read
 
 _SOLUTION = """
@@ -43,6 +45,11 @@ def room(case: Case) -> int:
     return 4 * len(case.expected if isinstance(case, Prints) else repr(case.expected))
 
 
+def apart(case: Case) -> bool:
+    """Return whether the test is code that runs in another process than the solution."""
+    return isinstance(case, Finishes) and possible(case.code)
+
+
 def script(program: str, case: Case) -> tuple[str, str, str]:
     """Return the program to run, what it reads, and the token it prints when it has finished, if any."""
     if isinstance(case, Prints):
@@ -51,7 +58,14 @@ def script(program: str, case: Case) -> tuple[str, str, str]:
     if isinstance(case, Gives):
         return start + _GIVES.format(setup=case.setup, expression=case.expression), "", ""
     token = secrets.token_hex(8)
+    if apart(case):
+        return two_processes(program), f"{token}\n{case.code}", token
     return start + _FINISHES.format(code=case.code, token=token), "", token
+
+
+def says_nothing(printed: str, token: str) -> bool:
+    """Return whether a test has run to its end without asking anything of the solution, so that any program passes it."""
+    return bool(token) and printed.rpartition("\n")[2] == token + UNASKED
 
 
 def passed(case: Case, printed: str, token: str, tolerance: float) -> bool:

@@ -152,7 +152,7 @@ def limit(config: Config) -> None:
         (resource.RLIMIT_FSIZE, disk),
         (resource.RLIMIT_NOFILE, config["files"]),
         (resource.RLIMIT_CORE, 0),
-        *([(resource.RLIMIT_NPROC, config["processes"] + 1)] if config["isolated"] else []),
+        *([(resource.RLIMIT_NPROC, config["processes"] + 2)] if config["isolated"] else []),
     ):
         resource.setrlimit(kind, (value, value))
 

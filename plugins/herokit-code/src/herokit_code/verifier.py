@@ -8,9 +8,9 @@ from typing import Literal
 
 from herokit.errors import ConfigError, DataError
 from herokit.types import Sample, Status, Verdict
-from herokit_code.cases import Case, cases
+from herokit_code.cases import Case, Finishes, cases
 from herokit_code.extract import program
-from herokit_code.harness import passed, room, script
+from herokit_code.harness import apart, passed, room, says_nothing, script
 from herokit_code.limits import Limits
 from herokit_code.sandbox import Ran, run
 
@@ -30,8 +30,8 @@ class CodeVerifier:
     r"""Judges completions that hold a Python program, by tests in the reference; a `herokit.types.Verifier`.
 
     Every test runs in a process of its own, shut in by the kernel's user, mount, network, process and IPC namespaces and a
-    filter of its calls, under the limits of `Limits`; `herokit_code.cases` lists the forms of a reference. The answer that a verdict reports is the
-    program. Works from any thread; nothing of a run outlives it.
+    filter of its calls, under the limits of `Limits`; `herokit_code.cases` lists the forms of a reference. What a test expects is compared outside
+    the sandbox, or, for a test that is code, in another process than the solution's. The answer that a verdict reports is the program. Works from any thread; nothing of a run outlives it.
 
     Args:
         limits: what one run may use.
@@ -74,7 +74,7 @@ class CodeVerifier:
         """Return one verdict per sample, in order.
 
         No reference, or one that holds no readable test, abstains (None, FAILED); so does a sandbox that starts too late
-        or that something else than the program ends. No program is 0, UNPARSED. A program that passes nothing and ran
+        or that something else than the program ends, and tests that ask nothing of the solution. No program is 0, UNPARSED. A program that passes nothing and ran
         out of time is 0, TIMEOUT. The same program for the same tests runs once a call.
         """
         keys = [(sample.reference, program(sample.completion)) for sample in samples]
@@ -99,7 +99,7 @@ class CodeVerifier:
             tests = cases(reference)
         except DataError as error:
             return Verdict(None, Status.FAILED, str(error))
-        good, late, why = 0, False, ""
+        good, count, late, why = 0, 0, False, ""
         for number, case in enumerate(tests, 1):
             if stop.is_set():
                 return Verdict(None, Status.FAILED, "stopped")
@@ -107,25 +107,41 @@ class CodeVerifier:
                 complaint, timeout = self._try(text, case)
             except _LostError as error:
                 return Verdict(None, Status.FAILED, f"test {number}: {error}")
-            good, late = good + (not complaint), late or timeout
+            if complaint is None:
+                continue
+            good, count, late = good + (not complaint), count + 1, late or timeout
             why = why or (complaint and f"test {number}: {complaint}")
             if complaint and self.credit == "all":
                 break
-        value = good / len(tests) if self.credit == "share" else float(good == len(tests))
+        if not count:
+            return Verdict(None, Status.FAILED, "the tests ask nothing of the solution: any program would pass")
+        value = good / count if self.credit == "share" else float(not why)
         status = Status.TIMEOUT if late and not good else Status.JUDGED
-        detail = f"{good} of {len(tests)} tests" + (f"; {why}" if why else "")
+        detail = f"{good} of {count} tests" + _beside(tests) + (f"; {why}" if why else "")
         return Verdict(0.0 if status is Status.TIMEOUT else value, status, detail, text)
 
-    def _try(self, text: str, case: Case) -> tuple[str, bool]:
-        """Run one test; return what is wrong, ``""`` for nothing, and whether it ran out of time."""
+    def _try(self, text: str, case: Case) -> tuple[str | None, bool]:
+        """Run one test; return what is wrong, ``""`` for nothing, None for a test of nothing, and whether time ran out."""
         source, stdin, token = script(text, case)
-        limits = replace(self.limits, output_kb=self.limits.output_kb + -(-room(case) // 1024))
+        limits = replace(
+            self.limits,
+            output_kb=self.limits.output_kb + -(-room(case) // 1024),
+            processes=self.limits.processes + apart(case),
+        )
         ran = run(source, stdin, limits, isolated=self.isolation == "require")
         if ran.end == "lost":
             raise _LostError
         if ran.end == "exited" and ran.code == 0:
+            if says_nothing(ran.stdout, token):
+                return None, False
             return ("" if passed(case, ran.stdout, token, self.tolerance) else "another result"), False
         return _complaint(ran, self.limits), ran.end == "timeout" or ran.code == -24  # noqa: PLR2004 - SIGXCPU
+
+
+def _beside(tests: Sequence[Case]) -> str:
+    """Say how many tests are code that must run in the solution's process, where it can cheat them."""
+    count = sum(isinstance(case, Finishes) and not apart(case) for case in tests)
+    return f", {count} beside the solution" if count else ""
 
 
 def _complaint(ran: Ran, limits: Limits) -> str:

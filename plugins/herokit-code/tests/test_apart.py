@@ -1,0 +1,222 @@
+"""A test that is code and the solution in two processes: cheats fail, and what honest programs do goes on working."""
+
+import json
+import struct
+from io import BytesIO
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from herokit import Sample, Status
+from herokit_code import CodeVerifier, Limits
+from herokit_code.apart import possible
+from herokit_code.ends import End, Handle
+from herokit_code.wire import GoneError
+
+LIMITS = Limits(seconds=4.0)
+TEST = "def test_a():\n    assert f(2) == 4\n    assert abs(f(3) - 6) < 1e-6\n    assert f(5) in (9, 10)\n    assert not f(0)"
+
+
+def verdict(program, reference=TEST, limits=LIMITS, **settings):
+    sample = Sample("", f"```python\n{program}\n```", 0, reference=reference)
+    return CodeVerifier(limits, **settings).verify([sample])[0]
+
+
+ALIKE = (
+    "__eq__ = __ne__ = __lt__ = __gt__ = __le__ = __ge__ = __contains__ = lambda s, *o: True; __hash__ = lambda s: 0"
+)
+CHEATS = {
+    "equals everything": f"class A:\n    {ALIKE}\ndef f(x): return A()",
+    "is everywhere at distance 0": f"class A:\n    {ALIKE}\n    __sub__ = __rsub__ = __abs__ = __neg__ = lambda s, *o: 0\ndef f(x): return A()",
+    "an int that equals everything": f"class A(int):\n    {ALIKE}\n    __sub__ = __rsub__ = lambda s, *o: s\ndef f(x): return A(7)",
+    "a text that equals everything": f"class A(str):\n    {ALIKE}\ndef f(x): return A('')",
+    "a list that equals everything": f"class A(list):\n    {ALIKE}\ndef f(x): return A()",
+    "a tuple with names": f"class A(tuple):\n    {ALIKE}\n    _fields = ()\ndef f(x): return A()",
+    "calls itself a Counter": f"class A:\n    {ALIKE}\nA.__module__, A.__qualname__ = 'collections', 'Counter'\ndef f(x): return A()",
+    "says it is an int": f"class A:\n    {ALIKE}\n    __class__ = int\n    __int__ = __index__ = lambda s: 4\ndef f(x): return A()",
+    "a class": f"class M(type):\n    {ALIKE}\nclass f(metaclass=M):\n    {ALIKE}\n    def __init__(s, x): pass",
+    "an exception that equals everything": f"class A(Exception):\n    {ALIKE}\ndef f(x): return A()",
+    "raises what is caught": "def f(x): raise AssertionError",
+    "leaves": "import os\ndef f(x): os._exit(0)",
+    "leaves politely": "import sys\ndef f(x): sys.exit(0)",
+    "left before": "import sys; sys.exit()",
+    "its parent leaves": "import os\ndef f(x):\n    os.kill(os.getppid(), 15)",
+    "stops the test": "import os\ndef f(x):\n    os.kill(os.getppid(), 19)",
+    "interrupts the test": "import os\ndef f(x):\n    os.kill(os.getppid(), 2); return 4",
+    "forks, both answer": "import os\ndef f(x): os.fork(); return 4",
+    "replaces the harness": "import sys\nfor m in ('inside', 'ends', 'wire'):\n    for k, v in list(vars(sys.modules['herokit_code.' + m]).items()):\n        if callable(v) and k[0] != '_': setattr(sys.modules['herokit_code.' + m], k, lambda *a, **k: True)\ndef f(x): return True",
+    "replaces assertions": "import builtins\nbuiltins.abs = builtins.AssertionError = lambda *a: 0\ndef f(x): return 0",
+    "says the word that it does not know": "import os\ndef f(x):\n    for d in range(64):\n        try: os.write(d, b'\\nsecret')\n        except OSError: pass\n    return 4",
+    "reads the test": "import os\ndef f(x):\n    for d in range(64):\n        try: os.lseek(d, 0, 0); t = os.read(d, 99)\n        except OSError: t = b''\n        if b'def test' in t: os.write(d, b'x')\n    return t",
+    "looks for the test in memory": "import gc\ndef f(x): return next((o for o in gc.get_objects() if isinstance(o, dict) and 'test_a' in o), None)",
+    "looks into the other process": "import ctypes, os\ndef f(x): return ctypes.CDLL(None).ptrace(16, os.getppid(), 0, 0)",
+    "endless items": "def f(x):\n    while True: yield x",
+    "an endless number": "def f(x): return 10 ** 10 ** 9",
+    "a deep list": "def f(x):\n    for _ in range(10**5): x = [x]\n    return x",
+    "itself": "def f(x):\n    x = []; x.append(x); return x",
+    "no repr": "class A:\n    def __repr__(s): raise KeyError\ndef f(x): return A()",
+    "errors without a message": "class E(Exception):\n    def __str__(s): raise s\n    args = property(lambda s: 1 / 0)\ndef f(x): raise E",
+}  # fmt: skip
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("name", CHEATS)
+def test_a_cheat_fails(name):
+    found = verdict(CHEATS[name], limits=Limits(seconds=1.0))
+    assert found.value == 0.0, found
+
+
+HONEST = {
+    # name: program, test
+    "exact types": ("def f(x): return x", "for v in (1, True, None, 2.5, 'ä\\ud800', b'x', bytearray(b'y'), [1], (1,), {1}, frozenset({1}), {'a': [()]}, 2j, range(3), 10**5000, -7):\n    assert f(v) == v and type(f(v)) is type(v)"),
+    "numbers": ("def f(x): return x", "import math\nassert math.isnan(f(math.nan)) and f(-math.inf) == -math.inf and math.copysign(1, f(-0.0)) == -1"),
+    "library types": ("def f(x): return x", "from collections import *\nfrom fractions import Fraction\nfrom decimal import Decimal\nfrom datetime import date, timedelta\nfor v in (Counter('aab'), OrderedDict(b=1, a=2), deque([1], 2), Fraction(1, 3), Decimal('1.10'), date(2020, 2, 29), timedelta(days=2)):\n    assert f(v) == v and type(f(v)) is type(v)\nassert f(Counter('a'))['z'] == 0"),
+    "named tuples": ("from collections import namedtuple\nP = namedtuple('P', 'x y')\ndef f(x): return P(x, 1)", "assert f(2).x == 2 and f(2) == (2, 1)"),
+    "enumerations": ("from enum import Enum, IntEnum\nclass C(str, Enum):\n    RED = 'red'\nN = IntEnum('N', 'a b')\ndef f(x): return [C.RED, N.b]", "assert f(0) == ['red', 2]"),
+    "arguments changed in place": ("def f(a, d, s, b):\n    a.sort(); d['x'] = 1; s.add(2); b += b'!'", "a, d, s, b = [2, 1], {}, set(), bytearray(b'a')\nf(a, d, s, b)\nassert (a, d, s, b) == ([1, 2], {'x': 1}, {2}, b'a!')"),
+    "functions as arguments": ("def f(g, x): return list(map(g, x))", "k = 3\nassert f(lambda v: v * k, [1, 2]) == [3, 6] and f(len, ['ab']) == [2]"),
+    "functions as results": ("def f(n): return lambda x: x + n", "assert f(2)(3) == 5 and callable(f(1))"),
+    "iterators": ("def f(n):\n    while True:\n        yield n; n += 1\ndef g(xs): return sum(xs)", "from itertools import islice\nassert list(islice(f(2), 3)) == [2, 3, 4] and next(f(7)) == 7 and g(x for x in range(4)) == 6 and dict(zip('ab', f(0))) == {'a': 0, 'b': 1}"),
+    "own errors": ("class Low(ValueError):\n    def __init__(s, have): super().__init__('low'); s.have = have\ndef f(x): raise Low(x)", "try:\n    f(3)\nexcept Low as e:\n    assert str(e) == 'low' and e.have == 3 and isinstance(e, ValueError)\nelse:\n    assert False"),
+    "errors": ("def f(x): return {}[x]", "try:\n    f(3)\nexcept KeyError as e:\n    assert e.args == (3,)\nelse:\n    assert False"),
+    "errors of input": ("def f(x): return input()", "try:\n    f(3)\nexcept EOFError:\n    pass\nelse:\n    assert False"),
+    "objects": ("class S:\n    size = 3\n    def __init__(s): s.all = []\n    def push(s, x): s.all.append(x); return s\n    def __len__(s): return len(s.all)\n    def __contains__(s, x): return x in s.all\n    def __getitem__(s, i): return s.all[i]\n    def __setitem__(s, i, x): s.all[i] = x\n    def __bool__(s): return bool(s.all)\n    def __str__(s): return 'S'\n    def __iter__(s): return iter(s.all)", "s = S()\nassert not s and S.size == 3 and s.push(1) is s and s and len(s) == 1 and 1 in s and 2 not in s\ns[0] = 5\nassert s[0] == 5 and list(s) == [5] and str(s) == 'S' == f'{s}' and s.all == [5] and isinstance(s, S) and not isinstance(3, S)\ns.extra = 1\nassert s.extra == 1 and hasattr(s, 'push') and not hasattr(s, 'pop')"),
+    "objects that compare and add": ("from dataclasses import dataclass\n@dataclass(frozen=True, order=True)\nclass V:\n    x: int\n    def __add__(s, o): return V(s.x + o.x)\n    def __mul__(s, k): return V(s.x * k)\n    __rmul__ = __mul__", "assert V(1) + V(2) == V(3) != V(4) and 3 * V(1) == V(1) * 3 and V(1) < V(2) and len({V(1), V(1)}) == 1 and sorted([V(2), V(1)])[0].x == 1 and V(1) != 1"),
+    "linked objects": ("class N:\n    def __init__(s, v, n=None): s.v, s.n = v, n\ndef f(n):\n    r = None\n    while n: r, n.n, n = n, r, n.n\n    return r", "a = N(1, N(2))\nb = f(a)\nassert b.v == 2 and b.n is a and a.n is None"),
+    "names": ("import math\nLIMIT = 7\ndef f(x): return math.sqrt(x)", "assert abs(f(2) - math.sqrt(2)) < 1e-9 and LIMIT == 7"),
+    "built-in names stay": ("def sorted(x): return 'mine'\ndef f(x): return x", "assert sorted([2, 1]) == [1, 2] and f(1) == 1"),
+    "imported": ("def f(x): return x\ndef g(x): return -x", "import solution\nfrom solution import *\nfrom solution import f as h\nassert solution.f(1) == h(1) == -g(1)"),
+    "pairs of lists": ("def f(n): return list(range(n))", "assert f(20_000) == list(range(20_000)) and f(3) is not f(3)"),
+    "a process more": ("import os\ndef f(x):\n    r, w = os.pipe()\n    if os.fork() == 0: os.write(w, b'a'); os._exit(0)\n    os.wait(); return os.read(r, 1)", "assert f(0) == b'a'"),
+}  # fmt: skip
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("name", HONEST)
+def test_an_honest_program_passes(name):
+    program, test = HONEST[name]
+    body = "\n    ".join(test.splitlines())
+    reference = f"def test_it():\n    {body}" if "import *" not in test else f"if True:\n    {body}"
+    assert possible(reference)
+    found = verdict(program, reference, limits=Limits(seconds=10.0, processes=2))
+    assert (found.value, found.detail) == (1.0, "1 of 1 tests")
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("name", HONEST)
+def test_without_the_solution_it_fails(name):
+    _, test = HONEST[name]
+    assert verdict("x = None", "if True:\n    " + "\n    ".join(test.splitlines())).value == 0.0
+
+
+@pytest.mark.sandbox
+def test_code_that_reaches_into_its_process_runs_beside_the_solution():
+    reference = json.dumps(
+        ["class N: v = 2\nassert f(N()) + 0 * f(N()) == f(N())", "assert f(type('N', (), {'v': 2})) + 1 > 2"]
+    )
+    found = verdict("def f(n): return n.v", reference)
+    assert (found.value, found.detail) == (
+        0.5,
+        "1 of 2 tests, 1 beside the solution; test 2: TypeError: what a test hands over can be called and gone through, and no more",
+    )
+
+
+@pytest.mark.sandbox
+def test_a_test_that_asks_nothing_of_the_solution_counts_for_nothing():
+    own = "def f(x): return x\nfor i in range(3):\n    assert f(i) == i"
+    assert (verdict("def f(x): return 0", own).value, verdict("x = 1", own).status) == (None, Status.FAILED)
+    both = json.dumps([own, "for i in range(3):\n    assert g(i) == i"])
+    assert verdict("def g(x): return x", both).detail == "1 of 1 tests"
+
+
+@pytest.mark.sandbox
+def test_without_isolation_it_works_the_same():
+    right, wrong = "def f(x): return 2 * x", CHEATS["equals everything"]
+    assert [verdict(p, isolation="none").value for p in (right, wrong)] == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("import math, re\nfrom collections.abc import Iterable\nassert f(math.pi)", True),
+        ("import pytest\nwith pytest.raises(ValueError): f(1)", True),
+        ("from solution import f\nassert f.__name__ == 'f'", True),
+        ("import io, sys", False),
+        ("from unittest.mock import patch", False),
+        ("from . import x", False),
+        ("class T: pass", False),
+        ("exec('f(1)')", False),
+        ("random.seed(1)", False),
+        ("f.__globals__", False),
+        ("async def g(): await f()", False),
+    ],
+)
+def test_what_can_run_apart(code, expected):
+    assert possible(code) is expected
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
+    lambda inner: (
+        st.lists(inner)
+        | st.lists(inner).map(tuple)
+        | st.dictionaries(st.text() | st.integers() | st.booleans(), inner)
+        | st.frozensets(st.text())
+        | st.sets(st.integers())
+    ),
+)
+
+
+class Loop(End):
+    """An end that reads what is put into it."""
+
+    def __init__(self, given=b"", verbs=()):
+        self._reading, self.asked, self.lent, self.numbers, self.known, self.names = (
+            BytesIO(given),
+            False,
+            [],
+            {},
+            {},
+            {},
+        )
+
+
+@given(VALUES)
+@settings(max_examples=300)
+def test_values_cross_unchanged(value):
+    found = Loop(Loop().text(value)).receive()
+    assert (found, type(found)) == (value, type(value))
+
+
+TOKENS = st.tuples(
+    st.sampled_from(b"nbifsraltezdmoyq"), st.integers(0, 6) | st.integers(0, 2**64 - 1), st.binary(max_size=9)
+)
+KINDS = (
+    type(None),
+    bool,
+    int,
+    float,
+    str,
+    bytes,
+    bytearray,
+    list,
+    tuple,
+    set,
+    frozenset,
+    dict,
+    complex,
+    range,
+    type,
+    Handle,
+)
+
+
+@given(st.lists(TOKENS.map(lambda t: struct.pack("<cQ", bytes([t[0]]), t[1]) + t[2])).map(b"".join) | st.binary())
+@settings(max_examples=500)
+def test_noise_becomes_a_plain_value_or_an_error(noise):
+    try:
+        found = Loop(noise).receive()
+    except (GoneError, Exception):  # noqa: BLE001 - any will do
+        return
+    assert type(found) in KINDS or type(found).__module__ in ("collections", "decimal", "fractions", "datetime")
