@@ -11,11 +11,21 @@ from hypothesis import strategies as st
 from herokit import Sample, Status
 from herokit_code import CodeVerifier, Limits
 from herokit_code.apart import possible
-from herokit_code.ends import End, Handle
-from herokit_code.wire import GoneError
+from herokit_code.ends import End
+from herokit_code.mirror import Handle
 
 LIMITS = Limits(seconds=4.0)
-TEST = "def test_a():\n    assert f(2) == 4\n    assert abs(f(3) - 6) < 1e-6\n    assert f(5) in (9, 10)\n    assert not f(0)"
+TEST = json.dumps(
+    [
+        "assert f(2) == 2 + 2",
+        "assert abs(f(3) - 6) < 1e-6",
+        "assert 5.9 < f(3) < 6.1",
+        "assert f(5) in (9, 10)",
+        "assert not f(6) - 12",
+        "import math\nassert math.isclose(f(2), 4)",
+        "for g in (f, lambda x: f(x)):\n    assert [g(1), g(2)] == [2, 4]",
+    ]
+)
 
 
 def verdict(program, reference=TEST, limits=LIMITS, **settings):
@@ -26,6 +36,14 @@ def verdict(program, reference=TEST, limits=LIMITS, **settings):
 ALIKE = (
     "__eq__ = __ne__ = __lt__ = __gt__ = __le__ = __ge__ = __contains__ = lambda s, *o: True; __hash__ = lambda s: 0"
 )
+END = """
+import sys
+def end():
+    frame = sys._getframe()
+    while not hasattr(frame.f_locals.get("end"), "lent"):
+        frame = frame.f_back
+    return frame.f_locals["end"]
+"""
 CHEATS = {
     "equals everything": f"class A:\n    {ALIKE}\ndef f(x): return A()",
     "is everywhere at distance 0": f"class A:\n    {ALIKE}\n    __sub__ = __rsub__ = __abs__ = __neg__ = lambda s, *o: 0\ndef f(x): return A()",
@@ -34,7 +52,7 @@ CHEATS = {
     "a list that equals everything": f"class A(list):\n    {ALIKE}\ndef f(x): return A()",
     "a tuple with names": f"class A(tuple):\n    {ALIKE}\n    _fields = ()\ndef f(x): return A()",
     "calls itself a Counter": f"class A:\n    {ALIKE}\nA.__module__, A.__qualname__ = 'collections', 'Counter'\ndef f(x): return A()",
-    "says it is an int": f"class A:\n    {ALIKE}\n    __class__ = int\n    __int__ = __index__ = lambda s: 4\ndef f(x): return A()",
+    "says it is an int": f"class A:\n    {ALIKE}\n    __class__ = int\n    __int__ = __index__ = lambda s: 7\ndef f(x): return A()",
     "a class": f"class M(type):\n    {ALIKE}\nclass f(metaclass=M):\n    {ALIKE}\n    def __init__(s, x): pass",
     "an exception that equals everything": f"class A(Exception):\n    {ALIKE}\ndef f(x): return A()",
     "raises what is caught": "def f(x): raise AssertionError",
@@ -43,11 +61,11 @@ CHEATS = {
     "left before": "import sys; sys.exit()",
     "its parent leaves": "import os\ndef f(x):\n    os.kill(os.getppid(), 15)",
     "stops the test": "import os\ndef f(x):\n    os.kill(os.getppid(), 19)",
-    "interrupts the test": "import os\ndef f(x):\n    os.kill(os.getppid(), 2); return 4",
-    "forks, both answer": "import os\ndef f(x): os.fork(); return 4",
-    "replaces the harness": "import sys\nfor m in ('inside', 'ends', 'wire'):\n    for k, v in list(vars(sys.modules['herokit_code.' + m]).items()):\n        if callable(v) and k[0] != '_': setattr(sys.modules['herokit_code.' + m], k, lambda *a, **k: True)\ndef f(x): return True",
-    "replaces assertions": "import builtins\nbuiltins.abs = builtins.AssertionError = lambda *a: 0\ndef f(x): return 0",
-    "says the word that it does not know": "import os\ndef f(x):\n    for d in range(64):\n        try: os.write(d, b'\\nsecret')\n        except OSError: pass\n    return 4",
+    "interrupts the test": "import os\ndef f(x):\n    os.kill(os.getppid(), 2); return 7",
+    "forks, both answer": "import os\ndef f(x): os.fork(); return 7",
+    "replaces the harness": "import sys\nfor m in ('inside', 'ends', 'wire'):\n    for k, v in list(vars(sys.modules['herokit_code.' + m]).items()):\n        if callable(v) and k[0] != '_': setattr(sys.modules['herokit_code.' + m], k, lambda *a, **k: True)\ndef f(x): return 7",
+    "replaces assertions": "import builtins\nbuiltins.abs = builtins.AssertionError = lambda *a: 0\ndef f(x): return 7",
+    "says the word that it does not know": "import os\ndef f(x):\n    for d in range(64):\n        try: os.write(d, b'\\nsecret')\n        except OSError: pass\n    return 7",
     "reads the test": "import os\ndef f(x):\n    for d in range(64):\n        try: os.lseek(d, 0, 0); t = os.read(d, 99)\n        except OSError: t = b''\n        if b'def test' in t: os.write(d, b'x')\n    return t",
     "looks for the test in memory": "import gc\ndef f(x): return next((o for o in gc.get_objects() if isinstance(o, dict) and 'test_a' in o), None)",
     "looks into the other process": "import ctypes, os\ndef f(x): return ctypes.CDLL(None).ptrace(16, os.getppid(), 0, 0)",
@@ -57,6 +75,14 @@ CHEATS = {
     "itself": "def f(x):\n    x = []; x.append(x); return x",
     "no repr": "class A:\n    def __repr__(s): raise KeyError\ndef f(x): return A()",
     "errors without a message": "class E(Exception):\n    def __str__(s): raise s\n    args = property(lambda s: 1 / 0)\ndef f(x): raise E",
+    "a class made at the test's end": END + "def f(x):\n    e = end()\n    return e.ask('call', e.ask('call', type, ('X', (), {'__eq__': lambda *a: True, '__sub__': lambda *a: 0}), {}), (), {})",
+    "a built-in function called at the test's end": END + "def f(x):\n    e = end(); return e.ask('call', exec, ('import os; os._exit(0)',), {})",
+    "a class that derives from int": END + "def f(x):\n    sys.modules['herokit_code.ends'].describe = lambda c: ('X', '', (int,), ('sub', 'abs', 'eq'), (), '')\n    return type('X', (), {'__eq__': lambda *a: True, '__sub__': lambda *a: 0})()",
+    "an exception of any base": END + "def f(x):\n    sys.modules['herokit_code.ends'].describe = lambda c: ('X', '', (type, ValueError), ('sub', 'abs', 'eq'), (), '')\n    return type('X', (Exception,), {'__eq__': lambda *a: True})()",
+    "a falsy difference": "class A:\n    __sub__ = __rsub__ = __abs__ = lambda s, *o: s\n    __bool__ = lambda s: False\n    __len__ = lambda s: 0\n    __lt__ = lambda s, o: True\ndef f(x): return A()",
+    "a difference that is a number": f"class A:\n    {ALIKE}\n    __sub__ = __rsub__ = lambda s, *o: B(0)\nclass B(int, A): pass\ndef f(x): return A()",
+    "noise on the wire": "import os\ndef f(x):\n    for d in range(3, 64):\n        try: os.write(d, b'o' * 999)\n        except OSError: pass\n    return 7",
+    "replies nobody asked for": END + "def f(x):\n    e = end()\n    for _ in range(9): e.send('value', 7, {}, None)\n    return 7",
 }  # fmt: skip
 
 
@@ -65,6 +91,42 @@ CHEATS = {
 def test_a_cheat_fails(name):
     found = verdict(CHEATS[name], limits=Limits(seconds=1.0))
     assert found.value == 0.0, found
+
+
+@pytest.mark.sandbox
+def test_what_the_test_hands_over_is_called_and_no_more():
+    program = END + "def f(g):\n    if g() == 4: return end().ask('getattr', g, '__globals__')"
+    found = verdict(program, "def test_a():\n    assert f(lambda: 4) == 7")
+    assert found.detail == "0 of 1 tests; test 1: AttributeError: __globals__"
+
+
+IMPORTED = (
+    "import math\nfrom solution import *\nfrom solution import f\nassert abs(f(3) - 6) < 1e-6 and math.isclose(f(2), 4)"
+)
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize(
+    "program",
+    [
+        "__path__ = ['/box']\nopen('/box/f.py', 'w').write('import os; os._exit(0)')",
+        "__all__ = ['f', 'abs', 'math', '__builtins__']\ndef abs(x): return 0\nclass math: isclose = lambda *a: True\ndef f(x): return 0",
+    ],
+)
+def test_nothing_of_the_solution_is_imported_over_what_the_test_uses(program):
+    assert verdict(program, IMPORTED).value == 0.0
+    assert verdict("def f(x): return 2 * x", IMPORTED).value == 1.0
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize(
+    "program", ["def f(x: List[int]): return 2 * x", "def f(x):\n    if x == 3: import os; os._exit(0)\n    return 4"]
+)
+def test_a_program_that_fails_elsewhere_fails(program):
+    assert (
+        verdict(program, "for i in (2, 3):\n    try:\n        assert f(i) == 2 * i\n    except:\n        pass").value
+        == 0.0
+    )
 
 
 HONEST = {
@@ -118,7 +180,7 @@ def test_code_that_reaches_into_its_process_runs_beside_the_solution():
     found = verdict("def f(n): return n.v", reference)
     assert (found.value, found.detail) == (
         0.5,
-        "1 of 2 tests, 1 beside the solution; test 2: TypeError: what a test hands over can be called and gone through, and no more",
+        "1 of 2 tests, 1 beside the solution; test 2: AttributeError: v",
     )
 
 
@@ -169,23 +231,17 @@ VALUES = st.recursive(
 
 
 class Loop(End):
-    """An end that reads what is put into it."""
+    """An end without another one."""
 
-    def __init__(self, given=b"", verbs=()):
-        self._reading, self.asked, self.lent, self.numbers, self.known, self.names = (
-            BytesIO(given),
-            False,
-            [],
-            {},
-            {},
-            {},
-        )
+    def __init__(self):
+        super().__init__(BytesIO(), BytesIO(), {}, lambda: None)
 
 
 @given(VALUES)
 @settings(max_examples=300)
 def test_values_cross_unchanged(value):
-    found = Loop(Loop().text(value)).receive()
+    end = Loop()
+    found = end.read(BytesIO(end.text(value)))
     assert (found, type(found)) == (value, type(value))
 
 
@@ -216,7 +272,7 @@ KINDS = (
 @settings(max_examples=500)
 def test_noise_becomes_a_plain_value_or_an_error(noise):
     try:
-        found = Loop(noise).receive()
-    except (GoneError, Exception):  # noqa: BLE001 - any will do
+        found = Loop().read(BytesIO(noise))
+    except Exception:  # noqa: BLE001 - any will do
         return
     assert type(found) in KINDS or type(found).__module__ in ("collections", "decimal", "fractions", "datetime")

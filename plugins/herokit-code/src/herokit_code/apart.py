@@ -9,8 +9,8 @@ from herokit_code.wire import MODULES
 
 REACHING = {"__import__", "compile", "eval", "exec", "globals", "input", "locals", "open", "vars"}
 """Built-in functions with which code looks into its own process."""
-ATTRIBUTES = {"__name__", "__doc__"}
-SHARED = {"seed", "setstate", "setrecursionlimit", "setcontext", "getcontext"}
+ATTRIBUTES = {"__name__"}
+SHARED = {"seed", "setstate", "setcontext", "getcontext", "warns", "deprecated_call"}
 """Functions that change how the process goes on, the solution in it."""
 
 _SCRIPT = """
@@ -32,7 +32,7 @@ def two_processes(program: str) -> str:
 @functools.cache
 def _modules() -> list[tuple[str, bytes]]:
     found = []
-    for name in ("wire", "ends", "inside"):
+    for name in ("wire", "mirror", "ends", "inside"):
         text = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
         found.append((f"herokit_code.{name}", marshal.dumps(compile(text, f"{name}.py", "exec"))))
     return found

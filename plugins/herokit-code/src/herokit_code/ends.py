@@ -1,171 +1,156 @@
-"""The two ends of a wire between a test and a solution; runs inside the sandbox, so little is imported.
-
-No object of the solution's comes into the process that compares: whatever it claims to equal, there it is a handle, and
-equals no value.
-"""
+"""The two ends of a wire between a test and a solution; runs inside the sandbox, so little is imported."""
 
 from __future__ import annotations
 
-import _operator
-
-from herokit_code.wire import SINGLE, Wire, builtin
+from herokit_code.mirror import CONTAINERS, VALUES, RefusedError, describe, instance, mirror, plain
+from herokit_code.wire import SINGLE, Wire, named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, NoReturn
 
-COMPARING = ("eq", "ne", "lt", "le", "gt", "ge")
-MAKING = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and_", "or_", "xor")
-METHODS: dict[str, Callable[..., Any]] = {
-    **{name: getattr(_operator, name) for name in (*COMPARING, *MAKING, "getitem", "setitem", "delitem", "contains")},
-    **{function.__name__: function for function in (len, iter, next, bool, str, repr, hash)},
-}
+
+OFTEN = 100
+"""From so many questions on, it pays to bring the two processes together."""
 
 
-class Handle:
-    """What the other end keeps: done to it is done there, but for comparing it with a value, which is false."""
+class Kept:
+    """A list, dict or set that an object or module of the solution's holds: what a test does to it is done there."""
 
-    __slots__ = ("__end", "__number")
-
-    def __init__(self, end: End, number: int) -> None:
-        object.__setattr__(self, "_Handle__end", end)
-        object.__setattr__(self, "_Handle__number", number)
-
-    def __call__(self, *args: Any, **named: Any) -> Any:  # noqa: D102 - it is called
-        return self.__end.ask("call", self, args, named)
-
-    def __getattr__(self, name: str) -> Any:
-        if name[:2] == name[-2:] == "__" and name not in ("__name__", "__doc__"):
-            raise AttributeError(name)
-        return self.__end.ask("getattr", self, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self.__end.ask("setattr", self, name, value)
-
-    def __instancecheck__(self, other: Any) -> bool:
-        return type(other) is Handle and self.__end.ask("isinstance", other, self) is True
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
 
-def _method(name: str, *, swapped: bool = False) -> Callable[..., Any]:
-    def method(self: Any, *others: Any) -> Any:
-        if name in COMPARING and type(others[0]) is not Handle:
-            return NotImplemented
-        result = self._Handle__end.ask(name, *((*others, self) if swapped else (self, *others)))
-        if name in MAKING and type(result) is not Handle:  # a difference of 0 from everything, say
-            raise TypeError(f"{name} of an object of the solution gave {type(result).__name__}: only objects are taken")
-        return result
-
-    return method
-
-
-for _name in METHODS:
-    setattr(Handle, f"__{_name.strip('_')}__", _method(_name))
-for _name in MAKING:
-    setattr(Handle, f"__r{_name.strip('_')}__", _method(_name, swapped=True))
+def kept(value: Any) -> Any:
+    """Return what somebody holds as what is told of it: containers stay there, values cross."""
+    return Kept(value) if type(value) in CONTAINERS.values() else value
 
 
 class End(Wire):
     """One end: what it has lent, what it has borrowed, and what the other one may ask of it."""
 
-    def __init__(self, reading: int, writing: int, verbs: Mapping[str, Callable[..., Any]]) -> None:
-        super().__init__(reading, writing)
-        self.verbs = {**verbs, "call": self._call}
+    def __init__(
+        self, reading: Any, writing: Any, verbs: Mapping[str, Callable[..., Any]], gone: Callable[[], NoReturn]
+    ) -> None:
+        super().__init__(reading, writing, gone)
+        self.verbs = verbs
         self.lent: list[Any] = []
         self.numbers: dict[int, int] = {}
+        self.told: set[int] = set()
+        self.fresh: set[int] = set()
         self.known: dict[int, Any] = {}
         self.names: dict[int, int] = {}
-        self.asked = False
+        self.tainted: set[int] = set()
+        self.asked = 0
 
-    def lend(self, value: Any) -> int:
-        """Return the number under which the other end knows this; kept for good, so that no other thing gets it."""
-        if id(value) not in self.numbers:
-            self.numbers[id(value)] = len(self.lent)
-            self.lent.append(value)
-        return self.numbers[id(value)]
+    def often(self) -> None:
+        """Do what pays if much is asked."""
 
     def borrowed(self, value: Any) -> int | None:
         """Return the number of what the other end has lent."""
-        return value._Handle__number if isinstance(value, Handle) else self.names.get(id(value))  # noqa: SLF001 - its end
+        return self.names.get(id(value))
 
     def own(self, number: int) -> Any:
         """Return what we have lent under this number."""
         return self.lent[number]
 
-    def handle(self, number: int, exception: tuple[str, str] | None) -> Any:
-        """Return a handle, the same for the same number; for a class of exceptions, a class that can be caught."""
+    def lend(self, value: Any) -> tuple[int, Any]:
+        """Return a number, kept for good so that no other thing gets it, and the description."""
+        value = value.value if type(value) is Kept else value
+        if id(value) not in self.numbers:
+            self.numbers[id(value)] = len(self.lent)
+            self.lent.append(value)
+        number = self.numbers[id(value)]
+        if number in self.told:
+            return number, None
+        self.fresh.add(number)
+        return number, describe(value) if isinstance(value, type) else (self._class(type(value)), _extra(value))
+
+    def _class(self, cls: type) -> Any:
+        """Return an object's class so that it is mirrored, though it may have a name everywhere: what it holds does not cross."""
+        return cls if issubclass(cls, BaseException) or named(type(cls), cls) is None else Kept(cls)
+
+    def handle(self, number: int, description: Any) -> Any:
+        """Return a mirror, the same for the same number."""
         if number not in self.known:
-            made: Any = Handle(self, number)
-            if exception is not None:
-                made = type(exception[0], (builtin(exception[1]),), {"__getattr__": _original})
-                self.names[id(made)] = number
+            made = mirror(self, *description) if len(description) > 2 else instance(*description)  # noqa: PLR2004 - of a class
             self.known[number] = made
+            self.names[id(made)] = number
         return self.known[number]
 
     def ask(self, verb: str, *rest: Any) -> Any:
         """Have the other end do something, and do meanwhile what it asks for.
 
         Raises:
-            GoneError: it is gone.
-            BaseException: what it raised.
+            BaseException: what the other end raised.
         """
-        self.asked = True
-        self.put(self.text((verb, *rest)))
+        self.asked += 1
+        if self.asked == OFTEN:
+            self.often()
+        self.send(verb, *rest)
         while True:
             told, *news = self.receive()
             if told == "value":
-                result, changed = news
-                if changed is not None:
-                    _renew(rest[1], changed)
+                result, changed, which = news
+                if verb in ("call", "method"):
+                    _renew(_arguments(*rest[-2:]), changed)
+                    return result if which is None else _arguments(*rest[-2:])[which]
                 return result
             if told == "raise":
-                _raise(*news)
+                raise news[0] if isinstance(news[0], BaseException) else RefusedError("raised what is no exception")
             self.answer(told, *news)
 
     def answer(self, verb: str, *rest: Any) -> None:
         """Do what the other end asks for."""
         try:
-            result = self.verbs.get(verb, _refuse)(*rest)
-            reply = self.text(("value", *(result if verb == "call" else (result, None))))
+            self.send("value", *self._done(verb, *rest))
         except BaseException as error:  # noqa: BLE001 - it is the other end's
-            args = [argument if type(argument) in SINGLE else str(argument) for argument in error.args]
-            reply = self.text(("raise", type(error), args, error))
-        self.put(reply)
+            self.send("raise", error)
 
-    def _call(self, function: Any, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any]:
-        before = self.text(args)
-        result = function(*args, **named)
-        return result, args if self.text(args) != before else None
+    def send(self, *message: Any) -> None:
+        """Say something; from now on the other end knows what is described in it."""
+        self.fresh.clear()
+        self.put(self.text(message))
+        self.told |= self.fresh
+
+    def _done(self, verb: str, *rest: Any) -> tuple[Any, dict[int, Any], int | None]:
+        """Return the result, which arguments have other contents now, and which argument the result is."""
+        function: Callable[..., Any] = self.verbs.get(verb, _refuse)
+        if verb not in ("call", "method"):
+            return function(*rest), {}, None
+        args = _arguments(*rest[-2:])
+        before = [self.text(argument) for argument in args]
+        result = function(*rest)
+        changed = {i: a for i, (a, text) in enumerate(zip(args, before, strict=True)) if self.text(a) != text}
+        return result, changed, next((i for i, a in enumerate(args) if a is result and type(a) not in SINGLE), None)
+
+
+def _arguments(args: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
+    return [*args, *named.values()]
+
+
+def _extra(value: Any) -> Any:
+    if isinstance(value, BaseException):
+        return value.args, {name: each for name, each in vars(value).items() if type(each) in SINGLE}
+    return plain(value) if isinstance(value, tuple(VALUES.values())) else None
 
 
 def _refuse(*_: Any) -> NoReturn:
     raise TypeError("what a test hands over can be called and gone through, and no more")
 
 
-def _original(error: Any, name: str) -> Any:
-    """Look an attribute of an exception up at the other end."""
-    if name == "herokit_original":  # raised here
-        raise AttributeError(name)
-    return getattr(error.herokit_original, name)
-
-
-def _raise(kind: Any, args: list[Any], error: Any) -> NoReturn:
-    if not (isinstance(kind, type) and issubclass(kind, BaseException)):
-        raise TypeError("the solution raised what is no exception")
-    try:
-        made = kind(*args)
-    except Exception:  # noqa: BLE001 - of a class that takes something else
-        made = kind.__new__(kind)
-    if kind.__module__ != "builtins":
-        made.herokit_original = error  # type: ignore[attr-defined]
-    raise made
-
-
-def _renew(args: tuple[Any, ...], changed: tuple[Any, ...]) -> None:
+def _renew(mine: list[Any], changed: dict[int, Any]) -> None:
     """Give arguments that the other end has changed in place what they hold there."""
-    for mine, theirs in zip(args, changed, strict=True):
-        if type(mine) is type(theirs) and isinstance(mine, list | bytearray):
-            mine[:] = theirs
-        elif type(mine) is type(theirs) and isinstance(mine, dict | set):
-            mine.clear()
-            mine.update(theirs)
+    for number, theirs in changed.items():
+        old = mine[number]
+        if type(old) is not type(theirs):
+            continue
+        if isinstance(old, list | bytearray):
+            old[:] = theirs
+        elif isinstance(old, dict | set):
+            old.clear()
+            old.update(theirs)
+        elif type(old).__name__ == "deque":
+            old.clear()
+            old.extend(theirs)

@@ -9,8 +9,9 @@ import builtins
 import os
 import sys
 
-from herokit_code.ends import METHODS, End
-from herokit_code.wire import GoneError
+from herokit_code.ends import End, kept
+from herokit_code.mirror import TOLD, VERBS, Handle, Mirror, plain
+from herokit_code.wire import MODULES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 UNASKED = " unasked"
 """Said behind the word by a test that has asked nothing of the solution."""
+
+DEEP = 10_000
+"""Frames that reading what a solution returns may take; the solution has as many as ever."""
 
 
 class Space(dict[str, "Any"]):
@@ -31,23 +35,33 @@ class Space(dict[str, "Any"]):
     def __missing__(self, name: str) -> Any:
         if hasattr(builtins, name):
             raise KeyError(name)
-        return self.end.ask("name", name)
+        found = self.end.ask("name", name)
+        if isinstance(found, Mirror) or (isinstance(found, Handle) and not found.herokit_base):
+            self[name] = found  # asked once: functions and classes stay what they are
+        return found
 
 
-def _module_of(end: End) -> Any:
-    """Return a module `solution`, to import from."""
+class Solution(type(sys)):  # type: ignore[misc]
+    """The module `solution`, to import from."""
 
-    def look(name: str) -> Any:
+    end: End
+
+    def __getattr__(self, name: str) -> Any:
         if name == "__all__":
-            return end.ask("names")
+            names = self.end.ask("names")
+            return [n for n in names if n[:1] != "_" and not hasattr(builtins, n) and n not in MODULES]
+        if name[:2] == name[-2:] == "__":
+            raise AttributeError(name)
         try:
-            return end.ask("name", name)
+            return self.end.ask("name", name)
         except KeyError:
             raise AttributeError(name) from None
 
-    module = type(sys)("solution")
-    module.__getattr__ = look  # type: ignore[method-assign]
-    return module
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name[:2] == name[-2:] == "__":
+            super().__setattr__(name, value)
+        else:
+            self.end.ask("rename", name, value)
 
 
 def begin(program: str) -> None:
@@ -60,45 +74,108 @@ def begin(program: str) -> None:
         os.dup2(2, 1)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         _serve(program, down[0], up[1])
-        os._exit(0)
+    sys.setrecursionlimit(DEEP)
     os.close(down[0])
     os.close(up[1])
     out = os.dup(1)
     os.dup2(2, 1)
     word, _, code = sys.stdin.read().partition("\n")
-    end = End(up[0], down[1], {"iter": iter, "next": next, "hash": hash})
-    try:
-        end.receive()
-        sys.modules["solution"] = _module_of(end)
-        exec(compile(code, "test.py", "exec"), Space(end))  # noqa: S102 - what the process is for
-    except GoneError:
-        _follow(child)
+    files = os.fdopen(up[0], "rb"), os.fdopen(down[1], "wb")
+    end = End(*files, {}, lambda: _follow(child))
+    end.often = lambda: _together(child)  # type: ignore[method-assign]
+    end.verbs = {
+        **{verb: _of_library(what) for verb, what in VERBS.items()},
+        "method": _of_library(_public_method),
+        **{function.__name__: function for function in (iter, next, hash)},
+        "call": lambda function, args, named: _own(end, function)(*args, **named),
+        "getattr": _look,
+    }
+    end.receive()
+    Solution.end = end
+    sys.modules["solution"] = Solution("solution")
+    exec(compile(code, "test.py", "exec", dont_inherit=True), Space(end))  # noqa: S102 - what the process is for
     os.write(out, f"\n{word}{'' if end.asked else UNASKED}".encode())
 
 
-def _serve(program: str, reading: int, writing: int) -> None:
-    module = sys.modules["solution"] = type(sys)("solution")
-    space = vars(module)
-    exec(compile(program, "solution.py", "exec"), space)  # noqa: S102 - what the sandbox is for
-    names: dict[str, Callable[..., Any]] = {
-        "name": space.__getitem__,
-        "names": lambda: [name for name in space if name[0] != "_"],
-    }
-    end = End(reading, writing, {**METHODS, **names, "isinstance": isinstance, "getattr": getattr, "setattr": setattr})
-    end.put(end.text("ready"))
-    while True:
-        try:
-            message = end.receive()
-        except GoneError:
-            return
-        end.answer(*message)
+def _together(child: int) -> None:
+    """Put both processes on this processor: one works at a time, and to wake the other on an idle one takes several times longer."""
+    from ctypes import CDLL  # seldom needed, and this starts often
+
+    here = {CDLL(None).sched_getcpu()}
+    try:
+        os.sched_setaffinity(child, here)
+        os.sched_setaffinity(0, here)
+    except OSError:  # gone, or not allowed here
+        return
+
+
+def _own(end: End, function: Any) -> Any:
+    """Return a function of the test's that it has handed over: no other is called for the solution."""
+    if id(function) not in end.numbers:
+        raise TypeError("the test has not handed this over")
+    return function
+
+
+def _of_library(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Allow something with a library's objects only, a pattern or a random generator: of the test's own they show nothing."""
+
+    def done(value: Any, *rest: Any) -> Any:
+        kind = type(value)
+        if kind.__module__ not in MODULES and kind not in (type({}.keys()), type({}.values()), type({}.items())):
+            raise TypeError("what a test hands over can be called and gone through, and no more")
+        return verb(value, *rest)
+
+    return done
+
+
+def _look(value: Any, name: str) -> Any:
+    """Return what a decorator wants to know of a function that the test has handed over, or what a library's object has."""
+    if name in TOLD:
+        return getattr(value, name)
+    try:
+        return _of_library(_public)(value, name)
+    except TypeError:
+        raise AttributeError(name) from None
+
+
+def _public(value: Any, name: str) -> Any:
+    if name[:1] == "_":
+        raise AttributeError(name)
+    return getattr(value, name)
+
+
+def _public_method(value: Any, name: str, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    return _public(value, name)(*args, **named)
 
 
 def _follow(child: int) -> NoReturn:
-    """End as the solution has ended."""
+    """End at once as the solution has ended, whatever the test would catch."""
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code < 0:
         os.kill(os.getpid(), -code)
     if code == 0:
         os.write(2, b"the solution has left\n")
     os._exit(code if code > 0 else 1)
+
+
+def _serve(program: str, reading: int, writing: int) -> NoReturn:
+    """Be the solution."""
+    module = sys.modules["solution"] = type(sys)("solution")
+    space = vars(module)
+    exec(compile(program, "solution.py", "exec", dont_inherit=True), space)  # noqa: S102 - what the sandbox is for
+    verbs: dict[str, Callable[..., Any]] = {
+        **VERBS,
+        "name": lambda name: kept(space[name]),
+        "rename": space.__setitem__,
+        "names": lambda: list(space.get("__all__", space)),
+        "getattr": lambda value, name: kept(getattr(value, name)),
+        "getitem": lambda value, key: kept(value[key]),
+        "call": lambda function, args, named: function(*args, **named),
+        "plain": plain,
+        "copy": lambda value: __import__("copy").copy(value),
+        "deepcopy": lambda value: __import__("copy").deepcopy(value),
+    }
+    end = End(os.fdopen(reading, "rb"), os.fdopen(writing, "wb"), verbs, lambda: os._exit(0))
+    end.send("ready")
+    while True:
+        end.answer(*end.receive())

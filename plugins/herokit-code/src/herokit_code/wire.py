@@ -1,20 +1,20 @@
 """How values cross between two processes that do not trust each other; runs inside the sandbox, so little is imported.
 
-A value is written as its kind, its size and its bytes or items. What is no value stays where it is: its number crosses.
-Reading makes values of these kinds and numbers, and nothing else: no class, function or object of the other process.
+A value is written as its kind, its size and its bytes or items. What is no value stays where it is, and its number crosses with a
+description. Reading makes values of these kinds, and what `Wire.handle` makes of numbers and descriptions: nothing else.
 """
 
 from __future__ import annotations
 
 import builtins
-import os
 import sys
+from _io import BytesIO
 from _struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, NoReturn
 
 HEAD, FLOAT = Struct("<cQ"), Struct("<d")
 SINGLE: dict[type, tuple[bytes, Callable[[Any], bytes], Callable[[bytes], Any]]] = {
@@ -28,17 +28,21 @@ SINGLE: dict[type, tuple[bytes, Callable[[Any], bytes], Callable[[bytes], Any]]]
 }
 MANY: dict[type, bytes] = {list: b"l", tuple: b"t", set: b"e", frozenset: b"z", dict: b"d"}
 READ, COLLECT = {letter: read for letter, _, read in SINGLE.values()}, {letter: kind for kind, letter in MANY.items()}
-MADE, OURS, YOURS = b"m", b"o", b"y"
-BASES = (int, float, str, bytes, bytearray, dict, list, tuple, set, frozenset)
+MADE, NAMED, OURS, YOURS = b"m", b"c", b"o", b"y"
 PARTS: dict[tuple[str, str], Callable[[Any], tuple[Any, ...]]] = {
+    ("array", "array"): lambda v: (v.typecode, v.tolist()),
     ("builtins", "complex"): lambda v: (v.real, v.imag),
     ("builtins", "range"): lambda v: (v.start, v.stop, v.step),
+    ("builtins", "slice"): lambda v: (v.start, v.stop, v.step),
     ("collections", "Counter"): lambda v: (dict(v),),
     ("collections", "OrderedDict"): lambda v: (list(v.items()),),
-    ("collections", "defaultdict"): lambda v: (None, dict(v)),
+    ("collections", "defaultdict"): lambda v: (v.default_factory, dict(v)),
     ("collections", "deque"): lambda v: (list(v), v.maxlen),
     ("datetime", "date"): lambda v: (v.year, v.month, v.day),
+    ("datetime", "time"): lambda v: (v.hour, v.minute, v.second, v.microsecond, v.tzinfo),
+    ("datetime", "datetime"): lambda v: (v.year, v.month, v.day, v.hour, v.minute, v.second, v.microsecond, v.tzinfo),
     ("datetime", "timedelta"): lambda v: (v.days, v.seconds, v.microseconds),
+    ("datetime", "timezone"): lambda v: (v.utcoffset(None),),
     ("decimal", "Decimal"): lambda v: (str(v),),
     ("fractions", "Fraction"): lambda v: (v.numerator, v.denominator),
     ("numpy", "ndarray"): lambda v: (v.tolist(), v.dtype.str),
@@ -77,36 +81,46 @@ MODULES = frozenset(
 """Modules that do the same in whichever process they are imported."""
 
 
-class GoneError(BaseException):
-    """The other end is gone: nothing that a test catches."""
-
-
 class Wire:
     """Reads and writes messages; what it does with things that are no values, its heirs say."""
 
-    def __init__(self, reading: int, writing: int) -> None:
-        self._reading, self._writing = os.fdopen(reading, "rb"), os.fdopen(writing, "wb")
-
-    def lend(self, value: Any) -> int:
-        """Return the number under which the other end knows this."""
-        raise NotImplementedError
+    def __init__(self, reading: Any, writing: Any, gone: Callable[[], NoReturn]) -> None:
+        self._reading, self._writing, self._gone = reading, writing, gone
 
     def borrowed(self, value: Any) -> int | None:
         """Return the number of what the other end has lent, None for what is ours."""
+        raise NotImplementedError
+
+    def lend(self, value: Any) -> tuple[int, Any]:
+        """Return the number under which the other end knows this, and how it is described, None if that was told."""
         raise NotImplementedError
 
     def own(self, number: int) -> Any:
         """Return what we have lent under this number."""
         raise NotImplementedError
 
-    def handle(self, number: int, exception: tuple[str, str] | None) -> Any:
-        """Return what stands for a thing of the other end's; of a class of exceptions name and built-in base are told."""
+    def handle(self, number: int, description: Any) -> Any:
+        """Return what stands for a thing of the other end's."""
         raise NotImplementedError
 
     def put(self, text: bytes) -> None:
-        """Send what `text` wrote."""
-        self._writing.write(text)
-        self._writing.flush()
+        """Send what `text` wrote; never comes back if the other end is gone."""
+        try:
+            self._writing.write(HEAD.pack(b" ", len(text)) + text)
+            self._writing.flush()
+        except OSError:
+            self._gone()
+
+    def receive(self) -> Any:
+        """Read a message; never comes back if the other end is gone."""
+        _, size = HEAD.unpack(self._bytes(HEAD.size))
+        return self.read(BytesIO(self._bytes(size)))
+
+    def _bytes(self, size: int) -> bytes:
+        text: bytes = self._reading.read(size)
+        if len(text) < size:
+            self._gone()
+        return text
 
     def text(self, value: Any) -> bytes:
         """Write a value."""
@@ -122,85 +136,71 @@ class Wire:
             put(HEAD.pack(letter, len(body)) + body)
         elif kind in MANY:
             put(HEAD.pack(MANY[kind], len(value)))
-            for item in value.items() if kind is dict else value:
+            for item in value:
                 self._write(item, put)
+                if kind is dict:
+                    self._write(value[item], put)
         elif (number := self.borrowed(value)) is not None:
             put(HEAD.pack(YOURS, number))
-        elif (parts := _apart(kind, value)) is not None:
+        elif (name := named(kind, value)) is not None:
+            put(HEAD.pack(NAMED, 0))
+            self._write(name, put)
+        elif (name := (kind.__module__, kind.__qualname__)) in PARTS:
             put(HEAD.pack(MADE, 0))
-            self._write(parts, put)
-        elif (base := next((b for b in BASES if isinstance(value, b)), None)) is not None:
-            self._write(str.__str__(value) if base is str else base(value), put)
+            self._write((*name, *PARTS[name](value)), put)
+        elif name[0] == "numpy" and not getattr(value, "shape", True):
+            self._write(value.item(), put)
         else:
-            put(HEAD.pack(OURS, self.lend(value)))
-            self._write(_exception(value), put)
+            number, description = self.lend(value)
+            put(HEAD.pack(OURS, number))
+            self._write(description, put)
 
-    def receive(self) -> Any:
-        """Read a value.
-
-        Raises:
-            GoneError: the other end is.
-        """
-        letter, size = HEAD.unpack(self._bytes(HEAD.size))
+    def read(self, text: BytesIO) -> Any:
+        """Read a value."""
+        letter, size = HEAD.unpack(text.read(HEAD.size))
         if letter in READ:
-            return READ[letter](self._bytes(size))
+            return READ[letter](text.read(size))
+        if letter == MANY[dict]:
+            return {self.read(text): self.read(text) for _ in range(size)}
         if letter in COLLECT:
-            return COLLECT[letter]([self.receive() for _ in range(size)])
+            return COLLECT[letter]([self.read(text) for _ in range(size)])
         if letter == MADE:
-            return _whole(*self.receive())
-        return self.own(size) if letter == YOURS else self.handle(size, self.receive())
-
-    def _bytes(self, size: int) -> bytes:
-        text = self._reading.read(size)
-        if len(text) < size:
-            raise GoneError
-        return text
+            module, name, *parts = self.read(text)
+            return _maker(module, name)(*parts)
+        if letter == NAMED:
+            return find(*self.read(text))
+        return self.own(size) if letter == YOURS else self.handle(size, self.read(text))
 
 
-def _apart(kind: type, value: Any) -> tuple[str, str, tuple[Any, ...]] | None:
-    """Return what a value is made of, if it is made of values."""
-    called = str(getattr(value, "__name__", ""))
-    if isinstance(value, type(sys)):
-        return ("", "module", (called,)) if called in MODULES else None
-    if isinstance(value, type) and getattr(builtins, called, None) is value:
-        return "", "type", (called,)
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return "", "named", (kind.__name__, tuple(value._fields), tuple(value))
-    name = kind.__module__, kind.__qualname__
-    return (*name, PARTS[name](value)) if name in PARTS else None
+def _maker(module: str, name: str) -> Callable[..., Any]:
+    if (module, name) not in PARTS:
+        raise TypeError(f"{module}.{name} is not made of values")
+    return getattr(__import__(module), "array" if name == "ndarray" else name)  # type: ignore[no-any-return]
 
 
-def _whole(module: str, name: str, parts: tuple[Any, ...]) -> Any:
-    """Return what is made of these parts."""
-    if (module, name) in PARTS:
-        return getattr(__import__(module), "array" if name == "ndarray" else name)(*parts)
-    makers: dict[str, Callable[..., Any]] = {"module": _module, "type": builtin, "named": _named}
-    return makers[name](*parts)
-
-
-def _module(name: str) -> Any:
-    if name not in MODULES:
-        raise ImportError(name)
-    __import__(name)
-    return sys.modules[name]
-
-
-def builtin(name: str) -> type:
-    """Return a built-in type by its name."""
-    found = getattr(builtins, name)
-    if not isinstance(found, type):
-        raise TypeError(name)
-    return found
-
-
-def _named(name: str, fields: tuple[str, ...], values: tuple[Any, ...]) -> Any:
-    from collections import namedtuple  # seldom needed, and this starts often
-
-    return namedtuple(name, fields)(*values)  # noqa: PYI024 - its fields are known here only
-
-
-def _exception(value: Any) -> tuple[str, str] | None:
-    """Return the name of a class of exceptions, and of the built-in one that it comes from; None for all else."""
-    if not (isinstance(value, type) and issubclass(value, BaseException)):
+def named(kind: type, value: Any) -> tuple[str, str] | None:
+    """Return the module and name of a module or class that is the same in every process."""
+    if kind is type(sys):
+        return (value.__name__, "") if value.__name__ in MODULES else None
+    if not isinstance(value, type):
         return None
-    return value.__name__, next(c.__name__ for c in value.__mro__ if getattr(builtins, c.__name__, None) is c)
+    module, name = str(value.__module__), str(value.__qualname__)
+    known = module == "builtins" or module.partition(".")[0] in MODULES - {"solution"}
+    return (module, name) if known and getattr(sys.modules.get(module), name, None) is value else None
+
+
+def find(module: str, name: str) -> Any:
+    """Return a module or a class by the name that `named` gave.
+
+    Raises:
+        TypeError: it is no such.
+    """
+    if not name and module in MODULES:
+        __import__(module)
+        return sys.modules[module]
+    if module == "builtins" or (module.partition(".")[0] in MODULES and module.partition(".")[0] != "solution"):
+        __import__(module)
+        found = getattr(builtins if module == "builtins" else sys.modules[module], name)
+        if isinstance(found, type):
+            return found
+    raise TypeError(f"{module}.{name} is not known")
