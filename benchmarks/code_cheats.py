@@ -2,14 +2,18 @@
 
     python benchmarks/code_cheats.py HumanEval.jsonl.gz mbpp.jsonl
 
+    python benchmarks/code_cheats.py HumanEval.jsonl.gz --human-eval human-eval
+
 Give files as their authors publish them (HumanEval: openai/human-eval, MBPP: google-research, KodCode's triplets). Each is judged
-with its own solutions and with the cheat, both with tests in processes of their own and, as before, beside the solution.
+with its own solutions and with the cheat, both with tests in processes of their own and, as before, beside the solution. With a checkout of
+openai/human-eval, in which you have enabled running programs as it says, its own harness is asked about the cheat, too.
 """
 
 import argparse
 import ast
 import gzip
 import json
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,14 +64,32 @@ def judge(programs: list[tuple[str, str]], *, apart: bool) -> tuple[int, int, fl
     return sum(v.value == 1 for v in verdicts), sum(bool(v.value) for v in verdicts), spent
 
 
+def peer(path: Path, checkout: Path) -> tuple[int, int]:
+    """Return how many programs pass by human-eval's own harness: the solutions, the cheat."""
+    sys.path.insert(0, str(checkout))
+    from human_eval.execution import check_correctness
+
+    passed = [0, 0]
+    for row in map(json.loads, gzip.decompress(path.read_bytes()).splitlines()):
+        cheat = f"{CHEAT}def {row['entry_point']}(*a, **k): return Anything()\n"
+        for i, (prompt, program) in enumerate([(row["prompt"], row["canonical_solution"]), ("", cheat)]):
+            passed[i] += check_correctness({**row, "prompt": prompt}, program, 20.0)["passed"]
+    return passed[0], passed[1]
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", type=Path, nargs="+")
-    files = parser.parse_args().files
+    parser.add_argument("--human-eval", type=Path, help="a checkout, to judge the first file by its own harness")
+    options = parser.parse_args()
+    files = options.files
     print(header())
     if problem():
         raise SystemExit(f"no sandbox here: {problem()}")
+    if options.human_eval:
+        solutions, cheats = peer(files[0], options.human_eval)
+        print(f"{files[0].name}: human-eval's own harness: own solutions {solutions}, the cheat {cheats}")
     for path in files:
         found = list(problems(path))
         right = [(solution, tests) for solution, tests, _ in found]

@@ -1,5 +1,8 @@
 """Tests that use a solution's classes and functions from another process find what they would find in its own."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,3 +36,14 @@ def test_an_empty_solution_does_not(name):
     )
     (found,) = CodeVerifier(Limits(seconds=10.0)).verify([sample])
     assert not found.value
+
+
+def test_the_benchmark_tells_solutions_from_the_cheat(tmp_path):
+    row = {"prompt": "def f(x):\n", "canonical_solution": "    return 2 * x\n", "entry_point": "f"}
+    row["test"] = "def check(g):\n    assert g(2) == 4\n    assert abs(g(3) - 6) < 1e-6\n"
+    (tmp_path / "tiny.jsonl").write_text(json.dumps(row))
+    script = Path(__file__).parents[3] / "benchmarks" / "code_cheats.py"
+    done = subprocess.run([sys.executable, script, tmp_path / "tiny.jsonl"], capture_output=True, text=True, check=True)
+    assert [
+        line.split("full marks")[1].split(",")[0].split() for line in done.stdout.splitlines() if "full marks" in line
+    ] == [[n, "of", "1"] for n in ("1", "1", "1", "0")]
