@@ -21,8 +21,7 @@ from pathlib import Path
 from machine import header
 
 from herokit import Sample
-from herokit_code import CodeVerifier, Limits, harness, problem
-from herokit_code.apart import possible
+from herokit_code import CodeVerifier, Limits, problem
 
 CHEAT = """
 class Anything:
@@ -56,10 +55,9 @@ def defined(code: str) -> list[str]:
 
 def judge(programs: list[tuple[str, str]], *, apart: bool) -> tuple[int, int, float]:
     """Return how many programs get full marks, how many get anything, and the seconds a program."""
-    harness.possible = possible if apart else lambda _: False
     samples = [Sample("", f"```python\n{program}\n```", 0, reference=tests) for program, tests in programs]
     began = time.perf_counter()
-    verdicts = CodeVerifier(Limits(seconds=20.0)).verify(samples)
+    verdicts = CodeVerifier(Limits(seconds=20.0), tests="apart" if apart else "beside").verify(samples)
     spent = (time.perf_counter() - began) / len(samples)
     return sum(v.value == 1 for v in verdicts), sum(bool(v.value) for v in verdicts), spent
 

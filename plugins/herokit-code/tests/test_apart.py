@@ -1,18 +1,12 @@
 """A test that is code and the solution in two processes: cheats fail, and what honest programs do goes on working."""
 
 import json
-import struct
-from io import BytesIO
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from herokit import Sample, Status
 from herokit_code import CodeVerifier, Limits
 from herokit_code.apart import possible
-from herokit_code.ends import End
-from herokit_code.mirror import Handle
 
 LIMITS = Limits(seconds=4.0)
 TEST = json.dumps(
@@ -23,6 +17,13 @@ TEST = json.dumps(
         "assert f(5) in (9, 10)",
         "assert not f(6) - 12",
         "import math\nassert math.isclose(f(2), 4)",
+        "assert math.isclose(f(2), 4)",
+        "d = f(3) - 6\nassert d * d < 1e-6",
+        "d = f(3)\nd -= 6\nassert abs(d) < 1e-6",
+        "assert f'{f(3) - 6:.2f}' == '0.00'",
+        "assert all(map(lambda c: f(c) == 2 * c, [1, 2]))",
+        "for got, expected in zip(map(f, [1, 2]), [2, 4]):\n    assert got == expected",
+        "try:\n    f(9)\n    assert False\nexcept Low:\n    pass",
         "for g in (f, lambda x: f(x)):\n    assert [g(1), g(2)] == [2, 4]",
     ]
 )
@@ -81,6 +82,12 @@ CHEATS = {
     "an exception of any base": END + "def f(x):\n    sys.modules['herokit_code.ends'].describe = lambda c: ('X', '', (type, ValueError), ('sub', 'abs', 'eq'), (), '')\n    return type('X', (Exception,), {'__eq__': lambda *a: True})()",
     "a falsy difference": "class A:\n    __sub__ = __rsub__ = __abs__ = lambda s, *o: s\n    __bool__ = lambda s: False\n    __len__ = lambda s: 0\n    __lt__ = lambda s, o: True\ndef f(x): return A()",
     "a difference that is a number": f"class A:\n    {ALIKE}\n    __sub__ = __rsub__ = lambda s, *o: B(0)\nclass B(int, A): pass\ndef f(x): return A()",
+    "a library's object made at the test's end": END + "from collections import defaultdict\ndef f(x):\n    e = end()\n    return e.ask('call', e.ask('method', defaultdict(type), 'default_factory', ('X', (), {'__eq__': type}), {}), (), {})",
+    "a method's name that lies": END + "import herokit_code.ends\nclass N(str):\n    isidentifier = lambda s: True\n    __getitem__ = lambda s, i: 'a'\nsys.modules['herokit_code.ends'].describe = lambda c: ('X', '', (), (), (N('__sub__'),), 'str' if c is N else '')\ndef f(x): return type('X', (), {'__sub__': lambda *a: 0})()",
+    "a difference squared": "class D:\n    __sub__ = __isub__ = lambda s, o: s\n    __mul__ = lambda s, o: 0\n    __format__ = lambda s, f: '0.00'\n    __float__ = __neg__ = lambda s: 0.0\ndef f(x): return D()",
+    "ends the loop": "def f(x): raise StopIteration",
+    "another name for every error": "Low = Exception\ndef f(x): return 7",
+    "a library of its own": "class math: isclose = staticmethod(lambda *a: True)\ndef f(x): return 7",
     "noise on the wire": "import os\ndef f(x):\n    for d in range(3, 64):\n        try: os.write(d, b'o' * 999)\n        except OSError: pass\n    return 7",
     "replies nobody asked for": END + "def f(x):\n    e = end()\n    for _ in range(9): e.send('value', 7, {}, None)\n    return 7",
 }  # fmt: skip
@@ -91,6 +98,18 @@ CHEATS = {
 def test_a_cheat_fails(name):
     found = verdict(CHEATS[name], limits=Limits(seconds=1.0))
     assert found.value == 0.0, found
+
+
+SETS = "class S(set): pass\nclass D:\n    __and__ = __rand__ = lambda s, o: S(o)\n    __sub__ = __rsub__ = lambda s, o: S()\ndef f(x): return D()"
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize(
+    "test", ["assert {2, 4} & f(1) == {2, 4}", "assert {2, 4} - f(1) == set()", "assert (f(1) & {2}) == {2}"]
+)
+def test_a_set_that_differs_in_nothing_fails(test):
+    assert verdict(SETS, test).value == 0.0
+    assert verdict("def f(x): return {2, 4, 5}", test).value == 1.0
 
 
 @pytest.mark.sandbox
@@ -193,9 +212,22 @@ def test_a_test_that_asks_nothing_of_the_solution_counts_for_nothing():
 
 
 @pytest.mark.sandbox
+def test_tests_run_beside_the_solution_if_told_so():
+    found = verdict(
+        "class A:\n    __eq__ = lambda s, o: True\ndef f(x): return A()", "assert f(2) == 2 + 2 * f(0)", tests="beside"
+    )
+    assert found.detail.startswith("0 of 1 tests, 1 beside the solution")
+    found = verdict(
+        "class A:\n    __eq__ = lambda s, o: True\ndef f(x): return A()", "assert [2, 4] == f(2)", tests="beside"
+    )
+    assert (found.value, found.detail) == (1.0, "1 of 1 tests, 1 beside the solution")
+
+
+@pytest.mark.sandbox
 def test_without_isolation_it_works_the_same():
-    right, wrong = "def f(x): return 2 * x", CHEATS["equals everything"]
-    assert [verdict(p, isolation="none").value for p in (right, wrong)] == [1.0, 0.0]
+    reference = json.dumps(["assert f(2) == f(1) + 2", "assert abs(f(3) - 6) < 1e-6", "assert abs(f(3) - 6) == 0"])
+    right, wrong = "def f(x): return 2 * x", CHEATS["is everywhere at distance 0"]
+    assert [verdict(p, reference, isolation="none").value for p in (right, wrong)] == [1.0, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -216,63 +248,3 @@ def test_without_isolation_it_works_the_same():
 )
 def test_what_can_run_apart(code, expected):
     assert possible(code) is expected
-
-
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
-    lambda inner: (
-        st.lists(inner)
-        | st.lists(inner).map(tuple)
-        | st.dictionaries(st.text() | st.integers() | st.booleans(), inner)
-        | st.frozensets(st.text())
-        | st.sets(st.integers())
-    ),
-)
-
-
-class Loop(End):
-    """An end without another one."""
-
-    def __init__(self):
-        super().__init__(BytesIO(), BytesIO(), {}, lambda: None)
-
-
-@given(VALUES)
-@settings(max_examples=300)
-def test_values_cross_unchanged(value):
-    end = Loop()
-    found = end.read(BytesIO(end.text(value)))
-    assert (found, type(found)) == (value, type(value))
-
-
-TOKENS = st.tuples(
-    st.sampled_from(b"nbifsraltezdmoyq"), st.integers(0, 6) | st.integers(0, 2**64 - 1), st.binary(max_size=9)
-)
-KINDS = (
-    type(None),
-    bool,
-    int,
-    float,
-    str,
-    bytes,
-    bytearray,
-    list,
-    tuple,
-    set,
-    frozenset,
-    dict,
-    complex,
-    range,
-    type,
-    Handle,
-)
-
-
-@given(st.lists(TOKENS.map(lambda t: struct.pack("<cQ", bytes([t[0]]), t[1]) + t[2])).map(b"".join) | st.binary())
-@settings(max_examples=500)
-def test_noise_becomes_a_plain_value_or_an_error(noise):
-    try:
-        found = Loop().read(BytesIO(noise))
-    except Exception:  # noqa: BLE001 - any will do
-        return
-    assert type(found) in KINDS or type(found).__module__ in ("collections", "decimal", "fractions", "datetime")

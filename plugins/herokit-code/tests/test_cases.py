@@ -29,6 +29,11 @@ from herokit_code.harness import passed
         ({"test": "def check(c):\n    assert c(1)", "entry_point": "f"}, [Finishes("def check(c):\n    assert c(1)\ncheck(f)\n")]),
         # plain code: what stands before an assertion is its setup
         ("x = 3\nassert f(x) == (1, 2)", [Gives("f(x)", (1, 2), "x = 3")]),
+        # what its expression tells of the expected is not for the solution
+        ("assert sorted(f(2)) == [1]", [Gives("sorted(f(2))", [1])]),
+        ("assert abs(f(2) - 4) == 0", [Finishes("\nassert abs(f(2) - 4) == 0\n", beside=Gives("abs(f(2) - 4)", 0))]),
+        ("assert g(f(2), 4) == 1", [Finishes("\nassert g(f(2), 4) == 1\n", beside=Gives("g(f(2), 4)", 1))]),
+        ("assert f(2).x == 4", [Finishes("\nassert f(2).x == 4\n", beside=Gives("f(2).x", 4))]),
         ("assert f(2) == g(3)", [Finishes("\nassert f(2) == g(3)\n")]),
         ("for i in range(3):\n    assert f(i)", [Finishes("for i in range(3):\n    assert f(i)")]),
     ],
@@ -161,6 +166,7 @@ def test_what_is_printed_against_what_is_expected(case, printed, right):
         (lambda: Limits(seconds=float("inf")), "seconds must be positive and finite, got inf"),
         (lambda: CodeVerifier(credit="half"), "credit is 'share' or 'all', got 'half'"),
         (lambda: CodeVerifier(isolation="maybe"), "isolation is"),
+        (lambda: CodeVerifier(tests="inside"), "tests are 'apart' or 'beside', got 'inside'"),
         (lambda: CodeVerifier(workers=0), "workers must be positive"),
         (lambda: CodeVerifier(tolerance=float("nan")), "tolerance"),
     ],

@@ -32,7 +32,7 @@ def two_processes(program: str) -> str:
 @functools.cache
 def _modules() -> list[tuple[str, bytes]]:
     found = []
-    for name in ("wire", "mirror", "ends", "inside"):
+    for name in ("wire", "special", "mirror", "ends", "inside"):
         text = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
         found.append((f"herokit_code.{name}", marshal.dumps(compile(text, f"{name}.py", "exec", optimize=2))))
     return found

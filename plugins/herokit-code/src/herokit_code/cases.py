@@ -57,9 +57,15 @@ class Gives:
 
 @dataclass(frozen=True, slots=True)
 class Finishes:
-    """This code runs to its end, with the solution's names at hand."""
+    """This code runs to its end, with the solution's names at hand.
+
+    Attributes:
+        code: the test.
+        beside: what is tested instead where the code would have to run in the solution's process.
+    """
 
     code: str
+    beside: Gives | None = None
 
 
 Case = Prints | Gives | Finishes
@@ -153,7 +159,9 @@ def _asserts(code: str) -> list[Case]:
             except (ValueError, TypeError, SyntaxError):
                 pass
             else:
-                found.append(Gives(ast.unparse(test.left), expected, before))
+                gives = Gives(ast.unparse(test.left), expected, before)
+                plain = _tells_nothing(test.left)
+                found.append(gives if plain else Finishes(f"{before}\n{ast.unparse(statement)}\n", beside=gives))
                 continue
         found.append(Finishes(f"{before}\n{ast.unparse(statement)}\n"))
     if found or not setup:
@@ -165,6 +173,21 @@ def _asserts(code: str) -> list[Case]:
     if not tests:
         raise ValueError("the code asserts nothing where it runs: its functions are never called")
     return [Finishes(f"{body}\n{name}()\n") for name in tests]
+
+
+def _tells_nothing(expression: ast.expr) -> bool:
+    """Whether the solution, in whose process an expression is evaluated, cannot tell from it what is expected.
+
+    So it is of a call, alone or wrapped: ``sorted(f(3))``; not of ``abs(f(3) - 6)`` or ``f(3) == 6``, which say it.
+    """
+    while isinstance(expression, ast.Call):
+        inner = [node for each in expression.args for node in ast.walk(each) if isinstance(node, ast.Call)]
+        if not inner:
+            return not any(isinstance(node, ast.Call) for node in ast.walk(expression.func))
+        if len(expression.args) > 1 or expression.keywords or not isinstance(expression.func, ast.Name):
+            return False
+        expression = expression.args[0]
+    return False
 
 
 def _defined(code: str) -> list[str]:

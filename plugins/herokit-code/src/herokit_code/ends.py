@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from herokit_code.mirror import CONTAINERS, VALUES, RefusedError, describe, instance, mirror, plain
+from _thread import RLock
+
+from herokit_code.mirror import describe, instance, mirror, plain
+from herokit_code.special import CONTAINERS, VALUES, RefusedError
 from herokit_code.wire import SINGLE, Wire, named
 
 TYPE_CHECKING = False
@@ -15,6 +18,9 @@ OFTEN = 100
 """From so many questions on, it pays to bring the two processes together."""
 
 
+DICTS = ("Counter", "OrderedDict", "defaultdict")
+
+
 class Kept:
     """A list, dict or set that an object or module of the solution's holds: what a test does to it is done there."""
 
@@ -24,7 +30,7 @@ class Kept:
 
 def kept(value: Any) -> Any:
     """Return what somebody holds as what is told of it: containers stay there, values cross."""
-    return Kept(value) if type(value) in CONTAINERS.values() else value
+    return Kept(value) if type(value) in CONTAINERS.values() or type(value).__name__ in DICTS else value
 
 
 class End(Wire):
@@ -43,6 +49,7 @@ class End(Wire):
         self.names: dict[int, int] = {}
         self.tainted: set[int] = set()
         self.asked = 0
+        self.lock = RLock()
 
     def often(self) -> None:
         """Do what pays if much is asked."""
@@ -74,6 +81,7 @@ class End(Wire):
     def handle(self, number: int, description: Any) -> Any:
         """Return a mirror, the same for the same number."""
         if number not in self.known:
+            _check(description)
             made = mirror(self, *description) if len(description) > 2 else instance(*description)  # noqa: PLR2004 - of a class
             self.known[number] = made
             self.names[id(made)] = number
@@ -88,6 +96,10 @@ class End(Wire):
         self.asked += 1
         if self.asked == OFTEN:
             self.often()
+        with self.lock:  # the solution may have threads
+            return self._ask(verb, *rest)
+
+    def _ask(self, verb: str, *rest: Any) -> Any:
         self.send(verb, *rest)
         while True:
             told, *news = self.receive()
@@ -98,7 +110,7 @@ class End(Wire):
                     return result if which is None else _arguments(*rest[-2:])[which]
                 return result
             if told == "raise":
-                raise news[0] if isinstance(news[0], BaseException) else RefusedError("raised what is no exception")
+                _raise(verb, news[0])
             self.answer(told, *news)
 
     def answer(self, verb: str, *rest: Any) -> None:
@@ -126,6 +138,15 @@ class End(Wire):
         return result, changed, next((i for i, a in enumerate(args) if a is result and type(a) not in SINGLE), None)
 
 
+def _check(description: Any) -> None:
+    """Refuse words that are objects with methods of their own."""
+    for each in description if type(description) is tuple else (0,):
+        if type(each) is tuple and all(isinstance(word, str) for word in each):
+            _check(each)
+        elif isinstance(each, str) and type(each) is not str:
+            raise RefusedError("described by what is no text")
+
+
 def _arguments(args: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
     return [*args, *named.values()]
 
@@ -134,6 +155,14 @@ def _extra(value: Any) -> Any:
     if isinstance(value, BaseException):
         return value.args, {name: each for name, each in vars(value).items() if type(each) in SINGLE}
     return plain(value) if isinstance(value, tuple(VALUES.values())) else None
+
+
+def _raise(verb: str, error: Any) -> NoReturn:
+    if not isinstance(error, BaseException):
+        raise RefusedError("raised what is no exception")
+    if verb in ("call", "method") and isinstance(error, StopIteration):  # which would end the test's loop
+        raise RuntimeError("the solution raised StopIteration") from error
+    raise error
 
 
 def _refuse(*_: Any) -> NoReturn:

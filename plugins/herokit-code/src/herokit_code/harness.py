@@ -45,12 +45,12 @@ def room(case: Case) -> int:
     return 4 * len(case.expected if isinstance(case, Prints) else repr(case.expected))
 
 
-def apart(case: Case) -> bool:
-    """Return whether the test is code that runs in another process than the solution."""
+def can_be_apart(case: Case) -> bool:
+    """Return whether the test is code that can run in another process than the solution."""
     return isinstance(case, Finishes) and possible(case.code)
 
 
-def script(program: str, case: Case) -> tuple[str, str, str]:
+def script(program: str, case: Case, *, apart: bool) -> tuple[str, str, str]:
     """Return the program to run, what it reads, and the token it prints when it has finished, if any."""
     if isinstance(case, Prints):
         return program, case.stdin, ""
@@ -58,7 +58,7 @@ def script(program: str, case: Case) -> tuple[str, str, str]:
     if isinstance(case, Gives):
         return start + _GIVES.format(setup=case.setup, expression=case.expression), "", ""
     token = secrets.token_hex(8)
-    if apart(case):
+    if apart:
         return two_processes(program), f"{token}\n{case.code}", token
     return start + _FINISHES.format(code=case.code, token=token), "", token
 

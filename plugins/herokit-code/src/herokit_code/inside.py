@@ -10,7 +10,8 @@ import os
 import sys
 
 from herokit_code.ends import End, kept
-from herokit_code.mirror import TOLD, VERBS, Handle, Mirror, plain
+from herokit_code.mirror import TOLD, Mirror, plain
+from herokit_code.special import BINARY, CONTAINERS, VERBS, Handle
 from herokit_code.wire import MODULES
 
 TYPE_CHECKING = False
@@ -24,18 +25,29 @@ UNASKED = " unasked"
 DEEP = 10_000
 """Frames that reading what a solution returns may take; the solution has as many as ever."""
 
+CATCHING = (AssertionError, Exception, BaseException)
+"""What a solution's error must not be, by another name: it would catch the test's own."""
+
+LIBRARY = {("re", "Pattern"), ("re", "Match"), ("random", "Random")}
+_ANY: dict[int, int] = {}
+VIEWS_OF_DICTS = (type(_ANY.keys()), type(_ANY.values()), type(_ANY.items()))
+
 
 class Space(dict[str, "Any"]):
     """The names that a test's code sees: its own, and for any other that is not built in, the solution's."""
 
-    def __init__(self, end: End) -> None:
+    def __init__(self, end: End, code: str) -> None:
         super().__init__(__name__="test", __builtins__=builtins)
-        self.end = end
+        self.end, self.code = end, code
 
     def __missing__(self, name: str) -> Any:
         if hasattr(builtins, name):
             raise KeyError(name)
         found = self.end.ask("name", name)
+        if any(found is each for each in CATCHING) or (
+            name in MODULES and f"{name}." in self.code and not isinstance(found, type(sys))
+        ):
+            raise KeyError(name)
         if isinstance(found, Mirror) or (isinstance(found, Handle) and not found.herokit_base):
             self[name] = found  # asked once: functions and classes stay what they are
         return found
@@ -53,9 +65,12 @@ class Solution(type(sys)):  # type: ignore[misc]
         if name[:2] == name[-2:] == "__":
             raise AttributeError(name)
         try:
-            return self.end.ask("name", name)
+            found = self.end.ask("name", name)
         except KeyError:
             raise AttributeError(name) from None
+        if any(found is each for each in CATCHING):
+            raise AttributeError(name)
+        return found
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name[:2] == name[-2:] == "__":
@@ -84,16 +99,18 @@ def begin(program: str) -> None:
     end = End(*files, {}, lambda: _follow(child))
     end.often = lambda: _together(child)  # type: ignore[method-assign]
     end.verbs = {
-        **{verb: _of_library(what) for verb, what in VERBS.items()},
-        "method": _of_library(_public_method),
-        **{function.__name__: function for function in (iter, next, hash)},
+        "iter": iter,
+        "next": next,
+        "hash": hash,
         "call": lambda function, args, named: _own(end, function)(*args, **named),
         "getattr": _look,
+        "method": _of_library,
+        **{name: _shown(VERBS[name]) for name in ("len", "contains", "getitem", "eq")},
     }
     end.receive()
     Solution.end = end
     sys.modules["solution"] = Solution("solution")
-    exec(compile(code, "test.py", "exec", dont_inherit=True), Space(end))  # noqa: S102 - what the process is for
+    exec(compile(code, "test.py", "exec", dont_inherit=True), Space(end, code))  # noqa: S102 - what the process is for
     os.write(out, f"\n{word}{'' if end.asked else UNASKED}".encode())
 
 
@@ -116,12 +133,22 @@ def _own(end: End, function: Any) -> Any:
     return function
 
 
-def _of_library(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Allow something with a library's objects only, a pattern or a random generator: of the test's own they show nothing."""
+def _is_library(value: Any) -> bool:
+    """Tell the few kinds of a library's objects that tests hand over and that lead nowhere else."""
+    kind = type(value)
+    name = kind.__module__, kind.__qualname__
+    return (name in LIBRARY and kind is getattr(sys.modules.get(name[0]), name[1], None)) or kind in VIEWS_OF_DICTS
 
+
+def _of_library(value: Any, name: str, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    if not _is_library(value) or type(name) is not str or name[:1] == "_":
+        raise TypeError("what a test hands over can be called and gone through, and no more")
+    return getattr(type(value), name)(value, *args, **named)
+
+
+def _shown(verb: Callable[..., Any]) -> Callable[..., Any]:
     def done(value: Any, *rest: Any) -> Any:
-        kind = type(value)
-        if kind.__module__ not in MODULES and kind not in (type({}.keys()), type({}.values()), type({}.items())):
+        if not _is_library(value):
             raise TypeError("what a test hands over can be called and gone through, and no more")
         return verb(value, *rest)
 
@@ -130,22 +157,13 @@ def _of_library(verb: Callable[..., Any]) -> Callable[..., Any]:
 
 def _look(value: Any, name: str) -> Any:
     """Return what a decorator wants to know of a function that the test has handed over, or what a library's object has."""
-    if name in TOLD:
-        return getattr(value, name)
-    try:
-        return _of_library(_public)(value, name)
-    except TypeError:
-        raise AttributeError(name) from None
-
-
-def _public(value: Any, name: str) -> Any:
-    if name[:1] == "_":
+    if (
+        type(name) is not str
+        or name not in (*TOLD, "pattern", "flags", "groups", "string")
+        or not (name in TOLD or _is_library(value))
+    ):
         raise AttributeError(name)
     return getattr(value, name)
-
-
-def _public_method(value: Any, name: str, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
-    return _public(value, name)(*args, **named)
 
 
 def _follow(child: int) -> NoReturn:
@@ -158,6 +176,14 @@ def _follow(child: int) -> NoReturn:
     os._exit(code if code > 0 else 1)
 
 
+def _keeping(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *args: kept(function(*args))
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
 def _serve(program: str, reading: int, writing: int) -> NoReturn:
     """Be the solution."""
     module = sys.modules["solution"] = type(sys)("solution")
@@ -165,11 +191,16 @@ def _serve(program: str, reading: int, writing: int) -> NoReturn:
     exec(compile(program, "solution.py", "exec", dont_inherit=True), space)  # noqa: S102 - what the sandbox is for
     verbs: dict[str, Callable[..., Any]] = {
         **VERBS,
+        **{name: _keeping(VERBS[name]) for name in VERBS if name[0] == "i" and name[1:] in BINARY},
         "name": lambda name: kept(space[name]),
         "rename": space.__setitem__,
         "names": lambda: list(space.get("__all__", space)),
-        "getattr": lambda value, name: kept(getattr(value, name)),
-        "getitem": lambda value, key: kept(value[key]),
+        "getattr": _keeping(getattr),
+        "getitem": _keeping(VERBS["getitem"]),
+        "next": lambda value: kept(next(value)) if type(value) is type(iter([])) else next(value),
+        "method": lambda value, *rest: (kept if type(value) in CONTAINERS.values() else _same)(
+            VERBS["method"](value, *rest)
+        ),
         "call": lambda function, args, named: function(*args, **named),
         "plain": plain,
         "copy": lambda value: __import__("copy").copy(value),

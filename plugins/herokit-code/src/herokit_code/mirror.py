@@ -1,44 +1,30 @@
 """What stands in one process for classes and objects of the other one; runs inside the sandbox.
 
-A class is mirrored by a class of the same name, bases and methods, each of which asks the other end. An object never answers for
-itself what only a value can: whether it equals a value, how far it is from one.
+A class is mirrored by a class of the same name, bases and methods, each of which asks the other end.
 """
 
 from __future__ import annotations
 
-import _operator
+from herokit_code.special import (
+    BINARY,
+    COMPARING,
+    CONTAINERS,
+    KEEPING,
+    SPECIAL,
+    VALUES,
+    VIEWS,
+    Handle,
+    RefusedError,
+    operator_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-COMPARING = ("eq", "ne", "lt", "le", "gt", "ge")
-BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift")
-UNARY = ("neg", "pos", "invert", "abs")
-NUMBERS = (int, float, round, bool)
-ASKING = ("getitem", "setitem", "delitem", "contains")
-BUILT_IN = (len, iter, next, reversed, str, repr, format, hash, divmod)
-VERBS: dict[str, Callable[..., Any]] = {
-    **{
-        name: getattr(_operator, f"{name}_" if name in ("and", "or") else name)
-        for name in (*COMPARING, *BINARY, *UNARY, *ASKING)
-    },
-    **{f"i{name}": getattr(_operator, f"i{name}") for name in BINARY},
-    **{function.__name__: function for function in (*NUMBERS, *BUILT_IN, getattr, setattr, delattr)},
-    "method": lambda value, name, args, named: getattr(value, name)(*args, **named),
-}
-"""What can be asked of an object, beside calling it."""
-VALUES = {base.__name__: base for base in (int, float, str, bytes, tuple, frozenset)}
-CONTAINERS = {base.__name__: base for base in (list, dict, set, bytearray)}
-VIEWS: dict[type, type] = {type(dict[int, int]().keys()): set, type(dict[int, int]().items()): set}
-HOLDING = {*CONTAINERS, *(view.__name__ for view in VIEWS)}
-"""What holds values, and as what a test may have them."""
 TOLD = ("__name__", "__qualname__", "__wrapped__")
-
-
-class RefusedError(AssertionError, TypeError):
-    """Something that an object of the solution's must not answer."""
+"""What a decorator wants to know of a function."""
 
 
 class Mirror(type):
@@ -74,13 +60,6 @@ class Mirror(type):
         return True
 
 
-class Handle:
-    """The root of mirrors of objects that are no values."""
-
-    herokit_end: Any
-    herokit_base = ""
-
-
 def describe(cls: type) -> tuple[str, str, tuple[type, ...], tuple[str, ...], tuple[str, ...], str]:
     """Return a class's name, module, bases, special methods, methods, and the built-in type whose values it extends."""
     own = [
@@ -102,13 +81,14 @@ _FUNCTION, _BUILT = type(describe), type(list.append)
 
 
 def mirror(
-    end: Any, name: str, module: str, bases: Iterable[Any], special: Iterable[str], methods: Iterable[str], base: str
+    end: Any, called: str, module: str, bases: Iterable[Any], special: Iterable[str], methods: Iterable[str], base: str
 ) -> Any:
     """Make the class that stands for one of the other end's, from its description, whatever that claims."""
-    value = VALUES.get(base)
     roots = tuple(b for b in bases if isinstance(b, Mirror) or (isinstance(b, type) and issubclass(b, BaseException)))
+    value = value_of(roots) or VALUES.get(base)
     failing = any(issubclass(b, BaseException) for b in roots)
-    space: dict[str, Any] = {"herokit_end": end, "herokit_base": base, "__module__": str(module), **_ALWAYS}
+    space: dict[str, Any] = {"herokit_end": end, "herokit_base": base, "__module__": module, **_ALWAYS}
+    made: list[Any] = []
     for method in methods:
         if (
             method.isidentifier()
@@ -116,21 +96,31 @@ def mirror(
             and method[:8] != "herokit_"
             and not hasattr(value or BaseException, method)
         ):
-            space[method] = _method(method)
+            space[method] = _method(end, method, made)
     for each in special:
+        name = each.removeprefix("r") if each[1:] in BINARY else each
         if each == "-hash":
             space["__hash__"] = None
-        elif each in SPECIAL and (each in _KEEPING or not (value or failing)):
+        elif each in SPECIAL and (each in KEEPING or not (value or failing)):
             space[f"__{each}__"] = SPECIAL[each]
+        elif value and name in (*COMPARING, *BINARY):
+            space[f"__{each}__"] = operator_of(name, value, swapped=name != each)
     if base in CONTAINERS:
         space["__class__"] = property(lambda _: CONTAINERS[base])
+        space.setdefault("__radd__", SPECIAL["radd"])
     own = () if failing else (value,) if value else (Handle,)
     for parents in ((*roots, *own), own or (Exception,)):
         try:
-            return type.__new__(Mirror, name, tuple(dict.fromkeys(parents)), space)
+            made.append(type.__new__(Mirror, called, tuple(dict.fromkeys(parents)), space))
         except TypeError:  # parents that do not go together here
             continue
-    raise RefusedError(f"a class {name!r} that cannot be")
+        return made[0]
+    raise RefusedError(f"a class {called!r} that cannot be")
+
+
+def value_of(classes: Iterable[type]) -> Any:
+    """Return the built-in type of values that a class comes from, None if it comes from none."""
+    return next((c for each in classes for c in each.__mro__ if c in VALUES.values()), None)
 
 
 def _attribute(self: Any, name: str) -> Any:
@@ -148,83 +138,20 @@ _ALWAYS: dict[str, Any] = {
 }
 
 
-def _method(name: str) -> Callable[..., Any]:
-    return lambda self, *args, **named: self.herokit_end.ask("method", self, name, args, named)
-
-
-def _ask(name: str) -> Callable[..., Any]:
-    return lambda self, *rest: self.herokit_end.ask(name, self, *rest)
-
-
-def _number(name: str) -> Callable[..., Any]:
-    def method(self: Any, *rest: Any) -> Any:
-        if id(self) in self.herokit_end.tainted:
-            raise RefusedError(
-                f"{name} of what an object of the solution made with a value: it may claim any distance from it"
-            )
-        return self.herokit_end.ask(name, self, *rest)
+def _method(end: Any, name: str, cls: list[Any]) -> Callable[..., Any]:
+    def method(*args: Any, **named: Any) -> Any:
+        if args and end.borrowed(args[0]) is not None:
+            return end.ask("method", args[0], name, args[1:], named)
+        return end.ask("method", cls[0], name, args, named)  # a function that is called through its class
 
     return method
-
-
-def _compare(name: str) -> Callable[..., Any]:
-    def method(self: Any, other: Any) -> Any:
-        if self.herokit_end.borrowed(other) is not None:
-            return self.herokit_end.ask(name, self, other)
-        return (
-            VERBS[name](self.herokit_end.ask("plain", self), other) if self.herokit_base in HOLDING else NotImplemented
-        )
-
-    return method
-
-
-def _make(name: str, *, swapped: bool = False) -> Callable[..., Any]:
-    def method(self: Any, other: Any) -> Any:
-        pair = (other, self) if swapped else (self, other)
-        if self.herokit_end.borrowed(other) is not None:
-            return self.herokit_end.ask(name, *pair)
-        if self.herokit_base in HOLDING and name[0] != "i":
-            plain = self.herokit_end.ask("plain", self)
-            return VERBS[name](*((other, plain) if swapped else (plain, other)))
-        made = self.herokit_end.ask(name, *pair)
-        if not isinstance(made, Handle) or isinstance(made, tuple(VALUES.values())):
-            raise RefusedError(f"{name} of an object of the solution and a value gave {type(made).__name__}: no object")
-        if made is not self or name[0] != "i":
-            self.herokit_end.tainted.add(id(made))
-        return made
-
-    return method
-
-
-def _exit(self: Any, kind: Any, error: Any, _: Any) -> bool:
-    if kind is not None and issubclass(kind, AssertionError):  # a failed test is nobody's to swallow
-        self.herokit_end.ask("method", self, "__exit__", (kind, error, None), {})
-        return False
-    return bool(self.herokit_end.ask("method", self, "__exit__", (kind, error, None), {}))
-
-
-SPECIAL: dict[str, Callable[..., Any]] = {
-    **{name: _compare(name) for name in COMPARING},
-    **{name: _make(name) for name in (*BINARY, "divmod", *(f"i{n}" for n in BINARY))},
-    **{f"r{name}": _make(name, swapped=True) for name in (*BINARY, "divmod")},
-    **{function.__name__: _number(function.__name__) for function in NUMBERS},
-    "abs": _number("abs"),
-    "len": _number("len"),
-    **{name: _ask(name) for name in (*UNARY[:3], *ASKING)},
-    **{function.__name__: _ask(function.__name__) for function in BUILT_IN if function not in (divmod, len)},
-    "call": lambda self, *args, **named: self.herokit_end.ask("call", self, args, named),
-    "enter": lambda self: self.herokit_end.ask("method", self, "__enter__", (), {}),
-    "exit": _exit,
-}
-_KEEPING = ("str", "repr", "format", "call", "enter", "exit")
-"""Special methods that a mirror of values, or of an exception, takes over; in all else it is the value."""
 
 
 def instance(cls: Any, extra: Any) -> Any:
     """Make what stands for an object: of an exception, extra are its arguments and attributes; of a value, the value."""
     if issubclass(cls, BaseException):
         return _error(cls, *extra)
-    base = VALUES.get(cls.herokit_base) if isinstance(cls, Mirror) else None
+    base = value_of([cls]) if isinstance(cls, Mirror) else None
     if base is not None and type(extra) is base:
         return base.__new__(cls, extra)
     if base is not None or not issubclass(cls, Handle):

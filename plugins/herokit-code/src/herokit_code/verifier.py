@@ -10,7 +10,7 @@ from herokit.errors import ConfigError, DataError
 from herokit.types import Sample, Status, Verdict
 from herokit_code.cases import Case, Finishes, cases
 from herokit_code.extract import program
-from herokit_code.harness import apart, passed, room, says_nothing, script
+from herokit_code.harness import can_be_apart, passed, room, says_nothing, script
 from herokit_code.limits import Limits
 from herokit_code.sandbox import Ran, run
 
@@ -38,6 +38,8 @@ class CodeVerifier:
         credit: ``"share"`` gives the share of tests passed, ``"all"`` 1 only if all pass, and stops at the first failure.
         tolerance: how far printed decimals and JSON floats may be off, relative and absolute.
         workers: runs at once.
+        tests: ``"apart"`` runs a test that is code in another process than the solution where it can be; ``"beside"`` runs all
+            such tests in the solution's process, where an object that equals everything passes them.
         isolation: ``"require"`` refuses to run where the kernel gives no namespaces or filter; ``"none"`` runs without:
             limits hold but for the number of processes, and programs **act as this user, with files and network**.
 
@@ -59,12 +61,15 @@ class CodeVerifier:
     tolerance: float = 1e-6
     workers: int = 2
     isolation: Literal["require", "none"] = "require"
+    tests: Literal["apart", "beside"] = "apart"
 
     def __post_init__(self) -> None:
         if self.credit not in ("share", "all"):
             raise ConfigError(f"CodeVerifier: credit is 'share' or 'all', got {self.credit!r}")
         if self.isolation not in ("require", "none"):
             raise ConfigError(f"CodeVerifier: isolation is 'require' or 'none', got {self.isolation!r}")
+        if self.tests not in ("apart", "beside"):
+            raise ConfigError(f"CodeVerifier: tests are 'apart' or 'beside', got {self.tests!r}")
         if not self.tolerance >= 0:
             raise ConfigError(f"CodeVerifier: tolerance must be at least 0, got {self.tolerance!r}")
         if not self.workers > 0:
@@ -117,16 +122,27 @@ class CodeVerifier:
             return Verdict(None, Status.FAILED, "the tests ask nothing of the solution: any program would pass")
         value = good / count if self.credit == "share" else float(not why)
         status = Status.TIMEOUT if late and not good else Status.JUDGED
-        detail = f"{good} of {count} tests" + _beside(tests) + (f"; {why}" if why else "")
+        detail = f"{good} of {count} tests" + self._beside(tests) + (f"; {why}" if why else "")
         return Verdict(0.0 if status is Status.TIMEOUT else value, status, detail, text)
+
+    def _apart(self, case: Case) -> bool:
+        return self.tests == "apart" and can_be_apart(case)
+
+    def _beside(self, tests: Sequence[Case]) -> str:
+        """Say how many tests are code that runs in the solution's process, where it can cheat them."""
+        count = sum(isinstance(case, Finishes) and not case.beside and not self._apart(case) for case in tests)
+        return f", {count} beside the solution" if count else ""
 
     def _try(self, text: str, case: Case) -> tuple[str | None, bool]:
         """Run one test; return what is wrong, ``""`` for nothing, None for a test of nothing, and whether time ran out."""
-        source, stdin, token = script(text, case)
+        apart = self._apart(case)
+        if isinstance(case, Finishes) and case.beside and not apart:
+            case = case.beside
+        source, stdin, token = script(text, case, apart=apart)
         limits = replace(
             self.limits,
             output_kb=self.limits.output_kb + -(-room(case) // 1024),
-            processes=self.limits.processes + apart(case),
+            processes=self.limits.processes + apart,
         )
         ran = run(source, stdin, limits, isolated=self.isolation == "require")
         if ran.end == "lost":
@@ -136,12 +152,6 @@ class CodeVerifier:
                 return None, False
             return ("" if passed(case, ran.stdout, token, self.tolerance) else "another result"), False
         return _complaint(ran, self.limits), ran.end == "timeout" or ran.code == -24  # noqa: PLR2004 - SIGXCPU
-
-
-def _beside(tests: Sequence[Case]) -> str:
-    """Say how many tests are code that must run in the solution's process, where it can cheat them."""
-    count = sum(isinstance(case, Finishes) and not apart(case) for case in tests)
-    return f", {count} beside the solution" if count else ""
 
 
 def _complaint(ran: Ran, limits: Limits) -> str:
