@@ -13,7 +13,7 @@ any other text                                 Python code; each top-level ``ass
 ============================================== =======================================================
 
 What a test expects never enters the sandbox where it can be compared outside: printed text, a call's result, and
-``assert expression == literal``. A solution cannot copy what it cannot see. Other code runs in another process than the
+``assert f(x) == literal``. A solution cannot copy what it cannot see. Other code runs in another process than the
 solution, where it can (`herokit_code.apart`).
 """
 
