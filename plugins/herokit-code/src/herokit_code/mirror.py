@@ -89,14 +89,9 @@ def mirror(
     failing = any(issubclass(b, BaseException) for b in roots)
     space: dict[str, Any] = {"herokit_end": end, "herokit_base": base, "__module__": module, **_ALWAYS}
     made: list[Any] = []
-    for method in methods:
-        if (
-            method.isidentifier()
-            and method[:1] != "_"
-            and method[:8] != "herokit_"
-            and not hasattr(value or BaseException, method)
-        ):
-            space[method] = _method(end, method, made)
+    space.update(
+        {method: _method(end, method, made) for method in methods if _is_method(method, value or BaseException)}
+    )
     for each in special:
         name = each.removeprefix("r") if each[1:] in BINARY else each
         if each == "-hash":
@@ -114,8 +109,16 @@ def mirror(
             made.append(type.__new__(Mirror, called, tuple(dict.fromkeys(parents)), space))
         except TypeError:  # parents that do not go together here
             continue
+        for base_class in bases:
+            if type(base_class).__name__ == "ABCMeta":  # of collections.abc or numbers: it is what it says
+                base_class.register(made[0])
         return made[0]
     raise RefusedError(f"a class {called!r} that cannot be")
+
+
+def _is_method(name: str, base: type) -> bool:
+    """Whether a name may be a mirror's method: no special one, none that a value has itself."""
+    return name.isidentifier() and name[:1] != "_" and name[:8] != "herokit_" and not hasattr(base, name)
 
 
 def value_of(classes: Iterable[type]) -> Any:
