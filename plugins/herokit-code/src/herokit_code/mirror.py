@@ -110,7 +110,7 @@ def mirror(
         except TypeError:  # parents that do not go together here
             continue
         for base_class in bases:
-            if type(base_class).__name__ == "ABCMeta":  # of collections.abc or numbers: it is what it says
+            if base_class.__module__ == "collections.abc":  # no number: a Decimal would ask it how much it is
                 base_class.register(made[0])
         return made[0]
     raise RefusedError(f"a class {called!r} that cannot be")
