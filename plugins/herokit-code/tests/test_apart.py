@@ -114,10 +114,9 @@ def test_a_set_that_differs_in_nothing_fails(test):
 
 @pytest.mark.sandbox
 def test_a_number_of_its_own_is_no_number_to_a_decimal():
-    ways = " = ".join(
-        f"__{w}__"
-        for w in "eq lt le hash abs neg pos add radd mul rmul truediv rtruediv floordiv rfloordiv mod rmod pow rpow trunc floor ceil round".split()
-    )
+    names = ("eq", "lt", "le", "hash", "abs", "neg", "pos", "trunc", "floor", "ceil", "round")
+    both = ("add", "mul", "truediv", "floordiv", "mod", "pow")
+    ways = " = ".join(f"__{name}__" for name in (*names, *both, *(f"r{name}" for name in both)))
     rational = f"import numbers\nclass R(numbers.Rational):\n    numerator = denominator = 0\n    {ways} = lambda s, *o: 0\ndef f(x): return R()"
     assert verdict(rational, "from decimal import Decimal\nassert f(2) == Decimal('4.5')").value == 0.0
 

@@ -5,10 +5,11 @@ import functools
 import marshal
 from pathlib import Path
 
-from herokit_code.wire import MODULES
+from herokit_code.wire import LIBRARIES
 
 REACHING = {"__import__", "compile", "eval", "exec", "globals", "input", "locals", "open", "vars"}
 """Built-in functions with which code looks into its own process."""
+MODULES = LIBRARIES | {"solution", "__future__"}
 ATTRIBUTES = {"__name__"}
 SHARED = {"seed", "setstate", "setcontext", "getcontext", "warns", "deprecated_call"}
 """Functions that change how the process goes on, the solution in it."""
@@ -32,7 +33,7 @@ def two_processes(program: str) -> str:
 @functools.cache
 def _modules() -> list[tuple[str, bytes]]:
     found = []
-    for name in ("wire", "special", "mirror", "ends", "inside"):
+    for name in ("wire", "special", "mirror", "ends", "tester", "inside"):
         text = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
         found.append((f"herokit_code.{name}", marshal.dumps(compile(text, f"{name}.py", "exec", optimize=2))))
     return found
@@ -56,7 +57,7 @@ def _plain(node: ast.AST) -> bool:
     if isinstance(node, ast.Import):
         return all(name.name in MODULES for name in node.names)
     if isinstance(node, ast.ImportFrom):
-        return node.module in MODULES or node.module == "__future__"
+        return node.module in MODULES
     if isinstance(node, ast.Name):
         return node.id not in REACHING
     if isinstance(node, ast.Attribute):

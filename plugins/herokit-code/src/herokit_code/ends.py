@@ -13,12 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, NoReturn
 
-
-OFTEN = 100
-"""From so many questions on, it pays to bring the two processes together."""
-
-
 DICTS = ("Counter", "OrderedDict", "defaultdict")
+"""Containers beside the built-in ones that stay where they are held."""
 
 
 class Kept:
@@ -48,11 +44,7 @@ class End(Wire):
         self.known: dict[int, Any] = {}
         self.names: dict[int, int] = {}
         self.tainted: set[int] = set()
-        self.asked = 0
         self.lock = RLock()
-
-    def often(self) -> None:
-        """Do what pays if much is asked."""
 
     def borrowed(self, value: Any) -> int | None:
         """Return the number of what the other end has lent."""
@@ -81,7 +73,6 @@ class End(Wire):
     def handle(self, number: int, description: Any) -> Any:
         """Return a mirror, the same for the same number."""
         if number not in self.known:
-            _check(description)
             made = mirror(self, *description) if len(description) > 2 else instance(*description)  # noqa: PLR2004 - of a class
             self.known[number] = made
             self.names[id(made)] = number
@@ -93,9 +84,6 @@ class End(Wire):
         Raises:
             BaseException: what the other end raised.
         """
-        self.asked += 1
-        if self.asked == OFTEN:
-            self.often()
         with self.lock:  # the solution may have threads
             return self._ask(verb, *rest)
 
@@ -122,13 +110,14 @@ class End(Wire):
 
     def send(self, *message: Any) -> None:
         """Say something; from now on the other end knows what is described in it."""
-        self.fresh.clear()
-        self.put(self.text(message))
-        self.told |= self.fresh
+        with self.lock:
+            self.fresh.clear()
+            self.put(self.text(message))
+            self.told |= self.fresh
 
     def _done(self, verb: str, *rest: Any) -> tuple[Any, dict[int, Any], int | None]:
         """Return the result, which arguments have other contents now, and which argument the result is."""
-        function: Callable[..., Any] = self.verbs.get(verb, _refuse)
+        function: Callable[..., Any] = self.verbs.get(verb, refuse)
         if verb not in ("call", "method"):
             return function(*rest), {}, None
         args = _arguments(*rest[-2:])
@@ -136,15 +125,6 @@ class End(Wire):
         result = function(*rest)
         changed = {i: a for i, (a, text) in enumerate(zip(args, before, strict=True)) if self.text(a) != text}
         return result, changed, next((i for i, a in enumerate(args) if a is result and type(a) not in SINGLE), None)
-
-
-def _check(description: Any) -> None:
-    """Refuse words that are objects with methods of their own."""
-    for each in description if type(description) is tuple else (0,):
-        if type(each) is tuple and all(isinstance(word, str) for word in each):
-            _check(each)
-        elif isinstance(each, str) and type(each) is not str:
-            raise RefusedError("described by what is no text")
 
 
 def _arguments(args: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
@@ -165,7 +145,12 @@ def _raise(verb: str, error: Any) -> NoReturn:
     raise error
 
 
-def _refuse(*_: Any) -> NoReturn:
+def refuse(*_: Any) -> NoReturn:
+    """Do nothing of what was asked.
+
+    Raises:
+        TypeError: always.
+    """
     raise TypeError("what a test hands over can be called and gone through, and no more")
 
 

@@ -4,7 +4,7 @@ import math
 import secrets
 from typing import Any
 
-from herokit_code.apart import possible, two_processes
+from herokit_code.apart import two_processes
 from herokit_code.cases import Case, Finishes, Gives, Prints
 from herokit_code.inside import UNASKED
 from herokit_code.values import PLAIN, read
@@ -43,11 +43,6 @@ def room(case: Case) -> int:
     if isinstance(case, Finishes):
         return 0
     return 4 * len(case.expected if isinstance(case, Prints) else repr(case.expected))
-
-
-def can_be_apart(case: Case) -> bool:
-    """Return whether the test is code that can run in another process than the solution."""
-    return isinstance(case, Finishes) and possible(case.code)
 
 
 def script(program: str, case: Case, *, apart: bool) -> tuple[str, str, str]:

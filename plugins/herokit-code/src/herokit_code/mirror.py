@@ -70,11 +70,11 @@ def describe(cls: type) -> tuple[str, str, tuple[type, ...], tuple[str, ...], tu
     if base in VALUES:
         own = [c for c in own if c is not VALUES[base] and not issubclass(VALUES[base], c)]
     names = {name: vars(c)[name] for c in reversed(own) for name in vars(c)}
-    special = tuple(name[2:-2] for name in names if f"{name[2:-2]}" in SPECIAL and names[name] is not None)
+    special = [name[2:-2] for name in names if name[:2] == name[-2:] == "__" and names[name] is not None]
+    special = [name for name in special if name in SPECIAL] + ["-hash"] * (names.get("__hash__", 1) is None)
     methods = tuple(name for name, what in names.items() if name[:1] != "_" and type(what) in (_FUNCTION, _BUILT))
-    hidden = ("hash",) if names.get("__hash__", 1) is None else ()
     bases = tuple(b for b in cls.__bases__ if b is not object)
-    return cls.__name__, str(cls.__module__), bases, (*special, *(f"-{name}" for name in hidden)), methods, base
+    return cls.__name__, str(cls.__module__), bases, tuple(special), methods, base
 
 
 _FUNCTION, _BUILT = type(describe), type(list.append)
@@ -84,22 +84,16 @@ def mirror(
     end: Any, called: str, module: str, bases: Iterable[Any], special: Iterable[str], methods: Iterable[str], base: str
 ) -> Any:
     """Make the class that stands for one of the other end's, from its description, whatever that claims."""
+    special, methods = tuple(special), tuple(methods)
+    if any(type(word) is not str for word in (called, module, base, *special, *methods)):
+        raise RefusedError("a class that is described by what is no text")  # with methods of its own, say
     roots = tuple(b for b in bases if isinstance(b, Mirror) or (isinstance(b, type) and issubclass(b, BaseException)))
     value = value_of(roots) or VALUES.get(base)
     failing = any(issubclass(b, BaseException) for b in roots)
-    space: dict[str, Any] = {"herokit_end": end, "herokit_base": base, "__module__": module, **_ALWAYS}
     made: list[Any] = []
-    space.update(
-        {method: _method(end, method, made) for method in methods if _is_method(method, value or BaseException)}
-    )
-    for each in special:
-        name = each.removeprefix("r") if each[1:] in BINARY else each
-        if each == "-hash":
-            space["__hash__"] = None
-        elif each in SPECIAL and (each in KEEPING or not (value or failing)):
-            space[f"__{each}__"] = SPECIAL[each]
-        elif value and name in (*COMPARING, *BINARY):
-            space[f"__{each}__"] = operator_of(name, value, swapped=name != each)
+    asking = {name: _method(end, name, made) for name in methods if _is_method(name, value or BaseException)}
+    space: dict[str, Any] = {"herokit_end": end, "herokit_base": base, "__module__": module, **_ALWAYS, **asking}
+    space |= _operators(special, value, failing=failing)
     if base in CONTAINERS:
         space["__class__"] = property(lambda _: CONTAINERS[base])
         space.setdefault("__radd__", SPECIAL["radd"])
@@ -114,6 +108,20 @@ def mirror(
                 base_class.register(made[0])
         return made[0]
     raise RefusedError(f"a class {called!r} that cannot be")
+
+
+def _operators(special: Iterable[str], value: Any, *, failing: bool) -> dict[str, Any]:
+    """Return a mirror's special methods; of what they were described by, only the known ones."""
+    found: dict[str, Any] = {}
+    for each in special:
+        name = each.removeprefix("r") if each[1:] in BINARY else each
+        if each == "-hash":
+            found["__hash__"] = None
+        elif each in SPECIAL and (each in KEEPING or not (value or failing)):
+            found[f"__{each}__"] = SPECIAL[each]
+        elif value and name in (*COMPARING, *BINARY):
+            found[f"__{each}__"] = operator_of(name, value, swapped=name != each)
+    return found
 
 
 def _is_method(name: str, base: type) -> bool:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 COMPARING = ("eq", "ne", "lt", "le", "gt", "ge")
 BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift")
-TAINTING = {f"{how}{name}" for how in ("", "r", "i") for name in ("sub", "mod", "and", "xor")}
+TAINTING = {f"{how}{name}" for how in ("", "i") for name in ("sub", "mod", "and", "xor")}
 """Operators by which a test measures how far something is from a value."""
 UNARY = ("neg", "pos", "invert", "abs")
 NUMBERS = (int, float, round, bool)
@@ -115,11 +115,10 @@ def operator_of(name: str, base: Any, *, swapped: bool) -> Callable[..., Any]:
     """Return an operator of a value's mirror: the solution's between two mirrors, else the value's own."""
 
     def method(self: Any, other: Any) -> Any:
-        if self.herokit_end.borrowed(other) is not None:
-            return self.herokit_end.ask(name, *((other, self) if swapped else (self, other)))
-        if base is tuple and name in BINARY:  # a vector times a number: neither is a distance
+        both = self.herokit_end.borrowed(other) is not None
+        if both or (base is tuple and name in BINARY):  # a vector times a number: neither is a distance
             made = self.herokit_end.ask(name, *((other, self) if swapped else (self, other)))
-            if isinstance(made, tuple):
+            if both or isinstance(made, tuple):
                 return made
         own = getattr(base, f"__{'r' if swapped else ''}{name}__", None)
         return own(self, other) if own else NotImplemented
@@ -128,10 +127,10 @@ def operator_of(name: str, base: Any, *, swapped: bool) -> Callable[..., Any]:
 
 
 def _exit(self: Any, kind: Any, error: Any, _: Any) -> bool:
-    if kind is not None and issubclass(kind, AssertionError):  # a failed test is nobody's to swallow
-        self.herokit_end.ask("method", self, "__exit__", (kind, error, None), {})
-        return False
-    return bool(self.herokit_end.ask("method", self, "__exit__", (kind, error, None), {}))
+    swallowed = bool(self.herokit_end.ask("method", self, "__exit__", (kind, error, None), {}))
+    return swallowed and not (
+        kind is not None and issubclass(kind, AssertionError)
+    )  # a failed test is nobody's to swallow
 
 
 def _ask(name: str) -> Callable[..., Any]:

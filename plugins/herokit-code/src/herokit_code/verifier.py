@@ -8,9 +8,10 @@ from typing import Literal
 
 from herokit.errors import ConfigError, DataError
 from herokit.types import Sample, Status, Verdict
+from herokit_code.apart import possible
 from herokit_code.cases import Case, Finishes, cases
 from herokit_code.extract import program
-from herokit_code.harness import can_be_apart, passed, room, says_nothing, script
+from herokit_code.harness import passed, room, says_nothing, script
 from herokit_code.limits import Limits
 from herokit_code.sandbox import Ran, run
 
@@ -30,8 +31,9 @@ class CodeVerifier:
     r"""Judges completions that hold a Python program, by tests in the reference; a `herokit.types.Verifier`.
 
     Every test runs in a process of its own, shut in by the kernel's user, mount, network, process and IPC namespaces and a
-    filter of its calls, under the limits of `Limits`; `herokit_code.cases` lists the forms of a reference. What a test expects is compared outside
-    the sandbox, or, for a test that is code, in another process than the solution's. The answer that a verdict reports is the program. Works from any thread; nothing of a run outlives it.
+    filter of its calls, under the limits of `Limits`; `herokit_code.cases` lists the forms of a reference. What a test
+    expects is compared outside the sandbox, or, for a test that is code, in another process than the solution's. The answer
+    that a verdict reports is the program. Works from any thread; nothing of a run outlives it.
 
     Args:
         limits: what one run may use.
@@ -79,8 +81,8 @@ class CodeVerifier:
         """Return one verdict per sample, in order.
 
         No reference, or one that holds no readable test, abstains (None, FAILED); so does a sandbox that starts too late
-        or that something else than the program ends, and tests that ask nothing of the solution. No program is 0, UNPARSED. A program that passes nothing and ran
-        out of time is 0, TIMEOUT. The same program for the same tests runs once a call.
+        or that something else than the program ends, and tests that ask nothing of the solution. No program is 0,
+        UNPARSED. A program that passes nothing and ran out of time is 0, TIMEOUT. The same program for the same tests runs once a call.
         """
         keys = [(sample.reference, program(sample.completion)) for sample in samples]
         todo = dict.fromkeys((tests, text) for tests, text in keys if tests is not None and text is not None)
@@ -126,7 +128,7 @@ class CodeVerifier:
         return Verdict(0.0 if status is Status.TIMEOUT else value, status, detail, text)
 
     def _apart(self, case: Case) -> bool:
-        return self.tests == "apart" and can_be_apart(case)
+        return self.tests == "apart" and isinstance(case, Finishes) and possible(case.code)
 
     def _beside(self, tests: Sequence[Case]) -> str:
         """Say how many tests are code that runs in the solution's process, where it can cheat them."""

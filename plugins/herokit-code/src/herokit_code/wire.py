@@ -1,15 +1,15 @@
 """How values cross between two processes that do not trust each other; runs inside the sandbox, so little is imported.
 
-A value is written as its kind, its size and its bytes or items. What is no value stays where it is, and its number crosses with a
-description. Reading makes values of these kinds, and what `Wire.handle` makes of numbers and descriptions: nothing else.
+A value is written as its kind, its size and its bytes or items; a class or module of a library as its name. All else stays where it
+is, and its number crosses with a description. Reading makes such values, finds such names, and gives `Wire.handle` the rest.
 """
 
 from __future__ import annotations
 
-import builtins
 import sys
 from _io import BytesIO
 from _struct import Struct
+from abc import ABC, abstractmethod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,60 +48,35 @@ PARTS: dict[tuple[str, str], Callable[[Any], tuple[Any, ...]]] = {
     ("numpy", "ndarray"): lambda v: (v.tolist(), v.dtype.str),
 }
 """Types whose values are taken apart into plain ones, from which the type makes them again."""
-MODULES = frozenset(
-    {"array", "base64", "bisect", "calendar", "cmath", "collections", "collections.abc", "copy", "datetime", "decimal"}
-    | {
-        "difflib",
-        "fractions",
-        "functools",
-        "hashlib",
-        "heapq",
-        "itertools",
-        "json",
-        "math",
-        "numbers",
-        "numpy",
-        "operator",
-    }
-    | {
-        "pprint",
-        "pytest",
-        "random",
-        "re",
-        "solution",
-        "statistics",
-        "string",
-        "struct",
-        "textwrap",
-        "time",
-        "timeit",
-        "typing",
-    }
-)
+LIBRARIES = frozenset({
+    "array", "base64", "bisect", "calendar", "cmath", "collections", "collections.abc", "copy", "datetime", "decimal", "difflib",
+    "fractions", "functools", "hashlib", "heapq", "itertools", "json", "math", "numbers", "numpy", "operator", "pprint", "pytest",
+    "random", "re", "statistics", "string", "struct", "textwrap", "time", "timeit", "typing",
+})  # fmt: skip
 """Modules that do the same in whichever process they are imported."""
 
 
-class Wire:
-    """Reads and writes messages; what it does with things that are no values, its heirs say."""
+class Wire(ABC):
+    """Reads and writes messages; what it does with things that are no values, its heir says."""
 
     def __init__(self, reading: Any, writing: Any, gone: Callable[[], NoReturn]) -> None:
         self._reading, self._writing, self._gone = reading, writing, gone
 
+    @abstractmethod
     def borrowed(self, value: Any) -> int | None:
         """Return the number of what the other end has lent, None for what is ours."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lend(self, value: Any) -> tuple[int, Any]:
         """Return the number under which the other end knows this, and how it is described, None if that was told."""
-        raise NotImplementedError
 
+    @abstractmethod
     def own(self, number: int) -> Any:
         """Return what we have lent under this number."""
-        raise NotImplementedError
 
+    @abstractmethod
     def handle(self, number: int, description: Any) -> Any:
         """Return what stands for a thing of the other end's."""
-        raise NotImplementedError
 
     def put(self, text: bytes) -> None:
         """Send what `text` wrote; never comes back if the other end is gone."""
@@ -178,15 +153,19 @@ def _maker(module: str, name: str) -> Callable[..., Any]:
     return getattr(__import__(module), "array" if name == "ndarray" else name)  # type: ignore[no-any-return]
 
 
+def _shared(module: str) -> bool:
+    """Whether a module's classes are the same in every process."""
+    return module == "builtins" or module.partition(".")[0] in LIBRARIES
+
+
 def named(kind: type, value: Any) -> tuple[str, str] | None:
-    """Return the module and name of a module or class that is the same in every process."""
+    """Return the module and name of a library's module or class, None for all else."""
     if kind is type(sys):
-        return (value.__name__, "") if value.__name__ in MODULES else None
+        return (value.__name__, "") if value.__name__ in LIBRARIES else None
     if not isinstance(value, type):
         return None
     module, name = str(value.__module__), str(value.__qualname__)
-    known = module == "builtins" or module.partition(".")[0] in MODULES - {"solution"}
-    return (module, name) if known and getattr(sys.modules.get(module), name, None) is value else None
+    return (module, name) if _shared(module) and getattr(sys.modules.get(module), name, None) is value else None
 
 
 def find(module: str, name: str) -> Any:
@@ -195,12 +174,9 @@ def find(module: str, name: str) -> Any:
     Raises:
         TypeError: it is no such.
     """
-    if not name and module in MODULES:
+    if _shared(module):
         __import__(module)
-        return sys.modules[module]
-    if module == "builtins" or (module.partition(".")[0] in MODULES and module.partition(".")[0] != "solution"):
-        __import__(module)
-        found = getattr(builtins if module == "builtins" else sys.modules[module], name)
-        if isinstance(found, type):
+        found = getattr(sys.modules[module], name) if name else sys.modules[module]
+        if isinstance(found, type) or not name:
             return found
     raise TypeError(f"{module}.{name} is not known")

@@ -71,9 +71,8 @@ class Link:
                 raise ConfigError(f"the environment variable {reach.token} holds no token")
             headers["authorization"] = f"Bearer {self._token}"
         limits = httpx2.Limits(max_connections=reach.at_once, max_keepalive_connections=reach.at_once)
-        none = CookieJar(
-            DefaultCookiePolicy(allowed_domains=[])
-        )  # a cookie that cannot be sent would end every later request
+        # a cookie that cannot be sent would end every later request
+        none = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         self._client = httpx2.AsyncClient(timeout=reach.seconds, limits=limits, headers=headers, cookies=none)
 
     async def post(self, path: str, body: Any) -> Any:

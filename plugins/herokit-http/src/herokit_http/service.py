@@ -84,12 +84,10 @@ class ServiceRewardModel(Reaching):
                 sample["group"] = number
             try:
                 answer = await link.post("/v1/score", body | {"remember": self.remember, "id": uuid4().hex})
-            except (
-                UnansweredError
-            ) as error:  # what came instead of an answer: the groups are counted already, and not sent again
-                raise UnansweredError(
-                    str(error), content=error.content and not error.false, false=error.false
-                ) from None
+            except UnansweredError as error:
+                # what came instead of an answer: the groups are counted already, and not sent again
+                again = error.content and not error.false
+                raise UnansweredError(str(error), content=again, false=error.false) from None
             try:
                 rows = [_reward(entry, self.part) for entry in answer["rows"]]
             except (KeyError, TypeError) as error:
