@@ -21,3 +21,20 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip("no shared/data beside the checkout")
     return folder
+
+
+@pytest.fixture
+def herokit(monkeypatch):
+    """Run a command in this process, on a wide terminal, and return its exit code."""
+    from herokit.cli import app, show
+
+    for console in (show.out, show.err):
+        monkeypatch.setattr(console, "_width", 200)
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["herokit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            app.run()
+        return stopped.value.code or 0
+
+    return run

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from herokit.cli import app, show
 from herokit.errors import ConfigError, SetupError
 from herokit.known import ACE_MATH
 from herokit.types import Sample
@@ -127,20 +126,11 @@ def test_a_bos_travels_with_the_export(tmp_path):
         np.testing.assert_allclose(found.values, expected.values, rtol=0, atol=1e-4)
 
 
-def herokit(monkeypatch, *arguments):
-    for console in (show.out, show.err):
-        monkeypatch.setattr(console, "_width", 200)
-    monkeypatch.setattr("sys.argv", ["herokit", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stopped:
-        app.run()
-    return stopped.value.code or 0
-
-
-def test_the_command_writes_what_a_scheme_file_can_use(folder, tmp_path, monkeypatch, capsys, caplog):
+def test_the_command_writes_what_a_scheme_file_can_use(folder, tmp_path, herokit, capsys, caplog):
     rollouts = tmp_path / "r.jsonl"
     rollouts.write_text("".join(json.dumps({"prompt": s.prompt, "completion": s.completion}) + "\n" for s in ROLLOUTS))
     options = ("--dtype", "int8", "--rollouts", rollouts, "--least-rank-correlation", "0.8", "--name", "ace")
-    assert herokit(monkeypatch, "export-rm", folder, tmp_path / "out", *options) == 0
+    assert herokit("export-rm", folder, tmp_path / "out", *options) == 0
     out = capsys.readouterr().out
     assert not [record for record in caplog.records if record.name == "root"]  # the quantizer talks there
     assert f"{tmp_path}/out/ace.int8.onnx: int8, " in out
@@ -152,9 +142,9 @@ def test_the_command_writes_what_a_scheme_file_can_use(folder, tmp_path, monkeyp
     assert np.isfinite(OnnxRewardModel(str(tmp_path / "out" / "ace.int8.onnx")).score(ROLLOUTS).values).all()
 
 
-def test_what_the_command_cannot_do_is_one_line(folder, tmp_path, monkeypatch, capsys):
+def test_what_the_command_cannot_do_is_one_line(folder, tmp_path, monkeypatch, herokit, capsys):
     def refused(*arguments):
-        assert herokit(monkeypatch, "export-rm", *arguments) == 2
+        assert herokit("export-rm", *arguments) == 2
         lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
         assert len(lines) == 1
         return lines[0]

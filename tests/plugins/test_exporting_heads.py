@@ -11,7 +11,6 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from herokit.cli import app, show
 from herokit.errors import ConfigError, SetupError
 from herokit.known import QWEN_MATH
 from herokit.types import Sample, Status
@@ -232,20 +231,11 @@ def test_settings_of_steps_are_checked():
         OnnxRewardModel(step_separator="")
 
 
-def herokit(monkeypatch, *arguments):
-    for console in (show.out, show.err):
-        monkeypatch.setattr(console, "_width", 200)
-    monkeypatch.setattr("sys.argv", ["herokit", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stopped:
-        app.run()
-    return stopped.value.code or 0
-
-
 @pytest.mark.parametrize("name", ["Qwen2.5-Math-PRM-tiny", "one-label"])
-def test_from_the_command_to_a_results_file_with_steps(process, name, tmp_path, monkeypatch, capsys):
+def test_from_the_command_to_a_results_file_with_steps(process, name, tmp_path, herokit, capsys):
     folder, _, _, token = process(name)
     given = ("--step-token", token) if token else ()
-    assert herokit(monkeypatch, "export-rm", folder, tmp_path / "out", "--json", *given) == 0
+    assert herokit("export-rm", folder, tmp_path / "out", "--json", *given) == 0
     said = json.loads(capsys.readouterr().out)
     assert json.loads((tmp_path / "out" / "rm.json").read_text())["step_token"] == STEP
     rows = [{"prompt": s.prompt, "completion": s.completion, "group": s.group} for s in SOLUTIONS]
@@ -253,7 +243,7 @@ def test_from_the_command_to_a_results_file_with_steps(process, name, tmp_path, 
     scheme = f'[sources.prm]\nuse = "onnx"\nmodel = "{said["model"]}"\naggregate = "mean"\n'
     (tmp_path / "s.toml").write_text(scheme + '[[combine]]\nuse = "take"\nsignal = "prm"\n')
     out = tmp_path / "o.jsonl"
-    assert herokit(monkeypatch, "score", tmp_path / "in.jsonl", "--scheme", tmp_path / "s.toml", "-o", out) == 0
+    assert herokit("score", tmp_path / "in.jsonl", "--scheme", tmp_path / "s.toml", "-o", out) == 0
     expected = TorchRewardModel(str(folder), step_token=token, aggregate="mean").score(SOLUTIONS)
     found = [json.loads(line) for line in out.read_text().splitlines()]
     for row, value, steps in zip(found, expected.values, expected.steps, strict=True):

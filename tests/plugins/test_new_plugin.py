@@ -11,7 +11,6 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from herokit.cli import app
 from herokit.errors import ConfigError
 from herokit.scaffold import LONGEST, new_plugin
 
@@ -28,17 +27,10 @@ def run(*command, cwd, **environment):
     return done.stdout
 
 
-def herokit(monkeypatch, *arguments):
-    monkeypatch.setattr("sys.argv", ["herokit", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stopped:
-        app.run()
-    return stopped.value.code or 0
-
-
 @pytest.mark.parametrize("what", ["verifier", "reward-model"])
-def test_it_installs_registers_and_passes_its_own_tests(what, tmp_path, monkeypatch, capsys):
+def test_it_installs_registers_and_passes_its_own_tests(what, tmp_path, monkeypatch, herokit, capsys):
     monkeypatch.chdir(tmp_path)
-    assert herokit(monkeypatch, "new", what, "brand-new") == 0
+    assert herokit("new", what, "brand-new") == 0
     package, site = tmp_path / "herokit-brand-new", tmp_path / "site"
     assert "herokit-brand-new/tests/test_brand_new.py" in capsys.readouterr().out
     offline = ("--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check")
@@ -52,14 +44,14 @@ def test_it_installs_registers_and_passes_its_own_tests(what, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("page", ["write-a-verifier", "bring-a-reward-model"])
-def test_the_checks_of_its_page_pass(page, tmp_path, monkeypatch):
+def test_the_checks_of_its_page_pass(page, tmp_path, monkeypatch, herokit):
     lines = (ROOT / f"docs/how-to/{page}.md").read_text().splitlines()
     new, check = (
         shlex.split(next(line for line in lines if line.startswith(f"$ herokit {word} ")))[2:]
         for word in ("new", "check")
     )
     monkeypatch.chdir(tmp_path)
-    assert herokit(monkeypatch, *new) == 0
+    assert herokit(*new) == 0
     package = next(tmp_path.iterdir())
     run("herokit", *check, "--budget", "20s", cwd=package, PYTHONPATH="src")
 
@@ -78,10 +70,10 @@ def test_its_files_pass_the_checks_of_its_ci(what, name, tmp_path):
 
 
 @pytest.mark.parametrize("what", ["verifier", "reward-model"])
-def test_what_it_says_to_do_works_in_a_fresh_environment(what, tmp_path, monkeypatch, capsys):
+def test_what_it_says_to_do_works_in_a_fresh_environment(what, tmp_path, monkeypatch, herokit, capsys):
     # a fresh environment of Python 3.11 to 3.13 has a pip that knows no --group, and `herokit check` needs the command
     monkeypatch.chdir(tmp_path)
-    assert herokit(monkeypatch, "new", what, "brand-new") == 0
+    assert herokit("new", what, "brand-new") == 0
     package, page = (
         tmp_path / "herokit-brand-new",
         "bring-a-reward-model" if what == "reward-model" else "write-a-verifier",
@@ -106,12 +98,12 @@ def test_a_name_that_is_none_is_refused(name, tmp_path):
     assert not (tmp_path / "made").exists()
 
 
-def test_nothing_is_overwritten_and_no_name_taken(tmp_path, monkeypatch, capsys):
+def test_nothing_is_overwritten_and_no_name_taken(tmp_path, monkeypatch, herokit, capsys):
     monkeypatch.chdir(tmp_path)
     Path("herokit-mine").mkdir()
     Path("herokit-mine/notes").write_text("keep")
-    assert herokit(monkeypatch, "new", "verifier", "mine") == 2
+    assert herokit("new", "verifier", "mine") == 2
     assert "herokit-mine: is there already; name another folder" in capsys.readouterr().err
-    assert herokit(monkeypatch, "new", "verifier", "number") == 2
+    assert herokit("new", "verifier", "number") == 2
     assert "'number' is the name of a verifier of 'herokit'; choose another" in capsys.readouterr().err
     assert list(Path("herokit-mine").iterdir()) == [Path("herokit-mine/notes")]

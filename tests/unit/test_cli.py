@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from herokit.cli import app, show
+from herokit.cli import show
 from herokit.errors import SetupError
 from herokit.hookspecs import hookimpl
 from herokit.registry import load_registry
@@ -49,13 +49,6 @@ def plugin(tmp_path, monkeypatch):
     tmp_path.joinpath("s.toml").write_text(SCHEME)
 
 
-def herokit(monkeypatch, *arguments):
-    monkeypatch.setattr("sys.argv", ["herokit", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        app.run()
-    return stopped.value.code or 0
-
-
 def rollouts(*rows, name="r.jsonl"):
     with Path(name).open("w") as file:
         for row in rows:
@@ -73,9 +66,9 @@ def results(name="o.jsonl"):
     return [json.loads(line) for line in Path(name).read_text().splitlines()]
 
 
-def test_it_scores_writes_and_sums_up(monkeypatch, capsys):
+def test_it_scores_writes_and_sums_up(herokit, capsys):
     rollouts(*GOOD)
-    assert herokit(monkeypatch, "score", "r.jsonl", "--scheme", "s.toml", "-o", "o.jsonl") == 0
+    assert herokit("score", "r.jsonl", "--scheme", "s.toml", "-o", "o.jsonl") == 0
     printed = capsys.readouterr()
     assert printed.err == ""
     for text in ("5 rollouts of 2 prompts", "all right       1  50.0 %", "rm: counted letters", "Results: o.jsonl"):
@@ -87,9 +80,9 @@ def test_it_scores_writes_and_sums_up(monkeypatch, capsys):
     assert set(found[0]) >= {"verdict", "status", "rm_score", "advantage", "weight", "prompt", "reference"}
 
 
-def test_the_summary_as_json(monkeypatch, capsys):
+def test_the_summary_as_json(herokit, capsys):
     rollouts(*GOOD)
-    assert herokit(monkeypatch, "score", "r.jsonl", "--scheme", "s.toml", "--json") == 0
+    assert herokit("score", "r.jsonl", "--scheme", "s.toml", "--json") == 0
     summary = json.loads(capsys.readouterr().out)
     assert (summary["rows"], summary["silent_verifier"], summary["silent_scheme"]) == (5, 1, 1)
 
@@ -103,9 +96,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("rows", "message"), REFUSED, ids=[m for _, m in REFUSED])
-def test_a_file_that_is_wrong_is_refused_in_one_line(monkeypatch, capsys, rows, message):
+def test_a_file_that_is_wrong_is_refused_in_one_line(herokit, capsys, rows, message):
     rollouts(*rows)
-    assert herokit(monkeypatch, "score", "r.jsonl", "--scheme", "s.toml", "-o", "o.jsonl") == 2
+    assert herokit("score", "r.jsonl", "--scheme", "s.toml", "-o", "o.jsonl") == 2
     complaint = capsys.readouterr().err
     assert message in complaint
     assert complaint.count("\n") == 1
@@ -126,22 +119,22 @@ def test_a_file_that_is_wrong_is_refused_in_one_line(monkeypatch, capsys, rows, 
         (["r.jsonl", "--field", "completion=x"], "no column 'x' for the completion"),
     ],
 )
-def test_an_option_that_is_wrong_is_refused_before_any_work(monkeypatch, capsys, arguments, message):
+def test_an_option_that_is_wrong_is_refused_before_any_work(monkeypatch, herokit, capsys, arguments, message):
     rollouts(*GOOD)
     Path("bad.toml").write_text(SCHEME + "alhpa = 0.1\n")
     extra = [] if "--scheme" in arguments else ["--scheme", "s.toml"]
     monkeypatch.setattr("herokit.rewarder.Rewarder.ask", None)  # nothing is scored
-    assert herokit(monkeypatch, "score", *arguments, *extra) == 2
+    assert herokit("score", *arguments, *extra) == 2
     complaint = capsys.readouterr().err
     assert message in complaint
     assert complaint.count("\n") == 1
 
 
-def test_scoring_a_result_again_needs_a_prefix(monkeypatch, capsys):
+def test_scoring_a_result_again_needs_a_prefix(monkeypatch, herokit, capsys):
     rollouts(*(r | {"reward": 1} for r in GOOD))
     arguments = ["score", "r.jsonl", "--scheme", "s.toml", "-o", "o.jsonl"]
     monkeypatch.setattr("herokit.rewarder.Rewarder.ask", lambda *_: pytest.fail("worked before it checked"))
-    assert herokit(monkeypatch, *arguments) == 2
+    assert herokit(*arguments) == 2
     assert "the input already has columns reward; set a prefix" in capsys.readouterr().err
     monkeypatch.undo()
 
@@ -154,36 +147,36 @@ def test_scoring_a_result_again_needs_a_prefix(monkeypatch, capsys):
         (row("ok", group="lone"), "1 groups have one rollout, group lone: nothing to compare with"),
     ],
 )
-def test_a_row_that_is_wrong_loses_nothing_else(monkeypatch, capsys, bad, message):
+def test_a_row_that_is_wrong_loses_nothing_else(herokit, capsys, bad, message):
     rollouts(*GOOD, bad)
     arguments = ["score", "r.jsonl", "--scheme", "s.toml", "-o", "o.jsonl"]
-    assert herokit(monkeypatch, *arguments) == 2
+    assert herokit(*arguments) == 2
     complaint = capsys.readouterr().err
     assert message in complaint
     assert complaint.count("\n") == 1
     found = results()
     assert len(found) == 6
     assert [r["reward"] for r in found[:5]] == pytest.approx([0.9, -0.1, 0.1, 0.9, 0.9], abs=1e-6)
-    assert herokit(monkeypatch, *arguments, "--allow-incomplete") == 0
+    assert herokit(*arguments, "--allow-incomplete") == 0
 
 
-def test_without_a_group_column_it_says_so(monkeypatch, capsys):
+def test_without_a_group_column_it_says_so(herokit, capsys):
     rollouts(*({k: v for k, v in r.items() if k != "group"} for r in GOOD))
-    assert herokit(monkeypatch, "score", "r.jsonl", "--scheme", "s.toml") == 0
+    assert herokit("score", "r.jsonl", "--scheme", "s.toml") == 0
     assert "no group column; rows with the same prompt text share a group" in capsys.readouterr().err
 
 
-def test_plugins_lists_names_and_owners(monkeypatch, capsys):
-    assert herokit(monkeypatch, "plugins") == 0
+def test_plugins_lists_names_and_owners(herokit, capsys):
+    assert herokit("plugins") == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["length", "reward", "model", "cli-plugin", "cli_plugin:Length"] in lines
     assert ["stratify", "combiner", "herokit", "herokit.combine:Stratify"] in lines
     assert {len(line) for line in lines} == {4, 5}  # "reward model" is two words; in a pipe no row takes two lines
 
 
-def test_explain_shows_the_numbers_that_score_gives(monkeypatch, capsys):
+def test_explain_shows_the_numbers_that_score_gives(herokit, capsys):
     rollouts(*GOOD)
-    assert herokit(monkeypatch, "explain", "r.jsonl", "--scheme", "s.toml", "--group", "q") == 0
+    assert herokit("explain", "r.jsonl", "--scheme", "s.toml", "--group", "q") == 0
     shown = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert shown[1] == ["verifier", "rm", "Take", "Stratify", "weight", "WeightBySpread"]
     assert shown[2] == ["#1", *(f"{x:.4f}" for x in (1, 2, 2, 0.9, 1, 0.9))]
@@ -191,22 +184,22 @@ def test_explain_shows_the_numbers_that_score_gives(monkeypatch, capsys):
     assert ["#3", "...", "nope"] in shown
 
 
-def test_explain_offers_groups(monkeypatch, capsys):
+def test_explain_offers_groups(herokit, capsys):
     rollouts(*GOOD)
-    assert herokit(monkeypatch, "explain", "r.jsonl", "--scheme", "s.toml", "--group", "zz") == 2
+    assert herokit("explain", "r.jsonl", "--scheme", "s.toml", "--group", "zz") == 2
     assert "no group 'zz'; the first ones are q, w" in capsys.readouterr().err
 
 
-def test_verify_prints_figures_and_disagreements(monkeypatch, capsys):
+def test_verify_prints_figures_and_disagreements(herokit, capsys):
     pairs = [("ok", "ok", 1), ("no", "ok", 0), ("oK", "ok", 1), ("ok", "ok", 0)]
     rollouts(*({"answer": a, "gold": g, "label": x} for a, g, x in pairs))
-    assert herokit(monkeypatch, "verify", "r.jsonl", "--verifier", "exact") == 0
+    assert herokit("verify", "r.jsonl", "--verifier", "exact") == 0
     shown = capsys.readouterr().out
     assert "exact on 4 labelled pairs" in shown
     assert "False positives 1, false negatives 1, could not say 0" in shown
     assert "row 3: refused 'oK' for 'ok': judged" in shown
     assert "row 4: accepted 'ok' for 'ok': judged" in shown
-    assert herokit(monkeypatch, "verify", "r.jsonl", "--verifier", "exact", "--json") == 0
+    assert herokit("verify", "r.jsonl", "--verifier", "exact", "--json") == 0
     figures = json.loads(capsys.readouterr().out)
     assert (figures["accuracy"], figures["precision"], figures["recall"], figures["F1"]) == (0.5, 0.5, 0.5, 0.5)
     assert figures["rows"] == [3, 4]
@@ -214,20 +207,20 @@ def test_verify_prints_figures_and_disagreements(monkeypatch, capsys):
     assert figures["statuses"] == {"judged": 4}
 
 
-def test_verify_needs_labels_and_references(monkeypatch, capsys):
+def test_verify_needs_labels_and_references(herokit, capsys):
     rollouts({"answer": "ok", "gold": "ok"})
-    assert herokit(monkeypatch, "verify", "r.jsonl", "--verifier", "exact") == 2
+    assert herokit("verify", "r.jsonl", "--verifier", "exact") == 2
     assert "no column 'label' with labels; name it with --label COLUMN" in capsys.readouterr().err
     for row_ in ({"answer": "ok", "label": 1}, {"answer": "ok", "gold": None, "label": 1}):
         rollouts(row_)
-        assert herokit(monkeypatch, "verify", "r.jsonl", "--verifier", "exact-match") == 2
+        assert herokit("verify", "r.jsonl", "--verifier", "exact-match") == 2
         assert "no pair could be judged; row 1: no reference" in capsys.readouterr().err
     rollouts({"answer": "ok", "gold": "ok", "label": 1})
-    assert herokit(monkeypatch, "verify", "r.jsonl", "--verifier", "length") == 2
+    assert herokit("verify", "r.jsonl", "--verifier", "length") == 2
     assert "'length' is a reward model; expected a verifier" in capsys.readouterr().err
 
 
-def test_many_kinds_of_trouble_do_not_flood_the_screen(monkeypatch, capsys):
+def test_many_kinds_of_trouble_do_not_flood_the_screen(monkeypatch, herokit, capsys):
     import cli_plugin  # the plugin that the fixture wrote
 
     def score(self, samples):
@@ -237,14 +230,14 @@ def test_many_kinds_of_trouble_do_not_flood_the_screen(monkeypatch, capsys):
 
     monkeypatch.setattr(cli_plugin.Length, "score", score)
     rollouts(*GOOD, *(row(f"bomb {n}", group="w") for n in range(6)))
-    assert herokit(monkeypatch, "score", "r.jsonl", "--scheme", "s.toml") == 2
+    assert herokit("score", "r.jsonl", "--scheme", "s.toml") == 2
     complaints = capsys.readouterr().err.splitlines()
     assert len(complaints) == 4
     assert "row 6: rm: raised ValueError: bomb 0" in complaints[0]
     assert "3 more rollouts have no reward, for other reasons" in complaints[3]
 
 
-def test_a_source_that_cannot_go_on_leaves_what_is_scored(monkeypatch, capsys):
+def test_a_source_that_cannot_go_on_leaves_what_is_scored(monkeypatch, herokit, capsys):
     import cli_plugin  # the plugin that the fixture wrote
 
     original = cli_plugin.Length.score
@@ -256,42 +249,42 @@ def test_a_source_that_cannot_go_on_leaves_what_is_scored(monkeypatch, capsys):
 
     arguments = ["score", "r.jsonl", "--scheme", "s.toml", "-o", "o.jsonl", "--batch-groups", "1"]
     rollouts(*GOOD)
-    assert herokit(monkeypatch, *arguments) == 0
+    assert herokit(*arguments) == 0
     wanted = Path("o.jsonl").read_bytes()
     capsys.readouterr()
     with monkeypatch.context() as patched:
         patched.setattr(cli_plugin.Length, "score", score)
-        assert herokit(patched, *arguments) == 2
+        assert herokit(*arguments) == 2
     complaints = capsys.readouterr().err.splitlines()
     assert complaints[0] == "error: rm: the server is gone"
     assert complaints[1] == "note: 3 of 5 rollouts are scored and kept in o.jsonl.part; go on with"
     assert complaints[2] == " ".join(["herokit", *arguments, "--resume"])
-    assert herokit(monkeypatch, *arguments) == 2
+    assert herokit(*arguments) == 2
     assert "o.jsonl.part: holds an interrupted run; go on with it: --resume" in capsys.readouterr().err
-    assert herokit(monkeypatch, *arguments, "--resume") == 0
+    assert herokit(*arguments, "--resume") == 0
     assert Path("o.jsonl").read_bytes() == wanted
     assert not Path("o.jsonl.part").exists()
 
 
-def test_rows_of_several_files_are_named_with_their_file(monkeypatch, capsys):
+def test_rows_of_several_files_are_named_with_their_file(herokit, capsys):
     rollouts(*GOOD, name="a.jsonl")
     rollouts(row("ok"), row("nan"), name="b.jsonl")
     arguments = ["score", "a.jsonl", "b.jsonl", "--scheme", "s.toml"]
-    assert herokit(monkeypatch, *arguments) == 2
+    assert herokit(*arguments) == 2
     assert "1 of 7 rollouts have no reward, row 2 of b.jsonl: rm: gave nan" in capsys.readouterr().err
-    assert herokit(monkeypatch, *arguments, "--json") == 2
+    assert herokit(*arguments, "--json") == 2
     assert json.loads(capsys.readouterr().out)["complaints"]["rm: gave nan"] == {"count": 1, "rows": ["2 of b.jsonl"]}
 
 
-def test_resuming_needs_an_output(monkeypatch, capsys):
+def test_resuming_needs_an_output(herokit, capsys):
     rollouts(*GOOD)
-    assert herokit(monkeypatch, "score", "r.jsonl", "--scheme", "s.toml", "--resume") == 2
+    assert herokit("score", "r.jsonl", "--scheme", "s.toml", "--resume") == 2
     assert "--resume goes on with an output that was begun: name it with -o" in capsys.readouterr().err
 
 
-def test_explain_puts_a_group_together(monkeypatch, capsys):
+def test_explain_puts_a_group_together(herokit, capsys):
     rollouts(GOOD[0], GOOD[3], GOOD[1], GOOD[4], GOOD[2])
-    assert herokit(monkeypatch, "explain", "r.jsonl", "--scheme", "s.toml", "--group", "q") == 0
+    assert herokit("explain", "r.jsonl", "--scheme", "s.toml", "--group", "q") == 0
     shown = capsys.readouterr().out
     assert "#3 ... nope" in shown
     assert "#4" not in shown

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from herokit.cli import app, offered, show
+from herokit.cli import offered, show
 from herokit.hookspecs import hookimpl
 from herokit.registry import load_registry
 
@@ -38,44 +38,37 @@ def offer(tmp_path, monkeypatch):
     return known
 
 
-def herokit(monkeypatch, *arguments):
-    monkeypatch.setattr("sys.argv", ["herokit", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        app.run()
-    return stopped.value.code or 0
-
-
-def test_a_plugin_brings_a_command_with_its_options_and_help(offer, monkeypatch, capsys):
+def test_a_plugin_brings_a_command_with_its_options_and_help(offer, herokit, capsys):
     offer(shout="shouting:shout")
-    assert herokit(monkeypatch, "shout", "hero", "--often", "2") == 0
+    assert herokit("shout", "hero", "--often", "2") == 0
     assert capsys.readouterr().out == "HERO HERO\n"
-    assert herokit(monkeypatch, "--help") == 0
+    assert herokit("--help") == 0
     assert "Shout a word." in capsys.readouterr().out
-    assert herokit(monkeypatch, "shout", "--help") == 0
+    assert herokit("shout", "--help") == 0
     assert "What to shout." in capsys.readouterr().out
 
 
-def test_a_command_that_cannot_be_loaded_leaves_the_others_alone(offer, monkeypatch, capsys):
+def test_a_command_that_cannot_be_loaded_leaves_the_others_alone(offer, herokit, capsys):
     offer(shout="shouting:shout", broken="nowhere:command")
-    assert herokit(monkeypatch, "--help") == 0
+    assert herokit("--help") == 0
     assert "Cannot be loaded" in capsys.readouterr().out
-    assert herokit(monkeypatch, "shout", "x") == 0
-    assert herokit(monkeypatch, "broken") == 2
+    assert herokit("shout", "x") == 0
+    assert herokit("broken") == 2
     assert "error: plugin 'shouter', loading 'broken'" in capsys.readouterr().err
 
 
-def test_a_command_of_a_package_that_is_not_installed_names_it(offer, monkeypatch, capsys):
+def test_a_command_of_a_package_that_is_not_installed_names_it(offer, herokit, capsys):
     offer()
-    assert herokit(monkeypatch, "export-rm", "a", "b") == 2
+    assert herokit("export-rm", "a", "b") == 2
     assert capsys.readouterr().err == 'error: herokit export-rm needs: pip install "herokit-onnx[cpu,export]"\n'
     for name in ("exprt", "exact"):  # "exact" is a verifier
-        assert herokit(monkeypatch, name) == 2
+        assert herokit(name) == 2
         assert f"No such command '{name}'" in capsys.readouterr().err
 
 
-def test_a_plugin_cannot_take_a_command_of_herokit(offer, monkeypatch, capsys):
+def test_a_plugin_cannot_take_a_command_of_herokit(offer, herokit, capsys):
     offer(score="shouting:shout")
-    assert herokit(monkeypatch, "--help") == 2
+    assert herokit("--help") == 2
     assert "plugin 'shouter' offers a command 'score', which herokit has itself" in capsys.readouterr().err
 
 

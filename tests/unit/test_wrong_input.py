@@ -7,7 +7,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from herokit.cli import app
 from herokit.config import load_scheme
 from herokit.errors import ConfigError
 from herokit.hookspecs import hookimpl
@@ -15,13 +14,6 @@ from herokit.registry import load_registry
 from herokit.scaffold import new_plugin
 
 SCHEME = '[sources.verifier]\nuse = "exact-match"\n[[combine]]\nuse = "verifier-only"\n'
-
-
-def herokit(monkeypatch, *arguments):
-    monkeypatch.setattr("sys.argv", ["herokit", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stopped:
-        app.run()
-    return stopped.value.code or 0
 
 
 @pytest.mark.parametrize("ending", ["toml", "yaml"])
@@ -44,22 +36,22 @@ def test_the_name_of_a_scheme_is_no_file_and_the_message_says_where_it_goes():
 
 
 @pytest.mark.parametrize("name", ["r.parquet", "r.jsonl"])
-def test_a_report_of_nothing_says_so(tmp_path, monkeypatch, capsys, name):
+def test_a_report_of_nothing_says_so(tmp_path, monkeypatch, herokit, capsys, name):
     monkeypatch.chdir(tmp_path)
     if name == "r.parquet":
         pq.write_table(pa.table({"prompt": pa.array([], pa.string()), "reward": pa.array([], pa.float64())}), name)
     else:
         Path(name).touch()
-    assert herokit(monkeypatch, "report", name) == 2
+    assert herokit("report", name) == 2
     assert capsys.readouterr().err == f"error: {name}: the file holds no rows\n"
 
 
-def test_a_group_of_which_nothing_could_be_used_has_no_steps(tmp_path, monkeypatch, capsys):
+def test_a_group_of_which_nothing_could_be_used_has_no_steps(tmp_path, monkeypatch, herokit, capsys):
     monkeypatch.chdir(tmp_path)
     Path("s.toml").write_text(SCHEME)
     row = {"prompt": "p", "completion": "c", "group": "g"}
     Path("r.jsonl").write_text("".join(json.dumps(row) + "\n" for _ in range(2)))
-    assert herokit(monkeypatch, "explain", "r.jsonl", "--group", "g", "--scheme", "s.toml") == 0
+    assert herokit("explain", "r.jsonl", "--group", "g", "--scheme", "s.toml") == 0
     assert "Steps: none, for none of its rollouts could be used" in capsys.readouterr().out
 
 
@@ -96,7 +88,7 @@ scheme = Take("verifier")
 """
 
 
-def test_what_a_users_code_prints_is_none_of_the_json(tmp_path, monkeypatch, capfd):
+def test_what_a_users_code_prints_is_none_of_the_json(tmp_path, monkeypatch, herokit, capfd):
     class Plugin:
         @hookimpl
         def herokit_register(self, register):
@@ -117,7 +109,7 @@ def test_what_a_users_code_prints_is_none_of_the_json(tmp_path, monkeypatch, cap
         ("verify", "r.jsonl", "--scheme", "s.toml"),
         ("explain", "r.jsonl", "--scheme", "s.toml", "--group", "g"),
     ):
-        herokit(monkeypatch, *command, "--json")
+        herokit(*command, "--json")
         out, err = capfd.readouterr()
         assert json.loads(out), command
         assert "imported" in err or "asked" in err, command
