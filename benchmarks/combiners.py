@@ -19,7 +19,7 @@ from loops import SPREAD_SO_FAR, loop
 from machine import best, header, keep_freed_memory
 
 from herokit import Groups, Signals, schemes
-from herokit.combine import Chain, Mean, blocks, start
+from herokit.combiners import Chain, Mean, blocks, start
 
 SIZES = (4_096, 65_536, 1_048_576)
 EACH = 8

@@ -236,7 +236,7 @@ def processor(without: int) -> float:
 def serve_light(pause: float, limits: list[str]) -> None:
     """Be the service of `light`."""
     from herokit.service import Limits
-    from herokit.service.running import Address, serve
+    from herokit.service.server import Address, serve
 
     given = {name: float(v) if "." in v else int(v) for name, v in (x.split("=") for x in limits)}
     serve(Scheme({"verifier": Exact(), "rm": Brief(pause)}, hero_advantage()), Address(port=0), Limits(**given))

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from herokit.types import Sample
-from herokit_math import MathVerifier, evaluate, judge, reading
-from herokit_math import decide as tiers
+from herokit_math import MathVerifier, evaluate, reading, tiers
+from herokit_math import verdicts as judge
 
 Pair = tuple[str, str, bool]  # reference, text, label
 Verify = Callable[[str, str], bool]

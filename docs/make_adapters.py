@@ -5,7 +5,7 @@ python docs/make_adapters.py
 
 from pathlib import Path
 
-from herokit.adapters.support import supports
+from herokit.adapters.common.info import supports
 
 PAGE = Path(__file__).parent / "reference" / "adapters.md"
 

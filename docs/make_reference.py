@@ -16,9 +16,9 @@ from copied_pages import PLACE, copied_pages
 from public_names import Page, constant_text, pages, silent
 
 from herokit import hookspecs
-from herokit.combine import Combiner
+from herokit.combiners import Combiner
+from herokit.config.parameters import Setting, groups_in, settings_of, silent_settings
 from herokit.registry import GROUP, Entry, registry
-from herokit.settings import Setting, groups_in, settings_of, silent_settings
 from herokit.testing.law import Law
 from herokit.types import RewardModel, Verifier
 

@@ -8,7 +8,7 @@ from herokit.schemes import SCHEMES
 from herokit.testing import Profile, Result, laws_of
 from herokit.testing.backends import find_backends
 from herokit.testing.check import check
-from herokit.testing.subject import subject_of
+from herokit.testing.subjects import subject_of
 from herokit.trainers import find_trainer
 
 PAGE = Path(__file__).with_name("reference") / "schemes.md"

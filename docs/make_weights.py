@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from herokit import Groups, Signals, hero, hero_advantage
-from herokit.combine import Chain, Mean, Weight, start
+from herokit.combiners import Chain, Mean, Weight, start
 from herokit.schemes import stratified
 from herokit.trainers import TRAINERS
 

@@ -14,7 +14,14 @@ from typing import Any, TypeVar
 
 from herokit.testing.law import Law
 
-INTERNAL = ("herokit.asking", "herokit.cli", "herokit.files", "herokit.report", "herokit.service", "herokit.templates")
+INTERNAL = (
+    "herokit.sources.execution",
+    "herokit.cli",
+    "herokit.files",
+    "herokit.report",
+    "herokit.service",
+    "herokit.templates",
+)
 """Behind the command line and the HTTP service, which have pages of their own."""
 
 

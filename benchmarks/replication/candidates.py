@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from herokit.combine import (
+from herokit.combiners import (
     RIGHT,
     Add,
     Affine,

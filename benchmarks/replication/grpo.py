@@ -13,7 +13,7 @@ from benchmarks.replication.text import Codec
 from torch import Tensor
 
 from herokit import Rewarder
-from herokit.combine import is_to_advantage
+from herokit.combiners import is_to_advantage
 from herokit.outcome import Outcome
 from herokit.trainers import find_trainer
 

@@ -9,7 +9,7 @@ from benchmarks.replication import candidates
 from benchmarks.replication.grpo import Batch
 
 from herokit import schemes
-from herokit.combine import Chain
+from herokit.combiners import Chain
 
 RECIPE = 1
 """Raised when a change of the code changes results: cached ones are then made anew."""

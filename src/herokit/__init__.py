@@ -3,10 +3,10 @@
 Verifiers say what is right, reward models say what is better, combiners join them: HERO's stratified normalization
 and variance-aware weighting (arXiv 2510.07242) and their siblings. Importing herokit loads numpy and nothing heavier.
 
-The steps are in `herokit.combine`, the named schemes in `herokit.schemes`; the most used of both are here.
+The steps are in `herokit.combiners`, the named schemes in `herokit.schemes`; the most used of both are here.
 """
 
-from herokit.combine import Center, MinMax, Rank, Standardize, Stratify, Take, WeightBySpread, chain
+from herokit.combiners import Center, MinMax, Rank, Standardize, Stratify, Take, WeightBySpread, chain
 from herokit.errors import HerokitError
 from herokit.outcome import Outcome
 from herokit.rewarder import Rewarder

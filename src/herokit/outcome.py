@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from herokit.combine import Trace
+from herokit._display import arrow_table, html_table, label, pandas_frame, polars_frame
+from herokit.combiners import Trace
 from herokit.errors import DataError
-from herokit.notebook import arrow_table, html_table, label, pandas_frame, polars_frame
 from herokit.types import Array, Scores, Signals, Verdict, is_score
 
 

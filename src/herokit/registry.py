@@ -13,7 +13,7 @@ from typing import Any, Literal
 import pluggy
 
 from herokit import hookspecs
-from herokit.combine import STEPS
+from herokit.combiners import STEPS
 from herokit.errors import ConfigError, NameClashError, PluginError, UnknownNameError, boundary, nearest
 from herokit.schemes import SCHEMES
 
@@ -113,7 +113,7 @@ class Registry:
 
     Example:
         >>> load_registry(plugins=False).find("stratify").target
-        'herokit.combine:Stratify'
+        'herokit.combiners:Stratify'
     """
 
     def __init__(self) -> None:
@@ -253,7 +253,7 @@ def _builtins() -> object:
     @hookspecs.hookimpl
     def herokit_register(register: hookspecs.Register) -> None:
         for step in STEPS:
-            register.combiner(_dashed(step.__name__), f"herokit.combine:{step.__name__}")
+            register.combiner(_dashed(step.__name__), f"herokit.combiners:{step.__name__}")
         for scheme in SCHEMES:
             register.scheme(scheme.__name__.replace("_", "-"), f"herokit.schemes:{scheme.__name__}")
         for name, target in VERIFIERS.items():

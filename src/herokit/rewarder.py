@@ -8,11 +8,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from herokit import asking, peers
-from herokit.asking import Answers
-from herokit.combine import Center, Combiner, Filter, Mean, Sync, Trace, alone, chain, overall, start
+from herokit import distributed
+from herokit.combiners import Center, Combiner, Filter, Mean, Sync, Trace, alone, chain, overall, start
 from herokit.errors import ConfigError, DataError, SignalError
 from herokit.outcome import Outcome
+from herokit.sources import execution
+from herokit.sources.execution import Answers
 from herokit.types import Array, Groups, RewardModel, Sample, Signals, Verifier, is_score
 
 
@@ -80,7 +81,7 @@ class Rewarder:
             PluginError: a source broke its contract.
             SetupError: a source cannot work at all.
         """
-        return asking.ask(self.sources, samples)
+        return execution.ask(self.sources, samples)
 
     def ask_together(self, samples: Sequence[Sample]) -> Answers:
         """Ask every source where peers wait for this process in `combine`: what is raised ends their wait, too.
@@ -94,7 +95,7 @@ class Rewarder:
         try:
             return self.ask(samples)
         except Exception:
-            peers.leave(self.combiner, self.sources, self.state, self.sync)
+            distributed.leave(self.combiner, self.sources, self.state, self.sync)
             raise
 
     def combine(self, answers: Answers, keys: Sequence[Hashable], *, remember: bool = True) -> Outcome:
@@ -125,7 +126,7 @@ class Rewarder:
         trace: Sequence[Trace] = ()
         state = self.state
         if groups.count or self.sync is not alone:  # peers wait for this process's part of the mean
-            trace, state = self.combiner.trace(start(signals), signals, state, sync=peers.heard(self.sync))
+            trace, state = self.combiner.trace(start(signals), signals, state, sync=distributed.heard(self.sync))
         elif keys:
             state = self.combiner.passed(state)
         if remember:
@@ -190,7 +191,7 @@ class Rewarder:
     def close(self) -> None:
         """Close every source that holds processes, sessions or connections."""
         for source in self.sources.values():
-            asking.close(source)
+            execution.close(source)
 
     def __enter__(self) -> Self:
         return self

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from herokit.adapters.cohorts import Cohorts
+from herokit.adapters.common.gather import Cohorts
 from herokit.errors import ConfigError
 
 

@@ -14,7 +14,7 @@ import pytest
 import herokit.adapters
 from herokit import Rewarder, Sample, Status, Take, Verdict, WeightBySpread, chain, earned_trust, hero, hero_advantage
 from herokit.adapters import openrlhf
-from herokit.adapters.base import (
+from herokit.adapters.common.base import (
     as_gold,
     check_whole,
     final,
@@ -24,14 +24,14 @@ from herokit.adapters.base import (
     save_state,
     text_of,
 )
-from herokit.adapters.components import combine_rows, rows_of, score_one
+from herokit.adapters.common.metrics import metrics
+from herokit.adapters.common.rows import combine_rows, rows_of, score_one
 from herokit.adapters.generic import as_reward_function
-from herokit.adapters.metrics import metrics
-from herokit.adapters.normalization import UndoneWarning, check_normalization, undone
-from herokit.combine import KeepConsistent, Linear, Scheduled, Standardize
+from herokit.combiners import KeepConsistent, Linear, Scheduled, Standardize
 from herokit.errors import ConfigError, DataError
-from herokit.testing.told import ToldModel, ToldVerifier
+from herokit.testing.stubs import ToldModel, ToldVerifier
 from herokit.trainers import TRAINERS
+from herokit.trainers.cancellation import UndoneWarning, check_normalization, undone
 
 
 class Judge:

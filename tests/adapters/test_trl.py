@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from herokit import Rewarder, earned_trust, hero, hero_advantage
-from herokit.adapters.normalization import UndoneWarning
 from herokit.adapters.trl import AsyncRewardFunction, RewardFunction
 from herokit.errors import ConfigError
 from herokit.trainers import TRAINERS
+from herokit.trainers.cancellation import UndoneWarning
 
 pytestmark = [
     pytest.mark.usefixtures("two_ranks", "killed"),  # they run beside these tests

@@ -14,9 +14,7 @@ def test_two_ranks_equal_one_process(runs, two_ranks, tmp_path):
     zero, one = two_ranks.stories(0), two_ranks.stories(1)
     for story in (zero, one):
         assert story[0]["error"].startswith("ConfigError: TRL, rank ")
-        assert (
-            "set per_device_train_batch_size=4, or use herokit.adapters.trl_trainer.GroupRewards" in story[0]["error"]
-        )
+        assert "set per_device_train_batch_size=4, or use herokit.adapters.trl.GroupRewards" in story[0]["error"]
     for place, (kind, rows) in enumerate([("GroupGRPO", 12), ("GroupRLOO", 4)], start=1):
         single = runs.run(kind, tmp_path, per_device_train_batch_size=rows)
         both = zip(zero[place]["seen"], one[place]["seen"], strict=True)

@@ -23,9 +23,8 @@ from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM,
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from herokit import Rewarder, Verdict, hero_advantage
-from herokit.adapters.trl import RewardFunction
-from herokit.adapters.trl_trainer import GroupRewards
-from herokit.combine import alone
+from herokit.adapters.trl import GroupRewards, RewardFunction
+from herokit.combiners import alone
 from herokit.errors import SetupError
 from herokit_torch import AllReduce
 

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 from herokit import Center, Stratify, Take, WeightBySpread, chain
-from herokit.builder import build
+from herokit.config.build import build
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT.joinpath("README.md").read_text()

@@ -27,8 +27,8 @@ def test_everything_public_is_explained(made):
 
 def test_every_public_name_command_key_and_hook_is_on_a_page(made):
     from herokit import hookspecs
+    from herokit.config.parameters import IN_FILES, settings_of
     from herokit.registry import registry
-    from herokit.settings import IN_FILES, settings_of
 
     api = made["make_reference"].api()
     for page in made["public_names"].pages():

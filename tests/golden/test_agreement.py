@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from herokit import Groups, Rewarder, Sample, Signals, Verdict, earned_trust
-from herokit.combine import Mean, WeightByAgreement
+from herokit.combiners import Mean, WeightByAgreement
 from herokit.errors import ConfigError
 
 

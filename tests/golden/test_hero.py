@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from herokit import Groups, Signals, Standardize, Stratify, WeightBySpread, chain, hero
-from herokit.combine import Mean, Take, start
+from herokit.combiners import Mean, Take, start
 
 LIBRARIES = {
     "numpy64": (lambda x: np.asarray(x, np.float64), np.asarray),

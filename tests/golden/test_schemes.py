@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from herokit import Groups, Signals, schemes
-from herokit.combine import Mean, WeightByAgreement, start
+from herokit.combiners import Mean, WeightByAgreement, start
 
 # group a: right 2 of 4; group b: all wrong
 RM = [1.0, 3.0, 2.0, 6.0, 0.0, 4.0]
@@ -126,7 +126,7 @@ def test_noisy_verifier_is_unbiased():
 
 
 def test_the_scheme_file_name_of_every_scheme():
-    from herokit.builder import build
+    from herokit.config.build import build
     from herokit.registry import load_registry
 
     known = load_registry(plugins=False)

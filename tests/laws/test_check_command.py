@@ -10,13 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from herokit.cli.app import app
-from herokit.combine import Center
+from herokit.combiners import Center
 from herokit.errors import ConfigError
-from herokit.testing.things import find_things
+from herokit.testing.check_scheme import find_things
 
 FAULTY = """
 from dataclasses import dataclass
-from herokit.combine import Stateless, Take, chain
+from herokit.combiners import Stateless, Take, chain
 
 @dataclass(frozen=True)
 class BatchMean(Stateless):
@@ -120,7 +120,7 @@ def test_what_is_wrong_is_said(words, said):
 
 def test_an_object_may_be_a_class_or_a_function():
     assert find_things("herokit.schemes:hero").combiner == find_things("hero").combiner
-    assert find_things("herokit.combine:Center").combiner == Center()
+    assert find_things("herokit.combiners:Center").combiner == Center()
 
 
 def test_pytest_checks_a_scheme(tmp_path):
@@ -138,7 +138,7 @@ def test_pytest_checks_a_scheme(tmp_path):
 
 
 def test_the_plugin_costs_a_pytest_run_no_import_of_hypothesis():
-    code = "import sys, herokit.testing.plugin; print('hypothesis' in sys.modules)"
+    code = "import sys, herokit.testing.pytest_plugin; print('hypothesis' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -8,11 +8,11 @@ import pytest
 from array_api_compat import array_namespace
 
 from herokit import _segment
-from herokit.combine import Mean, Standardize, Stateless, Stratify, Take, ToAdvantage, Weight, WeightBySpread, chain
+from herokit.combiners import Mean, Standardize, Stateless, Stratify, Take, ToAdvantage, Weight, WeightBySpread, chain
 from herokit.testing import Profile, find_law
 from herokit.testing.backends import find_backends
 from herokit.testing.check import check
-from herokit.testing.subject import subject_of
+from herokit.testing.subjects import subject_of
 from herokit.types import Groups
 
 SCAN = Profile(examples=60, seconds=30.0, shrinking=0.0)

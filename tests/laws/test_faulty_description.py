@@ -4,13 +4,13 @@ import sys
 from dataclasses import dataclass, field
 from types import ModuleType, SimpleNamespace
 
-from herokit import builder
-from herokit.combine import Stateless
+from herokit.combiners import Stateless
+from herokit.config import build as builder
 from herokit.hookspecs import hookimpl
 from herokit.registry import load_registry
 from herokit.testing import Profile, find_law
 from herokit.testing.check import check
-from herokit.testing.subject import subject_of
+from herokit.testing.subjects import subject_of
 
 
 def test_a_description_that_loses_a_setting_is_caught(monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 from herokit.testing import Profile, check_reward_model, check_verifier, find_law, laws_of
 from herokit.testing.asked import ModelSubject, VerifierSubject
 from herokit.testing.check import check
-from herokit.testing.texts import MATH, PLAIN
+from herokit.testing.samples import MATH, PLAIN
 from herokit.types import Scores, Verdict
 
 SCAN = Profile(examples=40, seconds=30.0, shrinking=2.0)

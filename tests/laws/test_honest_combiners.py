@@ -6,7 +6,7 @@ import pytest
 from array_api_compat import array_namespace
 
 from herokit import _segment
-from herokit.combine import Mean, Stateless, ToAdvantage, Weight, alone, chain
+from herokit.combiners import Mean, Stateless, ToAdvantage, Weight, alone, chain
 from herokit.testing import Profile, check_combiner
 from herokit.testing.laws import (
     affine_invariant_in_the_rm,

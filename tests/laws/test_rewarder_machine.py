@@ -5,7 +5,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from herokit import Rewarder, hero, hero_advantage
-from herokit.combine import WeightBySpread
+from herokit.combiners import WeightBySpread
 from herokit.testing import rewarder_machine
 
 SHORT = settings(max_examples=10, stateful_step_count=12, deadline=None, derandomize=True, database=None)

@@ -4,7 +4,7 @@ import pytest
 
 from herokit.schemes import SCHEMES
 from herokit.testing import Profile, check_combiner, laws_of
-from herokit.testing.reasons import reasons
+from herokit.testing.known_failures import reasons
 
 NEVER_NORMALIZED = "the score is taken as it is, in its own unit"
 HACKABLE = "whatever the reward model gives, the rollout gets"
@@ -25,7 +25,7 @@ BY_DESIGN = {
     "normalize_then_sum": {"groups_independent", "robust"},
     "sum_then_normalize": {"robust"},
 }
-"""Laws that break for a reason that is known of the step: see herokit.testing.reasons."""
+"""Laws that break for a reason that is known of the step: see herokit.testing.known_failures."""
 
 OWN_REASONS = {
     "naive_blend": {

@@ -7,7 +7,7 @@ import pytest
 
 from herokit.sources import Cascade, EnsembleRewardModel, Vote
 from herokit.testing import Profile, check_reward_model, check_verifier, laws_of
-from herokit.testing.texts import MATH
+from herokit.testing.samples import MATH
 from herokit.types import Verdict
 
 PROFILE = Profile(examples=60, seconds=30.0, shrinking=2.0)

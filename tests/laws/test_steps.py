@@ -2,7 +2,7 @@
 
 import pytest
 
-from herokit.combine import (
+from herokit.combiners import (
     Add,
     Affine,
     Blend,
@@ -36,7 +36,7 @@ from herokit.combine import (
 )
 from herokit.registry import load_registry
 from herokit.testing import Profile, check_combiner
-from herokit.testing.reasons import reasons
+from herokit.testing.known_failures import reasons
 
 STEPS = [
     Add("verifier"),

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from herokit.errors import ConfigError, SetupError
-from herokit.known import ACE_MATH
+from herokit.reward_models.families import ACE_MATH
 from herokit.types import Sample
 from herokit_onnx import OnnxRewardModel, export_reward_model
-from herokit_onnx.widening import check_widened, widen
+from herokit_onnx.bf16_fallback import check_widened, widen
 from herokit_torch import TorchRewardModel
 
 _PATH = Path(__file__).resolve().parents[2] / "plugins" / "herokit-torch" / "tests" / "tiny.py"

@@ -12,7 +12,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from herokit.errors import ConfigError, SetupError
-from herokit.known import QWEN_MATH
+from herokit.reward_models.families import QWEN_MATH
 from herokit.types import Sample, Status
 from herokit_onnx import OnnxRewardModel, export_reward_model, quantize_reward_model
 from herokit_torch import TorchRewardModel

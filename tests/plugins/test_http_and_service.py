@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from herokit import Rewarder, Take, hero_advantage, rm_only
-from herokit.builder import build
+from herokit.config.build import build
 from herokit.types import Sample, Status
 from herokit_http import HttpRewardModel, HttpVerifier, Reach, ServiceRewardModel
 

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from herokit.cli.scaffold import LONGEST, new_plugin
 from herokit.errors import ConfigError
-from herokit.scaffold import LONGEST, new_plugin
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG = "w" + "-x" * ((LONGEST - 1) // 2)

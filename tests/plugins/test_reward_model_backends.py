@@ -13,7 +13,7 @@ import transformers
 
 from herokit import Rewarder, hero_advantage
 from herokit.errors import ConfigError, SetupError
-from herokit.hygiene import squashed
+from herokit.reward_models.monitor import squashed
 from herokit.types import Sample, Verdict
 from herokit_onnx import OnnxRewardModel, export_reward_model, quantize_reward_model
 from herokit_torch import TorchRewardModel

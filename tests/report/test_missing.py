@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from test_report import rows, written
 
-from herokit.report import figures, read_results
+from herokit.report import read_results, statistics
 from herokit.report.page import render
 
 
@@ -33,7 +33,7 @@ def test_what_is_missing_counts_as_nothing_and_not_as_zero(tmp_path):
             row.update(dict.fromkeys(("verdict", "rm_score", "reward", "advantage", "weight")))
             row.update(status="failed", rm_status="failed")
     data[4]["verdict"] = 0.0
-    found = figures.per_group(read_results(written(tmp_path, data)))
+    found = statistics.per_group(read_results(written(tmp_path, data)))
     assert (found.judged.tolist(), found.right.tolist()) == ([2, 4, 0], [2, 3, 0])
     assert found.silent.tolist() == [True, False, False]
     assert (found.spread[:2].tolist(), found.weight[:2].tolist()) == ([0.5, 0.5], [2.0, 2.0])

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from herokit import Groups
 from herokit.cli.app import app
 from herokit.errors import DataError, SetupError
-from herokit.report import figures, read_results, write_report
-from herokit.report.mathematics import as_html
+from herokit.report import read_results, statistics, write_report
+from herokit.report.mathml import as_html
 from herokit.report.page import render
 
 HOSTILE = (
@@ -47,34 +47,36 @@ def written(folder, data, name="scored.jsonl"):
 
 def test_areas_under_curves_by_hand():
     right = np.array([0, 0, 1, 1], dtype=bool)
-    assert figures.auc(np.array([0.1, 0.4, 0.35, 0.8]), right) == 0.75
-    assert figures.auc(np.array([1.0, 1.0, 1.0, 1.0]), right) == 0.5  # ties
-    assert figures.auc(np.array([0.1, np.nan, np.nan, 0.8]), right) == 1.0
-    assert np.isnan(figures.auc(np.array([0.1, 0.2]), np.array([True, True])))
+    assert statistics.auc(np.array([0.1, 0.4, 0.35, 0.8]), right) == 0.75
+    assert statistics.auc(np.array([1.0, 1.0, 1.0, 1.0]), right) == 0.5  # ties
+    assert statistics.auc(np.array([0.1, np.nan, np.nan, 0.8]), right) == 1.0
+    assert np.isnan(statistics.auc(np.array([0.1, 0.2]), np.array([True, True])))
     groups = Groups.from_keys("aaabbbc")
     score = np.array([1.0, 2.0, 3.0, 3.0, 2.0, 1.0, 9.0])
-    assert figures.auc_in_groups(score, np.array([0, 1, 1, 0, 1, 1, 1]), groups) == 0.5  # 1 in a, 0 in b, c is uniform
-    assert figures.auc_in_groups(score, np.array([0, 0, 1, 1, 1, 1, 1]), groups) == 1.0  # a alone is mixed
+    assert (
+        statistics.auc_in_groups(score, np.array([0, 1, 1, 0, 1, 1, 1]), groups) == 0.5
+    )  # 1 in a, 0 in b, c is uniform
+    assert statistics.auc_in_groups(score, np.array([0, 0, 1, 1, 1, 1, 1]), groups) == 1.0  # a alone is mixed
 
 
 def test_trends():
     rng = np.random.default_rng(0)
-    assert figures.trend(np.linspace(0, 1, 40) + rng.normal(0, 0.1, 40)).direction == 1
-    assert figures.trend(np.linspace(1, 0, 40) + rng.normal(0, 0.1, 40)).direction == -1
-    assert figures.trend(rng.normal(0, 1, 40)).direction == 0
-    assert figures.trend(np.array([1.0, np.nan])).direction == 0
+    assert statistics.trend(np.linspace(0, 1, 40) + rng.normal(0, 0.1, 40)).direction == 1
+    assert statistics.trend(np.linspace(1, 0, 40) + rng.normal(0, 0.1, 40)).direction == -1
+    assert statistics.trend(rng.normal(0, 1, 40)).direction == 0
+    assert statistics.trend(np.array([1.0, np.nan])).direction == 0
 
 
 def test_hacking_is_seen_and_honest_runs_are_not_accused(tmp_path):
-    found = figures.course(read_results(written(tmp_path, rows())))
+    found = statistics.course(read_results(written(tmp_path, rows())))
     assert found.hacked()
     assert not found.by_step
     shuffled = rows()
     np.random.default_rng(1).shuffle(shuffled)
     shuffled = [{**row, "prompt_id": number // 4} for number, row in enumerate(shuffled)]
-    assert not figures.course(read_results(written(tmp_path, shuffled))).hacked()
+    assert not statistics.course(read_results(written(tmp_path, shuffled))).hacked()
     by_step = [{**row, "step": row["prompt_id"]} for row in shuffled]
-    assert figures.course(read_results(written(tmp_path, by_step))).by_step
+    assert statistics.course(read_results(written(tmp_path, by_step))).by_step
     assert "Reward hacking?" in render(read_results(written(tmp_path, rows())))
 
 

@@ -9,7 +9,7 @@ from stand_ins import Brief, Exact, Slow
 from herokit import hero_advantage
 from herokit.config import Scheme
 from herokit.service import Limits
-from herokit.service.running import Address, find_token, serve
+from herokit.service.server import Address, find_token, serve
 
 if __name__ == "__main__":
     state, model, *limits = sys.argv[1:]

@@ -8,9 +8,9 @@ import numpy as np
 
 from herokit import Rewarder, Status, Verdict, hero_advantage
 from herokit.service.app import make_app
-from herokit.service.keeper import Keeper
+from herokit.service.engine import Keeper
+from herokit.service.limits import Limits
 from herokit.service.metrics import Metrics
-from herokit.service.settings import Limits
 
 
 class Exact:

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from herokit.service.batching import Batcher, QueueFullError, TooLateError
-from herokit.service.cohort import Cohorts, TooFewError
-from herokit.service.guard import Guard
+from herokit.service.gather import Cohorts, TooFewError
+from herokit.service.limits import Limits
 from herokit.service.metrics import Metrics
-from herokit.service.settings import Limits
+from herokit.service.middleware import Guard
 from herokit.types import Sample
 
 

@@ -18,7 +18,7 @@ from herokit import rm_only
 from herokit.config import Scheme
 from herokit.errors import ConfigError, SetupError
 from herokit.service import Limits
-from herokit.service.running import Address, find_token, serve
+from herokit.service.server import Address, find_token, serve
 from herokit_onnx import OnnxRewardModel
 
 HERE = Path(__file__).parent

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 
 from herokit import Rewarder, Sample, hero
 from herokit.files.inputs import find_inputs
-from herokit.files.run import Job, score_job
 from herokit.files.writing import find_output
+from herokit.pipeline.run import Job, score_job
 from herokit.sources import ScoreColumn, VerdictColumn
 
 SCHEME = """

@@ -6,24 +6,25 @@ import sys
 import time
 from pathlib import Path
 
+from herokit.cli import console
+
 sys.path.insert(0, str(Path(__file__).parent))
 from streams import made, put
 
 from herokit import Rewarder, hero
-from herokit.files.run import Job, score_job
-from herokit.planning import tell
+from herokit.pipeline.run import Job, score_job
+from herokit.reward_models.batching import tell
 from herokit.sources import ScoreColumn, VerdictColumn
 
 
 def test_the_bar_shows_rows_and_their_rate_to_a_terminal_alone(monkeypatch, capsys):
     from rich.console import Console
 
-    from herokit.cli import show
     from herokit.cli.progress import progress
 
     text = io.StringIO()
     for terminal in (False, True):
-        monkeypatch.setattr(show, "err", Console(file=text, force_terminal=terminal, width=100))
+        monkeypatch.setattr(console, "err", Console(file=text, force_terminal=terminal, width=100))
         with progress() as watch:
             watch("checking", 500, None)
             watch("scoring", 100, 1000)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from herokit.cli import show
+from herokit.cli import console
 from herokit.errors import SetupError
 from herokit.hookspecs import hookimpl
 from herokit.registry import load_registry
@@ -42,10 +42,10 @@ def plugin(tmp_path, monkeypatch):
             register.reward_model("length", "cli_plugin:Length")
 
     known = load_registry(plugins=False, extra=[("cli-plugin", Plugin())])
-    for module in ("herokit.builder", "herokit.cli.app", "herokit.cli.score"):
+    for module in ("herokit.config.build", "herokit.cli.app", "herokit.cli.score"):
         monkeypatch.setattr(f"{module}.registry", lambda: known)
-    for console in (show.out, show.err):
-        monkeypatch.setattr(console, "_width", 200)
+    for stream in (console.out, console.err):
+        monkeypatch.setattr(stream, "_width", 200)
     tmp_path.joinpath("s.toml").write_text(SCHEME)
 
 
@@ -170,7 +170,7 @@ def test_plugins_lists_names_and_owners(herokit, capsys):
     assert herokit("plugins") == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["length", "reward", "model", "cli-plugin", "cli_plugin:Length"] in lines
-    assert ["stratify", "combiner", "herokit", "herokit.combine:Stratify"] in lines
+    assert ["stratify", "combiner", "herokit", "herokit.combiners:Stratify"] in lines
     assert {len(line) for line in lines} == {4, 5}  # "reward model" is two words; in a pipe no row takes two lines
 
 

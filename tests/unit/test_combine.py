@@ -13,7 +13,7 @@ from herokit import (
     chain,
     naive_blend,
 )
-from herokit.combine import Blend, Chain, Mean, Stateless, start
+from herokit.combiners import Blend, Chain, Mean, Stateless, start
 from herokit.errors import ConfigError, SignalError
 
 SIGNALS = Signals(

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from herokit import Groups, Rewarder, Sample, Signals, Verdict
-from herokit.combine import (
+from herokit.combiners import (
     Add,
     Center,
     IfUniform,
@@ -21,9 +21,9 @@ from herokit.combine import (
     is_to_advantage,
     start,
 )
-from herokit.combine.hidden import hidden
 from herokit.testing import check_combiner
 from herokit.testing.laws import every_step_is_visible_to_the_trainer
+from herokit.trainers.ablation import hidden
 
 VERDICTS = [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0]
 SCORES = [1.0, 4.0, 2.0, 3.0, 9.0, 0.0, 2.0, 1.0]

@@ -14,9 +14,9 @@ from herokit import (
     naive_blend,
     rm_only,
 )
-from herokit.builder import build, describe
-from herokit.combine import Blend
+from herokit.combiners import Blend
 from herokit.config import build_scheme, load_scheme
+from herokit.config.build import build, describe
 from herokit.errors import ConfigError
 from herokit.hookspecs import hookimpl
 from herokit.registry import load_registry

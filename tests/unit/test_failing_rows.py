@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from herokit.sources import execution
+
 sys.path.insert(0, str(Path(__file__).parent))
 from given import Gives, group, make
 
-from herokit import Rewarder, Sample, Scores, Status, Take, Verdict, asking, rm_only
-from herokit.combine import Add, IfUniform, Linear, WeightBySpread, chain
+from herokit import Rewarder, Sample, Scores, Status, Take, Verdict, rm_only
+from herokit.combiners import Add, IfUniform, Linear, WeightBySpread, chain
 from herokit.errors import VerdictError
 
 
@@ -75,7 +77,7 @@ def test_errors_that_are_hard_to_catch_cost_their_row(error, told):
                 raise error
             return [Verdict(1.0)] * len(samples)
 
-    verdicts = asking.verify("mine", Raises(), [Sample("p", c, "q") for c in ("good", "bad", "good")])
+    verdicts = execution.verify("mine", Raises(), [Sample("p", c, "q") for c in ("good", "bad", "good")])
     assert [(v.value, v.detail) for v in verdicts] == [(1.0, ""), (None, f"raised {told}"), (1.0, "")]
 
 

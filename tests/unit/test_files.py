@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from herokit import Rewarder, Sample, Scores, Status, Verdict, hero, rm_only, verifier_only
-from herokit.adapters.base import text_of
+from herokit.adapters.common.base import text_of
 from herokit.errors import DataError
 from herokit.files.inputs import find_inputs
 from herokit.files.reading import read_rollouts
-from herokit.files.run import Job, score_job
-from herokit.files.scoring import result_columns
-from herokit.files.summary import Summary, summarize
 from herokit.files.writing import find_output
+from herokit.pipeline.run import Job, score_job
+from herokit.pipeline.scoring import result_columns
+from herokit.pipeline.summary import Summary, summarize
 
 ROW = {"prompt": "2+2?", "response": "4", "answer": "4", "prompt_id": "q1", "extra": [1, 2]}
 

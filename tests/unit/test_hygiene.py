@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from herokit.hygiene import Moments, Scale, squashed
+from herokit.reward_models.monitor import Moments, Scale, squashed
 
 scores = st.lists(st.floats(-1e3, 1e3) | st.just(float("nan")), max_size=20)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from herokit import Groups, Signals, schemes
-from herokit.combine import Mean, start
+from herokit.combiners import Mean, start
 
 PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "loops.py"
 spec = importlib.util.spec_from_file_location("loops", PATH)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from herokit import Rewarder, Sample, Status, Verdict, hero, hero_advantage
-from herokit.combine import Linear
+from herokit.combiners import Linear
 from herokit.config import load_scheme
 from herokit.errors import SetupError
-from herokit.planning import progress_bar, tell
+from herokit.reward_models.batching import progress_bar, tell
 
 
 class Odd:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from herokit import Sample
-from herokit.adapters.base import gold_of, samples_of
+from herokit.adapters.common.base import gold_of, samples_of
 from herokit.errors import DataError
 from herokit.files.inputs import find_inputs
 from herokit.files.reading import read_rollouts

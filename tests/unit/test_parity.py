@@ -9,7 +9,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from herokit import Groups, Signals, _segment, chain, hero, schemes
-from herokit.combine import (
+from herokit.combiners import (
     STEPS,
     Add,
     Affine,

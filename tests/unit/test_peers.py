@@ -8,7 +8,7 @@ import pytest
 
 from herokit import Center, Rewarder, Sample, Take, WeightBySpread, chain
 from herokit.adapters import generic
-from herokit.combine import Mean
+from herokit.combiners import Mean
 from herokit.errors import SetupError
 
 SAMPLES = [Sample("p", "x" * n, n % 2) for n in range(8)]

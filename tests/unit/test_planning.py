@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from herokit import planning
 from herokit.errors import ConfigError
-from herokit.planning import pad_right, plan_batches
+from herokit.reward_models import batching as planning
+from herokit.reward_models.batching import pad_right, plan_batches
 
 rows = st.lists(st.lists(st.integers(0, 3), max_size=6), max_size=30)
 

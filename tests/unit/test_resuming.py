@@ -24,8 +24,8 @@ from herokit.cli.score import _settings, _terminable
 from herokit.errors import DataError
 from herokit.files import checkpoint, partitions
 from herokit.files.reading import read_rollouts
-from herokit.files.run import Job, score_job
 from herokit.files.writing import find_output
+from herokit.pipeline.run import Job, score_job
 from herokit.registry import load_registry
 from herokit.sources import ScoreColumn, VerdictColumn
 
@@ -169,7 +169,7 @@ def test_a_folder_of_that_name_that_is_no_runs_is_not_emptied(tmp_path, name, re
 
 def test_two_processes_do_not_work_on_one_output(tmp_path, interrupted):
     code = (
-        "import sys; from pathlib import Path; from herokit.files.checkpoint import Checkpoint\n"
+        "import sys; from pathlib import Path; from herokit.pipeline.checkpoint import Checkpoint\n"
         "with Checkpoint(Path(sys.argv[1]), {}):\n    print(flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, tmp_path / "o.parquet.part"]

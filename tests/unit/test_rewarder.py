@@ -11,9 +11,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from given import Exact, Length, group, make
 
 from herokit import Rewarder, Sample, Scores, Standardize, Status, Take, WeightBySpread, chain, hero, rm_only
-from herokit.asking import PATIENCE
-from herokit.combine import Mean, Stateless
+from herokit.combiners import Mean, Stateless
 from herokit.errors import ConfigError, PluginError, SetupError, SignalError
+from herokit.sources.execution import PATIENCE
 
 
 def test_rows_a_source_cannot_judge_come_back_with_a_reason_and_do_not_touch_the_others():

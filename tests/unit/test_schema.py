@@ -7,13 +7,13 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from herokit.builder import build, describe
 from herokit.cli import app
 from herokit.config import scheme_table
+from herokit.config.build import build, describe
+from herokit.config.parameters import settings_of, silent_settings
+from herokit.config.schema import scheme_schema
 from herokit.errors import ConfigError
 from herokit.registry import registry
-from herokit.schema import scheme_schema
-from herokit.settings import settings_of, silent_settings
 
 SCHEMA = jsonschema.Draft7Validator(scheme_schema())
 README = Path(__file__).resolve().parents[2] / "README.md"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from herokit import Rewarder, Sample, Status, Verdict, chain, verifier_only
-from herokit.builder import build, describe
-from herokit.combine import Ensemble, IfUniform, Linear, Mix, Rank, Stratify, Take
+from herokit.combiners import Ensemble, IfUniform, Linear, Mix, Rank, Stratify, Take
+from herokit.config.build import build, describe
 from herokit.errors import ConfigError
 from herokit.hookspecs import hookimpl
 from herokit.registry import load_registry

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from herokit.stepwise import harmless, mark, probabilities
+from herokit.reward_models.process import harmless, mark, probabilities
 
 
 @pytest.mark.parametrize("token", ["<extra_0>", "§", "\n", "ки", " ки", "##", "# ", " §"])

@@ -18,8 +18,8 @@ from herokit import Rewarder, hero
 from herokit.errors import DataError
 from herokit.files import blocks, partitions, stream
 from herokit.files.inputs import find_inputs
-from herokit.files.run import Job, score_job
 from herokit.files.writing import find_output
+from herokit.pipeline.run import Job, score_job
 from herokit.sources import ScoreColumn, VerdictColumn
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from herokit.cli import show
+from herokit.cli import console
 from herokit.cli.app import run
 
 SCHEME = '[sources.verifier]\nuse = "exact-match"\n[[combine]]\nuse = "verifier-only"\n'
@@ -18,8 +18,8 @@ SCHEME = '[sources.verifier]\nuse = "exact-match"\n[[combine]]\nuse = "verifier-
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(show.out, "_width", 200)
-    monkeypatch.setattr(show.err, "_width", 500)
+    monkeypatch.setattr(console.out, "_width", 200)
+    monkeypatch.setattr(console.err, "_width", 500)
     Path("s.toml").write_text(SCHEME)
 
 

@@ -7,11 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from herokit.cli.scaffold import new_plugin
 from herokit.config import load_scheme
 from herokit.errors import ConfigError
 from herokit.hookspecs import hookimpl
 from herokit.registry import load_registry
-from herokit.scaffold import new_plugin
 
 SCHEME = '[sources.verifier]\nuse = "exact-match"\n[[combine]]\nuse = "verifier-only"\n'
 
@@ -96,7 +96,7 @@ def test_what_a_users_code_prints_is_none_of_the_json(tmp_path, monkeypatch, her
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("herokit.builder.registry", lambda: known)
+    monkeypatch.setattr("herokit.config.build.registry", lambda: known)
     monkeypatch.setattr("herokit.cli.score.registry", lambda: known)
     known = load_registry(plugins=False, extra=[("loud", Plugin())])
     Path("loud_verifier.py").write_text(LOUD)

@@ -7,12 +7,14 @@ from time import monotonic
 import numpy as np
 import pytest
 
+from herokit.sources import execution
+
 sys.path.insert(0, str(Path(__file__).parent))
 import says
 from tables import COMPOSED, HERE, KINDS, all_tables, differs, tables
 
-from herokit import Sample, asking
-from herokit.builder import build
+from herokit import Sample
+from herokit.config.build import build
 from herokit.errors import ConfigError
 from herokit.registry import load_registry
 from herokit.sources import VerdictColumn
@@ -33,13 +35,13 @@ def test_a_verifier_says_what_its_table_says(table):
             key = repr(sorted(case.settings.items(), key=str))
             verifier = made.setdefault(key, build({"use": table.name, **case.settings}, known=KNOWN))
             begun = monotonic()
-            (verdict,) = asking.verify(table.name, verifier, [case.sample])
+            (verdict,) = execution.verify(table.name, verifier, [case.sample])
             spent = monotonic() - begun
             wrong += [differs(case, verdict)] if differs(case, verdict) else []
             wrong += [f"{case.completion[:40]!r} took {spent:.1f} s"] if spent > SLOWEST else []
     finally:
         for verifier in made.values():
-            asking.close(verifier)
+            execution.close(verifier)
     assert not wrong, "\n".join(wrong)
 
 

@@ -11,12 +11,12 @@ import says
 from says import Says, Spy, samples, values
 
 from herokit import Rewarder, Sample, verifier_only
-from herokit.builder import build, describe
+from herokit.config.build import build, describe
 from herokit.errors import ConfigError
 from herokit.registry import load_registry
 from herokit.sources import AllOf, AnyOf, Audit, Cache, Cascade, Noisy, Pool, Route, TimeLimit, Vote
-from herokit.sources.tally import Tally
 from herokit.verifiers import ExactMatch, Number, Regex
+from herokit.workers.counters import Tally
 
 KNOWN = load_registry(extra=[("says", says)])
 

@@ -4,11 +4,10 @@ import json
 
 import pytest
 
-from herokit import asking
-from herokit.sources import After, AllOf, AnyOf, Audit, Cache, Cascade, Noisy, Pool, Route, TimeLimit, Vote
+from herokit.sources import After, AllOf, AnyOf, Audit, Cache, Cascade, Noisy, Pool, Route, TimeLimit, Vote, execution
 from herokit.testing import Profile, check_verifier
 from herokit.testing.laws.verifier import missing_reference_abstains
-from herokit.testing.texts import PLAIN, Domain
+from herokit.testing.samples import PLAIN, Domain
 from herokit.verifiers import (
     Choice,
     Date,
@@ -160,7 +159,7 @@ def test_a_verifier_keeps_the_laws(name):
     try:
         report = check_verifier(verifier, domain=of, claims=[missing_reference_abstains], limit=12.0, profile=PROFILE)
     finally:
-        asking.close(verifier)
+        execution.close(verifier)
     assert report.fine, told(report)
 
 

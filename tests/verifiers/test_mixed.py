@@ -12,8 +12,8 @@ import pytest
 
 from herokit import Status
 from herokit.config import load_scheme
-from herokit.files.agreement import agreement
 from herokit.files.reading import read_rollouts
+from herokit.verifiers.evaluation import agreement
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 MIXED = EXAMPLES / "mixed.jsonl"

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from tables import tables
 
 from herokit.__main__ import main
-from herokit.files.agreement import read_labels
+from herokit.verifiers.evaluation import read_labels
 
 LONGEST = 5_000
 

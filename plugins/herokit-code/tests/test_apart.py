@@ -6,7 +6,7 @@ import pytest
 
 from herokit import Sample, Status
 from herokit_code import CodeVerifier, Limits
-from herokit_code.apart import possible
+from herokit_code.two_process import possible
 
 LIMITS = Limits(seconds=4.0)
 TEST = json.dumps(
@@ -64,7 +64,7 @@ CHEATS = {
     "stops the test": "import os\ndef f(x):\n    os.kill(os.getppid(), 19)",
     "interrupts the test": "import os\ndef f(x):\n    os.kill(os.getppid(), 2); return 7",
     "forks, both answer": "import os\ndef f(x): os.fork(); return 7",
-    "replaces the harness": "import sys\nfor m in ('inside', 'ends', 'wire'):\n    for k, v in list(vars(sys.modules['herokit_code.' + m]).items()):\n        if callable(v) and k[0] != '_': setattr(sys.modules['herokit_code.' + m], k, lambda *a, **k: True)\ndef f(x): return 7",
+    "replaces the harness": "import sys\nfor m in ('runner', 'rpc_endpoint', 'wire'):\n    for k, v in list(vars(sys.modules['herokit_code.' + m]).items()):\n        if callable(v) and k[0] != '_': setattr(sys.modules['herokit_code.' + m], k, lambda *a, **k: True)\ndef f(x): return 7",
     "replaces assertions": "import builtins\nbuiltins.abs = builtins.AssertionError = lambda *a: 0\ndef f(x): return 7",
     "says the word that it does not know": "import os\ndef f(x):\n    for d in range(64):\n        try: os.write(d, b'\\nsecret')\n        except OSError: pass\n    return 7",
     "reads the test": "import os\ndef f(x):\n    for d in range(64):\n        try: os.lseek(d, 0, 0); t = os.read(d, 99)\n        except OSError: t = b''\n        if b'def test' in t: os.write(d, b'x')\n    return t",
@@ -78,12 +78,12 @@ CHEATS = {
     "errors without a message": "class E(Exception):\n    def __str__(s): raise s\n    args = property(lambda s: 1 / 0)\ndef f(x): raise E",
     "a class made at the test's end": END + "def f(x):\n    e = end()\n    return e.ask('call', e.ask('call', type, ('X', (), {'__eq__': lambda *a: True, '__sub__': lambda *a: 0}), {}), (), {})",
     "a built-in function called at the test's end": END + "def f(x):\n    e = end(); return e.ask('call', exec, ('import os; os._exit(0)',), {})",
-    "a class that derives from int": END + "def f(x):\n    sys.modules['herokit_code.ends'].describe = lambda c: ('X', '', (int,), ('sub', 'abs', 'eq'), (), '')\n    return type('X', (), {'__eq__': lambda *a: True, '__sub__': lambda *a: 0})()",
-    "an exception of any base": END + "def f(x):\n    sys.modules['herokit_code.ends'].describe = lambda c: ('X', '', (type, ValueError), ('sub', 'abs', 'eq'), (), '')\n    return type('X', (Exception,), {'__eq__': lambda *a: True})()",
+    "a class that derives from int": END + "def f(x):\n    sys.modules['herokit_code.rpc_endpoint'].describe = lambda c: ('X', '', (int,), ('sub', 'abs', 'eq'), (), '')\n    return type('X', (), {'__eq__': lambda *a: True, '__sub__': lambda *a: 0})()",
+    "an exception of any base": END + "def f(x):\n    sys.modules['herokit_code.rpc_endpoint'].describe = lambda c: ('X', '', (type, ValueError), ('sub', 'abs', 'eq'), (), '')\n    return type('X', (Exception,), {'__eq__': lambda *a: True})()",
     "a falsy difference": "class A:\n    __sub__ = __rsub__ = __abs__ = lambda s, *o: s\n    __bool__ = lambda s: False\n    __len__ = lambda s: 0\n    __lt__ = lambda s, o: True\ndef f(x): return A()",
     "a difference that is a number": f"class A:\n    {ALIKE}\n    __sub__ = __rsub__ = lambda s, *o: B(0)\nclass B(int, A): pass\ndef f(x): return A()",
     "a library's object made at the test's end": END + "from collections import defaultdict\ndef f(x):\n    e = end()\n    return e.ask('call', e.ask('method', defaultdict(type), 'default_factory', ('X', (), {'__eq__': type}), {}), (), {})",
-    "a method's name that lies": END + "import herokit_code.ends\nclass N(str):\n    isidentifier = lambda s: True\n    __getitem__ = lambda s, i: 'a'\nsys.modules['herokit_code.ends'].describe = lambda c: ('X', '', (), (), (N('__sub__'),), 'str' if c is N else '')\ndef f(x): return type('X', (), {'__sub__': lambda *a: 0})()",
+    "a method's name that lies": END + "import herokit_code.rpc_endpoint\nclass N(str):\n    isidentifier = lambda s: True\n    __getitem__ = lambda s, i: 'a'\nsys.modules['herokit_code.rpc_endpoint'].describe = lambda c: ('X', '', (), (), (N('__sub__'),), 'str' if c is N else '')\ndef f(x): return type('X', (), {'__sub__': lambda *a: 0})()",
     "a difference squared": "class D:\n    __sub__ = __isub__ = lambda s, o: s\n    __mul__ = lambda s, o: 0\n    __format__ = lambda s, f: '0.00'\n    __float__ = __neg__ = lambda s: 0.0\ndef f(x): return D()",
     "ends the loop": "def f(x): raise StopIteration",
     "another name for every error": "Low = Exception\ndef f(x): return 7",

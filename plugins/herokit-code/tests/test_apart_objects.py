@@ -10,7 +10,7 @@ import yaml
 
 from herokit import Sample
 from herokit_code import CodeVerifier, Limits
-from herokit_code.apart import possible
+from herokit_code.two_process import possible
 
 pytestmark = pytest.mark.sandbox
 PAIRS = yaml.safe_load(Path(__file__).with_name("objects.yaml").read_text(encoding="utf-8"))

@@ -4,8 +4,8 @@ import pytest
 
 from herokit.errors import ConfigError, DataError
 from herokit_code import CodeVerifier, Finishes, Gives, Limits, Prints, cases
+from herokit_code.cases_runner import passed
 from herokit_code.extract import program
-from herokit_code.harness import passed
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "verifier
 from tables import differs, tables
 
 from herokit import Sample, Status
-from herokit.builder import build
+from herokit.config.build import build
 from herokit.errors import SetupError
 from herokit.testing import Profile, check_verifier, laws_of
-from herokit.testing.texts import MATH
+from herokit.testing.samples import MATH
 from herokit_code import CodeVerifier, Limits, sandbox
 
 pytestmark = pytest.mark.sandbox

@@ -6,8 +6,8 @@ from io import BytesIO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from herokit_code.ends import End
-from herokit_code.special import Handle
+from herokit_code.proxy_operators import Handle
+from herokit_code.rpc_endpoint import End
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),

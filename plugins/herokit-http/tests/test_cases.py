@@ -9,8 +9,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "verifiers"))
 from tables import differs, tables
 
-from herokit.asking import verify
-from herokit.builder import build
+from herokit.config.build import build
+from herokit.sources.execution import verify
 
 TABLES = list(tables(Path(__file__).with_name("cases")))
 RESPONSE = re.compile(r"--- response ([0-9a-f]{8}) ---\n(.*)\n--- end \1 ---", re.DOTALL)

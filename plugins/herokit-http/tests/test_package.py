@@ -2,7 +2,7 @@
 
 import pytest
 
-from herokit.builder import build, describe
+from herokit.config.build import build, describe
 from herokit.registry import load_registry
 from herokit_http import (
     GenerativeVerifier,

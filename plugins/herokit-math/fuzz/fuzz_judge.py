@@ -12,8 +12,8 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["herokit_math"]):
-    from herokit_math.judge import judge
-    from herokit_math.policy import Policy
+    from herokit_math.equivalence_policy import Policy
+    from herokit_math.verdicts import judge
 
 POLICY = Policy()
 GOLDS = (

@@ -3,7 +3,7 @@ import pytest
 
 from herokit_math import Policy
 from herokit_math.boxes import last_boxed
-from herokit_math.judge import judge
+from herokit_math.verdicts import judge
 
 
 @pytest.mark.parametrize(

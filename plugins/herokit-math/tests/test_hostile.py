@@ -10,8 +10,8 @@ import pytest
 
 from herokit.types import Sample, Status
 from herokit_math import MathVerifier, Policy, decide, reading
-from herokit_math import judge as judging
-from herokit_math.judge import judge
+from herokit_math import verdicts as judging
+from herokit_math.verdicts import judge
 
 MANY = 100_000
 GOLDS = [r"\sqrt{2}", r"\{1,x,3\}", "B", r"\text{yes}"]

@@ -7,8 +7,8 @@ import pytest
 
 from herokit_math import Policy
 from herokit_math.compare import Comparison
-from herokit_math.decide import decide, reference
 from herokit_math.reading import read
+from herokit_math.tiers import decide, reference
 
 SAME = {
     "numbers": [

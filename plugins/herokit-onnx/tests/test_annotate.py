@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from herokit_onnx.annotate import annotate, read
+from herokit_onnx.annotation_tokens import MARK, NAMES
 from herokit_onnx.equations import Equation, check, evaluate, plain, split
-from herokit_onnx.marks import MARK, NAMES
 
 PROMPT = "Tom has 3 bags with 1,200 pens each; 20% break. How many are left?"
 NAME = {mark: name for name, mark in MARK.items()}

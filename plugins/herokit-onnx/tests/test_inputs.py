@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, processors
 
-from herokit.planning import watched
+from herokit.reward_models.batching import watched
 from herokit.types import Sample, Status
 from herokit_onnx import OnnxRewardModel
-from herokit_onnx.opened import Opened
+from herokit_onnx.session_state import Opened
 
 
 def words(*texts):

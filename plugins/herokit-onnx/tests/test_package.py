@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import herokit_onnx
-from herokit_onnx.marks import MARK, NAMES
+from herokit_onnx.annotation_tokens import MARK, NAMES
 
 HOME = Path(herokit_onnx.__file__).parent
 

@@ -12,7 +12,7 @@ from plant import Solution, parse, write
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
 from herokit_onnx.annotate import annotate
-from herokit_onnx.marks import NAMES
+from herokit_onnx.annotation_tokens import NAMES
 
 GSM8K = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "gsm8k_train_solutions.jsonl"
 HELD_OUT = 600

@@ -12,7 +12,7 @@ from plant import write
 from herokit.types import Sample
 from herokit_onnx import OnnxRewardModel
 from herokit_onnx.annotate import annotate
-from herokit_onnx.marks import MARK
+from herokit_onnx.annotation_tokens import MARK
 
 ROLLOUTS = corpus.GSM8K.with_name("gsm8k_rollouts.jsonl")
 

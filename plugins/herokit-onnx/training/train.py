@@ -16,7 +16,7 @@ from network import TinyRM
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from herokit_onnx.marks import NAMES
+from herokit_onnx.annotation_tokens import NAMES
 
 ID = {name: i for i, name in enumerate(NAMES)}
 VERDICTS = [ID["ok"], ID["rounded"], ID["bad"]]

@@ -15,7 +15,7 @@ from sources import actors_here
 from herokit.cli.app import app
 from herokit.errors import ConfigError
 from herokit_ray.engine import RayEngine
-from herokit_ray.pooled import RayRewardModel, RayVerifier
+from herokit_ray.sources import RayRewardModel, RayVerifier
 
 pytestmark = pytest.mark.xdist_group("ray")  # every test process would start a Ray of its own
 

@@ -9,10 +9,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "verifiers"))
 from tables import differs, tables
 
-from herokit.builder import build
+from herokit.config.build import build
 from herokit.errors import ConfigError
 from herokit.testing import Profile, check_verifier
-from herokit.testing.texts import PLAIN, Domain
+from herokit.testing.samples import PLAIN, Domain
 from herokit_structured import JsonSchema, Quantity
 from herokit_structured.quantity import read_quantity
 

@@ -7,7 +7,7 @@ import numpy as np
 from torch import distributed
 
 from herokit import Groups, Signals, hero_advantage
-from herokit.combine import start
+from herokit.combiners import start
 from herokit_torch import AllReduce
 
 

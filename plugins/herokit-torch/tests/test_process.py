@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from herokit import asking
 from herokit.errors import ConfigError, SetupError
-from herokit.known import ACE_MATH, QWEN_MATH
+from herokit.reward_models.families import ACE_MATH, QWEN_MATH
+from herokit.sources import execution
 from herokit.types import Sample, Status
 from herokit_torch import TorchRewardModel
 
@@ -57,7 +57,7 @@ def test_step_scores_are_those_of_the_card(prm):
 def test_one_score_a_sample_through_the_same_interface(prm, how, join):
     folder, tokenizer, model = prm
     with TorchRewardModel(str(folder), aggregate=how) as rm:
-        found = asking.score("prm", rm, SOLUTIONS)
+        found = execution.score("prm", rm, SOLUTIONS)
     expected = [join(card(model, tokenizer, sample)) for sample in SOLUTIONS]
     np.testing.assert_allclose(found.values, expected, rtol=0, atol=1e-5)
     for steps, sample in zip(found.steps, SOLUTIONS, strict=True):
@@ -65,7 +65,7 @@ def test_one_score_a_sample_through_the_same_interface(prm, how, join):
 
 
 def test_a_step_whose_probability_underflows_is_still_a_step():
-    from herokit.stepwise import probabilities
+    from herokit.reward_models.process import probabilities
 
     logits = np.array([[200.0, 0.0], [0.0, 1.0]], np.float32)
     masked = torch.tensor(logits).softmax(-1)

@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from herokit import Rewarder, Take
-from herokit.planning import watched
+from herokit.reward_models.batching import watched
 from herokit.sources import EnsembleRewardModel
 from herokit_torch import TorchRewardModel
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from herokit import Groups, Signals, hero_advantage
-from herokit.combine import start
+from herokit.combiners import start
 
 RANK = Path(__file__).with_name("rank.py")
 

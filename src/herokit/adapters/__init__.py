@@ -1,5 +1,5 @@
 """Rewards in trainers: parts that every adapter shares, and one thin file a trainer.
 
-A trainer's own package is imported inside functions only, so `herokit.adapters.trl` costs nothing where TRL is absent.
-`herokit.adapters.base` says how an adapter is built.
+A trainer's own package is imported inside functions only, so `herokit.adapters.trl.functions` costs nothing where TRL is absent.
+`herokit.adapters.common.base` says how an adapter is built.
 """

@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from herokit.adapters.base import REFERENCES, filled, gold_of, text_of
-from herokit.adapters.components import combine_rows, score_one
-from herokit.adapters.pointwise import check_pointwise
-from herokit.adapters.support import Support
+from herokit.adapters.common.base import REFERENCES, filled, gold_of, text_of
+from herokit.adapters.common.info import Support
+from herokit.adapters.common.pointwise import check_pointwise
+from herokit.adapters.common.rows import combine_rows, score_one
 from herokit.errors import ConfigError, PluginError
 from herokit.outcome import Outcome
 from herokit.rewarder import Rewarder

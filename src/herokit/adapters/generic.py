@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from herokit.adapters.base import REFERENCES, check_whole, final, groups_by_position, nullable, samples_of
+from herokit.adapters.common.base import REFERENCES, check_whole, final, groups_by_position, nullable, samples_of
 from herokit.errors import ConfigError
 from herokit.outcome import Outcome
 from herokit.rewarder import Rewarder

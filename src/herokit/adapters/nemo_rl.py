@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.base import REFERENCES, gold_of, text_of
-from herokit.adapters.batching import Scorer
-from herokit.adapters.components import combine_rows
-from herokit.adapters.support import Support
+from herokit.adapters.common.base import REFERENCES, gold_of, text_of
+from herokit.adapters.common.info import Support
+from herokit.adapters.common.microbatch import Scorer
+from herokit.adapters.common.rows import combine_rows
 from herokit.errors import ConfigError
 from herokit.outcome import Outcome
 from herokit.rewarder import Rewarder

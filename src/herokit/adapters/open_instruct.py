@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from herokit.adapters.base import as_gold, filled
-from herokit.adapters.metrics import metrics
-from herokit.adapters.support import Support
-from herokit.asking import verify
+from herokit.adapters.common.base import as_gold, filled
+from herokit.adapters.common.info import Support
+from herokit.adapters.common.metrics import metrics
 from herokit.errors import ConfigError
 from herokit.outcome import Outcome
 from herokit.rewarder import Rewarder
+from herokit.sources.execution import verify
 from herokit.types import Sample, Verifier
 
 SUPPORT = Support(

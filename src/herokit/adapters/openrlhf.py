@@ -10,12 +10,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from herokit.adapters.base import as_gold, filled
-from herokit.adapters.batching import Scorer
-from herokit.adapters.cohorts import Cohorts
-from herokit.adapters.components import combine_rows
-from herokit.adapters.pointwise import check_pointwise
-from herokit.adapters.support import Support
+from herokit.adapters.common.base import as_gold, filled
+from herokit.adapters.common.gather import Cohorts
+from herokit.adapters.common.info import Support
+from herokit.adapters.common.microbatch import Scorer
+from herokit.adapters.common.pointwise import check_pointwise
+from herokit.adapters.common.rows import combine_rows
 from herokit.errors import PluginError
 from herokit.rewarder import Rewarder
 from herokit.types import Sample

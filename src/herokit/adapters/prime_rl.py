@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.base import REFERENCES, load_state, save_state
-from herokit.adapters.batching import Scorer
-from herokit.adapters.components import combine_rows
-from herokit.adapters.support import Support
+from herokit.adapters.common.base import REFERENCES, load_state, save_state
+from herokit.adapters.common.info import Support
+from herokit.adapters.common.microbatch import Scorer
+from herokit.adapters.common.rows import combine_rows
 from herokit.adapters.verifiers import sample_of
 from herokit.outcome import Outcome
 from herokit.rewarder import Rewarder

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.base import REFERENCES, gold_of, text_of
-from herokit.adapters.batching import Scorer
-from herokit.adapters.components import combine_rows
-from herokit.adapters.support import Support
+from herokit.adapters.common.base import REFERENCES, gold_of, text_of
+from herokit.adapters.common.info import Support
+from herokit.adapters.common.microbatch import Scorer
+from herokit.adapters.common.rows import combine_rows
 from herokit.errors import ConfigError
 from herokit.outcome import Outcome
 from herokit.rewarder import Rewarder
@@ -57,7 +57,7 @@ class Evaluator:
         shown = self.scorer.shown(row)
         return {
             "reward": shown,
-            "is_correct": shown > 0.5,  # noqa: PLR2004 - as `herokit.combine.RIGHT`
+            "is_correct": shown > 0.5,  # noqa: PLR2004 - as `herokit.combiners.RIGHT`
             "signals": {name: float("nan") if row[name] is None else float(row[name]) for name in sources},
             "metadata": {f"{name}_detail": row[f"{name}_detail"] for name in sources},
         }

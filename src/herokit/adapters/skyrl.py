@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.base import as_gold, text_of
-from herokit.adapters.batching import Scorer
-from herokit.adapters.components import combine_rows
-from herokit.adapters.metrics import metrics
-from herokit.adapters.normalization import check_normalization
-from herokit.adapters.support import Support
+from herokit.adapters.common.base import as_gold, text_of
+from herokit.adapters.common.info import Support
+from herokit.adapters.common.metrics import metrics
+from herokit.adapters.common.microbatch import Scorer
+from herokit.adapters.common.rows import combine_rows
 from herokit.errors import ConfigError
 from herokit.outcome import Outcome
 from herokit.rewarder import Rewarder
+from herokit.trainers.cancellation import check_normalization
 from herokit.types import Sample
 
 SUPPORT = Support(

@@ -7,12 +7,12 @@ with a neutral number in its place, and groups are rows side by side, as in TRL.
 from collections.abc import Sequence
 from typing import Any
 
-from herokit.adapters.base import REFERENCES, filled, groups_by_position, samples_of
-from herokit.adapters.normalization import check_normalization
-from herokit.adapters.support import Support
+from herokit.adapters.common.base import REFERENCES, filled, groups_by_position, samples_of
+from herokit.adapters.common.info import Support
 from herokit.errors import ConfigError
 from herokit.outcome import Outcome
 from herokit.rewarder import Rewarder
+from herokit.trainers.cancellation import check_normalization
 
 SUPPORT = Support(
     trainer="ms-swift, GRPO",
@@ -89,7 +89,7 @@ class Group:
 
 
 def check_settings(rewarder: Rewarder, args: Any) -> None:
-    """Warn of training arguments that undo a step of the reward (`herokit.adapters.normalization.UndoneWarning`)."""
+    """Warn of training arguments that undo a step of the reward (`herokit.trainers.cancellation.UndoneWarning`)."""
     scale = getattr(args, "scale_rewards", None)
     entry = {"group": "ms-swift", "gdpo": "ms-swift", "batch": "ms-swift-batch", "none": "ms-swift-none"}.get(
         str(scale)

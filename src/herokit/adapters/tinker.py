@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from herokit.adapters.base import filled
-from herokit.adapters.components import rows_of
-from herokit.adapters.support import Support
+from herokit.adapters.common.base import filled
+from herokit.adapters.common.info import Support
+from herokit.adapters.common.rows import rows_of
 from herokit.outcome import Outcome
 from herokit.rewarder import Rewarder
 from herokit.types import Sample

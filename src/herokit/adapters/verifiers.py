@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.base import REFERENCES, filled, final, gold_of, text_of
-from herokit.adapters.batching import Scorer
-from herokit.adapters.components import answers_of
-from herokit.adapters.support import Support
+from herokit.adapters.common.base import REFERENCES, filled, final, gold_of, text_of
+from herokit.adapters.common.info import Support
+from herokit.adapters.common.microbatch import Scorer
+from herokit.adapters.common.rows import answers_of
 from herokit.errors import ConfigError, PluginError
 from herokit.outcome import Outcome
 from herokit.rewarder import Rewarder

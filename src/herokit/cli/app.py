@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from herokit.cli import show
+from herokit.cli import console
 from herokit.cli.check import check
 from herokit.cli.explain import explain
 from herokit.cli.new import new
-from herokit.cli.offered import Commands
+from herokit.cli.plugin_commands import Commands
 from herokit.cli.report import report
 from herokit.cli.schema import schema
 from herokit.cli.score import score
@@ -33,7 +33,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - typer's signature of a callback
     if asked:
-        show.out.print(f"herokit {version('herokit')}", markup=False)
+        console.out.print(f"herokit {version('herokit')}", markup=False)
         raise typer.Exit
 
 
@@ -64,7 +64,7 @@ def plugins(as_json: Annotated[bool, typer.Option("--json", help="Print the list
         found = {"names": [asdict(entry) for entry in registry()], "broken": registry().broken}
         sys.stdout.write(json.dumps(found) + "\n")
         return
-    show.show_plugins(registry())
+    console.show_plugins(registry())
 
 
 def run() -> None:
@@ -75,5 +75,5 @@ def run() -> None:
     try:
         app()
     except HerokitError as error:
-        show.complain("error", str(error))
+        console.complain("error", str(error))
         sys.exit(2)

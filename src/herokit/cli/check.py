@@ -9,9 +9,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from herokit.cli import show
+from herokit.cli import console
 from herokit.errors import ConfigError, SetupError
-from herokit.trainers import find_trainer
+from herokit.trainers.table import find_trainer
 
 if TYPE_CHECKING:
     from herokit.testing import Report, Result
@@ -41,8 +41,8 @@ def check(
     """
     try:
         from herokit.testing import report as write
+        from herokit.testing.check_scheme import find_things
         from herokit.testing.survey import survey
-        from herokit.testing.things import find_things
     except ModuleNotFoundError as error:
         raise SetupError(f"herokit check needs {error.name}: pip install 'herokit[testing]'") from error
     if markdown:
@@ -50,13 +50,13 @@ def check(
     known = dict(_pair(text) for text in expect or ())
     where = find_trainer(trainer)
     reports = []
-    with show.aside(as_json):
+    with console.aside(as_json):
         asked = survey(find_things(scheme), trainer=trainer, budget=_seconds(budget), domain=answers, expected=known)
         for report in asked:
             reports.append(report)
             if not as_json:
-                show.out.print(Text(f"{report.name}, then {where.name}: {where.source}", style="bold"))
-                show.out.print(_table(report), *([Text(report.note)] if report.note else []), "")
+                console.out.print(Text(f"{report.name}, then {where.name}: {where.source}", style="bold"))
+                console.out.print(_table(report), *([Text(report.note)] if report.note else []), "")
                 for result in report.broken:
                     _explain(result)
     if as_json:
@@ -89,13 +89,13 @@ def _table(report: "Report") -> Table:
 
 def _explain(result: "Result") -> None:
     """Print a broken law: what it says, what is wrong, the smallest group that shows it, what it would do."""
-    show.out.print(Text(f"{result.law}: {result.outcome}", style="bold red"))
-    show.out.print(Text(result.statement))
-    show.out.print(Text(result.message))
+    console.out.print(Text(f"{result.law}: {result.outcome}", style="bold red"))
+    console.out.print(Text(result.statement))
+    console.out.print(Text(result.message))
     if result.counterexample and result.counterexample.columns:
-        show.out.print(Text(f"\n{result.counterexample}\n"), soft_wrap=True)
+        console.out.print(Text(f"\n{result.counterexample}\n"), soft_wrap=True)
     if result.training:
-        show.out.print(Text(f"In training: {result.training}\n"))
+        console.out.print(Text(f"In training: {result.training}\n"))
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -4,10 +4,10 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from herokit.builder import build
+from herokit.config.build import build
 from herokit.errors import ConfigError
-from herokit.files.ahead import ask_ahead
-from herokit.files.run import Ask, ask_here
+from herokit.pipeline.prefetch import ask_ahead
+from herokit.pipeline.run import Ask, ask_here
 from herokit.sources.column import columns_read
 from herokit.types import RewardModel, Verifier
 

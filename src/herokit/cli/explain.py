@@ -10,12 +10,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from herokit.cli import show
-from herokit.config import load_scheme
+from herokit.cli import console
+from herokit.config.scheme import load_scheme
 from herokit.errors import DataError
+from herokit.files.group_batches import pieces, spill, survey
 from herokit.files.inputs import find_inputs
 from herokit.files.reading import named_fields
-from herokit.files.stream import pieces, spill, survey
 from herokit.outcome import Explanation
 from herokit.types import Sample
 
@@ -38,7 +38,7 @@ def explain(
 
     Scores the file up to that group, so that running means and rewards are those that `score` gives.
     """
-    with show.aside(as_json):
+    with console.aside(as_json):
         plan = load_scheme(scheme)
     with plan.rewarder() as rewarder, TemporaryDirectory(prefix="herokit-") as name:
         folder, where = Path(name), " ".join(rollouts)
@@ -47,13 +47,15 @@ def explain(
             spill(found, folder)
         first: dict[str, None] = {}
         for piece in pieces(found, batch_groups, folder=folder):
-            first |= dict.fromkeys(str(s.group) for s in piece.samples) if len(first) <= show.SHOWN else {}
+            first |= dict.fromkeys(str(s.group) for s in piece.samples) if len(first) <= console.SHOWN else {}
             if any(str(s.group) == group for s in piece.samples):
                 break
         else:
-            raise DataError(f"{where}: no group {group!r}; the first ones are {show.some(list(first), found.groups)}")
+            raise DataError(
+                f"{where}: no group {group!r}; the first ones are {console.some(list(first), found.groups)}"
+            )
         for piece in pieces(found, batch_groups, folder=folder):
-            with show.aside(as_json):
+            with console.aside(as_json):
                 outcome = rewarder(piece.samples)
             rows = [s for s in piece.samples if str(s.group) == group]
             if rows:
@@ -79,7 +81,7 @@ def write_explanation(found: Explanation, samples: list[Sample]) -> None:
 
 def show_explanation(found: Explanation, samples: list[Sample]) -> None:
     """Print one group: a row a rollout, a column a signal or step."""
-    show.out.print(show.said(f"group {found.key}: {samples[0].prompt}"), "")
+    console.out.print(console.said(f"group {found.key}: {samples[0].prompt}"), "")
     lines = Table(header_style="dim", box=None, pad_edge=False)
     lines.add_column("", justify="right")
     for line in found.lines:
@@ -87,10 +89,10 @@ def show_explanation(found: Explanation, samples: list[Sample]) -> None:
     for row in range(len(samples)):
         values = (line.values[row] for line in found.lines)
         lines.add_row(f"#{row + 1}", *("-" if value is None else f"{value:.4f}" for value in values))
-    show.out.print(lines, "")
+    console.out.print(lines, "")
     steps = [line.name for line in found.lines if "(" in line.name]
     told = ", then ".join(steps) or "none, for none of its rollouts could be used"
-    show.out.print(Text(f"Steps: {told}", style="dim"), "")
+    console.out.print(Text(f"Steps: {told}", style="dim"), "")
     for number, (sample, problems) in enumerate(zip(samples, found.problems, strict=True), start=1):
         tail = " ".join(sample.completion.split())[-68:]
-        show.out.print(show.said(f"#{number} ... {tail}" + "".join(f"  [{p}]" for p in problems)), soft_wrap=True)
+        console.out.print(console.said(f"#{number} ... {tail}" + "".join(f"  [{p}]" for p in problems)), soft_wrap=True)

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from herokit.cli import show
+from herokit.cli import console
+from herokit.cli.scaffold import What, new_plugin
 from herokit.errors import NameClashError
 from herokit.registry import registry
-from herokit.scaffold import What, new_plugin
 
 new = typer.Typer(
     help="Write a new plugin package: it installs, registers, and passes its tests.", no_args_is_help=True
@@ -42,9 +42,9 @@ def _write(what: What, name: str, folder: Path | None, *, as_json: bool) -> None
         sys.stdout.write(json.dumps([str(path) for path in written]) + "\n")
         return
     for path in written:
-        show.out.print(str(path), markup=False)
+        console.out.print(str(path), markup=False)
     root = folder or Path(f"herokit-{name}")
-    show.out.print(
+    console.out.print(
         f"\nTry it:\n  cd {root}\n  python -m pip install --upgrade 'pip>=25.1'\n"
         "  python -m pip install --group dev --editable .\n  python -m pytest",
         markup=False,

@@ -8,8 +8,8 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
-from herokit.cli import show
-from herokit.files.run import Watch
+from herokit.cli import console
+from herokit.pipeline.run import Watch
 
 
 class _Rate(ProgressColumn):
@@ -31,7 +31,7 @@ class _Rate(ProgressColumn):
 def progress() -> Iterator[Watch]:
     """Show how far a run is: its step, rows, rows a second, time left. Nothing is printed unless to a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate())
-    with Progress(*columns, console=show.err, transient=True, disable=not show.err.is_terminal) as bar:
+    with Progress(*columns, console=console.err, transient=True, disable=not console.err.is_terminal) as bar:
         tasks: dict[str, Any] = {}
 
         def watch(what: str, done: int, to_do: int | None) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from herokit.cli import show
+from herokit.cli import console
 from herokit.files.reading import named_fields
 
 
@@ -30,4 +30,4 @@ def report(
     if as_json:
         sys.stdout.write(json.dumps({"report": str(made), "bytes": made.stat().st_size}) + "\n")
         return
-    show.out.print(show.said(f"Report: {made} ({made.stat().st_size / 1e6:.1f} MB)"), soft_wrap=True)
+    console.out.print(console.said(f"Report: {made} ({made.stat().st_size / 1e6:.1f} MB)"), soft_wrap=True)

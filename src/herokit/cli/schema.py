@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from herokit.cli import show
+from herokit.cli import console
+from herokit.config.schema import scheme_schema
 from herokit.errors import ConfigError
-from herokit.schema import scheme_schema
 
 
 def schema(
@@ -20,8 +20,8 @@ def schema(
 ) -> None:
     """Print the JSON schema of scheme files: editors complete and check names and settings by it.
 
-    It knows what is installed, plugins too. In a TOML file, the line `#:schema herokit.schema.json` on top names it;
-    in a YAML file, `# yaml-language-server: $schema=herokit.schema.json`.
+    It knows what is installed, plugins too. In a TOML file, the line `#:schema herokit.config.schema.json` on top names it;
+    in a YAML file, `# yaml-language-server: $schema=herokit.config.schema.json`.
     """
     text = json.dumps(scheme_schema(), indent=1) + "\n"
     if output is None:
@@ -31,4 +31,4 @@ def schema(
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{output}: cannot be written: {error.strerror or error}") from error
-    show.err.print(show.said(f"Schema: {output}"))
+    console.err.print(console.said(f"Schema: {output}"))

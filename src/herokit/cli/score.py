@@ -13,20 +13,20 @@ from typing import Annotated, Any
 
 import typer
 
-from herokit import asking
-from herokit.cli import show
+from herokit.cli import console
 from herokit.cli.engine import find_engine
 from herokit.cli.progress import progress
-from herokit.config import Scheme, load_scheme, scheme_table
+from herokit.config.scheme import Scheme, load_scheme, scheme_table
 from herokit.errors import ConfigError, HerokitError, SignalError
-from herokit.files.checkpoint import Progress
+from herokit.files.group_batches import Survey
 from herokit.files.inputs import find_inputs
 from herokit.files.reading import named_fields
-from herokit.files.run import Job, score_job
-from herokit.files.stream import Survey
 from herokit.files.writing import ENDINGS, find_output
+from herokit.pipeline.checkpoint import Progress
+from herokit.pipeline.run import Job, score_job
 from herokit.registry import Registry, registry
 from herokit.rewarder import Rewarder
+from herokit.sources import execution
 
 
 def score(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -69,10 +69,10 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter an option
     """
     if resume and output is None:
         raise ConfigError("--resume goes on with an output that was begun: name it with -o")
-    with show.aside(as_json):
+    with console.aside(as_json):
         plan = load_scheme(scheme)
     for name in _unread(plan):
-        show.complain(
+        console.complain(
             "note",
             f"{scheme or 'default scheme'}: no step reads source {name!r}; it is asked all the same, and a row on which it "
             "fails gets no reward",
@@ -89,7 +89,7 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter an option
         checkpoint_every,
     )
     place, ask = find_engine(engine, engine_set or ())
-    with show.aside(as_json), Rewarder(place(plan.sources), plan.combine) as rewarder, _terminable():
+    with console.aside(as_json), Rewarder(place(plan.sources), plan.combine) as rewarder, _terminable():
         try:
             with progress() as watch:
                 done = score_job(job, rewarder, ask=ask, watch=watch)
@@ -97,19 +97,19 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter an option
             _how_to_go_on(end, "interrupted")
             raise typer.Exit(130) from None
         except HerokitError as error:
-            show.complain("error", str(error))
+            console.complain("error", str(error))
             _how_to_go_on(error, "note")
             raise typer.Exit(2) from None
-        used = [text for source in rewarder.sources.values() if (text := asking.report(source))]
+        used = [text for source in rewarder.sources.values() if (text := execution.report(source))]
     if as_json:
         told = done.summary.as_dict() | {"fields": done.survey.fields, "wall": done.wall}
         for complaint in told["complaints"].values():
             complaint["rows"] = [done.survey.label(row) for row in complaint["rows"]]
         sys.stdout.write(json.dumps(told, default=str) + "\n")
     else:
-        show.show_summary(done.summary, done.survey.fields, done.wall, used)
+        console.show_summary(done.summary, done.survey.fields, done.wall, used)
         if output:
-            show.out.print(show.said(f"Results: {output}"), soft_wrap=True)
+            console.out.print(console.said(f"Results: {output}"), soft_wrap=True)
     if _tell(job.where, done.survey, done) and not allow_incomplete:
         raise typer.Exit(2)
 
@@ -185,38 +185,38 @@ def _how_to_go_on(end: BaseException, kind: str) -> None:
     notes = getattr(end, "__notes__", [])
     for note in notes:
         words = [word for word in sys.argv[1:] if word != "--resume"]
-        show.complain(kind, note)
-        show.err.print(shlex.join(["herokit", *words, "--resume"]), markup=False)
+        console.complain(kind, note)
+        console.err.print(shlex.join(["herokit", *words, "--resume"]), markup=False)
     if not notes and isinstance(end, KeyboardInterrupt):
-        show.complain(kind, "nothing is kept")
+        console.complain(kind, "nothing is kept")
 
 
 def _tell(where: str, found: Survey, done: Progress) -> bool:
     """Say on standard error what a reader of the results must know; True if rollouts are unusable."""
     summary = done.summary
     if "group" not in found.fields:
-        show.complain(
+        console.complain(
             "note", f"{where}: no group column; rows with the same prompt text share a group (--field group=COLUMN)"
         )
     if summary.mingled:
-        show.complain(
+        console.complain(
             "note",
             f"{where}: {summary.mingled} groups hold more than one prompt, group "
-            f"{show.some(summary.mingled_keys, summary.mingled)}: was an id used for two prompts, as in files that each "
+            f"{console.some(summary.mingled_keys, summary.mingled)}: was an id used for two prompts, as in files that each "
             "count from 0? (--field group=COLUMN)",
         )
-    shown = list(summary.complaints.items())[: show.SHOWN]
+    shown = list(summary.complaints.items())[: console.SHOWN]
     for why, complaint in shown:
-        rows = show.some([found.label(row) for row in complaint.rows], complaint.count)
-        show.complain(
+        rows = console.some([found.label(row) for row in complaint.rows], complaint.count)
+        console.complain(
             "error", f"{where}: {complaint.count} of {summary.rows} rollouts have no reward, row {rows}: {why}"
         )
     if rest := summary.problems - sum(complaint.count for _, complaint in shown):
-        show.complain("error", f"{where}: {rest} more rollouts have no reward, for other reasons: see their details")
+        console.complain("error", f"{where}: {rest} more rollouts have no reward, for other reasons: see their details")
     if summary.lonely:
-        show.complain(
+        console.complain(
             "error",
-            f"{where}: {summary.lonely} groups have one rollout, group {show.some(summary.lonely_keys, summary.lonely)}: "
+            f"{where}: {summary.lonely} groups have one rollout, group {console.some(summary.lonely_keys, summary.lonely)}: "
             "nothing to compare with; sample at least two completions a prompt, or drop them",
         )
     return bool(summary.problems or summary.lonely)

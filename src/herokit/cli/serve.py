@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from herokit.cli import show
-from herokit.config import load_scheme
+from herokit.cli import console
+from herokit.config.scheme import load_scheme
 from herokit.errors import SetupError
 from herokit.service import Limits
-from herokit.service.settings import MIB
+from herokit.service.limits import MIB
 
 
 def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -41,8 +41,8 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
     SIGTERM ends it: what was accepted is answered, the state saved.
     """
     try:
-        from herokit.service.running import TOKEN, Address, find_token
-        from herokit.service.running import serve as run
+        from herokit.service.server import TOKEN, Address, find_token
+        from herokit.service.server import serve as run
     except ModuleNotFoundError as error:
         raise SetupError(f"herokit serve needs {error.name}: pip install 'herokit[serve]'") from error
     address = Address(host, port)
@@ -58,5 +58,5 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
     )
     plan = load_scheme(scheme)
     if token and not token_file and not os.environ.get(TOKEN):
-        show.err.print(f"token: {token}")
+        console.err.print(f"token: {token}")
     run(plan, address, limits, token=token, state=state, snapshot=snapshot, as_json=as_json)

@@ -12,15 +12,15 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from herokit import asking
-from herokit.builder import build
-from herokit.cli import show
-from herokit.combine import RIGHT
-from herokit.config import load_scheme
+from herokit.cli import console
+from herokit.combiners import RIGHT
+from herokit.config.build import build
+from herokit.config.scheme import load_scheme
 from herokit.errors import ConfigError, DataError, nearest
-from herokit.files.agreement import Agreement, agreement, judge, read_labels
 from herokit.files.reading import PAIR_FIELDS, named_fields, read_rollouts
+from herokit.sources import execution
 from herokit.types import Sample, Verdict, Verifier
+from herokit.verifiers.evaluation import Agreement, agreement, judge, read_labels
 
 
 def verify(
@@ -39,7 +39,7 @@ def verify(
     field: Annotated[
         list[str] | None, typer.Option(help="PART=COLUMN, where PART is completion or reference; repeatable.")
     ] = None,
-    most: Annotated[int, typer.Option(min=0, help="Disagreements to show.")] = 20,
+    most: Annotated[int, typer.Option(min=0, help="Disagreements to console.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Print accuracy, precision, recall, F1 and error rates of a verifier on labelled pairs, and where it disagrees.
@@ -51,14 +51,14 @@ def verify(
     if label not in data.columns:
         raise DataError(f"{pairs}: no column {label!r} with labels; name it with --label COLUMN")
     labels = read_labels(str(pairs), label, data.columns[label])
-    with show.aside(as_json):
+    with console.aside(as_json):
         name, judging = _find(verifier, scheme, setting or ())
         begun = perf_counter()
         try:
             verdicts = judge(name, judging, data.samples, data.columns)
-            used = asking.report(judging)
+            used = execution.report(judging)
         finally:
-            asking.close(judging)
+            execution.close(judging)
     wall = perf_counter() - begun
     found = agreement([v.value for v in verdicts], labels)
     if not found.count:
@@ -67,17 +67,17 @@ def verify(
     if as_json:
         _write_json(found, statuses)
         return
-    table = show.table(f"{name} on {found.count:,} labelled pairs", "", "", "95 % interval")
+    table = console.table(f"{name} on {found.count:,} labelled pairs", "", "", "95 % interval")
     for figure, (estimate, low, high) in found.figures().items():
         table.add_row(figure, f"{estimate:.4f}", f"{low:.4f} to {high:.4f}")
-    show.out.print(table, "")
-    show.out.print(
+    console.out.print(table, "")
+    console.out.print(
         f"False positives {found.false_positives}, false negatives {found.false_negatives}, could not say {found.silent}; "
         f"{len(verdicts) / wall:,.0f} pairs/s"
     )
-    show.out.print(Text("Statuses: " + ", ".join(f"{status} {count:,}" for status, count in statuses.most_common())))
+    console.out.print(Text("Statuses: " + ", ".join(f"{status} {count:,}" for status, count in statuses.most_common())))
     if used:
-        show.out.print(show.said(used))
+        console.out.print(console.said(used))
     _show_rows(found, data.samples, verdicts, most)
 
 
@@ -126,10 +126,10 @@ def _show_rows(found: Agreement, samples: Sequence[Sample], verdicts: Sequence[V
         answer = verdict.answer if verdict.answer is not None else sample.completion
         kind = "accepted" if (verdict.value or 0.0) > RIGHT else "refused"
         line = f"row {row + 1}: {kind} {answer!r:.80} for {sample.reference!r:.80}: {verdict.detail or verdict.status.value}"
-        show.out.print(show.said(line), soft_wrap=True)
+        console.out.print(console.said(line), soft_wrap=True)
     if len(found.disagreements) > most:
-        show.out.print(f"and {len(found.disagreements) - most} more; --most shows them")
+        console.out.print(f"and {len(found.disagreements) - most} more; --most shows them")
     silent = [row for row, verdict in enumerate(verdicts) if verdict.value is None]
-    for row in silent[: show.SHOWN]:
+    for row in silent[: console.SHOWN]:
         why = verdicts[row].detail or verdicts[row].status.value
-        show.out.print(show.said(f"row {row + 1}: could not say: {why}"), soft_wrap=True)
+        console.out.print(console.said(f"row {row + 1}: could not say: {why}"), soft_wrap=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from herokit.planning import Ints
+from herokit.reward_models.batching import Ints
 
 HELD = 1 << 25
 """Bytes held in memory before they go to their parts."""

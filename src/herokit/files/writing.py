@@ -9,9 +9,9 @@ from typing import Any
 
 from herokit.errors import DataError
 from herokit.files.columns import Types
+from herokit.files.group_batches import Survey, blocks_of
 from herokit.files.inputs import ending, settle
 from herokit.files.sinks import LinesSink, Misfit, ParquetSink, Sink
-from herokit.files.stream import Survey, blocks_of
 
 ENDINGS = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst")
 FILE = 16

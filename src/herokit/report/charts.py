@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from herokit.combine import RIGHT
-from herokit.report.figures import Course, PerGroup
+from herokit.combiners import RIGHT
 from herokit.report.results import Numbers, Results
+from herokit.report.statistics import Course, PerGroup
 
 BINS = 40
 DOTS = 1_500

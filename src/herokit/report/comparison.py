@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from herokit import _segment
-from herokit.report import charts, figures
+from herokit.report import charts, statistics
 from herokit.report.results import Numbers, Results
 from herokit.types import Groups
 
@@ -30,11 +30,11 @@ class Comparison:
 def compare(first: Results, second: Results) -> Comparison:
     """Compare two results; row by row where they hold the same completions in the same groups."""
     names = _names(first, second)
-    groups = [figures.per_group(results) for results in (first, second)]
+    groups = [statistics.per_group(results) for results in (first, second)]
     table = [("rollouts", *(f"{len(r):,}" for r in (first, second)))]
     for title, column in (("reward", "reward"), ("weight", "weight")):
         table.append((f"{title}, mean and deviation", *(_moments(getattr(r, column)) for r in (first, second))))
-    silent = [f"{(g.pull[g.size > 0] <= figures.SILENT).mean():.1%}" for g in groups]
+    silent = [f"{(g.pull[g.size > 0] <= statistics.SILENT).mean():.1%}" for g in groups]
     table.append(("groups without a signal", *silent))
     table.append(("mean |advantage| of a group", *(f"{g.pull[g.size > 0].mean():.3g}" for g in groups)))
     table.append(("share of all |advantage| in uniform groups", *map(_uniform, groups)))
@@ -56,7 +56,7 @@ def _moments(values: Numbers) -> str:
     return f"{known.mean():.3g} \u00b1 {known.std():.3g}" if len(known) else "none"
 
 
-def _uniform(groups: figures.PerGroup) -> str:
+def _uniform(groups: statistics.PerGroup) -> str:
     """Say how much of the pull comes from groups that a verifier cannot tell apart; none where nothing is judged."""
     if not groups.judged.any():
         return "none"

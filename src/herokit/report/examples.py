@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from herokit import _segment
-from herokit.combine import RIGHT
+from herokit.combiners import RIGHT
 from herokit.report.results import Results
 from herokit.types import Groups
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from herokit.combine import RIGHT
+from herokit.combiners import RIGHT
 from herokit.errors import DataError, SetupError
 from herokit.files.reading import say_fields
-from herokit.report import charts, figures
+from herokit.report import charts, statistics
 from herokit.report.comparison import compare
 from herokit.report.examples import sections
-from herokit.report.figures import Course, PerGroup
-from herokit.report.mathematics import as_html
+from herokit.report.mathml import as_html
 from herokit.report.results import Results, read_results
+from herokit.report.statistics import Course, PerGroup
 from herokit.types import Groups
 
 Card = dict[str, Any]
@@ -69,8 +69,8 @@ def render(results: Results, other: Results | None = None) -> str:
         from markupsafe import Markup
     except ModuleNotFoundError as error:
         raise SetupError(f"herokit report needs {error.name}: pip install 'herokit[report]'") from None
-    groups = figures.per_group(results)
-    found = figures.course(results)
+    groups = statistics.per_group(results)
+    found = statistics.course(results)
     versus = compare(results, other) if other is not None else None
     cards = [*_cards(results, groups, found), *(versus.cards if versus else [])]
     cards = [card for card in cards if card["spec"]["data"]["values"]]  # of nothing there is no picture
@@ -128,13 +128,15 @@ def _tiles(results: Results, groups: PerGroup, found: Course | None) -> list[tup
         tiles.append(
             ("groups where the verifier is silent", f"{groups.silent[judged].mean():.1%}" if judged.any() else "none")
         )
-    tiles.append(("groups without a signal under the scheme", f"{(groups.pull[some] <= figures.SILENT).mean():.1%}"))
+    tiles.append(("groups without a signal under the scheme", f"{(groups.pull[some] <= statistics.SILENT).mean():.1%}"))
     if found is not None and results.verdict is not None:
         name, score = next(iter(results.scores.items()))
         given = np.isfinite(results.verdict)
         right = results.verdict[given] > RIGHT
-        within = figures.auc_in_groups(score[given], right, Groups(results.groups.index[given], results.groups.count))
-        tiles.append((f"AUC of {name}", _area(figures.auc(score[given], right))))
+        within = statistics.auc_in_groups(
+            score[given], right, Groups(results.groups.index[given], results.groups.count)
+        )
+        tiles.append((f"AUC of {name}", _area(statistics.auc(score[given], right))))
         tiles.append((f"AUC of {name} inside groups", _area(within)))
     tiles.append(("rows without a reward", f"{int((~np.isfinite(results.reward)).sum()):,}"))
     return tiles
@@ -147,7 +149,9 @@ def _area(value: float) -> str:
 def _warning(found: Course | None) -> str:
     if found is None or not found.hacked():
         return ""
-    fell = "verified accuracy" if figures.trend(found.accuracy).direction < 0 else "its power to tell right from wrong"
+    fell = (
+        "verified accuracy" if statistics.trend(found.accuracy).direction < 0 else "its power to tell right from wrong"
+    )
     return (
         f"Reward hacking? The reward model's score rises from the start of these results to their end while {fell} falls. "
         "If they are in the order of training, the policy may be learning what the model likes instead of what is right."

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 
-from herokit.combine import Chain
+from herokit.combiners import Chain
 from herokit.schemes.advantages import dgpo, earned_trust, grpo_lead, prof
 from herokit.schemes.baselines import (
     naive_blend,

@@ -1,6 +1,6 @@
 """Schemes that act on advantages, or on which rollouts are learned from."""
 
-from herokit.combine import (
+from herokit.combiners import (
     Affine,
     Chain,
     IfUniform,
@@ -13,7 +13,7 @@ from herokit.combine import (
     WeightByDifficulty,
     chain,
 )
-from herokit.combine.numbers import Number
+from herokit.combiners.schedules import Number
 
 
 def earned_trust(

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from herokit.combine import Affine, Blend, Chain, MinMax, Mix, Standardize, Take, Whiten, chain
-from herokit.combine.numbers import Number
+from herokit.combiners import Affine, Blend, Chain, MinMax, Mix, Standardize, Take, Whiten, chain
+from herokit.combiners.schedules import Number
 from herokit.errors import ConfigError
 
 

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from herokit.combine import Center, Chain, IfUniform, Stratify, Take, WeightBySpread, chain
-from herokit.combine.numbers import Number
+from herokit.combiners import Center, Chain, IfUniform, Stratify, Take, WeightBySpread, chain
+from herokit.combiners.schedules import Number
 
 
 def hero(

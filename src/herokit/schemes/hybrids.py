@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from herokit.combine import (
+from herokit.combiners import (
     Add,
     Affine,
     CenterWrong,
@@ -16,7 +16,7 @@ from herokit.combine import (
     Whiten,
     chain,
 )
-from herokit.combine.numbers import Number, check
+from herokit.combiners.schedules import Number, check
 
 
 def qwen_shaping(verifier: str = "verifier", model: str = "rm", *, slope: Number = 0.5) -> Chain:

@@ -3,6 +3,6 @@
 Needs the extra ``serve``. Importing this package loads neither FastAPI nor uvicorn; `make_app` and `serve` do.
 """
 
-from herokit.service.settings import Limits
+from herokit.service.limits import Limits
 
 __all__ = ["Limits"]

@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from herokit.service.desk import Desk
-from herokit.service.guard import Guard
-from herokit.service.keeper import Keeper
+from herokit.service.dispatch import Desk
+from herokit.service.engine import Keeper
+from herokit.service.error_handlers import ERRORS, answer_errors
+from herokit.service.limits import Limits
 from herokit.service.metrics import Metrics
-from herokit.service.refusals import ERRORS, answer_errors
+from herokit.service.middleware import Guard
 from herokit.service.routes import add_routes
-from herokit.service.settings import Limits
 
 ABOUT = "Rewards for groups of rollouts: verifiers, reward models, and the scheme that joins them."
 

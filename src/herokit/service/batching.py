@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, TypeAlias, TypeVar
 
+from herokit.service.limits import Limits
 from herokit.service.metrics import Metrics
-from herokit.service.settings import Limits
 from herokit.types import Sample
 
 T = TypeVar("T")

@@ -5,8 +5,8 @@ from typing import Any
 
 from herokit.adapters.openrlhf import completion_of
 from herokit.errors import DataError
-from herokit.service.rows import Row
-from herokit.service.wire import OpenRLHFIn, reference_of
+from herokit.service.schemas import OpenRLHFIn, reference_of
+from herokit.service.serialize import Row
 from herokit.types import Sample
 
 

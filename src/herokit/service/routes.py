@@ -11,11 +11,11 @@ from fastapi import APIRouter, FastAPI, HTTPException, Request, Response, Securi
 from fastapi.security import HTTPBearer
 
 from herokit.errors import DataError
-from herokit.service import openrlhf, wire
-from herokit.service.desk import Desk
-from herokit.service.keeper import Ask, Reward
-from herokit.service.refusals import ERRORS, Strict
-from herokit.service.rows import Row
+from herokit.service import openrlhf, schemas
+from herokit.service.dispatch import Desk
+from herokit.service.engine import Ask, Reward
+from herokit.service.error_handlers import ERRORS, Strict
+from herokit.service.serialize import Row
 from herokit.types import Sample
 
 
@@ -37,8 +37,8 @@ def add_routes(app: FastAPI, desk: Desk, *, token: bool) -> None:
 
 def _ours(app: APIRouter, desk: Desk) -> None:
 
-    @app.post("/v1/score", response_model=wire.ScoreOut)
-    async def score(request: Request, body: wire.ScoreIn) -> Response:
+    @app.post("/v1/score", response_model=schemas.ScoreOut)
+    async def score(request: Request, body: schemas.ScoreIn) -> Response:
         """Score rollouts of whole groups: reward, advantage, weight, and what every source said."""
         if body.group_size is not None:
             _whole(body)
@@ -46,8 +46,8 @@ def _ours(app: APIRouter, desk: Desk) -> None:
         named = desk.ask(request, key, samples) if body.id is None else desk.ask_once(request, body.id, key, samples)
         return _json({"rows": await named})
 
-    @app.post("/v1/sources/{name}", response_model=wire.AskOut, responses={404: ERRORS[422]})
-    async def source(request: Request, name: str, body: wire.AskIn) -> Response:
+    @app.post("/v1/sources/{name}", response_model=schemas.AskOut, responses={404: ERRORS[422]})
+    async def source(request: Request, name: str, body: schemas.AskIn) -> Response:
         """Ask one verifier or reward model of the scheme, with nothing combined and no state moved."""
         try:
             name = desk.keeper.source(name)
@@ -59,8 +59,8 @@ def _ours(app: APIRouter, desk: Desk) -> None:
 def _theirs(app: APIRouter, desk: Desk) -> None:
     keeper = desk.keeper
 
-    @app.post("/get_reward", response_model=wire.OpenRLHFOut)
-    async def get_reward(request: Request, body: wire.OpenRLHFIn) -> Response:
+    @app.post("/get_reward", response_model=schemas.OpenRLHFOut)
+    async def get_reward(request: Request, body: schemas.OpenRLHFIn) -> Response:
         """Answer OpenRLHF's remote reward protocol; with a cohort, single rollouts wait for their siblings."""
         samples = openrlhf.samples(body)
         if len(samples) == 1 and desk.limits.cohort > 1:
@@ -70,8 +70,8 @@ def _theirs(app: APIRouter, desk: Desk) -> None:
         _judged(rows, "reward")
         return _json(openrlhf.answer(rows, keeper.verifier))
 
-    @app.post("/classify", response_model=wire.ClassifyOut)
-    async def classify(request: Request, body: wire.ClassifyIn) -> Response:
+    @app.post("/classify", response_model=schemas.ClassifyOut)
+    async def classify(request: Request, body: schemas.ClassifyIn) -> Response:
         """Answer as vLLM's /classify does: raw scores of one reward model, nothing combined."""
         name = keeper.source(body.model, scores=True)
         rows = await desk.ask(request, Ask(name), _texts(body))
@@ -90,20 +90,20 @@ def _theirs(app: APIRouter, desk: Desk) -> None:
 def _state(app: APIRouter, desk: Desk) -> None:
     keeper = desk.keeper
 
-    @app.get("/v1/state", response_model=wire.State)
+    @app.get("/v1/state", response_model=schemas.State)
     async def get_state() -> Response:
         """Return the state, for a trainer's checkpoint."""
         return _json(await desk.batcher.alone(keeper.rewarder.state_dict))
 
     @app.put("/v1/state", status_code=204)
-    async def put_state(body: wire.State) -> Response:
+    async def put_state(body: schemas.State) -> Response:
         """Go on from a saved state."""
         await desk.batcher.alone(lambda: keeper.restore(body.model_dump()))
         return Response(status_code=204)
 
 
 def _watching(router: APIRouter, app: FastAPI, desk: Desk) -> None:
-    @app.get("/healthz", response_model=wire.Health)
+    @app.get("/healthz", response_model=schemas.Health)
     async def health() -> Response:
         """Say whether the service takes requests: 200, or 503."""
         status = "draining" if desk.draining else "ok" if desk.batcher.works else "broken"
@@ -115,7 +115,7 @@ def _watching(router: APIRouter, app: FastAPI, desk: Desk) -> None:
         return Response(desk.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _whole(body: wire.ScoreIn) -> None:
+def _whole(body: schemas.ScoreIn) -> None:
     counts: dict[Any, int] = {}
     for sample in body.samples:
         counts[sample.group] = counts.get(sample.group, 0) + 1
@@ -124,7 +124,7 @@ def _whole(body: wire.ScoreIn) -> None:
             raise DataError(f"group {str(group)[:80]!r} has {count} rollouts, group_size says {body.group_size}")
 
 
-def _texts(body: wire.ClassifyIn) -> list[Sample]:
+def _texts(body: schemas.ClassifyIn) -> list[Sample]:
     if (body.input is None) == (body.messages is None):
         raise DataError("give either 'input' or 'messages'")
     if body.messages is not None:

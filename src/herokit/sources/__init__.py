@@ -1,15 +1,15 @@
 """Sources made of sources: verifiers joined, routed, cached, limited and audited; ensembles; and columns read as sources."""
 
-from herokit.sources.after import After
-from herokit.sources.audit import Audit
+from herokit.sources.after_marker import After
 from herokit.sources.cache import Cache
 from herokit.sources.cascade import Cascade
 from herokit.sources.column import ScoreColumn, VerdictColumn
 from herokit.sources.ensemble import EnsembleRewardModel
 from herokit.sources.logic import AllOf, AnyOf
-from herokit.sources.noisy import Noisy
-from herokit.sources.pool import Pool
+from herokit.sources.noisy_verifiers import Noisy
+from herokit.sources.process_pool import Pool
 from herokit.sources.route import Route
+from herokit.sources.spot_check import Audit
 from herokit.sources.time_limit import TimeLimit
 from herokit.sources.vote import Vote
 

@@ -11,11 +11,11 @@ from importlib import metadata
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from herokit import asking
 from herokit.errors import ConfigError
+from herokit.sources import execution
 from herokit.sources.store import Disk, Memory
-from herokit.sources.tally import Tally
 from herokit.types import Sample, Status, Verdict, Verifier
+from herokit.workers.counters import Tally
 
 T = TypeVar("T")
 
@@ -85,7 +85,7 @@ class Cache:
             known |= far
         found = sum(key in known for key in keys)
         rows = {key: row for row, key in enumerate(keys) if key not in known}
-        asked = asking.verify("of", self.of, [samples[row] for row in rows.values()])
+        asked = execution.verify("of", self.of, [samples[row] for row in rows.values()])
         fresh = dict(zip(rows, asked, strict=True))
         kept = {key: verdict for key, verdict in fresh.items() if verdict.status in KEEPS and verdict.value is not None}
         memory.put(kept)
@@ -114,12 +114,12 @@ class Cache:
         own = f"cache: {t['asked']:,} asked, {t['near']:,} found in memory, {t['far']:,} in the file, {t['judged']:,} judged"
         if t["trouble"]:
             own += f"; the file could not be used {t['trouble']:,} times"
-        return "\n".join(filter(None, [own, asking.report(self.of)]))
+        return "\n".join(filter(None, [own, execution.report(self.of)]))
 
     def close(self) -> None:
         """Close the verifier; what is in memory is dropped, what is in the file stays."""
         self._memory.clear()
-        asking.close(self.of)
+        execution.close(self.of)
 
     def __getstate__(self) -> Mapping[str, Any]:
         return {**self.__dict__, "_memory": []}

@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from herokit import asking
-from herokit.combine import RIGHT
-from herokit.sources.tally import Tally
+from herokit.combiners import RIGHT
+from herokit.sources import execution
 from herokit.types import Sample, Status, Verdict, Verifier
+from herokit.workers.counters import Tally
 
 _NUMBER = re.compile(r"[-+]?[0-9][0-9,]*\.?[0-9]*", re.ASCII)
 
@@ -45,9 +45,9 @@ class Cascade:
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
-        verdicts = asking.verify("first", self.first, samples)
+        verdicts = execution.verify("first", self.first, samples)
         doubtful = [row for row, (s, v) in enumerate(zip(samples, verdicts, strict=True)) if _doubtful(s, v)]
-        again = asking.verify("second", self.second, [samples[row] for row in doubtful])
+        again = execution.verify("second", self.second, [samples[row] for row in doubtful])
         turned = [row for row, v in zip(doubtful, again, strict=True) if v.value is not None and v.value > RIGHT]
         silent = sum(v.value is None for v in again)
         self._tally.add(asked=len(samples), again=len(doubtful), turned=len(turned), silent=silent)
@@ -72,12 +72,12 @@ class Cascade:
             f"cascade: second verifier asked {t['again']:,} of {t['asked']:,} times, accepted {t['turned']:,}, "
             f"could not say {t['silent']:,}"
         )
-        return "\n".join(filter(None, [own, asking.report(self.first), asking.report(self.second)]))
+        return "\n".join(filter(None, [own, execution.report(self.first), execution.report(self.second)]))
 
     def close(self) -> None:
         """Close both verifiers."""
-        asking.close(self.first)
-        asking.close(self.second)
+        execution.close(self.first)
+        execution.close(self.second)
 
 
 def _doubtful(sample: Sample, verdict: Verdict) -> bool:

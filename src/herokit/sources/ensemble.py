@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from herokit import asking
-from herokit.combine.ensemble import HOWS, How, join
+from herokit.combiners.ensemble import HOWS, How, join
 from herokit.errors import ConfigError
+from herokit.sources import execution
 from herokit.types import RewardModel, Sample, Scores, Status, is_score
 
 
@@ -48,7 +48,7 @@ class EnsembleRewardModel:
 
     def score(self, samples: Sequence[Sample], /) -> Scores:
         """Return N joint scores for N samples."""
-        each = [asking.score(f"{i}", model, samples) for i, model in enumerate(self.of)]
+        each = [execution.score(f"{i}", model, samples) for i, model in enumerate(self.of)]
         joint = join([scores.values for scores in each], self.how, self.k)  # NaN where any model has none
         usable = is_score(joint) & np.logical_and.reduce([is_score(scores.values) for scores in each])
         details = tuple("; ".join(d for d in row if d) for row in zip(*(s.details for s in each), strict=True))
@@ -58,4 +58,4 @@ class EnsembleRewardModel:
     def close(self) -> None:
         """Close every model."""
         for model in self.of:
-            asking.close(model)
+            execution.close(model)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from herokit import asking
-from herokit.combine import RIGHT
+from herokit.combiners import RIGHT
 from herokit.errors import ConfigError
+from herokit.sources import execution
 from herokit.types import Sample, Status, Verdict, Verifier
 
 
@@ -43,12 +43,12 @@ class AllOf:
 
     def report(self) -> str:
         """Repeat what the verifiers report."""
-        return "\n".join(filter(None, map(asking.report, self.of)))
+        return "\n".join(filter(None, map(execution.report, self.of)))
 
     def close(self) -> None:
         """Close every verifier."""
         for verifier in self.of:
-            asking.close(verifier)
+            execution.close(verifier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +85,12 @@ class AnyOf:
 
     def report(self) -> str:
         """Repeat what the verifiers report."""
-        return "\n".join(filter(None, map(asking.report, self.of)))
+        return "\n".join(filter(None, map(execution.report, self.of)))
 
     def close(self) -> None:
         """Close every verifier."""
         for verifier in self.of:
-            asking.close(verifier)
+            execution.close(verifier)
 
 
 def _ask_in_turn(of: Sequence[Verifier], samples: Sequence[Sample], *, low: bool) -> list[Verdict]:
@@ -98,7 +98,7 @@ def _ask_in_turn(of: Sequence[Verifier], samples: Sequence[Sample], *, low: bool
     said: list[list[Verdict]] = [[] for _ in samples]
     open_rows = list(range(len(samples)))
     for number, verifier in enumerate(of):
-        verdicts = asking.verify(f"{number}", verifier, [samples[row] for row in open_rows])
+        verdicts = execution.verify(f"{number}", verifier, [samples[row] for row in open_rows])
         still = []
         for row, verdict in zip(open_rows, verdicts, strict=True):
             said[row].append(verdict)

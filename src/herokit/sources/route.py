@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from herokit import asking
 from herokit.errors import ConfigError
-from herokit.sources.tally import Tally
+from herokit.sources import execution
 from herokit.types import Sample, Status, Verdict, Verifier
+from herokit.workers.counters import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Route:
             verifier = self.default if name is None else self.to[name]
             assert verifier is not None  # noqa: S101 - rows without a verifier were settled above
             self._tally.add(**{f"to {name}" if name is not None else "to default": len(own)})
-            part = asking.verify(name or "default", verifier, [samples[row] for row in own])
+            part = execution.verify(name or "default", verifier, [samples[row] for row in own])
             for row, verdict in zip(own, part, strict=True):
                 verdicts[row] = verdict
         return verdicts
@@ -90,9 +90,9 @@ class Route:
         went = ", ".join(f"{name} {self._tally[f'to {name}']:,}" for name in names)
         own = f"route: {went}, nowhere {self._tally['nowhere']:,}"
         inner = [*self.to.values(), *([self.default] if self.default is not None else [])]
-        return "\n".join(filter(None, [own, *map(asking.report, inner)]))
+        return "\n".join(filter(None, [own, *map(execution.report, inner)]))
 
     def close(self) -> None:
         """Close every verifier."""
         for verifier in [*self.to.values(), self.default]:
-            asking.close(verifier)
+            execution.close(verifier)

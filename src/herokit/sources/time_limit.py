@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from herokit.sources.pool import Pool, Pooled
+from herokit.sources.process_pool import Pool, Pooled
 from herokit.types import Sample, Verdict, Verifier
 
 

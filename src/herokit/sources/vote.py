@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from herokit import asking
 from herokit.errors import ConfigError
+from herokit.sources import execution
 from herokit.types import Sample, Status, Verdict, Verifier
 
 ROUNDING = 1e-12
@@ -56,7 +56,7 @@ class Vote:
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
-        each = [asking.verify(f"{i}", verifier, samples) for i, verifier in enumerate(self.of)]
+        each = [execution.verify(f"{i}", verifier, samples) for i, verifier in enumerate(self.of)]
         return [self._count(list(votes)) for votes in zip(*each, strict=True)]
 
     def _count(self, votes: list[Verdict]) -> Verdict:
@@ -75,12 +75,12 @@ class Vote:
 
     def report(self) -> str:
         """Repeat what the verifiers report."""
-        return "\n".join(filter(None, map(asking.report, self.of)))
+        return "\n".join(filter(None, map(execution.report, self.of)))
 
     def close(self) -> None:
         """Close every verifier."""
         for verifier in self.of:
-            asking.close(verifier)
+            execution.close(verifier)
 
 
 def _positive(weights: Sequence[float]) -> bool:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from herokit.testing.check import check_combiner, check_reward_model, check_verifier
     from herokit.testing.laws import LAWS, find_law, laws_of
-    from herokit.testing.machine import rewarder_machine
     from herokit.testing.parametrize import parametrize_with_laws
     from herokit.testing.results import Report, Result
     from herokit.testing.search import QUICK, THOROUGH, Profile
+    from herokit.testing.stateful import rewarder_machine
 
 __all__ = [
     "LAWS",

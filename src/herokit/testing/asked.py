@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from herokit.testing.case import Numbers
+from herokit.testing.batches import Numbers
 from herokit.testing.law import Choose, Span
-from herokit.testing.texts import PLAIN, Domain, make_chats
+from herokit.testing.samples import PLAIN, Domain, make_chats
 from herokit.testing.verdict import Broken
 from herokit.types import RewardModel, Sample, Scores, Verdict, Verifier
 

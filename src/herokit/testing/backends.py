@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from herokit.errors import ConfigError
-from herokit.testing.case import Batch, Numbers
+from herokit.testing.batches import Batch, Numbers
 from herokit.types import Array, Groups, Signals
 
 

@@ -3,18 +3,18 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from herokit.combine import Combiner, is_to_advantage
+from herokit.combiners import Combiner, is_to_advantage
 from herokit.errors import ConfigError, nearest
 from herokit.testing.asked import ModelSubject, VerifierSubject
 from herokit.testing.backends import find_backends
-from herokit.testing.case import Kind
+from herokit.testing.batches import Kind
 from herokit.testing.law import Law
 from herokit.testing.laws import laws_of
 from herokit.testing.results import Outcome, Report, Result
+from herokit.testing.samples import DOMAINS, Domain
 from herokit.testing.search import QUICK, Finding, Profile, Subject, search
-from herokit.testing.subject import CombinerSubject, subject_of
-from herokit.testing.texts import DOMAINS, Domain
-from herokit.trainers import find_trainer
+from herokit.testing.subjects import CombinerSubject, subject_of
+from herokit.trainers.table import find_trainer
 from herokit.types import RewardModel, Verifier
 
 ADVANTAGES = "It makes advantages: the trainer must take them as they are, or it normalizes them once more."
@@ -41,7 +41,7 @@ def check_combiner(
         expected_failures: law -> why it breaks by design; strict: a law that is kept after all is reported.
         signals: what each signal it reads holds; by default a name that starts with ``verifier`` is 0 or 1 and any
             other is a score.
-        trainer: whose normalization the trainer laws assume, a key of `herokit.trainers.TRAINERS`.
+        trainer: whose normalization the trainer laws assume, a key of `herokit.trainers.table.TRAINERS`.
         backends: names of array libraries; by default every installed one but jax, which compiles each shape anew.
         profile: how long to look.
         name: what the report is called; the combiner's repr by default.
@@ -50,7 +50,7 @@ def check_combiner(
         ConfigError: an expected failure names a law that is not checked; no such trainer.
 
     Example:
-        >>> from herokit.combine import Blend, Take, chain
+        >>> from herokit.combiners import Blend, Take, chain
         >>> from herokit.testing.laws import verifier_dominates
         >>> blend = chain(Take("rm"), Blend("verifier", share=0.2))
         >>> report = check_combiner(blend, claims=[verifier_dominates], backends=("numpy",))
@@ -91,7 +91,7 @@ def check_verifier(
         verifier: the verifier; it is not closed.
         claims: laws it is said to keep beside the universal ones.
         expected_failures: law -> why it breaks by design; strict.
-        domain: what answers look like to it: `herokit.testing.texts.PLAIN`, `MATH`, or one of your own.
+        domain: what answers look like to it: `herokit.testing.samples.PLAIN`, `MATH`, or one of your own.
         limit: wall seconds it may spend on one hostile completion.
         profile: how long to look.
         name: what the report is called; the verifier's repr by default.

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from herokit.combine import Combiner
+from herokit.combiners import Combiner
 from herokit.testing.asked import ModelSubject, VerifierSubject
 from herokit.testing.check import combiner_subject
 from herokit.testing.law import Law, Of

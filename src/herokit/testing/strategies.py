@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from herokit.testing.backends import NUMPY, Backend
-from herokit.testing.case import Batch, Case, Kind
+from herokit.testing.batches import Batch, Case, Kind
 from herokit.testing.law import Choose, Span
 from herokit.types import Signals
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from herokit.errors import ConfigError, nearest
 from herokit.testing.asked import ModelSubject, VerifierSubject
 from herokit.testing.check import check, combiner_subject
+from herokit.testing.check_scheme import Things
+from herokit.testing.known_failures import reasons
 from herokit.testing.laws import laws_of
-from herokit.testing.reasons import reasons
 from herokit.testing.results import Report
+from herokit.testing.samples import DOMAINS
 from herokit.testing.search import Profile, Subject
-from herokit.testing.texts import DOMAINS
-from herokit.testing.things import Things
 from herokit.types import Verifier
 
 SHARE = 0.4

@@ -6,8 +6,8 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from herokit.testing.law import Choose
+from herokit.testing.samples import HOSTILE, make_chats
 from herokit.testing.strategies import chosen
-from herokit.testing.texts import HOSTILE, make_chats
 from herokit.types import Sample, Status, Verdict
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from herokit.testing.case import Batch, table
+from herokit.testing.batches import Batch, table
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from herokit.answers import fenced, read_json
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import EachAlone, among, lost, right, unread
+from herokit.verifiers.extraction import fenced, read_json
 from herokit.verifiers.literals import read_calls
 
 Call = tuple[str, dict[str, Any]]

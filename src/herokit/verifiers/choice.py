@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from herokit.answers import Find, Form, bring, find_answer
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import EachAlone, among, lost, plain, unread
+from herokit.verifiers.extraction import Find, Form, bring, find_answer
 from herokit.verifiers.match import texts
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

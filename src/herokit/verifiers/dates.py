@@ -6,9 +6,9 @@ from calendar import monthrange
 from dataclasses import dataclass
 from typing import Literal
 
-from herokit.answers import Find, bare, find_answer
 from herokit.types import Sample, Verdict
 from herokit.verifiers.base import EachAlone, among, lost, right, unread
+from herokit.verifiers.extraction import Find, bare, find_answer
 from herokit.verifiers.number import MINUS
 
 Order = Literal["DMY", "MDY", "refuse"]

@@ -3,10 +3,10 @@
 import re
 from dataclasses import dataclass
 
-from herokit.answers import Fence, fenced, read_json
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import EachAlone, among, right, unread
+from herokit.verifiers.extraction import Fence, fenced, read_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from herokit.answers import words
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import EachAlone, among, right
+from herokit.verifiers.extraction import words
 from herokit.verifiers.sentences import count_sentences
 
 Unit = Literal["words", "characters", "sentences", "lines", "paragraphs"]

@@ -5,9 +5,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-from herokit.answers import TAIL, Find, bare, bring, find_answer
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import EachAlone, among, lost, right, unread
+from herokit.verifiers.extraction import TAIL, Find, bare, bring, find_answer
 from herokit.verifiers.match import common_length, texts
 from herokit.verifiers.number import read_number
 

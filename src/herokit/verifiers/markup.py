@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from xml.parsers import expat
 
-from herokit.answers import Fence, fenced
 from herokit.types import Sample, Verdict
 from herokit.verifiers.base import EachAlone, among, right, unread
+from herokit.verifiers.extraction import Fence, fenced
 
 Root = Literal["mapping", "list", "any"]
 

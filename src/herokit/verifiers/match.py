@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from herokit.answers import Find, Form, bring, find_answer, words
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import EachAlone, among, lost, right, unread
+from herokit.verifiers.extraction import Find, Form, bring, find_answer, words
 
 TOKENS = 4_000
 """Tokens of either side that are compared; the rest is cut off and said so."""
@@ -18,8 +18,8 @@ class ExactMatch(EachAlone):
     """Right where answer and reference are the same text, once both are brought to one form.
 
     Args:
-        form: how far; see `herokit.answers.Form`. With ``"none"`` the whole completion counts.
-        find: where the answer stands; see `herokit.answers.Find`.
+        form: how far; see `herokit.verifiers.extraction.Form`. With ``"none"`` the whole completion counts.
+        find: where the answer stands; see `herokit.verifiers.extraction.Find`.
         several: the reference is a JSON list of texts, each of which is right.
 
     Source: exact match of SQuAD (arXiv 1606.05250), whose normalization is ``form = "squad"``; several references as

@@ -8,10 +8,10 @@ from fractions import Fraction
 from math import inf
 from typing import Literal
 
-from herokit.answers import Find, bare, find_answer
 from herokit.errors import ConfigError
 from herokit.types import Sample, Verdict
 from herokit.verifiers.base import EachAlone, among, lost, right, unread
+from herokit.verifiers.extraction import Find, bare, find_answer
 
 Percent = Literal["fraction", "number"]
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from herokit.answers import fenced, find_answer
 from herokit.errors import ConfigError
-from herokit.sources.pool import Pool, Pooled
+from herokit.sources.process_pool import Pool, Pooled
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import EachAlone, among, lost, right, unread
+from herokit.verifiers.extraction import fenced, find_answer
 from herokit.verifiers.sqlite import NotAllowedError, Rows, TookTooLongError, run
 
 Order = Literal["reference", "always", "never"]

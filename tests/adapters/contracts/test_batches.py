@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from herokit import Sample
-from herokit.adapters.normalization import UndoneWarning
 from herokit.adapters.swift import Group, check_settings, orm
 from herokit.adapters.tinker import GroupRewards
 from herokit.adapters.verifiers import Episodes, Reward, rubric
 from herokit.errors import ConfigError, PluginError
+from herokit.trainers.cancellation import UndoneWarning
 
 TEXTS = ["4", "four", "broken", "4"]
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from herokit import Rewarder, Sample, Take, hero, hero_advantage
-from herokit.adapters.base import filled
-from herokit.adapters.batching import Scorer
-from herokit.adapters.pointwise import compares
+from herokit.adapters.common.base import filled
+from herokit.adapters.common.microbatch import Scorer
+from herokit.adapters.common.pointwise import compares
 from herokit.adapters.verl import ComputeScore, Estimator, Packing
-from herokit.adapters.verl_trainer import components, sessions
+from herokit.adapters.verl.trainer import components, sessions
 from herokit.errors import ConfigError, DataError, SetupError
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from herokit.adapters.components import score_one
-from herokit.adapters.normalization import UndoneWarning
+from herokit.adapters.common.rows import score_one
 from herokit.adapters.skyrl import COMPONENTS, GroupRewards, estimator
 from herokit.errors import ConfigError
+from herokit.trainers.cancellation import UndoneWarning
 
 
 class RayPPOTrainer:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from herokit.adapters.support import supports
+from herokit.adapters.common.info import supports
 from herokit.trainers import TRAINERS
 
 DOCS = Path(__file__).parents[3] / "docs"

@@ -14,7 +14,7 @@ any other text                                 Python code; each top-level ``ass
 
 What a test expects never enters the sandbox where it can be compared outside: printed text, a call's result, and
 ``assert f(x) == literal``. A solution cannot copy what it cannot see. Other code runs in another process than the
-solution, where it can (`herokit_code.apart`).
+solution, where it can (`herokit_code.two_process`).
 """
 
 import ast

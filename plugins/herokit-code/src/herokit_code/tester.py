@@ -6,9 +6,9 @@ import builtins
 import os
 import sys
 
-from herokit_code.ends import End, refuse
-from herokit_code.mirror import TOLD, Mirror
-from herokit_code.special import VERBS, Handle
+from herokit_code.proxies import TOLD, Mirror
+from herokit_code.proxy_operators import VERBS, Handle
+from herokit_code.rpc_endpoint import End, refuse
 from herokit_code.wire import LIBRARIES
 
 TYPE_CHECKING = False

@@ -8,12 +8,12 @@ from typing import Literal
 
 from herokit.errors import ConfigError, DataError
 from herokit.types import Sample, Status, Verdict
-from herokit_code.apart import possible
 from herokit_code.cases import Case, Finishes, cases
+from herokit_code.cases_runner import passed, room, says_nothing, script
 from herokit_code.extract import program
-from herokit_code.harness import passed, room, says_nothing, script
 from herokit_code.limits import Limits
 from herokit_code.sandbox import Ran, run
+from herokit_code.two_process import possible
 
 TURN = 0.5
 """Seconds between two looks whether an interrupt has come."""

@@ -4,7 +4,7 @@ from herokit_http.chat import Judge
 from herokit_http.generative import GenerativeVerifier
 from herokit_http.model import HttpRewardModel
 from herokit_http.pairwise import PairwiseJudge
-from herokit_http.reach import Reach
+from herokit_http.request_policy import Reach
 from herokit_http.rubric import RubricJudge
 from herokit_http.service import ServiceRewardModel
 from herokit_http.verifier import HttpVerifier

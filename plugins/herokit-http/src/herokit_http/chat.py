@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from herokit.errors import ConfigError
 from herokit.types import Status, Verdict
-from herokit_http.link import Link, UnansweredError, addresses
+from herokit_http.client import Link, UnansweredError, addresses
 from herokit_http.rows import Call, Lost
 
 Read: TypeAlias = Callable[["Question", str], Any]

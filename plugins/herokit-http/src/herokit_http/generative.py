@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
-from herokit_http.cell import Cell, Reaching
 from herokit_http.chat import BLANK, Judge, Question, blank, check_url, mark_of, shown
-from herokit_http.grammar import last_line, verdict
-from herokit_http.link import public
-from herokit_http.reach import Reach
+from herokit_http.client import public
+from herokit_http.connection import Cell, Reaching
+from herokit_http.judge_output import last_line, verdict
+from herokit_http.request_policy import Reach
 from herokit_http.rows import Lost
 from herokit_http.texts import fill_in
 

@@ -9,12 +9,12 @@ from typing import Any, Literal
 import numpy as np
 
 from herokit.errors import ConfigError, nearest
-from herokit.known import lookup
+from herokit.reward_models.families import lookup
 from herokit.types import Sample, Scores, Status
-from herokit_http.cell import Cell, Reaching
+from herokit_http.client import Link, UnansweredError, addresses, public
+from herokit_http.connection import Cell, Reaching
 from herokit_http.dialects import DIALECTS, Row, row_of
-from herokit_http.link import Link, UnansweredError, addresses, public
-from herokit_http.reach import Reach
+from herokit_http.request_policy import Reach
 from herokit_http.rows import Call, Lost, whole
 
 LOG = logging.getLogger(__name__)

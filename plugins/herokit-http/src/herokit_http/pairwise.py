@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 from herokit.errors import ConfigError
 from herokit.types import Sample, Scores
-from herokit_http.cell import Cell, Reaching
 from herokit_http.chat import Judge, Question, check_url, mark_of, shown
-from herokit_http.grammar import verdict
-from herokit_http.link import public
+from herokit_http.client import public
+from herokit_http.connection import Cell, Reaching
+from herokit_http.judge_output import verdict
 from herokit_http.model import scores_of
 from herokit_http.rating import bradley_terry, pairs, wins
-from herokit_http.reach import Reach
+from herokit_http.request_policy import Reach
 from herokit_http.rows import Lost
 from herokit_http.texts import fill_in
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from herokit_http.link import Link, UnansweredError
+from herokit_http.client import Link, UnansweredError
 
 T = TypeVar("T")
 

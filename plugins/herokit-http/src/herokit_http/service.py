@@ -7,11 +7,11 @@ from uuid import uuid4
 
 from herokit.errors import ConfigError
 from herokit.types import Sample, Scores
-from herokit_http.cell import Cell, Reaching
+from herokit_http.client import Link, UnansweredError, addresses, public
+from herokit_http.connection import Cell, Reaching
 from herokit_http.dialects import Row, ours, row_of
-from herokit_http.link import Link, UnansweredError, addresses, public
 from herokit_http.model import finite, scores_of
-from herokit_http.reach import Reach
+from herokit_http.request_policy import Reach
 from herokit_http.rows import Call, Lost
 
 

@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
-from herokit_http.cell import Cell, Reaching
+from herokit_http.client import Link, addresses, public
+from herokit_http.connection import Cell, Reaching
 from herokit_http.dialects import DIALECTS, Row, row_of
-from herokit_http.link import Link, addresses, public
 from herokit_http.model import finite, read
-from herokit_http.reach import Reach
+from herokit_http.request_policy import Reach
 from herokit_http.rows import Call, Lost
 
 

@@ -21,10 +21,10 @@ from herokit_math.answers import (
 )  # fmt: skip
 from herokit_math.atoms import UnsupportedError
 from herokit_math.equations import same_chain, solves
+from herokit_math.equivalence_policy import Policy
 from herokit_math.identity import Tier
 from herokit_math.limits import Steps
 from herokit_math.lists import as_region
-from herokit_math.policy import Policy
 from herokit_math.reading import read
 from herokit_math.tree import INFINITY, Call, Num, rename
 from herokit_math.values import Values

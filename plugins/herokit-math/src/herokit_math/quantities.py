@@ -8,7 +8,7 @@ from herokit_math.atoms import UnsupportedError
 from herokit_math.expression import expression
 from herokit_math.lexer import Kind, Token
 from herokit_math.limits import MAX_DIGITS
-from herokit_math.split import is_op, levels, split
+from herokit_math.token_split import is_op, levels, split
 from herokit_math.tree import Call, Num
 from herokit_math.units import UNITS, read_unit
 from herokit_math.words import SCALES, number_in_words

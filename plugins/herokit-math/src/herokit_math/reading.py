@@ -10,10 +10,10 @@ from herokit_math.expression import expression
 from herokit_math.lexer import Kind, Token, tokenize
 from herokit_math.limits import MAX_ANSWER, MAX_DEPTH, LimitError, depth
 from herokit_math.lists import as_region, gather, matrix, without
+from herokit_math.normalize import unify
 from herokit_math.quantities import based, quantity, ratio, text
 from herokit_math.relations import MINUS_INFINITY, relation
-from herokit_math.split import enclosed, is_op, is_separator, levels, split
-from herokit_math.text import unify
+from herokit_math.token_split import enclosed, is_op, is_separator, levels, split
 from herokit_math.tree import INFINITY, Call, Node
 from herokit_math.words import words
 

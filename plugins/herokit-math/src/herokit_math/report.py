@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from herokit.types import Sample, Verdict
 from herokit_math.atoms import UnsupportedError
-from herokit_math.decide import reference
+from herokit_math.equivalence_policy import Policy
 from herokit_math.limits import LimitError
-from herokit_math.policy import Policy
 from herokit_math.reading import read
+from herokit_math.tiers import reference
 from herokit_math.verifier import MathVerifier
 
 

@@ -10,7 +10,7 @@ import sympy
 from sympy.core.relational import Relational
 
 from herokit_math.limits import refuse_latex
-from herokit_math.text import GROUPED
+from herokit_math.normalize import GROUPED
 
 _parsers: list[Callable[[str], Any]] = []
 

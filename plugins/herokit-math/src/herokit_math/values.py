@@ -3,10 +3,10 @@
 from fractions import Fraction
 
 from herokit_math.answers import Quantity
+from herokit_math.equivalence_policy import Policy
 from herokit_math.exact import NotExactError, exact
 from herokit_math.identity import Tier, identical, number
 from herokit_math.limits import Steps
-from herokit_math.policy import Policy
 from herokit_math.tree import INFINITY, Call, Const, Node, Num, Sym, has, rename, symbols
 from herokit_math.units import UNITS, Unit
 

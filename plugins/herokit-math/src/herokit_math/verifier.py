@@ -8,11 +8,11 @@ from typing import Any, Literal, Self
 
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
-from herokit_math.decide import Decision, reference
-from herokit_math.judge import Judgement, Settle, judged, settling, undecided
+from herokit_math.equivalence_policy import Policy
 from herokit_math.limits import MAX_ANSWER
-from herokit_math.policy import Policy
 from herokit_math.pool import End, Pool, Reply
+from herokit_math.tiers import Decision, reference
+from herokit_math.verdicts import Judgement, Settle, judged, settling, undecided
 
 _opening = threading.Lock()
 

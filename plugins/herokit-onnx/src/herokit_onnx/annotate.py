@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from herokit_onnx.annotation_tokens import MARK, PRIVATE, SLOTS
 from herokit_onnx.equations import NUMBER, Equation, check, plain, split
-from herokit_onnx.marks import MARK, PRIVATE, SLOTS
 
 _VALUES = {
     (0.5, 2.0): "half halves",
@@ -176,7 +176,7 @@ def annotate(prompt: str, completion: str) -> str:
         completion: the solution, with or without ``<<a*b=c>>`` marks, plain or LaTeX.
 
     Example:
-        >>> from herokit_onnx.marks import MARK
+        >>> from herokit_onnx.annotation_tokens import MARK
         >>> MARK["bad"] in annotate("Tom has 2 and 3 pens.", "2 + 3 = 6"), MARK["bad"] in annotate("", MARK["bad"])
         (True, False)
     """

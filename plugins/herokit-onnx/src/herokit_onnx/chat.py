@@ -3,7 +3,7 @@
 from typing import Any
 
 from herokit.errors import SetupError
-from herokit_onnx import probes
+from herokit_onnx import parity_probes
 from herokit_onnx.text import Encoder
 
 _PROMPT, _COMPLETION = "herokit-prompt-7f3a", "herokit-completion-7f3a"
@@ -18,7 +18,7 @@ def open_tokenizer(transformers: Any, checkpoint: str, revision: str | None) -> 
     ):
         return usual
     shipped = transformers.PreTrainedTokenizerFast.from_pretrained(checkpoint, **where)
-    texts = [text for sample in probes.ASKED for text in (sample.prompt, sample.completion)]
+    texts = [text for sample in parity_probes.ASKED for text in (sample.prompt, sample.completion)]
     same = all(shipped.encode(text) == usual.encode(text) for text in texts)
     return usual if same else shipped
 
@@ -35,7 +35,7 @@ def plain(tokenizer: Any, system_prompt: str, checkpoint: str) -> str:
 
 def check_ids(tokenizer: Any, system_prompt: str, encoder: Encoder, rows: list[list[int]], checkpoint: str) -> None:
     """Compare the ids of the probes, nothing cut, with those that the chat template itself gives."""
-    for sample, ids in zip(probes.ASKED, rows, strict=True):
+    for sample, ids in zip(parity_probes.ASKED, rows, strict=True):
         text = _chat(tokenizer, system_prompt, *encoder.fields(sample))
         expected = tokenizer.encode(text, add_special_tokens=False)
         if ids != expected:

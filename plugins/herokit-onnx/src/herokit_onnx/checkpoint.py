@@ -5,9 +5,9 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from herokit.errors import SetupError
-from herokit.heads import loader
-from herokit.known import Known
-from herokit.stepwise import Floats
+from herokit.reward_models.families import Known
+from herokit.reward_models.heads import loader
+from herokit.reward_models.process import Floats
 
 Dtype: TypeAlias = Literal["fp32", "fp16", "bf16"]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from herokit.errors import ConfigError, HerokitError, SetupError
-from herokit.known import lookup
-from herokit.stepwise import split
-from herokit_onnx import chat, probes
+from herokit.reward_models.families import lookup
+from herokit.reward_models.process import split
+from herokit_onnx import chat, parity_probes
 from herokit_onnx.checkpoint import Dtype, open_model, reference
 from herokit_onnx.config import ModelConfig
 from herokit_onnx.text import Encoder
@@ -35,12 +35,12 @@ def export_reward_model(  # noqa: PLR0913 - one for each thing that a checkpoint
 ) -> Path:
     """Write a transformers reward model as ONNX, for `OnnxRewardModel`.
 
-    What is known: stock classes with one output, decoders or encoders; decoders with the MLP heads of `herokit.heads`;
+    What is known: stock classes with one output, decoders or encoders; decoders with the MLP heads of `herokit.reward_models.heads`;
     process reward models, decoders whose head gives one or two labels at a step token. Anything else is refused.
 
     ``out`` gets ``<name>.onnx`` (attention fused where it is causal, pooling by mask in the graph, an fp32 head and fp32
     scores), ``tokenizer.json`` (as the checkpoint ships it), ``<name>.json`` (template, longest input) and
-    ``<name>.probes.json``: ids and scores of the torch model, which the export is checked against here and again
+    ``<name>.parity_probes.json``: ids and scores of the torch model, which the export is checked against here and again
     whenever it opens. A half-precision body is checked against its own rounded weights computed in fp32; ONNX Runtime's
     CPU cannot run bf16, so that graph is checked here widened to fp32, and as it is when it opens on a GPU.
 
@@ -83,7 +83,7 @@ def export_reward_model(  # noqa: PLR0913 - one for each thing that a checkpoint
     prompt = known.system_prompt if system_prompt is None else system_prompt
     config = replace(_settings(tokenizer, checkpoint, prompt, template), step_token=step_token)
     encoder = Encoder(tokenizer.backend_tokenizer, replace(config, max_tokens=10**9))
-    rows = encoder.encode(probes.ASKED)[0]
+    rows = encoder.encode(parity_probes.ASKED)[0]
     if not config.special_tokens:
         chat.check_ids(tokenizer, prompt, encoder, rows, checkpoint)
     step = encoder.step_id()
@@ -99,12 +99,12 @@ def export_reward_model(  # noqa: PLR0913 - one for each thing that a checkpoint
     out.mkdir(parents=True, exist_ok=True)
     path.with_suffix(".json").write_text(json.dumps(settings, ensure_ascii=False, indent=1), encoding="utf-8")
     tokenizer.backend_tokenizer.save(str(out / "tokenizer.json"))
-    rows = Encoder(tokenizer.backend_tokenizer, config).encode(probes.ASKED)[0]
-    probes.write(path, rows, reference(model, rows, step), TOLERANCE[dtype])
+    rows = Encoder(tokenizer.backend_tokenizer, config).encode(parity_probes.ASKED)[0]
+    parity_probes.write(path, rows, reference(model, rows, step), TOLERANCE[dtype])
+    from herokit_onnx.bf16_fallback import check_widened
     from herokit_onnx.graph import trace
     from herokit_onnx.model import OnnxRewardModel
     from herokit_onnx.session import CPU
-    from herokit_onnx.widening import check_widened
 
     try:
         with _explained(checkpoint):
@@ -138,7 +138,7 @@ def _packages() -> Any:
 
 def _check_steps(encoder: Encoder, rows: list[list[int]], step: int | None, checkpoint: str) -> None:
     """Count step tokens in the probes: the template may write none, and the tokenizer must find each of ours."""
-    for sample, ids in zip(probes.ASKED, rows, strict=True):
+    for sample, ids in zip(parity_probes.ASKED, rows, strict=True):
         steps = len(split(sample.completion, encoder.separator))
         if step is not None and ids.count(step) != steps:
             raise SetupError(

@@ -8,15 +8,15 @@ from time import perf_counter
 from typing import Self, get_args
 
 from herokit.errors import ConfigError
-from herokit.hygiene import Scale
-from herokit.planning import Progress, Stats, plan_batches, tell
-from herokit.running import TOO_BIG, Job, padded_jobs, run_all
-from herokit.stepwise import Aggregate, Floats, aggregate, probabilities
+from herokit.reward_models.batching import Progress, Stats, plan_batches, tell
+from herokit.reward_models.monitor import Scale
+from herokit.reward_models.process import Aggregate, Floats, aggregate, probabilities
+from herokit.reward_models.running import TOO_BIG, Job, padded_jobs, run_all
 from herokit.types import Sample, Scores
 from herokit_onnx.config import ModelConfig
-from herokit_onnx.opened import Cell, Opened
-from herokit_onnx.probes import check as check_probes
+from herokit_onnx.parity_probes import check as check_probes
 from herokit_onnx.session import CPU, CUDA, check_inputs, check_output, device_of, open_session
+from herokit_onnx.session_state import Cell, Opened
 from herokit_onnx.text import Encoder, open_tokenizer
 
 LOG = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class OnnxRewardModel:
         io_binding: put inputs and output on the provider's device by hand; None does so with CUDA only.
         step_separator: what lies between the steps of a completion, for a process reward model.
         aggregate: how its step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
-        progress: called with (distinct rows done, distinct rows to do) after every batch; see also `herokit.planning.watched`.
+        progress: called with (distinct rows done, distinct rows to do) after every batch; see also `herokit.reward_models.batching.watched`.
 
     Raises:
         ConfigError: a setting outside its range.

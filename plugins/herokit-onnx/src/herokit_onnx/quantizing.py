@@ -12,9 +12,9 @@ import numpy as np
 
 from herokit.errors import ConfigError, SetupError
 from herokit.types import Sample
-from herokit_onnx import probes
+from herokit_onnx import parity_probes
 from herokit_onnx.model import OnnxRewardModel
-from herokit_onnx.opened import plainly
+from herokit_onnx.session_state import plainly
 
 LEAST_SAMPLES = 8
 
@@ -69,8 +69,8 @@ def quantize_reward_model(
             f"{least_rank_correlation}; the copy is deleted"
         )
     opened = plainly(path)
-    rows = opened.encoder.encode(probes.ASKED)[0]
-    probes.write(path, rows, [opened.run([row])[0] for row in rows], 0.01)  # alone, as they are asked again
+    rows = opened.encoder.encode(parity_probes.ASKED)[0]
+    parity_probes.write(path, rows, [opened.run([row])[0] for row in rows], 0.01)  # alone, as they are asked again
     return path
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from herokit.errors import SetupError
-from herokit.stepwise import harmless, mark
+from herokit.reward_models.process import harmless, mark
 from herokit.types import Sample
 from herokit_onnx.annotate import annotate
 from herokit_onnx.config import ModelConfig

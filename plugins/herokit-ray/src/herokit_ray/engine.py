@@ -6,8 +6,8 @@ from typing import Any
 
 from herokit.errors import ConfigError
 from herokit.types import RewardModel, Verifier
-from herokit_ray.crew import start
-from herokit_ray.pooled import RayRewardModel, RayVerifier
+from herokit_ray.actors import start
+from herokit_ray.sources import RayRewardModel, RayVerifier
 
 WHOLE = 1 << 31
 """A model gets each batch whole, as it would here: the last bits of its scores depend on what is computed together."""

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from herokit.answers import Find, bare, find_answer
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
+from herokit.verifiers.extraction import Find, bare, find_answer
 
 Missing = Literal["wrong", "same"]
 

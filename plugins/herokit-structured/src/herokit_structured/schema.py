@@ -11,9 +11,9 @@ from jsonschema.exceptions import SchemaError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from herokit.answers import Fence, fenced, read_json
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
+from herokit.verifiers.extraction import Fence, fenced, read_json
 from herokit_structured.keywords import TooLongError, careful, limited, unlimited
 
 LONGEST = 200_000

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from herokit.planning import pad_right
-from herokit.running import Job, padded_jobs
+from herokit.reward_models.batching import pad_right
+from herokit.reward_models.running import Job, padded_jobs
 from herokit_torch.attention import FUSED, ROW_BY_ROW, fused, lay, packed, ragged_kernel
-from herokit_torch.opened import Engine, Rows
+from herokit_torch.model_state import Engine, Rows
 from herokit_torch.packing import Pack, grow, packs
 
 LOG = logging.getLogger(__name__)

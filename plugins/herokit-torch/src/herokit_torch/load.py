@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from herokit.errors import HerokitError, SetupError
-from herokit.heads import MLP, loader
-from herokit.known import Known
+from herokit.reward_models.families import Known
+from herokit.reward_models.heads import MLP, loader
 
 LOG = logging.getLogger(__name__)
 PROBES = ("Hello world, 3 + 4 = 7.", "\\boxed{12345}\n\n  x_1 naïve 你好", "<|im_start|>user\n1<|im_end|>\n<extra_0>")

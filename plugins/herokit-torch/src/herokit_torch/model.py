@@ -8,14 +8,14 @@ from typing import Any, Self, get_args
 import numpy as np
 
 from herokit.errors import ConfigError, SetupError
-from herokit.hygiene import Scale
-from herokit.known import lookup
-from herokit.planning import Progress, Stats
-from herokit.running import TOO_BIG
-from herokit.stepwise import Aggregate, Floats, aggregate, probabilities
+from herokit.reward_models.batching import Progress, Stats
+from herokit.reward_models.families import lookup
+from herokit.reward_models.monitor import Scale
+from herokit.reward_models.process import Aggregate, Floats, aggregate, probabilities
+from herokit.reward_models.running import TOO_BIG
 from herokit.types import Sample, Scores
 from herokit_torch.load import Source, explained, open_model, open_tokenizer
-from herokit_torch.opened import Cell, Opened, tokens_that_fit
+from herokit_torch.model_state import Cell, Opened, tokens_that_fit
 from herokit_torch.text import Encoder
 
 LOG = logging.getLogger(__name__)
@@ -41,14 +41,14 @@ class TorchRewardModel:
         remote_code: run the code that the checkpoint's repository brings. Only for repositories you have read.
         token_budget: tokens a batch; None takes 2048 on a CPU, 32768 on a GPU. Halved whenever memory runs out.
         max_tokens: longer inputs lose tokens on the left, flagged in the row's detail; None takes the model's positions.
-        system_prompt: None takes what is known of the model (`herokit.known`), ``""`` means none.
+        system_prompt: None takes what is known of the model (`herokit.reward_models.families`), ``""`` means none.
         template: a text with ``{prompt}`` and ``{completion}`` in place of the tokenizer's chat template.
         step_token: makes it a process reward model; None takes what is known, ``""`` means an outcome reward model.
         step_separator: what lies between the steps of a completion.
         aggregate: how step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
         least_gain: prefixes are shared where tokens without sharing / tokens with it reach this; 0 always, inf never.
         compile: compile the layers with `torch.compile`; it takes half a minute or more when the model opens, and gained 4 % on a CPU.
-        progress: called with (distinct rows done, distinct rows to do) after every batch; see also `herokit.planning.watched`.
+        progress: called with (distinct rows done, distinct rows to do) after every batch; see also `herokit.reward_models.batching.watched`.
 
     Raises:
         ConfigError: a setting outside its range.

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from herokit.running import Job
+from herokit.reward_models.running import Job
 
 Ids = list[int]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from herokit.combine import Mean
+from herokit.combiners import Mean
 from herokit.errors import SetupError
 
 
@@ -11,7 +11,7 @@ from herokit.errors import SetupError
 class AllReduce:
     """Merge a batch's mean over all ranks of a process group: ``(sum_r n_r, sum_r n_r mean_r / sum_r n_r)``.
 
-    A `herokit.combine.Sync`. It is a collective: every rank of the group must call it, once a step. The numbers
+    A `herokit.combiners.Sync`. It is a collective: every rank of the group must call it, once a step. The numbers
     travel as two float64 values on the device that the backend needs (CUDA for nccl, the CPU otherwise).
 
     Args:

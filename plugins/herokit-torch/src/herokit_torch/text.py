@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from herokit.errors import SetupError
-from herokit.stepwise import harmless, mark
+from herokit.reward_models.process import harmless, mark
 from herokit.types import Sample
 
 _FIELD = re.compile(r"\{prompt\}|\{completion\}")  # one pass: a completion that says "{prompt}" stays as it is

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from herokit.testing.case import Case, Numbers
+from herokit.testing.batches import Case, Numbers
 from herokit.testing.law import Choose, law
 from herokit.testing.laws.compare import same
-from herokit.testing.subject import CombinerSubject
+from herokit.testing.subjects import CombinerSubject
 from herokit.testing.verdict import Broken, Moot
 
 NEAR = {"float64": 1e-6, "float32": 2e-3}

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from herokit.testing.case import Batch, Numbers
+from herokit.testing.batches import Batch, Numbers
 from herokit.testing.verdict import Broken
 
 CLOSE = 1e-6

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from herokit.testing.case import Batch, Case, Numbers
+from herokit.testing.batches import Batch, Case, Numbers
 from herokit.testing.law import Choose, law
 from herokit.testing.laws.compare import same, states_differ
-from herokit.testing.subject import CombinerSubject
+from herokit.testing.subjects import CombinerSubject
 from herokit.testing.verdict import Broken, Moot
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from herokit.testing.case import Batch, Numbers
+from herokit.testing.batches import Batch, Numbers
 
 
 def stand_above(batch: Batch, names: Sequence[str], *, among: Sequence[str] = ()) -> tuple[Numbers, Numbers]:

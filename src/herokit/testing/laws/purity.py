@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from herokit.builder import build, describe
-from herokit.combine import chain, start
+from herokit.combiners import chain, start
+from herokit.config.build import build, describe
 from herokit.errors import ConfigError
+from herokit.testing.audit_hooks import watched
 from herokit.testing.backends import NUMPY, read
-from herokit.testing.case import Case
+from herokit.testing.batches import Case
 from herokit.testing.law import Choose, law
 from herokit.testing.laws.compare import same, states_differ
-from herokit.testing.subject import CombinerSubject
+from herokit.testing.subjects import CombinerSubject
 from herokit.testing.verdict import Broken, Moot
-from herokit.testing.watch import watched
 
 
 @law("combiner")

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from herokit.testing.case import Batch, Case, Numbers
+from herokit.testing.batches import Batch, Case, Numbers
 from herokit.testing.law import Choose, law
 from herokit.testing.laws.compare import CLOSE, same
 from herokit.testing.laws.pairs import equals, stand_above
-from herokit.testing.subject import CombinerSubject
+from herokit.testing.subjects import CombinerSubject
 from herokit.testing.verdict import Broken, Moot
 
 HACKED = 1e6

@@ -8,7 +8,7 @@ import numpy as np
 from herokit.testing.asked import ModelSubject, short
 from herokit.testing.law import Choose, law
 from herokit.testing.laws.order import shuffled
-from herokit.testing.texts import HOSTILE, PROSE
+from herokit.testing.samples import HOSTILE, PROSE
 from herokit.testing.verdict import Broken
 from herokit.types import Sample, Status
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from herokit.combine import Chain, Weight
-from herokit.combine.hidden import Without, differs, hidden
+from herokit.combiners import Chain, Weight
 from herokit.testing.backends import NUMPY
-from herokit.testing.case import Batch, Case, Numbers
+from herokit.testing.batches import Batch, Case, Numbers
 from herokit.testing.law import Choose, law
 from herokit.testing.laws.compare import CLOSE
-from herokit.testing.subject import CombinerSubject
+from herokit.testing.subjects import CombinerSubject
 from herokit.testing.verdict import Broken, Moot
+from herokit.trainers.ablation import Without, differs, hidden
 from herokit.types import Signals
 
 MOVED = 0.2

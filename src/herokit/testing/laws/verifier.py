@@ -6,11 +6,11 @@ from pathlib import Path
 from time import monotonic
 
 from herokit.testing.asked import VerifierSubject, short
+from herokit.testing.audit_hooks import watched
 from herokit.testing.law import Choose, law
 from herokit.testing.laws.order import shuffled
-from herokit.testing.texts import CANARY, HOSTILE, PROSE, SLOW, attacks
+from herokit.testing.samples import CANARY, HOSTILE, PROSE, SLOW, attacks
 from herokit.testing.verdict import Broken, Moot
-from herokit.testing.watch import watched
 from herokit.types import Sample
 
 RUNS = frozenset({"os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "exec", "compile"})

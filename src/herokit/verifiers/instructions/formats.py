@@ -2,7 +2,7 @@
 
 import re
 
-from herokit.answers import read_json
+from herokit.verifiers.extraction import read_json
 from herokit.verifiers.instructions.registry import constraint
 
 OPTIONS = ("My answer is yes.", "My answer is no.", "My answer is maybe.")

@@ -2,7 +2,7 @@
 
 import re
 
-from herokit.answers import words
+from herokit.verifiers.extraction import words
 from herokit.verifiers.instructions.registry import compare, constraint
 from herokit.verifiers.sentences import count_sentences
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from herokit.answers import read_json
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import EachAlone, lost, plain, unread
+from herokit.verifiers.extraction import read_json
 from herokit.verifiers.instructions.registry import ArgumentError, find
 
 Asked = Sequence[tuple[str, Mapping[str, Any]]]

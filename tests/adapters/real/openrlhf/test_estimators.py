@@ -14,7 +14,7 @@ import pytest
 import torch
 from parts import make, samples
 
-from herokit.adapters.base import filled
+from herokit.adapters.common.base import filled
 from herokit.trainers import TRAINERS
 
 

@@ -10,7 +10,7 @@ from parts import KEYS, TEXTS, make, samples
 from skyrl_gym.envs.registration import registry
 from skyrl_gym.metrics import default_aggregate_metrics
 
-from herokit.adapters.components import combine_rows
+from herokit.adapters.common.rows import combine_rows
 from herokit.adapters.skyrl import COMPONENTS, environment
 
 Herokit = environment(make())

@@ -25,7 +25,7 @@ from verl.trainer.ppo.v1.utils import compute_advantage_for_multi_trajectories
 
 from herokit.adapters import verl as adapter
 from herokit.adapters import verl_trainer
-from herokit.adapters.components import score_one
+from herokit.adapters.common.rows import score_one
 from herokit.errors import ConfigError
 
 REWARDS = """
@@ -136,7 +136,7 @@ def test_a_weight_survives_the_estimator_and_not_verls_own_grpo(estimator):
 
 def test_the_checkpoint_callback_saves_and_a_new_run_goes_on(estimator, tmp_path):
     trainer = {
-        "checkpoint_callback_class": "herokit.adapters.verl_state.SaveState",
+        "checkpoint_callback_class": "herokit.adapters.verl.SaveState",
         "resume_mode": "auto",
         "default_local_dir": str(tmp_path),
     }
@@ -258,7 +258,7 @@ def test_the_entry_point_puts_a_scheme_file_into_verl(tmp_path):
         from omegaconf import OmegaConf
         from verl.trainer.ppo.reward import get_custom_reward_fn
         from verl.trainer.ppo.v1 import get_trainer_cls
-        where = {"path": "pkg://herokit.adapters.verl_plugin", "name": "compute_score", "reward_kwargs": {}}
+        where = {"path": "pkg://herokit.adapters.verl.plugin", "name": "compute_score", "reward_kwargs": {}}
         score = get_custom_reward_fn(OmegaConf.create({"reward": {"custom_reward_function": where}}))
         row = score(data_source="m", solution_str="4", ground_truth="4", extra_info={"prompt": "2 + 2?"})
         print(json.dumps([get_trainer_cls("sync").__name__, row["score"], row["verifier_status"]]))

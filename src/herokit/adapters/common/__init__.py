@@ -1,0 +1,1 @@
+"""What the adapters of all trainers share; `herokit.adapters.common.base` says how an adapter is built."""

@@ -1,0 +1,187 @@
+"""Composing steps: `chain`, schedules resolved, marked rows hidden."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+from herokit._display import html_table, label
+from herokit._segment import namespace
+from herokit.combiners.base import Apart, Combiner, Filter, Sync, ToAdvantage, Weight, alone, is_apart, is_to_advantage
+from herokit.combiners.blocks import in_blocks
+from herokit.combiners.schedules import Schedule
+from herokit.combiners.trace import Composite, Trace
+from herokit.errors import ConfigError
+from herokit.types import Array, Groups, Signals
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled(Apart, ToAdvantage):
+    """A step with schedules among its numbers; its state counts the training steps. `chain` makes it."""
+
+    step: Any
+
+    def init(self) -> tuple[int, Any]:
+        """Return training step 0 and the step's own state."""
+        return 0, self.at(0).init()
+
+    @property
+    def apart(self) -> bool:
+        """Whether it holds for the step."""
+        return is_apart(self.step)
+
+    @property
+    def to_advantage(self) -> bool:
+        """Whether it holds for the step."""
+        return is_to_advantage(self.step)
+
+    def at(self, count: int) -> Any:
+        """Return the step with the numbers of one training step."""
+        changed = {f.name: v(count) for f in fields(self.step) if isinstance(v := getattr(self.step, f.name), Schedule)}
+        return replace(self.step, **changed)
+
+    def combine(
+        self, reward: Array, signals: Signals, state: tuple[int, Any], *, sync: Sync = alone
+    ) -> tuple[Array, tuple[int, Any]]:
+        """Apply the step as it is now, and count."""
+        count, before = state
+        reward, after = self.at(count).combine(reward, signals, before, sync=sync)
+        return reward, (count + 1, after)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain(Apart):
+    """Steps applied in order; build it with `chain`.
+
+    The reward starts as zeros, so the first step is one that reads a signal, such as `Take`.
+    """
+
+    steps: tuple[Combiner[Any], ...]
+
+    @property
+    def apart(self) -> bool:
+        """Whether it holds for every step."""
+        return all(is_apart(step) for step in self.steps)
+
+    def _repr_html_(self) -> str:
+        """Show the steps in a notebook."""
+        inner = (step.step if isinstance(step, Scheduled) else step for step in self.steps)
+        rows = [(n, label(step), (step.__doc__ or "").strip().partition("\n")[0]) for n, step in enumerate(inner, 1)]
+        return html_table(f"Chain of {len(self.steps)} steps", ("", "step", "what it does"), rows)
+
+    def init(self) -> tuple[Any, ...]:
+        """Return the steps' states, in order."""
+        return tuple(step.init() for step in self.steps)
+
+    def passed(self, state: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the state after a training step in which no row could be judged: schedules count it, nothing else does."""
+        after: list[Any] = []
+        for step, now in zip(self.steps, state, strict=True):
+            if isinstance(step, Scheduled):
+                after.append((now[0] + 1, now[1]))
+            elif isinstance(step, Composite):
+                after.append(tuple(part.passed(s) for part, s in zip(step.parts, now, strict=True)))
+            else:
+                after.append(now)
+        return tuple(after)
+
+    def combine(
+        self, reward: Array, signals: Signals, state: tuple[Any, ...], *, sync: Sync = alone
+    ) -> tuple[Array, tuple[Any, ...]]:
+        """Apply every step, on numpy to one block of groups after the other if the batch is large and they allow it."""
+        blocks = in_blocks(self._whole, reward, signals, state, sync) if self.apart else None
+        return blocks or self._whole(reward, signals, state, sync)
+
+    def _whole(self, reward: Array, signals: Signals, state: Any, sync: Sync) -> tuple[Array, Any]:
+        done, after = self.trace(reward, signals, state, sync=sync)
+        return (done[-1].after if done else reward), after
+
+    def trace(
+        self, reward: Array, signals: Signals, state: tuple[Any, ...], *, sync: Sync = alone
+    ) -> tuple[Sequence[Trace], tuple[Any, ...]]:
+        """Apply every step and keep what each one did, for explanations and diagnostics."""
+        done, after = [], []
+        kept: Array | None = None
+        for step, before in zip(self.steps, state, strict=True):
+            if isinstance(step, Scheduled):
+                count, inner = before
+                trace, reward, now = _apply(step.at(count), reward, signals, inner, sync)
+                now = (count + 1, now)
+            else:
+                trace, reward, now = _apply(step, reward, signals, before, sync)
+            here = trace.kept
+            if kept is not None:
+                trace = _all_rows(trace, kept)
+            if here is not None:
+                signals, reward = _only(here, signals), reward[here]
+                kept = trace.kept
+            done.append(trace)
+            after.append(now)
+        return done, tuple(after)
+
+
+def _apply(step: Any, reward: Array, signals: Signals, state: Any, sync: Sync) -> tuple[Trace, Array, Any]:
+    """Apply one step; a filter's reward is returned whole, for the caller to narrow."""
+    if isinstance(step, Composite):
+        trace, now = step.traced(reward, signals, state, sync=sync)
+        return trace, trace.after, now
+    if isinstance(step, Weight):
+        weight, now = step.weigh(reward, signals, state, sync=sync)
+        reward = reward * weight
+        return Trace(step, reward, weight), reward, now
+    if isinstance(step, Filter):
+        kept = step.keep(reward, signals)
+        return Trace(step, namespace(reward).where(kept, reward, 0.0 * reward), None, kept), reward, None
+    reward, now = step.combine(reward, signals, state, sync=sync)
+    return Trace(step, reward), reward, now
+
+
+def _all_rows(trace: Trace, kept: Array) -> Trace:
+    """Spread what a step did to the kept rows over all rows."""
+    parts = (trace.after, trace.weight, trace.kept, trace.reward)
+    return Trace(trace.step, *(x if x is None else _put_back(x, kept) for x in parts))
+
+
+def _only(kept: Array, signals: Signals) -> Signals:
+    groups = Groups(signals.groups.index[kept], signals.groups.count)
+    return Signals({name: x[kept] for name, x in signals.values.items()}, groups)
+
+
+def _put_back(x: Array, kept: Array) -> Array:
+    """Spread the values of the kept rows over all rows, zero (or False) elsewhere."""
+    xp = namespace(x, kept)
+    if x.shape[0] == 0:
+        return xp.zeros(kept.shape, dtype=x.dtype, device=x.device)
+    place = xp.cumulative_sum(xp.astype(kept, xp.int32)) - 1
+    spread = xp.take(x, xp.where(kept, place, xp.zeros_like(place)))
+    return xp.where(kept, spread, xp.zeros_like(spread))
+
+
+def chain(*steps: Combiner[Any]) -> Chain:
+    """Compose steps into one combiner; a chain among them is flattened, a step with schedules counts steps.
+
+    Raises:
+        ConfigError: no step, or something that is not one.
+
+    Example:
+        >>> from herokit.combiners import Center, Take
+        >>> chain(Take("rm"), Center())
+        Chain(steps=(Take(signal='rm'), Center()))
+    """
+    if not steps:
+        raise ConfigError("a chain needs at least one step")
+    flat: list[Combiner[Any]] = []
+    for step in steps:
+        if isinstance(step, type) or not hasattr(step, "combine"):
+            raise ConfigError(f"a chain is made of steps such as Take('rm'), got {step!r}")
+        flat.extend(step.steps if isinstance(step, Chain) else (step,))
+    return Chain(tuple(Scheduled(step) if _has_schedule(step) else step for step in flat))
+
+
+def _has_schedule(step: Any) -> bool:
+    return is_dataclass(step) and any(isinstance(getattr(step, f.name), Schedule) for f in fields(step))
+
+
+def start(signals: Signals) -> Array:
+    """Return the reward a chain starts from: zeros (N,) like the first signal."""
+    first = next(iter(signals.values.values()))
+    return namespace(first).zeros_like(first)

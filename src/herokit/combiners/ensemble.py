@@ -1,0 +1,137 @@
+"""Steps that join several signals: weighted mixes and cautious ensembles of reward models."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from herokit._segment import namespace
+from herokit.combiners.base import Apart, Combiner, Stateless, is_apart
+from herokit.combiners.chain import chain
+from herokit.combiners.schedules import Number, check, check_choice
+from herokit.errors import ConfigError
+from herokit.types import Array, Signals
+
+How = Literal["mean", "worst", "cautious", "median"]
+HOWS: tuple[How, ...] = ("mean", "worst", "cautious", "median")
+
+
+@dataclass(frozen=True, slots=True)
+class Mix(Apart, Stateless):
+    """Weighted sum of signals: ``r = sum_k w_k s_k``, each normalized first if wished.
+
+    Args:
+        weights: signal -> weight.
+        each: a step, or chain, without memory, applied to every signal before it is weighed, e.g. `Standardize` (GDPO, TRL's
+            ``normalize_then_sum``) or `MinMax`: signals of different units must not be added raw.
+        normalize: divide by the sum of the weights, as rubric rewards do (arXiv 2507.17746).
+
+    Raises:
+        ConfigError: no weights, a weight that is no finite number, or weights that sum to 0 and are to be normalized.
+
+    Example:
+        >>> import numpy as np
+        >>> from herokit import Groups, Signals
+        >>> signals = Signals({"a": np.array([1.0, 0.0]), "b": np.array([1.0, 1.0])}, Groups.from_keys("qq"))
+        >>> Mix({"a": 3.0, "b": 1.0}, normalize=True)(np.zeros(2), signals).tolist()
+        [1.0, 0.25]
+    """
+
+    weights: Mapping[str, float]
+    each: Combiner[Any] | None = None
+    normalize: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.weights:
+            raise ConfigError("a mix needs at least one signal")
+        for name, weight in self.weights.items():
+            check(f"the weight of {name!r}", weight, "(-inf, inf)")
+        if self.normalize and sum(self.weights.values()) == 0:
+            raise ConfigError(f"weights to be normalized must not sum to 0, got {dict(self.weights)}")
+
+    @property
+    def apart(self) -> bool:
+        """Whether it holds for the step that is applied first, if there is one."""
+        return self.each is None or is_apart(self.each)
+
+    def __call__(self, reward: Array, signals: Signals) -> Array:
+        """Return the mix, (N,)."""
+        mixed = namespace(reward).zeros_like(reward)
+        for name, weight in self.weights.items():
+            mixed = mixed + weight * _prepare(signals[name], signals, self.each)
+        return mixed / sum(self.weights.values()) if self.normalize else mixed
+
+
+@dataclass(frozen=True, slots=True)
+class Ensemble(Apart, Stateless):
+    """Join reward models so that fooling one of them does not pay.
+
+    ``"worst"`` is ``min_k s_k``; ``"cautious"`` is ``mean_k - k std_k`` (population, over the models): a rollout on
+    which the models disagree is scored down. Against reward hacking, arXiv 2310.02743. ``"mean"`` and ``"median"``
+    only average.
+
+    Args:
+        of: the reward models' names, at least two.
+        how: how to join them.
+        k: how many deviations to subtract, for ``"cautious"``; at least 0.
+        each: a step, or chain, without memory, applied to every model's scores first, to bring them to one unit, e.g. `Standardize` or `Rank`.
+
+    Raises:
+        ConfigError: fewer than two models, an unknown `how`, or a negative `k`.
+
+    Example:
+        >>> import numpy as np
+        >>> from herokit import Groups, Signals
+        >>> signals = Signals({"a": np.array([1.0, 2.0]), "b": np.array([3.0, 2.0])}, Groups.from_keys("qq"))
+        >>> Ensemble(("a", "b"), "cautious")(np.zeros(2), signals).tolist()
+        [1.0, 2.0]
+    """
+
+    of: tuple[str, ...]
+    how: How = "worst"
+    k: Number = 1.0
+    each: Combiner[Any] | None = None
+
+    def __post_init__(self) -> None:
+        if len(set(self.of)) < 2:  # noqa: PLR2004 - one model is no ensemble
+            raise ConfigError(f"an ensemble has two or more models, got {self.of!r}")
+        check_choice("how", self.how, HOWS)
+        check("k", self.k, "[0, inf)")
+
+    @property
+    def apart(self) -> bool:
+        """Whether it holds for the step that is applied first, if there is one."""
+        return self.each is None or is_apart(self.each)
+
+    def __call__(self, reward: Array, signals: Signals) -> Array:  # noqa: ARG002 - it replaces the reward
+        """Return the joint score, (N,)."""
+        scores = [signals[name] for name in self.of]
+        return join([_prepare(s, signals, self.each) for s in scores], self.how, self.k)
+
+
+def _prepare(signal: Array, signals: Signals, each: Combiner[Any] | None) -> Array:
+    if each is None:
+        return signal
+    made = chain(each)
+    return made.combine(signal, signals, made.init())[0]
+
+
+def join(scores: Sequence[Array], how: How, k: float = 1.0) -> Array:
+    """Join the scores of several models, each (N,).
+
+    Example:
+        >>> import numpy as np
+        >>> join([np.array([1.0]), np.array([5.0]), np.array([6.0])], "median").tolist()
+        [5.0]
+    """
+    xp = namespace(*scores)
+    table = xp.stack(list(scores))
+    if how == "worst":
+        return xp.min(table, axis=0)
+    if how == "median":
+        ordered, n = xp.sort(table, axis=0), table.shape[0]
+        return (ordered[(n - 1) // 2, ...] + ordered[n // 2, ...]) / 2.0
+    if how == "cautious":
+        middle = xp.mean(table, axis=0)
+        away = table - middle  # by hand: torch's own deviation warns about an empty batch
+        return middle - k * xp.sqrt(xp.mean(away * away, axis=0))
+    return xp.mean(table, axis=0)

@@ -1,0 +1,128 @@
+"""HERO's first part: normalization inside the strata that the verifier defines (Eq. 3).
+
+Source: *Hybrid Reinforcement: When Reward Is Sparse, It's Better to Be Dense*, arXiv 2510.07242 v3.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from herokit import _segment
+from herokit.combiners.base import Apart, Stateless
+from herokit.combiners.normalizers import MinMax, Unit
+from herokit.combiners.schedules import Number, check, check_choice, ends
+from herokit.errors import ConfigError
+from herokit.types import Array, Groups, Signals
+
+
+@dataclass(frozen=True, slots=True)
+class Stratify(Apart, Stateless):
+    """Normalize the reward inside the strata that the verifier defines (HERO, Eq. 3).
+
+    With ``z = (m - min) / (max - min + eps)`` over the rollouts of one prompt that share a verifier label ``c``::
+
+        r = -alpha    + 2 alpha z    where c = 0     in [-alpha, +alpha]
+        r = 1 - beta  + 2 beta  z    where c = 1     in [1 - beta, 1 + beta]
+
+    Correctness is preserved (the bands never overlap), quality is refined inside them. A graded verifier has more
+    `levels`: each is the centre of its stratum's band, ``level + half (2 z - 1)``.
+
+    Args:
+        by: the verifier's name.
+        alpha: half-width of the lowest band, in (0, 1]. The paper: 0.05 on easy-to-verify data, 0.1 on mixed and
+            hard-to-verify data.
+        beta: half-width of the highest band, in (0, 1].
+        levels: the verifier values that name the strata, increasing.
+        between: half-width of the bands in between; the smaller of alpha and beta by default.
+        edges: the values that part the strata, one fewer than the levels: a row belongs above an edge that its value
+            exceeds. Half-way between levels by default.
+        normalize: maps a stratum's scores into [0, 1]: `MinMax` (the paper; its eps is not given there, 1e-6 here),
+            `Rank`, `Squash` or `Quantile`.
+        tied: where a stratum of one row, or of equal scores, goes. Read literally the paper puts it on its band's
+            ``"floor"`` (z = 0: a lone right answer gets 1 - beta); ``"midpoint"`` is z = 0.5.
+        min_spread: a stratum whose scores span less than this, in the reward model's units, counts as tied: noise is
+            not stretched to a whole band.
+
+    Raises:
+        ConfigError: bands that touch or overlap, as the paper's "alpha, beta in (0, 1]" allows when
+            ``alpha + beta >= 1``; or a parameter outside its range.
+
+    Example:
+        >>> import numpy as np
+        >>> from herokit import Groups, Signals
+        >>> signals = Signals({"verifier": np.array([0.0, 0.0, 1.0, 1.0])}, Groups.from_keys("aaaa"))
+        >>> Stratify()(np.array([2.0, 4.0, 1.0, 5.0]), signals).round(4).tolist()
+        [-0.1, 0.1, 0.9, 1.1]
+    """
+
+    by: str = "verifier"
+    alpha: Number = 0.1
+    beta: Number = 0.1
+    levels: tuple[float, ...] = (0.0, 1.0)
+    between: Number | None = None
+    edges: tuple[float, ...] | None = None
+    normalize: Unit = MinMax()  # noqa: RUF009 - a frozen value
+    tied: Literal["floor", "midpoint"] = "floor"
+    min_spread: Number = 0.0
+
+    def __post_init__(self) -> None:
+        check("alpha", self.alpha, "(0, 1]")
+        check("beta", self.beta, "(0, 1]")
+        check("min_spread", self.min_spread, "[0, inf)")
+        check_choice("tied", self.tied, ("floor", "midpoint"))
+        if len(self.levels) < 2 or list(self.levels) != sorted(set(self.levels)):  # noqa: PLR2004 - two strata at least
+            raise ConfigError(f"levels are two or more increasing values, got {self.levels}")
+        if self.between is not None:
+            check("between", self.between, "(0, inf)")
+        if self.edges is not None:
+            inside = all(
+                low < edge < high for (low, high), edge in zip(pairwise(self.levels), self.edges, strict=False)
+            )
+            if len(self.edges) != len(self.levels) - 1 or not inside:
+                raise ConfigError(f"edges lie one between each two of the levels {self.levels}, got {self.edges}")
+        for (low, below), (high, above) in pairwise(zip(self.levels, self._halves(widest=True), strict=True)):
+            if low + below >= high - above:
+                limit = "alpha + beta must be below 1" if self.levels == (0.0, 1.0) else "the half-widths are too large"
+                raise ConfigError(
+                    f"the bands overlap: {limit}, got {self.alpha!r} + {self.beta!r}: the band around {low} reaches up to "
+                    f"{low + below:g}, the next down to {high - above:g}, and a wrong rollout could outrank a right one"
+                )
+
+    def _halves(self, *, widest: bool = False) -> list[float]:
+        """Return each band's half-width, lowest first."""
+        alpha, beta = self.alpha, self.beta
+        if widest:
+            alpha, beta = ends(alpha)[1], ends(beta)[1]
+        middle = min(alpha, beta) if self.between is None else ends(self.between)[1] if widest else self.between
+        return [alpha, *[middle] * (len(self.levels) - 2), beta]
+
+    def strata(self, signals: Signals) -> tuple[Groups, list[Array]]:
+        """Return the strata as groups, and for each edge which rows lie above it."""
+        xp, groups = _segment.namespace(signals.groups.index), signals.groups
+        edges = self.edges or tuple((low + high) / 2 for low, high in pairwise(self.levels))
+        above = [signals[self.by] > edge for edge in edges]
+        labels = sum((xp.astype(a, groups.index.dtype) for a in above[1:]), xp.astype(above[0], groups.index.dtype))
+        return groups.refine(labels, len(self.levels)), above
+
+    def __call__(self, reward: Array, signals: Signals) -> Array:
+        """Return the banded reward, (N,)."""
+        xp = _segment.namespace(reward)
+        strata, above = self.strata(signals)
+        z = self.normalize.unit(reward, strata)
+        if self.tied == "midpoint" or self.min_spread or not isinstance(self.normalize, MinMax):
+            reach = _segment.reduce(reward, strata, "max") - _segment.reduce(reward, strata, "min")
+            tied = _segment.rows((reach <= 0) | (reach < self.min_spread), strata)
+            z = xp.where(tied, xp.full_like(z, 0.5 if self.tied == "midpoint" else 0.0), z)
+        halves = self._halves()
+        floors = [level - half for level, half in zip(self.levels, halves, strict=True)]
+        floor: Array = floors[0]
+        width: Array = 2.0 * halves[0]
+        for inside, (low, high), (narrow, wide) in zip(above, pairwise(floors), pairwise(halves), strict=True):
+            step = xp.astype(inside, z.dtype)
+            if wide != narrow:
+                width = width + 2.0 * (wide - narrow) * step
+            step *= high - low  # its own array, made above
+            step += floor
+            floor = step
+        floor += width * z
+        return floor

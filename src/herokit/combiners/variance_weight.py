@@ -1,0 +1,118 @@
+"""HERO's second part: the variance-aware weight (Eq. 4 and 5).
+
+Source: *Hybrid Reinforcement: When Reward Is Sparse, It's Better to Be Dense*, arXiv 2510.07242 v3.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from herokit import _segment
+from herokit.combiners.base import Apart, Mean, Sync, Weight, alone
+from herokit.combiners.schedules import Number, check, check_choice, ends
+from herokit.errors import ConfigError
+from herokit.types import Array, Signals
+
+PUBLISHED: dict[str, tuple[float, float, float]] = {"main": (0.5, 2.0, 5.0), "appendix": (0.4, 3.0, 6.0)}
+"""The two sets of (low, high, steepness) that the paper prints: in section 3.2 and in appendix A.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightBySpread(Apart, Weight):
+    """Weigh prompts whose scores spread widely more (HERO, Eq. 4 and 5).
+
+    With ``sigma_u`` the standard deviation of all scores of a prompt, both strata, and ``sigma_bar`` its running
+    mean over prompts::
+
+        w = low + (high - low) / (1 + exp(-steepness (sigma_u - sigma_bar)))
+
+    The paper leaves open: momentum, initialisation and synchronisation of ``sigma_bar``. Here it is the plain mean
+    over all groups seen (or an EMA), read *before* it is written; the first batch has nothing to compare with and is
+    neutral (w = 1). The paper prints two sets of constants: section 3.2 has low 0.5, high 2, steepness 5 (the
+    default), appendix A.1 has 0.4, 3, 6; `published` makes either by name.
+
+    The weight is constant in a group, so it cancels if the trainer then divides by the group's standard deviation.
+
+    Args:
+        of: the reward model's name.
+        low: the smallest weight, positive.
+        high: the largest weight, above `low`.
+        steepness: how fast the weight rises, per unit of the reward model's scores (per unit of sigma_bar if
+            `relative`); positive.
+        ddof: 0 for the population's deviation (the paper does not say), 1 for the sample's.
+        centre: the weight at ``sigma_u = sigma_bar``: ``"paper"`` is (low + high) / 2, which is not 1 and so changes
+            the learning rate; ``"one"`` shifts the logistic so that it is 1, for which ``low < 1 < high``.
+        relative: measure the spread in units of its running mean, ``sigma_u / sigma_bar - 1``, so that `steepness`
+            does not depend on the reward model's units; neutral while that mean is 0, as after groups of ties alone.
+        momentum: None for the plain mean; in [0, 1) for ``sigma_bar = momentum sigma_bar + (1 - momentum) batch``.
+
+    Raises:
+        ConfigError: a parameter outside its range.
+
+    Example:
+        >>> import numpy as np
+        >>> from herokit import Groups, Signals
+        >>> signals = Signals({"rm": np.array([1.0, 3.0])}, Groups.from_keys("aa"))
+        >>> weight, _ = WeightBySpread().weigh(np.ones(2), signals, Mean(10, 1.0))
+        >>> weight.tolist()
+        [1.25, 1.25]
+    """
+
+    of: str = "rm"
+    low: Number = 0.5
+    high: Number = 2.0
+    steepness: Number = 5.0
+    ddof: int = 0
+    centre: Literal["paper", "one"] = "paper"
+    relative: bool = False
+    momentum: float | None = None
+
+    def __post_init__(self) -> None:
+        check("low", self.low, "(0, inf)")
+        check("high", self.high, "(0, inf)")
+        check("steepness", self.steepness, "(0, inf)")
+        check_choice("ddof", self.ddof, (0, 1))
+        check_choice("centre", self.centre, ("paper", "one"))
+        if self.momentum is not None:
+            check("momentum", self.momentum, "[0, 1)")
+        if not ends(self.low)[1] < ends(self.high)[0]:
+            raise ConfigError(f"weights need 0 < low < high, got low={self.low!r}, high={self.high!r}")
+        if self.centre == "one" and not ends(self.low)[1] < 1.0 < ends(self.high)[0]:
+            raise ConfigError(f"a weight of 1 in the centre needs low < 1 < high, got {self.low!r} and {self.high!r}")
+
+    @classmethod
+    def published(cls, constants: Literal["main", "appendix"], *, of: str = "rm") -> Self:
+        """Return the weight with one of the paper's two sets of constants: section 3.2 or appendix A.1.
+
+        Example:
+            >>> WeightBySpread.published("appendix").high
+            3.0
+        """
+        check_choice("constants", constants, tuple(PUBLISHED))
+        low, high, steepness = PUBLISHED[constants]
+        return cls(of, low, high, steepness)
+
+    def init(self) -> Mean:
+        """Return a mean over no group."""
+        return Mean()
+
+    def weigh(self, reward: Array, signals: Signals, state: Mean, *, sync: Sync = alone) -> tuple[Array, Mean]:
+        """Return the weight of every row and the mean that includes this batch."""
+        xp, scores = _segment.namespace(reward), signals[self.of]
+        spread = _segment.std(scores, signals.groups, ddof=self.ddof)
+        some = xp.astype(_segment.sizes(signals.groups, scores) > 0, spread.dtype)  # an empty group does not count
+        wide = xp.result_type(spread.dtype, xp.float32)  # half precision cannot count groups beyond 256
+        totals = [xp.sum(xp.astype(part, wide, copy=False)) for part in (spread, some)]
+        total, count = _segment.read(xp.stack(totals))  # the one read from the device
+        batch = sync(Mean(round(count), total / count if count else 0.0))
+        after = state.merge(batch)
+        if self.momentum is not None and state.count and batch.count:
+            after = Mean(after.count, self.momentum * state.value + (1.0 - self.momentum) * batch.value)
+        if state.count == 0 or (self.relative and state.value == 0.0):
+            return xp.ones_like(reward), after
+        away = spread - state.value
+        if self.relative:
+            away = away / max(state.value, 1e-12)
+        shift = math.log((1.0 - self.low) / (self.high - 1.0)) if self.centre == "one" else 0.0
+        gate = (1.0 + xp.tanh(0.5 * (self.steepness * away + shift))) / 2.0  # the logistic, without overflow
+        return _segment.rows(self.low + (self.high - self.low) * gate, signals.groups), after

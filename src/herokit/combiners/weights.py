@@ -1,0 +1,111 @@
+"""Weights on advantages by how hard the verifier finds a prompt; put them after a `ToAdvantage` step."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from herokit import _segment
+from herokit.combiners.base import RIGHT, Apart, Sync, Weight, alone
+from herokit.combiners.schedules import Number, check, ends
+from herokit.errors import ConfigError
+from herokit.types import Array, Signals
+
+
+@dataclass(frozen=True, slots=True)
+class WeightByCorrectRate(Apart, Weight):
+    """Weigh surprises more: right answers to hard prompts, wrong answers to easy ones (GRPO-LEAD).
+
+    With ``rho`` the share of the group's rollouts that the verifier accepts::
+
+        w(rho) = low + (high - low) / (1 + exp(steepness (rho - middle)))
+        A = A w(rho)  where A > 0,   A w(1 - rho)  elsewhere
+
+    arXiv 2504.09696; the defaults are those of its published code. It must follow a step that makes advantages.
+
+    Args:
+        by: the verifier's name; a value above 0.5 is right.
+        low: the smallest weight, positive.
+        high: the largest weight, above `low`.
+        middle: the rate with the weight half-way, in [0, 1].
+        steepness: how fast the weight falls with the rate; positive.
+
+    Raises:
+        ConfigError: a parameter outside its range.
+
+    Example:
+        >>> import numpy as np
+        >>> from herokit import Groups, Signals
+        >>> signals = Signals({"verifier": np.array([1.0, 0.0, 0.0, 0.0])}, Groups.from_keys("aaaa"))
+        >>> WeightByCorrectRate().weigh(np.array([0.75, -0.25, -0.25, -0.25]), signals, None)[0].round(3).tolist()
+        [1.493, 0.95, 0.95, 0.95]
+    """
+
+    by: str = "verifier"
+    low: Number = 0.4
+    high: Number = 1.5
+    middle: Number = 0.75
+    steepness: Number = 10.0
+
+    def __post_init__(self) -> None:
+        check("low", self.low, "(0, inf)")
+        check("high", self.high, "(0, inf)")
+        check("middle", self.middle, "[0, 1]")
+        check("steepness", self.steepness, "(0, inf)")
+        if not ends(self.low)[1] < ends(self.high)[0]:
+            raise ConfigError(f"weights need 0 < low < high, got low={self.low!r}, high={self.high!r}")
+
+    def weigh(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = alone) -> tuple[Array, Any]:  # noqa: ARG002 - it has no memory
+        """Return the weight of every row, by the sign of its advantage."""
+        xp = _segment.namespace(reward)
+        rate = _segment.rows(_rate(reward, signals, self.by), signals.groups)
+        rate = xp.where(reward > 0, rate, 1.0 - rate)
+        gate = (1.0 - xp.tanh(0.5 * self.steepness * (rate - self.middle))) / 2.0
+        return self.low + (self.high - self.low) * gate, state
+
+
+@dataclass(frozen=True, slots=True)
+class WeightByDifficulty(Weight):
+    """Share the batch's weight among its mixed groups, harder ones first (DGPO).
+
+    With ``p`` a group's share of right answers and M the number of groups whose verdicts differ::
+
+        w = M softmax(-p / temperature)   over those M groups,   1 in uniform groups
+
+    so the mean weight of mixed groups is 1. arXiv 2601.20614; temperature 2 as in its published scripts. A group's
+    weight depends on the other groups of the batch, on purpose. It must follow a step that makes advantages.
+
+    Args:
+        by: the verifier's name; a value above 0.5 is right.
+        temperature: how evenly to share; positive.
+
+    Raises:
+        ConfigError: `temperature` is not positive.
+
+    Example:
+        >>> import numpy as np
+        >>> from herokit import Groups, Signals
+        >>> signals = Signals({"verifier": np.array([1.0, 0.0, 0.0, 1.0, 1.0, 0.0])}, Groups.from_keys("aaabbb"))
+        >>> WeightByDifficulty(temperature=0.5).weigh(np.ones(6), signals, None)[0].round(3).tolist()
+        [1.322, 1.322, 1.322, 0.678, 0.678, 0.678]
+    """
+
+    by: str = "verifier"
+    temperature: Number = 2.0
+
+    def __post_init__(self) -> None:
+        check("temperature", self.temperature, "(0, inf)")
+
+    def weigh(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = alone) -> tuple[Array, Any]:  # noqa: ARG002 - it has no memory
+        """Return the weight of every row."""
+        xp = _segment.namespace(reward)
+        rate = _rate(reward, signals, self.by)
+        mixed = (rate > 0.0) & (rate < 1.0)
+        share = xp.where(mixed, xp.exp(-rate / self.temperature), xp.zeros_like(rate))
+        total, count = xp.sum(share), xp.sum(xp.astype(mixed, reward.dtype))
+        weight = xp.where(mixed, share * count / xp.where(total > 0, total, xp.ones_like(total)), xp.ones_like(rate))
+        return _segment.rows(weight, signals.groups), state
+
+
+def _rate(reward: Array, signals: Signals, by: str) -> Array:
+    """Return each group's share of right answers, (G,)."""
+    right = _segment.namespace(reward).astype(signals[by] > RIGHT, reward.dtype)
+    return _segment.mean(right, signals.groups)

@@ -1,0 +1,58 @@
+"""Processes that combine together: one that cannot take part lets those that wait for it know."""
+
+import contextlib
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from herokit.combiners import Chain, Mean, Sync, alone, start
+from herokit.errors import SetupError
+from herokit.types import Groups, Signals
+
+
+def heard(sync: Sync) -> Sync:
+    """Return the sync, with an error where a peer has left.
+
+    Example:
+        >>> heard(lambda local: Mean(1, float("nan")))(Mean(1, 2.0))
+        Traceback (most recent call last):
+        ...
+        herokit.errors.SetupError: a source failed in another process, whose log says why: its part of a mean is missing
+    """
+    if sync is alone:
+        return alone
+
+    def merge(local: Mean, /) -> Mean:
+        merged = sync(local)
+        if not math.isfinite(merged.value):
+            raise SetupError("a source failed in another process, whose log says why: its part of a mean is missing")
+        return merged
+
+    return merge
+
+
+def leave(combiner: Chain, sources: Iterable[str], state: Any, sync: Sync) -> None:
+    """Give the peers a mean that is none, where they wait for one; a chain that merges nothing has nobody waiting.
+
+    Args:
+        combiner: the chain that they combine by.
+        sources: the names of its signals.
+        state: the chain's state.
+        sync: what they meet in.
+    """
+    if sync is alone:
+        return
+
+    def missing(local: Mean, /) -> Mean:  # noqa: ARG001 - there is none
+        sync(Mean(1, math.nan))
+        raise _LeftError
+
+    nothing = Signals({name: np.zeros(0) for name in sources}, Groups.from_keys(()))
+    with contextlib.suppress(_LeftError):  # the peers leave at the first mean, too
+        combiner.trace(start(nothing), nothing, state, sync=missing)
+
+
+class _LeftError(Exception):
+    """The peers know."""
