@@ -19,7 +19,7 @@ from loops import SPREAD_SO_FAR, loop
 from machine import best, header, keep_freed_memory
 
 from herokit import Groups, Signals, schemes
-from herokit.combiners import Chain, Mean, blocks, start
+from herokit.combiners import Chain, Mean, blocks, initial_reward
 
 SIZES = (4_096, 65_536, 1_048_576)
 EACH = 8
@@ -39,7 +39,7 @@ def run(scheme: Chain, values: dict[str, Any], index: Any) -> Any:
     """Apply the scheme with a running mean in place."""
     signals = Signals(values, Groups(index, len(index) // EACH))
     state = tuple(Mean(1, SPREAD_SO_FAR) if isinstance(s, Mean) else s for s in scheme.init())
-    return scheme.combine(start(signals), signals, state)[0]
+    return scheme.combine(initial_reward(signals), signals, state)[0]
 
 
 def to_torch(values: dict[str, Any], index: Any) -> tuple[dict[str, Any], Any] | None:

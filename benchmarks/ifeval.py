@@ -1,4 +1,4 @@
-"""Compare `herokit.verifiers.Instructions` with a public implementation of IFEval on generated prompts and responses.
+"""Compare `herokit.verifiers.IFEval` with a public implementation of IFEval on generated prompts and responses.
 
 ``python benchmarks/ifeval.py --peer PYTHON [--each 400]`` where PYTHON is an interpreter of an environment of its own
 with ``if-verifiable`` (0.1.2, Google's checks as a package) and the data set ``punkt_tab`` of nltk. Each of the 25
@@ -91,13 +91,13 @@ def arguments(r: random.Random, name: str, text: str) -> dict[str, Any]:
 def ours(asked: list[tuple[str, dict[str, Any], str]]) -> list[list[bool]]:
     """Ask herokit."""
     from herokit.types import Sample
-    from herokit.verifiers import Instructions
+    from herokit.verifiers import IFEval
 
     samples = [
         Sample("prompt", text, 0, None, {"instruction_id_list": [name], "kwargs": [given]})
         for name, given, text in asked
     ]
-    strict, loose = (Instructions(strict=strict).verify(samples) for strict in (True, False))
+    strict, loose = (IFEval(strict=strict).verify(samples) for strict in (True, False))
     return [[one.value == 1.0, other.value == 1.0] for one, other in zip(strict, loose, strict=True)]
 
 

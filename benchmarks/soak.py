@@ -83,7 +83,7 @@ def main() -> None:
     killer.start()
     judged = wrong = failed = 0
     start = time.perf_counter()
-    with MathVerifier(workers=2, timeout=30.0) as math:
+    with MathVerifier(max_workers=2, timeout=30.0) as math:
         while judged < chosen.pairs:
             batch = list(islice(source, BATCH))
             verdicts = math.verify([Sample("", text, row, gold) for row, (gold, text, _) in enumerate(batch)])

@@ -50,7 +50,7 @@ def accuracy(data: Path) -> None:
     pooled: list[Pair] = []
     peer_pooled = [0, 0, 0]
     wrong = []
-    with MathVerifier(workers=1) as math:
+    with MathVerifier(max_workers=1) as math:
         for path in sorted((data / "verifier_pairs").glob("*.jsonl")):
             found = rows(path)
             pairs = [(str(r["gold"]), str(r["answer"]), bool(r["label"])) for r in found]
@@ -154,7 +154,7 @@ def speed(data: Path) -> None:
         ours = theirs = 0.0
         size = -(-len(pairs) // PARTS // 8) * 8  # whole groups
         *parts, warm = (slice(k, k + size) for k in range(0, len(pairs), size))
-        with MathVerifier(workers=1) as math:
+        with MathVerifier(max_workers=1) as math:
             math.verify(samples[warm])
             if peer:
                 judged(peer, pairs[warm])
@@ -188,7 +188,7 @@ def scaling() -> None:
     pairs = [(str(k**3), rf"\int_0^{{{k}}} 3x^2 + \sin(x) - \sin(x)\,dx") for k in range(1, 61)]
     seconds = {}
     for workers in (1, 2):
-        with MathVerifier(workers=workers, timeout=30.0) as math:
+        with MathVerifier(max_workers=workers, timeout=30.0) as math:
             math.compare([(r"\int_0^1 1\,dx", str(k)) for k in range(2, 12)])  # every worker is up
             seconds[workers] = timed(lambda: math.compare(pairs), time.perf_counter)
     print(f"two workers are {seconds[1] / seconds[2]:.2f} times as fast as one on {len(pairs)} pairs for sympy")

@@ -24,7 +24,7 @@ GROUPS = {
     "Choice and text": (
         "exact-match",
         "token-f1",
-        "longest-common",
+        "rouge-l",
         "choice",
         "number",
         "quantity",
@@ -32,10 +32,10 @@ GROUPS = {
         "list",
         "regex",
     ),
-    "Form": ("tags", "json-block", "length-limit", "language", "repetition", "degenerate"),
+    "Form": ("tags", "json-block", "length", "language", "repetition", "degenerate"),
     "Structured output": ("json-schema", "function-call", "sql", "xml", "yaml"),
     "Programs": ("code",),
-    "Instructions": ("ifeval",),
+    "IFEval": ("ifeval",),
     "Model-based": ("generative-verifier", "rubric-judge", "http-verifier"),
     "Composition": (
         "cascade", "vote", "all-of", "any-of", "noisy", "route", "after", "cache", "pool", "time-limit", "audit",
@@ -92,7 +92,7 @@ def main() -> str:
         lines.append(f"\n## {group}\n{NOTES.get(group, '')}")
         for name in names:
             lines += _verifier(entries[name], tables[name])
-        if group == "Instructions":
+        if group == "IFEval":
             lines += _constraints()
     return "".join(lines)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from herokit import Groups, Signals, hero, hero_advantage
-from herokit.combiners import Chain, Mean, Weight, start
+from herokit.combiners import Chain, Mean, Weight, initial_reward
 from herokit.schemes import stratified
 from herokit.trainers import TRAINERS
 
@@ -27,7 +27,7 @@ def batch(seed: int = 0) -> Signals:
 def run(scheme: Chain, signals: Signals) -> tuple[Any, Any]:
     """Return a scheme's output and its weight, with a running mean in place."""
     state = tuple(Mean(100, SPREAD_SO_FAR) if isinstance(s, Mean) else s for s in scheme.init())
-    trace, _ = scheme.trace(start(signals), signals, state)
+    trace, _ = scheme.trace(initial_reward(signals), signals, state)
     weight = next((t.weight for t in trace if isinstance(t.step, Weight)), np.ones_like(trace[-1].after))
     return trace[-1].after, weight
 

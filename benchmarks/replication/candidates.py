@@ -5,29 +5,29 @@ from dataclasses import dataclass
 import numpy as np
 
 from herokit.combiners import (
-    RIGHT,
+    CORRECT_THRESHOLD,
     Add,
     Affine,
     Center,
     Chain,
     IfUniform,
-    Linear,
+    LinearSchedule,
     Mean,
     MinMax,
-    Quantile,
+    Normalizer,
+    QuantileMinMax,
     Rank,
+    Select,
     Sigmoid,
-    Squash,
     Standardize,
     Stratify,
     Sync,
-    Take,
-    Unit,
     Weight,
-    WeightBySpread,
+    WeightByStd,
+    ZScoreSigmoid,
     agreement,
-    alone,
     chain,
+    no_sync,
 )
 from herokit.types import Array, Signals
 
@@ -55,9 +55,9 @@ class WeightByAgreement(Weight):
         """Return a mean over no group."""
         return Mean()
 
-    def weigh(self, reward: Array, signals: Signals, state: Mean, *, sync: Sync = alone) -> tuple[Array, Mean]:
+    def weigh(self, reward: Array, signals: Signals, state: Mean, *, sync: Sync = no_sync) -> tuple[Array, Mean]:
         """Return the weight, the same for every row, and the mean that includes this batch."""
-        scores, right, index = signals[self.of], signals[self.by] > RIGHT, signals.groups.index
+        scores, right, index = signals[self.of], signals[self.by] > CORRECT_THRESHOLD, signals.groups.index
         found = []
         for group in range(signals.groups.count):
             m, c = scores[index == group], right[index == group]
@@ -72,72 +72,77 @@ class WeightByAgreement(Weight):
 
 def trusted_blend(high: float = 1.0, momentum: float = 0.97) -> Chain:
     """Add a score that counts as much as it agrees with the verifier: ``A = center(c + w minmax_g(m))``."""
-    return chain(Take("rm"), MinMax(), WeightByAgreement(high=high, momentum=momentum), Add("verifier"), Center())
+    return chain(Select("rm"), MinMax(), WeightByAgreement(high=high, momentum=momentum), Add("verifier"), Center())
 
 
 def trusted_fallback(high: float = 1.0, momentum: float = 0.97) -> Chain:
     """The same in uniform groups alone; the verifier's value in mixed ones."""
-    dense = chain(Take("rm"), MinMax(), WeightByAgreement(high=high, momentum=momentum))
-    return chain(IfUniform(dense, Take("verifier")), Center())
+    dense = chain(Select("rm"), MinMax(), WeightByAgreement(high=high, momentum=momentum))
+    return chain(IfUniform(dense, Select("verifier")), Center())
 
 
 def trusted_bands(alpha: float = 0.1, momentum: float = 0.97) -> Chain:
     """HERO's bands, centred; uniform groups weighed by agreement (at most 1), mixed ones as they are."""
-    bands = chain(Take("rm"), Stratify(alpha=alpha, beta=alpha))
+    bands = chain(Select("rm"), Stratify(alpha=alpha, beta=alpha))
     return chain(IfUniform(chain(bands, WeightByAgreement(momentum=momentum)), bands), Center())
 
 
 def fading_bands(alpha: float = 0.1, steps: int = 100) -> Chain:
     """HERO's bands, centred, that close linearly over the training."""
-    closing = Linear(alpha, 0.001, steps)
-    return chain(Take("rm"), Stratify(alpha=closing, beta=closing), Center())
+    closing = LinearSchedule(alpha, 0.001, steps)
+    return chain(Select("rm"), Stratify(alpha=closing, beta=closing), Center())
 
 
 def floored(alpha: float = 0.1, floor: float = 0.25) -> Chain:
     """HERO's bands, divided by the group's deviation or a floor, whichever is larger: uniform groups stay small."""
-    return chain(Take("rm"), Stratify(alpha=alpha, beta=alpha), Standardize(floor=floor))
+    return chain(Select("rm"), Stratify(alpha=alpha, beta=alpha), Standardize(min_std=floor))
 
 
 def standardized_fallback(high: float = 0.5, momentum: float = 0.97) -> Chain:
     """The verifier's value at unit scale in mixed groups; elsewhere the score at a scale that its agreement sets."""
-    dense = chain(Take("rm"), Standardize(), WeightByAgreement(high=high, momentum=momentum))
-    return chain(IfUniform(dense, chain(Take("verifier"), Standardize())), Affine())
+    dense = chain(Select("rm"), Standardize(), WeightByAgreement(high=high, momentum=momentum))
+    return chain(IfUniform(dense, chain(Select("verifier"), Standardize())), Affine())
 
 
-NORMALIZERS: dict[str, Unit] = {"min-max": MinMax(), "rank": Rank(), "z-score": Squash(), "quantile": Quantile()}
+NORMALIZERS: dict[str, Normalizer] = {
+    "min-max": MinMax(),
+    "rank": Rank(),
+    "z-score": ZScoreSigmoid(),
+    "quantile": QuantileMinMax(),
+}
 """Name -> how scores are normalized inside a stratum."""
 
 
 def banded(how: str = "min-max", alpha: float = 0.1) -> Chain:
     """HERO's bands with another normalizer inside the strata."""
-    return chain(Take("rm"), Stratify(alpha=alpha, beta=alpha, normalize=NORMALIZERS[how]))
+    return chain(Select("rm"), Stratify(alpha=alpha, beta=alpha, normalizer=NORMALIZERS[how]))
 
 
 def trusted_offsets(alpha: float = 0.1, momentum: float = 0.97) -> Chain:
     """HERO's bands, centred, their width weighed by agreement in every group: ``A = center(c + w (rhat - c))``."""
-    offsets = chain(Take("rm"), Stratify(alpha=alpha, beta=alpha), Add("verifier", times=-1.0))
+    offsets = chain(Select("rm"), Stratify(alpha=alpha, beta=alpha), Add("verifier", weight=-1.0))
     return chain(offsets, WeightByAgreement(momentum=momentum), Add("verifier"), Center())
 
 
 def hero_agreement(alpha: float = 0.1, beta: float = 0.1) -> Chain:
     """HERO's bands, centred; uniform groups weighed by agreement: the best of those tried."""
-    return chain(Take("rm"), Stratify(alpha=alpha, beta=beta), Center(), agreement.WeightByAgreement())
+    return chain(Select("rm"), Stratify(alpha=alpha, beta=beta), Center(), agreement.WeightByAgreement())
 
 
 def squared_agreement(alpha: float = 0.1, beta: float = 0.1, momentum: float = 0.97) -> Chain:
     """`hero_agreement`, its weight squared."""
     weight = agreement.WeightByAgreement(power=2.0, momentum=momentum)
-    return chain(Take("rm"), Stratify(alpha=alpha, beta=beta), Center(), weight)
+    return chain(Select("rm"), Stratify(alpha=alpha, beta=beta), Center(), weight)
 
 
 def spread_agreement(alpha: float = 0.1, beta: float = 0.1, power: float = 2.0, low: float = 0.05) -> Chain:
     """`squared_agreement`, and uniform groups whose scores hardly differ count little: HERO's weight with wide bounds."""
-    bands = chain(Take("rm"), Stratify(alpha=alpha, beta=beta), Center())
-    spread = WeightBySpread("rm", low, 2.0, 5.0, centre="one", relative=True)
+    bands = chain(Select("rm"), Stratify(alpha=alpha, beta=beta), Center())
+    spread = WeightByStd("rm", low, 2.0, 5.0, center="one", relative=True)
     return chain(IfUniform(chain(bands, spread), bands), agreement.WeightByAgreement(power=power))
 
 
 def calibrated_agreement(scale: float = 0.3, power: float = 2.0) -> Chain:
     """The verifier's value in mixed groups, the RM's probability in uniform ones, weighed by agreement."""
-    dense = chain(Take("rm"), Sigmoid(), Affine(scale=scale))
-    return chain(IfUniform(dense, Take("verifier")), Center(), agreement.WeightByAgreement(power=power))
+    dense = chain(Select("rm"), Sigmoid(), Affine(scale=scale))
+    return chain(IfUniform(dense, Select("verifier")), Center(), agreement.WeightByAgreement(power=power))

@@ -13,8 +13,8 @@ from benchmarks.replication.text import Codec
 from torch import Tensor
 
 from herokit import Rewarder
-from herokit.combiners import is_to_advantage
-from herokit.outcome import Outcome
+from herokit.combiners import produces_advantage
+from herokit.outcome import RewardOutput
 from herokit.trainers import find_trainer
 
 CLIP, PARTS, SILENT = 0.2, 2, 1e-6
@@ -49,9 +49,9 @@ class Learner:
     trainer: str
     seed: int
 
-    def advantages(self, outcome: Outcome) -> np.ndarray[Any, Any]:
+    def advantages(self, outcome: RewardOutput) -> np.ndarray[Any, Any]:
         """Return (N,) advantages; 0 where a source could not say."""
-        if any(map(is_to_advantage, self.rewarder.combiner.steps)):
+        if any(map(produces_advantage, self.rewarder.combiner.steps)):
             found = outcome.advantage
         else:
             found = np.full(len(outcome.reward), np.nan)
@@ -60,7 +60,7 @@ class Learner:
         return np.nan_to_num(found)
 
 
-def _statistics(outcome: Outcome, advantages: Any, size: int) -> dict[str, float]:
+def _statistics(outcome: RewardOutput, advantages: Any, size: int) -> dict[str, float]:
     """Return what the verifier and the advantages look like, by share of groups."""
     said = np.array([v.value or 0.0 for v in outcome.verdicts["verifier"]]).reshape(-1, size).mean(1)
     silent = np.abs(advantages).reshape(-1, size).max(1) < SILENT

@@ -43,7 +43,7 @@ class Scheme:
 
     Example:
         >>> Scheme("naive_blend", (("share", 0.9),)).chain().steps[-1]
-        Blend(signal='verifier', share=0.9)
+        Interpolate(signal='verifier', weight=0.9)
     """
 
     name: str

@@ -54,7 +54,7 @@ class HiddenForm:
 class HerokitMath:
     """Lets herokit-math judge what follows the last semicolon; the reference is the answer in its plainest form."""
 
-    verifier: MathVerifier = field(default_factory=lambda: MathVerifier(workers=1))
+    verifier: MathVerifier = field(default_factory=lambda: MathVerifier(max_workers=1))
 
     def verify(self, samples: Sequence[Sample], /) -> list[Verdict]:
         """Return its verdicts; an unfinished text is wrong."""

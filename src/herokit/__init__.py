@@ -6,9 +6,9 @@ and variance-aware weighting (arXiv 2510.07242) and their siblings. Importing he
 The steps are in `herokit.combiners`, the named schemes in `herokit.schemes`; the most used of both are here.
 """
 
-from herokit.combiners import Center, MinMax, Rank, Standardize, Stratify, Take, WeightBySpread, chain
+from herokit.combiners import Center, MinMax, Rank, Select, Standardize, Stratify, WeightByStd, chain
 from herokit.errors import HerokitError
-from herokit.outcome import Outcome
+from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.schemes import earned_trust, hero, hero_advantage, naive_blend, rm_only, verifier_only
 from herokit.types import Groups, RewardModel, Sample, Scores, Signals, Status, Verdict, Verifier
@@ -18,20 +18,20 @@ __all__ = [
     "Groups",
     "HerokitError",
     "MinMax",
-    "Outcome",
     "Rank",
     "RewardModel",
+    "RewardOutput",
     "Rewarder",
     "Sample",
     "Scores",
+    "Select",
     "Signals",
     "Standardize",
     "Status",
     "Stratify",
-    "Take",
     "Verdict",
     "Verifier",
-    "WeightBySpread",
+    "WeightByStd",
     "chain",
     "earned_trust",
     "hero",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from herokit.combiners import Chain, Mean, Sync, alone, start
+from herokit.combiners import Chain, Mean, Sync, initial_reward, no_sync
 from herokit.errors import SetupError
 from herokit.types import Groups, Signals
 
@@ -21,8 +21,8 @@ def heard(sync: Sync) -> Sync:
         ...
         herokit.errors.SetupError: a source failed in another process, whose log says why: its part of a mean is missing
     """
-    if sync is alone:
-        return alone
+    if sync is no_sync:
+        return no_sync
 
     def merge(local: Mean, /) -> Mean:
         merged = sync(local)
@@ -42,7 +42,7 @@ def leave(combiner: Chain, sources: Iterable[str], state: Any, sync: Sync) -> No
         state: the chain's state.
         sync: what they meet in.
     """
-    if sync is alone:
+    if sync is no_sync:
         return
 
     def missing(local: Mean, /) -> Mean:  # noqa: ARG001 - there is none
@@ -51,7 +51,7 @@ def leave(combiner: Chain, sources: Iterable[str], state: Any, sync: Sync) -> No
 
     nothing = Signals({name: np.zeros(0) for name in sources}, Groups.from_keys(()))
     with contextlib.suppress(_LeftError):  # the peers leave at the first mean, too
-        combiner.trace(start(nothing), nothing, state, sync=missing)
+        combiner.trace(initial_reward(nothing), nothing, state, sync=missing)
 
 
 class _LeftError(Exception):

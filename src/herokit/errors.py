@@ -100,10 +100,10 @@ class _Boundary(AbstractContextManager[None]):
         own = isinstance(error, HerokitError) and not isinstance(error, VerdictError)
         if error is None or own or isinstance(error, _CONTROL) or type(error).__name__ == "CancelledError":
             return
-        raise PluginError(f"{self._owner} raised {named(error)}") from error
+        raise PluginError(f"{self._owner} raised {format_error(error)}") from error
 
 
-def named(error: BaseException | None) -> str:
+def format_error(error: BaseException | None) -> str:
     """Name an error with its message, also one whose message cannot be read.
 
     Example:
@@ -116,7 +116,7 @@ def named(error: BaseException | None) -> str:
         return type(error).__name__
 
 
-def nearest(name: str, known: list[str]) -> str:
+def did_you_mean(name: str, known: list[str]) -> str:
     """Finish an "unknown name" message: the nearest known name, or all of them.
 
     Example:

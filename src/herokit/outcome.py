@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from herokit._display import arrow_table, html_table, label, pandas_frame, polars_frame
-from herokit.combiners import Trace
+from herokit.combiners import StepTrace
 from herokit.errors import DataError
-from herokit.types import Array, Scores, Signals, Verdict, is_score
+from herokit.types import Array, Scores, Signals, Verdict, is_valid_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
+class RewardOutput:
     """What a `Rewarder` says of N samples, one row each in the order given.
 
     Attributes:
@@ -80,7 +80,7 @@ class Outcome:
     signals: Signals
     verdicts: Mapping[str, Sequence[Verdict]]
     scores: Mapping[str, Scores]
-    trace: Sequence[Trace]
+    trace: Sequence[StepTrace]
     seconds: Mapping[str, float]
 
     def problems(self) -> dict[int, str]:
@@ -97,13 +97,13 @@ class Outcome:
             DataError: no rollout of this outcome is in that group.
 
         Example:
-            >>> from herokit import Rewarder, Sample, Take, Center, chain
+            >>> from herokit import Rewarder, Sample, Select, Center, chain
             >>> class Length:
             ...     def score(self, samples):
             ...         return [float(len(s.completion)) for s in samples]
-            >>> outcome = Rewarder({"rm": Length()}, chain(Take("rm"), Center()))([Sample("p", "abc", "q")])
+            >>> outcome = Rewarder({"rm": Length()}, chain(Select("rm"), Center()))([Sample("p", "abc", "q")])
             >>> [(line.name, line.values) for line in outcome.explain("q").lines]
-            [('rm', [3.0]), ("Take(signal='rm')", [3.0]), ('Center()', [0.0])]
+            [('rm', [3.0]), ("Select(signal='rm')", [3.0]), ('Center()', [0.0])]
         """
         rows = [row for row, group in enumerate(self.keys) if group == key]
         if not rows:
@@ -192,7 +192,7 @@ class Outcome:
         ] + [
             f"{name}: {scores.details[row] or scores.statuses[row].value}"
             for name, scores in self.scores.items()
-            if not is_score(scores.values[row])
+            if not is_valid_score(scores.values[row])
         ]
 
 

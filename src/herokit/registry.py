@@ -14,7 +14,7 @@ import pluggy
 
 from herokit import hookspecs
 from herokit.combiners import STEPS
-from herokit.errors import ConfigError, NameClashError, PluginError, UnknownNameError, boundary, nearest
+from herokit.errors import ConfigError, NameClashError, PluginError, UnknownNameError, boundary, did_you_mean
 from herokit.schemes import SCHEMES
 
 Kind = Literal["verifier", "reward model", "combiner", "scheme", "command", "engine"]
@@ -45,7 +45,7 @@ OFFERED_BY = {
 VERIFIERS = {
     "exact-match": "herokit.verifiers:ExactMatch",
     "token-f1": "herokit.verifiers:TokenF1",
-    "longest-common": "herokit.verifiers:LongestCommon",
+    "rouge-l": "herokit.verifiers:RougeL",
     "choice": "herokit.verifiers:Choice",
     "number": "herokit.verifiers:Number",
     "date": "herokit.verifiers:Date",
@@ -53,7 +53,7 @@ VERIFIERS = {
     "regex": "herokit.verifiers:Regex",
     "tags": "herokit.verifiers:Tags",
     "json-block": "herokit.verifiers:JsonBlock",
-    "length-limit": "herokit.verifiers:Length",
+    "length": "herokit.verifiers:Length",
     "language": "herokit.verifiers:Language",
     "repetition": "herokit.verifiers:Repetition",
     "degenerate": "herokit.verifiers:Degenerate",
@@ -61,19 +61,19 @@ VERIFIERS = {
     "sql": "herokit.verifiers:SqlResult",
     "xml": "herokit.verifiers:Xml",
     "yaml": "herokit.verifiers:Yaml",
-    "ifeval": "herokit.verifiers:Instructions",
+    "ifeval": "herokit.verifiers:IFEval",
     "cascade": "herokit.sources:Cascade",
     "vote": "herokit.sources:Vote",
     "verdict-column": "herokit.sources:VerdictColumn",
     "all-of": "herokit.sources:AllOf",
     "any-of": "herokit.sources:AnyOf",
-    "noisy": "herokit.sources:Noisy",
+    "noisy": "herokit.sources:NoisyVerifiers",
     "route": "herokit.sources:Route",
-    "after": "herokit.sources:After",
+    "after": "herokit.sources:AfterMarker",
     "cache": "herokit.sources:Cache",
-    "pool": "herokit.sources:Pool",
+    "pool": "herokit.sources:ProcessPool",
     "time-limit": "herokit.sources:TimeLimit",
-    "audit": "herokit.sources:Audit",
+    "audit": "herokit.sources:SpotCheck",
 }
 """The core's own verifiers, and those made of others."""
 
@@ -134,7 +134,7 @@ class Registry:
         """
         entry = self._entries.get(name)
         if entry is None:
-            hint = nearest(name, [e.name for e in self if not kinds or e.kind in kinds])
+            hint = did_you_mean(name, [e.name for e in self if not kinds or e.kind in kinds])
             if name in OFFERED_BY:
                 hint = f"it comes with the package {OFFERED_BY[name]}"
             failed = "".join(f"; plugin {owner!r} could not be loaded: {why}" for owner, why in self.broken.items())
@@ -241,8 +241,8 @@ def _dashed(name: str) -> str:
     """Write a class's name as scheme files do.
 
     Example:
-        >>> _dashed("WeightBySpread")
-        'weight-by-spread'
+        >>> _dashed("WeightByStd")
+        'weight-by-std'
     """
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 

@@ -9,12 +9,23 @@ from typing import Any, Self
 import numpy as np
 
 from herokit import distributed
-from herokit.combiners import Center, Combiner, Filter, Mean, Sync, Trace, alone, chain, overall, start
+from herokit.combiners import (
+    Center,
+    Combiner,
+    Filter,
+    Mean,
+    StepTrace,
+    Sync,
+    chain,
+    initial_reward,
+    no_sync,
+    summarize_trace,
+)
 from herokit.errors import ConfigError, DataError, SignalError
-from herokit.outcome import Outcome
+from herokit.outcome import RewardOutput
 from herokit.sources import execution
-from herokit.sources.execution import Answers
-from herokit.types import Array, Groups, RewardModel, Sample, Signals, Verifier, is_score
+from herokit.sources.execution import SourceOutputs
+from herokit.types import Array, Groups, RewardModel, Sample, Signals, Verifier, is_valid_score
 
 
 class Rewarder:
@@ -26,7 +37,7 @@ class Rewarder:
     Args:
         sources: name -> verifier or reward model; the names are what the combiner's steps refer to.
         combiner: a chain, or a single step.
-        sync: merges running means across processes; `alone` for one process.
+        sync: merges running means across processes; `no_sync` for one process.
 
     Raises:
         ConfigError: no source, or one that has neither `verify` nor `score`.
@@ -48,7 +59,7 @@ class Rewarder:
     """
 
     def __init__(
-        self, sources: Mapping[str, Verifier | RewardModel], combiner: Combiner[Any], *, sync: Sync = alone
+        self, sources: Mapping[str, Verifier | RewardModel], combiner: Combiner[Any], *, sync: Sync = no_sync
     ) -> None:
         if not sources:
             raise ConfigError("a Rewarder needs at least one verifier or reward model")
@@ -61,7 +72,7 @@ class Rewarder:
         self.state = self.combiner.init()
         self._try_combiner()
 
-    def __call__(self, samples: Sequence[Sample], *, remember: bool = True) -> Outcome:
+    def __call__(self, samples: Sequence[Sample], *, remember: bool = True) -> RewardOutput:
         """Score samples; pass whole groups, for a group split over two calls is compared with half of itself.
 
         Args:
@@ -72,9 +83,9 @@ class Rewarder:
             PluginError: a source broke its contract.
             SetupError: a source cannot work at all.
         """
-        return self.combine(self.ask_together(samples), [sample.group for sample in samples], remember=remember)
+        return self.combine(self.run_sources(samples), [sample.group for sample in samples], remember=remember)
 
-    def ask(self, samples: Sequence[Sample]) -> Answers:
+    def ask(self, samples: Sequence[Sample]) -> SourceOutputs:
         """Ask every source; needs no whole groups, and leaves the state alone.
 
         Raises:
@@ -83,7 +94,7 @@ class Rewarder:
         """
         return execution.ask(self.sources, samples)
 
-    def ask_together(self, samples: Sequence[Sample]) -> Answers:
+    def run_sources(self, samples: Sequence[Sample]) -> SourceOutputs:
         """Ask every source where peers wait for this process in `combine`: what is raised ends their wait, too.
 
         Without it, one process without its model would leave all others in a collective until that times out.
@@ -98,7 +109,7 @@ class Rewarder:
             distributed.leave(self.combiner, self.sources, self.state, self.sync)
             raise
 
-    def combine(self, answers: Answers, keys: Sequence[Hashable], *, remember: bool = True) -> Outcome:
+    def combine(self, answers: SourceOutputs, keys: Sequence[Hashable], *, remember: bool = True) -> RewardOutput:
         """Combine what the sources have said, wherever they were asked: the second half of a call.
 
         Args:
@@ -108,31 +119,33 @@ class Rewarder:
 
         Raises:
             DataError: the answers are not of N samples, or not from these sources.
-            SetupError: a source of a peer failed, see `ask_together`.
+            SetupError: a source of a peer failed, see `run_sources`.
 
         Example:
-            >>> from herokit import Sample, Take
+            >>> from herokit import Sample, Select
             >>> class Length:
             ...     def score(self, samples):
             ...         return [len(s.completion) for s in samples]
-            >>> rewarder = Rewarder({"rm": Length()}, Take("rm"))
+            >>> rewarder = Rewarder({"rm": Length()}, Select("rm"))
             >>> rewarder.combine(rewarder.ask([Sample("p", "abc", "q")]), ["q"]).reward.tolist()
             [3.0]
         """
         columns = {name: _column(name, answers, len(keys)) for name in self.sources}
-        usable = np.logical_and.reduce([is_score(x) for x in columns.values()])
+        usable = np.logical_and.reduce([is_valid_score(x) for x in columns.values()])
         groups = Groups.from_keys(key for key, ok in zip(keys, usable, strict=True) if ok)
         signals = Signals({name: x[usable] for name, x in columns.items()}, groups)
-        trace: Sequence[Trace] = ()
+        trace: Sequence[StepTrace] = ()
         state = self.state
-        if groups.count or self.sync is not alone:  # peers wait for this process's part of the mean
-            trace, state = self.combiner.trace(start(signals), signals, state, sync=distributed.heard(self.sync))
+        if groups.count or self.sync is not no_sync:  # peers wait for this process's part of the mean
+            trace, state = self.combiner.trace(
+                initial_reward(signals), signals, state, sync=distributed.heard(self.sync)
+            )
         elif keys:
             state = self.combiner.passed(state)
         if remember:
             self.state = state
         reward, advantage, weight, kept = (_spread(x, usable) for x in _split(trace, signals))
-        return Outcome(
+        return RewardOutput(
             reward,
             advantage,
             weight,
@@ -154,7 +167,7 @@ class Rewarder:
         names = dict.fromkeys(self.sources, np.array([0.0, 1.0]))
         signals = Signals(names, Groups(np.array([0, 0]), 1))
         try:
-            self.combiner.trace(start(signals), signals, self.combiner.init(), sync=alone)
+            self.combiner.trace(initial_reward(signals), signals, self.combiner.init(), sync=no_sync)
         except SignalError:
             raise
         except Exception:  # noqa: BLE001, S110 - a rehearsal: what is really wrong shows on the real rows
@@ -164,11 +177,11 @@ class Rewarder:
         """Return the state as plain JSON values.
 
         Example:
-            >>> from herokit import Take, WeightBySpread, chain
+            >>> from herokit import Select, WeightByStd, chain
             >>> class Zero:
             ...     def score(self, samples):
             ...         return [0.0] * len(samples)
-            >>> Rewarder({"rm": Zero()}, chain(Take("rm"), WeightBySpread())).state_dict()
+            >>> Rewarder({"rm": Zero()}, chain(Select("rm"), WeightByStd())).state_dict()
             {'version': 1, 'state': [None, {'count': 0, 'value': 0.0}]}
         """
         return {"version": 1, "state": _plain(self.state)}
@@ -202,7 +215,7 @@ class Rewarder:
         self.close()
 
 
-def _column(name: str, answers: Answers, count: int) -> Array:
+def _column(name: str, answers: SourceOutputs, count: int) -> Array:
     """Return what one source said, (N,), NaN where it could not say."""
     if name in answers.verdicts:
         values = np.array([np.nan if v.value is None else v.value for v in answers.verdicts[name]])
@@ -215,11 +228,11 @@ def _column(name: str, answers: Answers, count: int) -> Array:
     return values
 
 
-def _split(trace: Sequence[Trace], signals: Signals) -> tuple[Array, Array, Array, Array]:
+def _split(trace: Sequence[StepTrace], signals: Signals) -> tuple[Array, Array, Array, Array]:
     """Read reward, advantage, weight and kept rows off what the steps did; a chain that never centres is centred here."""
-    before = start(signals)
+    before = initial_reward(signals)
     out = trace[-1].after if trace else before
-    reward, weight, kept = overall(trace, before)
+    reward, weight, kept = summarize_trace(trace, before)
     kept = np.ones(len(out), dtype=bool) if kept is None else kept
     weight = np.ones_like(out) if weight is None else weight
     advantage = out if reward is not None else chain(_Keep(kept), Center()).combine(out, signals, (None, None))[0]

@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 
-from herokit.errors import DataError, SignalError, VerdictError, nearest
+from herokit.errors import DataError, SignalError, VerdictError, did_you_mean
 
 Array: TypeAlias = Any
 """An array of any supported library; one namespace, dtype and device per `Signals`."""
@@ -94,18 +94,18 @@ class Verdict:
             raise VerdictError(f"a verdict's value lies in [0, 1] or is None, got {self.value!r}")
 
 
-LARGEST = 1e150
+MAX_ABS_SCORE = 1e150
 """No score lies beyond it: its square would be infinite, and so would every deviation and running mean after it."""
 
 
-def is_score(values: Any) -> Any:
+def is_valid_score(values: Any) -> Any:
     """Say of a number, or of an array of them, which can be scores: finite, and not so large that arithmetic on them overflows.
 
     Example:
         >>> is_score(np.array([1.0, np.nan, 1e200])).tolist()
         [True, False, False]
     """
-    return abs(values) <= LARGEST
+    return abs(values) <= MAX_ABS_SCORE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,9 +133,9 @@ class Scores:
 
     @classmethod
     def of(cls, values: Any) -> Self:
-        """Wrap bare scores, (N,): what `is_score` is judged, everything else becomes NaN with status failed."""
+        """Wrap bare scores, (N,): what `is_valid_score` is judged, everything else becomes NaN with status failed."""
         array = np.array(values, dtype=np.float64)
-        usable = is_score(array)
+        usable = is_valid_score(array)
         details = tuple("" if ok else f"gave {x}" for x, ok in zip(array.tolist(), usable, strict=True))
         statuses = tuple(Status.JUDGED if ok else Status.FAILED for ok in usable)
         return cls(np.where(usable, array, np.nan), statuses, details)
@@ -244,5 +244,5 @@ class Signals:
             SignalError: no source of that name; the message offers the nearest.
         """
         if name not in self.values:
-            raise SignalError(f"no signal {name!r} in this batch; {nearest(name, list(self.values))}")
+            raise SignalError(f"no signal {name!r} in this batch; {did_you_mean(name, list(self.values))}")
         return self.values[name]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import herokit.adapters
-from herokit import Rewarder, Sample, Status, Take, Verdict, WeightBySpread, chain, earned_trust, hero, hero_advantage
+from herokit import Rewarder, Sample, Select, Status, Verdict, WeightByStd, chain, earned_trust, hero, hero_advantage
 from herokit.adapters import openrlhf
 from herokit.adapters.common.base import (
     as_gold,
@@ -27,11 +27,11 @@ from herokit.adapters.common.base import (
 from herokit.adapters.common.metrics import metrics
 from herokit.adapters.common.rows import combine_rows, rows_of, score_one
 from herokit.adapters.generic import as_reward_function
-from herokit.combiners import KeepConsistent, Linear, Scheduled, Standardize
+from herokit.combiners import ConsistencyFilter, LinearSchedule, Scheduled, Standardize
 from herokit.errors import ConfigError, DataError
 from herokit.testing.stubs import ToldModel, ToldVerifier
 from herokit.trainers import TRAINERS
-from herokit.trainers.cancellation import UndoneWarning, check_normalization, undone
+from herokit.trainers.cancellation import StepCancelledWarning, check_normalization, undone
 
 
 class Judge:
@@ -162,7 +162,7 @@ def test_state_goes_through_a_folder(tmp_path):
     assert load_state(second, path.parent)
     assert second.state == first.state != rewarder().state
     with pytest.raises(ConfigError, match=f"{path.name}: the saved state does not fit"):
-        load_state(rewarder(chain(Take("rm"), WeightBySpread())), path.parent)
+        load_state(rewarder(chain(Select("rm"), WeightByStd())), path.parent)
     path.write_text("{")
     with pytest.raises(ConfigError, match=path.name):
         load_state(second, path.parent)
@@ -199,13 +199,13 @@ TOLD = {"verifier": ToldVerifier("v"), "rm": ToldModel("r")}
 @pytest.mark.parametrize(
     ("scheme", "trainer", "expected"),
     [
-        (hero(), "trl", ["WeightBySpread()"]),
+        (hero(), "trl", ["WeightByStd()"]),
         (hero(), "trl-none", []),
         (hero(), "trl-batch", []),
-        (hero_advantage(), "trl-gdpo", ["WeightBySpread"]),
+        (hero_advantage(), "trl-gdpo", ["WeightByStd"]),
         (hero_advantage(), "trl-rloo-batch", []),
-        (chain(Take("rm"), Standardize(), WeightBySpread()), "verl", ["WeightBySpread()"]),
-        (chain(KeepConsistent(of="rm", by="verifier"), Take("rm")), "trl", []),
+        (chain(Select("rm"), Standardize(), WeightByStd()), "verl", ["WeightByStd()"]),
+        (chain(ConsistencyFilter(signal="rm", verifier="verifier"), Select("rm")), "trl", []),
         (earned_trust(), "trl", ["Affine(scale=0.25) in IfUniform"]),
         (earned_trust(), "trl-none", []),
     ],
@@ -218,19 +218,19 @@ def test_steps_that_a_trainer_undoes_are_found(scheme, trainer, expected):
 
 
 def test_a_weight_on_a_schedule_is_found_too():
-    scheme = chain(Take("rm"), WeightBySpread(steepness=Linear(1.0, 5.0, 10)))
+    scheme = chain(Select("rm"), WeightByStd(steepness=LinearSchedule(1.0, 5.0, 10)))
     assert isinstance(scheme.steps[1], Scheduled)
     tried = Rewarder(TOLD, scheme)
     before = tried.state
-    assert undone(tried, TRAINERS["trl"])[0].startswith("WeightBySpread")
+    assert undone(tried, TRAINERS["trl"])[0].startswith("WeightByStd")
     assert tried.state == before
 
 
 def test_an_undone_step_warns_or_is_refused():
     tried = Rewarder(TOLD, hero())
-    with pytest.warns(UndoneWarning, match="undoes WeightBySpread.*; set x"):
+    with pytest.warns(StepCancelledWarning, match="undoes WeightByStd.*; set x"):
         assert len(check_normalization(tried, "trl", fix="set x")) == 1
-    with pytest.raises(ConfigError, match="undoes WeightBySpread.*; set x"):
+    with pytest.raises(ConfigError, match="undoes WeightByStd.*; set x"):
         check_normalization(tried, "trl", fix="set x", refuse=True)
     assert check_normalization(tried, "trl-none", fix="set x", refuse=True) == []
 
@@ -282,5 +282,5 @@ class Gold:
 def test_a_missing_reference_is_none_and_not_the_text_nan(missing):
     asked = [as_gold(missing), as_gold(4), as_gold("")]
     assert asked == [None, "4", ""]
-    told = openrlhf.RewardFunction(Rewarder({"rm": Gold()}, Take("rm")))(["p4", "p4"], ["p", "p"], [missing, 4])
+    told = openrlhf.RewardFunction(Rewarder({"rm": Gold()}, Select("rm")))(["p4", "p4"], ["p", "p"], [missing, 4])
     assert [float(x) for x in told["rewards"]] == [0.0, 1.0]

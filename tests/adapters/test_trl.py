@@ -11,7 +11,7 @@ from herokit import Rewarder, earned_trust, hero, hero_advantage
 from herokit.adapters.trl import AsyncRewardFunction, RewardFunction
 from herokit.errors import ConfigError
 from herokit.trainers import TRAINERS
-from herokit.trainers.cancellation import UndoneWarning
+from herokit.trainers.cancellation import StepCancelledWarning
 
 pytestmark = [
     pytest.mark.usefixtures("two_ranks", "killed"),  # they run beside these tests
@@ -115,10 +115,10 @@ def test_it_pickles_without_what_it_saw(runs, tmp_path):
 )
 def test_settings_that_undo_the_weight_are_named(runs, tmp_path, kind, settings):
     scheme = hero() if kind == "GroupGRPO" else hero_advantage()
-    with pytest.warns(UndoneWarning, match=r'undoes WeightBySpread.*scale_rewards="none"'):
+    with pytest.warns(StepCancelledWarning, match=r'undoes WeightByStd.*scale_rewards="none"'):
         runs.make(kind, tmp_path, [RewardFunction(runs.rewarder(scheme=scheme))], max_steps=1, **settings).train()
     function = RewardFunction(runs.rewarder(scheme=scheme), undone="refuse")
-    with pytest.raises(ConfigError, match=r'undoes WeightBySpread.*scale_rewards="none"'):
+    with pytest.raises(ConfigError, match=r'undoes WeightByStd.*scale_rewards="none"'):
         runs.make(kind, tmp_path, [function], max_steps=1, **settings).train()
 
 

@@ -24,7 +24,7 @@ from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from herokit import Rewarder, Verdict, hero_advantage
 from herokit.adapters.trl import GroupRewards, RewardFunction
-from herokit.combiners import alone
+from herokit.combiners import no_sync
 from herokit.errors import SetupError
 from herokit_torch import AllReduce
 
@@ -162,7 +162,7 @@ def regroup(sample, group):
     return replace(sample, group=group)
 
 
-def rewarder(sources=None, scheme=None, sync=alone):
+def rewarder(sources=None, scheme=None, sync=no_sync):
     return Rewarder(sources or {"verifier": Half(), "rm": Taste()}, scheme or hero_advantage(), sync=sync)
 
 
@@ -198,7 +198,7 @@ def run(kind, out, *, resume=None, die_after=None, all_reduce=False, absent="", 
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sources = {"verifier": Half(), "rm": Absent(absent) if absent else Taste()}
-    function = RewardFunction(rewarder(sources, sync=AllReduce() if all_reduce else alone))
+    function = RewardFunction(rewarder(sources, sync=AllReduce() if all_reduce else no_sync))
     trainer = make(kind, out, [function], callbacks=[Killer()] if die_after is not None else [], **settings)
     trainer.train(resume_from_checkpoint=resume)
     return Story.of(trainer, function)

@@ -81,7 +81,7 @@ def test_schemes_on_pages_build(path):
             own = path.stem == "write-a-verifier"  # names the verifier it is about to write
             sources = {"verifier": {"use": "number"}} if own else table["sources"]
             combine = table.get(
-                "combine", {"use": "take", "signal": next(iter(sources))}
+                "combine", {"use": "select", "signal": next(iter(sources))}
             )  # a page may show sources alone
             build_scheme(table | {"sources": sources, "combine": combine})
 

@@ -6,7 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from herokit import Center, Stratify, Take, WeightBySpread, chain
+from herokit import Center, Select, Stratify, WeightByStd, chain
 from herokit.config.build import build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +27,7 @@ def test_the_example_prints_what_the_readme_says():
 def test_the_scheme_is_the_chain_that_the_readme_says():
     scheme = tomllib.loads(block("toml")[0])
     built = chain(*(build(step) for step in scheme["combine"]))
-    assert built == chain(Take("rm"), Stratify(alpha=0.05, beta=0.05), Center(), WeightBySpread())
+    assert built == chain(Select("rm"), Stratify(alpha=0.05, beta=0.05), Center(), WeightByStd())
 
 
 def test_it_opens_with_the_two_commands():

@@ -73,13 +73,13 @@ def test_a_score_spread_of_7e_4_still_yields_unit_advantages_unless_a_minimum_is
     assert np.abs(TRAINERS["trl"](reward, signals.groups.index)).mean() > 0.7
     from herokit import Stratify
 
-    quiet = Stratify(alpha=0.05, beta=0.05, min_spread=0.1)(signals["rm"], signals)
+    quiet = Stratify(alpha=0.05, beta=0.05, min_range=0.1)(signals["rm"], signals)
     assert np.abs(TRAINERS["trl"](quiet, signals.groups.index)).max() < 1e-9
 
 
 def test_a_floor_or_the_batch_deviation_keeps_uniform_groups_small():
     reward, signals = uniform(0)
-    for step in (Standardize(floor=0.5), Standardize(fixed=0.5)):
+    for step in (Standardize(min_std=0.5), Standardize(scale=0.5)):
         made = chain(step)
         assert np.abs(made.combine(reward, signals, made.init())[0]).mean() < 0.06
 

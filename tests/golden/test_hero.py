@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from herokit import Groups, Signals, Standardize, Stratify, WeightBySpread, chain, hero
-from herokit.combiners import Mean, Take, start
+from herokit import Groups, Signals, Standardize, Stratify, WeightByStd, chain, hero
+from herokit.combiners import Mean, Select, initial_reward
 
 LIBRARIES = {
     "numpy64": (lambda x: np.asarray(x, np.float64), np.asarray),
@@ -44,7 +44,7 @@ def test_weights_of_both_published_sets(make, constants, away):
     low, high, steepness = constants
     spread = 2.0 + away  # scores 0 and 2s have population deviation s
     signals = make([0, 0], rm=[0.0, 2 * spread])
-    step = WeightBySpread(low=low, high=high, steepness=steepness)
+    step = WeightByStd(min_weight=low, max_weight=high, steepness=steepness)
     weight, _ = step.weigh(signals["rm"], signals, Mean(7, 2.0))
     np.testing.assert_allclose(np.asarray(weight), SETS[constants][away], atol=5.1e-4)
 
@@ -52,11 +52,11 @@ def test_weights_of_both_published_sets(make, constants, away):
 def test_first_batch_is_neutral_and_the_mean_is_read_before_it_is_written(make):
     scheme, signals = hero(), make([0, 0, 1, 1], rm=[0, 2, 0, 6], verifier=[0, 1, 0, 1])
     bare = chain(*scheme.steps[:2])
-    first, state = scheme.combine(start(signals), signals, scheme.init())
-    plain, _ = bare.combine(start(signals), signals, bare.init())
+    first, state = scheme.combine(initial_reward(signals), signals, scheme.init())
+    plain, _ = bare.combine(initial_reward(signals), signals, bare.init())
     np.testing.assert_array_equal(np.asarray(first), np.asarray(plain))
     assert state[-1] == Mean(2, 2.0)  # deviations 1 and 3
-    second, _ = scheme.combine(start(signals), signals, state)
+    second, _ = scheme.combine(initial_reward(signals), signals, state)
     weight = 0.5 + 1.5 / (1 + np.exp(-5 * (np.array([1, 1, 3, 3]) - 2.0)))
     np.testing.assert_allclose(np.asarray(second), weight * np.asarray(plain), rtol=1e-6)
 
@@ -64,7 +64,7 @@ def test_first_batch_is_neutral_and_the_mean_is_read_before_it_is_written(make):
 def test_a_lone_right_answer_gets_the_floor_of_its_band_or_its_midpoint(make):
     signals = make([0, 0, 0], rm=[3, 1, 2], verifier=[1, 0, 0])
     assert float(Stratify()(signals["rm"], signals)[0]) == pytest.approx(0.9)
-    assert float(Stratify(tied="midpoint")(signals["rm"], signals)[0]) == pytest.approx(1.0)
+    assert float(Stratify(ties="midpoint")(signals["rm"], signals)[0]) == pytest.approx(1.0)
 
 
 def test_evaluation_batches_of_one_do_not_give_the_first_training_batch_a_weight_of_three():
@@ -97,12 +97,12 @@ def test_numpy_and_torch_agree_to_the_last_bit_in_float64():
     a = Signals({"rm": rm, "verifier": right}, Groups(index, 64))
     b = Signals({k: torch.from_numpy(v) for k, v in a.values.items()}, Groups(torch.from_numpy(index), 64))
     scheme = hero()
-    _, state = scheme.combine(start(a), a, scheme.init())
-    _, torch_state = scheme.combine(start(b), b, scheme.init())
+    _, state = scheme.combine(initial_reward(a), a, scheme.init())
+    _, torch_state = scheme.combine(initial_reward(b), b, scheme.init())
     assert torch_state[-1].count == state[-1].count
     assert torch_state[-1].value == pytest.approx(state[-1].value, rel=1e-15)
-    ours, _ = scheme.combine(start(a), a, state)
-    theirs, _ = scheme.combine(start(b), b, state)
+    ours, _ = scheme.combine(initial_reward(a), a, state)
+    theirs, _ = scheme.combine(initial_reward(b), b, state)
     np.testing.assert_allclose(theirs.numpy(), ours, rtol=4e-16, atol=0)  # one unit in the last place, from tanh
 
 
@@ -113,16 +113,16 @@ def test_float32_stays_within_1e_6_of_float64():
     rewards = []
     for dtype in (np.float64, np.float32):
         signals = Signals({"rm": rm.astype(dtype), "verifier": right.astype(dtype)}, Groups(index, 64))
-        reward, _ = scheme.combine(start(signals), signals, state)
+        reward, _ = scheme.combine(initial_reward(signals), signals, state)
         assert reward.dtype == dtype
         rewards.append(reward)
     exact = Signals({"rm": rm.astype(np.float32).astype(float), "verifier": right}, Groups(index, 64))
-    reference, _ = scheme.combine(start(exact), exact, state)
+    reference, _ = scheme.combine(initial_reward(exact), exact, state)
     np.testing.assert_allclose(rewards[1], reference, atol=1e-6)
     tensors = Signals(
         {k: torch.tensor(v, dtype=torch.float32) for k, v in exact.values.items()}, Groups(torch.from_numpy(index), 64)
     )
-    reward, _ = scheme.combine(start(tensors), tensors, state)
+    reward, _ = scheme.combine(initial_reward(tensors), tensors, state)
     assert reward.dtype == torch.float32
     np.testing.assert_allclose(reward.numpy(), reference, atol=1e-6)
 
@@ -130,13 +130,13 @@ def test_float32_stays_within_1e_6_of_float64():
 def test_a_weight_before_standardizing_cancels_and_one_after_centring_does_not():
     index, rm, right = _batch(2)
     signals = Signals({"rm": rm, "verifier": right}, Groups(index, 64))
-    shaped, weight = chain(Take("rm"), Stratify()), WeightBySpread()
+    shaped, weight = chain(Select("rm"), Stratify()), WeightByStd()
     state = Mean(10, 2.5)
 
     def run(*steps):
         made = chain(*steps)
-        states = tuple(state if isinstance(s, WeightBySpread) else None for s in made.steps)
-        return made.combine(start(signals), signals, states)[0]
+        states = tuple(state if isinstance(s, WeightByStd) else None for s in made.steps)
+        return made.combine(initial_reward(signals), signals, states)[0]
 
     plain, weighted = run(shaped, Standardize(eps=1e-6)), run(shaped, weight, Standardize(eps=1e-6))
     assert np.abs(plain - weighted).max() < 1e-3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from herokit import Groups, Signals, schemes
-from herokit.combiners import Mean, WeightByAgreement, start
+from herokit.combiners import Mean, WeightByAgreement, initial_reward
 
 # group a: right 2 of 4; group b: all wrong
 RM = [1.0, 3.0, 2.0, 6.0, 0.0, 4.0]
@@ -90,7 +90,7 @@ EXPECTED = {
 def apply(scheme):
     means = [Mean(9, 0.8 if isinstance(step, WeightByAgreement) else 1.9) for step in scheme.steps]
     state = tuple(mean if isinstance(s, Mean) else s for s, mean in zip(scheme.init(), means, strict=True))
-    return scheme.combine(start(SIGNALS), SIGNALS, state)[0]
+    return scheme.combine(initial_reward(SIGNALS), SIGNALS, state)[0]
 
 
 def test_every_scheme_has_a_golden_value():
@@ -109,7 +109,7 @@ def test_gdpo_conditions_easy_rewards_on_hard_ones():
 def test_dgpo_favours_the_harder_of_two_mixed_groups():
     signals = Signals({"verifier": np.array([1.0, 0, 0, 0, 1, 1, 1, 0])}, Groups(np.array([0, 0, 0, 0, 1, 1, 1, 1]), 2))
     scheme = schemes.dgpo(temperature=0.5)
-    advantage, _ = scheme.combine(start(signals), signals, scheme.init())
+    advantage, _ = scheme.combine(initial_reward(signals), signals, scheme.init())
     hard, easy = np.exp(-0.25 / 0.5), np.exp(-0.75 / 0.5)
     mad = 0.375 + 1e-4
     np.testing.assert_allclose(advantage[0], 2 * hard / (hard + easy) * 0.75 / mad)

@@ -16,14 +16,14 @@ from herokit.testing.check_scheme import find_things
 
 FAULTY = """
 from dataclasses import dataclass
-from herokit.combiners import Stateless, Take, chain
+from herokit.combiners import Stateless, Select, chain
 
 @dataclass(frozen=True)
 class BatchMean(Stateless):
     def __call__(self, reward, signals):
         return signals["verifier"] + 0.1 * (reward - reward.mean())
 
-scheme = chain(Take("rm"), BatchMean())
+scheme = chain(Select("rm"), BatchMean())
 """
 
 
@@ -35,7 +35,7 @@ def check(*words):
 def test_the_papers_hero_in_trl_cancels_and_inflates():
     done = check("hero", "--trainer", "trl")
     assert done.exit_code == 1, done.output
-    assert "WeightBySpread cancels under trl" in done.output
+    assert "WeightByStd cancels under trl" in done.output
     assert "uniform_groups_are_not_inflated: broken" in done.output
     assert "advantage without" in done.output
     assert done.output.count("In training:") == 2

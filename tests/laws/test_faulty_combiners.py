@@ -8,7 +8,17 @@ import pytest
 from array_api_compat import array_namespace
 
 from herokit import _segment
-from herokit.combiners import Mean, Standardize, Stateless, Stratify, Take, ToAdvantage, Weight, WeightBySpread, chain
+from herokit.combiners import (
+    Mean,
+    ProducesAdvantage,
+    Select,
+    Standardize,
+    Stateless,
+    Stratify,
+    Weight,
+    WeightByStd,
+    chain,
+)
 from herokit.testing import Profile, find_law
 from herokit.testing.backends import find_backends
 from herokit.testing.check import check
@@ -162,7 +172,7 @@ class BestTakesAll(Fault):
 
 
 @dataclass(frozen=True)
-class ConstantBaseline(ToAdvantage, Fault):
+class ConstantBaseline(ProducesAdvantage, Fault):
     def f(self, x, v, signals):
         return v - 0.5
 
@@ -234,10 +244,10 @@ class StateOfArrays(Remembering):
 
 
 def verdict_then(step):
-    return chain(Take("verifier"), step)
+    return chain(Select("verifier"), step)
 
 
-HERO_THEN_STANDARDIZE = chain(Take("rm"), Stratify(), WeightBySpread(), Standardize())
+HERO_THEN_STANDARDIZE = chain(Select("rm"), Stratify(), WeightByStd(), Standardize())
 
 FAULTS = {
     "batch-wide min-max": (BatchWideMinMax(), "groups_independent"),

@@ -6,7 +6,7 @@ import pytest
 from array_api_compat import array_namespace
 
 from herokit import _segment
-from herokit.combiners import Mean, Stateless, ToAdvantage, Weight, alone, chain
+from herokit.combiners import Mean, ProducesAdvantage, Stateless, Weight, chain, no_sync
 from herokit.testing import Profile, check_combiner
 from herokit.testing.laws import (
     affine_invariant_in_the_rm,
@@ -45,7 +45,7 @@ class PairwiseWins(Stateless):
 
 
 @dataclass(frozen=True)
-class LeaveMeOut(ToAdvantage, Stateless):
+class LeaveMeOut(ProducesAdvantage, Stateless):
     """The verdict less the mean verdict of the others, from a table of all pairs."""
 
     def __call__(self, reward, signals):
@@ -71,7 +71,7 @@ class LengthPenalty:
     def init(self):
         return None
 
-    def combine(self, reward, signals, state, *, sync=alone):
+    def combine(self, reward, signals, state, *, sync=no_sync):
         return signals["verifier"] - self.rate * signals["length"], None
 
 
@@ -82,7 +82,7 @@ class Novelty(Weight):
     def init(self):
         return Mean()
 
-    def weigh(self, reward, signals, state, *, sync=alone):
+    def weigh(self, reward, signals, state, *, sync=no_sync):
         xp, m = array_namespace(reward), signals["rm"]
         means = _segment.mean(m, signals.groups)
         some = _segment.sizes(signals.groups, m) > 0

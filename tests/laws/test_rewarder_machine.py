@@ -5,15 +5,13 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from herokit import Rewarder, hero, hero_advantage
-from herokit.combiners import WeightBySpread
+from herokit.combiners import WeightByStd
 from herokit.testing import rewarder_machine
 
 SHORT = settings(max_examples=10, stateful_step_count=12, deadline=None, derandomize=True, database=None)
 
 
-@pytest.mark.parametrize(
-    "combiner", [hero(), hero_advantage(), hero().steps[1], WeightBySpread(momentum=0.5)], ids=repr
-)
+@pytest.mark.parametrize("combiner", [hero(), hero_advantage(), hero().steps[1], WeightByStd(momentum=0.5)], ids=repr)
 def test_any_order_of_events(combiner):
     run_state_machine_as_test(rewarder_machine(combiner), settings=SHORT)
 

@@ -5,33 +5,33 @@ import pytest
 from herokit.combiners import (
     Add,
     Affine,
-    Blend,
     Center,
-    CenterWrong,
+    CenterIncorrect,
     Clip,
+    ConsistencyFilter,
+    DivideByMad,
     Ensemble,
+    FlattenLowStd,
+    Gate,
     IfUniform,
-    KeepConsistent,
+    Interpolate,
     LeaveOneOut,
-    Linear,
-    MeanAbsoluteDeviation,
+    LinearSchedule,
     MinMax,
-    Mix,
     Multiply,
-    OnlyIf,
-    Quantile,
-    Quiet,
+    QuantileMinMax,
     Rank,
+    Select,
     Sigmoid,
-    Squash,
     Standardize,
     Stratify,
-    Take,
     WeightByAgreement,
     WeightByCorrectRate,
     WeightByDifficulty,
-    WeightBySpread,
+    WeightByStd,
+    WeightedSum,
     Whiten,
+    ZScoreSigmoid,
     chain,
 )
 from herokit.registry import load_registry
@@ -41,45 +41,45 @@ from herokit.testing.known_failures import reasons
 STEPS = [
     Add("verifier"),
     Affine(2.0, -1.0),
-    Blend("verifier", share=0.3),
+    Interpolate("verifier", weight=0.3),
     Center(),
-    CenterWrong(),
+    CenterIncorrect(),
     Clip(-1.0, 1.0),
     Ensemble(("rm", "other"), "cautious"),
-    IfUniform(Take("rm"), Take("verifier")),
+    IfUniform(Select("rm"), Select("verifier")),
     IfUniform(WeightByCorrectRate(), Center()),
-    KeepConsistent(),
+    ConsistencyFilter(),
     LeaveOneOut(),
-    MeanAbsoluteDeviation(),
+    DivideByMad(),
     MinMax(),
-    Mix({"rm": 0.5, "verifier": 1.0}),
+    WeightedSum({"rm": 0.5, "verifier": 1.0}),
     Multiply("verifier"),
-    OnlyIf("verifier"),
-    Quantile(),
-    Quiet(),
+    Gate("verifier"),
+    QuantileMinMax(),
+    FlattenLowStd(),
     Rank(),
     Sigmoid(),
-    Squash(),
+    ZScoreSigmoid(),
     Standardize(),
-    Standardize(over="batch"),
+    Standardize(scope="batch"),
     Stratify(),
-    Stratify(tied="midpoint"),
-    Take("verifier"),
+    Stratify(ties="midpoint"),
+    Select("verifier"),
     WeightByAgreement(),
     WeightByCorrectRate(),
     WeightByDifficulty(),
-    WeightBySpread(),
-    WeightBySpread(momentum=0.9),
-    Blend("verifier", share=Linear(0.0, 1.0, 10)),
+    WeightByStd(),
+    WeightByStd(momentum=0.9),
+    Interpolate("verifier", weight=LinearSchedule(0.0, 1.0, 10)),
     Whiten(),
 ]
 
 BROKEN_BY_DESIGN = {
-    "KeepConsistent": {"rows_permute"},
-    "Standardize(over='batch')": {"groups_independent"},
+    "ConsistencyFilter": {"rows_permute"},
+    "Standardize(scope='batch')": {"groups_independent"},
     "WeightByAgreement(momentum)": {"batches_split"},
     "WeightByDifficulty": {"groups_independent"},
-    "WeightBySpread(momentum)": {"batches_split"},
+    "WeightByStd(momentum)": {"batches_split"},
     "Scheduled": {"batches_split"},
     "Whiten": {"groups_independent"},
 }
@@ -91,12 +91,12 @@ def title(step):
         return f"{name}(over='batch')"
     if getattr(step, "momentum", None) is not None:
         return f"{name}(momentum)"
-    return "Scheduled" if isinstance(getattr(step, "share", None), Linear) else name
+    return "Scheduled" if isinstance(getattr(step, "share", None), LinearSchedule) else name
 
 
 @pytest.mark.parametrize("step", STEPS, ids=title)
 def test_a_step_keeps_the_universal_laws(step):
-    combiner = chain(Take("rm"), step)
+    combiner = chain(Select("rm"), step)
     known = reasons(combiner)
     report = check_combiner(
         combiner,
@@ -109,14 +109,14 @@ def test_a_step_keeps_the_universal_laws(step):
 def test_no_step_is_forgotten():
     made = {type(step) for step in STEPS}
     registered = {entry.load() for entry in load_registry(plugins=False) if entry.kind == "combiner"}
-    numbers = {"Linear", "Cosine", "Piecewise"}
+    numbers = {"LinearSchedule", "CosineSchedule", "PiecewiseConstantSchedule"}
     assert {cls.__name__ for cls in registered - made} <= numbers
 
 
 def test_jax_agrees_too():
     pytest.importorskip("jax")
     report = check_combiner(
-        chain(Take("rm"), Stratify(), Center(), WeightBySpread()),
+        chain(Select("rm"), Stratify(), Center(), WeightByStd()),
         backends=("numpy", "jax"),
         profile=Profile(examples=6, seconds=60.0),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from herokit import Rewarder, Take, hero_advantage, rm_only
+from herokit import Rewarder, Select, hero_advantage, rm_only
 from herokit.config.build import build
 from herokit.types import Sample, Status
 from herokit_http import HttpRewardModel, HttpVerifier, Reach, ServiceRewardModel
@@ -66,7 +66,7 @@ def test_sources_behind_the_service_and_a_rewarder_here(start):
 def test_a_whole_scheme_behind_the_service_keeps_one_running_mean(start):
     _, url = start()
     here = Rewarder({"verifier": Exact(), "rm": Brief()}, hero_advantage())
-    ranks = [Rewarder({"rm": ServiceRewardModel(url, "advantage", reach=QUICK)}, Take("rm")) for _ in range(2)]
+    ranks = [Rewarder({"rm": ServiceRewardModel(url, "advantage", reach=QUICK)}, Select("rm")) for _ in range(2)]
     for rank in (*ranks, *ranks):
         np.testing.assert_array_equal(rank(SAMPLES).reward, here(SAMPLES).advantage)
     evaluation = Rewarder({"rm": ServiceRewardModel(url, remember=False, reach=QUICK)}, rm_only())

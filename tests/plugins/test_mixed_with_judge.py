@@ -50,7 +50,7 @@ use = "route"
 [sources.verifier.to]
 arithmetic = {{ use = "math" }}
 quiz = {{ use = "choice" }}
-code = {{ use = "code", workers = 2 }}
+code = {{ use = "code", max_workers = 2 }}
 
 [sources.verifier.to.prose]     # a rule first; the judge only where it refuses
 use = "cascade"
@@ -74,9 +74,9 @@ column = "given"
 
 [[combine]]
 use = "ensemble"
-of = ["rm", "other"]
-how = "worst"
-each = {{ use = "rank" }}
+signals = ["rm", "other"]
+reduction = "worst"
+transform = {{ use = "rank" }}
 
 [[combine]]
 use = "stratify"
@@ -86,7 +86,7 @@ beta = 0.05
 [[combine]]
 use = "add"
 signal = "form"
-times = 0.1
+weight = 0.1
 
 [[combine]]
 use = "center"

@@ -178,7 +178,7 @@ def test_explain_shows_the_numbers_that_score_gives(herokit, capsys):
     rollouts(*GOOD)
     assert herokit("explain", "r.jsonl", "--scheme", "s.toml", "--group", "q") == 0
     shown = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert shown[1] == ["verifier", "rm", "Take", "Stratify", "weight", "WeightBySpread"]
+    assert shown[1] == ["verifier", "rm", "Select", "Stratify", "weight", "WeightByStd"]
     assert shown[2] == ["#1", *(f"{x:.4f}" for x in (1, 2, 2, 0.9, 1, 0.9))]
     assert shown[4] == ["#3", *(f"{x:.4f}" for x in (0, 4, 4, 0.1, 1, 0.1))]
     assert ["#3", "...", "nope"] in shown

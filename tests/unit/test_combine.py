@@ -5,15 +5,15 @@ from herokit import (
     Center,
     Groups,
     MinMax,
+    Select,
     Signals,
     Standardize,
     Stratify,
-    Take,
-    WeightBySpread,
+    WeightByStd,
     chain,
     naive_blend,
 )
-from herokit.combiners import Blend, Chain, Mean, Stateless, start
+from herokit.combiners import Chain, Interpolate, Mean, Stateless, initial_reward
 from herokit.errors import ConfigError, SignalError
 
 SIGNALS = Signals(
@@ -23,25 +23,27 @@ SIGNALS = Signals(
 
 def run(*steps):
     made = chain(*steps)
-    return made.combine(start(SIGNALS), SIGNALS, made.init())[0]
+    return made.combine(initial_reward(SIGNALS), SIGNALS, made.init())[0]
 
 
 def test_naive_blend_by_hand():
-    np.testing.assert_allclose(run(naive_blend(share=0.9)), [0.9, 0.1, 0.05, 0.9], atol=1e-6)
+    np.testing.assert_allclose(run(naive_blend(weight=0.9)), [0.9, 0.1, 0.05, 0.9], atol=1e-6)
 
 
 def test_standardize_by_hand():
     # group a: mean 3, sample deviation 1, population deviation sqrt(2/3); group b: one row
-    np.testing.assert_allclose(run(Take("rm"), Standardize(eps=1e-4)), np.array([-1, 1, 0, 0]) / 1.0001)
-    np.testing.assert_allclose(run(Take("rm"), Standardize(eps=1e-9, ddof=0)), [-(1.5**0.5), 1.5**0.5, 0, 0], atol=1e-8)
+    np.testing.assert_allclose(run(Select("rm"), Standardize(eps=1e-4)), np.array([-1, 1, 0, 0]) / 1.0001)
+    np.testing.assert_allclose(
+        run(Select("rm"), Standardize(eps=1e-9, ddof=0)), [-(1.5**0.5), 1.5**0.5, 0, 0], atol=1e-8
+    )
 
 
 def test_a_chain_flattens_and_compares():
-    assert chain(chain(Take("rm")), Center()) == Chain((Take("rm"), Center()))
-    assert hash(chain(Take("rm"))) == hash(chain(Take("rm")))
+    assert chain(chain(Select("rm")), Center()) == Chain((Select("rm"), Center()))
+    assert hash(chain(Select("rm"))) == hash(chain(Select("rm")))
 
 
-@pytest.mark.parametrize("bad", [(), ("rm",), (Take,), (None,)])
+@pytest.mark.parametrize("bad", [(), ("rm",), (Select,), (None,)])
 def test_a_chain_is_made_of_steps(bad):
     with pytest.raises(ConfigError):
         chain(*bad)
@@ -53,15 +55,15 @@ def test_a_chain_is_made_of_steps(bad):
         (lambda: Stratify(alpha=0.5, beta=0.5), "the bands overlap: alpha \\+ beta must be below 1, got 0.5 \\+ 0.5"),
         (lambda: Stratify(alpha=0.0), "alpha lies in \\(0, 1\\], got 0.0"),
         (lambda: Stratify(beta=float("nan")), "beta lies in \\(0, 1\\], got nan"),
-        (lambda: Stratify(min_spread=-1.0), "min_spread lies in"),
-        (lambda: Stratify(tied="roof"), "tied is 'floor' or 'midpoint', got 'roof'"),
-        (lambda: WeightBySpread(low=2.0, high=1.0), "0 < low < high, got low=2.0, high=1.0"),
-        (lambda: WeightBySpread(steepness=-1.0), "steepness lies in \\(0, inf\\), got -1.0"),
-        (lambda: WeightBySpread(ddof=2), "ddof is 0 or 1, got 2"),
+        (lambda: Stratify(min_range=-1.0), "min_spread lies in"),
+        (lambda: Stratify(ties="roof"), "tied is 'floor' or 'midpoint', got 'roof'"),
+        (lambda: WeightByStd(min_weight=2.0, max_weight=1.0), "0 < low < high, got low=2.0, high=1.0"),
+        (lambda: WeightByStd(steepness=-1.0), "steepness lies in \\(0, inf\\), got -1.0"),
+        (lambda: WeightByStd(ddof=2), "ddof is 0 or 1, got 2"),
         (lambda: Standardize(ddof=3), "ddof is 0 or 1, got 3"),
         (lambda: Standardize(eps=-1.0), "eps lies in \\(0, inf\\)"),
         (lambda: MinMax(eps=0.0), "eps lies in \\(0, inf\\)"),
-        (lambda: Blend("rm", share=1.5), "share lies in \\[0, 1\\], got 1.5"),
+        (lambda: Interpolate("rm", weight=1.5), "share lies in \\[0, 1\\], got 1.5"),
     ],
 )
 def test_a_parameter_outside_its_range_is_named(make, message):
@@ -71,13 +73,13 @@ def test_a_parameter_outside_its_range_is_named(make, message):
 
 def test_an_unknown_signal_offers_the_nearest():
     with pytest.raises(SignalError, match="no signal 'rn' in this batch; did you mean 'rm'"):
-        run(Take("rn"))
+        run(Select("rn"))
 
 
 def test_two_ranks_with_sync_equal_one_with_both_batches():
     rng = np.random.default_rng(0)
     rm, index = rng.normal(size=40), np.repeat(np.arange(10), 4)
-    step = WeightBySpread()
+    step = WeightByStd()
 
     def half(rows, groups):
         return Signals({"rm": rm[rows]}, Groups(index[rows] - index[rows][0], groups))
@@ -94,20 +96,20 @@ def test_two_ranks_with_sync_equal_one_with_both_batches():
 
 def test_an_empty_group_does_not_count_in_the_mean():
     signals = Signals({"rm": np.array([0.0, 2.0])}, Groups(np.array([1, 1]), 5))
-    _, state = WeightBySpread().weigh(signals["rm"], signals, Mean())
+    _, state = WeightByStd().weigh(signals["rm"], signals, Mean())
     assert state == Mean(1, 1.0)
 
 
 def test_inputs_are_never_written():
     for values in SIGNALS.values.values():
         values.flags.writeable = False
-    run(Take("rm"), Stratify(), WeightBySpread(), Standardize(), MinMax(), Blend("verifier"))
+    run(Select("rm"), Stratify(), WeightByStd(), Standardize(), MinMax(), Interpolate("verifier"))
 
 
 def test_extreme_spreads_do_not_overflow():
     signals = Signals({"rm": np.array([-1e300, 1e300, 0.0, 1e-300])}, Groups.from_keys("aabb"))
     with np.errstate(over="ignore"):  # the spread of 1e300 squares to infinity; the weight is still its bound
-        weight, _ = WeightBySpread(steepness=1e3).weigh(signals["rm"], signals, Mean(3, 1.0))
+        weight, _ = WeightByStd(steepness=1e3).weigh(signals["rm"], signals, Mean(3, 1.0))
     np.testing.assert_allclose(weight, [2.0, 2.0, 0.5, 0.5])
 
 
@@ -116,12 +118,12 @@ def test_a_step_of_ones_own_is_one_method():
         def __call__(self, reward, signals):
             return -reward
 
-    np.testing.assert_array_equal(run(Take("rm"), Negate()), [-2, -4, -3, -7])
+    np.testing.assert_array_equal(run(Select("rm"), Negate()), [-2, -4, -3, -7])
 
 
 @pytest.mark.parametrize("relative", [False, True])
 def test_a_running_mean_of_zero_measures_nothing(relative):
-    step = WeightBySpread(relative=relative)
+    step = WeightByStd(relative=relative)
     tied = Signals({"rm": np.ones(4)}, Groups.from_keys("aabb"))
     wide = Signals({"rm": np.array([0.0, 2.0, 0.0, 8.0])}, Groups.from_keys("aabb"))
     _, after_ties = step.weigh(np.ones(4), tied, step.init())

@@ -8,18 +8,18 @@ from herokit import Groups, Rewarder, Sample, Signals, Verdict
 from herokit.combiners import (
     Add,
     Center,
+    ConsistencyFilter,
     IfUniform,
-    KeepConsistent,
-    Linear,
+    LinearSchedule,
     Mean,
+    Select,
     Standardize,
     Stratify,
-    Take,
-    WeightBySpread,
+    WeightByStd,
     blocks,
     chain,
-    is_to_advantage,
-    start,
+    initial_reward,
+    produces_advantage,
 )
 from herokit.testing import check_combiner
 from herokit.testing.laws import every_step_is_visible_to_the_trainer
@@ -29,7 +29,7 @@ VERDICTS = [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0]
 SCORES = [1.0, 4.0, 2.0, 3.0, 9.0, 0.0, 2.0, 1.0]
 KEYS = ["same", "same", "mixed", "mixed", "wrong", "wrong", "mixed", "mixed"]
 UNIFORM = np.array([key != "mixed" for key in KEYS])
-GATE = IfUniform(chain(Take("rm"), WeightBySpread()), Take("verifier"))
+GATE = IfUniform(chain(Select("rm"), WeightByStd()), Select("verifier"))
 
 
 class Told:
@@ -48,7 +48,7 @@ def outcome(step, batches=2):
 
 
 def test_a_weight_in_a_gate_is_told_where_it_acted():
-    plain, gated = outcome(chain(Take("rm"), WeightBySpread())), outcome(GATE)
+    plain, gated = outcome(chain(Select("rm"), WeightByStd())), outcome(GATE)
     assert (plain.weight != 1.0).all()
     assert_allclose(gated.weight, np.where(UNIFORM, plain.weight, 1.0))
     lines = {line.name: line.values for line in gated.explain("wrong").lines}
@@ -56,41 +56,41 @@ def test_a_weight_in_a_gate_is_told_where_it_acted():
 
 
 def test_a_filter_in_a_gate_hides_rows_from_the_steps_that_follow():
-    marks = chain(KeepConsistent(of="rm", by="verifier"), Take("rm"))
-    gated = outcome(chain(Take("verifier"), IfUniform(Take("rm"), marks), Center()))
+    marks = chain(ConsistencyFilter(signal="rm", verifier="verifier"), Select("rm"))
+    gated = outcome(chain(Select("verifier"), IfUniform(Select("rm"), marks), Center()))
     assert_array_equal(gated.kept, outcome(marks).kept | UNIFORM)
     assert not gated.kept.all()
     assert_array_equal(gated.reward[UNIFORM], np.array(SCORES)[UNIFORM])
     assert np.isnan(gated.reward[~gated.kept]).all()
     assert_allclose(gated.advantage[gated.kept & ~UNIFORM].sum(), 0.0, atol=1e-12)
     again = outcome(
-        chain(KeepConsistent(of="rm", by="verifier"), IfUniform(chain(Take("rm"), WeightBySpread()), marks))
+        chain(ConsistencyFilter(signal="rm", verifier="verifier"), IfUniform(chain(Select("rm"), WeightByStd()), marks))
     )
     assert (again.kept <= gated.kept).all()
     assert (again.weight[~again.kept] == 0.0).all()
 
 
-@pytest.mark.parametrize("after", [(), (WeightBySpread(),)])
+@pytest.mark.parametrize("after", [(), (WeightByStd(),)])
 def test_advantages_made_in_a_gate_are_advantages_and_the_reward_is_what_was_before(after):
-    step = IfUniform(chain(Take("rm"), Add("verifier", 2.0), Center()), Take("verifier"))
+    step = IfUniform(chain(Select("rm"), Add("verifier", 2.0), Center()), Select("verifier"))
     made = outcome(chain(step, *after))
-    assert is_to_advantage(step)
-    assert not is_to_advantage(GATE)
+    assert produces_advantage(step)
+    assert not produces_advantage(GATE)
     assert_allclose(made.reward, np.where(UNIFORM, np.array(SCORES) + 2.0 * np.array(VERDICTS), VERDICTS))
     centred = np.where(UNIFORM, [-1.5, 1.5, 0, 0, 4.5, -4.5, 0, 0], VERDICTS)
     assert_allclose(made.advantage, centred * made.weight)
 
 
 def test_a_gate_in_a_gate():
-    inner = IfUniform(chain(Take("rm"), WeightBySpread(), Center()), Take("verifier"))
-    once, twice = outcome(inner), outcome(IfUniform(inner, Take("verifier")))
+    inner = IfUniform(chain(Select("rm"), WeightByStd(), Center()), Select("verifier"))
+    once, twice = outcome(inner), outcome(IfUniform(inner, Select("verifier")))
     for name in ("reward", "advantage", "weight"):
         assert_array_equal(getattr(once, name), getattr(twice, name))
 
 
 def test_an_empty_part_leaves_the_reward():
-    rest = GATE.with_parts([chain(Take("rm")), type(chain(Take("rm")))(())])
-    assert_array_equal(outcome(chain(Take("verifier"), rest)).reward, np.where(UNIFORM, SCORES, VERDICTS))
+    rest = GATE.with_parts([chain(Select("rm")), type(chain(Select("rm")))(())])
+    assert_array_equal(outcome(chain(Select("verifier"), rest)).reward, np.where(UNIFORM, SCORES, VERDICTS))
 
 
 def test_blocks_agree_with_the_whole(monkeypatch):
@@ -98,34 +98,34 @@ def test_blocks_agree_with_the_whole(monkeypatch):
     index = np.repeat(np.arange(50), 4)
     signals = Signals({"rm": rng.normal(size=200), "verifier": 1.0 * (rng.random(200) < 0.2)}, Groups(index, 50))
     state = ((None, Mean(3, 1.0)), (None,))
-    whole, _ = GATE.combine(start(signals), signals, state)
+    whole, _ = GATE.combine(initial_reward(signals), signals, state)
     monkeypatch.setattr(blocks, "ROWS", 16)
-    parts, after = chain(GATE).combine(start(signals), signals, (state,))
+    parts, after = chain(GATE).combine(initial_reward(signals), signals, (state,))
     assert_array_equal(parts, whole)
     assert after[0][0][1].count == 53
 
 
 def as_it_is(steps, signals, state):
-    return steps.combine(start(signals), signals, state)
+    return steps.combine(initial_reward(signals), signals, state)
 
 
 def test_hidden_steps_are_found_inside_too():
-    bands = chain(Take("rm"), Stratify(), WeightBySpread(steepness=Linear(1.0, 5.0, 9)))
+    bands = chain(Select("rm"), Stratify(), WeightByStd(steepness=LinearSchedule(1.0, 5.0, 9)))
     reads = {"rm": False, "verifier": True}
-    for gate in (IfUniform(Take("verifier"), bands), IfUniform(Take("verifier"), IfUniform(Take("rm"), bands))):
+    for gate in (IfUniform(Select("verifier"), bands), IfUniform(Select("verifier"), IfUniform(Select("rm"), bands))):
         lost = hidden(chain(gate, Standardize()), reads, as_it_is)
-        assert [type(one.step).__name__ for one in lost] == ["WeightBySpread"]
+        assert [type(one.step).__name__ for one in lost] == ["WeightByStd"]
         assert hidden(chain(gate), reads, as_it_is) == []
-    alone = chain(Take("rm"), IfUniform(WeightBySpread(), Take("rm")), Standardize())
+    alone = chain(Select("rm"), IfUniform(WeightByStd(), Select("rm")), Standardize())
     assert [one.path for one in hidden(alone, reads, as_it_is)] == [(1, 0, 0), (1,)]
 
 
 def test_the_law_names_the_weight_that_a_gate_holds():
-    bands = chain(Take("rm"), Stratify())
-    gate = IfUniform(Take("rm"), chain(bands, WeightBySpread()))
+    bands = chain(Select("rm"), Stratify())
+    gate = IfUniform(Select("rm"), chain(bands, WeightByStd()))
     signals = {"rm": "score", "verifier": "binary"}
     report = check_combiner(
         chain(gate, Standardize()), signals=signals, claims=[every_step_is_visible_to_the_trainer], backends=("numpy",)
     )
     assert [result.law for result in report.broken] == ["every_step_is_visible_to_the_trainer"]
-    assert "WeightBySpread cancels" in report.broken[0].message
+    assert "WeightByStd cancels" in report.broken[0].message

@@ -5,16 +5,16 @@ import pytest
 from herokit import (
     Center,
     MinMax,
+    Select,
     Standardize,
     Stratify,
-    Take,
-    WeightBySpread,
+    WeightByStd,
     chain,
     hero,
     naive_blend,
     rm_only,
 )
-from herokit.combiners import Blend
+from herokit.combiners import Interpolate
 from herokit.config import build_scheme, load_scheme
 from herokit.config.build import build, describe
 from herokit.errors import ConfigError
@@ -48,18 +48,18 @@ def known(tmp_path_factory):
 
 
 STEPS = [
-    Blend("rm", share=0.25), Center(), MinMax(eps=1e-3), Standardize(eps=1e-3, ddof=0), Take("rm"),
-    Stratify(by="v", alpha=0.3, beta=0.2, tied="midpoint"), WeightBySpread(of="m", low=0.4, high=3.0, steepness=6.0, ddof=1),
+    Interpolate("rm", weight=0.25), Center(), MinMax(eps=1e-3), Standardize(eps=1e-3, ddof=0), Select("rm"),
+    Stratify(verifier="v", alpha=0.3, beta=0.2, ties="midpoint"), WeightByStd(signal="m", min_weight=0.4, max_weight=3.0, steepness=6.0, ddof=1),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda s: type(s).__name__)
 def test_build_undoes_describe(step):
     assert build(describe(step)) == step
-    assert build(describe(type(step)("rm") if isinstance(step, Blend | Take) else type(step)())) is not None
+    assert build(describe(type(step)("rm") if isinstance(step, Interpolate | Select) else type(step)())) is not None
 
 
-@pytest.mark.parametrize("scheme", [hero(alpha=0.2), naive_blend(share=0.1), rm_only("m")])
+@pytest.mark.parametrize("scheme", [hero(alpha=0.2), naive_blend(weight=0.1), rm_only("m")])
 def test_build_undoes_describe_for_whole_chains(scheme):
     assert chain(*(build(table) for table in describe(scheme))) == scheme
 
@@ -70,10 +70,10 @@ def test_a_file_and_its_scheme_are_the_same_value(tmp_path, known, ending):
     path.write_text(
         '[sources.rm]\nuse = "length"\nscale = 2\n[[combine]]\nuse = "take"\nsignal = "rm"\n[[combine]]\nuse = "center"\n'
         if ending == "toml"
-        else "sources:\n  rm: {use: length, scale: 2}\ncombine:\n- {use: take, signal: rm}\n- {use: center}\n"
+        else "sources:\n  rm: {use: length, scale: 2}\ncombine:\n- {use: select, signal: rm}\n- {use: center}\n"
     )
     scheme = load_scheme(path, known=known)
-    assert scheme.combine == chain(Take("rm"), Center())
+    assert scheme.combine == chain(Select("rm"), Center())
     assert build_scheme(scheme.describe(known=known), known=known) == scheme
     assert pickle.loads(pickle.dumps(scheme)) == scheme
 
@@ -85,15 +85,15 @@ BAD = [
     ({"sources": {"rm": 3}, "combine": []}, r"needs at least one \[\[combine\]\] step"),
     ({"sources": {"rm": 3}, "combine": [{"use": "hero"}]}, "sources.rm: expected a table with use"),
     ({"sources": SOURCES, "combine": "hero"}, r"needs at least one \[\[combine\]\] step, got 'hero'"),
-    ({"sources": SOURCES, "combine": [{"use": "take", "signl": "rm"}]}, r"combine\[0\]: 'take' has no setting 'signl'; did you mean 'signal'"),
-    ({"sources": SOURCES, "combine": [{"use": "take"}]}, r"combine\[0\]: 'take' needs a setting 'signal'"),
+    ({"sources": SOURCES, "combine": [{"use": "select", "signl": "rm"}]}, r"combine\[0\]: 'take' has no setting 'signl'; did you mean 'signal'"),
+    ({"sources": SOURCES, "combine": [{"use": "select"}]}, r"combine\[0\]: 'take' needs a setting 'signal'"),
     ({"sources": SOURCES, "combine": [{"signal": "rm"}]}, r"combine\[0\]: expected a table with use"),
-    ({"sources": {"rm": {"use": "take"}}, "combine": [{"use": "rm-only"}]}, "sources.rm: 'take' is a combiner; expected a verifier or a reward model"),
+    ({"sources": {"rm": {"use": "select"}}, "combine": [{"use": "rm-only"}]}, "sources.rm: 'take' is a combiner; expected a verifier or a reward model"),
     ({"sources": {"rm": {"use": "length", "scale": "2"}}, "combine": [{"use": "rm-only"}]}, "sources.rm: 'length': scale: input should be a valid number, got '2'"),
     ({"sources": SOURCES, "combine": [{"use": "hero", "alpha": 0.9}]}, "the bands overlap: alpha \\+ beta must be below 1"),
     ({"sources": SOURCES, "combine": [{"use": "hero"}]}, "no signal 'verifier' in this batch; known: rm; sources are what steps refer to"),
     ({"sources": SOURCES, "combine": [{"use": "stratify", "alpha": True}]}, "alpha is a number in \\(0, 1\\], got True"),
-    ({"sources": SOURCES, "combine": [{"use": "stratify", "tied": "roof"}]}, "tied: input should be 'floor' or 'midpoint', got 'roof'"),
+    ({"sources": SOURCES, "combine": [{"use": "stratify", "ties": "roof"}]}, "tied: input should be 'floor' or 'midpoint', got 'roof'"),
 ]  # fmt: skip
 
 

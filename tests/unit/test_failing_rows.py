@@ -12,8 +12,8 @@ from herokit.sources import execution
 sys.path.insert(0, str(Path(__file__).parent))
 from given import Gives, group, make
 
-from herokit import Rewarder, Sample, Scores, Status, Take, Verdict, rm_only
-from herokit.combiners import Add, IfUniform, Linear, WeightBySpread, chain
+from herokit import Rewarder, Sample, Scores, Select, Status, Verdict, rm_only
+from herokit.combiners import Add, IfUniform, LinearSchedule, WeightByStd, chain
 from herokit.errors import VerdictError
 
 
@@ -47,7 +47,7 @@ def test_a_verdict_outside_its_range_fails_its_row_alone(value):
         def verify(self, samples):
             return [Verdict(value if s.completion == "off" else 1.0) for s in samples]
 
-    outcome = Rewarder({"verifier": Off()}, Take("verifier"))([Sample("p", c, "q") for c in ("on", "off", "on")])
+    outcome = Rewarder({"verifier": Off()}, Select("verifier"))([Sample("p", c, "q") for c in ("on", "off", "on")])
     assert outcome.usable.tolist() == [True, False, True]
     assert "lies in [0, 1]" in outcome.problems()[1]
     with pytest.raises(VerdictError, match="lies in"):
@@ -92,16 +92,16 @@ def test_a_panic_costs_its_row_and_an_interrupt_stops_the_run():
             return [Verdict(1.0)] * len(samples)
 
     samples = [Sample("p", c, "q") for c in ("good", "bad", "good")]
-    outcome = Rewarder({"verifier": Panics(Panic("at byte 3"))}, Take("verifier"))(samples)
+    outcome = Rewarder({"verifier": Panics(Panic("at byte 3"))}, Select("verifier"))(samples)
     assert outcome.problems() == {1: "verifier: raised Panic: at byte 3"}
     for error in (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
         with pytest.raises(error):
-            Rewarder({"verifier": Panics(error())}, Take("verifier"))(samples)
+            Rewarder({"verifier": Panics(error())}, Select("verifier"))(samples)
 
 
 def test_a_schedule_counts_a_step_in_which_no_row_could_be_judged():
-    fading = Add("rm", Linear(1.0, 0.0, 2))
-    steps = chain(Take("rm"), fading, IfUniform(chain(Take("rm"), fading), Take("verifier")), WeightBySpread())
+    fading = Add("rm", LinearSchedule(1.0, 0.0, 2))
+    steps = chain(Select("rm"), fading, IfUniform(chain(Select("rm"), fading), Select("verifier")), WeightByStd())
     rewarder = make(steps, rm=Gives([np.nan, np.nan], [1.0, 2.0]))
     before = rewarder.state
     rewarder(group("q", "ok", "no"), remember=False)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from herokit import Groups, Signals, schemes
-from herokit.combiners import Mean, start
+from herokit.combiners import Mean, initial_reward
 
 PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "loops.py"
 spec = importlib.util.spec_from_file_location("loops", PATH)
@@ -33,7 +33,9 @@ def test_a_scheme_equals_its_loop(make, sizes, seed, coarse):
     signals = Signals(values, Groups(np.repeat(np.arange(len(sizes)), sizes), len(sizes)))
     scheme = make()
     state = tuple(Mean(1, loops.SPREAD_SO_FAR) if isinstance(s, Mean) else s for s in scheme.init())
-    np.testing.assert_allclose(scheme.combine(start(signals), signals, state)[0], expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        scheme.combine(initial_reward(signals), signals, state)[0], expected, rtol=1e-9, atol=1e-9
+    )
 
 
 def test_there_is_a_loop_for_every_scheme():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from herokit import Rewarder, Sample, Status, Verdict, hero, hero_advantage
-from herokit.combiners import Linear
+from herokit.combiners import LinearSchedule
 from herokit.config import load_scheme
 from herokit.errors import SetupError
 from herokit.reward_models.batching import progress_bar, tell
@@ -86,9 +86,9 @@ def test_an_outcome_is_a_table_of_its_first_rows_and_escapes_what_models_wrote(o
 
 
 def test_chains_and_schemes_are_tables_of_their_steps():
-    page = Tags(hero(alpha=Linear(0.2, 0.1, steps=9))._repr_html_())
+    page = Tags(hero(alpha=LinearSchedule(0.2, 0.1, transition_steps=9))._repr_html_())
     assert page.tags.count("tr") == 4
-    assert any("Linear" in word for word in page.words)
+    assert any("LinearSchedule" in word for word in page.words)
     scheme = Tags(load_scheme()._repr_html_())
     assert {"verifier", "rm", "Chain of 3 steps"} <= set(scheme.words)
 

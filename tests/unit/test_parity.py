@@ -13,39 +13,39 @@ from herokit.combiners import (
     STEPS,
     Add,
     Affine,
-    Blend,
     Center,
-    CenterWrong,
+    CenterIncorrect,
     Chain,
     Clip,
+    ConsistencyFilter,
+    DivideByMad,
     Ensemble,
+    FlattenLowStd,
+    Gate,
     IfUniform,
-    KeepConsistent,
+    Interpolate,
     LeaveOneOut,
-    Linear,
+    LinearSchedule,
     Mean,
-    MeanAbsoluteDeviation,
     MinMax,
-    Mix,
     Multiply,
-    OnlyIf,
-    Quantile,
-    Quiet,
+    QuantileMinMax,
     Rank,
     Schedule,
+    Select,
     Sigmoid,
-    Squash,
     Standardize,
     Stratify,
-    Take,
     WeightByAgreement,
     WeightByCorrectRate,
     WeightByDifficulty,
-    WeightBySpread,
+    WeightByStd,
+    WeightedSum,
     Whiten,
-    alone,
+    ZScoreSigmoid,
     blocks,
-    start,
+    initial_reward,
+    no_sync,
 )  # fmt: skip
 
 jax.config.update("jax_enable_x64", True)  # noqa: FBT003 - jax's own signature
@@ -66,16 +66,16 @@ LIBRARIES = {
 }
 
 SCALED = [
-    Add("verifier", 0.3), Affine(2.0, -1.0), Blend("verifier", 0.3), Clip(-1.0, 1.0), Multiply("verifier"), Sigmoid(0.5), Take("rm"),
-    Mix({"rm": 1.0, "verifier": 2.0}, each=Standardize()), Mix({"rm": 1.0, "verifier": 2.0}, normalize=True),
-    *(Ensemble(("rm", "rm2"), how, 0.5, each=Rank()) for how in ("mean", "worst", "cautious", "median")),
-    MinMax(), Rank(), Squash(), Quantile(), Quantile(0.0, 1.0), Stratify(), Stratify(tied="midpoint", min_spread=0.5),
-    *(Stratify(normalize=unit) for unit in (Rank(), Squash(), Quantile())),
-    Stratify("graded", 0.1, 0.2, levels=(0.0, 0.5, 1.0), between=0.05), Stratify("graded", 0.1, 0.1, (0.0, 0.5, 1.0), edges=(0.2, 0.9)),
-    Center(), LeaveOneOut(), MeanAbsoluteDeviation(), Whiten(),
+    Add("verifier", 0.3), Affine(2.0, -1.0), Interpolate("verifier", 0.3), Clip(-1.0, 1.0), Multiply("verifier"), Sigmoid(0.5), Select("rm"),
+    WeightedSum({"rm": 1.0, "verifier": 2.0}, transform=Standardize()), WeightedSum({"rm": 1.0, "verifier": 2.0}, normalize=True),
+    *(Ensemble(("rm", "rm2"), how, 0.5, transform=Rank()) for how in ("mean", "worst", "cautious", "median")),
+    MinMax(), Rank(), ZScoreSigmoid(), QuantileMinMax(), QuantileMinMax(0.0, 1.0), Stratify(), Stratify(ties="midpoint", min_range=0.5),
+    *(Stratify(normalizer=unit) for unit in (Rank(), ZScoreSigmoid(), QuantileMinMax())),
+    Stratify("graded", 0.1, 0.2, levels=(0.0, 0.5, 1.0), inner_half_width=0.05), Stratify("graded", 0.1, 0.1, (0.0, 0.5, 1.0), thresholds=(0.2, 0.9)),
+    Center(), LeaveOneOut(), DivideByMad(), Whiten(),
     *(Standardize(**k) for k in ({}, {"ddof": 0}, {"over": "batch"}, {"floor": 1.0}, {"fixed": 2.0})),
-    WeightByAgreement(), WeightByCorrectRate(), WeightByDifficulty(), WeightBySpread(), WeightBySpread(ddof=1, centre="one", relative=True, momentum=0.8),
-    CenterWrong(), IfUniform(Stratify(), Take("verifier")), IfUniform(WeightByDifficulty(), Center()), OnlyIf("verifier"), Quiet("rm", 1.0), KeepConsistent(),
+    WeightByAgreement(), WeightByCorrectRate(), WeightByDifficulty(), WeightByStd(), WeightByStd(ddof=1, center="one", relative=True, momentum=0.8),
+    CenterIncorrect(), IfUniform(Stratify(), Select("verifier")), IfUniform(WeightByDifficulty(), Center()), Gate("verifier"), FlattenLowStd("rm", 1.0), ConsistencyFilter(),
 ]  # fmt: skip
 
 
@@ -105,9 +105,9 @@ def on(library, index, groups, values):
 
 
 def run(step, signals):
-    made = chain(Take("rm"), step)
+    made = chain(Select("rm"), step)
     state = tuple(Mean(9, 2.5) if isinstance(s, Mean) else s for s in made.init())
-    return made.combine(start(signals), signals, state)
+    return made.combine(initial_reward(signals), signals, state)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -137,25 +137,25 @@ def test_neighbouring_groups_of_one_size_are_reduced_to_the_same(step):
     order = rng.permutation(64)
     mixed = Signals({k: v[order] for k, v in values.items()}, Groups(whole.groups.index[order], 8))  # by ids
     a, b = run(step, whole)[0], run(step, mixed)[0]
-    if isinstance(step, KeepConsistent):  # which of two equal scores is kept goes by row order
+    if isinstance(step, ConsistencyFilter):  # which of two equal scores is kept goes by row order
         assert (a != 0).sum() == (b != 0).sum()
     else:
         np.testing.assert_allclose(a[order], b, atol=1e-12)
 
 
-MEMORY = (WeightByAgreement, WeightBySpread)
-MEMORYLESS = [s for s in SCALED if not isinstance(s, (*MEMORY, KeepConsistent))]
+MEMORY = (WeightByAgreement, WeightByStd)
+MEMORYLESS = [s for s in SCALED if not isinstance(s, (*MEMORY, ConsistencyFilter))]
 
 
 @pytest.mark.parametrize("step", MEMORYLESS, ids=lambda s: repr(s)[:60])
 def test_steps_without_memory_run_under_jit(step):
     index, groups, values = batch()
-    made = chain(Take("rm"), step)
+    made = chain(Select("rm"), step)
 
     @jax.jit
     def reward(index, values):
         signals = Signals(values, Groups(index, groups))
-        return made.combine(start(signals), signals, made.init())[0]
+        return made.combine(initial_reward(signals), signals, made.init())[0]
 
     arrays = {k: jnp.asarray(v) for k, v in values.items()}
     expected, _ = run(step, on("numpy", index, groups, values))
@@ -175,7 +175,9 @@ class Reads(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("step", [s for s in SCALED if not isinstance(s, KeepConsistent)], ids=lambda s: repr(s)[:60])
+@pytest.mark.parametrize(
+    "step", [s for s in SCALED if not isinstance(s, ConsistencyFilter)], ids=lambda s: repr(s)[:60]
+)
 def test_a_device_is_read_at_most_once_a_step(step, monkeypatch):
     signals = on("torch", *batch())
     brought, read = [], _segment.read
@@ -195,10 +197,10 @@ def test_a_million_rows(make):
     index = np.repeat(np.arange(rows // each), each)
     scheme: Chain = make()
     big = Signals(values, Groups(index, rows // each))
-    found, _ = scheme.combine(start(big), big, scheme.init())
+    found, _ = scheme.combine(initial_reward(big), big, scheme.init())
     assert np.isfinite(found).all()
     tensors = on("torch", index, rows // each, values)
-    torch_found, _ = scheme.combine(start(tensors), tensors, scheme.init())
+    torch_found, _ = scheme.combine(initial_reward(tensors), tensors, scheme.init())
     np.testing.assert_allclose(torch_found.numpy(), found, atol=1e-8)
 
 
@@ -214,14 +216,14 @@ def test_schedules_count_training_steps_and_evaluation_does_not():
             return [float(len(s.completion)) for s in samples]
 
     sources = {"verifier": Right(), "rm": Length()}
-    rewarder = Rewarder(sources, hero(alpha=Linear(0.2, 0.1, steps=2)))
+    rewarder = Rewarder(sources, hero(alpha=LinearSchedule(0.2, 0.1, transition_steps=2)))
     samples = [Sample("p", text, "q") for text in ("ok", "no", "none")]
     seen = []
     for _ in range(4):
         rewarder(samples, remember=False)
         seen.append(rewarder(samples).trace[1].after[2].item())  # the best wrong one stands at alpha
     np.testing.assert_allclose(seen, [0.2, 0.15, 0.1, 0.1], atol=1e-6)
-    resumed = Rewarder(sources, hero(alpha=Linear(0.2, 0.1, steps=2)))
+    resumed = Rewarder(sources, hero(alpha=LinearSchedule(0.2, 0.1, transition_steps=2)))
     resumed.load_state_dict(rewarder.state_dict())
     assert resumed.state == rewarder.state
     assert resumed.state[1] == (4, None)
@@ -242,9 +244,9 @@ def test_blocks_of_whole_groups_change_nothing(step, library, monkeypatch):
     calls, merged = [], []
     monkeypatch.setattr(blocks, "ROWS", 64)
     monkeypatch.setattr(Chain, "trace", lambda *a, f=Chain.trace, **k: calls.append(len(a[1])) or f(*a, **k))
-    made = chain(Take("rm"), step)
+    made = chain(Select("rm"), step)
     state = tuple(Mean(9, 2.5) if isinstance(s, Mean) else s for s in made.init())
-    found, after = made.combine(start(signals), signals, state, sync=lambda m: merged.append(m) or m)
+    found, after = made.combine(initial_reward(signals), signals, state, sync=lambda m: merged.append(m) or m)
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
     assert [type(s) for s in after] == [type(s) for s in expected_state]
     assert len(merged) == isinstance(step, MEMORY)
@@ -258,14 +260,23 @@ def test_a_batch_is_cut_only_between_groups_that_lie_in_order(monkeypatch):
     monkeypatch.setattr(blocks, "ROWS", 4)
     values = {"rm": np.arange(12.0)}
     wide = Signals(values, Groups(np.repeat([0, 1, 2], [1, 10, 1]), 4))
-    assert blocks.edges(start(wide), wide) == [(0, 0), (1, 1), (12, 4)]  # group 1 is larger than two blocks
+    assert blocks.edges(initial_reward(wide), wide) == [(0, 0), (1, 1), (12, 4)]  # group 1 is larger than two blocks
     mixed = Signals(values, Groups(np.arange(12)[::-1], 12))
-    assert blocks.edges(start(mixed), mixed) == []
+    assert blocks.edges(initial_reward(mixed), mixed) == []
     one = Signals(values, Groups(np.zeros(12, dtype=int), 1))
-    assert blocks.in_blocks(lambda *_: pytest.fail("cut"), start(one), one, (), alone) is None
+    assert blocks.in_blocks(lambda *_: pytest.fail("cut"), initial_reward(one), one, (), no_sync) is None
 
 
 def test_a_mix_of_whole_batch_steps_stays_whole():
-    assert chain(Mix({"rm": 1.0}, each=Rank()), IfUniform(Take("rm"), Center()), Add("rm", Linear(0.0, 1.0, 9))).apart
-    for step in (Whiten(), WeightByDifficulty(), Standardize(over="batch"), Mix({"rm": 1.0}, each=Whiten())):
+    assert chain(
+        WeightedSum({"rm": 1.0}, transform=Rank()),
+        IfUniform(Select("rm"), Center()),
+        Add("rm", LinearSchedule(0.0, 1.0, 9)),
+    ).apart
+    for step in (
+        Whiten(),
+        WeightByDifficulty(),
+        Standardize(scope="batch"),
+        WeightedSum({"rm": 1.0}, transform=Whiten()),
+    ):
         assert not chain(step).apart

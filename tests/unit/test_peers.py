@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from herokit import Center, Rewarder, Sample, Take, WeightBySpread, chain
+from herokit import Center, Rewarder, Sample, Select, WeightByStd, chain
 from herokit.adapters import generic
 from herokit.combiners import Mean
 from herokit.errors import SetupError
@@ -54,7 +54,7 @@ def together(*works):
     ["p"] * 8, [s.completion for s in SAMPLES])], ids=["rewarder", "function"])  # fmt: skip
 def test_a_source_that_fails_on_one_process_is_heard_of_on_the_others(call, weights):
     meeting = Meeting()
-    scheme = chain(Take("rm"), Center(), *[WeightBySpread()] * weights)
+    scheme = chain(Select("rm"), Center(), *[WeightByStd()] * weights)
     well, ill = (Rewarder({"rm": source}, scheme, sync=meeting) for source in (Length(), Absent()))
     first, second = together(lambda: call(well), lambda: call(ill))
     assert isinstance(first, SetupError)
@@ -72,4 +72,4 @@ def test_nobody_is_told_where_nobody_waits():
         raise AssertionError(local)
 
     with pytest.raises(SetupError, match="no model file"):
-        Rewarder({"rm": Absent()}, Take("rm"), sync=refuse)(SAMPLES)
+        Rewarder({"rm": Absent()}, Select("rm"), sync=refuse)(SAMPLES)

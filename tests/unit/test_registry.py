@@ -7,7 +7,7 @@ from herokit.hookspecs import hookimpl
 from herokit.registry import load_registry
 
 
-def plugin(*names, target="herokit:Take"):
+def plugin(*names, target="herokit:Select"):
     @hookimpl
     def herokit_register(register):
         for name in names:

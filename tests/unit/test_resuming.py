@@ -231,7 +231,11 @@ def test_the_benchmark_kills_for_real_and_finds_the_same_bytes():
 def test_what_a_scheme_names_decides_about_the_results(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rm.onnx").write_text("model")
-    table = {"sources": {"rm": {"use": "ensemble-reward-model", "of": [{"use": "score-column", "column": "rm.onnx"}]}}}
+    table = {
+        "sources": {
+            "rm": {"use": "ensemble-reward-model", "reward_models": [{"use": "score-column", "column": "rm.onnx"}]}
+        }
+    }
     settings = _settings(table, load_registry(plugins=False))
     assert settings["scheme"] == table
     assert settings["versions"].keys() == {"herokit"}

@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from given import Exact, Length, group, make
 
-from herokit import Rewarder, Sample, Scores, Standardize, Status, Take, WeightBySpread, chain, hero, rm_only
+from herokit import Rewarder, Sample, Scores, Select, Standardize, Status, WeightByStd, chain, hero, rm_only
 from herokit.combiners import Mean, Stateless
 from herokit.errors import ConfigError, PluginError, SetupError, SignalError
 from herokit.sources.execution import PATIENCE
@@ -200,7 +200,7 @@ def test_a_step_whose_state_is_a_number_goes_on_from_it():
         def combine(self, reward, signals, state, *, sync=None):
             return reward + state, 0.5 * state + 0.5
 
-    stopped, resumed = (Rewarder({"rm": Length()}, chain(Take("rm"), Lately())) for _ in range(2))
+    stopped, resumed = (Rewarder({"rm": Length()}, chain(Select("rm"), Lately())) for _ in range(2))
     stopped(group("a", "ok"))
     resumed.load_state_dict(json.loads(json.dumps(stopped.state_dict())))
     assert resumed(group("a", "ok")).reward.tolist() == [2.5]
@@ -216,7 +216,7 @@ def test_a_rewarder_pickles_with_its_state():
 
 def test_a_misspelt_signal_is_found_before_any_work():
     with pytest.raises(SignalError, match="no signal 'rn' in this batch; did you mean 'rm'"):
-        make(hero(model="rn"))
+        make(hero(reward_model="rn"))
 
 
 @pytest.mark.parametrize("sources", [{}, {"rm": 3}, {"rm": Length}])
@@ -226,7 +226,7 @@ def test_sources_must_be_verifiers_or_reward_models(sources):
 
 
 def test_weight_and_advantage_are_kept_apart_from_the_reward():
-    combiner = chain(Take("rm"), Standardize(), WeightBySpread())
+    combiner = chain(Select("rm"), Standardize(), WeightByStd())
     rewarder = make(combiner)
     rewarder.state = (None, None, Mean(5, 0.1))
     outcome = rewarder(group("a", "ok", "no", "nope"))
@@ -278,7 +278,7 @@ def test_a_step_that_cannot_take_made_up_rows_is_left_for_the_real_ones():
                 raise ValueError("needs three rows")
             return reward
 
-    rewarder = make(chain(Take("rm"), Picky()))
+    rewarder = make(chain(Select("rm"), Picky()))
     assert rewarder(group("a", "ok", "no", "nope")).reward.tolist() == [2, 2, 4]
     with pytest.raises(ValueError, match="needs three rows"):
         rewarder(group("a", "ok"))

@@ -45,25 +45,25 @@ def test_what_describes_a_step_at_its_defaults_is_accepted(entry):
         ({"use": "stratfy"}, "'stratfy' is not one of"),
         ({"use": "stratify", "alfa": 0.1}, "'alfa' was unexpected"),
         ({"use": "stratify", "alpha": "0.1"}, "is not of type 'number'"),
-        ({"use": "stratify", "tied": "top"}, "'top' is not one of"),
-        ({"use": "stratify", "normalize": {"use": "take", "signal": "rm"}}, "'take' is not one of"),
+        ({"use": "stratify", "ties": "top"}, "'top' is not one of"),
+        ({"use": "stratify", "normalizer": {"use": "select", "signal": "rm"}}, "'take' is not one of"),
         ([], "[] should be non-empty"),
         ({"use": "math"}, "'math' is not one of"),
     ],
 )
 def test_what_the_builder_refuses_it_refuses(combine, message):
     assert any(message in said for said in complaints(combine)), complaints(combine)
-    if combine != {"use": "stratify", "normalize": {"use": "take", "signal": "rm"}}:  # no constructor looks at it
+    if combine != {"use": "stratify", "normalizer": {"use": "select", "signal": "rm"}}:  # no constructor looks at it
         with pytest.raises(ConfigError):
             build(combine[0] if isinstance(combine, list) and combine else combine or {}, kinds=("combiner", "scheme"))
 
 
 def test_nested_tables_schedules_and_groups_of_settings():
-    schedule = {"use": "linear", "start": 0.2, "end": 0.1, "steps": 10}
-    assert complaints([{"use": "stratify", "alpha": schedule, "normalize": {"use": "rank"}}, {"use": "center"}]) == []
+    schedule = {"use": "linear-schedule", "init_value": 0.2, "end_value": 0.1, "transition_steps": 10}
+    assert complaints([{"use": "stratify", "alpha": schedule, "normalizer": {"use": "rank"}}, {"use": "center"}]) == []
     assert complaints({"use": "hero", "alpha": {"use": "center"}}) != []
     one, both = {"use": "number"}, {"use": "cascade", "first": {"use": "number"}, "second": {"use": "choice"}}
-    assert complaints({"use": "hero"}, {"a": both, "b": {"use": "all-of", "of": [one, one]}}) == []
+    assert complaints({"use": "hero"}, {"a": both, "b": {"use": "all-of", "verifiers": [one, one]}}) == []
     assert complaints({"use": "hero"}, {"a": both | {"second": {"use": "onnx"}}}) != []
     assert complaints({"use": "hero"}, {"a": {"use": "math", "policy": {"decimals": "exact"}}}) == []
     assert complaints({"use": "hero"}, {"a": {"use": "math", "policy": {"decimals": "off"}}}) != []

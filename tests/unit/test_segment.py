@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from herokit import Groups, Signals, WeightBySpread, _segment
+from herokit import Groups, Signals, WeightByStd, _segment
 
 CASES = [([0, 0, 1, 2, 2, 2], 3), ([2, 0, 2, 0, 1, 2], 4), ([0], 1), ([3, 3], 5)]
 LIBRARIES = {"numpy": np.asarray, "torch": torch.tensor, "strict": array_api_strict.asarray}
@@ -51,5 +51,5 @@ def test_places_and_quantiles_count_rows_that_half_precision_cannot(dtype):
 def test_the_running_mean_counts_groups_that_half_precision_cannot(dtype):
     scores = torch.asarray(np.tile([0.0, 2.0, 0.0, 1.0], 1501), dtype=dtype)
     signals = Signals({"rm": scores}, Groups(torch.arange(6004) // 2, 3002))
-    _, state = WeightBySpread().weigh(torch.ones_like(scores), signals, WeightBySpread().init())
+    _, state = WeightByStd().weigh(torch.ones_like(scores), signals, WeightByStd().init())
     assert (state.count, state.value) == (3002, 0.75)

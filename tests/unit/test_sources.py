@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from herokit import Rewarder, Sample, Status, Verdict, chain, verifier_only
-from herokit.combiners import Ensemble, IfUniform, Linear, Mix, Rank, Stratify, Take
+from herokit.combiners import Ensemble, IfUniform, LinearSchedule, Rank, Select, Stratify, WeightedSum
 from herokit.config.build import build, describe
 from herokit.errors import ConfigError
 from herokit.hookspecs import hookimpl
@@ -74,7 +74,9 @@ def test_a_vote_leaves_out_who_cannot_say_and_abstains_if_nobody_can():
     assert Vote((Says(silent=True), Says(("x",))), quorum=1.0).verify(samples("x"))[0].value == 1.0
     verdict = Vote((Says(silent=True), Says(silent=True))).verify(samples("x"))[0]
     assert (verdict.value, verdict.status, verdict.detail) == (None, Status.FAILED, "down, down")
-    assert Vote((Says(("x",)), Says(), Says()), graded=True).verify(samples("x"))[0].value == pytest.approx(1 / 3)
+    assert Vote((Says(("x",)), Says(), Says()), partial_credit=True).verify(samples("x"))[0].value == pytest.approx(
+        1 / 3
+    )
 
 
 def test_a_vote_survives_a_member_that_raises():
@@ -121,12 +123,12 @@ def test_an_ensemble_says_which_row_failed():
         lambda: EnsembleRewardModel((Number(1.0),)),
         lambda: EnsembleRewardModel((Number(1.0), Number(2.0)), "best"),
         lambda: Ensemble(("rm",)),
-        lambda: Mix({}),
-        lambda: Mix({"a": 1.0, "b": -1.0}, normalize=True),
-        lambda: Linear(0.1, 0.2, steps=0),
-        lambda: Stratify(alpha=Linear(0.1, 0.95, steps=3)),
+        lambda: WeightedSum({}),
+        lambda: WeightedSum({"a": 1.0, "b": -1.0}, normalize=True),
+        lambda: LinearSchedule(0.1, 0.2, transition_steps=0),
+        lambda: Stratify(alpha=LinearSchedule(0.1, 0.95, transition_steps=3)),
         lambda: Stratify(levels=(0.0, 0.5, 1.0), alpha=0.3, beta=0.3),
-        lambda: Stratify(levels=(0.0, 1.0), edges=(2.0,)),
+        lambda: Stratify(levels=(0.0, 1.0), thresholds=(2.0,)),
     ],
 )
 def test_what_makes_no_sense_is_refused(make):
@@ -166,10 +168,10 @@ def known(tmp_path_factory):
 
 
 NESTED = [
-    {"use": "vote", "of": [{"use": "yes"}, {"use": "cascade", "first": {"use": "yes"}, "second": {"use": "yes", "sure": False}}], "weights": [1.0, 2.0]},
-    {"use": "stratify", "normalize": {"use": "rank"}, "alpha": {"use": "linear", "start": 0.2, "end": 0.1, "steps": 9}},
-    {"use": "if-uniform", "then": [{"use": "take", "signal": "rm"}, {"use": "rank"}], "otherwise": [{"use": "take", "signal": "verifier"}]},
-    {"use": "mix", "weights": {"a": 1.0, "b": 0.5}, "each": {"use": "standardize", "eps": 0.001}},
+    {"use": "vote", "verifiers": [{"use": "yes"}, {"use": "cascade", "first": {"use": "yes"}, "second": {"use": "yes", "sure": False}}], "weights": [1.0, 2.0]},
+    {"use": "stratify", "normalizer": {"use": "rank"}, "alpha": {"use": "linear-schedule", "init_value": 0.2, "end_value": 0.1, "transition_steps": 9}},
+    {"use": "if-uniform", "then": [{"use": "select", "signal": "rm"}, {"use": "rank"}], "otherwise": [{"use": "select", "signal": "verifier"}]},
+    {"use": "weighted-sum", "weights": {"a": 1.0, "b": 0.5}, "transform": {"use": "standardize", "eps": 0.001}},
 ]  # fmt: skip
 
 
@@ -182,7 +184,7 @@ def test_nested_tables_build_and_are_described(known, table):
 
 
 def test_a_list_of_steps_is_a_chain(known):
-    assert build(NESTED[2], known=known) == IfUniform(chain(Take("rm"), Rank()), chain(Take("verifier")))
+    assert build(NESTED[2], known=known) == IfUniform(chain(Select("rm"), Rank()), chain(Select("verifier")))
 
 
 @pytest.mark.parametrize("how", ["worst", "cautious", "mean", "median"])

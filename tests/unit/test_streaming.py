@@ -98,7 +98,7 @@ def test_bad_rows_late_in_a_stream_are_found_before_any_work(tmp_path, monkeypat
     with pytest.raises(DataError, match="a.jsonl: line 1 is longer than"):
         scored(tmp_path, [str(first)])
     monkeypatch.setattr(blocks, "LONGEST", 300)
-    monkeypatch.setattr(stream, "LARGEST", 3)
+    monkeypatch.setattr(stream, "MAX_ABS_SCORE", 3)
     with pytest.raises(DataError, match="one group has 4 rollouts, more than the 3 that are held in memory"):
         scored(tmp_path, [str(first)])
     assert {p.name for p in tmp_path.iterdir()} == {"a.jsonl", "b.parquet", "c.jsonl.gz", "c.jsonl.zst"}

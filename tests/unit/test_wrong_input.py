@@ -76,7 +76,7 @@ def test_a_package_that_cannot_be_written_leaves_nothing_behind(tmp_path, monkey
 LOUD = """
 print("imported")
 from dataclasses import dataclass
-from herokit import Take, Verdict
+from herokit import Select, Verdict
 
 @dataclass(frozen=True)
 class Loud:
@@ -84,7 +84,7 @@ class Loud:
         print("asked")
         return [Verdict(1.0) for _ in samples]
 
-scheme = Take("verifier")
+scheme = Select("verifier")
 """
 
 

@@ -55,7 +55,7 @@ def test_a_cache_on_disk_is_found_again_by_the_same_verifier_only(tmp_path):
     again = Cache(Number(), path)
     assert again.verify(part)[0] == told
     assert again.report() == "cache: 3 asked, 0 found in memory, 3 in the file, 0 judged"
-    for other in (Cache(Number(relative=0.1), path), Cache(Number(), path, version="2"), Cache(ExactMatch(), path)):
+    for other in (Cache(Number(rel_tol=0.1), path), Cache(Number(), path, version="2"), Cache(ExactMatch(), path)):
         other.verify(part)
         assert "3 judged" in other.report()
 
@@ -102,7 +102,9 @@ def test_a_cache_tells_settings_apart_whatever_the_repr_shows(tmp_path):
     for words, right in ((many, 0.0), (more, 1.0)):
         assert values(Cache(Sparing(words), path).verify(samples("a"))) == [right]
         assert values(Cache(AllOf((Sparing(words),)), path).verify(samples("a"))) == [right]
-    other = type("Quiet", (Quiet,), {"__module__": "elsewhere", "verify": lambda _, part: [Verdict(0.5)] * len(part)})
+    other = type(
+        "FlattenLowStd", (Quiet,), {"__module__": "elsewhere", "verify": lambda _, part: [Verdict(0.5)] * len(part)}
+    )
     assert values(Cache(AllOf((Quiet("a"),)), path).verify(samples("a"))) == [1.0]
     assert values(Cache(AllOf((other("a"),)), path).verify(samples("a"))) == [0.5]
     unpicklable = Cache(Sparing(more, rule=lambda word: word == "a"))

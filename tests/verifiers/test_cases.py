@@ -18,7 +18,7 @@ from herokit.config.build import build
 from herokit.errors import ConfigError
 from herokit.registry import load_registry
 from herokit.sources import VerdictColumn
-from herokit.verifiers import Choice, Instructions, Language, ListMatch
+from herokit.verifiers import Choice, IFEval, Language, ListMatch
 
 TABLES = [*tables(HERE), *tables(COMPOSED)]
 KNOWN = load_registry(extra=[("says", says)])
@@ -62,7 +62,7 @@ def test_meta_may_hold_arrays_for_lists():
     }
     part = [Sample("p", "Paris", 0, "B", meta), Sample("p", "Paris", 0, "B", {"options": meta["choices"]["text"]})]
     assert [v.value for v in Choice().verify(part)] == [1.0, 1.0]
-    assert [v.value for v in Instructions().verify(part[:1])] == [1.0]
+    assert [v.value for v in IFEval().verify(part[:1])] == [1.0]
     truths = [Sample("p", "c", 0, meta={"verdict": value}) for value in (np.True_, np.float32(0.5), "1")]
     assert [v.value for v in VerdictColumn().verify(truths)] == [1.0, 0.5, None]
 

@@ -14,7 +14,7 @@ from herokit import Rewarder, Sample, verifier_only
 from herokit.config.build import build, describe
 from herokit.errors import ConfigError
 from herokit.registry import load_registry
-from herokit.sources import AllOf, AnyOf, Audit, Cache, Cascade, Noisy, Pool, Route, TimeLimit, Vote
+from herokit.sources import AllOf, AnyOf, Cache, Cascade, NoisyVerifiers, ProcessPool, Route, SpotCheck, TimeLimit, Vote
 from herokit.verifiers import ExactMatch, Number, Regex
 from herokit.workers.counters import Tally
 
@@ -45,7 +45,7 @@ def test_a_route_asks_each_verifier_once_a_batch():
 
 def test_reports_of_nested_verifiers_are_joined():
     inner = Cascade(Says(), Says(1))
-    outer = AllOf((Vote((inner,)), Audit(Says(), by=Says(1), share=1.0)))
+    outer = AllOf((Vote((inner,)), SpotCheck(Says(), reference_verifier=Says(1), fraction=1.0)))
     outer.verify(samples("01 x", "11 x"))
     lines = outer.report().splitlines()
     assert lines[0] == "cascade: second verifier asked 1 of 2 times, accepted 1, could not say 0"
@@ -56,7 +56,7 @@ def test_reports_of_nested_verifiers_are_joined():
 
 def test_a_verdict_that_one_verifier_judged_is_judged():
     part = samples("u1", "1u", "t0", "tu", "?u")
-    for joined in (Vote((Says(), Says(1))), Noisy((Says(), Says(1)), (0.1, 0.1), (0.1, 0.1))):
+    for joined in (Vote((Says(), Says(1))), NoisyVerifiers((Says(), Says(1)), (0.1, 0.1), (0.1, 0.1))):
         told = [v.status.value for v in joined.verify(part)]
         assert told == ["judged", "judged", "judged", "timeout", "unparsed"]
 
@@ -66,14 +66,14 @@ def test_an_audit_checks_its_share_and_always_the_same():
     counts = []
     for seed in (0, 0, 1):
         heard = []
-        Audit(Says(), by=Spy((heard,), 1), share=0.05, seed=seed).verify(part)
+        SpotCheck(Says(), reference_verifier=Spy((heard,), 1), fraction=0.05, seed=seed).verify(part)
         counts.append(heard)
     assert counts[0] == counts[1] != counts[2]
     assert 140 <= len(counts[0]) <= 260  # 200, give or take four deviations
 
 
 def test_an_audit_draws_copies_of_one_content_one_by_one():
-    audit = Audit(Says(), by=Says(1), share=0.1)
+    audit = SpotCheck(Says(), reference_verifier=Says(1), fraction=0.1)
     audit.verify(samples(*["11 x"] * 4000))
     checked = int(audit.report().split()[1])
     assert 325 < checked < 475  # four deviations of a binomial; all or none would make the intervals worthless
@@ -82,7 +82,7 @@ def test_an_audit_draws_copies_of_one_content_one_by_one():
 def test_estimated_rates_are_near_the_true_ones():
     part = samples(*[f"11 {n}" for n in range(900)], *[f"10 {n}" for n in range(100)],
                    *[f"00 {n}" for n in range(800)], *[f"01 {n}" for n in range(200)])  # fmt: skip
-    audit = Audit(Says(), by=Says(1), share=0.5)
+    audit = SpotCheck(Says(), reference_verifier=Says(1), fraction=0.5)
     audit.verify(part)
     wrong, right = audit.report().splitlines()[1:]
     for line, true in ((wrong, 100 / 900), (right, 200 / 1100)):
@@ -91,7 +91,7 @@ def test_estimated_rates_are_near_the_true_ones():
 
 
 def test_pickled_sources_start_anew():
-    pool = Pool(Number(), workers=1)
+    pool = ProcessPool(Number(), max_workers=1)
     pool.verify(samples("3"))
     copied = pickle.loads(pickle.dumps(pool))
     assert copied == pool
@@ -105,16 +105,16 @@ def test_pickled_sources_start_anew():
     assert pickle.loads(pickle.dumps(tally))["a"] == 0
     limit = TimeLimit(Number())
     assert pickle.loads(pickle.dumps(limit)) == limit
-    assert "could not" in pickle.loads(pickle.dumps(Audit(Number(), by=Number()))).report()
+    assert "could not" in pickle.loads(pickle.dumps(SpotCheck(Number(), reference_verifier=Number()))).report()
 
 
 NESTED = [
-    {"use": "route", "to": {"a": {"use": "number"}, "b/*": {"use": "choice"}}, "default": {"use": "exact-match"}},
-    {"use": "all-of", "of": [{"use": "tags"}, {"use": "any-of", "of": [{"use": "number"}, {"use": "exact-match"}]}]},
-    {"use": "cache", "of": {"use": "pool", "of": {"use": "number", "relative": 0.5}, "timeout": 2.5}, "size": 7},
-    {"use": "time-limit", "of": {"use": "sql", "setup": "CREATE TABLE t (a)"}, "seconds": 2.0},
-    {"use": "audit", "of": {"use": "number"}, "by": {"use": "exact-match"}, "share": 0.5},
-    {"use": "noisy", "of": [{"use": "number"}], "false_positives": [0.1], "false_negatives": [0.2]},
+    {"use": "route", "verifiers": {"a": {"use": "number"}, "b/*": {"use": "choice"}}, "default": {"use": "exact-match"}},
+    {"use": "all-of", "verifiers": [{"use": "tags"}, {"use": "any-of", "verifiers": [{"use": "number"}, {"use": "exact-match"}]}]},
+    {"use": "cache", "verifier": {"use": "process-pool", "verifier": {"use": "number", "rel_tol": 0.5}, "timeout": 2.5}, "max_entries": 7},
+    {"use": "time-limit", "verifier": {"use": "sql-result", "setup": "CREATE TABLE t (a)"}, "seconds": 2.0},
+    {"use": "spot-check", "verifier": {"use": "number"}, "reference_verifier": {"use": "exact-match"}, "fraction": 0.5},
+    {"use": "noisy-verifiers", "verifiers": [{"use": "number"}], "false_positives": [0.1], "false_negatives": [0.2]},
     {"use": "ifeval", "constraints": {"startend:quotation": {}, "startend:end_checker": {"end_phrase": "Bye."}}},
     {"use": "regex", "pattern": "a+", "mode": "search"},
     {"use": "choice", "options": ["Rome", "Paris"]},
@@ -130,25 +130,25 @@ def test_a_table_builds_and_is_described(table):
 
 def test_a_table_that_is_wrong_deep_inside_says_where():
     with pytest.raises(ConfigError, match=r"'route': to.a: 'number' has no setting 'relativ'; did you mean 'relative'"):
-        build({"use": "route", "to": {"a": {"use": "number", "relativ": 1}}}, known=KNOWN)
+        build({"use": "route", "verifiers": {"a": {"use": "number", "relativ": 1}}}, known=KNOWN)
 
 
 @pytest.mark.parametrize("make", [
     lambda: AllOf(()),
     lambda: AnyOf(()),
     lambda: Route({}),
-    lambda: Audit(Says(), by=Says(), share=0.0),
-    lambda: Noisy((Says(),), (0.1,), ()),
-    lambda: Noisy((Says(),), (0.0,), (0.1,)),
-    lambda: Noisy((Says(),), (0.6,), (0.5,)),
-    lambda: Noisy((Says(),), (0.1,), (0.1,), prior=1.0),
+    lambda: SpotCheck(Says(), reference_verifier=Says(), fraction=0.0),
+    lambda: NoisyVerifiers((Says(),), (0.1,), ()),
+    lambda: NoisyVerifiers((Says(),), (0.0,), (0.1,)),
+    lambda: NoisyVerifiers((Says(),), (0.6,), (0.5,)),
+    lambda: NoisyVerifiers((Says(),), (0.1,), (0.1,), prior=1.0),
     lambda: Vote((Says(), Says()), weights=(float("nan"), 1.0)),
     lambda: Vote((Says(), Says()), weights=(1e308, 1e308)),
-    lambda: Cache(Says(), size=0),
-    lambda: Pool(Says(), workers=0),
-    lambda: Pool(Says(), budget=0.0),
+    lambda: Cache(Says(), max_entries=0),
+    lambda: ProcessPool(Says(), max_workers=0),
+    lambda: ProcessPool(Says(), call_timeout=0.0),
     lambda: TimeLimit(Says(), seconds=-1.0),
-    lambda: Number(relative=float("inf")),
+    lambda: Number(rel_tol=float("inf")),
     lambda: Regex("(a"),
     lambda: Regex("a", timeout=0.0),
 ])  # fmt: skip
@@ -158,7 +158,7 @@ def test_what_makes_no_sense_is_refused(make):
 
 
 def test_a_rewarder_closes_what_is_inside():
-    inner = Pool(Number(), workers=1)
+    inner = ProcessPool(Number(), max_workers=1)
     with Rewarder({"verifier": Route({"a": Cache(AllOf((inner,)))})}, verifier_only()) as rewarder:
         rewarder(samples("3", "4", task="a"))
         assert inner._crews

@@ -4,7 +4,20 @@ import json
 
 import pytest
 
-from herokit.sources import After, AllOf, AnyOf, Audit, Cache, Cascade, Noisy, Pool, Route, TimeLimit, Vote, execution
+from herokit.sources import (
+    AfterMarker,
+    AllOf,
+    AnyOf,
+    Cache,
+    Cascade,
+    NoisyVerifiers,
+    ProcessPool,
+    Route,
+    SpotCheck,
+    TimeLimit,
+    Vote,
+    execution,
+)
 from herokit.testing import Profile, check_verifier
 from herokit.testing.laws.verifier import missing_reference_abstains
 from herokit.testing.samples import PLAIN, Domain
@@ -14,15 +27,15 @@ from herokit.verifiers import (
     Degenerate,
     ExactMatch,
     FunctionCall,
-    Instructions,
+    IFEval,
     JsonBlock,
     Language,
     Length,
     ListMatch,
-    LongestCommon,
     Number,
     Regex,
     Repetition,
+    RougeL,
     SqlResult,
     Tags,
     TokenF1,
@@ -117,7 +130,7 @@ GRADES = dict.fromkeys(
 WITH_REFERENCE = {
     "exact-match": (ExactMatch(), PLAIN),
     "token-f1": (TokenF1(), PLAIN),
-    "longest-common": (LongestCommon(), PLAIN),
+    "rouge-l": (RougeL(), PLAIN),
     "number": (Number(), PLAIN),
     "list": (ListMatch(), PLAIN),
     "regex": (Regex(), PLAIN),
@@ -125,17 +138,17 @@ WITH_REFERENCE = {
     "date": (Date(), DATES),
     "function-call": (FunctionCall(), CALLS),
     "sql": (SqlResult(timeout=1.0), QUERIES),
-    "ifeval": (Instructions(), ENDS),
+    "ifeval": (IFEval(), ENDS),
     "cascade": (Cascade(Number(), ExactMatch()), PLAIN),
     "vote": (Vote((Number(), ExactMatch(), TokenF1())), PLAIN),
     "all-of": (AllOf((Number(), ExactMatch())), PLAIN),
     "any-of": (AnyOf((Number(), ExactMatch())), PLAIN),
     "route": (Route({"words": ExactMatch()}, default=Number()), PLAIN),
-    "after": (After(Number()), PLAIN),
+    "after": (AfterMarker(Number()), PLAIN),
     "cache": (Cache(Number()), PLAIN),
-    "pool": (Pool(Number(), workers=1), PLAIN),
+    "pool": (ProcessPool(Number(), max_workers=1), PLAIN),
     "time-limit": (TimeLimit(Number()), PLAIN),
-    "audit": (Audit(Number(), by=ExactMatch(), share=0.5), PLAIN),
+    "audit": (SpotCheck(Number(), reference_verifier=ExactMatch(), fraction=0.5), PLAIN),
 }
 OF_FORM = {
     "tags": (Tags(), TAGGED, {}),
@@ -143,7 +156,7 @@ OF_FORM = {
     "xml": (Xml(root="a"), ELEMENTS, {}),
     "yaml": (Yaml(), MAPPINGS, {}),
     "language": (Language("ja"), JAPANESE, {}),
-    "length-limit": (Length(least=20, most=60), LENGTHS, {}),
+    "length": (Length(min=20, max=60), LENGTHS, {}),
     "repetition": (Repetition(), FINE, NEEDS_NONE),
     "degenerate": (Degenerate(), FINE, NEEDS_NONE),
 }
@@ -171,6 +184,6 @@ def test_a_verifier_of_form_keeps_the_laws(name):
 
 
 def test_a_graded_posterior_keeps_the_others():
-    noisy = Noisy((Number(), ExactMatch()), false_positives=(0.01, 0.1), false_negatives=(0.1, 0.2))
+    noisy = NoisyVerifiers((Number(), ExactMatch()), false_positives=(0.01, 0.1), false_negatives=(0.1, 0.2))
     report = check_verifier(noisy, domain=PLAIN, expected_failures=GRADES, profile=PROFILE)
     assert report.fine, told(report)

@@ -17,13 +17,13 @@ from says import Says, samples, values
 
 from herokit import Status
 from herokit.errors import ConfigError, SetupError
-from herokit.sources import Pool
+from herokit.sources import ProcessPool
 from herokit.verifiers import Number
 
 
 def test_a_pool_keeps_order_over_chunks_and_replaces_what_hangs():
     part = samples(*("s" if number in (3, 70) else "10"[number % 2] for number in range(150)))
-    with Pool(Says(), workers=2, timeout=0.8) as pool:
+    with ProcessPool(Says(), max_workers=2, timeout=0.8) as pool:
         verdicts = pool.verify(part)
         assert [row for row, v in enumerate(verdicts) if v.status is Status.TIMEOUT] == [3, 70]
         assert all(v.value == 1.0 - row % 2 for row, v in enumerate(verdicts) if row not in (3, 70))
@@ -32,7 +32,7 @@ def test_a_pool_keeps_order_over_chunks_and_replaces_what_hangs():
 
 
 def test_a_pool_works_from_threads_and_in_forks_and_leaves_no_process():
-    pool = Pool(Number(), workers=1)
+    pool = ProcessPool(Number(), max_workers=1)
     found = []
     threads = [threading.Thread(target=lambda: found.append(values(pool.verify(samples("3", "4"))))) for _ in range(4)]
     for thread in threads:
@@ -57,7 +57,7 @@ def test_a_pool_works_from_threads_and_in_forks_and_leaves_no_process():
 
 
 def test_answers_of_a_call_that_was_broken_off_go_to_no_later_sample():
-    with Pool(Says(), workers=1, timeout=5.0) as pool:
+    with ProcessPool(Says(), max_workers=1, timeout=5.0) as pool:
         with pytest.raises(SetupError, match="told to stop"):
             pool.verify(samples("e", "0", "0"))
         assert values(pool.verify(samples("1", "1"))) == [1.0, 1.0]
@@ -71,7 +71,7 @@ def test_a_sample_that_another_process_cannot_load_costs_its_row_only(monkeypatc
     local = Enum("Local", "ONE", module="__main__")  # as one that a training script defines
     monkeypatch.setattr(sys.modules["__main__"], "Local", local, raising=False)
     strange = samples("1", of=local.ONE)[0]
-    with Pool(Says(), workers=1) as pool:
+    with ProcessPool(Says(), max_workers=1) as pool:
         told = pool.verify([*samples("1"), strange, *samples("f")])
         assert [(v.value, v.status) for v in told] == [
             (1.0, Status.JUDGED),
@@ -86,11 +86,11 @@ def test_a_sample_that_another_process_cannot_load_costs_its_row_only(monkeypatc
 @pytest.mark.parametrize("timeout", [float("inf"), 1e9])
 def test_a_limit_beyond_the_clocks_is_refused(timeout):
     with pytest.raises(ConfigError, match="timeout"):
-        Pool(Says(), timeout=timeout)
+        ProcessPool(Says(), timeout=timeout)
 
 
 def test_a_pool_that_nobody_holds_ends_its_processes():
-    pool = Pool(Number(), workers=1)
+    pool = ProcessPool(Number(), max_workers=1)
     pool.verify(samples("3"))
     (pid,) = [worker.pid for crew in pool._crews.values() for worker in crew.idle]
     del pool
@@ -107,7 +107,7 @@ def test_a_worker_ends_with_its_caller_even_while_it_hangs():
         "from says import Says\n"
         "from herokit import Sample\n"
         "from herokit.sources import Pool\n"
-        "pool = Pool(Says(), workers=1, timeout=0.5)\n"
+        "pool = ProcessPool(Says(), max_workers=1, timeout=0.5)\n"
         "pool.verify([Sample('p', '1', 0)])\n"
         "(crew,) = pool._crews.values()\n"
         "print(crew.idle[0].pid, flush=True)\n"
@@ -131,7 +131,7 @@ def _runs(pid):
 
 
 def test_a_budget_ends_a_call_and_says_which_rows_were_not_begun():
-    with Pool(Says(), workers=1, timeout=0.4, budget=0.7) as pool:
+    with ProcessPool(Says(), max_workers=1, timeout=0.4, call_timeout=0.7) as pool:
         pool.verify(samples("1"))  # a process is there
         verdicts = pool.verify(samples("1", "s", "s", "s", "1"))
     assert verdicts[0].value == 1.0
@@ -140,7 +140,7 @@ def test_a_budget_ends_a_call_and_says_which_rows_were_not_begun():
 
 
 def test_a_budget_holds_while_others_have_the_workers():
-    with Pool(Says(), workers=1, timeout=3.0, budget=0.5) as pool:
+    with ProcessPool(Says(), max_workers=1, timeout=3.0, call_timeout=0.5) as pool:
         pool.verify(samples("1"))
         other = threading.Thread(target=pool.verify, args=(samples("s"),))
         other.start()
@@ -153,7 +153,7 @@ def test_a_budget_holds_while_others_have_the_workers():
 
 
 def test_a_pool_recycles_its_processes():
-    with Pool(Number(), workers=1, recycle=3) as pool:
+    with ProcessPool(Number(), max_workers=1, max_tasks_per_child=3) as pool:
         pids = set()
         for _ in range(4):
             pool.verify(samples("3", "4"))
@@ -167,7 +167,7 @@ def test_what_cannot_work_in_a_process_says_so(monkeypatch):
             return []
 
     with pytest.raises(SetupError, match="Local cannot be sent to a worker process"):
-        Pool(Local()).verify(samples("1"))
+        ProcessPool(Local()).verify(samples("1"))
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != str(Path(__file__).parent)])
     with pytest.raises(SetupError, match="a worker process cannot load Says: ModuleNotFoundError"):
-        Pool(Says()).verify(samples("1"))
+        ProcessPool(Says()).verify(samples("1"))

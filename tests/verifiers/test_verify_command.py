@@ -28,7 +28,7 @@ def test_the_command_agrees_with_a_verifiers_own_table(table, tmp_path, monkeypa
     ]  # fmt: skip
     path, scheme = tmp_path / "pairs.jsonl", tmp_path / "scheme.yaml"
     path.write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
-    combine = {"use": "take", "signal": "verifier"}
+    combine = {"use": "select", "signal": "verifier"}
     scheme.write_text(yaml.safe_dump({"sources": {"verifier": {"use": table.name, **shared}}, "combine": combine}))
     for options in (["--json"], *([[]] if table.name == "choice" else [])):
         monkeypatch.setattr(sys, "argv", ["herokit", "verify", str(path), "--scheme", str(scheme), *options])

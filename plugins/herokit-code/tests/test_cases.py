@@ -164,10 +164,10 @@ def test_what_is_printed_against_what_is_expected(case, printed, right):
         (lambda: Limits(seconds=0), "Limits: seconds must be positive and finite, got 0"),
         (lambda: Limits(memory_mb=-1), "memory_mb"),
         (lambda: Limits(seconds=float("inf")), "seconds must be positive and finite, got inf"),
-        (lambda: CodeVerifier(credit="half"), "credit is 'share' or 'all', got 'half'"),
+        (lambda: CodeVerifier(partial_credit="half"), "credit is 'share' or 'all', got 'half'"),
         (lambda: CodeVerifier(isolation="maybe"), "isolation is"),
         (lambda: CodeVerifier(tests="inside"), "tests are 'apart' or 'beside', got 'inside'"),
-        (lambda: CodeVerifier(workers=0), "workers must be positive"),
+        (lambda: CodeVerifier(max_workers=0), "workers must be positive"),
         (lambda: CodeVerifier(tolerance=float("nan")), "tolerance"),
     ],
 )

@@ -128,8 +128,8 @@ def test_the_same_program_runs_once(monkeypatch):
 
 
 def test_from_a_scheme_file():
-    made = build({"use": "code", "credit": "all", "limits": {"seconds": 3.0}})
-    assert made == CodeVerifier(Limits(seconds=3.0), credit="all")
+    made = build({"use": "code", "partial_credit": "all", "limits": {"seconds": 3.0}})
+    assert made == CodeVerifier(Limits(seconds=3.0), partial_credit="all")
     assert pickle.loads(pickle.dumps(made)) == made
 
 

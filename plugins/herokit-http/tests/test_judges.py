@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from herokit import Rewarder, Take
+from herokit import Rewarder, Select
 from herokit.errors import ConfigError
 from herokit.sources import Cascade
 from herokit.types import Sample, Status, Verdict
@@ -158,7 +158,7 @@ def test_a_judge_that_dies_in_mid_run_loses_no_row(serve, quick):
     fake.answer = lambda path, body: say(path, body) if alive[0] else None  # it hangs up
     samples = [Sample("p", f"two {i}" if i % 2 else "2", f"g{i // 4}", "2") for i in range(16)]
     verifier = Cascade(Rule(), GenerativeVerifier(fake.url, reach=quick))
-    with Rewarder({"verifier": verifier}, Take("verifier")) as rewarder:
+    with Rewarder({"verifier": verifier}, Select("verifier")) as rewarder:
         assert rewarder(samples[:8]).reward.tolist() == [1.0] * 8
         alive[0] = False
         outcome = rewarder(samples[8:])
@@ -271,7 +271,7 @@ def test_unreadable_comparisons_cost_only_themselves(serve, quick):
 
 def test_it_works_in_a_rewarder(serve, quick):
     samples = [Sample("p", str(i), f"g{i // 3}") for i in range(6)]
-    with Rewarder({"judge": PairwiseJudge(judge(serve, longer).url, reach=quick)}, Take("judge")) as rewarder:
+    with Rewarder({"judge": PairwiseJudge(judge(serve, longer).url, reach=quick)}, Select("judge")) as rewarder:
         np.testing.assert_allclose(rewarder(samples).reward, [0.0, 0.5, 1.0] * 2)
 
 

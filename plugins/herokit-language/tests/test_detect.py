@@ -4,7 +4,7 @@
 import pytest
 
 from herokit.types import Sample
-from herokit.verifiers import Instructions, Language
+from herokit.verifiers import IFEval, Language
 from herokit.verifiers.language import SHARED, detector
 from herokit_language import detect
 
@@ -52,10 +52,10 @@ def test_the_answer_is_one_of_those_asked_for():
 
 def test_ifeval_asks_it():
     asked = {"language:response_language": {"language": "fr"}, "change_case:english_lowercase": {}}
-    verdicts = Instructions(constraints=asked).verify([Sample("p", TEXTS[c], 0) for c in ("fr", "de")])
+    verdicts = IFEval(constraints=asked).verify([Sample("p", TEXTS[c], 0) for c in ("fr", "de")])
     assert [v.value for v in verdicts] == [0.5, 0.0]
-    low = Instructions(constraints={"change_case:english_lowercase": {}})
+    low = IFEval(constraints={"change_case:english_lowercase": {}})
     assert low.verify([Sample("p", TEXTS["en"].lower(), 0)])[0].value == 1.0
     assert low.verify([Sample("p", TEXTS["de"].lower(), 0)])[0].value == 0.0
-    high = Instructions(constraints={"change_case:english_capital": {}})
+    high = IFEval(constraints={"change_case:english_capital": {}})
     assert high.verify([Sample("p", TEXTS["en"].upper(), 0)])[0].value == 1.0

@@ -93,7 +93,7 @@ def _nothing_ran(folder):
 
 @pytest.fixture(scope="module")
 def math(folder):
-    with MathVerifier(timeout=LIMIT, workers=2) as verifier:
+    with MathVerifier(timeout=LIMIT, max_workers=2) as verifier:
         verifier.verify([sample(GOOD), sample(GOOD.replace("7", "8"))])  # both workers start
         yield verifier
 

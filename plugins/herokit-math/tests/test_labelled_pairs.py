@@ -28,13 +28,13 @@ def rows(name):
 
 @pytest.mark.parametrize("name", F1)
 def test_each_set(name):
-    with MathVerifier(workers=1) as math:
+    with MathVerifier(max_workers=1) as math:
         report = evaluate(rows(name), responses=True, verifier=math)
     assert report.f1 >= F1[name], report.disagreements
 
 
 def test_pooled():
-    with MathVerifier(workers=1) as math:
+    with MathVerifier(max_workers=1) as math:
         report = evaluate([row for name in F1 for row in rows(name)], responses=True, verifier=math)
     assert report.f1 >= 0.985
     assert report.precision >= 0.995
@@ -42,6 +42,6 @@ def test_pooled():
 
 def test_answers_are_judged_alike_with_and_without_extraction():
     pairs = [row for name in ("hardverify_math", "synth_math") for row in rows(name)]
-    with MathVerifier(workers=1) as math:
+    with MathVerifier(max_workers=1) as math:
         bare, extracted = (evaluate(pairs, responses=r, verifier=math) for r in (False, True))
     assert abs(bare.f1 - extracted.f1) < 0.002

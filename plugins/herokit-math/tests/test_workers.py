@@ -18,15 +18,15 @@ def samples(count):
 
 
 def test_a_pair_past_its_limit_is_a_timeout_and_the_next_is_right():
-    with MathVerifier(timeout=0.001, workers=1) as math:
+    with MathVerifier(timeout=0.001, max_workers=1) as math:
         verdict = math.verify(samples(1))[0]
         assert (verdict.value, verdict.status) == (0.0, Status.TIMEOUT)
-    with MathVerifier(workers=1) as math:
+    with MathVerifier(max_workers=1) as math:
         assert math.verify(samples(1))[0].value == 1.0
 
 
 def test_killed_workers_lose_no_pair():
-    with MathVerifier(workers=2) as math:
+    with MathVerifier(max_workers=2) as math:
         math.verify(samples(1))
         done = threading.Event()
 
@@ -45,7 +45,7 @@ def test_killed_workers_lose_no_pair():
 
 def test_threads_share_one_verifier():
     results = {}
-    with MathVerifier(workers=2) as math:
+    with MathVerifier(max_workers=2) as math:
 
         def work(name):
             results[name] = [v.value for v in math.verify(samples(3))]
@@ -59,7 +59,7 @@ def test_threads_share_one_verifier():
 
 
 def test_closing_leaves_no_process():
-    math = MathVerifier(workers=2)
+    math = MathVerifier(max_workers=2)
     math.verify(samples(4))
     pids = math._cell[0].pids
     assert pids
@@ -72,7 +72,7 @@ def test_an_unguarded_script_works_and_leaves_no_process(tmp_path, ending):
     script = tmp_path / "script.py"
     script.write_text(
         "from herokit.types import Sample\nfrom herokit_math import MathVerifier\n"
-        "math = MathVerifier(workers=1)\n"
+        "math = MathVerifier(max_workers=1)\n"
         f"print(math.verify([Sample('', r'{HARD % 3}', 0, '9')])[0].value, *math._cell[0].pids, flush=True)\n{ending}\n"
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
@@ -85,7 +85,7 @@ def test_an_unguarded_script_works_and_leaves_no_process(tmp_path, ending):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
 @pytest.mark.filterwarnings("ignore:.*fork.*")  # Python and jax, where some other test imported it, warn of forks
 def test_a_forked_child_opens_workers_of_its_own():
-    with MathVerifier(workers=1) as math:
+    with MathVerifier(max_workers=1) as math:
         math.verify(samples(1))
         child = os.fork()
         if child == 0:
@@ -98,7 +98,7 @@ def test_a_forked_child_opens_workers_of_its_own():
 
 def test_an_answer_that_sympy_cannot_read_is_wrong_even_where_only_sympy_reads_the_reference():
     only_sympy = r"\int_0^1 x\,dx"
-    with MathVerifier(workers=1) as math:
+    with MathVerifier(max_workers=1) as math:
         right, short, junk, huge, nobody = math.compare(
             [
                 (only_sympy, r"\frac{1}{2}"),

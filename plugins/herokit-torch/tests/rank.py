@@ -7,7 +7,7 @@ import numpy as np
 from torch import distributed
 
 from herokit import Groups, Signals, hero_advantage
-from herokit.combiners import start
+from herokit.combiners import initial_reward
 from herokit_torch import AllReduce
 
 
@@ -23,7 +23,7 @@ def main():
         index = np.repeat(np.arange(groups), 4)[:n]
         values = {"rm": rng.normal(size=groups * 4)[:n], "verifier": (rng.random(groups * 4) < 0.5)[:n] * 1.0}
         signals = Signals(values, Groups(index, groups))
-        reward, state = scheme.combine(start(signals), signals, state, sync=AllReduce())
+        reward, state = scheme.combine(initial_reward(signals), signals, state, sync=AllReduce())
         rewards.append(reward.tolist())
     distributed.destroy_process_group()
     json.dump({"rewards": rewards, "count": state[-1].count, "value": state[-1].value}, sys.stdout)

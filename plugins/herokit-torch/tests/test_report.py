@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from herokit import Rewarder, Take
+from herokit import Rewarder, Select
 from herokit.reward_models.batching import watched
 from herokit.sources import EnsembleRewardModel
 from herokit_torch import TorchRewardModel
@@ -56,7 +56,7 @@ def test_progress_is_heard_through_a_rewarder_and_an_ensemble(folder, samples):
     one = TorchRewardModel(folder, token_budget=300)
     two = TorchRewardModel(folder, token_budget=10**6)
     heard = []
-    with Rewarder({"rm": EnsembleRewardModel((one, two))}, Take("rm")) as rewarder:
+    with Rewarder({"rm": EnsembleRewardModel((one, two))}, Select("rm")) as rewarder:
         with watched(lambda done, of: heard.append((done, of))):
             rewarder(samples)
         rewarder(samples[:3])

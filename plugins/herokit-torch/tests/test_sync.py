@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from herokit import Groups, Signals, hero_advantage
-from herokit.combiners import start
+from herokit.combiners import initial_reward
 
 RANK = Path(__file__).with_name("rank.py")
 
@@ -33,6 +33,6 @@ def test_two_ranks_equal_one_process_that_sees_both_batches(tmp_path):
                 parts.append((np.repeat(np.arange(groups), 4) + 3 * rank, rm, right))
         index, rm, right = (np.concatenate(x) for x in zip(*parts, strict=True))
         signals = Signals({"rm": rm, "verifier": right}, Groups(index, 8))
-        reward, state = scheme.combine(start(signals), signals, state)
+        reward, state = scheme.combine(initial_reward(signals), signals, state)
         np.testing.assert_allclose(found[0]["rewards"][step] + found[1]["rewards"][step], reward, rtol=0, atol=1e-12)
     assert found[0]["value"] == pytest.approx(state[-1].value, rel=1e-12)

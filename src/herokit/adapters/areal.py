@@ -13,7 +13,7 @@ from herokit.adapters.common.info import Support
 from herokit.adapters.common.pointwise import check_pointwise
 from herokit.adapters.common.rows import combine_rows, score_one
 from herokit.errors import ConfigError, PluginError
-from herokit.outcome import Outcome
+from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
@@ -44,11 +44,11 @@ class RewardFunction:
         PluginError: when called: a source could not say. AReaL tries again, then drops the rollout.
 
     Example:
-        >>> from herokit import Take, Verdict
+        >>> from herokit import Select, Verdict
         >>> class Exact:
         ...     def verify(self, samples):
         ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
-        >>> reward_fn = RewardFunction(Rewarder({"verifier": Exact()}, Take("verifier")))
+        >>> reward_fn = RewardFunction(Rewarder({"verifier": Exact()}, Select("verifier")))
         >>> reward_fn("2 + 2?", "4", [], [], answer="4")
         1.0
     """
@@ -106,7 +106,7 @@ def group_workflow(
     class GroupWorkflow(base):  # type: ignore[misc] # AReaL's own
         """All rollouts of a prompt, with the chain's output as rewards."""
 
-        outcome: Outcome | None = None
+        outcome: RewardOutput | None = None
 
         async def arun_episode(self, engine: Any, data: dict[str, Any]) -> Any:
             """Return the tensors of the rollouts that were not rejected, None if there are none."""

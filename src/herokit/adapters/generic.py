@@ -7,7 +7,7 @@ from typing import Any
 
 from herokit.adapters.common.base import REFERENCES, check_whole, final, groups_by_position, nullable, samples_of
 from herokit.errors import ConfigError
-from herokit.outcome import Outcome
+from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
@@ -32,7 +32,7 @@ class RewardFunction:
     uid: str | None = None
     reference: str | Sequence[str] = REFERENCES
     remember: bool = True
-    outcome: Outcome | None = field(default=None, init=False, repr=False)
+    outcome: RewardOutput | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.size is None and self.uid is None:
@@ -73,7 +73,7 @@ class RewardFunction:
             check_whole(keys, self.size, owner="reward function", fix=FIX)
         return keys
 
-    def _keep(self, outcome: Outcome) -> list[float | None]:
+    def _keep(self, outcome: RewardOutput) -> list[float | None]:
         self.outcome = outcome
         return nullable(final(outcome))
 
@@ -87,7 +87,7 @@ class AsyncRewardFunction(RewardFunction):
     ) -> list[float | None]:
         """Return the chain's output for N rollouts; combining runs on the loop, one call after the other."""
         samples = self.samples(prompts, completions, columns)
-        answers = await asyncio.to_thread(self.rewarder.ask_together, samples)
+        answers = await asyncio.to_thread(self.rewarder.run_sources, samples)
         return self._keep(self.rewarder.combine(answers, [s.group for s in samples], remember=self.remember))
 
 
@@ -112,11 +112,11 @@ def as_reward_function(
         ConfigError: neither `size` nor `uid`.
 
     Example:
-        >>> from herokit import Take
+        >>> from herokit import Select
         >>> class Length:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]
-        >>> function = as_reward_function(Rewarder({"rm": Length()}, Take("rm")), size=2)
+        >>> function = as_reward_function(Rewarder({"rm": Length()}, Select("rm")), size=2)
         >>> function(prompts=["p", "p"], completions=["a", "bcd"])
         [1.0, 3.0]
     """
@@ -134,11 +134,11 @@ def as_async_reward_function(
     """Make a coroutine function of a rewarder; see `as_reward_function`.
 
     Example:
-        >>> from herokit import Take
+        >>> from herokit import Select
         >>> class Length:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]
-        >>> function = as_async_reward_function(Rewarder({"rm": Length()}, Take("rm")), uid="uid")
+        >>> function = as_async_reward_function(Rewarder({"rm": Length()}, Select("rm")), uid="uid")
         >>> asyncio.run(function(["p", "p"], ["a", "bcd"], uid=["q", "q"]))
         [1.0, 3.0]
     """

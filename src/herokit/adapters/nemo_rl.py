@@ -15,7 +15,7 @@ from herokit.adapters.common.info import Support
 from herokit.adapters.common.microbatch import Scorer
 from herokit.adapters.common.rows import combine_rows
 from herokit.errors import ConfigError
-from herokit.outcome import Outcome
+from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
@@ -45,11 +45,11 @@ class Scoring:
         reference: the key of a rollout's metadata with the gold answer.
 
     Example:
-        >>> from herokit import Take, Verdict
+        >>> from herokit import Select, Verdict
         >>> class Exact:
         ...     def verify(self, samples):
         ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
-        >>> scoring = Scoring(Rewarder({"verifier": Exact()}, Take("verifier")))
+        >>> scoring = Scoring(Rewarder({"verifier": Exact()}, Select("verifier")))
         >>> log = [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "4"}]
         >>> scoring.columns([log], [{"ground_truth": "4"}])
         {'verifier': [1.0], 'verifier_failed': [0.0]}
@@ -133,7 +133,7 @@ class Estimator:
 
     def __init__(self, rewarder: Rewarder) -> None:
         self.rewarder = rewarder
-        self.outcome: Outcome | None = None
+        self.outcome: RewardOutput | None = None
 
     def compute_advantage(
         self, prompt_ids: Any, rewards: Any, mask: Any, repeated_batch: Any = None, **_passed: Any

@@ -13,7 +13,7 @@ from herokit.adapters.common.base import as_gold, filled
 from herokit.adapters.common.info import Support
 from herokit.adapters.common.metrics import metrics
 from herokit.errors import ConfigError
-from herokit.outcome import Outcome
+from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.sources.execution import verify
 from herokit.types import Sample, Verifier
@@ -45,18 +45,18 @@ class RewardFunction:
             verifiers.
 
     Example:
-        >>> from herokit import Take
+        >>> from herokit import Select
         >>> class Length:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]
-        >>> reward_fn = RewardFunction(Rewarder({"rm": Length()}, Take("rm")))
+        >>> reward_fn = RewardFunction(Rewarder({"rm": Length()}, Select("rm")))
         >>> asyncio.run(reward_fn([[1], [2]], ["a", "bcd"], ["4", "4"], ["math", "math"], ["stop"] * 2, None))[0]
         [1.0, 3.0]
     """
 
     def __init__(self, rewarder: Rewarder) -> None:
         self.rewarder = rewarder
-        self.outcome: Outcome | None = None
+        self.outcome: RewardOutput | None = None
 
     async def __call__(
         self,

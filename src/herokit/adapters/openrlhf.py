@@ -64,11 +64,11 @@ class RewardFunction:
         PluginError: when called: a source could not say. OpenRLHF logs it and leaves the reward empty.
 
     Example:
-        >>> from herokit import Take, Verdict
+        >>> from herokit import Select, Verdict
         >>> class Exact:
         ...     def verify(self, samples):
         ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
-        >>> reward_func = RewardFunction(Rewarder({"verifier": Exact()}, Take("verifier")))
+        >>> reward_func = RewardFunction(Rewarder({"verifier": Exact()}, Select("verifier")))
         >>> reward_func(["2 + 2?4<|im_end|>"], ["2 + 2?"], ["4"])
         {'rewards': 1.0, 'scores': 1.0, 'extra_logs': {'verifier': 1.0, 'verifier_failed': 0.0}}
     """

@@ -15,7 +15,7 @@ from herokit.adapters.common.info import Support
 from herokit.adapters.common.microbatch import Scorer
 from herokit.adapters.common.rows import combine_rows
 from herokit.adapters.verifiers import sample_of
-from herokit.outcome import Outcome
+from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 
 SUPPORT = Support(
@@ -44,7 +44,7 @@ class GroupRewards:
     herokit: Rewarder
     herokit_reference: str | Sequence[str] = REFERENCES
     herokit_folder: str | Path | None = None
-    herokit_outcome: Outcome | None = None
+    herokit_outcome: RewardOutput | None = None
     _scorer: Scorer | None = None
 
     async def setup(self) -> None:

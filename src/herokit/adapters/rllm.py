@@ -10,7 +10,7 @@ from herokit.adapters.common.info import Support
 from herokit.adapters.common.microbatch import Scorer
 from herokit.adapters.common.rows import combine_rows
 from herokit.errors import ConfigError
-from herokit.outcome import Outcome
+from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
@@ -35,11 +35,11 @@ class Evaluator:
         reference: the key of a task, or of its metadata, with the gold answer.
 
     Example:
-        >>> from herokit import Take, Verdict
+        >>> from herokit import Select, Verdict
         >>> class Exact:
         ...     def verify(self, samples):
         ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
-        >>> evaluator = Evaluator(Rewarder({"verifier": Exact()}, Take("verifier")))
+        >>> evaluator = Evaluator(Rewarder({"verifier": Exact()}, Select("verifier")))
         >>> evaluator.score({"question": "2 + 2?", "answer": "4"}, "4")
         {'reward': 1.0, 'is_correct': True, 'signals': {'verifier': 1.0}, 'metadata': {'verifier_detail': ''}}
     """
@@ -57,7 +57,7 @@ class Evaluator:
         shown = self.scorer.shown(row)
         return {
             "reward": shown,
-            "is_correct": shown > 0.5,  # noqa: PLR2004 - as `herokit.combiners.RIGHT`
+            "is_correct": shown > 0.5,  # noqa: PLR2004 - as `herokit.combiners.CORRECT_THRESHOLD`
             "signals": {name: float("nan") if row[name] is None else float(row[name]) for name in sources},
             "metadata": {f"{name}_detail": row[f"{name}_detail"] for name in sources},
         }
@@ -83,18 +83,18 @@ class Estimator:
         ConfigError: when called: a trajectory lacks a source's signal.
 
     Example:
-        >>> from herokit import Center, Take, chain
+        >>> from herokit import Center, Select, chain
         >>> class Length:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]
-        >>> estimator = Estimator(Rewarder({"rm": Length()}, chain(Take("rm"), Center())))
+        >>> estimator = Estimator(Rewarder({"rm": Length()}, chain(Select("rm"), Center())))
         >>> [group.tolist() for group in estimator([np.array([1.0, 3.0])], None)[0]]
         [[-1.0, 1.0]]
     """
 
     def __init__(self, rewarder: Rewarder) -> None:
         self.rewarder = rewarder
-        self.outcome: Outcome | None = None
+        self.outcome: RewardOutput | None = None
 
     def __call__(
         self, rewards: Sequence[Any], algorithm_config: Any, traj_groups: Sequence[Any] | None = None, **_passed: Any

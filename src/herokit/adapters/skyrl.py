@@ -15,7 +15,7 @@ from herokit.adapters.common.metrics import metrics
 from herokit.adapters.common.microbatch import Scorer
 from herokit.adapters.common.rows import combine_rows
 from herokit.errors import ConfigError
-from herokit.outcome import Outcome
+from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.trainers.cancellation import check_normalization
 from herokit.types import Sample
@@ -89,7 +89,7 @@ class GroupRewards:
     """
 
     herokit: Rewarder
-    herokit_outcome: Outcome | None = None
+    herokit_outcome: RewardOutput | None = None
     cfg: Any
     all_metrics: dict[str, Any]
 

@@ -15,7 +15,7 @@ from herokit.adapters.common.info import Support
 from herokit.adapters.common.microbatch import Scorer
 from herokit.adapters.common.rows import combine_rows
 from herokit.errors import ConfigError
-from herokit.outcome import Outcome
+from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
@@ -46,11 +46,11 @@ class Reward:
     Example:
         >>> import asyncio
         >>> from types import SimpleNamespace
-        >>> from herokit import Take, Verdict
+        >>> from herokit import Select, Verdict
         >>> class Exact:
         ...     def verify(self, samples):
         ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
-        >>> rm = Reward(Rewarder({"verifier": Exact()}, Take("verifier")))
+        >>> rm = Reward(Rewarder({"verifier": Exact()}, Select("verifier")))
         >>> sample = SimpleNamespace(prompt="2 + 2?", response="4", label="4", metadata={}, group_index=0)
         >>> asyncio.run(rm(None, sample))["reward"]
         1.0
@@ -92,7 +92,7 @@ class PostProcess:
 
     def __init__(self, rewarder: Rewarder) -> None:
         self.rewarder = rewarder
-        self.outcome: Outcome | None = None
+        self.outcome: RewardOutput | None = None
 
     def __call__(self, args: Any, samples: Sequence[Any]) -> tuple[list[float], list[float]]:  # noqa: ARG002 - slime's signature
         """Return the numbers to show and the advantages, one a sample."""

@@ -10,7 +10,7 @@ from typing import Any
 from herokit.adapters.common.base import REFERENCES, filled, groups_by_position, samples_of
 from herokit.adapters.common.info import Support
 from herokit.errors import ConfigError
-from herokit.outcome import Outcome
+from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.trainers.cancellation import check_normalization
 
@@ -46,11 +46,11 @@ class Group:
         ConfigError: when called: the rows are no whole groups; the message says what to set.
 
     Example:
-        >>> from herokit import Take
+        >>> from herokit import Select
         >>> class Length:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]
-        >>> group = Group(Rewarder({"rm": Length()}, Take("rm")), 2)
+        >>> group = Group(Rewarder({"rm": Length()}, Select("rm")), 2)
         >>> chat = [{"role": "user", "content": "Hi"}]
         >>> group(["a", "bcd"], messages=[[*chat, {"role": "assistant", "content": t}] for t in ("a", "bcd")])
         [1.0, 3.0]
@@ -65,7 +65,7 @@ class Group:
         uid: str | None = None,
     ) -> None:
         self.rewarder, self.size, self.reference, self.uid = rewarder, size, reference, uid
-        self.outcome: Outcome | None = None
+        self.outcome: RewardOutput | None = None
 
     def __call__(self, completions: Sequence[str], **passed: Any) -> list[float]:
         """Return one number a row; ms-swift calls this on every rank with its own rows."""
@@ -89,7 +89,7 @@ class Group:
 
 
 def check_settings(rewarder: Rewarder, args: Any) -> None:
-    """Warn of training arguments that undo a step of the reward (`herokit.trainers.cancellation.UndoneWarning`)."""
+    """Warn of training arguments that undo a step of the reward (`herokit.trainers.cancellation.StepCancelledWarning`)."""
     scale = getattr(args, "scale_rewards", None)
     entry = {"group": "ms-swift", "gdpo": "ms-swift", "batch": "ms-swift-batch", "none": "ms-swift-none"}.get(
         str(scale)

@@ -11,7 +11,7 @@ from typing import Any
 from herokit.adapters.common.base import filled
 from herokit.adapters.common.info import Support
 from herokit.adapters.common.rows import rows_of
-from herokit.outcome import Outcome
+from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
@@ -40,7 +40,7 @@ class GroupRewards:
     herokit: Rewarder
     herokit_sample: Callable[[Any, Any], Sample]
     herokit_remember: bool = True
-    herokit_outcome: Outcome | None = None
+    herokit_outcome: RewardOutput | None = None
 
     async def compute_group_rewards(
         self, trajectory_group: list[Any], env_group: Sequence[Any]

@@ -15,7 +15,7 @@ from herokit.adapters.common.info import Support
 from herokit.adapters.common.microbatch import Scorer
 from herokit.adapters.common.rows import answers_of
 from herokit.errors import ConfigError, PluginError
-from herokit.outcome import Outcome
+from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
@@ -94,7 +94,7 @@ class Episodes:
         self.rewarder, self.scorer = rewarder, Scorer(rewarder)
         self.reference, self.name, self.remember = reference, name, remember
 
-    async def finalize(self, episode: Any) -> Outcome | None:
+    async def finalize(self, episode: Any) -> RewardOutput | None:
         """Record the chain's output on every trace as its reward, and what the sources said as metrics; call it in ``finalize``.
 
         Rewards that a trace already has are kept with weight 0. A trace that carries an error is left alone; one on which
@@ -192,7 +192,7 @@ def _plain(messages: Any) -> Any:
     return [m if isinstance(m, Mapping) else {"role": m.role, "content": m.content} for m in messages]
 
 
-def _fill(states: Sequence[Any], outcome: Outcome) -> None:
+def _fill(states: Sequence[Any], outcome: RewardOutput) -> None:
     """Write rewards, advantages and metrics as `Rubric.score_group` does."""
     rewards, advantages = filled(outcome), np.nan_to_num(outcome.advantage).tolist()
     columns = {name: outcome.scores[name].values.tolist() for name in outcome.scores}

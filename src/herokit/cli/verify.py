@@ -13,10 +13,10 @@ import typer
 from rich.text import Text
 
 from herokit.cli import console
-from herokit.combiners import RIGHT
+from herokit.combiners import CORRECT_THRESHOLD
 from herokit.config.build import build
 from herokit.config.scheme import load_scheme
-from herokit.errors import ConfigError, DataError, nearest
+from herokit.errors import ConfigError, DataError, did_you_mean
 from herokit.files.reading import PAIR_FIELDS, named_fields, read_rollouts
 from herokit.sources import execution
 from herokit.types import Sample, Verdict, Verifier
@@ -91,7 +91,7 @@ def _find(verifier: str | None, scheme: Path | None, settings: Sequence[str]) ->
     sources = {name: s for name, s in load_scheme(scheme).sources.items() if isinstance(s, Verifier)}
     name = verifier or (next(iter(sources)) if len(sources) == 1 else "")
     if name not in sources:
-        raise ConfigError(f"{scheme}: name one of its verifiers with --verifier; {nearest(name, list(sources))}")
+        raise ConfigError(f"{scheme}: name one of its verifiers with --verifier; {did_you_mean(name, list(sources))}")
     return name, sources[name]
 
 
@@ -124,7 +124,7 @@ def _show_rows(found: Agreement, samples: Sequence[Sample], verdicts: Sequence[V
     for row in found.disagreements[:most]:
         sample, verdict = samples[row], verdicts[row]
         answer = verdict.answer if verdict.answer is not None else sample.completion
-        kind = "accepted" if (verdict.value or 0.0) > RIGHT else "refused"
+        kind = "accepted" if (verdict.value or 0.0) > CORRECT_THRESHOLD else "refused"
         line = f"row {row + 1}: {kind} {answer!r:.80} for {sample.reference!r:.80}: {verdict.detail or verdict.status.value}"
         console.out.print(console.said(line), soft_wrap=True)
     if len(found.disagreements) > most:

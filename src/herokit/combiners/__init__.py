@@ -1,93 +1,93 @@
 """Combiners: pure steps that turn signals into a reward or an advantage, and ways to compose them."""
 
-from herokit.combiners.advantages import Center, LeaveOneOut, MeanAbsoluteDeviation, Standardize, Whiten
+from herokit.combiners.advantages import Center, DivideByMad, LeaveOneOut, Standardize, Whiten
 from herokit.combiners.agreement import WeightByAgreement
 from herokit.combiners.base import (
-    RIGHT,
+    CORRECT_THRESHOLD,
     Apart,
     Combiner,
     Filter,
     Mean,
+    ProducesAdvantage,
     Stateless,
     Sync,
-    ToAdvantage,
     Weight,
-    alone,
-    is_to_advantage,
+    no_sync,
+    produces_advantage,
 )
-from herokit.combiners.chain import Chain, Scheduled, chain, start
-from herokit.combiners.elementwise import Add, Affine, Blend, Clip, Multiply, Sigmoid, Take
-from herokit.combiners.ensemble import Ensemble, Mix
-from herokit.combiners.filters import KeepConsistent
-from herokit.combiners.gating import CenterWrong, IfUniform, OnlyIf, Quiet
-from herokit.combiners.normalizers import MinMax, Quantile, Rank, Squash, Unit
-from herokit.combiners.schedules import Cosine, Linear, Piecewise, Schedule
+from herokit.combiners.chain import Chain, Scheduled, chain, initial_reward
+from herokit.combiners.elementwise import Add, Affine, Clip, Interpolate, Multiply, Select, Sigmoid
+from herokit.combiners.ensemble import Ensemble, WeightedSum
+from herokit.combiners.filters import ConsistencyFilter
+from herokit.combiners.gating import CenterIncorrect, FlattenLowStd, Gate, IfUniform
+from herokit.combiners.normalizers import MinMax, Normalizer, QuantileMinMax, Rank, ZScoreSigmoid
+from herokit.combiners.schedules import CosineSchedule, LinearSchedule, PiecewiseConstantSchedule, Schedule
 from herokit.combiners.stratify import Stratify
-from herokit.combiners.trace import Composite, Trace, overall
-from herokit.combiners.variance_weight import WeightBySpread
+from herokit.combiners.trace import Composite, StepTrace, summarize_trace
+from herokit.combiners.variance_weight import WeightByStd
 from herokit.combiners.weights import WeightByCorrectRate, WeightByDifficulty
 
 STEPS = (
-    *(Add, Affine, Blend, Clip, Multiply, Sigmoid, Take, Ensemble, Mix),
-    *(MinMax, Quantile, Rank, Squash, Stratify),
-    *(Center, LeaveOneOut, MeanAbsoluteDeviation, Standardize, Whiten),
-    *(WeightByAgreement, WeightByCorrectRate, WeightByDifficulty, WeightBySpread),
-    *(CenterWrong, IfUniform, OnlyIf, Quiet, KeepConsistent),
-    *(Cosine, Linear, Piecewise),
+    *(Add, Affine, Interpolate, Clip, Multiply, Sigmoid, Select, Ensemble, WeightedSum),
+    *(MinMax, QuantileMinMax, Rank, ZScoreSigmoid, Stratify),
+    *(Center, LeaveOneOut, DivideByMad, Standardize, Whiten),
+    *(WeightByAgreement, WeightByCorrectRate, WeightByDifficulty, WeightByStd),
+    *(CenterIncorrect, IfUniform, Gate, FlattenLowStd, ConsistencyFilter),
+    *(CosineSchedule, LinearSchedule, PiecewiseConstantSchedule),
 )
 """Every step, and the schedules that stand for their numbers: what a scheme file can name."""
 
 __all__ = [
-    "RIGHT",
+    "CORRECT_THRESHOLD",
     "STEPS",
     "Add",
     "Affine",
     "Apart",
-    "Blend",
     "Center",
-    "CenterWrong",
+    "CenterIncorrect",
     "Chain",
     "Clip",
     "Combiner",
     "Composite",
-    "Cosine",
+    "ConsistencyFilter",
+    "CosineSchedule",
+    "DivideByMad",
     "Ensemble",
     "Filter",
+    "FlattenLowStd",
+    "Gate",
     "IfUniform",
-    "KeepConsistent",
+    "Interpolate",
     "LeaveOneOut",
-    "Linear",
+    "LinearSchedule",
     "Mean",
-    "MeanAbsoluteDeviation",
     "MinMax",
-    "Mix",
     "Multiply",
-    "OnlyIf",
-    "Piecewise",
-    "Quantile",
-    "Quiet",
+    "Normalizer",
+    "PiecewiseConstantSchedule",
+    "ProducesAdvantage",
+    "QuantileMinMax",
     "Rank",
     "Schedule",
     "Scheduled",
+    "Select",
     "Sigmoid",
-    "Squash",
     "Standardize",
     "Stateless",
+    "StepTrace",
     "Stratify",
     "Sync",
-    "Take",
-    "ToAdvantage",
-    "Trace",
-    "Unit",
     "Weight",
     "WeightByAgreement",
     "WeightByCorrectRate",
     "WeightByDifficulty",
-    "WeightBySpread",
+    "WeightByStd",
+    "WeightedSum",
     "Whiten",
-    "alone",
+    "ZScoreSigmoid",
     "chain",
-    "is_to_advantage",
-    "overall",
-    "start",
+    "initial_reward",
+    "no_sync",
+    "produces_advantage",
+    "summarize_trace",
 ]

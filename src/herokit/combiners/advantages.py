@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from herokit import _segment
-from herokit.combiners.base import Apart, Stateless, ToAdvantage
+from herokit.combiners.base import Apart, ProducesAdvantage, Stateless
 from herokit.combiners.schedules import Number, check, check_choice
 from herokit.errors import ConfigError
 from herokit.types import Array, Signals
 
 
 @dataclass(frozen=True, slots=True)
-class Center(Apart, ToAdvantage, Stateless):
+class Center(Apart, ProducesAdvantage, Stateless):
     """Subtract the group's mean: ``A = r - mean_g(r)``, the advantage of Dr. GRPO.
 
     A group whose rewards are all equal, or that has one row, gets zeros. A group-constant weight applied before it
@@ -31,7 +31,7 @@ class Center(Apart, ToAdvantage, Stateless):
 
 
 @dataclass(frozen=True, slots=True)
-class LeaveOneOut(Apart, ToAdvantage, Stateless):
+class LeaveOneOut(Apart, ProducesAdvantage, Stateless):
     """Subtract the mean of the *other* rollouts: ``A = r - mean_{j != i}(r_j) = n / (n - 1) * (r - mean_g)`` (RLOO).
 
     An unbiased baseline; a group of one row gets 0, since there is nothing to compare with. Trainers: TRL's RLOO,
@@ -55,23 +55,23 @@ class LeaveOneOut(Apart, ToAdvantage, Stateless):
 
 
 @dataclass(frozen=True, slots=True)
-class Standardize(Apart, ToAdvantage, Stateless):
+class Standardize(Apart, ProducesAdvantage, Stateless):
     """Subtract the group's mean and divide by a standard deviation: ``A = (r - mean_g) / (max(std, floor) + eps)``.
 
     The advantage of GRPO. Where implementations disagree: TRL adds 1e-4 to a sample deviation (ddof 1), verl adds
     1e-6 to a sample deviation. A group-constant weight applied *before* it cancels when the deviation is the group's,
     and a group of all-right or all-wrong rollouts is blown up to unit scale however narrow its band is: put weights
-    after it, set a `floor`, divide by the deviation of the whole batch, or use `Center`. A group of equal rewards, or
+    after it, set a `min_std`, divide by the deviation of the whole batch, or use `Center`. A group of equal rewards, or
     of one row, gets zeros.
 
     Args:
-        over: whose deviation: each ``"group"``'s, or the whole ``"batch"``'s (TRL ``scale_rewards="batch"``). The
+        scope: whose deviation: each ``"group"``'s, or the whole ``"batch"``'s (TRL ``scale_rewards="batch"``). The
             batch is what this process sees.
         eps: added to the deviation, in the reward's units.
         ddof: 1 for the sample deviation (the trainers' choice), 0 for the population's.
-        floor: the least deviation to divide by, in the reward's units: a group that differs less keeps its small
+        min_std: the least deviation to divide by, in the reward's units: a group that differs less keeps its small
             advantages.
-        fixed: divide by this number instead of a deviation, in the reward's units.
+        scale: divide by this number instead of a deviation, in the reward's units.
 
     Raises:
         ConfigError: a parameter outside its range.
@@ -81,47 +81,47 @@ class Standardize(Apart, ToAdvantage, Stateless):
         >>> from herokit import Groups, Signals
         >>> Standardize(eps=1e-12)(np.array([0.0, 2.0]), Signals({}, Groups.from_keys("aa"))).round(3).tolist()
         [-0.707, 0.707]
-        >>> Standardize(fixed=4.0)(np.array([0.0, 2.0]), Signals({}, Groups.from_keys("aa"))).round(3).tolist()
+        >>> Standardize(scale=4.0)(np.array([0.0, 2.0]), Signals({}, Groups.from_keys("aa"))).round(3).tolist()
         [-0.25, 0.25]
     """
 
-    over: Literal["group", "batch"] = "group"
+    scope: Literal["group", "batch"] = "group"
     eps: Number = 1e-4
     ddof: int = 1
-    floor: Number = 0.0
-    fixed: Number | None = None
+    min_std: Number = 0.0
+    scale: Number | None = None
 
     def __post_init__(self) -> None:
-        check_choice("over", self.over, ("group", "batch"))
+        check_choice("scope", self.scope, ("group", "batch"))
         check("eps", self.eps, "(0, inf)")
         check_choice("ddof", self.ddof, (0, 1))
-        check("floor", self.floor, "[0, inf)")
-        if self.fixed is not None:
-            check("fixed", self.fixed, "(0, inf)")
-            if self.over != "group" or self.floor != 0.0:
+        check("min_std", self.min_std, "[0, inf)")
+        if self.scale is not None:
+            check("scale", self.scale, "(0, inf)")
+            if self.scope != "group" or self.min_std != 0.0:
                 raise ConfigError(f"fixed takes the place of a deviation; leave over and floor out, got {self!r}")
 
     @property
     def apart(self) -> bool:
         """Whether groups do not see each other: not where the batch's deviation is used."""
-        return self.over == "group"
+        return self.scope == "group"
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the standardized advantage, (N,)."""
         xp, groups = _segment.namespace(reward), signals.groups
         away = _segment.spread("subtract", reward, _segment.mean(reward, groups), groups)
-        if self.fixed is not None:
-            return away / (self.fixed + self.eps)
-        if self.over == "batch":
+        if self.scale is not None:
+            return away / (self.scale + self.eps)
+        if self.scope == "batch":
             scale = _batch_std(reward, self.ddof)
-            return away / (xp.where(scale > self.floor, scale, xp.full_like(scale, self.floor)) + self.eps)
+            return away / (xp.where(scale > self.min_std, scale, xp.full_like(scale, self.min_std)) + self.eps)
         scale = _segment.std(reward, groups, ddof=self.ddof)
-        scale = xp.where(scale > self.floor, scale, xp.full_like(scale, self.floor)) + self.eps
+        scale = xp.where(scale > self.min_std, scale, xp.full_like(scale, self.min_std)) + self.eps
         return _segment.spread("divide", away, scale, groups)
 
 
 @dataclass(frozen=True, slots=True)
-class MeanAbsoluteDeviation(Apart, ToAdvantage, Stateless):
+class DivideByMad(Apart, ProducesAdvantage, Stateless):
     """Divide by the mean absolute deviation: ``A = (r - mean_g) / (mean_g |r - mean_g| + eps)``.
 
     With it every group that differs at all has the same total ``sum |A|``, whatever its share of right answers;
@@ -137,7 +137,7 @@ class MeanAbsoluteDeviation(Apart, ToAdvantage, Stateless):
     Example:
         >>> import numpy as np
         >>> from herokit import Groups, Signals
-        >>> step = MeanAbsoluteDeviation(eps=1e-12)
+        >>> step = DivideByMad(eps=1e-12)
         >>> step(np.array([0.0, 0.0, 0.0, 4.0]), Signals({}, Groups.from_keys("aaaa"))).round(3).tolist()
         [-0.667, -0.667, -0.667, 2.0]
     """
@@ -155,7 +155,7 @@ class MeanAbsoluteDeviation(Apart, ToAdvantage, Stateless):
 
 
 @dataclass(frozen=True, slots=True)
-class Whiten(ToAdvantage, Stateless):
+class Whiten(ProducesAdvantage, Stateless):
     """Standardize over the whole batch, groups ignored: ``A = (r - mean_b) / (std_b + eps)``.
 
     The last step of GDPO (arXiv 2601.05242) and of TRL's ``normalize_then_sum``. The batch is what this process sees.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from herokit import _segment
-from herokit.combiners.base import RIGHT, Apart, Mean, Sync, Weight, alone
+from herokit.combiners.base import CORRECT_THRESHOLD, Apart, Mean, Sync, Weight, no_sync
 from herokit.combiners.schedules import check
 from herokit.types import Array, Signals
 
@@ -24,8 +24,8 @@ class WeightByAgreement(Apart, Weight):
     Source: herokit's own, see docs/explanation/when-hero-helps.md.
 
     Args:
-        of: the reward model's name.
-        by: the verifier's name; a value above 0.5 is right.
+        signal: the reward model's name.
+        verifier: the verifier's name; a value above 0.5 is right.
         momentum: of the running mean, *for each mixed group*, in [0, 1): 0.97 looks back over some thirty of them.
         power: positive; above 1 trusts half-hearted agreement less.
 
@@ -42,8 +42,8 @@ class WeightByAgreement(Apart, Weight):
         ([0.8, 0.8, 1.0, 1.0], 0.746)
     """
 
-    of: str = "rm"
-    by: str = "verifier"
+    signal: str = "rm"
+    verifier: str = "verifier"
     momentum: float = 0.97
     power: float = 1.0
 
@@ -55,12 +55,12 @@ class WeightByAgreement(Apart, Weight):
         """Return a mean over no group."""
         return Mean()
 
-    def weigh(self, reward: Array, signals: Signals, state: Mean, *, sync: Sync = alone) -> tuple[Array, Mean]:
+    def weigh(self, reward: Array, signals: Signals, state: Mean, *, sync: Sync = no_sync) -> tuple[Array, Mean]:
         """Return the weight of every row, and the mean that includes this batch's mixed groups."""
         xp, groups = _segment.namespace(reward), signals.groups
-        right = signals[self.by] > RIGHT
+        right = signals[self.verifier] > CORRECT_THRESHOLD
         strata = groups.refine(xp.astype(right, groups.index.dtype), 2)
-        scores = signals[self.of]
+        scores = signals[self.signal]
         places = _segment.mean(_segment.places(scores, groups, shared=True), strata)
         rows = _segment.sizes(strata, scores)
         mixed = (rows[0::2] > 0) & (rows[1::2] > 0)

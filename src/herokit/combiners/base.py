@@ -12,7 +12,7 @@ from herokit.types import Array, Signals
 
 S = TypeVar("S")
 
-RIGHT = 0.5
+CORRECT_THRESHOLD = 0.5
 """A verifier value above this counts as right."""
 
 
@@ -46,7 +46,7 @@ class Sync(Protocol):
         ...
 
 
-def alone(local: Mean, /) -> Mean:
+def no_sync(local: Mean, /) -> Mean:
     """Return `local`: the sync of a single process."""
     return local
 
@@ -58,7 +58,7 @@ class Combiner(Protocol[S]):
         """Return the state before any batch."""
         ...
 
-    def combine(self, reward: Array, signals: Signals, state: S, *, sync: Sync = alone) -> tuple[Array, S]:
+    def combine(self, reward: Array, signals: Signals, state: S, *, sync: Sync = no_sync) -> tuple[Array, S]:
         """Return the new reward (N,) and the state after this batch; reads state before writing it."""
         ...
 
@@ -81,7 +81,7 @@ class Stateless(ABC):
     def init(self) -> None:  # noqa: B027 - a concrete default, not a forgotten abstract method
         """Return None: there is no state."""
 
-    def combine(self, reward: Array, signals: Signals, state: None, *, sync: Sync = alone) -> tuple[Array, None]:  # noqa: ARG002 - the protocol's signature
+    def combine(self, reward: Array, signals: Signals, state: None, *, sync: Sync = no_sync) -> tuple[Array, None]:  # noqa: ARG002 - the protocol's signature
         """Apply the step; the state stays None."""
         return self(reward, signals), None
 
@@ -90,7 +90,7 @@ class Weight(ABC):
     """Base for steps that multiply each row by a weight, which callers can see before it is applied.
 
     A weight that is constant in a group cancels when the trainer divides by the group's standard deviation, so it is
-    kept apart: `Outcome.weight` is the product of all weights of a chain.
+    kept apart: `RewardOutput.weight` is the product of all weights of a chain.
     """
 
     __slots__ = ()
@@ -100,10 +100,10 @@ class Weight(ABC):
         return None
 
     @abstractmethod
-    def weigh(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = alone) -> tuple[Array, Any]:
+    def weigh(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[Array, Any]:
         """Return one weight a row, (N,), and the state after this batch."""
 
-    def combine(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = alone) -> tuple[Array, Any]:
+    def combine(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[Array, Any]:
         """Multiply the reward by the weight."""
         weight, after = self.weigh(reward, signals, state, sync=sync)
         return reward * weight, after
@@ -112,7 +112,7 @@ class Weight(ABC):
 class Filter(ABC):
     """Base for steps that mark rows: the marked ones are out of play for every later step, and come back as zeros.
 
-    No row is lost: `Outcome.kept` says which were marked; their advantage and weight are 0, their reward NaN.
+    No row is lost: `RewardOutput.kept` says which were marked; their advantage and weight are 0, their reward NaN.
     """
 
     __slots__ = ()
@@ -124,12 +124,12 @@ class Filter(ABC):
     def init(self) -> None:  # noqa: B027 - a concrete default, not a forgotten abstract method
         """Return None: there is no state."""
 
-    def combine(self, reward: Array, signals: Signals, state: None, *, sync: Sync = alone) -> tuple[Array, None]:  # noqa: ARG002 - the protocol's signature
+    def combine(self, reward: Array, signals: Signals, state: None, *, sync: Sync = no_sync) -> tuple[Array, None]:  # noqa: ARG002 - the protocol's signature
         """Put zeros where a row is marked; a chain goes further and hides it from later steps."""
         return reward * self.keep(reward, signals), None
 
 
-class ToAdvantage:
+class ProducesAdvantage:
     """Marks a step whose output is an advantage: what follows it acts on advantages, what precedes it on rewards."""
 
     __slots__ = ()
@@ -140,9 +140,9 @@ class ToAdvantage:
         return True
 
 
-def is_to_advantage(step: object) -> bool:
+def produces_advantage(step: object) -> bool:
     """Return whether a step's output is an advantage."""
-    return isinstance(step, ToAdvantage) and step.to_advantage
+    return isinstance(step, ProducesAdvantage) and step.to_advantage
 
 
 class Apart:

@@ -6,16 +6,26 @@ from typing import Any
 
 from herokit._display import html_table, label
 from herokit._segment import namespace
-from herokit.combiners.base import Apart, Combiner, Filter, Sync, ToAdvantage, Weight, alone, is_apart, is_to_advantage
+from herokit.combiners.base import (
+    Apart,
+    Combiner,
+    Filter,
+    ProducesAdvantage,
+    Sync,
+    Weight,
+    is_apart,
+    no_sync,
+    produces_advantage,
+)
 from herokit.combiners.blocks import in_blocks
 from herokit.combiners.schedules import Schedule
-from herokit.combiners.trace import Composite, Trace
+from herokit.combiners.trace import Composite, StepTrace
 from herokit.errors import ConfigError
 from herokit.types import Array, Groups, Signals
 
 
 @dataclass(frozen=True, slots=True)
-class Scheduled(Apart, ToAdvantage):
+class Scheduled(Apart, ProducesAdvantage):
     """A step with schedules among its numbers; its state counts the training steps. `chain` makes it."""
 
     step: Any
@@ -32,7 +42,7 @@ class Scheduled(Apart, ToAdvantage):
     @property
     def to_advantage(self) -> bool:
         """Whether it holds for the step."""
-        return is_to_advantage(self.step)
+        return produces_advantage(self.step)
 
     def at(self, count: int) -> Any:
         """Return the step with the numbers of one training step."""
@@ -40,7 +50,7 @@ class Scheduled(Apart, ToAdvantage):
         return replace(self.step, **changed)
 
     def combine(
-        self, reward: Array, signals: Signals, state: tuple[int, Any], *, sync: Sync = alone
+        self, reward: Array, signals: Signals, state: tuple[int, Any], *, sync: Sync = no_sync
     ) -> tuple[Array, tuple[int, Any]]:
         """Apply the step as it is now, and count."""
         count, before = state
@@ -52,7 +62,7 @@ class Scheduled(Apart, ToAdvantage):
 class Chain(Apart):
     """Steps applied in order; build it with `chain`.
 
-    The reward starts as zeros, so the first step is one that reads a signal, such as `Take`.
+    The reward starts as zeros, so the first step is one that reads a signal, such as `Select`.
     """
 
     steps: tuple[Combiner[Any], ...]
@@ -85,7 +95,7 @@ class Chain(Apart):
         return tuple(after)
 
     def combine(
-        self, reward: Array, signals: Signals, state: tuple[Any, ...], *, sync: Sync = alone
+        self, reward: Array, signals: Signals, state: tuple[Any, ...], *, sync: Sync = no_sync
     ) -> tuple[Array, tuple[Any, ...]]:
         """Apply every step, on numpy to one block of groups after the other if the batch is large and they allow it."""
         blocks = in_blocks(self._whole, reward, signals, state, sync) if self.apart else None
@@ -96,8 +106,8 @@ class Chain(Apart):
         return (done[-1].after if done else reward), after
 
     def trace(
-        self, reward: Array, signals: Signals, state: tuple[Any, ...], *, sync: Sync = alone
-    ) -> tuple[Sequence[Trace], tuple[Any, ...]]:
+        self, reward: Array, signals: Signals, state: tuple[Any, ...], *, sync: Sync = no_sync
+    ) -> tuple[Sequence[StepTrace], tuple[Any, ...]]:
         """Apply every step and keep what each one did, for explanations and diagnostics."""
         done, after = [], []
         kept: Array | None = None
@@ -119,7 +129,7 @@ class Chain(Apart):
         return done, tuple(after)
 
 
-def _apply(step: Any, reward: Array, signals: Signals, state: Any, sync: Sync) -> tuple[Trace, Array, Any]:
+def _apply(step: Any, reward: Array, signals: Signals, state: Any, sync: Sync) -> tuple[StepTrace, Array, Any]:
     """Apply one step; a filter's reward is returned whole, for the caller to narrow."""
     if isinstance(step, Composite):
         trace, now = step.traced(reward, signals, state, sync=sync)
@@ -127,18 +137,18 @@ def _apply(step: Any, reward: Array, signals: Signals, state: Any, sync: Sync) -
     if isinstance(step, Weight):
         weight, now = step.weigh(reward, signals, state, sync=sync)
         reward = reward * weight
-        return Trace(step, reward, weight), reward, now
+        return StepTrace(step, reward, weight), reward, now
     if isinstance(step, Filter):
         kept = step.keep(reward, signals)
-        return Trace(step, namespace(reward).where(kept, reward, 0.0 * reward), None, kept), reward, None
+        return StepTrace(step, namespace(reward).where(kept, reward, 0.0 * reward), None, kept), reward, None
     reward, now = step.combine(reward, signals, state, sync=sync)
-    return Trace(step, reward), reward, now
+    return StepTrace(step, reward), reward, now
 
 
-def _all_rows(trace: Trace, kept: Array) -> Trace:
+def _all_rows(trace: StepTrace, kept: Array) -> StepTrace:
     """Spread what a step did to the kept rows over all rows."""
     parts = (trace.after, trace.weight, trace.kept, trace.reward)
-    return Trace(trace.step, *(x if x is None else _put_back(x, kept) for x in parts))
+    return StepTrace(trace.step, *(x if x is None else _put_back(x, kept) for x in parts))
 
 
 def _only(kept: Array, signals: Signals) -> Signals:
@@ -163,16 +173,16 @@ def chain(*steps: Combiner[Any]) -> Chain:
         ConfigError: no step, or something that is not one.
 
     Example:
-        >>> from herokit.combiners import Center, Take
-        >>> chain(Take("rm"), Center())
-        Chain(steps=(Take(signal='rm'), Center()))
+        >>> from herokit.combiners import Center, Select
+        >>> chain(Select("rm"), Center())
+        Chain(steps=(Select(signal='rm'), Center()))
     """
     if not steps:
         raise ConfigError("a chain needs at least one step")
     flat: list[Combiner[Any]] = []
     for step in steps:
         if isinstance(step, type) or not hasattr(step, "combine"):
-            raise ConfigError(f"a chain is made of steps such as Take('rm'), got {step!r}")
+            raise ConfigError(f"a chain is made of steps such as Select('rm'), got {step!r}")
         flat.extend(step.steps if isinstance(step, Chain) else (step,))
     return Chain(tuple(Scheduled(step) if _has_schedule(step) else step for step in flat))
 
@@ -181,7 +191,7 @@ def _has_schedule(step: Any) -> bool:
     return is_dataclass(step) and any(isinstance(getattr(step, f.name), Schedule) for f in fields(step))
 
 
-def start(signals: Signals) -> Array:
+def initial_reward(signals: Signals) -> Array:
     """Return the reward a chain starts from: zeros (N,) like the first signal."""
     first = next(iter(signals.values.values()))
     return namespace(first).zeros_like(first)

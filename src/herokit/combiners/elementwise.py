@@ -10,7 +10,7 @@ from herokit.types import Array, Signals
 
 
 @dataclass(frozen=True, slots=True)
-class Take(Apart, Stateless):
+class Select(Apart, Stateless):
     """Replace the reward by a signal: ``r = signal``.
 
     Args:
@@ -23,7 +23,7 @@ class Take(Apart, Stateless):
         >>> import numpy as np
         >>> from herokit import Groups, Signals
         >>> signals = Signals({"rm": np.array([1.0, 2.0])}, Groups.from_keys("aa"))
-        >>> Take("rm")(np.zeros(2), signals).tolist()
+        >>> Select("rm")(np.zeros(2), signals).tolist()
         [1.0, 2.0]
     """
 
@@ -35,33 +35,33 @@ class Take(Apart, Stateless):
 
 
 @dataclass(frozen=True, slots=True)
-class Blend(Apart, Stateless):
+class Interpolate(Apart, Stateless):
     """Mix a signal into the reward: ``r = share * signal + (1 - share) * r``.
 
     Args:
         signal: the source's name.
-        share: its part of the mix, in [0, 1].
+        weight: its part of the mix, in [0, 1].
 
     Raises:
-        ConfigError: `share` lies outside [0, 1].
+        ConfigError: `weight` lies outside [0, 1].
 
     Example:
         >>> import numpy as np
         >>> from herokit import Groups, Signals
         >>> signals = Signals({"verifier": np.array([0.0, 1.0])}, Groups.from_keys("aa"))
-        >>> Blend("verifier", share=0.5)(np.array([1.0, 0.5]), signals).tolist()
+        >>> Interpolate("verifier", weight=0.5)(np.array([1.0, 0.5]), signals).tolist()
         [0.5, 0.75]
     """
 
     signal: str
-    share: Number = 0.5
+    weight: Number = 0.5
 
     def __post_init__(self) -> None:
-        check("share", self.share, "[0, 1]")
+        check("weight", self.weight, "[0, 1]")
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the mix, (N,)."""
-        return self.share * signals[self.signal] + (1.0 - self.share) * reward
+        return self.weight * signals[self.signal] + (1.0 - self.weight) * reward
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +70,28 @@ class Add(Apart, Stateless):
 
     Args:
         signal: the name of a source.
-        times: what it is multiplied by before it is added.
+        weight: what it is multiplied by before it is added.
 
     Raises:
-        ConfigError: `times` is not finite.
+        ConfigError: `weight` is not finite.
 
     Example:
         >>> import numpy as np
         >>> from herokit import Groups, Signals
         >>> signals = Signals({"format": np.array([0.0, 1.0])}, Groups.from_keys("aa"))
-        >>> Add("format", times=0.5)(np.array([1.0, 1.0]), signals).tolist()
+        >>> Add("format", weight=0.5)(np.array([1.0, 1.0]), signals).tolist()
         [1.0, 1.5]
     """
 
     signal: str
-    times: Number = 1.0
+    weight: Number = 1.0
 
     def __post_init__(self) -> None:
-        check("times", self.times, "(-inf, inf)")
+        check("weight", self.weight, "(-inf, inf)")
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the sum, (N,)."""
-        return reward + self.times * signals[self.signal]
+        return reward + self.weight * signals[self.signal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,26 +151,26 @@ class Sigmoid(Apart, Stateless):
     """Squash the reward into (0, 1): ``r = 1 / (1 + exp(-slope * r))``, without overflow.
 
     Args:
-        slope: what the reward is multiplied by first; below 1 flattens.
+        scale: what the reward is multiplied by first; below 1 flattens.
 
     Raises:
-        ConfigError: `slope` is not positive.
+        ConfigError: `scale` is not positive.
 
     Example:
         >>> import numpy as np
         >>> from herokit import Groups, Signals
-        >>> Sigmoid(slope=0.5)(np.array([0.0, 1e9]), Signals({}, Groups.from_keys("aa"))).tolist()
+        >>> Sigmoid(scale=0.5)(np.array([0.0, 1e9]), Signals({}, Groups.from_keys("aa"))).tolist()
         [0.5, 1.0]
     """
 
-    slope: Number = 1.0
+    scale: Number = 1.0
 
     def __post_init__(self) -> None:
-        check("slope", self.slope, "(0, inf)")
+        check("scale", self.scale, "(0, inf)")
 
     def __call__(self, reward: Array, signals: Signals) -> Array:  # noqa: ARG002 - a row's reward is all it needs
         """Return the squashed reward, (N,)."""
-        return (1.0 + namespace(reward).tanh(0.5 * self.slope * reward)) / 2.0
+        return (1.0 + namespace(reward).tanh(0.5 * self.scale * reward)) / 2.0
 
 
 @dataclass(frozen=True, slots=True)

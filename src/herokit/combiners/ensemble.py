@@ -16,12 +16,12 @@ HOWS: tuple[How, ...] = ("mean", "worst", "cautious", "median")
 
 
 @dataclass(frozen=True, slots=True)
-class Mix(Apart, Stateless):
+class WeightedSum(Apart, Stateless):
     """Weighted sum of signals: ``r = sum_k w_k s_k``, each normalized first if wished.
 
     Args:
         weights: signal -> weight.
-        each: a step, or chain, without memory, applied to every signal before it is weighed, e.g. `Standardize` (GDPO, TRL's
+        transform: a step, or chain, without memory, applied to every signal before it is weighed, e.g. `Standardize` (GDPO, TRL's
             ``normalize_then_sum``) or `MinMax`: signals of different units must not be added raw.
         normalize: divide by the sum of the weights, as rubric rewards do (arXiv 2507.17746).
 
@@ -32,12 +32,12 @@ class Mix(Apart, Stateless):
         >>> import numpy as np
         >>> from herokit import Groups, Signals
         >>> signals = Signals({"a": np.array([1.0, 0.0]), "b": np.array([1.0, 1.0])}, Groups.from_keys("qq"))
-        >>> Mix({"a": 3.0, "b": 1.0}, normalize=True)(np.zeros(2), signals).tolist()
+        >>> WeightedSum({"a": 3.0, "b": 1.0}, normalize=True)(np.zeros(2), signals).tolist()
         [1.0, 0.25]
     """
 
     weights: Mapping[str, float]
-    each: Combiner[Any] | None = None
+    transform: Combiner[Any] | None = None
     normalize: bool = False
 
     def __post_init__(self) -> None:
@@ -51,13 +51,13 @@ class Mix(Apart, Stateless):
     @property
     def apart(self) -> bool:
         """Whether it holds for the step that is applied first, if there is one."""
-        return self.each is None or is_apart(self.each)
+        return self.transform is None or is_apart(self.transform)
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the mix, (N,)."""
         mixed = namespace(reward).zeros_like(reward)
         for name, weight in self.weights.items():
-            mixed = mixed + weight * _prepare(signals[name], signals, self.each)
+            mixed = mixed + weight * _prepare(signals[name], signals, self.transform)
         return mixed / sum(self.weights.values()) if self.normalize else mixed
 
 
@@ -70,13 +70,13 @@ class Ensemble(Apart, Stateless):
     only average.
 
     Args:
-        of: the reward models' names, at least two.
-        how: how to join them.
-        k: how many deviations to subtract, for ``"cautious"``; at least 0.
-        each: a step, or chain, without memory, applied to every model's scores first, to bring them to one unit, e.g. `Standardize` or `Rank`.
+        signals: the reward models' names, at least two.
+        reduction: how to join them.
+        std_coef: how many deviations to subtract, for ``"cautious"``; at least 0.
+        transform: a step, or chain, without memory, applied to every model's scores first, to bring them to one unit, e.g. `Standardize` or `Rank`.
 
     Raises:
-        ConfigError: fewer than two models, an unknown `how`, or a negative `k`.
+        ConfigError: fewer than two models, an unknown `reduction`, or a negative `std_coef`.
 
     Example:
         >>> import numpy as np
@@ -86,26 +86,26 @@ class Ensemble(Apart, Stateless):
         [1.0, 2.0]
     """
 
-    of: tuple[str, ...]
-    how: How = "worst"
-    k: Number = 1.0
-    each: Combiner[Any] | None = None
+    signals: tuple[str, ...]
+    reduction: How = "worst"
+    std_coef: Number = 1.0
+    transform: Combiner[Any] | None = None
 
     def __post_init__(self) -> None:
-        if len(set(self.of)) < 2:  # noqa: PLR2004 - one model is no ensemble
-            raise ConfigError(f"an ensemble has two or more models, got {self.of!r}")
-        check_choice("how", self.how, HOWS)
-        check("k", self.k, "[0, inf)")
+        if len(set(self.signals)) < 2:  # noqa: PLR2004 - one model is no ensemble
+            raise ConfigError(f"an ensemble has two or more models, got {self.signals!r}")
+        check_choice("reduction", self.reduction, HOWS)
+        check("std_coef", self.std_coef, "[0, inf)")
 
     @property
     def apart(self) -> bool:
         """Whether it holds for the step that is applied first, if there is one."""
-        return self.each is None or is_apart(self.each)
+        return self.transform is None or is_apart(self.transform)
 
     def __call__(self, reward: Array, signals: Signals) -> Array:  # noqa: ARG002 - it replaces the reward
         """Return the joint score, (N,)."""
-        scores = [signals[name] for name in self.of]
-        return join([_prepare(s, signals, self.each) for s in scores], self.how, self.k)
+        scores = [signals[name] for name in self.signals]
+        return join([_prepare(s, signals, self.transform) for s in scores], self.reduction, self.std_coef)
 
 
 def _prepare(signal: Array, signals: Signals, each: Combiner[Any] | None) -> Array:

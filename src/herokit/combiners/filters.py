@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from herokit import _segment
-from herokit.combiners.base import RIGHT, Apart, Filter
+from herokit.combiners.base import CORRECT_THRESHOLD, Apart, Filter
 from herokit.combiners.schedules import Number, check
 from herokit.types import Array, Signals
 
 
 @dataclass(frozen=True, slots=True)
-class KeepConsistent(Apart, Filter):
+class ConsistencyFilter(Apart, Filter):
     """Keep the right rollouts with the highest scores and the wrong ones with the lowest, balanced (PROF).
 
     In each group the n kept rollouts hold as many right as wrong ones where there are enough of each (an odd one
@@ -17,37 +17,37 @@ class KeepConsistent(Apart, Filter):
     from and never enters the reward itself. arXiv 2509.03403. Ties are broken by row order.
 
     Args:
-        of: the reward model's name: a process score averaged over steps in the paper.
-        by: the verifier's name; a value above 0.5 is right.
-        share: n as a share of the group, rounded up; in (0, 1].
+        signal: the reward model's name: a process score averaged over steps in the paper.
+        verifier: the verifier's name; a value above 0.5 is right.
+        keep_fraction: n as a share of the group, rounded up; in (0, 1].
 
     Raises:
-        ConfigError: `share` lies outside (0, 1].
+        ConfigError: `keep_fraction` lies outside (0, 1].
 
     Example:
         >>> import numpy as np
         >>> from herokit import Groups, Signals
         >>> values = {"rm": np.array([9.0, 1.0, 5.0, 8.0]), "verifier": np.array([1.0, 1.0, 0.0, 0.0])}
-        >>> KeepConsistent(share=0.5).keep(np.zeros(4), Signals(values, Groups.from_keys("aaaa"))).tolist()
+        >>> ConsistencyFilter(keep_fraction=0.5).keep(np.zeros(4), Signals(values, Groups.from_keys("aaaa"))).tolist()
         [True, False, True, False]
     """
 
-    of: str = "rm"
-    by: str = "verifier"
-    share: Number = 0.5
+    signal: str = "rm"
+    verifier: str = "verifier"
+    keep_fraction: Number = 0.5
 
     def __post_init__(self) -> None:
-        check("share", self.share, "(0, 1]")
+        check("keep_fraction", self.keep_fraction, "(0, 1]")
 
     def keep(self, reward: Array, signals: Signals) -> Array:
         """Return which rows stay in play."""
-        xp, groups, scores = _segment.namespace(reward), signals.groups, signals[self.of]
-        right = signals[self.by] > RIGHT
+        xp, groups, scores = _segment.namespace(reward), signals.groups, signals[self.signal]
+        right = signals[self.verifier] > CORRECT_THRESHOLD
         strata = groups.refine(xp.astype(right, groups.index.dtype), 2)
         place = _segment.places(xp.where(right, -scores, scores), strata)  # 0 for the most consistent of its kind
         n_right = _segment.reduce(xp.astype(right, reward.dtype), groups, "sum")
         size = _segment.sizes(groups, reward)
-        n = xp.ceil(self.share * size)
+        n = xp.ceil(self.keep_fraction * size)
         half = xp.where(n_right > size - n_right, xp.ceil(n / 2), xp.floor(n / 2))
         keep_right = xp.minimum(n_right, xp.maximum(half, n - (size - n_right)))
         keep_wrong = n - keep_right

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from herokit import _segment
-from herokit.combiners.base import RIGHT, Apart, Combiner, Stateless, Sync, alone
+from herokit.combiners.base import CORRECT_THRESHOLD, Apart, Combiner, Stateless, Sync, no_sync
 from herokit.combiners.chain import Chain, chain
 from herokit.combiners.schedules import Number, check
-from herokit.combiners.trace import Composite, Trace, overall
+from herokit.combiners.trace import Composite, StepTrace, summarize_trace
 from herokit.types import Array, Signals
 
 
@@ -23,20 +23,20 @@ class IfUniform(Composite):
     Args:
         then: the step, or chain, for uniform groups.
         otherwise: the step, or chain, for mixed groups.
-        by: the verifier's name; a value above 0.5 is right.
+        verifier: the verifier's name; a value above 0.5 is right.
 
     Example:
         >>> import numpy as np
-        >>> from herokit import Groups, Signals, Take
+        >>> from herokit import Groups, Signals, Select
         >>> values = {"rm": np.array([1.0, 2.0, 1.0, 2.0]), "verifier": np.array([0.0, 0.0, 0.0, 1.0])}
         >>> signals = Signals(values, Groups.from_keys("aabb"))
-        >>> IfUniform(Take("rm"), Take("verifier")).combine(np.zeros(4), signals, ((None,), (None,)))[0].tolist()
+        >>> IfUniform(Select("rm"), Select("verifier")).combine(np.zeros(4), signals, ((None,), (None,)))[0].tolist()
         [1.0, 2.0, 0.0, 1.0]
     """
 
     then: Combiner[Any]
     otherwise: Combiner[Any]
-    by: str = "verifier"
+    verifier: str = "verifier"
 
     @property
     def parts(self) -> tuple[Chain, Chain]:
@@ -47,14 +47,14 @@ class IfUniform(Composite):
         """Return the same gate between other chains."""
         return replace(self, then=parts[0], otherwise=parts[1])
 
-    def traced(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = alone) -> tuple[Trace, Any]:
+    def traced(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[StepTrace, Any]:
         """Apply both steps and choose by group; their weights and marks count where they were chosen."""
         xp, groups = _segment.namespace(reward), signals.groups
-        share = _segment.mean(xp.astype(signals[self.by] > RIGHT, reward.dtype), groups)
+        share = _segment.mean(xp.astype(signals[self.verifier] > CORRECT_THRESHOLD, reward.dtype), groups)
         uniform = _segment.rows((share == 0.0) | (share == 1.0), groups)
         runs = [part.trace(reward, signals, s, sync=sync) for part, s in zip(self.parts, state, strict=True)]
         after = [done[-1].after if done else reward for done, _ in runs]
-        told = [overall(done, reward) for done, _ in runs]
+        told = [summarize_trace(done, reward) for done, _ in runs]
 
         def chosen(values: Sequence[Array | None], otherwise: Sequence[Array]) -> Array | None:
             if values[0] is None and values[1] is None:
@@ -64,7 +64,7 @@ class IfUniform(Composite):
 
         before, weights, kept = zip(*told, strict=True)
         one, every = xp.ones_like(reward), xp.ones_like(uniform)
-        trace = Trace(
+        trace = StepTrace(
             self,
             xp.where(uniform, *after),
             chosen(weights, (one, one)),
@@ -75,7 +75,7 @@ class IfUniform(Composite):
 
 
 @dataclass(frozen=True, slots=True)
-class OnlyIf(Apart, Stateless):
+class Gate(Apart, Stateless):
     """Keep the reward only where another signal is high enough: ``r`` if ``signal >= at_least``, else 0.
 
     The conditioned reward of GDPO (arXiv 2601.05242): an easy reward, such as length, counts only once a harder one,
@@ -83,90 +83,90 @@ class OnlyIf(Apart, Stateless):
 
     Args:
         signal: the name of a source.
-        at_least: the reward is kept where the source says at least this.
+        threshold: the reward is kept where the source says at least this.
 
     Raises:
-        ConfigError: `at_least` is no finite number.
+        ConfigError: `threshold` is no finite number.
 
     Example:
         >>> import numpy as np
         >>> from herokit import Groups, Signals
         >>> signals = Signals({"verifier": np.array([0.0, 1.0])}, Groups.from_keys("aa"))
-        >>> OnlyIf("verifier", at_least=1.0)(np.array([3.0, 4.0]), signals).tolist()
+        >>> Gate("verifier", threshold=1.0)(np.array([3.0, 4.0]), signals).tolist()
         [0.0, 4.0]
     """
 
     signal: str
-    at_least: Number = 1.0
+    threshold: Number = 1.0
 
     def __post_init__(self) -> None:
-        check("at_least", self.at_least, "(-inf, inf)")
+        check("threshold", self.threshold, "(-inf, inf)")
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the conditioned reward, (N,)."""
         xp = _segment.namespace(reward)
-        return xp.where(signals[self.signal] >= self.at_least, reward, xp.zeros_like(reward))
+        return xp.where(signals[self.signal] >= self.threshold, reward, xp.zeros_like(reward))
 
 
 @dataclass(frozen=True, slots=True)
-class Quiet(Apart, Stateless):
+class FlattenLowStd(Apart, Stateless):
     """Flatten groups whose scores hardly differ: ``r = mean_g(r)`` where ``std_g(signal) < least``.
 
     Standardization blows the smallest difference up to unit scale; a group that this step flattens gets advantage 0
     from any trainer. See also `Stratify.min_spread`, which flattens a stratum and keeps the verifier's signal.
 
     Args:
-        of: the signal whose spread decides.
-        least: the least population deviation that counts, in the signal's units.
+        signal: the signal whose spread decides.
+        min_std: the least population deviation that counts, in the signal's units.
 
     Raises:
-        ConfigError: `least` is negative.
+        ConfigError: `min_std` is negative.
 
     Example:
         >>> import numpy as np
         >>> from herokit import Groups, Signals
         >>> signals = Signals({"rm": np.array([1.0, 1.001, 1.0, 5.0])}, Groups.from_keys("aabb"))
-        >>> Quiet("rm", least=0.1)(np.array([0.0, 1.0, 0.0, 1.0]), signals).tolist()
+        >>> FlattenLowStd("rm", min_std=0.1)(np.array([0.0, 1.0, 0.0, 1.0]), signals).tolist()
         [0.5, 0.5, 0.0, 1.0]
     """
 
-    of: str = "rm"
-    least: Number = 0.1
+    signal: str = "rm"
+    min_std: Number = 0.1
 
     def __post_init__(self) -> None:
-        check("least", self.least, "[0, inf)")
+        check("min_std", self.min_std, "[0, inf)")
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the reward with quiet groups flattened, (N,)."""
         xp, groups = _segment.namespace(reward), signals.groups
-        quiet = _segment.rows(_segment.std(signals[self.of], groups) < self.least, groups)
+        quiet = _segment.rows(_segment.std(signals[self.signal], groups) < self.min_std, groups)
         return xp.where(quiet, _segment.rows(_segment.mean(reward, groups), groups), reward)
 
 
 @dataclass(frozen=True, slots=True)
-class CenterWrong(Apart, Stateless):
+class CenterIncorrect(Apart, Stateless):
     """Centre the scores of wrong rollouts among themselves, and silence right ones: a bonus that averages to zero.
 
     ``b = m - mean(m over the group's wrong rollouts)`` where ``c = 0``, else 0: the reward model ranks what the
     verifier rejects, and cannot lift wrong rollouts as a whole. PROGRS-style, arXiv 2604.02341.
 
     Args:
-        by: the verifier's name; a value above 0.5 is right.
+        verifier: the verifier's name; a value above 0.5 is right.
 
     Example:
         >>> import numpy as np
         >>> from herokit import Groups, Signals
         >>> signals = Signals({"verifier": np.array([0.0, 0.0, 1.0])}, Groups.from_keys("aaa"))
-        >>> CenterWrong()(np.array([1.0, 3.0, 9.0]), signals).tolist()
+        >>> CenterIncorrect()(np.array([1.0, 3.0, 9.0]), signals).tolist()
         [-1.0, 1.0, 0.0]
     """
 
-    by: str = "verifier"
+    verifier: str = "verifier"
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the bonus, (N,)."""
         xp, groups = _segment.namespace(reward), signals.groups
-        right = signals[self.by] > RIGHT
+        right = signals[self.verifier] > CORRECT_THRESHOLD
         strata = groups.refine(xp.astype(right, groups.index.dtype), 2)
         away = _segment.spread("subtract", reward, _segment.mean(reward, strata), strata)
         return xp.where(right, xp.zeros_like(away), away)

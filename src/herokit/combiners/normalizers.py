@@ -14,7 +14,7 @@ from herokit.errors import ConfigError
 from herokit.types import Array, Groups, Signals
 
 
-class Unit(Stateless):
+class Normalizer(Stateless):
     """Base for normalizers: write `unit`, and it is a step as well."""
 
     __slots__ = ()
@@ -29,7 +29,7 @@ class Unit(Stateless):
 
 
 @dataclass(frozen=True, slots=True)
-class MinMax(Apart, Unit):
+class MinMax(Apart, Normalizer):
     """Stretch each group to the unit interval: ``z = (r - min_g) / (max_g - min_g + eps)``, in [0, 1).
 
     What HERO uses (Eq. 3). Keeps distances; one outlier squeezes all others together.
@@ -60,7 +60,7 @@ class MinMax(Apart, Unit):
 
 
 @dataclass(frozen=True, slots=True)
-class Rank(Apart, Unit):
+class Rank(Apart, Normalizer):
     """Replace each score by its rank in its group: ``z = rank / (n - 1)``, equal scores share their mean rank.
 
     Blind to units, outliers and distances.
@@ -83,7 +83,7 @@ class Rank(Apart, Unit):
 
 
 @dataclass(frozen=True, slots=True)
-class Squash(Apart, Unit):
+class ZScoreSigmoid(Apart, Normalizer):
     """Pass each group's z-scores through the logistic: ``z = 1 / (1 + exp(-(r - mean_g) / (std_g + eps)))``, in (0, 1).
 
     Keeps some distance and bounds outliers; a tied group goes to 0.5 here.
@@ -97,7 +97,7 @@ class Squash(Apart, Unit):
     Example:
         >>> import numpy as np
         >>> from herokit import Groups, Signals
-        >>> Squash()(np.array([1.0, 3.0]), Signals({}, Groups.from_keys("aa"))).round(3).tolist()
+        >>> ZScoreSigmoid()(np.array([1.0, 3.0]), Signals({}, Groups.from_keys("aa"))).round(3).tolist()
         [0.269, 0.731]
     """
 
@@ -114,7 +114,7 @@ class Squash(Apart, Unit):
 
 
 @dataclass(frozen=True, slots=True)
-class Quantile(Apart, Unit):
+class QuantileMinMax(Apart, Normalizer):
     """Stretch between two quantiles of the group and clip what lies outside: min-max that outliers cannot squeeze.
 
     ``z = clip((r - q_low) / (q_high - q_low + eps), 0, 1)`` with linearly interpolated quantiles.
@@ -130,7 +130,7 @@ class Quantile(Apart, Unit):
     Example:
         >>> import numpy as np
         >>> from herokit import Groups, Signals
-        >>> Quantile(0.25, 0.75)(np.arange(5.0), Signals({}, Groups.from_keys("aaaaa"))).round(3).tolist()
+        >>> QuantileMinMax(0.25, 0.75)(np.arange(5.0), Signals({}, Groups.from_keys("aaaaa"))).round(3).tolist()
         [0.0, 0.0, 0.5, 1.0, 1.0]
     """
 

@@ -34,95 +34,97 @@ class Schedule(ABC):
 class _Ramp(Schedule):
     """Goes from one number to another within some training steps, then stays."""
 
-    start: float
-    end: float
-    steps: int
+    init_value: float
+    end_value: float
+    transition_steps: int
 
     def __post_init__(self) -> None:
-        check("steps", self.steps, "[1, inf)")
+        check("transition_steps", self.transition_steps, "[1, inf)")
 
     @property
     def ends(self) -> tuple[float, float]:
         """Return the least and the greatest value."""
-        return min(self.start, self.end), max(self.start, self.end)
+        return min(self.init_value, self.end_value), max(self.init_value, self.end_value)
 
     def done(self, step: int) -> float:
         """Return the share of the way that is behind at a training step."""
-        return min(step / self.steps, 1.0)
+        return min(step / self.transition_steps, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Linear(_Ramp):
-    """Go from `start` to `end` in equal parts over `steps` training steps, then stay.
+class LinearSchedule(_Ramp):
+    """Go from `init_value` to `end_value` in equal parts over `transition_steps` training steps, then stay.
 
     Args:
-        start: the value at training step 0.
-        end: the value from training step `steps` on.
-        steps: how many training steps it takes.
+        init_value: the value at training step 0.
+        end_value: the value from training step `transition_steps` on.
+        transition_steps: how many training steps it takes.
 
     Raises:
-        ConfigError: `steps` is not positive.
+        ConfigError: `transition_steps` is not positive.
 
     Example:
-        >>> [Linear(0.2, 0.1, steps=2)(t) for t in range(4)]
+        >>> [LinearSchedule(0.2, 0.1, transition_steps=2)(t) for t in range(4)]
         [0.2, 0.15000000000000002, 0.1, 0.1]
     """
 
     def __call__(self, step: int) -> float:
         """Return the value at a training step."""
-        return self.start * (1.0 - self.done(step)) + self.end * self.done(step)
+        return self.init_value * (1.0 - self.done(step)) + self.end_value * self.done(step)
 
 
 @dataclass(frozen=True, slots=True)
-class Cosine(_Ramp):
-    """Go from `start` to `end` along half a cosine over `steps` training steps, then stay.
+class CosineSchedule(_Ramp):
+    """Go from `init_value` to `end_value` along half a cosine over `transition_steps` training steps, then stay.
 
     Args:
-        start: the value at training step 0.
-        end: the value from training step `steps` on.
-        steps: how many training steps it takes.
+        init_value: the value at training step 0.
+        end_value: the value from training step `transition_steps` on.
+        transition_steps: how many training steps it takes.
 
     Raises:
-        ConfigError: `steps` is not positive.
+        ConfigError: `transition_steps` is not positive.
 
     Example:
-        >>> [round(Cosine(1.0, 0.0, steps=4)(t), 3) for t in range(6)]
+        >>> [round(CosineSchedule(1.0, 0.0, transition_steps=4)(t), 3) for t in range(6)]
         [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
     """
 
     def __call__(self, step: int) -> float:
         """Return the value at a training step."""
-        return self.end + (self.start - self.end) * (1.0 + math.cos(math.pi * self.done(step))) / 2.0
+        return self.end_value + (self.init_value - self.end_value) * (1.0 + math.cos(math.pi * self.done(step))) / 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Piecewise(Schedule):
+class PiecewiseConstantSchedule(Schedule):
     """Hold each value until the next training step named: ``values[i]`` from ``since[i]`` on.
 
     Args:
-        values: one more than `since`; the first holds from step 0.
-        since: increasing training steps at which the next value starts.
+        values: one more than `boundaries`; the first holds from step 0.
+        boundaries: increasing training steps at which the next value starts.
 
     Raises:
-        ConfigError: the counts do not fit, or `since` does not increase.
+        ConfigError: the counts do not fit, or `boundaries` does not increase.
 
     Example:
-        >>> [Piecewise((0.1, 0.05), since=(2,))(t) for t in range(4)]
+        >>> [PiecewiseConstantSchedule((0.1, 0.05), boundaries=(2,))(t) for t in range(4)]
         [0.1, 0.1, 0.05, 0.05]
     """
 
     values: tuple[float, ...]
-    since: tuple[int, ...]
+    boundaries: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if len(self.values) != len(self.since) + 1:
-            raise ConfigError(f"values has one more entry than since, got {len(self.values)} and {len(self.since)}")
-        if list(self.since) != sorted(set(self.since)) or (self.since and self.since[0] < 1):
-            raise ConfigError(f"since increases from 1 on, got {self.since}")
+        if len(self.values) != len(self.boundaries) + 1:
+            raise ConfigError(
+                f"values has one more entry than since, got {len(self.values)} and {len(self.boundaries)}"
+            )
+        if list(self.boundaries) != sorted(set(self.boundaries)) or (self.boundaries and self.boundaries[0] < 1):
+            raise ConfigError(f"since increases from 1 on, got {self.boundaries}")
 
     def __call__(self, step: int) -> float:
         """Return the value at a training step."""
-        return self.values[sum(step >= start for start in self.since)]
+        return self.values[sum(step >= start for start in self.boundaries)]
 
     @property
     def ends(self) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from herokit import _segment
 from herokit.combiners.base import Apart, Stateless
-from herokit.combiners.normalizers import MinMax, Unit
+from herokit.combiners.normalizers import MinMax, Normalizer
 from herokit.combiners.schedules import Number, check, check_choice, ends
 from herokit.errors import ConfigError
 from herokit.types import Array, Groups, Signals
@@ -28,19 +28,19 @@ class Stratify(Apart, Stateless):
     `levels`: each is the centre of its stratum's band, ``level + half (2 z - 1)``.
 
     Args:
-        by: the verifier's name.
+        verifier: the verifier's name.
         alpha: half-width of the lowest band, in (0, 1]. The paper: 0.05 on easy-to-verify data, 0.1 on mixed and
             hard-to-verify data.
         beta: half-width of the highest band, in (0, 1].
         levels: the verifier values that name the strata, increasing.
-        between: half-width of the bands in between; the smaller of alpha and beta by default.
-        edges: the values that part the strata, one fewer than the levels: a row belongs above an edge that its value
+        inner_half_width: half-width of the bands in between; the smaller of alpha and beta by default.
+        thresholds: the values that part the strata, one fewer than the levels: a row belongs above an edge that its value
             exceeds. Half-way between levels by default.
-        normalize: maps a stratum's scores into [0, 1]: `MinMax` (the paper; its eps is not given there, 1e-6 here),
-            `Rank`, `Squash` or `Quantile`.
-        tied: where a stratum of one row, or of equal scores, goes. Read literally the paper puts it on its band's
+        normalizer: maps a stratum's scores into [0, 1]: `MinMax` (the paper; its eps is not given there, 1e-6 here),
+            `Rank`, `ZScoreSigmoid` or `QuantileMinMax`.
+        ties: where a stratum of one row, or of equal scores, goes. Read literally the paper puts it on its band's
             ``"floor"`` (z = 0: a lone right answer gets 1 - beta); ``"midpoint"`` is z = 0.5.
-        min_spread: a stratum whose scores span less than this, in the reward model's units, counts as tied: noise is
+        min_range: a stratum whose scores span less than this, in the reward model's units, counts as tied: noise is
             not stretched to a whole band.
 
     Raises:
@@ -55,31 +55,31 @@ class Stratify(Apart, Stateless):
         [-0.1, 0.1, 0.9, 1.1]
     """
 
-    by: str = "verifier"
+    verifier: str = "verifier"
     alpha: Number = 0.1
     beta: Number = 0.1
     levels: tuple[float, ...] = (0.0, 1.0)
-    between: Number | None = None
-    edges: tuple[float, ...] | None = None
-    normalize: Unit = MinMax()  # noqa: RUF009 - a frozen value
-    tied: Literal["floor", "midpoint"] = "floor"
-    min_spread: Number = 0.0
+    inner_half_width: Number | None = None
+    thresholds: tuple[float, ...] | None = None
+    normalizer: Normalizer = MinMax()  # noqa: RUF009 - a frozen value
+    ties: Literal["floor", "midpoint"] = "floor"
+    min_range: Number = 0.0
 
     def __post_init__(self) -> None:
         check("alpha", self.alpha, "(0, 1]")
         check("beta", self.beta, "(0, 1]")
-        check("min_spread", self.min_spread, "[0, inf)")
-        check_choice("tied", self.tied, ("floor", "midpoint"))
+        check("min_range", self.min_range, "[0, inf)")
+        check_choice("ties", self.ties, ("floor", "midpoint"))
         if len(self.levels) < 2 or list(self.levels) != sorted(set(self.levels)):  # noqa: PLR2004 - two strata at least
             raise ConfigError(f"levels are two or more increasing values, got {self.levels}")
-        if self.between is not None:
-            check("between", self.between, "(0, inf)")
-        if self.edges is not None:
+        if self.inner_half_width is not None:
+            check("inner_half_width", self.inner_half_width, "(0, inf)")
+        if self.thresholds is not None:
             inside = all(
-                low < edge < high for (low, high), edge in zip(pairwise(self.levels), self.edges, strict=False)
+                low < edge < high for (low, high), edge in zip(pairwise(self.levels), self.thresholds, strict=False)
             )
-            if len(self.edges) != len(self.levels) - 1 or not inside:
-                raise ConfigError(f"edges lie one between each two of the levels {self.levels}, got {self.edges}")
+            if len(self.thresholds) != len(self.levels) - 1 or not inside:
+                raise ConfigError(f"edges lie one between each two of the levels {self.levels}, got {self.thresholds}")
         for (low, below), (high, above) in pairwise(zip(self.levels, self._halves(widest=True), strict=True)):
             if low + below >= high - above:
                 limit = "alpha + beta must be below 1" if self.levels == (0.0, 1.0) else "the half-widths are too large"
@@ -93,14 +93,20 @@ class Stratify(Apart, Stateless):
         alpha, beta = self.alpha, self.beta
         if widest:
             alpha, beta = ends(alpha)[1], ends(beta)[1]
-        middle = min(alpha, beta) if self.between is None else ends(self.between)[1] if widest else self.between
+        middle = (
+            min(alpha, beta)
+            if self.inner_half_width is None
+            else ends(self.inner_half_width)[1]
+            if widest
+            else self.inner_half_width
+        )
         return [alpha, *[middle] * (len(self.levels) - 2), beta]
 
     def strata(self, signals: Signals) -> tuple[Groups, list[Array]]:
         """Return the strata as groups, and for each edge which rows lie above it."""
         xp, groups = _segment.namespace(signals.groups.index), signals.groups
-        edges = self.edges or tuple((low + high) / 2 for low, high in pairwise(self.levels))
-        above = [signals[self.by] > edge for edge in edges]
+        edges = self.thresholds or tuple((low + high) / 2 for low, high in pairwise(self.levels))
+        above = [signals[self.verifier] > edge for edge in edges]
         labels = sum((xp.astype(a, groups.index.dtype) for a in above[1:]), xp.astype(above[0], groups.index.dtype))
         return groups.refine(labels, len(self.levels)), above
 
@@ -108,11 +114,11 @@ class Stratify(Apart, Stateless):
         """Return the banded reward, (N,)."""
         xp = _segment.namespace(reward)
         strata, above = self.strata(signals)
-        z = self.normalize.unit(reward, strata)
-        if self.tied == "midpoint" or self.min_spread or not isinstance(self.normalize, MinMax):
+        z = self.normalizer.unit(reward, strata)
+        if self.ties == "midpoint" or self.min_range or not isinstance(self.normalizer, MinMax):
             reach = _segment.reduce(reward, strata, "max") - _segment.reduce(reward, strata, "min")
-            tied = _segment.rows((reach <= 0) | (reach < self.min_spread), strata)
-            z = xp.where(tied, xp.full_like(z, 0.5 if self.tied == "midpoint" else 0.0), z)
+            tied = _segment.rows((reach <= 0) | (reach < self.min_range), strata)
+            z = xp.where(tied, xp.full_like(z, 0.5 if self.ties == "midpoint" else 0.0), z)
         halves = self._halves()
         floors = [level - half for level, half in zip(self.levels, halves, strict=True)]
         floor: Array = floors[0]

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from herokit.combiners.base import Apart, Combiner, Sync, ToAdvantage, alone, is_apart, is_to_advantage
+from herokit.combiners.base import Apart, Combiner, ProducesAdvantage, Sync, is_apart, no_sync, produces_advantage
 from herokit.types import Array, Signals
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trace:
+class StepTrace:
     """What one step of a chain did.
 
     Attributes:
@@ -28,7 +28,7 @@ class Trace:
     reward: Array | None = None
 
 
-def overall(trace: Sequence[Trace], before: Array) -> tuple[Array | None, Array | None, Array | None]:
+def summarize_trace(trace: Sequence[StepTrace], before: Array) -> tuple[Array | None, Array | None, Array | None]:
     """Put together what steps did: the reward before the first advantage, the product of weights, the rows kept.
 
     Args:
@@ -42,7 +42,7 @@ def overall(trace: Sequence[Trace], before: Array) -> tuple[Array | None, Array 
     weight: Array | None = None
     kept: Array | None = None
     for done in trace:
-        if reward is None and is_to_advantage(done.step):
+        if reward is None and produces_advantage(done.step):
             reward = before if done.reward is None else done.reward
         if done.weight is not None:
             weight = done.weight if weight is None else weight * done.weight
@@ -52,7 +52,7 @@ def overall(trace: Sequence[Trace], before: Array) -> tuple[Array | None, Array 
     return reward, weight, kept
 
 
-class Composite(Apart, ToAdvantage, ABC):
+class Composite(Apart, ProducesAdvantage, ABC):
     """Base for steps that hold steps of their own and tell what those did, so that no weight or mark acts unseen.
 
     Its state is the tuple of its parts' states.
@@ -70,7 +70,7 @@ class Composite(Apart, ToAdvantage, ABC):
         """Return the same step with other chains in their places."""
 
     @abstractmethod
-    def traced(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = alone) -> tuple[Trace, Any]:
+    def traced(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[StepTrace, Any]:
         """Apply the step; return what it did and the state after this batch."""
 
     @property
@@ -81,13 +81,13 @@ class Composite(Apart, ToAdvantage, ABC):
     @property
     def to_advantage(self) -> bool:
         """Whether any part's output is an advantage."""
-        return any(is_to_advantage(step) for part in self.parts for step in part.steps)
+        return any(produces_advantage(step) for part in self.parts for step in part.steps)
 
     def init(self) -> tuple[Any, ...]:
         """Return the parts' states, in order."""
         return tuple(part.init() for part in self.parts)
 
-    def combine(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = alone) -> tuple[Array, Any]:
+    def combine(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[Array, Any]:
         """Apply the step."""
         done, after = self.traced(reward, signals, state, sync=sync)
         return done.after, after

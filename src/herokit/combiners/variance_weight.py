@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 from herokit import _segment
-from herokit.combiners.base import Apart, Mean, Sync, Weight, alone
+from herokit.combiners.base import Apart, Mean, Sync, Weight, no_sync
 from herokit.combiners.schedules import Number, check, check_choice, ends
 from herokit.errors import ConfigError
 from herokit.types import Array, Signals
@@ -18,7 +18,7 @@ PUBLISHED: dict[str, tuple[float, float, float]] = {"main": (0.5, 2.0, 5.0), "ap
 
 
 @dataclass(frozen=True, slots=True)
-class WeightBySpread(Apart, Weight):
+class WeightByStd(Apart, Weight):
     """Weigh prompts whose scores spread widely more (HERO, Eq. 4 and 5).
 
     With ``sigma_u`` the standard deviation of all scores of a prompt, both strata, and ``sigma_bar`` its running
@@ -34,13 +34,13 @@ class WeightBySpread(Apart, Weight):
     The weight is constant in a group, so it cancels if the trainer then divides by the group's standard deviation.
 
     Args:
-        of: the reward model's name.
-        low: the smallest weight, positive.
-        high: the largest weight, above `low`.
+        signal: the reward model's name.
+        min_weight: the smallest weight, positive.
+        max_weight: the largest weight, above `min_weight`.
         steepness: how fast the weight rises, per unit of the reward model's scores (per unit of sigma_bar if
             `relative`); positive.
         ddof: 0 for the population's deviation (the paper does not say), 1 for the sample's.
-        centre: the weight at ``sigma_u = sigma_bar``: ``"paper"`` is (low + high) / 2, which is not 1 and so changes
+        center: the weight at ``sigma_u = sigma_bar``: ``"paper"`` is (low + high) / 2, which is not 1 and so changes
             the learning rate; ``"one"`` shifts the logistic so that it is 1, for which ``low < 1 < high``.
         relative: measure the spread in units of its running mean, ``sigma_u / sigma_bar - 1``, so that `steepness`
             does not depend on the reward model's units; neutral while that mean is 0, as after groups of ties alone.
@@ -53,52 +53,54 @@ class WeightBySpread(Apart, Weight):
         >>> import numpy as np
         >>> from herokit import Groups, Signals
         >>> signals = Signals({"rm": np.array([1.0, 3.0])}, Groups.from_keys("aa"))
-        >>> weight, _ = WeightBySpread().weigh(np.ones(2), signals, Mean(10, 1.0))
+        >>> weight, _ = WeightByStd().weigh(np.ones(2), signals, Mean(10, 1.0))
         >>> weight.tolist()
         [1.25, 1.25]
     """
 
-    of: str = "rm"
-    low: Number = 0.5
-    high: Number = 2.0
+    signal: str = "rm"
+    min_weight: Number = 0.5
+    max_weight: Number = 2.0
     steepness: Number = 5.0
     ddof: int = 0
-    centre: Literal["paper", "one"] = "paper"
+    center: Literal["paper", "one"] = "paper"
     relative: bool = False
     momentum: float | None = None
 
     def __post_init__(self) -> None:
-        check("low", self.low, "(0, inf)")
-        check("high", self.high, "(0, inf)")
+        check("min_weight", self.min_weight, "(0, inf)")
+        check("max_weight", self.max_weight, "(0, inf)")
         check("steepness", self.steepness, "(0, inf)")
         check_choice("ddof", self.ddof, (0, 1))
-        check_choice("centre", self.centre, ("paper", "one"))
+        check_choice("center", self.center, ("paper", "one"))
         if self.momentum is not None:
             check("momentum", self.momentum, "[0, 1)")
-        if not ends(self.low)[1] < ends(self.high)[0]:
-            raise ConfigError(f"weights need 0 < low < high, got low={self.low!r}, high={self.high!r}")
-        if self.centre == "one" and not ends(self.low)[1] < 1.0 < ends(self.high)[0]:
-            raise ConfigError(f"a weight of 1 in the centre needs low < 1 < high, got {self.low!r} and {self.high!r}")
+        if not ends(self.min_weight)[1] < ends(self.max_weight)[0]:
+            raise ConfigError(f"weights need 0 < low < high, got low={self.min_weight!r}, high={self.max_weight!r}")
+        if self.center == "one" and not ends(self.min_weight)[1] < 1.0 < ends(self.max_weight)[0]:
+            raise ConfigError(
+                f"a weight of 1 in the centre needs low < 1 < high, got {self.min_weight!r} and {self.max_weight!r}"
+            )
 
     @classmethod
-    def published(cls, constants: Literal["main", "appendix"], *, of: str = "rm") -> Self:
+    def published(cls, constants: Literal["main", "appendix"], *, signal: str = "rm") -> Self:
         """Return the weight with one of the paper's two sets of constants: section 3.2 or appendix A.1.
 
         Example:
-            >>> WeightBySpread.published("appendix").high
+            >>> WeightByStd.published("appendix").high
             3.0
         """
         check_choice("constants", constants, tuple(PUBLISHED))
         low, high, steepness = PUBLISHED[constants]
-        return cls(of, low, high, steepness)
+        return cls(signal, low, high, steepness)
 
     def init(self) -> Mean:
         """Return a mean over no group."""
         return Mean()
 
-    def weigh(self, reward: Array, signals: Signals, state: Mean, *, sync: Sync = alone) -> tuple[Array, Mean]:
+    def weigh(self, reward: Array, signals: Signals, state: Mean, *, sync: Sync = no_sync) -> tuple[Array, Mean]:
         """Return the weight of every row and the mean that includes this batch."""
-        xp, scores = _segment.namespace(reward), signals[self.of]
+        xp, scores = _segment.namespace(reward), signals[self.signal]
         spread = _segment.std(scores, signals.groups, ddof=self.ddof)
         some = xp.astype(_segment.sizes(signals.groups, scores) > 0, spread.dtype)  # an empty group does not count
         wide = xp.result_type(spread.dtype, xp.float32)  # half precision cannot count groups beyond 256
@@ -113,6 +115,6 @@ class WeightBySpread(Apart, Weight):
         away = spread - state.value
         if self.relative:
             away = away / max(state.value, 1e-12)
-        shift = math.log((1.0 - self.low) / (self.high - 1.0)) if self.centre == "one" else 0.0
+        shift = math.log((1.0 - self.min_weight) / (self.max_weight - 1.0)) if self.center == "one" else 0.0
         gate = (1.0 + xp.tanh(0.5 * (self.steepness * away + shift))) / 2.0  # the logistic, without overflow
-        return _segment.rows(self.low + (self.high - self.low) * gate, signals.groups), after
+        return _segment.rows(self.min_weight + (self.max_weight - self.min_weight) * gate, signals.groups), after

@@ -1,10 +1,10 @@
-"""Weights on advantages by how hard the verifier finds a prompt; put them after a `ToAdvantage` step."""
+"""Weights on advantages by how hard the verifier finds a prompt; put them after a `ProducesAdvantage` step."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from herokit import _segment
-from herokit.combiners.base import RIGHT, Apart, Sync, Weight, alone
+from herokit.combiners.base import CORRECT_THRESHOLD, Apart, Sync, Weight, no_sync
 from herokit.combiners.schedules import Number, check, ends
 from herokit.errors import ConfigError
 from herokit.types import Array, Signals
@@ -22,10 +22,10 @@ class WeightByCorrectRate(Apart, Weight):
     arXiv 2504.09696; the defaults are those of its published code. It must follow a step that makes advantages.
 
     Args:
-        by: the verifier's name; a value above 0.5 is right.
-        low: the smallest weight, positive.
-        high: the largest weight, above `low`.
-        middle: the rate with the weight half-way, in [0, 1].
+        verifier: the verifier's name; a value above 0.5 is right.
+        min_weight: the smallest weight, positive.
+        max_weight: the largest weight, above `min_weight`.
+        midpoint: the rate with the weight half-way, in [0, 1].
         steepness: how fast the weight falls with the rate; positive.
 
     Raises:
@@ -39,27 +39,27 @@ class WeightByCorrectRate(Apart, Weight):
         [1.493, 0.95, 0.95, 0.95]
     """
 
-    by: str = "verifier"
-    low: Number = 0.4
-    high: Number = 1.5
-    middle: Number = 0.75
+    verifier: str = "verifier"
+    min_weight: Number = 0.4
+    max_weight: Number = 1.5
+    midpoint: Number = 0.75
     steepness: Number = 10.0
 
     def __post_init__(self) -> None:
-        check("low", self.low, "(0, inf)")
-        check("high", self.high, "(0, inf)")
-        check("middle", self.middle, "[0, 1]")
+        check("min_weight", self.min_weight, "(0, inf)")
+        check("max_weight", self.max_weight, "(0, inf)")
+        check("midpoint", self.midpoint, "[0, 1]")
         check("steepness", self.steepness, "(0, inf)")
-        if not ends(self.low)[1] < ends(self.high)[0]:
-            raise ConfigError(f"weights need 0 < low < high, got low={self.low!r}, high={self.high!r}")
+        if not ends(self.min_weight)[1] < ends(self.max_weight)[0]:
+            raise ConfigError(f"weights need 0 < low < high, got low={self.min_weight!r}, high={self.max_weight!r}")
 
-    def weigh(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = alone) -> tuple[Array, Any]:  # noqa: ARG002 - it has no memory
+    def weigh(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[Array, Any]:  # noqa: ARG002 - it has no memory
         """Return the weight of every row, by the sign of its advantage."""
         xp = _segment.namespace(reward)
-        rate = _segment.rows(_rate(reward, signals, self.by), signals.groups)
+        rate = _segment.rows(_rate(reward, signals, self.verifier), signals.groups)
         rate = xp.where(reward > 0, rate, 1.0 - rate)
-        gate = (1.0 - xp.tanh(0.5 * self.steepness * (rate - self.middle))) / 2.0
-        return self.low + (self.high - self.low) * gate, state
+        gate = (1.0 - xp.tanh(0.5 * self.steepness * (rate - self.midpoint))) / 2.0
+        return self.min_weight + (self.max_weight - self.min_weight) * gate, state
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class WeightByDifficulty(Weight):
     weight depends on the other groups of the batch, on purpose. It must follow a step that makes advantages.
 
     Args:
-        by: the verifier's name; a value above 0.5 is right.
+        verifier: the verifier's name; a value above 0.5 is right.
         temperature: how evenly to share; positive.
 
     Raises:
@@ -88,16 +88,16 @@ class WeightByDifficulty(Weight):
         [1.322, 1.322, 1.322, 0.678, 0.678, 0.678]
     """
 
-    by: str = "verifier"
+    verifier: str = "verifier"
     temperature: Number = 2.0
 
     def __post_init__(self) -> None:
         check("temperature", self.temperature, "(0, inf)")
 
-    def weigh(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = alone) -> tuple[Array, Any]:  # noqa: ARG002 - it has no memory
+    def weigh(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[Array, Any]:  # noqa: ARG002 - it has no memory
         """Return the weight of every row."""
         xp = _segment.namespace(reward)
-        rate = _rate(reward, signals, self.by)
+        rate = _rate(reward, signals, self.verifier)
         mixed = (rate > 0.0) & (rate < 1.0)
         share = xp.where(mixed, xp.exp(-rate / self.temperature), xp.zeros_like(rate))
         total, count = xp.sum(share), xp.sum(xp.astype(mixed, reward.dtype))
@@ -107,5 +107,5 @@ class WeightByDifficulty(Weight):
 
 def _rate(reward: Array, signals: Signals, by: str) -> Array:
     """Return each group's share of right answers, (G,)."""
-    right = _segment.namespace(reward).astype(signals[by] > RIGHT, reward.dtype)
+    right = _segment.namespace(reward).astype(signals[by] > CORRECT_THRESHOLD, reward.dtype)
     return _segment.mean(right, signals.groups)

@@ -9,7 +9,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
 from herokit.combiners import Chain, Scheduled, chain
-from herokit.errors import ConfigError, boundary, nearest
+from herokit.errors import ConfigError, boundary, did_you_mean
 from herokit.registry import Kind, Registry, registry
 
 
@@ -56,7 +56,7 @@ def _fill(factory: Any, params: Mapping[str, Any], *, where: str, known: Registr
     }
     for key in params:
         if key not in accepted:
-            raise ConfigError(f"{where} has no setting {key!r}; {nearest(key, sorted(accepted))}")
+            raise ConfigError(f"{where} has no setting {key!r}; {did_you_mean(key, sorted(accepted))}")
     for key, parameter in accepted.items():
         if parameter.default is parameter.empty and key not in params:
             raise ConfigError(f"{where} needs a setting {key!r}")

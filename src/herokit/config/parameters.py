@@ -49,8 +49,8 @@ def settings_of(factory: Callable[..., Any]) -> list[Setting]:
         factory: what a registered name stands for.
 
     Example:
-        >>> from herokit import WeightBySpread
-        >>> [s.name for s in settings_of(WeightBySpread)][:3]
+        >>> from herokit import WeightByStd
+        >>> [s.name for s in settings_of(WeightByStd)][:3]
         ['of', 'low', 'high']
     """
     said = described(factory)

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from herokit._display import html_table, label
-from herokit.combiners import Chain, Sync, alone, chain
+from herokit.combiners import Chain, Sync, chain, no_sync
 from herokit.config.build import build, describe
-from herokit.errors import ConfigError, SignalError, nearest
+from herokit.errors import ConfigError, SignalError, did_you_mean
 from herokit.registry import Registry, registry
 from herokit.rewarder import Rewarder
 from herokit.types import RewardModel, Verifier
@@ -47,7 +47,7 @@ class Scheme:
         sources = [(name, label(source)) for name, source in self.sources.items()]
         return html_table("Sources", ("name", "source"), sources) + self.combine._repr_html_()
 
-    def rewarder(self, *, sync: Sync = alone) -> Rewarder:
+    def rewarder(self, *, sync: Sync = no_sync) -> Rewarder:
         """Return a `Rewarder` with a fresh state."""
         return Rewarder(self.sources, self.combine, sync=sync)
 
@@ -80,7 +80,7 @@ def build_scheme(table: Mapping[str, Any], *, where: str = "scheme", known: Regi
     """
     for key in table:
         if key not in KEYS:
-            raise ConfigError(f"{where}: unknown key {key!r}; {nearest(str(key), list(KEYS))}")
+            raise ConfigError(f"{where}: unknown key {key!r}; {did_you_mean(str(key), list(KEYS))}")
     sources, steps = table.get("sources"), table.get("combine")
     if not isinstance(sources, Mapping) or not sources:
         raise ConfigError(f"{where}: needs a table [sources.NAME] for each verifier and reward model, got {sources!r}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from herokit.errors import ConfigError, DataError, nearest
+from herokit.errors import ConfigError, DataError, did_you_mean
 from herokit.files.blocks import Block, read_blocks
 from herokit.files.inputs import check_file
 from herokit.types import Sample
@@ -123,9 +123,9 @@ def choose_fields(
     """
     for part, column in fields.items():
         if part not in usual:
-            raise DataError(f"--field {part}={column}: no part {part!r}; {nearest(part, list(usual))}")
+            raise DataError(f"--field {part}={column}: no part {part!r}; {did_you_mean(part, list(usual))}")
         if column not in names:
-            raise DataError(f"{where}: no column {column!r} for the {part}; {nearest(column, list(names))}")
+            raise DataError(f"{where}: no column {column!r} for the {part}; {did_you_mean(column, list(names))}")
     chosen = dict(fields)
     for part, candidates in usual.items():
         taken = set(chosen.values())

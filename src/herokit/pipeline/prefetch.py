@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from herokit.files.group_batches import Piece
 from herokit.pipeline.run import Ask, Hear
 from herokit.rewarder import Rewarder
-from herokit.sources.execution import Answers
+from herokit.sources.execution import SourceOutputs
 
 
 def ask_ahead(count: int) -> Ask:
@@ -20,10 +20,10 @@ def ask_ahead(count: int) -> Ask:
         count: batches under way at once.
     """
 
-    def ask(rewarder: Rewarder, pieces: Iterable[Piece], hear: Hear) -> Iterator[tuple[Piece, Answers]]:
+    def ask(rewarder: Rewarder, pieces: Iterable[Piece], hear: Hear) -> Iterator[tuple[Piece, SourceOutputs]]:
         del hear  # batches come often enough to tell how far it is
         threads = ThreadPoolExecutor(count, thread_name_prefix="herokit-ask")
-        waiting: deque[tuple[Piece, Future[Answers]]] = deque()
+        waiting: deque[tuple[Piece, Future[SourceOutputs]]] = deque()
         try:
             for piece in pieces:
                 waiting.append((piece, threads.submit(rewarder.ask, piece.samples)))

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from herokit.errors import DataError, nearest
+from herokit.errors import DataError, did_you_mean
 from herokit.files.columns import Types
 from herokit.files.group_batches import Piece, Survey, pieces, spill, survey
 from herokit.files.partitions import Partitions
@@ -19,7 +19,7 @@ from herokit.pipeline.scoring import combine_batch, result_columns
 from herokit.reward_models.batching import watched
 from herokit.rewarder import Rewarder
 from herokit.sources.column import columns_read
-from herokit.sources.execution import Answers
+from herokit.sources.execution import SourceOutputs
 
 Watch = Callable[[str, int, int | None], None]
 """Hears what is being done, the rows done, and the rows to do if they are known."""
@@ -27,7 +27,7 @@ Watch = Callable[[str, int, int | None], None]
 Hear = Callable[[Piece, int, int], None]
 """Hears how far a source is with a batch: how much is done, of how much."""
 
-Ask = Callable[[Rewarder, Iterable[Piece], Hear], Iterator[tuple[Piece, Answers]]]
+Ask = Callable[[Rewarder, Iterable[Piece], Hear], Iterator[tuple[Piece, SourceOutputs]]]
 """Asks a rewarder's sources for batches and yields them with the answers, in their order.
 
 It may ask elsewhere and ahead: answers depend on the batch alone. Combining them needs the order, and is done here.
@@ -63,7 +63,7 @@ class Job:
     every: float = 30.0
 
 
-def ask_here(rewarder: Rewarder, coming: Iterable[Piece], hear: Hear) -> Iterator[tuple[Piece, Answers]]:
+def ask_here(rewarder: Rewarder, coming: Iterable[Piece], hear: Hear) -> Iterator[tuple[Piece, SourceOutputs]]:
     """Ask the rewarder's sources in this process, one batch after the other; see `Ask`."""
     for piece in coming:
         with watched(lambda part, whole, piece=piece: hear(piece, part, whole)):  # type: ignore[misc]
@@ -142,7 +142,9 @@ def _check_reads(job: Job, rewarder: Rewarder, found: Survey, names: list[str]) 
     for name, source in rewarder.sources.items():
         for column in columns_read(source):
             if column not in names:
-                raise DataError(f"{job.where}: source {name!r} reads a column {column!r}; {nearest(column, names)}")
+                raise DataError(
+                    f"{job.where}: source {name!r} reads a column {column!r}; {did_you_mean(column, names)}"
+                )
             if part := next((part for part, played in found.fields.items() if played == column), None):
                 raise DataError(
                     f"{job.where}: source {name!r} reads column {column!r}, which is taken for the {part}; name the "
@@ -184,7 +186,7 @@ def _score(
     return keeper.saved
 
 
-def _combine(rewarder: Rewarder, piece: Piece, answers: Answers, progress: Progress) -> tuple[Any, Progress]:
+def _combine(rewarder: Rewarder, piece: Piece, answers: SourceOutputs, progress: Progress) -> tuple[Any, Progress]:
     """Combine one batch: the record of its results, with the rows they belong to, and the progress that counts them."""
     import pyarrow as pa
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from herokit.files.columns import whole_text
-from herokit.outcome import Outcome
+from herokit.outcome import RewardOutput
 from herokit.pipeline.summary import Summary, summarize
 from herokit.rewarder import Rewarder
-from herokit.sources.execution import Answers
+from herokit.sources.execution import SourceOutputs
 from herokit.types import Sample, Scores, Verifier
 
 
@@ -30,7 +30,7 @@ class Scored:
 
 
 def combine_batch(
-    rewarder: Rewarder, answers: Answers, samples: Sequence[Sample], rows: Sequence[int], state: Mapping[str, Any]
+    rewarder: Rewarder, answers: SourceOutputs, samples: Sequence[Sample], rows: Sequence[int], state: Mapping[str, Any]
 ) -> Scored:
     """Combine what the sources said of one batch.
 
@@ -49,7 +49,7 @@ def combine_batch(
     return Scored(record_of(outcome), summarize(outcome, rows, [s.prompt for s in samples]), rewarder.state_dict())
 
 
-def record_of(outcome: Outcome) -> Any:
+def record_of(outcome: RewardOutput) -> Any:
     """Lay an outcome out as an Arrow record batch; null stands for "cannot say".
 
     A scheme's only verifier gives ``verdict``, ``status``, ``extracted`` and ``detail``; with several, each name is
@@ -90,7 +90,7 @@ def result_schema(rewarder: Rewarder) -> Any:
     """Return the Arrow schema of a rewarder's results, without asking its sources."""
     asked = [name for name, source in rewarder.sources.items() if isinstance(source, Verifier)]
     scores = [name for name in rewarder.sources if name not in asked]
-    nothing = Answers({name: [] for name in asked}, {name: Scores.of([]) for name in scores})
+    nothing = SourceOutputs({name: [] for name in asked}, {name: Scores.of([]) for name in scores})
     return record_of(rewarder.combine(nothing, [], remember=False)).schema
 
 

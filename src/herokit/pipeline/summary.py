@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from herokit.combiners import RIGHT
-from herokit.outcome import Outcome
+from herokit.combiners import CORRECT_THRESHOLD
+from herokit.outcome import RewardOutput
 
 FLAT = 1e-9
 """A group whose advantages all lie within this of zero carries no signal."""
@@ -145,7 +145,7 @@ def _join(one: Mapping[str, Complaint], other: Mapping[str, Complaint]) -> dict[
     return {why: both[why] for why in first[:NAMED]}
 
 
-def summarize(outcome: Outcome, rows: Sequence[int] | None = None, prompts: Sequence[str] = ()) -> Summary:
+def summarize(outcome: RewardOutput, rows: Sequence[int] | None = None, prompts: Sequence[str] = ()) -> Summary:
     """Count what a batch holds; with several verifiers the first one defines the strata.
 
     Args:
@@ -185,7 +185,10 @@ def summarize(outcome: Outcome, rows: Sequence[int] | None = None, prompts: Sequ
         statuses={name: dict(found) for name, found in statuses.items()},
         strata={}
         if verdict is None
-        else {"right": Span.of(outcome.reward[verdict > RIGHT]), "wrong": Span.of(outcome.reward[verdict <= RIGHT])},
+        else {
+            "right": Span.of(outcome.reward[verdict > CORRECT_THRESHOLD]),
+            "wrong": Span.of(outcome.reward[verdict <= CORRECT_THRESHOLD]),
+        },
         silent_verifier=None if verdict is None else _flat(verdict, starts),
         silent_scheme=_flat(outcome.advantage, starts),
         weights=Span.of(outcome.weight),
@@ -198,11 +201,11 @@ def summarize(outcome: Outcome, rows: Sequence[int] | None = None, prompts: Sequ
 
 def _composition(verdict: Any, starts: Sequence[int]) -> dict[str, int]:
     low, high = np.fmin.reduceat(verdict, starts), np.fmax.reduceat(verdict, starts)  # NaN only where nothing is known
-    right, some = low > RIGHT, high > RIGHT
+    right, some = low > CORRECT_THRESHOLD, high > CORRECT_THRESHOLD
     counts = {
         "all right": int(right.sum()),
         "mixed": int((some & ~right).sum()),
-        "all wrong": int((high <= RIGHT).sum()),
+        "all wrong": int((high <= CORRECT_THRESHOLD).sum()),
         "not judged": int(np.isnan(high).sum()),
     }
     return {name: count for name, count in counts.items() if count}

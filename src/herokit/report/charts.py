@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from herokit.combiners import RIGHT
+from herokit.combiners import CORRECT_THRESHOLD
 from herokit.report.results import Numbers, Results
 from herokit.report.statistics import Course, PerGroup
 
@@ -154,7 +154,7 @@ def _strata(results: Results) -> dict[str, Any]:
     if results.verdict is None:
         return {"not judged": np.ones(len(results), dtype=bool)}
     known = np.isfinite(results.verdict)
-    right = known & (results.verdict > RIGHT)
+    right = known & (results.verdict > CORRECT_THRESHOLD)
     return {"wrong": known & ~right, "right": right, "not judged": ~known}
 
 

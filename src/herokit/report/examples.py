@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from herokit import _segment
-from herokit.combiners import RIGHT
+from herokit.combiners import CORRECT_THRESHOLD
 from herokit.report.results import Results
 from herokit.types import Groups
 
@@ -69,7 +69,7 @@ def _overruled(results: Results) -> tuple[str, str, list[Pick]]:
         return title, "", []
     name, score = next(iter(results.scores.items()))
     known = np.isfinite(score) & np.isfinite(results.verdict)
-    right = known & (results.verdict > RIGHT)
+    right = known & (results.verdict > CORRECT_THRESHOLD)
     wrong = known & ~right
     index, count = results.groups.index, results.groups.count
     best = _segment.reduce(score[wrong], Groups(index[wrong], count), "max")
@@ -95,7 +95,7 @@ def _against_labels(results: Results) -> tuple[str, str, list[Pick]]:
     if results.verdict is None or results.label is None:
         return title, "", []
     known = np.isfinite(results.verdict) & np.isfinite(results.label)
-    right, label = results.verdict > RIGHT, results.label > RIGHT
+    right, label = results.verdict > CORRECT_THRESHOLD, results.label > CORRECT_THRESHOLD
     differ = np.flatnonzero(known & (right != label))
     accepted = int((right[differ]).sum())
     note = (

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from herokit.combiners import RIGHT
+from herokit.combiners import CORRECT_THRESHOLD
 from herokit.errors import DataError, SetupError
 from herokit.files.reading import say_fields
 from herokit.report import charts, statistics
@@ -124,7 +124,9 @@ def _tiles(results: Results, groups: PerGroup, found: Course | None) -> list[tup
     if results.verdict is not None:
         known = results.verdict[np.isfinite(results.verdict)]
         judged = groups.judged > 0
-        tiles.append(("right, by the verifier", f"{(known > RIGHT).mean():.1%}" if len(known) else "none judged"))
+        tiles.append(
+            ("right, by the verifier", f"{(known > CORRECT_THRESHOLD).mean():.1%}" if len(known) else "none judged")
+        )
         tiles.append(
             ("groups where the verifier is silent", f"{groups.silent[judged].mean():.1%}" if judged.any() else "none")
         )
@@ -132,7 +134,7 @@ def _tiles(results: Results, groups: PerGroup, found: Course | None) -> list[tup
     if found is not None and results.verdict is not None:
         name, score = next(iter(results.scores.items()))
         given = np.isfinite(results.verdict)
-        right = results.verdict[given] > RIGHT
+        right = results.verdict[given] > CORRECT_THRESHOLD
         within = statistics.auc_in_groups(
             score[given], right, Groups(results.groups.index[given], results.groups.count)
         )

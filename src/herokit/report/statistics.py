@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from herokit import _segment
-from herokit.combiners import RIGHT
+from herokit.combiners import CORRECT_THRESHOLD
 from herokit.report.results import Numbers, Results
 from herokit.types import Groups
 
@@ -138,11 +138,11 @@ def course(results: Results) -> Course | None:
         rows = piece == p
         verdict, here = results.verdict[rows], score[rows]
         judged, scored = verdict[np.isfinite(verdict)], here[np.isfinite(here)]
-        columns[0].append(float((judged > RIGHT).mean()) if len(judged) else np.nan)
+        columns[0].append(float((judged > CORRECT_THRESHOLD).mean()) if len(judged) else np.nan)
         columns[1].append(float(scored.mean()) if len(scored) else np.nan)
         columns[2].append(float(scored.std()) if len(scored) else np.nan)
         known = np.isfinite(verdict)
-        columns[3].append(auc(here[known], verdict[known] > RIGHT))
+        columns[3].append(auc(here[known], verdict[known] > CORRECT_THRESHOLD))
     return Course(edges.astype(float), by_step, *(np.array(c) for c in columns))
 
 
@@ -185,7 +185,7 @@ def per_group(results: Results) -> PerGroup:
     return PerGroup(
         _segment.sizes(groups, none),
         _segment.sizes(which, judged),
-        _segment.reduce((judged > RIGHT).astype(float), which, "sum"),
+        _segment.reduce((judged > CORRECT_THRESHOLD).astype(float), which, "sum"),
         _where_any(_segment.std, next(iter(results.scores.values()), none), groups),
         _where_any(_segment.mean, results.weight, groups),
         _segment.mean(np.abs(np.nan_to_num(results.advantage)), groups),

@@ -1,6 +1,6 @@
 """Reward models whose head is an MLP, opened without running code from their repository.
 
-Qwen2.5-Math-RM and -PRM and INF-ORM publish a class of their own only for ``Linear(h, h) - ReLU - Linear(h, labels)``
+Qwen2.5-Math-RM and -PRM and INF-ORM publish a class of their own only for ``LinearSchedule(h, h) - ReLU - LinearSchedule(h, labels)``
 on top of a stock body. The same modules under the same names load their weights. Importing this loads neither torch nor
 transformers.
 """

@@ -3,11 +3,11 @@
 from herokit.combiners import (
     Affine,
     Chain,
+    ConsistencyFilter,
+    DivideByMad,
     IfUniform,
-    KeepConsistent,
-    MeanAbsoluteDeviation,
+    Select,
     Standardize,
-    Take,
     WeightByAgreement,
     WeightByCorrectRate,
     WeightByDifficulty,
@@ -17,7 +17,12 @@ from herokit.combiners.schedules import Number
 
 
 def earned_trust(
-    verifier: str = "verifier", model: str = "rm", *, high: Number = 0.25, power: Number = 1.0, momentum: float = 0.97
+    verifier: str = "verifier",
+    reward_model: str = "rm",
+    *,
+    scale: Number = 0.25,
+    power: Number = 1.0,
+    momentum: float = 0.97,
 ) -> Chain:
     """GRPO where the verifier speaks; where it is silent, the reward model as far as it has earned trust.
 
@@ -27,8 +32,8 @@ def earned_trust(
 
     Args:
         verifier: the verifier's name.
-        model: the reward model's name.
-        high: the scale of a uniform group's advantages under full trust, beside 1 of a mixed one.
+        reward_model: the reward model's name.
+        scale: the scale of a uniform group's advantages under full trust, beside 1 of a mixed one.
         power: above 1 trusts half-hearted agreement less.
         momentum: of the running mean, for each mixed group, in [0, 1).
 
@@ -37,11 +42,11 @@ def earned_trust(
 
     Example:
         >>> earned_trust().steps[-1]
-        WeightByAgreement(of='rm', by='verifier', momentum=0.97, power=1.0)
+        WeightByAgreement(signal='rm', verifier='verifier', momentum=0.97, power=1.0)
     """
-    dense = chain(Take(model), Standardize(), Affine(scale=high))
-    gate = IfUniform(dense, chain(Take(verifier), Standardize()), by=verifier)
-    return chain(gate, WeightByAgreement(of=model, by=verifier, momentum=momentum, power=power))
+    dense = chain(Select(reward_model), Standardize(), Affine(scale=scale))
+    gate = IfUniform(dense, chain(Select(verifier), Standardize()), verifier=verifier)
+    return chain(gate, WeightByAgreement(signal=reward_model, verifier=verifier, momentum=momentum, power=power))
 
 
 def grpo_lead(verifier: str = "verifier") -> Chain:
@@ -58,7 +63,7 @@ def grpo_lead(verifier: str = "verifier") -> Chain:
         >>> grpo_lead().steps[-1].middle
         0.75
     """
-    return chain(Take(verifier), Standardize(eps=1e-6), WeightByCorrectRate(by=verifier))
+    return chain(Select(verifier), Standardize(eps=1e-6), WeightByCorrectRate(verifier=verifier))
 
 
 def dgpo(verifier: str = "verifier", *, temperature: Number = 2.0) -> Chain:
@@ -74,20 +79,20 @@ def dgpo(verifier: str = "verifier", *, temperature: Number = 2.0) -> Chain:
 
     Example:
         >>> dgpo().steps[-1]
-        WeightByDifficulty(by='verifier', temperature=2.0)
+        WeightByDifficulty(verifier='verifier', temperature=2.0)
     """
-    return chain(Take(verifier), MeanAbsoluteDeviation(), WeightByDifficulty(by=verifier, temperature=temperature))
+    return chain(Select(verifier), DivideByMad(), WeightByDifficulty(verifier=verifier, temperature=temperature))
 
 
-def prof(verifier: str = "verifier", model: str = "rm", *, share: Number = 0.5) -> Chain:
+def prof(verifier: str = "verifier", reward_model: str = "rm", *, keep_fraction: Number = 0.5) -> Chain:
     """Learn only from rollouts on which verifier and process score agree: filter, then ``A = z_g(c)``.
 
-    Rollouts that do not agree are marked and get advantage 0; see `KeepConsistent`.
+    Rollouts that do not agree are marked and get advantage 0; see `ConsistencyFilter`.
 
     Args:
         verifier: the verifier's name.
-        model: the name of the process reward model.
-        share: the part of the rollouts that is kept; see `KeepConsistent`.
+        reward_model: the name of the process reward model.
+        keep_fraction: the part of the rollouts that is kept; see `ConsistencyFilter`.
 
     Source: PROF, arXiv 2509.03403.
 
@@ -95,4 +100,8 @@ def prof(verifier: str = "verifier", model: str = "rm", *, share: Number = 0.5) 
         >>> prof().steps[0].share
         0.5
     """
-    return chain(KeepConsistent(of=model, by=verifier, share=share), Take(verifier), Standardize())
+    return chain(
+        ConsistencyFilter(signal=reward_model, verifier=verifier, keep_fraction=keep_fraction),
+        Select(verifier),
+        Standardize(),
+    )

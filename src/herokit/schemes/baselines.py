@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from herokit.combiners import Affine, Blend, Chain, MinMax, Mix, Standardize, Take, Whiten, chain
+from herokit.combiners import Affine, Chain, Interpolate, MinMax, Select, Standardize, WeightedSum, Whiten, chain
 from herokit.combiners.schedules import Number
 from herokit.errors import ConfigError
 
@@ -17,45 +17,45 @@ def verifier_only(verifier: str = "verifier") -> Chain:
 
     Example:
         >>> verifier_only()
-        Chain(steps=(Take(signal='verifier'),))
+        Chain(steps=(Select(signal='verifier'),))
     """
-    return chain(Take(verifier))
+    return chain(Select(verifier))
 
 
-def rm_only(model: str = "rm") -> Chain:
+def rm_only(reward_model: str = "rm") -> Chain:
     """Return the reward model's raw score as the reward: ``r = m``.
 
     The paper sees it hacked on data that cannot be verified: the score rises from 5 to 40 while MATH500 falls to 0.
 
     Args:
-        model: the reward model's name.
+        reward_model: the reward model's name.
 
     Source: the baseline of arXiv 2510.07242.
 
     Example:
         >>> rm_only()
-        Chain(steps=(Take(signal='rm'),))
+        Chain(steps=(Select(signal='rm'),))
     """
-    return chain(Take(model))
+    return chain(Select(reward_model))
 
 
-def naive_blend(verifier: str = "verifier", model: str = "rm", *, share: Number = 0.5) -> Chain:
+def naive_blend(verifier: str = "verifier", reward_model: str = "rm", *, weight: Number = 0.5) -> Chain:
     """Mix both without strata: ``r = share c + (1 - share) minmax_g(m)``.
 
     Where ``share < 0.5`` a wrong rollout may outrank a right one.
 
     Args:
         verifier: the verifier's name.
-        model: the reward model's name.
-        share: the verifier's part, in [0, 1].
+        reward_model: the reward model's name.
+        weight: the verifier's part, in [0, 1].
 
     Source: Table 9 of arXiv 2510.07242, with shares 0.1, 0.5 and 0.9.
 
     Example:
-        >>> naive_blend(share=0.9).steps[-1]
-        Blend(signal='verifier', share=0.9)
+        >>> naive_blend(weight=0.9).steps[-1]
+        Interpolate(signal='verifier', weight=0.9)
     """
-    return chain(Take(model), MinMax(), Blend(verifier, share=share))
+    return chain(Select(reward_model), MinMax(), Interpolate(verifier, weight=weight))
 
 
 def sum_then_normalize(weights: Mapping[str, float] | None = None) -> Chain:
@@ -68,9 +68,9 @@ def sum_then_normalize(weights: Mapping[str, float] | None = None) -> Chain:
 
     Example:
         >>> sum_then_normalize({"verifier": 1.0, "rm": 0.5}).steps[1]
-        Standardize(over='group', eps=0.0001, ddof=1, floor=0.0, fixed=None)
+        Standardize(scope='group', eps=0.0001, ddof=1, min_std=0.0, scale=None)
     """
-    return chain(Mix(dict(weights or {"verifier": 1.0, "rm": 1.0})), Standardize())
+    return chain(WeightedSum(dict(weights or {"verifier": 1.0, "rm": 1.0})), Standardize())
 
 
 def normalize_then_sum(weights: Mapping[str, float] | None = None) -> Chain:
@@ -87,7 +87,7 @@ def normalize_then_sum(weights: Mapping[str, float] | None = None) -> Chain:
         >>> normalize_then_sum().steps[0].each.eps
         0.0001
     """
-    return chain(Mix(dict(weights or {"verifier": 1.0, "rm": 1.0}), each=Standardize()), Whiten())
+    return chain(WeightedSum(dict(weights or {"verifier": 1.0, "rm": 1.0}), transform=Standardize()), Whiten())
 
 
 def rubric(weights: Mapping[str, float] | None = None) -> Chain:
@@ -103,7 +103,7 @@ def rubric(weights: Mapping[str, float] | None = None) -> Chain:
         True
     """
     usual = {"essential": 1.0, "important": 0.7, "optional": 0.3, "pitfall": 0.9}
-    return chain(Mix(dict(weights or usual), normalize=True))
+    return chain(WeightedSum(dict(weights or usual), normalize=True))
 
 
 def noisy_verifier(verifier: str = "verifier", *, false_positive: float = 0.0, false_negative: float = 0.0) -> Chain:
@@ -129,4 +129,4 @@ def noisy_verifier(verifier: str = "verifier", *, false_positive: float = 0.0, f
     if not all(0.0 <= rate < 1.0 for rate in rates) or sum(rates) >= 1.0:
         raise ConfigError(f"error rates lie in [0, 1) and sum to less than 1, got {rates}")
     scale = 1.0 / (1.0 - sum(rates))
-    return chain(Take(verifier), Affine(scale=scale, shift=-false_positive * scale))
+    return chain(Select(verifier), Affine(scale=scale, shift=-false_positive * scale))

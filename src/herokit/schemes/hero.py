@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from herokit.combiners import Center, Chain, IfUniform, Stratify, Take, WeightBySpread, chain
+from herokit.combiners import Center, Chain, IfUniform, Select, Stratify, WeightByStd, chain
 from herokit.combiners.schedules import Number
 
 
 def hero(
     verifier: str = "verifier",
-    model: str = "rm",
+    reward_model: str = "rm",
     *,
     alpha: Number = 0.1,
     beta: Number = 0.1,
@@ -16,13 +16,13 @@ def hero(
 ) -> Chain:
     """HERO as published: stratified normalization, then the variance-aware weight on the reward.
 
-    ``r = w(sigma_u) rhat(m, c)``: Eq. 3 to 5; see `Stratify` and `WeightBySpread` for the equations and the open
+    ``r = w(sigma_u) rhat(m, c)``: Eq. 3 to 5; see `Stratify` and `WeightByStd` for the equations and the open
     points. The weight acts on the uncentred reward, as printed: it cancels in trainers that divide by the group's
     standard deviation, and pulls whole groups up or down on an uncentred baseline; `hero_advantage` does neither.
 
     Args:
         verifier: the verifier's name.
-        model: the reward model's name.
+        reward_model: the reward model's name.
         alpha: half-width of the band of wrong rollouts.
         beta: half-width of the band of right rollouts.
         constants: the weight's constants: section 3.2 of the paper, or its appendix A.1.
@@ -34,18 +34,20 @@ def hero(
         0.05
     """
     return chain(
-        Take(model), Stratify(by=verifier, alpha=alpha, beta=beta), WeightBySpread.published(constants, of=model)
+        Select(reward_model),
+        Stratify(verifier=verifier, alpha=alpha, beta=beta),
+        WeightByStd.published(constants, signal=reward_model),
     )
 
 
 def hero_advantage(
     verifier: str = "verifier",
-    model: str = "rm",
+    reward_model: str = "rm",
     *,
     alpha: Number = 0.1,
     beta: Number = 0.1,
-    low: Number = 0.5,
-    high: Number = 2.0,
+    min_weight: Number = 0.5,
+    max_weight: Number = 2.0,
     steepness: Number = 5.0,
 ) -> Chain:
     """HERO in advantage space, the recommended form: centre inside the group, then weigh.
@@ -57,31 +59,33 @@ def hero_advantage(
 
     Args:
         verifier: the verifier's name.
-        model: the reward model's name.
+        reward_model: the reward model's name.
         alpha: half-width of the band of wrong rollouts.
         beta: half-width of the band of right rollouts.
-        low: the smallest weight, below 1.
-        high: the largest weight, above 1.
+        min_weight: the smallest weight, below 1.
+        max_weight: the largest weight, above 1.
         steepness: how fast the weight rises with the relative spread.
 
     Source: section 3.2 of arXiv 2510.07242 is titled "advantage reweighting"; the placement is ours.
 
     Example:
         >>> [type(step).__name__ for step in hero_advantage().steps]
-        ['Take', 'Stratify', 'Center', 'WeightBySpread']
+        ['Select', 'Stratify', 'Center', 'WeightByStd']
     """
-    weight = WeightBySpread(model, low, high, steepness, centre="one", relative=True)
-    return chain(Take(model), Stratify(by=verifier, alpha=alpha, beta=beta), Center(), weight)
+    weight = WeightByStd(reward_model, min_weight, max_weight, steepness, center="one", relative=True)
+    return chain(Select(reward_model), Stratify(verifier=verifier, alpha=alpha, beta=beta), Center(), weight)
 
 
-def stratified(verifier: str = "verifier", model: str = "rm", *, alpha: Number = 0.1, beta: Number = 0.1) -> Chain:
+def stratified(
+    verifier: str = "verifier", reward_model: str = "rm", *, alpha: Number = 0.1, beta: Number = 0.1
+) -> Chain:
     """HERO without its weight: ``r = rhat(m, c)``, Eq. 3 alone.
 
     The paper's ablation "no reweighting"; what HERO amounts to in a trainer that divides by the group's deviation.
 
     Args:
         verifier: the verifier's name.
-        model: the reward model's name.
+        reward_model: the reward model's name.
         alpha: half-width of the band of wrong rollouts.
         beta: half-width of the band of right rollouts.
 
@@ -91,17 +95,19 @@ def stratified(verifier: str = "verifier", model: str = "rm", *, alpha: Number =
         >>> len(stratified().steps)
         2
     """
-    return chain(Take(model), Stratify(by=verifier, alpha=alpha, beta=beta))
+    return chain(Select(reward_model), Stratify(verifier=verifier, alpha=alpha, beta=beta))
 
 
-def gated_fallback(verifier: str = "verifier", model: str = "rm", *, alpha: Number = 0.1, beta: Number = 0.1) -> Chain:
+def gated_fallback(
+    verifier: str = "verifier", reward_model: str = "rm", *, alpha: Number = 0.1, beta: Number = 0.1
+) -> Chain:
     """Trust the verifier where it tells rollouts apart; rank by the reward model only where it is silent.
 
     ``r = c in mixed groups, rhat(m, c) of Eq. 3 in uniform ones``.
 
     Args:
         verifier: the verifier's name.
-        model: the reward model's name.
+        reward_model: the reward model's name.
         alpha: half-width of the band of wrong rollouts.
         beta: half-width of the band of right rollouts.
 
@@ -109,6 +115,8 @@ def gated_fallback(verifier: str = "verifier", model: str = "rm", *, alpha: Numb
 
     Example:
         >>> gated_fallback().steps[0].otherwise
-        Take(signal='verifier')
+        Select(signal='verifier')
     """
-    return chain(IfUniform(stratified(verifier, model, alpha=alpha, beta=beta), Take(verifier), by=verifier))
+    return chain(
+        IfUniform(stratified(verifier, reward_model, alpha=alpha, beta=beta), Select(verifier), verifier=verifier)
+    )

@@ -5,37 +5,37 @@ from collections.abc import Mapping
 from herokit.combiners import (
     Add,
     Affine,
-    CenterWrong,
+    CenterIncorrect,
     Chain,
-    Mix,
+    Gate,
     Multiply,
-    OnlyIf,
+    Select,
     Sigmoid,
     Standardize,
-    Take,
+    WeightedSum,
     Whiten,
     chain,
 )
 from herokit.combiners.schedules import Number, check
 
 
-def qwen_shaping(verifier: str = "verifier", model: str = "rm", *, slope: Number = 0.5) -> Chain:
+def qwen_shaping(verifier: str = "verifier", reward_model: str = "rm", *, scale: Number = 0.5) -> Chain:
     """Squash the score and shift wrong rollouts down: ``r = sigmoid(slope m) + (c - 1)``.
 
     Right rollouts lie in (0, 1), wrong ones in (-1, 0); no group is needed.
 
     Args:
         verifier: the verifier's name.
-        model: the reward model's name.
-        slope: what the score is multiplied by inside the sigmoid.
+        reward_model: the reward model's name.
+        scale: what the score is multiplied by inside the sigmoid.
 
     Source: Qwen2.5-Math, arXiv 2409.12122, slope 0.5.
 
     Example:
         >>> qwen_shaping().steps[1]
-        Sigmoid(slope=0.5)
+        Sigmoid(scale=0.5)
     """
-    return chain(Take(model), Sigmoid(slope), Add(verifier), Affine(shift=-1.0))
+    return chain(Select(reward_model), Sigmoid(scale), Add(verifier), Affine(shift=-1.0))
 
 
 def p_grpo(verifier: str = "verifier", thinking: str = "rm", format: str = "format") -> Chain:  # noqa: A002 - the paper's word
@@ -50,83 +50,83 @@ def p_grpo(verifier: str = "verifier", thinking: str = "rm", format: str = "form
 
     Example:
         >>> p_grpo().steps[-1]
-        Add(signal='format', times=1.0)
+        Add(signal='format', weight=1.0)
     """
-    return chain(Take(thinking), Multiply(verifier), Add(verifier), Add(format))
+    return chain(Select(thinking), Multiply(verifier), Add(verifier), Add(format))
 
 
-def gdpo(weights: Mapping[str, float] | None = None, *, condition: str = "", at_least: float = 1.0) -> Chain:
+def gdpo(weights: Mapping[str, float] | None = None, *, condition: str = "", threshold: float = 1.0) -> Chain:
     """Standardize each reward in the group, add by weight, whiten the batch; easy rewards conditioned on a hard one.
 
-    ``A = z_b(sum_k w_k z_g(r_k))`` with ``r_k = 0`` where the condition's signal is below `at_least`.
+    ``A = z_b(sum_k w_k z_g(r_k))`` with ``r_k = 0`` where the condition's signal is below `threshold`.
 
     Args:
         weights: signal -> weight; verifier and rm alike by default.
         condition: the signal that others are conditioned on; none by default.
-        at_least: how high it must be.
+        threshold: how high it must be.
 
     Source: GDPO, arXiv 2601.05242; TRL's form is `normalize_then_sum`.
 
     Example:
         >>> gdpo(condition="verifier").steps[0].each.steps[0]
-        OnlyIf(signal='verifier', at_least=1.0)
+        Gate(signal='verifier', threshold=1.0)
     """
-    each = chain(OnlyIf(condition, at_least), Standardize()) if condition else Standardize()
-    return chain(Mix(dict(weights or {"verifier": 1.0, "rm": 1.0}), each=each), Whiten())
+    each = chain(Gate(condition, threshold), Standardize()) if condition else Standardize()
+    return chain(WeightedSum(dict(weights or {"verifier": 1.0, "rm": 1.0}), transform=each), Whiten())
 
 
-def swe_rm(verifier: str = "verifier", model: str = "rm", unfinished: str = "unfinished") -> Chain:
+def swe_rm(verifier: str = "verifier", reward_model: str = "rm", unfinished: str = "unfinished") -> Chain:
     """Lift resolved rollouts by one, lower unfinished ones by a half: ``r = s + c - 0.5 u``.
 
     Args:
         verifier: 1 where the task is resolved.
-        model: the score s, in [0, 1].
+        reward_model: the score s, in [0, 1].
         unfinished: 1 where the rollout did not come to an end.
 
     Source: SWE-RM, arXiv 2512.21919: 1 + s resolved, -0.5 + s unfinished, s otherwise.
 
     Example:
         >>> swe_rm().steps[-1]
-        Add(signal='unfinished', times=-0.5)
+        Add(signal='unfinished', weight=-0.5)
     """
-    return chain(Take(model), Add(verifier), Add(unfinished, times=-0.5))
+    return chain(Select(reward_model), Add(verifier), Add(unfinished, weight=-0.5))
 
 
-def crf(verifier: str = "verifier", model: str = "rm", *, strength: float = 0.1, offset: float = 0.0) -> Chain:
+def crf(verifier: str = "verifier", reward_model: str = "rm", *, weight: float = 0.1, offset: float = 0.0) -> Chain:
     """Let a score modulate the outcome and never replace it: ``r = c [1 + strength (s + offset)]``.
 
     Wrong rollouts get 0 whatever their score.
 
     Args:
         verifier: the outcome's name.
-        model: the conciseness score s.
-        strength: the product of the paper's two coefficients.
+        reward_model: the conciseness score s.
+        weight: the product of the paper's two coefficients.
         offset: what is added to the score.
 
     Source: the conciseness reward function, arXiv 2511.09158: ``R_o [1 + a c (s + d)]``.
 
     Example:
-        >>> crf(strength=0.5, offset=1.0).steps[1]
+        >>> crf(weight=0.5, offset=1.0).steps[1]
         Affine(scale=0.5, shift=1.5)
     """
-    return chain(Take(model), Affine(scale=strength, shift=1.0 + strength * offset), Multiply(verifier))
+    return chain(Select(reward_model), Affine(scale=weight, shift=1.0 + weight * offset), Multiply(verifier))
 
 
-def progrs(verifier: str = "verifier", model: str = "rm", *, strength: Number = 0.1) -> Chain:
+def progrs(verifier: str = "verifier", reward_model: str = "rm", *, weight: Number = 0.1) -> Chain:
     """Rank what the verifier rejects, with a bonus that averages to zero: ``r = c + strength b``.
 
-    ``b`` is the score of wrong rollouts centred among the group's wrong rollouts, 0 for right ones; see `CenterWrong`.
+    ``b`` is the score of wrong rollouts centred among the group's wrong rollouts, 0 for right ones; see `CenterIncorrect`.
 
     Args:
         verifier: the verifier's name.
-        model: the reward model's name.
-        strength: what the centred scores are multiplied by.
+        reward_model: the reward model's name.
+        weight: what the centred scores are multiplied by.
 
     Source: PROGRS-style centring, arXiv 2604.02341.
 
     Example:
         >>> progrs().steps[1]
-        CenterWrong(by='verifier')
+        CenterIncorrect(verifier='verifier')
     """
-    check("strength", strength, "[0, inf)")
-    return chain(Take(model), CenterWrong(by=verifier), Affine(scale=strength), Add(verifier))
+    check("weight", weight, "[0, inf)")
+    return chain(Select(reward_model), CenterIncorrect(verifier=verifier), Affine(scale=weight), Add(verifier))

@@ -10,12 +10,12 @@ from pathlib import Path
 from time import time
 from typing import Any
 
-from herokit.errors import ConfigError, DataError, HerokitError, PluginError, boundary, nearest
+from herokit.errors import ConfigError, DataError, HerokitError, PluginError, boundary, did_you_mean
 from herokit.rewarder import Rewarder
 from herokit.service.metrics import Metrics
 from herokit.service.serialize import part, rows_of, said
 from herokit.sources import execution
-from herokit.sources.execution import Answers
+from herokit.sources.execution import SourceOutputs
 from herokit.types import Sample, Verifier
 
 MOST = 2.0**53
@@ -112,7 +112,9 @@ class Keeper:
         if name is None:
             raise DataError(f"name one of the scheme's reward models; there are {known}")
         if name not in known:
-            raise DataError(f"no {'reward model' if scores else 'source'} {name[:80]!r}; {nearest(name[:80], known)}")
+            raise DataError(
+                f"no {'reward model' if scores else 'source'} {name[:80]!r}; {did_you_mean(name[:80], known)}"
+            )
         return name
 
     def load(self) -> bool:
@@ -169,7 +171,7 @@ class Keeper:
             self.rewarder.state = before
             raise
 
-    def _ask(self, key: Hashable, requests: Sequence[Sequence[Sample]]) -> Answers:
+    def _ask(self, key: Hashable, requests: Sequence[Sequence[Sample]]) -> SourceOutputs:
         samples = [  # groups of two requests are two groups, whatever they are called
             replace(sample, group=(number, sample.group)) for number, one in enumerate(requests) for sample in one
         ]

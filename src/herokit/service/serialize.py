@@ -3,17 +3,17 @@
 import math
 from typing import Any, TypeAlias
 
-from herokit.outcome import Outcome
-from herokit.sources.execution import Answers
+from herokit.outcome import RewardOutput
+from herokit.sources.execution import SourceOutputs
 from herokit.types import Scores, Verdict
 
 Row: TypeAlias = dict[str, Any]
 """What is said of one sample."""
 
 
-def part(answers: Answers, begin: int, end: int) -> Answers:
+def part(answers: SourceOutputs, begin: int, end: int) -> SourceOutputs:
     """Return the answers of the rows from `begin` to before `end`."""
-    return Answers(
+    return SourceOutputs(
         {name: verdicts[begin:end] for name, verdicts in answers.verdicts.items()},
         {
             name: Scores(
@@ -27,9 +27,9 @@ def part(answers: Answers, begin: int, end: int) -> Answers:
     )
 
 
-def rows_of(outcome: Outcome) -> list[Row]:
+def rows_of(outcome: RewardOutput) -> list[Row]:
     """Return one row a sample: reward, advantage, weight, and what every source said."""
-    sources = said(Answers(outcome.verdicts, outcome.scores))
+    sources = said(SourceOutputs(outcome.verdicts, outcome.scores))
     problems = outcome.problems()
     columns = [x.tolist() for x in (outcome.reward, outcome.advantage, outcome.weight, outcome.kept)]
     return [
@@ -45,7 +45,7 @@ def rows_of(outcome: Outcome) -> list[Row]:
     ]
 
 
-def said(answers: Answers) -> dict[str, list[Row]]:
+def said(answers: SourceOutputs) -> dict[str, list[Row]]:
     """Return what every source said: name -> one row a sample."""
     return {name: [_verdict(v) for v in verdicts] for name, verdicts in answers.verdicts.items()} | {
         name: _scores(scores) for name, scores in answers.scores.items()

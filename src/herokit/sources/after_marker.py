@@ -9,15 +9,15 @@ from herokit.types import Sample, Status, Verdict, Verifier
 
 
 @dataclass(frozen=True, slots=True)
-class After:
+class AfterMarker:
     """Ask a verifier about what stands behind the last mark of a completion, as a reader sees a reasoning model's answer.
 
-    Instructions, lengths and forms are meant for the answer; ``After(Instructions())`` keeps the thinking out of them.
+    Instructions, lengths and forms are meant for the answer; ``AfterMarker(IFEval())`` keeps the thinking out of them.
 
     Args:
-        of: the verifier.
-        mark: the text after which the answer begins.
-        needed: a completion without the mark is 0, UNPARSED; else all of it is judged.
+        verifier: the verifier.
+        marker: the text after which the answer begins.
+        required: a completion without the mark is 0, UNPARSED; else all of it is judged.
 
     Raises:
         ConfigError: the mark is empty.
@@ -26,33 +26,33 @@ class After:
 
     Example:
         >>> from herokit.verifiers import Length
-        >>> short = After(Length(most=2))
+        >>> short = AfterMarker(Length(max=2))
         >>> texts = ("<think>two and two, well</think>four", "four", "two and two are four")
         >>> [v.value for v in short.verify([Sample("p", text, 0) for text in texts])]
         [1.0, 1.0, 0.0]
     """
 
-    of: Verifier
-    mark: str = "</think>"
-    needed: bool = False
+    verifier: Verifier
+    marker: str = "</think>"
+    required: bool = False
 
     def __post_init__(self) -> None:
-        if not self.mark:
+        if not self.marker:
             raise ConfigError("the mark after which the answer begins is empty")
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
-        verdicts = [Verdict(0.0, Status.UNPARSED, f"no {self.mark}")] * len(samples)
-        rows = [row for row, s in enumerate(samples) if not self.needed or self.mark in s.completion]
-        part = [replace(samples[row], completion=samples[row].completion.rpartition(self.mark)[2]) for row in rows]
-        for row, verdict in zip(rows, execution.verify("of", self.of, part), strict=True):
+        verdicts = [Verdict(0.0, Status.UNPARSED, f"no {self.marker}")] * len(samples)
+        rows = [row for row, s in enumerate(samples) if not self.required or self.marker in s.completion]
+        part = [replace(samples[row], completion=samples[row].completion.rpartition(self.marker)[2]) for row in rows]
+        for row, verdict in zip(rows, execution.verify("of", self.verifier, part), strict=True):
             verdicts[row] = verdict
         return verdicts
 
     def report(self) -> str:
         """Repeat what the verifier reports."""
-        return execution.report(self.of)
+        return execution.report(self.verifier)
 
     def close(self) -> None:
         """Close the verifier."""
-        execution.close(self.of)
+        execution.close(self.verifier)

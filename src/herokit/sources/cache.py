@@ -30,15 +30,15 @@ class Cache:
     The key is a digest of prompt, completion, reference and meta (not of the group), of the verifier with all its
     settings, of the versions of the packages it and the verifiers inside it come from, and of `version`. Only verdicts
     that are judged or unparsed are kept. Equal samples of one batch are asked about once. A file that cannot be read
-    or written for a while (locked, full) costs time, not rows; `report` counts it. A `Cascade`, a `Vote` or a `Noisy`
+    or written for a while (locked, full) costs time, not rows; `report` counts it. A `Cascade`, a `Vote` or a `NoisyVerifiers`
     judges without those of its verifiers that cannot say, and such a verdict is kept: put the cache inside, around the
     verifier that may be down.
 
     Args:
-        of: the verifier: a dataclass, whose fields are part of the key unless they are left out of its repr and of
+        verifier: the verifier: a dataclass, whose fields are part of the key unless they are left out of its repr and of
             comparisons, or anything with a `version` given here.
         path: a SQLite file that processes share and later runs find again; None for memory only.
-        size: verdicts to keep, in memory and in the file.
+        max_entries: verdicts to keep, in memory and in the file.
         version: changes the key; give a new one where the verifier's behaviour changed and nothing else shows it, as
             with a model behind a server.
 
@@ -56,17 +56,17 @@ class Cache:
         'cache: 3 asked, 0 found in memory, 0 in the file, 1 judged'
     """
 
-    of: Verifier
+    verifier: Verifier
     path: str | None = None
-    size: int = 100_000
+    max_entries: int = 100_000
     version: str = ""
     _tally: Tally = field(default_factory=Tally, init=False, repr=False, compare=False)
     _memory: list[Memory] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.size <= 0:
-            raise ConfigError(f"a cache keeps at least one verdict, got size {self.size!r}")
-        for part in _parts(self.of):
+        if self.max_entries <= 0:
+            raise ConfigError(f"a cache keeps at least one verdict, got size {self.max_entries!r}")
+        for part in _parts(self.verifier):
             if not self.version and not is_dataclass(part):
                 raise ConfigError(f"{type(part).__name__} is no dataclass, so its settings do not show: give a version")
 
@@ -75,8 +75,8 @@ class Cache:
         name = self._name()
         keys = [_digest(name, sample) for sample in samples]
         if not self._memory:
-            self._memory.append(Memory(self.size))
-        memory, disk = self._memory[0], None if self.path is None else Disk(self.path, self.size)
+            self._memory.append(Memory(self.max_entries))
+        memory, disk = self._memory[0], None if self.path is None else Disk(self.path, self.max_entries)
         known = memory.get(dict.fromkeys(keys))
         near = sum(key in known for key in keys)
         if disk is not None and (rest := [key for key in dict.fromkeys(keys) if key not in known]):
@@ -85,7 +85,7 @@ class Cache:
             known |= far
         found = sum(key in known for key in keys)
         rows = {key: row for row, key in enumerate(keys) if key not in known}
-        asked = execution.verify("of", self.of, [samples[row] for row in rows.values()])
+        asked = execution.verify("of", self.verifier, [samples[row] for row in rows.values()])
         fresh = dict(zip(rows, asked, strict=True))
         kept = {key: verdict for key, verdict in fresh.items() if verdict.status in KEEPS and verdict.value is not None}
         memory.put(kept)
@@ -104,9 +104,9 @@ class Cache:
 
     def _name(self) -> str:
         """Say which verifier this is, in all that its verdicts depend on."""
-        packages = {type(part).__module__.partition(".")[0] for part in _parts(self.of)}
+        packages = {type(part).__module__.partition(".")[0] for part in _parts(self.verifier)}
         versions = [_version(package) for package in sorted(packages)]
-        return "\0".join((_told(self.of, repr), *versions, self.version))
+        return "\0".join((_told(self.verifier, repr), *versions, self.version))
 
     def report(self) -> str:
         """Say how many verdicts were found and how many had to be made."""
@@ -114,12 +114,12 @@ class Cache:
         own = f"cache: {t['asked']:,} asked, {t['near']:,} found in memory, {t['far']:,} in the file, {t['judged']:,} judged"
         if t["trouble"]:
             own += f"; the file could not be used {t['trouble']:,} times"
-        return "\n".join(filter(None, [own, execution.report(self.of)]))
+        return "\n".join(filter(None, [own, execution.report(self.verifier)]))
 
     def close(self) -> None:
         """Close the verifier; what is in memory is dropped, what is in the file stays."""
         self._memory.clear()
-        execution.close(self.of)
+        execution.close(self.verifier)
 
     def __getstate__(self) -> Mapping[str, Any]:
         return {**self.__dict__, "_memory": []}

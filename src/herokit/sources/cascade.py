@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from herokit.combiners import RIGHT
+from herokit.combiners import CORRECT_THRESHOLD
 from herokit.sources import execution
 from herokit.types import Sample, Status, Verdict, Verifier
 from herokit.workers.counters import Tally
@@ -48,7 +48,9 @@ class Cascade:
         verdicts = execution.verify("first", self.first, samples)
         doubtful = [row for row, (s, v) in enumerate(zip(samples, verdicts, strict=True)) if _doubtful(s, v)]
         again = execution.verify("second", self.second, [samples[row] for row in doubtful])
-        turned = [row for row, v in zip(doubtful, again, strict=True) if v.value is not None and v.value > RIGHT]
+        turned = [
+            row for row, v in zip(doubtful, again, strict=True) if v.value is not None and v.value > CORRECT_THRESHOLD
+        ]
         silent = sum(v.value is None for v in again)
         self._tally.add(asked=len(samples), again=len(doubtful), turned=len(turned), silent=silent)
         for row, verdict in zip(doubtful, again, strict=True):
@@ -81,7 +83,7 @@ class Cascade:
 
 
 def _doubtful(sample: Sample, verdict: Verdict) -> bool:
-    if sample.reference is None or (verdict.value is not None and verdict.value > RIGHT):
+    if sample.reference is None or (verdict.value is not None and verdict.value > CORRECT_THRESHOLD):
         return False
     answer = verdict.answer
     if verdict.status is Status.UNPARSED or (answer is not None and not answer.strip()):

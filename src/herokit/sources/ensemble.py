@@ -8,7 +8,7 @@ import numpy as np
 from herokit.combiners.ensemble import HOWS, How, join
 from herokit.errors import ConfigError
 from herokit.sources import execution
-from herokit.types import RewardModel, Sample, Scores, Status, is_score
+from herokit.types import RewardModel, Sample, Scores, Status, is_valid_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,12 @@ class EnsembleRewardModel:
     results and can be normalized by group first.
 
     Args:
-        of: the reward models, at least two.
-        how: ``"worst"``, ``"cautious"`` (mean minus k deviations), ``"mean"`` or ``"median"``.
-        k: how many deviations to subtract, for ``"cautious"``; at least 0.
+        reward_models: the reward models, at least two.
+        reduction: ``"worst"``, ``"cautious"`` (mean minus k deviations), ``"mean"`` or ``"median"``.
+        std_coef: how many deviations to subtract, for ``"cautious"``; at least 0.
 
     Raises:
-        ConfigError: fewer than two models, an unknown `how`, or a negative `k`.
+        ConfigError: fewer than two models, an unknown `reduction`, or a negative `std_coef`.
 
     Example:
         >>> class Says:
@@ -36,26 +36,28 @@ class EnsembleRewardModel:
         [1.0]
     """
 
-    of: tuple[RewardModel, ...]
-    how: How = "worst"
-    k: float = 1.0
+    reward_models: tuple[RewardModel, ...]
+    reduction: How = "worst"
+    std_coef: float = 1.0
 
     def __post_init__(self) -> None:
-        if len(self.of) < 2:  # noqa: PLR2004 - one model is no ensemble
-            raise ConfigError(f"an ensemble has two or more reward models, got {len(self.of)}")
-        if self.how not in HOWS or not self.k >= 0:
-            raise ConfigError(f"how is one of {', '.join(HOWS)} and k at least 0, got {self.how!r}, {self.k!r}")
+        if len(self.reward_models) < 2:  # noqa: PLR2004 - one model is no ensemble
+            raise ConfigError(f"an ensemble has two or more reward models, got {len(self.reward_models)}")
+        if self.reduction not in HOWS or not self.std_coef >= 0:
+            raise ConfigError(
+                f"how is one of {', '.join(HOWS)} and k at least 0, got {self.reduction!r}, {self.std_coef!r}"
+            )
 
     def score(self, samples: Sequence[Sample], /) -> Scores:
         """Return N joint scores for N samples."""
-        each = [execution.score(f"{i}", model, samples) for i, model in enumerate(self.of)]
-        joint = join([scores.values for scores in each], self.how, self.k)  # NaN where any model has none
-        usable = is_score(joint) & np.logical_and.reduce([is_score(scores.values) for scores in each])
+        each = [execution.score(f"{i}", model, samples) for i, model in enumerate(self.reward_models)]
+        joint = join([scores.values for scores in each], self.reduction, self.std_coef)  # NaN where any model has none
+        usable = is_valid_score(joint) & np.logical_and.reduce([is_valid_score(scores.values) for scores in each])
         details = tuple("; ".join(d for d in row if d) for row in zip(*(s.details for s in each), strict=True))
         statuses = tuple(Status.JUDGED if ok else Status.FAILED for ok in usable)
         return Scores(np.where(usable, joint, np.nan), statuses, details)
 
     def close(self) -> None:
         """Close every model."""
-        for model in self.of:
+        for model in self.reward_models:
             execution.close(model)

@@ -13,8 +13,8 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from herokit.errors import PluginError, boundary, named
-from herokit.types import RewardModel, Sample, Scores, Status, Verdict, Verifier, is_score
+from herokit.errors import PluginError, boundary, format_error
+from herokit.types import RewardModel, Sample, Scores, Status, Verdict, Verifier, is_valid_score
 
 PATIENCE = 16
 """How many single rows may raise in a row, with no success between, before the rest is not asked any more."""
@@ -26,7 +26,7 @@ _Score: TypeAlias = tuple[float, Status, str, tuple[float, ...] | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answers:
+class SourceOutputs:
     """What sources said of N samples, before anything is combined.
 
     Attributes:
@@ -40,7 +40,7 @@ class Answers:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
-def ask(sources: Mapping[str, Verifier | RewardModel], samples: Sequence[Sample]) -> Answers:
+def ask(sources: Mapping[str, Verifier | RewardModel], samples: Sequence[Sample]) -> SourceOutputs:
     """Ask every source for every sample.
 
     Args:
@@ -68,7 +68,7 @@ def ask(sources: Mapping[str, Verifier | RewardModel], samples: Sequence[Sample]
         else:
             scores[name] = score(name, source, samples)
         seconds[name] = perf_counter() - begun
-    return Answers(verdicts, scores, seconds)
+    return SourceOutputs(verdicts, scores, seconds)
 
 
 def verify(name: str, verifier: Verifier, samples: Sequence[Sample]) -> list[Verdict]:
@@ -99,7 +99,7 @@ def verify(name: str, verifier: Verifier, samples: Sequence[Sample]) -> list[Ver
                 raise _ContractError(f"{owner} must return a Verdict for each sample, got {verdict!r}")
         return verdicts
 
-    return _isolate(owner, ask, samples, lambda why: Verdict(None, Status.FAILED, why))
+    return _bisect_failures(owner, ask, samples, lambda why: Verdict(None, Status.FAILED, why))
 
 
 def score(name: str, model: RewardModel, samples: Sequence[Sample]) -> Scores:
@@ -138,7 +138,7 @@ def score(name: str, model: RewardModel, samples: Sequence[Sample]) -> Scores:
         rows = zip(scores.values.tolist(), scores.statuses, scores.details, steps, strict=True)
         return [_sound(*row) for row in rows]
 
-    found = _isolate(owner, ask, samples, lambda why: (float("nan"), Status.FAILED, why, None))
+    found = _bisect_failures(owner, ask, samples, lambda why: (float("nan"), Status.FAILED, why, None))
     values, statuses, details, steps = zip(*found, strict=True) if found else ((), (), (), ())
     return Scores(
         np.array(values, dtype=np.float64),
@@ -163,7 +163,7 @@ def _steps(owner: str, steps: Any, count: int) -> list[tuple[float, ...] | None]
 
 def _sound(value: float, status: Status, detail: str, steps: tuple[float, ...] | None) -> _Score:
     """Make value and status of one score agree: failed has no value, and a judged value that is no score is failed."""
-    if is_score(value) and status is not Status.FAILED:
+    if is_valid_score(value) and status is not Status.FAILED:
         return value, status, detail, steps
     why = Status.FAILED if status is Status.JUDGED else status
     return float("nan"), why, detail or f"gave {value}", steps
@@ -173,7 +173,7 @@ class _ContractError(PluginError):
     """A broken contract: halving the batch cannot help."""
 
 
-def _isolate(
+def _bisect_failures(
     owner: str, ask: Callable[[Sequence[Sample]], list[T]], samples: Sequence[Sample], failed: Callable[[str], T]
 ) -> list[T]:
     """Ask for all samples at once; where that raises, halve until the rows that raise stand alone."""
@@ -192,7 +192,7 @@ def _isolate(
         except PluginError as error:
             if isinstance(error, _ContractError) or error.__cause__ is None:
                 raise
-            why = f"raised {named(error.__cause__)}"
+            why = f"raised {format_error(error.__cause__)}"
             if high - low == 1:
                 failures += 1
                 results[low] = failed(why)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from herokit.combiners import RIGHT
+from herokit.combiners import CORRECT_THRESHOLD
 from herokit.errors import ConfigError
 from herokit.sources import execution
 from herokit.types import Sample, Status, Verdict, Verifier
@@ -17,7 +17,7 @@ class AllOf:
     the cheap ones first. The verdict is that of the verifier that decided, so its answer, status and reason show.
 
     Args:
-        of: the verifiers.
+        verifiers: the verifiers.
 
     Raises:
         ConfigError: no verifier.
@@ -26,28 +26,28 @@ class AllOf:
 
     Example:
         >>> from herokit.verifiers import Length, Number
-        >>> both = AllOf((Length(unit="words", most=5), Number()))
+        >>> both = AllOf((Length(unit="words", max=5), Number()))
         >>> [v.value for v in both.verify([Sample("p", "4", "q", "4"), Sample("p", "it is 4 I do believe", "q", "4")])]
         [1.0, 0.0]
     """
 
-    of: tuple[Verifier, ...]
+    verifiers: tuple[Verifier, ...]
 
     def __post_init__(self) -> None:
-        if not self.of:
+        if not self.verifiers:
             raise ConfigError("all-of needs at least one verifier")
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
-        return _ask_in_turn(self.of, samples, low=True)
+        return _ask_in_turn(self.verifiers, samples, low=True)
 
     def report(self) -> str:
         """Repeat what the verifiers report."""
-        return "\n".join(filter(None, map(execution.report, self.of)))
+        return "\n".join(filter(None, map(execution.report, self.verifiers)))
 
     def close(self) -> None:
         """Close every verifier."""
-        for verifier in self.of:
+        for verifier in self.verifiers:
             execution.close(verifier)
 
 
@@ -59,7 +59,7 @@ class AnyOf:
     The verdict is that of the verifier that decided; where all refuse, that of the first with the largest value.
 
     Args:
-        of: the verifiers.
+        verifiers: the verifiers.
 
     Raises:
         ConfigError: no verifier.
@@ -73,23 +73,23 @@ class AnyOf:
         [1.0, 0.0]
     """
 
-    of: tuple[Verifier, ...]
+    verifiers: tuple[Verifier, ...]
 
     def __post_init__(self) -> None:
-        if not self.of:
+        if not self.verifiers:
             raise ConfigError("any-of needs at least one verifier")
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
-        return _ask_in_turn(self.of, samples, low=False)
+        return _ask_in_turn(self.verifiers, samples, low=False)
 
     def report(self) -> str:
         """Repeat what the verifiers report."""
-        return "\n".join(filter(None, map(execution.report, self.of)))
+        return "\n".join(filter(None, map(execution.report, self.verifiers)))
 
     def close(self) -> None:
         """Close every verifier."""
-        for verifier in self.of:
+        for verifier in self.verifiers:
             execution.close(verifier)
 
 
@@ -102,7 +102,7 @@ def _ask_in_turn(of: Sequence[Verifier], samples: Sequence[Sample], *, low: bool
         still = []
         for row, verdict in zip(open_rows, verdicts, strict=True):
             said[row].append(verdict)
-            if verdict.value is None or (verdict.value > RIGHT) is low:
+            if verdict.value is None or (verdict.value > CORRECT_THRESHOLD) is low:
                 still.append(row)
         open_rows = still
     return [_decide(verdicts, low=low) for verdicts in said]
@@ -112,7 +112,7 @@ def _decide(verdicts: list[Verdict], *, low: bool) -> Verdict:
     known = [(v.value, v) for v in verdicts if v.value is not None]
     silent = next((v for v in verdicts if v.value is None), None)
     best = (min if low else max)(known, key=lambda pair: pair[0], default=None)
-    if silent is not None and (best is None or (best[0] > RIGHT) is low):
+    if silent is not None and (best is None or (best[0] > CORRECT_THRESHOLD) is low):
         return Verdict(None, Status.FAILED, silent.detail, silent.answer)
     assert best is not None  # noqa: S101 - there is a verifier, and it spoke or was silent
     return best[1]

@@ -20,7 +20,7 @@ LONGEST = 1_000_000
 
 
 @dataclass(frozen=True)
-class Pool:
+class ProcessPool:
     """Ask a verifier in worker processes: a sample that takes too long costs its process, and nothing else.
 
     Samples are judged one at a time, each within `timeout` wall seconds; after that the process is killed and the
@@ -31,12 +31,12 @@ class Pool:
     block or the interpreter's end kills them.
 
     Args:
-        of: the verifier; it is pickled once for each process.
-        workers: processes at most.
+        verifier: the verifier; it is pickled once for each process.
+        max_workers: processes at most.
         timeout: wall seconds for one sample.
         memory_mb: address space of a process.
-        recycle: samples after which a process is replaced.
-        budget: wall seconds for one call; samples not begun by then abstain. None: no such limit.
+        max_tasks_per_child: samples after which a process is replaced.
+        call_timeout: wall seconds for one call; samples not begun by then abstain. None: no such limit.
 
     Raises:
         ConfigError: a setting that is not positive, or a timeout of more than a million seconds.
@@ -46,17 +46,17 @@ class Pool:
 
     Example:
         >>> from herokit.verifiers import ExactMatch
-        >>> with Pool(ExactMatch(), workers=1) as pool:
+        >>> with ProcessPool(ExactMatch(), max_workers=1) as pool:
         ...     pool.verify([Sample("Capital of France?", "Paris", "q", "Paris")])[0].value
         1.0
     """
 
-    of: Verifier
-    workers: int = 2
+    verifier: Verifier
+    max_workers: int = 2
     timeout: float = 5.0
     memory_mb: int = 2048
-    recycle: int = 1000
-    budget: float | None = None
+    max_tasks_per_child: int = 1000
+    call_timeout: float | None = None
     _crews: dict[int, Crew] = field(default_factory=dict, init=False, repr=False, compare=False)
     _tally: Tally = field(default_factory=Tally, init=False, repr=False, compare=False)
 
@@ -73,13 +73,13 @@ class Pool:
         if not samples:
             return []
         self._tally.add(asked=len(samples))
-        until = None if self.budget is None else time.monotonic() + self.budget
+        until = None if self.call_timeout is None else time.monotonic() + self.call_timeout
         crew = self._crew()
-        size = max(1, min(CHUNK, -(-len(samples) // self.workers)))
+        size = max(1, min(CHUNK, -(-len(samples) // self.max_workers)))
         chunks = [samples[low : low + size] for low in range(0, len(samples), size)]
         if len(chunks) == 1:
             return crew.judge(samples, until)
-        with ThreadPoolExecutor(min(self.workers, len(chunks)), thread_name_prefix="herokit-pool") as threads:
+        with ThreadPoolExecutor(min(self.max_workers, len(chunks)), thread_name_prefix="herokit-pool") as threads:
             return [v for part in threads.map(lambda chunk: crew.judge(chunk, until), chunks) for v in part]
 
     def _crew(self) -> Crew:
@@ -88,7 +88,9 @@ class Pool:
         for owner in [pid for pid in self._crews if pid != mine]:
             self._crews.pop(owner).close()
         if mine not in self._crews:  # two threads may both make one; nothing runs in the one that is dropped
-            crew = Crew(self.of, self.workers, self.timeout, self.memory_mb, self.recycle, self._tally)
+            crew = Crew(
+                self.verifier, self.max_workers, self.timeout, self.memory_mb, self.max_tasks_per_child, self._tally
+            )
             self._crews.setdefault(mine, crew)
         return self._crews[mine]
 
@@ -112,10 +114,10 @@ class Pool:
 
 
 class Pooled:
-    """Base of the verifiers whose work is done in a `Pool` of their own, `_pool`."""
+    """Base of the verifiers whose work is done in a `ProcessPool` of their own, `_pool`."""
 
     __slots__ = ()
-    _pool: Pool
+    _pool: ProcessPool
 
     def close(self) -> None:
         """Kill the processes; the next call starts them again."""

@@ -14,12 +14,12 @@ from herokit.workers.counters import Tally
 class Route:
     """Ask the verifier that a sample's task names; each is asked once a batch, about its own samples.
 
-    The task is the first of `by` that the sample's `meta` holds. It is looked up among the names, then among the
+    The task is the first of `keys` that the sample's `meta` holds. It is looked up among the names, then among the
     patterns (``"openai/*"``) in their order, then goes to `default`; where there is none it abstains and says so.
 
     Args:
-        to: task -> verifier.
-        by: which entries of `meta` name the task, the first found wins.
+        verifiers: task -> verifier.
+        keys: which entries of `meta` name the task, the first found wins.
         default: the verifier of every other sample.
 
     Raises:
@@ -39,15 +39,15 @@ class Route:
         [1.0, 1.0, None]
     """
 
-    to: Mapping[str, Verifier]
-    by: tuple[str, ...] = ("task", "data_source")
+    verifiers: Mapping[str, Verifier]
+    keys: tuple[str, ...] = ("task", "data_source")
     default: Verifier | None = None
     _tally: Tally = field(default_factory=Tally, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not self.to or not self.by:
+        if not self.verifiers or not self.keys:
             raise ConfigError(
-                f"a route needs verifiers and an entry of meta to look at, got {dict(self.to)}, {self.by}"
+                f"a route needs verifiers and an entry of meta to look at, got {dict(self.verifiers)}, {self.keys}"
             )
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
@@ -63,7 +63,7 @@ class Route:
             else:
                 rows.setdefault(name, []).append(row)
         for name, own in rows.items():
-            verifier = self.default if name is None else self.to[name]
+            verifier = self.default if name is None else self.verifiers[name]
             assert verifier is not None  # noqa: S101 - rows without a verifier were settled above
             self._tally.add(**{f"to {name}" if name is not None else "to default": len(own)})
             part = execution.verify(name or "default", verifier, [samples[row] for row in own])
@@ -72,27 +72,27 @@ class Route:
         return verdicts
 
     def _task(self, sample: Sample) -> str | None:
-        return next((str(sample.meta[key]) for key in self.by if sample.meta.get(key) is not None), None)
+        return next((str(sample.meta[key]) for key in self.keys if sample.meta.get(key) is not None), None)
 
     def _name(self, task: str) -> str | None:
-        if task in self.to:
+        if task in self.verifiers:
             return task
-        return next((pattern for pattern in self.to if fnmatchcase(task, pattern)), None)
+        return next((pattern for pattern in self.verifiers if fnmatchcase(task, pattern)), None)
 
     def _lost(self, task: str | None) -> str:
         if task is None:
-            return f"no route: the sample's meta has no {' or '.join(self.by)}"
-        return f"no route for {task!r:.80}; known: {', '.join(self.to)}"
+            return f"no route: the sample's meta has no {' or '.join(self.keys)}"
+        return f"no route for {task!r:.80}; known: {', '.join(self.verifiers)}"
 
     def report(self) -> str:
         """Say how many samples went where, and what the verifiers report."""
-        names = [*self.to, *(["default"] if self.default is not None else [])]
+        names = [*self.verifiers, *(["default"] if self.default is not None else [])]
         went = ", ".join(f"{name} {self._tally[f'to {name}']:,}" for name in names)
         own = f"route: {went}, nowhere {self._tally['nowhere']:,}"
-        inner = [*self.to.values(), *([self.default] if self.default is not None else [])]
+        inner = [*self.verifiers.values(), *([self.default] if self.default is not None else [])]
         return "\n".join(filter(None, [own, *map(execution.report, inner)]))
 
     def close(self) -> None:
         """Close every verifier."""
-        for verifier in [*self.to.values(), self.default]:
+        for verifier in [*self.verifiers.values(), self.default]:
             execution.close(verifier)

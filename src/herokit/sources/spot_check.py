@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from herokit._statistics import told
-from herokit.combiners import RIGHT
+from herokit.combiners import CORRECT_THRESHOLD
 from herokit.errors import ConfigError
 from herokit.sources import execution
 from herokit.types import Sample, Verdict, Verifier
@@ -14,19 +14,19 @@ from herokit.workers.counters import Tally
 
 
 @dataclass(frozen=True, slots=True)
-class Audit:
+class SpotCheck:
     """Give the verdicts of one verifier, and ask a slower one about a share of them, to know how far to trust it.
 
     The slower verifier is taken for the truth: ``FP = P(of accepts | by refuses)``, ``FN = P(of refuses | by accepts)``,
-    both with Wilson intervals in `report`; they are what `Noisy` and the scheme ``noisy-verifier`` ask for. Which
+    both with Wilson intervals in `report`; they are what `NoisyVerifiers` and the scheme ``noisy-verifier`` ask for. Which
     samples are re-checked depends on their content and `seed` alone, so a run can be repeated, and an audit never
     changes a verdict. Copies in one batch are drawn one by one; what comes again in a later batch is picked again, or
     not, as before, and intervals are too narrow where much of it does.
 
     Args:
-        of: the verifier whose verdicts count.
-        by: the slower one.
-        share: how many samples are re-checked, in (0, 1].
+        verifier: the verifier whose verdicts count.
+        reference_verifier: the slower one.
+        fraction: how many samples are re-checked, in (0, 1].
         seed: another one picks other samples.
 
     Raises:
@@ -36,7 +36,7 @@ class Audit:
 
     Example:
         >>> from herokit.verifiers import ExactMatch, Number
-        >>> audit = Audit(ExactMatch(), by=Number(), share=1.0)
+        >>> audit = SpotCheck(ExactMatch(), reference_verifier=Number(), fraction=1.0)
         >>> _ = audit.verify([Sample("p", text, "q", "4") for text in ("4", "4.0", "5")])
         >>> print(audit.report())
         audit: 3 of 3 re-checked, second could not say 0 times
@@ -44,29 +44,29 @@ class Audit:
         refuses a right one: 1 of 2 = 0.500 (0.095 to 0.905)
     """
 
-    of: Verifier
-    by: Verifier
-    share: float = 0.02
+    verifier: Verifier
+    reference_verifier: Verifier
+    fraction: float = 0.02
     seed: int = 0
     _tally: Tally = field(default_factory=Tally, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.share <= 1.0:
-            raise ConfigError(f"the share that is re-checked lies in (0, 1], got {self.share!r}")
+        if not 0.0 < self.fraction <= 1.0:
+            raise ConfigError(f"the share that is re-checked lies in (0, 1], got {self.fraction!r}")
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
-        verdicts = execution.verify("of", self.of, samples)
+        verdicts = execution.verify("of", self.verifier, samples)
         picked = self._picks(samples)
         rows = [row for row, verdict in enumerate(verdicts) if verdict.value is not None and picked[row]]
-        checks = execution.verify("by", self.by, [samples[row] for row in rows])
+        checks = execution.verify("by", self.reference_verifier, [samples[row] for row in rows])
         self._tally.add(asked=len(samples), checked=len(rows))
         for row, check in zip(rows, checks, strict=True):
             if check.value is None:
                 self._tally.add(silent=1)
             else:
-                said = "accepts" if (verdicts[row].value or 0.0) > RIGHT else "refuses"
-                self._tally.add(**{f"{said} {'right' if check.value > RIGHT else 'wrong'}": 1})
+                said = "accepts" if (verdicts[row].value or 0.0) > CORRECT_THRESHOLD else "refuses"
+                self._tally.add(**{f"{said} {'right' if check.value > CORRECT_THRESHOLD else 'wrong'}": 1})
         return verdicts
 
     def _picks(self, samples: Sequence[Sample]) -> list[bool]:
@@ -77,7 +77,7 @@ class Audit:
             drawn = f"{text}\0{copies[text]}" if copies[text] else text
             copies[text] += 1
             digest = blake2b(drawn.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-            picked.append(int.from_bytes(digest, "big") < self.share * 2.0**64)
+            picked.append(int.from_bytes(digest, "big") < self.fraction * 2.0**64)
         return picked
 
     def report(self) -> str:
@@ -88,9 +88,11 @@ class Audit:
             told("accepts a wrong one", t["accepts wrong"], t["accepts wrong"] + t["refuses wrong"]),
             told("refuses a right one", t["refuses right"], t["refuses right"] + t["accepts right"]),
         ]
-        return "\n".join(filter(None, [*own, execution.report(self.of), execution.report(self.by)]))
+        return "\n".join(
+            filter(None, [*own, execution.report(self.verifier), execution.report(self.reference_verifier)])
+        )
 
     def close(self) -> None:
         """Close both verifiers."""
-        execution.close(self.of)
-        execution.close(self.by)
+        execution.close(self.verifier)
+        execution.close(self.reference_verifier)

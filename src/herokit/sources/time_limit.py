@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from herokit.sources.process_pool import Pool, Pooled
+from herokit.sources.process_pool import Pooled, ProcessPool
 from herokit.types import Sample, Verdict, Verifier
 
 
@@ -11,11 +11,11 @@ from herokit.types import Sample, Verdict, Verifier
 class TimeLimit(Pooled):
     """Give every sample at most so many seconds, and a call so many in all; what runs on is killed.
 
-    A `Pool` of one process, for a verifier that is quick but may hang. It stops a verifier that waits for a server too,
+    A `ProcessPool` of one process, for a verifier that is quick but may hang. It stops a verifier that waits for a server too,
     but such a verifier has limits of its own, which cost no process.
 
     Args:
-        of: the verifier; see `Pool` for what it must allow.
+        verifier: the verifier; see `ProcessPool` for what it must allow.
         seconds: wall seconds for one sample; past it the verdict is 0, TIMEOUT.
         total: wall seconds for one call; samples not begun by then abstain. None: no such limit.
         memory_mb: address space of the process.
@@ -23,7 +23,7 @@ class TimeLimit(Pooled):
     Raises:
         ConfigError: a setting that is not positive.
 
-    Source: as for `Pool`.
+    Source: as for `ProcessPool`.
 
     Example:
         >>> from herokit.verifiers import ExactMatch
@@ -32,14 +32,16 @@ class TimeLimit(Pooled):
         1.0
     """
 
-    of: Verifier
+    verifier: Verifier
     seconds: float = 5.0
     total: float | None = None
     memory_mb: int = 2048
-    _pool: Pool = field(init=False, repr=False, compare=False)
+    _pool: ProcessPool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        pool = Pool(self.of, workers=1, timeout=self.seconds, memory_mb=self.memory_mb, budget=self.total)
+        pool = ProcessPool(
+            self.verifier, max_workers=1, timeout=self.seconds, memory_mb=self.memory_mb, call_timeout=self.total
+        )
         object.__setattr__(self, "_pool", pool)
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:

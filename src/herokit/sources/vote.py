@@ -17,13 +17,13 @@ class Vote:
     """Weighted vote of verifiers: 1 where those who accept hold at least `quorum` of the weight, else 0.
 
     ``share = sum_k w_k c_k / sum_k w_k`` over the verifiers that can say; the verdict abstains where none can. With
-    ``graded`` the share itself is the value. A quorum of 1 asks for all of them, a small one for any.
+    ``partial_credit`` the share itself is the value. A quorum of 1 asks for all of them, a small one for any.
 
     Args:
-        of: the verifiers.
+        verifiers: the verifiers.
         weights: one positive number a verifier; equal by default.
         quorum: the share of the weight that must accept, in (0, 1].
-        graded: whether to return the share.
+        partial_credit: whether to return the share.
 
     Raises:
         ConfigError: no verifier, or weights or a quorum outside their range.
@@ -41,22 +41,24 @@ class Vote:
         [Verdict(value=1.0, status=<Status.JUDGED: 'judged'>, detail='1, 1, 0', answer=None)]
     """
 
-    of: tuple[Verifier, ...]
+    verifiers: tuple[Verifier, ...]
     weights: tuple[float, ...] | None = None
     quorum: float = 0.5
-    graded: bool = False
+    partial_credit: bool = False
 
     def __post_init__(self) -> None:
-        if not self.of:
+        if not self.verifiers:
             raise ConfigError("a vote needs at least one verifier")
-        if self.weights is not None and (len(self.weights) != len(self.of) or not _positive(self.weights)):
-            raise ConfigError(f"a vote of {len(self.of)} verifiers takes as many positive weights, got {self.weights}")
+        if self.weights is not None and (len(self.weights) != len(self.verifiers) or not _positive(self.weights)):
+            raise ConfigError(
+                f"a vote of {len(self.verifiers)} verifiers takes as many positive weights, got {self.weights}"
+            )
         if not 0.0 < self.quorum <= 1.0:
             raise ConfigError(f"quorum lies in (0, 1], got {self.quorum!r}")
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
-        each = [execution.verify(f"{i}", verifier, samples) for i, verifier in enumerate(self.of)]
+        each = [execution.verify(f"{i}", verifier, samples) for i, verifier in enumerate(self.verifiers)]
         return [self._count(list(votes)) for votes in zip(*each, strict=True)]
 
     def _count(self, votes: list[Verdict]) -> Verdict:
@@ -71,15 +73,15 @@ class Vote:
         share = min(max(share, 0.0), 1.0)  # a sum of products may leave the interval by a rounding
         status = Status.JUDGED if Status.JUDGED in statuses else statuses[0]
         accepted = share > max(self.quorum - ROUNDING, 0.0)
-        return Verdict(share if self.graded else float(accepted), status, detail, answer)
+        return Verdict(share if self.partial_credit else float(accepted), status, detail, answer)
 
     def report(self) -> str:
         """Repeat what the verifiers report."""
-        return "\n".join(filter(None, map(execution.report, self.of)))
+        return "\n".join(filter(None, map(execution.report, self.verifiers)))
 
     def close(self) -> None:
         """Close every verifier."""
-        for verifier in self.of:
+        for verifier in self.verifiers:
             execution.close(verifier)
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from herokit.combiners import Combiner, is_to_advantage
-from herokit.errors import ConfigError, nearest
+from herokit.combiners import Combiner, produces_advantage
+from herokit.errors import ConfigError, did_you_mean
 from herokit.testing.asked import ModelSubject, VerifierSubject
 from herokit.testing.backends import find_backends
 from herokit.testing.batches import Kind
@@ -50,9 +50,9 @@ def check_combiner(
         ConfigError: an expected failure names a law that is not checked; no such trainer.
 
     Example:
-        >>> from herokit.combiners import Blend, Take, chain
+        >>> from herokit.combiners import Interpolate, Select, chain
         >>> from herokit.testing.laws import verifier_dominates
-        >>> blend = chain(Take("rm"), Blend("verifier", share=0.2))
+        >>> blend = chain(Select("rm"), Interpolate("verifier", weight=0.2))
         >>> report = check_combiner(blend, claims=[verifier_dominates], backends=("numpy",))
         >>> [result.law for result in report.broken]
         ['verifier_dominates']
@@ -166,7 +166,7 @@ def check(
     names = [law.name for law in laws]
     for expected in expected_failures:
         if expected not in names:
-            raise ConfigError(f"no law {expected!r} is checked here; {nearest(expected, names)}")
+            raise ConfigError(f"no law {expected!r} is checked here; {did_you_mean(expected, names)}")
     excused = excused or {}
     found = search(laws, subject, profile, known={*expected_failures, *excused})
     results = []
@@ -179,7 +179,7 @@ def check(
 def note_of(subject: Subject) -> str:
     """Return what a reader of the results must know of a subject."""
     steps = subject.thing.steps if isinstance(subject, CombinerSubject) else ()
-    return ADVANTAGES if any(map(is_to_advantage, steps)) else ""
+    return ADVANTAGES if any(map(produces_advantage, steps)) else ""
 
 
 def result(found: Finding, reason: str | None) -> Result:

@@ -7,7 +7,17 @@ from typing import Any, cast
 
 import numpy as np
 
-from herokit.combiners import Chain, Combiner, Sync, Trace, alone, chain, is_to_advantage, overall, start
+from herokit.combiners import (
+    Chain,
+    Combiner,
+    StepTrace,
+    Sync,
+    chain,
+    initial_reward,
+    no_sync,
+    produces_advantage,
+    summarize_trace,
+)
 from herokit.rewarder import Rewarder
 from herokit.testing.backends import NUMPY, Backend, read
 from herokit.testing.batches import Batch, Case, Kind, Numbers
@@ -39,7 +49,7 @@ class Run:
     advantage: Numbers
     later: Numbers
     state: Any
-    trace: tuple[Trace, ...]
+    trace: tuple[StepTrace, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +104,7 @@ class CombinerSubject:
         return cast("Run", self.seen["here"])
 
     def run(
-        self, batch: Batch, state: Any, *, sync: Sync = alone, backend: Backend = NUMPY, dtype: str = "float64"
+        self, batch: Batch, state: Any, *, sync: Sync = no_sync, backend: Backend = NUMPY, dtype: str = "float64"
     ) -> Run:
         """Combine one batch.
 
@@ -104,11 +114,11 @@ class CombinerSubject:
         return self.apply(backend.signals(batch, dtype), batch, state, sync=sync)
 
     def apply(
-        self, signals: Signals, batch: Batch, state: Any, *, sync: Sync = alone, steps: Chain | None = None
+        self, signals: Signals, batch: Batch, state: Any, *, sync: Sync = no_sync, steps: Chain | None = None
     ) -> Run:
         """Combine signals that are at hand already, with the subject or with other steps."""
         try:
-            trace, after = (steps or self.thing).trace(start(signals), signals, state, sync=sync)
+            trace, after = (steps or self.thing).trace(initial_reward(signals), signals, state, sync=sync)
             raw = trace[-1].after
             shape = tuple(raw.shape)
         except Exception as error:
@@ -116,9 +126,9 @@ class CombinerSubject:
         if shape != (len(batch),):
             raise Broken(f"it returned shape {shape} for {len(batch)} rollouts", batch)
         out = read(raw)
-        reached = [position for position, done in enumerate(trace) if is_to_advantage(done.step)]
-        reward = overall(trace, start(signals))[0]
-        later = overall(trace[reached[0] :], raw)[1] if reached else None
+        reached = [position for position, done in enumerate(trace) if produces_advantage(done.step)]
+        reward = summarize_trace(trace, initial_reward(signals))[0]
+        later = summarize_trace(trace[reached[0] :], raw)[1] if reached else None
         return Run(
             out,
             raw,

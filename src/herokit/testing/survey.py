@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from herokit.errors import ConfigError, nearest
+from herokit.errors import ConfigError, did_you_mean
 from herokit.testing.asked import ModelSubject, VerifierSubject
 from herokit.testing.check import check, combiner_subject
 from herokit.testing.check_scheme import Things
@@ -37,11 +37,11 @@ def survey(
         ConfigError: no such domain, trainer or law.
     """
     if domain not in DOMAINS:
-        raise ConfigError(f"no domain {domain!r}; {nearest(domain, list(DOMAINS))}")
+        raise ConfigError(f"no domain {domain!r}; {did_you_mean(domain, list(DOMAINS))}")
     names = [law.name for law in laws_of()]
     for law in expected:
         if law not in names:
-            raise ConfigError(f"no law {law!r}; {nearest(law, names)}")
+            raise ConfigError(f"no law {law!r}; {did_you_mean(law, names)}")
     each = budget / (len(things.sources) + (things.combiner is not None))
     profile = Profile(
         examples=int(min(300, 20 + 5 * each)), seconds=SHARE * each, shrinking=(1 - SHARE) * each / LIKELY

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from herokit.combiners.base import Combiner, Filter, Weight, is_to_advantage
+from herokit.combiners.base import Combiner, Filter, Weight, produces_advantage
 from herokit.combiners.chain import Chain
 from herokit.combiners.trace import Composite
 from herokit.types import Array, Groups, Signals
@@ -58,13 +58,13 @@ def hidden(chain: Chain, verdicts: Mapping[str, bool], advantages: Advantages) -
         advantages: what the policy learns from, the trainer's normalization included.
 
     Example:
-        >>> from herokit import Center, Standardize, Take, WeightBySpread, chain
+        >>> from herokit import Center, Standardize, Select, WeightByStd, chain
         >>> def as_they_are(steps, signals, state):
         ...     return steps.combine(np.zeros(72), signals, state)
-        >>> lost = hidden(chain(Take("rm"), WeightBySpread(), Standardize()), {"rm": False}, as_they_are)
+        >>> lost = hidden(chain(Select("rm"), WeightByStd(), Standardize()), {"rm": False}, as_they_are)
         >>> [type(one.step).__name__ for one in lost]
-        ['WeightBySpread']
-        >>> hidden(chain(Take("rm"), Standardize(), WeightBySpread()), {"rm": False}, as_they_are)
+        ['WeightByStd']
+        >>> hidden(chain(Select("rm"), Standardize(), WeightByStd()), {"rm": False}, as_they_are)
         []
     """
     rng = np.random.default_rng(0)
@@ -108,7 +108,7 @@ def _each(chain: Chain, path: Path) -> Iterator[Without]:
             for number, part in enumerate(step.parts):
                 yield from _each(part, (*path, at, number))
         begins = at == 0 and (not path or not isinstance(step, Weight))  # in a part, a weight acts on what was before
-        if not begins and not is_to_advantage(step) and not isinstance(step, Filter):
+        if not begins and not produces_advantage(step) and not isinstance(step, Filter):
             yield Without(step, (*path, at))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from herokit._display import label
-from herokit.combiners import Chain, start
+from herokit.combiners import Chain, initial_reward
 from herokit.errors import ConfigError
 from herokit.rewarder import Rewarder
 from herokit.trainers.ablation import Without, hidden
@@ -13,7 +13,7 @@ from herokit.trainers.table import Normalization, find_trainer
 from herokit.types import Array, Signals, Verifier
 
 
-class UndoneWarning(UserWarning):
+class StepCancelledWarning(UserWarning):
     """A step of the reward has no effect under the trainer's settings."""
 
 
@@ -49,7 +49,7 @@ def undone(rewarder: Rewarder, normalization: Callable[[Array, Array], Array]) -
 
 def _tried(rewarder: Rewarder, normalization: Callable[[Array, Array], Array]) -> list[str]:
     def advantages(steps: Chain, signals: Signals, state: Any) -> tuple[Array, Any]:
-        out, after = steps.combine(start(signals), signals, state)
+        out, after = steps.combine(initial_reward(signals), signals, state)
         return normalization(out, signals.groups.index), after
 
     verdicts = {name: isinstance(source, Verifier) for name, source in rewarder.sources.items()}
@@ -85,5 +85,5 @@ def check_normalization(
         message = f"{normalization.source}: undoes {', '.join(steps)}; {fix}"
         if refuse:
             raise ConfigError(message)
-        warnings.warn(message, UndoneWarning, stacklevel=2)
+        warnings.warn(message, StepCancelledWarning, stacklevel=2)
     return steps

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from herokit.errors import ConfigError, nearest
+from herokit.errors import ConfigError, did_you_mean
 from herokit.types import Array
 
 ROUNDING = 1e-7
@@ -192,5 +192,5 @@ def find_trainer(name: str) -> Normalization:
         'group'
     """
     if name not in TRAINERS:
-        raise ConfigError(f"no trainer {name!r} in the table; {nearest(name, list(TRAINERS))}")
+        raise ConfigError(f"no trainer {name!r} in the table; {did_you_mean(name, list(TRAINERS))}")
     return TRAINERS[name]

@@ -9,12 +9,12 @@ from herokit.verifiers.choice import Choice
 from herokit.verifiers.dates import Date
 from herokit.verifiers.degenerate import Degenerate, Repetition
 from herokit.verifiers.form import JsonBlock, Tags
-from herokit.verifiers.instructions import Instructions
+from herokit.verifiers.instructions import IFEval
 from herokit.verifiers.language import Language
 from herokit.verifiers.length import Length
 from herokit.verifiers.lists import ListMatch
 from herokit.verifiers.markup import Xml, Yaml
-from herokit.verifiers.match import ExactMatch, LongestCommon, TokenF1
+from herokit.verifiers.match import ExactMatch, RougeL, TokenF1
 from herokit.verifiers.number import Number
 from herokit.verifiers.pattern import Regex
 from herokit.verifiers.sql import SqlResult
@@ -25,15 +25,15 @@ __all__ = [
     "Degenerate",
     "ExactMatch",
     "FunctionCall",
-    "Instructions",
+    "IFEval",
     "JsonBlock",
     "Language",
     "Length",
     "ListMatch",
-    "LongestCommon",
     "Number",
     "Regex",
     "Repetition",
+    "RougeL",
     "SqlResult",
     "Tags",
     "TokenF1",

@@ -33,11 +33,11 @@ class FunctionCall(EachAlone):
     are equal by value, ``true`` is no 1; key order never counts. The reference ``[]`` says that no call is right.
 
     Args:
-        gold: ``"values"``: the reference's arguments are the values; ``"allowed"``: each is a list of values any of which
+        reference_format: ``"values"``: the reference's arguments are the values; ``"allowed"``: each is a list of values any of which
             is right, and ``""`` among them says that it may be left out.
-        strings: ``"exact"``, or ``"loose"``: without case, blanks and ``, . / - _ * ^`` and quotes.
+        string_match: ``"exact"``, or ``"loose"``: without case, blanks and ``, . / - _ * ^`` and quotes.
         ordered: whether the order of calls counts.
-        graded: the value is the share ``matched calls / max(calls given, calls expected)``.
+        partial_credit: the value is the share ``matched calls / max(calls given, calls expected)``.
 
     Source: the AST match of the Berkeley Function Calling Leaderboard (Patil et al., ICML 2025), whose possible answers
     are ``gold = "allowed"`` and whose comparison of texts is ``strings = "loose"``.
@@ -49,21 +49,21 @@ class FunctionCall(EachAlone):
         [1.0, 0.0, 1.0]
     """
 
-    gold: Gold = "values"
-    strings: Strings = "exact"
+    reference_format: Gold = "values"
+    string_match: Strings = "exact"
     ordered: bool = False
-    graded: bool = False
+    partial_credit: bool = False
 
     def __post_init__(self) -> None:
-        among("gold", self.gold, Gold)
-        among("strings", self.strings, Strings)
+        among("gold", self.reference_format, Gold)
+        among("strings", self.string_match, Strings)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
         if sample.reference is None:
             return lost()
         try:
-            expected = from_json(read_json(sample.reference), bare=self.gold == "allowed")
+            expected = from_json(read_json(sample.reference), bare=self.reference_format == "allowed")
         except ValueError as error:
             return lost(f"reference: expected calls as JSON: {error}")
         try:
@@ -77,7 +77,7 @@ class FunctionCall(EachAlone):
         matched = self._matched(made, expected)
         most = max(len(made), len(expected))
         detail = f"{matched} of {len(expected)} calls match, {len(made)} made"
-        value = matched / most if self.graded and most else float(matched == most)
+        value = matched / most if self.partial_credit and most else float(matched == most)
         return Verdict(value, Status.JUDGED, detail)
 
     def _matched(self, made: list[Call], expected: list[Call]) -> int:
@@ -90,11 +90,11 @@ class FunctionCall(EachAlone):
     def _same(self, made: Call, gold: Call) -> bool:
         if made[0] != gold[0]:
             return False
-        if self.gold == "values":
-            return equal(made[1], gold[1], self.strings)
+        if self.reference_format == "values":
+            return equal(made[1], gold[1], self.string_match)
         given = made[1]
         return given.keys() <= gold[1].keys() and all(
-            any(equal(given[key], value, self.strings) for value in _values(allowed))
+            any(equal(given[key], value, self.string_match) for value in _values(allowed))
             if key in given
             else "" in _values(allowed)
             for key, allowed in gold[1].items()

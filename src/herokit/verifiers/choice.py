@@ -39,10 +39,10 @@ class Choice(EachAlone):
 
     Args:
         options: the texts of the options in order; None to look at the sample, where there may be none.
-        several: more than one may be right: the reference is ``A, C``, ``AC`` or a JSON list, and all must be chosen.
+        multiple: more than one may be right: the reference is ``A, C``, ``AC`` or a JSON list, and all must be chosen.
         counted_from: the reference is a number that counts the options from here, as MMLU's does from 0; None: it is not.
-        graded: with `several`, the value is ``|chosen & right| / |chosen or right|``.
-        find: where the answer stands.
+        partial_credit: with `multiple`, the value is ``|chosen & right| / |chosen or right|``.
+        extract: where the answer stands.
 
     Raises:
         ConfigError: more than 26 options, or graded without several.
@@ -57,16 +57,16 @@ class Choice(EachAlone):
     """
 
     options: tuple[str, ...] | None = None
-    several: bool = False
+    multiple: bool = False
     counted_from: int | None = None
-    graded: bool = False
-    find: Find = "answer"
+    partial_credit: bool = False
+    extract: Find = "answer"
 
     def __post_init__(self) -> None:
-        among("find", self.find, Find)
+        among("find", self.extract, Find)
         if self.options is not None and not 0 < len(self.options) <= len(LETTERS):
             raise ConfigError(f"a choice has 1 to {len(LETTERS)} options, got {len(self.options)}")
-        if self.graded and not self.several:
+        if self.partial_credit and not self.multiple:
             raise ConfigError("graded needs several = true: of one choice there is no part")
 
     def judge(self, sample: Sample) -> Verdict:
@@ -75,14 +75,14 @@ class Choice(EachAlone):
             return lost()
         options = self._options(sample.meta)
         gold = self._chosen(self._named(sample.reference), options)
-        if not gold or (len(gold) > 1 and not self.several):
+        if not gold or (len(gold) > 1 and not self.multiple):
             return lost(f"reference: expected a letter or an option's text, got {sample.reference!r:.80}")
-        answer = find_answer(sample.completion, self.find)
+        answer = find_answer(sample.completion, self.extract)
         chosen = None if answer is None else self._chosen(answer, options)
         if answer is None or not chosen:
             return unread("no choice", answer)
         said = ", ".join(sorted(chosen))
-        if self.graded:
+        if self.partial_credit:
             return Verdict(len(chosen & gold) / len(chosen | gold), Status.JUDGED, f"chose {said}", answer)
         return Verdict(float(chosen == gold), Status.JUDGED, f"chose {said}", answer)
 
@@ -117,12 +117,12 @@ class Choice(EachAlone):
                 return {letter}
         if match := _ONE.fullmatch(text) or _WHY.fullmatch(text):
             return self._known({match[1].upper()}, options)
-        if (match := _LED.fullmatch(text)) and not (self.several and _many(text)):
+        if (match := _LED.fullmatch(text)) and not (self.multiple and _many(text)):
             letter, rest = match[1].upper(), bring(match[2] or "", "text")
             named = _begun(rest, options)
             torn = letter not in named if named else _ANOTHER.search(match[2] or "") is not None
             return set() if torn else self._known({letter}, options)
-        return self._known(_many(text), options) if self.several else set()
+        return self._known(_many(text), options) if self.multiple else set()
 
     def _known(self, letters: set[str], options: Sequence[str]) -> set[str]:
         return letters if not options or all(letter in LETTERS[: len(options)] for letter in letters) else set()

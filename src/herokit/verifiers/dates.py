@@ -42,7 +42,7 @@ class Date(EachAlone):
 
     Args:
         order: how ``03/05/2024`` is read: ``"DMY"``, ``"MDY"``, or ``"refuse"`` where both are dates and differ.
-        find: where the answer stands.
+        extract: where the answer stands.
 
     Source: ISO 8601-1:2019 for the numeric forms; the two slashed orders as the Unicode CLDR's en-GB and en-US.
 
@@ -54,11 +54,11 @@ class Date(EachAlone):
     """
 
     order: Order = "refuse"
-    find: Find = "answer"
+    extract: Find = "answer"
 
     def __post_init__(self) -> None:
         among("order", self.order, Order)
-        among("find", self.find, Find)
+        among("find", self.extract, Find)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
@@ -67,7 +67,7 @@ class Date(EachAlone):
         gold = read_date(sample.reference, self.order)
         if gold is None:
             return lost(f"reference: expected a date, got {sample.reference!r:.80}")
-        answer = find_answer(sample.completion, self.find)
+        answer = find_answer(sample.completion, self.extract)
         said = None if answer is None else read_date(answer, self.order)
         if said is None:
             return unread("no date", answer)

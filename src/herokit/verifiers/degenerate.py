@@ -23,8 +23,8 @@ class Repetition(EachAlone):
 
     Args:
         n: words of an n-gram; each Chinese, Japanese or Thai run of letters counts by character.
-        most: the share of n-grams that may be repetitions.
-        graded: the value is the share of n-grams that are distinct, instead of 0 or 1.
+        max_ratio: the share of n-grams that may be repetitions.
+        partial_credit: the value is the share of n-grams that are distinct, instead of 0 or 1.
 
     Raises:
         ConfigError: n below 1, or a share outside [0, 1).
@@ -33,18 +33,18 @@ class Repetition(EachAlone):
     as a reward in Demystifying Long Chain-of-Thought (arXiv 2502.03373).
 
     Example:
-        >>> repetition = Repetition(n=2, graded=True)
+        >>> repetition = Repetition(n=2, partial_credit=True)
         >>> [round(v.value, 2) for v in repetition.verify([Sample("?", t, 0) for t in ("a b c d", "a b a b a b")])]
         [1.0, 0.4]
     """
 
     n: int = 4
-    most: float = 0.3
-    graded: bool = False
+    max_ratio: float = 0.3
+    partial_credit: bool = False
 
     def __post_init__(self) -> None:
-        if self.n < 1 or not 0.0 <= self.most < 1.0:
-            raise ConfigError(f"n is at least 1 and most lies in [0, 1), got {self.n!r} and {self.most!r}")
+        if self.n < 1 or not 0.0 <= self.max_ratio < 1.0:
+            raise ConfigError(f"n is at least 1 and most lies in [0, 1), got {self.n!r} and {self.max_ratio!r}")
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
@@ -54,25 +54,25 @@ class Repetition(EachAlone):
         grams = [tuple(words[at : at + self.n]) for at in range(len(words) - self.n + 1)]
         share = 1.0 - len(set(grams)) / len(grams) if grams else 0.0
         detail = f"{share:.1%} of {len(grams):,} {self.n}-grams are repetitions"
-        if self.graded:
+        if self.partial_credit:
             return Verdict(1.0 - share, Status.JUDGED, detail)
-        return right(accepted=share <= self.most, detail=detail)
+        return right(accepted=share <= self.max_ratio, detail=detail)
 
 
 @dataclass(frozen=True, slots=True)
 class Degenerate(EachAlone):
     """Right where a completion is none of what broken sampling makes; the detail names what it is.
 
-    A loop: the text ends with one unit of up to `span` characters, `loops` times or more (and 60 characters or more). A run: one
-    character `run` times. Noise: a share of `noise` or more of replacement, control and private-use characters. Too
-    regular: it compresses to less than `packs` of its size (texts of 1,000 bytes or more). Empty. It needs no reference.
+    A loop: the text ends with one unit of up to `max_period` characters, `max_loops` times or more (and 60 characters or more). A run: one
+    character `max_run` times. Noise: a share of `max_noise_fraction` or more of replacement, control and private-use characters. Too
+    regular: it compresses to less than `min_compression_ratio` of its size (texts of 1,000 bytes or more). Empty. It needs no reference.
 
     Args:
-        loops: how often a unit at the end makes a loop.
-        span: the longest unit, in characters.
-        run: how often a character makes a run; a table's rule is none.
-        noise: the share of unusable characters that is noise.
-        packs: compressed size over size below which a text is too regular; prose lies near 0.4, code near 0.25.
+        max_loops: how often a unit at the end makes a loop.
+        max_period: the longest unit, in characters.
+        max_run: how often a character makes a run; a table's rule is none.
+        max_noise_fraction: the share of unusable characters that is noise.
+        min_compression_ratio: compressed size over size below which a text is too regular; prose lies near 0.4, code near 0.25.
 
     Raises:
         ConfigError: a number that is not positive.
@@ -86,11 +86,11 @@ class Degenerate(EachAlone):
         ['', "a loop: ends with 'wait, ' 39 times", "a run: 'a' 300 times"]
     """
 
-    loops: int = 6
-    span: int = 400
-    run: int = 200
-    noise: float = 0.1
-    packs: float = 0.08
+    max_loops: int = 6
+    max_period: int = 400
+    max_run: int = 200
+    max_noise_fraction: float = 0.1
+    min_compression_ratio: float = 0.08
 
     def __post_init__(self) -> None:
         for name in ("loops", "span", "run", "noise", "packs"):
@@ -106,17 +106,17 @@ class Degenerate(EachAlone):
         return right(accepted=not found, detail=found)
 
     def _run(self, text: str) -> str:
-        match = re.search(rf"([^\s\-=_*#~.|+])\1{{{self.run - 1}}}", text)
+        match = re.search(rf"([^\s\-=_*#~.|+])\1{{{self.max_run - 1}}}", text)
         if match is None:
             return ""
         rest = text[match.start() :]
         return f"a run: {match[1]!r} {len(rest) - len(rest.lstrip(match[1]))} times"
 
     def _loop(self, text: str) -> str:
-        backward = text.rstrip()[::-1][: self.span * (self.loops + 1)]
+        backward = text.rstrip()[::-1][: self.max_period * (self.max_loops + 1)]
         reach = prefixes(backward)
-        for length in range(1, min(self.span, len(backward) // self.loops) + 1):
-            if reach[length] >= max(self.loops * length, 60) - length:
+        for length in range(1, min(self.max_period, len(backward) // self.max_loops) + 1):
+            if reach[length] >= max(self.max_loops * length, 60) - length:
                 unit = text.rstrip()[-length:]
                 if _RULES.issuperset(unit):
                     return ""
@@ -127,14 +127,14 @@ class Degenerate(EachAlone):
 
     def _noise(self, text: str) -> str:
         bad = sum(c == "\ufffd" or (unicodedata.category(c) in ("Cc", "Co", "Cn") and c not in "\n\r\t") for c in text)
-        return f"noise: {bad / len(text):.0%} unusable characters" if bad / len(text) >= self.noise else ""
+        return f"noise: {bad / len(text):.0%} unusable characters" if bad / len(text) >= self.max_noise_fraction else ""
 
     def _regular(self, text: str) -> str:
         data = text.encode("utf-8", "replace")
         if len(data) < 1_000:  # noqa: PLR2004 - shorter texts are told by what stands above
             return ""
         ratio = len(zlib.compress(data, 6)) / len(data)
-        return f"too regular: packs to {ratio:.1%}" if ratio < self.packs else ""
+        return f"too regular: packs to {ratio:.1%}" if ratio < self.min_compression_ratio else ""
 
 
 def prefixes(text: str) -> list[int]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from herokit._statistics import Interval, f_measure, wilson
-from herokit.combiners import RIGHT
+from herokit.combiners import CORRECT_THRESHOLD
 from herokit.errors import DataError
 from herokit.sources import execution
 from herokit.types import Sample, Verdict, Verifier
@@ -37,7 +37,7 @@ class Agreement:
         """Return accuracy, precision, recall, F1, and the rates of both errors, each with its 95 % interval.
 
         The false-positive rate is the share of wrong pairs that were accepted, the false-negative rate the share of
-        right ones that were refused: what `herokit.sources.Noisy` and the scheme ``noisy-verifier`` ask for.
+        right ones that were refused: what `herokit.sources.NoisyVerifiers` and the scheme ``noisy-verifier`` ask for.
 
         Example:
             >>> agreement([1.0, 0.0, 1.0], [1, 0, 0]).figures()["precision"][0]
@@ -82,7 +82,11 @@ def agreement(values: Sequence[float | None], labels: Sequence[Any]) -> Agreemen
         values: N values in [0, 1], or None.
         labels: N labels: true, 1, or not.
     """
-    judged = [(row, v > RIGHT, bool(x)) for row, (v, x) in enumerate(zip(values, labels, strict=True)) if v is not None]
+    judged = [
+        (row, v > CORRECT_THRESHOLD, bool(x))
+        for row, (v, x) in enumerate(zip(values, labels, strict=True))
+        if v is not None
+    ]
     return Agreement(
         len(judged),
         len(values) - len(judged),

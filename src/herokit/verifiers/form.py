@@ -14,14 +14,14 @@ class Tags(EachAlone):
     """Right where a completion is its tagged parts, each once, in order, none empty, and nothing stands around them.
 
     ``<think>...</think><answer>...</answer>`` for ``names = ("think", "answer")``; white space may stand between.
-    With `graded` the value is the share of right tags (each name's opening and closing tag occurs once), the partial
+    With `partial_credit` the value is the share of right tags (each name's opening and closing tag occurs once), the partial
     credit with which training on formats starts.
 
     Args:
         names: the tags' names in order.
-        graded: whether to give partial credit.
-        around: whether text may stand before, between and after the parts.
-        opened: the prompt ends with the first opening tag, so that the completion lacks it.
+        partial_credit: whether to give partial credit.
+        allow_extra_text: whether text may stand before, between and after the parts.
+        first_tag_in_prompt: the prompt ends with the first opening tag, so that the completion lacks it.
 
     Raises:
         ConfigError: no name, or one that is not a word, or a name twice.
@@ -37,9 +37,9 @@ class Tags(EachAlone):
     """
 
     names: tuple[str, ...] = ("think", "answer")
-    graded: bool = False
-    around: bool = False
-    opened: bool = False
+    partial_credit: bool = False
+    allow_extra_text: bool = False
+    first_tag_in_prompt: bool = False
 
     def __post_init__(self) -> None:
         if not self.names or len(set(self.names)) != len(self.names) or not all(map(_is_word, self.names)):
@@ -47,12 +47,12 @@ class Tags(EachAlone):
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        text = f"<{self.names[0]}>{sample.completion}" if self.opened else sample.completion
+        text = f"<{self.names[0]}>{sample.completion}" if self.first_tag_in_prompt else sample.completion
         tags = [tag for name in self.names for tag in (f"<{name}>", f"</{name}>")]
         once = [text.count(tag) == 1 for tag in tags]
         why = self._fault(text, tags) if all(once) else f"{sum(once)} of {len(tags)} tags occur once"
-        if self.graded:
-            own = once[1:] if self.opened else once
+        if self.partial_credit:
+            own = once[1:] if self.first_tag_in_prompt else once
             return Verdict(sum(own) / len(own), Status.JUDGED, why)
         return right(accepted=not why, detail=why)
 
@@ -64,7 +64,7 @@ class Tags(EachAlone):
         gaps = [text[end:begin].strip() for end, begin in zip(ends, [*places, len(text)], strict=True)]
         if not all(gaps[1::2]):
             return "an empty part"
-        return "text around the parts" if any(gaps[::2]) and not self.around else ""
+        return "text around the parts" if any(gaps[::2]) and not self.allow_extra_text else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,13 +50,13 @@ class Language(EachAlone):
     """Right where a completion is in one language. Code, formulas' symbols, digits and addresses do not count.
 
     A script that one language alone uses decides by itself; the others are told apart by a detector that is asked
-    only about the languages of that script; the package herokit-language brings one. Fewer than `least` letters are no
+    only about the languages of that script; the package herokit-language brings one. Fewer than `min_letters` letters are no
     text, and a few words are too little for any detector.
 
     Args:
-        expect: an ISO 639-1 code as ``en``; None to take the reference, as ``en`` or ``en-GB``.
-        share: the share of letters that must be in the language's script.
-        least: letters below which a completion is in no language.
+        language: an ISO 639-1 code as ``en``; None to take the reference, as ``en`` or ``en-GB``.
+        min_fraction: the share of letters that must be in the language's script.
+        min_letters: letters below which a completion is in no language.
 
     Raises:
         ConfigError: a code that is not known here, or a share outside (0, 1].
@@ -69,27 +69,29 @@ class Language(EachAlone):
         [1.0, 0.0]
     """
 
-    expect: str | None = None
-    share: float = 0.8
-    least: int = 3
+    language: str | None = None
+    min_fraction: float = 0.8
+    min_letters: int = 3
 
     def __post_init__(self) -> None:
-        if self.expect is not None and not is_known(self.expect):
-            raise ConfigError(f"a language is an ISO 639-1 code that is known here, such as 'en', got {self.expect!r}")
-        if not 0.0 < self.share <= 1.0:
-            raise ConfigError(f"share lies in (0, 1], got {self.share!r}")
+        if self.language is not None and not is_known(self.language):
+            raise ConfigError(
+                f"a language is an ISO 639-1 code that is known here, such as 'en', got {self.language!r}"
+            )
+        if not 0.0 < self.min_fraction <= 1.0:
+            raise ConfigError(f"share lies in (0, 1], got {self.min_fraction!r}")
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        code = self.expect or re.split("[-_]", (sample.reference or "").strip().lower())[0]
+        code = self.language or re.split("[-_]", (sample.reference or "").strip().lower())[0]
         if not is_known(code):
             return lost(f"reference: expected an ISO 639-1 code that is known here, got {sample.reference!r:.80}")
         text = _CODE.sub(" ", sample.completion[:MOST])
         scripts = count_scripts(text)
-        if scripts.total() < self.least:
-            return unread(f"fewer than {self.least} letters")
+        if scripts.total() < self.min_letters:
+            return unread(f"fewer than {self.min_letters} letters")
         said, share = judge_language(text, code, scripts)
-        return right(accepted=said and share >= self.share, detail=f"{share:.0%} of the letters; {code}: {said}")
+        return right(accepted=said and share >= self.min_fraction, detail=f"{share:.0%} of the letters; {code}: {said}")
 
 
 def judge_language(text: str, code: str, scripts: Counter[str]) -> tuple[bool, float]:

@@ -11,7 +11,7 @@ from herokit.verifiers.base import EachAlone, among, right
 from herokit.verifiers.extraction import words
 from herokit.verifiers.sentences import count_sentences
 
-Unit = Literal["words", "characters", "sentences", "lines", "paragraphs"]
+Normalizer = Literal["words", "characters", "sentences", "lines", "paragraphs"]
 
 _GAP = re.compile(r"\n[ \t\r]*\n\s*")
 
@@ -20,48 +20,48 @@ _GAP = re.compile(r"\n[ \t\r]*\n\s*")
 class Length(EachAlone):
     """Right where a completion is so long: ``least <= n <= most``. It needs no reference.
 
-    With `soft` the upper edge is a slope, ``value = 1 - (n - most) / soft`` between `most` and ``most + soft``.
+    With `soft_margin` the upper edge is a slope, ``value = 1 - (n - most) / soft`` between `max` and ``most + soft``.
 
     Args:
         unit: what is counted: words (runs of letters and digits; ``don't`` and ``well-known`` are one), characters (code
             points, stripped), sentences, lines that are not blank, or paragraphs between blank lines.
-        least: the fewest.
-        most: the most; None for no limit.
-        soft: the width of the slope.
+        min: the fewest.
+        max: the most; None for no limit.
+        soft_margin: the width of the slope.
 
     Raises:
-        ConfigError: negative numbers, ``most < least``, or a slope without `most`.
+        ConfigError: negative numbers, ``most < least``, or a slope without `max`.
 
     Source: the soft overlong punishment of DAPO (arXiv 2503.14476, section 3.4), moved from [-1, 0] to [0, 1].
 
     Example:
-        >>> [v.value for v in Length(most=2, soft=4).verify([Sample("?", "so " * n, 0) for n in (2, 3, 6, 9)])]
+        >>> [v.value for v in Length(max=2, soft_margin=4).verify([Sample("?", "so " * n, 0) for n in (2, 3, 6, 9)])]
         [1.0, 0.75, 0.0, 0.0]
     """
 
-    unit: Unit = "words"
-    least: int = 1
-    most: int | None = None
-    soft: int = 0
+    unit: Normalizer = "words"
+    min: int = 1
+    max: int | None = None
+    soft_margin: int = 0
 
     def __post_init__(self) -> None:
-        among("unit", self.unit, Unit)
-        if self.least < 0 or self.soft < 0 or (self.most is not None and self.most < self.least):
-            raise ConfigError(f"0 <= least <= most and soft >= 0, got {self.least}, {self.most}, {self.soft}")
-        if self.soft and self.most is None:
+        among("unit", self.unit, Normalizer)
+        if self.min < 0 or self.soft_margin < 0 or (self.max is not None and self.max < self.min):
+            raise ConfigError(f"0 <= least <= most and soft >= 0, got {self.min}, {self.max}, {self.soft_margin}")
+        if self.soft_margin and self.max is None:
             raise ConfigError("soft is the slope above most: give most")
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
         n = count(sample.completion, self.unit)
         detail = f"{n:,} {self.unit}"
-        if n < self.least or self.most is None or n <= self.most:
-            return right(accepted=n >= self.least, detail=detail)
-        over = n - self.most
-        return Verdict(max(0.0, 1.0 - over / self.soft) if self.soft else 0.0, Status.JUDGED, detail)
+        if n < self.min or self.max is None or n <= self.max:
+            return right(accepted=n >= self.min, detail=detail)
+        over = n - self.max
+        return Verdict(max(0.0, 1.0 - over / self.soft_margin) if self.soft_margin else 0.0, Status.JUDGED, detail)
 
 
-def count(text: str, unit: Unit) -> int:
+def count(text: str, unit: Normalizer) -> int:
     r"""Count words, characters, sentences, lines or paragraphs.
 
     Example:

@@ -31,27 +31,27 @@ class ListMatch(EachAlone):
     Args:
         ordered: whether the order counts.
         item: what an item is.
-        graded: instead of 0 or 1 the F1 of the items: shared items (in order where order counts: the longest common
+        partial_credit: instead of 0 or 1 the F1 of the items: shared items (in order where order counts: the longest common
             subsequence), twice, over the lengths of both lists.
-        find: where the answer stands; a bulleted list at the end of a completion is found by itself.
+        extract: where the answer stands; a bulleted list at the end of a completion is found by itself.
 
     Source: set and list answers of DROP (arXiv 1903.00161), which match items one to one; F1 as there, over whole items.
 
     Example:
         >>> [v.value for v in ListMatch().verify([Sample("?", t, 0, "red, blue") for t in ("Blue and red", "red, red")])]
         [1.0, 0.0]
-        >>> ListMatch(ordered=True, graded=True).verify([Sample("?", "2, 1, 3", 0, "[1, 2, 3]")])[0].value
+        >>> ListMatch(ordered=True, partial_credit=True).verify([Sample("?", "2, 1, 3", 0, "[1, 2, 3]")])[0].value
         0.6666666666666666
     """
 
     ordered: bool = False
     item: Item = "text"
-    graded: bool = False
-    find: Find = "answer"
+    partial_credit: bool = False
+    extract: Find = "answer"
 
     def __post_init__(self) -> None:
         among("item", self.item, Item)
-        among("find", self.find, Find)
+        among("find", self.extract, Find)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
@@ -60,8 +60,8 @@ class ListMatch(EachAlone):
         gold = self._items(sample.reference)
         if not 0 < len(gold) <= ITEMS:
             return lost(f"reference: expected a list of up to {ITEMS:,} {self.item}s, got {sample.reference!r:.80}")
-        answer = find_answer(sample.completion, self.find)
-        if self.find == "answer" and answer == find_answer(sample.completion, "line"):
+        answer = find_answer(sample.completion, self.extract)
+        if self.extract == "answer" and answer == find_answer(sample.completion, "line"):
             answer = _bullets(sample.completion) or answer
         said = None if answer is None else self._items(answer)
         if not said:
@@ -70,7 +70,7 @@ class ListMatch(EachAlone):
             return right(accepted=False, detail=f"more than {ITEMS:,} items", answer=answer)
         shared = common_length(said, gold) if self.ordered else sum((Counter(said) & Counter(gold)).values())
         detail = f"{shared} of {len(gold)} items, {len(said)} given"
-        if self.graded:
+        if self.partial_credit:
             return Verdict(2.0 * shared / (len(said) + len(gold)), Status.JUDGED, detail, answer)
         return right(accepted=shared == len(gold) == len(said), detail=detail, answer=answer)
 

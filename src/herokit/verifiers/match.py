@@ -18,9 +18,9 @@ class ExactMatch(EachAlone):
     """Right where answer and reference are the same text, once both are brought to one form.
 
     Args:
-        form: how far; see `herokit.verifiers.extraction.Form`. With ``"none"`` the whole completion counts.
-        find: where the answer stands; see `herokit.verifiers.extraction.Find`.
-        several: the reference is a JSON list of texts, each of which is right.
+        normalize: how far; see `herokit.verifiers.extraction.Form`. With ``"none"`` the whole completion counts.
+        extract: where the answer stands; see `herokit.verifiers.extraction.Find`.
+        multiple: the reference is a JSON list of texts, each of which is right.
 
     Source: exact match of SQuAD (arXiv 1606.05250), whose normalization is ``form = "squad"``; several references as
     the aliases of TriviaQA (arXiv 1705.03551).
@@ -30,31 +30,31 @@ class ExactMatch(EachAlone):
         1.0
     """
 
-    form: Form = "text"
-    find: Find = "answer"
-    several: bool = False
+    normalize: Form = "text"
+    extract: Find = "answer"
+    multiple: bool = False
 
     def __post_init__(self) -> None:
-        among("form", self.form, Form)
-        among("find", self.find, Find)
+        among("form", self.normalize, Form)
+        among("find", self.extract, Find)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
         if sample.reference is None:
             return lost()
         golds = [sample.reference]
-        if self.several:
+        if self.multiple:
             read = texts(sample.reference)
             if not read:
                 return lost(f"reference: expected a JSON list of texts, got {sample.reference!r:.80}")
             golds = read
-        answer = sample.completion if self.form == "none" else find_answer(sample.completion, self.find)
+        answer = sample.completion if self.normalize == "none" else find_answer(sample.completion, self.extract)
         if answer is None:
             return unread("no answer")
-        said = bring(answer, self.form)
-        if self.form != "none" and not said:
+        said = bring(answer, self.normalize)
+        if self.normalize != "none" and not said:
             return unread("an empty answer", answer)
-        return right(accepted=any(said == bring(gold, self.form) for gold in golds), answer=answer)
+        return right(accepted=any(said == bring(gold, self.normalize) for gold in golds), answer=answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class TokenF1(EachAlone):
     """How many words answer and reference share: ``F1 = 2 P R / (P + R)`` over bags of words, a graded value.
 
     Args:
-        find: where the answer stands.
+        extract: where the answer stands.
 
     Source: F1 of SQuAD (arXiv 1606.05250, section 6.1) and its evaluation script: no case, punctuation or English
     articles.
@@ -72,16 +72,16 @@ class TokenF1(EachAlone):
         0.8
     """
 
-    find: Find = "answer"
+    extract: Find = "answer"
 
     def __post_init__(self) -> None:
-        among("find", self.find, Find)
+        among("find", self.extract, Find)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
         if sample.reference is None:
             return lost()
-        answer = find_answer(sample.completion, self.find)
+        answer = find_answer(sample.completion, self.extract)
         said, gold = _words(answer or "", "squad"), _words(sample.reference, "squad")
         if not gold:
             return lost("reference: no words")
@@ -92,32 +92,32 @@ class TokenF1(EachAlone):
 
 
 @dataclass(frozen=True, slots=True)
-class LongestCommon(EachAlone):
+class RougeL(EachAlone):
     """How much of the reference stands in the answer in its order: the F-measure of the longest common subsequence.
 
     ``P = LCS / answer, R = LCS / reference, F = 2 P R / (P + R)`` in words: ROUGE-L, a graded value.
 
     Args:
-        find: where the answer stands.
+        extract: where the answer stands.
 
     Source: Lin, "ROUGE: A Package for Automatic Evaluation of Summaries" (2004), section 3, with beta = 1; the length
     is found bit-parallel, Hyyro, AWOCA (2004).
 
     Example:
-        >>> LongestCommon().verify([Sample("Say it.", "the cat sat there", 0, "the cat was there")])[0].value
+        >>> RougeL().verify([Sample("Say it.", "the cat sat there", 0, "the cat was there")])[0].value
         0.75
     """
 
-    find: Find = "whole"
+    extract: Find = "whole"
 
     def __post_init__(self) -> None:
-        among("find", self.find, Find)
+        among("find", self.extract, Find)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
         if sample.reference is None:
             return lost()
-        answer = find_answer(sample.completion, self.find)
+        answer = find_answer(sample.completion, self.extract)
         said, gold = _words(answer or "", "text"), _words(sample.reference, "text")
         if not gold:
             return lost("reference: no words")

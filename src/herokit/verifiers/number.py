@@ -48,11 +48,11 @@ class Number(EachAlone):
     as fractions, so ``0.1 + 0.2`` never misses. For formulas use herokit-math, for units ``quantity``.
 
     Args:
-        relative: tolerance as a share of the reference's size.
-        absolute: tolerance in the reference's unit.
+        rel_tol: tolerance as a share of the reference's size.
+        abs_tol: tolerance in the reference's unit.
         digits: significant digits that must agree; None to use the tolerances.
         percent: ``"fraction"`` takes 28% for 0.28, ``"number"`` for 28.
-        find: where the answer stands.
+        extract: where the answer stands.
 
     Raises:
         ConfigError: a negative or an infinite tolerance, or digits beside a tolerance or outside 1 to 100.
@@ -60,23 +60,23 @@ class Number(EachAlone):
     Source: closeness as Python's ``math.isclose`` (PEP 485), made one-sided: the reference is known.
 
     Example:
-        >>> number = Number(relative=0.01)
+        >>> number = Number(rel_tol=0.01)
         >>> [v.value for v in number.verify([Sample("?", t, 0, "3.14159") for t in ("3.14", "x = 22/7", "3 or 4")])]
         [1.0, 1.0, 0.0]
     """
 
-    relative: float = 0.0
-    absolute: float = 0.0
+    rel_tol: float = 0.0
+    abs_tol: float = 0.0
     digits: int | None = None
     percent: Percent = "fraction"
-    find: Find = "answer"
+    extract: Find = "answer"
 
     def __post_init__(self) -> None:
         among("percent", self.percent, Percent)
-        among("find", self.find, Find)
-        if not (0.0 <= self.relative < inf and 0.0 <= self.absolute < inf):
-            raise ConfigError(f"tolerances are at least 0 and finite, got {self.relative!r} and {self.absolute!r}")
-        if self.digits is not None and (not 1 <= self.digits <= 100 or self.relative or self.absolute):  # noqa: PLR2004 - more than any datum has
+        among("find", self.extract, Find)
+        if not (0.0 <= self.rel_tol < inf and 0.0 <= self.abs_tol < inf):
+            raise ConfigError(f"tolerances are at least 0 and finite, got {self.rel_tol!r} and {self.abs_tol!r}")
+        if self.digits is not None and (not 1 <= self.digits <= 100 or self.rel_tol or self.abs_tol):  # noqa: PLR2004 - more than any datum has
             raise ConfigError(f"digits lie in 1 to 100 and stand without a tolerance, got {self.digits!r}")
 
     def judge(self, sample: Sample) -> Verdict:
@@ -86,7 +86,7 @@ class Number(EachAlone):
         gold = read_number(sample.reference.rpartition("####")[2], self.percent)
         if gold is None:
             return lost(f"reference: expected a number, got {sample.reference!r:.80}")
-        answer = find_answer(sample.completion, self.find)
+        answer = find_answer(sample.completion, self.extract)
         said = None if answer is None else read_number(answer, self.percent)
         if said is None:
             return unread("not one number", answer)
@@ -95,7 +95,7 @@ class Number(EachAlone):
     def _near(self, said: Fraction, gold: Fraction) -> bool:
         if self.digits is not None:
             return rounded(said, self.digits) == rounded(gold, self.digits)
-        return abs(said - gold) <= max(Fraction(self.absolute), Fraction(self.relative) * abs(gold))
+        return abs(said - gold) <= max(Fraction(self.abs_tol), Fraction(self.rel_tol) * abs(gold))
 
 
 def read_number(text: str, percent: Percent = "fraction") -> Fraction | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from herokit.errors import ConfigError
-from herokit.sources.process_pool import Pool, Pooled
+from herokit.sources.process_pool import Pooled, ProcessPool
 from herokit.types import Sample, Verdict
 from herokit.verifiers.base import EachAlone, among, lost, right, unread
 from herokit.verifiers.extraction import TAIL, Find, find_answer
@@ -45,14 +45,14 @@ class Regex(Pooled):
 
     Python's `re` backtracks: ``(a+)+$`` takes time exponential in the text, holds the interpreter's lock and cannot be
     interrupted. So patterns run in a worker process that is killed after `timeout` (verdict 0, TIMEOUT); only a
-    pattern without any special character is looked for in this process. See `herokit.sources.Pool` for processes.
+    pattern without any special character is looked for in this process. See `herokit.sources.ProcessPool` for processes.
 
     Args:
         pattern: the expression, flags inside as ``(?i)``; None to take the reference.
         mode: ``"full"``: the whole answer matches; ``"search"``: some of it does.
-        find: where the answer stands; of a long one the last 20,000 characters count.
+        extract: where the answer stands; of a long one the last 20,000 characters count.
         timeout: wall seconds for one sample.
-        workers: processes at most.
+        max_workers: processes at most.
 
     Raises:
         ConfigError: the pattern is none, or a setting is not positive.
@@ -68,26 +68,26 @@ class Regex(Pooled):
 
     pattern: str | None = None
     mode: Mode = "full"
-    find: Find = "answer"
+    extract: Find = "answer"
     timeout: float = 1.0
-    workers: int = 1
-    _pool: Pool = field(init=False, repr=False, compare=False)
+    max_workers: int = 1
+    _pool: ProcessPool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         among("mode", self.mode, Mode)
-        among("find", self.find, Find)
+        among("find", self.extract, Find)
         try:
             re.compile(self.pattern or "")
         except (re.error, RecursionError, OverflowError) as error:
             raise ConfigError(f"{self.pattern!r:.80} is no regular expression: {error}") from None
-        search = _Search(self.pattern, self.mode, self.find)
-        object.__setattr__(self, "_pool", Pool(search, workers=self.workers, timeout=self.timeout))
+        search = _Search(self.pattern, self.mode, self.extract)
+        object.__setattr__(self, "_pool", ProcessPool(search, max_workers=self.max_workers, timeout=self.timeout))
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
         hard = [row for row, s in enumerate(samples) if not _plain(self.pattern, s.reference)]
         verdicts = dict(zip(hard, self._pool.verify([samples[row] for row in hard]), strict=True))
-        easy = self._pool.of
+        easy = self._pool.verifier
         return [verdicts[row] if row in verdicts else easy.verify([s])[0] for row, s in enumerate(samples)]
 
     def report(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from herokit.errors import ConfigError
-from herokit.sources.process_pool import Pool, Pooled
+from herokit.sources.process_pool import Pooled, ProcessPool
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import EachAlone, among, lost, right, unread
 from herokit.verifiers.extraction import fenced, find_answer
@@ -72,7 +72,7 @@ class SqlResult(Pooled):
         rows: rows that a query may return.
         timeout: wall seconds for a sample, half of them for the reference's query; half as many more to make the
             database. One more second and its process is killed.
-        workers: processes at most.
+        max_workers: processes at most.
 
     Raises:
         ConfigError: both a setup and a database, or a number that is not positive.
@@ -93,20 +93,22 @@ class SqlResult(Pooled):
     order: Order = "reference"
     rows: int = 10_000
     timeout: float = 5.0
-    workers: int = 1
-    _pool: Pool = field(init=False, repr=False, compare=False)
+    max_workers: int = 1
+    _pool: ProcessPool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         among("order", self.order, Order)
         if self.setup is not None and self.database is not None:
             raise ConfigError("a setup or a database, not both")
-        if self.rows <= 0 or self.timeout <= 0 or self.workers <= 0:
+        if self.rows <= 0 or self.timeout <= 0 or self.max_workers <= 0:
             raise ConfigError(
-                f"rows, timeout and workers are positive, got {self.rows}, {self.timeout}, {self.workers}"
+                f"rows, timeout and workers are positive, got {self.rows}, {self.timeout}, {self.max_workers}"
             )
         work = _Compare(self.setup, self.database, self.order, self.rows, self.timeout / 2.0)
         object.__setattr__(
-            self, "_pool", Pool(work, workers=self.workers, timeout=1.5 * self.timeout + 1.0, memory_mb=1024)
+            self,
+            "_pool",
+            ProcessPool(work, max_workers=self.max_workers, timeout=1.5 * self.timeout + 1.0, memory_mb=1024),
         )
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:

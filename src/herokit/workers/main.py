@@ -12,7 +12,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from herokit.errors import HerokitError, PluginError, VerdictError, named
+from herokit.errors import HerokitError, PluginError, VerdictError, format_error
 from herokit.types import Status, Verdict
 
 GRACE = 1.0
@@ -59,7 +59,7 @@ def judge(verifier: Any, packed: bytes, memory_mb: int) -> dict[str, Any]:
     except HerokitError as error:
         return {"setup": str(error)[:500]}
     except BaseException as error:  # noqa: BLE001 - a verifier may raise anything; the row fails and says why
-        return {"raised": named(error)[:500]}
+        return {"raised": format_error(error)[:500]}
     return {"value": verdict.value, "status": verdict.status.value, "detail": str(verdict.detail), "answer": answer}
 
 

@@ -6,7 +6,7 @@ import pickle
 import pytest
 import torch
 
-from herokit import Rewarder, Take, hero
+from herokit import Rewarder, Select, hero
 from herokit.adapters.areal import RewardFunction, group_workflow
 from herokit.errors import ConfigError, PluginError
 
@@ -69,7 +69,7 @@ def test_evaluation_leaves_the_running_mean_alone(parts):
 
 
 def test_a_plain_reward_function_pickles_and_refuses_what_compares(parts):
-    function = RewardFunction(Rewarder({"verifier": parts.Exact()}, Take("verifier")))
+    function = RewardFunction(Rewarder({"verifier": parts.Exact()}, Select("verifier")))
     again = pickle.loads(pickle.dumps(function))
     assert again("2 + 2?", "4", [1], [2], answer="4", query_id="q") == 1.0
     with pytest.raises(PluginError, match="the sandbox is down"):

@@ -12,7 +12,7 @@ from herokit.adapters.swift import Group, check_settings, orm
 from herokit.adapters.tinker import GroupRewards
 from herokit.adapters.verifiers import Episodes, Reward, rubric
 from herokit.errors import ConfigError, PluginError
-from herokit.trainers.cancellation import UndoneWarning
+from herokit.trainers.cancellation import StepCancelledWarning
 
 TEXTS = ["4", "four", "broken", "4"]
 
@@ -37,7 +37,7 @@ def test_swift_is_told_of_settings_that_undo_a_step(parts, scale, warns):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         check_settings(parts.make(), SimpleNamespace(scale_rewards=scale))
-    assert [w.category for w in caught] == ([UndoneWarning] if warns else [])
+    assert [w.category for w in caught] == ([StepCancelledWarning] if warns else [])
 
 
 def test_swift_without_messages_or_with_half_a_group_says_what_is_wrong(parts):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from herokit import Center, Rewarder, Take, chain
+from herokit import Center, Rewarder, Select, chain
 from herokit.adapters import nemo_rl
 from herokit.adapters.nemo_rl import Estimator, environment
 from herokit.errors import ConfigError
@@ -51,7 +51,7 @@ def test_rewards_by_name_become_the_chains_advantages(parts):
 
 
 def test_one_source_needs_no_components(parts):
-    estimator = Estimator(Rewarder({"rm": parts.Brief()}, chain(Take("rm"), Center())))
+    estimator = Estimator(Rewarder({"rm": parts.Brief()}, chain(Select("rm"), Center())))
     found = estimator.compute_advantage(torch.tensor([1, 1]), torch.tensor([1.0, 3.0]), torch.ones(2, 1))
     assert found.flatten().tolist() == [-1.0, 1.0]
 

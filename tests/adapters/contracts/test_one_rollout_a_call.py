@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from herokit import Rewarder, Sample, Take, hero, hero_advantage
+from herokit import Rewarder, Sample, Select, hero, hero_advantage
 from herokit.adapters.common.base import filled
 from herokit.adapters.common.microbatch import Scorer
 from herokit.adapters.common.pointwise import compares
@@ -36,7 +36,7 @@ class Slow:
 
 def test_what_arrives_while_the_sources_work_is_the_next_batch():
     slow = Slow()
-    scorer = Scorer(Rewarder({"rm": slow}, Take("rm")))
+    scorer = Scorer(Rewarder({"rm": slow}, Select("rm")))
 
     async def many():
         calls = [asyncio.ensure_future(scorer.arows([Sample("p", "x" * at, "q")])) for at in range(20)]
@@ -62,7 +62,7 @@ def test_an_error_of_the_sources_reaches_every_caller_and_the_next_call_works():
             return [0.0] * len(samples)
 
     broken = Broken()
-    scorer = Scorer(Rewarder({"rm": broken}, Take("rm")))
+    scorer = Scorer(Rewarder({"rm": broken}, Select("rm")))
     with pytest.raises(SetupError, match="no model file"):
         scorer.rows([Sample("p", "a", "q")])
     broken.broken = False
@@ -100,7 +100,7 @@ def test_verl_needs_a_prompt_for_a_reward_model_and_says_where(parts):
     with pytest.raises(SetupError, match=r"extra_info has none of .*'prompt'.*it holds \['index'\]"):
         ComputeScore(parts.make())("math", "4", "4", {"index": 0})
     with pytest.raises(ConfigError, match="cannot be called 'score'"):
-        ComputeScore(Rewarder({"score": parts.Exact()}, Take("score")))
+        ComputeScore(Rewarder({"score": parts.Exact()}, Select("score")))
     with pytest.raises(ConfigError, match="verl_trainer for any others"):
         Estimator(parts.make())
 
@@ -112,13 +112,13 @@ def test_verls_keys_and_rows_without_components_are_named():
         components({}, 3)
 
 
-@pytest.mark.parametrize(("combiner", "expected"), [(Take("rm"), False), (hero(), True), (hero_advantage(), True)])
+@pytest.mark.parametrize(("combiner", "expected"), [(Select("rm"), False), (hero(), True), (hero_advantage(), True)])
 def test_chains_that_compare_are_told_from_those_that_do_not(parts, combiner, expected):
     assert compares(parts.make(combiner)) is expected
 
 
 def test_a_neutral_number_moves_no_sibling(parts):
-    for combiner in (hero(), hero_advantage(), Take("rm")):
+    for combiner in (hero(), hero_advantage(), Select("rm")):
         outcome = parts.make(combiner)(parts.samples())
         given = np.array(filled(outcome))
         for rows in (slice(0, 4), slice(4, 8)):
@@ -127,4 +127,4 @@ def test_a_neutral_number_moves_no_sibling(parts):
             alone = given[rows][usable] - given[rows][usable].mean()
             np.testing.assert_allclose(centred[usable], alone, atol=1e-12)
             np.testing.assert_allclose(centred[~usable], 0.0, atol=1e-12)
-    assert filled(parts.make(Take("rm"))([Sample("p", "broken", "q", "4")])) == [0.0]
+    assert filled(parts.make(Select("rm"))([Sample("p", "broken", "q", "4")])) == [0.0]

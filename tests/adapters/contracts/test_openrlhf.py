@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from herokit import Rewarder, Take, hero
+from herokit import Rewarder, Select, hero
 from herokit.adapters.openrlhf import RewardFunction, completion_of, executor
 from herokit.errors import ConfigError, PluginError
 
@@ -58,7 +58,7 @@ def test_rewards_of_a_chain_that_stays_with_rewards_are_neutral_where_one_is_mis
 def test_a_reward_file_refuses_chains_that_compare_and_raises_for_a_failure(parts):
     with pytest.raises(ConfigError, match=r"use herokit\.adapters\.openrlhf\.executor"):
         RewardFunction(parts.make(hero()))
-    reward_func = RewardFunction(Rewarder({"verifier": parts.Exact()}, Take("verifier")))
+    reward_func = RewardFunction(Rewarder({"verifier": parts.Exact()}, Select("verifier")))
     assert reward_func([f"{PROMPT}4</s>", f"{PROMPT}5"], [PROMPT] * 2, ["4"] * 2)["rewards"] == [1.0, 0.0]
     with pytest.raises(PluginError, match="no reward for rollout 0: verifier: the sandbox is down"):
         reward_func([f"{PROMPT}broken"], [PROMPT], ["4"])

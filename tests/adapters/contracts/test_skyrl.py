@@ -9,7 +9,7 @@ import torch
 from herokit.adapters.common.rows import score_one
 from herokit.adapters.skyrl import COMPONENTS, GroupRewards, estimator
 from herokit.errors import ConfigError
-from herokit.trainers.cancellation import UndoneWarning
+from herokit.trainers.cancellation import StepCancelledWarning
 
 
 class RayPPOTrainer:
@@ -82,7 +82,7 @@ def test_what_is_missing_is_named(parts):
 def test_an_estimator_that_divides_by_the_groups_deviation_is_warned_of_once(parts):
     trainer = Trainer("grpo")
     trainer.herokit = parts.make()
-    with pytest.warns(UndoneWarning, match="advantage_estimator=herokit"):
+    with pytest.warns(StepCancelledWarning, match="advantage_estimator=herokit"):
         trainer.postprocess_generator_output(output_of(parts), list(parts.KEYS))
     trainer.postprocess_generator_output(output_of(parts), list(parts.KEYS))
     kept = Trainer("grpo", divide=False)

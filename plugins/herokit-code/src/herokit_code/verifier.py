@@ -37,9 +37,9 @@ class CodeVerifier:
 
     Args:
         limits: what one run may use.
-        credit: ``"share"`` gives the share of tests passed, ``"all"`` 1 only if all pass, and stops at the first failure.
+        partial_credit: ``"share"`` gives the share of tests passed, ``"all"`` 1 only if all pass, and stops at the first failure.
         tolerance: how far printed decimals and JSON floats may be off, relative and absolute.
-        workers: runs at once.
+        max_workers: runs at once.
         tests: ``"apart"`` runs a test that is code in another process than the solution where it can be; ``"beside"`` runs all
             such tests in the solution's process, where an object that equals everything passes them.
         isolation: ``"require"`` refuses to run where the kernel gives no namespaces or filter; ``"none"`` runs without:
@@ -59,23 +59,23 @@ class CodeVerifier:
     """
 
     limits: Limits = field(default_factory=Limits)
-    credit: Literal["share", "all"] = "share"
+    partial_credit: Literal["share", "all"] = "share"
     tolerance: float = 1e-6
-    workers: int = 2
+    max_workers: int = 2
     isolation: Literal["require", "none"] = "require"
     tests: Literal["apart", "beside"] = "apart"
 
     def __post_init__(self) -> None:
-        if self.credit not in ("share", "all"):
-            raise ConfigError(f"CodeVerifier: credit is 'share' or 'all', got {self.credit!r}")
+        if self.partial_credit not in ("share", "all"):
+            raise ConfigError(f"CodeVerifier: credit is 'share' or 'all', got {self.partial_credit!r}")
         if self.isolation not in ("require", "none"):
             raise ConfigError(f"CodeVerifier: isolation is 'require' or 'none', got {self.isolation!r}")
         if self.tests not in ("apart", "beside"):
             raise ConfigError(f"CodeVerifier: tests are 'apart' or 'beside', got {self.tests!r}")
         if not self.tolerance >= 0:
             raise ConfigError(f"CodeVerifier: tolerance must be at least 0, got {self.tolerance!r}")
-        if not self.workers > 0:
-            raise ConfigError(f"CodeVerifier: workers must be positive, got {self.workers!r}")
+        if not self.max_workers > 0:
+            raise ConfigError(f"CodeVerifier: workers must be positive, got {self.max_workers!r}")
 
     def verify(self, samples: Sequence[Sample], /) -> list[Verdict]:
         """Return one verdict per sample, in order.
@@ -87,7 +87,7 @@ class CodeVerifier:
         keys = [(sample.reference, program(sample.completion)) for sample in samples]
         todo = dict.fromkeys((tests, text) for tests, text in keys if tests is not None and text is not None)
         stop = Event()
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="herokit-code") as pool:
+        with ThreadPoolExecutor(self.max_workers, thread_name_prefix="herokit-code") as pool:
             try:
                 asked = {key: pool.submit(self._judge, *key, stop=stop) for key in todo}
                 waiting = set(asked.values())
@@ -118,11 +118,11 @@ class CodeVerifier:
                 continue
             good, count, late = good + (not complaint), count + 1, late or timeout
             why = why or (complaint and f"test {number}: {complaint}")
-            if complaint and self.credit == "all":
+            if complaint and self.partial_credit == "all":
                 break
         if not count:
             return Verdict(None, Status.FAILED, "the tests ask nothing of the solution: any program would pass")
-        value = good / count if self.credit == "share" else float(not why)
+        value = good / count if self.partial_credit == "share" else float(not why)
         status = Status.TIMEOUT if late and not good else Status.JUDGED
         detail = f"{good} of {count} tests" + self._beside(tests) + (f"; {why}" if why else "")
         return Verdict(0.0 if status is Status.TIMEOUT else value, status, detail, text)

@@ -169,7 +169,7 @@ def named(kind: type, value: Any) -> tuple[str, str] | None:
 
 
 def find(module: str, name: str) -> Any:
-    """Return a module or a class by the name that `named` gave.
+    """Return a module or a class by the name that `format_error` gave.
 
     Raises:
         TypeError: it is no such.

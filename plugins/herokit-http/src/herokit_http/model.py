@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from herokit.errors import ConfigError, nearest
+from herokit.errors import ConfigError, did_you_mean
 from herokit.reward_models.families import lookup
 from herokit.types import Sample, Scores, Status
 from herokit_http.client import Link, UnansweredError, addresses, public
@@ -82,7 +82,9 @@ class HttpRewardModel(Reaching):
     def __post_init__(self) -> None:
         addresses(self.url)
         if self.dialect not in DIALECTS:
-            raise ConfigError(f"HttpRewardModel: dialect = {self.dialect!r}; {nearest(self.dialect, list(DIALECTS))}")
+            raise ConfigError(
+                f"HttpRewardModel: dialect = {self.dialect!r}; {did_you_mean(self.dialect, list(DIALECTS))}"
+            )
         if self.batch < 1 or self.cache < 0:
             raise ConfigError(f"HttpRewardModel: batch = {self.batch}, cache = {self.cache}; expected from 1, from 0")
         if self.dialect == "herokit" and not self.model:

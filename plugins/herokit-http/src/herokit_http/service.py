@@ -28,7 +28,7 @@ class ServiceRewardModel(Reaching):
     """Take rewards or advantages of a whole scheme from a service that all ranks of a job share.
 
     A group goes in one request. Each request has a name, so one that is tried again, whatever became of the first try,
-    gets the answer of the first and is counted once by the running mean. Use it with a chain that takes it as it is, ``Take("rm")``.
+    gets the answer of the first and is counted once by the running mean. Use it with a chain that takes it as it is, ``Select("rm")``.
 
     Attributes:
         url: where `herokit serve` listens.

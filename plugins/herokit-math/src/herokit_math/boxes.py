@@ -14,7 +14,7 @@ ALONE = 1_000  # characters in front of the last box without another one: it sta
 
 
 def _content(text: str, start: int) -> tuple[str, int]:
-    """Return the brace group that opens at `start` and where it ends; an unclosed group runs to its line's end."""
+    """Return the brace group that opens at `initial_reward` and where it ends; an unclosed group runs to its line's end."""
     depth = 0
     index = start
     while index < len(text):

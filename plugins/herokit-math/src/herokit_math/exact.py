@@ -55,7 +55,7 @@ def bounded(value: Fraction) -> Fraction:
 
 
 def index_range(start: Fraction, stop: Fraction) -> range:
-    """Return the integers from `start` to `stop`; refuse too many, or bounds that are no integers."""
+    """Return the integers from `initial_reward` to `stop`; refuse too many, or bounds that are no integers."""
     if start.denominator != 1 or stop.denominator != 1 or stop - start > MAX_TERMS:
         raise NotExactError
     return range(int(start), int(stop) + 1)

@@ -50,7 +50,7 @@ class _Job:
 
 
 class _Crew:
-    """What the serving threads share. It knows no `Pool`, so that a pool nobody holds is collected and closed."""
+    """What the serving threads share. It knows no `ProcessPool`, so that a pool nobody holds is collected and closed."""
 
     def __init__(self, *, timeout: float, recycle: int, start: Callable[[], Worker]) -> None:
         self.timeout = timeout
@@ -132,10 +132,10 @@ class Pool:
     """A fixed number of worker processes, opened one by one as jobs arrive.
 
     Args:
-        workers: how many processes at most.
+        max_workers: how many processes at most.
         timeout: wall seconds a job may take; its process is then killed.
         memory_mb: address space of each process.
-        recycle: jobs after which a process is replaced.
+        max_tasks_per_child: jobs after which a process is replaced.
         parser: which LaTeX parser the processes use.
         python: their interpreter, None for this one.
     """

@@ -36,7 +36,7 @@ def explain(gold: str, answer: str, *, policy: Policy | None = None) -> Explanat
         >>> explain("[0.5, 8]", r"0.5 \le x \le 8").gold
         'Interval'
     """
-    with MathVerifier(workers=1, policy=policy or Policy()) as math:
+    with MathVerifier(max_workers=1, policy=policy or Policy()) as math:
         (verdict,) = math.compare([(gold, answer)])
     return Explanation(verdict.value, verdict, _sort(reference(gold)), _sort(answer))
 

@@ -28,7 +28,7 @@ class MathVerifier:
 
     Args:
         timeout: wall seconds one pair may spend in sympy; its worker is then killed and the verdict is 0, TIMEOUT.
-        workers: worker processes for the sympy tier.
+        max_workers: worker processes for the sympy tier.
         memory_mb: address space of each worker.
         recycle: pairs after which a worker is replaced.
         policy: what counts as the same answer.
@@ -45,7 +45,7 @@ class MathVerifier:
     """
 
     timeout: float = 5.0
-    workers: int = 2
+    max_workers: int = 2
     memory_mb: int = 1024
     recycle: int = 500
     policy: Policy = field(default_factory=Policy)
@@ -112,7 +112,7 @@ class MathVerifier:
             if not self._cell or not self._cell[0].mine:
                 self._cell[:] = [
                     Pool(
-                        workers=self.workers, timeout=self.timeout, memory_mb=self.memory_mb, recycle=self.recycle,
+                        workers=self.max_workers, timeout=self.timeout, memory_mb=self.memory_mb, recycle=self.recycle,
                         parser=self.parser, python=self.python,
                     )
                 ]  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from herokit.errors import SetupError, nearest
+from herokit.errors import SetupError, did_you_mean
 
 ANNOTATIONS = ("none", "arithmetic")
 POOLINGS = ("last", "first")
@@ -70,7 +70,7 @@ class ModelConfig:
         known = [field.name for field in fields(cls)]
         for key in data:
             if key not in known:
-                raise SetupError(f"{where}: unknown setting {key!r}; {nearest(key, known)}")
+                raise SetupError(f"{where}: unknown setting {key!r}; {did_you_mean(key, known)}")
         given = {key: value for key, value in data.items() if value is not None}
         for name, value in given.items():
             fits, expected = _SETTINGS[name]

@@ -12,7 +12,7 @@ Trainers call rewards in three ways; an adapter picks one and stays thin.
    siblings of a group are there, for a limited time.
 
 Rules. A group is identified by position or by an id, never by the prompt's text. A row without a reward is NaN in
-`Outcome` and None for a trainer, never 0; a trainer that knows no None gets advantage 0 and a mask. Only training moves
+`RewardOutput` and None for a trainer, never 0; a trainer that knows no None gets advantage 0 and a mask. Only training moves
 the state: evaluation passes ``remember=False``. The state travels with the trainer's checkpoints (`save_state`,
 `load_state`). `normalization.check_normalization` says which steps the trainer would undo. `metrics.metrics` gives
 the numbers to log. A module's ``SUPPORT`` (`support.Support`) says how far it was tried; docs/reference/adapters.md is
@@ -28,9 +28,9 @@ from typing import Any
 
 import numpy as np
 
-from herokit.combiners import is_to_advantage
-from herokit.errors import ConfigError, DataError, nearest
-from herokit.outcome import Outcome
+from herokit.combiners import produces_advantage
+from herokit.errors import ConfigError, DataError, did_you_mean
+from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Array, Sample
 
@@ -77,7 +77,7 @@ def samples_of(
         raise DataError(f"a batch needs one value a rollout everywhere, got {lengths}")
     if isinstance(reference, str):
         if reference not in columns:
-            raise ConfigError(f"no column {reference!r} for the reference; {nearest(reference, list(columns))}")
+            raise ConfigError(f"no column {reference!r} for the reference; {did_you_mean(reference, list(columns))}")
         chosen: str | None = reference
     else:
         chosen = next((name for name in reference if name in columns), None)
@@ -223,12 +223,12 @@ def check_whole(keys: Sequence[Hashable], size: int, *, owner: str, fix: str) ->
             raise ConfigError(f"{owner}: group {key!r} has {found} of {size} rollouts in one call; {fix}")
 
 
-def reaches_advantages(outcome: Outcome) -> bool:
+def reaches_advantages(outcome: RewardOutput) -> bool:
     """Say whether the chain made advantages of rewards, with a step such as `Center` or `Standardize`."""
-    return any(is_to_advantage(done.step) for done in outcome.trace)
+    return any(produces_advantage(done.step) for done in outcome.trace)
 
 
-def final(outcome: Outcome) -> Array:
+def final(outcome: RewardOutput) -> Array:
     """Return the chain's output, (N,): an advantage if the chain reaches advantages, else a reward; NaN for neither.
 
     It is what a trainer that normalizes by itself is given in place of a reward.
@@ -246,18 +246,18 @@ def nullable(values: Array) -> list[float | None]:
     return [float(x) if np.isfinite(x) else None for x in values]
 
 
-def filled(outcome: Outcome) -> list[float]:
+def filled(outcome: RewardOutput) -> list[float]:
     """Return `final` with a neutral number in place of None, for trainers that know no missing reward.
 
     A row without an advantage gets 0, one without a reward its group's mean reward: a trainer that centres in the group
     gives both advantage 0 and leaves every sibling's as it would be without them.
 
     Example:
-        >>> from herokit import Rewarder, Take
+        >>> from herokit import Rewarder, Select
         >>> class Length:
         ...     def score(self, samples):
         ...         return [float(len(s.completion)) if s.completion else float("nan") for s in samples]
-        >>> filled(Rewarder({"rm": Length()}, Take("rm"))([Sample("p", text, "q") for text in ("a", "bcd", "")]))
+        >>> filled(Rewarder({"rm": Length()}, Select("rm"))([Sample("p", text, "q") for text in ("a", "bcd", "")]))
         [1.0, 3.0, 2.0]
     """
     if reaches_advantages(outcome):

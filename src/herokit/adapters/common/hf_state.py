@@ -21,11 +21,11 @@ class CheckpointedState:
 
     Example:
         >>> from types import SimpleNamespace
-        >>> from herokit import Take, WeightBySpread, chain
+        >>> from herokit import Select, WeightByStd, chain
         >>> class Zero:
         ...     def score(self, samples):
         ...         return [0.0] * len(samples)
-        >>> rewarder = Rewarder({"rm": Zero()}, chain(Take("rm"), WeightBySpread()))
+        >>> rewarder = Rewarder({"rm": Zero()}, chain(Select("rm"), WeightByStd()))
         >>> trainer_state = SimpleNamespace(stateful_callbacks={}, global_step=0)
         >>> CheckpointedState("herokit").keep(trainer_state, rewarder)
         >>> trainer_state.stateful_callbacks["herokit"]["state"]

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from herokit.combiners import RIGHT
-from herokit.outcome import Outcome
+from herokit.combiners import CORRECT_THRESHOLD
+from herokit.outcome import RewardOutput
 from herokit.types import Array, Status
 
 FLAT = 1e-9
 """A group whose advantages all lie within this of zero carries no signal."""
 
 
-def metrics(outcome: Outcome, prefix: str = "herokit/") -> dict[str, float]:
+def metrics(outcome: RewardOutput, prefix: str = "herokit/") -> dict[str, float]:
     """Summarize a batch for a trainer's log; finite numbers only, a mean over no rows is left out.
 
     - ``reward/mean``, ``reward/std``, ``advantage/std``, ``weight/mean``: over rows that have one.
@@ -28,18 +28,18 @@ def metrics(outcome: Outcome, prefix: str = "herokit/") -> dict[str, float]:
         prefix: put before every name.
 
     Example:
-        >>> from herokit import Rewarder, Sample, Take
+        >>> from herokit import Rewarder, Sample, Select
         >>> class Length:
         ...     def score(self, samples):
         ...         return [float(len(s.completion)) if s.completion else float("nan") for s in samples]
-        >>> found = metrics(Rewarder({"rm": Length()}, Take("rm"))([Sample("p", "ab", "q"), Sample("p", "", "q")]))
+        >>> found = metrics(Rewarder({"rm": Length()}, Select("rm"))([Sample("p", "ab", "q"), Sample("p", "", "q")]))
         >>> found["herokit/rm/mean"], found["herokit/rm/failed"], found["herokit/rows/unusable"]
         (2.0, 0.5, 0.5)
     """
     return {f"{prefix}{name}": value for name, value in _all(outcome) if np.isfinite(value)}
 
 
-def _all(outcome: Outcome) -> Iterator[tuple[str, float]]:
+def _all(outcome: RewardOutput) -> Iterator[tuple[str, float]]:
     members: dict[object, list[int]] = {}
     for row, key in enumerate(outcome.keys):
         members.setdefault(key, []).append(row)
@@ -54,7 +54,7 @@ def _all(outcome: Outcome) -> Iterator[tuple[str, float]]:
     for name, verdicts in outcome.verdicts.items():
         values = np.array([np.nan if v.value is None else v.value for v in verdicts], dtype=np.float64)
         yield from _source(name, values, [v.status for v in verdicts])
-        right, wrong = values > RIGHT, values <= RIGHT
+        right, wrong = values > CORRECT_THRESHOLD, values <= CORRECT_THRESHOLD
         for stratum, inside in (("right", right), ("wrong", wrong)):
             yield f"{name}/{stratum}", float(inside.sum())
             yield f"{name}/{stratum}/reward", _mean(outcome.reward[inside])

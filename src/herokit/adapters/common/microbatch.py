@@ -24,11 +24,11 @@ class Scorer:
         rewarder: whose sources are asked.
 
     Example:
-        >>> from herokit import Take
+        >>> from herokit import Select
         >>> class Length:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]
-        >>> scorer = Scorer(Rewarder({"rm": Length()}, Take("rm")))
+        >>> scorer = Scorer(Rewarder({"rm": Length()}, Select("rm")))
         >>> scorer.rows([Sample("p", "abc", "q")])
         [{'rm': 3.0, 'rm_status': 'judged', 'rm_detail': ''}]
         >>> scorer.close()

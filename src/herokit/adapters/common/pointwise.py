@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from herokit.combiners import start
+from herokit.combiners import initial_reward
 from herokit.errors import ConfigError
 from herokit.rewarder import Rewarder
 from herokit.types import Groups, Signals, Verifier
@@ -16,7 +16,7 @@ def compares(rewarder: Rewarder) -> bool:
     Made-up rows in general position are combined as groups, and again each as a group of its own.
 
     Example:
-        >>> from herokit import Take, hero
+        >>> from herokit import Select, hero
         >>> class Zero:
         ...     def score(self, samples):
         ...         return [0.0] * len(samples)
@@ -24,7 +24,7 @@ def compares(rewarder: Rewarder) -> bool:
         ...     def verify(self, samples):
         ...         return []
         >>> sources = {"verifier": No(), "rm": Zero()}
-        >>> compares(Rewarder(sources, Take("verifier"))), compares(Rewarder(sources, hero()))
+        >>> compares(Rewarder(sources, Select("verifier"))), compares(Rewarder(sources, hero()))
         (False, True)
     """
     if any(part is not None for part in rewarder.combiner.init()):
@@ -38,7 +38,7 @@ def compares(rewarder: Rewarder) -> bool:
     found = []
     for index in (np.repeat(np.arange(GROUPS), SIZE), np.arange(count)):
         signals = Signals(values, Groups(index, int(index.max()) + 1))
-        found.append(rewarder.combiner.combine(start(signals), signals, rewarder.combiner.init())[0])
+        found.append(rewarder.combiner.combine(initial_reward(signals), signals, rewarder.combiner.init())[0])
     return not np.allclose(found[0], found[1])
 
 

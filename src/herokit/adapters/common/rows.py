@@ -6,23 +6,23 @@ from typing import Any
 import numpy as np
 
 from herokit.errors import DataError
-from herokit.outcome import Outcome
+from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
-from herokit.sources.execution import Answers
+from herokit.sources.execution import SourceOutputs
 from herokit.types import Sample, Scores, Status, Verdict, Verifier
 
 MISSING = "no answer arrived"
 """The reason given for a row that is None."""
 
 
-def rows_of(answers: Answers) -> list[dict[str, Any]]:
+def rows_of(answers: SourceOutputs) -> list[dict[str, Any]]:
     """Flatten answers, one JSON-able row a sample; every row has the same keys.
 
     For a source ``rm``: ``rm`` (None where it could not say), ``rm_status``, ``rm_detail``; for a verifier
     ``..._answer`` too. Step scores are left out.
 
     Example:
-        >>> rows_of(Answers({"verifier": [Verdict(1.0, answer="4")]}, {}))
+        >>> rows_of(SourceOutputs({"verifier": [Verdict(1.0, answer="4")]}, {}))
         [{'verifier': 1.0, 'verifier_status': 'judged', 'verifier_detail': '', 'verifier_answer': '4'}]
     """
     count = max([*map(len, answers.verdicts.values()), *map(len, answers.scores.values())], default=0)
@@ -54,7 +54,7 @@ def status_of(row: Mapping[str, Any], sources: Iterable[str]) -> str:
     return "; ".join(odd) or Status.JUDGED.value
 
 
-def answers_of(rewarder: Rewarder, rows: Sequence[Mapping[str, Any] | None]) -> Answers:
+def answers_of(rewarder: Rewarder, rows: Sequence[Mapping[str, Any] | None]) -> SourceOutputs:
     """Read rows back; the inverse of `rows_of`.
 
     Args:
@@ -68,8 +68,8 @@ def answers_of(rewarder: Rewarder, rows: Sequence[Mapping[str, Any] | None]) -> 
         >>> class Length:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]
-        >>> from herokit import Take
-        >>> rewarder = Rewarder({"rm": Length()}, Take("rm"))
+        >>> from herokit import Select
+        >>> rewarder = Rewarder({"rm": Length()}, Select("rm"))
         >>> answers_of(rewarder, [{"rm": 2.0, "rm_status": "judged"}, None]).scores["rm"].details
         ('', 'no answer arrived')
     """
@@ -85,7 +85,7 @@ def answers_of(rewarder: Rewarder, rows: Sequence[Mapping[str, Any] | None]) -> 
         else:
             values = np.array([np.nan if value is None else value for value, _, _ in said], dtype=np.float64)
             scores[name] = Scores(values, tuple(s for _, s, _ in said), tuple(d for _, _, d in said))
-    return Answers(verdicts, scores)
+    return SourceOutputs(verdicts, scores)
 
 
 def _read(name: str, row: Mapping[str, Any] | None, number: int) -> tuple[float | None, Status, str]:
@@ -110,8 +110,8 @@ def score_one(rewarder: Rewarder, sample: Sample) -> dict[str, Any]:
         >>> class Length:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]
-        >>> from herokit import Take
-        >>> score_one(Rewarder({"rm": Length()}, Take("rm")), Sample("p", "abc", "q"))
+        >>> from herokit import Select
+        >>> score_one(Rewarder({"rm": Length()}, Select("rm")), Sample("p", "abc", "q"))
         {'rm': 3.0, 'rm_status': 'judged', 'rm_detail': ''}
     """
     return rows_of(rewarder.ask([sample]))[0]
@@ -119,7 +119,7 @@ def score_one(rewarder: Rewarder, sample: Sample) -> dict[str, Any]:
 
 def combine_rows(
     rewarder: Rewarder, rows: Sequence[Mapping[str, Any] | None], keys: Sequence[Hashable], *, remember: bool = True
-) -> Outcome:
+) -> RewardOutput:
     """Combine rows that workers returned; the driver's half, once for the whole batch.
 
     Args:

@@ -16,11 +16,11 @@ from herokit.adapters.common.hf_state import CheckpointedState, has_memory
 from herokit.adapters.common.info import Support
 from herokit.adapters.common.metrics import metrics
 from herokit.adapters.common.rows import rows_of, status_of
-from herokit.combiners import alone
+from herokit.combiners import no_sync
 from herokit.errors import ConfigError
-from herokit.outcome import Outcome
+from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
-from herokit.sources.execution import Answers
+from herokit.sources.execution import SourceOutputs
 from herokit.trainers.cancellation import check_normalization
 from herokit.types import Sample
 
@@ -80,11 +80,11 @@ class RewardFunction:
         ConfigError: when called: groups that ranks share, no way to know their size, or a step that would be undone.
 
     Example:
-        >>> from herokit import Take
+        >>> from herokit import Select
         >>> class Length:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]
-        >>> reward = RewardFunction(Rewarder({"rm": Length()}, Take("rm")), num_generations=2)
+        >>> reward = RewardFunction(Rewarder({"rm": Length()}, Select("rm")), num_generations=2)
         >>> reward(prompts=["p", "p"], completions=["a", "bcd"])
         [1.0, 3.0]
     """
@@ -96,7 +96,7 @@ class RewardFunction:
     num_generations: int | None = None
     undone: Literal["warn", "refuse", "ignore"] = "warn"
     log_rows: bool = True
-    outcome: Outcome | None = field(default=None, init=False, repr=False)
+    outcome: RewardOutput | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.__name__ = self.name  # what TRL's log calls a reward function
@@ -118,7 +118,7 @@ class RewardFunction:
         if self.deferred is not None:
             return self._defer(prompts, completions, passed)
         call = self._begin(prompts, completions, passed)
-        return self._end(call, self.rewarder.ask_together(call.samples))
+        return self._end(call, self.rewarder.run_sources(call.samples))
 
     def _begin(self, prompts: Sequence[Any], completions: Sequence[Any], passed: dict[str, Any]) -> _Call:
         trainer = seen_trainer(passed.get("log_metric"))
@@ -137,7 +137,7 @@ class RewardFunction:
             passed.get("log_metric"),
         )
 
-    def _end(self, call: _Call, answers: Answers) -> list[float | None]:
+    def _end(self, call: _Call, answers: SourceOutputs) -> list[float | None]:
         outcome = self.combine(answers, [s.group for s in call.samples], call.state, training=call.training)
         self.log(outcome, rows_of(answers), slice(None), call.log_extra, call.log_metric)
         return nullable(final(outcome))
@@ -154,7 +154,9 @@ class RewardFunction:
         self.deferred = part
         return [0.0] * len(completions)
 
-    def combine(self, answers: Answers, keys: Sequence[Any], trainer_state: Any, *, training: bool) -> Outcome:
+    def combine(
+        self, answers: SourceOutputs, keys: Sequence[Any], trainer_state: Any, *, training: bool
+    ) -> RewardOutput:
         """Combine; recall the state of a resumed run before, keep the new state for the next checkpoint after."""
         if trainer_state is not None:
             self.memory.recall(trainer_state, self.rewarder)
@@ -164,7 +166,7 @@ class RewardFunction:
         return self.outcome
 
     def log(
-        self, outcome: Outcome, rows: Sequence[dict[str, Any]], here: slice, log_extra: Any, log_metric: Any
+        self, outcome: RewardOutput, rows: Sequence[dict[str, Any]], here: slice, log_extra: Any, log_metric: Any
     ) -> None:
         """Log a batch's metrics, and this rank's rows as columns of the completions table."""
         if callable(log_metric):
@@ -192,7 +194,7 @@ class RewardFunction:
         rows, size = trainer.args.per_device_eval_batch_size, trainer.num_generations_eval
         if trainer.args.eval_strategy != "no" and rows % size:
             raise ConfigError(f"{_owner(trainer)}: evaluation would split groups: {_fix_evaluation(rows, size)}")
-        if trainer.accelerator.num_processes > 1 and self.rewarder.sync is alone and has_memory(self.rewarder):
+        if trainer.accelerator.num_processes > 1 and self.rewarder.sync is no_sync and has_memory(self.rewarder):
             warnings.warn(
                 f"{self.name}: each of {trainer.accelerator.num_processes} ranks keeps a running mean of its own and "
                 "checkpoints carry that of rank 0; give the Rewarder sync=AllReduce() of herokit-torch, or use "
@@ -206,11 +208,11 @@ class AsyncRewardFunction(RewardFunction):
     """The same as a coroutine: TRL runs it beside other coroutines, and sources are asked in a thread.
 
     Example:
-        >>> from herokit import Take
+        >>> from herokit import Select
         >>> class Length:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]
-        >>> reward = AsyncRewardFunction(Rewarder({"rm": Length()}, Take("rm")), num_generations=2)
+        >>> reward = AsyncRewardFunction(Rewarder({"rm": Length()}, Select("rm")), num_generations=2)
         >>> asyncio.run(reward(prompts=["p", "p"], completions=["a", "bcd"]))
         [1.0, 3.0]
     """

@@ -8,9 +8,9 @@ import numpy as np
 from herokit.adapters.common.base import groups_by_position, reaches_advantages
 from herokit.adapters.common.rows import answers_of
 from herokit.adapters.trl.functions import Part, RewardFunction, check_settings, group_size
-from herokit.combiners import alone, is_to_advantage
+from herokit.combiners import no_sync, produces_advantage
 from herokit.errors import ConfigError, PluginError
-from herokit.outcome import Outcome
+from herokit.outcome import RewardOutput
 
 
 class GroupRewards:
@@ -36,7 +36,7 @@ class GroupRewards:
 
     _function: RewardFunction
     _column: int
-    _outcome: Outcome
+    _outcome: RewardOutput
     _table: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -48,7 +48,7 @@ class GroupRewards:
                 f"GroupRewards needs one herokit.adapters.trl.functions.RewardFunction among reward_funcs, got {len(found)}"
             )
         self._column, self._function = found[0]
-        if self._function.rewarder.sync is not alone:
+        if self._function.rewarder.sync is not no_sync:
             raise ConfigError("GroupRewards: every rank combines all rows, so the Rewarder needs no sync; leave it out")
         if not _makes_advantages(self._function):
             check_settings(self._function, self)
@@ -143,4 +143,4 @@ class GroupRewards:
 
 def _makes_advantages(function: RewardFunction) -> bool:
     """Say whether the chain has a step that makes advantages."""
-    return any(map(is_to_advantage, function.rewarder.combiner.steps))
+    return any(map(produces_advantage, function.rewarder.combiner.steps))

@@ -19,7 +19,7 @@ from herokit.adapters.common.info import Support
 from herokit.adapters.common.microbatch import Scorer
 from herokit.adapters.common.rows import combine_rows
 from herokit.errors import ConfigError, SetupError
-from herokit.outcome import Outcome
+from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Sample, Verifier
 
@@ -113,11 +113,11 @@ class ComputeScore:
         SetupError: when called: a reward model is asked, and no prompt is there.
 
     Example:
-        >>> from herokit import Take, Verdict
+        >>> from herokit import Select, Verdict
         >>> class Exact:
         ...     def verify(self, samples):
         ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
-        >>> compute_score = ComputeScore(Rewarder({"verifier": Exact()}, Take("verifier")))
+        >>> compute_score = ComputeScore(Rewarder({"verifier": Exact()}, Select("verifier")))
         >>> compute_score("math", "4", "4", {})["score"]
         1.0
     """
@@ -169,18 +169,18 @@ class Estimator:
         ConfigError: several sources and no packing, or a packing of other sources.
 
     Example:
-        >>> from herokit import Center, Take, chain
+        >>> from herokit import Center, Select, chain
         >>> class Length:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]
-        >>> estimator = Estimator(Rewarder({"rm": Length()}, chain(Take("rm"), Center())))
+        >>> estimator = Estimator(Rewarder({"rm": Length()}, chain(Select("rm"), Center())))
         >>> estimator.advantages([1.0, 3.0], ["q", "q"]).tolist()
         [-1.0, 1.0]
     """
 
     rewarder: Rewarder
     packing: Packing | None = None
-    outcome: Outcome | None = field(default=None, init=False, repr=False)
+    outcome: RewardOutput | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         names = set(self.rewarder.sources)

@@ -13,7 +13,7 @@ from herokit.adapters.common.metrics import metrics as summary
 from herokit.adapters.common.rows import combine_rows
 from herokit.adapters.verl.functions import keep
 from herokit.errors import ConfigError, DataError
-from herokit.outcome import Outcome
+from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 
 
@@ -35,7 +35,7 @@ class GroupRewards:
     """
 
     herokit: Rewarder
-    herokit_outcome: Outcome | None = None
+    herokit_outcome: RewardOutput | None = None
     config: Any
 
     def _compute_advantage(self, batch: Any, metrics: dict[str, Any]) -> Any:

@@ -85,12 +85,12 @@ def find_law(name: str) -> Law:
         >>> find_law("robust").universal
         False
     """
-    from herokit.errors import ConfigError, nearest
+    from herokit.errors import ConfigError, did_you_mean
 
     for law in LAWS:
         if law.name == name:
             return law
-    raise ConfigError(f"no law {name!r}; {nearest(name, [law.name for law in LAWS])}")
+    raise ConfigError(f"no law {name!r}; {did_you_mean(name, [law.name for law in LAWS])}")
 
 
 __all__ = [

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from herokit.combiners import chain, start
+from herokit.combiners import chain, initial_reward
 from herokit.config.build import build, describe
 from herokit.errors import ConfigError
 from herokit.testing.audit_hooks import watched
@@ -28,7 +28,7 @@ def inputs_never_written(subject: CombinerSubject, case: Case, choose: Choose) -
     """
     del choose
     signals = NUMPY.signals(case.batch)
-    begin = start(signals)
+    begin = initial_reward(signals)
     subject.apply(signals, case.batch, subject.state(case))
     subject.thing.combine(begin, signals, subject.thing.init())
     for name, before in case.batch.values.items():

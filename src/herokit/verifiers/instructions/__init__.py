@@ -2,13 +2,13 @@
 
 from herokit.verifiers.instructions import formats, keywords, lengths, shapes
 from herokit.verifiers.instructions.registry import CONSTRAINTS, ArgumentError, Constraint, constraint, find
-from herokit.verifiers.instructions.verifier import Instructions
+from herokit.verifiers.instructions.verifier import IFEval
 
 __all__ = [
     "CONSTRAINTS",
     "ArgumentError",
     "Constraint",
-    "Instructions",
+    "IFEval",
     "constraint",
     "find",
     "formats",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from herokit.errors import HerokitError, nearest
+from herokit.errors import HerokitError, did_you_mean
 
 Check = Callable[..., bool]
 
@@ -44,7 +44,7 @@ class Constraint:
         given = {key: value for key, value in arguments.items() if value is not None}
         for key in given:
             if key not in self.arguments:
-                raise ArgumentError(f"{self.name} takes no {key!r}; {nearest(key, list(self.arguments))}")
+                raise ArgumentError(f"{self.name} takes no {key!r}; {did_you_mean(key, list(self.arguments))}")
         for key in self.arguments:
             if key not in given:
                 raise ArgumentError(f"{self.name} needs {key!r}")
@@ -92,7 +92,7 @@ def find(name: str) -> Constraint:
         ArgumentError: there is none; the message offers the nearest.
     """
     if name not in CONSTRAINTS:
-        raise ArgumentError(f"no constraint {name!r}; {nearest(name, list(CONSTRAINTS))}")
+        raise ArgumentError(f"no constraint {name!r}; {did_you_mean(name, list(CONSTRAINTS))}")
     return CONSTRAINTS[name]
 
 

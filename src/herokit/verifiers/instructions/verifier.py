@@ -13,7 +13,7 @@ Asked = Sequence[tuple[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Instructions(EachAlone):
+class IFEval(EachAlone):
     """How many of a prompt's checkable instructions a completion follows: ``followed / asked``, a graded value.
 
     Instructions come from `constraints`, else from ``meta["instruction_id_list"]`` and ``meta["kwargs"]``, else from the
@@ -22,7 +22,7 @@ class Instructions(EachAlone):
 
     Args:
         constraints: name -> arguments, the same for every sample.
-        graded: the value is the share; else 1 where all are followed, else 0.
+        partial_credit: the value is the share; else 1 where all are followed, else 0.
         strict: look at the completion as it is; else also without its first line, its last, both, and without
             asterisks, and an instruction is followed where one of these eight texts follows it.
 
@@ -33,13 +33,13 @@ class Instructions(EachAlone):
 
     Example:
         >>> asked = {"punctuation:no_comma": {}, "startend:end_checker": {"end_phrase": "Bye."}}
-        >>> verifier = Instructions(constraints=asked)
+        >>> verifier = IFEval(constraints=asked)
         >>> [(v.value, v.detail) for v in verifier.verify([Sample("?", text, 0) for text in ("Well, bye.", "Bye")])]
         [(0.5, 'not followed: punctuation:no_comma'), (0.5, 'not followed: startend:end_checker')]
     """
 
     constraints: Mapping[str, Mapping[str, Any]] | None = None
-    graded: bool = True
+    partial_credit: bool = True
     strict: bool = True
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ class Instructions(EachAlone):
         detail = f"not followed: {', '.join(missed)}" if missed else ""
         if not texts:
             return unread("empty")
-        value = sum(followed) / len(asked) if self.graded else float(not missed)
+        value = sum(followed) / len(asked) if self.partial_credit else float(not missed)
         return Verdict(value, Status.JUDGED, detail)
 
     def _asked(self, sample: Sample) -> Asked:

@@ -13,7 +13,7 @@ from areal.utils.data import Normalization
 from areal.workflow.rlvr import RLVRWorkflow
 from parts import Exact, make, nothing, samples
 
-from herokit import Rewarder, Take
+from herokit import Rewarder, Select
 from herokit.adapters.areal import RewardFunction, group_workflow
 from herokit.trainers import TRAINERS
 
@@ -68,7 +68,7 @@ def test_the_rollouts_of_a_prompt_are_compared_and_their_tensors_joined_as_areal
 
 
 def test_a_plain_reward_function_runs_in_areals_pool():
-    function = RewardFunction(Rewarder({"verifier": Exact()}, Take("verifier")))
+    function = RewardFunction(Rewarder({"verifier": Exact()}, Select("verifier")))
     wrapped = AsyncRewardWrapper(function, timeout_seconds=60, max_workers=1)
     assert asyncio.run(wrapped("2 + 2?", "4", [1], [2], **DATA)) == 1.0
     assert asyncio.run(wrapped("2 + 2?", "5", [1], [2], **DATA)) == 0.0

@@ -114,9 +114,9 @@ def test_a_sibling_whose_engine_dies_does_not_hang_the_others():
 
 FILE = """
 from parts import Exact
-from herokit import Rewarder, Take
+from herokit import Rewarder, Select
 from herokit.adapters.openrlhf import RewardFunction
-reward_func = RewardFunction(Rewarder({"verifier": Exact()}, Take("verifier")))
+reward_func = RewardFunction(Rewarder({"verifier": Exact()}, Select("verifier")))
 """
 
 
@@ -133,7 +133,7 @@ SCHEME = """
 use = "exact-match"
 
 [[combine]]
-use = "take"
+use = "select"
 signal = "verifier"
 """
 
