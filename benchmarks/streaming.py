@@ -28,7 +28,7 @@ from machine import header
 CHUNK = 1 << 17
 COLUMNS = '[sources.verifier]\nuse = "verdict-column"\ncolumn = "correct"\n[sources.rm]\nuse = "score-column"\ncolumn = "given"\n'
 MODEL = '[sources.verifier]\nuse = "verdict-column"\ncolumn = "correct"\n[sources.rm]\nuse = "onnx"\nthreads = 1\n'
-COMBINE = '[[combine]]\nuse = "hero"\n'
+COMBINE = '[[steps]]\nuse = "hero"\n'
 
 
 def make(path: Path, rollouts: int, each: int, *, shuffled: bool) -> None:

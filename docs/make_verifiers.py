@@ -32,13 +32,13 @@ GROUPS = {
         "list",
         "regex",
     ),
-    "Form": ("tags", "json-block", "length", "language", "repetition", "degenerate"),
+    "Form": ("tags", "json-block", "length-limit", "language", "repetition", "degenerate"),
     "Structured output": ("json-schema", "function-call", "sql", "xml", "yaml"),
     "Programs": ("code",),
     "IFEval": ("ifeval",),
     "Model-based": ("generative-verifier", "rubric-judge", "http-verifier"),
     "Composition": (
-        "cascade", "vote", "all-of", "any-of", "noisy", "route", "after", "cache", "pool", "time-limit", "audit",
+        "cascade", "vote", "all-of", "any-of", "noisy", "route", "after", "cache", "pool", "audit",
     ),
 }  # fmt: skip
 ELSEWHERE = ("verdict-column",)

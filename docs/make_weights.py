@@ -39,7 +39,7 @@ def survival(name: str) -> float:
     """
     signals = batch()
     (weighted, weight), (plain, _) = run(hero(), signals), run(stratified(), signals)
-    index = signals.groups.index
+    index = signals.groups.ids
     with_w, without = (np.abs(TRAINERS[name](r, index)) for r in (weighted, plain))
     seen = without > 1e-6  # noqa: PLR2004 - a row at its group's mean says nothing
     x, y = np.log(weight[seen]), np.log(with_w[seen] / without[seen])
@@ -51,7 +51,7 @@ def advantage_survival() -> float:
     signals = batch()
     advantage, weight = run(hero_advantage(), signals)
     reward, _ = run(stratified(), signals)
-    plain = TRAINERS["dr-grpo"](reward, signals.groups.index)
+    plain = TRAINERS["dr-grpo"](reward, signals.groups.ids)
     seen = np.abs(plain) > 1e-6  # noqa: PLR2004 - a row at its group's mean says nothing
     return float(np.polyfit(np.log(weight[seen]), np.log(advantage[seen] / plain[seen]), 1)[0])
 

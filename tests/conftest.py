@@ -26,10 +26,10 @@ def shared_data():
 @pytest.fixture
 def herokit(monkeypatch):
     """Run a command in this process, on a wide terminal, and return its exit code."""
-    from herokit.cli import app, show
+    from herokit.cli import app, console
 
-    for console in (show.out, show.err):
-        monkeypatch.setattr(console, "_width", 200)
+    for stream in (console.out, console.err):
+        monkeypatch.setattr(stream, "_width", 200)
 
     def run(*arguments):
         monkeypatch.setattr("sys.argv", ["herokit", *map(str, arguments)])

@@ -57,9 +57,9 @@ class WeightByAgreement(Weight):
 
     def weigh(self, reward: Array, signals: Signals, state: Mean, *, sync: Sync = no_sync) -> tuple[Array, Mean]:
         """Return the weight, the same for every row, and the mean that includes this batch."""
-        scores, right, index = signals[self.of], signals[self.by] > CORRECT_THRESHOLD, signals.groups.index
+        scores, right, index = signals[self.of], signals[self.by] > CORRECT_THRESHOLD, signals.groups.ids
         found = []
-        for group in range(signals.groups.count):
+        for group in range(signals.groups.num_groups):
             m, c = scores[index == group], right[index == group]
             if c.any() and not c.all():
                 away = m[c][:, None] - m[~c]

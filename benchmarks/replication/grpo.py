@@ -55,8 +55,8 @@ class Learner:
             found = outcome.advantage
         else:
             found = np.full(len(outcome.reward), np.nan)
-            index = outcome.signals.groups.index
-            found[outcome.usable] = find_trainer(self.trainer)(outcome.reward[outcome.usable], index)
+            index = outcome.signals.groups.ids
+            found[outcome.valid] = find_trainer(self.trainer)(outcome.reward[outcome.valid], index)
         return np.nan_to_num(found)
 
 

@@ -36,7 +36,7 @@ def reduce(x: Array, groups: Groups, op: Op) -> Array:
         >>> reduce(np.array([2.0, 4.0, 1.0]), Groups(np.array([0, 0, 1]), 2), "max").tolist()
         [4.0, 1.0]
     """
-    index, count = groups.index, groups.count
+    index, count = groups.ids, groups.num_groups
     if is_numpy_array(x):
         return _reduce_numpy(x, groups, op)
     if is_torch_array(x):
@@ -53,7 +53,7 @@ def reduce(x: Array, groups: Groups, op: Op) -> Array:
 def _reduce_numpy(x: Any, groups: Groups, op: Op) -> Any:
     width = _width(groups)
     if width:
-        table = x.reshape(groups.count, width)
+        table = x.reshape(groups.num_groups, width)
         if width > WIDE:
             return _NUMPY[op].reduce(table, axis=1)
         out = table[:, 0].copy()
@@ -61,16 +61,16 @@ def _reduce_numpy(x: Any, groups: Groups, op: Op) -> Any:
             _NUMPY[op](out, table[:, column], out=out)
         return out
     if op == "sum":
-        return np.bincount(groups.index, x, groups.count).astype(x.dtype, copy=False)
-    out = np.full(groups.count, _IDENTITY[op], dtype=x.dtype)
-    _NUMPY[op].at(out, groups.index, x)
+        return np.bincount(groups.ids, x, groups.num_groups).astype(x.dtype, copy=False)
+    out = np.full(groups.num_groups, _IDENTITY[op], dtype=x.dtype)
+    _NUMPY[op].at(out, groups.ids, x)
     return out
 
 
 def _width(groups: Groups) -> int:
     """Return the size of equal groups that lie one after the other in a numpy index, 0 if they do not; looked at once."""
     if groups.width is None:
-        index, count = groups.index, groups.count
+        index, count = groups.ids, groups.num_groups
         width = len(index) // count if count and len(index) % count == 0 and len(index) else 0
         # the first group, the last row and then all: a look at few rows refuses most layouts
         if width and (index[:width].any() or index[-1] != count - 1):
@@ -81,54 +81,54 @@ def _width(groups: Groups) -> int:
     return groups.width or 0
 
 
-def read(x: Array) -> list[float]:
+def to_host(x: Array) -> list[float]:
     """Bring a small array to the host: the one thing that waits for a device."""
     return [float(v) for v in (x.tolist() if hasattr(x, "tolist") else np.asarray(x))]
 
 
-def rows(values: Array, groups: Groups) -> Array:
+def expand(values: Array, groups: Groups) -> Array:
     """Hand each row its group's value: (G,) to (N,).
 
     Example:
-        >>> rows(np.array([5.0, 7.0]), Groups(np.array([1, 0, 1]), 2)).tolist()
+        >>> expand(np.array([5.0, 7.0]), Groups(np.array([1, 0, 1]), 2)).tolist()
         [7.0, 5.0, 7.0]
     """
     if is_numpy_array(values):
         width = _width(groups)
-        return np.repeat(values, width) if width else values[groups.index]
-    return array_namespace(values).take(values, groups.index)
+        return np.repeat(values, width) if width else values[groups.ids]
+    return array_namespace(values).take(values, groups.ids)
 
 
-def spread(
+def apply_groupwise(
     op: Literal["subtract", "divide", "multiply"], x: Array, values: Array, groups: Groups, *, own: bool = False
 ) -> Array:
-    """Combine each row with its group's value, e.g. ``x - rows(values)``: (N,) and (G,) to (N,).
+    """Combine each row with its group's value, e.g. ``x - expand(values)``: (N,) and (G,) to (N,).
 
     Making arrays costs more than the arithmetic on them, so one is made at most, and none if `x` is the caller's
     `own` and may be overwritten.
 
     Example:
-        >>> spread("subtract", np.array([5.0, 7.0]), np.array([1.0, 2.0]), Groups(np.array([1, 0]), 2)).tolist()
+        >>> apply_groupwise("subtract", np.array([5.0, 7.0]), np.array([1.0, 2.0]), Groups(np.array([1, 0]), 2)).tolist()
         [3.0, 6.0]
     """
     if is_numpy_array(x):
         apply = getattr(np, op)
         width = _width(groups)
         if width:
-            table = x.reshape(groups.count, width)
+            table = x.reshape(groups.num_groups, width)
             return apply(table, values[:, None], out=table if own else None).reshape(-1)
-        out = values[groups.index]
+        out = values[groups.ids]
         return apply(x, out, out=x if own else out)
-    return getattr(array_namespace(x), op)(x, rows(values, groups))
+    return getattr(array_namespace(x), op)(x, expand(values, groups))
 
 
-def sizes(groups: Groups, like: Array) -> Array:
+def counts(groups: Groups, like: Array) -> Array:
     """Count the rows of each group, (G,), in the dtype and on the device of `like` (N,)."""
     if is_numpy_array(like):
         width = _width(groups)
         if width:
-            return np.full(groups.count, width, dtype=like.dtype)
-        return np.bincount(groups.index, minlength=groups.count).astype(like.dtype)
+            return np.full(groups.num_groups, width, dtype=like.dtype)
+        return np.bincount(groups.ids, minlength=groups.num_groups).astype(like.dtype)
     xp = array_namespace(like)
     return reduce(xp.ones_like(like), groups, "sum")
 
@@ -136,7 +136,7 @@ def sizes(groups: Groups, like: Array) -> Array:
 def mean(x: Array, groups: Groups) -> Array:
     """Average `x` (N,) over each group, (G,); an empty group gives 0."""
     xp = array_namespace(x)
-    count = sizes(groups, x)
+    count = counts(groups, x)
     return reduce(x, groups, "sum") / xp.where(count > 0, count, xp.ones_like(count))
 
 
@@ -148,9 +148,9 @@ def std(x: Array, groups: Groups, *, ddof: int = 0) -> Array:
         [1.0, 0.0]
     """
     xp = array_namespace(x)
-    count = sizes(groups, x)
+    count = counts(groups, x)
     some = xp.where(count > 0, count, xp.ones_like(count))
-    away = spread("subtract", x, reduce(x, groups, "sum") / some, groups)
+    away = apply_groupwise("subtract", x, reduce(x, groups, "sum") / some, groups)
     away *= away  # its own array, made above
     free = xp.where(count > ddof, count - ddof, xp.ones_like(count))
     return xp.sqrt(reduce(away, groups, "sum") / free)
@@ -158,15 +158,15 @@ def std(x: Array, groups: Groups, *, ddof: int = 0) -> Array:
 
 def _sorted(x: Array, groups: Groups) -> tuple[Array, Groups, Array]:
     """Sort by group and then by value: the order (N,), the groups of the sorted rows, each group's first place (G,)."""
-    xp = array_namespace(x, groups.index)
+    xp = array_namespace(x, groups.ids)
     order = xp.argsort(x, stable=True)
-    order = xp.take(order, xp.argsort(xp.take(groups.index, order), stable=True))
-    counts = sizes(groups, groups.index)  # whole numbers: half precision cannot count rows beyond 256
-    first = xp.cumulative_sum(counts) - counts
-    return order, Groups(xp.take(groups.index, order), groups.count), first
+    order = xp.take(order, xp.argsort(xp.take(groups.ids, order), stable=True))
+    rows = counts(groups, groups.ids)  # whole numbers: half precision cannot count rows beyond 256
+    first = xp.cumulative_sum(rows) - rows
+    return order, Groups(xp.take(groups.ids, order), groups.num_groups), first
 
 
-def places(x: Array, groups: Groups, *, shared: bool = False) -> Array:
+def ranks(x: Array, groups: Groups, *, shared: bool = False) -> Array:
     """Place of each row when its group is sorted, (N,), from 0.
 
     Args:
@@ -176,20 +176,20 @@ def places(x: Array, groups: Groups, *, shared: bool = False) -> Array:
 
     Example:
         >>> groups = Groups(np.array([0, 0, 0, 1]), 2)
-        >>> places(np.array([5.0, 1.0, 5.0, 2.0]), groups).tolist()
+        >>> ranks(np.array([5.0, 1.0, 5.0, 2.0]), groups).tolist()
         [1.0, 0.0, 2.0, 0.0]
-        >>> places(np.array([5.0, 1.0, 5.0, 2.0]), groups, shared=True).tolist()
+        >>> ranks(np.array([5.0, 1.0, 5.0, 2.0]), groups, shared=True).tolist()
         [1.5, 0.0, 1.5, 0.0]
     """
     xp = array_namespace(x)
     order, ordered, first = _sorted(x, groups)
-    place = xp.astype(xp.cumulative_sum(xp.ones_like(ordered.index)) - 1 - rows(first, ordered), x.dtype)
+    place = xp.astype(xp.cumulative_sum(xp.ones_like(ordered.ids)) - 1 - expand(first, ordered), x.dtype)
     if shared:
-        value, index = xp.take(x, order), ordered.index
+        value, index = xp.take(x, order), ordered.ids
         new = (value[1:] != value[:-1]) | (index[1:] != index[:-1])
         run = xp.concat([xp.zeros_like(index[:1]), xp.cumulative_sum(xp.astype(new, index.dtype))])
         runs = Groups(run, x.shape[0])
-        place = rows(mean(place, runs), runs)
+        place = expand(mean(place, runs), runs)
     return xp.take(place, xp.argsort(order, stable=True))
 
 
@@ -203,14 +203,14 @@ def quantiles(x: Array, groups: Groups, shares: Sequence[float]) -> list[Array]:
     xp = array_namespace(x)
     order, _, first = _sorted(x, groups)
     value = xp.concat([xp.take(x, order), xp.zeros_like(x[:1])])  # one more, for places past the end
-    last = xp.clip(sizes(groups, x) - 1, 0, None)
+    last = xp.clip(counts(groups, x) - 1, 0, None)
     found = []
     for share in shares:
         place = share * last
         below = xp.floor(place)
         low, high = (
-            xp.take(value, first + xp.astype(p, groups.index.dtype)) for p in (below, xp.minimum(below + 1, last))
+            xp.take(value, first + xp.astype(p, groups.ids.dtype)) for p in (below, xp.minimum(below + 1, last))
         )
-        some = sizes(groups, x) > 0
+        some = counts(groups, x) > 0
         found.append(xp.where(some, low + (place - below) * (high - low), xp.zeros_like(low)))
     return found

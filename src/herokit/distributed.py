@@ -1,4 +1,4 @@
-"""Processes that combine together: one that cannot take part lets those that wait for it know."""
+"""Propagate a rank's failure to the ranks that wait for it in an all-reduce."""
 
 import contextlib
 import math
@@ -12,14 +12,14 @@ from herokit.errors import SetupError
 from herokit.types import Groups, Signals
 
 
-def heard(sync: Sync) -> Sync:
-    """Return the sync, with an error where a peer has left.
+def raise_on_peer_failure(sync: Sync) -> Sync:
+    """Wrap a sync so that it raises when another rank has failed.
 
     Example:
-        >>> heard(lambda local: Mean(1, float("nan")))(Mean(1, 2.0))
+        >>> raise_on_peer_failure(lambda local: Mean(1, float("nan")))(Mean(1, 2.0))
         Traceback (most recent call last):
         ...
-        herokit.errors.SetupError: a source failed in another process, whose log says why: its part of a mean is missing
+        herokit.errors.SetupError: a source failed on another rank; see that rank's log
     """
     if sync is no_sync:
         return no_sync
@@ -27,14 +27,14 @@ def heard(sync: Sync) -> Sync:
     def merge(local: Mean, /) -> Mean:
         merged = sync(local)
         if not math.isfinite(merged.value):
-            raise SetupError("a source failed in another process, whose log says why: its part of a mean is missing")
+            raise SetupError("a source failed on another rank; see that rank's log")
         return merged
 
     return merge
 
 
-def leave(combiner: Chain, sources: Iterable[str], state: Any, sync: Sync) -> None:
-    """Give the peers a mean that is none, where they wait for one; a chain that merges nothing has nobody waiting.
+def abort_peers(combiner: Chain, sources: Iterable[str], state: Any, sync: Sync) -> None:
+    """Send NaN to the collective so that other ranks raise instead of waiting; does nothing for a chain without one.
 
     Args:
         combiner: the chain that they combine by.

@@ -107,7 +107,7 @@ def format_error(error: BaseException | None) -> str:
     """Name an error with its message, also one whose message cannot be read.
 
     Example:
-        >>> named(ValueError("bad digit"))
+        >>> format_error(ValueError("bad digit"))
         'ValueError: bad digit'
     """
     try:
@@ -120,10 +120,10 @@ def did_you_mean(name: str, known: list[str]) -> str:
     """Finish an "unknown name" message: the nearest known name, or all of them.
 
     Example:
-        >>> nearest("stratfy", ["stratify", "take"])
+        >>> did_you_mean("stratfy", ["stratify", "select"])
         "did you mean 'stratify'?"
-        >>> nearest("zzz", ["stratify", "take"])
-        'known: stratify, take'
+        >>> did_you_mean("zzz", ["stratify", "select"])
+        'known: stratify, select'
     """
     close = get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known)) or 'none'}"

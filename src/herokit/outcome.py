@@ -51,13 +51,13 @@ class RewardOutput:
         advantage: (N,) the chain's output if a step such as `Center` or `Standardize` made it an advantage, else the
             reward centred in its group; NaN where a source could not say, 0 where a filter marked the row.
         weight: (N,) the product of the weights the chain applied; 1 where it applied none, NaN and 0 as above.
-        usable: (N,) True where every source gave a value.
-        kept: (N,) True where the row is usable and no filter marked it.
-        keys: the group of every row, as the samples name it.
-        signals: what the combiner saw: the usable rows alone.
+        valid: (N,) True where every source gave a value.
+        kept: (N,) True where the row is valid and no filter marked it.
+        group_keys: the group of every row, as the samples name it.
+        signals: what the combiner saw: the valid rows alone.
         verdicts: source name -> N verdicts.
         scores: source name -> N scores.
-        trace: what each step did to the usable rows.
+        trace: what each step did to the valid rows.
         seconds: source name -> wall time spent asking it.
 
     Example:
@@ -74,9 +74,9 @@ class RewardOutput:
     reward: Array
     advantage: Array
     weight: Array
-    usable: Array
+    valid: Array
     kept: Array
-    keys: Sequence[Hashable]
+    group_keys: Sequence[Hashable]
     signals: Signals
     verdicts: Mapping[str, Sequence[Verdict]]
     scores: Mapping[str, Scores]
@@ -85,7 +85,7 @@ class RewardOutput:
 
     def problems(self) -> dict[int, str]:
         """Say why each unusable row has no reward: row -> reasons, each after its source's name."""
-        return {row: "; ".join(self._reasons(row)) for row in np.flatnonzero(~self.usable).tolist()}
+        return {row: "; ".join(self._reasons(row)) for row in np.flatnonzero(~self.valid).tolist()}
 
     def explain(self, key: Hashable) -> "Explanation":
         """Say what each step did to each rollout of one group.
@@ -105,12 +105,14 @@ class RewardOutput:
             >>> [(line.name, line.values) for line in outcome.explain("q").lines]
             [('rm', [3.0]), ("Select(signal='rm')", [3.0]), ('Center()', [0.0])]
         """
-        rows = [row for row, group in enumerate(self.keys) if group == key]
+        rows = [row for row, group in enumerate(self.group_keys) if group == key]
         if not rows:
             raise DataError(
-                f"no rollout is in group {key!r}; groups here: {', '.join(map(repr, dict.fromkeys(self.keys)))}"[:300]
+                f"no rollout is in group {key!r}; groups here: {', '.join(map(repr, dict.fromkeys(self.group_keys)))}"[
+                    :300
+                ]
             )
-        place = {row: i for i, row in enumerate(np.flatnonzero(self.usable).tolist())}
+        place = {row: i for i, row in enumerate(np.flatnonzero(self.valid).tolist())}
 
         def line(name: str, values: Array | None) -> list[Line]:
             return (
@@ -138,8 +140,13 @@ class RewardOutput:
             >>> outcome.columns()["verifier_answer"]
             ['4']
         """
-        found = {"group": list(self.keys), "reward": self.reward, "advantage": self.advantage, "weight": self.weight}
-        found |= {"usable": self.usable, "kept": self.kept}
+        found = {
+            "group": list(self.group_keys),
+            "reward": self.reward,
+            "advantage": self.advantage,
+            "weight": self.weight,
+        }
+        found |= {"valid": self.valid, "kept": self.kept}
         for name, verdicts in self.verdicts.items():
             found[name] = np.array([np.nan if v.value is None else v.value for v in verdicts], dtype=np.float64)
             found[f"{name}_status"] = [v.status.value for v in verdicts]
@@ -179,9 +186,9 @@ class RewardOutput:
         """Show the first rows in a notebook."""
         columns = self.columns()
         heads = [name for name in columns if not name.endswith(("_detail", "_answer"))]
-        rows = [[_plain(columns[name][row]) for name in heads] for row in range(min(len(self.keys), SHOWN))]
-        lost = int(np.sum(~self.usable))
-        title = f"{len(self.keys):,} rollouts of {len(set(self.keys)):,} groups"
+        rows = [[_plain(columns[name][row]) for name in heads] for row in range(min(len(self.group_keys), SHOWN))]
+        lost = int(np.sum(~self.valid))
+        title = f"{len(self.group_keys):,} rollouts of {len(set(self.group_keys)):,} groups"
         return html_table(title, heads, rows, f"{lost} without a reward: see problems()" if lost else "")
 
     def _reasons(self, row: int) -> list[str]:

@@ -72,50 +72,42 @@ class Rewarder:
         self.state = self.combiner.init()
         self._try_combiner()
 
-    def __call__(self, samples: Sequence[Sample], *, remember: bool = True) -> RewardOutput:
+    def __call__(self, samples: Sequence[Sample], *, update_state: bool = True) -> RewardOutput:
         """Score samples; pass whole groups, for a group split over two calls is compared with half of itself.
 
         Args:
             samples: N samples, in any order.
-            remember: whether the combiner's state moves; evaluation passes False and leaves no trace.
+            update_state: whether the combiner's state moves; evaluation passes False and leaves no trace.
 
         Raises:
             PluginError: a source broke its contract.
             SetupError: a source cannot work at all.
         """
-        return self.combine(self.run_sources(samples), [sample.group for sample in samples], remember=remember)
-
-    def ask(self, samples: Sequence[Sample]) -> SourceOutputs:
-        """Ask every source; needs no whole groups, and leaves the state alone.
-
-        Raises:
-            PluginError: a source broke its contract.
-            SetupError: a source cannot work at all.
-        """
-        return execution.ask(self.sources, samples)
+        return self.combine(self.run_sources(samples), [sample.group for sample in samples], update_state=update_state)
 
     def run_sources(self, samples: Sequence[Sample]) -> SourceOutputs:
-        """Ask every source where peers wait for this process in `combine`: what is raised ends their wait, too.
+        """Run every source on N samples; needs no whole groups, and leaves the state alone.
 
-        Without it, one process without its model would leave all others in a collective until that times out.
+        Where `sync` merges processes, an error here also ends the wait of the other ranks in `combine`: without that,
+        one rank without its model would leave all others in the collective until it times out.
 
         Raises:
             PluginError: a source broke its contract.
             SetupError: a source cannot work at all.
         """
         try:
-            return self.ask(samples)
+            return execution.run_sources(self.sources, samples)
         except Exception:
-            distributed.leave(self.combiner, self.sources, self.state, self.sync)
+            distributed.abort_peers(self.combiner, self.sources, self.state, self.sync)
             raise
 
-    def combine(self, answers: SourceOutputs, keys: Sequence[Hashable], *, remember: bool = True) -> RewardOutput:
+    def combine(self, answers: SourceOutputs, keys: Sequence[Hashable], *, update_state: bool = True) -> RewardOutput:
         """Combine what the sources have said, wherever they were asked: the second half of a call.
 
         Args:
             answers: what every source of this rewarder said of N samples.
             keys: the group of every sample, N; whole groups, as for a call.
-            remember: whether the combiner's state moves.
+            update_state: whether the combiner's state moves.
 
         Raises:
             DataError: the answers are not of N samples, or not from these sources.
@@ -127,7 +119,7 @@ class Rewarder:
             ...     def score(self, samples):
             ...         return [len(s.completion) for s in samples]
             >>> rewarder = Rewarder({"rm": Length()}, Select("rm"))
-            >>> rewarder.combine(rewarder.ask([Sample("p", "abc", "q")]), ["q"]).reward.tolist()
+            >>> rewarder.combine(rewarder.run_sources([Sample("p", "abc", "q")]), ["q"]).reward.tolist()
             [3.0]
         """
         columns = {name: _column(name, answers, len(keys)) for name in self.sources}
@@ -136,15 +128,15 @@ class Rewarder:
         signals = Signals({name: x[usable] for name, x in columns.items()}, groups)
         trace: Sequence[StepTrace] = ()
         state = self.state
-        if groups.count or self.sync is not no_sync:  # peers wait for this process's part of the mean
+        if groups.num_groups or self.sync is not no_sync:  # peers wait for this process's part of the mean
             trace, state = self.combiner.trace(
-                initial_reward(signals), signals, state, sync=distributed.heard(self.sync)
+                initial_reward(signals), signals, state, sync=distributed.raise_on_peer_failure(self.sync)
             )
         elif keys:
-            state = self.combiner.passed(state)
-        if remember:
+            state = self.combiner.skip_batch(state)
+        if update_state:
             self.state = state
-        reward, advantage, weight, kept = (_spread(x, usable) for x in _split(trace, signals))
+        reward, advantage, weight, kept = (_expand_rows(x, usable) for x in _split(trace, signals))
         return RewardOutput(
             reward,
             advantage,
@@ -184,7 +176,7 @@ class Rewarder:
             >>> Rewarder({"rm": Zero()}, chain(Select("rm"), WeightByStd())).state_dict()
             {'version': 1, 'state': [None, {'count': 0, 'value': 0.0}]}
         """
-        return {"version": 1, "state": _plain(self.state)}
+        return {"version": 1, "state": _state_to_json(self.state)}
 
     def load_state_dict(self, data: Mapping[str, Any]) -> None:
         """Go on from a saved state, exactly as if never stopped.
@@ -195,7 +187,7 @@ class Rewarder:
         if data.get("version") != 1:
             raise ConfigError(f"a saved state has version 1, got {data.get('version')!r}")
         try:
-            self.state = _like(self.combiner.init(), data["state"])
+            self.state = _state_from_json(self.combiner.init(), data["state"])
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(
                 f"the saved state does not fit this chain of {len(self.combiner.steps)} steps: {error!r}"
@@ -250,28 +242,28 @@ class _Keep(Filter):
         return self.kept
 
 
-def _spread(x: Array, usable: Array) -> Array:
+def _expand_rows(x: Array, usable: Array) -> Array:
     """Put the usable rows back among the others, which are NaN."""
     full = np.full(len(usable), np.nan)
     full[usable] = x
     return full
 
 
-def _plain(state: Any) -> Any:
+def _state_to_json(state: Any) -> Any:
     if isinstance(state, tuple):
-        return [_plain(part) for part in state]
+        return [_state_to_json(part) for part in state]
     return asdict(state) if is_dataclass(state) and not isinstance(state, type) else state
 
 
-def _like(example: Any, data: Any) -> Any:
+def _state_from_json(example: Any, data: Any) -> Any:
     """Rebuild a state of the shape of `example` from plain values."""
     if isinstance(example, tuple):
-        return tuple(_like(e, d) for e, d in zip(example, data, strict=True))
+        return tuple(_state_from_json(e, d) for e, d in zip(example, data, strict=True))
     if is_dataclass(example) and not isinstance(example, type):
         if set(data) != {f.name for f in fields(example)}:
             raise ValueError(f"{type(example).__name__} has fields {[f.name for f in fields(example)]}, got {data!r}")
         if isinstance(example, Mean):  # what other states hold is their own affair
-            data = {name: _like(getattr(example, name), value) for name, value in data.items()}
+            data = {name: _state_from_json(getattr(example, name), value) for name, value in data.items()}
         return type(example)(**data)
     if isinstance(example, int) and isinstance(data, int) and not isinstance(data, bool) and data >= 0:
         return data  # a count of groups or of training steps

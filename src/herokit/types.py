@@ -99,10 +99,10 @@ MAX_ABS_SCORE = 1e150
 
 
 def is_valid_score(values: Any) -> Any:
-    """Say of a number, or of an array of them, which can be scores: finite, and not so large that arithmetic on them overflows.
+    """Return whether each value is finite and within ±1e150.
 
     Example:
-        >>> is_score(np.array([1.0, np.nan, 1e200])).tolist()
+        >>> is_valid_score(np.array([1.0, np.nan, 1e200])).tolist()
         [True, False, False]
     """
     return abs(values) <= MAX_ABS_SCORE
@@ -122,7 +122,7 @@ class Scores:
             own unit; None for a sample without steps, and None altogether where the model has no notion of steps.
 
     Example:
-        >>> Scores.of([1.5, float("nan")]).statuses
+        >>> Scores.from_values([1.5, float("nan")]).statuses
         (<Status.JUDGED: 'judged'>, <Status.FAILED: 'failed'>)
     """
 
@@ -132,7 +132,7 @@ class Scores:
     steps: Sequence[Sequence[float] | None] | None = None
 
     @classmethod
-    def of(cls, values: Any) -> Self:
+    def from_values(cls, values: Any) -> Self:
         """Wrap bare scores, (N,): what `is_valid_score` is judged, everything else becomes NaN with status failed."""
         array = np.array(values, dtype=np.float64)
         usable = is_valid_score(array)
@@ -177,19 +177,19 @@ class Groups:
     """Which group each row belongs to: flat ids, no padding, any order, any sizes.
 
     Attributes:
-        index: (N,) integers in [0, count), in the same array library as the signals.
-        count: the number of groups G; a group may be empty.
+        ids: (N,) integers in [0, num_groups), in the same array library as the signals.
+        num_groups: the number of groups G; a group may be empty.
         width: kept by reductions: the size of equal groups that lie one after the other, 0 if they do not, None
             while nobody has looked.
 
     Example:
         >>> groups = Groups.from_keys(["a", "b", "a"])
-        >>> groups.index.tolist(), groups.count
+        >>> groups.ids.tolist(), groups.num_groups
         ([0, 1, 0], 2)
     """
 
-    index: Array
-    count: int
+    ids: Array
+    num_groups: int
     width: int | None = field(default=None, init=False, repr=False)
 
     @classmethod
@@ -215,10 +215,10 @@ class Groups:
         """Split every group by label, (N,) integers in [0, n_labels): a stratum is only a finer group.
 
         Example:
-            >>> Groups(np.array([0, 0, 1]), 2).refine(np.array([0, 1, 1]), 2).index.tolist()
+            >>> Groups(np.array([0, 0, 1]), 2).refine(np.array([0, 1, 1]), 2).ids.tolist()
             [0, 1, 3]
         """
-        return Groups(self.index * n_labels + labels, self.count * n_labels)
+        return Groups(self.ids * n_labels + labels, self.num_groups * n_labels)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -31,7 +31,7 @@ from herokit.combiners import ConsistencyFilter, LinearSchedule, Scheduled, Stan
 from herokit.errors import ConfigError, DataError
 from herokit.testing.stubs import ToldModel, ToldVerifier
 from herokit.trainers import TRAINERS
-from herokit.trainers.cancellation import StepCancelledWarning, check_normalization, undone
+from herokit.trainers.cancellation import StepCancelledWarning, cancelled_steps, check_normalization
 
 
 class Judge:
@@ -67,7 +67,7 @@ def test_rows_asked_one_by_one_and_combined_elsewhere_equal_one_call():
     for _ in range(2):
         rows = [json.loads(json.dumps(score_one(worker, sample))) for sample in SAMPLES]
         found, expected = combine_rows(driver, rows, KEYS), whole(SAMPLES)
-        for name in ("reward", "advantage", "weight", "usable", "kept"):
+        for name in ("reward", "advantage", "weight", "valid", "kept"):
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
         assert (
             found.problems()
@@ -211,7 +211,7 @@ TOLD = {"verifier": ToldVerifier("v"), "rm": ToldModel("r")}
     ],
 )
 def test_steps_that_a_trainer_undoes_are_found(scheme, trainer, expected):
-    found = undone(Rewarder(TOLD, scheme), TRAINERS[trainer])
+    found = cancelled_steps(Rewarder(TOLD, scheme), TRAINERS[trainer])
     assert [name.startswith(start.rstrip(")")) for name, start in zip(found, expected, strict=True)] == [True] * len(
         found
     )
@@ -222,7 +222,7 @@ def test_a_weight_on_a_schedule_is_found_too():
     assert isinstance(scheme.steps[1], Scheduled)
     tried = Rewarder(TOLD, scheme)
     before = tried.state
-    assert undone(tried, TRAINERS["trl"])[0].startswith("WeightByStd")
+    assert cancelled_steps(tried, TRAINERS["trl"])[0].startswith("WeightByStd")
     assert tried.state == before
 
 
@@ -241,7 +241,7 @@ def test_a_plain_function_checks_its_groups_and_may_forget():
     assert rewards[2] is None
     assert rewards[5] is None
     moved = function.rewarder.state
-    evaluation = replace(function, remember=False)
+    evaluation = replace(function, update_state=False)
     evaluation(["p"] * 8, TEXTS, uid=KEYS)
     assert function.rewarder.state == moved != rewarder().state
     with pytest.raises(ConfigError, match="group 'b' has 3 of 4"):

@@ -8,7 +8,7 @@ import pytest
 from transformers import TrainerCallback
 
 from herokit.adapters.trl import RewardFunction
-from herokit.sources import TimeLimit
+from herokit.sources import ProcessPool
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*(gradient|activation)_checkpointing.*:FutureWarning"),
@@ -41,7 +41,7 @@ def train(runs, kind, out, sources, **settings):
 
 
 def test_a_verifier_that_hangs(runs, hostile, tmp_path):
-    sources = {"verifier": TimeLimit(hostile.Hangs(), seconds=1.5), "rm": runs.Taste()}
+    sources = {"verifier": ProcessPool(hostile.Hangs(), max_workers=1, timeout=1.5), "rm": runs.Taste()}
     rows, log = train(runs, "GRPO", tmp_path, sources)
     late = [text.startswith("1") for text in rows["completion"]]
     assert sum(late) == 1

@@ -49,7 +49,7 @@ def test_the_ten_lines_run(runs, folders, tmp_path):
 def test_a_reward_model_of_trl_scores_as_in_trl(runs, folders, tmp_path, chat):
     template = {} if chat else {"template": "{prompt}{completion}"}
     with TorchRewardModel(str(folders["rm"]), **template) as model:
-        ours = RewardFunction(runs.rewarder({"verifier": runs.Half(), "rm": model}), undone="ignore")
+        ours = RewardFunction(runs.rewarder({"verifier": runs.Half(), "rm": model}), on_cancelled_step="ignore")
         trainer = runs.make("GRPO", tmp_path, [ours, str(folders["rm"])], chat=chat, max_steps=1)
         trainer.train()
     column = next(name for name in trainer._logs["rewards"] if name != "herokit")

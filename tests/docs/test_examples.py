@@ -83,7 +83,7 @@ def test_schemes_on_pages_build(path):
             combine = table.get(
                 "combine", {"use": "select", "signal": next(iter(sources))}
             )  # a page may show sources alone
-            build_scheme(table | {"sources": sources, "combine": combine})
+            build_scheme(table | {"sources": sources, "steps": combine})
 
 
 @pytest.fixture(scope="module")

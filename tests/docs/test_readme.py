@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 from herokit import Center, Select, Stratify, WeightByStd, chain
-from herokit.config.build import build
+from herokit.config.builder import build
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT.joinpath("README.md").read_text()

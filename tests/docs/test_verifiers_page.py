@@ -27,7 +27,7 @@ def test_the_page_on_composing_builds_and_prints_what_it_says():
     text = (DOCS / "how-to" / "compose-verifiers.md").read_text(encoding="utf-8")
     for table in re.findall(r"```toml\n(.*?)```", text, re.DOTALL):
         source = tomllib.loads(table)
-        build_scheme({**source, "combine": {"use": "select", "signal": next(iter(source["sources"]))}})
+        build_scheme({**source, "steps": {"use": "select", "signal": next(iter(source["sources"]))}})
     names: dict[str, object] = {}
     for block, printed in re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", text, re.DOTALL):
         out = io.StringIO()

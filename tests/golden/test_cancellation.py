@@ -18,7 +18,7 @@ spec.loader.exec_module(page)
 
 def advantages(scheme, trainer):
     signals = page.batch()
-    return TRAINERS[trainer](page.run(scheme, signals)[0], signals.groups.index)
+    return TRAINERS[trainer](page.run(scheme, signals)[0], signals.groups.ids)
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
@@ -55,26 +55,26 @@ def uniform(right, *, alpha=0.05, spread=1.0):
 def test_uniform_groups_are_blown_up_by_their_own_deviation(right, divided, centred):
     reward, signals = uniform(right)
     for trainer, expected in (("trl", divided), ("verl", divided), ("dr-grpo", centred)):
-        found = np.abs(TRAINERS[trainer](reward, signals.groups.index)).mean()
+        found = np.abs(TRAINERS[trainer](reward, signals.groups.ids)).mean()
         assert found == pytest.approx(expected, rel=0.02)
 
 
 def test_alpha_does_not_matter_in_a_uniform_group_that_is_divided():
     narrow, signals = uniform(0, alpha=0.01)
     wide, _ = uniform(0, alpha=0.4)
-    a, b = (TRAINERS["verl"](r, signals.groups.index) for r in (narrow, wide))
+    a, b = (TRAINERS["verl"](r, signals.groups.ids) for r in (narrow, wide))
     np.testing.assert_allclose(a, b, rtol=1e-3)
-    a, b = (TRAINERS["dr-grpo"](r, signals.groups.index) for r in (narrow, wide))
+    a, b = (TRAINERS["dr-grpo"](r, signals.groups.ids) for r in (narrow, wide))
     np.testing.assert_allclose(40 * a, b, rtol=1e-9)
 
 
 def test_a_score_spread_of_7e_4_still_yields_unit_advantages_unless_a_minimum_is_asked_for():
     reward, signals = uniform(0, spread=7e-4 / 3)
-    assert np.abs(TRAINERS["trl"](reward, signals.groups.index)).mean() > 0.7
+    assert np.abs(TRAINERS["trl"](reward, signals.groups.ids)).mean() > 0.7
     from herokit import Stratify
 
     quiet = Stratify(alpha=0.05, beta=0.05, min_range=0.1)(signals["rm"], signals)
-    assert np.abs(TRAINERS["trl"](quiet, signals.groups.index)).max() < 1e-9
+    assert np.abs(TRAINERS["trl"](quiet, signals.groups.ids)).max() < 1e-9
 
 
 def test_a_floor_or_the_batch_deviation_keeps_uniform_groups_small():

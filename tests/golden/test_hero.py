@@ -80,7 +80,7 @@ def test_evaluation_batches_of_one_do_not_give_the_first_training_batch_a_weight
 
     rewarder = Rewarder({"verifier": Right(), "rm": Length()}, hero(constants="appendix"))
     for text in ("a", "bb", "ccc"):
-        rewarder([Sample("p", text, group=text)], remember=False)
+        rewarder([Sample("p", text, group=text)], update_state=False)
     outcome = rewarder([Sample("p", "x", "g"), Sample("p", "xxxxxxxx", "g")])
     assert outcome.weight.tolist() == [1.0, 1.0]
 

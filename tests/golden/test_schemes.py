@@ -126,7 +126,7 @@ def test_noisy_verifier_is_unbiased():
 
 
 def test_the_scheme_file_name_of_every_scheme():
-    from herokit.config.build import build
+    from herokit.config.builder import build
     from herokit.registry import load_registry
 
     known = load_registry(plugins=False)

@@ -78,7 +78,7 @@ def test_a_planted_fault_in_a_users_file_is_diagnosed_in_time(tmp_path):
 def test_a_scheme_file_is_checked_with_its_sources(tmp_path):
     path = tmp_path / "blend.toml"
     path.write_text(
-        '[sources.verifier]\nuse = "math"\n[sources.rm]\nuse = "onnx"\n[[combine]]\nuse = "naive-blend"\nshare = 0.2\n'
+        '[sources.verifier]\nuse = "math"\n[sources.rm]\nuse = "onnx"\n[[steps]]\nuse = "naive-blend"\nweight = 0.2\n'
     )
     done = check(path, "--budget", "20s", "--json")
     assert done.exit_code == 1

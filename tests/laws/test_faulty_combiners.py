@@ -29,11 +29,11 @@ SCAN = Profile(examples=60, seconds=30.0, shrinking=0.0)
 
 
 def rows(x, groups, op):
-    return _segment.rows(_segment.reduce(x, groups, op), groups)
+    return _segment.expand(_segment.reduce(x, groups, op), groups)
 
 
 def centre(x, groups):
-    return x - _segment.rows(_segment.mean(x, groups), groups)
+    return x - _segment.expand(_segment.mean(x, groups), groups)
 
 
 class Fault(Stateless):
@@ -72,13 +72,15 @@ class FirstRowIsTheBaseline(Fault):
 class OffByOneGroup(Fault):
     def f(self, x, v, signals):
         groups = signals.groups
-        return v - _segment.rows(_segment.mean(v, groups), Groups((groups.index + 1) % groups.count, groups.count))
+        return v - _segment.expand(
+            _segment.mean(v, groups), Groups((groups.ids + 1) % groups.num_groups, groups.num_groups)
+        )
 
 
 @dataclass(frozen=True)
 class NanLeak(Fault):
     def f(self, x, v, signals):
-        return centre(v, signals.groups) / _segment.rows(_segment.std(v, signals.groups), signals.groups)
+        return centre(v, signals.groups) / _segment.expand(_segment.std(v, signals.groups), signals.groups)
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class ExpOverflow(Fault):
 @dataclass(frozen=True)
 class WritesItsInput(Fault):
     def f(self, x, v, signals):
-        x -= _segment.rows(_segment.mean(x, signals.groups), signals.groups)
+        x -= _segment.expand(_segment.mean(x, signals.groups), signals.groups)
         return v + 0.0 * x
 
 
@@ -185,11 +187,11 @@ class Remembering(Weight):
 
     def local(self, signals):
         spread = _segment.std(signals["rm"], signals.groups)
-        some = _segment.sizes(signals.groups, signals["rm"]) > 0
+        some = _segment.counts(signals.groups, signals["rm"]) > 0
         return spread, Mean(int(some.sum()), float(spread[some].mean()))
 
     def scale(self, spread, mean, signals):
-        return 1.0 + _segment.rows(np.tanh(spread - mean), signals.groups) / 2.0
+        return 1.0 + _segment.expand(np.tanh(spread - mean), signals.groups) / 2.0
 
     def weigh(self, reward, signals, state, *, sync):
         spread, local = self.local(signals)

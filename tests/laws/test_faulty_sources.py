@@ -138,7 +138,7 @@ class Length:
 
     def score(self, samples):
         values = np.array([self.one(s.completion) for s in samples])
-        scores = Scores.of(values)
+        scores = Scores.from_values(values)
         cut = tuple("truncated" if len(s.completion) > self.context else "" for s in samples)
         return Scores(scores.values, scores.statuses, cut)
 

@@ -37,7 +37,7 @@ class PairwiseWins(Stateless):
     """The share of a rollout's group mates with its own verdict that it beats, from a table of all pairs."""
 
     def __call__(self, reward, signals):
-        m, v, g = signals["rm"], signals["verifier"], signals.groups.index
+        m, v, g = signals["rm"], signals["verifier"], signals.groups.ids
         xp = array_namespace(m)
         mates = (g[:, None] == g[None, :]) & (v[:, None] == v[None, :])
         wins = xp.astype(mates & (m[:, None] > m[None, :]), m.dtype)
@@ -49,7 +49,7 @@ class LeaveMeOut(ProducesAdvantage, Stateless):
     """The verdict less the mean verdict of the others, from a table of all pairs."""
 
     def __call__(self, reward, signals):
-        v, g = signals["verifier"], signals.groups.index
+        v, g = signals["verifier"], signals.groups.ids
         xp = array_namespace(v)
         same = xp.astype(g[:, None] == g[None, :], v.dtype)
         others = xp.sum(same, axis=1) - 1.0
@@ -85,11 +85,11 @@ class Novelty(Weight):
     def weigh(self, reward, signals, state, *, sync=no_sync):
         xp, m = array_namespace(reward), signals["rm"]
         means = _segment.mean(m, signals.groups)
-        some = _segment.sizes(signals.groups, m) > 0
-        count = int(xp.sum(xp.astype(some, signals.groups.index.dtype)))
+        some = _segment.counts(signals.groups, m) > 0
+        count = int(xp.sum(xp.astype(some, signals.groups.ids.dtype)))
         local = Mean(count, float(xp.sum(xp.where(some, means, xp.zeros_like(means)))) / count)
         weight = 1.0 + 0.5 * xp.tanh(xp.abs(means - state.value))
-        return _segment.rows(weight, signals.groups), state.merge(sync(local))
+        return _segment.expand(weight, signals.groups), state.merge(sync(local))
 
 
 ORDER = (verifier_dominates, monotone_in_the_rm, neutral_when_the_rm_is_constant)

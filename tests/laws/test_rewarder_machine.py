@@ -25,10 +25,10 @@ def test_the_machine_notices(fault, monkeypatch):
         monkeypatch.setattr(Rewarder, "load_state_dict", lambda self, data: None)
     else:
 
-        def forgetful(self, samples, *, remember=True):
+        def forgetful(self, samples, *, update_state=True):
             before = self.state
-            outcome = call(self, samples, remember=remember)
-            if not outcome.usable.all():
+            outcome = call(self, samples, update_state=update_state)
+            if not outcome.valid.all():
                 self.state = before
             return outcome
 

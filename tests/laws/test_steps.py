@@ -45,7 +45,7 @@ STEPS = [
     Center(),
     CenterIncorrect(),
     Clip(-1.0, 1.0),
-    Ensemble(("rm", "other"), "cautious"),
+    Ensemble(("rm", "other"), "mean_minus_std"),
     IfUniform(Select("rm"), Select("verifier")),
     IfUniform(WeightByCorrectRate(), Center()),
     ConsistencyFilter(),

@@ -48,7 +48,7 @@ def test_it_is_listed_with_its_owner(installed):
 
 
 def test_a_scheme_file_uses_it(installed, tmp_path):
-    (tmp_path / "scheme.toml").write_text('[sources.verifier]\nuse = "exact"\n[[combine]]\nuse = "verifier-only"\n')
+    (tmp_path / "scheme.toml").write_text('[sources.verifier]\nuse = "exact"\n[[steps]]\nuse = "verifier-only"\n')
     rows = [{"prompt": "2+2?", "completion": c, "reference": "4"} for c in (" 4 ", "5")]
     (tmp_path / "r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     done = herokit(

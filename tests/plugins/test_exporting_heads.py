@@ -241,7 +241,7 @@ def test_from_the_command_to_a_results_file_with_steps(process, name, tmp_path, 
     rows = [{"prompt": s.prompt, "completion": s.completion, "group": s.group} for s in SOLUTIONS]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     scheme = f'[sources.prm]\nuse = "onnx"\nmodel = "{said["model"]}"\naggregate = "mean"\n'
-    (tmp_path / "s.toml").write_text(scheme + '[[combine]]\nuse = "take"\nsignal = "prm"\n')
+    (tmp_path / "s.toml").write_text(scheme + '[[steps]]\nuse = "select"\nsignal = "prm"\n')
     out = tmp_path / "o.jsonl"
     assert herokit("score", tmp_path / "in.jsonl", "--scheme", tmp_path / "s.toml", "-o", out) == 0
     expected = TorchRewardModel(str(folder), step_token=token, aggregate="mean").score(SOLUTIONS)

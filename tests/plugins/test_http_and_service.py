@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from herokit import Rewarder, Select, hero_advantage, rm_only
-from herokit.config.build import build
+from herokit.config.builder import build
 from herokit.types import Sample, Status
 from herokit_http import HttpRewardModel, HttpVerifier, Reach, ServiceRewardModel
 
@@ -69,7 +69,7 @@ def test_a_whole_scheme_behind_the_service_keeps_one_running_mean(start):
     ranks = [Rewarder({"rm": ServiceRewardModel(url, "advantage", reach=QUICK)}, Select("rm")) for _ in range(2)]
     for rank in (*ranks, *ranks):
         np.testing.assert_array_equal(rank(SAMPLES).reward, here(SAMPLES).advantage)
-    evaluation = Rewarder({"rm": ServiceRewardModel(url, remember=False, reach=QUICK)}, rm_only())
+    evaluation = Rewarder({"rm": ServiceRewardModel(url, update_state=False, reach=QUICK)}, rm_only())
     assert np.isfinite(evaluation(SAMPLES).reward).all()
     np.testing.assert_array_equal(ranks[0](SAMPLES).reward, here(SAMPLES).advantage)
     for rewarder in (*ranks, evaluation):

@@ -72,23 +72,23 @@ use = "onnx"
 use = "score-column"
 column = "given"
 
-[[combine]]
+[[steps]]
 use = "ensemble"
 signals = ["rm", "other"]
-reduction = "worst"
+reduction = "min"
 transform = {{ use = "rank" }}
 
-[[combine]]
+[[steps]]
 use = "stratify"
 alpha = 0.05
 beta = 0.05
 
-[[combine]]
+[[steps]]
 use = "add"
 signal = "form"
 weight = 0.1
 
-[[combine]]
+[[steps]]
 use = "center"
 """
 

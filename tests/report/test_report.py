@@ -205,7 +205,7 @@ def test_the_parts_may_be_named_as_score_was_told(tmp_path):
     with pytest.raises(DataError, match="no column for the completion.*--field completion=COLUMN"):
         read_results(path)
     found = read_results(path, {"completion": "text", "group": "mine"})
-    assert found.groups.count == 30  # by uid there would be as many as rows
+    assert found.groups.num_groups == 30  # by uid there would be as many as rows
     assert "completion from text, group from mine" in render(found)
     options = ["--field", "completion=text", "--field", "group=mine", "-o", str(tmp_path / "r.html")]
     assert CliRunner().invoke(app, ["report", path, *options, "--compare", path]).exit_code == 0

@@ -43,7 +43,7 @@ def test_a_row_says_what_every_source_said(client):
 
 def test_evaluation_leaves_no_trace(client):
     before = client.get("/v1/state").json()
-    client.post("/v1/score", json={"samples": group("a", "4", "55"), "remember": False})
+    client.post("/v1/score", json={"samples": group("a", "4", "55"), "update_state": False})
     client.post("/v1/sources/rm", json={"samples": group("a", "4", "55")})
     client.post("/classify", json={"input": ["4", "55"]})
     assert client.get("/v1/state").json() == before

@@ -167,7 +167,7 @@ def test_openrlhf_sends_rollouts_one_by_one_and_they_become_a_group(start):
     async def main():
         async with httpx2.AsyncClient(base_url=process.url, timeout=20) as client:
             together = await asyncio.gather(*(one(client, text) for text in texts))
-            whole = await client.post("/v1/score", json={"samples": group("g", *texts), "remember": False})
+            whole = await client.post("/v1/score", json={"samples": group("g", *texts), "update_state": False})
             left = asyncio.create_task(client.post("/get_reward", json={"query": "7", "prompts": "", "labels": "7"}))
             await asyncio.sleep(0.2)
             stopping = asyncio.create_task(asyncio.to_thread(process.stop))
@@ -183,7 +183,7 @@ def test_openrlhf_sends_rollouts_one_by_one_and_they_become_a_group(start):
 
 def test_beyond_loopback_there_is_a_token(tmp_path):
     scheme = tmp_path / "scheme.toml"
-    scheme.write_text('[sources.verifier]\nuse = "math"\n[[combine]]\nuse = "verifier-only"\n')
+    scheme.write_text('[sources.verifier]\nuse = "math"\n[[steps]]\nuse = "verifier-only"\n')
     process = Process(sys.executable, "-m", "herokit", "serve", scheme, "--port", "0", "--host", EVERYWHERE)
     try:
         token = process.lines[0].removeprefix("token: ").strip()
@@ -198,7 +198,7 @@ def test_beyond_loopback_there_is_a_token(tmp_path):
 
 def test_the_command_serves_a_scheme_file(tmp_path):
     scheme = tmp_path / "scheme.toml"
-    scheme.write_text('[sources.verifier]\nuse = "math"\n[[combine]]\nuse = "verifier-only"\n')
+    scheme.write_text('[sources.verifier]\nuse = "math"\n[[steps]]\nuse = "verifier-only"\n')
     command = [sys.executable, "-m", "herokit", "serve", scheme, "--port", "0"]
     process = Process(*command)
     try:

@@ -19,7 +19,7 @@ SCHEME = """
 use = "verdict-column"
 [sources.rm]
 use = "score-column"
-[[combine]]
+[[steps]]
 use = "hero"
 """
 

@@ -26,7 +26,7 @@ class Length:
     def report(self):
         return "rm: counted letters"
 """
-SCHEME = '[sources.verifier]\nuse = "exact"\n[sources.rm]\nuse = "length"\n[[combine]]\nuse = "hero"\n'
+SCHEME = '[sources.verifier]\nuse = "exact"\n[sources.rm]\nuse = "length"\n[[steps]]\nuse = "hero"\n'
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def plugin(tmp_path, monkeypatch):
             register.reward_model("length", "cli_plugin:Length")
 
     known = load_registry(plugins=False, extra=[("cli-plugin", Plugin())])
-    for module in ("herokit.config.build", "herokit.cli.app", "herokit.cli.score"):
+    for module in ("herokit.config.builder", "herokit.cli.app", "herokit.cli.score"):
         monkeypatch.setattr(f"{module}.registry", lambda: known)
     for stream in (console.out, console.err):
         monkeypatch.setattr(stream, "_width", 200)
@@ -110,7 +110,7 @@ def test_a_file_that_is_wrong_is_refused_in_one_line(herokit, capsys, rows, mess
         (["nowhere.jsonl"], "nowhere.jsonl: no such file"),
         (
             ["r.jsonl", "--scheme", "bad.toml"],
-            "bad.toml: combine[0]: 'hero' has no setting 'alhpa'; did you mean 'alpha'?",
+            "bad.toml: steps[0]: 'hero' has no setting 'alhpa'; did you mean 'alpha'?",
         ),
         (["r.jsonl", "--scheme", "no.toml"], "no.toml: no such scheme file"),
         (["r.jsonl", "-o", "o.csv"], "results go to a file that ends in .parquet, .jsonl, .jsonl.gz or .jsonl.zst"),
@@ -123,7 +123,7 @@ def test_an_option_that_is_wrong_is_refused_before_any_work(monkeypatch, herokit
     rollouts(*GOOD)
     Path("bad.toml").write_text(SCHEME + "alhpa = 0.1\n")
     extra = [] if "--scheme" in arguments else ["--scheme", "s.toml"]
-    monkeypatch.setattr("herokit.rewarder.Rewarder.ask", None)  # nothing is scored
+    monkeypatch.setattr("herokit.rewarder.Rewarder.run_sources", None)  # nothing is scored
     assert herokit("score", *arguments, *extra) == 2
     complaint = capsys.readouterr().err
     assert message in complaint
@@ -133,7 +133,7 @@ def test_an_option_that_is_wrong_is_refused_before_any_work(monkeypatch, herokit
 def test_scoring_a_result_again_needs_a_prefix(monkeypatch, herokit, capsys):
     rollouts(*(r | {"reward": 1} for r in GOOD))
     arguments = ["score", "r.jsonl", "--scheme", "s.toml", "-o", "o.jsonl"]
-    monkeypatch.setattr("herokit.rewarder.Rewarder.ask", lambda *_: pytest.fail("worked before it checked"))
+    monkeypatch.setattr("herokit.rewarder.Rewarder.run_sources", lambda *_: pytest.fail("worked before it checked"))
     assert herokit(*arguments) == 2
     assert "the input already has columns reward; set a prefix" in capsys.readouterr().err
     monkeypatch.undo()

@@ -55,15 +55,18 @@ def test_a_chain_is_made_of_steps(bad):
         (lambda: Stratify(alpha=0.5, beta=0.5), "the bands overlap: alpha \\+ beta must be below 1, got 0.5 \\+ 0.5"),
         (lambda: Stratify(alpha=0.0), "alpha lies in \\(0, 1\\], got 0.0"),
         (lambda: Stratify(beta=float("nan")), "beta lies in \\(0, 1\\], got nan"),
-        (lambda: Stratify(min_range=-1.0), "min_spread lies in"),
-        (lambda: Stratify(ties="roof"), "tied is 'floor' or 'midpoint', got 'roof'"),
-        (lambda: WeightByStd(min_weight=2.0, max_weight=1.0), "0 < low < high, got low=2.0, high=1.0"),
+        (lambda: Stratify(min_range=-1.0), "min_range lies in"),
+        (lambda: Stratify(ties="roof"), "ties is 'floor' or 'midpoint', got 'roof'"),
+        (
+            lambda: WeightByStd(min_weight=2.0, max_weight=1.0),
+            "0 < min_weight < max_weight, got min_weight=2.0, max_weight=1.0",
+        ),
         (lambda: WeightByStd(steepness=-1.0), "steepness lies in \\(0, inf\\), got -1.0"),
         (lambda: WeightByStd(ddof=2), "ddof is 0 or 1, got 2"),
         (lambda: Standardize(ddof=3), "ddof is 0 or 1, got 3"),
         (lambda: Standardize(eps=-1.0), "eps lies in \\(0, inf\\)"),
         (lambda: MinMax(eps=0.0), "eps lies in \\(0, inf\\)"),
-        (lambda: Interpolate("rm", weight=1.5), "share lies in \\[0, 1\\], got 1.5"),
+        (lambda: Interpolate("rm", weight=1.5), "weight lies in \\[0, 1\\], got 1.5"),
     ],
 )
 def test_a_parameter_outside_its_range_is_named(make, message):

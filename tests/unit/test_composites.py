@@ -4,26 +4,24 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from herokit import Groups, Rewarder, Sample, Signals, Verdict
+from herokit import Rewarder, Sample, Verdict
 from herokit.combiners import (
     Add,
     Center,
     ConsistencyFilter,
     IfUniform,
     LinearSchedule,
-    Mean,
     Select,
     Standardize,
     Stratify,
     WeightByStd,
-    blocks,
     chain,
     initial_reward,
     produces_advantage,
 )
 from herokit.testing import check_combiner
 from herokit.testing.laws import every_step_is_visible_to_the_trainer
-from herokit.trainers.ablation import hidden
+from herokit.trainers.ablation import find_cancelled_steps
 
 VERDICTS = [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0]
 SCORES = [1.0, 4.0, 2.0, 3.0, 9.0, 0.0, 2.0, 1.0]
@@ -93,18 +91,6 @@ def test_an_empty_part_leaves_the_reward():
     assert_array_equal(outcome(chain(Select("verifier"), rest)).reward, np.where(UNIFORM, SCORES, VERDICTS))
 
 
-def test_blocks_agree_with_the_whole(monkeypatch):
-    rng = np.random.default_rng(0)
-    index = np.repeat(np.arange(50), 4)
-    signals = Signals({"rm": rng.normal(size=200), "verifier": 1.0 * (rng.random(200) < 0.2)}, Groups(index, 50))
-    state = ((None, Mean(3, 1.0)), (None,))
-    whole, _ = GATE.combine(initial_reward(signals), signals, state)
-    monkeypatch.setattr(blocks, "ROWS", 16)
-    parts, after = chain(GATE).combine(initial_reward(signals), signals, (state,))
-    assert_array_equal(parts, whole)
-    assert after[0][0][1].count == 53
-
-
 def as_it_is(steps, signals, state):
     return steps.combine(initial_reward(signals), signals, state)
 
@@ -113,11 +99,11 @@ def test_hidden_steps_are_found_inside_too():
     bands = chain(Select("rm"), Stratify(), WeightByStd(steepness=LinearSchedule(1.0, 5.0, 9)))
     reads = {"rm": False, "verifier": True}
     for gate in (IfUniform(Select("verifier"), bands), IfUniform(Select("verifier"), IfUniform(Select("rm"), bands))):
-        lost = hidden(chain(gate, Standardize()), reads, as_it_is)
+        lost = find_cancelled_steps(chain(gate, Standardize()), reads, as_it_is)
         assert [type(one.step).__name__ for one in lost] == ["WeightByStd"]
-        assert hidden(chain(gate), reads, as_it_is) == []
+        assert find_cancelled_steps(chain(gate), reads, as_it_is) == []
     alone = chain(Select("rm"), IfUniform(WeightByStd(), Select("rm")), Standardize())
-    assert [one.path for one in hidden(alone, reads, as_it_is)] == [(1, 0, 0), (1,)]
+    assert [one.path for one in find_cancelled_steps(alone, reads, as_it_is)] == [(1, 0, 0), (1,)]
 
 
 def test_the_law_names_the_weight_that_a_gate_holds():

@@ -16,7 +16,7 @@ from herokit import (
 )
 from herokit.combiners import Interpolate
 from herokit.config import build_scheme, load_scheme
-from herokit.config.build import build, describe
+from herokit.config.builder import build, describe
 from herokit.errors import ConfigError
 from herokit.hookspecs import hookimpl
 from herokit.registry import load_registry
@@ -68,32 +68,32 @@ def test_build_undoes_describe_for_whole_chains(scheme):
 def test_a_file_and_its_scheme_are_the_same_value(tmp_path, known, ending):
     path = tmp_path / f"s.{ending}"
     path.write_text(
-        '[sources.rm]\nuse = "length"\nscale = 2\n[[combine]]\nuse = "take"\nsignal = "rm"\n[[combine]]\nuse = "center"\n'
+        '[sources.rm]\nuse = "length"\nscale = 2\n[[steps]]\nuse = "select"\nsignal = "rm"\n[[steps]]\nuse = "center"\n'
         if ending == "toml"
-        else "sources:\n  rm: {use: length, scale: 2}\ncombine:\n- {use: select, signal: rm}\n- {use: center}\n"
+        else "sources:\n  rm: {use: length, scale: 2}\nsteps:\n- {use: select, signal: rm}\n- {use: center}\n"
     )
     scheme = load_scheme(path, known=known)
-    assert scheme.combine == chain(Select("rm"), Center())
+    assert scheme.combiner == chain(Select("rm"), Center())
     assert build_scheme(scheme.describe(known=known), known=known) == scheme
     assert pickle.loads(pickle.dumps(scheme)) == scheme
 
 
 SOURCES = {"rm": {"use": "length"}}
 BAD = [
-    ({"sources": SOURCES, "combin": []}, "unknown key 'combin'; did you mean 'combine'"),
-    ({"combine": [{"use": "hero"}]}, r"needs a table \[sources.NAME\]"),
-    ({"sources": {"rm": 3}, "combine": []}, r"needs at least one \[\[combine\]\] step"),
-    ({"sources": {"rm": 3}, "combine": [{"use": "hero"}]}, "sources.rm: expected a table with use"),
-    ({"sources": SOURCES, "combine": "hero"}, r"needs at least one \[\[combine\]\] step, got 'hero'"),
-    ({"sources": SOURCES, "combine": [{"use": "select", "signl": "rm"}]}, r"combine\[0\]: 'take' has no setting 'signl'; did you mean 'signal'"),
-    ({"sources": SOURCES, "combine": [{"use": "select"}]}, r"combine\[0\]: 'take' needs a setting 'signal'"),
-    ({"sources": SOURCES, "combine": [{"signal": "rm"}]}, r"combine\[0\]: expected a table with use"),
-    ({"sources": {"rm": {"use": "select"}}, "combine": [{"use": "rm-only"}]}, "sources.rm: 'take' is a combiner; expected a verifier or a reward model"),
-    ({"sources": {"rm": {"use": "length", "scale": "2"}}, "combine": [{"use": "rm-only"}]}, "sources.rm: 'length': scale: input should be a valid number, got '2'"),
-    ({"sources": SOURCES, "combine": [{"use": "hero", "alpha": 0.9}]}, "the bands overlap: alpha \\+ beta must be below 1"),
-    ({"sources": SOURCES, "combine": [{"use": "hero"}]}, "no signal 'verifier' in this batch; known: rm; sources are what steps refer to"),
-    ({"sources": SOURCES, "combine": [{"use": "stratify", "alpha": True}]}, "alpha is a number in \\(0, 1\\], got True"),
-    ({"sources": SOURCES, "combine": [{"use": "stratify", "ties": "roof"}]}, "tied: input should be 'floor' or 'midpoint', got 'roof'"),
+    ({"sources": SOURCES, "step": []}, "unknown key 'step'; did you mean 'steps'"),
+    ({"steps": [{"use": "hero"}]}, r"needs a table \[sources.NAME\]"),
+    ({"sources": {"rm": 3}, "steps": []}, r"needs at least one \[\[steps\]\] step"),
+    ({"sources": {"rm": 3}, "steps": [{"use": "hero"}]}, "sources.rm: expected a table with use"),
+    ({"sources": SOURCES, "steps": "hero"}, r"needs at least one \[\[steps\]\] step, got 'hero'"),
+    ({"sources": SOURCES, "steps": [{"use": "select", "signl": "rm"}]}, r"steps\[0\]: 'select' has no setting 'signl'; did you mean 'signal'"),
+    ({"sources": SOURCES, "steps": [{"use": "select"}]}, r"steps\[0\]: 'select' needs a setting 'signal'"),
+    ({"sources": SOURCES, "steps": [{"signal": "rm"}]}, r"steps\[0\]: expected a table with use"),
+    ({"sources": {"rm": {"use": "select"}}, "steps": [{"use": "rm-only"}]}, "sources.rm: 'select' is a combiner; expected a verifier or a reward model"),
+    ({"sources": {"rm": {"use": "length", "scale": "2"}}, "steps": [{"use": "rm-only"}]}, "sources.rm: 'length': scale: input should be a valid number, got '2'"),
+    ({"sources": SOURCES, "steps": [{"use": "hero", "alpha": 0.9}]}, "the bands overlap: alpha \\+ beta must be below 1"),
+    ({"sources": SOURCES, "steps": [{"use": "hero"}]}, "no signal 'verifier' in this batch; known: rm; sources are what steps refer to"),
+    ({"sources": SOURCES, "steps": [{"use": "stratify", "alpha": True}]}, "alpha is a number in \\(0, 1\\], got True"),
+    ({"sources": SOURCES, "steps": [{"use": "stratify", "ties": "roof"}]}, "ties: input should be 'floor' or 'midpoint', got 'roof'"),
 ]  # fmt: skip
 
 
@@ -108,7 +108,7 @@ def test_a_scheme_that_is_wrong_says_where_and_what(known, table, message):
     [
         ("s.toml", "a = ", "s.toml: not TOML: .*at end of document"),
         ("s.yaml", "a: [", "s.yaml: not YAML: .*line 1"),
-        ("s.yaml", "- a", "s.yaml: expected tables 'sources' and 'combine', got list"),
+        ("s.yaml", "- a", "s.yaml: expected tables 'sources' and 'steps', got list"),
         ("s.yaml", "sources: 1\nsources: 2", "key 'sources' is given twice"),
         ("s.json", "{}", "ends in .toml, .yaml or .yml"),
         ("s.toml", b"\xff\xfe", "cannot be read"),

@@ -10,7 +10,7 @@ from herokit.cli import app
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "exit-codes.md"
 ROWS = [{"prompt": "1 + 1?", "completion": c, "reference": "2", "group": "q"} for c in ("2", "3")]
-SCHEME = '[sources.verifier]\nuse = "number"\n[[combine]]\nuse = "verifier-only"\n'
+SCHEME = '[sources.verifier]\nuse = "number"\n[[steps]]\nuse = "verifier-only"\n'
 
 
 @pytest.fixture(autouse=True)

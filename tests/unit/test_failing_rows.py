@@ -20,7 +20,7 @@ from herokit.errors import VerdictError
 def test_a_score_too_large_for_arithmetic_is_a_status_and_never_reaches_the_mean():
     rewarder = make(rm=Gives([1e200, -1e200, 2.0], [1.0, 3.0, 2.0]))
     outcome = rewarder(group("q", "ok", "ok", "no"))
-    assert outcome.usable.tolist() == [False, False, True]
+    assert outcome.valid.tolist() == [False, False, True]
     assert outcome.problems()[0] == "rm: gave 1e+200"
     assert np.isfinite(rewarder.state[-1].value)
     assert np.isfinite(rewarder(group("q", "ok", "ok", "no")).weight).all()
@@ -37,7 +37,7 @@ def test_scores_that_call_a_value_judged_that_is_none_fail_with_a_reason(value):
 def test_a_failed_score_has_no_value_whatever_stands_there():
     given = Scores(np.zeros(2), (Status.FAILED, Status.JUDGED), ("the server was away", ""))
     outcome = Rewarder({"rm": Gives(given)}, rm_only())([Sample("p", "c", "q")] * 2)
-    assert outcome.usable.tolist() == [False, True]
+    assert outcome.valid.tolist() == [False, True]
     assert outcome.problems() == {0: "rm: the server was away"}
 
 
@@ -48,7 +48,7 @@ def test_a_verdict_outside_its_range_fails_its_row_alone(value):
             return [Verdict(value if s.completion == "off" else 1.0) for s in samples]
 
     outcome = Rewarder({"verifier": Off()}, Select("verifier"))([Sample("p", c, "q") for c in ("on", "off", "on")])
-    assert outcome.usable.tolist() == [True, False, True]
+    assert outcome.valid.tolist() == [True, False, True]
     assert "lies in [0, 1]" in outcome.problems()[1]
     with pytest.raises(VerdictError, match="lies in"):
         Verdict(value)
@@ -104,7 +104,7 @@ def test_a_schedule_counts_a_step_in_which_no_row_could_be_judged():
     steps = chain(Select("rm"), fading, IfUniform(chain(Select("rm"), fading), Select("verifier")), WeightByStd())
     rewarder = make(steps, rm=Gives([np.nan, np.nan], [1.0, 2.0]))
     before = rewarder.state
-    rewarder(group("q", "ok", "no"), remember=False)
+    rewarder(group("q", "ok", "no"), update_state=False)
     rewarder([])
     assert rewarder.state == before
     rewarder = make(steps, rm=Gives([np.nan, np.nan], [1.0, 2.0]))

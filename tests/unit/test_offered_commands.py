@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from herokit.cli import offered, show
+from herokit.cli import console, plugin_commands
 from herokit.hookspecs import hookimpl
 from herokit.registry import load_registry
 
@@ -22,8 +22,8 @@ def shout(word: Annotated[str, typer.Argument(help="What to shout.")], often: in
 def offer(tmp_path, monkeypatch):
     tmp_path.joinpath("shouting.py").write_text(PLUGIN)
     monkeypatch.syspath_prepend(tmp_path)
-    for console in (show.out, show.err):
-        monkeypatch.setattr(console, "_width", 200)
+    for stream in (console.out, console.err):
+        monkeypatch.setattr(stream, "_width", 200)
 
     def known(**commands):
         class Plugin:
@@ -33,7 +33,9 @@ def offer(tmp_path, monkeypatch):
                 for name, target in commands.items():
                     register.command(name, target)
 
-        monkeypatch.setattr(offered, "registry", lambda: load_registry(plugins=False, extra=[("shouter", Plugin())]))
+        monkeypatch.setattr(
+            plugin_commands, "registry", lambda: load_registry(plugins=False, extra=[("shouter", Plugin())])
+        )
 
     return known
 

@@ -58,7 +58,7 @@ def test_a_source_that_fails_on_one_process_is_heard_of_on_the_others(call, weig
     well, ill = (Rewarder({"rm": source}, scheme, sync=meeting) for source in (Length(), Absent()))
     first, second = together(lambda: call(well), lambda: call(ill))
     assert isinstance(first, SetupError)
-    assert "failed in another process" in str(first)
+    assert "failed on another rank" in str(first)
     assert str(second) == "no model file"
     assert well.state_dict() == ill.state_dict() == Rewarder({"rm": Length()}, scheme).state_dict()
     again = Rewarder({"rm": Length()}, scheme, sync=meeting)

@@ -22,9 +22,10 @@ from streams import RUN, SCHEME, expected, made, put, rewarder, scored, whole
 from herokit import Rewarder, hero
 from herokit.cli.score import _settings, _terminable
 from herokit.errors import DataError
-from herokit.files import checkpoint, partitions
+from herokit.files import partitions
 from herokit.files.reading import read_rollouts
 from herokit.files.writing import find_output
+from herokit.pipeline import checkpoint
 from herokit.pipeline.run import Job, score_job
 from herokit.registry import load_registry
 from herokit.sources import ScoreColumn, VerdictColumn
@@ -48,7 +49,8 @@ def deadly(monkeypatch, moment):
 
         return stepped
 
-    from herokit.files import run, writing
+    from herokit.files import writing
+    from herokit.pipeline import run
 
     for place, name in (
         (run, "_combine"), (run, "spill"), (checkpoint, "settle"), (writing, "settle"), (writing, "_clear"), (Path, "replace"),

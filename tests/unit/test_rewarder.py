@@ -21,9 +21,9 @@ def test_rows_a_source_cannot_judge_come_back_with_a_reason_and_do_not_touch_the
     rewarder, other = make(), make()
     mixed = [good[0], Sample("p", "ok", "a"), *good[1:]]
     outcome = rewarder(mixed)
-    np.testing.assert_array_equal(outcome.usable, [True, False, True, True])
+    np.testing.assert_array_equal(outcome.valid, [True, False, True, True])
     assert outcome.problems() == {1: "verifier: no reference"}
-    np.testing.assert_array_equal(outcome.reward[outcome.usable], other(good).reward)
+    np.testing.assert_array_equal(outcome.reward[outcome.valid], other(good).reward)
     assert np.isnan(outcome.reward[1])
     assert np.isnan(outcome.advantage[1])
     assert rewarder.state == other.state
@@ -53,7 +53,7 @@ def test_a_row_on_which_a_plugin_raises_fails_alone():
     texts[3] = texts[17] = "bomb"
     outcome = make(verifier=Fragile())(group("a", *texts))
     assert outcome.problems() == dict.fromkeys((3, 17), "verifier: raised ZeroDivisionError: boom")
-    assert np.isfinite(outcome.reward[outcome.usable]).all()
+    assert np.isfinite(outcome.reward[outcome.valid]).all()
 
 
 def test_a_dead_source_is_given_up_on():
@@ -66,7 +66,7 @@ def test_a_dead_source_is_given_up_on():
 
     dead = Dead()
     outcome = make(rm=dead)(group("a", *["ok"] * 1000))
-    assert not outcome.usable.any()
+    assert not outcome.valid.any()
     assert dead.calls <= 3 * PATIENCE
     assert "given up" in outcome.problems()[999]
 
@@ -160,7 +160,7 @@ def test_evaluation_leaves_no_trace():
     rewarder = make()
     rewarder(group("a", "ok", "no"))
     before = rewarder.state_dict()
-    rewarder(group("b", "ok", "nooooo"), remember=False)
+    rewarder(group("b", "ok", "nooooo"), update_state=False)
     assert rewarder.state_dict() == before
 
 

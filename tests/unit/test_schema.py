@@ -9,7 +9,7 @@ import pytest
 
 from herokit.cli import app
 from herokit.config import scheme_table
-from herokit.config.build import build, describe
+from herokit.config.builder import build, describe
 from herokit.config.parameters import settings_of, silent_settings
 from herokit.config.schema import scheme_schema
 from herokit.errors import ConfigError
@@ -20,7 +20,7 @@ README = Path(__file__).resolve().parents[2] / "README.md"
 
 
 def complaints(combine, sources=None):
-    table = {"sources": sources or {"verifier": {"use": "number"}}, "combine": combine}
+    table = {"sources": sources or {"verifier": {"use": "number"}}, "steps": combine}
     return [error.message for error in SCHEMA.iter_errors(table)]
 
 
@@ -46,7 +46,7 @@ def test_what_describes_a_step_at_its_defaults_is_accepted(entry):
         ({"use": "stratify", "alfa": 0.1}, "'alfa' was unexpected"),
         ({"use": "stratify", "alpha": "0.1"}, "is not of type 'number'"),
         ({"use": "stratify", "ties": "top"}, "'top' is not one of"),
-        ({"use": "stratify", "normalizer": {"use": "select", "signal": "rm"}}, "'take' is not one of"),
+        ({"use": "stratify", "normalizer": {"use": "select", "signal": "rm"}}, "'select' is not one of"),
         ([], "[] should be non-empty"),
         ({"use": "math"}, "'math' is not one of"),
     ],

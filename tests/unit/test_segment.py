@@ -23,11 +23,11 @@ def test_every_reduction_equals_a_loop(library, index, count):
     np.testing.assert_allclose(found["sum"], loop(x, index, count, sum), atol=1e-12)
     np.testing.assert_array_equal(found["min"], loop(x, index, count, lambda v: min(v, default=np.inf)))
     np.testing.assert_array_equal(found["max"], loop(x, index, count, lambda v: max(v, default=-np.inf)))
-    np.testing.assert_array_equal(np.asarray(_segment.sizes(groups, array)), loop(x, index, count, len))
+    np.testing.assert_array_equal(np.asarray(_segment.counts(groups, array)), loop(x, index, count, len))
     for ddof in (0, 1):
         expected = loop(x, index, count, lambda v, d=ddof: np.std(v, ddof=d) if len(v) > d else 0.0)
         np.testing.assert_allclose(np.asarray(_segment.std(array, groups, ddof=ddof)), expected, atol=1e-12)
-    back = np.asarray(_segment.rows(make(np.arange(count, dtype=float)), groups))
+    back = np.asarray(_segment.expand(make(np.arange(count, dtype=float)), groups))
     np.testing.assert_array_equal(back, index)
 
 
@@ -43,7 +43,7 @@ def test_dtype_and_namespace_go_through(dtype):
 def test_places_and_quantiles_count_rows_that_half_precision_cannot(dtype):
     index, x = np.arange(4000) // 4, np.tile([3.0, 1.0, 2.0, 2.0], 1000)
     groups, scores = Groups(torch.asarray(index), 1000), torch.asarray(x, dtype=dtype)
-    assert _segment.places(scores, groups, shared=True).tolist() == [3.0, 0.0, 1.5, 1.5] * 1000
+    assert _segment.ranks(scores, groups, shared=True).tolist() == [3.0, 0.0, 1.5, 1.5] * 1000
     assert _segment.quantiles(scores, groups, [0.0, 1.0])[1].tolist() == [3.0] * 1000
 
 

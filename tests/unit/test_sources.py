@@ -9,7 +9,7 @@ import pytest
 
 from herokit import Rewarder, Sample, Status, Verdict, chain, verifier_only
 from herokit.combiners import Ensemble, IfUniform, LinearSchedule, Rank, Select, Stratify, WeightedSum
-from herokit.config.build import build, describe
+from herokit.config.builder import build, describe
 from herokit.errors import ConfigError
 from herokit.hookspecs import hookimpl
 from herokit.registry import load_registry
@@ -96,7 +96,7 @@ class Number:
 
 
 @pytest.mark.parametrize(
-    ("how", "expected"), [("worst", 1.0), ("mean", 4.0), ("median", 2.0), ("cautious", 4 - math.sqrt(38 / 3) / 2)]
+    ("how", "expected"), [("min", 1.0), ("mean", 4.0), ("median", 2.0), ("mean_minus_std", 4 - math.sqrt(38 / 3) / 2)]
 )
 def test_an_ensemble_of_reward_models(how, expected):
     model = EnsembleRewardModel((Number(2.0), Number(1.0), Number(9.0)), how, 0.5)
@@ -187,7 +187,7 @@ def test_a_list_of_steps_is_a_chain(known):
     assert build(NESTED[2], known=known) == IfUniform(chain(Select("rm"), Rank()), chain(Select("verifier")))
 
 
-@pytest.mark.parametrize("how", ["worst", "cautious", "mean", "median"])
+@pytest.mark.parametrize("how", ["min", "mean_minus_std", "mean", "median"])
 def test_an_ensemble_never_scores_a_row_that_a_model_could_not(how):
     models = tuple(Number(value) for value in (1.0, 5.0, math.nan))
     scores = EnsembleRewardModel(models, how).score([Sample("p", "c", "q")])

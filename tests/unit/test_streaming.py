@@ -16,7 +16,7 @@ from streams import RUN, expected, made, put, rewarder, scored, table
 
 from herokit import Rewarder, hero
 from herokit.errors import DataError
-from herokit.files import blocks, partitions, stream
+from herokit.files import blocks, group_batches, partitions
 from herokit.files.inputs import find_inputs
 from herokit.files.writing import find_output
 from herokit.pipeline.run import Job, score_job
@@ -28,7 +28,7 @@ from herokit.sources import ScoreColumn, VerdictColumn
 def test_any_format_and_layout_gives_what_scoring_in_memory_gives(tmp_path, monkeypatch, name, shuffled):
     monkeypatch.setattr(blocks, "ROWS", 37)
     monkeypatch.setattr(partitions, "HELD", 5000)
-    monkeypatch.setattr(stream, "PART", 20_000)
+    monkeypatch.setattr(group_batches, "PART", 20_000)
     rows = made(600)
     if shuffled:
         random.Random(1).shuffle(rows)  # noqa: S311
@@ -72,7 +72,7 @@ def test_inputs_that_name_nothing_or_something_twice(tmp_path):
 
 
 def test_bad_rows_late_in_a_stream_are_found_before_any_work(tmp_path, monkeypatch):
-    monkeypatch.setattr("herokit.rewarder.Rewarder.ask", None)
+    monkeypatch.setattr("herokit.rewarder.Rewarder.run_sources", None)
     rows = made(5000)
     first, second = put(tmp_path / "a.jsonl", rows[:100]), tmp_path / "b.parquet"
     for bad, message in (
@@ -98,7 +98,7 @@ def test_bad_rows_late_in_a_stream_are_found_before_any_work(tmp_path, monkeypat
     with pytest.raises(DataError, match="a.jsonl: line 1 is longer than"):
         scored(tmp_path, [str(first)])
     monkeypatch.setattr(blocks, "LONGEST", 300)
-    monkeypatch.setattr(stream, "MAX_ABS_SCORE", 3)
+    monkeypatch.setattr(group_batches, "LARGEST", 3)
     with pytest.raises(DataError, match="one group has 4 rollouts, more than the 3 that are held in memory"):
         scored(tmp_path, [str(first)])
     assert {p.name for p in tmp_path.iterdir()} == {"a.jsonl", "b.parquet", "c.jsonl.gz", "c.jsonl.zst"}
@@ -131,14 +131,14 @@ def test_a_column_that_plays_a_part_may_begin_late(tmp_path, monkeypatch):
     late = [row if at < 10 else row | {"reference": "r"} for at, row in enumerate(rows)]
     folder = tmp_path / "runs"
     folder.mkdir()
-    found = stream.survey("x", [put(tmp_path / "i.jsonl", late)], {}, folder)
+    found = group_batches.survey("x", [put(tmp_path / "i.jsonl", late)], {}, folder)
     assert found.fields["reference"] == "reference"
-    seen = [sample.reference for piece in stream.pieces(found, 2, folder=folder) for sample in piece.samples]
+    seen = [sample.reference for piece in group_batches.pieces(found, 2, folder=folder) for sample in piece.samples]
     assert seen == [None] * 10 + ["r"] * 10
 
 
 def test_results_in_a_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(stream, "PART", 1)  # parts of 256 rows, files of 4096
+    monkeypatch.setattr(group_batches, "PART", 1)  # parts of 256 rows, files of 4096
     rows = made(5000)
     path = put(tmp_path / "i.parquet", rows)
     out = scored(tmp_path, [str(path)], "out/")
@@ -176,7 +176,7 @@ def test_sources_may_be_asked_elsewhere_and_ahead(tmp_path):
         with ThreadPoolExecutor(3) as pool:
             ahead = deque()
             for piece in coming:
-                ahead.append((piece, pool.submit(one.ask, piece.samples)))
+                ahead.append((piece, pool.submit(one.run_sources, piece.samples)))
                 if len(ahead) == 5:
                     first, answers = ahead.popleft()
                     yield first, answers.result()

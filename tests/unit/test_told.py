@@ -12,7 +12,7 @@ import pytest
 from herokit.cli import console
 from herokit.cli.app import run
 
-SCHEME = '[sources.verifier]\nuse = "exact-match"\n[[combine]]\nuse = "verifier-only"\n'
+SCHEME = '[sources.verifier]\nuse = "exact-match"\n[[steps]]\nuse = "verifier-only"\n'
 
 
 @pytest.fixture(autouse=True)
@@ -75,13 +75,11 @@ def test_a_source_that_no_step_reads_is_told(score):
     told = (
         "note: s.toml: no step reads source 'rm'; it is asked all the same, and a row on which it fails gets no reward"
     )
-    forgot = '[sources.verifier]\nuse = "exact-match"\n[[combine]]\nuse = "stratify"\n'  # without "take" first
+    forgot = '[sources.verifier]\nuse = "exact-match"\n[[steps]]\nuse = "stratify"\n'  # without "take" first
     for text in (SCHEME, forgot):
         Path("s.toml").write_text(rm + text)
         assert told in score("r.jsonl").err
-    Path("s.toml").write_text(
-        rm + forgot.replace("[[combine]]", '[[combine]]\nuse = "take"\nsignal = "rm"\n[[combine]]')
-    )
+    Path("s.toml").write_text(rm + forgot.replace("[[steps]]", '[[steps]]\nuse = "select"\nsignal = "rm"\n[[steps]]'))
     assert "no step reads" not in score("r.jsonl").err
 
 

@@ -13,12 +13,12 @@ from herokit.errors import ConfigError
 from herokit.hookspecs import hookimpl
 from herokit.registry import load_registry
 
-SCHEME = '[sources.verifier]\nuse = "exact-match"\n[[combine]]\nuse = "verifier-only"\n'
+SCHEME = '[sources.verifier]\nuse = "exact-match"\n[[steps]]\nuse = "verifier-only"\n'
 
 
 @pytest.mark.parametrize("ending", ["toml", "yaml"])
 def test_a_scheme_file_may_begin_with_the_mark_that_windows_writes(tmp_path, ending):
-    yaml = "sources: {verifier: {use: exact-match}}\ncombine: {use: verifier-only}\n"
+    yaml = "sources: {verifier: {use: exact-match}}\nsteps: {use: verifier-only}\n"
     path = tmp_path / f"s.{ending}"
     path.write_text(SCHEME if ending == "toml" else yaml, encoding="utf-8-sig")
     assert list(load_scheme(path).sources) == ["verifier"]
@@ -29,7 +29,7 @@ def test_the_name_of_a_scheme_is_no_file_and_the_message_says_where_it_goes():
         load_scheme("hero-advantage")
     assert str(told.value) == (
         "hero-advantage: no such scheme file; the scheme of that name goes into one, under its sources: "
-        '[[combine]] use = "hero-advantage"'
+        '[[steps]] use = "hero-advantage"'
     )
     with pytest.raises(ConfigError, match="^math: no such scheme file$"):
         load_scheme("math")
@@ -96,7 +96,7 @@ def test_what_a_users_code_prints_is_none_of_the_json(tmp_path, monkeypatch, her
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("herokit.config.build.registry", lambda: known)
+    monkeypatch.setattr("herokit.config.builder.registry", lambda: known)
     monkeypatch.setattr("herokit.cli.score.registry", lambda: known)
     known = load_registry(plugins=False, extra=[("loud", Plugin())])
     Path("loud_verifier.py").write_text(LOUD)

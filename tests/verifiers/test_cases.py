@@ -14,7 +14,7 @@ import says
 from tables import COMPOSED, HERE, KINDS, all_tables, differs, tables
 
 from herokit import Sample
-from herokit.config.build import build
+from herokit.config.builder import build
 from herokit.errors import ConfigError
 from herokit.registry import load_registry
 from herokit.sources import VerdictColumn

@@ -11,10 +11,10 @@ import says
 from says import Says, Spy, samples, values
 
 from herokit import Rewarder, Sample, verifier_only
-from herokit.config.build import build, describe
+from herokit.config.builder import build, describe
 from herokit.errors import ConfigError
 from herokit.registry import load_registry
-from herokit.sources import AllOf, AnyOf, Cache, Cascade, NoisyVerifiers, ProcessPool, Route, SpotCheck, TimeLimit, Vote
+from herokit.sources import AllOf, AnyOf, Cache, Cascade, NoisyVerifiers, ProcessPool, Route, SpotCheck, Vote
 from herokit.verifiers import ExactMatch, Number, Regex
 from herokit.workers.counters import Tally
 
@@ -103,7 +103,7 @@ def test_pickled_sources_start_anew():
     tally = Tally()
     tally.add(a=1)
     assert pickle.loads(pickle.dumps(tally))["a"] == 0
-    limit = TimeLimit(Number())
+    limit = ProcessPool(Number(), max_workers=1)
     assert pickle.loads(pickle.dumps(limit)) == limit
     assert "could not" in pickle.loads(pickle.dumps(SpotCheck(Number(), reference_verifier=Number()))).report()
 
@@ -112,7 +112,7 @@ NESTED = [
     {"use": "route", "verifiers": {"a": {"use": "number"}, "b/*": {"use": "choice"}}, "default": {"use": "exact-match"}},
     {"use": "all-of", "verifiers": [{"use": "tags"}, {"use": "any-of", "verifiers": [{"use": "number"}, {"use": "exact-match"}]}]},
     {"use": "cache", "verifier": {"use": "process-pool", "verifier": {"use": "number", "rel_tol": 0.5}, "timeout": 2.5}, "max_entries": 7},
-    {"use": "time-limit", "verifier": {"use": "sql-result", "setup": "CREATE TABLE t (a)"}, "seconds": 2.0},
+    {"use": "process-pool", "verifier": {"use": "sql-result", "setup": "CREATE TABLE t (a)"}, "timeout": 2.0},
     {"use": "spot-check", "verifier": {"use": "number"}, "reference_verifier": {"use": "exact-match"}, "fraction": 0.5},
     {"use": "noisy-verifiers", "verifiers": [{"use": "number"}], "false_positives": [0.1], "false_negatives": [0.2]},
     {"use": "ifeval", "constraints": {"startend:quotation": {}, "startend:end_checker": {"end_phrase": "Bye."}}},
@@ -129,8 +129,10 @@ def test_a_table_builds_and_is_described(table):
 
 
 def test_a_table_that_is_wrong_deep_inside_says_where():
-    with pytest.raises(ConfigError, match=r"'route': to.a: 'number' has no setting 'relativ'; did you mean 'relative'"):
-        build({"use": "route", "verifiers": {"a": {"use": "number", "relativ": 1}}}, known=KNOWN)
+    with pytest.raises(
+        ConfigError, match=r"'route': verifiers.a: 'number' has no setting 'rel_to'; did you mean 'rel_tol'"
+    ):
+        build({"use": "route", "verifiers": {"a": {"use": "number", "rel_to": 1}}}, known=KNOWN)
 
 
 @pytest.mark.parametrize("make", [
@@ -147,7 +149,6 @@ def test_a_table_that_is_wrong_deep_inside_says_where():
     lambda: Cache(Says(), max_entries=0),
     lambda: ProcessPool(Says(), max_workers=0),
     lambda: ProcessPool(Says(), call_timeout=0.0),
-    lambda: TimeLimit(Says(), seconds=-1.0),
     lambda: Number(rel_tol=float("inf")),
     lambda: Regex("(a"),
     lambda: Regex("a", timeout=0.0),

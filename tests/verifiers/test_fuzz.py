@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from tables import all_tables
 
 from herokit import Sample
-from herokit.config.build import build
+from herokit.config.builder import build
 from herokit.verifiers.sentences import count_sentences
 
 PROCESSES = ("regex", "sql")

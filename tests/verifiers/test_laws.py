@@ -14,7 +14,6 @@ from herokit.sources import (
     ProcessPool,
     Route,
     SpotCheck,
-    TimeLimit,
     Vote,
     execution,
 )
@@ -30,7 +29,7 @@ from herokit.verifiers import (
     IFEval,
     JsonBlock,
     Language,
-    Length,
+    LengthLimit,
     ListMatch,
     Number,
     Regex,
@@ -147,7 +146,6 @@ WITH_REFERENCE = {
     "after": (AfterMarker(Number()), PLAIN),
     "cache": (Cache(Number()), PLAIN),
     "pool": (ProcessPool(Number(), max_workers=1), PLAIN),
-    "time-limit": (TimeLimit(Number()), PLAIN),
     "audit": (SpotCheck(Number(), reference_verifier=ExactMatch(), fraction=0.5), PLAIN),
 }
 OF_FORM = {
@@ -156,7 +154,7 @@ OF_FORM = {
     "xml": (Xml(root="a"), ELEMENTS, {}),
     "yaml": (Yaml(), MAPPINGS, {}),
     "language": (Language("ja"), JAPANESE, {}),
-    "length": (Length(min=20, max=60), LENGTHS, {}),
+    "length-limit": (LengthLimit(min=20, max=60), LENGTHS, {}),
     "repetition": (Repetition(), FINE, NEEDS_NONE),
     "degenerate": (Degenerate(), FINE, NEEDS_NONE),
 }

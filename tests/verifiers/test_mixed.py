@@ -43,7 +43,7 @@ def test_every_row_is_judged_as_it_was_made(data):
 
 def test_form_is_a_reward_of_its_own(data):
     with load_scheme(EXAMPLES / "mixed.toml").rewarder() as rewarder:
-        outcome = rewarder(data.samples[:48], remember=False)
+        outcome = rewarder(data.samples[:48], update_state=False)
     tagged = [sample.completion.startswith("<think>") for sample in data.samples[:48]]
     assert [v.value == 1.0 for v in outcome.verdicts["form"]] == [
         mark and v.detail == "" for mark, v in zip(tagged, outcome.verdicts["form"], strict=True)

@@ -106,7 +106,7 @@ def test_a_worker_ends_with_its_caller_even_while_it_hangs():
         "import os, signal, threading, time\n"
         "from says import Says\n"
         "from herokit import Sample\n"
-        "from herokit.sources import Pool\n"
+        "from herokit.sources import ProcessPool\n"
         "pool = ProcessPool(Says(), max_workers=1, timeout=0.5)\n"
         "pool.verify([Sample('p', '1', 0)])\n"
         "(crew,) = pool._crews.values()\n"

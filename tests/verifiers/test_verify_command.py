@@ -29,7 +29,7 @@ def test_the_command_agrees_with_a_verifiers_own_table(table, tmp_path, monkeypa
     path, scheme = tmp_path / "pairs.jsonl", tmp_path / "scheme.yaml"
     path.write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
     combine = {"use": "select", "signal": "verifier"}
-    scheme.write_text(yaml.safe_dump({"sources": {"verifier": {"use": table.name, **shared}}, "combine": combine}))
+    scheme.write_text(yaml.safe_dump({"sources": {"verifier": {"use": table.name, **shared}}, "steps": combine}))
     for options in (["--json"], *([[]] if table.name == "choice" else [])):
         monkeypatch.setattr(sys, "argv", ["herokit", "verify", str(path), "--scheme", str(scheme), *options])
         with pytest.raises(SystemExit) as ended:
@@ -49,16 +49,16 @@ def test_the_command_agrees_with_a_verifiers_own_table(table, tmp_path, monkeypa
 def test_settings_of_a_verifier_can_be_given(tmp_path, monkeypatch, capsys):
     path = tmp_path / "pairs.jsonl"
     path.write_text('{"completion": "3.14", "reference": "3.14159", "label": 1}\n')
-    for options, rows in (([], [1]), (["--set", "relative=0.01"], [])):
+    for options, rows in (([], [1]), (["--set", "rel_tol=0.01"], [])):
         command = ["herokit", "verify", str(path), "--verifier", "number", "--json", *options]
         monkeypatch.setattr(sys, "argv", command)
         with pytest.raises(SystemExit):
             main()
         assert json.loads(capsys.readouterr().out)["rows"] == rows
     for options, said in (
-        (["--verifier", "number", "--set", "relativ=1"], "has no setting 'relativ'; did you mean 'relative'?"),
+        (["--verifier", "number", "--set", "rel_to=1"], "has no setting 'rel_to'; did you mean 'rel_tol'?"),
         (["--verifier", "number", "--set", "relative"], "expected KEY=VALUE"),
-        (["--verifier", "number", "--set", "find=lines"], "find"),
+        (["--verifier", "number", "--set", "extract=lines"], "extract"),
         (["--verifier", "date"], "no pair could be judged; row 1: reference: expected a date"),
     ):
         monkeypatch.setattr(sys, "argv", ["herokit", "verify", str(path), *options])

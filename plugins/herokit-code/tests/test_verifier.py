@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "verifier
 from tables import differs, tables
 
 from herokit import Sample, Status
-from herokit.config.build import build
+from herokit.config.builder import build
 from herokit.errors import SetupError
 from herokit.testing import Profile, check_verifier, laws_of
 from herokit.testing.samples import MATH

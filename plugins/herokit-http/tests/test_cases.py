@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "verifiers"))
 from tables import differs, tables
 
-from herokit.config.build import build
+from herokit.config.builder import build
 from herokit.sources.execution import verify
 
 TABLES = list(tables(Path(__file__).with_name("cases")))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from herokit.config.build import build, describe
+from herokit.config.builder import build, describe
 from herokit.registry import load_registry
 from herokit_http import (
     GenerativeVerifier,
@@ -23,7 +23,7 @@ URL = "http://127.0.0.1:9"
     [
         HttpRewardModel(URL, "sglang-classify", template="chatml", reach=Reach(tries=1)),
         HttpVerifier(URL, "verifier"),
-        ServiceRewardModel(URL, "advantage", remember=False),
+        ServiceRewardModel(URL, "advantage", update_state=False),
         GenerativeVerifier(URL, Judge("m", temperature=0.5, extra={"top_k": 3}), votes=3),
         RubricJudge(URL, {"Is right": "essential", "Rambles": -0.5}),
         PairwiseJudge(URL, rating="bradley-terry"),

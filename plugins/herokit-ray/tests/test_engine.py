@@ -30,7 +30,7 @@ column = "given"
 [sources.other]
 use = "token-f1"
 
-[[combine]]
+[[steps]]
 use = "hero"
 """
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from herokit import Rewarder, Sample, Status, hero
-from herokit.config.build import build
+from herokit.config.builder import build
 from herokit.errors import ConfigError, PluginError, SetupError
 from herokit_ray import RayRewardModel, RayVerifier
 

@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "verifiers"))
 from tables import differs, tables
 
-from herokit.config.build import build
+from herokit.config.builder import build
 from herokit.errors import ConfigError
 from herokit.testing import Profile, check_verifier
 from herokit.testing.samples import PLAIN, Domain

@@ -143,7 +143,7 @@ def test_step_scores_and_scores_come_out_in_a_results_file(prm, tmp_path, tiny):
     rows += [{"prompt": "What is 4?", "completion": "5", "group": 1}]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     sources = [f'[sources.{name}]\nuse = "torch"\nmodel = "{path}"\n' for name, path in (("prm", folder), ("orm", orm))]
-    (tmp_path / "s.toml").write_text("\n".join(sources) + '[[combine]]\nuse = "take"\nsignal = "prm"\n')
+    (tmp_path / "s.toml").write_text("\n".join(sources) + '[[steps]]\nuse = "select"\nsignal = "prm"\n')
     command = [sys.executable, "-m", "herokit", "score", "in.jsonl", "--scheme", "s.toml", "-o", "out.jsonl"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -24,7 +24,7 @@ SUPPORT = Support(
     sees="one rollout; a grouped workflow sees all of a prompt",
     settings="`actor.reward_norm` and `actor.adv_norm` off; or `std_level=None` and `mean_level=group`, with whole groups",
     state="one running mean a rollout worker; not in checkpoints",
-    lost="evaluation workflows must be made with `remember=False`; no training run (needs a GPU): `RLVRWorkflow`, the joined "
+    lost="evaluation workflows must be made with `update_state=False`; no training run (needs a GPU): `RLVRWorkflow`, the joined "
     "tensors, the pool of reward processes and the normalization were",
     page="how-to/areal.md",
 )
@@ -63,7 +63,7 @@ class RewardFunction:
         """Return the chain's output for one rollout."""
         del prompt_ids, completion_ids
         row = score_one(self.rewarder, Sample(prompt, completions, None, gold_of(data, self.reference), data))
-        outcome = combine_rows(self.rewarder, [row], ["group"], remember=False)
+        outcome = combine_rows(self.rewarder, [row], ["group"], update_state=False)
         for why in outcome.problems().values():
             raise PluginError(f"AReaL: no reward: {why}")
         return float(outcome.reward[0])
@@ -76,7 +76,7 @@ def group_workflow(
     tokenizer: Any,
     *,
     reference: str | Sequence[str] = REFERENCES,
-    remember: bool = True,
+    update_state: bool = True,
     base: Any = None,
     concat: Any = None,
 ) -> Any:
@@ -88,7 +88,7 @@ def group_workflow(
         rewarder: what scores.
         tokenizer: decodes what was written.
         reference: the data's key with the gold answer, or several of which the first present is taken.
-        remember: False for evaluation.
+        update_state: False for evaluation.
         base: AReaL's `RolloutWorkflow` unless given.
         concat: joins rollouts' tensors; AReaL's `concat_padded_tensors` unless given.
     """
@@ -115,8 +115,8 @@ def group_workflow(
             if not kept:
                 return None
             samples = [_sample(result, data, tokenizer, reference) for result in kept]
-            answers = await asyncio.to_thread(rewarder.ask, samples)
-            self.outcome = rewarder.combine(answers, ["group"] * len(kept), remember=remember)
+            answers = await asyncio.to_thread(rewarder.run_sources, samples)
+            self.outcome = rewarder.combine(answers, ["group"] * len(kept), update_state=update_state)
             for result, value in zip(kept, filled(self.outcome), strict=True):
                 result["rewards"] = result["rewards"].new_full(result["rewards"].shape, value)
             return concat(kept)

@@ -23,7 +23,7 @@ class RewardFunction:
         size: rollouts a prompt; without `uid`, every `size` consecutive rows are a group.
         uid: the column that names groups.
         reference: the column of gold answers, or names of which the first present is taken.
-        remember: whether calls move the rewarder's state; for evaluation, `dataclasses.replace` it by False.
+        update_state: whether calls move the rewarder's state; for evaluation, `dataclasses.replace` it by False.
         outcome: of the last call.
     """
 
@@ -31,7 +31,7 @@ class RewardFunction:
     size: int | None = None
     uid: str | None = None
     reference: str | Sequence[str] = REFERENCES
-    remember: bool = True
+    update_state: bool = True
     outcome: RewardOutput | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -52,7 +52,7 @@ class RewardFunction:
             ConfigError: a group is not whole, or there is no column `uid`.
         """
         samples = self.samples(prompts, completions, columns)
-        return self._keep(self.rewarder(samples, remember=self.remember))
+        return self._keep(self.rewarder(samples, update_state=self.update_state))
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"outcome": None}
@@ -88,7 +88,7 @@ class AsyncRewardFunction(RewardFunction):
         """Return the chain's output for N rollouts; combining runs on the loop, one call after the other."""
         samples = self.samples(prompts, completions, columns)
         answers = await asyncio.to_thread(self.rewarder.run_sources, samples)
-        return self._keep(self.rewarder.combine(answers, [s.group for s in samples], remember=self.remember))
+        return self._keep(self.rewarder.combine(answers, [s.group for s in samples], update_state=self.update_state))
 
 
 def as_reward_function(
@@ -97,7 +97,7 @@ def as_reward_function(
     size: int | None = None,
     uid: str | None = None,
     reference: str | Sequence[str] = REFERENCES,
-    remember: bool = True,
+    update_state: bool = True,
 ) -> RewardFunction:
     """Make a reward function of a rewarder; it pickles where the sources do.
 
@@ -106,7 +106,7 @@ def as_reward_function(
         size: rollouts a prompt; without `uid`, every `size` consecutive rows are a group.
         uid: the column that names groups; with `size`, each must then have that many rows.
         reference: the column of gold answers, or names of which the first present is taken.
-        remember: False for evaluation.
+        update_state: False for evaluation.
 
     Raises:
         ConfigError: neither `size` nor `uid`.
@@ -120,7 +120,7 @@ def as_reward_function(
         >>> function(prompts=["p", "p"], completions=["a", "bcd"])
         [1.0, 3.0]
     """
-    return RewardFunction(rewarder, size, uid, reference, remember)
+    return RewardFunction(rewarder, size, uid, reference, update_state)
 
 
 def as_async_reward_function(
@@ -129,7 +129,7 @@ def as_async_reward_function(
     size: int | None = None,
     uid: str | None = None,
     reference: str | Sequence[str] = REFERENCES,
-    remember: bool = True,
+    update_state: bool = True,
 ) -> AsyncRewardFunction:
     """Make a coroutine function of a rewarder; see `as_reward_function`.
 
@@ -142,4 +142,4 @@ def as_async_reward_function(
         >>> asyncio.run(function(["p", "p"], ["a", "bcd"], uid=["q", "q"]))
         [1.0, 3.0]
     """
-    return AsyncRewardFunction(rewarder, size, uid, reference, remember)
+    return AsyncRewardFunction(rewarder, size, uid, reference, update_state)

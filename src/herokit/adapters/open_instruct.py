@@ -77,7 +77,7 @@ class RewardFunction:
                 zip(asked, decoded_responses, ground_truths, datasets, finish_reasons, strict=True)
             )
         ]
-        answers = await asyncio.to_thread(self.rewarder.ask, samples)
+        answers = await asyncio.to_thread(self.rewarder.run_sources, samples)
         self.outcome = self.rewarder.combine(answers, ["group"] * len(samples))
         return filled(self.outcome), metrics(self.outcome)
 

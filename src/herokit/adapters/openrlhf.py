@@ -85,7 +85,7 @@ class RewardFunction:
             for row, (query, prompt, label) in enumerate(zip(queries, prompts, labels, strict=True))
         ]
         rows = self.scorer.rows(samples)
-        outcome = combine_rows(self.rewarder, rows, range(len(rows)), remember=False)
+        outcome = combine_rows(self.rewarder, rows, range(len(rows)), update_state=False)
         for row, why in outcome.problems().items():
             raise PluginError(f"OpenRLHF: no reward for rollout {row}: {why}")
         rewards, scores = outcome.reward.tolist(), [self.scorer.shown(row) for row in rows]
@@ -163,7 +163,7 @@ class Siblings:
         outcome = combine_rows(self.rewarder, rows, ["group"] * len(rows))
         return [
             self._reply(row, reward, failed=not usable)
-            for row, reward, usable in zip(rows, filled(outcome), outcome.usable.tolist(), strict=True)
+            for row, reward, usable in zip(rows, filled(outcome), outcome.valid.tolist(), strict=True)
         ]
 
     def _fail(self, rows: Sequence[dict[str, Any]], why: str) -> list[dict[str, Any]]:  # noqa: ARG002 - OpenRLHF logs numbers only

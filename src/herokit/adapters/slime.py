@@ -113,7 +113,7 @@ class PostProcess:
         place = {name: at for at, name in enumerate(last)}
         advantages = np.nan_to_num(self.outcome.advantage).tolist()
         for sample, name in zip(samples, names, strict=True):
-            if not self.outcome.usable[place[name]]:
+            if not self.outcome.valid[place[name]]:
                 sample.remove_sample = True
         raw = [0.0 if s.reward is None else float(s.reward[SHOWN]) for s in samples]
         return raw, [float(advantages[place[name]]) for name in names]

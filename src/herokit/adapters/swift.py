@@ -84,7 +84,7 @@ class Group:
         )
         held_out = any(value in HELD_OUT for value in columns.get("split", ()))
         samples = samples_of(prompts, completions, keys, columns, reference=self.reference)
-        self.outcome = self.rewarder(samples, remember=not held_out)
+        self.outcome = self.rewarder(samples, update_state=not held_out)
         return filled(self.outcome)
 
 

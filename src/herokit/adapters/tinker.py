@@ -22,7 +22,7 @@ SUPPORT = Support(
     sees="a group of trajectories",
     settings="nothing: it centres only; steps must give reward 0",
     state="the rewarder's own: `save_state`, `load_state`",
-    lost="no sign of evaluation: give its builders `remember=False`; no training run (needs the Tinker service)",
+    lost="no sign of evaluation: give its builders `update_state=False`; no training run (needs the Tinker service)",
     page="how-to/tinker-cookbook.md",
 )
 
@@ -48,8 +48,8 @@ class GroupRewards:
         """Return a reward and metrics for every trajectory; the cookbook calls this when a group is whole."""
         sample_of = type(self).herokit_sample  # a plain function, not bound to the builder
         samples = [sample_of(t, env) for t, env in zip(trajectory_group, env_group, strict=True)]
-        answers = await asyncio.to_thread(self.herokit.ask, samples)
-        outcome = self.herokit.combine(answers, ["group"] * len(samples), remember=self.herokit_remember)
+        answers = await asyncio.to_thread(self.herokit.run_sources, samples)
+        outcome = self.herokit.combine(answers, ["group"] * len(samples), update_state=self.herokit_remember)
         self.herokit_outcome = outcome
         return [
             (
@@ -57,5 +57,5 @@ class GroupRewards:
                 {name: float(row[name]) for name in self.herokit.sources if row[name] is not None}
                 | {"herokit_failed": float(not usable)},
             )
-            for value, row, usable in zip(filled(outcome), rows_of(answers), outcome.usable.tolist(), strict=True)
+            for value, row, usable in zip(filled(outcome), rows_of(answers), outcome.valid.tolist(), strict=True)
         ]

@@ -80,7 +80,7 @@ class Episodes:
         rewarder: what scores.
         reference: the task data's field with the gold answer.
         name: the reward that is recorded.
-        remember: False for evaluation.
+        update_state: False for evaluation.
     """
 
     def __init__(
@@ -89,10 +89,10 @@ class Episodes:
         reference: str | Sequence[str] = REFERENCES,
         *,
         name: str = "herokit",
-        remember: bool = True,
+        update_state: bool = True,
     ) -> None:
         self.rewarder, self.scorer = rewarder, Scorer(rewarder)
-        self.reference, self.name, self.remember = reference, name, remember
+        self.reference, self.name, self.update_state = reference, name, update_state
 
     async def finalize(self, episode: Any) -> RewardOutput | None:
         """Record the chain's output on every trace as its reward, and what the sources said as metrics; call it in ``finalize``.
@@ -105,7 +105,7 @@ class Episodes:
             return None
         rows = await self.scorer.arows([sample_of(trace, episode.id, self.reference) for trace in traces])
         answers = answers_of(self.rewarder, rows)
-        outcome = self.rewarder.combine(answers, [episode.id] * len(rows), remember=self.remember)
+        outcome = self.rewarder.combine(answers, [episode.id] * len(rows), update_state=self.update_state)
         problems = outcome.problems()
         for at, (trace, row, value) in enumerate(zip(traces, rows, final(outcome).tolist(), strict=True)):
             for name, reward in trace.rewards.items():
@@ -122,14 +122,14 @@ class Episodes:
 
 
 def rubric(
-    rewarder: Rewarder, *, reference: str | Sequence[str] = ("answer", *REFERENCES), remember: bool = True
+    rewarder: Rewarder, *, reference: str | Sequence[str] = ("answer", *REFERENCES), update_state: bool = True
 ) -> Any:
     """Return a `Rubric` for verifiers below 0.4 whose groups are scored by the rewarder, advantages included.
 
     Args:
         rewarder: what scores.
         reference: the key of a state, or of its info, with the gold answer.
-        remember: False for evaluation.
+        update_state: False for evaluation.
     """
     base: Any = _legacy()
 
@@ -150,8 +150,8 @@ def rubric(
 
         async def score_group(self, states: list[Any]) -> None:
             samples = [_sample_of_state(state, reference) for state in states]
-            answers = await asyncio.to_thread(rewarder.ask, samples)
-            outcome = rewarder.combine(answers, ["group"] * len(states), remember=remember)
+            answers = await asyncio.to_thread(rewarder.run_sources, samples)
+            outcome = rewarder.combine(answers, ["group"] * len(states), update_state=update_state)
             _fill(states, outcome)
 
     return GroupRubric()
@@ -200,7 +200,7 @@ def _fill(states: Sequence[Any], outcome: RewardOutput) -> None:
     for at, state in enumerate(states):
         state["reward"], state["advantage"] = rewards[at], advantages[at]
         state["metrics"] = {name: float(values[at] or 0.0) for name, values in columns.items()}
-        state["metrics"]["herokit_failed"] = float(not outcome.usable[at])
+        state["metrics"]["herokit_failed"] = float(not outcome.valid[at])
         for step in state.get("trajectory") or []:
             if step["advantage"] is None:
                 step["advantage"] = advantages[at]

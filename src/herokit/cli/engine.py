@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from herokit.config.build import build
+from herokit.config.builder import build
 from herokit.errors import ConfigError
 from herokit.pipeline.prefetch import ask_ahead
 from herokit.pipeline.run import Ask, ask_here

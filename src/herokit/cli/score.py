@@ -89,7 +89,7 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter an option
         checkpoint_every,
     )
     place, ask = find_engine(engine, engine_set or ())
-    with console.aside(as_json), Rewarder(place(plan.sources), plan.combine) as rewarder, _terminable():
+    with console.aside(as_json), Rewarder(place(plan.sources), plan.combiner) as rewarder, _terminable():
         try:
             with progress() as watch:
                 done = score_job(job, rewarder, ask=ask, watch=watch)
@@ -118,7 +118,7 @@ def _unread(plan: Scheme) -> Iterator[str]:
     """Find the sources that the steps would not miss under another name."""
     for name in plan.sources:
         try:
-            Rewarder({f"{key} " if key == name else key: source for key, source in plan.sources.items()}, plan.combine)
+            Rewarder({f"{key} " if key == name else key: source for key, source in plan.sources.items()}, plan.combiner)
         except SignalError:
             continue
         yield name

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from herokit.cli import console
 from herokit.combiners import CORRECT_THRESHOLD
-from herokit.config.build import build
+from herokit.config.builder import build
 from herokit.config.scheme import load_scheme
 from herokit.errors import ConfigError, DataError, did_you_mean
 from herokit.files.reading import PAIR_FIELDS, named_fields, read_rollouts

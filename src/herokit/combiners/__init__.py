@@ -4,7 +4,6 @@ from herokit.combiners.advantages import Center, DivideByMad, LeaveOneOut, Stand
 from herokit.combiners.agreement import WeightByAgreement
 from herokit.combiners.base import (
     CORRECT_THRESHOLD,
-    Apart,
     Combiner,
     Filter,
     Mean,
@@ -42,7 +41,6 @@ __all__ = [
     "STEPS",
     "Add",
     "Affine",
-    "Apart",
     "Center",
     "CenterIncorrect",
     "Chain",

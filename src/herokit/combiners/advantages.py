@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from herokit import _segment
-from herokit.combiners.base import Apart, ProducesAdvantage, Stateless
-from herokit.combiners.schedules import Number, check, check_choice
+from herokit.combiners.base import ProducesAdvantage, Stateless
+from herokit.combiners.schedules import ScalarOrSchedule, check_choice, check_in_interval
 from herokit.errors import ConfigError
 from herokit.types import Array, Signals
 
 
 @dataclass(frozen=True, slots=True)
-class Center(Apart, ProducesAdvantage, Stateless):
+class Center(ProducesAdvantage, Stateless):
     """Subtract the group's mean: ``A = r - mean_g(r)``, the advantage of Dr. GRPO.
 
     A group whose rewards are all equal, or that has one row, gets zeros. A group-constant weight applied before it
@@ -27,11 +27,11 @@ class Center(Apart, ProducesAdvantage, Stateless):
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the centred advantage, (N,)."""
-        return _segment.spread("subtract", reward, _segment.mean(reward, signals.groups), signals.groups)
+        return _segment.apply_groupwise("subtract", reward, _segment.mean(reward, signals.groups), signals.groups)
 
 
 @dataclass(frozen=True, slots=True)
-class LeaveOneOut(Apart, ProducesAdvantage, Stateless):
+class LeaveOneOut(ProducesAdvantage, Stateless):
     """Subtract the mean of the *other* rollouts: ``A = r - mean_{j != i}(r_j) = n / (n - 1) * (r - mean_g)`` (RLOO).
 
     An unbiased baseline; a group of one row gets 0, since there is nothing to compare with. Trainers: TRL's RLOO,
@@ -48,14 +48,14 @@ class LeaveOneOut(Apart, ProducesAdvantage, Stateless):
         """Return the leave-one-out advantage, (N,)."""
         xp = _segment.namespace(reward)
         groups = signals.groups
-        count = _segment.sizes(groups, reward)
+        count = _segment.counts(groups, reward)
         scale = count / xp.where(count > 1, count - 1, xp.ones_like(count))
-        away = _segment.spread("subtract", reward, _segment.mean(reward, groups), groups)
-        return _segment.spread("multiply", away, scale, groups)
+        deviation = _segment.apply_groupwise("subtract", reward, _segment.mean(reward, groups), groups)
+        return _segment.apply_groupwise("multiply", deviation, scale, groups)
 
 
 @dataclass(frozen=True, slots=True)
-class Standardize(Apart, ProducesAdvantage, Stateless):
+class Standardize(ProducesAdvantage, Stateless):
     """Subtract the group's mean and divide by a standard deviation: ``A = (r - mean_g) / (max(std, floor) + eps)``.
 
     The advantage of GRPO. Where implementations disagree: TRL adds 1e-4 to a sample deviation (ddof 1), verl adds
@@ -86,42 +86,37 @@ class Standardize(Apart, ProducesAdvantage, Stateless):
     """
 
     scope: Literal["group", "batch"] = "group"
-    eps: Number = 1e-4
+    eps: ScalarOrSchedule = 1e-4
     ddof: int = 1
-    min_std: Number = 0.0
-    scale: Number | None = None
+    min_std: ScalarOrSchedule = 0.0
+    scale: ScalarOrSchedule | None = None
 
     def __post_init__(self) -> None:
         check_choice("scope", self.scope, ("group", "batch"))
-        check("eps", self.eps, "(0, inf)")
+        check_in_interval("eps", self.eps, "(0, inf)")
         check_choice("ddof", self.ddof, (0, 1))
-        check("min_std", self.min_std, "[0, inf)")
+        check_in_interval("min_std", self.min_std, "[0, inf)")
         if self.scale is not None:
-            check("scale", self.scale, "(0, inf)")
+            check_in_interval("scale", self.scale, "(0, inf)")
             if self.scope != "group" or self.min_std != 0.0:
                 raise ConfigError(f"fixed takes the place of a deviation; leave over and floor out, got {self!r}")
-
-    @property
-    def apart(self) -> bool:
-        """Whether groups do not see each other: not where the batch's deviation is used."""
-        return self.scope == "group"
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the standardized advantage, (N,)."""
         xp, groups = _segment.namespace(reward), signals.groups
-        away = _segment.spread("subtract", reward, _segment.mean(reward, groups), groups)
+        deviation = _segment.apply_groupwise("subtract", reward, _segment.mean(reward, groups), groups)
         if self.scale is not None:
-            return away / (self.scale + self.eps)
+            return deviation / (self.scale + self.eps)
         if self.scope == "batch":
             scale = _batch_std(reward, self.ddof)
-            return away / (xp.where(scale > self.min_std, scale, xp.full_like(scale, self.min_std)) + self.eps)
+            return deviation / (xp.where(scale > self.min_std, scale, xp.full_like(scale, self.min_std)) + self.eps)
         scale = _segment.std(reward, groups, ddof=self.ddof)
         scale = xp.where(scale > self.min_std, scale, xp.full_like(scale, self.min_std)) + self.eps
-        return _segment.spread("divide", away, scale, groups)
+        return _segment.apply_groupwise("divide", deviation, scale, groups)
 
 
 @dataclass(frozen=True, slots=True)
-class DivideByMad(Apart, ProducesAdvantage, Stateless):
+class DivideByMad(ProducesAdvantage, Stateless):
     """Divide by the mean absolute deviation: ``A = (r - mean_g) / (mean_g |r - mean_g| + eps)``.
 
     With it every group that differs at all has the same total ``sum |A|``, whatever its share of right answers;
@@ -142,16 +137,18 @@ class DivideByMad(Apart, ProducesAdvantage, Stateless):
         [-0.667, -0.667, -0.667, 2.0]
     """
 
-    eps: Number = 1e-4
+    eps: ScalarOrSchedule = 1e-4
 
     def __post_init__(self) -> None:
-        check("eps", self.eps, "(0, inf)")
+        check_in_interval("eps", self.eps, "(0, inf)")
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the scaled advantage, (N,)."""
         xp, groups = _segment.namespace(reward), signals.groups
-        away = _segment.spread("subtract", reward, _segment.mean(reward, groups), groups)
-        return _segment.spread("divide", away, _segment.mean(xp.abs(away), groups) + self.eps, groups)
+        deviation = _segment.apply_groupwise("subtract", reward, _segment.mean(reward, groups), groups)
+        return _segment.apply_groupwise(
+            "divide", deviation, _segment.mean(xp.abs(deviation), groups) + self.eps, groups
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +170,10 @@ class Whiten(ProducesAdvantage, Stateless):
         [-0.707, 0.707]
     """
 
-    eps: Number = 1e-4
+    eps: ScalarOrSchedule = 1e-4
 
     def __post_init__(self) -> None:
-        check("eps", self.eps, "(0, inf)")
+        check_in_interval("eps", self.eps, "(0, inf)")
 
     def __call__(self, reward: Array, signals: Signals) -> Array:  # noqa: ARG002 - groups are ignored on purpose
         """Return the whitened advantage, (N,)."""

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from herokit import _segment
-from herokit.combiners.base import CORRECT_THRESHOLD, Apart, Mean, Sync, Weight, no_sync
-from herokit.combiners.schedules import check
+from herokit.combiners.base import CORRECT_THRESHOLD, Mean, Sync, Weight, no_sync
+from herokit.combiners.schedules import check_in_interval
 from herokit.types import Array, Signals
 
 
 @dataclass(frozen=True, slots=True)
-class WeightByAgreement(Apart, Weight):
+class WeightByAgreement(Weight):
     """Weigh groups whose verdicts are all alike by how well the scores agree with the verifier elsewhere.
 
     In such a group only the reward model speaks; in mixed groups it can be tested. With ``a_u`` the chance that an
@@ -48,8 +48,8 @@ class WeightByAgreement(Apart, Weight):
     power: float = 1.0
 
     def __post_init__(self) -> None:
-        check("momentum", self.momentum, "[0, 1)")
-        check("power", self.power, "(0, inf)")
+        check_in_interval("momentum", self.momentum, "[0, 1)")
+        check_in_interval("power", self.power, "(0, inf)")
 
     def init(self) -> Mean:
         """Return a mean over no group."""
@@ -59,18 +59,18 @@ class WeightByAgreement(Apart, Weight):
         """Return the weight of every row, and the mean that includes this batch's mixed groups."""
         xp, groups = _segment.namespace(reward), signals.groups
         right = signals[self.verifier] > CORRECT_THRESHOLD
-        strata = groups.refine(xp.astype(right, groups.index.dtype), 2)
+        strata = groups.refine(xp.astype(right, groups.ids.dtype), 2)
         scores = signals[self.signal]
-        places = _segment.mean(_segment.places(scores, groups, shared=True), strata)
-        rows = _segment.sizes(strata, scores)
+        places = _segment.mean(_segment.ranks(scores, groups, shared=True), strata)
+        rows = _segment.counts(strata, scores)
         mixed = (rows[0::2] > 0) & (rows[1::2] > 0)
         some = xp.astype(mixed, scores.dtype)
         agreement = some * 2.0 * (places[1::2] - places[0::2]) / (rows[0::2] + rows[1::2] + (1.0 - some))
-        total, count = _segment.read(xp.stack([xp.sum(agreement), xp.sum(some)]))  # the one read from the device
+        total, count = _segment.to_host(xp.stack([xp.sum(agreement), xp.sum(some)]))  # the one read from the device
         batch = sync(Mean(round(count), total / count if count else 0.0))
         kept = self.momentum**batch.count
         value = kept * state.value + (1.0 - kept) * batch.value
         trust = max(0.0, state.value) ** self.power
-        return _segment.rows(xp.where(mixed, xp.ones_like(some), trust * xp.ones_like(some)), groups), Mean(
+        return _segment.expand(xp.where(mixed, xp.ones_like(some), trust * xp.ones_like(some)), groups), Mean(
             state.count + batch.count, value
         )

@@ -143,23 +143,3 @@ class ProducesAdvantage:
 def produces_advantage(step: object) -> bool:
     """Return whether a step's output is an advantage."""
     return isinstance(step, ProducesAdvantage) and step.to_advantage
-
-
-class Apart:
-    """Marks a step for which groups do not see each other: a group's result depends on its own rows and the state.
-
-    A large batch may then be worked through in blocks of whole groups. A step that looks at the whole batch, such as
-    `Whiten`, must not carry the mark; one whose settings decide overrides `apart`.
-    """
-
-    __slots__ = ()
-
-    @property
-    def apart(self) -> bool:
-        """Whether it holds for this step with its settings."""
-        return True
-
-
-def is_apart(step: object) -> bool:
-    """Return whether groups do not see each other in this step; False where it does not say."""
-    return isinstance(step, Apart) and step.apart

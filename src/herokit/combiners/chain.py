@@ -7,17 +7,14 @@ from typing import Any
 from herokit._display import html_table, label
 from herokit._segment import namespace
 from herokit.combiners.base import (
-    Apart,
     Combiner,
     Filter,
     ProducesAdvantage,
     Sync,
     Weight,
-    is_apart,
     no_sync,
     produces_advantage,
 )
-from herokit.combiners.blocks import in_blocks
 from herokit.combiners.schedules import Schedule
 from herokit.combiners.trace import Composite, StepTrace
 from herokit.errors import ConfigError
@@ -25,26 +22,21 @@ from herokit.types import Array, Groups, Signals
 
 
 @dataclass(frozen=True, slots=True)
-class Scheduled(Apart, ProducesAdvantage):
+class Scheduled(ProducesAdvantage):
     """A step with schedules among its numbers; its state counts the training steps. `chain` makes it."""
 
     step: Any
 
     def init(self) -> tuple[int, Any]:
         """Return training step 0 and the step's own state."""
-        return 0, self.at(0).init()
-
-    @property
-    def apart(self) -> bool:
-        """Whether it holds for the step."""
-        return is_apart(self.step)
+        return 0, self.at_step(0).init()
 
     @property
     def to_advantage(self) -> bool:
         """Whether it holds for the step."""
         return produces_advantage(self.step)
 
-    def at(self, count: int) -> Any:
+    def at_step(self, count: int) -> Any:
         """Return the step with the numbers of one training step."""
         changed = {f.name: v(count) for f in fields(self.step) if isinstance(v := getattr(self.step, f.name), Schedule)}
         return replace(self.step, **changed)
@@ -54,23 +46,18 @@ class Scheduled(Apart, ProducesAdvantage):
     ) -> tuple[Array, tuple[int, Any]]:
         """Apply the step as it is now, and count."""
         count, before = state
-        reward, after = self.at(count).combine(reward, signals, before, sync=sync)
+        reward, after = self.at_step(count).combine(reward, signals, before, sync=sync)
         return reward, (count + 1, after)
 
 
 @dataclass(frozen=True, slots=True)
-class Chain(Apart):
+class Chain:
     """Steps applied in order; build it with `chain`.
 
     The reward starts as zeros, so the first step is one that reads a signal, such as `Select`.
     """
 
     steps: tuple[Combiner[Any], ...]
-
-    @property
-    def apart(self) -> bool:
-        """Whether it holds for every step."""
-        return all(is_apart(step) for step in self.steps)
 
     def _repr_html_(self) -> str:
         """Show the steps in a notebook."""
@@ -82,14 +69,14 @@ class Chain(Apart):
         """Return the steps' states, in order."""
         return tuple(step.init() for step in self.steps)
 
-    def passed(self, state: tuple[Any, ...]) -> tuple[Any, ...]:
+    def skip_batch(self, state: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the state after a training step in which no row could be judged: schedules count it, nothing else does."""
         after: list[Any] = []
         for step, now in zip(self.steps, state, strict=True):
             if isinstance(step, Scheduled):
                 after.append((now[0] + 1, now[1]))
             elif isinstance(step, Composite):
-                after.append(tuple(part.passed(s) for part, s in zip(step.parts, now, strict=True)))
+                after.append(tuple(part.skip_batch(s) for part, s in zip(step.parts, now, strict=True)))
             else:
                 after.append(now)
         return tuple(after)
@@ -97,11 +84,7 @@ class Chain(Apart):
     def combine(
         self, reward: Array, signals: Signals, state: tuple[Any, ...], *, sync: Sync = no_sync
     ) -> tuple[Array, tuple[Any, ...]]:
-        """Apply every step, on numpy to one block of groups after the other if the batch is large and they allow it."""
-        blocks = in_blocks(self._whole, reward, signals, state, sync) if self.apart else None
-        return blocks or self._whole(reward, signals, state, sync)
-
-    def _whole(self, reward: Array, signals: Signals, state: Any, sync: Sync) -> tuple[Array, Any]:
+        """Apply every step."""
         done, after = self.trace(reward, signals, state, sync=sync)
         return (done[-1].after if done else reward), after
 
@@ -114,7 +97,7 @@ class Chain(Apart):
         for step, before in zip(self.steps, state, strict=True):
             if isinstance(step, Scheduled):
                 count, inner = before
-                trace, reward, now = _apply(step.at(count), reward, signals, inner, sync)
+                trace, reward, now = _apply(step.at_step(count), reward, signals, inner, sync)
                 now = (count + 1, now)
             else:
                 trace, reward, now = _apply(step, reward, signals, before, sync)
@@ -132,7 +115,7 @@ class Chain(Apart):
 def _apply(step: Any, reward: Array, signals: Signals, state: Any, sync: Sync) -> tuple[StepTrace, Array, Any]:
     """Apply one step; a filter's reward is returned whole, for the caller to narrow."""
     if isinstance(step, Composite):
-        trace, now = step.traced(reward, signals, state, sync=sync)
+        trace, now = step.trace_step(reward, signals, state, sync=sync)
         return trace, trace.after, now
     if isinstance(step, Weight):
         weight, now = step.weigh(reward, signals, state, sync=sync)
@@ -152,7 +135,7 @@ def _all_rows(trace: StepTrace, kept: Array) -> StepTrace:
 
 
 def _only(kept: Array, signals: Signals) -> Signals:
-    groups = Groups(signals.groups.index[kept], signals.groups.count)
+    groups = Groups(signals.groups.ids[kept], signals.groups.num_groups)
     return Signals({name: x[kept] for name, x in signals.values.items()}, groups)
 
 

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from herokit._segment import namespace
-from herokit.combiners.base import Apart, Stateless
-from herokit.combiners.schedules import Number, check
+from herokit.combiners.base import Stateless
+from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
 from herokit.errors import ConfigError
 from herokit.types import Array, Signals
 
 
 @dataclass(frozen=True, slots=True)
-class Select(Apart, Stateless):
+class Select(Stateless):
     """Replace the reward by a signal: ``r = signal``.
 
     Args:
@@ -35,7 +35,7 @@ class Select(Apart, Stateless):
 
 
 @dataclass(frozen=True, slots=True)
-class Interpolate(Apart, Stateless):
+class Interpolate(Stateless):
     """Mix a signal into the reward: ``r = share * signal + (1 - share) * r``.
 
     Args:
@@ -54,10 +54,10 @@ class Interpolate(Apart, Stateless):
     """
 
     signal: str
-    weight: Number = 0.5
+    weight: ScalarOrSchedule = 0.5
 
     def __post_init__(self) -> None:
-        check("weight", self.weight, "[0, 1]")
+        check_in_interval("weight", self.weight, "[0, 1]")
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the mix, (N,)."""
@@ -65,7 +65,7 @@ class Interpolate(Apart, Stateless):
 
 
 @dataclass(frozen=True, slots=True)
-class Add(Apart, Stateless):
+class Add(Stateless):
     """Add a signal to the reward: ``r = r + times * signal``.
 
     Args:
@@ -84,10 +84,10 @@ class Add(Apart, Stateless):
     """
 
     signal: str
-    weight: Number = 1.0
+    weight: ScalarOrSchedule = 1.0
 
     def __post_init__(self) -> None:
-        check("weight", self.weight, "(-inf, inf)")
+        check_in_interval("weight", self.weight, "(-inf, inf)")
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the sum, (N,)."""
@@ -95,7 +95,7 @@ class Add(Apart, Stateless):
 
 
 @dataclass(frozen=True, slots=True)
-class Multiply(Apart, Stateless):
+class Multiply(Stateless):
     """Multiply the reward by a signal: ``r = r * signal``.
 
     Args:
@@ -117,7 +117,7 @@ class Multiply(Apart, Stateless):
 
 
 @dataclass(frozen=True, slots=True)
-class Affine(Apart, Stateless):
+class Affine(Stateless):
     """Scale and shift the reward: ``r = scale * r + shift``.
 
     Args:
@@ -134,12 +134,12 @@ class Affine(Apart, Stateless):
         [-1.0, 1.0]
     """
 
-    scale: Number = 1.0
-    shift: Number = 0.0
+    scale: ScalarOrSchedule = 1.0
+    shift: ScalarOrSchedule = 0.0
 
     def __post_init__(self) -> None:
-        check("scale", self.scale, "(-inf, inf)")
-        check("shift", self.shift, "(-inf, inf)")
+        check_in_interval("scale", self.scale, "(-inf, inf)")
+        check_in_interval("shift", self.shift, "(-inf, inf)")
 
     def __call__(self, reward: Array, signals: Signals) -> Array:  # noqa: ARG002 - a row's reward is all it needs
         """Return the scaled reward, (N,)."""
@@ -147,7 +147,7 @@ class Affine(Apart, Stateless):
 
 
 @dataclass(frozen=True, slots=True)
-class Sigmoid(Apart, Stateless):
+class Sigmoid(Stateless):
     """Squash the reward into (0, 1): ``r = 1 / (1 + exp(-slope * r))``, without overflow.
 
     Args:
@@ -163,10 +163,10 @@ class Sigmoid(Apart, Stateless):
         [0.5, 1.0]
     """
 
-    scale: Number = 1.0
+    scale: ScalarOrSchedule = 1.0
 
     def __post_init__(self) -> None:
-        check("scale", self.scale, "(0, inf)")
+        check_in_interval("scale", self.scale, "(0, inf)")
 
     def __call__(self, reward: Array, signals: Signals) -> Array:  # noqa: ARG002 - a row's reward is all it needs
         """Return the squashed reward, (N,)."""
@@ -174,7 +174,7 @@ class Sigmoid(Apart, Stateless):
 
 
 @dataclass(frozen=True, slots=True)
-class Clip(Apart, Stateless):
+class Clip(Stateless):
     """Bound the reward: ``r = min(max(r, low), high)``.
 
     Args:

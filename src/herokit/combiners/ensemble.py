@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from herokit._segment import namespace
-from herokit.combiners.base import Apart, Combiner, Stateless, is_apart
+from herokit.combiners.base import Combiner, Stateless
 from herokit.combiners.chain import chain
-from herokit.combiners.schedules import Number, check, check_choice
+from herokit.combiners.schedules import ScalarOrSchedule, check_choice, check_in_interval
 from herokit.errors import ConfigError
 from herokit.types import Array, Signals
 
-How = Literal["mean", "worst", "cautious", "median"]
-HOWS: tuple[How, ...] = ("mean", "worst", "cautious", "median")
+How = Literal["mean", "min", "mean_minus_std", "median"]
+HOWS: tuple[How, ...] = ("mean", "min", "mean_minus_std", "median")
 
 
 @dataclass(frozen=True, slots=True)
-class WeightedSum(Apart, Stateless):
+class WeightedSum(Stateless):
     """Weighted sum of signals: ``r = sum_k w_k s_k``, each normalized first if wished.
 
     Args:
@@ -44,14 +44,9 @@ class WeightedSum(Apart, Stateless):
         if not self.weights:
             raise ConfigError("a mix needs at least one signal")
         for name, weight in self.weights.items():
-            check(f"the weight of {name!r}", weight, "(-inf, inf)")
+            check_in_interval(f"the weight of {name!r}", weight, "(-inf, inf)")
         if self.normalize and sum(self.weights.values()) == 0:
             raise ConfigError(f"weights to be normalized must not sum to 0, got {dict(self.weights)}")
-
-    @property
-    def apart(self) -> bool:
-        """Whether it holds for the step that is applied first, if there is one."""
-        return self.transform is None or is_apart(self.transform)
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the mix, (N,)."""
@@ -62,17 +57,17 @@ class WeightedSum(Apart, Stateless):
 
 
 @dataclass(frozen=True, slots=True)
-class Ensemble(Apart, Stateless):
+class Ensemble(Stateless):
     """Join reward models so that fooling one of them does not pay.
 
-    ``"worst"`` is ``min_k s_k``; ``"cautious"`` is ``mean_k - k std_k`` (population, over the models): a rollout on
+    ``"min"`` is ``min_k s_k``; ``"mean_minus_std"`` is ``mean_k - k std_k`` (population, over the models): a rollout on
     which the models disagree is scored down. Against reward hacking, arXiv 2310.02743. ``"mean"`` and ``"median"``
     only average.
 
     Args:
         signals: the reward models' names, at least two.
         reduction: how to join them.
-        std_coef: how many deviations to subtract, for ``"cautious"``; at least 0.
+        std_coef: how many deviations to subtract, for ``"mean_minus_std"``; at least 0.
         transform: a step, or chain, without memory, applied to every model's scores first, to bring them to one unit, e.g. `Standardize` or `Rank`.
 
     Raises:
@@ -82,25 +77,20 @@ class Ensemble(Apart, Stateless):
         >>> import numpy as np
         >>> from herokit import Groups, Signals
         >>> signals = Signals({"a": np.array([1.0, 2.0]), "b": np.array([3.0, 2.0])}, Groups.from_keys("qq"))
-        >>> Ensemble(("a", "b"), "cautious")(np.zeros(2), signals).tolist()
+        >>> Ensemble(("a", "b"), "mean_minus_std")(np.zeros(2), signals).tolist()
         [1.0, 2.0]
     """
 
     signals: tuple[str, ...]
-    reduction: How = "worst"
-    std_coef: Number = 1.0
+    reduction: How = "min"
+    std_coef: ScalarOrSchedule = 1.0
     transform: Combiner[Any] | None = None
 
     def __post_init__(self) -> None:
         if len(set(self.signals)) < 2:  # noqa: PLR2004 - one model is no ensemble
             raise ConfigError(f"an ensemble has two or more models, got {self.signals!r}")
         check_choice("reduction", self.reduction, HOWS)
-        check("std_coef", self.std_coef, "[0, inf)")
-
-    @property
-    def apart(self) -> bool:
-        """Whether it holds for the step that is applied first, if there is one."""
-        return self.transform is None or is_apart(self.transform)
+        check_in_interval("std_coef", self.std_coef, "[0, inf)")
 
     def __call__(self, reward: Array, signals: Signals) -> Array:  # noqa: ARG002 - it replaces the reward
         """Return the joint score, (N,)."""
@@ -125,13 +115,13 @@ def join(scores: Sequence[Array], how: How, k: float = 1.0) -> Array:
     """
     xp = namespace(*scores)
     table = xp.stack(list(scores))
-    if how == "worst":
+    if how == "min":
         return xp.min(table, axis=0)
     if how == "median":
         ordered, n = xp.sort(table, axis=0), table.shape[0]
         return (ordered[(n - 1) // 2, ...] + ordered[n // 2, ...]) / 2.0
-    if how == "cautious":
+    if how == "mean_minus_std":
         middle = xp.mean(table, axis=0)
-        away = table - middle  # by hand: torch's own deviation warns about an empty batch
-        return middle - k * xp.sqrt(xp.mean(away * away, axis=0))
+        deviation = table - middle  # by hand: torch's own deviation warns about an empty batch
+        return middle - k * xp.sqrt(xp.mean(deviation * deviation, axis=0))
     return xp.mean(table, axis=0)

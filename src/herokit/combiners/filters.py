@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from herokit import _segment
-from herokit.combiners.base import CORRECT_THRESHOLD, Apart, Filter
-from herokit.combiners.schedules import Number, check
+from herokit.combiners.base import CORRECT_THRESHOLD, Filter
+from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
 from herokit.types import Array, Signals
 
 
 @dataclass(frozen=True, slots=True)
-class ConsistencyFilter(Apart, Filter):
+class ConsistencyFilter(Filter):
     """Keep the right rollouts with the highest scores and the wrong ones with the lowest, balanced (PROF).
 
     In each group the n kept rollouts hold as many right as wrong ones where there are enough of each (an odd one
@@ -34,22 +34,22 @@ class ConsistencyFilter(Apart, Filter):
 
     signal: str = "rm"
     verifier: str = "verifier"
-    keep_fraction: Number = 0.5
+    keep_fraction: ScalarOrSchedule = 0.5
 
     def __post_init__(self) -> None:
-        check("keep_fraction", self.keep_fraction, "(0, 1]")
+        check_in_interval("keep_fraction", self.keep_fraction, "(0, 1]")
 
     def keep(self, reward: Array, signals: Signals) -> Array:
         """Return which rows stay in play."""
         xp, groups, scores = _segment.namespace(reward), signals.groups, signals[self.signal]
         right = signals[self.verifier] > CORRECT_THRESHOLD
-        strata = groups.refine(xp.astype(right, groups.index.dtype), 2)
-        place = _segment.places(xp.where(right, -scores, scores), strata)  # 0 for the most consistent of its kind
+        strata = groups.refine(xp.astype(right, groups.ids.dtype), 2)
+        place = _segment.ranks(xp.where(right, -scores, scores), strata)  # 0 for the most consistent of its kind
         n_right = _segment.reduce(xp.astype(right, reward.dtype), groups, "sum")
-        size = _segment.sizes(groups, reward)
+        size = _segment.counts(groups, reward)
         n = xp.ceil(self.keep_fraction * size)
         half = xp.where(n_right > size - n_right, xp.ceil(n / 2), xp.floor(n / 2))
         keep_right = xp.minimum(n_right, xp.maximum(half, n - (size - n_right)))
         keep_wrong = n - keep_right
-        room = xp.where(right, _segment.rows(keep_right, groups), _segment.rows(keep_wrong, groups))
+        room = xp.where(right, _segment.expand(keep_right, groups), _segment.expand(keep_wrong, groups))
         return place < room

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from herokit import _segment
-from herokit.combiners.base import CORRECT_THRESHOLD, Apart, Combiner, Stateless, Sync, no_sync
+from herokit.combiners.base import CORRECT_THRESHOLD, Combiner, Stateless, Sync, no_sync
 from herokit.combiners.chain import Chain, chain
-from herokit.combiners.schedules import Number, check
+from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
 from herokit.combiners.trace import Composite, StepTrace, summarize_trace
 from herokit.types import Array, Signals
 
@@ -47,11 +47,11 @@ class IfUniform(Composite):
         """Return the same gate between other chains."""
         return replace(self, then=parts[0], otherwise=parts[1])
 
-    def traced(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[StepTrace, Any]:
+    def trace_step(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[StepTrace, Any]:
         """Apply both steps and choose by group; their weights and marks count where they were chosen."""
         xp, groups = _segment.namespace(reward), signals.groups
         share = _segment.mean(xp.astype(signals[self.verifier] > CORRECT_THRESHOLD, reward.dtype), groups)
-        uniform = _segment.rows((share == 0.0) | (share == 1.0), groups)
+        uniform = _segment.expand((share == 0.0) | (share == 1.0), groups)
         runs = [part.trace(reward, signals, s, sync=sync) for part, s in zip(self.parts, state, strict=True)]
         after = [done[-1].after if done else reward for done, _ in runs]
         told = [summarize_trace(done, reward) for done, _ in runs]
@@ -75,7 +75,7 @@ class IfUniform(Composite):
 
 
 @dataclass(frozen=True, slots=True)
-class Gate(Apart, Stateless):
+class Gate(Stateless):
     """Keep the reward only where another signal is high enough: ``r`` if ``signal >= at_least``, else 0.
 
     The conditioned reward of GDPO (arXiv 2601.05242): an easy reward, such as length, counts only once a harder one,
@@ -97,10 +97,10 @@ class Gate(Apart, Stateless):
     """
 
     signal: str
-    threshold: Number = 1.0
+    threshold: ScalarOrSchedule = 1.0
 
     def __post_init__(self) -> None:
-        check("threshold", self.threshold, "(-inf, inf)")
+        check_in_interval("threshold", self.threshold, "(-inf, inf)")
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the conditioned reward, (N,)."""
@@ -109,7 +109,7 @@ class Gate(Apart, Stateless):
 
 
 @dataclass(frozen=True, slots=True)
-class FlattenLowStd(Apart, Stateless):
+class FlattenLowStd(Stateless):
     """Flatten groups whose scores hardly differ: ``r = mean_g(r)`` where ``std_g(signal) < least``.
 
     Standardization blows the smallest difference up to unit scale; a group that this step flattens gets advantage 0
@@ -131,20 +131,20 @@ class FlattenLowStd(Apart, Stateless):
     """
 
     signal: str = "rm"
-    min_std: Number = 0.1
+    min_std: ScalarOrSchedule = 0.1
 
     def __post_init__(self) -> None:
-        check("min_std", self.min_std, "[0, inf)")
+        check_in_interval("min_std", self.min_std, "[0, inf)")
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the reward with quiet groups flattened, (N,)."""
         xp, groups = _segment.namespace(reward), signals.groups
-        quiet = _segment.rows(_segment.std(signals[self.signal], groups) < self.min_std, groups)
-        return xp.where(quiet, _segment.rows(_segment.mean(reward, groups), groups), reward)
+        quiet = _segment.expand(_segment.std(signals[self.signal], groups) < self.min_std, groups)
+        return xp.where(quiet, _segment.expand(_segment.mean(reward, groups), groups), reward)
 
 
 @dataclass(frozen=True, slots=True)
-class CenterIncorrect(Apart, Stateless):
+class CenterIncorrect(Stateless):
     """Centre the scores of wrong rollouts among themselves, and silence right ones: a bonus that averages to zero.
 
     ``b = m - mean(m over the group's wrong rollouts)`` where ``c = 0``, else 0: the reward model ranks what the
@@ -167,6 +167,6 @@ class CenterIncorrect(Apart, Stateless):
         """Return the bonus, (N,)."""
         xp, groups = _segment.namespace(reward), signals.groups
         right = signals[self.verifier] > CORRECT_THRESHOLD
-        strata = groups.refine(xp.astype(right, groups.index.dtype), 2)
-        away = _segment.spread("subtract", reward, _segment.mean(reward, strata), strata)
-        return xp.where(right, xp.zeros_like(away), away)
+        strata = groups.refine(xp.astype(right, groups.ids.dtype), 2)
+        deviation = _segment.apply_groupwise("subtract", reward, _segment.mean(reward, strata), strata)
+        return xp.where(right, xp.zeros_like(deviation), deviation)

@@ -8,28 +8,28 @@ from abc import abstractmethod
 from dataclasses import dataclass
 
 from herokit import _segment
-from herokit.combiners.base import Apart, Stateless
-from herokit.combiners.schedules import Number, check
+from herokit.combiners.base import Stateless
+from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
 from herokit.errors import ConfigError
 from herokit.types import Array, Groups, Signals
 
 
 class Normalizer(Stateless):
-    """Base for normalizers: write `unit`, and it is a step as well."""
+    """Base for normalizers: write `normalize`, and it is a step as well."""
 
     __slots__ = ()
 
     @abstractmethod
-    def unit(self, x: Array, groups: Groups) -> Array:
+    def normalize(self, x: Array, groups: Groups) -> Array:
         """Return `x` (N,) mapped into [0, 1] inside each group, order kept."""
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the normalized reward, (N,)."""
-        return self.unit(reward, signals.groups)
+        return self.normalize(reward, signals.groups)
 
 
 @dataclass(frozen=True, slots=True)
-class MinMax(Apart, Normalizer):
+class MinMax(Normalizer):
     """Stretch each group to the unit interval: ``z = (r - min_g) / (max_g - min_g + eps)``, in [0, 1).
 
     What HERO uses (Eq. 3). Keeps distances; one outlier squeezes all others together.
@@ -47,20 +47,22 @@ class MinMax(Apart, Normalizer):
         [0.0, 1.0, 0.5]
     """
 
-    eps: Number = 1e-6
+    eps: ScalarOrSchedule = 1e-6
 
     def __post_init__(self) -> None:
-        check("eps", self.eps, "(0, inf)")
+        check_in_interval("eps", self.eps, "(0, inf)")
 
-    def unit(self, x: Array, groups: Groups) -> Array:
+    def normalize(self, x: Array, groups: Groups) -> Array:
         """Return `x` stretched to [0, 1)."""
         low = _segment.reduce(x, groups, "min")
         reach = _segment.reduce(x, groups, "max") - low + self.eps
-        return _segment.spread("divide", _segment.spread("subtract", x, low, groups), reach, groups, own=True)
+        return _segment.apply_groupwise(
+            "divide", _segment.apply_groupwise("subtract", x, low, groups), reach, groups, own=True
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Rank(Apart, Normalizer):
+class Rank(Normalizer):
     """Replace each score by its rank in its group: ``z = rank / (n - 1)``, equal scores share their mean rank.
 
     Blind to units, outliers and distances.
@@ -72,18 +74,18 @@ class Rank(Apart, Normalizer):
         [0.0, 1.0, 0.5, 0.5]
     """
 
-    def unit(self, x: Array, groups: Groups) -> Array:
+    def normalize(self, x: Array, groups: Groups) -> Array:
         """Return the ranks of `x` over [0, 1]."""
         xp = _segment.namespace(x)
-        others = _segment.sizes(groups, x) - 1
+        others = _segment.counts(groups, x) - 1
         others = xp.where(others > 0, others, xp.ones_like(others))
         tied = _segment.reduce(x, groups, "min") == _segment.reduce(x, groups, "max")
-        z = _segment.spread("divide", _segment.places(x, groups, shared=True), others, groups)
-        return xp.where(_segment.rows(tied, groups), xp.zeros_like(z), z)
+        z = _segment.apply_groupwise("divide", _segment.ranks(x, groups, shared=True), others, groups)
+        return xp.where(_segment.expand(tied, groups), xp.zeros_like(z), z)
 
 
 @dataclass(frozen=True, slots=True)
-class ZScoreSigmoid(Apart, Normalizer):
+class ZScoreSigmoid(Normalizer):
     """Pass each group's z-scores through the logistic: ``z = 1 / (1 + exp(-(r - mean_g) / (std_g + eps)))``, in (0, 1).
 
     Keeps some distance and bounds outliers; a tied group goes to 0.5 here.
@@ -101,20 +103,20 @@ class ZScoreSigmoid(Apart, Normalizer):
         [0.269, 0.731]
     """
 
-    eps: Number = 1e-6
+    eps: ScalarOrSchedule = 1e-6
 
     def __post_init__(self) -> None:
-        check("eps", self.eps, "(0, inf)")
+        check_in_interval("eps", self.eps, "(0, inf)")
 
-    def unit(self, x: Array, groups: Groups) -> Array:
+    def normalize(self, x: Array, groups: Groups) -> Array:
         """Return the squashed z-scores of `x`."""
-        away = _segment.spread("subtract", x, _segment.mean(x, groups), groups)
-        z = _segment.spread("divide", away, _segment.std(x, groups) + self.eps, groups)
+        deviation = _segment.apply_groupwise("subtract", x, _segment.mean(x, groups), groups)
+        z = _segment.apply_groupwise("divide", deviation, _segment.std(x, groups) + self.eps, groups)
         return (1.0 + _segment.namespace(x).tanh(0.5 * z)) / 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class QuantileMinMax(Apart, Normalizer):
+class QuantileMinMax(Normalizer):
     """Stretch between two quantiles of the group and clip what lies outside: min-max that outliers cannot squeeze.
 
     ``z = clip((r - q_low) / (q_high - q_low + eps), 0, 1)`` with linearly interpolated quantiles.
@@ -136,17 +138,19 @@ class QuantileMinMax(Apart, Normalizer):
 
     low: float = 0.1
     high: float = 0.9
-    eps: Number = 1e-6
+    eps: ScalarOrSchedule = 1e-6
 
     def __post_init__(self) -> None:
-        check("low", self.low, "[0, 1)")
-        check("high", self.high, "(0, 1]")
-        check("eps", self.eps, "(0, inf)")
+        check_in_interval("low", self.low, "[0, 1)")
+        check_in_interval("high", self.high, "(0, 1]")
+        check_in_interval("eps", self.eps, "(0, inf)")
         if not self.low < self.high:
             raise ConfigError(f"low lies below high, got low={self.low!r}, high={self.high!r}")
 
-    def unit(self, x: Array, groups: Groups) -> Array:
+    def normalize(self, x: Array, groups: Groups) -> Array:
         """Return `x` stretched between the quantiles."""
         low, high = _segment.quantiles(x, groups, (self.low, self.high))
-        z = _segment.spread("divide", _segment.spread("subtract", x, low, groups), high - low + self.eps, groups)
+        z = _segment.apply_groupwise(
+            "divide", _segment.apply_groupwise("subtract", x, low, groups), high - low + self.eps, groups
+        )
         return _segment.namespace(x).clip(z, 0.0, 1.0)

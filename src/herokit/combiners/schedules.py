@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias
 
 from herokit.errors import ConfigError
 
-Number: TypeAlias = Annotated[Any, "number"]
+ScalarOrSchedule: TypeAlias = Annotated[Any, "number"]
 """A float, or a `Schedule` that gives one for each training step; the mark is what `herokit.config.schema` goes by."""
 
 
@@ -26,7 +26,7 @@ class Schedule(ABC):
 
     @property
     @abstractmethod
-    def ends(self) -> tuple[float, float]:
+    def value_range(self) -> tuple[float, float]:
         """Return the least and the greatest value it ever takes."""
 
 
@@ -39,10 +39,10 @@ class _Ramp(Schedule):
     transition_steps: int
 
     def __post_init__(self) -> None:
-        check("transition_steps", self.transition_steps, "[1, inf)")
+        check_in_interval("transition_steps", self.transition_steps, "[1, inf)")
 
     @property
-    def ends(self) -> tuple[float, float]:
+    def value_range(self) -> tuple[float, float]:
         """Return the least and the greatest value."""
         return min(self.init_value, self.end_value), max(self.init_value, self.end_value)
 
@@ -127,17 +127,17 @@ class PiecewiseConstantSchedule(Schedule):
         return self.values[sum(step >= start for start in self.boundaries)]
 
     @property
-    def ends(self) -> tuple[float, float]:
+    def value_range(self) -> tuple[float, float]:
         """Return the least and the greatest value."""
         return min(self.values), max(self.values)
 
 
-def ends(value: Number) -> tuple[float, float]:
+def value_range(value: ScalarOrSchedule) -> tuple[float, float]:
     """Return the least and the greatest value of a number: itself twice, unless it is a schedule."""
-    return value.ends if isinstance(value, Schedule) else (value, value)
+    return value.value_range if isinstance(value, Schedule) else (value, value)
 
 
-def check(name: str, value: Number, interval: str) -> None:
+def check_in_interval(name: str, value: ScalarOrSchedule, interval: str) -> None:
     """Refuse a number outside an interval; of a schedule, every value must lie inside.
 
     Args:
@@ -149,13 +149,13 @@ def check(name: str, value: Number, interval: str) -> None:
         ConfigError: it is no number, or lies outside.
 
     Example:
-        >>> check("alpha", 0.0, "(0, 1]")
+        >>> check_in_interval("alpha", 0.0, "(0, 1]")
         Traceback (most recent call last):
         ...
         herokit.errors.ConfigError: alpha lies in (0, 1], got 0.0
     """
     low, high = (float(edge) for edge in interval[1:-1].split(","))
-    for number in ends(value):
+    for number in value_range(value):
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise ConfigError(f"{name} is a number in {interval}, got {value!r}")
         above = number > low or (number == low and interval[0] == "[")

@@ -8,15 +8,15 @@ from itertools import pairwise
 from typing import Literal
 
 from herokit import _segment
-from herokit.combiners.base import Apart, Stateless
+from herokit.combiners.base import Stateless
 from herokit.combiners.normalizers import MinMax, Normalizer
-from herokit.combiners.schedules import Number, check, check_choice, ends
+from herokit.combiners.schedules import ScalarOrSchedule, check_choice, check_in_interval, value_range
 from herokit.errors import ConfigError
 from herokit.types import Array, Groups, Signals
 
 
 @dataclass(frozen=True, slots=True)
-class Stratify(Apart, Stateless):
+class Stratify(Stateless):
     """Normalize the reward inside the strata that the verifier defines (HERO, Eq. 3).
 
     With ``z = (m - min) / (max - min + eps)`` over the rollouts of one prompt that share a verifier label ``c``::
@@ -56,24 +56,24 @@ class Stratify(Apart, Stateless):
     """
 
     verifier: str = "verifier"
-    alpha: Number = 0.1
-    beta: Number = 0.1
+    alpha: ScalarOrSchedule = 0.1
+    beta: ScalarOrSchedule = 0.1
     levels: tuple[float, ...] = (0.0, 1.0)
-    inner_half_width: Number | None = None
+    inner_half_width: ScalarOrSchedule | None = None
     thresholds: tuple[float, ...] | None = None
     normalizer: Normalizer = MinMax()  # noqa: RUF009 - a frozen value
     ties: Literal["floor", "midpoint"] = "floor"
-    min_range: Number = 0.0
+    min_range: ScalarOrSchedule = 0.0
 
     def __post_init__(self) -> None:
-        check("alpha", self.alpha, "(0, 1]")
-        check("beta", self.beta, "(0, 1]")
-        check("min_range", self.min_range, "[0, inf)")
+        check_in_interval("alpha", self.alpha, "(0, 1]")
+        check_in_interval("beta", self.beta, "(0, 1]")
+        check_in_interval("min_range", self.min_range, "[0, inf)")
         check_choice("ties", self.ties, ("floor", "midpoint"))
         if len(self.levels) < 2 or list(self.levels) != sorted(set(self.levels)):  # noqa: PLR2004 - two strata at least
             raise ConfigError(f"levels are two or more increasing values, got {self.levels}")
         if self.inner_half_width is not None:
-            check("inner_half_width", self.inner_half_width, "(0, inf)")
+            check_in_interval("inner_half_width", self.inner_half_width, "(0, inf)")
         if self.thresholds is not None:
             inside = all(
                 low < edge < high for (low, high), edge in zip(pairwise(self.levels), self.thresholds, strict=False)
@@ -92,11 +92,11 @@ class Stratify(Apart, Stateless):
         """Return each band's half-width, lowest first."""
         alpha, beta = self.alpha, self.beta
         if widest:
-            alpha, beta = ends(alpha)[1], ends(beta)[1]
+            alpha, beta = value_range(alpha)[1], value_range(beta)[1]
         middle = (
             min(alpha, beta)
             if self.inner_half_width is None
-            else ends(self.inner_half_width)[1]
+            else value_range(self.inner_half_width)[1]
             if widest
             else self.inner_half_width
         )
@@ -104,20 +104,20 @@ class Stratify(Apart, Stateless):
 
     def strata(self, signals: Signals) -> tuple[Groups, list[Array]]:
         """Return the strata as groups, and for each edge which rows lie above it."""
-        xp, groups = _segment.namespace(signals.groups.index), signals.groups
+        xp, groups = _segment.namespace(signals.groups.ids), signals.groups
         edges = self.thresholds or tuple((low + high) / 2 for low, high in pairwise(self.levels))
         above = [signals[self.verifier] > edge for edge in edges]
-        labels = sum((xp.astype(a, groups.index.dtype) for a in above[1:]), xp.astype(above[0], groups.index.dtype))
+        labels = sum((xp.astype(a, groups.ids.dtype) for a in above[1:]), xp.astype(above[0], groups.ids.dtype))
         return groups.refine(labels, len(self.levels)), above
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the banded reward, (N,)."""
         xp = _segment.namespace(reward)
         strata, above = self.strata(signals)
-        z = self.normalizer.unit(reward, strata)
+        z = self.normalizer.normalize(reward, strata)
         if self.ties == "midpoint" or self.min_range or not isinstance(self.normalizer, MinMax):
             reach = _segment.reduce(reward, strata, "max") - _segment.reduce(reward, strata, "min")
-            tied = _segment.rows((reach <= 0) | (reach < self.min_range), strata)
+            tied = _segment.expand((reach <= 0) | (reach < self.min_range), strata)
             z = xp.where(tied, xp.full_like(z, 0.5 if self.ties == "midpoint" else 0.0), z)
         halves = self._halves()
         floors = [level - half for level, half in zip(self.levels, halves, strict=True)]

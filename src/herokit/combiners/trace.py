@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from herokit.combiners.base import Apart, Combiner, ProducesAdvantage, Sync, is_apart, no_sync, produces_advantage
+from herokit.combiners.base import Combiner, ProducesAdvantage, Sync, no_sync, produces_advantage
 from herokit.types import Array, Signals
 
 
@@ -52,7 +52,7 @@ def summarize_trace(trace: Sequence[StepTrace], before: Array) -> tuple[Array | 
     return reward, weight, kept
 
 
-class Composite(Apart, ProducesAdvantage, ABC):
+class Composite(ProducesAdvantage, ABC):
     """Base for steps that hold steps of their own and tell what those did, so that no weight or mark acts unseen.
 
     Its state is the tuple of its parts' states.
@@ -70,13 +70,8 @@ class Composite(Apart, ProducesAdvantage, ABC):
         """Return the same step with other chains in their places."""
 
     @abstractmethod
-    def traced(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[StepTrace, Any]:
+    def trace_step(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[StepTrace, Any]:
         """Apply the step; return what it did and the state after this batch."""
-
-    @property
-    def apart(self) -> bool:
-        """Whether it holds for every part."""
-        return all(map(is_apart, self.parts))
 
     @property
     def to_advantage(self) -> bool:
@@ -89,5 +84,5 @@ class Composite(Apart, ProducesAdvantage, ABC):
 
     def combine(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[Array, Any]:
         """Apply the step."""
-        done, after = self.traced(reward, signals, state, sync=sync)
+        done, after = self.trace_step(reward, signals, state, sync=sync)
         return done.after, after

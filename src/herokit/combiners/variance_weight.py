@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 from herokit import _segment
-from herokit.combiners.base import Apart, Mean, Sync, Weight, no_sync
-from herokit.combiners.schedules import Number, check, check_choice, ends
+from herokit.combiners.base import Mean, Sync, Weight, no_sync
+from herokit.combiners.schedules import ScalarOrSchedule, check_choice, check_in_interval, value_range
 from herokit.errors import ConfigError
 from herokit.types import Array, Signals
 
@@ -18,13 +18,13 @@ PUBLISHED: dict[str, tuple[float, float, float]] = {"main": (0.5, 2.0, 5.0), "ap
 
 
 @dataclass(frozen=True, slots=True)
-class WeightByStd(Apart, Weight):
+class WeightByStd(Weight):
     """Weigh prompts whose scores spread widely more (HERO, Eq. 4 and 5).
 
     With ``sigma_u`` the standard deviation of all scores of a prompt, both strata, and ``sigma_bar`` its running
     mean over prompts::
 
-        w = low + (high - low) / (1 + exp(-steepness (sigma_u - sigma_bar)))
+        w = min_weight + (max_weight - min_weight) / (1 + exp(-steepness (sigma_u - sigma_bar)))
 
     The paper leaves open: momentum, initialisation and synchronisation of ``sigma_bar``. Here it is the plain mean
     over all groups seen (or an EMA), read *before* it is written; the first batch has nothing to compare with and is
@@ -40,8 +40,8 @@ class WeightByStd(Apart, Weight):
         steepness: how fast the weight rises, per unit of the reward model's scores (per unit of sigma_bar if
             `relative`); positive.
         ddof: 0 for the population's deviation (the paper does not say), 1 for the sample's.
-        center: the weight at ``sigma_u = sigma_bar``: ``"paper"`` is (low + high) / 2, which is not 1 and so changes
-            the learning rate; ``"one"`` shifts the logistic so that it is 1, for which ``low < 1 < high``.
+        center: the weight at ``sigma_u = sigma_bar``: ``"paper"`` is (min_weight + max_weight) / 2, which is not 1 and so changes
+            the learning rate; ``"one"`` shifts the logistic so that it is 1, for which ``min_weight < 1 < max_weight``.
         relative: measure the spread in units of its running mean, ``sigma_u / sigma_bar - 1``, so that `steepness`
             does not depend on the reward model's units; neutral while that mean is 0, as after groups of ties alone.
         momentum: None for the plain mean; in [0, 1) for ``sigma_bar = momentum sigma_bar + (1 - momentum) batch``.
@@ -59,27 +59,29 @@ class WeightByStd(Apart, Weight):
     """
 
     signal: str = "rm"
-    min_weight: Number = 0.5
-    max_weight: Number = 2.0
-    steepness: Number = 5.0
+    min_weight: ScalarOrSchedule = 0.5
+    max_weight: ScalarOrSchedule = 2.0
+    steepness: ScalarOrSchedule = 5.0
     ddof: int = 0
     center: Literal["paper", "one"] = "paper"
     relative: bool = False
     momentum: float | None = None
 
     def __post_init__(self) -> None:
-        check("min_weight", self.min_weight, "(0, inf)")
-        check("max_weight", self.max_weight, "(0, inf)")
-        check("steepness", self.steepness, "(0, inf)")
+        check_in_interval("min_weight", self.min_weight, "(0, inf)")
+        check_in_interval("max_weight", self.max_weight, "(0, inf)")
+        check_in_interval("steepness", self.steepness, "(0, inf)")
         check_choice("ddof", self.ddof, (0, 1))
         check_choice("center", self.center, ("paper", "one"))
         if self.momentum is not None:
-            check("momentum", self.momentum, "[0, 1)")
-        if not ends(self.min_weight)[1] < ends(self.max_weight)[0]:
-            raise ConfigError(f"weights need 0 < low < high, got low={self.min_weight!r}, high={self.max_weight!r}")
-        if self.center == "one" and not ends(self.min_weight)[1] < 1.0 < ends(self.max_weight)[0]:
+            check_in_interval("momentum", self.momentum, "[0, 1)")
+        if not value_range(self.min_weight)[1] < value_range(self.max_weight)[0]:
             raise ConfigError(
-                f"a weight of 1 in the centre needs low < 1 < high, got {self.min_weight!r} and {self.max_weight!r}"
+                f"need 0 < min_weight < max_weight, got min_weight={self.min_weight!r}, max_weight={self.max_weight!r}"
+            )
+        if self.center == "one" and not value_range(self.min_weight)[1] < 1.0 < value_range(self.max_weight)[0]:
+            raise ConfigError(
+                f"center='one' needs min_weight < 1 < max_weight, got {self.min_weight!r} and {self.max_weight!r}"
             )
 
     @classmethod
@@ -87,7 +89,7 @@ class WeightByStd(Apart, Weight):
         """Return the weight with one of the paper's two sets of constants: section 3.2 or appendix A.1.
 
         Example:
-            >>> WeightByStd.published("appendix").high
+            >>> WeightByStd.published("appendix").max_weight
             3.0
         """
         check_choice("constants", constants, tuple(PUBLISHED))
@@ -102,19 +104,19 @@ class WeightByStd(Apart, Weight):
         """Return the weight of every row and the mean that includes this batch."""
         xp, scores = _segment.namespace(reward), signals[self.signal]
         spread = _segment.std(scores, signals.groups, ddof=self.ddof)
-        some = xp.astype(_segment.sizes(signals.groups, scores) > 0, spread.dtype)  # an empty group does not count
+        some = xp.astype(_segment.counts(signals.groups, scores) > 0, spread.dtype)  # an empty group does not count
         wide = xp.result_type(spread.dtype, xp.float32)  # half precision cannot count groups beyond 256
         totals = [xp.sum(xp.astype(part, wide, copy=False)) for part in (spread, some)]
-        total, count = _segment.read(xp.stack(totals))  # the one read from the device
+        total, count = _segment.to_host(xp.stack(totals))  # the one read from the device
         batch = sync(Mean(round(count), total / count if count else 0.0))
         after = state.merge(batch)
         if self.momentum is not None and state.count and batch.count:
             after = Mean(after.count, self.momentum * state.value + (1.0 - self.momentum) * batch.value)
         if state.count == 0 or (self.relative and state.value == 0.0):
             return xp.ones_like(reward), after
-        away = spread - state.value
+        deviation = spread - state.value
         if self.relative:
-            away = away / max(state.value, 1e-12)
+            deviation = deviation / max(state.value, 1e-12)
         shift = math.log((1.0 - self.min_weight) / (self.max_weight - 1.0)) if self.center == "one" else 0.0
-        gate = (1.0 + xp.tanh(0.5 * (self.steepness * away + shift))) / 2.0  # the logistic, without overflow
-        return _segment.rows(self.min_weight + (self.max_weight - self.min_weight) * gate, signals.groups), after
+        gate = (1.0 + xp.tanh(0.5 * (self.steepness * deviation + shift))) / 2.0  # the logistic, without overflow
+        return _segment.expand(self.min_weight + (self.max_weight - self.min_weight) * gate, signals.groups), after

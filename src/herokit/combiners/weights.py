@@ -4,19 +4,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from herokit import _segment
-from herokit.combiners.base import CORRECT_THRESHOLD, Apart, Sync, Weight, no_sync
-from herokit.combiners.schedules import Number, check, ends
+from herokit.combiners.base import CORRECT_THRESHOLD, Sync, Weight, no_sync
+from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval, value_range
 from herokit.errors import ConfigError
 from herokit.types import Array, Signals
 
 
 @dataclass(frozen=True, slots=True)
-class WeightByCorrectRate(Apart, Weight):
+class WeightByCorrectRate(Weight):
     """Weigh surprises more: right answers to hard prompts, wrong answers to easy ones (GRPO-LEAD).
 
     With ``rho`` the share of the group's rollouts that the verifier accepts::
 
-        w(rho) = low + (high - low) / (1 + exp(steepness (rho - middle)))
+        w(rho) = min_weight + (max_weight - min_weight) / (1 + exp(steepness (rho - midpoint)))
         A = A w(rho)  where A > 0,   A w(1 - rho)  elsewhere
 
     arXiv 2504.09696; the defaults are those of its published code. It must follow a step that makes advantages.
@@ -40,23 +40,25 @@ class WeightByCorrectRate(Apart, Weight):
     """
 
     verifier: str = "verifier"
-    min_weight: Number = 0.4
-    max_weight: Number = 1.5
-    midpoint: Number = 0.75
-    steepness: Number = 10.0
+    min_weight: ScalarOrSchedule = 0.4
+    max_weight: ScalarOrSchedule = 1.5
+    midpoint: ScalarOrSchedule = 0.75
+    steepness: ScalarOrSchedule = 10.0
 
     def __post_init__(self) -> None:
-        check("min_weight", self.min_weight, "(0, inf)")
-        check("max_weight", self.max_weight, "(0, inf)")
-        check("midpoint", self.midpoint, "[0, 1]")
-        check("steepness", self.steepness, "(0, inf)")
-        if not ends(self.min_weight)[1] < ends(self.max_weight)[0]:
-            raise ConfigError(f"weights need 0 < low < high, got low={self.min_weight!r}, high={self.max_weight!r}")
+        check_in_interval("min_weight", self.min_weight, "(0, inf)")
+        check_in_interval("max_weight", self.max_weight, "(0, inf)")
+        check_in_interval("midpoint", self.midpoint, "[0, 1]")
+        check_in_interval("steepness", self.steepness, "(0, inf)")
+        if not value_range(self.min_weight)[1] < value_range(self.max_weight)[0]:
+            raise ConfigError(
+                f"need 0 < min_weight < max_weight, got min_weight={self.min_weight!r}, max_weight={self.max_weight!r}"
+            )
 
     def weigh(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[Array, Any]:  # noqa: ARG002 - it has no memory
         """Return the weight of every row, by the sign of its advantage."""
         xp = _segment.namespace(reward)
-        rate = _segment.rows(_rate(reward, signals, self.verifier), signals.groups)
+        rate = _segment.expand(_rate(reward, signals, self.verifier), signals.groups)
         rate = xp.where(reward > 0, rate, 1.0 - rate)
         gate = (1.0 - xp.tanh(0.5 * self.steepness * (rate - self.midpoint))) / 2.0
         return self.min_weight + (self.max_weight - self.min_weight) * gate, state
@@ -89,10 +91,10 @@ class WeightByDifficulty(Weight):
     """
 
     verifier: str = "verifier"
-    temperature: Number = 2.0
+    temperature: ScalarOrSchedule = 2.0
 
     def __post_init__(self) -> None:
-        check("temperature", self.temperature, "(0, inf)")
+        check_in_interval("temperature", self.temperature, "(0, inf)")
 
     def weigh(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[Array, Any]:  # noqa: ARG002 - it has no memory
         """Return the weight of every row."""
@@ -102,7 +104,7 @@ class WeightByDifficulty(Weight):
         share = xp.where(mixed, xp.exp(-rate / self.temperature), xp.zeros_like(rate))
         total, count = xp.sum(share), xp.sum(xp.astype(mixed, reward.dtype))
         weight = xp.where(mixed, share * count / xp.where(total > 0, total, xp.ones_like(total)), xp.ones_like(rate))
-        return _segment.rows(weight, signals.groups), state
+        return _segment.expand(weight, signals.groups), state
 
 
 def _rate(reward: Array, signals: Signals, by: str) -> Array:

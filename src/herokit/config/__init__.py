@@ -1,6 +1,6 @@
 """Scheme files and the parameters that they name: reading, building, describing, JSON schema."""
 
-from herokit.config.build import build, describe
+from herokit.config.builder import build, describe
 from herokit.config.schema import scheme_schema
 from herokit.config.scheme import Scheme, build_scheme, load_scheme, scheme_table
 

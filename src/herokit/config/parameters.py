@@ -51,7 +51,7 @@ def settings_of(factory: Callable[..., Any]) -> list[Setting]:
     Example:
         >>> from herokit import WeightByStd
         >>> [s.name for s in settings_of(WeightByStd)][:3]
-        ['of', 'low', 'high']
+        ['signal', 'min_weight', 'max_weight']
     """
     said = described(factory)
     return [

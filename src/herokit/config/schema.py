@@ -27,7 +27,7 @@ def scheme_schema(known: Registry | None = None) -> Json:
 
     Example:
         >>> sorted(scheme_schema()["properties"])
-        ['combine', 'sources']
+        ['sources', 'steps']
     """
     known = known or registry()
     loaded = [(entry, entry.load()) for entry in known if entry.kind in IN_FILES]
@@ -55,9 +55,9 @@ def scheme_schema(known: Registry | None = None) -> Json:
                 "additionalProperties": _ref("source"),
                 "minProperties": 1,
             },
-            "combine": {**_ref("steps"), "description": "The steps of the chain, in order; a named scheme is one too."},
+            "steps": {**_ref("steps"), "description": "The steps of the chain, in order; a named scheme is one too."},
         },
-        "required": ["sources", "combine"],
+        "required": ["sources", "steps"],
         "additionalProperties": False,
         "definitions": definitions,
     }

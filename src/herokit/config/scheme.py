@@ -8,7 +8,7 @@ A scheme file::
     [sources.rm]
     use = "onnx"
 
-    [[combine]]          # or: combine = { use = "hero", alpha = 0.05 }
+    [[steps]]          # or: steps = { use = "hero", alpha = 0.05 }
     use = "hero"
 """
 
@@ -21,13 +21,13 @@ from typing import Any
 
 from herokit._display import html_table, label
 from herokit.combiners import Chain, Sync, chain, no_sync
-from herokit.config.build import build, describe
+from herokit.config.builder import build, describe
 from herokit.errors import ConfigError, SignalError, did_you_mean
 from herokit.registry import Registry, registry
 from herokit.rewarder import Rewarder
 from herokit.types import RewardModel, Verifier
 
-KEYS = ("sources", "combine")
+KEYS = ("sources", "steps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +36,26 @@ class Scheme:
 
     Attributes:
         sources: name -> verifier or reward model.
-        combine: the chain.
+        combiner: the chain.
     """
 
     sources: Mapping[str, Verifier | RewardModel]
-    combine: Chain
+    combiner: Chain
 
     def _repr_html_(self) -> str:
         """Show sources and steps in a notebook."""
         sources = [(name, label(source)) for name, source in self.sources.items()]
-        return html_table("Sources", ("name", "source"), sources) + self.combine._repr_html_()
+        return html_table("Sources", ("name", "source"), sources) + self.combiner._repr_html_()
 
     def rewarder(self, *, sync: Sync = no_sync) -> Rewarder:
         """Return a `Rewarder` with a fresh state."""
-        return Rewarder(self.sources, self.combine, sync=sync)
+        return Rewarder(self.sources, self.combiner, sync=sync)
 
     def describe(self, *, known: Registry | None = None) -> dict[str, Any]:
         """Return the table that `build_scheme` turns into an equal scheme."""
         return {
             "sources": {name: describe(source, known=known) for name, source in self.sources.items()},
-            "combine": describe(self.combine, known=known),
+            "steps": describe(self.combiner, known=known),
         }
 
 
@@ -63,7 +63,7 @@ def build_scheme(table: Mapping[str, Any], *, where: str = "scheme", known: Regi
     """Make the scheme that a table describes.
 
     Args:
-        table: ``sources``, a table of tables, and ``combine``, a step or a list of steps; a step may be a named scheme.
+        table: ``sources``, a table of tables, and ``steps``, a step or a list of steps; a step may be a named scheme.
         where: the file's name, for messages.
         known: the registry; the process's own by default.
 
@@ -73,20 +73,20 @@ def build_scheme(table: Mapping[str, Any], *, where: str = "scheme", known: Regi
         SignalError: a step refers to a source that the scheme does not have.
 
     Example:
-        >>> build_scheme({"sources": {}, "combin": []})
+        >>> build_scheme({"sources": {}, "step": []})
         Traceback (most recent call last):
         ...
-        herokit.errors.ConfigError: scheme: unknown key 'combin'; did you mean 'combine'?
+        herokit.errors.ConfigError: scheme: unknown key 'step'; did you mean 'steps'?
     """
     for key in table:
         if key not in KEYS:
             raise ConfigError(f"{where}: unknown key {key!r}; {did_you_mean(str(key), list(KEYS))}")
-    sources, steps = table.get("sources"), table.get("combine")
+    sources, steps = table.get("sources"), table.get("steps")
     if not isinstance(sources, Mapping) or not sources:
         raise ConfigError(f"{where}: needs a table [sources.NAME] for each verifier and reward model, got {sources!r}")
     steps = [steps] if isinstance(steps, Mapping) else steps
     if not isinstance(steps, list) or not steps:
-        raise ConfigError(f"{where}: needs at least one [[combine]] step, got {steps!r}")
+        raise ConfigError(f"{where}: needs at least one [[steps]] step, got {steps!r}")
     scheme = Scheme(
         {
             name: build(
@@ -100,9 +100,9 @@ def build_scheme(table: Mapping[str, Any], *, where: str = "scheme", known: Regi
         chain(
             *(
                 build(
-                    _table(step, f"{where}: combine[{i}]"),
+                    _table(step, f"{where}: steps[{i}]"),
                     kinds=("combiner", "scheme"),
-                    where=f"{where}: combine[{i}]",
+                    where=f"{where}: steps[{i}]",
                     known=known,
                 )
                 for i, step in enumerate(steps)
@@ -112,7 +112,7 @@ def build_scheme(table: Mapping[str, Any], *, where: str = "scheme", known: Regi
     try:
         scheme.rewarder()
     except SignalError as error:
-        raise ConfigError(f"{where}: combine: {error}; sources are what steps refer to") from error
+        raise ConfigError(f"{where}: steps: {error}; sources are what steps refer to") from error
     return scheme
 
 
@@ -145,7 +145,7 @@ def scheme_table(path: str | Path | None = None) -> tuple[Mapping[str, Any], str
         ConfigError: the file is missing, or is not TOML or YAML.
 
     Example:
-        >>> scheme_table()[0]["combine"]
+        >>> scheme_table()[0]["steps"]
         [{'use': 'hero'}]
     """
     if path is None:
@@ -160,7 +160,7 @@ def scheme_table(path: str | Path | None = None) -> tuple[Mapping[str, Any], str
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     table = _parse(text, path)
     if not isinstance(table, Mapping):
-        raise ConfigError(f"{path}: expected tables 'sources' and 'combine', got {type(table).__name__}")
+        raise ConfigError(f"{path}: expected tables 'sources' and 'steps', got {type(table).__name__}")
     return table, str(path)
 
 
@@ -168,7 +168,7 @@ def _named(text: str) -> str:
     """Say where the name of a scheme goes, if this is one; empty if it is none."""
     if not any(entry.name == text and entry.kind == "scheme" for entry in registry()):
         return ""
-    return f'; the scheme of that name goes into one, under its sources: [[combine]] use = "{text}"'
+    return f'; the scheme of that name goes into one, under its sources: [[steps]] use = "{text}"'
 
 
 def _parse(text: str, path: Path) -> Any:

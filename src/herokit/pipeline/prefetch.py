@@ -26,7 +26,7 @@ def ask_ahead(count: int) -> Ask:
         waiting: deque[tuple[Piece, Future[SourceOutputs]]] = deque()
         try:
             for piece in pieces:
-                waiting.append((piece, threads.submit(rewarder.ask, piece.samples)))
+                waiting.append((piece, threads.submit(rewarder.run_sources, piece.samples)))
                 if len(waiting) >= count:
                     first, answers = waiting.popleft()
                     yield first, answers.result()

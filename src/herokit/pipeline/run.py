@@ -67,7 +67,7 @@ def ask_here(rewarder: Rewarder, coming: Iterable[Piece], hear: Hear) -> Iterato
     """Ask the rewarder's sources in this process, one batch after the other; see `Ask`."""
     for piece in coming:
         with watched(lambda part, whole, piece=piece: hear(piece, part, whole)):  # type: ignore[misc]
-            answers = rewarder.ask(piece.samples)
+            answers = rewarder.run_sources(piece.samples)
         yield piece, answers
 
 

@@ -39,7 +39,7 @@ def combine_batch(
 
     Args:
         rewarder: holds the combiner; its own state is overwritten.
-        answers: what its sources said, `Rewarder.ask`.
+        answers: what its sources said, `Rewarder.run_sources`.
         samples: N samples; whole groups, each one's rows together.
         rows: where each row stands in the whole input, N.
         state: the state before the batch.
@@ -90,8 +90,8 @@ def result_schema(rewarder: Rewarder) -> Any:
     """Return the Arrow schema of a rewarder's results, without asking its sources."""
     asked = [name for name, source in rewarder.sources.items() if isinstance(source, Verifier)]
     scores = [name for name in rewarder.sources if name not in asked]
-    nothing = SourceOutputs({name: [] for name in asked}, {name: Scores.of([]) for name in scores})
-    return record_of(rewarder.combine(nothing, [], remember=False)).schema
+    nothing = SourceOutputs({name: [] for name in asked}, {name: Scores.from_values([]) for name in scores})
+    return record_of(rewarder.combine(nothing, [], update_state=False)).schema
 
 
 def _numbers(values: Any) -> Any:

@@ -153,7 +153,7 @@ def summarize(outcome: RewardOutput, rows: Sequence[int] | None = None, prompts:
         rows: (N,) where each stands in the whole input; 0 to N - 1 by default.
         prompts: (N,) what was asked, to see whether groups were made of one prompt each.
     """
-    keys = outcome.keys
+    keys = outcome.group_keys
     numbers = range(len(keys)) if rows is None else rows
     starts = [row for row in range(len(keys)) if row == 0 or keys[row] != keys[row - 1]]
     sizes = np.diff([*starts, len(keys)])

@@ -38,7 +38,7 @@ def compare(first: Results, second: Results) -> Comparison:
     table.append(("groups without a signal", *silent))
     table.append(("mean |advantage| of a group", *(f"{g.pull[g.size > 0].mean():.3g}" for g in groups)))
     table.append(("share of all |advantage| in uniform groups", *map(_uniform, groups)))
-    alike = len(first) == len(second) and bool((first.groups.index == second.groups.index).all())
+    alike = len(first) == len(second) and bool((first.groups.ids == second.groups.ids).all())
     same = alike and first.digest() == second.digest()
     note = _agreement(first, second) if same else "The two hold different rollouts, so rows are not compared."
     spec = charts.pull(dict(zip(names, groups, strict=True)))
@@ -70,7 +70,7 @@ def _agreement(first: Results, second: Results) -> str:
     if len(a) < 2 or a.std() == 0 or b.std() == 0:  # noqa: PLR2004 - a correlation needs two
         return "Too few rows have an advantage in both to compare them."
     whole = Groups(np.zeros(len(a), dtype=np.int64), 1)
-    ranks = [_segment.places(x, whole, shared=True) for x in (a, b)]
+    ranks = [_segment.ranks(x, whole, shared=True) for x in (a, b)]
     opposite = float(((a * b) < 0).mean())
     return (
         f"Advantages of the same {len(a):,} rows: correlation {np.corrcoef(a, b)[0, 1]:.3f}, of ranks "

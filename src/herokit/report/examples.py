@@ -71,7 +71,7 @@ def _overruled(results: Results) -> tuple[str, str, list[Pick]]:
     known = np.isfinite(score) & np.isfinite(results.verdict)
     right = known & (results.verdict > CORRECT_THRESHOLD)
     wrong = known & ~right
-    index, count = results.groups.index, results.groups.count
+    index, count = results.groups.ids, results.groups.num_groups
     best = _segment.reduce(score[wrong], Groups(index[wrong], count), "max")
     worst = _segment.reduce(score[right], Groups(index[right], count), "min")
     with np.errstate(invalid="ignore"):

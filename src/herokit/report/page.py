@@ -136,7 +136,7 @@ def _tiles(results: Results, groups: PerGroup, found: Course | None) -> list[tup
         given = np.isfinite(results.verdict)
         right = results.verdict[given] > CORRECT_THRESHOLD
         within = statistics.auc_in_groups(
-            score[given], right, Groups(results.groups.index[given], results.groups.count)
+            score[given], right, Groups(results.groups.ids[given], results.groups.num_groups)
         )
         tiles.append((f"AUC of {name}", _area(statistics.auc(score[given], right))))
         tiles.append((f"AUC of {name} inside groups", _area(within)))

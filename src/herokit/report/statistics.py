@@ -30,7 +30,7 @@ def auc(score: Numbers, right: Any) -> float:
     n_right, n_wrong = int(right.sum()), int((~right).sum())
     if not (n_right and n_wrong):
         return float("nan")
-    places = _segment.places(score, Groups(np.zeros(len(score), dtype=np.int64), 1), shared=True)
+    places = _segment.ranks(score, Groups(np.zeros(len(score), dtype=np.int64), 1), shared=True)
     return float((places[right].sum() - n_right * (n_right - 1) / 2.0) / (n_right * n_wrong))
 
 
@@ -43,10 +43,14 @@ def auc_in_groups(score: Numbers, right: Any, groups: Groups) -> float:
         0.5
     """
     known = np.isfinite(score)
-    score, right, within = score[known], np.asarray(right, dtype=bool)[known], Groups(groups.index[known], groups.count)
-    places = _segment.places(score, within, shared=True)
+    score, right, within = (
+        score[known],
+        np.asarray(right, dtype=bool)[known],
+        Groups(groups.ids[known], groups.num_groups),
+    )
+    places = _segment.ranks(score, within, shared=True)
     one = right.astype(float)
-    n_right, size = _segment.reduce(one, within, "sum"), _segment.sizes(within, one)
+    n_right, size = _segment.reduce(one, within, "sum"), _segment.counts(within, one)
     total = _segment.reduce(places * one, within, "sum")
     mixed = (n_right > 0) & (n_right < size)
     if not mixed.any():
@@ -130,7 +134,7 @@ def course(results: Results) -> Course | None:
         piece = np.searchsorted(edges, place)
     else:
         by_step = False
-        piece = np.minimum(results.groups.index * PIECES // max(results.groups.count, 1), PIECES - 1)
+        piece = np.minimum(results.groups.ids * PIECES // max(results.groups.num_groups, 1), PIECES - 1)
         _, piece = np.unique(piece, return_inverse=True)
         edges = np.array([np.flatnonzero(piece == p)[-1] + 1 for p in range(piece.max() + 1)], dtype=float)
     columns = [[], [], [], []]  # type: list[list[float]]
@@ -183,8 +187,8 @@ def per_group(results: Results) -> PerGroup:
     verdict = none if results.verdict is None else results.verdict
     judged, which = _known(verdict, groups)
     return PerGroup(
-        _segment.sizes(groups, none),
-        _segment.sizes(which, judged),
+        _segment.counts(groups, none),
+        _segment.counts(which, judged),
         _segment.reduce((judged > CORRECT_THRESHOLD).astype(float), which, "sum"),
         _where_any(_segment.std, next(iter(results.scores.values()), none), groups),
         _where_any(_segment.mean, results.weight, groups),
@@ -195,10 +199,10 @@ def per_group(results: Results) -> PerGroup:
 def _known(values: Numbers, groups: Groups) -> tuple[Numbers, Groups]:
     """Leave out the rows that hold no value."""
     known = np.isfinite(values)
-    return values[known], Groups(groups.index[known], groups.count)
+    return values[known], Groups(groups.ids[known], groups.num_groups)
 
 
 def _where_any(reduce: Callable[[Numbers, Groups], Any], values: Numbers, groups: Groups) -> Numbers:
     """Reduce the values that are there, NaN for a group that has none."""
     known, which = _known(values, groups)
-    return np.where(_segment.sizes(which, known) > 0, reduce(known, which), np.nan)
+    return np.where(_segment.counts(which, known) > 0, reduce(known, which), np.nan)

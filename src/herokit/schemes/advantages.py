@@ -13,15 +13,15 @@ from herokit.combiners import (
     WeightByDifficulty,
     chain,
 )
-from herokit.combiners.schedules import Number
+from herokit.combiners.schedules import ScalarOrSchedule
 
 
 def earned_trust(
     verifier: str = "verifier",
     reward_model: str = "rm",
     *,
-    scale: Number = 0.25,
-    power: Number = 1.0,
+    scale: ScalarOrSchedule = 0.25,
+    power: ScalarOrSchedule = 1.0,
     momentum: float = 0.97,
 ) -> Chain:
     """GRPO where the verifier speaks; where it is silent, the reward model as far as it has earned trust.
@@ -60,13 +60,13 @@ def grpo_lead(verifier: str = "verifier") -> Chain:
     Source: GRPO-LEAD, arXiv 2504.09696, constants and eps 1e-6 of its published code.
 
     Example:
-        >>> grpo_lead().steps[-1].middle
+        >>> grpo_lead().steps[-1].midpoint
         0.75
     """
     return chain(Select(verifier), Standardize(eps=1e-6), WeightByCorrectRate(verifier=verifier))
 
 
-def dgpo(verifier: str = "verifier", *, temperature: Number = 2.0) -> Chain:
+def dgpo(verifier: str = "verifier", *, temperature: ScalarOrSchedule = 2.0) -> Chain:
     """Give every group the same total advantage, then favour hard prompts: ``A = w (c - mean_g) / mad_g``.
 
     ``w`` shares the batch's weight among mixed groups by ``softmax(-mean correctness / temperature)``.
@@ -84,7 +84,7 @@ def dgpo(verifier: str = "verifier", *, temperature: Number = 2.0) -> Chain:
     return chain(Select(verifier), DivideByMad(), WeightByDifficulty(verifier=verifier, temperature=temperature))
 
 
-def prof(verifier: str = "verifier", reward_model: str = "rm", *, keep_fraction: Number = 0.5) -> Chain:
+def prof(verifier: str = "verifier", reward_model: str = "rm", *, keep_fraction: ScalarOrSchedule = 0.5) -> Chain:
     """Learn only from rollouts on which verifier and process score agree: filter, then ``A = z_g(c)``.
 
     Rollouts that do not agree are marked and get advantage 0; see `ConsistencyFilter`.
@@ -97,7 +97,7 @@ def prof(verifier: str = "verifier", reward_model: str = "rm", *, keep_fraction:
     Source: PROF, arXiv 2509.03403.
 
     Example:
-        >>> prof().steps[0].share
+        >>> prof().steps[0].keep_fraction
         0.5
     """
     return chain(

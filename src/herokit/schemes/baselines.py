@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from herokit.combiners import Affine, Chain, Interpolate, MinMax, Select, Standardize, WeightedSum, Whiten, chain
-from herokit.combiners.schedules import Number
+from herokit.combiners.schedules import ScalarOrSchedule
 from herokit.errors import ConfigError
 
 
@@ -39,7 +39,7 @@ def rm_only(reward_model: str = "rm") -> Chain:
     return chain(Select(reward_model))
 
 
-def naive_blend(verifier: str = "verifier", reward_model: str = "rm", *, weight: Number = 0.5) -> Chain:
+def naive_blend(verifier: str = "verifier", reward_model: str = "rm", *, weight: ScalarOrSchedule = 0.5) -> Chain:
     """Mix both without strata: ``r = share c + (1 - share) minmax_g(m)``.
 
     Where ``share < 0.5`` a wrong rollout may outrank a right one.
@@ -84,7 +84,7 @@ def normalize_then_sum(weights: Mapping[str, float] | None = None) -> Chain:
     Source: TRL 1.16.0, ``multi_objective_aggregation="normalize_then_sum"``, eps 1e-4: its form of GDPO.
 
     Example:
-        >>> normalize_then_sum().steps[0].each.eps
+        >>> normalize_then_sum().steps[0].transform.eps
         0.0001
     """
     return chain(WeightedSum(dict(weights or {"verifier": 1.0, "rm": 1.0}), transform=Standardize()), Whiten())

@@ -3,15 +3,15 @@
 from typing import Literal
 
 from herokit.combiners import Center, Chain, IfUniform, Select, Stratify, WeightByStd, chain
-from herokit.combiners.schedules import Number
+from herokit.combiners.schedules import ScalarOrSchedule
 
 
 def hero(
     verifier: str = "verifier",
     reward_model: str = "rm",
     *,
-    alpha: Number = 0.1,
-    beta: Number = 0.1,
+    alpha: ScalarOrSchedule = 0.1,
+    beta: ScalarOrSchedule = 0.1,
     constants: Literal["main", "appendix"] = "main",
 ) -> Chain:
     """HERO as published: stratified normalization, then the variance-aware weight on the reward.
@@ -44,11 +44,11 @@ def hero_advantage(
     verifier: str = "verifier",
     reward_model: str = "rm",
     *,
-    alpha: Number = 0.1,
-    beta: Number = 0.1,
-    min_weight: Number = 0.5,
-    max_weight: Number = 2.0,
-    steepness: Number = 5.0,
+    alpha: ScalarOrSchedule = 0.1,
+    beta: ScalarOrSchedule = 0.1,
+    min_weight: ScalarOrSchedule = 0.5,
+    max_weight: ScalarOrSchedule = 2.0,
+    steepness: ScalarOrSchedule = 5.0,
 ) -> Chain:
     """HERO in advantage space, the recommended form: centre inside the group, then weigh.
 
@@ -77,7 +77,7 @@ def hero_advantage(
 
 
 def stratified(
-    verifier: str = "verifier", reward_model: str = "rm", *, alpha: Number = 0.1, beta: Number = 0.1
+    verifier: str = "verifier", reward_model: str = "rm", *, alpha: ScalarOrSchedule = 0.1, beta: ScalarOrSchedule = 0.1
 ) -> Chain:
     """HERO without its weight: ``r = rhat(m, c)``, Eq. 3 alone.
 
@@ -99,7 +99,7 @@ def stratified(
 
 
 def gated_fallback(
-    verifier: str = "verifier", reward_model: str = "rm", *, alpha: Number = 0.1, beta: Number = 0.1
+    verifier: str = "verifier", reward_model: str = "rm", *, alpha: ScalarOrSchedule = 0.1, beta: ScalarOrSchedule = 0.1
 ) -> Chain:
     """Trust the verifier where it tells rollouts apart; rank by the reward model only where it is silent.
 

@@ -16,10 +16,10 @@ from herokit.combiners import (
     Whiten,
     chain,
 )
-from herokit.combiners.schedules import Number, check
+from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
 
 
-def qwen_shaping(verifier: str = "verifier", reward_model: str = "rm", *, scale: Number = 0.5) -> Chain:
+def qwen_shaping(verifier: str = "verifier", reward_model: str = "rm", *, scale: ScalarOrSchedule = 0.5) -> Chain:
     """Squash the score and shift wrong rollouts down: ``r = sigmoid(slope m) + (c - 1)``.
 
     Right rollouts lie in (0, 1), wrong ones in (-1, 0); no group is needed.
@@ -68,7 +68,7 @@ def gdpo(weights: Mapping[str, float] | None = None, *, condition: str = "", thr
     Source: GDPO, arXiv 2601.05242; TRL's form is `normalize_then_sum`.
 
     Example:
-        >>> gdpo(condition="verifier").steps[0].each.steps[0]
+        >>> gdpo(condition="verifier").steps[0].transform.steps[0]
         Gate(signal='verifier', threshold=1.0)
     """
     each = chain(Gate(condition, threshold), Standardize()) if condition else Standardize()
@@ -112,7 +112,7 @@ def crf(verifier: str = "verifier", reward_model: str = "rm", *, weight: float =
     return chain(Select(reward_model), Affine(scale=weight, shift=1.0 + weight * offset), Multiply(verifier))
 
 
-def progrs(verifier: str = "verifier", reward_model: str = "rm", *, weight: Number = 0.1) -> Chain:
+def progrs(verifier: str = "verifier", reward_model: str = "rm", *, weight: ScalarOrSchedule = 0.1) -> Chain:
     """Rank what the verifier rejects, with a bonus that averages to zero: ``r = c + strength b``.
 
     ``b`` is the score of wrong rollouts centred among the group's wrong rollouts, 0 for right ones; see `CenterIncorrect`.
@@ -128,5 +128,5 @@ def progrs(verifier: str = "verifier", reward_model: str = "rm", *, weight: Numb
         >>> progrs().steps[1]
         CenterIncorrect(verifier='verifier')
     """
-    check("weight", weight, "[0, inf)")
+    check_in_interval("weight", weight, "[0, inf)")
     return chain(Select(reward_model), CenterIncorrect(verifier=verifier), Affine(scale=weight), Add(verifier))

@@ -24,9 +24,9 @@ MOST = 2.0**53
 
 @dataclass(frozen=True, slots=True)
 class Reward:
-    """A request for rewards; `remember` as `Rewarder` means it."""
+    """A request for rewards; `update_state` as `Rewarder` means it."""
 
-    remember: bool = True
+    update_state: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Keeper:
                 found.append(said(own)[key.source])
                 continue
             try:
-                outcome = self.rewarder.combine(own, [s.group for s in samples], remember=_remembers(key))
+                outcome = self.rewarder.combine(own, [s.group for s in samples], update_state=_remembers(key))
             except Exception as error:  # noqa: BLE001 - it is the answer to this request
                 found.append(error)
             else:
@@ -176,7 +176,7 @@ class Keeper:
             replace(sample, group=(number, sample.group)) for number, one in enumerate(requests) for sample in one
         ]
         sources = self.rewarder.sources
-        answers = execution.ask({key.source: sources[key.source]} if isinstance(key, Ask) else sources, samples)
+        answers = execution.run_sources({key.source: sources[key.source]} if isinstance(key, Ask) else sources, samples)
         self.metrics.asked(answers.seconds)
         for name, verdicts in answers.verdicts.items():
             self.metrics.rows(name, [v.status.value for v in verdicts])
@@ -191,7 +191,7 @@ def problem(error: Exception) -> str:
 
 
 def _remembers(key: Hashable) -> bool:
-    return isinstance(key, Reward) and key.remember
+    return isinstance(key, Reward) and key.update_state
 
 
 def _check(state: Any) -> None:

@@ -42,7 +42,7 @@ def _ours(app: APIRouter, desk: Desk) -> None:
         """Score rollouts of whole groups: reward, advantage, weight, and what every source said."""
         if body.group_size is not None:
             _whole(body)
-        key, samples = Reward(body.remember), [s.sample() for s in body.samples]
+        key, samples = Reward(body.update_state), [s.sample() for s in body.samples]
         named = desk.ask(request, key, samples) if body.id is None else desk.ask_once(request, body.id, key, samples)
         return _json({"rows": await named})
 

@@ -49,7 +49,7 @@ class ScoreIn(_Ours):
     """Rollouts of whole groups."""
 
     samples: list[SampleIn] = Field(min_length=1)
-    remember: StrictBool = Field(default=True, description="False for evaluation: the running means do not move.")
+    update_state: StrictBool = Field(default=True, description="False for evaluation: the running means do not move.")
     id: Annotated[StrictStr, Field(min_length=8, max_length=80)] | None = Field(
         default=None,
         description="A name for this request, drawn at random: sent again, it gets the same answer and is counted once.",

@@ -10,7 +10,6 @@ from herokit.sources.noisy_verifiers import NoisyVerifiers
 from herokit.sources.process_pool import ProcessPool
 from herokit.sources.route import Route
 from herokit.sources.spot_check import SpotCheck
-from herokit.sources.time_limit import TimeLimit
 from herokit.sources.vote import Vote
 
 __all__ = [
@@ -25,7 +24,6 @@ __all__ = [
     "Route",
     "ScoreColumn",
     "SpotCheck",
-    "TimeLimit",
     "VerdictColumn",
     "Vote",
 ]

@@ -25,8 +25,8 @@ class AfterMarker:
     Source: how IFEval is run on reasoning models: what ends with ``</think>`` is taken off, as in if-verifiable.
 
     Example:
-        >>> from herokit.verifiers import Length
-        >>> short = AfterMarker(Length(max=2))
+        >>> from herokit.verifiers import LengthLimit
+        >>> short = AfterMarker(LengthLimit(max=2))
         >>> texts = ("<think>two and two, well</think>four", "four", "two and two are four")
         >>> [v.value for v in short.verify([Sample("p", text, 0) for text in texts])]
         [1.0, 1.0, 0.0]

@@ -76,7 +76,7 @@ class ScoreColumn:
             for value, ok in zip(found, usable, strict=True)
         ]
         statuses = tuple(Status.JUDGED if ok else Status.FAILED for ok in usable)
-        return Scores(Scores.of(values).values, statuses, tuple(details))
+        return Scores(Scores.from_values(values).values, statuses, tuple(details))
 
 
 def _lacks(column: str, value: Any, wanted: str) -> str:

@@ -20,8 +20,8 @@ class EnsembleRewardModel:
 
     Args:
         reward_models: the reward models, at least two.
-        reduction: ``"worst"``, ``"cautious"`` (mean minus k deviations), ``"mean"`` or ``"median"``.
-        std_coef: how many deviations to subtract, for ``"cautious"``; at least 0.
+        reduction: ``"min"``, ``"mean_minus_std"`` (mean minus k deviations), ``"mean"`` or ``"median"``.
+        std_coef: how many deviations to subtract, for ``"mean_minus_std"``; at least 0.
 
     Raises:
         ConfigError: fewer than two models, an unknown `reduction`, or a negative `std_coef`.
@@ -32,12 +32,12 @@ class EnsembleRewardModel:
         ...         self.value = value
         ...     def score(self, samples):
         ...         return [self.value] * len(samples)
-        >>> EnsembleRewardModel((Says(1.0), Says(3.0)), "cautious").score([Sample("p", "c", "q")]).values.tolist()
+        >>> EnsembleRewardModel((Says(1.0), Says(3.0)), "mean_minus_std").score([Sample("p", "c", "q")]).values.tolist()
         [1.0]
     """
 
     reward_models: tuple[RewardModel, ...]
-    reduction: How = "worst"
+    reduction: How = "min"
     std_coef: float = 1.0
 
     def __post_init__(self) -> None:

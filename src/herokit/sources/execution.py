@@ -40,7 +40,7 @@ class SourceOutputs:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
-def ask(sources: Mapping[str, Verifier | RewardModel], samples: Sequence[Sample]) -> SourceOutputs:
+def run_sources(sources: Mapping[str, Verifier | RewardModel], samples: Sequence[Sample]) -> SourceOutputs:
     """Ask every source for every sample.
 
     Args:
@@ -55,7 +55,7 @@ def ask(sources: Mapping[str, Verifier | RewardModel], samples: Sequence[Sample]
         >>> class Length:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]
-        >>> ask({"length": Length()}, [Sample("1+1", "two", "q")]).scores["length"].values.tolist()
+        >>> run_sources({"length": Length()}, [Sample("1+1", "two", "q")]).scores["length"].values.tolist()
         [3.0]
     """
     verdicts: dict[str, Sequence[Verdict]] = {}
@@ -92,14 +92,14 @@ def verify(name: str, verifier: Verifier, samples: Sequence[Sample]) -> list[Ver
     """
     owner = f"verifier {name!r}"
 
-    def ask(part: Sequence[Sample]) -> list[Verdict]:
+    def judge(part: Sequence[Sample]) -> list[Verdict]:
         verdicts = list(verifier.verify(part))
         for verdict in verdicts:
             if not isinstance(verdict, Verdict):
                 raise _ContractError(f"{owner} must return a Verdict for each sample, got {verdict!r}")
         return verdicts
 
-    return _bisect_failures(owner, ask, samples, lambda why: Verdict(None, Status.FAILED, why))
+    return _bisect_failures(owner, judge, samples, lambda why: Verdict(None, Status.FAILED, why))
 
 
 def score(name: str, model: RewardModel, samples: Sequence[Sample]) -> Scores:
@@ -125,7 +125,7 @@ def score(name: str, model: RewardModel, samples: Sequence[Sample]) -> Scores:
     """
     owner = f"reward model {name!r}"
 
-    def ask(part: Sequence[Sample]) -> list[_Score]:
+    def judge(part: Sequence[Sample]) -> list[_Score]:
         scores = model.score(part)
         if not isinstance(scores, Scores):
             array = np.asarray(scores)
@@ -133,12 +133,12 @@ def score(name: str, model: RewardModel, samples: Sequence[Sample]) -> Scores:
                 raise _ContractError(
                     f"{owner} must return scores of shape ({len(part)},), got {array.dtype} {array.shape}"
                 )
-            scores = Scores.of(array)
+            scores = Scores.from_values(array)
         steps = _steps(owner, scores.steps, len(scores))
         rows = zip(scores.values.tolist(), scores.statuses, scores.details, steps, strict=True)
-        return [_sound(*row) for row in rows]
+        return [_normalize_score(*row) for row in rows]
 
-    found = _bisect_failures(owner, ask, samples, lambda why: (float("nan"), Status.FAILED, why, None))
+    found = _bisect_failures(owner, judge, samples, lambda why: (float("nan"), Status.FAILED, why, None))
     values, statuses, details, steps = zip(*found, strict=True) if found else ((), (), (), ())
     return Scores(
         np.array(values, dtype=np.float64),
@@ -161,7 +161,7 @@ def _steps(owner: str, steps: Any, count: int) -> list[tuple[float, ...] | None]
     return read
 
 
-def _sound(value: float, status: Status, detail: str, steps: tuple[float, ...] | None) -> _Score:
+def _normalize_score(value: float, status: Status, detail: str, steps: tuple[float, ...] | None) -> _Score:
     """Make value and status of one score agree: failed has no value, and a judged value that is no score is failed."""
     if is_valid_score(value) and status is not Status.FAILED:
         return value, status, detail, steps

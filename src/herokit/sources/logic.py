@@ -25,8 +25,8 @@ class AllOf:
     Source: "and" of Kleene's strong logic of three values, Introduction to Metamathematics (1952), section 64.
 
     Example:
-        >>> from herokit.verifiers import Length, Number
-        >>> both = AllOf((Length(unit="words", max=5), Number()))
+        >>> from herokit.verifiers import LengthLimit, Number
+        >>> both = AllOf((LengthLimit(unit="words", max=5), Number()))
         >>> [v.value for v in both.verify([Sample("p", "4", "q", "4"), Sample("p", "it is 4 I do believe", "q", "4")])]
         [1.0, 0.0]
     """

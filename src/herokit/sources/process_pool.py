@@ -61,7 +61,7 @@ class ProcessPool:
     _tally: Tally = field(default_factory=Tally, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name in ("workers", "timeout", "memory_mb", "recycle", "budget"):
+        for name in ("max_workers", "timeout", "memory_mb", "max_tasks_per_child", "call_timeout"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"{name} must be positive, got {value!r}")

@@ -79,7 +79,7 @@ class ModelSubject:
         """
         try:
             scores = self.thing.score(samples)
-            found = scores if isinstance(scores, Scores) else Scores.of(scores)
+            found = scores if isinstance(scores, Scores) else Scores.from_values(scores)
         except Exception as error:
             raise Broken(f"it raised {type(error).__name__}: {error}", **_shown(samples)) from error
         if found.values.shape != (len(samples),):

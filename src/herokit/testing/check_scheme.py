@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from herokit.combiners import Combiner
-from herokit.config.build import build
+from herokit.config.builder import build
 from herokit.config.scheme import Scheme, load_scheme
 from herokit.errors import ConfigError, boundary
 from herokit.testing.batches import Kind
@@ -89,7 +89,7 @@ def _of(name: str, found: Any) -> Things:
         kinds: dict[str, Kind] = {
             key: "binary" if isinstance(source, Verifier) else "score" for key, source in found.sources.items()
         }
-        return Things(name, found.combine, kinds, found.sources)
+        return Things(name, found.combiner, kinds, found.sources)
     if hasattr(found, "combine"):
         return Things(name, found)
     if _known(found):

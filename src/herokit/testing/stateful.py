@@ -85,7 +85,7 @@ class RewarderMachine(RuleBasedStateMachine):
     @rule(batch=BATCH)
     def evaluate(self, batch: Batch) -> None:
         """Score a batch and leave no trace."""
-        _equal(self.rewarder(batch.samples(), remember=False).trace[-1].after, self._alone(batch)[0])
+        _equal(self.rewarder(batch.samples(), update_state=False).trace[-1].after, self._alone(batch)[0])
 
     @rule()
     def save(self) -> None:

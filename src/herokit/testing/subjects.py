@@ -143,7 +143,7 @@ class CombinerSubject:
         """Return a fresh rewarder whose sources repeat the numbers of a batch's samples."""
         return Rewarder(sources(self.signals), copy.deepcopy(self.untouched))
 
-    def score(self, rewarder: Rewarder, *batches: Batch, remember: bool = True) -> Numbers:
+    def score(self, rewarder: Rewarder, *batches: Batch, update_state: bool = True) -> Numbers:
         """Score batches in turn; returns the rewards of the last.
 
         Raises:
@@ -152,7 +152,7 @@ class CombinerSubject:
         reward = np.array([])
         for batch in batches:
             try:
-                reward = read(rewarder(batch.samples(), remember=remember).reward)
+                reward = read(rewarder(batch.samples(), update_state=update_state).reward)
             except Exception as error:
                 raise Broken(f"it raised {type(error).__name__}: {error}", batch) from error
         return reward

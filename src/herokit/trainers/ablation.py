@@ -25,7 +25,7 @@ Advantages = Callable[[Chain, Signals, Any], tuple[Array, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Without:
+class AblatedChain:
     """One step of a chain left out.
 
     Attributes:
@@ -45,7 +45,7 @@ class Without:
         return _states(whole, self.path)
 
 
-def hidden(chain: Chain, verdicts: Mapping[str, bool], advantages: Advantages) -> list[Without]:
+def find_cancelled_steps(chain: Chain, verdicts: Mapping[str, bool], advantages: Advantages) -> list[AblatedChain]:
     """Return the steps whose effect on advantages is gone.
 
     The chain is tried with each step and without it on made-up groups in general position: verdicts 0 or 1, some
@@ -61,10 +61,10 @@ def hidden(chain: Chain, verdicts: Mapping[str, bool], advantages: Advantages) -
         >>> from herokit import Center, Standardize, Select, WeightByStd, chain
         >>> def as_they_are(steps, signals, state):
         ...     return steps.combine(np.zeros(72), signals, state)
-        >>> lost = hidden(chain(Select("rm"), WeightByStd(), Standardize()), {"rm": False}, as_they_are)
+        >>> lost = find_cancelled_steps(chain(Select("rm"), WeightByStd(), Standardize()), {"rm": False}, as_they_are)
         >>> [type(one.step).__name__ for one in lost]
         ['WeightByStd']
-        >>> hidden(chain(Select("rm"), Standardize(), WeightByStd()), {"rm": False}, as_they_are)
+        >>> find_cancelled_steps(chain(Select("rm"), Standardize(), WeightByStd()), {"rm": False}, as_they_are)
         []
     """
     rng = np.random.default_rng(0)
@@ -100,7 +100,7 @@ def _shows(full: Array, without: Array, rows: list[Array]) -> bool:
     return any(differs(full[group], without[group]) for group in rows)
 
 
-def _each(chain: Chain, path: Path) -> Iterator[Without]:
+def _each(chain: Chain, path: Path) -> Iterator[AblatedChain]:
     """Go through the steps that may be left out, those in composites included."""
     for at, scheduled in enumerate(chain.steps):
         step: Any = getattr(scheduled, "step", scheduled)
@@ -109,7 +109,7 @@ def _each(chain: Chain, path: Path) -> Iterator[Without]:
                 yield from _each(part, (*path, at, number))
         begins = at == 0 and (not path or not isinstance(step, Weight))  # in a part, a weight acts on what was before
         if not begins and not produces_advantage(step) and not isinstance(step, Filter):
-            yield Without(step, (*path, at))
+            yield AblatedChain(step, (*path, at))
 
 
 def _steps(steps: tuple[Any, ...], path: Path) -> tuple[Any, ...]:

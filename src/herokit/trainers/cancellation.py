@@ -8,7 +8,7 @@ from herokit._display import label
 from herokit.combiners import Chain, initial_reward
 from herokit.errors import ConfigError
 from herokit.rewarder import Rewarder
-from herokit.trainers.ablation import Without, hidden
+from herokit.trainers.ablation import AblatedChain, find_cancelled_steps
 from herokit.trainers.table import Normalization, find_trainer
 from herokit.types import Array, Signals, Verifier
 
@@ -17,7 +17,7 @@ class StepCancelledWarning(UserWarning):
     """A step of the reward has no effect under the trainer's settings."""
 
 
-def undone(rewarder: Rewarder, normalization: Callable[[Array, Array], Array]) -> list[str]:
+def cancelled_steps(rewarder: Rewarder, normalization: Callable[[Array, Array], Array]) -> list[str]:
     """Name the steps whose effect is gone after the trainer's own normalization.
 
     The chain's output goes through the trainer's normalization with each step and without it, on made-up batches
@@ -38,7 +38,7 @@ def undone(rewarder: Rewarder, normalization: Callable[[Array, Array], Array]) -
         ...     def verify(self, samples):
         ...         return []
         >>> rewarder = Rewarder({"verifier": No(), "rm": Zero()}, hero_advantage())
-        >>> len(undone(rewarder, TRAINERS["trl"])), undone(rewarder, TRAINERS["trl-none"])
+        >>> len(cancelled_steps(rewarder, TRAINERS["trl"])), cancelled_steps(rewarder, TRAINERS["trl-none"])
         (1, [])
     """
     try:
@@ -50,13 +50,13 @@ def undone(rewarder: Rewarder, normalization: Callable[[Array, Array], Array]) -
 def _tried(rewarder: Rewarder, normalization: Callable[[Array, Array], Array]) -> list[str]:
     def advantages(steps: Chain, signals: Signals, state: Any) -> tuple[Array, Any]:
         out, after = steps.combine(initial_reward(signals), signals, state)
-        return normalization(out, signals.groups.index), after
+        return normalization(out, signals.groups.ids), after
 
     verdicts = {name: isinstance(source, Verifier) for name, source in rewarder.sources.items()}
-    return [_told(one, rewarder.combiner) for one in hidden(rewarder.combiner, verdicts, advantages)]
+    return [_told(one, rewarder.combiner) for one in find_cancelled_steps(rewarder.combiner, verdicts, advantages)]
 
 
-def _told(one: Without, whole: Chain) -> str:
+def _told(one: AblatedChain, whole: Chain) -> str:
     """Name a step, and where it stands if not in the chain itself."""
     gate = f" in {type(whole.steps[one.path[0]]).__name__}" if len(one.path) > 1 else ""
     return f"{label(one.step)}{gate}"
@@ -74,13 +74,13 @@ def check_normalization(
         refuse: raise instead of warning.
 
     Returns:
-        The steps, as `undone` names them.
+        The steps, as `cancelled_steps` names them.
 
     Raises:
         ConfigError: a step would be undone and `refuse` is set, or no such trainer.
     """
     normalization = find_trainer(trainer) if isinstance(trainer, str) else trainer
-    steps = undone(rewarder, normalization)
+    steps = cancelled_steps(rewarder, normalization)
     if steps:
         message = f"{normalization.source}: undoes {', '.join(steps)}; {fix}"
         if refuse:

@@ -11,7 +11,7 @@ from herokit.verifiers.degenerate import Degenerate, Repetition
 from herokit.verifiers.form import JsonBlock, Tags
 from herokit.verifiers.instructions import IFEval
 from herokit.verifiers.language import Language
-from herokit.verifiers.length import Length
+from herokit.verifiers.length import LengthLimit
 from herokit.verifiers.lists import ListMatch
 from herokit.verifiers.markup import Xml, Yaml
 from herokit.verifiers.match import ExactMatch, RougeL, TokenF1
@@ -28,7 +28,7 @@ __all__ = [
     "IFEval",
     "JsonBlock",
     "Language",
-    "Length",
+    "LengthLimit",
     "ListMatch",
     "Number",
     "Regex",

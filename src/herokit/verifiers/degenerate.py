@@ -44,7 +44,7 @@ class Repetition(EachAlone):
 
     def __post_init__(self) -> None:
         if self.n < 1 or not 0.0 <= self.max_ratio < 1.0:
-            raise ConfigError(f"n is at least 1 and most lies in [0, 1), got {self.n!r} and {self.max_ratio!r}")
+            raise ConfigError(f"n is at least 1 and max_ratio lies in [0, 1), got {self.n!r} and {self.max_ratio!r}")
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
@@ -93,7 +93,7 @@ class Degenerate(EachAlone):
     min_compression_ratio: float = 0.08
 
     def __post_init__(self) -> None:
-        for name in ("loops", "span", "run", "noise", "packs"):
+        for name in ("max_loops", "max_period", "max_run", "max_noise_fraction", "min_compression_ratio"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be positive, got {getattr(self, name)!r}")
 

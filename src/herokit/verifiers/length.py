@@ -17,7 +17,7 @@ _GAP = re.compile(r"\n[ \t\r]*\n\s*")
 
 
 @dataclass(frozen=True, slots=True)
-class Length(EachAlone):
+class LengthLimit(EachAlone):
     """Right where a completion is so long: ``least <= n <= most``. It needs no reference.
 
     With `soft_margin` the upper edge is a slope, ``value = 1 - (n - most) / soft`` between `max` and ``most + soft``.
@@ -35,7 +35,7 @@ class Length(EachAlone):
     Source: the soft overlong punishment of DAPO (arXiv 2503.14476, section 3.4), moved from [-1, 0] to [0, 1].
 
     Example:
-        >>> [v.value for v in Length(max=2, soft_margin=4).verify([Sample("?", "so " * n, 0) for n in (2, 3, 6, 9)])]
+        >>> [v.value for v in LengthLimit(max=2, soft_margin=4).verify([Sample("?", "so " * n, 0) for n in (2, 3, 6, 9)])]
         [1.0, 0.75, 0.0, 0.0]
     """
 

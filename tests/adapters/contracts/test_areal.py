@@ -64,7 +64,7 @@ def test_rejected_rollouts_are_left_out(parts):
 def test_evaluation_leaves_the_running_mean_alone(parts):
     rewarder = parts.make()
     before = rewarder.state_dict()
-    run(rewarder, "4", "55", remember=False)
+    run(rewarder, "4", "55", update_state=False)
     assert rewarder.state_dict() == before
 
 

@@ -47,7 +47,7 @@ def test_rewards_by_name_become_the_chains_advantages(parts):
     assert advantages.shape == (8, 5)
     expected = np.nan_to_num(parts.make()(parts.samples()).advantage)
     np.testing.assert_allclose(advantages[:, 2].numpy(), expected, atol=1e-5)
-    assert not estimator.outcome.usable[7]
+    assert not estimator.outcome.valid[7]
 
 
 def test_one_source_needs_no_components(parts):

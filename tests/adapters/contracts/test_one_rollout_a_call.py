@@ -122,7 +122,7 @@ def test_a_neutral_number_moves_no_sibling(parts):
         outcome = parts.make(combiner)(parts.samples())
         given = np.array(filled(outcome))
         for rows in (slice(0, 4), slice(4, 8)):
-            usable = outcome.usable[rows]
+            usable = outcome.valid[rows]
             centred = given[rows] - given[rows].mean()
             alone = given[rows][usable] - given[rows][usable].mean()
             np.testing.assert_allclose(centred[usable], alone, atol=1e-12)

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from herokit.adapters import support
+from herokit.adapters.common import info as support
 
 ROOT = Path(__file__).parents[3]
 REAL = ROOT / "tests" / "adapters" / "real"

@@ -75,7 +75,7 @@ class CodeVerifier:
         if not self.tolerance >= 0:
             raise ConfigError(f"CodeVerifier: tolerance must be at least 0, got {self.tolerance!r}")
         if not self.max_workers > 0:
-            raise ConfigError(f"CodeVerifier: workers must be positive, got {self.max_workers!r}")
+            raise ConfigError(f"CodeVerifier: max_workers must be positive, got {self.max_workers!r}")
 
     def verify(self, samples: Sequence[Sample], /) -> list[Verdict]:
         """Return one verdict per sample, in order.

@@ -33,7 +33,7 @@ class ServiceRewardModel(Reaching):
     Attributes:
         url: where `herokit serve` listens.
         part: ``reward`` or ``advantage``.
-        remember: False for evaluation: the service's running means do not move.
+        update_state: False for evaluation: the service's running means do not move.
         batch: groups a request.
         reach: how hard to try, and when to stop.
 
@@ -43,7 +43,7 @@ class ServiceRewardModel(Reaching):
 
     url: str
     part: Literal["reward", "advantage"] = "reward"
-    remember: bool = True
+    update_state: bool = True
     batch: int = 8
     reach: Reach = field(default_factory=Reach)
     _cell: Cell = field(default_factory=Cell, init=False, repr=False, compare=False)
@@ -83,7 +83,7 @@ class ServiceRewardModel(Reaching):
             for (number, _), sample in zip(flat, body["samples"], strict=True):
                 sample["group"] = number
             try:
-                answer = await link.post("/v1/score", body | {"remember": self.remember, "id": uuid4().hex})
+                answer = await link.post("/v1/score", body | {"update_state": self.update_state, "id": uuid4().hex})
             except UnansweredError as error:
                 # what came instead of an answer: the groups are counted already, and not sent again
                 again = error.content and not error.false

@@ -54,7 +54,7 @@ class MathVerifier:
     _cell: list[Pool] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name in ("timeout", "workers", "memory_mb", "recycle"):
+        for name in ("timeout", "max_workers", "memory_mb", "recycle"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"MathVerifier: {name} must be positive, got {getattr(self, name)!r}")
         if self.parser not in ("latex2sympy2_extended", "latex2sympy2"):

@@ -118,7 +118,7 @@ class OnnxRewardModel:
         )
         stepwise = opened.config.step_token is not None
         judged = [self._judged(found[i], stepwise=stepwise) for i in plan.owner]
-        scores = Scores.of([score for score, _, _ in judged])
+        scores = Scores.from_values([score for score, _, _ in judged])
         spent = Stats(
             rows=len(rows),
             distinct=len(distinct),

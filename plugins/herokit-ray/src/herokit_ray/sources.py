@@ -165,7 +165,7 @@ class RayRewardModel(_Pooled):
 def _scores(owner: str, answer: Any, count: int) -> Scores:
     if isinstance(answer, Lost):
         return Scores(np.array([np.nan]), (Status.FAILED,), (answer.detail,))
-    made = answer if isinstance(answer, Scores) else Scores.of(answer)
+    made = answer if isinstance(answer, Scores) else Scores.from_values(answer)
     if len(made.statuses) != count:
         raise PluginError(f"{owner} gave {len(made.statuses)} scores for {count} samples")
     return made

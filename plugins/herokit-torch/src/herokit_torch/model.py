@@ -104,7 +104,7 @@ class TorchRewardModel:
         """
         rows = [self._judged(logits, cut) for logits, cut in self._logits(samples)]
         values, details, steps = zip(*rows, strict=True) if rows else ((), (), ())
-        scores = Scores.of(values)
+        scores = Scores.from_values(values)
         with self._cell.lock:
             for doubt in self._cell.scale.see(scores.values):
                 LOG.warning("%s: %s", self.model, doubt)

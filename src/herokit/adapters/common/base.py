@@ -4,7 +4,7 @@ Trainers call rewards in three ways; an adapter picks one and stays thin.
 
 1. **A batch a call** (TRL, ms-swift, slime with group rewards, open-instruct, tinker): `samples_of` makes samples,
    `groups_by_position` or a column of group ids says who competes with whom, `check_whole` refuses groups that
-   are split over calls, ``rewarder(samples, remember=training)`` scores them, `final` is what the trainer gets.
+   are split over calls, ``rewarder(samples, update_state=training)`` scores them, `final` is what the trainer gets.
 2. **A sample a call, the batch in the driver** (verl, SkyRL, AReaL, NeMo-RL): the worker returns
    `components.score_one(rewarder, sample)`, a flat JSON-able row; the driver calls
    `components.combine_rows(rewarder, rows, keys)` with the group of each row, once for the whole batch.
@@ -13,7 +13,7 @@ Trainers call rewards in three ways; an adapter picks one and stays thin.
 
 Rules. A group is identified by position or by an id, never by the prompt's text. A row without a reward is NaN in
 `RewardOutput` and None for a trainer, never 0; a trainer that knows no None gets advantage 0 and a mask. Only training moves
-the state: evaluation passes ``remember=False``. The state travels with the trainer's checkpoints (`save_state`,
+the state: evaluation passes ``update_state=False``. The state travels with the trainer's checkpoints (`save_state`,
 `load_state`). `normalization.check_normalization` says which steps the trainer would undo. `metrics.metrics` gives
 the numbers to log. A module's ``SUPPORT`` (`support.Support`) says how far it was tried; docs/reference/adapters.md is
 written from it by ``python docs/make_adapters.py``.
@@ -263,10 +263,12 @@ def filled(outcome: RewardOutput) -> list[float]:
     if reaches_advantages(outcome):
         return [float(x) for x in np.nan_to_num(outcome.advantage)]
     known: dict[Hashable, list[float]] = {}
-    for key, x in zip(outcome.keys, outcome.reward, strict=True):
+    for key, x in zip(outcome.group_keys, outcome.reward, strict=True):
         known.setdefault(key, []).extend([float(x)] if np.isfinite(x) else [])
     means = {key: sum(values) / len(values) if values else 0.0 for key, values in known.items()}
-    return [float(x) if np.isfinite(x) else means[key] for key, x in zip(outcome.keys, outcome.reward, strict=True)]
+    return [
+        float(x) if np.isfinite(x) else means[key] for key, x in zip(outcome.group_keys, outcome.reward, strict=True)
+    ]
 
 
 def save_state(rewarder: Rewarder, folder: str | Path) -> Path:

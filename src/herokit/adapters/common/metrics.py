@@ -41,14 +41,14 @@ def metrics(outcome: RewardOutput, prefix: str = "herokit/") -> dict[str, float]
 
 def _all(outcome: RewardOutput) -> Iterator[tuple[str, float]]:
     members: dict[object, list[int]] = {}
-    for row, key in enumerate(outcome.keys):
+    for row, key in enumerate(outcome.group_keys):
         members.setdefault(key, []).append(row)
     groups = [np.array(rows) for rows in members.values()]
     yield from _spread("reward", outcome.reward)
     yield "advantage/std", _std(outcome.advantage)
     yield "weight/mean", _mean(outcome.weight)
-    yield "rows/unusable", _share(~outcome.usable)
-    yield "rows/filtered", _share(outcome.usable & ~outcome.kept)
+    yield "rows/unusable", _share(~outcome.valid)
+    yield "rows/filtered", _share(outcome.valid & ~outcome.kept)
     loud = np.abs(np.nan_to_num(outcome.advantage)) > FLAT
     yield "groups/silent", _share(np.array([not loud[rows].any() for rows in groups]))
     for name, verdicts in outcome.verdicts.items():

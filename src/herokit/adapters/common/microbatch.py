@@ -104,7 +104,7 @@ class Scorer:
         if not taken:
             return
         try:
-            rows = iter(rows_of(self.rewarder.ask([sample for samples, _ in taken for sample in samples])))
+            rows = iter(rows_of(self.rewarder.run_sources([sample for samples, _ in taken for sample in samples])))
             for samples, future in taken:
                 future.set_result([next(rows) for _ in samples])
         except BaseException as error:  # noqa: BLE001 - it is handed to every caller, none waits for ever

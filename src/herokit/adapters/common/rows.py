@@ -114,11 +114,11 @@ def score_one(rewarder: Rewarder, sample: Sample) -> dict[str, Any]:
         >>> score_one(Rewarder({"rm": Length()}, Select("rm")), Sample("p", "abc", "q"))
         {'rm': 3.0, 'rm_status': 'judged', 'rm_detail': ''}
     """
-    return rows_of(rewarder.ask([sample]))[0]
+    return rows_of(rewarder.run_sources([sample]))[0]
 
 
 def combine_rows(
-    rewarder: Rewarder, rows: Sequence[Mapping[str, Any] | None], keys: Sequence[Hashable], *, remember: bool = True
+    rewarder: Rewarder, rows: Sequence[Mapping[str, Any] | None], keys: Sequence[Hashable], *, update_state: bool = True
 ) -> RewardOutput:
     """Combine rows that workers returned; the driver's half, once for the whole batch.
 
@@ -126,9 +126,9 @@ def combine_rows(
         rewarder: one with the same sources as the workers'.
         rows: N rows of `score_one`; None for a rollout that no worker answered for.
         keys: the group of every row.
-        remember: False for evaluation.
+        update_state: False for evaluation.
 
     Raises:
         DataError: a row lacks a source of this rewarder.
     """
-    return rewarder.combine(answers_of(rewarder, rows), keys, remember=remember)
+    return rewarder.combine(answers_of(rewarder, rows), keys, update_state=update_state)

@@ -72,7 +72,7 @@ class RewardFunction:
         uid: a column of ids that must then be equal within each group.
         reference: the column of gold answers, or names of which the first present is taken.
         num_generations: rollouts a prompt, for callers that are no GRPO or RLOO trainer, such as TRL's AsyncGRPO.
-        undone: what happens if the trainer's settings undo a step: ``"warn"``, ``"refuse"`` or ``"ignore"``.
+        on_cancelled_step: what happens if the trainer's settings undo a step: ``"warn"``, ``"raise"`` or ``"ignore"``.
         log_rows: whether TRL's completions table gets a column for each source, and NAME_reward, _weight and _status.
         outcome: of the last call.
 
@@ -94,7 +94,7 @@ class RewardFunction:
     uid: str | None = None
     reference: str | Sequence[str] = REFERENCES
     num_generations: int | None = None
-    undone: Literal["warn", "refuse", "ignore"] = "warn"
+    on_cancelled_step: Literal["warn", "raise", "ignore"] = "warn"
     log_rows: bool = True
     outcome: RewardOutput | None = field(default=None, init=False, repr=False)
 
@@ -147,7 +147,9 @@ class RewardFunction:
         try:
             columns = _columns(completions, passed)
             keys = [None] * len(completions)  # known once the rows of all ranks are there
-            answers = self.rewarder.ask(samples_of(prompts, completions, keys, columns, reference=self.reference))
+            answers = self.rewarder.run_sources(
+                samples_of(prompts, completions, keys, columns, reference=self.reference)
+            )
             part = Part(rows_of(answers), self._uids(columns), answers.seconds)
         except Exception as error:  # noqa: BLE001 - raised on every rank, after the gather
             part = Part(error=f"{type(error).__name__}: {error}", cause=error)
@@ -160,7 +162,7 @@ class RewardFunction:
         """Combine; recall the state of a resumed run before, keep the new state for the next checkpoint after."""
         if trainer_state is not None:
             self.memory.recall(trainer_state, self.rewarder)
-        self.outcome = self.rewarder.combine(answers, keys, remember=training)
+        self.outcome = self.rewarder.combine(answers, keys, update_state=training)
         if trainer_state is not None and training:
             self.memory.keep(trainer_state, self.rewarder)
         return self.outcome
@@ -224,7 +226,7 @@ class AsyncRewardFunction(RewardFunction):
         if self.deferred is not None:
             return await asyncio.to_thread(self._defer, prompts, completions, passed)
         call = self._begin(prompts, completions, passed)
-        return self._end(call, await asyncio.to_thread(self.rewarder.ask, call.samples))
+        return self._end(call, await asyncio.to_thread(self.rewarder.run_sources, call.samples))
 
 
 def _columns(completions: Sequence[Any], passed: dict[str, Any]) -> dict[str, Sequence[Any]]:
@@ -246,7 +248,7 @@ def check_settings(function: RewardFunction, trainer: Any) -> None:
     """Warn of, or refuse, settings of the trainer that undo a step of the reward.
 
     Raises:
-        ConfigError: they do, and the function says ``undone="refuse"``.
+        ConfigError: they do, and the function says ``on_cancelled_step="raise"``.
     """
     entry, fix = "", ""
     if hasattr(trainer, "scale_rewards"):
@@ -259,9 +261,9 @@ def check_settings(function: RewardFunction, trainer: Any) -> None:
     elif hasattr(trainer, "normalize_advantages"):
         entry = "trl-rloo-batch" if trainer.normalize_advantages else "trl-rloo"
         fix = "set normalize_advantages=False"
-    if entry and function.undone != "ignore":
+    if entry and function.on_cancelled_step != "ignore":
         fix += ", or use herokit.adapters.trl.trainer.GroupRewards with a chain that makes advantages (hero_advantage)"
-        check_normalization(function.rewarder, entry, fix=fix, refuse=function.undone == "refuse")
+        check_normalization(function.rewarder, entry, fix=fix, refuse=function.on_cancelled_step == "raise")
 
 
 def _owner(trainer: Any) -> str:

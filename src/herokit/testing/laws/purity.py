@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from herokit.combiners import chain, initial_reward
-from herokit.config.build import build, describe
+from herokit.config.builder import build, describe
 from herokit.errors import ConfigError
 from herokit.testing.audit_hooks import watched
 from herokit.testing.backends import NUMPY, read
@@ -36,7 +36,7 @@ def inputs_never_written(subject: CombinerSubject, case: Case, choose: Choose) -
         same(case.batch, f"it wrote into the signal {name!r}", 0.0, **{name: before, f"{name}_after": after})
     if begin.any():
         raise Broken("it wrote into the reward it was given", case.batch, reward_given=begin)
-    if (signals.groups.index != case.batch.index).any():
+    if (signals.groups.ids != case.batch.index).any():
         raise Broken("it wrote into the group numbers", case.batch)
 
 
@@ -78,7 +78,7 @@ def survives_pickling(subject: CombinerSubject, case: Case, choose: Choose) -> N
 
 @law("combiner", costly=True)
 def evaluation_leaves_no_trace(subject: CombinerSubject, case: Case, choose: Choose) -> None:
-    """Scoring with ``remember=False`` changes no later reward.
+    """Scoring with ``update_state=False`` changes no later reward.
 
     Why: validation batches have other prompts and sizes; in a known re-implementation they pull the running mean to 0.
 
@@ -90,7 +90,7 @@ def evaluation_leaves_no_trace(subject: CombinerSubject, case: Case, choose: Cho
         rewarder = subject.rewarder()
         subject.score(rewarder, *case.earlier)
         if evaluate:
-            subject.score(rewarder, case.batch, remember=False)
+            subject.score(rewarder, case.batch, update_state=False)
         return subject.score(rewarder, case.batch), rewarder.state
 
     without, left = train(evaluate=False)

@@ -12,7 +12,7 @@ from herokit.testing.law import Choose, law
 from herokit.testing.laws.compare import CLOSE
 from herokit.testing.subjects import CombinerSubject
 from herokit.testing.verdict import Broken, Moot
-from herokit.trainers.ablation import Without, differs, hidden
+from herokit.trainers.ablation import AblatedChain, differs, find_cancelled_steps
 from herokit.types import Signals
 
 MOVED = 0.2
@@ -33,7 +33,7 @@ def every_step_is_visible_to_the_trainer(subject: CombinerSubject, case: Case, c
     del choose
     if "hidden" not in subject.seen:
         subject.seen["hidden"] = _hidden(subject)
-    left_out: list[Without] = subject.seen["hidden"]
+    left_out: list[AblatedChain] = subject.seen["hidden"]
     state, signals = subject.state(case), NUMPY.signals(case.batch)
     full = subject.apply(signals, case.batch, state)
     for one in left_out:
@@ -54,16 +54,18 @@ def every_step_is_visible_to_the_trainer(subject: CombinerSubject, case: Case, c
                 )
 
 
-def _hidden(subject: CombinerSubject) -> list[Without]:
+def _hidden(subject: CombinerSubject) -> list[AblatedChain]:
     """Return the steps that change no advantage on batches in general position."""
 
     def advantages(steps: Chain, signals: Signals, state: Any) -> tuple[Numbers, Any]:
         values = {name: np.asarray(x) for name, x in signals.values.items()}
-        batch = Batch(values, signals.groups.index, signals.groups.count)
+        batch = Batch(values, signals.groups.ids, signals.groups.num_groups)
         run = subject.apply(signals, batch, state, steps=steps)
         return run.advantage, run.state
 
-    return hidden(subject.thing, {name: kind != "score" for name, kind in subject.signals.items()}, advantages)
+    return find_cancelled_steps(
+        subject.thing, {name: kind != "score" for name, kind in subject.signals.items()}, advantages
+    )
 
 
 def _moves(before: Numbers, after: Numbers) -> bool:

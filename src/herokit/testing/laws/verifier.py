@@ -177,7 +177,7 @@ def verifier_survives_pickling(subject: VerifierSubject, case: object, choose: C
 
 @law("verifier", universal=False, once=True)
 def missing_reference_abstains(subject: VerifierSubject, case: object, choose: Choose) -> None:
-    """Without a reference there is no verdict: None, and not 0.
+    """AblatedChain a reference there is no verdict: None, and not 0.
 
     Why: a missing reference is the data's fault; a 0 would punish the policy for it.
 

@@ -132,7 +132,7 @@ SCHEME = """
 [sources.verifier]
 use = "exact-match"
 
-[[combine]]
+[[steps]]
 use = "select"
 signal = "verifier"
 """

@@ -64,9 +64,9 @@ def test_the_cookbooks_advantages_are_the_chains():
     assert group.metrics_G[3]["herokit_failed"] == 1.0
 
 
-@pytest.mark.parametrize(("remember", "moves"), [(True, True), (False, False)])
-def test_only_training_moves_the_running_mean(remember, moves):
+@pytest.mark.parametrize(("update_state", "moves"), [(True, True), (False, False)])
+def test_only_training_moves_the_running_mean(update_state, moves):
     rewarder = make()
     before = rewarder.state_dict()
-    asyncio.run(group_of(builder(rewarder, herokit_remember=remember)))
+    asyncio.run(group_of(builder(rewarder, herokit_remember=update_state)))
     assert (rewarder.state_dict() != before) is moves

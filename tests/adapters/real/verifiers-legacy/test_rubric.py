@@ -55,7 +55,7 @@ def test_the_plain_rubric_turns_the_same_failure_into_a_wrong_answer():
 def test_evaluation_leaves_the_running_mean_alone():
     rewarder = make()
     before = rewarder.state_dict()
-    asyncio.run(rubric(rewarder, remember=False).score_group(states(TEXTS)))
+    asyncio.run(rubric(rewarder, update_state=False).score_group(states(TEXTS)))
     assert rewarder.state_dict() == before
 
 

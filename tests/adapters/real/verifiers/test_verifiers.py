@@ -89,7 +89,7 @@ def test_a_trace_on_which_a_source_failed_carries_an_error_and_its_siblings_do_n
 
 def test_evaluation_leaves_the_running_mean_alone():
     rewarder = make()
-    judge = Episodes(rewarder, remember=False)
+    judge = Episodes(rewarder, update_state=False)
     before = rewarder.state_dict()
     traces = [trace_of("4"), trace_of("5")]
     asyncio.run(judge.finalize(Episode(task=TraceTask(type="Sums", data=TASK.data), traces=traces)))

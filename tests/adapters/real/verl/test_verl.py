@@ -251,7 +251,7 @@ def run(code, **environment):
 def test_the_entry_point_puts_a_scheme_file_into_verl(tmp_path):
     scheme = tmp_path / "scheme.toml"
     scheme.write_text(
-        '[sources.verifier]\nuse = "exact-match"\n[[combine]]\nuse = "take"\nsignal = "verifier"\n[[combine]]\nuse = "center"\n'
+        '[sources.verifier]\nuse = "exact-match"\n[[steps]]\nuse = "select"\nsignal = "verifier"\n[[steps]]\nuse = "center"\n'
     )
     code = """
         import json, verl

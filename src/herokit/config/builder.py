@@ -22,7 +22,7 @@ def build(
         table: ``use`` names what to make, every other key is one of its parameters; a nested table with ``use``, also
             in a list or under a key of its own, is built first.
         kinds: which kinds are acceptable here; any if empty.
-        where: the place of the table, for messages, e.g. ``"hero.toml: combine[1]"``.
+        where: the place of the table, for messages, e.g. ``"hero.toml: steps[1]"``.
         known: the registry; the process's own by default.
 
     Raises:
