@@ -171,12 +171,12 @@ def main() -> None:
                     assert off == 0.0 or batch > 1  # the server pads a batch in bf16
             with HttpRewardModel(url, "openrlhf", batch=1, reach=QUICK) as rm:
                 bad = rm.score([samples[0], Sample("", "", "q"), samples[1]])
-                print(f"an empty text among two rows: {[s.value for s in bad.statuses]}, {bad.details[1]!r}")
+                print(f"an empty text among two rows: {[s.value for s in bad.statuses]}, {bad.reasons[1]!r}")
                 assert bad.statuses == (Status.JUDGED, Status.FAILED, Status.JUDGED)
                 child.kill()
                 child.wait()
                 dead = rm.score(samples[:3])
-                print(f"after the server was killed: {[s.value for s in dead.statuses]}, {dead.details[0]!r}")
+                print(f"after the server was killed: {[s.value for s in dead.statuses]}, {dead.reasons[0]!r}")
                 assert set(dead.statuses) == {Status.FAILED}
         finally:
             child.kill()

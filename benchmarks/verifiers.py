@@ -76,7 +76,7 @@ def accuracy(data: Path) -> None:
             f"| pooled | {len(pooled)} | {rates(report.precision, report.recall, report.f1)} | {peer_rates(peer_pooled)} |"
         )
     for name, d in wrong:
-        print(f"{name}: label {int(d.label)}, {d.gold[-90:]!r} ~ {d.text[-90:]!r}: {d.verdict.detail}")
+        print(f"{name}: label {int(d.label)}, {d.gold[-90:]!r} ~ {d.text[-90:]!r}: {d.verdict.reason}")
 
 
 def rates(precision: float, recall: float, f1: float) -> str:

@@ -128,7 +128,7 @@ class RewardOutput:
     def columns(self) -> dict[str, Any]:
         """Return the results as columns, one row a sample: numbers as they are, texts as lists.
 
-        A source's column has its name and holds its values, NaN where it has none; ``NAME_status`` and ``NAME_detail``
+        A source's column has its name and holds its values, NaN where it has none; ``NAME_status`` and ``NAME_reason``
         say why, and ``NAME_answer`` holds the answer that a verifier read.
 
         Example:
@@ -150,12 +150,12 @@ class RewardOutput:
         for name, verdicts in self.verdicts.items():
             found[name] = np.array([np.nan if v.value is None else v.value for v in verdicts], dtype=np.float64)
             found[f"{name}_status"] = [v.status.value for v in verdicts]
-            found[f"{name}_detail"] = [v.detail for v in verdicts]
+            found[f"{name}_reason"] = [v.reason for v in verdicts]
             found[f"{name}_answer"] = [v.answer for v in verdicts]
         for name, scores in self.scores.items():
             found[name] = scores.values
             found[f"{name}_status"] = [status.value for status in scores.statuses]
-            found[f"{name}_detail"] = list(scores.details)
+            found[f"{name}_reason"] = list(scores.reasons)
         return found
 
     def to_arrow(self) -> Any:
@@ -185,7 +185,7 @@ class RewardOutput:
     def _repr_html_(self) -> str:
         """Show the first rows in a notebook."""
         columns = self.columns()
-        heads = [name for name in columns if not name.endswith(("_detail", "_answer"))]
+        heads = [name for name in columns if not name.endswith(("_reason", "_answer"))]
         rows = [[_plain(columns[name][row]) for name in heads] for row in range(min(len(self.group_keys), SHOWN))]
         lost = int(np.sum(~self.valid))
         title = f"{len(self.group_keys):,} rollouts of {len(set(self.group_keys)):,} groups"
@@ -193,11 +193,11 @@ class RewardOutput:
 
     def _reasons(self, row: int) -> list[str]:
         return [
-            f"{name}: {verdicts[row].detail or verdicts[row].status.value}"
+            f"{name}: {verdicts[row].reason or verdicts[row].status.value}"
             for name, verdicts in self.verdicts.items()
             if verdicts[row].value is None
         ] + [
-            f"{name}: {scores.details[row] or scores.statuses[row].value}"
+            f"{name}: {scores.reasons[row] or scores.statuses[row].value}"
             for name, scores in self.scores.items()
             if not is_valid_score(scores.values[row])
         ]

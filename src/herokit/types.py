@@ -66,7 +66,7 @@ class Verdict:
             (missing reference, broken infrastructure). An unparsable or timed-out completion is 0 with its status,
             or the policy would learn to be unparsable.
         status: how the value came about.
-        detail: the reason, in words; for people, never parsed.
+        reason: the reason, in words; for people, never parsed.
         answer: the answer that was read from the completion, when one was.
 
     Raises:
@@ -74,12 +74,12 @@ class Verdict:
 
     Example:
         >>> Verdict(1.0, answer="4")
-        Verdict(value=1.0, status=<Status.JUDGED: 'judged'>, detail='', answer='4')
+        Verdict(value=1.0, status=<Status.JUDGED: 'judged'>, reason='', answer='4')
     """
 
     value: float | None
     status: Status = Status.JUDGED
-    detail: str = ""
+    reason: str = ""
     answer: str | None = None
 
     def __post_init__(self) -> None:
@@ -117,7 +117,7 @@ class Scores:
     Attributes:
         values: (N,) floats, raw logits or whatever unit the model has; NaN where it cannot say.
         statuses: one per sample.
-        details: the reason in words, one per sample, ``""`` where there is nothing to say.
+        reasons: the reason in words, one per sample, ``""`` where there is nothing to say.
         steps: what a process reward model says of each step of a completion, one sequence per sample, in the model's
             own unit; None for a sample without steps, and None altogether where the model has no notion of steps.
 
@@ -128,7 +128,7 @@ class Scores:
 
     values: np.ndarray[Any, np.dtype[np.float64]]
     statuses: tuple[Status, ...]
-    details: tuple[str, ...]
+    reasons: tuple[str, ...]
     steps: Sequence[Sequence[float] | None] | None = None
 
     @classmethod
@@ -136,9 +136,9 @@ class Scores:
         """Wrap bare scores, (N,): what `is_valid_score` is judged, everything else becomes NaN with status failed."""
         array = np.array(values, dtype=np.float64)
         usable = is_valid_score(array)
-        details = tuple("" if ok else f"gave {x}" for x, ok in zip(array.tolist(), usable, strict=True))
+        reasons = tuple("" if ok else f"gave {x}" for x, ok in zip(array.tolist(), usable, strict=True))
         statuses = tuple(Status.JUDGED if ok else Status.FAILED for ok in usable)
-        return cls(np.where(usable, array, np.nan), statuses, details)
+        return cls(np.where(usable, array, np.nan), statuses, reasons)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:  # noqa: FBT001 - numpy's own protocol
         return np.array(self.values, dtype=dtype, copy=copy)

@@ -266,8 +266,8 @@ def test_no_adapter_imports_its_trainer():
 def test_rows_carry_every_status():
     rows = rows_of(rewarder().ask(SAMPLES[:3]))
     assert rows[2] == {
-        "verifier": None, "verifier_status": "failed", "verifier_detail": "no reference", "verifier_answer": None,
-        "rm": 0.0, "rm_status": "judged", "rm_detail": "",
+        "verifier": None, "verifier_status": "failed", "verifier_reason": "no reference", "verifier_answer": None,
+        "rm": 0.0, "rm_status": "judged", "rm_reason": "",
     }  # fmt: skip
 
 

@@ -122,7 +122,7 @@ def test_a_bos_travels_with_the_export(tmp_path):
         assert ids[0][0] == 4
         assert ids[0][1] != 4
         found, expected = (rm.score([long, *ROLLOUTS]) for rm in (onnx_rm, torch_rm))
-        assert found.details == expected.details
+        assert found.reasons == expected.reasons
         np.testing.assert_allclose(found.values, expected.values, rtol=0, atol=1e-4)
 
 

@@ -87,7 +87,7 @@ def test_steps_are_those_of_the_card_and_of_torch(process, name):
     np.testing.assert_allclose(found.values, other.values, rtol=0, atol=1e-4)
     for ours, theirs in zip(found.steps, other.steps, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4)
-    assert (found.statuses, found.details) == (other.statuses, other.details)
+    assert (found.statuses, found.reasons) == (other.statuses, other.reasons)
 
 
 @pytest.mark.parametrize("how", ["min", "prod", "last", "mean"])
@@ -106,10 +106,10 @@ def test_rows_whose_steps_are_cut_away_fail_as_with_torch(process, caplog):
     for most in (30, 2):
         found = OnnxRewardModel(str(path), max_tokens=most).score(SOLUTIONS)
         expected = TorchRewardModel(str(folder), step_token=token, max_tokens=most).score(SOLUTIONS)
-        assert (found.statuses, found.details) == (expected.statuses, expected.details)
+        assert (found.statuses, found.reasons) == (expected.statuses, expected.reasons)
         np.testing.assert_allclose(found.values, expected.values, rtol=0, atol=1e-4)
     assert found.statuses[0] is Status.FAILED
-    assert found.details[0].startswith("no step is left; truncated")
+    assert found.reasons[0].startswith("no step is left; truncated")
     assert found.steps == (None,) * len(SOLUTIONS)
     OnnxRewardModel(str(path)).score(SOLUTIONS * 2)
     assert "as after a sigmoid" not in caplog.text  # probabilities are what is meant

@@ -84,7 +84,7 @@ def test_a_service_that_dies_and_comes_back(start):
         child.wait()
         dead = rm.score(SAMPLES)
         assert set(dead.statuses) == {Status.FAILED}
-        assert "ConnectError" in dead.details[0]
+        assert "ConnectError" in dead.reasons[0]
         start(int(url.rpartition(":")[2]))
         assert set(rm.score(SAMPLES).statuses) == {Status.JUDGED}
 
@@ -92,7 +92,7 @@ def test_a_service_that_dies_and_comes_back(start):
 def test_a_source_that_the_service_does_not_have(start):
     _, url = start()
     with HttpRewardModel(url, "herokit", "mr", reach=QUICK) as rm:
-        assert "no source 'mr'; did you mean 'rm'?" in rm.score(SAMPLES).details[0]
+        assert "no source 'mr'; did you mean 'rm'?" in rm.score(SAMPLES).reasons[0]
 
 
 def test_the_tables_on_the_page_are_what_they_say():

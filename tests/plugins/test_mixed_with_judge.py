@@ -157,7 +157,7 @@ def score(folder, url, each, *, kill=None):
 def test_a_mixed_file_is_judged_by_everything_at_once(judge, tmp_path):
     data, found, said = score(tmp_path, judge[1], 2)
     assert [row["prompt"] for row in found] == [row["prompt"] for row in data]
-    wrong = [(r["task"], r["completion"], r["verifier_detail"]) for r in found if r["verifier_verdict"] != r["label"]]
+    wrong = [(r["task"], r["completion"], r["verifier_reason"]) for r in found if r["verifier_verdict"] != r["label"]]
     assert wrong == []
     assert {row["verifier_status"] for row in found} <= {"judged", "unparsed", "timeout"}
     assert all(row["reward"] is not None for row in found)
@@ -181,7 +181,7 @@ def test_no_row_is_lost_when_the_judge_is_killed(judge, tmp_path):
             assert row["verifier_verdict"] == row["label"], row
     failed = [row for row in found if row["verifier_status"] == "failed"]
     assert failed
-    assert all(row["verifier_detail"] for row in failed)
+    assert all(row["verifier_reason"] for row in failed)
     assert any(r["verifier_verdict"] == 1.0 and r["label"] == 1 for r in found if r["task"] == "essay")
     assert "verifier  failed" in said
     assert Path(tmp_path / "s.jsonl").stat().st_size

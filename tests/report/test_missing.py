@@ -49,7 +49,7 @@ def test_what_is_missing_counts_as_nothing_and_not_as_zero(tmp_path):
 @pytest.mark.parametrize("verifier", [True, False])
 def test_nothing_is_said_of_verdicts_where_there_are_none(tmp_path, verifier):
     gone = {"verdict": None, "status": "failed"}
-    names = ("verdict", "status", "extracted", "detail", "label")
+    names = ("verdict", "status", "extracted", "reason", "label")
     data = [row | gone if verifier else {k: v for k, v in row.items() if k not in names} for row in rows(6)]
     results = read_results(written(tmp_path, data))
     page = render(results, results)

@@ -31,8 +31,8 @@ def rows(groups=30, each=4, seed=0):
             made.append(
                 {
                     "prompt": f"What is ${g} + {i}$?", "response": f"It is \\boxed{{{i}}}.", "reference": str(i), "prompt_id": g,
-                    "label": int(right), "verdict": right, "status": "judged", "extracted": str(i), "detail": "exact",
-                    "rm_score": score, "rm_status": "judged", "rm_detail": "",
+                    "label": int(right), "verdict": right, "status": "judged", "extracted": str(i), "reason": "exact",
+                    "rm_score": score, "rm_status": "judged", "rm_reason": "",
                     "reward": right + 0.1 * rng.random(), "advantage": right - 0.5, "weight": 1.0 + rng.random(), "kept": True,
                 }
             )  # fmt: skip
@@ -87,12 +87,12 @@ def page(tmp_path_factory):
     data[5] |= {
         "response": HOSTILE,
         "prompt": HOSTILE,
-        "detail": HOSTILE,
+        "reason": HOSTILE,
         "status": "unparsed",
         "verdict": 0.0,
         "label": 1,
     }
-    data[6] |= {"verdict": None, "status": "failed", "detail": "no reference", "reward": None, "advantage": None}
+    data[6] |= {"verdict": None, "status": "failed", "reason": "no reference", "reward": None, "advantage": None}
     write_report(written(folder, data), folder / "r.html")
     return (folder / "r.html").read_text()
 
@@ -145,7 +145,7 @@ def test_formulas_become_mathematics_and_everything_else_text():
 
 
 @pytest.mark.parametrize(
-    "columns", [("verdict", "status", "extracted", "detail", "label"), ("rm_score", "rm_status", "rm_detail")]
+    "columns", [("verdict", "status", "extracted", "reason", "label"), ("rm_score", "rm_status", "rm_reason")]
 )
 def test_either_source_alone_is_enough(tmp_path, columns):
     data = [{k: v for k, v in row.items() if k not in columns} for row in rows()]
@@ -154,13 +154,13 @@ def test_either_source_alone_is_enough(tmp_path, columns):
 
 
 def test_prefixes_and_several_sources(tmp_path):
-    names = ("status", "detail", "extracted", "verdict")
+    names = ("status", "reason", "extracted", "verdict")
     data = []
     for row in rows(5):
         own = {k: v for k, v in row.items() if k not in names and not k.startswith("rm_")}
         own |= {f"h_{k}": own.pop(k) for k in ("reward", "advantage", "weight", "kept")}
         both = {f"h_{v}_{k}": row[k] for v in ("one", "two") for k in names}
-        both |= {f"h_{m}_{k}": row[f"rm_{k}"] for m in ("a", "b") for k in ("score", "status", "detail")}
+        both |= {f"h_{m}_{k}": row[f"rm_{k}"] for m in ("a", "b") for k in ("score", "status", "reason")}
         data.append(own | both)
     found = read_results(written(tmp_path, data))
     assert (found.prefix, list(found.statuses), list(found.scores)) == ("h_", ["one", "two", "a", "b"], ["a", "b"])
@@ -214,7 +214,7 @@ def test_the_parts_may_be_named_as_score_was_told(tmp_path):
 
 def test_of_results_scored_twice_the_last_are_shown(tmp_path):
     def under(prefix, row):
-        names = ("verdict", "status", "extracted", "detail", "rm_score", "rm_status", "rm_detail",
+        names = ("verdict", "status", "extracted", "reason", "rm_score", "rm_status", "rm_reason",
                  "reward", "advantage", "weight", "kept")  # fmt: skip
         return {prefix + k: row[k] for k in names}
 

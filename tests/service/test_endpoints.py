@@ -32,8 +32,8 @@ def test_a_row_says_what_every_source_said(client):
         "rows"
     ]
     assert row["sources"] == {
-        "verifier": {"value": 1.0, "status": "judged", "detail": "", "answer": "4", "steps": None},
-        "rm": {"value": -1.0, "status": "judged", "detail": "", "answer": None, "steps": None},
+        "verifier": {"value": 1.0, "status": "judged", "reason": "", "answer": "4", "steps": None},
+        "rm": {"value": -1.0, "status": "judged", "reason": "", "answer": None, "steps": None},
     }
     assert lost["reward"] is None
     assert lost["problem"] == "verifier: no reference"
@@ -104,7 +104,7 @@ def test_answers_are_kept_for_as_many_rows_as_the_queue_holds():
 
 def test_one_source_alone(client):
     [row] = client.post("/v1/sources/verifier", json={"samples": group(0, "5")}).json()["rows"]
-    assert row == {"value": 0.0, "status": "judged", "detail": "", "answer": "5", "steps": None}
+    assert row == {"value": 0.0, "status": "judged", "reason": "", "answer": "5", "steps": None}
     missing = client.post("/v1/sources/verifer", json={"samples": group(0, "5")})
     assert missing.status_code == 404
     assert "did you mean 'verifier'?" in missing.json()["error"]

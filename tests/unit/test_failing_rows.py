@@ -78,7 +78,7 @@ def test_errors_that_are_hard_to_catch_cost_their_row(error, told):
             return [Verdict(1.0)] * len(samples)
 
     verdicts = execution.verify("mine", Raises(), [Sample("p", c, "q") for c in ("good", "bad", "good")])
-    assert [(v.value, v.detail) for v in verdicts] == [(1.0, ""), (None, f"raised {told}"), (1.0, "")]
+    assert [(v.value, v.reason) for v in verdicts] == [(1.0, ""), (None, f"raised {told}"), (1.0, "")]
 
 
 def test_a_panic_costs_its_row_and_an_interrupt_stops_the_run():

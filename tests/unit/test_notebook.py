@@ -53,7 +53,7 @@ def test_the_columns_have_one_row_a_sample(outcome):
     assert {len(column) for column in columns.values()} == {12}
     assert np.isnan(columns["verifier"][0])
     assert columns["verifier_status"][0] == "failed"
-    assert columns["verifier_detail"][0] == "no <i>reference</i>"
+    assert columns["verifier_reason"][0] == "no <i>reference</i>"
     assert columns["verifier_answer"][1] == "x"
     assert columns["rm"].tolist()[1:] == [float(n) for n in range(1, 12)]
 

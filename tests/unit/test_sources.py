@@ -50,7 +50,7 @@ def test_a_cascade_asks_again_only_where_the_rule_may_be_mistaken():
     verdicts = cascade.verify(samples("3", "4", "x = 3", "", "three"))
     assert Spy.asked == ["x = 3", "three"]  # not: accepted, two numbers, nothing answered
     assert [v.value for v in verdicts] == [1.0, 0.0, 1.0, 0.0, 0.0]
-    assert verdicts[2].detail == "second verifier: said; first: said"
+    assert verdicts[2].reason == "second verifier: said; first: said"
 
 
 def test_a_cascade_keeps_the_first_verdict_where_the_second_cannot_say():
@@ -73,7 +73,7 @@ def test_a_vote_counts_weights(quorum, weights, value):
 def test_a_vote_leaves_out_who_cannot_say_and_abstains_if_nobody_can():
     assert Vote((Says(silent=True), Says(("x",))), quorum=1.0).verify(samples("x"))[0].value == 1.0
     verdict = Vote((Says(silent=True), Says(silent=True))).verify(samples("x"))[0]
-    assert (verdict.value, verdict.status, verdict.detail) == (None, Status.FAILED, "down, down")
+    assert (verdict.value, verdict.status, verdict.reason) == (None, Status.FAILED, "down, down")
     assert Vote((Says(("x",)), Says(), Says()), partial_credit=True).verify(samples("x"))[0].value == pytest.approx(
         1 / 3
     )
@@ -109,7 +109,7 @@ def test_an_ensemble_says_which_row_failed():
     model = EnsembleRewardModel((Number(2.0), Number(float("nan"))))
     scores = model.score(samples("x"))
     assert scores.statuses == (Status.FAILED,)
-    assert scores.details == ("gave nan",)
+    assert scores.reasons == ("gave nan",)
     assert np.isnan(scores.values).all()
 
 

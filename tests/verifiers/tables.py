@@ -77,5 +77,5 @@ def differs(case: Case, verdict: Verdict) -> str:
     return (
         ""
         if fine
-        else f"{case.kind}, {case.rule}: {case.completion[:60]!r} for {case.reference!r} {case.settings}: expected {case.says}, got {said} ({verdict.detail[:80]})"
+        else f"{case.kind}, {case.rule}: {case.completion[:60]!r} for {case.reference!r} {case.settings}: expected {case.says}, got {said} ({verdict.reason[:80]})"
     )

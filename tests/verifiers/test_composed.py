@@ -38,7 +38,7 @@ def test_a_route_asks_each_verifier_once_a_batch():
     ]
     verdicts = route.verify(part)
     assert values(verdicts) == [1.0, 0.0, 1.0, None]
-    assert verdicts[3].detail == "no route for 'c'; known: a, b"
+    assert verdicts[3].reason == "no route for 'c'; known: a, b"
     assert heard == {"a": ["1x", "1z"], "b": ["0y"]}
     assert route.report() == "route: a 2, b 1, nowhere 1"
 

@@ -33,7 +33,7 @@ def test_every_row_is_judged_as_it_was_made(data):
         report = rewarder.sources["verifier"].report()
     verdicts = outcome.verdicts["verifier"]
     found = agreement([v.value for v in verdicts], data.columns["label"])
-    rows = [(data.samples[row].completion[:60], verdicts[row].detail) for row in found.disagreements]
+    rows = [(data.samples[row].completion[:60], verdicts[row].reason) for row in found.disagreements]
     assert (found.count, found.silent, rows) == (336, 0, [])
     assert not outcome.problems()
     assert {v.status for v in verdicts} <= {Status.JUDGED, Status.UNPARSED, Status.TIMEOUT}
@@ -46,7 +46,7 @@ def test_form_is_a_reward_of_its_own(data):
         outcome = rewarder(data.samples[:48], update_state=False)
     tagged = [sample.completion.startswith("<think>") for sample in data.samples[:48]]
     assert [v.value == 1.0 for v in outcome.verdicts["form"]] == [
-        mark and v.detail == "" for mark, v in zip(tagged, outcome.verdicts["form"], strict=True)
+        mark and v.reason == "" for mark, v in zip(tagged, outcome.verdicts["form"], strict=True)
     ]
     assert {v.status for v in outcome.verdicts["form"]} == {Status.JUDGED}
 

@@ -27,7 +27,7 @@ def test_a_pool_keeps_order_over_chunks_and_replaces_what_hangs():
         verdicts = pool.verify(part)
         assert [row for row, v in enumerate(verdicts) if v.status is Status.TIMEOUT] == [3, 70]
         assert all(v.value == 1.0 - row % 2 for row, v in enumerate(verdicts) if row not in (3, 70))
-        assert verdicts[3].detail == "killed after 0.8 s"
+        assert verdicts[3].reason == "killed after 0.8 s"
         assert pool.report() == "pool: 150 asked, 2 killed, 0 died"
 
 
@@ -78,7 +78,7 @@ def test_a_sample_that_another_process_cannot_load_costs_its_row_only(monkeypatc
             (None, Status.FAILED),
             (1.0, Status.JUDGED),
         ]
-        assert "Can't get attribute 'Local'" in told[1].detail
+        assert "Can't get attribute 'Local'" in told[1].reason
         assert told[2].answer == "1/2"  # an answer that is no text becomes one
         assert pool.report().endswith("0 killed, 0 died")
 
@@ -136,7 +136,7 @@ def test_a_budget_ends_a_call_and_says_which_rows_were_not_begun():
         verdicts = pool.verify(samples("1", "s", "s", "s", "1"))
     assert verdicts[0].value == 1.0
     assert verdicts[1].status is Status.TIMEOUT
-    assert (verdicts[4].value, verdicts[4].detail) == (None, "not begun: the time of the whole call was over")
+    assert (verdicts[4].value, verdicts[4].reason) == (None, "not begun: the time of the whole call was over")
 
 
 def test_a_budget_holds_while_others_have_the_workers():
@@ -148,7 +148,7 @@ def test_a_budget_holds_while_others_have_the_workers():
         begun = time.monotonic()
         (verdict,) = pool.verify(samples("1"))
         assert time.monotonic() - begun < 2.5  # the other sample takes 3
-        assert (verdict.value, verdict.detail) == (None, "not begun: the time of the whole call was over")
+        assert (verdict.value, verdict.reason) == (None, "not begun: the time of the whole call was over")
         other.join()
 
 

@@ -25,6 +25,6 @@ def test_a_setup_that_hangs_or_is_wrong_costs_no_completion_its_reward(setup, sa
     with SqlResult(timeout=1.0) as sql:
         hung, good = sql.verify(rows)
     assert (hung.value, hung.status) == (None, Status.FAILED)
-    assert said in hung.detail
+    assert said in hung.reason
     assert good.value == 1.0
     assert time.monotonic() - begun < 20.0  # the process starts, too

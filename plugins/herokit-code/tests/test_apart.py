@@ -125,7 +125,7 @@ def test_a_number_of_its_own_is_no_number_to_a_decimal():
 def test_what_the_test_hands_over_is_called_and_no_more():
     program = END + "def f(g):\n    if g() == 4: return end().ask('getattr', g, '__globals__')"
     found = verdict(program, "def test_a():\n    assert f(lambda: 4) == 7")
-    assert found.detail == "0 of 1 tests; test 1: AttributeError: __globals__"
+    assert found.reason == "0 of 1 tests; test 1: AttributeError: __globals__"
 
 
 IMPORTED = (
@@ -190,7 +190,7 @@ def test_an_honest_program_passes(name):
     reference = f"def test_it():\n    {body}" if "import *" not in test else f"if True:\n    {body}"
     assert possible(reference)
     found = verdict(program, reference, limits=Limits(seconds=10.0, processes=2))
-    assert (found.value, found.detail) == (1.0, "1 of 1 tests")
+    assert (found.value, found.reason) == (1.0, "1 of 1 tests")
 
 
 @pytest.mark.sandbox
@@ -206,7 +206,7 @@ def test_code_that_reaches_into_its_process_runs_beside_the_solution():
         ["class N: v = 2\nassert f(N()) + 0 * f(N()) == f(N())", "assert f(type('N', (), {'v': 2})) + 1 > 2"]
     )
     found = verdict("def f(n): return n.v", reference)
-    assert (found.value, found.detail) == (
+    assert (found.value, found.reason) == (
         0.5,
         "1 of 2 tests, 1 beside the solution; test 2: AttributeError: v",
     )
@@ -217,7 +217,7 @@ def test_a_test_that_asks_nothing_of_the_solution_counts_for_nothing():
     own = "def f(x): return x\nfor i in range(3):\n    assert f(i) == i"
     assert (verdict("def f(x): return 0", own).value, verdict("x = 1", own).status) == (None, Status.FAILED)
     both = json.dumps([own, "for i in range(3):\n    assert g(i) == i"])
-    assert verdict("def g(x): return x", both).detail == "1 of 1 tests"
+    assert verdict("def g(x): return x", both).reason == "1 of 1 tests"
 
 
 @pytest.mark.sandbox
@@ -225,11 +225,11 @@ def test_tests_run_beside_the_solution_if_told_so():
     found = verdict(
         "class A:\n    __eq__ = lambda s, o: True\ndef f(x): return A()", "assert f(2) == 2 + 2 * f(0)", tests="beside"
     )
-    assert found.detail.startswith("0 of 1 tests, 1 beside the solution")
+    assert found.reason.startswith("0 of 1 tests, 1 beside the solution")
     found = verdict(
         "class A:\n    __eq__ = lambda s, o: True\ndef f(x): return A()", "assert [2, 4] == f(2)", tests="beside"
     )
-    assert (found.value, found.detail) == (1.0, "1 of 1 tests, 1 beside the solution")
+    assert (found.value, found.reason) == (1.0, "1 of 1 tests, 1 beside the solution")
 
 
 @pytest.mark.sandbox

@@ -26,7 +26,7 @@ def test_a_right_solution_passes(name):
     )
     assert possible(tests)
     (found,) = CodeVerifier(Limits(seconds=10.0)).verify([Sample("", f"```python\n{program}```", 0, reference=tests)])
-    assert (found.value, found.detail) == (1.0, "1 of 1 tests"), found.detail
+    assert (found.value, found.reason) == (1.0, "1 of 1 tests"), found.reason
 
 
 @pytest.mark.parametrize("name", PAIRS)

@@ -41,12 +41,12 @@ def verdict(program, reference=ASSERTS, **settings):
 
 
 def test_verdicts_say_why():
-    assert verdict(RIGHT).detail == "2 of 2 tests"
+    assert verdict(RIGHT).reason == "2 of 2 tests"
     assert verdict(RIGHT).answer == RIGHT + "\n"
-    assert verdict("def double(x): return 4").detail == "1 of 2 tests; test 2: another result"
-    assert "ValueError: no" in verdict("raise ValueError('no')").detail
-    assert "past 2 s" in verdict("while True: pass", CHECK).detail
-    assert "signal 11" in verdict("import os; os.kill(os.getpid(), 11)").detail
+    assert verdict("def double(x): return 4").reason == "1 of 2 tests; test 2: another result"
+    assert "ValueError: no" in verdict("raise ValueError('no')").reason
+    assert "past 2 s" in verdict("while True: pass", CHECK).reason
+    assert "signal 11" in verdict("import os; os.kill(os.getpid(), 11)").reason
     assert verdict("def double(x): return 4", credit="all").value == 0.0
 
 
@@ -67,7 +67,7 @@ def test_verdicts_say_why():
 )  # fmt: skip
 def test_what_equals_the_expected_is_right(program, reference):
     found = verdict(program, reference if isinstance(reference, str) else json.dumps(reference))
-    assert found.value == 1.0, found.detail
+    assert found.value == 1.0, found.reason
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_sandbox_that_something_else_ends_is_no_zero(monkeypatch):
     monkeypatch.setattr("herokit_code.verifier.run", lambda *a, **k: sandbox.Ran("lost", None, "", "", 0.0))
     found = verdict(RIGHT)
     assert (found.value, found.status) == (None, Status.FAILED)
-    assert "test 1: the sandbox did not start" in found.detail
+    assert "test 1: the sandbox did not start" in found.reason
 
 
 @pytest.mark.parametrize("taken_by", ["the main thread", "another"])

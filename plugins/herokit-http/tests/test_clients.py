@@ -24,8 +24,8 @@ def lengths(_, body):
 def failed(scores):
     assert all(math.isnan(v) for v in scores.values)
     assert set(scores.statuses) == {Status.FAILED}
-    assert all(scores.details)
-    return scores.details[0]
+    assert all(scores.reasons)
+    return scores.reasons[0]
 
 
 def test_not_more_than_so_many_at_once(serve):
@@ -110,22 +110,22 @@ def test_halves_of_surrogate_pairs_do_not_stop_a_batch(serve, quick):
         ({"value": float("nan"), "status": "judged"}, "gave nan"),
         ({"value": 1.0, "status": "glorious"}, "has not the shape of herokit: ValueError"),
         ({"value": 1.0}, "has not the shape of herokit: KeyError"),
-        ({"value": None, "status": "failed", "detail": "no reference"}, "failed: no reference"),
+        ({"value": None, "status": "failed", "reason": "no reference"}, "failed: no reference"),
     ],
 )
 def test_a_verifier_that_lies(serve, quick, rows, row, why):
-    fake = serve(lambda _, body: {"rows": [{"detail": "", "answer": None} | row for _ in body["samples"]]})
+    fake = serve(lambda _, body: {"rows": [{"reason": "", "answer": None} | row for _ in body["samples"]]})
     with HttpVerifier(fake.url, "verifier", reach=quick) as verifier:
         verdicts = verifier.verify(rows)
-    assert all(v.value is None and v.status is Status.FAILED and why in v.detail for v in verdicts), verdicts[0]
+    assert all(v.value is None and v.status is Status.FAILED and why in v.reason for v in verdicts), verdicts[0]
 
 
 def test_a_verdict_keeps_its_status_and_answer(serve, quick, rows):
-    row = {"value": 0.0, "status": "timeout", "detail": "took 5 s", "answer": "9^9"}
+    row = {"value": 0.0, "status": "timeout", "reason": "took 5 s", "answer": "9^9"}
     fake = serve(lambda _, body: {"rows": [row for _ in body["samples"]]})
     with HttpVerifier(fake.url, "verifier", reach=quick) as verifier:
         verdict = verifier.verify(rows)[0]
-    assert (verdict.value, verdict.status, verdict.detail, verdict.answer) == (0.0, Status.TIMEOUT, "took 5 s", "9^9")
+    assert (verdict.value, verdict.status, verdict.reason, verdict.answer) == (0.0, Status.TIMEOUT, "took 5 s", "9^9")
 
 
 def test_an_openrlhf_reward_as_a_verifier(serve, quick, rows):

@@ -130,12 +130,12 @@ def test_infinity_reranks_one_prompt_a_request(serve, quick, rows):
 
 
 def test_our_own_service_says_why_a_row_has_no_value(serve, quick):
-    said = {"detail": "", "answer": None, "steps": None}
+    said = {"reason": "", "answer": None, "steps": None}
     answer = {
-        "rows": [said | {"value": 1.0, "status": "judged"}, said | {"value": None, "status": "failed", "detail": "no"}]
+        "rows": [said | {"value": 1.0, "status": "judged"}, said | {"value": None, "status": "failed", "reason": "no"}]
     }
     scores, [(path, body)] = ask(serve, quick, "herokit", answer, model="rm")
-    assert (path, scores.details) == ("/v1/sources/rm", ("", "failed: no"))
+    assert (path, scores.reasons) == ("/v1/sources/rm", ("", "failed: no"))
     assert scores.statuses == (Status.JUDGED, Status.FAILED)
     assert body["samples"][0] == {
         "prompt": "Why {completion}?", "completion": "So.", "group": 0, "reference": "42", "meta": {}

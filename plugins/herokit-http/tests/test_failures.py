@@ -22,8 +22,8 @@ def lengths(_, body):
 def failed(scores):
     assert all(math.isnan(v) for v in scores.values)
     assert set(scores.statuses) == {Status.FAILED}
-    assert all(scores.details)
-    return scores.details[0]
+    assert all(scores.reasons)
+    return scores.reasons[0]
 
 
 def free_port():
@@ -112,7 +112,7 @@ def test_one_number_that_is_none_costs_its_row_alone(serve, quick, rows, number,
     fake = serve(lambda *_: f'{{"rewards": [1, 2.5, {number}, 4, 5, 6]}}'.encode())
     with model(fake.url, quick) as rm:
         scores = rm.score(rows)
-    assert why in scores.details[2]
+    assert why in scores.reasons[2]
     assert scores.statuses[2] is Status.FAILED
     assert [v for i, v in enumerate(scores.values) if i != 2] == [1, 2.5, 4, 5, 6]
 
@@ -127,7 +127,7 @@ def test_one_row_that_the_server_refuses_costs_itself_alone(serve, quick):
     with model(fake.url, quick) as rm:
         scores = rm.score(samples)
     assert [i for i, s in enumerate(scores.statuses) if s is Status.FAILED] == [11]
-    assert "too long" in scores.details[11]
+    assert "too long" in scores.reasons[11]
     assert len(fake.asked) == 1 + 2 * 5  # halved five times, never tried again
 
 
@@ -167,7 +167,7 @@ def test_a_server_that_keeps_failing_is_left_alone_and_tried_again(serve):
     with model(fake.url, Reach(tries=1, patience=3, rest=60.0, at_once=1), batch=1) as rm:
         scores = rm.score(samples)
         assert len(fake.asked) == 3
-        assert "not asked after 3 failures in a row, the last: status 503" in scores.details[-1]
+        assert "not asked after 3 failures in a row, the last: status 503" in scores.reasons[-1]
         state["well"] = True
         failed(rm.score(samples))
         assert len(fake.asked) == 3
@@ -181,7 +181,7 @@ def test_a_server_that_keeps_lying_is_left_alone(serve):
     with model(fake.url, Reach(tries=1, patience=3, at_once=1), batch=1) as rm:
         scores = rm.score([Sample("p", str(i), "q") for i in range(40)])
     assert len(fake.asked) == 3
-    assert "the last: 2 answers to 1 rows" in scores.details[-1]
+    assert "the last: 2 answers to 1 rows" in scores.reasons[-1]
 
 
 def test_a_group_of_refused_rows_does_not_make_the_server_dead(serve):
@@ -198,7 +198,7 @@ def test_the_deadline_of_a_call(serve):
         scores = rm.score([Sample("p", str(i), "q") for i in range(80)])
         assert time.monotonic() - begun < 5.0
     assert 1 <= scores.statuses.count(Status.JUDGED) < 40
-    assert scores.details[-1] == "no answer within the deadline of 1 s"
+    assert scores.reasons[-1] == "no answer within the deadline of 1 s"
 
 
 def test_an_answer_that_does_not_end_is_cut(serve, rows):
@@ -228,7 +228,7 @@ def test_a_server_that_stops_lying_is_believed_again(serve):
             state["says"] = way
             time.sleep(0.3)
             scores = rm.score([Sample("p", "x" * (k + 1), k) for k in range(4)])
-        assert scores.statuses == (Status.JUDGED,) * 4, scores.details
+        assert scores.statuses == (Status.JUDGED,) * 4, scores.reasons
 
 
 def test_a_cookie_is_not_kept(serve, quick, rows):

@@ -49,7 +49,7 @@ def test_a_judge_compares_with_the_reference(serve, quick, samples):
     with GenerativeVerifier(fake.url, Judge("m", system="Be fair.", extra={"top_k": 1}), reach=quick) as verifier:
         verdicts = verifier.verify(samples)
     assert [v.value for v in verdicts] == [1.0, 0.0, None]
-    assert (verdicts[2].status, verdicts[2].detail) == (Status.FAILED, "no reference")
+    assert (verdicts[2].status, verdicts[2].reason) == (Status.FAILED, "no reference")
     assert len(fake.asked) == 2  # who has no reference is not asked about
     body = fake.asked[0][1]
     assert body | {"messages": 0} == {"model": "m", "temperature": 0.0, "max_tokens": 2048, "top_k": 1, "messages": 0}
@@ -78,7 +78,7 @@ def test_what_is_no_verdict_is_a_status_and_never_a_zero(serve, quick, samples, 
         verdict = verifier.verify(samples[:1])[0]
     assert verdict.value is None
     assert verdict.status is Status.FAILED
-    assert why in verdict.detail
+    assert why in verdict.reason
 
 
 def test_markdown_and_thoughts_around_a_verdict_are_let_pass(serve, quick, samples):
@@ -120,9 +120,9 @@ def test_votes_decide_and_ties_do_not(serve, quick, samples):
     warm = Judge(temperature=0.7)
     with GenerativeVerifier(fake.url, warm, votes=3, reach=quick) as verifier:
         verdict = verifier.verify(samples[:1])[0]
-        assert (verdict.value, verdict.detail) == (1.0, "the judge: correct, 3 votes")
+        assert (verdict.value, verdict.reason) == (1.0, "the judge: correct, 3 votes")
     with GenerativeVerifier(fake.url, warm, votes=2, reach=quick) as verifier:
-        assert "undecided" in verifier.verify(samples[:1])[0].detail
+        assert "undecided" in verifier.verify(samples[:1])[0].reason
     with pytest.raises(ConfigError, match="temperature above 0"):
         GenerativeVerifier(fake.url, votes=3)
 
@@ -181,7 +181,7 @@ def test_a_rubric_is_a_weighted_share(serve, quick):
         verdicts = rubric.verify(samples)
     total = 1.0 + 0.7 + 0.3 + 0.9
     np.testing.assert_allclose([v.value for v in verdicts], [1.0, 2.2 / total, 0.0, 0.9 / total])
-    assert verdicts[1].detail == "met 1, 3, 4; not met 2"
+    assert verdicts[1].reason == "met 1, 3, 4; not met 2"
 
 
 def test_a_samples_own_rubric_goes_first_and_a_broken_one_costs_its_row(serve, quick):
@@ -205,9 +205,9 @@ def test_a_samples_own_rubric_goes_first_and_a_broken_one_costs_its_row(serve, q
         verdicts = rubric.verify(samples)
     assert [v.value for v in verdicts[:2]] == [1.0, 0.5]
     assert all(v.value is None and v.status is Status.FAILED for v in verdicts[2:])
-    assert "a verdict on criterion 2" in verdicts[2].detail
-    assert "weight of 'A'" in verdicts[3].detail
-    assert "1 to 200 criteria" in verdicts[-1].detail
+    assert "a verdict on criterion 2" in verdicts[2].reason
+    assert "weight of 'A'" in verdicts[3].reason
+    assert "1 to 200 criteria" in verdicts[-1].reason
 
 
 @pytest.mark.parametrize("said", ["Criterion {m} 1: YES", "Criterion {m} 1: YES\nCriterion {m} 1: NO\nCriterion {m} 2: NO",
@@ -257,8 +257,8 @@ def test_a_lone_row_and_a_judge_that_fails(serve, quick):
     alone = Sample("p", "1", "alone")
     with PairwiseJudge(judge(serve, lambda *_: "Both are fine.").url, reach=quick) as rm:
         scores = rm.score([alone, Sample("p", "1", "q"), Sample("p", "2", "q")])
-    assert scores.details[0] == "no sibling to compare with"
-    assert "no verdicts" in scores.details[1]
+    assert scores.reasons[0] == "no sibling to compare with"
+    assert "no verdicts" in scores.reasons[1]
     assert set(scores.statuses) == {Status.FAILED}
 
 

@@ -43,10 +43,10 @@ def rows(_, body):
 
 def _row(sample):
     if sample["reference"] is None:
-        return {"value": None, "status": "failed", "detail": "no reference", "answer": None}
+        return {"value": None, "status": "failed", "reason": "no reference", "answer": None}
     said = answer_in(sample["completion"])
     right = said == sample["reference"]
-    return {"value": float(right), "status": "judged" if said else "unparsed", "detail": "", "answer": said}
+    return {"value": float(right), "status": "judged" if said else "unparsed", "reason": "", "answer": said}
 
 
 def longer(_, body):

@@ -27,7 +27,7 @@ def test_a_verifier_handed_in_stays_open_and_decides_the_policy():
 def test_explain_names_types_and_tier():
     found = explain("[0.5, 8]", r"0.5 \le x \le 8")
     assert (found.equal, found.gold, found.answer) == (1.0, "Interval", "Region")
-    assert "interval against region" in found.verdict.detail
+    assert "interval against region" in found.verdict.reason
 
 
 def test_explain_says_what_could_not_be_read():

@@ -33,7 +33,7 @@ def test_the_bos_stays_when_the_start_goes(make_model):
     assert naive == [3, 4, 5]  # the BOS is gone, on which the model was trained
     with OnnxRewardModel(str(path), max_tokens=3) as rm:
         assert rm.encode(words("a b c d e")) == [[10, 4, 5]]
-        assert rm.score(words("a b c d e", "a")).details == ("truncated: 3 of 6 tokens dropped on the left", "")
+        assert rm.score(words("a b c d e", "a")).reasons == ("truncated: 3 of 6 tokens dropped on the left", "")
     for most, kept in ((1, [5]), (2, [10, 5]), (6, [10, 1, 2, 3, 4, 5])):
         with OnnxRewardModel(str(path), max_tokens=most) as rm:
             assert rm.encode(words("a b c d e")) == [kept]
@@ -105,7 +105,7 @@ def test_memory_that_runs_out_halves_the_budget_and_loses_no_row(make_model, mon
     found = rm.score(samples)
     assert np.array_equal(found.values[[0, 1, 2, 3, 5]], expected[[0, 1, 2, 3, 5]])
     assert found.statuses[4] is Status.FAILED
-    assert found.details[4] == "does not fit in memory even alone"
+    assert found.reasons[4] == "does not fit in memory even alone"
     assert "going on with 8 tokens a job" in caplog.text
     asked.clear()
     rm.score(samples[:4])

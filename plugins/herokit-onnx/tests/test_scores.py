@@ -58,13 +58,13 @@ def test_a_score_that_is_not_finite_fails_alone(make_model):
     scores = OnnxRewardModel(str(make_model("nan"))).score(words("b", "a", "c"))
     assert [s.value for s in scores.statuses] == ["judged", "failed", "judged"]
     assert np.isnan(scores.values[1])
-    assert "nan" in scores.details[1]
+    assert "nan" in scores.reasons[1]
 
 
 def test_truncation_keeps_the_end_and_says_so(make_model):
     scores = OnnxRewardModel(str(make_model("flat")), max_tokens=2).score(words("a b c d", "a b"))
     assert scores.values.tolist() == [7, 3]
-    assert scores.details == ("truncated: 2 of 4 tokens dropped on the left", "")
+    assert scores.reasons == ("truncated: 2 of 4 tokens dropped on the left", "")
     assert set(scores.statuses) == {Status.JUDGED}
 
 

@@ -32,7 +32,7 @@ def test_a_row_whose_step_cannot_be_told_fails_and_its_neighbours_do_not(make_mo
     np.testing.assert_allclose(found.steps[0], 8.5 / 9.5)
     path = make_model("nan", config='{"template": "{prompt} {completion}", "step_token": " a "}')
     found = OnnxRewardModel(str(path)).score(words("c"))
-    assert (found.statuses, found.details) == ((Status.FAILED,), ("gave nan",))
+    assert (found.statuses, found.reasons) == ((Status.FAILED,), ("gave nan",))
 
 
 def test_an_outcome_model_has_no_steps(make_model):

@@ -35,7 +35,7 @@ class Exact:
             if sample.completion == "raise":
                 raise ValueError("cannot")
         time.sleep(self.seconds * len(samples))
-        return [Verdict(float(s.completion == s.reference), detail=str(os.getpid())) for s in samples]
+        return [Verdict(float(s.completion == s.reference), reason=str(os.getpid())) for s in samples]
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def test_verdicts_come_in_order_from_other_processes():
     with RayVerifier(Exact(seconds=0.001), batch=7, actors=2) as verifier:
         found = verifier.verify(samples(*texts))
     assert [v.value for v in found] == [float(t == "yes") for t in texts]
-    assert os.getpid() not in {int(v.detail) for v in found}
+    assert os.getpid() not in {int(v.reason) for v in found}
 
 
 def test_scores_and_steps_come_in_order():
@@ -49,7 +49,7 @@ def test_a_sample_that_kills_actors_is_alone_in_failing():
         found = verifier.verify(samples(*["yes"] * 5, "die", *["no"] * 5))
     assert [v.value for v in found] == [1.0] * 5 + [None] + [0.0] * 5
     assert found[5].status is Status.FAILED
-    assert found[5].detail.startswith("2 actors died under it: ")
+    assert found[5].reason.startswith("2 actors died under it: ")
     with RayRewardModel(Length(), batch=4, retries=0) as model:
         scores = model.score(samples("a", "die", "abc"))
     assert scores.statuses == (Status.JUDGED, Status.FAILED, Status.JUDGED)
@@ -112,7 +112,7 @@ def test_in_a_rewarder_a_source_that_raises_costs_its_row_alone():
     with rewarder:
         outcome = rewarder(samples("yes", "raise", "no", "nope"))
     assert np.isfinite(outcome.reward).tolist() == [True, False, True, True]
-    assert "cannot" in outcome.verdicts["verifier"][1].detail
+    assert "cannot" in outcome.verdicts["verifier"][1].reason
 
 
 def test_what_is_wrong_with_a_source_is_said():

@@ -35,7 +35,7 @@ def test_nesting_is_the_fault_of_who_nests():
 
 
 def test_a_detail_can_be_written():
-    judge({"additionalProperties": {"type": "string"}}, '{"\\ud800": 1}').detail.encode()
+    judge({"additionalProperties": {"type": "string"}}, '{"\\ud800": 1}').reason.encode()
 
 
 def test_an_overflow_is_silent():

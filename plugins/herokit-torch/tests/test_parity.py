@@ -96,7 +96,7 @@ def test_memory_that_runs_out_halves_the_budget_and_loses_no_row(case, samples, 
         assert rm._open().budget <= 512
     np.testing.assert_allclose(found.values[:-1], expected, rtol=0, atol=1e-4)
     assert found.statuses[-1] is Status.FAILED
-    assert found.details[-1] == "does not fit in memory even alone"
+    assert found.reasons[-1] == "does not fit in memory even alone"
     assert seen == sorted(seen)
     assert seen[-1] == (20, 21)
 

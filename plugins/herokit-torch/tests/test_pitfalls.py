@@ -122,7 +122,7 @@ def test_an_input_that_is_too_long_loses_its_start_and_says_so(folder):
     found = TorchRewardModel(str(folder), template=BARE, max_tokens=30).score([long, PAIR[1]])
     np.testing.assert_allclose(found.values[:1], truth(folder, [kept]), **NEAR)
     assert abs(found.values[0] - right_cut[0]) > 0.1
-    assert found.details == ("truncated: 109 of 139 tokens dropped on the left", "")
+    assert found.reasons == ("truncated: 109 of 139 tokens dropped on the left", "")
     assert found.statuses[0] is Status.JUDGED
 
 

@@ -84,13 +84,13 @@ def test_when_no_step_is_left_the_row_fails(prm):
     with TorchRewardModel(str(folder), max_tokens=8) as rm:
         short = rm.score([SOLUTIONS[0]])
     assert len(cut[0]) == 1  # the first step's token was cut away
-    assert found.details[0].startswith("truncated")
+    assert found.reasons[0].startswith("truncated")
     assert [len(steps) for steps in found.steps] == [1, 1]
     assert short.statuses[0] is Status.JUDGED
     with TorchRewardModel(str(folder), max_tokens=2) as rm:
         none = rm.score([SOLUTIONS[0]])
     assert none.statuses[0] is Status.FAILED
-    assert none.details[0].startswith("no step is left; truncated")
+    assert none.reasons[0].startswith("no step is left; truncated")
     assert none.steps == (None,)
 
 
@@ -163,7 +163,7 @@ def test_a_token_that_must_end_the_input_survives_truncation(prm):
     encoded = encode([Sample("", "a" * 30, group=0), Sample("", "a", group=0)])
     assert [len(row) for row in encoded.rows] == [10, 2]
     assert [row[-1] for row in encoded.rows] == [9, 9]
-    assert encoded.details == ["truncated: 21 of 30 tokens dropped on the left", ""]
+    assert encoded.reasons == ["truncated: 21 of 30 tokens dropped on the left", ""]
     assert encoded.positions == [[9], [1]]
 
 

@@ -138,7 +138,7 @@ def verifier_function(
             del tokenized_prediction, rollout_state
             verdict = verify(name, verifier, [Sample(query or "", prediction, None, _gold(label, 0))])[0]
             if verdict.value is None:
-                raise RuntimeError(f"{name}: {verdict.detail or verdict.status.value}")
-            return result(score=verdict.value, reasoning=verdict.detail or None)
+                raise RuntimeError(f"{name}: {verdict.reason or verdict.status.value}")
+            return result(score=verdict.value, reasoning=verdict.reason or None)
 
     return Herokit

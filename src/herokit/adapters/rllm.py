@@ -41,7 +41,7 @@ class Evaluator:
         ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
         >>> evaluator = Evaluator(Rewarder({"verifier": Exact()}, Select("verifier")))
         >>> evaluator.score({"question": "2 + 2?", "answer": "4"}, "4")
-        {'reward': 1.0, 'is_correct': True, 'signals': {'verifier': 1.0}, 'metadata': {'verifier_detail': ''}}
+        {'reward': 1.0, 'is_correct': True, 'signals': {'verifier': 1.0}, 'metadata': {'verifier_reason': ''}}
     """
 
     def __init__(self, rewarder: Rewarder, reference: str | Sequence[str] = REFERENCES) -> None:
@@ -59,7 +59,7 @@ class Evaluator:
             "reward": shown,
             "is_correct": shown > 0.5,  # noqa: PLR2004 - as `herokit.combiners.CORRECT_THRESHOLD`
             "signals": {name: float("nan") if row[name] is None else float(row[name]) for name in sources},
-            "metadata": {f"{name}_detail": row[f"{name}_detail"] for name in sources},
+            "metadata": {f"{name}_reason": row[f"{name}_reason"] for name in sources},
         }
 
     def __call__(self, task: Any, episode: Any) -> dict[str, Any]:

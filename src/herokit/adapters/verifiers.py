@@ -69,7 +69,7 @@ class Reward:
         row = (await self.scorer.arows([sample_of(trace, None, self.reference)]))[0]
         for name in self.scorer.rewarder.sources:
             if row[name] is None:
-                raise PluginError(f"{name}: {row[f'{name}_detail'] or row[f'{name}_status']}")
+                raise PluginError(f"{name}: {row[f'{name}_reason'] or row[f'{name}_status']}")
         return {name: row[name] for name in self.scorer.rewarder.sources}
 
 

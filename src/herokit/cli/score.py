@@ -212,7 +212,7 @@ def _tell(where: str, found: Survey, done: Progress) -> bool:
             "error", f"{where}: {complaint.count} of {summary.rows} rollouts have no reward, row {rows}: {why}"
         )
     if rest := summary.problems - sum(complaint.count for _, complaint in shown):
-        console.complain("error", f"{where}: {rest} more rollouts have no reward, for other reasons: see their details")
+        console.complain("error", f"{where}: {rest} more rollouts have no reward, for other reasons: see their reasons")
     if summary.lonely:
         console.complain(
             "error",

@@ -62,7 +62,7 @@ def verify(
     wall = perf_counter() - begun
     found = agreement([v.value for v in verdicts], labels)
     if not found.count:
-        raise DataError(f"{pairs}: no pair could be judged; row 1: {verdicts[0].detail or verdicts[0].status.value}")
+        raise DataError(f"{pairs}: no pair could be judged; row 1: {verdicts[0].reason or verdicts[0].status.value}")
     statuses = Counter(v.status.value for v in verdicts)
     if as_json:
         _write_json(found, statuses)
@@ -125,11 +125,11 @@ def _show_rows(found: Agreement, samples: Sequence[Sample], verdicts: Sequence[V
         sample, verdict = samples[row], verdicts[row]
         answer = verdict.answer if verdict.answer is not None else sample.completion
         kind = "accepted" if (verdict.value or 0.0) > CORRECT_THRESHOLD else "refused"
-        line = f"row {row + 1}: {kind} {answer!r:.80} for {sample.reference!r:.80}: {verdict.detail or verdict.status.value}"
+        line = f"row {row + 1}: {kind} {answer!r:.80} for {sample.reference!r:.80}: {verdict.reason or verdict.status.value}"
         console.out.print(console.said(line), soft_wrap=True)
     if len(found.disagreements) > most:
         console.out.print(f"and {len(found.disagreements) - most} more; --most shows them")
     silent = [row for row, verdict in enumerate(verdicts) if verdict.value is None]
     for row in silent[: console.SHOWN]:
-        why = verdicts[row].detail or verdicts[row].status.value
+        why = verdicts[row].reason or verdicts[row].status.value
         console.out.print(console.said(f"row {row + 1}: could not say: {why}"), soft_wrap=True)

@@ -52,8 +52,8 @@ def combine_batch(
 def record_of(outcome: RewardOutput) -> Any:
     """Lay an outcome out as an Arrow record batch; null stands for "cannot say".
 
-    A scheme's only verifier gives ``verdict``, ``status``, ``extracted`` and ``detail``; with several, each name is
-    prefixed by the verifier's. A reward model named ``rm`` gives ``rm_score``, ``rm_status`` and ``rm_detail``, and
+    A scheme's only verifier gives ``verdict``, ``status``, ``extracted`` and ``reason``; with several, each name is
+    prefixed by the verifier's. A reward model named ``rm`` gives ``rm_score``, ``rm_status`` and ``rm_reason``, and
     ``rm_steps``, a list a sample, null unless it is a process reward model.
     """
     import pyarrow as pa
@@ -64,11 +64,11 @@ def record_of(outcome: RewardOutput) -> Any:
         columns[f"{lead}verdict"] = pa.array([v.value for v in verdicts], pa.float64())
         columns[f"{lead}status"] = pa.array([v.status.value for v in verdicts], pa.string())
         columns[f"{lead}extracted"] = _texts([v.answer for v in verdicts])
-        columns[f"{lead}detail"] = _texts([v.detail for v in verdicts])
+        columns[f"{lead}reason"] = _texts([v.reason for v in verdicts])
     for name, scores in outcome.scores.items():
         columns[f"{name}_score"] = _numbers(scores.values)
         columns[f"{name}_status"] = pa.array([s.value for s in scores.statuses], pa.string())
-        columns[f"{name}_detail"] = _texts(scores.details)
+        columns[f"{name}_reason"] = _texts(scores.reasons)
         steps = scores.steps or [None] * len(scores)
         rows = [None if row is None else [x if np.isfinite(x) else None for x in row] for row in steps]
         columns[f"{name}_steps"] = pa.array(rows, pa.list_(pa.float64()))

@@ -122,5 +122,5 @@ def _example(results: Results, texts: dict[int, dict[str, Any]], pick: Pick) -> 
         said = texts[row]
         if said["extracted"]:
             facts["extracted"] = said["extracted"]
-        rollouts.append({"label": label, "facts": facts, "why": said["detail"] or "", "text": said["completion"]})
+        rollouts.append({"label": label, "facts": facts, "why": said["reason"] or "", "text": said["completion"]})
     return Example(first["prompt"], first["reference"], first["group"], rollouts)

@@ -73,7 +73,7 @@ class Results:
             if not here:
                 continue
             parts = read_parts(block, self.fields)
-            more = {k: block.values(self.prefix + k) for k in ("extracted", "detail", "status")}
+            more = {k: block.values(self.prefix + k) for k in ("extracted", "reason", "status")}
             for row in here:
                 at = row - first
                 found[row] = {
@@ -134,7 +134,7 @@ def read_results(name: str, fields: Mapping[str, str] | None = None) -> Results:
                     raise
                 del numbers[column]  # it is called a step or a label, and is something else
         for source, (lead, _) in sources.items():
-            said, why = block.values(f"{lead}status"), block.values(f"{lead}detail")
+            said, why = block.values(f"{lead}status"), block.values(f"{lead}reason")
             statuses[source].update(said)
             reasons[source].update(w or s for s, w in zip(said, why, strict=True) if s != "judged")
     whole = {column: np.concatenate(into) if into else np.zeros(0) for column, into in numbers.items()}
@@ -191,7 +191,7 @@ def _sources(columns: Sequence[str], prefix: str) -> dict[str, tuple[str, str]]:
             if column == lead or not column.startswith(prefix):
                 continue
             lead = f"{lead}_" if ending == "_score" else lead
-            if f"{lead}status" in columns and f"{lead}detail" in columns:
+            if f"{lead}status" in columns and f"{lead}reason" in columns:
                 found[lead.removeprefix(prefix).removesuffix("_") or lone] = (lead, column)
     return found
 

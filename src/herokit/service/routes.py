@@ -142,7 +142,7 @@ def _judged(rows: Sequence[Row], part: str) -> None:
     """Refuse rows without a value, in a protocol that has no place for a status: no number may stand for a failure."""
     for number, row in enumerate(rows):
         if row[part] is None:
-            why = row.get("problem") or row.get("detail") or "a filter marked it"
+            why = row.get("problem") or row.get("reason") or "a filter marked it"
             raise HTTPException(424, f"row {number} has no {part}: {why}"[:500])
 
 

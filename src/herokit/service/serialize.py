@@ -19,7 +19,7 @@ def part(answers: SourceOutputs, begin: int, end: int) -> SourceOutputs:
             name: Scores(
                 scores.values[begin:end],
                 scores.statuses[begin:end],
-                scores.details[begin:end],
+                scores.reasons[begin:end],
                 None if scores.steps is None else scores.steps[begin:end],
             )
             for name, scores in answers.scores.items()
@@ -57,7 +57,7 @@ def _verdict(verdict: Verdict) -> Row:
     return {
         "value": verdict.value,
         "status": verdict.status.value,
-        "detail": _clean(verdict.detail),
+        "reason": _clean(verdict.reason),
         "answer": answer,
         "steps": None,
     }
@@ -69,12 +69,12 @@ def _scores(scores: Scores) -> list[Row]:
         {
             "value": _number(value),
             "status": status.value,
-            "detail": _clean(detail),
+            "reason": _clean(reason),
             "answer": None,
             "steps": None if row is None else [_number(x) for x in row],
         }
-        for value, status, detail, row in zip(
-            scores.values.tolist(), scores.statuses, scores.details, steps, strict=True
+        for value, status, reason, row in zip(
+            scores.values.tolist(), scores.statuses, scores.reasons, steps, strict=True
         )
     ]
 

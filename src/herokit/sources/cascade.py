@@ -55,8 +55,8 @@ class Cascade:
         self._tally.add(asked=len(samples), again=len(doubtful), turned=len(turned), silent=silent)
         for row, verdict in zip(doubtful, again, strict=True):
             if verdict.value is not None:
-                detail = f"second verifier: {verdict.detail or verdict.status.value}; first: {verdicts[row].detail}"
-                verdicts[row] = replace(verdict, detail=detail, answer=verdict.answer or verdicts[row].answer)
+                reason = f"second verifier: {verdict.reason or verdict.status.value}; first: {verdicts[row].reason}"
+                verdicts[row] = replace(verdict, reason=reason, answer=verdict.answer or verdicts[row].answer)
         return verdicts
 
     def report(self) -> str:

@@ -22,7 +22,7 @@ class VerdictColumn:
 
     Example:
         >>> rows = [Sample("p", "c", "q", meta={"correct": True}), Sample("p", "c", "q", meta={"correct": "yes"})]
-        >>> [(v.value, v.detail) for v in VerdictColumn("correct").verify(rows)]
+        >>> [(v.value, v.reason) for v in VerdictColumn("correct").verify(rows)]
         [(1.0, ''), (None, "column 'correct' holds 'yes', no number in [0, 1]")]
     """
 
@@ -55,7 +55,7 @@ class ScoreColumn:
     Example:
         >>> rows = [Sample("p", "c", "q", meta={"rm_score": -1.5}), Sample("p", "c", "q")]
         >>> scores = ScoreColumn().score(rows)
-        >>> scores.values.tolist(), scores.details
+        >>> scores.values.tolist(), scores.reasons
         ([-1.5, nan], ('', "column 'rm_score' holds nothing"))
     """
 
@@ -71,12 +71,12 @@ class ScoreColumn:
         found = [sample.meta.get(self.column) for sample in samples]
         usable = [isinstance(value, Real) and isfinite(value) for value in found]
         values = [value if ok else float("nan") for value, ok in zip(found, usable, strict=True)]
-        details = [
+        reasons = [
             "" if ok else _lacks(self.column, value, "no finite number")
             for value, ok in zip(found, usable, strict=True)
         ]
         statuses = tuple(Status.JUDGED if ok else Status.FAILED for ok in usable)
-        return Scores(Scores.from_values(values).values, statuses, tuple(details))
+        return Scores(Scores.from_values(values).values, statuses, tuple(reasons))
 
 
 def _lacks(column: str, value: Any, wanted: str) -> str:

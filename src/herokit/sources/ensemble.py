@@ -53,9 +53,9 @@ class EnsembleRewardModel:
         each = [execution.score(f"{i}", model, samples) for i, model in enumerate(self.reward_models)]
         joint = join([scores.values for scores in each], self.reduction, self.std_coef)  # NaN where any model has none
         usable = is_valid_score(joint) & np.logical_and.reduce([is_valid_score(scores.values) for scores in each])
-        details = tuple("; ".join(d for d in row if d) for row in zip(*(s.details for s in each), strict=True))
+        reasons = tuple("; ".join(d for d in row if d) for row in zip(*(s.reasons for s in each), strict=True))
         statuses = tuple(Status.JUDGED if ok else Status.FAILED for ok in usable)
-        return Scores(np.where(usable, joint, np.nan), statuses, details)
+        return Scores(np.where(usable, joint, np.nan), statuses, reasons)
 
     def close(self) -> None:
         """Close every model."""

@@ -22,7 +22,7 @@ PATIENCE = 16
 T = TypeVar("T")
 
 _Score: TypeAlias = tuple[float, Status, str, tuple[float, ...] | None]
-"""What a reward model says of one sample: value, status, detail, scores of its steps."""
+"""What a reward model says of one sample: value, status, reason, scores of its steps."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,15 +135,15 @@ def score(name: str, model: RewardModel, samples: Sequence[Sample]) -> Scores:
                 )
             scores = Scores.from_values(array)
         steps = _steps(owner, scores.steps, len(scores))
-        rows = zip(scores.values.tolist(), scores.statuses, scores.details, steps, strict=True)
+        rows = zip(scores.values.tolist(), scores.statuses, scores.reasons, steps, strict=True)
         return [_normalize_score(*row) for row in rows]
 
     found = _bisect_failures(owner, judge, samples, lambda why: (float("nan"), Status.FAILED, why, None))
-    values, statuses, details, steps = zip(*found, strict=True) if found else ((), (), (), ())
+    values, statuses, reasons, steps = zip(*found, strict=True) if found else ((), (), (), ())
     return Scores(
         np.array(values, dtype=np.float64),
         statuses,
-        details,
+        reasons,
         steps if any(row is not None for row in steps) else None,
     )
 
@@ -161,12 +161,12 @@ def _steps(owner: str, steps: Any, count: int) -> list[tuple[float, ...] | None]
     return read
 
 
-def _normalize_score(value: float, status: Status, detail: str, steps: tuple[float, ...] | None) -> _Score:
+def _normalize_score(value: float, status: Status, reason: str, steps: tuple[float, ...] | None) -> _Score:
     """Make value and status of one score agree: failed has no value, and a judged value that is no score is failed."""
     if is_valid_score(value) and status is not Status.FAILED:
-        return value, status, detail, steps
+        return value, status, reason, steps
     why = Status.FAILED if status is Status.JUDGED else status
-    return float("nan"), why, detail or f"gave {value}", steps
+    return float("nan"), why, reason or f"gave {value}", steps
 
 
 class _ContractError(PluginError):

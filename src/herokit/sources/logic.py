@@ -113,6 +113,6 @@ def _decide(verdicts: list[Verdict], *, low: bool) -> Verdict:
     silent = next((v for v in verdicts if v.value is None), None)
     best = (min if low else max)(known, key=lambda pair: pair[0], default=None)
     if silent is not None and (best is None or (best[0] > CORRECT_THRESHOLD) is low):
-        return Verdict(None, Status.FAILED, silent.detail, silent.answer)
+        return Verdict(None, Status.FAILED, silent.reason, silent.answer)
     assert best is not None  # noqa: S101 - there is a verifier, and it spoke or was silent
     return best[1]

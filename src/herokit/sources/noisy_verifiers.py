@@ -63,19 +63,19 @@ class NoisyVerifiers:
         return [self._weigh(verdicts) for verdicts in zip(*each, strict=True)]
 
     def _weigh(self, verdicts: Sequence[Verdict]) -> Verdict:
-        detail = ", ".join(
-            "accepts" if (v.value or 0.0) > CORRECT_THRESHOLD else v.detail or v.status.value for v in verdicts
+        reason = ", ".join(
+            "accepts" if (v.value or 0.0) > CORRECT_THRESHOLD else v.reason or v.status.value for v in verdicts
         )
         answer = next((v.answer for v in verdicts if v.answer is not None), None)
         if all(v.value is None for v in verdicts):
-            return Verdict(None, Status.FAILED, detail, answer)
+            return Verdict(None, Status.FAILED, reason, answer)
         odds = log(self.prior / (1.0 - self.prior))
         for verdict, fp, fn in zip(verdicts, self.false_positives, self.false_negatives, strict=True):
             if verdict.value is not None:
                 odds += log((1.0 - fn) / fp) if verdict.value > CORRECT_THRESHOLD else log(fn / (1.0 - fp))
         statuses = [v.status for v in verdicts if v.value is not None]
         status = Status.JUDGED if Status.JUDGED in statuses else statuses[0]
-        return Verdict(1.0 / (1.0 + exp(-odds)) if odds > -700.0 else 0.0, status, detail, answer)  # noqa: PLR2004 - exp's range
+        return Verdict(1.0 / (1.0 + exp(-odds)) if odds > -700.0 else 0.0, status, reason, answer)  # noqa: PLR2004 - exp's range
 
     def report(self) -> str:
         """Repeat what the verifiers report."""

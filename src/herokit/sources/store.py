@@ -83,13 +83,13 @@ class Disk:
                 marks = ",".join("?" * len(part))
                 rows = db.execute(f"SELECT key, verdict FROM verdicts WHERE key IN ({marks})", part)  # noqa: S608 - marks
                 for key, text in rows:
-                    value, status, detail, answer = json.loads(text)
-                    found[bytes(key)] = Verdict(value, Status(status), detail, answer)
+                    value, status, reason, answer = json.loads(text)
+                    found[bytes(key)] = Verdict(value, Status(status), reason, answer)
         return found
 
     def put(self, verdicts: Mapping[bytes, Verdict]) -> None:
         """Keep verdicts."""
-        rows = [(key, json.dumps([v.value, v.status.value, v.detail, v.answer])) for key, v in verdicts.items()]
+        rows = [(key, json.dumps([v.value, v.status.value, v.reason, v.answer])) for key, v in verdicts.items()]
         with closing(self._open()) as db, db:
             db.executemany("INSERT OR REPLACE INTO verdicts (key, verdict) VALUES (?, ?)", rows)
             newest = db.execute("SELECT max(rowid) FROM verdicts").fetchone()[0] or 0

@@ -38,7 +38,7 @@ class Vote:
         ...         return [Verdict(self.value) for _ in samples]
         >>> vote = Vote((Says(1.0), Says(1.0), Says(0.0)), quorum=0.6)
         >>> vote.verify([Sample("p", "c", "q", "r")])
-        [Verdict(value=1.0, status=<Status.JUDGED: 'judged'>, detail='1, 1, 0', answer=None)]
+        [Verdict(value=1.0, status=<Status.JUDGED: 'judged'>, reason='1, 1, 0', answer=None)]
     """
 
     verifiers: tuple[Verifier, ...]
@@ -66,14 +66,14 @@ class Vote:
         said = [(w, v.value) for w, v in zip(weights, votes, strict=True) if v.value is not None]
         statuses = [v.status for v in votes if v.value is not None]
         answer = next((v.answer for v in votes if v.answer is not None), None)
-        detail = ", ".join(f"{v.value:g}" if v.value is not None else v.detail or v.status.value for v in votes)
+        reason = ", ".join(f"{v.value:g}" if v.value is not None else v.reason or v.status.value for v in votes)
         if not said:
-            return Verdict(None, Status.FAILED, detail, answer)
+            return Verdict(None, Status.FAILED, reason, answer)
         share = sum(w * value for w, value in said) / sum(w for w, _ in said)
         share = min(max(share, 0.0), 1.0)  # a sum of products may leave the interval by a rounding
         status = Status.JUDGED if Status.JUDGED in statuses else statuses[0]
         accepted = share > max(self.quorum - ROUNDING, 0.0)
-        return Verdict(share if self.partial_credit else float(accepted), status, detail, answer)
+        return Verdict(share if self.partial_credit else float(accepted), status, reason, answer)
 
     def report(self) -> str:
         """Repeat what the verifiers report."""

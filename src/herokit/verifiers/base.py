@@ -22,14 +22,14 @@ class EachAlone(ABC):
         """Return the verdict on one sample."""
 
 
-def right(*, accepted: bool, detail: str = "", answer: str | None = None) -> Verdict:
+def right(*, accepted: bool, reason: str = "", answer: str | None = None) -> Verdict:
     """Return a verdict of 0 or 1.
 
     Example:
         >>> right(accepted=True).value
         1.0
     """
-    return Verdict(float(accepted), Status.JUDGED, detail, answer)
+    return Verdict(float(accepted), Status.JUDGED, reason, answer)
 
 
 def unread(why: str, answer: str | None = None) -> Verdict:
@@ -46,7 +46,7 @@ def lost(why: str = "no reference") -> Verdict:
     """Return the verdict where the data lack what is needed: None, FAILED.
 
     Example:
-        >>> lost().detail
+        >>> lost().reason
         'no reference'
     """
     return Verdict(None, Status.FAILED, why)

@@ -71,14 +71,14 @@ class FunctionCall(EachAlone):
         except ValueError as error:
             if expected or isinstance(error, TooManyError):
                 return unread(f"no calls: {error}")
-            return right(accepted=True, detail="no call, as expected")
+            return right(accepted=True, reason="no call, as expected")
         if len(made) > MOST:
-            return right(accepted=False, detail=f"more than {MOST} calls")
+            return right(accepted=False, reason=f"more than {MOST} calls")
         matched = self._matched(made, expected)
         most = max(len(made), len(expected))
-        detail = f"{matched} of {len(expected)} calls match, {len(made)} made"
+        reason = f"{matched} of {len(expected)} calls match, {len(made)} made"
         value = matched / most if self.partial_credit and most else float(matched == most)
-        return Verdict(value, Status.JUDGED, detail)
+        return Verdict(value, Status.JUDGED, reason)
 
     def _matched(self, made: list[Call], expected: list[Call]) -> int:
         if self.ordered:

@@ -53,15 +53,15 @@ class Repetition(EachAlone):
             return unread("no words")
         grams = [tuple(words[at : at + self.n]) for at in range(len(words) - self.n + 1)]
         share = 1.0 - len(set(grams)) / len(grams) if grams else 0.0
-        detail = f"{share:.1%} of {len(grams):,} {self.n}-grams are repetitions"
+        reason = f"{share:.1%} of {len(grams):,} {self.n}-grams are repetitions"
         if self.partial_credit:
-            return Verdict(1.0 - share, Status.JUDGED, detail)
-        return right(accepted=share <= self.max_ratio, detail=detail)
+            return Verdict(1.0 - share, Status.JUDGED, reason)
+        return right(accepted=share <= self.max_ratio, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
 class Degenerate(EachAlone):
-    """Right where a completion is none of what broken sampling makes; the detail names what it is.
+    """Right where a completion is none of what broken sampling makes; the reason names what it is.
 
     A loop: the text ends with one unit of up to `max_period` characters, `max_loops` times or more (and 60 characters or more). A run: one
     character `max_run` times. Noise: a share of `max_noise_fraction` or more of replacement, control and private-use characters. Too
@@ -82,7 +82,7 @@ class Degenerate(EachAlone):
     Example:
         >>> degenerate = Degenerate()
         >>> texts = ("It is four.", "wait, " * 40, "I see. " + "a" * 300)
-        >>> [v.detail for v in degenerate.verify([Sample("?", text, 0) for text in texts])]
+        >>> [v.reason for v in degenerate.verify([Sample("?", text, 0) for text in texts])]
         ['', "a loop: ends with 'wait, ' 39 times", "a run: 'a' 300 times"]
     """
 
@@ -103,7 +103,7 @@ class Degenerate(EachAlone):
         if not text.strip():
             return unread("empty")
         found = self._run(text) or self._loop(text) or self._noise(text) or self._regular(text)
-        return right(accepted=not found, detail=found)
+        return right(accepted=not found, reason=found)
 
     def _run(self, text: str) -> str:
         match = re.search(rf"([^\s\-=_*#~.|+])\1{{{self.max_run - 1}}}", text)

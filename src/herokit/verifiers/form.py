@@ -54,7 +54,7 @@ class Tags(EachAlone):
         if self.partial_credit:
             own = once[1:] if self.first_tag_in_prompt else once
             return Verdict(sum(own) / len(own), Status.JUDGED, why)
-        return right(accepted=not why, detail=why)
+        return right(accepted=not why, reason=why)
 
     def _fault(self, text: str, tags: list[str]) -> str:
         places = [text.index(tag) for tag in tags]
@@ -100,7 +100,7 @@ class JsonBlock(EachAlone):
         except ValueError as error:
             return unread(f"not JSON: {error}")
         missing = [key for key in self.keys if not isinstance(value, dict) or key not in value]
-        return right(accepted=not missing, detail=f"lacks {', '.join(missing)}" if missing else "", answer=text)
+        return right(accepted=not missing, reason=f"lacks {', '.join(missing)}" if missing else "", answer=text)
 
 
 def _is_word(name: str) -> bool:

@@ -91,7 +91,7 @@ class Language(EachAlone):
         if scripts.total() < self.min_letters:
             return unread(f"fewer than {self.min_letters} letters")
         said, share = judge_language(text, code, scripts)
-        return right(accepted=said and share >= self.min_fraction, detail=f"{share:.0%} of the letters; {code}: {said}")
+        return right(accepted=said and share >= self.min_fraction, reason=f"{share:.0%} of the letters; {code}: {said}")
 
 
 def judge_language(text: str, code: str, scripts: Counter[str]) -> tuple[bool, float]:

@@ -54,11 +54,11 @@ class LengthLimit(EachAlone):
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
         n = count(sample.completion, self.unit)
-        detail = f"{n:,} {self.unit}"
+        reason = f"{n:,} {self.unit}"
         if n < self.min or self.max is None or n <= self.max:
-            return right(accepted=n >= self.min, detail=detail)
+            return right(accepted=n >= self.min, reason=reason)
         over = n - self.max
-        return Verdict(max(0.0, 1.0 - over / self.soft_margin) if self.soft_margin else 0.0, Status.JUDGED, detail)
+        return Verdict(max(0.0, 1.0 - over / self.soft_margin) if self.soft_margin else 0.0, Status.JUDGED, reason)
 
 
 def count(text: str, unit: Normalizer) -> int:

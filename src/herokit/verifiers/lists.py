@@ -67,12 +67,12 @@ class ListMatch(EachAlone):
         if not said:
             return unread(f"no list of {self.item}s", answer)
         if len(said) > ITEMS:
-            return right(accepted=False, detail=f"more than {ITEMS:,} items", answer=answer)
+            return right(accepted=False, reason=f"more than {ITEMS:,} items", answer=answer)
         shared = common_length(said, gold) if self.ordered else sum((Counter(said) & Counter(gold)).values())
-        detail = f"{shared} of {len(gold)} items, {len(said)} given"
+        reason = f"{shared} of {len(gold)} items, {len(said)} given"
         if self.partial_credit:
-            return Verdict(2.0 * shared / (len(said) + len(gold)), Status.JUDGED, detail, answer)
-        return right(accepted=shared == len(gold) == len(said), detail=detail, answer=answer)
+            return Verdict(2.0 * shared / (len(said) + len(gold)), Status.JUDGED, reason, answer)
+        return right(accepted=shared == len(gold) == len(said), reason=reason, answer=answer)
 
     def _items(self, text: str) -> list[str]:
         """Return the items in one form; empty where one of them is none."""

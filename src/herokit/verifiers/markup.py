@@ -55,8 +55,8 @@ class Xml(EachAlone):
             return unread(f"not XML: {error}")
         missing = [tag for tag in self.tags if tag not in names]
         if self.root is not None and names[0] != self.root:
-            return right(accepted=False, detail=f"the root is {names[0]!r:.60}", answer=text)
-        return right(accepted=not missing, detail=f"lacks {', '.join(missing)}" if missing else "", answer=text)
+            return right(accepted=False, reason=f"the root is {names[0]!r:.60}", answer=text)
+        return right(accepted=not missing, reason=f"lacks {', '.join(missing)}" if missing else "", answer=text)
 
 
 def elements(text: str) -> list[str]:
@@ -133,9 +133,9 @@ class Yaml(EachAlone):
             return unread(f"not YAML: {error}"[:200])
         kind = "mapping" if isinstance(value, dict) else "list" if isinstance(value, list) else "scalar"
         if self.root not in (kind, "any"):
-            return right(accepted=False, detail=f"a {kind}, expected a {self.root}", answer=text)
+            return right(accepted=False, reason=f"a {kind}, expected a {self.root}", answer=text)
         missing = [key for key in self.keys if not isinstance(value, dict) or key not in value]
-        return right(accepted=not missing, detail=f"lacks {', '.join(missing)}" if missing else "", answer=text)
+        return right(accepted=not missing, reason=f"lacks {', '.join(missing)}" if missing else "", answer=text)
 
 
 def read_yaml(text: str) -> Any:

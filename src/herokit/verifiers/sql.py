@@ -49,10 +49,10 @@ class _Compare(EachAlone):
         except TookTooLongError as error:
             return Verdict(0.0, Status.TIMEOUT, str(error), query)
         except NotAllowedError as error:
-            return right(accepted=False, detail=str(error), answer=query)
+            return right(accepted=False, reason=str(error), answer=query)
         ordered = self.order == "always" or (self.order == "reference" and _sorts(sample.reference))
         return right(
-            accepted=_same(said, gold, ordered=ordered), detail=f"{len(said)} rows for {len(gold)}", answer=query
+            accepted=_same(said, gold, ordered=ordered), reason=f"{len(said)} rows for {len(gold)}", answer=query
         )
 
 

@@ -60,7 +60,7 @@ def judge(verifier: Any, packed: bytes, memory_mb: int) -> dict[str, Any]:
         return {"setup": str(error)[:500]}
     except BaseException as error:  # noqa: BLE001 - a verifier may raise anything; the row fails and says why
         return {"raised": format_error(error)[:500]}
-    return {"value": verdict.value, "status": verdict.status.value, "detail": str(verdict.detail), "answer": answer}
+    return {"value": verdict.value, "status": verdict.status.value, "reason": str(verdict.reason), "answer": answer}
 
 
 def main(fd: int, memory_mb: int) -> None:

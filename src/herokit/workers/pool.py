@@ -161,6 +161,6 @@ def _read(reply: dict[str, object], verifier: Verifier) -> Verdict:
     return Verdict(
         value if isinstance(value, int | float) else None,
         Status(reply["status"]),
-        str(reply["detail"]),
+        str(reply["reason"]),
         None if answer is None else str(answer),
     )

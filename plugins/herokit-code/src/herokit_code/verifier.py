@@ -124,8 +124,8 @@ class CodeVerifier:
             return Verdict(None, Status.FAILED, "the tests ask nothing of the solution: any program would pass")
         value = good / count if self.partial_credit == "share" else float(not why)
         status = Status.TIMEOUT if late and not good else Status.JUDGED
-        detail = f"{good} of {count} tests" + self._beside(tests) + (f"; {why}" if why else "")
-        return Verdict(0.0 if status is Status.TIMEOUT else value, status, detail, text)
+        reason = f"{good} of {count} tests" + self._beside(tests) + (f"; {why}" if why else "")
+        return Verdict(0.0 if status is Status.TIMEOUT else value, status, reason, text)
 
     def _apart(self, case: Case) -> bool:
         return self.tests == "apart" and isinstance(case, Finishes) and possible(case.code)

@@ -122,7 +122,7 @@ def ours(_: str, rows: Sequence[Row]) -> dict[str, Any]:
 def _said(answer: Any, _: int) -> Scores:
     """Read our own service: a value, or the reason why there is none."""
     return [
-        Lost(f"{row['status']}: {row['detail']}") if row["value"] is None else row["value"] for row in answer["rows"]
+        Lost(f"{row['status']}: {row['reason']}") if row["value"] is None else row["value"] for row in answer["rows"]
     ]
 
 

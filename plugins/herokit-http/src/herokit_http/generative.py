@@ -76,7 +76,7 @@ class GenerativeVerifier(Reaching):
 
     Example:
         >>> verifier = GenerativeVerifier("http://127.0.0.1:9/v1", reach=Reach(tries=1))
-        >>> verifier.verify([Sample("1 + 1?", "2", group="q")])[0].detail
+        >>> verifier.verify([Sample("1 + 1?", "2", group="q")])[0].reason
         'no reference'
     """
 
@@ -146,5 +146,5 @@ class GenerativeVerifier(Reaching):
         share = sum(readable) / len(readable)
         if share == 0.5:  # noqa: PLR2004 - a tie
             return Verdict(None, Status.FAILED, f"the judge is undecided: {len(readable)} votes, half of them for it")
-        detail = f"the judge: {'correct' if share > 0.5 else 'wrong'}"  # noqa: PLR2004
-        return Verdict(float(share > 0.5), detail=detail + (f", {len(readable)} votes" if self.votes > 1 else ""))  # noqa: PLR2004
+        reason = f"the judge: {'correct' if share > 0.5 else 'wrong'}"  # noqa: PLR2004
+        return Verdict(float(share > 0.5), reason=reason + (f", {len(readable)} votes" if self.votes > 1 else ""))  # noqa: PLR2004

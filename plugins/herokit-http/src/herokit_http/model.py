@@ -63,7 +63,7 @@ class HttpRewardModel(Reaching):
     Example:
         >>> rm = HttpRewardModel("http://127.0.0.1:9", reach=Reach(tries=1))
         >>> scores = rm.score([Sample("1 + 1?", "2", group="q")])
-        >>> scores.statuses, scores.details
+        >>> scores.statuses, scores.reasons
         ((<Status.FAILED: 'failed'>,), ('ConnectError: All connection attempts failed',))
         >>> rm.close()
     """

@@ -56,7 +56,7 @@ class PairwiseJudge(Reaching):
 
     Example:
         >>> judge = PairwiseJudge("http://127.0.0.1:9/v1", reach=Reach(tries=1))
-        >>> judge.score([Sample("1 + 1?", "2", group="q")]).details
+        >>> judge.score([Sample("1 + 1?", "2", group="q")]).reasons
         ('no sibling to compare with',)
     """
 

@@ -172,7 +172,7 @@ def grade(met: Sequence[float], weight: Sequence[float]) -> Verdict:
     lists = [
         ", ".join(str(k) for k, c in enumerate(met, start=1) if bool(c) is wanted) or "none" for wanted in (True, False)
     ]
-    return Verdict(min(max(value, 0.0), 1.0), detail=f"met {lists[0]}; not met {lists[1]}")
+    return Verdict(min(max(value, 0.0), 1.0), reason=f"met {lists[0]}; not met {lists[1]}")
 
 
 def _read(question: Question, text: str) -> Any:

@@ -84,14 +84,14 @@ class HttpVerifier(Reaching):
 def _ours(entry: Any) -> Verdict | Lost:
     status = Status(entry["status"])
     if entry["value"] is None:
-        return Lost(f"{status.value}: {entry['detail']}"[:500])
+        return Lost(f"{status.value}: {entry['reason']}"[:500])
     value = _share(entry["value"])
     answer = entry["answer"]
     if isinstance(value, Lost):
         return value
     if status is Status.FAILED or (status is not Status.JUDGED and value):
         return Lost(f"gave {value:g} with status {status.value}")
-    return Verdict(value, status, str(entry["detail"])[:500], None if answer is None else str(answer))
+    return Verdict(value, status, str(entry["reason"])[:500], None if answer is None else str(answer))
 
 
 def _theirs(entry: Any) -> Verdict | Lost:

@@ -18,7 +18,7 @@ class Explanation:
 
     Attributes:
         equal: the verdict's value, None when it abstains.
-        verdict: the whole verdict; its detail names the tier and the reason.
+        verdict: the whole verdict; its reason names the tier and the reason.
         gold: the type the reference was read as, or why it was not read.
         answer: the same for the answer.
     """

@@ -40,7 +40,7 @@ class OnnxRewardModel:
         tokenizer: path of a `tokenizers` JSON; None takes ``tokenizer.json`` beside the model.
         providers: ONNX Runtime providers in order; None takes what is available. The first must be the one that runs.
         token_budget: padded tokens a batch; None takes 512 on a CPU, 16384 elsewhere. Halved whenever memory runs out.
-        max_tokens: overrides the config's; longer inputs lose tokens on the left, flagged in the row's detail.
+        max_tokens: overrides the config's; longer inputs lose tokens on the left, flagged in the row's reason.
         template: overrides the config's.
         threads: threads inside one operator; 0 lets ONNX Runtime decide.
         io_binding: put inputs and output on the provider's device by hand; None does so with CUDA only.
@@ -131,9 +131,9 @@ class OnnxRewardModel:
             self._cell.stats += spent
             for doubt in self._cell.scale.see(scores.values):
                 LOG.warning("%s: %s", opened.path, doubt)
-        said = (why or gave for (_, why, _), gave in zip(judged, scores.details, strict=True))
-        details = tuple("; ".join(filter(None, both)) for both in zip(said, cuts, strict=True))
-        return replace(scores, details=details, steps=tuple(steps for _, _, steps in judged) if stepwise else None)
+        said = (why or gave for (_, why, _), gave in zip(judged, scores.reasons, strict=True))
+        reasons = tuple("; ".join(filter(None, both)) for both in zip(said, cuts, strict=True))
+        return replace(scores, reasons=reasons, steps=tuple(steps for _, _, steps in judged) if stepwise else None)
 
     def encode(self, samples: Sequence[Sample], /) -> list[list[int]]:
         """Return the token ids of N samples, as the model sees them."""

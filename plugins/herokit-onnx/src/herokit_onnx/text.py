@@ -81,14 +81,14 @@ class Encoder:
         """
         texts = [self.text(sample) for sample in samples]
         rows: list[list[int]] = []
-        details: list[str] = []
+        reasons: list[str] = []
         for encoding in self.tokenizer.encode_batch_fast(texts, add_special_tokens=self.config.special_tokens):
             ids = self._once(encoding.ids or [0])
             kept = self._fit(ids)
             rows.append(kept)
             cut = len(ids) - len(kept)
-            details.append(f"truncated: {cut} of {len(ids)} tokens dropped on the left" if cut else "")
-        return rows, details
+            reasons.append(f"truncated: {cut} of {len(ids)} tokens dropped on the left" if cut else "")
+        return rows, reasons
 
     def _once(self, ids: list[int]) -> list[int]:
         """Drop a second BOS: many templates write one and many tokenizers add another."""

@@ -32,11 +32,11 @@ class Lost:
 
     Attributes:
         hung: it ran past the limit; otherwise the actors that were given it died.
-        detail: the reason, in words.
+        reason: the reason, in words.
     """
 
     hung: bool
-    detail: str
+    reason: str
 
 
 class _Actor:
@@ -162,7 +162,7 @@ class Crew:
 
     def _one(self, samples: Sequence[Sample]) -> list[tuple[Sequence[Sample], Any]]:
         """Ask for one batch, halving it when no actor survives it, down to the sample that is to blame."""
-        lost = Lost(hung=False, detail="")
+        lost = Lost(hung=False, reason="")
         for _ in range(self._retries + 1):
             answer, lost = self._try(samples)
             if lost is None:
@@ -184,13 +184,13 @@ class Crew:
             answer = ray.get(actor.ask.remote(samples), timeout=self._timeout)
         except exceptions.GetTimeoutError:
             self._replace(actor)
-            return None, Lost(hung=True, detail=f"past {self._timeout:g} s; the actor was killed")
+            return None, Lost(hung=True, reason=f"past {self._timeout:g} s; the actor was killed")
         except exceptions.RayTaskError as error:
             self._idle.put((actor, None))
             raise error.cause if isinstance(error.cause, Exception) else error from None
         except exceptions.RayError as error:  # the actor, its node or the object store
             self._replace(actor)
-            return None, Lost(hung=False, detail=_why(f"{self._retries + 1} actors died under it", error))
+            return None, Lost(hung=False, reason=_why(f"{self._retries + 1} actors died under it", error))
         self._idle.put((actor, None))
         return answer, None
 

@@ -105,9 +105,9 @@ class RayVerifier(_Pooled):
         for part, answer in self._crew(self.verifier, "verify").ask(samples):
             if isinstance(answer, Lost):
                 made.append(
-                    Verdict(0.0, Status.TIMEOUT, answer.detail)
+                    Verdict(0.0, Status.TIMEOUT, answer.reason)
                     if answer.hung
-                    else Verdict(None, Status.FAILED, answer.detail)
+                    else Verdict(None, Status.FAILED, answer.reason)
                 )
             elif len(answer) != len(part):
                 raise PluginError(f"{type(self.verifier).__name__} gave {len(answer)} verdicts for {len(part)} samples")
@@ -157,14 +157,14 @@ class RayRewardModel(_Pooled):
         return Scores(
             np.concatenate([s.values for s in scored]) if scored else np.zeros(0),
             tuple(status for s in scored for status in s.statuses),
-            tuple(detail for s in scored for detail in s.details),
+            tuple(reason for s in scored for reason in s.reasons),
             steps if any(s.steps is not None for s in scored) else None,
         )
 
 
 def _scores(owner: str, answer: Any, count: int) -> Scores:
     if isinstance(answer, Lost):
-        return Scores(np.array([np.nan]), (Status.FAILED,), (answer.detail,))
+        return Scores(np.array([np.nan]), (Status.FAILED,), (answer.reason,))
     made = answer if isinstance(answer, Scores) else Scores.from_values(answer)
     if len(made.statuses) != count:
         raise PluginError(f"{owner} gave {len(made.statuses)} scores for {count} samples")

@@ -40,7 +40,7 @@ class TorchRewardModel:
         attention: transformers' attention implementation, for models that are not packed.
         remote_code: run the code that the checkpoint's repository brings. Only for repositories you have read.
         token_budget: tokens a batch; None takes 2048 on a CPU, 32768 on a GPU. Halved whenever memory runs out.
-        max_tokens: longer inputs lose tokens on the left, flagged in the row's detail; None takes the model's positions.
+        max_tokens: longer inputs lose tokens on the left, flagged in the row's reason; None takes the model's positions.
         system_prompt: None takes what is known of the model (`herokit.reward_models.families`), ``""`` means none.
         template: a text with ``{prompt}`` and ``{completion}`` in place of the tokenizer's chat template.
         step_token: makes it a process reward model; None takes what is known, ``""`` means an outcome reward model.
@@ -103,13 +103,13 @@ class TorchRewardModel:
         A process reward model's scores carry the probabilities of their steps, None for a row that has none.
         """
         rows = [self._judged(logits, cut) for logits, cut in self._logits(samples)]
-        values, details, steps = zip(*rows, strict=True) if rows else ((), (), ())
+        values, reasons, steps = zip(*rows, strict=True) if rows else ((), (), ())
         scores = Scores.from_values(values)
         with self._cell.lock:
             for doubt in self._cell.scale.see(scores.values):
                 LOG.warning("%s: %s", self.model, doubt)
-        said = (ours or given for ours, given in zip(details, scores.details, strict=True))
-        return replace(scores, details=tuple(said), steps=steps if self._steps() else None)
+        said = (ours or given for ours, given in zip(reasons, scores.reasons, strict=True))
+        return replace(scores, reasons=tuple(said), steps=steps if self._steps() else None)
 
     def step_scores(self, samples: Sequence[Sample], /) -> list[Floats]:
         """Return for each of N samples the probabilities that its steps are right, (S,); S differs, and may be 0.
@@ -179,7 +179,7 @@ class TorchRewardModel:
             encoded = opened.encoder.encode(samples)
             logits, ran = opened.logits(encoded, self.progress)
             self._cell.stats += ran
-            return list(zip(logits, encoded.details, strict=True))
+            return list(zip(logits, encoded.reasons, strict=True))
 
     def _open(self) -> Opened:
         with self._cell.lock:

@@ -67,7 +67,7 @@ class Opened:
             distinct=len(rows),
             real_tokens=plan.real_tokens,
             run_tokens=tokens,
-            truncated=sum(map(bool, encoded.details)),
+            truncated=sum(map(bool, encoded.reasons)),
             seconds=perf_counter() - begun,
         )
         return [results[int(i)] for i in plan.owner], ran_all

@@ -18,7 +18,7 @@ class Encoded:
 
     rows: list[list[int]]
     positions: list[list[int]]
-    details: list[str]
+    reasons: list[str]
     families: list[Hashable]
 
 
@@ -80,7 +80,7 @@ class Encoder:
             cut = len(full) - len(ids) + (self.append is not None)
             encoded.rows.append(ids)
             encoded.positions.append([len(ids) - 1] if step is None else [i for i, x in enumerate(ids) if x == step])
-            encoded.details.append(f"truncated: {cut} of {len(full)} tokens dropped on the left" if cut else "")
+            encoded.reasons.append(f"truncated: {cut} of {len(full)} tokens dropped on the left" if cut else "")
             encoded.families.append(None if cut else sample.prompt)
         return encoded
 

@@ -30,7 +30,7 @@ class Scorer:
         ...         return [len(s.completion) for s in samples]
         >>> scorer = Scorer(Rewarder({"rm": Length()}, Select("rm")))
         >>> scorer.rows([Sample("p", "abc", "q")])
-        [{'rm': 3.0, 'rm_status': 'judged', 'rm_detail': ''}]
+        [{'rm': 3.0, 'rm_status': 'judged', 'rm_reason': ''}]
         >>> scorer.close()
     """
 

@@ -18,25 +18,25 @@ MISSING = "no answer arrived"
 def rows_of(answers: SourceOutputs) -> list[dict[str, Any]]:
     """Flatten answers, one JSON-able row a sample; every row has the same keys.
 
-    For a source ``rm``: ``rm`` (None where it could not say), ``rm_status``, ``rm_detail``; for a verifier
+    For a source ``rm``: ``rm`` (None where it could not say), ``rm_status``, ``rm_reason``; for a verifier
     ``..._answer`` too. Step scores are left out.
 
     Example:
         >>> rows_of(SourceOutputs({"verifier": [Verdict(1.0, answer="4")]}, {}))
-        [{'verifier': 1.0, 'verifier_status': 'judged', 'verifier_detail': '', 'verifier_answer': '4'}]
+        [{'verifier': 1.0, 'verifier_status': 'judged', 'verifier_reason': '', 'verifier_answer': '4'}]
     """
     count = max([*map(len, answers.verdicts.values()), *map(len, answers.scores.values())], default=0)
     rows: list[dict[str, Any]] = [{} for _ in range(count)]
     for name, verdicts in answers.verdicts.items():
         for row, verdict in zip(rows, verdicts, strict=True):
             row[name] = verdict.value
-            row[f"{name}_status"], row[f"{name}_detail"] = verdict.status.value, verdict.detail
+            row[f"{name}_status"], row[f"{name}_reason"] = verdict.status.value, verdict.reason
             row[f"{name}_answer"] = verdict.answer
     for name, scores in answers.scores.items():
-        said = zip(rows, scores.values.tolist(), scores.statuses, scores.details, strict=True)
-        for row, value, status, detail in said:
+        said = zip(rows, scores.values.tolist(), scores.statuses, scores.reasons, strict=True)
+        for row, value, status, reason in said:
             row[name] = value if np.isfinite(value) else None
-            row[f"{name}_status"], row[f"{name}_detail"] = status.value, detail
+            row[f"{name}_status"], row[f"{name}_reason"] = status.value, reason
     return rows
 
 
@@ -44,13 +44,13 @@ def status_of(row: Mapping[str, Any], sources: Iterable[str]) -> str:
     """Say in a line how a row's sources fared, for tables that people read.
 
     Example:
-        >>> status_of({"rm": None, "rm_status": "failed", "rm_detail": "raised OSError: gone"}, ["rm"])
+        >>> status_of({"rm": None, "rm_status": "failed", "rm_reason": "raised OSError: gone"}, ["rm"])
         'rm failed: raised OSError: gone'
-        >>> status_of({"rm": 1.0, "rm_status": "judged", "rm_detail": ""}, ["rm"])
+        >>> status_of({"rm": 1.0, "rm_status": "judged", "rm_reason": ""}, ["rm"])
         'judged'
     """
-    said = [(name, row[f"{name}_status"], row[f"{name}_detail"][:200]) for name in sources]
-    odd = [f"{name} {status}: {detail}".rstrip(": ") for name, status, detail in said if status != Status.JUDGED.value]
+    said = [(name, row[f"{name}_status"], row[f"{name}_reason"][:200]) for name in sources]
+    odd = [f"{name} {status}: {reason}".rstrip(": ") for name, status, reason in said if status != Status.JUDGED.value]
     return "; ".join(odd) or Status.JUDGED.value
 
 
@@ -70,7 +70,7 @@ def answers_of(rewarder: Rewarder, rows: Sequence[Mapping[str, Any] | None]) -> 
         ...         return [len(s.completion) for s in samples]
         >>> from herokit import Select
         >>> rewarder = Rewarder({"rm": Length()}, Select("rm"))
-        >>> answers_of(rewarder, [{"rm": 2.0, "rm_status": "judged"}, None]).scores["rm"].details
+        >>> answers_of(rewarder, [{"rm": 2.0, "rm_status": "judged"}, None]).scores["rm"].reasons
         ('', 'no answer arrived')
     """
     verdicts: dict[str, list[Verdict]] = {}
@@ -79,8 +79,8 @@ def answers_of(rewarder: Rewarder, rows: Sequence[Mapping[str, Any] | None]) -> 
         said = [_read(name, row, number) for number, row in enumerate(rows)]
         if isinstance(source, Verifier):
             verdicts[name] = [
-                Verdict(value, status, detail, None if row is None else row.get(f"{name}_answer"))
-                for (value, status, detail), row in zip(said, rows, strict=True)
+                Verdict(value, status, reason, None if row is None else row.get(f"{name}_answer"))
+                for (value, status, reason), row in zip(said, rows, strict=True)
             ]
         else:
             values = np.array([np.nan if value is None else value for value, _, _ in said], dtype=np.float64)
@@ -100,7 +100,7 @@ def _read(name: str, row: Mapping[str, Any] | None, number: int) -> tuple[float 
         raise DataError(f"row {number}: component {name!r} cannot be read: {error}") from None
     if value is None or not np.isfinite(value):
         value, status = None, Status.FAILED
-    return value, status, str(row.get(f"{name}_detail") or "")
+    return value, status, str(row.get(f"{name}_reason") or "")
 
 
 def score_one(rewarder: Rewarder, sample: Sample) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def score_one(rewarder: Rewarder, sample: Sample) -> dict[str, Any]:
         ...         return [len(s.completion) for s in samples]
         >>> from herokit import Select
         >>> score_one(Rewarder({"rm": Length()}, Select("rm")), Sample("p", "abc", "q"))
-        {'rm': 3.0, 'rm_status': 'judged', 'rm_detail': ''}
+        {'rm': 3.0, 'rm_status': 'judged', 'rm_reason': ''}
     """
     return rows_of(rewarder.run_sources([sample]))[0]
 

@@ -101,7 +101,7 @@ class ComputeScore:
     """A rewarder as verl's ``compute_score``: asks the sources about one rollout, in batches; combines nothing.
 
     Every row has the same keys: ``score``, ``acc`` and for each source its value (None where it could not say),
-    ``NAME_status``, ``NAME_detail``. They become ``reward_extra_info``.
+    ``NAME_status``, ``NAME_reason``. They become ``reward_extra_info``.
 
     Attributes:
         rewarder: whose sources are asked.

@@ -110,7 +110,7 @@ def model_survives_pickling(subject: ModelSubject, case: object, choose: Choose)
 
 @law("reward model", universal=False, once=True)
 def truncation_is_reported(subject: ModelSubject, case: object, choose: Choose) -> None:
-    """A completion too long to be read whole is scored and says so in its row's detail.
+    """A completion too long to be read whole is scored and says so in its row's reason.
 
     Why: a score of half an answer looks like any other score.
 
@@ -119,7 +119,7 @@ def truncation_is_reported(subject: ModelSubject, case: object, choose: Choose) 
     del case, choose
     long = Sample("p", " ".join([PROSE[0]] * LONGEST), 0)
     scores = subject.ask([long, Sample("p", PROSE[0], 0)])
-    if not scores.details[0]:
+    if not scores.reasons[0]:
         raise Broken(f"{LONGEST} sentences get {scores.values[0]:g} and not a word about it")
-    if scores.details[1]:
-        raise Broken(f"one sentence is said to be special: {scores.details[1]}")
+    if scores.reasons[1]:
+        raise Broken(f"one sentence is said to be special: {scores.reasons[1]}")

@@ -30,7 +30,7 @@ def _expect(subject: VerifierSubject, samples: list[Sample], value: float, messa
         if verdict.value != value:
             raise Broken(
                 f"{message}: expected {value:g}, got {verdict.value} ({verdict.status.value}"
-                f"{': ' + verdict.detail if verdict.detail else ''})",
+                f"{': ' + verdict.reason if verdict.reason else ''})",
                 reference=[sample.reference],
                 completion=[short(sample.completion)],
                 verdict=[str(verdict.value)],

@@ -34,7 +34,7 @@ class IFEval(EachAlone):
     Example:
         >>> asked = {"punctuation:no_comma": {}, "startend:end_checker": {"end_phrase": "Bye."}}
         >>> verifier = IFEval(constraints=asked)
-        >>> [(v.value, v.detail) for v in verifier.verify([Sample("?", text, 0) for text in ("Well, bye.", "Bye")])]
+        >>> [(v.value, v.reason) for v in verifier.verify([Sample("?", text, 0) for text in ("Well, bye.", "Bye")])]
         [(0.5, 'not followed: punctuation:no_comma'), (0.5, 'not followed: startend:end_checker')]
     """
 
@@ -58,11 +58,11 @@ class IFEval(EachAlone):
         except ArgumentError as error:
             return lost(str(error))
         missed = [name for (name, _), done in zip(asked, followed, strict=True) if not done]
-        detail = f"not followed: {', '.join(missed)}" if missed else ""
+        reason = f"not followed: {', '.join(missed)}" if missed else ""
         if not texts:
             return unread("empty")
         value = sum(followed) / len(asked) if self.partial_credit else float(not missed)
-        return Verdict(value, Status.JUDGED, detail)
+        return Verdict(value, Status.JUDGED, reason)
 
     def _asked(self, sample: Sample) -> Asked:
         if self.constraints is not None:

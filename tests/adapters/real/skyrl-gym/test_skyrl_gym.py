@@ -36,7 +36,7 @@ def test_an_environment_scores_its_trajectory_off_the_main_thread():
         played = list(pool.map(play, TEXTS))
     assert [output["reward"] for output, _ in played] == [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
     assert all(output["done"] and output["observations"] == [] for output, _ in played)
-    assert played[7][0]["metadata"]["verifier_detail"] == "the sandbox is down"
+    assert played[7][0]["metadata"]["verifier_reason"] == "the sandbox is down"
     rows = [metrics[COMPONENTS] for _, metrics in played]
     np.testing.assert_allclose(combine_rows(make(), rows, KEYS).advantage, make()(samples()).advantage)
 

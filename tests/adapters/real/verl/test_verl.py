@@ -80,7 +80,7 @@ def test_the_reward_manager_carries_components_with_statuses(config):
     assert [r["reward_score"] for r in results] == [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
     assert infos[7]["verifier"] is None
     assert infos[7]["verifier_status"] == "failed"
-    assert infos[7]["verifier_detail"] == "the sandbox is down"
+    assert infos[7]["verifier_reason"] == "the sandbox is down"
     plain = [score_one(make(), s) for s in samples()]
     assert [{k: info[k] for k in row} for info, row in zip(infos, plain, strict=True)] == plain
 
