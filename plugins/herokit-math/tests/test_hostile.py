@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from herokit.types import Sample, Status
-from herokit_math import MathVerifier, Policy, decide, reading
+from herokit_math import MathVerifier, Policy, reading
 from herokit_math import verdicts as judging
 from herokit_math.verdicts import judge
 
@@ -107,7 +107,7 @@ def wrapped(text):
 
 
 def forget():
-    for cached in (decide.reference, decide.written, reading.read, judging.settling, judging._read):
+    for cached in (tiers.reference, tiers.written, reading.read, judging.settling, judging._read):
         cached.cache_clear()
 
 

@@ -35,7 +35,7 @@ __all__ = [
 _HOMES = {
     "check": ("check_combiner", "check_reward_model", "check_verifier"),
     "laws": ("LAWS", "find_law", "laws_of"),
-    "machine": ("rewarder_machine",),
+    "stateful": ("rewarder_machine",),
     "parametrize": ("parametrize_with_laws",),
     "results": ("Report", "Result"),
     "search": ("QUICK", "THOROUGH", "Profile"),
