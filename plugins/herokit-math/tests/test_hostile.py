@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from herokit.types import Sample, Status
-from herokit_math import MathVerifier, Policy, reading
+from herokit_math import MathVerifier, Policy, reading, tiers
 from herokit_math import verdicts as judging
 from herokit_math.verdicts import judge
 
