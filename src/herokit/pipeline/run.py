@@ -16,7 +16,7 @@ from herokit.files.partitions import Partitions
 from herokit.files.writing import Output, check_columns, put_in_place, write_results
 from herokit.pipeline.checkpoint import HELD, Checkpoint, Progress
 from herokit.pipeline.scoring import combine_batch, result_columns
-from herokit.reward_models.batching import watched
+from herokit.reward_models.progress import track_progress
 from herokit.rewarder import Rewarder
 from herokit.sources.column import columns_read
 from herokit.sources.execution import SourceOutputs
@@ -66,7 +66,7 @@ class Job:
 def ask_here(rewarder: Rewarder, coming: Iterable[Piece], hear: Hear) -> Iterator[tuple[Piece, SourceOutputs]]:
     """Ask the rewarder's sources in this process, one batch after the other; see `Ask`."""
     for piece in coming:
-        with watched(lambda part, whole, piece=piece: hear(piece, part, whole)):  # type: ignore[misc]
+        with track_progress(lambda part, whole, piece=piece: hear(piece, part, whole)):  # type: ignore[misc]
             answers = rewarder.run_sources(piece.samples)
         yield piece, answers
 
