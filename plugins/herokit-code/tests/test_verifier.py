@@ -156,7 +156,9 @@ class Printed:
         return self.code.verify([replace(s, reference=t) for s, t in zip(samples, tests, strict=True)])
 
 
-NUMBERS = replace(MATH, write=lambda answer: f"It is simple.\n```python\nprint({answer!r})\n```", ways=(), same=())
+NUMBERS = replace(
+    MATH, write=lambda answer: f"It is simple.\n```python\nprint({answer!r})\n```", variants=(), equivalents=()
+)
 
 
 def test_it_keeps_the_laws_of_verifiers():
