@@ -95,7 +95,7 @@ def done(output: Path) -> int:
     """Return how many rollouts a run has checkpointed."""
     try:
         return int(
-            json.loads((output.parent / f"{output.name}.part" / "manifest.json").read_text())["progress"]["done"]
+            json.loads((output.parent / f"{output.name}.part" / "manifest.json").read_text())["progress"]["rows"]
         )
     except FileNotFoundError:
         return 0

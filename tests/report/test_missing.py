@@ -28,11 +28,11 @@ def _values(page, title):
 def test_what_is_missing_counts_as_nothing_and_not_as_zero(tmp_path):
     data = rows(3)
     for number, row in enumerate(data):  # group 0: two right, two failed; group 1: judged; group 2: all failed
-        row.update(verdict=1.0, rm_score=5.0 + number % 2, weight=2.0)
+        row.update(verifier=1.0, rm=5.0 + number % 2, weight=2.0)
         if number in {2, 3} or number >= 8:
-            row.update(dict.fromkeys(("verdict", "rm_score", "reward", "advantage", "weight")))
-            row.update(status="failed", rm_status="failed")
-    data[4]["verdict"] = 0.0
+            row.update(dict.fromkeys(("verifier", "rm", "reward", "advantage", "weight")))
+            row.update(verifier_status="failed", rm_status="failed")
+    data[4]["verifier"] = 0.0
     found = statistics.per_group(read_results(written(tmp_path, data)))
     assert (found.judged.tolist(), found.right.tolist()) == ([2, 4, 0], [2, 3, 0])
     assert found.silent.tolist() == [True, False, False]
@@ -48,8 +48,8 @@ def test_what_is_missing_counts_as_nothing_and_not_as_zero(tmp_path):
 
 @pytest.mark.parametrize("verifier", [True, False])
 def test_nothing_is_said_of_verdicts_where_there_are_none(tmp_path, verifier):
-    gone = {"verdict": None, "status": "failed"}
-    names = ("verdict", "status", "extracted", "reason", "label")
+    gone = {"verifier": None, "verifier_status": "failed"}
+    names = ("verifier", "verifier_status", "verifier_answer", "verifier_reason", "label")
     data = [row | gone if verifier else {k: v for k, v in row.items() if k not in names} for row in rows(6)]
     results = read_results(written(tmp_path, data))
     page = render(results, results)

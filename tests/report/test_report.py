@@ -31,8 +31,8 @@ def rows(groups=30, each=4, seed=0):
             made.append(
                 {
                     "prompt": f"What is ${g} + {i}$?", "response": f"It is \\boxed{{{i}}}.", "reference": str(i), "prompt_id": g,
-                    "label": int(right), "verdict": right, "status": "judged", "extracted": str(i), "reason": "exact",
-                    "rm_score": score, "rm_status": "judged", "rm_reason": "",
+                    "label": int(right), "verifier": right, "verifier_status": "judged", "verifier_answer": str(i), "verifier_reason": "exact",
+                    "rm": score, "rm_status": "judged", "rm_reason": "",
                     "reward": right + 0.1 * rng.random(), "advantage": right - 0.5, "weight": 1.0 + rng.random(), "kept": True,
                 }
             )  # fmt: skip
@@ -87,12 +87,18 @@ def page(tmp_path_factory):
     data[5] |= {
         "response": HOSTILE,
         "prompt": HOSTILE,
-        "reason": HOSTILE,
-        "status": "unparsed",
-        "verdict": 0.0,
+        "verifier_reason": HOSTILE,
+        "verifier_status": "unparsed",
+        "verifier": 0.0,
         "label": 1,
     }
-    data[6] |= {"verdict": None, "status": "failed", "reason": "no reference", "reward": None, "advantage": None}
+    data[6] |= {
+        "verifier": None,
+        "verifier_status": "failed",
+        "verifier_reason": "no reference",
+        "reward": None,
+        "advantage": None,
+    }
     write_report(written(folder, data), folder / "r.html")
     return (folder / "r.html").read_text()
 
@@ -145,7 +151,11 @@ def test_formulas_become_mathematics_and_everything_else_text():
 
 
 @pytest.mark.parametrize(
-    "columns", [("verdict", "status", "extracted", "reason", "label"), ("rm_score", "rm_status", "rm_reason")]
+    "columns",
+    [
+        ("verifier", "verifier_status", "verifier_answer", "verifier_reason", "label"),
+        ("rm", "rm_status", "rm_reason"),
+    ],
 )
 def test_either_source_alone_is_enough(tmp_path, columns):
     data = [{k: v for k, v in row.items() if k not in columns} for row in rows()]
@@ -154,13 +164,12 @@ def test_either_source_alone_is_enough(tmp_path, columns):
 
 
 def test_prefixes_and_several_sources(tmp_path):
-    names = ("status", "reason", "extracted", "verdict")
     data = []
     for row in rows(5):
-        own = {k: v for k, v in row.items() if k not in names and not k.startswith("rm_")}
+        own = {k: v for k, v in row.items() if not k.startswith(("verifier", "rm"))}
         own |= {f"h_{k}": own.pop(k) for k in ("reward", "advantage", "weight", "kept")}
-        both = {f"h_{v}_{k}": row[k] for v in ("one", "two") for k in names}
-        both |= {f"h_{m}_{k}": row[f"rm_{k}"] for m in ("a", "b") for k in ("score", "status", "reason")}
+        both = {f"h_{v}{k}": row[f"verifier{k}"] for v in ("one", "two") for k in ("", "_status", "_answer", "_reason")}
+        both |= {f"h_{m}{k}": row[f"rm{k}"] for m in ("a", "b") for k in ("", "_status", "_reason")}
         data.append(own | both)
     found = read_results(written(tmp_path, data))
     assert (found.prefix, list(found.statuses), list(found.scores)) == ("h_", ["one", "two", "a", "b"], ["a", "b"])
@@ -202,26 +211,26 @@ def test_the_parts_may_be_named_as_score_was_told(tmp_path):
     data = [{k: v for k, v in row.items() if k != "response"} for row in data]
     data = [row | {"mine": row.pop("prompt_id")} for row in data]
     path = written(tmp_path, data)
-    with pytest.raises(DataError, match="no column for the completion.*--field completion=COLUMN"):
+    with pytest.raises(DataError, match="no column for the completion.*--column completion=COLUMN"):
         read_results(path)
     found = read_results(path, {"completion": "text", "group": "mine"})
     assert found.groups.num_groups == 30  # by uid there would be as many as rows
     assert "completion from text, group from mine" in render(found)
-    options = ["--field", "completion=text", "--field", "group=mine", "-o", str(tmp_path / "r.html")]
+    options = ["--column", "completion=text", "--column", "group=mine", "-o", str(tmp_path / "r.html")]
     assert CliRunner().invoke(app, ["report", path, *options, "--compare", path]).exit_code == 0
-    assert CliRunner().invoke(app, ["report", path, "--field", "text"]).exit_code == 1  # app.run() makes it one line
+    assert CliRunner().invoke(app, ["report", path, "--column", "text"]).exit_code == 1  # app.run() makes it one line
 
 
 def test_of_results_scored_twice_the_last_are_shown(tmp_path):
     def under(prefix, row):
-        names = ("verdict", "status", "extracted", "reason", "rm_score", "rm_status", "rm_reason",
+        names = ("verifier", "verifier_status", "verifier_answer", "verifier_reason", "rm", "rm_status", "rm_reason",
                  "reward", "advantage", "weight", "kept")  # fmt: skip
         return {prefix + k: row[k] for k in names}
 
     given = [{k: row[k] for k in ("prompt", "response", "prompt_id")} for row in rows()]
     for first, last in (("", "again_"), ("again_", ""), ("own_", "own_again_")):
         data = [
-            start | under(first, row) | under(last, row | {"reward": 7.0, "verdict": 0.0})
+            start | under(first, row) | under(last, row | {"reward": 7.0, "verifier": 0.0})
             for start, row in zip(given, rows(), strict=True)
         ]
         found = read_results(written(tmp_path, data))

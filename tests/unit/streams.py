@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from herokit import Rewarder, Sample, hero
-from herokit.files.inputs import find_inputs
+from herokit.files.blocks import find_inputs
 from herokit.files.writing import find_output
 from herokit.pipeline.run import Job, score_job
 from herokit.sources import ScoreColumn, VerdictColumn
@@ -64,15 +64,15 @@ def table(path):
     return pq.read_table(path).to_pylist()
 
 
-def expected(rows, groups_each=64):
+def expected(rows, batch_groups=64):
     """Score in memory: groups in order of first appearance, results in the order of rows."""
     members = {}
     for at, row in enumerate(rows):
         members.setdefault(row["group"], []).append(at)
     groups, one = list(members.values()), rewarder()
     results = [None] * len(rows)
-    for low in range(0, len(groups), groups_each):
-        order = [at for group in groups[low : low + groups_each] for at in group]
+    for low in range(0, len(groups), batch_groups):
+        order = [at for group in groups[low : low + batch_groups] for at in group]
         samples = [Sample("", "", rows[at]["group"], meta=rows[at]) for at in order]
         outcome = one(samples)
         for at, *values in zip(order, outcome.reward, outcome.advantage, outcome.weight, strict=True):

@@ -13,7 +13,7 @@ from streams import made, put
 
 from herokit import Rewarder, hero
 from herokit.pipeline.run import Job, score_job
-from herokit.reward_models.progress import report_progress
+from herokit.reward_models.batching import tell
 from herokit.sources import ScoreColumn, VerdictColumn
 
 
@@ -39,13 +39,13 @@ def test_the_bar_moves_with_what_sources_tell_and_never_back(tmp_path):
 
     class Tells(ScoreColumn):
         def score(self, samples, /):
-            report_progress(1, 2)
-            report_progress(2, 2)
+            tell(1, 2)
+            tell(2, 2)
             return super().score(samples)
 
     asked = Rewarder({"verifier": VerdictColumn("right"), "a": Tells("given"), "rm": Tells("given")}, hero())
     path = put(tmp_path / "i.jsonl", made(16))
-    job = Job("i", [path], {}, groups_each=2)
-    score_job(job, asked, watch=lambda *told: seen.append(told))
+    job = Job("i", [path], {}, batch_groups=2)
+    score_job(job, asked, on_progress=lambda *call: seen.append(call))
     assert [done for what, done, _ in seen if what == "scoring"] == [0, 4, 8, 8, 8, 8, 12, 16, 16, 16, 16]
     assert seen[0] == ("checking", 16, None)

@@ -71,25 +71,26 @@ def test_it_scores_writes_and_sums_up(herokit, capsys):
     assert herokit("score", "r.jsonl", "--scheme", "s.toml", "-o", "o.jsonl") == 0
     printed = capsys.readouterr()
     assert printed.err == ""
-    for text in ("5 rollouts of 2 prompts", "all right       1  50.0 %", "rm: counted letters", "Results: o.jsonl"):
+    for text in ("5 rollouts of 2 prompts", "all correct       1  50.0 %", "rm: counted letters", "Results: o.jsonl"):
         assert text in printed.out
     found = results()
-    assert [r["extracted"] for r in found] == ["ok", "no", "nope", "ok", "ok"]
+    assert [r["verifier_answer"] for r in found] == ["ok", "no", "nope", "ok", "ok"]
     assert found[0]["id"] == 1
     assert [r["reward"] for r in found] == pytest.approx([0.9, -0.1, 0.1, 0.9, 0.9], abs=1e-6)
-    assert set(found[0]) >= {"verdict", "status", "rm_score", "advantage", "weight", "prompt", "reference"}
+    assert set(found[0]) >= {"verifier", "verifier_status", "rm", "advantage", "weight", "prompt", "reference"}
 
 
 def test_the_summary_as_json(herokit, capsys):
     rollouts(*GOOD)
     assert herokit("score", "r.jsonl", "--scheme", "s.toml", "--json") == 0
     summary = json.loads(capsys.readouterr().out)
-    assert (summary["rows"], summary["silent_verifier"], summary["silent_scheme"]) == (5, 1, 1)
+    assert summary["rows"] == 5
+    assert (summary["zero_signal_groups_verifier"], summary["zero_signal_groups_scheme"]) == (1, 1)
 
 
 REFUSED = [
-    ([], "r.jsonl: the file holds no rows"),
-    (['{"prompt": "p", \n'], "r.jsonl: line 1 is not JSON"),
+    ([], "r.jsonl: the file contains no rows"),
+    (['{"prompt": "p", \n'], "r.jsonl: line 1 is not valid JSON"),
     ([{"text": "x"}], "no column for the prompt"),
     ([row(None)], "row 1: completion must be text or chat messages, got None"),
 ]
@@ -113,10 +114,10 @@ def test_a_file_that_is_wrong_is_refused_in_one_line(herokit, capsys, rows, mess
             "bad.toml: steps[0]: 'hero' has no setting 'alhpa'; did you mean 'alpha'?",
         ),
         (["r.jsonl", "--scheme", "no.toml"], "no.toml: no such scheme file"),
-        (["r.jsonl", "-o", "o.csv"], "results go to a file that ends in .parquet, .jsonl, .jsonl.gz or .jsonl.zst"),
+        (["r.jsonl", "-o", "o.csv"], "expected a file that ends in .parquet, .jsonl, .jsonl.gz or .jsonl.zst"),
         (["r.jsonl", "-o", "no/o.jsonl"], "no such folder"),
-        (["r.jsonl", "--field", "completion"], "--field completion: expected PART=COLUMN"),
-        (["r.jsonl", "--field", "completion=x"], "no column 'x' for the completion"),
+        (["r.jsonl", "--column", "completion"], "--column completion: expected ROLE=COLUMN"),
+        (["r.jsonl", "--column", "completion=x"], "no column 'x' for the completion"),
     ],
 )
 def test_an_option_that_is_wrong_is_refused_before_any_work(monkeypatch, herokit, capsys, arguments, message):
@@ -144,7 +145,10 @@ def test_scoring_a_result_again_needs_a_prefix(monkeypatch, herokit, capsys):
     [
         (row("ok", reference=None), "1 of 6 rollouts have no reward, row 6: verifier: no reference"),
         (row("nan"), "1 of 6 rollouts have no reward, row 6: rm: gave nan"),
-        (row("ok", group="lone"), "1 groups have one rollout, group lone: nothing to compare with"),
+        (
+            row("ok", group="lone"),
+            "1 groups have a single rollout, group lone: group-relative advantages need at least 2",
+        ),
     ],
 )
 def test_a_row_that_is_wrong_loses_nothing_else(herokit, capsys, bad, message):
@@ -257,10 +261,10 @@ def test_a_source_that_cannot_go_on_leaves_what_is_scored(monkeypatch, herokit, 
         assert herokit(*arguments) == 2
     complaints = capsys.readouterr().err.splitlines()
     assert complaints[0] == "error: rm: the server is gone"
-    assert complaints[1] == "note: 3 of 5 rollouts are scored and kept in o.jsonl.part; go on with"
+    assert complaints[1] == "note: 3 of 5 rollouts are scored and saved in o.jsonl.part; continue with"
     assert complaints[2] == " ".join(["herokit", *arguments, "--resume"])
     assert herokit(*arguments) == 2
-    assert "o.jsonl.part: holds an interrupted run; go on with it: --resume" in capsys.readouterr().err
+    assert "o.jsonl.part: contains an interrupted run. Use --resume to continue it" in capsys.readouterr().err
     assert herokit(*arguments, "--resume") == 0
     assert Path("o.jsonl").read_bytes() == wanted
     assert not Path("o.jsonl.part").exists()
@@ -273,7 +277,7 @@ def test_rows_of_several_files_are_named_with_their_file(herokit, capsys):
     assert herokit(*arguments) == 2
     assert "1 of 7 rollouts have no reward, row 2 of b.jsonl: rm: gave nan" in capsys.readouterr().err
     assert herokit(*arguments, "--json") == 2
-    assert json.loads(capsys.readouterr().out)["complaints"]["rm: gave nan"] == {"count": 1, "rows": ["2 of b.jsonl"]}
+    assert json.loads(capsys.readouterr().out)["failures"]["rm: gave nan"] == {"count": 1, "rows": ["2 of b.jsonl"]}
 
 
 def test_resuming_needs_an_output(herokit, capsys):

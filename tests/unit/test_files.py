@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from herokit import Rewarder, Sample, Scores, Status, Verdict, hero, rm_only, verifier_only
 from herokit.adapters.common.base import text_of
 from herokit.errors import DataError
-from herokit.files.inputs import find_inputs
+from herokit.files.blocks import find_inputs
 from herokit.files.reading import read_rollouts
 from herokit.files.writing import find_output
-from herokit.pipeline.run import Job, score_job
-from herokit.pipeline.scoring import result_columns
+from herokit.pipeline.run import Job, result_columns, score_job
 from herokit.pipeline.summary import Summary, summarize
 
 ROW = {"prompt": "2+2?", "response": "4", "answer": "4", "prompt_id": "q1", "extra": [1, 2]}
@@ -32,15 +31,15 @@ def test_the_usual_column_names_are_found(tmp_path):
     data = read_rollouts(lines(tmp_path / "r.jsonl", ROW, "\n", ROW | {"extra": None}))
     assert data.samples[0] == Sample("2+2?", "4", "q1", "4", {"extra": [1, 2]})
     assert data.samples[1].meta == {}  # what a row leaves empty is not there
-    assert data.fields == {"prompt": "prompt", "completion": "response", "reference": "answer", "group": "prompt_id"}
-    assert data.columns["extra"] == [[1, 2], None]
+    assert data.columns == {"prompt": "prompt", "completion": "response", "reference": "answer", "group": "prompt_id"}
+    assert data.values["extra"] == [[1, 2], None]
 
 
 def test_columns_can_be_named(tmp_path):
     row = {"q": "2+2?", "a": "four", "truth": 4, "response": "not this"}
     data = read_rollouts(lines(tmp_path / "r.jsonl", row), {"prompt": "q", "completion": "a", "reference": "truth"})
     assert data.samples == [Sample("2+2?", "four", "2+2?", "4", {"response": "not this"})]
-    assert "group" not in data.fields
+    assert "group" not in data.columns
 
 
 def test_chat_messages_are_read_as_text(tmp_path):
@@ -75,23 +74,23 @@ def test_parquet_and_jsonl_give_the_same_samples(tmp_path):
 @pytest.mark.parametrize(
     ("name", "rows", "message"),
     [
-        ("r.jsonl", [], "r.jsonl: the file holds no rows"),
-        ("r.jsonl", [ROW, '{"prompt": \n'], "r.jsonl: line 2 is not JSON: Expecting value at character 12; mend or delete that line"),
-        ("r.jsonl", ["[" * 100_000 + "\n"], "r.jsonl: line 1 is not JSON"),
-        ("r.jsonl", ["[1]\n"], "r.jsonl: line 1 is a JSON list; expected an object"),
-        ("r.jsonl", ["[\n", json.dumps(ROW), "]\n"], r"r.jsonl: is one JSON value over many lines; expected one object a line, as jq -c '\.\[\]' writes of a list"),
+        ("r.jsonl", [], "r.jsonl: the file contains no rows"),
+        ("r.jsonl", [ROW, '{"prompt": \n'], "r.jsonl: line 2 is not valid JSON: Expecting value at character 12; fix or delete that line"),
+        ("r.jsonl", ["[" * 100_000 + "\n"], "r.jsonl: line 1 is not valid JSON"),
+        ("r.jsonl", ["[1]\n"], "r.jsonl: line 1 is a JSON list; expected one object"),
+        ("r.jsonl", ["[\n", json.dumps(ROW), "]\n"], r"r.jsonl: contains one JSON value over many lines; expected one object per line. Convert a list with jq -c '\.\[\]'"),
         ("r.jsonl", [ROW | {"response": [{"role": "assistant", "content": 4}]}], "row 1: completion must be text or chat messages, got \\[{'role'"),
         ("r.jsonl", [ROW | {"response": [{"text": "4"}]}], "row 1: completion must be text or chat messages, got \\[{'text'"),
         ("r.jsonl", [ROW | {"response": [{"role": "assistant", "content": [{"type": "text", "text": 4}]}]}], "row 1: completion must be text or chat"),
         ("r.jsonl", [ROW | {"response": []}], "row 1: completion must be text or chat messages, got \\[\\]"),
         ("r.jsonl", [ROW | {"response": ["4"]}], "row 1: completion must be text or chat messages, got \\['4'\\]"),
-        ("r.jsonl", [{"text": "x"}], "no column for the prompt: none of prompt, question.* among text; name it with --field prompt=COLUMN"),
+        ("r.jsonl", [{"text": "x"}], "no column for the prompt: none of prompt, question.* among text; name it with --column prompt=COLUMN"),
         ("r.jsonl", [ROW, ROW | {"response": None}], "row 2: completion must be text or chat messages, got None"),
         ("r.jsonl", [ROW | {"prompt_id": None}], "row 1: group must be text or a number, got None"),
         ("r.jsonl", [ROW | {"answer": {"x": 1}}], "row 1: reference must be text or a number, got dict"),
-        ("r.jsonl", [ROW, '{"prompt": "p", "response": "4", "response": "5"}\n'], "r.jsonl: line 2: key 'response' is given twice; keep one of them"),
-        ("r.jsonl", ['{"prompt": "p", "response": "4", "extra": {"a": 1, "a": 2}}\n'], "r.jsonl: line 1: key 'a' is given twice"),
-        ("r.csv", [], "a rollout file ends in .jsonl, .json, .ndjson, .parquet; this one ends in '.csv'"),
+        ("r.jsonl", [ROW, '{"prompt": "p", "response": "4", "response": "5"}\n'], "r.jsonl: line 2: duplicate key 'response'; keep one of them"),
+        ("r.jsonl", ['{"prompt": "p", "response": "4", "extra": {"a": 1, "a": 2}}\n'], "r.jsonl: line 1: duplicate key 'a'"),
+        ("r.csv", [], "unsupported file type '.csv'; expected .jsonl, .json, .ndjson, .parquet"),
         ("r.parquet", ["PAR?"], "r.parquet: not a Parquet file"),
     ],
 )  # fmt: skip
@@ -102,11 +101,13 @@ def test_a_file_that_is_wrong_says_where(tmp_path, name, rows, message):
 
 def test_a_field_that_is_wrong_offers_the_nearest(tmp_path):
     path = lines(tmp_path / "r.jsonl", ROW)
-    with pytest.raises(DataError, match="no part 'promt'; did you mean 'prompt'"):
+    with pytest.raises(DataError, match="unknown role 'promt'; did you mean 'prompt'"):
         read_rollouts(path, {"promt": "prompt"})
     with pytest.raises(DataError, match="no column 'respons' for the completion; did you mean 'response'"):
         read_rollouts(path, {"completion": "respons"})
-    with pytest.raises(DataError, match="no column for the prompt.*: 'prompt' is the completion; name it with --field"):
+    with pytest.raises(
+        DataError, match="no column for the prompt.*: 'prompt' is the completion; name it with --column"
+    ):
         read_rollouts(path, {"completion": "prompt"})
     with pytest.raises(DataError, match="is a folder"):
         read_rollouts(tmp_path)
@@ -116,7 +117,7 @@ def test_what_cannot_be_read_twice_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.jsonl")
     for name in (str(tmp_path / "pipe.jsonl"), "-"):
         with pytest.raises(
-            DataError, match="is a pipe or a device, and rows are read more than once; write them to a fil"
+            DataError, match="is a pipe or a device, but rows are read more than once; write them to a file first"
         ):
             find_inputs([name])
     with pytest.raises(DataError, match="is a pipe or a device"):
@@ -157,9 +158,9 @@ def test_groups_stay_whole_however_the_rows_lie(tmp_path):
             return super().score(part)
 
     rewarder = Rewarder({"verifier": Exact(), "rm": Spy()}, hero())
-    found, _ = score_rows(tmp_path, rewarder, rows, groups_each=2)
+    found, _ = score_rows(tmp_path, rewarder, rows, batch_groups=2)
     assert seen == [["a", "a", "a", "b", "b"], ["c", "c"]]
-    assert [r["rm_score"] for r in found] == [0, 1, 2, 3, 4, 5, 6]
+    assert [r["rm"] for r in found] == [0, 1, 2, 3, 4, 5, 6]
     assert [r["completion"] for r in found] == [r["completion"] for r in rows]
     assert [*rows[0], *(c for c in result_columns(rewarder) if c != "rm_steps")] == list(found[0])
 
@@ -173,7 +174,7 @@ def test_step_scores_become_a_column_of_lists(tmp_path):
 
     rows = [row(text, group=key) for key in "ab" for text in ("two", "none")]
     for name in ("o.parquet", "o.jsonl"):
-        found, _ = score_rows(tmp_path, Rewarder({"rm": Stepwise()}, rm_only()), rows, name=name, groups_each=1)
+        found, _ = score_rows(tmp_path, Rewarder({"rm": Stepwise()}, rm_only()), rows, name=name, batch_groups=1)
         assert [r["rm_steps"] for r in found] == [[0.5, None], None] * 2
 
 
@@ -182,14 +183,14 @@ def test_the_summary_counts():
     samples = [Sample("p", t, key, "ok") for key, group in texts.items() for t in group] + [Sample("p", "ok", "none")]
     rewarder = Rewarder({"verifier": Exact(), "rm": Length()}, hero())
     summary = summarize(rewarder(samples))
-    assert (summary.rows, summary.groups, summary.problems) == (10, 6, 1)
-    assert (summary.lonely, summary.lonely_keys) == (2, ["lone", "none"])
-    assert summary.composition == {"all right": 2, "all wrong": 2, "mixed": 1, "not judged": 1}
+    assert (summary.rows, summary.groups, summary.invalid_rows) == (10, 6, 1)
+    assert (summary.singleton_groups, summary.singleton_examples) == (2, ["lone", "none"])
+    assert summary.composition == {"all correct": 2, "all incorrect": 2, "mixed": 1, "not judged": 1}
     assert summary.statuses["verifier"] == {"judged": 10}
-    assert summary.silent_verifier == 5  # all but "mixed"
-    assert summary.silent_scheme == 4  # "wrong" differs in length, so HERO ranks it
-    assert {name: span.count for name, span in summary.strata.items()} == {"right": 4, "wrong": 5}
-    assert [c.rows for c in summary.complaints.values()] == [[9]]
+    assert summary.zero_signal_groups_verifier == 5  # all but "mixed"
+    assert summary.zero_signal_groups_scheme == 4  # "wrong" differs in length, so HERO ranks it
+    assert {name: span.count for name, span in summary.strata.items()} == {"correct": 4, "incorrect": 5}
+    assert [c.rows for c in summary.failures.values()] == [[9]]
 
 
 @given(st.lists(st.sampled_from(["ok", "no", "nope", "nan", "?"]), min_size=2, max_size=12), st.data())
@@ -209,7 +210,7 @@ def test_summaries_of_batches_merge_to_the_summary_of_all(texts, data):
         assert getattr(both, name) == getattr(whole, name), name
     for name, span in whole.strata.items():
         found = both.strata[name]
-        assert (found.count, found.low, found.high) == (span.count, span.low, span.high)
+        assert (found.count, found.min, found.max) == (span.count, span.min, span.max)
         assert found.mean == pytest.approx(span.mean)
 
 
@@ -228,8 +229,8 @@ def test_results_keep_every_input_column(tmp_path, name):
         assert [r["mixed"] for r in found] == ["1", '"two"']
         assert [found[0]["big"], found[0]["hollow"]] == [str(10**30), "{}"]
     else:
-        found = list(read_rollouts(tmp_path / name).columns.values())
-        found = [dict(zip(read_rollouts(tmp_path / name).columns, r, strict=True)) for r in zip(*found, strict=True)]
+        values = read_rollouts(tmp_path / name).values
+        found = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
         assert [r["mixed"] for r in found] == [1, "two"]
         assert [found[0]["big"], found[0]["hollow"]] == [10**30, {}]
     assert [r["nested"] for r in found] == [{"a": 1}, None]
@@ -263,7 +264,8 @@ def test_a_full_disk_leaves_the_earlier_file_and_no_half_one(tmp_path, name, mos
 
 def test_an_output_that_could_not_be_written_is_refused_first(tmp_path):
     with pytest.raises(
-        DataError, match=r"ends in .parquet, .jsonl, .jsonl.gz or .jsonl.zst, or to a folder, .*; got '.csv'"
+        DataError,
+        match=r"unsupported output '.csv'; expected a file that ends in .parquet, .jsonl, .jsonl.gz or .jsonl.zst, or a folder .*o.csv/",
     ):
         find_output(str(tmp_path / "o.csv"))
     with pytest.raises(DataError, match="no such folder"):
@@ -273,12 +275,12 @@ def test_an_output_that_could_not_be_written_is_refused_first(tmp_path):
         find_output(str(tmp_path / "d.jsonl"))
     with pytest.raises(DataError, match="is not an empty folder"):
         find_output(str(tmp_path))
-    assert find_output(f"{tmp_path}/new/").many
+    assert find_output(f"{tmp_path}/new/").is_folder
 
 
 def test_several_verifiers_give_prefixed_columns():
     rewarder = Rewarder({"a": Exact(), "b": Exact(), "rm": Length()}, rm_only())
     names = result_columns(rewarder)
-    assert {"a_verdict", "b_verdict", "rm_score", "reward", "advantage", "weight"} <= set(names)
+    assert {"a", "a_answer", "b", "rm", "reward", "advantage", "weight"} <= set(names)
     samples = [Sample("p", "ok", "g", "ok"), Sample("p", "no", "g", "ok")]
     assert set(summarize(rewarder(samples)).statuses) == {"a", "b", "rm"}

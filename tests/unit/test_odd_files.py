@@ -12,7 +12,7 @@ import pytest
 from herokit import Sample
 from herokit.adapters.common.base import gold_of, samples_of
 from herokit.errors import DataError
-from herokit.files.inputs import find_inputs
+from herokit.files.blocks import find_inputs
 from herokit.files.reading import read_rollouts
 from herokit.files.writing import find_output
 
@@ -24,7 +24,7 @@ def test_a_file_in_utf_16_is_told_so_and_a_mark_of_utf_8_is_none_of_the_text(tmp
     path = tmp_path / "r.jsonl"
     path.write_text(json.dumps(ROW) + "\n", encoding=encoding)
     with pytest.raises(
-        DataError, match="r.jsonl: is written in UTF-16; expected UTF-8, as iconv -f UTF-16 -t UTF-8 writes"
+        DataError, match="r.jsonl: is encoded in UTF-16; expected UTF-8. Convert it with iconv -f UTF-16 -t UTF-8"
     ):
         read_rollouts(path)
     path.write_text(json.dumps(ROW) + "\n", encoding="utf-8-sig")

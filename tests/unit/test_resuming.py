@@ -22,7 +22,7 @@ from streams import RUN, SCHEME, expected, made, put, rewarder, scored, whole
 from herokit import Rewarder, hero
 from herokit.cli.score import _settings, _terminable
 from herokit.errors import DataError
-from herokit.files import partitions
+from herokit.files import external_sort
 from herokit.files.reading import read_rollouts
 from herokit.files.writing import find_output
 from herokit.pipeline import checkpoint
@@ -53,11 +53,23 @@ def deadly(monkeypatch, moment):
     from herokit.pipeline import run
 
     for place, name in (
-        (run, "_combine"), (run, "spill"), (checkpoint, "settle"), (writing, "settle"), (writing, "_clear"), (Path, "replace"),
-        (shutil, "rmtree"), (Path, "rmdir"), (Path, "unlink"), (partitions.Partitions, "finish"), (pa.ipc, "new_stream"), (pq.ParquetWriter, "write_table"),
+        (run, "_combine"), (run, "spill"), (checkpoint, "fsync_file"), (writing, "fsync_file"), (writing, "_delete"), (Path, "replace"),
+        (shutil, "rmtree"), (Path, "rmdir"), (Path, "unlink"), (external_sort.Partitions, "finish"), (pa.ipc, "new_stream"), (pq.ParquetWriter, "write_table"),
     ):  # fmt: skip
         monkeypatch.setattr(place, name, step(getattr(place, name)))
     return lambda: count
+
+
+def record_calls(one):
+    """Return a list that gets the number of samples of every later call of a rewarder's sources."""
+    calls, run_sources = [], one.run_sources
+
+    def run(samples):
+        calls.append(len(samples))
+        return run_sources(samples)
+
+    one.run_sources = run
+    return calls
 
 
 @pytest.mark.parametrize(("shuffled", "name"), [(False, "o/"), (False, "o.jsonl.gz"), (True, "o.parquet")])
@@ -67,26 +79,29 @@ def test_death_at_any_moment_loses_and_doubles_nothing(tmp_path, monkeypatch, sh
         random.Random(3).shuffle(rows)  # noqa: S311
     texts = [str(put(tmp_path / "i.jsonl", rows))]
     (tmp_path / "wanted").mkdir()
-    wanted = whole(scored(tmp_path / "wanted", texts, name, groups_each=4))
-    asked = []
+    uninterrupted = rewarder()
+    wanted = whole(scored(tmp_path / "wanted", texts, name, asked=uninterrupted, batch_groups=4))
+    scored_again = []
     for moment in range(1, 1000):
         with monkeypatch.context() as patched:
             steps = deadly(patched, moment)
             try:
-                scored(tmp_path, texts, name, groups_each=4, every=0.0, resume=True)
+                scored(tmp_path, texts, name, batch_groups=4, checkpoint_every=0.0, resume=True)
             except Dead:
                 pass
             else:
                 assert steps() == moment - 1
                 break
         again = rewarder()
-        out = scored(tmp_path, texts, name, asked=again, groups_each=4, every=0.0, resume=True)
-        asked.append(again.state[-1].count)
+        calls = record_calls(again)
+        out = scored(tmp_path, texts, name, asked=again, batch_groups=4, checkpoint_every=0.0, resume=True)
+        scored_again.append(sum(calls))
+        assert again.state == uninterrupted.state
         assert whole(out) == wanted
         assert {p.name for p in tmp_path.iterdir()} == {"i.jsonl", "wanted", out.name}
         shutil.rmtree(out) if out.is_dir() else out.unlink()
     assert moment > 30  # it died at each of them
-    assert asked[-1] == 0  # of what was done at the end nothing is done again
+    assert scored_again[-1] == 0  # of what was done at the end nothing is done again
 
 
 class Breaks(ScoreColumn):
@@ -107,34 +122,34 @@ def interrupted(tmp_path, monkeypatch):
     path = put(tmp_path / "i.jsonl", made(60))
     broken = Rewarder({"verifier": VerdictColumn("right"), "rm": Breaks("given")}, hero())
     with pytest.raises(KeyboardInterrupt) as ended:
-        scored(tmp_path, [str(path)], groups_each=4, asked=broken)
-    assert "48 of 60 rollouts are scored and kept in" in ended.value.__notes__[0]
-    assert json.loads((tmp_path / "o.parquet.part/manifest.json").read_text())["progress"]["done"] == 48
+        scored(tmp_path, [str(path)], batch_groups=4, asked=broken)
+    assert "48 of 60 rollouts are scored and saved in" in ended.value.__notes__[0]
+    assert json.loads((tmp_path / "o.parquet.part/manifest.json").read_text())["progress"]["rows"] == 48
     return path
 
 
 def test_a_run_that_was_another_is_not_resumed(tmp_path, interrupted):
-    def resume(message, *, run=None, **settings):
-        job = Job("i", [interrupted], {}, find_output(f"{tmp_path}/o.parquet"), RUN | (run or {}), resume=True)
+    def resume(message, *, settings=None, **options):
+        job = Job("i", [interrupted], {}, find_output(f"{tmp_path}/o.parquet"), RUN | (settings or {}), resume=True)
         with pytest.raises(DataError, match=message):
             score_job(
-                Job(**{name: getattr(job, name) for name in job.__slots__} | {"groups_each": 4} | settings), rewarder()
+                Job(**{name: getattr(job, name) for name in job.__slots__} | {"batch_groups": 4} | options), rewarder()
             )
 
-    resume("scheme.alpha was 0.05, is 0.1", run={"scheme": {"alpha": 0.1}})
-    resume('versions.herokit was "0.1", is "9"', run={"versions": {"herokit": "9"}})
-    resume("batch_groups was 4, is 5", groups_each=5)
+    resume("scheme.alpha was 0.05, is 0.1", settings={"scheme": {"alpha": 0.1}})
+    resume('versions.herokit was "0.1", is "9"', settings={"versions": {"herokit": "9"}})
+    resume("batch_groups was 4, is 5", batch_groups=5)
     resume('prefix was "", is "x_"', prefix="x_")
-    resume('fields.group was not given, is "prompt"', fields={"group": "prompt"})
-    resume("the input had 1 files and has 2", paths=[interrupted, put(tmp_path / "j.jsonl", made(8))])
-    resume("holds an interrupted run; go on with it: --resume; or delete that folder", resume=False)
+    resume('columns.group was not set, is "prompt"', columns={"group": "prompt"})
+    resume("the input had 1 files, has 2", paths=[interrupted, put(tmp_path / "j.jsonl", made(8))])
+    resume("contains an interrupted run. Use --resume to continue it, or delete that folder", resume=False)
     text = interrupted.read_bytes()
     interrupted.write_bytes(text.replace(b'"p1"', b'"p2"'))
     resume("i.jsonl: its content has changed")
     interrupted.write_bytes(text + b"{}\n")
     resume("i.jsonl: has .* bytes now, had")
     interrupted.write_bytes(text)  # the time of change is another, the content is not
-    scored(tmp_path, [str(interrupted)], groups_each=4, resume=True)
+    scored(tmp_path, [str(interrupted)], batch_groups=4, resume=True)
     assert not (tmp_path / "o.parquet.part").exists()
 
 
@@ -147,10 +162,10 @@ def test_a_damaged_folder_is_told(tmp_path, interrupted):
     ):
         shard.write_bytes(damage) if damage else shard.unlink()
         with pytest.raises(DataError, match=message):
-            scored(tmp_path, [str(interrupted)], groups_each=4, resume=True)
+            scored(tmp_path, [str(interrupted)], batch_groups=4, resume=True)
     (tmp_path / "o.parquet.part" / "manifest.json").write_text("{")
-    with pytest.raises(DataError, match="the manifest cannot be read: .*; delete the folder"):
-        scored(tmp_path, [str(interrupted)], groups_each=4, resume=True)
+    with pytest.raises(DataError, match="the manifest cannot be read: .*; delete that folder"):
+        scored(tmp_path, [str(interrupted)], batch_groups=4, resume=True)
 
 
 @pytest.mark.parametrize("resume", [False, True])
@@ -162,7 +177,7 @@ def test_a_folder_of_that_name_that_is_no_runs_is_not_emptied(tmp_path, name, re
     mine.write_text("mine")
     job = Job("in", [tmp_path / "in.jsonl"], {}, find_output(tmp_path / "o.jsonl"), resume=resume)
     with pytest.raises(
-        DataError, match="o.jsonl.part: is no interrupted run: it holds .* and no manifest; move that folder away"
+        DataError, match="o.jsonl.part: not a herokit checkpoint \\(no manifest, found .*\\); move that folder away"
     ):
         score_job(job, rewarder())
     assert mine.read_text() == "mine"
@@ -177,10 +192,10 @@ def test_two_processes_do_not_work_on_one_output(tmp_path, interrupted):
     command = [sys.executable, "-c", code, tmp_path / "o.parquet.part"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
-        with pytest.raises(DataError, match="another process is working there"):
-            scored(tmp_path, [str(interrupted)], groups_each=4, resume=True)
+        with pytest.raises(DataError, match="in use by another process"):
+            scored(tmp_path, [str(interrupted)], batch_groups=4, resume=True)
         other.communicate()
-    scored(tmp_path, [str(interrupted)], groups_each=4, resume=True)
+    scored(tmp_path, [str(interrupted)], batch_groups=4, resume=True)
 
 
 def command(folder, *arguments):
@@ -207,16 +222,16 @@ def test_an_interrupted_command_says_how_to_go_on(tmp_path):
     child.send_signal(signal.SIGINT)
     _, told = child.communicate()
     assert child.returncode == 130
-    assert "of 2,000 rollouts are scored and kept in o.jsonl.part; go on with" in told
+    assert "of 2,000 rollouts are scored and saved in o.jsonl.part; continue with" in told
     assert "rows/s" not in told  # nobody looks at the bar
     words = shlex.split(told.splitlines()[-1])
     assert words[:2] == ["herokit", "score"]
     assert words[-1] == "--resume"
-    assert 0 < json.loads(manifest.read_text())["progress"]["done"] < 2000
+    assert 0 < json.loads(manifest.read_text())["progress"]["rows"] < 2000
     again = subprocess.run([sys.executable, "-m", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
     assert "2,000 rollouts of 500 prompts" in again.stdout
-    found = list(read_rollouts(tmp_path / "o.jsonl").columns["reward"])
+    found = list(read_rollouts(tmp_path / "o.jsonl").values["reward"])
     np.testing.assert_array_equal(found, expected(made(2000), 8)[:, 0])
 
 

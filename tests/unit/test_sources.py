@@ -196,7 +196,7 @@ def test_an_ensemble_never_scores_a_row_that_a_model_could_not(how):
 
 
 def test_columns_may_hold_numbers_of_numpy():
-    meta = {"rm_score": np.float32(0.5), "verdict": np.int64(1)}
+    meta = {"rm": np.float32(0.5), "verdict": np.int64(1)}
     sample = Sample("p", "c", "q", meta=meta)
     assert ScoreColumn().score([sample]).values.tolist() == [0.5]
     assert VerdictColumn("verdict").verify([sample])[0].value == 1.0

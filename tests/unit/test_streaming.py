@@ -16,8 +16,8 @@ from streams import RUN, expected, made, put, rewarder, scored, table
 
 from herokit import Rewarder, hero
 from herokit.errors import DataError
-from herokit.files import blocks, group_batches, partitions
-from herokit.files.inputs import find_inputs
+from herokit.files import blocks, external_sort, group_batches
+from herokit.files.blocks import find_inputs
 from herokit.files.writing import find_output
 from herokit.pipeline.run import Job, score_job
 from herokit.sources import ScoreColumn, VerdictColumn
@@ -26,13 +26,13 @@ from herokit.sources import ScoreColumn, VerdictColumn
 @pytest.mark.parametrize("name", ["i.jsonl", "i.jsonl.gz", "i.ndjson.zst", "i.parquet"])
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_any_format_and_layout_gives_what_scoring_in_memory_gives(tmp_path, monkeypatch, name, shuffled):
-    monkeypatch.setattr(blocks, "ROWS", 37)
-    monkeypatch.setattr(partitions, "HELD", 5000)
-    monkeypatch.setattr(group_batches, "PART", 20_000)
+    monkeypatch.setattr(blocks, "MAX_BLOCK_ROWS", 37)
+    monkeypatch.setattr(external_sort, "MAX_BUFFER_BYTES", 5000)
+    monkeypatch.setattr(group_batches, "PARTITION_BYTES", 20_000)
     rows = made(600)
     if shuffled:
         random.Random(1).shuffle(rows)  # noqa: S311
-    found = table(scored(tmp_path, [str(put(tmp_path / name, rows))], groups_each=7))
+    found = table(scored(tmp_path, [str(put(tmp_path / name, rows))], batch_groups=7))
     assert [row["completion"] for row in found] == [row["completion"] for row in rows]
     got = np.array([[row["reward"], row["advantage"], row["weight"]] for row in found])
     np.testing.assert_array_equal(got, expected(rows, 7))
@@ -59,15 +59,15 @@ def test_inputs_that_name_nothing_or_something_twice(tmp_path):
     path = put(tmp_path / "a.jsonl", made(4))
     for texts, message in (
         ([f"{tmp_path}/*.parquet"], r"\*.parquet: matches no file"),
-        ([str(path), str(tmp_path)], "is named twice among the inputs"),
-        ([str(put(tmp_path / "a.parquet.gz", made(4)))], "this one ends in '.parquet.gz'"),
+        ([str(path), str(tmp_path)], "is listed twice among the inputs"),
+        ([str(put(tmp_path / "a.parquet.gz", made(4)))], "unsupported file type '.parquet.gz'"),
     ):
         with pytest.raises(DataError, match=message):
             find_inputs(texts)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="empty: the folder holds no rollout file"):
+    with pytest.raises(DataError, match="empty: the folder contains no rollout file"):
         find_inputs([str(tmp_path / "empty")])
-    with pytest.raises(DataError, match="is among the inputs; put the results elsewhere"):
+    with pytest.raises(DataError, match="is one of the inputs; choose another output"):
         scored(tmp_path, [str(path)], "a.jsonl")
 
 
@@ -94,12 +94,12 @@ def test_bad_rows_late_in_a_stream_are_found_before_any_work(tmp_path, monkeypat
     broken.write_bytes(broken.read_bytes()[:50])
     with pytest.raises(DataError, match=r"c.jsonl.zst: "):
         scored(tmp_path, [str(broken)])
-    monkeypatch.setattr(blocks, "LONGEST", 30)
+    monkeypatch.setattr(blocks, "MAX_LINE_BYTES", 30)
     with pytest.raises(DataError, match="a.jsonl: line 1 is longer than"):
         scored(tmp_path, [str(first)])
-    monkeypatch.setattr(blocks, "LONGEST", 300)
-    monkeypatch.setattr(group_batches, "LARGEST", 3)
-    with pytest.raises(DataError, match="one group has 4 rollouts, more than the 3 that are held in memory"):
+    monkeypatch.setattr(blocks, "MAX_LINE_BYTES", 300)
+    monkeypatch.setattr(group_batches, "MAX_GROUP_ROWS", 3)
+    with pytest.raises(DataError, match="a group has 4 rollouts, but at most 3 fit in memory"):
         scored(tmp_path, [str(first)])
     assert {p.name for p in tmp_path.iterdir()} == {"a.jsonl", "b.parquet", "c.jsonl.gz", "c.jsonl.zst"}
 
@@ -126,19 +126,21 @@ def test_parquet_columns_keep_their_types(tmp_path):
 
 
 def test_a_column_that_plays_a_part_may_begin_late(tmp_path, monkeypatch):
-    monkeypatch.setattr(blocks, "ROWS", 8)
+    monkeypatch.setattr(blocks, "MAX_BLOCK_ROWS", 8)
     rows = made(20)
     late = [row if at < 10 else row | {"reference": "r"} for at, row in enumerate(rows)]
     folder = tmp_path / "runs"
     folder.mkdir()
-    found = group_batches.survey("x", [put(tmp_path / "i.jsonl", late)], {}, folder)
-    assert found.fields["reference"] == "reference"
-    seen = [sample.reference for piece in group_batches.pieces(found, 2, folder=folder) for sample in piece.samples]
+    found = group_batches.index_input("x", [put(tmp_path / "i.jsonl", late)], {}, folder)
+    assert found.columns["reference"] == "reference"
+    seen = [
+        sample.reference for piece in group_batches.read_batches(found, 2, folder=folder) for sample in piece.samples
+    ]
     assert seen == [None] * 10 + ["r"] * 10
 
 
 def test_results_in_a_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(group_batches, "PART", 1)  # parts of 256 rows, files of 4096
+    monkeypatch.setattr(group_batches, "PARTITION_BYTES", 1)  # parts of 256 rows, files of 4096
     rows = made(5000)
     path = put(tmp_path / "i.parquet", rows)
     out = scored(tmp_path, [str(path)], "out/")
@@ -158,7 +160,7 @@ def test_an_input_that_changes_while_it_is_scored_is_noticed(tmp_path):
             return super().score(samples)
 
     asked = Rewarder({"verifier": VerdictColumn("right"), "rm": Grows("given")}, hero())
-    with pytest.raises(DataError, match="has 80 rows and had 40: it was changed while it was being scored"):
+    with pytest.raises(DataError, match="has 80 rows, had 40: the file changed while it was being scored"):
         scored(tmp_path, [str(path)], asked=asked)
 
 
@@ -170,7 +172,7 @@ def test_a_parquet_file_with_a_column_twice_is_refused(tmp_path):
 
 def test_sources_may_be_asked_elsewhere_and_ahead(tmp_path):
     path = str(put(tmp_path / "i.jsonl", made(200)))
-    wanted = scored(tmp_path, [path], "wanted.parquet", groups_each=4)
+    wanted = scored(tmp_path, [path], "wanted.parquet", batch_groups=4)
 
     def ask(one, coming, hear):
         with ThreadPoolExecutor(3) as pool:
@@ -182,8 +184,8 @@ def test_sources_may_be_asked_elsewhere_and_ahead(tmp_path):
                     yield first, answers.result()
             yield from ((piece, answers.result()) for piece, answers in ahead)
 
-    job = Job(path, [Path(path)], {}, find_output(f"{tmp_path}/o.parquet"), RUN, groups_each=4)
-    score_job(job, rewarder(), ask=ask)
+    job = Job(path, [Path(path)], {}, find_output(f"{tmp_path}/o.parquet"), RUN, batch_groups=4)
+    score_job(job, rewarder(), run_sources=ask)
     assert (tmp_path / "o.parquet").read_bytes() == wanted.read_bytes()
 
 
@@ -202,7 +204,7 @@ def test_a_column_that_a_source_reads_must_be_there(tmp_path):
     path = str(put(tmp_path / "i.jsonl", made(8)))
     for column, message in (
         ("rihgt", "source 'verifier' reads a column 'rihgt'; did you mean 'right'?"),
-        ("group", "source 'verifier' reads column 'group', which is taken for the group; name the group with --field"),
+        ("group", "source 'verifier' reads column 'group', which is used as the group; name the group with --column"),
     ):
         with pytest.raises(DataError, match=message):
             scored(

@@ -49,29 +49,29 @@ def test_the_columns_that_were_taken_are_told(score):
     put("r.jsonl", *({"problem": "p", "solution": text, "answer": "ok", "uid": 1} for text in ("ok", "no")))
     taken = "Columns: prompt from problem, completion from solution, reference from answer, group from uid"
     assert taken in score("r.jsonl").out
-    fields = json.loads(score("r.jsonl", "--json").out)["fields"]
-    assert fields == {"prompt": "problem", "completion": "solution", "reference": "answer", "group": "uid"}
+    columns = json.loads(score("r.jsonl", "--json").out)["columns"]
+    assert columns == {"prompt": "problem", "completion": "solution", "reference": "answer", "group": "uid"}
 
 
 def test_groups_of_several_prompts_are_told(score):
     put("many/a.jsonl", row("ok"), row("no"), row("ok", group=1), row("no", group=1))
     put("many/b.jsonl", row("ok", prompt="another"), row("no", prompt="another"), row("ok", group=1))
     told = score("many")  # each file counts its prompts from 0
-    assert "note: many: 1 groups hold more than one prompt, group 0: was an id used for two prompts" in told.err
+    assert "note: many: 1 groups have more than one prompt, group 0: is an id used for two prompts" in told.err
     summary = json.loads(score("many", "--json").out)
-    assert (summary["groups"], summary["mingled"], summary["mingled_keys"]) == (2, 1, [0])
+    assert (summary["groups"], summary["mixed_prompt_groups"], summary["mixed_prompt_examples"]) == (2, 1, [0])
     assert "more than one prompt" not in score("many/a.jsonl").err
 
 
 def test_groups_of_several_prompts_are_counted_over_batches(score):
     put("r.jsonl", *(row("ok", group=g // 2, prompt=str(g % 2 if g < 20 else 0)) for g in range(40)))
     summary = json.loads(score("r.jsonl", "--json", "--batch-groups", "3").out)
-    assert (summary["mingled"], summary["mingled_keys"]) == (10, list(range(8)))
+    assert (summary["mixed_prompt_groups"], summary["mixed_prompt_examples"]) == (10, list(range(8)))
 
 
 def test_a_source_that_no_step_reads_is_told(score):
-    put("r.jsonl", *(row(text, rm_score=n) for n, text in enumerate(("ok", "no", "nope"))))
-    rm = '[sources.rm]\nuse = "score-column"\n'
+    put("r.jsonl", *(row(text, given=n) for n, text in enumerate(("ok", "no", "nope"))))
+    rm = '[sources.rm]\nuse = "score-column"\ncolumn = "given"\n'
     told = (
         "note: s.toml: no step reads source 'rm'; it is asked all the same, and a row on which it fails gets no reward"
     )

@@ -63,7 +63,7 @@ def test_meta_may_hold_arrays_for_lists():
     part = [Sample("p", "Paris", 0, "B", meta), Sample("p", "Paris", 0, "B", {"options": meta["choices"]["text"]})]
     assert [v.value for v in Choice().verify(part)] == [1.0, 1.0]
     assert [v.value for v in IFEval().verify(part[:1])] == [1.0]
-    truths = [Sample("p", "c", 0, meta={"verdict": value}) for value in (np.True_, np.float32(0.5), "1")]
+    truths = [Sample("p", "c", 0, meta={"verifier": value}) for value in (np.True_, np.float32(0.5), "1")]
     assert [v.value for v in VerdictColumn().verify(truths)] == [1.0, 0.5, None]
 
 

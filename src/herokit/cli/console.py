@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from herokit.files.reading import say_fields
+from herokit.files.reading import format_columns
 from herokit.pipeline.summary import Summary
 from herokit.registry import Registry
 
@@ -67,10 +67,10 @@ def part(count: int, whole: int) -> str:
     return f"{100 * count / whole:.1f} %" if whole else "-"
 
 
-def show_summary(summary: Summary, fields: Mapping[str, str], wall: float, used: Sequence[str]) -> None:
+def show_summary(summary: Summary, columns: Mapping[str, str], wall: float, used: Sequence[str]) -> None:
     """Print what a scored file holds, and which of its columns were taken for what."""
     out.print(f"[bold]{summary.rows:,}[/] rollouts of [bold]{summary.groups:,}[/] prompts")
-    out.print(said(f"Columns: {say_fields(fields)}\n", "dim"))
+    out.print(said(f"Columns: {format_columns(columns)}\n", "dim"))
     if summary.composition:
         groups = table("Groups by verdict", "", "groups", "share")
         for name, count in sorted(summary.composition.items()):
@@ -86,11 +86,11 @@ def show_summary(summary: Summary, fields: Mapping[str, str], wall: float, used:
         strata = table("Reward by stratum", "verdict", "rollouts", "min", "mean", "max")
         for name, s in summary.strata.items():
             if s.count:
-                strata.add_row(name, f"{s.count:,}", f"{s.low:.4f}", f"{s.mean:.4f}", f"{s.high:.4f}")
+                strata.add_row(name, f"{s.count:,}", f"{s.min:.4f}", f"{s.mean:.4f}", f"{s.max:.4f}")
         out.print(strata, "")
-    out.print(_silent(summary), "")
-    if summary.weights.low != summary.weights.high:
-        low, mean, high = summary.weights.low, summary.weights.mean, summary.weights.high
+    out.print(_zero_signal_table(summary), "")
+    if summary.weights.min != summary.weights.max:
+        low, mean, high = summary.weights.min, summary.weights.mean, summary.weights.max
         out.print(f"Weights: {low:.3f} to {high:.3f}, mean {mean:.3f}")
     spent = ", ".join(f"{name} {summary.rows / s:,.0f}" for name, s in summary.seconds.items() if s > 0)
     out.print(f"Throughput: {summary.rows / wall:,.0f} rollouts/s ({spent} by source)")
@@ -98,12 +98,14 @@ def show_summary(summary: Summary, fields: Mapping[str, str], wall: float, used:
         out.print(said(line, "dim"))
 
 
-def _silent(summary: Summary) -> Table:
-    silent = table("Groups that give no signal", "under", "groups", "share")
-    if summary.silent_verifier is not None:
-        silent.add_row("verifier only", f"{summary.silent_verifier:,}", part(summary.silent_verifier, summary.groups))
-    silent.add_row("this scheme", f"{summary.silent_scheme:,}", part(summary.silent_scheme, summary.groups))
-    return silent
+def _zero_signal_table(summary: Summary) -> Table:
+    groups = table("Zero-signal groups", "reward", "groups", "share")
+    if summary.zero_signal_groups_verifier is not None:
+        count = summary.zero_signal_groups_verifier
+        groups.add_row("verifier only", f"{count:,}", part(count, summary.groups))
+    count = summary.zero_signal_groups_scheme
+    groups.add_row("this scheme", f"{count:,}", part(count, summary.groups))
+    return groups
 
 
 def show_plugins(registry: Registry) -> None:

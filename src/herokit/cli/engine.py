@@ -6,16 +6,15 @@ from typing import Any
 
 from herokit.config.builder import build
 from herokit.errors import ConfigError
-from herokit.pipeline.prefetch import ask_ahead
-from herokit.pipeline.run import Ask, ask_here
+from herokit.pipeline.run import SourceRunner, prefetch, run_in_order
 from herokit.sources.column import columns_read
 from herokit.types import RewardModel, Verifier
 
 Sources = Mapping[str, Verifier | RewardModel]
 
 
-def find_engine(name: str | None, settings: Sequence[str]) -> tuple[Callable[[Sources], Sources], Ask]:
-    """Return what an engine does with the sources, and how they are then asked.
+def find_engine(name: str | None, settings: Sequence[str]) -> tuple[Callable[[Sources], Sources], SourceRunner]:
+    """Return what an engine does with the sources, and how they are then run.
 
     Sources that only read columns stay here: they have no work to do elsewhere.
 
@@ -27,14 +26,14 @@ def find_engine(name: str | None, settings: Sequence[str]) -> tuple[Callable[[So
         ConfigError: no such engine, or a setting that it does not have.
 
     Example:
-        >>> place, ask = find_engine(None, [])
-        >>> place({}), ask is ask_here
+        >>> place, run_sources = find_engine(None, [])
+        >>> place({}), run_sources is run_in_order
         ({}, True)
     """
     if name is None:
         if settings:
             raise ConfigError(f"--engine-set {settings[0]}: needs --engine NAME")
-        return (lambda sources: sources), ask_here
+        return (lambda sources: sources), run_in_order
     made = build({"use": name, **_table(settings)}, kinds=("engine",), where="--engine")
 
     def place(sources: Sources) -> Sources:
@@ -42,7 +41,7 @@ def find_engine(name: str | None, settings: Sequence[str]) -> tuple[Callable[[So
         placed = made.place({key: source for key, source in sources.items() if key not in here})
         return {key: source if key in here else placed[key] for key, source in sources.items()}
 
-    return place, ask_ahead(made.ahead)
+    return place, prefetch(made.ahead)
 
 
 def _table(settings: Sequence[str]) -> dict[str, Any]:

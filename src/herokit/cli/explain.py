@@ -13,9 +13,9 @@ from rich.text import Text
 from herokit.cli import console
 from herokit.config.scheme import load_scheme
 from herokit.errors import DataError
-from herokit.files.group_batches import pieces, spill, survey
-from herokit.files.inputs import find_inputs
-from herokit.files.reading import named_fields
+from herokit.files.blocks import find_inputs
+from herokit.files.group_batches import index_input, read_batches, spill
+from herokit.files.reading import parse_columns
 from herokit.outcome import Explanation
 from herokit.types import Sample
 
@@ -27,9 +27,9 @@ def explain(
     ],
     group: Annotated[str, typer.Option(help="The group to explain, as its column says.")],
     scheme: Annotated[Path | None, typer.Option(help="Scheme file, TOML or YAML; HERO on maths by default.")] = None,
-    field: Annotated[
+    column: Annotated[
         list[str] | None,
-        typer.Option(help="PART=COLUMN, where PART is prompt, completion, reference or group; repeatable."),
+        typer.Option(help="ROLE=COLUMN, where ROLE is prompt, completion, reference or group; repeatable."),
     ] = None,
     batch_groups: Annotated[int, typer.Option(min=1, help="Prompts scored at a time, as `score` was told.")] = 64,
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
@@ -42,22 +42,22 @@ def explain(
         plan = load_scheme(scheme)
     with plan.rewarder() as rewarder, TemporaryDirectory(prefix="herokit-") as name:
         folder, where = Path(name), " ".join(rollouts)
-        found = survey(where, find_inputs(rollouts), named_fields(field or ()), folder)
-        if not found.together:
-            spill(found, folder)
+        index = index_input(where, find_inputs(rollouts), parse_columns(column or ()), folder)
+        if not index.contiguous:
+            spill(index, folder)
         first: dict[str, None] = {}
-        for piece in pieces(found, batch_groups, folder=folder):
-            first |= dict.fromkeys(str(s.group) for s in piece.samples) if len(first) <= console.SHOWN else {}
-            if any(str(s.group) == group for s in piece.samples):
+        for batch in read_batches(index, batch_groups, folder=folder):
+            first |= dict.fromkeys(str(s.group) for s in batch.samples) if len(first) <= console.SHOWN else {}
+            if any(str(s.group) == group for s in batch.samples):
                 break
         else:
             raise DataError(
-                f"{where}: no group {group!r}; the first ones are {console.some(list(first), found.groups)}"
+                f"{where}: no group {group!r}; the first ones are {console.some(list(first), index.groups)}"
             )
-        for piece in pieces(found, batch_groups, folder=folder):
+        for batch in read_batches(index, batch_groups, folder=folder):
             with console.aside(as_json):
-                outcome = rewarder(piece.samples)
-            rows = [s for s in piece.samples if str(s.group) == group]
+                outcome = rewarder(batch.samples)
+            rows = [s for s in batch.samples if str(s.group) == group]
             if rows:
                 (write_explanation if as_json else show_explanation)(
                     outcome.explain(rows[0].group), [s for s in rows if s.group == rows[0].group]

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from herokit.cli import console
-from herokit.pipeline.run import Watch
+from herokit.pipeline.run import RunCallback
 
 
 class _Rate(ProgressColumn):
@@ -28,7 +28,7 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress() -> Iterator[Watch]:
+def progress() -> Iterator[RunCallback]:
     """Show how far a run is: its step, rows, rows a second, time left. Nothing is printed unless to a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate())
     with Progress(*columns, console=console.err, transient=True, disable=not console.err.is_terminal) as bar:

@@ -8,16 +8,14 @@ from typing import Annotated
 import typer
 
 from herokit.cli import console
-from herokit.files.reading import named_fields
+from herokit.files.reading import parse_columns
 
 
 def report(
     results: Annotated[str, typer.Argument(help="What `herokit score` has written: a file or a folder.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("report.html"),
     compare: Annotated[str | None, typer.Option(help="Results of another scheme or run, to set beside them.")] = None,
-    field: Annotated[
-        list[str] | None, typer.Option(help="PART=COLUMN, as `herokit score` was told; repeatable.")
-    ] = None,
+    column: Annotated[list[str] | None, typer.Option(help="ROLE=COLUMN, as for `herokit score`; repeatable.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
     """Draw scored rollouts: rewards by stratum, groups, weights, drift, hacking, disagreements. One file, works offline.
@@ -26,7 +24,7 @@ def report(
     """
     from herokit.report import write_report
 
-    made = write_report(results, output, other=compare, fields=named_fields(field or ()))
+    made = write_report(results, output, other=compare, columns=parse_columns(column or ()))
     if as_json:
         sys.stdout.write(json.dumps({"report": str(made), "bytes": made.stat().st_size}) + "\n")
         return

@@ -18,11 +18,11 @@ from herokit.cli.engine import find_engine
 from herokit.cli.progress import progress
 from herokit.config.scheme import Scheme, load_scheme, scheme_table
 from herokit.errors import ConfigError, HerokitError, SignalError
-from herokit.files.group_batches import Survey
-from herokit.files.inputs import find_inputs
-from herokit.files.reading import named_fields
-from herokit.files.writing import ENDINGS, find_output
-from herokit.pipeline.checkpoint import Progress
+from herokit.files.blocks import find_inputs
+from herokit.files.group_batches import InputIndex
+from herokit.files.reading import parse_columns
+from herokit.files.writing import OUTPUT_SUFFIXES, find_output
+from herokit.pipeline.checkpoint import RunProgress
 from herokit.pipeline.run import Job, score_job
 from herokit.registry import Registry, registry
 from herokit.rewarder import Rewarder
@@ -37,11 +37,13 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter an option
     scheme: Annotated[Path | None, typer.Option(help="Scheme file, TOML or YAML; HERO on maths by default.")] = None,
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", help=f"Where results go: {', '.join(ENDINGS)}, or a folder/ of Parquet files."),
+        typer.Option(
+            "-o", "--output", help=f"Where results go: {', '.join(OUTPUT_SUFFIXES)}, or a folder/ of Parquet files."
+        ),
     ] = None,
-    field: Annotated[
+    column: Annotated[
         list[str] | None,
-        typer.Option(help="PART=COLUMN, where PART is prompt, completion, reference or group; repeatable."),
+        typer.Option(help="ROLE=COLUMN, where ROLE is prompt, completion, reference or group; repeatable."),
     ] = None,
     prefix: Annotated[str, typer.Option(help="Put before the names of the result columns.")] = "",
     batch_groups: Annotated[int, typer.Option(min=1, help="Prompts scored at a time.")] = 64,
@@ -63,7 +65,7 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> None:
     """Score rollouts: verify, ask the reward model, combine, write, summarize.
 
-    Every input column is kept, rows stay in their order; verdict, status, extracted answer, scores, reward, advantage
+    Every input column is kept, rows stay in their order; each source's value, status and reason, reward, advantage
     and weight are added. Memory is bounded however long the input. What an interrupted run has scored lies in a
     folder beside the output, OUTPUT.part, and is gone when the output is there.
     """
@@ -80,7 +82,7 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter an option
     job = Job(
         " ".join(rollouts),
         find_inputs(rollouts),
-        named_fields(field or ()),
+        parse_columns(column or ()),
         None if output is None else find_output(output),
         _settings(scheme_table(scheme)[0], registry()),
         prefix,
@@ -88,11 +90,11 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter an option
         resume,
         checkpoint_every,
     )
-    place, ask = find_engine(engine, engine_set or ())
+    place, run_sources = find_engine(engine, engine_set or ())
     with console.aside(as_json), Rewarder(place(plan.sources), plan.combiner) as rewarder, _terminable():
         try:
-            with progress() as watch:
-                done = score_job(job, rewarder, ask=ask, watch=watch)
+            with progress() as on_progress:
+                done = score_job(job, rewarder, run_sources=run_sources, on_progress=on_progress)
         except KeyboardInterrupt as end:
             _how_to_go_on(end, "interrupted")
             raise typer.Exit(130) from None
@@ -102,15 +104,15 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter an option
             raise typer.Exit(2) from None
         used = [text for source in rewarder.sources.values() if (text := execution.report(source))]
     if as_json:
-        told = done.summary.as_dict() | {"fields": done.survey.fields, "wall": done.wall}
-        for complaint in told["complaints"].values():
-            complaint["rows"] = [done.survey.label(row) for row in complaint["rows"]]
+        told = done.summary.as_dict() | {"columns": done.index.columns, "wall": done.seconds}
+        for failure in told["failures"].values():
+            failure["rows"] = [done.index.row_label(row) for row in failure["rows"]]
         sys.stdout.write(json.dumps(told, default=str) + "\n")
     else:
-        console.show_summary(done.summary, done.survey.fields, done.wall, used)
+        console.show_summary(done.summary, done.index.columns, done.seconds, used)
         if output:
             console.out.print(console.said(f"Results: {output}"), soft_wrap=True)
-    if _tell(job.where, done.survey, done) and not allow_incomplete:
+    if _tell(job.location, done.index, done) and not allow_incomplete:
         raise typer.Exit(2)
 
 
@@ -181,42 +183,42 @@ def _terminable() -> Iterator[None]:
 
 
 def _how_to_go_on(end: BaseException, kind: str) -> None:
-    """Say what is kept of a run that has ended early, and the command that goes on with it."""
+    """Print what is saved of a run that has ended early, and the command that continues it."""
     notes = getattr(end, "__notes__", [])
     for note in notes:
         words = [word for word in sys.argv[1:] if word != "--resume"]
         console.complain(kind, note)
         console.err.print(shlex.join(["herokit", *words, "--resume"]), markup=False)
     if not notes and isinstance(end, KeyboardInterrupt):
-        console.complain(kind, "nothing is kept")
+        console.complain(kind, "no results saved")
 
 
-def _tell(where: str, found: Survey, done: Progress) -> bool:
+def _tell(where: str, index: InputIndex, done: RunProgress) -> bool:
     """Say on standard error what a reader of the results must know; True if rollouts are unusable."""
     summary = done.summary
-    if "group" not in found.fields:
+    if "group" not in index.columns:
         console.complain(
-            "note", f"{where}: no group column; rows with the same prompt text share a group (--field group=COLUMN)"
+            "note", f"{where}: no group column; rows with the same prompt text share a group (--column group=COLUMN)"
         )
-    if summary.mingled:
+    if summary.mixed_prompt_groups:
         console.complain(
             "note",
-            f"{where}: {summary.mingled} groups hold more than one prompt, group "
-            f"{console.some(summary.mingled_keys, summary.mingled)}: was an id used for two prompts, as in files that each "
-            "count from 0? (--field group=COLUMN)",
+            f"{where}: {summary.mixed_prompt_groups} groups have more than one prompt, group "
+            f"{console.some(summary.mixed_prompt_examples, summary.mixed_prompt_groups)}: is an id used for two prompts, for example in two "
+            "files that both count from 0? (--column group=COLUMN)",
         )
-    shown = list(summary.complaints.items())[: console.SHOWN]
-    for why, complaint in shown:
-        rows = console.some([found.label(row) for row in complaint.rows], complaint.count)
+    shown = list(summary.failures.items())[: console.SHOWN]
+    for why, failure in shown:
+        rows = console.some([index.row_label(row) for row in failure.rows], failure.count)
         console.complain(
-            "error", f"{where}: {complaint.count} of {summary.rows} rollouts have no reward, row {rows}: {why}"
+            "error", f"{where}: {failure.count} of {summary.rows} rollouts have no reward, row {rows}: {why}"
         )
-    if rest := summary.problems - sum(complaint.count for _, complaint in shown):
+    if rest := summary.invalid_rows - sum(failure.count for _, failure in shown):
         console.complain("error", f"{where}: {rest} more rollouts have no reward, for other reasons: see their reasons")
-    if summary.lonely:
+    if summary.singleton_groups:
         console.complain(
             "error",
-            f"{where}: {summary.lonely} groups have one rollout, group {console.some(summary.lonely_keys, summary.lonely)}: "
-            "nothing to compare with; sample at least two completions a prompt, or drop them",
+            f"{where}: {summary.singleton_groups} groups have a single rollout, group {console.some(summary.singleton_examples, summary.singleton_groups)}: "
+            "group-relative advantages need at least 2 per prompt; sample more or drop these rows",
         )
-    return bool(summary.problems or summary.lonely)
+    return bool(summary.invalid_rows or summary.singleton_groups)

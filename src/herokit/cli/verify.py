@@ -17,7 +17,7 @@ from herokit.combiners import CORRECT_THRESHOLD
 from herokit.config.builder import build
 from herokit.config.scheme import load_scheme
 from herokit.errors import ConfigError, DataError, did_you_mean
-from herokit.files.reading import PAIR_FIELDS, named_fields, read_rollouts
+from herokit.files.reading import PAIR_COLUMN_NAMES, parse_columns, read_rollouts
 from herokit.sources import execution
 from herokit.types import Sample, Verdict, Verifier
 from herokit.verifiers.evaluation import Agreement, agreement, judge, read_labels
@@ -36,8 +36,8 @@ def verify(
     label: Annotated[
         str, typer.Option(help="The column that holds 1 or true for right, 0 or false for wrong.")
     ] = "label",
-    field: Annotated[
-        list[str] | None, typer.Option(help="PART=COLUMN, where PART is completion or reference; repeatable.")
+    column: Annotated[
+        list[str] | None, typer.Option(help="ROLE=COLUMN, where ROLE is completion or reference; repeatable.")
     ] = None,
     most: Annotated[int, typer.Option(min=0, help="Disagreements to console.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
@@ -47,15 +47,15 @@ def verify(
     A value above 0.5 is an acceptance. Other columns are the samples' meta: a task to route by, options to choose from.
     A row whose column `kind` says "answer" holds a bare answer: nothing is extracted from it.
     """
-    data = read_rollouts(pairs, named_fields(field or ()), usual=PAIR_FIELDS, needs=("completion",))
-    if label not in data.columns:
+    data = read_rollouts(pairs, parse_columns(column or ()), usual=PAIR_COLUMN_NAMES, required=("completion",))
+    if label not in data.values:
         raise DataError(f"{pairs}: no column {label!r} with labels; name it with --label COLUMN")
-    labels = read_labels(str(pairs), label, data.columns[label])
+    labels = read_labels(str(pairs), label, data.values[label])
     with console.aside(as_json):
         name, judging = _find(verifier, scheme, setting or ())
         begun = perf_counter()
         try:
-            verdicts = judge(name, judging, data.samples, data.columns)
+            verdicts = judge(name, judging, data.samples, data.values)
             used = execution.report(judging)
         finally:
             execution.close(judging)

@@ -1,1 +1,1 @@
-"""Rollout files: reading them into samples, scoring them, writing results, counting what happened."""
+"""Rollout files: read them into batches of complete groups, and write the results."""

@@ -1,26 +1,178 @@
-"""Read a rollout file of any length in blocks of consecutive rows."""
+"""Find rollout files and read them in blocks of consecutive rows, in bounded memory."""
 
 import codecs
 import gzip
+import hashlib
 import json
+import os
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from glob import glob, has_magic
 from pathlib import Path
 from typing import IO, Any, cast
 
 from herokit.errors import DataError
-from herokit.files.inputs import PARQUET, ending
 
-ROWS = 2048
-"""Rows a block, at most."""
+__all__ = [
+    "ArrowBlock",
+    "Block",
+    "JsonBlock",
+    "check_file",
+    "describe_change",
+    "find_inputs",
+    "fingerprint",
+    "fsync_file",
+    "read_blocks",
+    "split_suffix",
+]
 
-SIZE = 1 << 23
-"""Bytes a block, about; a longer row makes a block of its own."""
+JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")
+PARQUET_SUFFIX = ".parquet"
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+SUFFIXES = (*JSON_SUFFIXES, PARQUET_SUFFIX)
 
-LONGEST = 1 << 28
-"""Bytes a line, at most."""
+MAX_BLOCK_ROWS = 2048
+BLOCK_BYTES = 1 << 23
+"""Approximate size of a block; a longer row makes a block of its own."""
+MAX_LINE_BYTES = 1 << 28
+
+
+def split_suffix(path: Path) -> tuple[str, str | None]:
+    """Return a file's format, as its suffix, and its compression.
+
+    Example:
+        >>> split_suffix(Path("a.jsonl.gz")), split_suffix(Path("a.parquet"))
+        (('.jsonl', 'gzip'), ('.parquet', None))
+    """
+    compression = COMPRESSIONS.get(path.suffix)
+    return (Path(path.stem).suffix if compression else path.suffix), compression
+
+
+def _is_rollout_file(path: Path) -> bool:
+    kind, compression = split_suffix(path)
+    return kind in JSON_SUFFIXES or (kind == PARQUET_SUFFIX and compression is None)
+
+
+def check_file(path: Path) -> None:
+    """Check that a path names a rollout file.
+
+    Raises:
+        DataError: the file does not exist, is a folder, a pipe or a device, or has another suffix.
+    """
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; expected a file")
+    if not path.is_file():
+        if str(path) == "-" or path.exists():
+            raise DataError(
+                f"{path}: is a pipe or a device, but rows are read more than once; write them to a file first"
+            )
+        raise DataError(f"{path}: no such file")
+    _check_suffix(path)
+
+
+def _check_suffix(path: Path) -> None:
+    if not _is_rollout_file(path):
+        raise DataError(
+            f"{path}: unsupported file type {''.join(path.suffixes[-2:])!r}; expected {', '.join(SUFFIXES)} "
+            f"(JSON lines may be compressed: {', '.join(JSON_SUFFIXES[0] + end for end in COMPRESSIONS)})"
+        )
+
+
+def find_inputs(texts: Sequence[str]) -> list[Path]:
+    """Return the rollout files that the texts name, each once.
+
+    Args:
+        texts: files, folders and globs (``**`` matches nested folders). A folder stands for every rollout file in it and
+            below it, except hidden files and unfinished results. Files of a folder or a glob are sorted by path.
+
+    Raises:
+        DataError: a text names no file, or a file is listed twice.
+
+    Example:
+        >>> find_inputs(["nowhere.jsonl"])
+        Traceback (most recent call last):
+        ...
+        herokit.errors.DataError: nowhere.jsonl: no such file
+    """
+    paths: list[Path] = []
+    for text in texts:
+        try:
+            paths += _find(text)
+        except OSError as error:
+            raise DataError(f"{error.filename or text}: cannot be read: {error.strerror or error}") from None
+    seen: set[Path] = set()
+    for path in paths:
+        real = path.resolve()
+        if real in seen:
+            raise DataError(f"{path}: is listed twice among the inputs; its rollouts would count twice")
+        seen.add(real)
+    return paths
+
+
+def _find(text: str) -> list[Path]:
+    path = Path(text)
+    if path.is_dir():
+        files = sorted(_walk(path))
+        if not files:
+            raise DataError(f"{path}: the folder contains no rollout file ({', '.join(SUFFIXES)})")
+        return files
+    if path.is_file() or not has_magic(text):
+        check_file(path)
+        return [path]
+    matches = sorted(p for p in map(Path, glob(text, recursive=True)) if p.is_file())  # noqa: PTH207 - the user's pattern may be absolute
+    if not matches:
+        raise DataError(f"{text}: matches no file")
+    for match in matches:
+        _check_suffix(match)
+    return matches
+
+
+def _walk(path: Path) -> Iterator[Path]:
+    """Find the rollout files below a folder; a folder that cannot be read is an error."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for folder, folders, names in os.walk(path, onerror=refuse):
+        folders[:] = filter(_is_visible, folders)
+        files = (Path(folder, name) for name in filter(_is_visible, names))
+        yield from (file for file in files if _is_rollout_file(file) and file.is_file())
+
+
+def _is_visible(name: str) -> bool:
+    return not (name.startswith((".", "_")) or name.endswith(".part"))
+
+
+def fingerprint(path: Path) -> dict[str, Any]:
+    """Return a file's path, size, time of change and a digest of its content."""
+    stat = path.stat()
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    return {"path": str(path), "size": stat.st_size, "changed": stat.st_mtime_ns, "digest": digest}
+
+
+def describe_change(path: Path, before: Mapping[str, Any]) -> str:
+    """Return how a file differs from its earlier `fingerprint`, or "" if it does not.
+
+    The content is read only if the sizes are equal and the times of change are not.
+    """
+    stat = path.stat()
+    if stat.st_size != before["size"]:
+        return f"{path}: has {stat.st_size:,} bytes now, had {before['size']:,}"
+    if stat.st_mtime_ns != before["changed"] and fingerprint(path)["digest"] != before["digest"]:
+        return f"{path}: its content has changed"
+    return ""
+
+
+def fsync_file(path: Path) -> None:
+    """Flush a file, or the entries of a folder, to the disk, so that a crash of the machine does not lose it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class Block(ABC):
@@ -28,24 +180,24 @@ class Block(ABC):
 
     Attributes:
         path: the file.
-        first: its first row's place in the file, from 0.
+        first_row: the position of the block's first row in the file, from 0.
     """
 
     __slots__ = ()
     path: Path
-    first: int
+    first_row: int
 
     @property
     @abstractmethod
-    def size(self) -> int:
-        """Return how many bytes it is, about."""
+    def num_bytes(self) -> int:
+        """Return the approximate size."""
 
     @abstractmethod
     def __len__(self) -> int: ...
 
     @abstractmethod
-    def names(self) -> Sequence[str]:
-        """Return the columns that occur."""
+    def column_names(self) -> Sequence[str]:
+        """Return the names of the columns that occur."""
 
     @abstractmethod
     def values(self, name: str) -> Sequence[Any]:
@@ -53,28 +205,28 @@ class Block(ABC):
 
     @abstractmethod
     def meta(self, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-        """Return, for every row, what it holds in some columns; None is left out."""
+        """Return, for every row, its values in some columns; None is left out."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lines(Block):
-    """Rows of a JSONL file."""
+class JsonBlock(Block):
+    """Rows of a file of JSON lines."""
 
     path: Path
-    first: int
+    first_row: int
     rows: Sequence[Mapping[str, Any]]
-    bytes: int
+    line_bytes: int
 
     @property
-    def size(self) -> int:
-        """Return the bytes of its lines."""
-        return self.bytes
+    def num_bytes(self) -> int:
+        """Return the length of the lines."""
+        return self.line_bytes
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def names(self) -> Sequence[str]:
-        """Return the columns that occur."""
+    def column_names(self) -> Sequence[str]:
+        """Return the names of the columns that occur."""
         return list(dict.fromkeys(name for row in self.rows for name in row))
 
     def values(self, name: str) -> Sequence[Any]:
@@ -82,49 +234,49 @@ class Lines(Block):
         return [row.get(name) for row in self.rows]
 
     def meta(self, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-        """Return, for every row, what it holds in some columns."""
+        """Return, for every row, its values in some columns."""
         return [{name: row[name] for name in names if row.get(name) is not None} for row in self.rows]
 
 
 @dataclass(frozen=True, slots=True)
-class Batch(Block):
-    """Rows of a Parquet file. A column becomes Python values when it is looked at, once."""
+class ArrowBlock(Block):
+    """Rows of a Parquet file. A column is converted to Python values once, when it is first read."""
 
     path: Path
-    first: int
+    first_row: int
     batch: Any
-    read: dict[str, list[Any]] = field(default_factory=dict)
+    converted: dict[str, list[Any]] = field(default_factory=dict)
 
     @property
-    def size(self) -> int:
-        """Return the bytes of its columns."""
+    def num_bytes(self) -> int:
+        """Return the size of the columns in memory."""
         return int(self.batch.nbytes)
 
     def __len__(self) -> int:
         return int(self.batch.num_rows)
 
-    def names(self) -> Sequence[str]:
-        """Return the columns that occur."""
+    def column_names(self) -> Sequence[str]:
+        """Return the names of the columns that occur."""
         return list(self.batch.schema.names)
 
     def values(self, name: str) -> Sequence[Any]:
         """Return a column as Python values."""
-        if name not in self.read:
-            known = name in self.batch.schema.names
-            self.read[name] = self.batch.column(name).to_pylist() if known else [None] * len(self)
-        return self.read[name]
+        if name not in self.converted:
+            exists = name in self.batch.schema.names
+            self.converted[name] = self.batch.column(name).to_pylist() if exists else [None] * len(self)
+        return self.converted[name]
 
     def meta(self, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-        """Return, for every row, what it holds in some columns."""
-        return [_Meta(self, names, row) for row in range(len(self))] if names else [{}] * len(self)
+        """Return, for every row, its values in some columns."""
+        return [_LazyMeta(self, names, row) for row in range(len(self))] if names else [{}] * len(self)
 
 
-class _Meta(Mapping[str, Any]):
-    """Some columns of a row of a `Batch`, looked up when asked for: most sources never ask."""
+class _LazyMeta(Mapping[str, Any]):
+    """Some columns of one row of an `ArrowBlock`, converted on access: most sources read none of them."""
 
     __slots__ = ("_block", "_names", "_row")
 
-    def __init__(self, block: Batch, names: Sequence[str], row: int) -> None:
+    def __init__(self, block: ArrowBlock, names: Sequence[str], row: int) -> None:
         self._block, self._names, self._row = block, names, row
 
     def __getitem__(self, name: str) -> Any:
@@ -143,34 +295,29 @@ class _Meta(Mapping[str, Any]):
         return repr(dict(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return dict, (dict(self),)  # a row sent to another process leaves the block behind
+        return dict, (dict(self),)  # a pickled row must not take its whole block along
 
 
 def read_blocks(path: Path, start: int = 0) -> Iterator[Block]:
-    """Read a file from a row on, in bounded memory.
+    """Read a file in blocks, in bounded memory.
 
     Args:
-        path: a rollout file, as `herokit.files.inputs.check_ending` accepts it.
-        start: the first row, from 0; what precedes it is skipped cheaply.
+        path: a rollout file that `check_file` accepts.
+        start: the first row to read, from 0; earlier rows are skipped cheaply.
 
     Raises:
-        DataError: broken JSON at a line, a line of more than 256 MB, a broken archive, no Parquet file.
+        DataError: a line is not valid JSON or longer than 256 MB, an archive is damaged, or the file is not Parquet.
     """
-    kind, packed = ending(path)
-    return _read_parquet(path, start) if kind == PARQUET else _read_lines(path, packed, start)
+    kind, compression = split_suffix(path)
+    return _read_parquet(path, start) if kind == PARQUET_SUFFIX else _read_json(path, compression, start)
 
 
-def parquet_file(path: Path) -> Any:
-    """Open a Parquet file.
-
-    Raises:
-        DataError: it is none.
-    """
+def _open_parquet(path: Path) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(path, buffer_size=1 << 16, pre_buffer=False)  # by default it holds whole row groups
+        return pq.ParquetFile(path, buffer_size=1 << 16, pre_buffer=False)  # the default buffers whole row groups
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: not a Parquet file: {str(error).splitlines()[0]}") from None
 
@@ -178,32 +325,63 @@ def parquet_file(path: Path) -> Any:
 def _read_parquet(path: Path, start: int) -> Iterator[Block]:
     import pyarrow as pa
 
-    with parquet_file(path) as file:
+    with _open_parquet(path) as file:
         names = file.schema_arrow.names
-        if twice := next((name for name in names if names.count(name) > 1), None):
-            raise DataError(f"{path}: column {twice!r} occurs twice; rename one of them")
-        found = file.metadata
-        groups = [found.row_group(i) for i in range(found.num_row_groups)]
+        if duplicate := next((name for name in names if names.count(name) > 1), None):
+            raise DataError(f"{path}: column {duplicate!r} occurs twice; rename one of them")
         row = 0
-        for number, group in enumerate(groups):
-            if row + group.num_rows > start:
-                each = max(1, min(ROWS, SIZE * group.num_rows // max(1, group.total_byte_size)))
-                try:
-                    for batch in file.iter_batches(each, row_groups=[number], use_threads=False):
-                        skip = min(max(0, start - row), batch.num_rows)
-                        if skip < batch.num_rows:
-                            yield Batch(path, row + skip, batch.slice(skip))
-                        row += batch.num_rows
-                except (pa.ArrowException, OSError) as error:
-                    raise DataError(f"{path}: cannot be read past row {row}: {str(error).splitlines()[0]}") from None
-            else:
+        for number in range(file.metadata.num_row_groups):
+            group = file.metadata.row_group(number)
+            if row + group.num_rows <= start:
                 row += group.num_rows
+                continue
+            block_rows = max(1, min(MAX_BLOCK_ROWS, BLOCK_BYTES * group.num_rows // max(1, group.total_byte_size)))
+            try:
+                for batch in file.iter_batches(block_rows, row_groups=[number], use_threads=False):
+                    skip = min(max(0, start - row), batch.num_rows)
+                    if skip < batch.num_rows:
+                        yield ArrowBlock(path, row + skip, batch.slice(skip))
+                    row += batch.num_rows
+            except (pa.ArrowException, OSError) as error:
+                raise DataError(f"{path}: cannot be read past row {row}: {str(error).splitlines()[0]}") from None
 
 
-def _open(path: Path, packed: str | None) -> IO[bytes]:
-    if packed == "gzip":
+def _read_json(path: Path, compression: str | None, start: int) -> Iterator[Block]:
+    rows: list[dict[str, Any]] = []
+    row, num_bytes = 0, 0
+    for number, line in _read_lines(path, compression):
+        if row < start:
+            row += 1
+            continue
+        rows.append(_parse_line(path, number, line))
+        num_bytes += len(line)
+        if len(rows) == MAX_BLOCK_ROWS or num_bytes >= BLOCK_BYTES:
+            yield JsonBlock(path, row, rows, num_bytes)
+            row, rows, num_bytes = row + len(rows), [], 0
+    if rows:
+        yield JsonBlock(path, row, rows, num_bytes)
+
+
+def _read_lines(path: Path, compression: str | None) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines that are not blank, each with its number."""
+    number = 0
+    try:
+        with _open_lines(path, compression) as file:
+            while line := file.readline(MAX_LINE_BYTES + 1):
+                number += 1
+                if len(line) > MAX_LINE_BYTES:
+                    raise DataError(f"{path}: line {number} is longer than {MAX_LINE_BYTES >> 20} MB")
+                if line.strip():
+                    yield number, line
+    except (OSError, EOFError, zlib.error) as error:
+        where = f"past line {number}" if number else "at all"
+        raise DataError(f"{path}: cannot be read {where}: {str(error).splitlines()[0]}") from None
+
+
+def _open_lines(path: Path, compression: str | None) -> IO[bytes]:
+    if compression == "gzip":
         return cast(IO[bytes], gzip.open(path, "rb"))
-    if packed == "zstd":
+    if compression == "zstd":
         import io
 
         import pyarrow as pa
@@ -212,74 +390,38 @@ def _open(path: Path, packed: str | None) -> IO[bytes]:
     return path.open("rb")
 
 
-def _read_lines(path: Path, packed: str | None, start: int) -> Iterator[Block]:
-    rows: list[dict[str, Any]] = []
-    row, size = 0, 0
-    for number, line in _lines(path, packed):
-        if row < start:
-            row += 1
-            continue
-        rows.append(parse(path, number, line))
-        size += len(line)
-        if len(rows) == ROWS or size >= SIZE:
-            yield Lines(path, row, rows, size)
-            row, rows, size = row + len(rows), [], 0
-    if rows:
-        yield Lines(path, row, rows, size)
+class _DuplicateKeyError(ValueError):
+    """A JSON object has a key twice; the argument is the key."""
 
 
-def _lines(path: Path, packed: str | None) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines that are not blank, with their numbers."""
-    number = 0
-    try:
-        with _open(path, packed) as file:
-            while line := file.readline(LONGEST + 1):
-                number += 1
-                if len(line) > LONGEST:
-                    raise DataError(f"{path}: line {number} is longer than {LONGEST >> 20} MB")
-                if line.strip():
-                    yield number, line
-    except (OSError, EOFError, zlib.error) as error:
-        where = f"past line {number}" if number else "at all"
-        raise DataError(f"{path}: cannot be read {where}: {str(error).splitlines()[0]}") from None
-
-
-class _TwiceError(ValueError):
-    """A JSON object holds a key twice; its argument is the key."""
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _to_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     row = dict(pairs)
     if len(row) < len(pairs):
         names = [name for name, _ in pairs]
-        raise _TwiceError(next(name for name in names if names.count(name) > 1))
+        raise _DuplicateKeyError(next(name for name in names if names.count(name) > 1))
     return row
 
 
-_ONCE = json.JSONDecoder(object_pairs_hook=_once)
+_DECODER = json.JSONDecoder(object_pairs_hook=_to_dict)
 
 
-def parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
-    """Read one line of JSON.
-
-    Raises:
-        DataError: it is no JSON object, or a key is given twice: which value was meant cannot be known.
-    """
+def _parse_line(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
-        row = _ONCE.decode(line.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogatepass"))
-    except _TwiceError as error:
-        raise DataError(f"{path}: line {number}: key {str(error)!r} is given twice; keep one of them") from None
+        row = _DECODER.decode(line.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogatepass"))
+    except _DuplicateKeyError as error:
+        raise DataError(f"{path}: line {number}: duplicate key {str(error)!r}; keep one of them") from None
     except (ValueError, RecursionError) as error:
         if number == 1 and json.detect_encoding(line).startswith("utf-16"):
             raise DataError(
-                f"{path}: is written in UTF-16; expected UTF-8, as iconv -f UTF-16 -t UTF-8 writes"
+                f"{path}: is encoded in UTF-16; expected UTF-8. Convert it with iconv -f UTF-16 -t UTF-8"
             ) from None
         if number == 1 and line.strip() in {b"[", b"{", b"[{"}:
             raise DataError(
-                f"{path}: is one JSON value over many lines; expected one object a line, as jq -c '.[]' writes of a list"
+                f"{path}: contains one JSON value over many lines; expected one object per line. Convert a list with "
+                "jq -c '.[]'"
             ) from None
         why = f"{error.msg} at character {error.pos}" if isinstance(error, json.JSONDecodeError) else str(error)
-        raise DataError(f"{path}: line {number} is not JSON: {why}; mend or delete that line") from None
+        raise DataError(f"{path}: line {number} is not valid JSON: {why}; fix or delete that line") from None
     if not isinstance(row, dict):
-        raise DataError(f"{path}: line {number} is a JSON {type(row).__name__}; expected an object {{...}}, one a line")
+        raise DataError(f"{path}: line {number} is a JSON {type(row).__name__}; expected one object {{...}} per line")
     return row

@@ -1,95 +1,104 @@
-"""Whether every group's rows lie together, and if not, where each row belongs when they do; on disk, in sqlite.
+"""Sort rows on disk so that the rows of a group lie together.
 
-One record a run of rows of the same group, so memory is bounded however many groups there are.
+`GroupRuns` finds the position of every row in sqlite, `Partitions` moves the rows there.
 """
 
 import hashlib
 import sqlite3
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 
-from herokit.reward_models.batching import Ints
+__all__ = ["GroupRuns", "Ints", "Partitions"]
 
-CHUNK = 1 << 16
+Ints: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
+
+RUNS_PER_QUERY = 1 << 16
+MAX_BUFFER_BYTES = 1 << 25
+"""Rows held in memory before they are written to their partitions."""
+
+_POSITION, _ROW = "herokit:position", "herokit:row"
 
 
-class Runs:
-    """The runs of an input: maximal stretches of rows with one group.
+class GroupRuns:
+    """The runs of an input: maximal stretches of consecutive rows of one group.
+
+    Memory is bounded however many groups there are: each run is a record of a database.
 
     Args:
-        path: the database; made anew unless it is `kept`.
-        kept: go on from a database that is complete.
+        path: the database; replaced unless `existing`.
+        existing: open a database that `finish` completed.
 
     Example:
         >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder, Runs(Path(folder, "runs")) as runs:
+        >>> with tempfile.TemporaryDirectory() as folder, GroupRuns(Path(folder, "runs")) as runs:
         ...     runs.add(["a", "a", "b", "a"])
-        ...     runs.finish(), [p.tolist() for p in runs.places()]
+        ...     runs.finish(), [p.tolist() for p in runs.positions()]
         ((2, False, 3), [[0, 1, 3, 2]])
     """
 
-    def __init__(self, path: Path, *, kept: bool = False) -> None:
-        if not kept:
+    def __init__(self, path: Path, *, existing: bool = False) -> None:
+        if not existing:
             path.unlink(missing_ok=True)
-        self._base = sqlite3.connect(path, isolation_level=None)
+        self._database = sqlite3.connect(path, isolation_level=None)
         for setting in ("journal_mode = OFF", "synchronous = OFF", "temp_store = FILE", "cache_size = -32768"):
-            self._base.execute(f"PRAGMA {setting}")
-        if not kept:
-            self._base.execute("CREATE TABLE runs (start INTEGER PRIMARY KEY, key BLOB, length INTEGER)")
-            self._base.execute("BEGIN")
+            self._database.execute(f"PRAGMA {setting}")
+        if not existing:
+            self._database.execute("CREATE TABLE runs (start INTEGER PRIMARY KEY, key BLOB, length INTEGER)")
+            self._database.execute("BEGIN")
         self._pending: list[tuple[int, bytes, int]] = []
-        self._key: Any = self  # equals no group
+        self._group: Any = self  # equals no group
         self._start = self._row = 0
 
-    def add(self, keys: Sequence[Any]) -> None:
-        """Take note of the groups of the next rows."""
-        for row, key in enumerate(keys, self._row):
-            if key != self._key:
-                self._end(row)
-                self._key, self._start = key, row
-        self._row += len(keys)
-        if len(self._pending) >= CHUNK:
+    def add(self, groups: Sequence[Any]) -> None:
+        """Add the groups of the next rows."""
+        for row, group in enumerate(groups, self._row):
+            if group != self._group:
+                self._end_run(row)
+                self._group, self._start = group, row
+        self._row += len(groups)
+        if len(self._pending) >= RUNS_PER_QUERY:
             self._write()
 
-    def _end(self, row: int) -> None:
+    def _end_run(self, row: int) -> None:
         if row > self._start:
-            self._pending.append((self._start, digest(self._key), row - self._start))
+            self._pending.append((self._start, _digest(self._group), row - self._start))
 
     def _write(self) -> None:
-        self._base.executemany("INSERT INTO runs VALUES (?, ?, ?)", self._pending)
+        self._database.executemany("INSERT INTO runs VALUES (?, ?, ?)", self._pending)
         self._pending.clear()
 
     def finish(self) -> tuple[int, bool, int]:
-        """End the last run; return how many groups there are, whether each lies together, and the largest's rows."""
-        self._end(self._row)
+        """End the last run; return the number of groups, whether each is one run, and the rows of the largest group."""
+        self._end_run(self._row)
         self._start = self._row
         self._write()
-        self._base.execute("CREATE INDEX by_key ON runs (key, start, length)")
-        self._base.execute("COMMIT")
+        self._database.execute("CREATE INDEX by_key ON runs (key, start, length)")
+        self._database.execute("COMMIT")
         totals = "SELECT count(*) AS runs, sum(length) AS total FROM runs GROUP BY key"
-        found = self._base.execute(f"SELECT count(*), max(runs), max(total) FROM ({totals})").fetchone()  # noqa: S608 - constants
-        return int(found[0]), (found[1] or 1) == 1, int(found[2] or 0)
+        query = f"SELECT count(*), max(runs), max(total) FROM ({totals})"  # noqa: S608 - constants
+        groups, most_runs, largest = self._database.execute(query).fetchone()
+        return int(groups), (most_runs or 1) == 1, int(largest or 0)
 
-    def places(self) -> Generator[Ints, None, None]:
-        """Yield, for all rows in their order, the place of each when groups lie together in order of first appearance."""
-        found = (
+    def positions(self) -> Generator[Ints, None, None]:
+        """Yield the position of every row, in row order, once groups lie together in order of first appearance."""
+        query = (
             "SELECT length, sum(length) OVER (ORDER BY first, start) - length"
             " FROM (SELECT start, length, min(start) OVER (PARTITION BY key) AS first FROM runs)"
             " ORDER BY start"
         )
-        with closing(self._base.execute(found)) as rows:
-            while some := rows.fetchmany(CHUNK):
-                lengths, places = np.array(some, np.int64).T
+        with closing(self._database.execute(query)) as cursor:
+            while runs := cursor.fetchmany(RUNS_PER_QUERY):
+                lengths, starts = np.array(runs, np.int64).T
                 before = np.cumsum(lengths) - lengths
-                yield np.repeat(places - before, lengths) + np.arange(lengths.sum())
+                yield np.repeat(starts - before, lengths) + np.arange(lengths.sum())
 
     def close(self) -> None:
         """Close the database."""
-        self._base.close()
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -98,17 +107,102 @@ class Runs:
         self.close()
 
 
-def digest(key: Any) -> bytes:
-    """Return 16 bytes that stand for a group; numbers that are equal have the same.
+def _digest(group: Any) -> bytes:
+    """Return 16 bytes that identify a group; equal numbers have equal bytes.
 
     Example:
-        >>> digest(1) == digest(1.0), digest(1) == digest("1")
+        >>> _digest(1) == _digest(1.0), _digest(1) == _digest("1")
         (True, False)
     """
-    if isinstance(key, str):
-        text = "text " + key
-    elif isinstance(key, int | float):
-        text = f"number {int(key) if key == int(key) else key!r}" if abs(key) < float("inf") else f"number {key}"
+    if isinstance(group, str):
+        text = "text " + group
+    elif isinstance(group, int | float):
+        is_integer = abs(group) < float("inf") and group == int(group)
+        text = f"number {int(group) if is_integer else repr(group)}"
     else:
-        text = f"{type(key).__name__} {key!r}"
+        text = f"{type(group).__name__} {group!r}"
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+class Partitions:
+    """Move N rows to the positions 0 to N - 1, on disk: each goes to the partition of its position, to be sorted there.
+
+    Args:
+        folder: an empty folder, or one with complete partitions.
+        partition_rows: positions per partition; one partition is read at a time.
+
+    Example:
+        >>> import tempfile, pyarrow as pa
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     partitions = Partitions(Path(folder), partition_rows=2)
+        ...     partitions.add(np.array([2, 0, 1]), np.arange(3), pa.record_batch({"x": ["c", "a", "b"]}))
+        ...     partitions.finish()
+        ...     [b.column("x").to_pylist() for p in range(2) for _, _, b in partitions.read(p)]
+        [['a', 'b'], ['c']]
+    """
+
+    def __init__(self, folder: Path, partition_rows: int) -> None:
+        self.folder, self.partition_rows = folder, partition_rows
+        self._buffer: list[Any] = []
+        self._num_bytes = 0
+
+    def add(self, positions: Ints, rows: Ints, batch: Any) -> None:
+        """Add rows.
+
+        Args:
+            positions: (n,) the position of each.
+            rows: (n,) the input row of each, kept with it.
+            batch: the n rows, an Arrow record batch.
+        """
+        import pyarrow as pa
+
+        batch = pa.record_batch(
+            [pa.array(positions), pa.array(rows), *batch.columns], names=[_POSITION, _ROW, *batch.schema.names]
+        )
+        if self._buffer and self._buffer[0].schema != batch.schema:
+            self.finish()
+        self._buffer.append(batch)
+        self._num_bytes += batch.nbytes
+        if self._num_bytes >= MAX_BUFFER_BYTES:
+            self.finish()
+
+    def finish(self) -> None:
+        """Write the rows held in memory."""
+        import pyarrow as pa
+
+        if not self._buffer:
+            return
+        table = pa.Table.from_batches(self._buffer)
+        positions = table.column(0).to_numpy()
+        order = np.argsort(positions, kind="stable")
+        partitions = positions[order] // self.partition_rows
+        ends = np.flatnonzero(np.diff(partitions, append=-1)) + 1
+        for low, high in zip([0, *ends[:-1]], ends, strict=True):
+            path = self._path(int(partitions[low]))
+            with path.open("ab") as file, pa.ipc.new_stream(file, table.schema) as stream:
+                stream.write_table(table.take(pa.array(order[low:high])))
+        self._buffer, self._num_bytes = [], 0
+
+    def _path(self, partition: int) -> Path:
+        return self.folder / f"{partition:06}.arrow"
+
+    def read(self, partition: int) -> Iterator[tuple[Ints, Ints, Any]]:
+        """Yield the positions, the input rows and the record batch of one partition, sorted.
+
+        Rows with different schemas come in one batch per schema.
+        """
+        import pyarrow as pa
+
+        tables: list[Any] = []
+        with pa.OSFile(str(self._path(partition))) as file:
+            while file.tell() < file.size():
+                with pa.ipc.open_stream(file) as stream:
+                    table = stream.read_all()
+                if tables and tables[-1].schema == table.schema:
+                    tables[-1] = pa.concat_tables([tables[-1], table])
+                else:
+                    tables.append(table)
+        for table in tables:
+            order = np.argsort(table.column(0).to_numpy(), kind="stable")
+            batch = table.take(pa.array(order)).combine_chunks().to_batches()[0]
+            yield batch.column(0).to_numpy(), batch.column(1).to_numpy(), batch.select(batch.schema.names[2:])

@@ -1,4 +1,4 @@
-"""An input of any length: looked over once, then read in batches of whole groups, however its rows lie."""
+"""Index the input files and iterate over batches of complete groups, wherever the rows of a group lie."""
 
 import json
 import shutil
@@ -12,55 +12,55 @@ from typing import Any
 import numpy as np
 
 from herokit.errors import DataError
-from herokit.files.blocks import Batch, Block, Lines, read_blocks
-from herokit.files.columns import Types
-from herokit.files.external_sort import Runs
-from herokit.files.inputs import fingerprint, settle
-from herokit.files.partitions import Partitions
-from herokit.files.reading import choose_fields, read_parts, read_samples
-from herokit.reward_models.batching import Ints
+from herokit.files.blocks import ArrowBlock, Block, JsonBlock, fingerprint, fsync_file, read_blocks
+from herokit.files.external_sort import GroupRuns, Ints, Partitions
+from herokit.files.reading import ColumnTypes, choose_columns, parse_rows, read_samples
 from herokit.types import Sample
 
-PART = 1 << 26
-"""Bytes sorted or written at a time, about."""
+__all__ = ["RUNS_FILE", "GroupBatch", "InputIndex", "index_input", "read_batches", "read_input", "spill"]
 
-LARGEST = 1 << 17
-"""Rollouts a group, at most: a group is held in memory."""
+PARTITION_BYTES = 1 << 26
+"""Approximate size of what is sorted or written at a time."""
 
-LINE = "herokit:line"
-RUNS, SPILL = "runs.sqlite", "spill"
+MAX_GROUP_ROWS = 1 << 17
+"""A group is held in memory."""
+
+RUNS_FILE, SPILL_FOLDER = "runs.sqlite", "spill"
+
+_LINE = "herokit:line"
+"""The only column of a spilled `JsonBlock`: each row as JSON."""
 
 
-def _silent(_: int) -> None:
-    """Tell nobody."""
+def _ignore(_: int) -> None:
+    """Report no progress."""
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """What a look over all rows of an input has found; plain values, to be kept beside a checkpoint.
+class InputIndex:
+    """What one pass over all rows of an input finds; plain values, saved with a checkpoint.
 
     Attributes:
-        where: the input as the user named it.
+        location: the input, as the user named it.
         files: each file's `fingerprint`, and its number of ``rows``.
-        fields: which column plays which part.
-        types: the columns and their types, as `Types.dumps` writes them.
-        rows: rollouts.
-        groups: prompts.
-        together: whether every group's rows lie together.
-        part: rows that make up about 64 MB.
+        columns: role -> column.
+        types: the columns and their types, as `ColumnTypes.dumps` returns them.
+        rows: number of rollouts.
+        groups: number of groups.
+        contiguous: whether the rows of every group lie together.
+        partition_rows: rows of about 64 MB.
     """
 
-    where: str
+    location: str
     files: list[dict[str, Any]]
-    fields: dict[str, str]
+    columns: dict[str, str]
     types: str
     rows: int
     groups: int
-    together: bool
-    part: int
+    contiguous: bool
+    partition_rows: int
 
-    def label(self, row: int) -> str:
-        """Name a row as the user would look for it: from 1, and with its file where there are several.
+    def row_label(self, row: int) -> str:
+        """Return a row as people count it: from 1 in its file, with the file's name if there are several.
 
         Args:
             row: the row in the whole input, from 0.
@@ -73,185 +73,193 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Piece:
-    """Whole groups, to be scored at a time.
+class GroupBatch:
+    """Complete groups that are scored together.
 
     Attributes:
-        place: how many rows are scored before it.
-        rows: (N,) where each stands in the input, from 0.
-        samples: N samples; a group's lie together.
+        start: number of rows in earlier batches.
+        rows: (N,) the position of each row in the input, from 0.
+        samples: N samples; the samples of a group lie together.
     """
 
-    place: int
+    start: int
     rows: Ints
     samples: Sequence[Sample]
 
 
-def survey(
-    where: str, paths: Sequence[Path], fields: Mapping[str, str], folder: Path, *, tell: Callable[[int], None] = _silent
-) -> Survey:
-    """Look over an input: check every row, find its columns, their types, and how its groups lie.
+def index_input(
+    location: str,
+    paths: Sequence[Path],
+    columns: Mapping[str, str],
+    folder: Path,
+    *,
+    on_rows: Callable[[int], None] = _ignore,
+) -> InputIndex:
+    """Read an input once: check every row, find its columns, their types, and where its groups lie.
 
     Args:
-        where: the input as the user named it, for messages.
+        location: the input as the user named it, for messages.
         paths: its files, in order.
-        fields: part -> column, for columns whose names are not the usual ones.
-        folder: where to keep note of the groups; `spill` reads it.
-        tell: called with the number of rows after each block.
+        columns: role -> column, for columns with unusual names.
+        folder: where to store the runs of the groups, for `spill`.
+        on_rows: called with the number of rows of each block.
 
     Raises:
-        DataError: there is no row, no column for a part that is needed, a row that cannot be read, a group of more
+        DataError: the input has no row, a row that cannot be read, no column for a required role, or a group of more
             than 131,072 rollouts.
     """
     first = next((block for path in paths for block in read_blocks(path)), None)
     if first is None:
-        raise DataError(f"{where}: the file{'s hold' if len(paths) > 1 else ' holds'} no rows")
-    names = list(first.names())
-    if not set(names).issuperset(fields.values()):  # it may stand in later rows alone
-        names = list(dict.fromkeys(name for path in paths for block in read_blocks(path) for name in block.names()))
+        raise DataError(f"{location}: the file{'s contain' if len(paths) > 1 else ' contains'} no rows")
+    names = list(first.column_names())
+    if not set(names).issuperset(columns.values()):  # a named column may begin in a later block
+        names = list(dict.fromkeys(n for path in paths for block in read_blocks(path) for n in block.column_names()))
     while True:
-        chosen = choose_fields(where, names, fields)
-        with _disk(folder), Runs(folder / RUNS) as runs:
-            types, counts, size = _look(paths, chosen, runs, tell)
-            groups, together, largest = runs.finish()
-            settle(folder / RUNS)
-        if choose_fields(where, types.names, fields) == chosen:
+        chosen = choose_columns(location, names, columns)
+        with _write_errors(folder), GroupRuns(folder / RUNS_FILE) as runs:
+            types, counts, num_bytes = _read_all(paths, chosen, runs, on_rows)
+            groups, contiguous, largest = runs.finish()
+            fsync_file(folder / RUNS_FILE)
+        if choose_columns(location, types.names, columns) == chosen:
             break
-        names = types.names  # a column that plays a part appeared late
-    if largest > LARGEST:
+        names = types.names  # a column with a role begins in a later block
+    if largest > MAX_GROUP_ROWS:
         raise DataError(
-            f"{where}: one group has {largest:,} rollouts, more than the {LARGEST:,} that are held in memory at a "
-            "time; is the right column its group? name it with --field group=COLUMN"
+            f"{location}: a group has {largest:,} rollouts, but at most {MAX_GROUP_ROWS:,} fit in memory. Is the group "
+            "column right? Name it with --column group=COLUMN"
         )
     files = [fingerprint(path) | {"rows": count} for path, count in zip(paths, counts, strict=True)]
-    part = max(256, min(1 << 16, PART * sum(counts) // max(1, size)))
-    return Survey(where, files, chosen, types.dumps(), sum(counts), groups, together, part)
+    partition_rows = max(256, min(1 << 16, PARTITION_BYTES * sum(counts) // max(1, num_bytes)))
+    return InputIndex(location, files, chosen, types.dumps(), sum(counts), groups, contiguous, partition_rows)
 
 
-def _look(
-    paths: Sequence[Path], fields: Mapping[str, str], runs: Runs, tell: Callable[[int], None]
-) -> tuple[Types, list[int], int]:
+def _read_all(
+    paths: Sequence[Path], columns: Mapping[str, str], runs: GroupRuns, on_rows: Callable[[int], None]
+) -> tuple[ColumnTypes, list[int], int]:
     """Read all rows; return the columns' types, the rows of each file and the bytes of all."""
-    types, counts, size = Types(), [0] * len(paths), 0
+    types, counts, num_bytes = ColumnTypes(), [0] * len(paths), 0
     for number, path in enumerate(paths):
         for block in read_blocks(path):
-            types.see_block(block)
-            runs.add(read_parts(block, fields).keys)
+            types.update_block(block)
+            runs.add(parse_rows(block, columns).groups)
             counts[number] += len(block)
-            size += block.size
-            tell(len(block))
-    return types, counts, size
+            num_bytes += block.num_bytes
+            on_rows(len(block))
+    return types, counts, num_bytes
 
 
-def blocks_of(found: Survey, start: int = 0) -> Iterator[tuple[int, Block]]:
-    """Read an input's rows in order, from one on: where each block starts in the whole input, and the block.
+def read_input(index: InputIndex, start: int = 0) -> Iterator[tuple[int, Block]]:
+    """Yield an input's blocks in order, from one row on, each with its position in the whole input.
 
     Raises:
-        DataError: a file has another number of rows than when it was looked over.
+        DataError: a file's number of rows has changed since it was indexed.
     """
-    before = 0
-    for file in found.files:
+    offset = 0
+    for file in index.files:
         path, count = Path(file["path"]), file["rows"]
-        if start < before + count:
-            end = max(0, start - before)
+        if start < offset + count:
+            end = max(0, start - offset)
             for block in read_blocks(path, end):
-                end = block.first + len(block)
+                end = block.first_row + len(block)
                 if end <= count:
-                    yield before + block.first, block
+                    yield offset + block.first_row, block
             if end != count:
-                raise DataError(f"{path}: has {end:,} rows and had {count:,}: it was changed while it was being scored")
-        before += count
+                raise DataError(f"{path}: has {end:,} rows, had {count:,}: the file changed while it was being scored")
+        offset += count
 
 
-def spill(found: Survey, folder: Path, *, tell: Callable[[int], None] = _silent) -> None:
-    """Write an input's rows to disk, ordered so that groups lie together, in order of first appearance.
+def spill(index: InputIndex, folder: Path, *, on_rows: Callable[[int], None] = _ignore) -> None:
+    """Write an input's rows to disk so that groups lie together, in order of first appearance.
 
     Args:
-        found: the input, looked over.
-        folder: the one `survey` was given.
-        tell: called with the number of rows after each block.
+        index: the input.
+        folder: the folder that `index_input` got.
+        on_rows: called with the number of rows of each block.
     """
-    parts = Partitions(folder / SPILL, found.part)
-    places = np.empty(0, np.int64)
-    with _disk(folder), Runs(folder / RUNS, kept=True) as runs, closing(runs.places()) as coming:
-        shutil.rmtree(folder / SPILL, ignore_errors=True)
-        (folder / SPILL).mkdir()
-        for start, block in blocks_of(found):
-            while len(places) < len(block):
-                places = np.concatenate([places, next(coming)])
-            parts.add(places[: len(block)], np.arange(start, start + len(block)), _packed(block))
-            places = places[len(block) :]
-            tell(len(block))
-        parts.finish()
-        for path in (folder / SPILL).iterdir():
-            settle(path)
+    partitions = Partitions(folder / SPILL_FOLDER, index.partition_rows)
+    positions = np.empty(0, np.int64)
+    with (
+        _write_errors(folder),
+        GroupRuns(folder / RUNS_FILE, existing=True) as runs,
+        closing(runs.positions()) as more_positions,
+    ):
+        shutil.rmtree(folder / SPILL_FOLDER, ignore_errors=True)
+        (folder / SPILL_FOLDER).mkdir()
+        for start, block in read_input(index):
+            while len(positions) < len(block):
+                positions = np.concatenate([positions, next(more_positions)])
+            partitions.add(positions[: len(block)], np.arange(start, start + len(block)), _to_arrow(block))
+            positions = positions[len(block) :]
+            on_rows(len(block))
+        partitions.finish()
+        for path in (folder / SPILL_FOLDER).iterdir():
+            fsync_file(path)
 
 
 @contextmanager
-def _disk(folder: Path) -> Iterator[None]:
-    """Say where what could not be written: reading an input raises `DataError` by itself."""
+def _write_errors(folder: Path) -> Iterator[None]:
+    """Name the folder that cannot be written; errors of reading are `DataError` already."""
     try:
         yield
     except (OSError, sqlite3.Error) as error:
         raise DataError(f"{folder}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _packed(block: Block) -> Any:
+def _to_arrow(block: Block) -> Any:
     import pyarrow as pa
 
-    if isinstance(block, Batch):
+    if isinstance(block, ArrowBlock):
         return block.batch
-    assert isinstance(block, Lines)  # noqa: S101 - there are two kinds of blocks
-    return pa.record_batch({LINE: pa.array([json.dumps(row) for row in block.rows], pa.large_string())})
+    assert isinstance(block, JsonBlock)  # noqa: S101 - there are two kinds of blocks
+    return pa.record_batch({_LINE: pa.array([json.dumps(row) for row in block.rows], pa.large_string())})
 
 
-def _unpacked(batch: Any) -> Block:
-    nowhere = Path()
-    if batch.schema.names != [LINE]:
-        return Batch(nowhere, 0, batch)
-    return Lines(nowhere, 0, [json.loads(line) for line in batch.column(0).to_pylist()], batch.nbytes)
+def _from_arrow(batch: Any) -> Block:
+    if batch.schema.names != [_LINE]:
+        return ArrowBlock(Path(), 0, batch)
+    return JsonBlock(Path(), 0, [json.loads(line) for line in batch.column(0).to_pylist()], batch.nbytes)
 
 
-def pieces(found: Survey, groups_each: int, *, folder: Path, start: int = 0) -> Iterator[Piece]:
-    """Read an input in batches of whole groups, groups in order of first appearance.
+def read_batches(index: InputIndex, batch_groups: int, *, folder: Path, start: int = 0) -> Iterator[GroupBatch]:
+    """Read an input in batches of complete groups, in order of first appearance.
 
     Args:
-        found: the input, looked over.
-        groups_each: groups a batch.
-        folder: the one `survey` was given; `spill` has been called unless groups lie together.
-        start: how many rows to leave out: the end of an earlier batch.
+        index: the input.
+        batch_groups: groups per batch.
+        folder: the folder that `index_input` got; `spill` must have run unless groups are contiguous.
+        start: number of rows to skip: the end of an earlier batch.
     """
-    stretches = _lying_together(found, start) if found.together else _spilled(found, start, folder / SPILL)
+    chunks = _read_contiguous(index, start) if index.contiguous else _read_spilled(index, start, folder / SPILL_FOLDER)
     rows: list[int] = []
     samples: list[Sample] = []
     groups, last = 0, object()
-    for numbers, some in stretches:
-        for row, sample in zip(numbers.tolist(), some, strict=True):
+    for chunk_rows, chunk in chunks:
+        for row, sample in zip(chunk_rows.tolist(), chunk, strict=True):
             if sample.group != last:
-                if groups == groups_each:
-                    yield Piece(start, np.array(rows), samples)
+                if groups == batch_groups:
+                    yield GroupBatch(start, np.array(rows), samples)
                     start, rows, samples, groups = start + len(rows), [], [], 0
                 groups, last = groups + 1, sample.group
             rows.append(row)
             samples.append(sample)
     if samples:
-        yield Piece(start, np.array(rows), samples)
+        yield GroupBatch(start, np.array(rows), samples)
 
 
-def _lying_together(found: Survey, start: int) -> Iterator[tuple[Ints, list[Sample]]]:
-    names = Types(found.types).names
-    for first, block in blocks_of(found, start):
-        yield np.arange(first, first + len(block)), read_samples(block, found.fields, names)
+def _read_contiguous(index: InputIndex, start: int) -> Iterator[tuple[Ints, list[Sample]]]:
+    names = ColumnTypes(index.types).names
+    for first, block in read_input(index, start):
+        yield np.arange(first, first + len(block)), read_samples(block, index.columns, names)
 
 
-def _spilled(found: Survey, start: int, folder: Path) -> Iterator[tuple[Ints, list[Sample]]]:
-    names = Types(found.types).names
-    parts = Partitions(folder, found.part)
-    for part in range(start // found.part, -(-found.rows // found.part)):
-        read = [(p, r, read_samples(_unpacked(b), found.fields, names)) for p, r, b in parts.read(part)]
-        places = np.concatenate([p for p, _, _ in read])
-        rows = np.concatenate([r for _, r, _ in read])
-        samples = [sample for _, _, some in read for sample in some]
-        order = np.argsort(places, kind="stable")
-        order = order[places[order] >= start]
+def _read_spilled(index: InputIndex, start: int, folder: Path) -> Iterator[tuple[Ints, list[Sample]]]:
+    names = ColumnTypes(index.types).names
+    partitions = Partitions(folder, index.partition_rows)
+    for partition in range(start // index.partition_rows, -(-index.rows // index.partition_rows)):
+        parts = [(p, r, read_samples(_from_arrow(b), index.columns, names)) for p, r, b in partitions.read(partition)]
+        positions = np.concatenate([p for p, _, _ in parts])
+        rows = np.concatenate([r for _, r, _ in parts])
+        samples = [sample for _, _, part in parts for sample in part]
+        order = np.argsort(positions, kind="stable")
+        order = order[positions[order] >= start]
         yield rows[order], [samples[i] for i in order.tolist()]

@@ -1,1 +1,1 @@
-"""Scoring whole files: batches, checkpoints, summaries."""
+"""Score files of any length: run, checkpoint, summary."""

@@ -1,7 +1,7 @@
-"""What a run has done so far, on disk: a manifest that is replaced whole, and the results in shards.
+"""Save the progress of a run on disk: a manifest, and the results in shards.
 
-The manifest is written after the shards it counts, so after a kill at any moment it tells of complete shards only;
-a shard that it does not count is written again. What is in it comes from the checkpointed rows alone.
+The manifest is replaced as a whole, after the shards that it counts are on disk. After a kill at any moment it describes
+complete shards only; a shard that it does not count is written again. It depends on the scored rows alone.
 """
 
 import json
@@ -13,72 +13,71 @@ from pathlib import Path
 from typing import Any, Self
 
 from herokit.errors import DataError
-from herokit.files.group_batches import RUNS, Survey
-from herokit.files.inputs import changed, settle
+from herokit.files.blocks import describe_change, fsync_file
+from herokit.files.group_batches import RUNS_FILE, InputIndex
 from herokit.pipeline.summary import Summary
 
-LOCK, MANIFEST = "lock", "manifest.json"
-HELD = 1 << 25
-"""Bytes of results held in memory, at most, before they are written."""
+__all__ = ["MAX_BUFFER_BYTES", "Checkpoint", "RunProgress", "difference"]
+
+_LOCK, _MANIFEST = "lock", "manifest.json"
+MAX_BUFFER_BYTES = 1 << 25
+"""Results held in memory before they are written to a shard."""
+MAX_VALUE_LENGTH = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RunProgress:
     """How far a run is.
 
     Attributes:
-        survey: the input, looked over.
-        state: the rewarder's state.
-        summary: what the results so far hold.
-        done: rollouts scored.
+        index: the input.
+        summary: the summary of the scored rows.
+        rows: rollouts scored.
         shards: shards of results written.
-        spilled: whether the input has been written in the order of its groups, where that is needed.
-        written: whether everything is written, and the output need only be put in place.
-        wall: seconds spent scoring.
+        spilled: whether the input has been sorted by group, where that is needed.
+        written: whether the output is complete and only has to be moved into place.
+        seconds: time spent scoring.
     """
 
-    survey: Survey
-    state: Mapping[str, Any]
+    index: InputIndex
     summary: Summary = field(default_factory=Summary)
-    done: int = 0
+    rows: int = 0
     shards: int = 0
     spilled: bool = False
     written: bool = False
-    wall: float = 0.0
+    seconds: float = 0.0
 
 
 class Checkpoint:
-    """The folder beside the results in which a run keeps what it has done.
-
-    Only one process may work in it at a time; a second one is refused.
+    """The folder next to the output in which a run saves its progress; used by one process at a time.
 
     Args:
-        folder: made if it is not there.
-        run: what decides about the results: scheme, versions, settings. Plain values.
+        folder: created if it does not exist.
+        settings: what decides about the results: scheme, versions, options. Plain values.
 
     Attributes:
-        saved: what was last written or read.
+        saved: the progress that was last saved or loaded.
     """
 
-    def __init__(self, folder: Path, run: Mapping[str, Any]) -> None:
-        self.folder, self.run = folder, json.loads(json.dumps(run, default=str))
-        self.saved: Progress | None = None
+    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        self.folder, self.settings = folder, json.loads(json.dumps(settings, default=str))
+        self.saved: RunProgress | None = None
         self._lock: int | None = None
 
     def __enter__(self) -> Self:
         try:
-            if foreign := self._foreign():
+            if name := self._foreign_file():
                 raise DataError(
-                    f"{self.folder}: is no interrupted run: it holds {foreign!r} and no manifest; move that folder away, or "
-                    "name another output"
+                    f"{self.folder}: not a herokit checkpoint (no manifest, found {name!r}); move that folder away or "
+                    "choose another output"
                 )
             self.folder.mkdir(exist_ok=True)
-            self._lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT)
+            self._lock = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT)
         except OSError as error:
-            raise DataError(f"{self.folder}: cannot be made: {error.strerror or error}") from error
-        if not _lock(self._lock):
+            raise DataError(f"{self.folder}: cannot be created: {error.strerror or error}") from error
+        if not _lock_file(self._lock):
             os.close(self._lock)
-            raise DataError(f"{self.folder}: another process is working there; wait for it, or name another output")
+            raise DataError(f"{self.folder}: in use by another process; wait for it, or choose another output")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -86,103 +85,102 @@ class Checkpoint:
             os.close(self._lock)
 
     @property
-    def begun(self) -> bool:
-        """Whether there is something to resume."""
-        return (self.folder / MANIFEST).exists()
+    def exists(self) -> bool:
+        """Whether there is a run to resume."""
+        return (self.folder / _MANIFEST).exists()
 
-    def _foreign(self) -> str:
-        """Name something in the folder that no run leaves there without a manifest; empty if there is none."""
-        if self.begun or not self.folder.is_dir():
+    def _foreign_file(self) -> str:
+        """Return the name of a file that no run leaves in a folder without a manifest, or ""."""
+        if self.exists or not self.folder.is_dir():
             return ""
-        others = (p.name for p in self.folder.iterdir() if p.is_dir() or not p.name.startswith((LOCK, MANIFEST, RUNS)))
+        own = (_LOCK, _MANIFEST, RUNS_FILE)
+        others = (p.name for p in self.folder.iterdir() if p.is_dir() or not p.name.startswith(own))
         return min(others, default="")
 
-    def load(self, paths: Sequence[Path]) -> Progress:
-        """Return how far an earlier run came.
+    def load(self, paths: Sequence[Path]) -> tuple[RunProgress, Mapping[str, Any]]:
+        """Return the progress of an interrupted run, and its rewarder's state.
 
         Args:
             paths: the input's files.
 
         Raises:
-            DataError: that run was another: another scheme, input, version or setting, which is named.
+            DataError: that run had another scheme, input, version or setting; the message says which.
         """
         try:
-            found = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
-            survey = Survey(**found["survey"])
-            progress = Progress(
-                survey, **found["progress"] | {"summary": Summary.from_dict(found["progress"]["summary"])}
-            )
+            manifest = json.loads((self.folder / _MANIFEST).read_text(encoding="utf-8"))
+            index = InputIndex(**manifest["index"])
+            summary = Summary.from_dict(manifest["progress"]["summary"])
+            progress = RunProgress(**manifest["progress"] | {"index": index, "summary": summary})
+            settings, state = manifest["settings"], manifest["state"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{self.folder}: the manifest cannot be read: {error!r}; delete the folder") from error
-        why = difference(found["run"], self.run)
-        before = [file["path"] for file in survey.files]
-        if not why and before != [str(path) for path in paths]:
-            other = next(
-                (p for p in [*map(str, paths), *before] if (p in before) != (p in map(str, paths))), "their order"
-            )
-            why = f"the input had {len(before)} files and has {len(paths)}: {other}"
-        why = why or next((w for file in survey.files if (w := changed(Path(file["path"]), file))), "")
-        if why:
             raise DataError(
-                f"{self.folder}: the interrupted run there was another one: {why}; resume it as it was, or delete that "
-                "folder to begin anew"
+                f"{self.folder}: the manifest cannot be read: {error!r}; delete that folder to restart"
+            ) from error
+        change = (
+            difference(settings, self.settings)
+            or _path_difference([file["path"] for file in index.files], [str(path) for path in paths])
+            or next((text for file in index.files if (text := describe_change(Path(file["path"]), file))), "")
+        )
+        if change:
+            raise DataError(
+                f"{self.folder}: cannot resume: {change}; undo the change, or delete that folder to restart"
             )
         self.saved = progress
-        return progress
+        return progress, state
 
-    def shard(self, number: int) -> Path:
-        """Return where a shard lies."""
+    def _shard(self, number: int) -> Path:
         return self.folder / f"results-{number:06}.arrow"
 
-    def save(self, progress: Progress, records: list[Any] | None = None) -> None:
-        """Write down how far the run is.
+    def save(self, progress: RunProgress, state: Mapping[str, Any], records: Sequence[Any] = ()) -> None:
+        """Save progress.
 
         Args:
-            progress: tells of the shard too, if there is one.
-            records: results since the last time, the last shard.
+            progress: counts the new shard, if there is one.
+            state: the rewarder's state after the rows that `progress` counts.
+            records: results since the last shard; they become the last one.
         """
-        import pyarrow as pa
-
         try:
             if records:
-                shard = self.shard(progress.shards - 1)
-                half = shard.with_suffix(".part")  # it may be counted already: a save that an interruption repeats
-                with half.open("wb") as file:
-                    options = pa.ipc.IpcWriteOptions(compression="zstd")
-                    with pa.ipc.new_stream(file, records[0].schema, options=options) as stream:
-                        for record in records:
-                            stream.write_batch(record)
-                settle(half)
-                half.replace(shard)
-            made = self.folder / f"{MANIFEST}.part"
-            plain = {"survey": asdict(progress.survey)} | {
-                "run": self.run,
-                "progress": {name: value for name, value in asdict(progress).items() if name != "survey"},
-            }
-            with made.open("w", encoding="utf-8") as text:
-                json.dump(plain, text, default=str)
-            settle(made)
-            made.replace(self.folder / MANIFEST)
-            settle(self.folder)
+                self._write_shard(self._shard(progress.shards - 1), records)
+            plain = asdict(progress)
+            manifest = {"settings": self.settings, "index": plain.pop("index"), "progress": plain, "state": state}
+            part = self.folder / f"{_MANIFEST}.part"
+            with part.open("w", encoding="utf-8") as file:
+                json.dump(manifest, file, default=str)
+            fsync_file(part)
+            part.replace(self.folder / _MANIFEST)
+            fsync_file(self.folder)
             self.saved = progress
         except OSError as error:
             raise DataError(f"{self.folder}: cannot be written: {error.strerror or error}") from error
 
-    def records(self, progress: Progress) -> Iterator[Any]:
-        """Read the results back, in the order in which they were scored.
+    def _write_shard(self, path: Path, records: Sequence[Any]) -> None:
+        import pyarrow as pa
+
+        part = path.with_suffix(".part")  # an interrupted save that is repeated has written and counted `path`
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        with part.open("wb") as file, pa.ipc.new_stream(file, records[0].schema, options=options) as stream:
+            for record in records:
+                stream.write_batch(record)
+        fsync_file(part)
+        part.replace(path)
+
+    def records(self, progress: RunProgress) -> Iterator[Any]:
+        """Read the results, in the order in which they were scored.
 
         Raises:
-            DataError: a shard is lost or damaged.
+            DataError: a shard is missing or damaged.
         """
         import pyarrow as pa
 
         for number in range(progress.shards):
+            path = self._shard(number)
             try:
-                with pa.OSFile(str(self.shard(number))) as file, pa.ipc.open_stream(file) as stream:
+                with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
                     yield from stream
             except (OSError, pa.ArrowException) as error:
                 raise DataError(
-                    f"{self.shard(number)}: cannot be read: {str(error).splitlines()[0]}; delete the folder to begin anew"
+                    f"{path}: cannot be read: {str(error).splitlines()[0]}; delete its folder to restart"
                 ) from error
 
     def remove(self) -> None:
@@ -190,41 +188,46 @@ class Checkpoint:
         for path in self.folder.iterdir():
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
-            elif path.name != MANIFEST:
+            elif path.name != _MANIFEST:
                 path.unlink()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _lock(number: int) -> bool:
+def _lock_file(descriptor: int) -> bool:
     try:
         import fcntl
-    except ModuleNotFoundError:  # no such thing on Windows
+    except ModuleNotFoundError:  # Windows has no such lock
         return True
     try:
-        fcntl.lockf(number, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a worker that was forked does not keep it, as with flock
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, forked workers do not inherit it
     except OSError:
         return False
     return True
 
 
-def difference(before: Any, now: Any, where: str = "") -> str:
-    """Name the first place where two tables differ; empty if they do not.
+def difference(before: Any, now: Any, key: str = "") -> str:
+    """Return the first difference between two tables of settings, or "".
 
     Example:
         >>> difference({"scheme": {"alpha": 0.05}}, {"scheme": {"alpha": 0.1}})
         'scheme.alpha was 0.05, is 0.1'
     """
     if isinstance(before, dict) and isinstance(now, dict):
-        for key in dict.fromkeys([*before, *now]):
-            if found := difference(before.get(key), now.get(key), f"{where}.{key}" if where else str(key)):
-                return found
+        pairs = [(f"{key}.{k}" if key else str(k), before.get(k), now.get(k)) for k in {**before, **now}]
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        pairs = [(f"{key}[{i}]", b, n) for i, (b, n) in enumerate(zip(before, now, strict=True))]
+    else:
+        return "" if before == now else f"{key} was {_shorten(before)}, is {_shorten(now)}"
+    return next((change for name, b, n in pairs if (change := difference(b, n, name))), "")
+
+
+def _path_difference(before: Sequence[str], now: Sequence[str]) -> str:
+    if before == now:
         return ""
-    if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
-        pairs = enumerate(zip(before, now, strict=True))
-        return next((found for i, (b, n) in pairs if (found := difference(b, n, f"{where}[{i}]"))), "")
-    return "" if before == now else f"{where} was {_brief(before)}, is {_brief(now)}"
+    changed = next((path for path in [*now, *before] if (path in before) != (path in now)), "their order has changed")
+    return f"the input had {len(before)} files, has {len(now)}: {changed}"
 
 
-def _brief(value: Any) -> str:
-    text = "not given" if value is None else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 120 else f"{text[:117]}..."  # noqa: PLR2004 - a line
+def _shorten(value: Any) -> str:
+    text = "not set" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= MAX_VALUE_LENGTH else f"{text[: MAX_VALUE_LENGTH - 3]}..."

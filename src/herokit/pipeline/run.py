@@ -1,276 +1,380 @@
-"""Score an input of any length in this process: look it over, score it batch by batch, keep what is done, write it."""
+"""Score an input of any length: index it, score it batch by batch with checkpoints, write the results."""
 
 import shutil
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from herokit.errors import DataError, did_you_mean
-from herokit.files.columns import Types
-from herokit.files.group_batches import Piece, Survey, pieces, spill, survey
-from herokit.files.partitions import Partitions
-from herokit.files.writing import Output, check_columns, put_in_place, write_results
-from herokit.pipeline.checkpoint import HELD, Checkpoint, Progress
-from herokit.pipeline.scoring import combine_batch, result_columns
-from herokit.reward_models.progress import track_progress
+from herokit.files.external_sort import Partitions
+from herokit.files.group_batches import GroupBatch, InputIndex, index_input, read_batches, spill
+from herokit.files.reading import ColumnTypes, replace_surrogates
+from herokit.files.writing import Output, check_columns, move_into_place, write_results
+from herokit.outcome import RewardOutput
+from herokit.pipeline.checkpoint import MAX_BUFFER_BYTES, Checkpoint, RunProgress
+from herokit.pipeline.summary import Summary, summarize
+from herokit.reward_models.batching import watched
 from herokit.rewarder import Rewarder
 from herokit.sources.column import columns_read
 from herokit.sources.execution import SourceOutputs
+from herokit.types import Scores, Verifier
 
-Watch = Callable[[str, int, int | None], None]
-"""Hears what is being done, the rows done, and the rows to do if they are known."""
+__all__ = ["Job", "RunCallback", "SourceRunner", "prefetch", "result_columns", "run_in_order", "score_job"]
 
-Hear = Callable[[Piece, int, int], None]
-"""Hears how far a source is with a batch: how much is done, of how much."""
+RunCallback: TypeAlias = Callable[[str, int, int | None], None]
+"""Called with (stage, rows done, rows to do or None if unknown)."""
 
-Ask = Callable[[Rewarder, Iterable[Piece], Hear], Iterator[tuple[Piece, SourceOutputs]]]
-"""Asks a rewarder's sources for batches and yields them with the answers, in their order.
+BatchCallback: TypeAlias = Callable[[GroupBatch, int, int], None]
+"""Called with (batch, work done, work to do) while a source works on a batch."""
 
-It may ask elsewhere and ahead: answers depend on the batch alone. Combining them needs the order, and is done here.
+SourceRunner: TypeAlias = Callable[
+    [Rewarder, Iterable[GroupBatch], BatchCallback], Iterator[tuple[GroupBatch, SourceOutputs]]
+]
+"""Runs a rewarder's sources on batches and yields each batch with its outputs, in order.
+
+It may run them elsewhere and ahead: outputs depend on their batch alone. Only combining them needs the order.
 """
 
-ROW = "herokit:row"
+_ROW = "herokit:row"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to score and where to.
+    """What to score and where to write the results.
 
     Attributes:
-        where: the input as the user named it.
+        location: the input as the user named it.
         paths: its files.
-        fields: part -> column, for columns whose names are not the usual ones.
+        columns: role -> column, for columns with unusual names.
         output: where the results go; None for a summary alone.
-        run: what decides about the results: scheme, versions. A resumed run must have the same.
-        prefix: put before the names of the result columns.
-        groups_each: groups scored at a time; the running means move after each batch.
-        resume: whether to go on where an interrupted run has stopped.
-        every: seconds between two checkpoints, at least.
+        settings: what decides about the results: scheme, versions. A resumed run must have the same.
+        prefix: prepended to the names of the result columns.
+        batch_groups: groups per batch; running means are updated after each batch.
+        resume: whether to continue an interrupted run.
+        checkpoint_every: minimum seconds between two checkpoints.
     """
 
-    where: str
+    location: str
     paths: Sequence[Path]
-    fields: Mapping[str, str]
+    columns: Mapping[str, str]
     output: Output | None = None
-    run: Mapping[str, Any] | None = None
+    settings: Mapping[str, Any] | None = None
     prefix: str = ""
-    groups_each: int = 64
+    batch_groups: int = 64
     resume: bool = False
-    every: float = 30.0
+    checkpoint_every: float = 30.0
 
 
-def ask_here(rewarder: Rewarder, coming: Iterable[Piece], hear: Hear) -> Iterator[tuple[Piece, SourceOutputs]]:
-    """Ask the rewarder's sources in this process, one batch after the other; see `Ask`."""
-    for piece in coming:
-        with track_progress(lambda part, whole, piece=piece: hear(piece, part, whole)):  # type: ignore[misc]
-            answers = rewarder.run_sources(piece.samples)
-        yield piece, answers
+def run_in_order(
+    rewarder: Rewarder, batches: Iterable[GroupBatch], callback: BatchCallback
+) -> Iterator[tuple[GroupBatch, SourceOutputs]]:
+    """Run a rewarder's sources in this thread, one batch after the other; see `SourceRunner`."""
+    for batch in batches:
+        with watched(lambda done, total, batch=batch: callback(batch, done, total)):  # type: ignore[misc]
+            outputs = rewarder.run_sources(batch.samples)
+        yield batch, outputs
 
 
-def score_job(job: Job, rewarder: Rewarder, *, ask: Ask = ask_here, watch: Watch = lambda *_: None) -> Progress:
-    """Score an input: the results are those of one uninterrupted run, however often it was interrupted.
+def prefetch(count: int) -> SourceRunner:
+    """Return a `SourceRunner` that works on up to `count` batches at once, each in a thread.
+
+    Memory stays bounded: at most `count` batches are read before the first one is yielded. What a source raises for a
+    batch is raised when it is that batch's turn.
+
+    Args:
+        count: batches in progress; the sources must be safe to use from as many threads.
+    """
+
+    def run(
+        rewarder: Rewarder, batches: Iterable[GroupBatch], callback: BatchCallback
+    ) -> Iterator[tuple[GroupBatch, SourceOutputs]]:
+        del callback  # batches finish often enough to show progress
+        threads = ThreadPoolExecutor(count, thread_name_prefix="herokit-prefetch")
+        waiting: deque[tuple[GroupBatch, Future[SourceOutputs]]] = deque()
+        try:
+            for batch in batches:
+                waiting.append((batch, threads.submit(rewarder.run_sources, batch.samples)))
+                if len(waiting) >= count:
+                    first, outputs = waiting.popleft()
+                    yield first, outputs.result()
+            while waiting:
+                first, outputs = waiting.popleft()
+                yield first, outputs.result()
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    return run
+
+
+def score_job(
+    job: Job,
+    rewarder: Rewarder,
+    *,
+    run_sources: SourceRunner = run_in_order,
+    on_progress: RunCallback = lambda *_: None,
+) -> RunProgress:
+    """Score an input; however often it was interrupted, the results are those of one uninterrupted run.
 
     Args:
         job: what to score.
-        rewarder: asked a batch at a time; its state is overwritten.
-        ask: asks its sources.
-        watch: hears how far it is.
+        rewarder: scores one batch after the other; a resumed run replaces its state.
+        run_sources: runs its sources.
+        on_progress: called while the job runs.
 
     Raises:
-        DataError: something is wrong with the input or the output, found before anything is scored; the results
-            cannot be written; or the run to be resumed was another.
+        DataError: the input or the output is invalid (found before anything is scored), the results cannot be written,
+            or the interrupted run had other settings.
         HerokitError: a source broke its contract or cannot work at all.
-        KeyboardInterrupt: interrupted; what was scored is kept, if there is an output.
+        KeyboardInterrupt: interrupted; what was scored is saved if there is an output.
     """
     if job.output is None:
-        with tempfile.TemporaryDirectory(prefix="herokit-") as folder:
-            progress = _begin(job, rewarder, Path(folder), watch)
-            return _score(job, rewarder, progress, Path(folder), None, ask, watch)
-    settings = {**(job.run or {}), "fields": dict(job.fields), "prefix": job.prefix, "batch_groups": job.groups_each}
+        with tempfile.TemporaryDirectory(prefix="herokit-") as name:
+            run = _Run(job, rewarder, run_sources, on_progress, Path(name))
+            return run.score(run.start())
     if job.output.path.resolve() in {path.resolve() for path in job.paths}:
-        raise DataError(f"{job.output.path}: is among the inputs; put the results elsewhere")
-    with Checkpoint(job.output.work, settings) as checkpoint:
-        if checkpoint.begun and not job.resume:
+        raise DataError(f"{job.output.path}: is one of the inputs; choose another output")
+    settings = {
+        **(job.settings or {}),
+        "columns": dict(job.columns),
+        "prefix": job.prefix,
+        "batch_groups": job.batch_groups,
+    }
+    with Checkpoint(job.output.work_folder, settings) as checkpoint:
+        if checkpoint.exists and not job.resume:
             raise DataError(
-                f"{checkpoint.folder}: holds an interrupted run; go on with it: --resume; or delete that folder to "
-                "begin anew"
+                f"{checkpoint.folder}: contains an interrupted run. Use --resume to continue it, or delete that folder "
+                "to restart"
             )
-        before = checkpoint.load(job.paths) if checkpoint.begun else None
-        with _kept(checkpoint):
-            progress = before or _begin(job, rewarder, checkpoint.folder, watch)
-            checkpoint.save(progress)
-            progress = _score(job, rewarder, progress, checkpoint.folder, checkpoint, ask, watch)
+        saved = checkpoint.load(job.paths) if checkpoint.exists else None
+        with _keep_results(checkpoint):
+            run = _Run(job, rewarder, run_sources, on_progress, checkpoint.folder, checkpoint)
+            progress = run.score(run.start() if saved is None else run.restore(*saved))
             if not progress.written:
-                _write(job, progress, checkpoint, watch)
-                checkpoint.save(replace(progress, written=True))
-            if job.output.made.exists():  # it may be in place already
-                put_in_place(job.output)
+                run.write(progress)
+            if job.output.complete.exists():  # otherwise it is in place already
+                move_into_place(job.output)
         checkpoint.remove()
         return progress
 
 
 @contextmanager
-def _kept(checkpoint: Checkpoint) -> Iterator[None]:
-    """Leave the folder behind only if it holds something scored; what ends the run then says so in a note."""
+def _keep_results(checkpoint: Checkpoint) -> Iterator[None]:
+    """If the run ends early, keep its folder only if it holds results; a note on the exception says so."""
     try:
         yield
     except BaseException as error:
         if any(checkpoint.folder.glob("results-*.arrow")):
             saved = checkpoint.saved
-            told = f"{saved.done:,} of {saved.survey.rows:,} rollouts" if saved else "what"
-            error.add_note(f"{told} are scored and kept in {checkpoint.folder}; go on with")
+            count = f"{saved.rows:,} of {saved.index.rows:,}" if saved else "some"
+            error.add_note(f"{count} rollouts are scored and saved in {checkpoint.folder}; continue with")
         else:
             checkpoint.remove()
         raise
 
 
-def _begin(job: Job, rewarder: Rewarder, folder: Path, watch: Watch) -> Progress:
-    found = survey(job.where, job.paths, job.fields, folder, tell=_counter(watch, "checking", None))
-    names = Types(found.types).names
-    _check_reads(job, rewarder, found, names)
-    if job.output is not None:
-        check_columns(job.output, names, [job.prefix + name for name in result_columns(rewarder)])
-    return Progress(found, rewarder.state_dict())
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run of a job: the folder holds its temporary files, and its checkpoint if there is an output."""
+
+    job: Job
+    rewarder: Rewarder
+    run_sources: SourceRunner
+    on_progress: RunCallback
+    folder: Path
+    checkpoint: Checkpoint | None = None
+
+    def start(self) -> RunProgress:
+        """Index the input and check it against the sources and the output."""
+        job = self.job
+        counter = self._row_counter("checking", None)
+        index = index_input(job.location, job.paths, job.columns, self.folder, on_rows=counter)
+        names = ColumnTypes(index.types).names
+        _check_source_columns(self.rewarder, index, names)
+        if job.output is not None:
+            check_columns(job.output, names, [job.prefix + name for name in result_columns(self.rewarder)])
+        return self._save(RunProgress(index))
+
+    def restore(self, progress: RunProgress, state: Mapping[str, Any]) -> RunProgress:
+        """Continue where an interrupted run has stopped."""
+        self.rewarder.load_state_dict(state)
+        return progress
+
+    def _save(self, progress: RunProgress) -> RunProgress:
+        if self.checkpoint:
+            self.checkpoint.save(progress, self.rewarder.state_dict())
+        return progress
+
+    def score(self, progress: RunProgress) -> RunProgress:
+        """Score the remaining rows, with a checkpoint every `Job.checkpoint_every` seconds."""
+        index = progress.index
+        if progress.rows == index.rows:
+            return progress
+        if not index.contiguous and not progress.spilled:
+            spill(index, self.folder, on_rows=self._row_counter("sorting", index.rows))
+            progress = self._save(replace(progress, spilled=True))
+        buffer = _ResultBuffer(self, progress)
+        self.on_progress("scoring", progress.rows, index.rows)
+        batches = read_batches(index, self.job.batch_groups, folder=self.folder, start=progress.rows)
+        begin = perf_counter()
+        try:
+            for batch, outputs in self.run_sources(self.rewarder, batches, self._batch_callback(index.rows)):
+                record, summary = _combine(self.rewarder, batch, outputs)
+                begin, seconds = perf_counter(), perf_counter() - begin
+                progress = replace(
+                    progress,
+                    summary=progress.summary.merge(summary),
+                    rows=progress.rows + len(batch.samples),
+                    seconds=progress.seconds + seconds,
+                )
+                buffer.add(record, progress)
+                self.on_progress("scoring", progress.rows, index.rows)
+        finally:  # also if interrupted
+            buffer.save()
+        return buffer.saved
+
+    def write(self, progress: RunProgress) -> None:
+        """Write the results next to the input's columns."""
+        assert self.job.output is not None  # noqa: S101 - there is no checkpoint without one
+        assert self.checkpoint is not None  # noqa: S101
+        index, records = progress.index, self.checkpoint.records
+        empty = {f"{name}_steps" for name in progress.summary.statuses if name not in progress.summary.step_sources}
+        partitions = Partitions(self.folder / "order", index.partition_rows)
+        if not index.contiguous:
+            shutil.rmtree(partitions.folder, ignore_errors=True)
+            partitions.folder.mkdir()
+            for record in records(progress):
+                rows = record.column(0).to_numpy()
+                partitions.add(rows, rows, record.select(record.schema.names[1:]))
+            partitions.finish()
+
+        def read_results() -> Iterator[Any]:
+            count = -(-index.rows // index.partition_rows)
+            for record in (
+                records(progress)
+                if index.contiguous
+                else (batch for number in range(count) for _, _, batch in partitions.read(number))
+            ):
+                names = [name for name in record.schema.names if name not in empty | {_ROW}]
+                yield record.select(names).rename_columns([self.job.prefix + name for name in names])
+
+        write_results(self.job.output, index, read_results, on_rows=self._row_counter("writing", index.rows))
+        self._save(replace(progress, written=True))
+
+    def _row_counter(self, stage: str, total: int | None) -> Callable[[int], None]:
+        done = 0
+
+        def count(rows: int) -> None:
+            nonlocal done
+            done += rows
+            self.on_progress(stage, done, total)
+
+        return count
+
+    def _batch_callback(self, total: int) -> BatchCallback:
+        """Convert the work of a source into rows; each source begins anew, but the rows never decrease."""
+        highest = 0
+
+        def report(batch: GroupBatch, done: int, to_do: int) -> None:
+            nonlocal highest
+            highest = max(highest, batch.start + len(batch.samples) * done // max(1, to_do))
+            self.on_progress("scoring", highest, total)
+
+        return report
 
 
-def _check_reads(job: Job, rewarder: Rewarder, found: Survey, names: list[str]) -> None:
-    """Refuse an input that lacks a column which a source reads."""
+class _ResultBuffer:
+    """The results since the last checkpoint, each with the progress and the rewarder's state after it."""
+
+    def __init__(self, run: _Run, progress: RunProgress) -> None:
+        self.saved = progress
+        self._run = run
+        self._entries: list[tuple[Any, RunProgress, Any]] = []
+        self._num_bytes, self._last = 0, perf_counter()
+
+    def add(self, record: Any, progress: RunProgress) -> None:
+        # one step, because an interruption may come between any two: it must not separate results from their state
+        self._entries.append((record, progress, self._run.rewarder.state))
+        self._num_bytes += record.nbytes
+        if self._num_bytes >= MAX_BUFFER_BYTES or perf_counter() - self._last >= self._run.job.checkpoint_every:
+            self.save()
+
+    def save(self) -> None:
+        if not self._entries or self._entries[-1][1].rows == self.saved.rows:
+            return
+        _, progress, self._run.rewarder.state = self._entries[-1]  # drops the state of an interrupted batch
+        if self._run.checkpoint:
+            progress = replace(progress, shards=self.saved.shards + 1)
+            records = [record for record, _, _ in self._entries]
+            self._run.checkpoint.save(progress, self._run.rewarder.state_dict(), records)
+        self.saved = progress
+        self._entries, self._num_bytes, self._last = [], 0, perf_counter()
+
+
+def _check_source_columns(rewarder: Rewarder, index: InputIndex, names: Sequence[str]) -> None:
+    """Check that the input has every column that a source reads."""
     for name, source in rewarder.sources.items():
         for column in columns_read(source):
             if column not in names:
                 raise DataError(
-                    f"{job.where}: source {name!r} reads a column {column!r}; {did_you_mean(column, names)}"
+                    f"{index.location}: source {name!r} reads a column {column!r}; {did_you_mean(column, list(names))}"
                 )
-            if part := next((part for part, played in found.fields.items() if played == column), None):
+            if role := next((role for role, chosen in index.columns.items() if chosen == column), None):
                 raise DataError(
-                    f"{job.where}: source {name!r} reads column {column!r}, which is taken for the {part}; name the "
-                    f"{part} with --field {part}=COLUMN"
+                    f"{index.location}: source {name!r} reads column {column!r}, which is used as the {role}; name the "
+                    f"{role} with --column {role}=COLUMN"
                 )
 
 
-def _score(
-    job: Job,
-    rewarder: Rewarder,
-    progress: Progress,
-    folder: Path,
-    checkpoint: Checkpoint | None,
-    ask: Ask,
-    watch: Watch,
-) -> Progress:
-    """Score what is left, keeping what is done every `job.every` seconds."""
-    found = progress.survey
-    if progress.done == found.rows:
-        return progress
-    if not found.together and not progress.spilled:
-        spill(found, folder, tell=_counter(watch, "sorting", found.rows))
-        progress = replace(progress, spilled=True)
-        if checkpoint:
-            checkpoint.save(progress)
-    keeper = _Keeper(checkpoint, progress, job.every)
-    watch("scoring", progress.done, found.rows)
-    coming = pieces(found, job.groups_each, folder=folder, start=progress.done)
-    begun = perf_counter()
+def _combine(rewarder: Rewarder, batch: GroupBatch, outputs: SourceOutputs) -> tuple[Any, Summary]:
+    """Combine one batch; return its results as an Arrow record batch that begins with the rows' numbers, and a summary."""
+    import pyarrow as pa
+
+    output = rewarder.combine(outputs, [sample.group for sample in batch.samples])
+    record = pa.record_batch({_ROW: pa.array(batch.rows, pa.int64()), **_to_arrow(output)})
+    return record, summarize(output, batch.rows.tolist(), [sample.prompt for sample in batch.samples])
+
+
+def result_columns(rewarder: Rewarder) -> list[str]:
+    """Return the names of the result columns, without running the sources.
+
+    A file in which no rollout has step scores leaves out ``<source>_steps``.
+    """
+    verifiers = [name for name, source in rewarder.sources.items() if isinstance(source, Verifier)]
+    others = [name for name in rewarder.sources if name not in verifiers]
+    nothing = SourceOutputs({name: [] for name in verifiers}, {name: Scores.from_values([]) for name in others})
+    return list(_to_arrow(rewarder.combine(nothing, [], update_state=False)))
+
+
+def _to_arrow(output: RewardOutput) -> dict[str, Any]:
+    """Return the result columns as Arrow arrays: null for no value, a list per row for the scores of steps.
+
+    The group is left out: the input's own column, or its prompt, is next to the results.
+    """
+    import pyarrow as pa
+
+    arrays = {name: _to_array(values) for name, values in output.columns().items() if name != "group"}
+    for name, scores in output.scores.items():
+        rows = scores.steps or [None] * len(scores)
+        finite = [None if row is None else [x if np.isfinite(x) else None for x in row] for row in rows]
+        arrays[f"{name}_steps"] = pa.array(finite, pa.list_(pa.float64()))
+    return arrays
+
+
+def _to_array(values: Any) -> Any:
+    """Convert numbers or booleans of an array, or a list of texts."""
+    import pyarrow as pa
+
+    if isinstance(values, np.ndarray):
+        return pa.array(values) if values.dtype == bool else pa.array(values, pa.float64(), mask=~np.isfinite(values))
     try:
-        for piece, answers in ask(rewarder, coming, _share(watch, found.rows)):
-            record, progress = _combine(rewarder, piece, answers, progress)
-            begun, spent = perf_counter(), perf_counter() - begun
-            progress = replace(progress, wall=progress.wall + spent)
-            keeper.add(record, progress)
-            watch("scoring", progress.done, found.rows)
-    finally:  # interrupted or failed: what is done is kept
-        keeper.save()
-    return keeper.saved
-
-
-def _combine(rewarder: Rewarder, piece: Piece, answers: SourceOutputs, progress: Progress) -> tuple[Any, Progress]:
-    """Combine one batch: the record of its results, with the rows they belong to, and the progress that counts them."""
-    import pyarrow as pa
-
-    scored = combine_batch(rewarder, answers, piece.samples, piece.rows.tolist(), progress.state)
-    columns = [pa.array(piece.rows, pa.int64()), *scored.record.columns]
-    record = pa.record_batch(columns, names=[ROW, *scored.record.schema.names])
-    merged = progress.summary.merge(scored.summary)
-    done = progress.done + len(piece.samples)
-    return record, replace(progress, state=scored.state, summary=merged, done=done)
-
-
-class _Keeper:
-    """Holds results until they are written down, as one shard."""
-
-    def __init__(self, checkpoint: Checkpoint | None, progress: Progress, every: float) -> None:
-        self.saved = progress
-        self._checkpoint, self._every = checkpoint, every
-        self._held: list[tuple[Any, Progress]] = []
-        self._size, self._last = 0, perf_counter()
-
-    def add(self, record: Any, progress: Progress) -> None:
-        self._held.append((record, progress))  # together: an interruption may come between any two steps
-        self._size += record.nbytes
-        if self._size >= HELD or perf_counter() - self._last >= self._every:
-            self.save()
-
-    def save(self) -> None:
-        if not self._held or self._held[-1][1].done == self.saved.done:
-            return
-        progress = self._held[-1][1]
-        if self._checkpoint:
-            progress = replace(progress, shards=self.saved.shards + 1)
-            self._checkpoint.save(progress, [record for record, _ in self._held])
-        self.saved = progress
-        self._held, self._size, self._last = [], 0, perf_counter()
-
-
-def _write(job: Job, progress: Progress, checkpoint: Checkpoint, watch: Watch) -> None:
-    """Write the results beside the input's columns."""
-    import pyarrow as pa
-
-    assert job.output is not None  # noqa: S101 - there is no checkpoint without one
-    found = progress.survey
-    order = checkpoint.folder / "order"
-    parts = Partitions(order, found.part)
-    silent = {f"{name}_steps" for name in progress.summary.statuses if name not in progress.summary.stepwise}
-    if not found.together:
-        shutil.rmtree(order, ignore_errors=True)
-        order.mkdir()
-        for record in checkpoint.records(progress):
-            rows = record.column(0).to_numpy()
-            parts.add(rows, rows, record.select(record.schema.names[1:]))
-        parts.finish()
-
-    def records() -> Iterator[Any]:
-        if found.together:
-            ordered: Iterable[Any] = (r.select(r.schema.names[1:]) for r in checkpoint.records(progress))
-        else:
-            ordered = (b for part in range(-(-found.rows // found.part)) for _, _, b in parts.read(part))
-        for record in ordered:
-            names = [name for name in record.schema.names if name not in silent]
-            yield pa.record_batch(record.select(names).columns, names=[job.prefix + name for name in names])
-
-    write_results(job.output, found, records, tell=_counter(watch, "writing", found.rows))
-
-
-def _counter(watch: Watch, what: str, to_do: int | None) -> Callable[[int], None]:
-    done = 0
-
-    def tell(rows: int) -> None:
-        nonlocal done
-        done += rows
-        watch(what, done, to_do)
-
-    return tell
-
-
-def _share(watch: Watch, to_do: int) -> Hear:
-    """Turn how far sources are with a batch into rows; of several sources each begins anew, and the bar does not go back."""
-    most = 0
-
-    def hear(piece: Piece, part: int, whole: int) -> None:
-        nonlocal most
-        most = max(most, piece.place + len(piece.samples) * part // max(1, whole))
-        watch("scoring", most, to_do)
-
-    return hear
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:
+        return pa.array([replace_surrogates(value) for value in values], pa.string())

@@ -1,4 +1,4 @@
-"""Count what results hold: group composition, statuses, reward by stratum, groups without a signal; batch by batch."""
+"""Summarize results batch by batch: groups, statuses, rewards of correct and incorrect rollouts, failures."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,45 +10,49 @@ import numpy as np
 from herokit.combiners import CORRECT_THRESHOLD
 from herokit.outcome import RewardOutput
 
-FLAT = 1e-9
-"""A group whose advantages all lie within this of zero carries no signal."""
+__all__ = ["Failure", "Summary", "ValueRange", "summarize"]
 
-NAMED = 8
-"""Rows or groups kept of each complaint, and different complaints kept; the counts say how many there are."""
+MAX_SPREAD_WITHOUT_SIGNAL = 1e-9
+"""A group whose values differ by at most this carries no signal."""
+
+MAX_EXAMPLES = 8
+"""Rows or groups kept as examples, and reasons kept; the counts are complete."""
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Numbers seen: how many, and their least, mean and greatest; two of them merge.
+class ValueRange:
+    """Count, minimum, mean and maximum of numbers; two of them merge.
 
     Example:
-        >>> Span.of(np.array([1.0, 3.0])).merge(Span.of(np.array([5.0])))
-        Span(count=3, low=1.0, mean=3.0, high=5.0)
+        >>> ValueRange.from_values(np.array([1.0, 3.0])).merge(ValueRange.from_values(np.array([5.0])))
+        ValueRange(count=3, min=1.0, mean=3.0, max=5.0)
     """
 
     count: int = 0
-    low: float = 0.0
+    min: float = 0.0
     mean: float = 0.0
-    high: float = 0.0
+    max: float = 0.0
 
     @classmethod
-    def of(cls, values: Any) -> Self:
-        """Return the span of the finite ones among values, (N,)."""
-        known = values[np.isfinite(values)]
-        return cls(len(known), float(known.min()), float(known.mean()), float(known.max())) if len(known) else cls()
+    def from_values(cls, values: Any) -> Self:
+        """Return the range of the finite ones among values, (N,)."""
+        finite = values[np.isfinite(values)]
+        if not len(finite):
+            return cls()
+        return cls(len(finite), float(finite.min()), float(finite.mean()), float(finite.max()))
 
-    def merge(self, other: "Span") -> "Span":
-        """Return the span of both."""
+    def merge(self, other: "ValueRange") -> "ValueRange":
+        """Return the range of both."""
         if not (self.count and other.count):
             return self if self.count else other
         count = self.count + other.count
         mean = self.mean + (other.mean - self.mean) * other.count / count
-        return Span(count, min(self.low, other.low), mean, max(self.high, other.high))
+        return ValueRange(count, min(self.min, other.min), mean, max(self.max, other.max))
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
-    """Rollouts without a reward for one reason: how many, and the first of them."""
+class Failure:
+    """Rollouts that have no reward for the same reason: how many, and the first rows."""
 
     count: int
     rows: list[int]
@@ -56,65 +60,66 @@ class Complaint:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What results hold; the summaries of batches merge, and become plain JSON.
+    """What results hold; the summaries of batches merge, and convert to plain JSON.
 
     Attributes:
         rows: rollouts.
-        groups: prompts.
-        lonely: groups of one rollout, which no group-relative trainer can learn from.
-        lonely_keys: the first of them.
-        mingled: groups whose rollouts do not have one prompt: turns of a conversation, or ids that were used twice.
-        mingled_keys: the first of them.
-        composition: groups by their verdicts: all right, mixed, all wrong, not judged; by the first verifier.
+        groups: groups, one per prompt.
+        singleton_groups: groups of one rollout, which give a group-relative trainer no signal.
+        singleton_examples: the first of them.
+        mixed_prompt_groups: groups with more than one prompt: turns of a conversation, or an id that was used twice.
+        mixed_prompt_examples: the first of them.
+        composition: number of groups that are all correct, mixed, all incorrect or not judged by the first verifier.
         statuses: source name -> status -> rollouts.
-        strata: rewards by verdict, ``right`` and ``wrong``.
-        silent_verifier: groups whose verdicts are all equal: no signal under verifier-only; None without a verifier.
-        silent_scheme: groups whose advantages are all zero: no signal under the scheme.
+        strata: rewards of the rollouts that are ``correct`` and ``incorrect`` by the first verifier.
+        zero_signal_groups_verifier: groups whose verdicts are all equal; None without a verifier.
+        zero_signal_groups_scheme: groups whose advantages are all zero.
         weights: the weights.
-        problems: rollouts without a reward.
-        complaints: why they have none -> which ones; at most 8 reasons.
+        invalid_rows: rollouts without a reward.
+        failures: the reasons why, at most 8, and their rows.
         seconds: source name -> seconds spent in it.
-        stepwise: reward models that gave the scores of steps.
+        step_sources: reward models that returned scores of steps.
     """
 
     rows: int = 0
     groups: int = 0
-    lonely: int = 0
-    lonely_keys: list[Any] = field(default_factory=list)
-    mingled: int = 0
-    mingled_keys: list[Any] = field(default_factory=list)
+    singleton_groups: int = 0
+    singleton_examples: list[Any] = field(default_factory=list)
+    mixed_prompt_groups: int = 0
+    mixed_prompt_examples: list[Any] = field(default_factory=list)
     composition: dict[str, int] = field(default_factory=dict)
     statuses: dict[str, dict[str, int]] = field(default_factory=dict)
-    strata: dict[str, Span] = field(default_factory=dict)
-    silent_verifier: int | None = None
-    silent_scheme: int = 0
-    weights: Span = Span()
-    problems: int = 0
-    complaints: dict[str, Complaint] = field(default_factory=dict)
+    strata: dict[str, ValueRange] = field(default_factory=dict)
+    zero_signal_groups_verifier: int | None = None
+    zero_signal_groups_scheme: int = 0
+    weights: ValueRange = ValueRange()
+    invalid_rows: int = 0
+    failures: dict[str, Failure] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    stepwise: list[str] = field(default_factory=list)
+    step_sources: list[str] = field(default_factory=list)
 
     def merge(self, other: "Summary") -> "Summary":
         """Return the summary of both; `other` follows."""
+        verifier = [n for n in (self.zero_signal_groups_verifier, other.zero_signal_groups_verifier) if n is not None]
+        names, strata = {**self.statuses, **other.statuses}, {**self.strata, **other.strata}
+        empty = ValueRange()
         return Summary(
-            self.rows + other.rows,
-            self.groups + other.groups,
-            self.lonely + other.lonely,
-            (self.lonely_keys + other.lonely_keys)[:NAMED],
-            self.mingled + other.mingled,
-            (self.mingled_keys + other.mingled_keys)[:NAMED],
-            _add(self.composition, other.composition),
-            {name: _add(self.statuses.get(name, {}), other.statuses[name]) for name in other.statuses} or self.statuses,
-            {name: self.strata.get(name, Span()).merge(span) for name, span in other.strata.items()} or self.strata,
-            self.silent_verifier
-            if other.silent_verifier is None
-            else (self.silent_verifier or 0) + other.silent_verifier,
-            self.silent_scheme + other.silent_scheme,
-            self.weights.merge(other.weights),
-            self.problems + other.problems,
-            _join(self.complaints, other.complaints),
-            _add(self.seconds, other.seconds),
-            list(dict.fromkeys([*self.stepwise, *other.stepwise])),
+            rows=self.rows + other.rows,
+            groups=self.groups + other.groups,
+            singleton_groups=self.singleton_groups + other.singleton_groups,
+            singleton_examples=(self.singleton_examples + other.singleton_examples)[:MAX_EXAMPLES],
+            mixed_prompt_groups=self.mixed_prompt_groups + other.mixed_prompt_groups,
+            mixed_prompt_examples=(self.mixed_prompt_examples + other.mixed_prompt_examples)[:MAX_EXAMPLES],
+            composition=_add(self.composition, other.composition),
+            statuses={n: _add(self.statuses.get(n, {}), other.statuses.get(n, {})) for n in names},
+            strata={n: self.strata.get(n, empty).merge(other.strata.get(n, empty)) for n in strata},
+            zero_signal_groups_verifier=sum(verifier) if verifier else None,
+            zero_signal_groups_scheme=self.zero_signal_groups_scheme + other.zero_signal_groups_scheme,
+            weights=self.weights.merge(other.weights),
+            invalid_rows=self.invalid_rows + other.invalid_rows,
+            failures=_merge_failures(self.failures, other.failures),
+            seconds=_add(self.seconds, other.seconds),
+            step_sources=list(dict.fromkeys([*self.step_sources, *other.step_sources])),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -123,97 +128,101 @@ class Summary:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `as_dict` has returned."""
-        made = {f.name: data[f.name] for f in fields(cls)}
-        made["strata"] = {name: Span(**span) for name, span in data["strata"].items()}
-        made["weights"] = Span(**data["weights"])
-        made["complaints"] = {why: Complaint(**found) for why, found in data["complaints"].items()}
-        return cls(**made)
+        """Return the summary that `as_dict` converted."""
+        values = {f.name: data[f.name] for f in fields(cls)}
+        values["strata"] = {name: ValueRange(**stratum) for name, stratum in data["strata"].items()}
+        values["weights"] = ValueRange(**data["weights"])
+        values["failures"] = {reason: Failure(**failure) for reason, failure in data["failures"].items()}
+        return cls(**values)
 
 
 def _add(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
 
 
-def _join(one: Mapping[str, Complaint], other: Mapping[str, Complaint]) -> dict[str, Complaint]:
-    """Merge complaints; the rows of each come first to last, and of too many the ones that start latest are left out."""
+def _merge_failures(one: Mapping[str, Failure], other: Mapping[str, Failure]) -> dict[str, Failure]:
+    """Merge failures; of too many, those that start latest are dropped."""
     both = dict(one)
-    for why, found in other.items():
-        before = both.get(why, Complaint(0, []))
-        both[why] = Complaint(before.count + found.count, sorted(before.rows + found.rows)[:NAMED])
-    first = sorted(both, key=lambda why: both[why].rows[0])
-    return {why: both[why] for why in first[:NAMED]}
+    for reason, failure in other.items():
+        before = both.get(reason, Failure(0, []))
+        both[reason] = Failure(before.count + failure.count, sorted(before.rows + failure.rows)[:MAX_EXAMPLES])
+    first = sorted(both, key=lambda reason: both[reason].rows[0])
+    return {reason: both[reason] for reason in first[:MAX_EXAMPLES]}
 
 
-def summarize(outcome: RewardOutput, rows: Sequence[int] | None = None, prompts: Sequence[str] = ()) -> Summary:
-    """Count what a batch holds; with several verifiers the first one defines the strata.
+def summarize(output: RewardOutput, rows: Sequence[int] | None = None, prompts: Sequence[str] = ()) -> Summary:
+    """Summarize one batch; of several verifiers the first one defines the strata.
 
     Args:
-        outcome: N rows; a group's lie together.
-        rows: (N,) where each stands in the whole input; 0 to N - 1 by default.
-        prompts: (N,) what was asked, to see whether groups were made of one prompt each.
+        output: N rows; the rows of a group lie together.
+        rows: (N,) the position of each row in the input; 0 to N - 1 by default.
+        prompts: (N,) the prompts, to find groups with more than one.
     """
-    keys = outcome.group_keys
-    numbers = range(len(keys)) if rows is None else rows
+    keys = output.group_keys
+    positions = range(len(keys)) if rows is None else rows
     starts = [row for row in range(len(keys)) if row == 0 or keys[row] != keys[row - 1]]
     sizes = np.diff([*starts, len(keys)])
-    lonely = [keys[start] for start, size in zip(starts, sizes, strict=True) if size == 1]
-    mingled = list(
-        dict.fromkeys(
-            keys[i] for i in range(1, len(prompts)) if prompts[i] != prompts[i - 1] and keys[i] == keys[i - 1]
-        )
-    )
-    statuses = {name: Counter(v.status.value for v in found) for name, found in outcome.verdicts.items()} | {
-        name: Counter(status.value for status in found.statuses) for name, found in outcome.scores.items()
-    }
-    verdict = None
-    if outcome.verdicts:
-        first = next(iter(outcome.verdicts.values()))
-        verdict = np.array([np.nan if v.value is None else v.value for v in first], dtype=float)
-    problems = outcome.problems()
-    blamed: dict[str, list[int]] = {}
-    for row, why in problems.items():
-        blamed.setdefault(why, []).append(int(numbers[row]))
+    singletons = [keys[start] for start, size in zip(starts, sizes, strict=True) if size == 1]
+    changes = (i for i in range(1, len(prompts)) if prompts[i] != prompts[i - 1] and keys[i] == keys[i - 1])
+    mixed_prompts = list(dict.fromkeys(keys[i] for i in changes))
+    reasons: dict[str, list[int]] = {}
+    for row, reason in output.problems().items():
+        reasons.setdefault(reason, []).append(int(positions[row]))
     return Summary(
         rows=len(keys),
         groups=len(starts),
-        lonely=len(lonely),
-        lonely_keys=lonely[:NAMED],
-        mingled=len(mingled),
-        mingled_keys=mingled[:NAMED],
-        composition={} if verdict is None or not starts else _composition(verdict, starts),
-        statuses={name: dict(found) for name, found in statuses.items()},
-        strata={}
-        if verdict is None
-        else {
-            "right": Span.of(outcome.reward[verdict > CORRECT_THRESHOLD]),
-            "wrong": Span.of(outcome.reward[verdict <= CORRECT_THRESHOLD]),
-        },
-        silent_verifier=None if verdict is None else _flat(verdict, starts),
-        silent_scheme=_flat(outcome.advantage, starts),
-        weights=Span.of(outcome.weight),
-        problems=len(problems),
-        complaints=_join({}, {why: Complaint(len(found), found) for why, found in blamed.items()}),
-        seconds=dict(outcome.seconds),
-        stepwise=[name for name, found in outcome.scores.items() if found.steps is not None],
+        singleton_groups=len(singletons),
+        singleton_examples=singletons[:MAX_EXAMPLES],
+        mixed_prompt_groups=len(mixed_prompts),
+        mixed_prompt_examples=mixed_prompts[:MAX_EXAMPLES],
+        statuses=_count_statuses(output),
+        zero_signal_groups_scheme=_count_without_signal(output.advantage, starts),
+        weights=ValueRange.from_values(output.weight),
+        invalid_rows=sum(map(len, reasons.values())),
+        failures=_merge_failures({}, {reason: Failure(len(found), found) for reason, found in reasons.items()}),
+        seconds=dict(output.seconds),
+        step_sources=[name for name, scores in output.scores.items() if scores.steps is not None],
+        **_summarize_verdicts(output, starts),
     )
 
 
-def _composition(verdict: Any, starts: Sequence[int]) -> dict[str, int]:
-    low, high = np.fmin.reduceat(verdict, starts), np.fmax.reduceat(verdict, starts)  # NaN only where nothing is known
-    right, some = low > CORRECT_THRESHOLD, high > CORRECT_THRESHOLD
+def _count_statuses(output: RewardOutput) -> dict[str, dict[str, int]]:
+    statuses = {name: [verdict.status for verdict in verdicts] for name, verdicts in output.verdicts.items()}
+    statuses |= {name: list(scores.statuses) for name, scores in output.scores.items()}
+    return {name: dict(Counter(status.value for status in values)) for name, values in statuses.items()}
+
+
+def _summarize_verdicts(output: RewardOutput, starts: Sequence[int]) -> dict[str, Any]:
+    """Summarize what depends on the first verifier; nothing without one."""
+    verdicts = next(iter(output.verdicts.values()), None)
+    if verdicts is None:
+        return {}
+    values = np.array([np.nan if v.value is None else v.value for v in verdicts], dtype=float)
+    return {
+        "composition": _count_compositions(values, starts) if starts else {},
+        "strata": {
+            "correct": ValueRange.from_values(output.reward[values > CORRECT_THRESHOLD]),
+            "incorrect": ValueRange.from_values(output.reward[values <= CORRECT_THRESHOLD]),
+        },
+        "zero_signal_groups_verifier": _count_without_signal(values, starts),
+    }
+
+
+def _count_compositions(values: Any, starts: Sequence[int]) -> dict[str, int]:
+    low, high = np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)  # NaN only if none is judged
+    all_correct, some_correct = low > CORRECT_THRESHOLD, high > CORRECT_THRESHOLD
     counts = {
-        "all right": int(right.sum()),
-        "mixed": int((some & ~right).sum()),
-        "all wrong": int((high <= CORRECT_THRESHOLD).sum()),
+        "all correct": int(all_correct.sum()),
+        "mixed": int((some_correct & ~all_correct).sum()),
+        "all incorrect": int((high <= CORRECT_THRESHOLD).sum()),
         "not judged": int(np.isnan(high).sum()),
     }
     return {name: count for name, count in counts.items() if count}
 
 
-def _flat(values: Any, starts: Sequence[int]) -> int:
-    """Count the groups whose known values are all equal, or of which nothing is known."""
+def _count_without_signal(values: Any, starts: Sequence[int]) -> int:
+    """Count the groups whose finite values are all equal, or that have none."""
     if not starts:
         return 0
-    width = np.fmax.reduceat(values, starts) - np.fmin.reduceat(values, starts)
-    return int((~(width > FLAT)).sum())
+    spread = np.fmax.reduceat(values, starts) - np.fmin.reduceat(values, starts)
+    return int((~(spread > MAX_SPREAD_WITHOUT_SIGNAL)).sum())

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from herokit.combiners import CORRECT_THRESHOLD
-from herokit.report.results import Numbers, Results
+from herokit.report.results import Floats, Results
 from herokit.report.statistics import Course, PerGroup
 
 BINS = 40
@@ -16,7 +16,7 @@ HEIGHT = 200
 COLORS = {"right": "#1b9e8a", "wrong": "#d9772b", "not judged": "#8a8f98"}
 
 
-def by_verdict(results: Results, values: Numbers, title: str) -> Any:
+def by_verdict(results: Results, values: Floats, title: str) -> Any:
     """Return a histogram of values, split by verdict."""
     rows = []
     for name, which in _strata(results).items():
@@ -112,7 +112,7 @@ def pull(named: Mapping[str, PerGroup]) -> Any:
     return _sized(band + line)
 
 
-def through(found: Course, curves: Iterable[tuple[str, Numbers]], title: str) -> Any:
+def through(found: Course, curves: Iterable[tuple[str, Floats]], title: str) -> Any:
     """Return curves over the course of the input."""
     rows = [
         {"at": float(at), "curve": name, "value": float(value)}
@@ -158,7 +158,7 @@ def _strata(results: Results) -> dict[str, Any]:
     return {"wrong": known & ~right, "right": right, "not judged": ~known}
 
 
-def _ends(values: Numbers) -> tuple[float, float]:
+def _ends(values: Floats) -> tuple[float, float]:
     known = values[np.isfinite(values)]
     if not len(known):
         return 0.0, 1.0

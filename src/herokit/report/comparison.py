@@ -8,7 +8,7 @@ import numpy as np
 
 from herokit import _segment
 from herokit.report import charts, statistics
-from herokit.report.results import Numbers, Results
+from herokit.report.results import Floats, Results
 from herokit.types import Groups
 
 
@@ -51,7 +51,7 @@ def _names(first: Results, second: Results) -> tuple[str, str]:
     return (one, two) if one != two else (first.name, second.name) if first.name != second.name else (one, f"{two} (2)")
 
 
-def _moments(values: Numbers) -> str:
+def _moments(values: Floats) -> str:
     known = values[np.isfinite(values)]
     return f"{known.mean():.3g} \u00b1 {known.std():.3g}" if len(known) else "none"
 

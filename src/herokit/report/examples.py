@@ -119,8 +119,8 @@ def _example(results: Results, texts: dict[int, dict[str, Any]], pick: Pick) -> 
         facts = {"row": f"{row + 1:,}"}
         facts |= {name: f"{score[row]:.3g}" for name, score in results.scores.items()}
         facts |= {"reward": f"{results.reward[row]:.3g}", "advantage": f"{results.advantage[row]:.3g}"}
-        said = texts[row]
-        if said["extracted"]:
-            facts["extracted"] = said["extracted"]
-        rollouts.append({"label": label, "facts": facts, "why": said["reason"] or "", "text": said["completion"]})
+        row_texts = texts[row]
+        if row_texts["answer"]:
+            facts["answer"] = row_texts["answer"]
+        rollouts.append({"label": label, "facts": facts, "why": row_texts["reasons"], "text": row_texts["completion"]})
     return Example(first["prompt"], first["reference"], first["group"], rollouts)

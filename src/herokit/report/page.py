@@ -13,7 +13,7 @@ import numpy as np
 
 from herokit.combiners import CORRECT_THRESHOLD
 from herokit.errors import DataError, SetupError
-from herokit.files.reading import say_fields
+from herokit.files.reading import format_columns
 from herokit.report import charts, statistics
 from herokit.report.comparison import compare
 from herokit.report.examples import sections
@@ -28,7 +28,7 @@ ENDINGS = (".html", ".htm")
 
 
 def write_report(
-    results: str, output: Path, *, other: str | None = None, fields: Mapping[str, str] | None = None
+    results: str, output: Path, *, other: str | None = None, columns: Mapping[str, str] | None = None
 ) -> Path:
     """Write the report of scored rollouts.
 
@@ -36,7 +36,7 @@ def write_report(
         results: what `herokit score` has written, a file or a folder.
         output: the HTML file to write.
         other: results of another scheme to compare them with.
-        fields: part -> column, as `herokit score` was told; of both.
+        columns: role -> column, as for `herokit score`; of both.
 
     Raises:
         DataError: no results there, the file is none for a page, or cannot be written.
@@ -44,7 +44,7 @@ def write_report(
     """
     if output.suffix not in ENDINGS:
         raise DataError(f"{output}: a report ends in {' or '.join(ENDINGS)}, got {output.suffix!r}")
-    page = render(read_results(results, fields), read_results(other, fields) if other else None)
+    page = render(read_results(results, columns), read_results(other, columns) if other else None)
     part = output.with_name(output.name + ".part")
     try:
         part.write_text(page, encoding="utf-8")
@@ -115,7 +115,9 @@ def _embedded(value: Any) -> str:
 
 def _parts(results: Results) -> str:
     """Say which columns were read as what: a group taken from the wrong one shows here."""
-    return say_fields(results.fields) + (f", results from {results.prefix}reward and its kin" if results.prefix else "")
+    return format_columns(results.columns) + (
+        f", results from {results.prefix}reward and its kin" if results.prefix else ""
+    )
 
 
 def _tiles(results: Results, groups: PerGroup, found: Course | None) -> list[tuple[str, str]]:

@@ -1,207 +1,223 @@
-"""Scored rollouts as arrays: the numbers of every row, the texts of a few."""
+"""Read scored rollouts: the numbers of every row as arrays, the texts of a few rows on request."""
 
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from herokit.errors import DataError
-from herokit.files.blocks import Block, read_blocks
-from herokit.files.inputs import find_inputs
-from herokit.files.reading import choose_fields, read_parts
+from herokit.files.blocks import Block, find_inputs, read_blocks
+from herokit.files.reading import choose_columns, parse_rows
 from herokit.types import Groups
 
-Numbers = np.ndarray[Any, np.dtype[np.float64]]
+__all__ = ["Floats", "Results", "read_results"]
 
-NEEDED = ("reward", "advantage", "weight")
-STEPS = ("step", "training_step", "global_step", "iteration")
-LABELS = ("label", "correct", "is_correct")
-REASONS = 12
+Floats: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
+
+RESULT_COLUMNS = ("reward", "advantage", "weight")
+STEP_COLUMNS = ("step", "training_step", "global_step", "iteration")
+LABEL_COLUMNS = ("label", "correct", "is_correct")
+MAX_REASONS = 12
 """Most frequent reasons kept of each source."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Results:
-    """What `herokit score` has written, N rows in the input's order.
+    """The results of `herokit score`: N rows in the input's order.
 
     Attributes:
         name: the file or folder.
-        files: the files it is made of.
-        fields: which column plays which part.
-        prefix: what stands before the names of result columns.
+        files: its files.
+        columns: role -> column.
+        prefix: what precedes the names of result columns.
         groups: the group of every row.
-        verdict: (N,) the first verifier's value, NaN where it could not say; None without a verifier.
-        scores: reward model's name -> (N,) scores, NaN where it could not say.
-        reward: (N,) NaN where a row has none.
+        verdict: (N,) the first verifier's value, NaN where there is none; None without a verifier.
+        scores: reward model -> (N,) scores, NaN where there is none.
+        reward: (N,) NaN where there is none.
         advantage: (N,).
         weight: (N,).
-        step: (N,) the training step, where the input says it; None otherwise.
-        label: (N,) 1 for right and 0 for wrong, where the input says it; None otherwise.
-        statuses: source -> status -> rows.
-        reasons: source -> reason, in words -> rows, for rows that were not simply judged.
-        columns: every column's name.
+        step: (N,) the training step, or None if the input has no such column.
+        label: (N,) 1 for correct and 0 for incorrect, or None if the input has no such column.
+        statuses: source -> status -> number of rows.
+        reasons: source -> reason -> number of rows that were not judged.
     """
 
     name: str
     files: Sequence[Path]
-    fields: Mapping[str, str]
+    columns: Mapping[str, str]
     prefix: str
     groups: Groups
-    verdict: Numbers | None
-    scores: Mapping[str, Numbers]
-    reward: Numbers
-    advantage: Numbers
-    weight: Numbers
-    step: Numbers | None
-    label: Numbers | None
+    verdict: Floats | None
+    scores: Mapping[str, Floats]
+    reward: Floats
+    advantage: Floats
+    weight: Floats
+    step: Floats | None
+    label: Floats | None
     statuses: Mapping[str, Mapping[str, int]]
     reasons: Mapping[str, Mapping[str, int]]
-    columns: Sequence[str]
 
     def __len__(self) -> int:
         return len(self.reward)
 
     def texts(self, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
-        """Read the prompt, completion, reference, answer and reason of a few rows."""
-        found: dict[int, dict[str, Any]] = {}
-        for first, block in _blocks(self.files):
-            here = [row for row in rows if first <= row < first + len(block)]
-            if not here:
+        """Read prompt, completion, reference, group, answer and reasons of a few rows."""
+        texts: dict[int, dict[str, Any]] = {}
+        for start, block in _read_blocks(self.files):
+            chosen = [row for row in rows if start <= row < start + len(block)]
+            if not chosen:
                 continue
-            parts = read_parts(block, self.fields)
-            more = {k: block.values(self.prefix + k) for k in ("extracted", "reason", "status")}
-            for row in here:
-                at = row - first
-                found[row] = {
-                    "prompt": parts.prompts[at],
-                    "completion": parts.completions[at],
-                    "reference": parts.references[at],
-                    "group": parts.keys[at],
-                    **{k: values[at] for k, values in more.items()},
+            parsed = parse_rows(block, self.columns)
+            answers = block.values(f"{self.prefix}{next(iter(self.statuses), '')}_answer")
+            reasons = {source: block.values(f"{self.prefix}{source}_reason") for source in self.statuses}
+            for row in chosen:
+                i = row - start
+                texts[row] = {
+                    "prompt": parsed.prompts[i],
+                    "completion": parsed.completions[i],
+                    "reference": parsed.references[i],
+                    "group": parsed.groups[i],
+                    "answer": answers[i],
+                    "reasons": "; ".join(f"{source}: {values[i]}" for source, values in reasons.items() if values[i]),
                 }
-        return found
+        return texts
 
     def digest(self) -> bytes:
-        """Return 16 bytes that stand for all completions in their order."""
-        said = hashlib.blake2b(digest_size=16)
-        for _, block in _blocks(self.files):
-            for text in read_parts(block, self.fields).completions:
+        """Return 16 bytes that identify all completions in their order."""
+        digest = hashlib.blake2b(digest_size=16)
+        for _, block in _read_blocks(self.files):
+            for text in parse_rows(block, self.columns).completions:
                 data = text.encode("utf-8", "surrogatepass")
-                said.update(b"%d " % len(data) + data)
-        return said.digest()
+                digest.update(b"%d " % len(data) + data)
+        return digest.digest()
 
 
-def read_results(name: str, fields: Mapping[str, str] | None = None) -> Results:
-    """Read what `herokit score` has written.
+def read_results(name: str, columns: Mapping[str, str] | None = None) -> Results:
+    """Read the results of `herokit score`.
 
     Args:
         name: a file, or a folder of them. If it was scored more than once, under several prefixes, the results that
             were added last are read.
-        fields: part -> column, as `herokit score` was told.
+        columns: role -> column, as for `herokit score`.
 
     Raises:
-        DataError: it is missing, or holds no results; the message names the columns that are missing.
+        DataError: it does not exist or contains no results; the message names the missing columns.
     """
     files = find_inputs([name])
-    columns: dict[str, None] = {}
+    names: dict[str, None] = {}
     for path in files:
-        for block in read_blocks(path):
-            columns.update(dict.fromkeys(block.names()))
-            break
-    if not columns:
-        raise DataError(f"{name}: the file holds no rows")
-    prefix, others = _prefixes(name, list(columns))
-    sources = _sources([c for c in columns if not c.startswith(others)], prefix)
-    chosen = choose_fields(name, list(columns), fields or {})
-    wanted = [prefix + column for column in NEEDED] + [column for _, column in sources.values()]
-    step = next((c for c in STEPS if c in columns), None)
-    label = next((c for c in LABELS if c in columns), None)
-    numbers: dict[str, list[Numbers]] = {c: [] for c in (*wanted, step, label) if c}
-    statuses: dict[str, Counter[str]] = {source: Counter() for source in sources}
-    reasons: dict[str, Counter[str]] = {source: Counter() for source in sources}
-    keys: list[Any] = []
-    for _, block in _blocks(files):
-        keys.extend(block.values(chosen["group"]) if "group" in chosen else read_parts(block, chosen).prompts)
-        for column in list(numbers):
-            try:
-                numbers[column].append(_numbers(name, block, column))
-            except DataError:
-                if column in wanted:
-                    raise
-                del numbers[column]  # it is called a step or a label, and is something else
-        for source, (lead, _) in sources.items():
-            said, why = block.values(f"{lead}status"), block.values(f"{lead}reason")
-            statuses[source].update(said)
-            reasons[source].update(w or s for s, w in zip(said, why, strict=True) if s != "judged")
-    whole = {column: np.concatenate(into) if into else np.zeros(0) for column, into in numbers.items()}
-    verdicts = [c for c in (column for _, column in sources.values()) if c.endswith("verdict")]
+        names.update(dict.fromkeys(next((block.column_names() for block in read_blocks(path)), ())))
+    if not names:
+        raise DataError(f"{name}: the file contains no rows")
+    prefix, others = _find_prefix(name, list(names))
+    verifiers, models = _find_sources([c for c in names if not c.startswith(others)], prefix)
+    chosen = choose_columns(name, list(names), columns or {})
+    step = next((c for c in STEP_COLUMNS if c in names), "")
+    label = next((c for c in LABEL_COLUMNS if c in names), "")
+    required = [prefix + column for column in (*RESULT_COLUMNS, *verifiers, *models)]
+    rows = _Rows(name, chosen, prefix, [*verifiers, *models], required, [c for c in (step, label) if c])
+    for _, block in _read_blocks(files):
+        rows.add(block)
+    numbers = {column: np.concatenate(parts) if parts else np.zeros(0) for column, parts in rows.numbers.items()}
     return Results(
         name=name,
         files=files,
-        fields=chosen,
+        columns=chosen,
         prefix=prefix,
-        groups=Groups.from_keys(keys),
-        verdict=whole[verdicts[0]] if verdicts else None,
-        scores={source: whole[column] for source, (_, column) in sources.items() if column.endswith("_score")},
-        reward=whole[f"{prefix}reward"],
-        advantage=whole[f"{prefix}advantage"],
-        weight=whole[f"{prefix}weight"],
-        step=whole.get(step or ""),
-        label=whole.get(label or ""),
-        statuses={source: dict(found.most_common()) for source, found in statuses.items()},
-        reasons={source: dict(found.most_common(REASONS)) for source, found in reasons.items()},
-        columns=list(columns),
+        groups=Groups.from_keys(rows.groups),
+        verdict=numbers[prefix + verifiers[0]] if verifiers else None,
+        scores={model: numbers[prefix + model] for model in models},
+        reward=numbers[f"{prefix}reward"],
+        advantage=numbers[f"{prefix}advantage"],
+        weight=numbers[f"{prefix}weight"],
+        step=numbers.get(step),
+        label=numbers.get(label),
+        statuses={source: dict(counts.most_common()) for source, counts in rows.statuses.items()},
+        reasons={source: dict(counts.most_common(MAX_REASONS)) for source, counts in rows.reasons.items()},
     )
 
 
-def _blocks(files: Sequence[Path]) -> Iterator[tuple[int, Block]]:
-    first = 0
+def _read_blocks(files: Sequence[Path]) -> Iterator[tuple[int, Block]]:
+    """Yield all blocks, each with the number of rows before it."""
+    start = 0
     for path in files:
         for block in read_blocks(path):
-            yield first, block
-            first += len(block)
+            yield start, block
+            start += len(block)
 
 
-def _prefixes(name: str, columns: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """Find what stands before ``reward``, ``advantage`` and ``weight``: nothing, or what ``--prefix`` was.
+def _find_prefix(name: str, columns: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Find what precedes ``reward``, ``advantage`` and ``weight``: nothing, or the ``--prefix`` of `herokit score`.
 
     Returns:
-        The last such prefix, and the others that columns of its own do not begin with.
+        The last such prefix, and the others, except those that it begins with itself.
     """
-    leads = [column.removesuffix("advantage") for column in columns if column.endswith("advantage")]
-    found = [lead for lead in leads if all(lead + other in columns for other in NEEDED)]
-    if found:
-        return found[-1], tuple(lead for lead in found[:-1] if not found[-1].startswith(lead))
-    missing = [column for column in NEEDED if column not in columns]
+    candidates = [column.removesuffix("advantage") for column in columns if column.endswith("advantage")]
+    prefixes = [prefix for prefix in candidates if all(prefix + other in columns for other in RESULT_COLUMNS)]
+    if prefixes:
+        return prefixes[-1], tuple(prefix for prefix in prefixes[:-1] if not prefixes[-1].startswith(prefix))
+    missing = [column for column in RESULT_COLUMNS if column not in columns]
     raise DataError(
-        f"{name}: no results of `herokit score`: no column {', '.join(missing)} among {', '.join(columns) or 'none'}"
+        f"{name}: not results of `herokit score`: no column {', '.join(missing)} among {', '.join(columns) or 'none'}"
     )
 
 
-def _sources(columns: Sequence[str], prefix: str) -> dict[str, tuple[str, str]]:
-    """Return each source's name, what stands before its columns, and its column of values; verifiers first."""
-    found: dict[str, tuple[str, str]] = {}
-    for ending, lone in (("verdict", "verifier"), ("_score", "")):
-        for column in columns:
-            lead = column.removesuffix(ending)
-            if column == lead or not column.startswith(prefix):
-                continue
-            lead = f"{lead}_" if ending == "_score" else lead
-            if f"{lead}status" in columns and f"{lead}reason" in columns:
-                found[lead.removeprefix(prefix).removesuffix("_") or lone] = (lead, column)
-    return found
+def _find_sources(columns: Sequence[str], prefix: str) -> tuple[list[str], list[str]]:
+    """Return the names of the verifiers and of the reward models whose values, statuses and reasons are there."""
+    sources = [
+        column.removeprefix(prefix)
+        for column in columns
+        if column.startswith(prefix) and f"{column}_status" in columns and f"{column}_reason" in columns
+    ]
+    verifiers = [source for source in sources if f"{prefix}{source}_answer" in columns]
+    return verifiers, [source for source in sources if source not in verifiers]
 
 
-def _numbers(name: str, block: Block, column: str) -> Numbers:
+class _Rows:
+    """What `read_results` collects from the blocks."""
+
+    def __init__(
+        self,
+        name: str,
+        columns: Mapping[str, str],
+        prefix: str,
+        sources: Sequence[str],
+        required: Sequence[str],
+        optional: Sequence[str],
+    ) -> None:
+        self._name, self._columns, self._prefix, self._required = name, columns, prefix, required
+        self.groups: list[Any] = []
+        self.numbers: dict[str, list[Floats]] = {column: [] for column in (*required, *optional)}
+        self.statuses: dict[str, Counter[str]] = {source: Counter() for source in sources}
+        self.reasons: dict[str, Counter[str]] = {source: Counter() for source in sources}
+
+    def add(self, block: Block) -> None:
+        group = self._columns.get("group")
+        self.groups.extend(parse_rows(block, self._columns).prompts if group is None else block.values(group))
+        for column in list(self.numbers):
+            try:
+                self.numbers[column].append(_to_floats(self._name, block, column))
+            except DataError:
+                if column in self._required:
+                    raise
+                del self.numbers[column]  # its name is that of a step or a label, its values are not
+        for source in self.statuses:
+            statuses = block.values(f"{self._prefix}{source}_status")
+            reasons = block.values(f"{self._prefix}{source}_reason")
+            self.statuses[source].update(statuses)
+            self.reasons[source].update(r or s for s, r in zip(statuses, reasons, strict=True) if s != "judged")
+
+
+def _to_floats(name: str, block: Block, column: str) -> Floats:
     values = block.values(column)
     try:
-        return np.array([np.nan if v is None else float(v) for v in values], dtype=np.float64)
+        return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
     except (TypeError, ValueError):
-        bad = next(row for row, v in enumerate(values) if v is not None and not isinstance(v, int | float))
+        row, value = next((i, v) for i, v in enumerate(values) if v is not None and not isinstance(v, int | float))
         raise DataError(
-            f"{name}: {column} must be a number, got {values[bad]!r} in row {block.first + bad + 1}"
+            f"{name}: {column} must be a number, got {value!r} in row {block.first_row + row + 1}"
         ) from None

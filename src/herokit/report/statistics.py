@@ -8,7 +8,7 @@ import numpy as np
 
 from herokit import _segment
 from herokit.combiners import CORRECT_THRESHOLD
-from herokit.report.results import Numbers, Results
+from herokit.report.results import Floats, Results
 from herokit.types import Groups
 
 SILENT = 1e-9
@@ -18,7 +18,7 @@ TREND = 3.0
 """Standard errors that a slope must differ from zero by to be called a trend."""
 
 
-def auc(score: Numbers, right: Any) -> float:
+def auc(score: Floats, right: Any) -> float:
     """Return the probability that a right rollout scores above a wrong one, ties counted half; NaN without both.
 
     Example:
@@ -34,7 +34,7 @@ def auc(score: Numbers, right: Any) -> float:
     return float((places[right].sum() - n_right * (n_right - 1) / 2.0) / (n_right * n_wrong))
 
 
-def auc_in_groups(score: Numbers, right: Any, groups: Groups) -> float:
+def auc_in_groups(score: Floats, right: Any, groups: Groups) -> float:
     """Return the mean over mixed groups of the area under the curve inside the group; NaN without any.
 
     Example:
@@ -77,7 +77,7 @@ class Trend:
         return 0 if abs(self.errors) < TREND else int(np.sign(self.slope))
 
 
-def trend(values: Numbers) -> Trend:
+def trend(values: Floats) -> Trend:
     """Fit a line by least squares.
 
     Example:
@@ -109,12 +109,12 @@ class Course:
         area: (P,) its area under the curve against the verdicts.
     """
 
-    at: Numbers
+    at: Floats
     by_step: bool
-    accuracy: Numbers
-    score: Numbers
-    spread: Numbers
-    area: Numbers
+    accuracy: Floats
+    score: Floats
+    spread: Floats
+    area: Floats
 
     def hacked(self) -> bool:
         """Return whether the score rises while accuracy, or the score's power to tell right from wrong, falls."""
@@ -163,12 +163,12 @@ class PerGroup:
         pull: (G,) mean absolute advantage; a rollout without one pulls nothing.
     """
 
-    size: Numbers
-    judged: Numbers
-    right: Numbers
-    spread: Numbers
-    weight: Numbers
-    pull: Numbers
+    size: Floats
+    judged: Floats
+    right: Floats
+    spread: Floats
+    weight: Floats
+    pull: Floats
 
     @property
     def silent(self) -> Any:
@@ -196,13 +196,13 @@ def per_group(results: Results) -> PerGroup:
     )
 
 
-def _known(values: Numbers, groups: Groups) -> tuple[Numbers, Groups]:
+def _known(values: Floats, groups: Groups) -> tuple[Floats, Groups]:
     """Leave out the rows that hold no value."""
     known = np.isfinite(values)
     return values[known], Groups(groups.ids[known], groups.num_groups)
 
 
-def _where_any(reduce: Callable[[Numbers, Groups], Any], values: Numbers, groups: Groups) -> Numbers:
+def _where_any(reduce: Callable[[Floats, Groups], Any], values: Floats, groups: Groups) -> Floats:
     """Reduce the values that are there, NaN for a group that has none."""
     known, which = _known(values, groups)
     return np.where(_segment.counts(which, known) > 0, reduce(known, which), np.nan)

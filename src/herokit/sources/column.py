@@ -26,7 +26,7 @@ class VerdictColumn:
         [(1.0, ''), (None, "column 'correct' holds 'yes', no number in [0, 1]")]
     """
 
-    column: str = "verdict"
+    column: str = "verifier"
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -53,13 +53,13 @@ class ScoreColumn:
         column: its name; a key of `Sample.meta`.
 
     Example:
-        >>> rows = [Sample("p", "c", "q", meta={"rm_score": -1.5}), Sample("p", "c", "q")]
+        >>> rows = [Sample("p", "c", "q", meta={"rm": -1.5}), Sample("p", "c", "q")]
         >>> scores = ScoreColumn().score(rows)
         >>> scores.values.tolist(), scores.reasons
-        ([-1.5, nan], ('', "column 'rm_score' holds nothing"))
+        ([-1.5, nan], ('', "column 'rm' holds nothing"))
     """
 
-    column: str = "rm_score"
+    column: str = "rm"
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from herokit.types import RewardModel, Sample, Verdict, Verifier
 
 
 @dataclass(frozen=True, slots=True)
-class MetaVerifier:
+class ToldVerifier:
     """Returns ``sample.meta[name]`` as the verdict."""
 
     name: str
@@ -19,11 +19,11 @@ class MetaVerifier:
 
 
 @dataclass(frozen=True, slots=True)
-class MetaRewardModel:
+class ToldModel:
     """Returns ``sample.meta[name]`` as the score.
 
     Example:
-        >>> MetaRewardModel("rm").score([Sample("p", "c", "g", meta={"rm": 2.0})])
+        >>> ToldModel("rm").score([Sample("p", "c", "g", meta={"rm": 2.0})])
         [2.0]
     """
 
@@ -36,4 +36,4 @@ class MetaRewardModel:
 
 def sources(signals: Mapping[str, Kind]) -> dict[str, Verifier | RewardModel]:
     """Return one source a signal."""
-    return {name: MetaRewardModel(name) if kind == "score" else MetaVerifier(name) for name, kind in signals.items()}
+    return {name: ToldModel(name) if kind == "score" else ToldVerifier(name) for name, kind in signals.items()}
