@@ -18,6 +18,7 @@ A message names the offending value, what was expected, and who owns it (plugin,
 from contextlib import AbstractContextManager
 from difflib import get_close_matches
 from types import TracebackType
+from typing import Any, get_args
 
 
 class HerokitError(Exception):
@@ -63,6 +64,30 @@ class SetupError(HerokitError, RuntimeError):
 
 class PluginError(HerokitError, RuntimeError):
     """Plugin code broke its contract or raised; the message names the plugin."""
+
+
+def check_choice(name: str, value: object, choices: Any) -> None:
+    """Check that a setting has one of its allowed values.
+
+    Args:
+        name: the setting, for the message.
+        value: the value it was given.
+        choices: a tuple of the allowed values, or a `Literal` that lists them.
+
+    Raises:
+        ConfigError: the value is not allowed.
+
+    Example:
+        >>> check_choice("ddof", 2, (0, 1))
+        Traceback (most recent call last):
+        ...
+        herokit.errors.ConfigError: ddof must be 0 or 1, got 2
+    """
+    allowed = get_args(choices) or choices
+    if value not in allowed or isinstance(value, bool):
+        *first, last = map(repr, allowed)
+        expected = f"{', '.join(first)} or {last}" if first else last
+        raise ConfigError(f"{name} must be {expected}, got {value!r}")
 
 
 _CONTROL = (KeyboardInterrupt, SystemExit, GeneratorExit)

@@ -1,4 +1,4 @@
-"""Tables of hard cases: what a verifier must say of a completion, and which rule says so."""
+"""Tables of hard cases: the verdict expected for a completion, and the rule that demands it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,21 +12,23 @@ from herokit.types import Sample, Verdict
 HERE = Path(__file__).with_name("cases")
 COMPOSED = Path(__file__).with_name("composed")
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
-KINDS = ("right", "wrong", "malformed", "hostile")
+KINDS = ("correct", "incorrect", "malformed", "hostile")
 
 
 @dataclass(frozen=True)
 class Case:
+    """One row of a table: `expected` is a value, or the status of a verdict that is not `judged`."""
+
     kind: str
     rule: str
     completion: str
     reference: str | None
-    says: float | str
+    expected: float | str
     settings: dict[str, Any]
     meta: dict[str, Any]
-    own: dict[str, Any]
-    told: Any = None
-    """What a server says of it, where the verifier asks one."""
+    own_settings: dict[str, Any]
+    reply: Any = None
+    """The reply of the stub server, for verifiers that ask one."""
 
     @property
     def sample(self) -> Sample:
@@ -53,9 +55,9 @@ def all_tables() -> list[Table]:
 
 
 def _case(row: list[Any], shared: dict[str, Any]) -> Case:
-    kind, rule, completion, reference, says, settings, meta, told = [*row, *[None] * (8 - len(row))]
+    kind, rule, completion, reference, expected, settings, meta, reply = [*row, *[None] * (8 - len(row))]
     settings = settings or {}
-    return Case(kind, rule, _text(completion), reference, says, {**shared, **settings}, meta or {}, settings, told)
+    return Case(kind, rule, _text(completion), reference, expected, {**shared, **settings}, meta or {}, settings, reply)
 
 
 def _text(completion: Any) -> str:
@@ -64,18 +66,16 @@ def _text(completion: Any) -> str:
     return str(completion)
 
 
-def differs(case: Case, verdict: Verdict) -> str:
-    """Return what is wrong with a verdict; empty where it is as the case says."""
-    said: Any = verdict.value if verdict.status.value == "judged" else verdict.status.value
-    if said == "failed" and verdict.value is not None:
-        said = f"failed with {verdict.value}"
-    fine = (
-        abs(said - case.says) < 1e-9
-        if isinstance(said, float) and not isinstance(case.says, str)
-        else said == case.says
-    )
-    return (
-        ""
-        if fine
-        else f"{case.kind}, {case.rule}: {case.completion[:60]!r} for {case.reference!r} {case.settings}: expected {case.says}, got {said} ({verdict.reason[:80]})"
-    )
+def mismatch(case: Case, verdict: Verdict) -> str:
+    """Return how a verdict differs from what the case expects; "" if it does not."""
+    actual: Any = verdict.value if verdict.status.value == "judged" else verdict.status.value
+    if actual == "failed" and verdict.value is not None:
+        actual = f"failed with {verdict.value}"
+    if isinstance(actual, float) and not isinstance(case.expected, str):
+        same = abs(actual - case.expected) < 1e-9
+    else:
+        same = actual == case.expected
+    if same:
+        return ""
+    question = f"{case.completion[:60]!r} for {case.reference!r} {case.settings}"
+    return f"{case.kind}, {case.rule}: {question}: expected {case.expected}, got {actual} ({verdict.reason[:80]})"

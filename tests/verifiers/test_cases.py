@@ -11,7 +11,7 @@ from herokit.sources import execution
 
 sys.path.insert(0, str(Path(__file__).parent))
 import says
-from tables import COMPOSED, HERE, KINDS, all_tables, differs, tables
+from tables import COMPOSED, HERE, KINDS, all_tables, mismatch, tables
 
 from herokit import Sample
 from herokit.config.builder import build
@@ -37,7 +37,7 @@ def test_a_verifier_says_what_its_table_says(table):
             begun = monotonic()
             (verdict,) = execution.verify(table.name, verifier, [case.sample])
             spent = monotonic() - begun
-            wrong += [differs(case, verdict)] if differs(case, verdict) else []
+            wrong += [mismatch(case, verdict)] if mismatch(case, verdict) else []
             wrong += [f"{case.completion[:40]!r} took {spent:.1f} s"] if spent > SLOWEST else []
     finally:
         for verifier in made.values():
@@ -50,7 +50,7 @@ def test_a_table_has_twenty_cases_of_every_kind_and_a_source_for_every_rule(tabl
     assert len(table.cases) >= 20
     assert {case.kind for case in table.cases} == set(KINDS)
     assert {case.rule for case in table.cases} == set(table.rules)
-    assert all(rule["says"].endswith(".") and rule["source"] for rule in table.rules.values())
+    assert all(rule["rule"].endswith(".") and rule["source"] for rule in table.rules.values())
 
 
 def test_meta_may_hold_arrays_for_lists():

@@ -19,7 +19,7 @@ from herokit.verifiers.sentences import count_sentences
 PROCESSES = ("regex", "sql")
 TABLES = [
     t for t in all_tables()
-    if t.name not in PROCESSES and not any(c.told is not None or "says" in str(c.settings) for c in t.cases)
+    if t.name not in PROCESSES and not any(c.reply is not None or "says" in str(c.settings) for c in t.cases)
 ]  # fmt: skip
 SCRAPS = (
     "\\boxed{", "}", "<answer>", "</answer>", "####", "answer:", "is", "```", "```json", "\n", "\n\n", "{", "[", "]", "(", ")", ",",
@@ -45,7 +45,7 @@ def made(table):
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_any_text_gets_a_verdict(table):
-    usable = [case for case in table.cases if case.says != "failed" and case.kind in ("right", "wrong")]
+    usable = [case for case in table.cases if case.expected != "failed" and case.kind in ("correct", "incorrect")]
     verifiers = {}
 
     @settings(max_examples=60, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))

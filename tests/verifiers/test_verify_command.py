@@ -23,7 +23,7 @@ def test_the_command_agrees_with_a_verifiers_own_table(table, tmp_path, monkeypa
     shared = settings.get("settings", {})
     cases = [c for c in table.cases if c.settings == shared and len(c.completion) < LONGEST]
     pairs = [
-        {"completion": c.completion, "reference": c.reference, **c.meta, "label": int(c.says != "failed" and c.says not in ("unparsed", "timeout") and c.says > 0.5)}
+        {"completion": c.completion, "reference": c.reference, **c.meta, "label": int(c.expected != "failed" and c.expected not in ("unparsed", "timeout") and c.expected > 0.5)}
         for c in cases
     ]  # fmt: skip
     path, scheme = tmp_path / "pairs.jsonl", tmp_path / "scheme.yaml"
@@ -40,7 +40,7 @@ def test_the_command_agrees_with_a_verifiers_own_table(table, tmp_path, monkeypa
             figures = json.loads(shown)
             assert figures["accuracy"] == 1.0
             assert figures["pairs"] + figures["silent"] == len(cases)
-            assert figures["silent"] == sum(c.says == "failed" for c in cases)
+            assert figures["silent"] == sum(c.expected == "failed" for c in cases)
         else:
             assert "false positives" in shown
             assert " to " in shown

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "verifiers"))
-from tables import differs, tables
+from tables import mismatch, tables
 
 from herokit.config.builder import build
 from herokit.sources.execution import verify
@@ -40,17 +40,17 @@ def test_a_verifier_says_what_its_table_says(serve, table):
     fake = serve(lambda _, body: speak(told[-1], body))
     wrong = []
     for case in table.cases:
-        told.append(case.told)
+        told.append(case.reply)
         with build({"use": table.name, "url": fake.url, **case.settings}) as verifier:
             (verdict,) = verify(table.name, verifier, [case.sample])
-        wrong += [differs(case, verdict)] if differs(case, verdict) else []
+        wrong += [mismatch(case, verdict)] if mismatch(case, verdict) else []
     assert not wrong, "\n".join(wrong)
 
 
 def test_no_judge_is_asked_about_what_is_blank_or_has_no_reference(serve):
     fake = serve(lambda _, body: speak("Verdict {m}: CORRECT", body))
     (table,) = (table for table in TABLES if table.name == "generative-verifier")
-    silent = [case for case in table.cases if case.says == "unparsed" or case.reference is None]
+    silent = [case for case in table.cases if case.expected == "unparsed" or case.reference is None]
     assert len(silent) >= 5
     with build({"use": table.name, "url": fake.url}) as verifier:
         verifier.verify([case.sample for case in silent])

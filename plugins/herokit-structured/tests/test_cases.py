@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "verifiers"))
-from tables import differs, tables
+from tables import mismatch, tables
 
 from herokit.config.builder import build
 from herokit.errors import ConfigError
@@ -23,7 +23,7 @@ PROFILE = Profile(examples=40, seconds=20.0, shrinking=1.0)
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_a_verifier_says_what_its_table_says(table):
     verdicts = [build({"use": table.name, **case.settings}).verify([case.sample])[0] for case in table.cases]
-    wrong = [differs(case, verdict) for case, verdict in zip(table.cases, verdicts, strict=True)]
+    wrong = [mismatch(case, verdict) for case, verdict in zip(table.cases, verdicts, strict=True)]
     assert not [line for line in wrong if line]
 
 

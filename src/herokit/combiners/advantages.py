@@ -5,8 +5,8 @@ from typing import Literal
 
 from herokit import _segment
 from herokit.combiners.base import ProducesAdvantage, Stateless
-from herokit.combiners.schedules import ScalarOrSchedule, check_choice, check_in_interval
-from herokit.errors import ConfigError
+from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
+from herokit.errors import ConfigError, check_choice
 from herokit.types import Array, Signals
 
 

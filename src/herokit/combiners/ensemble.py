@@ -7,8 +7,8 @@ from typing import Any, Literal
 from herokit._segment import namespace
 from herokit.combiners.base import Combiner, Stateless
 from herokit.combiners.chain import chain
-from herokit.combiners.schedules import ScalarOrSchedule, check_choice, check_in_interval
-from herokit.errors import ConfigError
+from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
+from herokit.errors import ConfigError, check_choice
 from herokit.types import Array, Signals
 
 How = Literal["mean", "min", "mean_minus_std", "median"]

@@ -162,16 +162,3 @@ def check_in_interval(name: str, value: ScalarOrSchedule, interval: str) -> None
         below = number < high or (number == high and interval[-1] == "]")
         if not (above and below):
             raise ConfigError(f"{name} lies in {interval}, got {value!r}")
-
-
-def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
-    """Refuse a value that is none of the choices.
-
-    Example:
-        >>> check_choice("ddof", 2, (0, 1))
-        Traceback (most recent call last):
-        ...
-        herokit.errors.ConfigError: ddof is 0 or 1, got 2
-    """
-    if value not in choices or isinstance(value, bool):
-        raise ConfigError(f"{name} is {' or '.join(map(repr, choices))}, got {value!r}")

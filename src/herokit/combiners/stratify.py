@@ -10,8 +10,8 @@ from typing import Literal
 from herokit import _segment
 from herokit.combiners.base import Stateless
 from herokit.combiners.normalizers import MinMax, Normalizer
-from herokit.combiners.schedules import ScalarOrSchedule, check_choice, check_in_interval, value_range
-from herokit.errors import ConfigError
+from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval, value_range
+from herokit.errors import ConfigError, check_choice
 from herokit.types import Array, Groups, Signals
 
 

@@ -9,8 +9,8 @@ from typing import Literal, Self
 
 from herokit import _segment
 from herokit.combiners.base import Mean, Sync, Weight, no_sync
-from herokit.combiners.schedules import ScalarOrSchedule, check_choice, check_in_interval, value_range
-from herokit.errors import ConfigError
+from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval, value_range
+from herokit.errors import ConfigError, check_choice
 from herokit.types import Array, Signals
 
 PUBLISHED: dict[str, tuple[float, float, float]] = {"main": (0.5, 2.0, 5.0), "appendix": (0.4, 3.0, 6.0)}

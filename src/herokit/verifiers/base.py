@@ -1,15 +1,16 @@
-"""What the verifiers of this package share: one sample at a time, and the verdicts that all of them give."""
+"""Base class of verifiers that judge one sample at a time, and the verdicts they return."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
-from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
 
+__all__ = ["PerSampleVerifier", "abstain", "binary_verdict", "to_list", "unparsed"]
 
-class EachAlone(ABC):
-    """A verifier that looks at one sample at a time; it says how in `judge`."""
+
+class PerSampleVerifier(ABC):
+    """A verifier that judges each sample on its own; subclasses implement `judge`."""
 
     __slots__ = ()
 
@@ -22,56 +23,42 @@ class EachAlone(ABC):
         """Return the verdict on one sample."""
 
 
-def right(*, accepted: bool, reason: str = "", answer: str | None = None) -> Verdict:
-    """Return a verdict of 0 or 1.
+def binary_verdict(*, correct: bool, reason: str = "", answer: str | None = None) -> Verdict:
+    """Return a verdict of 1 or 0.
 
     Example:
-        >>> right(accepted=True).value
+        >>> binary_verdict(correct=True).value
         1.0
     """
-    return Verdict(float(accepted), Status.JUDGED, reason, answer)
+    return Verdict(float(correct), Status.JUDGED, reason, answer)
 
 
-def unread(why: str, answer: str | None = None) -> Verdict:
+def unparsed(reason: str, answer: str | None = None) -> Verdict:
     """Return the verdict on a completion without a readable answer: 0, UNPARSED.
 
     Example:
-        >>> unread("no number").value
+        >>> unparsed("no number").value
         0.0
     """
-    return Verdict(0.0, Status.UNPARSED, why, answer)
+    return Verdict(0.0, Status.UNPARSED, reason, answer)
 
 
-def lost(why: str = "no reference") -> Verdict:
-    """Return the verdict where the data lack what is needed: None, FAILED.
+def abstain(reason: str = "no reference") -> Verdict:
+    """Return the verdict for a sample whose data are missing or unusable: None, FAILED.
 
     Example:
-        >>> lost().reason
+        >>> abstain().reason
         'no reference'
     """
-    return Verdict(None, Status.FAILED, why)
+    return Verdict(None, Status.FAILED, reason)
 
 
-def plain(value: Any) -> Any:
-    """Return an array as the list it holds: meta that pandas read from Parquet has arrays for lists.
+def to_list(value: Any) -> Any:
+    """Return an array as a list, anything else unchanged: pandas reads lists in Parquet files as arrays.
 
     Example:
         >>> import numpy as np
-        >>> plain(np.array(["a", "b"])), plain("a")
+        >>> to_list(np.array(["a", "b"])), to_list("a")
         (['a', 'b'], 'a')
     """
     return value.tolist() if hasattr(value, "tolist") else value
-
-
-def among(name: str, value: object, allowed: Any) -> None:
-    """Refuse a setting that is none of those a `Literal` lists.
-
-    Raises:
-        ConfigError: it is none of them.
-
-    Example:
-        >>> from typing import Literal
-        >>> among("unit", "words", Literal["words", "lines"])
-    """
-    if value not in get_args(allowed):
-        raise ConfigError(f"{name} is one of {', '.join(map(str, get_args(allowed)))}, got {value!r}")

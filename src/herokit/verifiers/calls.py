@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from herokit.errors import check_choice
 from herokit.types import Sample, Status, Verdict
-from herokit.verifiers.base import EachAlone, among, lost, right, unread
-from herokit.verifiers.extraction import fenced, read_json
+from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
+from herokit.verifiers.extraction import extract_code_block, read_json
 from herokit.verifiers.literals import read_calls
 
 Call = tuple[str, dict[str, Any]]
@@ -25,7 +26,7 @@ class TooManyError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class FunctionCall(EachAlone):
+class FunctionCall(PerSampleVerifier):
     """Right where a completion makes the reference's calls: same functions, same arguments, none more and none fewer.
 
     Calls are JSON (``{"name": ..., "arguments": {...}}``, a list of them, or OpenAI's ``{"function": {...}}``), bare, in
@@ -55,25 +56,25 @@ class FunctionCall(EachAlone):
     partial_credit: bool = False
 
     def __post_init__(self) -> None:
-        among("gold", self.reference_format, Gold)
-        among("strings", self.string_match, Strings)
+        check_choice("reference_format", self.reference_format, Gold)
+        check_choice("string_match", self.string_match, Strings)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
         if sample.reference is None:
-            return lost()
+            return abstain()
         try:
             expected = from_json(read_json(sample.reference), bare=self.reference_format == "allowed")
         except ValueError as error:
-            return lost(f"reference: expected calls as JSON: {error}")
+            return abstain(f"reference: expected calls as JSON: {error}")
         try:
             made = find_calls(sample.completion)
         except ValueError as error:
             if expected or isinstance(error, TooManyError):
-                return unread(f"no calls: {error}")
-            return right(accepted=True, reason="no call, as expected")
+                return unparsed(f"no calls: {error}")
+            return binary_verdict(correct=True, reason="no call, as expected")
         if len(made) > MOST:
-            return right(accepted=False, reason=f"more than {MOST} calls")
+            return binary_verdict(correct=False, reason=f"more than {MOST} calls")
         matched = self._matched(made, expected)
         most = max(len(made), len(expected))
         reason = f"{matched} of {len(expected)} calls match, {len(made)} made"
@@ -131,7 +132,7 @@ def find_calls(completion: str) -> list[Call]:
         raise TooManyError(f"more than {MOST} calls")
     if tagged := _TOOL.findall(completion):
         return [call for text in tagged for call in _read(text.strip())]
-    text = fenced(completion, ("json", "python", "tool_code"), "optional")
+    text = extract_code_block(completion, ("json", "python", "tool_code"), "optional")
     if text is None:
         raise ValueError("several fenced blocks")
     return _read(text)

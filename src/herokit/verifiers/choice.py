@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from herokit.errors import ConfigError
+from herokit.errors import ConfigError, check_choice
 from herokit.types import Sample, Status, Verdict
-from herokit.verifiers.base import EachAlone, among, lost, plain, unread
-from herokit.verifiers.extraction import Find, Form, bring, find_answer
+from herokit.verifiers.base import PerSampleVerifier, abstain, to_list, unparsed
+from herokit.verifiers.extraction import ExtractMode, Normalization, find_answer, normalize_text
 from herokit.verifiers.match import texts
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -27,7 +27,7 @@ _SPLIT = re.compile(r"\s*(?:,|;|/|&|\band\b|\s)\s*")
 
 
 @dataclass(frozen=True, slots=True)
-class Choice(EachAlone):
+class Choice(PerSampleVerifier):
     r"""Right where the completion chooses what the reference chooses, whether by letter or by the option's text.
 
     ``B``, ``(b)``, ``**B.**``, ``B) Paris``, ``Option B`` and ``\text{(B)}`` choose the same; so does ``Paris`` where
@@ -60,10 +60,10 @@ class Choice(EachAlone):
     multiple: bool = False
     counted_from: int | None = None
     partial_credit: bool = False
-    extract: Find = "answer"
+    extract: ExtractMode = "answer"
 
     def __post_init__(self) -> None:
-        among("find", self.extract, Find)
+        check_choice("extract", self.extract, ExtractMode)
         if self.options is not None and not 0 < len(self.options) <= len(LETTERS):
             raise ConfigError(f"a choice has 1 to {len(LETTERS)} options, got {len(self.options)}")
         if self.partial_credit and not self.multiple:
@@ -72,15 +72,15 @@ class Choice(EachAlone):
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
         if sample.reference is None:
-            return lost()
+            return abstain()
         options = self._options(sample.meta)
         gold = self._chosen(self._named(sample.reference), options)
         if not gold or (len(gold) > 1 and not self.multiple):
-            return lost(f"reference: expected a letter or an option's text, got {sample.reference!r:.80}")
+            return abstain(f"reference: expected a letter or an option's text, got {sample.reference!r:.80}")
         answer = find_answer(sample.completion, self.extract)
         chosen = None if answer is None else self._chosen(answer, options)
         if answer is None or not chosen:
-            return unread("no choice", answer)
+            return unparsed("no choice", answer)
         said = ", ".join(sorted(chosen))
         if self.partial_credit:
             return Verdict(len(chosen & gold) / len(chosen | gold), Status.JUDGED, f"chose {said}", answer)
@@ -89,10 +89,10 @@ class Choice(EachAlone):
     def _options(self, meta: Any) -> Sequence[str]:
         given: Any = self.options
         if given is None:
-            given = plain(meta.get("options")) or plain(meta.get("choices")) or ()
+            given = to_list(meta.get("options")) or to_list(meta.get("choices")) or ()
         if isinstance(given, Mapping):
             lettered = [given.get(letter) for letter in LETTERS[: len(given)]]
-            given = lettered if None not in lettered else plain(given.get("text"))
+            given = lettered if None not in lettered else to_list(given.get("text"))
         given = texts(given) if isinstance(given, str) else given
         return [str(option) for option in given][: len(LETTERS)] if isinstance(given, Sequence) else []
 
@@ -111,14 +111,14 @@ class Choice(EachAlone):
         )
         if len(text) == 1 and text in LETTERS[: len(options) or None]:
             return {text}
-        forms: tuple[Form, ...] = ("spaces", "text")
+        forms: tuple[Normalization, ...] = ("spaces", "text")
         for form in forms:
-            if letter := _texts(options, form).get(bring(whole, form)):
+            if letter := _texts(options, form).get(normalize_text(whole, form)):
                 return {letter}
         if match := _ONE.fullmatch(text) or _WHY.fullmatch(text):
             return self._known({match[1].upper()}, options)
         if (match := _LED.fullmatch(text)) and not (self.multiple and _many(text)):
-            letter, rest = match[1].upper(), bring(match[2] or "", "text")
+            letter, rest = match[1].upper(), normalize_text(match[2] or "", "text")
             named = _begun(rest, options)
             torn = letter not in named if named else _ANOTHER.search(match[2] or "") is not None
             return set() if torn else self._known({letter}, options)
@@ -128,9 +128,9 @@ class Choice(EachAlone):
         return letters if not options or all(letter in LETTERS[: len(options)] for letter in letters) else set()
 
 
-def _texts(options: Sequence[str], form: Form) -> dict[str, str]:
+def _texts(options: Sequence[str], form: Normalization) -> dict[str, str]:
     """Return options' texts in one form with their letters; what two options share tells nothing."""
-    texts = [bring(option, form) for option in options]
+    texts = [normalize_text(option, form) for option in options]
     return {text: LETTERS[at] for at, text in enumerate(texts) if text and texts.count(text) == 1}
 
 
@@ -143,7 +143,7 @@ def _begun(rest: str, options: Sequence[str]) -> set[str]:
     """
     found: dict[int, set[str]] = {}
     for at, option in enumerate(options):
-        form = bring(option, "text")
+        form = normalize_text(option, "text")
         if form and rest.startswith(form) and not rest[len(form) : len(form) + 1].isalnum():
             found.setdefault(len(form), set()).add(LETTERS[at])
     return found[max(found)] if found else set()

@@ -6,9 +6,10 @@ from calendar import monthrange
 from dataclasses import dataclass
 from typing import Literal
 
+from herokit.errors import check_choice
 from herokit.types import Sample, Verdict
-from herokit.verifiers.base import EachAlone, among, lost, right, unread
-from herokit.verifiers.extraction import Find, bare, find_answer
+from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
+from herokit.verifiers.extraction import ExtractMode, find_answer, strip_markup
 from herokit.verifiers.number import MINUS
 
 Order = Literal["DMY", "MDY", "refuse"]
@@ -33,7 +34,7 @@ _Y = re.compile(r"(?:in )?(\d{4})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Date(EachAlone):
+class Date(PerSampleVerifier):
     """Right where the answer is the reference's date, to the precision of the reference.
 
     Read are ``2024-03-05`` (with or without a time), ``2024/3/5``, ``March 5, 2024``, ``5th of March 2024``,
@@ -54,25 +55,25 @@ class Date(EachAlone):
     """
 
     order: Order = "refuse"
-    extract: Find = "answer"
+    extract: ExtractMode = "answer"
 
     def __post_init__(self) -> None:
-        among("order", self.order, Order)
-        among("find", self.extract, Find)
+        check_choice("order", self.order, Order)
+        check_choice("extract", self.extract, ExtractMode)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
         if sample.reference is None:
-            return lost()
+            return abstain()
         gold = read_date(sample.reference, self.order)
         if gold is None:
-            return lost(f"reference: expected a date, got {sample.reference!r:.80}")
+            return abstain(f"reference: expected a date, got {sample.reference!r:.80}")
         answer = find_answer(sample.completion, self.extract)
         said = None if answer is None else read_date(answer, self.order)
         if said is None:
-            return unread("no date", answer)
+            return unparsed("no date", answer)
         within = all(part is None or part == own for part, own in zip(gold, said, strict=True))
-        return right(accepted=within, answer=answer)
+        return binary_verdict(correct=within, answer=answer)
 
 
 def read_date(text: str, order: Order = "refuse") -> Day | None:
@@ -82,7 +83,7 @@ def read_date(text: str, order: Order = "refuse") -> Day | None:
         >>> read_date("the 5th of March 2024"), read_date("30 Feb 2024"), read_date("13/5/2024")
         ((2024, 3, 5), None, (2024, 5, 13))
     """
-    text = " ".join(unicodedata.normalize("NFKC", bare(text[:200])).translate(MINUS).casefold().split())
+    text = " ".join(unicodedata.normalize("NFKC", strip_markup(text[:200])).translate(MINUS).casefold().split())
     for pattern, parts in ((_ISO, "ymd"), (_BIG, "ymd"), (_MDY, "mdy"), (_DMY, "dmy"), (_MY, "my"), (_Y, "y")):
         if match := pattern.fullmatch(text):
             return _day(dict(zip(parts, match.groups(), strict=True)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
-from herokit.verifiers.base import EachAlone, right, unread
+from herokit.verifiers.base import PerSampleVerifier, binary_verdict, unparsed
 
 MOST = 100_000
 """Characters that are looked at, from the end: a completion goes wrong at its end."""
@@ -18,7 +18,7 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u9fff]")  # Thai, Lao, kana, Han: 
 
 
 @dataclass(frozen=True, slots=True)
-class Repetition(EachAlone):
+class Repetition(PerSampleVerifier):
     """Right where few of a completion's n-grams are repeated: ``1 - distinct / all <= most``. It needs no reference.
 
     Args:
@@ -50,17 +50,17 @@ class Repetition(EachAlone):
         """Return the verdict on one sample."""
         words = _words(sample.completion)
         if not words:
-            return unread("no words")
+            return unparsed("no words")
         grams = [tuple(words[at : at + self.n]) for at in range(len(words) - self.n + 1)]
         share = 1.0 - len(set(grams)) / len(grams) if grams else 0.0
         reason = f"{share:.1%} of {len(grams):,} {self.n}-grams are repetitions"
         if self.partial_credit:
             return Verdict(1.0 - share, Status.JUDGED, reason)
-        return right(accepted=share <= self.max_ratio, reason=reason)
+        return binary_verdict(correct=share <= self.max_ratio, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
-class Degenerate(EachAlone):
+class Degenerate(PerSampleVerifier):
     """Right where a completion is none of what broken sampling makes; the reason names what it is.
 
     A loop: the text ends with one unit of up to `max_period` characters, `max_loops` times or more (and 60 characters or more). A run: one
@@ -101,9 +101,9 @@ class Degenerate(EachAlone):
         """Return the verdict on one sample."""
         text = sample.completion[-MOST:]
         if not text.strip():
-            return unread("empty")
+            return unparsed("empty")
         found = self._run(text) or self._loop(text) or self._noise(text) or self._regular(text)
-        return right(accepted=not found, reason=found)
+        return binary_verdict(correct=not found, reason=found)
 
     def _run(self, text: str) -> str:
         match = re.search(rf"([^\s\-=_*#~.|+])\1{{{self.max_run - 1}}}", text)

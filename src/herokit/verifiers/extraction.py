@@ -1,4 +1,8 @@
-r"""Finding and reading answers, for the verifiers of the core and of plugins. Every pattern is linear in its input."""
+r"""Finding and normalizing answers, for the verifiers of the core and of plugins.
+
+`response_text` returns the text of a sample in which its answer is looked for, `find_answer` the final answer in that
+text. Every pattern takes time linear in its input.
+"""
 
 import json
 import re
@@ -8,55 +12,82 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Literal, TypeAlias
 
-Find: TypeAlias = Literal["answer", "whole", "line", "tag", "box"]
-"""Where the answer stands. ``"answer"``: the last ``<answer>`` tag, else the last ``\boxed{}``, else what follows the
-last ``####``, else what follows the last "answer is" or "answer:" on its line, else the whole completion if it is one
-line, else its last line. ``"whole"``: the whole completion. ``"line"``: its last line. ``"tag"``, ``"box"``: that mark
-only; without it there is no answer."""
+from herokit.types import Sample
 
-Form: TypeAlias = Literal["none", "spaces", "text", "squad"]
-"""How far texts are brought to one form. ``"none"``: not at all. ``"spaces"``: Unicode NFC, runs of white space are one
-space. ``"text"``: besides, NFKC, no case, no Markdown emphasis, quotes, dollar signs or final full stop around it.
-``"squad"``: besides, no ASCII punctuation and no English articles, as SQuAD's script does."""
+__all__ = [
+    "MAX_ANSWER_CHARS",
+    "ExtractMode",
+    "FenceMode",
+    "Normalization",
+    "extract_code_block",
+    "find_answer",
+    "normalize_text",
+    "read_json",
+    "response_text",
+    "strip_markup",
+    "word_pattern",
+]
 
-Fence: TypeAlias = Literal["required", "optional", "none"]
-"""Whether data stand in exactly one block between lines of three backticks, may, or are the whole completion."""
+ExtractMode: TypeAlias = Literal["answer", "whole", "line", "tag", "box"]
+"""Where the answer is. ``"answer"``: in the last ``<answer>`` tag, else in the last ``\\boxed{}``, else after the last
+``####``, else after the last "answer is" or "answer:" on its line, else the whole completion if it is one line, else its
+last line. ``"whole"``: the whole completion. ``"line"``: its last line. ``"tag"``, ``"box"``: only in that mark; without
+the mark there is no answer."""
 
-LONGEST = 1_000_000
-"""Characters of a completion in which blocks are looked for."""
+Normalization: TypeAlias = Literal["none", "spaces", "text", "squad"]
+"""How texts are normalized before they are compared. ``"none"``: not at all. ``"spaces"``: Unicode NFC, runs of white
+space become one space. ``"text"``: also NFKC, case folding, and no Markdown emphasis, quotes, dollar signs or final full
+stop around the text. ``"squad"``: also without ASCII punctuation and English articles, as in SQuAD's script."""
 
-TAIL = 20_000
+FenceMode: TypeAlias = Literal["required", "optional", "none"]
+"""Whether data must be in exactly one fenced block (``"required"``), may be (``"optional"``), or are the whole completion
+(``"none"``)."""
+
+MAX_ANSWER_CHARS = 20_000
 """Characters, from the end of a completion, in which an answer is looked for."""
 
+_MAX_BLOCK_CHARS = 1_000_000
+"""Characters of a completion in which fenced blocks are looked for."""
+
 _FENCE = re.compile(r"[ \t]{0,3}```[ \t]*([\w+-]*)[ \t]*")
-_WORD = re.compile(r"\banswer\b", re.IGNORECASE)
-_SAYS = re.compile(r"(?: is\b|[ \t*_]{0,4}:)", re.IGNORECASE)
+_ANSWER_WORD = re.compile(r"\banswer\b", re.IGNORECASE)
+_ANSWER_MARK = re.compile(r"(?: is\b|[ \t*_]{0,4}:)", re.IGNORECASE)
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
-_PAIRS = (("**", "**"), ("__", "__"), ("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("`", "`"),
+_WRAPPERS = (("**", "**"), ("__", "__"), ("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("`", "`"),
           ('"', '"'), ("'", "'"), ("\u201c", "\u201d"), ("\u2018", "\u2019"), ("\u00ab", "\u00bb"), ("*", "*"), ("_", "_"))  # fmt: skip
 
 
 @cache
-def words() -> re.Pattern[str]:
-    r"""Return a pattern of a word: letters, digits, underscores, and the marks that belong to letters.
+def word_pattern() -> re.Pattern[str]:
+    r"""Return the pattern of a word: letters, digits, underscores and combining marks.
 
-    Python's own ``\w`` leaves the marks out, which tears words of Indic scripts apart.
+    Python's ``\w`` does not match combining marks, which would split words of Indic scripts.
 
     Example:
-        >>> words().findall("it's हिन्दी")
+        >>> word_pattern().findall("it's हिन्दी")
         ['it', 's', 'हिन्दी']
     """
     marks = [chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code)).startswith("M")]
     return re.compile(rf"[\w\u200c\u200d{''.join(marks)}]+")
 
 
-def find_answer(completion: str, find: Find = "answer") -> str | None:
-    r"""Return the answer that a completion gives, stripped; None where there is none.
+def response_text(sample: Sample) -> str:
+    """Return the text of a sample in which its answer is looked for: its completion.
+
+    Example:
+        >>> response_text(Sample("6 * 7?", "The answer is 42.", group=0))
+        'The answer is 42.'
+    """
+    return sample.completion
+
+
+def find_answer(text: str, extract: ExtractMode = "answer") -> str | None:
+    r"""Return the final answer in a response, stripped; None if there is none.
 
     Args:
-        completion: what the policy wrote; hostile, of any length.
-        find: where it stands.
+        text: what the policy wrote; hostile, of any length.
+        extract: where the answer is.
 
     Example:
         >>> find_answer("Six times seven.\nThe answer is **42**.")
@@ -64,167 +95,174 @@ def find_answer(completion: str, find: Find = "answer") -> str | None:
         >>> find_answer(r"So \boxed{\frac{1}{2}}", "box")
         '\\frac{1}{2}'
     """
-    text = completion[-TAIL:]
-    if find == "whole":
-        return completion.strip() or None
-    if find == "line":
-        return _last_line(text)
-    if find == "tag":
-        return _tag(text)
-    if find == "box":
-        return _box(text)
-    for look in (_tag, _box, _hashes, _marked):
-        if (found := look(text)) is not None:
-            return found or None
-    whole = completion.strip()
-    return (whole if "\n" not in whole else _last_line(text)) or None
+    if extract == "whole":
+        return text.strip() or None
+    end = text[-MAX_ANSWER_CHARS:]
+    if extract == "line":
+        return _last_line(end)
+    if extract == "tag":
+        return _after_tag(end)
+    if extract == "box":
+        return _in_box(end)
+    for find in (_after_tag, _in_box, _after_hashes, _after_phrase):
+        if (answer := find(end)) is not None:
+            return answer or None
+    whole = text.strip()
+    return (whole if "\n" not in whole else _last_line(end)) or None
 
 
 def _last_line(text: str) -> str | None:
     return text.strip().rpartition("\n")[2].strip() or None
 
 
-def _tag(text: str) -> str | None:
-    at = text.rfind("<answer>")
-    if at < 0:
+def _after_tag(text: str) -> str | None:
+    start = text.rfind("<answer>")
+    if start < 0:
         return None
-    inside, closed, _ = text[at + len("<answer>") :].partition("</answer>")
-    return inside.strip() if closed else None
+    inside, closing, _ = text[start + len("<answer>") :].partition("</answer>")
+    return inside.strip() if closing else None
 
 
-def _box(text: str) -> str | None:
-    at = max(text.rfind("\\boxed{"), text.rfind("\\fbox{"))
-    if at < 0:
+def _in_box(text: str) -> str | None:
+    mark = max(text.rfind("\\boxed{"), text.rfind("\\fbox{"))
+    if mark < 0:
         return None
-    begin = text.index("{", at) + 1
+    start = text.index("{", mark) + 1
     depth = 1
-    for end in range(begin, len(text)):
+    for end in range(start, len(text)):
         depth += (text[end] == "{") - (text[end] == "}")
         if depth == 0:
-            return text[begin:end].strip()
+            return text[start:end].strip()
     return None
 
 
-def _hashes(text: str) -> str | None:
-    at = text.rfind("####")
-    return None if at < 0 else text[at + 4 :].strip().partition("\n")[0].strip()
+def _after_hashes(text: str) -> str | None:
+    mark = text.rfind("####")
+    return None if mark < 0 else text[mark + 4 :].strip().partition("\n")[0].strip()
 
 
-def _marked(text: str) -> str | None:
-    found = None
-    for match in _WORD.finditer(text):
-        if says := _SAYS.match(text, match.end()):
-            found = says.end()
-    if found is None:
+def _after_phrase(text: str) -> str | None:
+    """Return what follows the last "answer is" or "answer:" on its line."""
+    start = None
+    for word in _ANSWER_WORD.finditer(text):
+        if mark := _ANSWER_MARK.match(text, word.end()):
+            start = mark.end()
+    if start is None:
         return None
-    said = text[found:].partition("\n")[0].strip(" \t:")
-    if said.count("**") % 2:  # the other half of the emphasis stands before the mark, or after it on another line
-        said = said[2:] if said.startswith("**") else said.removesuffix("**").removesuffix("**.")
-    return said.strip() or None
+    answer = text[start:].partition("\n")[0].strip(" \t:")
+    if answer.count("**") % 2:  # the other half of the emphasis is before the phrase, or after it on another line
+        answer = answer[2:] if answer.startswith("**") else answer.removesuffix("**").removesuffix("**.")
+    return answer.strip() or None
 
 
-def bare(text: str) -> str:
-    """Take Markdown emphasis, quotes, dollar signs and a final full stop from around an answer.
+def strip_markup(text: str) -> str:
+    """Remove Markdown emphasis, quotes, dollar signs and a final full stop around an answer.
 
     Example:
-        >>> bare("**'Paris'**."), bare("'Paris', 'Rome'")
+        >>> strip_markup("**'Paris'**."), strip_markup("'Paris', 'Rome'")
         ('Paris', "'Paris', 'Rome'")
     """
     text = text.strip()
     for _ in range(4):
         before = text
         text = text.rstrip(".。").strip() if not text.endswith("..") else text
-        for opening, closing in _PAIRS:
+        for opening, closing in _WRAPPERS:
             if len(text) > len(opening) + len(closing) and text.startswith(opening) and text.endswith(closing):
                 inside = text[len(opening) : -len(closing)]
-                text = inside.strip() if len(inside) > TAIL or _belong(opening, closing, inside) else text
+                unwrap = len(inside) > MAX_ANSWER_CHARS or _is_pair(opening, closing, inside)
+                text = inside.strip() if unwrap else text
         if text == before:
             break
     return text
 
 
-def _belong(opening: str, closing: str, inside: str) -> bool:
-    """Whether two marks around a text belong together: none inside closes what the first one opened."""
+def _is_pair(opening: str, closing: str, inside: str) -> bool:
+    """Return whether the marks around a text are a pair: no mark inside closes the opening one."""
     depth = 0
     for match in re.finditer(f"{re.escape(opening)}|{re.escape(closing)}", inside):
         before, after = inside[max(0, match.start() - 1) : match.start()], inside[match.end() : match.end() + 1]
         if match[0] == opening and (opening != closing or not before.strip()):
             depth += 1
-        elif not after.isalnum():  # else it is an apostrophe
+        elif not after.isalnum():  # a letter after it makes it an apostrophe
             depth -= 1
         if depth < 0:
             return False
     return True
 
 
-def bring(text: str, form: Form) -> str:
-    """Bring a text to one form.
+def normalize_text(text: str, normalize: Normalization) -> str:
+    """Normalize a text for comparison.
 
     Example:
-        >>> bring("The  **Beatles**.", "text"), bring("The Beatles!", "squad")
+        >>> normalize_text("The  **Beatles**.", "text"), normalize_text("The Beatles!", "squad")
         ('the beatles', 'beatles')
     """
-    if form == "none":
+    if normalize == "none":
         return text
-    if form == "spaces":
+    if normalize == "spaces":
         return " ".join(unicodedata.normalize("NFC", text).split())
-    text = " ".join(bare(unicodedata.normalize("NFKC", text)).replace("**", "").casefold().split())
-    if form == "squad":
+    text = " ".join(strip_markup(unicodedata.normalize("NFKC", text)).replace("**", "").casefold().split())
+    if normalize == "squad":
         text = " ".join(_ARTICLES.sub(" ", text.translate(_PUNCTUATION)).split())
     return text
 
 
-def fenced(completion: str, marks: tuple[str, ...], fence: Fence) -> str | None:
-    r"""Return what stands in the one fenced block with one of `marks` or none, or the whole; None where there is not one.
+def extract_code_block(text: str, languages: tuple[str, ...], fence: FenceMode) -> str | None:
+    r"""Return the content of the only fenced block, or the whole text where `fence` allows it; else None.
+
+    Args:
+        text: what the policy wrote.
+        languages: the words after the opening fence that count; a block without a word always counts.
+        fence: whether there must be a block.
 
     Example:
-        >>> fenced("Here:\n```json\n{}\n```", ("json",), "required")
+        >>> extract_code_block("Here:\n```json\n{}\n```", ("json",), "required")
         '{}'
     """
-    if len(completion) > LONGEST:
+    if len(text) > _MAX_BLOCK_CHARS:
         return None
-    blocks = [text for mark, text in _blocks(completion) if mark in (*marks, "")] if fence != "none" else []
+    blocks = [body for language, body in _code_blocks(text) if language in (*languages, "")] if fence != "none" else []
     if len(blocks) == 1:
         return blocks[0].strip()
-    return None if blocks or fence == "required" else completion.strip()
+    return None if blocks or fence == "required" else text.strip()
 
 
-def _blocks(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the mark and the lines of each fenced block; one that is not closed is none."""
-    mark, lines = None, []
+def _code_blocks(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the language and the lines of each fenced block; a block that is not closed is ignored."""
+    language, lines = None, []
     for line in text.split("\n"):
         fence = _FENCE.fullmatch(line.rstrip("\r"))
-        if fence is None or (mark is not None and fence[1]):
+        if fence is None or (language is not None and fence[1]):
             lines.append(line)
-        elif mark is None:
-            mark, lines = fence[1].lower(), []
+        elif language is None:
+            language, lines = fence[1].lower(), []
         else:
-            yield mark, "\n".join(lines)
-            mark = None
+            yield language, "\n".join(lines)
+            language = None
 
 
 def read_json(text: str) -> Any:
-    """Read strict JSON.
+    """Read strict JSON: no NaN, no infinity, no key twice.
 
     Raises:
-        ValueError: it is not; nesting and integers beyond the interpreter's limits count as not.
+        ValueError: the text is not strict JSON, or exceeds the interpreter's limits of nesting or integers.
 
     Example:
         >>> read_json('{"a": [1, 2.5, null]}')
         {'a': [1, 2.5, None]}
     """
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_reject_constant)
     except RecursionError:
-        raise ValueError("nested too deep") from None
+        raise ValueError("nested too deeply") from None
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError("a key occurs twice")
-    return made
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("duplicate key")
+    return result
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+def _reject_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not valid JSON")

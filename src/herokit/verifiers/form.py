@@ -3,14 +3,14 @@
 import re
 from dataclasses import dataclass
 
-from herokit.errors import ConfigError
+from herokit.errors import ConfigError, check_choice
 from herokit.types import Sample, Status, Verdict
-from herokit.verifiers.base import EachAlone, among, right, unread
-from herokit.verifiers.extraction import Fence, fenced, read_json
+from herokit.verifiers.base import PerSampleVerifier, binary_verdict, unparsed
+from herokit.verifiers.extraction import FenceMode, extract_code_block, read_json
 
 
 @dataclass(frozen=True, slots=True)
-class Tags(EachAlone):
+class Tags(PerSampleVerifier):
     """Right where a completion is its tagged parts, each once, in order, none empty, and nothing stands around them.
 
     ``<think>...</think><answer>...</answer>`` for ``names = ("think", "answer")``; white space may stand between.
@@ -54,7 +54,7 @@ class Tags(EachAlone):
         if self.partial_credit:
             own = once[1:] if self.first_tag_in_prompt else once
             return Verdict(sum(own) / len(own), Status.JUDGED, why)
-        return right(accepted=not why, reason=why)
+        return binary_verdict(correct=not why, reason=why)
 
     def _fault(self, text: str, tags: list[str]) -> str:
         places = [text.index(tag) for tag in tags]
@@ -68,7 +68,7 @@ class Tags(EachAlone):
 
 
 @dataclass(frozen=True, slots=True)
-class JsonBlock(EachAlone):
+class JsonBlock(PerSampleVerifier):
     """Right where a completion holds one JSON value, strictly: no NaN, no key twice, no comments.
 
     Args:
@@ -84,23 +84,23 @@ class JsonBlock(EachAlone):
         [1.0, 0.0, 0.0]
     """
 
-    fence: Fence = "optional"
+    fence: FenceMode = "optional"
     keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        among("fence", self.fence, Fence)
+        check_choice("fence", self.fence, FenceMode)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        text = fenced(sample.completion, ("json",), self.fence)
+        text = extract_code_block(sample.completion, ("json",), self.fence)
         if text is None:
-            return unread("not exactly one JSON block")
+            return unparsed("not exactly one JSON block")
         try:
             value = read_json(text)
         except ValueError as error:
-            return unread(f"not JSON: {error}")
+            return unparsed(f"not JSON: {error}")
         missing = [key for key in self.keys if not isinstance(value, dict) or key not in value]
-        return right(accepted=not missing, reason=f"lacks {', '.join(missing)}" if missing else "", answer=text)
+        return binary_verdict(correct=not missing, reason=f"lacks {', '.join(missing)}" if missing else "", answer=text)
 
 
 def _is_word(name: str) -> bool:

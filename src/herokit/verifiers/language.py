@@ -11,7 +11,7 @@ from typing import TypeAlias, cast
 
 from herokit.errors import ConfigError, SetupError, boundary
 from herokit.types import Sample, Verdict
-from herokit.verifiers.base import EachAlone, lost, right, unread
+from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
 
 ONLY: dict[str, tuple[str, ...]] = {
     "ko": ("HANGUL",), "ja": ("HIRAGANA", "KATAKANA", "CJK"), "zh": ("CJK",), "th": ("THAI",), "he": ("HEBREW",),
@@ -46,7 +46,7 @@ _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Language(EachAlone):
+class Language(PerSampleVerifier):
     """Right where a completion is in one language. Code, formulas' symbols, digits and addresses do not count.
 
     A script that one language alone uses decides by itself; the others are told apart by a detector that is asked
@@ -85,13 +85,15 @@ class Language(EachAlone):
         """Return the verdict on one sample."""
         code = self.language or re.split("[-_]", (sample.reference or "").strip().lower())[0]
         if not is_known(code):
-            return lost(f"reference: expected an ISO 639-1 code that is known here, got {sample.reference!r:.80}")
+            return abstain(f"reference: expected an ISO 639-1 code that is known here, got {sample.reference!r:.80}")
         text = _CODE.sub(" ", sample.completion[:MOST])
         scripts = count_scripts(text)
         if scripts.total() < self.min_letters:
-            return unread(f"fewer than {self.min_letters} letters")
+            return unparsed(f"fewer than {self.min_letters} letters")
         said, share = judge_language(text, code, scripts)
-        return right(accepted=said and share >= self.min_fraction, reason=f"{share:.0%} of the letters; {code}: {said}")
+        return binary_verdict(
+            correct=said and share >= self.min_fraction, reason=f"{share:.0%} of the letters; {code}: {said}"
+        )
 
 
 def judge_language(text: str, code: str, scripts: Counter[str]) -> tuple[bool, float]:

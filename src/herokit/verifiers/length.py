@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from herokit.errors import ConfigError
+from herokit.errors import ConfigError, check_choice
 from herokit.types import Sample, Status, Verdict
-from herokit.verifiers.base import EachAlone, among, right
-from herokit.verifiers.extraction import words
+from herokit.verifiers.base import PerSampleVerifier, binary_verdict
+from herokit.verifiers.extraction import word_pattern
 from herokit.verifiers.sentences import count_sentences
 
 Normalizer = Literal["words", "characters", "sentences", "lines", "paragraphs"]
@@ -17,7 +17,7 @@ _GAP = re.compile(r"\n[ \t\r]*\n\s*")
 
 
 @dataclass(frozen=True, slots=True)
-class LengthLimit(EachAlone):
+class LengthLimit(PerSampleVerifier):
     """Right where a completion is so long: ``least <= n <= most``. It needs no reference.
 
     With `soft_margin` the upper edge is a slope, ``value = 1 - (n - most) / soft`` between `max` and ``most + soft``.
@@ -45,7 +45,7 @@ class LengthLimit(EachAlone):
     soft_margin: int = 0
 
     def __post_init__(self) -> None:
-        among("unit", self.unit, Normalizer)
+        check_choice("unit", self.unit, Normalizer)
         if self.min < 0 or self.soft_margin < 0 or (self.max is not None and self.max < self.min):
             raise ConfigError(f"0 <= least <= most and soft >= 0, got {self.min}, {self.max}, {self.soft_margin}")
         if self.soft_margin and self.max is None:
@@ -56,7 +56,7 @@ class LengthLimit(EachAlone):
         n = count(sample.completion, self.unit)
         reason = f"{n:,} {self.unit}"
         if n < self.min or self.max is None or n <= self.max:
-            return right(accepted=n >= self.min, reason=reason)
+            return binary_verdict(correct=n >= self.min, reason=reason)
         over = n - self.max
         return Verdict(max(0.0, 1.0 - over / self.soft_margin) if self.soft_margin else 0.0, Status.JUDGED, reason)
 
@@ -81,5 +81,5 @@ def count(text: str, unit: Normalizer) -> int:
 @cache
 def _word() -> re.Pattern[str]:
     """Return a pattern of a word; an apostrophe or a hyphen inside joins."""
-    run = words().pattern
+    run = word_pattern().pattern
     return re.compile(rf"{run}(?:['\u2019-]{run})*")

@@ -5,9 +5,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+from herokit.errors import check_choice
 from herokit.types import Sample, Status, Verdict
-from herokit.verifiers.base import EachAlone, among, lost, right, unread
-from herokit.verifiers.extraction import TAIL, Find, bare, bring, find_answer
+from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
+from herokit.verifiers.extraction import MAX_ANSWER_CHARS, ExtractMode, find_answer, normalize_text, strip_markup
 from herokit.verifiers.match import common_length, texts
 from herokit.verifiers.number import read_number
 
@@ -22,7 +23,7 @@ _LAST = re.compile(r"^(?:and|or|&) ", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class ListMatch(EachAlone):
+class ListMatch(PerSampleVerifier):
     """Right where the answer lists the reference's items: all of them, none twice unless the reference has it twice.
 
     A list is JSON (``["a", "b"]``), one item a line behind bullets or numbers, or items between semicolons, commas
@@ -47,32 +48,32 @@ class ListMatch(EachAlone):
     ordered: bool = False
     item: Item = "text"
     partial_credit: bool = False
-    extract: Find = "answer"
+    extract: ExtractMode = "answer"
 
     def __post_init__(self) -> None:
-        among("item", self.item, Item)
-        among("find", self.extract, Find)
+        check_choice("item", self.item, Item)
+        check_choice("extract", self.extract, ExtractMode)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
         if sample.reference is None:
-            return lost()
+            return abstain()
         gold = self._items(sample.reference)
         if not 0 < len(gold) <= ITEMS:
-            return lost(f"reference: expected a list of up to {ITEMS:,} {self.item}s, got {sample.reference!r:.80}")
+            return abstain(f"reference: expected a list of up to {ITEMS:,} {self.item}s, got {sample.reference!r:.80}")
         answer = find_answer(sample.completion, self.extract)
         if self.extract == "answer" and answer == find_answer(sample.completion, "line"):
             answer = _bullets(sample.completion) or answer
         said = None if answer is None else self._items(answer)
         if not said:
-            return unread(f"no list of {self.item}s", answer)
+            return unparsed(f"no list of {self.item}s", answer)
         if len(said) > ITEMS:
-            return right(accepted=False, reason=f"more than {ITEMS:,} items", answer=answer)
+            return binary_verdict(correct=False, reason=f"more than {ITEMS:,} items", answer=answer)
         shared = common_length(said, gold) if self.ordered else sum((Counter(said) & Counter(gold)).values())
         reason = f"{shared} of {len(gold)} items, {len(said)} given"
         if self.partial_credit:
             return Verdict(2.0 * shared / (len(said) + len(gold)), Status.JUDGED, reason, answer)
-        return right(accepted=shared == len(gold) == len(said), reason=reason, answer=answer)
+        return binary_verdict(correct=shared == len(gold) == len(said), reason=reason, answer=answer)
 
     def _items(self, text: str) -> list[str]:
         """Return the items in one form; empty where one of them is none."""
@@ -80,7 +81,7 @@ class ListMatch(EachAlone):
         if self.item == "number":
             read = [read_number(item) for item in items[: ITEMS + 1]]
             return [] if None in read else [str(number) for number in read]
-        forms = [bring(item, "text") for item in items[: ITEMS + 1]]
+        forms = [normalize_text(item, "text") for item in items[: ITEMS + 1]]
         return [] if "" in forms else forms
 
 
@@ -91,7 +92,7 @@ def split(text: str) -> list[str]:
         >>> split("a, b, and c"), split("1. one\n2. two"), split('["x, y", "z"]'), split("{1; 2,5}")
         (['a', 'b', 'c'], ['one', 'two'], ['x, y', 'z'], ['1', '2,5'])
     """
-    text = bare(text[-TAIL:])
+    text = strip_markup(text[-MAX_ANSWER_CHARS:])
     if (listed := texts(text)) is not None:
         return listed
     if bullets := _bullets(text):
@@ -107,7 +108,7 @@ def split(text: str) -> list[str]:
 
 def _bullets(text: str) -> str:
     """Return the bulleted lines that a text ends with."""
-    lines = text[-TAIL:].rstrip().split("\n")
+    lines = text[-MAX_ANSWER_CHARS:].rstrip().split("\n")
     begin = len(lines)
     while begin and (_BULLET.fullmatch(lines[begin - 1]) or not lines[begin - 1].strip()):
         begin -= 1

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from xml.parsers import expat
 
+from herokit.errors import check_choice
 from herokit.types import Sample, Verdict
-from herokit.verifiers.base import EachAlone, among, right, unread
-from herokit.verifiers.extraction import Fence, fenced
+from herokit.verifiers.base import PerSampleVerifier, binary_verdict, unparsed
+from herokit.verifiers.extraction import FenceMode, extract_code_block
 
 Root = Literal["mapping", "list", "any"]
 
@@ -19,7 +20,7 @@ LONGEST_YAML = 50_000
 
 
 @dataclass(frozen=True, slots=True)
-class Xml(EachAlone):
+class Xml(PerSampleVerifier):
     """Right where a completion is one well-formed XML document. It needs no reference.
 
     A document type is refused, and with it every entity of the document's own: no expansion, nothing from outside.
@@ -39,24 +40,24 @@ class Xml(EachAlone):
 
     root: str | None = None
     tags: tuple[str, ...] = ()
-    fence: Fence = "optional"
+    fence: FenceMode = "optional"
 
     def __post_init__(self) -> None:
-        among("fence", self.fence, Fence)
+        check_choice("fence", self.fence, FenceMode)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        text = fenced(sample.completion, ("xml",), self.fence)
+        text = extract_code_block(sample.completion, ("xml",), self.fence)
         if text is None or len(text) > LONGEST_XML:
-            return unread("not exactly one XML block" if text is None else f"longer than {LONGEST_XML:,} characters")
+            return unparsed("not exactly one XML block" if text is None else f"longer than {LONGEST_XML:,} characters")
         try:
             names = elements(text)
         except (expat.ExpatError, ValueError, UnicodeEncodeError) as error:
-            return unread(f"not XML: {error}")
+            return unparsed(f"not XML: {error}")
         missing = [tag for tag in self.tags if tag not in names]
         if self.root is not None and names[0] != self.root:
-            return right(accepted=False, reason=f"the root is {names[0]!r:.60}", answer=text)
-        return right(accepted=not missing, reason=f"lacks {', '.join(missing)}" if missing else "", answer=text)
+            return binary_verdict(correct=False, reason=f"the root is {names[0]!r:.60}", answer=text)
+        return binary_verdict(correct=not missing, reason=f"lacks {', '.join(missing)}" if missing else "", answer=text)
 
 
 def elements(text: str) -> list[str]:
@@ -96,7 +97,7 @@ def elements(text: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Yaml(EachAlone):
+class Yaml(PerSampleVerifier):
     r"""Right where a completion is one YAML document of plain values. It needs no reference.
 
     Refused: aliases (a few lines of them unfold to gigabytes), tags that name types of a language, a key twice.
@@ -116,26 +117,28 @@ class Yaml(EachAlone):
 
     root: Root = "mapping"
     keys: tuple[str, ...] = ()
-    fence: Fence = "optional"
+    fence: FenceMode = "optional"
 
     def __post_init__(self) -> None:
-        among("root", self.root, Root)
-        among("fence", self.fence, Fence)
+        check_choice("root", self.root, Root)
+        check_choice("fence", self.fence, FenceMode)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        text = fenced(sample.completion, ("yaml", "yml"), self.fence)
+        text = extract_code_block(sample.completion, ("yaml", "yml"), self.fence)
         if text is None or len(text) > LONGEST_YAML:
-            return unread("not exactly one YAML block" if text is None else f"longer than {LONGEST_YAML:,} characters")
+            return unparsed(
+                "not exactly one YAML block" if text is None else f"longer than {LONGEST_YAML:,} characters"
+            )
         try:
             value = read_yaml(text)
         except ValueError as error:
-            return unread(f"not YAML: {error}"[:200])
+            return unparsed(f"not YAML: {error}"[:200])
         kind = "mapping" if isinstance(value, dict) else "list" if isinstance(value, list) else "scalar"
         if self.root not in (kind, "any"):
-            return right(accepted=False, reason=f"a {kind}, expected a {self.root}", answer=text)
+            return binary_verdict(correct=False, reason=f"a {kind}, expected a {self.root}", answer=text)
         missing = [key for key in self.keys if not isinstance(value, dict) or key not in value]
-        return right(accepted=not missing, reason=f"lacks {', '.join(missing)}" if missing else "", answer=text)
+        return binary_verdict(correct=not missing, reason=f"lacks {', '.join(missing)}" if missing else "", answer=text)
 
 
 def read_yaml(text: str) -> Any:

@@ -5,21 +5,22 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from herokit.errors import check_choice
 from herokit.types import Sample, Status, Verdict
-from herokit.verifiers.base import EachAlone, among, lost, right, unread
-from herokit.verifiers.extraction import Find, Form, bring, find_answer, words
+from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
+from herokit.verifiers.extraction import ExtractMode, Normalization, find_answer, normalize_text, word_pattern
 
 TOKENS = 4_000
 """Tokens of either side that are compared; the rest is cut off and said so."""
 
 
 @dataclass(frozen=True, slots=True)
-class ExactMatch(EachAlone):
+class ExactMatch(PerSampleVerifier):
     """Right where answer and reference are the same text, once both are brought to one form.
 
     Args:
-        normalize: how far; see `herokit.verifiers.extraction.Form`. With ``"none"`` the whole completion counts.
-        extract: where the answer stands; see `herokit.verifiers.extraction.Find`.
+        normalize: how far; see `herokit.verifiers.extraction.Normalization`. With ``"none"`` the whole completion counts.
+        extract: where the answer stands; see `herokit.verifiers.extraction.ExtractMode`.
         multiple: the reference is a JSON list of texts, each of which is right.
 
     Source: exact match of SQuAD (arXiv 1606.05250), whose normalization is ``form = "squad"``; several references as
@@ -30,35 +31,37 @@ class ExactMatch(EachAlone):
         1.0
     """
 
-    normalize: Form = "text"
-    extract: Find = "answer"
+    normalize: Normalization = "text"
+    extract: ExtractMode = "answer"
     multiple: bool = False
 
     def __post_init__(self) -> None:
-        among("form", self.normalize, Form)
-        among("find", self.extract, Find)
+        check_choice("normalize", self.normalize, Normalization)
+        check_choice("extract", self.extract, ExtractMode)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
         if sample.reference is None:
-            return lost()
+            return abstain()
         golds = [sample.reference]
         if self.multiple:
             read = texts(sample.reference)
             if not read:
-                return lost(f"reference: expected a JSON list of texts, got {sample.reference!r:.80}")
+                return abstain(f"reference: expected a JSON list of texts, got {sample.reference!r:.80}")
             golds = read
         answer = sample.completion if self.normalize == "none" else find_answer(sample.completion, self.extract)
         if answer is None:
-            return unread("no answer")
-        said = bring(answer, self.normalize)
+            return unparsed("no answer")
+        said = normalize_text(answer, self.normalize)
         if self.normalize != "none" and not said:
-            return unread("an empty answer", answer)
-        return right(accepted=any(said == bring(gold, self.normalize) for gold in golds), answer=answer)
+            return unparsed("an empty answer", answer)
+        return binary_verdict(
+            correct=any(said == normalize_text(gold, self.normalize) for gold in golds), answer=answer
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class TokenF1(EachAlone):
+class TokenF1(PerSampleVerifier):
     """How many words answer and reference share: ``F1 = 2 P R / (P + R)`` over bags of words, a graded value.
 
     Args:
@@ -72,27 +75,27 @@ class TokenF1(EachAlone):
         0.8
     """
 
-    extract: Find = "answer"
+    extract: ExtractMode = "answer"
 
     def __post_init__(self) -> None:
-        among("find", self.extract, Find)
+        check_choice("extract", self.extract, ExtractMode)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
         if sample.reference is None:
-            return lost()
+            return abstain()
         answer = find_answer(sample.completion, self.extract)
         said, gold = _words(answer or "", "squad"), _words(sample.reference, "squad")
         if not gold:
-            return lost("reference: no words")
+            return abstain("reference: no words")
         if answer is None or not said:
-            return unread("no words", answer)
+            return unparsed("no words", answer)
         common = sum((Counter(said) & Counter(gold)).values())
         return Verdict(2.0 * common / (len(said) + len(gold)), Status.JUDGED, _cut(said, gold), answer)
 
 
 @dataclass(frozen=True, slots=True)
-class RougeL(EachAlone):
+class RougeL(PerSampleVerifier):
     """How much of the reference stands in the answer in its order: the F-measure of the longest common subsequence.
 
     ``P = LCS / answer, R = LCS / reference, F = 2 P R / (P + R)`` in words: ROUGE-L, a graded value.
@@ -108,21 +111,21 @@ class RougeL(EachAlone):
         0.75
     """
 
-    extract: Find = "whole"
+    extract: ExtractMode = "whole"
 
     def __post_init__(self) -> None:
-        among("find", self.extract, Find)
+        check_choice("extract", self.extract, ExtractMode)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
         if sample.reference is None:
-            return lost()
+            return abstain()
         answer = find_answer(sample.completion, self.extract)
         said, gold = _words(answer or "", "text"), _words(sample.reference, "text")
         if not gold:
-            return lost("reference: no words")
+            return abstain("reference: no words")
         if answer is None or not said:
-            return unread("no words", answer)
+            return unparsed("no words", answer)
         return Verdict(
             2.0 * common_length(said, gold) / (len(said) + len(gold)), Status.JUDGED, _cut(said, gold), answer
         )
@@ -162,8 +165,8 @@ def texts(reference: str) -> list[str] | None:
     return [x if isinstance(x, str) else json.dumps(x) for x in read]
 
 
-def _words(text: str, form: Form) -> list[str]:
-    return [match[0] for match in words().finditer(bring(text[: 40 * TOKENS], form))][:TOKENS]
+def _words(text: str, form: Normalization) -> list[str]:
+    return [match[0] for match in word_pattern().finditer(normalize_text(text[: 40 * TOKENS], form))][:TOKENS]
 
 
 def _cut(*sides: list[str]) -> str:

@@ -8,10 +8,10 @@ from fractions import Fraction
 from math import inf
 from typing import Literal
 
-from herokit.errors import ConfigError
+from herokit.errors import ConfigError, check_choice
 from herokit.types import Sample, Verdict
-from herokit.verifiers.base import EachAlone, among, lost, right, unread
-from herokit.verifiers.extraction import Find, bare, find_answer
+from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
+from herokit.verifiers.extraction import ExtractMode, find_answer, strip_markup
 
 Percent = Literal["fraction", "number"]
 
@@ -38,7 +38,7 @@ _NEGATIVE = re.compile(r"\b(?:minus|negative)\s{1,3}(?=[$\u20ac\u00a3\u00a5]?[.\
 
 
 @dataclass(frozen=True, slots=True)
-class Number(EachAlone):
+class Number(PerSampleVerifier):
     """Right where the answer is the reference's number, exactly or within a tolerance.
 
     Accepted where ``|a - r| <= max(absolute, relative |r|)``, or where both, rounded to `digits` significant digits
@@ -69,11 +69,11 @@ class Number(EachAlone):
     abs_tol: float = 0.0
     digits: int | None = None
     percent: Percent = "fraction"
-    extract: Find = "answer"
+    extract: ExtractMode = "answer"
 
     def __post_init__(self) -> None:
-        among("percent", self.percent, Percent)
-        among("find", self.extract, Find)
+        check_choice("percent", self.percent, Percent)
+        check_choice("extract", self.extract, ExtractMode)
         if not (0.0 <= self.rel_tol < inf and 0.0 <= self.abs_tol < inf):
             raise ConfigError(f"tolerances are at least 0 and finite, got {self.rel_tol!r} and {self.abs_tol!r}")
         if self.digits is not None and (not 1 <= self.digits <= 100 or self.rel_tol or self.abs_tol):  # noqa: PLR2004 - more than any datum has
@@ -82,15 +82,15 @@ class Number(EachAlone):
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
         if sample.reference is None:
-            return lost()
+            return abstain()
         gold = read_number(sample.reference.rpartition("####")[2], self.percent)
         if gold is None:
-            return lost(f"reference: expected a number, got {sample.reference!r:.80}")
+            return abstain(f"reference: expected a number, got {sample.reference!r:.80}")
         answer = find_answer(sample.completion, self.extract)
         said = None if answer is None else read_number(answer, self.percent)
         if said is None:
-            return unread("not one number", answer)
-        return right(accepted=self._near(said, gold), answer=answer)
+            return unparsed("not one number", answer)
+        return binary_verdict(correct=self._near(said, gold), answer=answer)
 
     def _near(self, said: Fraction, gold: Fraction) -> bool:
         if self.digits is not None:
@@ -109,7 +109,7 @@ def read_number(text: str, percent: Percent = "fraction") -> Fraction | None:
         >>> read_number("about 1,250.5 km"), read_number("50%"), read_number("2 or 3"), read_number("x = 6/4")
         (Fraction(2501, 2), Fraction(1, 2), None, Fraction(3, 2))
     """
-    text = _LOWERED.sub(r"_\g<0>", _RAISED.sub(r"^\g<0>", bare(text[: 4 * DIGITS])))  # NFKC would make 5² a 52
+    text = _LOWERED.sub(r"_\g<0>", _RAISED.sub(r"^\g<0>", strip_markup(text[: 4 * DIGITS])))  # NFKC would make 5² a 52
     text = _NEGATIVE.sub("-", unicodedata.normalize("NFKC", text).translate(MINUS))
     text = text.replace("{,}", ",").replace("\\,", "").replace("\\!", "")
     text = re.sub(r"\\d?t?frac\s?\{(\d{1,400})\}\{(\d{1,400})\}", r"\1/\2", text)

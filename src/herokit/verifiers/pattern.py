@@ -5,38 +5,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from herokit.errors import ConfigError
+from herokit.errors import ConfigError, check_choice
 from herokit.sources.process_pool import Pooled, ProcessPool
 from herokit.types import Sample, Verdict
-from herokit.verifiers.base import EachAlone, among, lost, right, unread
-from herokit.verifiers.extraction import TAIL, Find, find_answer
+from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
+from herokit.verifiers.extraction import MAX_ANSWER_CHARS, ExtractMode, find_answer
 
 Mode = Literal["full", "search"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Search(EachAlone):
+class _Search(PerSampleVerifier):
     """The work itself; Python's `re` may take time exponential in the text."""
 
     pattern: str | None
     mode: Mode
-    find: Find
+    find: ExtractMode
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
         pattern = self.pattern if self.pattern is not None else sample.reference
         if pattern is None:
-            return lost("no pattern: neither a setting nor a reference")
+            return abstain("no pattern: neither a setting nor a reference")
         try:
             made = re.compile(pattern)
         except (re.error, RecursionError, OverflowError) as error:
-            return lost(f"reference: no regular expression: {error}")
+            return abstain(f"reference: no regular expression: {error}")
         answer = find_answer(sample.completion, self.find)
         if answer is None:
-            return unread("no answer")
-        text = answer[-TAIL:]
+            return unparsed("no answer")
+        text = answer[-MAX_ANSWER_CHARS:]
         found = made.fullmatch(text) if self.mode == "full" else made.search(text)
-        return right(accepted=found is not None, answer=found[0][:TAIL] if found else answer)
+        return binary_verdict(correct=found is not None, answer=found[0][:MAX_ANSWER_CHARS] if found else answer)
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,14 @@ class Regex(Pooled):
 
     pattern: str | None = None
     mode: Mode = "full"
-    extract: Find = "answer"
+    extract: ExtractMode = "answer"
     timeout: float = 1.0
     max_workers: int = 1
     _pool: ProcessPool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        among("mode", self.mode, Mode)
-        among("find", self.extract, Find)
+        check_choice("mode", self.mode, Mode)
+        check_choice("extract", self.extract, ExtractMode)
         try:
             re.compile(self.pattern or "")
         except (re.error, RecursionError, OverflowError) as error:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from herokit.errors import ConfigError
+from herokit.errors import ConfigError, check_choice
 from herokit.sources.process_pool import Pooled, ProcessPool
 from herokit.types import Sample, Status, Verdict
-from herokit.verifiers.base import EachAlone, among, lost, right, unread
-from herokit.verifiers.extraction import fenced, find_answer
+from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
+from herokit.verifiers.extraction import extract_code_block, find_answer
 from herokit.verifiers.sqlite import NotAllowedError, Rows, TookTooLongError, run
 
 Order = Literal["reference", "always", "never"]
@@ -20,7 +20,7 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class _Compare(EachAlone):
+class _Compare(PerSampleVerifier):
     """The work itself."""
 
     setup: str | None
@@ -32,27 +32,27 @@ class _Compare(EachAlone):
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
         if sample.reference is None:
-            return lost()
+            return abstain()
         setup = self.setup or sample.meta.get("setup")
         database = self.database or sample.meta.get("database")
         place = (None if setup is None else str(setup), None if database is None else str(database))
-        text = fenced(sample.completion, ("sql", "sqlite"), "optional")
+        text = extract_code_block(sample.completion, ("sql", "sqlite"), "optional")
         query = text if text is None or _QUERY.match(text) else find_answer(text)
         try:
             gold = run(*place, sample.reference, self.rows, self.seconds)
         except Exception as error:  # noqa: BLE001 - whatever it is, the data are at fault
-            return lost(f"reference: {type(error).__name__}: {error}"[:300])
+            return abstain(f"reference: {type(error).__name__}: {error}"[:300])
         if query is None or not _QUERY.match(query):
-            return unread("no query")
+            return unparsed("no query")
         try:
             said = run(*place, query, self.rows, self.seconds)
         except TookTooLongError as error:
             return Verdict(0.0, Status.TIMEOUT, str(error), query)
         except NotAllowedError as error:
-            return right(accepted=False, reason=str(error), answer=query)
+            return binary_verdict(correct=False, reason=str(error), answer=query)
         ordered = self.order == "always" or (self.order == "reference" and _sorts(sample.reference))
-        return right(
-            accepted=_same(said, gold, ordered=ordered), reason=f"{len(said)} rows for {len(gold)}", answer=query
+        return binary_verdict(
+            correct=_same(said, gold, ordered=ordered), reason=f"{len(said)} rows for {len(gold)}", answer=query
         )
 
 
@@ -97,7 +97,7 @@ class SqlResult(Pooled):
     _pool: ProcessPool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        among("order", self.order, Order)
+        check_choice("order", self.order, Order)
         if self.setup is not None and self.database is not None:
             raise ConfigError("a setup or a database, not both")
         if self.rows <= 0 or self.timeout <= 0 or self.max_workers <= 0:

@@ -12,7 +12,7 @@ import numpy as np
 
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
-from herokit.verifiers.extraction import Find, bare, find_answer
+from herokit.verifiers.extraction import ExtractMode, find_answer, strip_markup
 
 Missing = Literal["wrong", "same"]
 
@@ -62,7 +62,7 @@ class Quantity:
 
     relative: float = 1e-9
     missing: Missing = "wrong"
-    find: Find = "answer"
+    find: ExtractMode = "answer"
 
     def __post_init__(self) -> None:
         if not self.relative >= 0.0:
@@ -105,7 +105,7 @@ def read_quantity(text: str) -> tuple[float, Any] | None:
         >>> number, str(unit)
         (9.8, 'meter / second ** 2')
     """
-    text = bare(text)
+    text = strip_markup(text)
     if len(text) > LONGEST:
         return None
     text = unicodedata.normalize("NFC", text).translate(_RAISED).rpartition("=")[2].replace("{,}", ",").replace("$", "")

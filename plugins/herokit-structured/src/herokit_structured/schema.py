@@ -13,7 +13,7 @@ from referencing.exceptions import Unresolvable
 
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
-from herokit.verifiers.extraction import Fence, fenced, read_json
+from herokit.verifiers.extraction import FenceMode, extract_code_block, read_json
 from herokit_structured.keywords import TooLongError, careful, limited, unlimited
 
 LONGEST = 200_000
@@ -49,7 +49,7 @@ class JsonSchema:
     """
 
     schema: Mapping[str, Any] | None = None
-    fence: Fence = "optional"
+    fence: FenceMode = "optional"
 
     def __post_init__(self) -> None:
         if self.schema is not None:
@@ -70,7 +70,7 @@ class JsonSchema:
             validator = _validator(text)
         except ValueError as error:
             return Verdict(None, Status.FAILED, f"reference: no schema: {error}"[:300])
-        block = fenced(sample.completion, ("json",), self.fence)
+        block = extract_code_block(sample.completion, ("json",), self.fence)
         if block is None or len(block) > LONGEST:
             why = "not exactly one JSON block" if block is None else f"longer than {LONGEST:,} characters"
             return Verdict(0.0, Status.UNPARSED, why)

@@ -2,7 +2,7 @@
 
 import re
 
-from herokit.verifiers.extraction import words
+from herokit.verifiers.extraction import word_pattern
 from herokit.verifiers.instructions.registry import compare, constraint
 from herokit.verifiers.sentences import count_sentences
 
@@ -12,7 +12,7 @@ _STOP = re.compile(r"[.,?!'\"]")
 @constraint("length_constraints:number_words")
 def number_words(text: str, num_words: int, relation: str) -> bool:
     """So many runs of letters, digits and underscores."""
-    return compare(sum(1 for _ in words().finditer(text)), relation, num_words)
+    return compare(sum(1 for _ in word_pattern().finditer(text)), relation, num_words)
 
 
 @constraint("length_constraints:number_sentences")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from herokit.types import Sample, Status, Verdict
-from herokit.verifiers.base import EachAlone, lost, plain, unread
+from herokit.verifiers.base import PerSampleVerifier, abstain, to_list, unparsed
 from herokit.verifiers.extraction import read_json
 from herokit.verifiers.instructions.registry import ArgumentError, find
 
@@ -13,7 +13,7 @@ Asked = Sequence[tuple[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
-class IFEval(EachAlone):
+class IFEval(PerSampleVerifier):
     """How many of a prompt's checkable instructions a completion follows: ``followed / asked``, a graded value.
 
     Instructions come from `constraints`, else from ``meta["instruction_id_list"]`` and ``meta["kwargs"]``, else from the
@@ -51,16 +51,16 @@ class IFEval(EachAlone):
         try:
             asked = self._asked(sample)
             if not asked:
-                return lost("no instructions: neither a setting, nor meta['instruction_id_list'], nor a reference")
+                return abstain("no instructions: neither a setting, nor meta['instruction_id_list'], nor a reference")
             texts = [text for text in self._texts(sample.completion) if text.strip()]
             followed = [any(find(name).holds(text, given) for text in texts) for name, given in asked]
             [find(name).holds("", given) for name, given in asked if not texts]  # the data are judged all the same
         except ArgumentError as error:
-            return lost(str(error))
+            return abstain(str(error))
         missed = [name for (name, _), done in zip(asked, followed, strict=True) if not done]
         reason = f"not followed: {', '.join(missed)}" if missed else ""
         if not texts:
-            return unread("empty")
+            return unparsed("empty")
         value = sum(followed) / len(asked) if self.partial_credit else float(not missed)
         return Verdict(value, Status.JUDGED, reason)
 
@@ -73,8 +73,8 @@ class IFEval(EachAlone):
                 table = read_json(sample.reference)
             except ValueError as error:
                 raise ArgumentError(f"reference: {error}") from None
-        names = plain(table.get("instruction_id_list")) if isinstance(table, Mapping) else None
-        given = (plain(table.get("kwargs")) or [{}] * len(names)) if names else []
+        names = to_list(table.get("instruction_id_list")) if isinstance(table, Mapping) else None
+        given = (to_list(table.get("kwargs")) or [{}] * len(names)) if names else []
         if not names:
             return []
         if len(names) != len(given) or not all(isinstance(one, Mapping | None) for one in given):
