@@ -95,7 +95,7 @@ def compare(title: str, sides: dict, samples: list[Sample], tolerance: dict[str,
     first = next(iter(sides))
     for name, side in sides.items():
         off = float(np.abs(scores[name] - scores[first]).max())
-        padding = side.padding if isinstance(side, Naive) else side.stats.run_over_real
+        padding = side.padding if isinstance(side, Naive) else side.stats.run_ratio
         speed = min(spent[first]) / min(spent[name])
         print(
             f"  {name:34} {tokens / min(spent[name]):7.0f} tokens/s {speed:6.2f}x  run/real {padding:.2f}  "

@@ -13,7 +13,7 @@ OPENING = """# Laws
 Written by `python docs/make_laws.py` from the docstrings in `herokit.testing.laws`; a test keeps it up to date.
 
 A universal law is kept by everything of its kind. A claimable law holds where it is claimed:
-`check_combiner(scheme, claims=[verifier_dominates.where(margin=0.8)])`. `herokit check SCHEME` tries all of them.
+`check_combiner(scheme, claims=[verifier_dominates.with_params(margin=0.8)])`. `herokit check SCHEME` tries all of them.
 """
 
 KINDS = {"combiner": "Combiners", "verifier": "Verifiers", "reward model": "Reward models"}
@@ -26,9 +26,9 @@ def page() -> str:
         for universal in (True, False):
             lines.append(f"## {title}: {'universal' if universal else 'claimable'}\n")
             for law in LAWS:
-                if law.of == of and law.universal is universal:
+                if law.kind == of and law.universal is universal:
                     lines.append(f"### {law.name}\n\n{law.statement}\n")
-                    lines.append(f"*Why*: {law.why}\n\n*In training*: {law.training}\n")
+                    lines.append(f"*Why*: {law.why}\n\n*In training*: {law.consequence}\n")
                     lines += [_settings(law)] if _settings(law) else []
                     lines += [f"Measures: {law.measures[0]}.\n"] if law.measures else []
     return "\n".join(lines)

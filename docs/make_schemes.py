@@ -5,22 +5,22 @@ import re
 from pathlib import Path
 
 from herokit.schemes import SCHEMES
-from herokit.testing import Profile, Result, laws_of
+from herokit.testing import Profile, Result, list_laws
 from herokit.testing.backends import find_backends
 from herokit.testing.check import check
 from herokit.testing.subjects import subject_of
 from herokit.trainers import find_trainer
 
 PAGE = Path(__file__).with_name("reference") / "schemes.md"
-LAWS = laws_of("combiner", universal=False)
+LAWS = list_laws("combiner", universal=False)
 TRAINER = "dr-grpo"
-SAME = Profile(examples=60, seconds=1e9, shrinking=0.0)
+SAME = Profile(max_examples=60, seconds=1e9, shrink_seconds=0.0)
 """No clock has a say in what the page says."""
 
 SETTINGS = {"earned_trust": {"momentum": 0.0}}
 """Settings under which a batch or two of a law's case act as a long training does: trust is that of the last batch."""
 
-MARK = {"kept": "yes", "broken": "no", "moot": "-"}
+MARK = {"passed": "yes", "failed": "no", "skipped": "-"}
 
 HEAD = """# Schemes
 
@@ -67,7 +67,7 @@ def main() -> str:
         )
         results: list[Result] = list(check(subject, LAWS, {}, SAME, name))
         kept.append(f"| `{name}` | {' | '.join(MARK[r.outcome] for r in results)} |\n")
-        reasons = "".join(f"- {r.law.replace('_', ' ')}: {r.message}.\n" for r in results if r.outcome == "broken")
+        reasons = "".join(f"- {r.law.replace('_', ' ')}: {r.message}.\n" for r in results if r.outcome == "failed")
         broken.append(f"\n### {name}\n\n{first}\n{chr(10) if reasons else ''}{reasons}")
     return "".join(
         [

@@ -37,7 +37,7 @@ from herokit.registry import registry
 from herokit.testing import check_combiner
 assert "site-packages" in herokit.__file__, herokit.__file__
 assert not registry().broken, registry().broken
-assert check_combiner(herokit.hero_advantage(), backends=("numpy",)).fine
+assert check_combiner(herokit.hero_advantage(), backends=("numpy",)).passed
 print("Python", sys.version.split()[0], "herokit", version("herokit"), len(list(registry())), "names")
 """
 

@@ -1,9 +1,70 @@
-"""Shares and their intervals: what a rate estimated from counts is worth."""
+"""Moments of values, and rates with their confidence intervals."""
 
+from dataclasses import dataclass
 from math import sqrt
+from typing import Any, Self
+
+import numpy as np
 
 Interval = tuple[float, float, float]
 """A share with its 95 % interval: estimate, low, high."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Count, mean, std and range of finite values; two of them merge.
+
+    Attributes:
+        count: how many values.
+        mean: their mean; 0 while `count` is 0.
+        sum_squares: the sum of squared deviations from the mean.
+        min: the smallest value; infinity while `count` is 0.
+        max: the largest value; minus infinity while `count` is 0.
+
+    Source: T. Chan, G. Golub and R. LeVeque, Updating formulae and a pairwise algorithm for computing sample variances
+    (1979).
+
+    Example:
+        >>> both = Moments.from_values([1.0, 2.0]).merge(Moments.from_values([3.0, float("nan"), 6.0]))
+        >>> both.count, both.mean, round(both.std, 3), both.max
+        (4, 3.0, 1.871, 6.0)
+    """
+
+    count: int = 0
+    mean: float = 0.0
+    sum_squares: float = 0.0
+    min: float = float("inf")
+    max: float = float("-inf")
+
+    @classmethod
+    def from_values(cls, values: Any) -> Self:
+        """Return the moments of values (N,); non-finite ones are ignored."""
+        finite = np.asarray(values, dtype=np.float64)
+        finite = finite[np.isfinite(finite)]
+        if not len(finite):
+            return cls()
+        mean = float(finite.mean())
+        squares = float(((finite - mean) ** 2).sum())
+        return cls(len(finite), mean, squares, float(finite.min()), float(finite.max()))
+
+    @property
+    def std(self) -> float:
+        """The population's standard deviation ``sqrt(sum_squares / count)``; 0 while `count` is 0."""
+        return sqrt(self.sum_squares / self.count) if self.count else 0.0
+
+    def merge(self, other: "Moments") -> "Moments":
+        """Return the moments of both."""
+        if not (self.count and other.count):
+            return self if self.count else other
+        count = self.count + other.count
+        delta = other.mean - self.mean
+        return Moments(
+            count,
+            self.mean + delta * other.count / count,
+            self.sum_squares + other.sum_squares + delta**2 * self.count * other.count / count,
+            min(self.min, other.min),
+            max(self.max, other.max),
+        )
 
 
 def wilson(part: int, whole: int, z: float = 1.96) -> Interval:

@@ -29,7 +29,7 @@ from herokit.adapters.common.rows import combine_rows, rows_of, score_one
 from herokit.adapters.generic import as_reward_function
 from herokit.combiners import ConsistencyFilter, LinearSchedule, Scheduled, Standardize
 from herokit.errors import ConfigError, DataError
-from herokit.testing.stubs import ToldModel, ToldVerifier
+from herokit.testing.stubs import MetaRewardModel, MetaVerifier
 from herokit.trainers import TRAINERS
 from herokit.trainers.cancellation import StepCancelledWarning, cancelled_steps, check_normalization
 
@@ -193,7 +193,7 @@ def test_final_is_the_chains_output():
     assert final(outcome) is outcome.reward
 
 
-TOLD = {"verifier": ToldVerifier("v"), "rm": ToldModel("r")}
+TOLD = {"verifier": MetaVerifier("v"), "rm": MetaRewardModel("r")}
 
 
 @pytest.mark.parametrize(

@@ -64,17 +64,19 @@ def test_no_file_is_long_and_most_are_short():
 
 
 PLUGIN_MAY_IMPORT = {
+    "herokit.reward_models.batching",
+    "herokit.reward_models.families",
+    "herokit.reward_models.lazy",
+    "herokit.reward_models.local",
+    "herokit.reward_models.monitor",
+    "herokit.reward_models.process",
+    "herokit.reward_models.progress",
+    "herokit.reward_models.text",
     "herokit.verifiers.extraction",
     "herokit.combiners",
     "herokit.types",
     "herokit.errors",
-    "herokit.reward_models.heads",
     "herokit.hookspecs",
-    "herokit.reward_models.monitor",
-    "herokit.reward_models.families",
-    "herokit.reward_models.batching",
-    "herokit.reward_models.running",
-    "herokit.reward_models.process",
     "herokit.files.reading",  # for commands: they are part of the command line
 }
 

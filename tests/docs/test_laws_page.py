@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from herokit.testing.laws import LAWS, laws_of
+from herokit.testing.laws import LAWS, list_laws
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -24,9 +24,9 @@ def test_the_page_of_laws_is_up_to_date():
 
 def test_every_law_says_what_it_is_and_why_it_matters():
     assert len({law.name for law in LAWS}) == len(LAWS)
-    assert all(law.statement.endswith(".") and law.why and law.training for law in LAWS)
-    assert {law.of for law in LAWS} == {"combiner", "verifier", "reward model"}
-    assert len(laws_of("combiner", universal=True)) >= 14
+    assert all(law.statement.endswith(".") and law.why and law.consequence for law in LAWS)
+    assert {law.kind for law in LAWS} == {"combiner", "verifier", "reward model"}
+    assert len(list_laws("combiner", universal=True)) >= 14
 
 
 def test_the_tutorial_prints_what_it_says(monkeypatch):
@@ -50,6 +50,6 @@ def test_the_tutorial_prints_what_it_says(monkeypatch):
             param.values[0]()
 
 
-@pytest.mark.parametrize("law", laws_of("combiner", universal=True), ids=str)
+@pytest.mark.parametrize("law", list_laws("combiner", universal=True), ids=str)
 def test_a_law_can_be_claimed_with_settings_and_keeps_its_name(law):
-    assert str(law.where()) == law.name
+    assert str(law.with_params()) == law.name

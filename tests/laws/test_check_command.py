@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from herokit.cli.app import app
 from herokit.combiners import Center
 from herokit.errors import ConfigError
-from herokit.testing.check_scheme import find_things
+from herokit.testing.check_scheme import resolve_target
 
 FAULTY = """
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ def test_the_papers_hero_in_trl_cancels_and_inflates():
     done = check("hero", "--trainer", "trl")
     assert done.exit_code == 1, done.output
     assert "WeightByStd cancels under trl" in done.output
-    assert "uniform_groups_are_not_inflated: broken" in done.output
+    assert "uniform_groups_not_amplified: failed" in done.output
     assert "advantage without" in done.output
     assert done.output.count("In training:") == 2
     assert "measured in the score's own" in " ".join(done.output.split())  # broken by design, with its reason
@@ -65,13 +65,13 @@ def test_a_planted_fault_in_a_users_file_is_diagnosed_in_time(tmp_path):
     assert time.monotonic() - begun < 60
     assert done.exit_code == 1
     (found,) = json.loads(done.stdout)
-    broken = {r["law"]: r for r in found["results"] if r["outcome"] == "broken"}
-    assert "groups_independent" in broken
-    columns = broken["groups_independent"]["counterexample"]["columns"]
+    broken = {r["law"]: r for r in found["results"] if r["outcome"] == "failed"}
+    assert "group_independence" in broken
+    columns = broken["group_independence"]["counterexample"]["columns"]
     assert 2 <= len(columns["group"]) <= 4  # 2 where the machine is not busy
     assert {"rm", "verifier", "reward", "alone"} <= set(columns)
     text = report.read_text()
-    assert "| groups_independent | broken |" in text
+    assert "| group_independence | failed |" in text
     assert "In training: an easy prompt would look worse beside a hard one" in text
 
 
@@ -83,16 +83,16 @@ def test_a_scheme_file_is_checked_with_its_sources(tmp_path):
     done = check(path, "--budget", "20s", "--json")
     assert done.exit_code == 1
     chain, verifier, model = json.loads(done.stdout)
-    assert [r["law"] for r in chain["results"] if r["outcome"] == "broken"] == ["verifier_dominates"]
-    assert verifier["fine"], verifier
-    assert model["fine"], model
+    assert [r["law"] for r in chain["results"] if r["outcome"] == "failed"] == ["verifier_dominates"]
+    assert verifier["passed"], verifier
+    assert model["passed"], model
 
 
 def test_a_law_may_be_expected_to_break():
     reason = "verifier_dominates=0.2 is what we want to study"
-    done = check("rm-only", "--expect", "robust=no")
+    done = check("rm-only", "--expect", "robust_to_score_noise=no")
     assert done.exit_code == 1
-    done = check("qwen-shaping", "--expect", reason, "--expect", "affine_invariant_in_the_rm=fixed slope")
+    done = check("qwen-shaping", "--expect", reason, "--expect", "affine_invariant_in_score=fixed slope")
     assert done.exit_code == 0, done.output
     assert "what we want to study" in done.output
 
@@ -102,9 +102,9 @@ def test_a_law_may_be_expected_to_break():
     [
         (["hero", "--trainer", "trll"], "did you mean 'trl"),
         (["hero", "--budget", "soon"], "expected a time such as 60s"),
-        (["hero", "--expect", "robust"], "expected LAW=REASON"),
-        (["hero", "--expect", "robustt=x"], "did you mean 'robust'"),
-        (["hero", "--answers", "poetry"], "no domain 'poetry'"),
+        (["hero", "--expect", "robust_to_score_noise"], "expected LAW=REASON"),
+        (["hero", "--expect", "robustt=x"], "did you mean 'robust_to_score_noise'"),
+        (["hero", "--answers", "poetry"], "no answer format 'poetry'"),
         (["heroo"], "did you mean 'hero'"),
         (["nowhere.py:scheme"], "no such file"),
         (["json:nothing"], "json has no 'nothing'"),
@@ -119,8 +119,8 @@ def test_what_is_wrong_is_said(words, said):
 
 
 def test_an_object_may_be_a_class_or_a_function():
-    assert find_things("herokit.schemes:hero").combiner == find_things("hero").combiner
-    assert find_things("herokit.combiners:Center").combiner == Center()
+    assert resolve_target("herokit.schemes:hero").combiner == resolve_target("hero").combiner
+    assert resolve_target("herokit.combiners:Center").combiner == Center()
 
 
 def test_pytest_checks_a_scheme(tmp_path):
@@ -131,7 +131,7 @@ def test_pytest_checks_a_scheme(tmp_path):
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "::groups_independent" in done.stdout
+    assert "::group_independence" in done.stdout
     assert "a group alone gets other rewards than beside others" in done.stdout
     assert "Traceback" not in done.stdout
     assert "passed" in done.stdout

@@ -7,13 +7,13 @@ import time
 import numpy as np
 import pytest
 
-from herokit.testing import Profile, check_reward_model, check_verifier, find_law, laws_of
+from herokit.testing import Profile, check_reward_model, check_verifier, get_law, list_laws
 from herokit.testing.asked import ModelSubject, VerifierSubject
 from herokit.testing.check import check
 from herokit.testing.samples import MATH, PLAIN
 from herokit.types import Scores, Verdict
 
-SCAN = Profile(examples=40, seconds=30.0, shrinking=2.0)
+SCAN = Profile(max_examples=40, seconds=30.0, shrink_seconds=2.0)
 
 
 def boxed(text):
@@ -111,20 +111,20 @@ class Forgets(Exact):
 
 
 VERIFIERS = {
-    "accepts substrings": (Substring(), PLAIN, "perturbation_is_refused"),
-    "evals": (Evals(), PLAIN, "nothing_is_executed"),
-    "finishes out of order": (FinishesOutOfOrder(), MATH, "verdicts_follow_their_samples"),
-    "caches by completion alone": (CachesTooMuch(), MATH, "verdicts_do_not_see_neighbours"),
-    "abstains when unreadable": (AbstainsWhenUnreadable(), MATH, "hostile_text_is_wrong_not_missing"),
-    "raises on what it cannot read": (Raises(), MATH, "hostile_text_is_wrong_not_missing"),
-    "hangs on powers": (Hangs(), MATH, "limit_is_kept"),
-    "holds a lock": (HoldsALock(), MATH, "verifier_survives_pickling"),
-    "refuses long references": (RefusesTheLong(), MATH, "reference_verifies_itself"),
+    "accepts substrings": (Substring(), PLAIN, "near_miss_rejected"),
+    "evals": (Evals(), PLAIN, "no_code_execution"),
+    "finishes out of order": (FinishesOutOfOrder(), MATH, "verdicts_order_preserved"),
+    "caches by completion alone": (CachesTooMuch(), MATH, "verdicts_batch_independent"),
+    "abstains when unreadable": (AbstainsWhenUnreadable(), MATH, "hostile_text_rejected"),
+    "raises on what it cannot read": (Raises(), MATH, "hostile_text_rejected"),
+    "hangs on powers": (Hangs(), MATH, "timeout_respected"),
+    "holds a lock": (HoldsALock(), MATH, "verifier_pickle_round_trip"),
+    "refuses long references": (RefusesTheLong(), MATH, "reference_accepted"),
     "0 without a reference": (WrongWithoutReference(), MATH, "missing_reference_abstains"),
-    "one way only": (OneWay(), MATH, "equivalence_is_symmetric"),
-    "one wrapping only": (OneWrapping(), MATH, "wrapping_does_not_matter"),
-    "looks at the start only": (AtTheStartOnly(), MATH, "prose_does_not_matter"),
-    "loses the last verdict": (Forgets(), MATH, "verdicts_follow_their_samples"),
+    "one way only": (OneWay(), MATH, "symmetric_equivalence"),
+    "one wrapping only": (OneWrapping(), MATH, "answer_format_invariance"),
+    "looks at the start only": (AtTheStartOnly(), MATH, "surrounding_text_invariance"),
+    "loses the last verdict": (Forgets(), MATH, "verdicts_order_preserved"),
 }
 
 
@@ -181,30 +181,30 @@ class DividesByLength(Length):
 
 
 MODELS = {
-    "reads its padding": (ReadsItsPadding(), "padding_does_not_matter"),
-    "centred in the batch": (CentredInTheBatch(), "scores_do_not_see_neighbours"),
-    "left sorted by length": (LeftSorted(), "scores_follow_their_samples"),
-    "NaN for other scripts": (NanForOtherScripts(), "scores_are_finite"),
-    "truncates in silence": (TruncatesInSilence(), "truncation_is_reported"),
-    "holds a session": (HoldsASession(), "model_survives_pickling"),
-    "divides by zero": (DividesByLength(), "hostile_text_gets_a_score_or_a_reason"),
+    "reads its padding": (ReadsItsPadding(), "padding_invariance"),
+    "centred in the batch": (CentredInTheBatch(), "scores_batch_independent"),
+    "left sorted by length": (LeftSorted(), "scores_order_preserved"),
+    "NaN for other scripts": (NanForOtherScripts(), "finite_scores"),
+    "truncates in silence": (TruncatesInSilence(), "truncation_reported"),
+    "holds a session": (HoldsASession(), "reward_model_pickle_round_trip"),
+    "divides by zero": (DividesByLength(), "hostile_text_scored_or_failed"),
 }
 
 
 @pytest.mark.parametrize("name", VERIFIERS)
 def test_a_faulty_verifier_is_caught(name):
     fault, domain, law = VERIFIERS[name]
-    (result,) = check(VerifierSubject(fault, domain, limit=0.2), [find_law(law)], {}, SCAN, name)
-    assert result.outcome == "broken"
+    (result,) = check(VerifierSubject(fault, domain, timeout=0.2), [get_law(law)], {}, SCAN, name)
+    assert result.outcome == "failed"
     assert result.message
-    assert result.training
+    assert result.consequence
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_faulty_reward_model_is_caught(name):
     fault, law = MODELS[name]
-    (result,) = check(ModelSubject(fault), [find_law(law)], {}, SCAN, name)
-    assert result.outcome == "broken"
+    (result,) = check(ModelSubject(fault), [get_law(law)], {}, SCAN, name)
+    assert result.outcome == "failed"
     assert result.message
 
 
@@ -214,15 +214,15 @@ def test_a_verifier_that_returns_no_verdicts_is_told_so(value):
         def verify(self, samples):
             return [value] * len(samples)
 
-    report = check_verifier(Bare(), profile=Profile(examples=4))
-    assert report.broken
-    assert all(result.message == f"it returned {value!r} where a Verdict was expected" for result in report.broken)
+    report = check_verifier(Bare(), profile=Profile(max_examples=4))
+    assert report.failures
+    assert all(result.message == f"it returned {value!r} where a Verdict was expected" for result in report.failures)
 
 
 def test_correct_sources_raise_no_alarm():
-    claims = [law for law in laws_of("verifier", universal=False) if law.name != "equivalence_is_symmetric"]
-    assert check_verifier(Exact(), claims=claims, domain=MATH).broken == ()
-    assert check_verifier(Exact()).broken == ()
-    model = check_reward_model(Length(), claims=laws_of("reward model", universal=False))
-    assert model.broken == ()
-    assert {result.outcome for result in model} == {"kept"}
+    claims = [law for law in list_laws("verifier", universal=False) if law.name != "symmetric_equivalence"]
+    assert check_verifier(Exact(), claims=claims, answer_format=MATH).failures == ()
+    assert check_verifier(Exact()).failures == ()
+    model = check_reward_model(Length(), claims=list_laws("reward model", universal=False))
+    assert model.failures == ()
+    assert {result.outcome for result in model} == {"passed"}

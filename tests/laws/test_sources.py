@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import pytest
 
 from herokit.sources import Cascade, EnsembleRewardModel, Vote
-from herokit.testing import Profile, check_reward_model, check_verifier, laws_of
+from herokit.testing import Profile, check_reward_model, check_verifier, list_laws
 from herokit.testing.samples import MATH
 from herokit.types import Verdict
 
-PROFILE = Profile(examples=60, seconds=30.0, shrinking=2.0)
+PROFILE = Profile(max_examples=60, seconds=30.0, shrink_seconds=2.0)
 
 
 @dataclass(frozen=True)
@@ -29,28 +29,28 @@ class Vowels:
 
 
 def told(report):
-    return [(r.law, r.message, str(r.counterexample)) for r in report.broken]
+    return [(r.law, r.message, str(r.counterexample)) for r in report.failures]
 
 
 def test_the_math_verifier_keeps_every_law():
     verifier = pytest.importorskip("herokit_math").MathVerifier
     with verifier(timeout=1.0) as math:
         report = check_verifier(
-            math, claims=laws_of("verifier", universal=False), domain=MATH, limit=6.0, profile=PROFILE
+            math, claims=list_laws("verifier", universal=False), answer_format=MATH, timeout=6.0, profile=PROFILE
         )
-    assert report.fine, told(report)
-    assert {result.outcome for result in report} == {"kept"}
+    assert report.passed, told(report)
+    assert {result.outcome for result in report} == {"passed"}
 
 
 def test_the_embedded_reward_model_keeps_every_law():
     model = pytest.importorskip("herokit_onnx").OnnxRewardModel
     with model() as rm:
-        report = check_reward_model(rm, claims=laws_of("reward model", universal=False), profile=PROFILE)
-    assert report.fine, told(report)
-    assert {result.outcome for result in report} == {"kept"}
+        report = check_reward_model(rm, claims=list_laws("reward model", universal=False), profile=PROFILE)
+    assert report.passed, told(report)
+    assert {result.outcome for result in report} == {"passed"}
 
 
 def test_the_sources_that_join_others_keep_every_law():
     for verifier in (Cascade(Boxed(), Boxed()), Vote((Boxed(), Boxed(), Boxed()))):
-        assert check_verifier(verifier, domain=MATH, profile=PROFILE).fine, verifier
-    assert check_reward_model(EnsembleRewardModel((Vowels(), Vowels(per=9.0))), profile=PROFILE).fine
+        assert check_verifier(verifier, answer_format=MATH, profile=PROFILE).passed, verifier
+    assert check_reward_model(EnsembleRewardModel((Vowels(), Vowels(per=9.0))), profile=PROFILE).passed

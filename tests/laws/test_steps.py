@@ -75,23 +75,23 @@ STEPS = [
 ]
 
 BROKEN_BY_DESIGN = {
-    "ConsistencyFilter": {"rows_permute"},
-    "Standardize(scope='batch')": {"groups_independent"},
-    "WeightByAgreement(momentum)": {"batches_split"},
-    "WeightByDifficulty": {"groups_independent"},
-    "WeightByStd(momentum)": {"batches_split"},
-    "Scheduled": {"batches_split"},
-    "Whiten": {"groups_independent"},
+    "ConsistencyFilter": {"row_permutation_equivariance"},
+    "Standardize(scope='batch')": {"group_independence"},
+    "WeightByAgreement(momentum)": {"batch_split_invariance"},
+    "WeightByDifficulty": {"group_independence"},
+    "WeightByStd(momentum)": {"batch_split_invariance"},
+    "Scheduled": {"batch_split_invariance"},
+    "Whiten": {"group_independence"},
 }
 
 
 def title(step):
     name = type(step).__name__
-    if getattr(step, "over", "group") == "batch":
-        return f"{name}(over='batch')"
+    if getattr(step, "scope", "group") == "batch":
+        return f"{name}(scope='batch')"
     if getattr(step, "momentum", None) is not None:
         return f"{name}(momentum)"
-    return "Scheduled" if isinstance(getattr(step, "share", None), LinearSchedule) else name
+    return "Scheduled" if isinstance(getattr(step, "weight", None), LinearSchedule) else name
 
 
 @pytest.mark.parametrize("step", STEPS, ids=title)
@@ -101,9 +101,9 @@ def test_a_step_keeps_the_universal_laws(step):
     report = check_combiner(
         combiner,
         expected_failures={law: known[law] for law in BROKEN_BY_DESIGN.get(title(step), ())},
-        profile=Profile(examples=25, seconds=60.0, shrinking=0.0),
+        profile=Profile(max_examples=25, seconds=60.0, shrink_seconds=0.0),
     )
-    assert report.fine, [(r.law, r.outcome, r.message, str(r.counterexample)) for r in report.broken]
+    assert report.passed, [(r.law, r.outcome, r.message, str(r.counterexample)) for r in report.failures]
 
 
 def test_no_step_is_forgotten():
@@ -118,7 +118,7 @@ def test_jax_agrees_too():
     report = check_combiner(
         chain(Select("rm"), Stratify(), Center(), WeightByStd()),
         backends=("numpy", "jax"),
-        profile=Profile(examples=6, seconds=60.0),
+        profile=Profile(max_examples=6, seconds=60.0),
     )
-    assert report.fine
-    assert report["backends_agree"].outcome == "kept"
+    assert report.passed
+    assert report["backend_equivalence"].outcome == "passed"

@@ -13,7 +13,7 @@ import transformers
 
 from herokit import Rewarder, hero_advantage
 from herokit.errors import ConfigError, SetupError
-from herokit.reward_models.monitor import squashed
+from herokit.reward_models.monitor import looks_like_probabilities
 from herokit.types import Sample, Verdict
 from herokit_onnx import OnnxRewardModel, export_reward_model, quantize_reward_model
 from herokit_torch import TorchRewardModel
@@ -80,7 +80,7 @@ def test_three_ways_to_score_agree_in_any_order_and_batch(export, family):
             with way as rm:
                 np.testing.assert_allclose(rm.score(mixed).values, expected[order], rtol=0, atol=1e-4)
                 assert rm.stats.rows == len(SAMPLES)
-    assert way.stats.run_over_real > 1
+    assert way.stats.run_ratio > 1
 
 
 def test_attention_is_fused_and_no_mask_of_every_pair_is_built(qwen):
@@ -167,7 +167,7 @@ def test_squashed_scores_are_said_aloud(caplog, tmp_path, qwen):
     with OnnxRewardModel(str(tmp_path / "rm.onnx")) as rm:
         rm.score(SAMPLES)
     assert "all 20 scores lie in (0, 1), as after a sigmoid" in caplog.text
-    assert not squashed(OnnxRewardModel(str(qwen[1])).score(SAMPLES).values)
+    assert not looks_like_probabilities(OnnxRewardModel(str(qwen[1])).score(SAMPLES).values)
 
 
 def test_hero_over_two_backends_is_the_same(qwen):

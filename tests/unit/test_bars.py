@@ -13,7 +13,7 @@ from streams import made, put
 
 from herokit import Rewarder, hero
 from herokit.pipeline.run import Job, score_job
-from herokit.reward_models.batching import tell
+from herokit.reward_models.progress import report_progress
 from herokit.sources import ScoreColumn, VerdictColumn
 
 
@@ -39,8 +39,8 @@ def test_the_bar_moves_with_what_sources_tell_and_never_back(tmp_path):
 
     class Tells(ScoreColumn):
         def score(self, samples, /):
-            tell(1, 2)
-            tell(2, 2)
+            report_progress(1, 2)
+            report_progress(2, 2)
             return super().score(samples)
 
     asked = Rewarder({"verifier": VerdictColumn("right"), "a": Tells("given"), "rm": Tells("given")}, hero())

@@ -11,7 +11,7 @@ from herokit import Rewarder, Sample, Status, Verdict, hero, hero_advantage
 from herokit.combiners import LinearSchedule
 from herokit.config import load_scheme
 from herokit.errors import SetupError
-from herokit.reward_models.batching import progress_bar, tell
+from herokit.reward_models.progress import progress_bar, report_progress
 
 
 class Odd:
@@ -101,5 +101,5 @@ def test_a_bar_moves_in_a_terminal_and_is_silent_in_a_pipe(monkeypatch):
     for stream, seen in ((Terminal(), True), (io.StringIO(), False)):
         monkeypatch.setattr(sys, "stderr", stream)
         with progress_bar():
-            tell(3, 12)
+            report_progress(3, 12)
         assert ("3/12" in stream.getvalue()) is seen

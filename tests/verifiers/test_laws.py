@@ -19,7 +19,7 @@ from herokit.sources import (
 )
 from herokit.testing import Profile, check_verifier
 from herokit.testing.laws.verifier import missing_reference_abstains
-from herokit.testing.samples import PLAIN, Domain
+from herokit.testing.samples import PLAIN, AnswerFormat
 from herokit.verifiers import (
     Choice,
     Date,
@@ -42,7 +42,7 @@ from herokit.verifiers import (
     Yaml,
 )  # fmt: skip
 
-PROFILE = Profile(examples=25, seconds=20.0, shrinking=1.0)
+PROFILE = Profile(max_examples=25, seconds=20.0, shrink_seconds=1.0)
 WORDS = ("alpha", "beta", "gamma", "delta", "omega")
 
 
@@ -50,9 +50,9 @@ def same(answer):
     return answer
 
 
-def domain(name, reference, other, *, write=same, gold="41"):
-    """Answers of a kind; `other` makes a near one that is wrong."""
-    return Domain(name, reference, write=write, other=other, gold=gold)
+def answer_format(name, draw, near_miss, *, write=same, reference="41"):
+    """Answers of a kind; `near_miss` makes a near one that is wrong."""
+    return AnswerFormat(name, draw, write=write, near_miss=near_miss, reference=reference)
 
 
 def call(n):
@@ -67,63 +67,65 @@ def prose(choose):
     return " ".join(f"{WORDS[(at * 3 + choose(5)) % 5]}{at}" for at in range(30 + choose(20)))
 
 
-LETTERS = domain("letters", lambda choose: "ABCDE"[choose(5)], lambda a, choose: chr((ord(a) - 64) % 5 + 65), gold="A")
-DATES = domain(
+LETTERS = answer_format(
+    "letters", lambda choose: "ABCDE"[choose(5)], lambda a, choose: chr((ord(a) - 64) % 5 + 65), reference="A"
+)
+DATES = answer_format(
     "dates",
     lambda choose: f"2024-{1 + choose(12):02}-{1 + choose(28):02}",
     lambda a, choose: (f"2023{a[4:]}", a[:7], f"{a}1")[choose(3)],
-    gold="2024-01-01",
+    reference="2024-01-01",
 )
-CALLS = domain(
+CALLS = answer_format(
     "calls",
     lambda choose: call(choose(99)),
     lambda a, choose: (a.replace('"f"', '"g"'), a.replace('"n"', '"m"'), f"[{a}, {a}]")[choose(3)],
-    gold=call(41),
+    reference=call(41),
 )
-QUERIES = domain(
+QUERIES = answer_format(
     "queries",
     lambda choose: f"SELECT {choose(99)}",
     lambda a, choose: (f"{a} + 1", f"{a}, 1", f"{a} UNION ALL {a}", f"{a} WHERE 0")[choose(4)],
-    gold="SELECT 41",
+    reference="SELECT 41",
 )
-ENDS = domain(
+ENDS = answer_format(
     "instructions",
     lambda choose: ends_with(WORDS[choose(5)]),
     lambda a, choose: ends_with(f"{json.loads(a)['kwargs'][0]['end_phrase']}s"),
     write=lambda a: f"Well, {json.loads(a)['kwargs'][0]['end_phrase']}",
-    gold=ends_with("41"),
+    reference=ends_with("41"),
 )
-TAGGED = domain(
+TAGGED = answer_format(
     "tags",
     lambda choose: f"<think>{choose(99)}</think><answer>{choose(99)}</answer>",
     lambda a, choose: (a[1:], a + a, a.replace("</think>", ""), f"{a} done")[choose(4)],
 )
-OBJECTS = domain(
+OBJECTS = answer_format(
     "objects",
     lambda choose: f'{{"answer": {choose(99)}}}',
     lambda a, choose: (a[:-1], f"{a},", a.replace("answer", "result"), a.replace('"', "'"))[choose(4)],
 )
-ELEMENTS = domain(
+ELEMENTS = answer_format(
     "elements",
     lambda choose: f"<a><b>{choose(99)}</b></a>",
     lambda a, choose: (a[:-1], a + a, a.replace("</b>", ""), f"<!DOCTYPE a>{a}")[choose(4)],
 )
-MAPPINGS = domain(
+MAPPINGS = answer_format(
     "mappings",
     lambda choose: f"answer: {choose(99)}",
     lambda a, choose: (f"- {a}", f"{a}\n{a}", f"{a}\nb: *x", f"{a}: 1")[choose(4)],
 )
-LENGTHS = domain("lengths", prose, lambda a, choose: (a[:40], f"{a} {a} {a} {a}")[choose(2)])
-FINE = domain("prose", prose, lambda a, choose: f"{a} " + "again and again and " * (30 + choose(20)))
-JAPANESE = domain(
+LENGTHS = answer_format("lengths", prose, lambda a, choose: (a[:40], f"{a} {a} {a} {a}")[choose(2)])
+FINE = answer_format("prose", prose, lambda a, choose: f"{a} " + "again and again and " * (30 + choose(20)))
+JAPANESE = answer_format(
     "Japanese",
     lambda choose: f"答えは{choose(99)}です。",
     lambda a, choose: ("The answer is it.", "答案是四")[choose(2)],
 )
 
-NEEDS_NONE = {"hostile_text_is_wrong_not_missing": "it looks at form only: hostile text may be well formed"}
+NEEDS_NONE = {"hostile_text_rejected": "it looks at form only: hostile text may be well formed"}
 GRADES = dict.fromkeys(
-    ("reference_verifies_itself", "perturbation_is_refused", "hostile_text_is_wrong_not_missing"),
+    ("reference_accepted", "near_miss_rejected", "hostile_text_rejected"),
     "its values are probabilities, which are never 0 or 1",
 )
 WITH_REFERENCE = {
@@ -161,27 +163,29 @@ OF_FORM = {
 
 
 def told(report):
-    return [(result.law, result.outcome, result.message, str(result.counterexample)) for result in report.broken]
+    return [(result.law, result.outcome, result.message, str(result.counterexample)) for result in report.failures]
 
 
 @pytest.mark.parametrize("name", WITH_REFERENCE)
 def test_a_verifier_keeps_the_laws(name):
     verifier, of = WITH_REFERENCE[name]
     try:
-        report = check_verifier(verifier, domain=of, claims=[missing_reference_abstains], limit=12.0, profile=PROFILE)
+        report = check_verifier(
+            verifier, answer_format=of, claims=[missing_reference_abstains], timeout=12.0, profile=PROFILE
+        )
     finally:
         execution.close(verifier)
-    assert report.fine, told(report)
+    assert report.passed, told(report)
 
 
 @pytest.mark.parametrize("name", OF_FORM)
 def test_a_verifier_of_form_keeps_the_laws(name):
     verifier, of, known = OF_FORM[name]
-    report = check_verifier(verifier, domain=of, expected_failures=known, profile=PROFILE)
-    assert report.fine, told(report)
+    report = check_verifier(verifier, answer_format=of, expected_failures=known, profile=PROFILE)
+    assert report.passed, told(report)
 
 
 def test_a_graded_posterior_keeps_the_others():
     noisy = NoisyVerifiers((Number(), ExactMatch()), false_positives=(0.01, 0.1), false_negatives=(0.1, 0.2))
-    report = check_verifier(noisy, domain=PLAIN, expected_failures=GRADES, profile=PROFILE)
-    assert report.fine, told(report)
+    report = check_verifier(noisy, answer_format=PLAIN, expected_failures=GRADES, profile=PROFILE)
+    assert report.passed, told(report)

@@ -15,7 +15,7 @@ from tables import mismatch, tables
 from herokit import Sample, Status
 from herokit.config.builder import build
 from herokit.errors import SetupError
-from herokit.testing import Profile, check_verifier, laws_of
+from herokit.testing import Profile, check_verifier, list_laws
 from herokit.testing.samples import MATH
 from herokit_code import CodeVerifier, Limits, sandbox
 
@@ -156,13 +156,15 @@ class Printed:
         return self.code.verify([replace(s, reference=t) for s, t in zip(samples, tests, strict=True)])
 
 
-NUMBERS = replace(MATH, write=lambda answer: f"It is simple.\n```python\nprint({answer!r})\n```", ways=(), same=())
+NUMBERS = replace(
+    MATH, write=lambda answer: f"It is simple.\n```python\nprint({answer!r})\n```", variants=(), equivalents=()
+)
 
 
 def test_it_keeps_the_laws_of_verifiers():
-    profile = Profile(examples=3, seconds=10.0, shrinking=0.0)
-    claims = laws_of("verifier", universal=False)
+    profile = Profile(max_examples=3, seconds=10.0, shrink_seconds=0.0)
+    claims = list_laws("verifier", universal=False)
     report = check_verifier(
-        Printed(CodeVerifier(Limits(seconds=10.0))), claims=claims, domain=NUMBERS, limit=30.0, profile=profile
+        Printed(CodeVerifier(Limits(seconds=10.0))), claims=claims, answer_format=NUMBERS, limit=30.0, profile=profile
     )
-    assert report.fine, [(r.law, r.message, str(r.counterexample)) for r in report.broken]
+    assert report.passed, [(r.law, r.message, str(r.counterexample)) for r in report.failures]

@@ -74,7 +74,7 @@ def test_an_empty_completion_is_wrong_and_unparsed(math):
     assert (verdict.value, verdict.status) == (0.0, Status.UNPARSED)
 
 
-@pytest.mark.parametrize("setting", ["timeout", "workers", "memory_mb", "recycle"])
+@pytest.mark.parametrize("setting", ["timeout", "max_workers", "memory_mb", "max_tasks_per_child"])
 def test_settings_must_be_positive(setting):
     with pytest.raises(ConfigError, match=setting):
         MathVerifier(**{setting: 0})

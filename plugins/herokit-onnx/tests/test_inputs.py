@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, processors
 
-from herokit.reward_models.batching import watched
+from herokit.reward_models.progress import track_progress
 from herokit.types import Sample, Status
 from herokit_onnx import OnnxRewardModel
 from herokit_onnx.session_state import Opened
@@ -72,16 +72,16 @@ def test_the_report_says_what_ran_and_where_the_scores_lie(make_model):
     rm = OnnxRewardModel(str(make_model("flat")), max_tokens=4)
     assert rm.report().endswith("rm.onnx on CPUExecutionProvider")
     rm.score(words("a b c", "a b c", "d d d d d"))
-    assert "; 3 rows, 2 distinct, 7 tokens, 1.14 run for each, " in rm.report()
+    assert "; 3 rows (2 unique), 7 tokens, 14% padding overhead, " in rm.report()
     assert rm.report().endswith(" tokens/s, 1 truncated; scores 9.33 +- 4.71")
     rm.close()
-    assert rm.stats.rows == rm.scale.all.count == 3
+    assert rm.stats.rows == rm.monitor.total.count == 3
 
 
 def test_whoever_watches_hears_how_far_it_is(make_model):
     heard, own = [], []
     rm = OnnxRewardModel(str(make_model()), token_budget=4, progress=lambda *both: own.append(both))
-    with watched(lambda *both: heard.append(both)):
+    with track_progress(lambda *both: heard.append(both)):
         rm.score(words("a b c", "b", "b", "c d"))
     rm.score(words("a"))
     assert heard == [(1, 3), (3, 3)]
@@ -106,7 +106,7 @@ def test_memory_that_runs_out_halves_the_budget_and_loses_no_row(make_model, mon
     assert np.array_equal(found.values[[0, 1, 2, 3, 5]], expected[[0, 1, 2, 3, 5]])
     assert found.statuses[4] is Status.FAILED
     assert found.reasons[4] == "does not fit in memory even alone"
-    assert "going on with 8 tokens a job" in caplog.text
+    assert "retrying with 8 tokens per batch" in caplog.text
     asked.clear()
     rm.score(samples[:4])
     assert max(asked) <= 8  # the next call begins where this one ended

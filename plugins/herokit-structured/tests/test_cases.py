@@ -12,12 +12,12 @@ from tables import mismatch, tables
 from herokit.config.builder import build
 from herokit.errors import ConfigError
 from herokit.testing import Profile, check_verifier
-from herokit.testing.samples import PLAIN, Domain
+from herokit.testing.samples import PLAIN, AnswerFormat
 from herokit_structured import JsonSchema, Quantity
 from herokit_structured.quantity import read_quantity
 
 TABLES = list(tables(Path(__file__).with_name("cases")))
-PROFILE = Profile(examples=40, seconds=20.0, shrinking=1.0)
+PROFILE = Profile(max_examples=40, seconds=20.0, shrink_seconds=1.0)
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
@@ -29,15 +29,15 @@ def test_a_verifier_says_what_its_table_says(table):
 
 def test_the_laws_hold():
     number = {"type": "object", "required": ["n"], "properties": {"n": {"const": 12}}}
-    shaped = Domain(
+    shaped = AnswerFormat(
         "an object",
         lambda choose: json.dumps({"n": 12, "more": choose(9)}),
         write=lambda answer: answer,
-        other=lambda answer, choose: answer.replace("12", ("127", "-12", "null")[choose(3)]),
+        near_miss=lambda answer, choose: answer.replace("12", ("127", "-12", "null")[choose(3)]),
     )
     for verifier, domain in ((JsonSchema(number), shaped), (Quantity(), PLAIN)):
-        report = check_verifier(verifier, domain=domain, profile=PROFILE)
-        assert report.fine, [(r.law, r.message) for r in report.broken]
+        report = check_verifier(verifier, answer_format=domain, profile=PROFILE)
+        assert report.passed, [(r.law, r.message) for r in report.failures]
 
 
 @pytest.mark.parametrize("make", [

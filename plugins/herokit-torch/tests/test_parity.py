@@ -39,11 +39,11 @@ def test_sharing_prefixes_changes_no_score_and_saves_tokens(case, samples, gain)
     with TorchRewardModel(folder, least_gain=gain) as rm:
         np.testing.assert_allclose(rm.score(samples).values, expected, rtol=0, atol=1e-4)
         stats = rm.stats
-    assert (stats.rows, stats.distinct, stats.truncated) == (21, 20, 0)
+    assert (stats.rows, stats.unique, stats.truncated) == (21, 20, 0)
     if family == "modernbert":
-        assert stats.run_over_real > 1
+        assert stats.run_ratio > 1
     else:
-        assert stats.run_over_real < 0.8 if gain == 0 else stats.run_over_real == 1
+        assert stats.run_ratio < 0.8 if gain == 0 else stats.run_ratio == 1
 
 
 def test_a_decoder_is_packed_and_the_padded_way_agrees(case, samples):

@@ -65,12 +65,12 @@ def test_one_score_a_sample_through_the_same_interface(prm, how, join):
 
 
 def test_a_step_whose_probability_underflows_is_still_a_step():
-    from herokit.reward_models.process import probabilities
+    from herokit.reward_models.process import step_probabilities
 
     logits = np.array([[200.0, 0.0], [0.0, 1.0]], np.float32)
     masked = torch.tensor(logits).softmax(-1)
     assert masked[masked != 0].numel() == 3  # so the card's view(-1, 2) cannot work
-    steps = probabilities(logits)
+    steps = step_probabilities(logits)
     assert len(steps) == 2
     assert 0 < steps[0] < 1e-80
 

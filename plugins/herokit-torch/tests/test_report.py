@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from herokit import Rewarder, Select
-from herokit.reward_models.batching import watched
+from herokit.reward_models.progress import track_progress
 from herokit.sources import EnsembleRewardModel
 from herokit_torch import TorchRewardModel
 
@@ -22,11 +22,11 @@ def test_the_report_says_how_much_ran_and_where_the_scores_lie(folder, samples):
     rm = TorchRewardModel(folder)
     assert rm.report() == f"torch: {folder}"
     values = rm.score(samples).values
-    assert f"torch: {folder} (packed); 21 rows, 20 distinct, " in rm.report()
+    assert f"torch: {folder} (packed); 21 rows (20 unique), " in rm.report()
     assert f"scores {values.mean():.2f} +- {values.std():.2f}" in rm.report()
     rm.close()
     rm.score(samples[:2])
-    assert (rm.stats.rows, rm.scale.all.count) == (23, 23)
+    assert (rm.stats.rows, rm.monitor.total.count) == (23, 23)
     assert pickle.loads(pickle.dumps(rm)).stats.rows == 0
 
 
@@ -49,7 +49,7 @@ def test_squashed_scores_are_named_once_and_those_of_steps_are_not(folder, sampl
         rm._open().engine = Squashing()
         for _ in range(3):
             rm.score(samples)
-    assert caplog.text.count("scores lie in (0, 1), as after a sigmoid; combiners want raw logits") == 1
+    assert caplog.text.count("scores lie in (0, 1), as after a sigmoid; combiners expect raw logits") == 1
 
 
 def test_progress_is_heard_through_a_rewarder_and_an_ensemble(folder, samples):
@@ -57,7 +57,7 @@ def test_progress_is_heard_through_a_rewarder_and_an_ensemble(folder, samples):
     two = TorchRewardModel(folder, token_budget=10**6)
     heard = []
     with Rewarder({"rm": EnsembleRewardModel((one, two))}, Select("rm")) as rewarder:
-        with watched(lambda done, of: heard.append((done, of))):
+        with track_progress(lambda done, of: heard.append((done, of))):
             rewarder(samples)
         rewarder(samples[:3])
     assert heard[-1] == (20, 20)

@@ -60,7 +60,7 @@ def write_model(
     **settings,
 ):
     """Write a random reward model whose scores differ well; `mlp` names an architecture with an MLP head."""
-    from herokit.reward_models.heads import mlp_class
+    from herokit.reward_models.families import mlp_class
 
     torch.manual_seed(seed)
     prefix, more = FAMILIES[family]

@@ -16,7 +16,7 @@ from herokit.trainers.table import find_trainer
 if TYPE_CHECKING:
     from herokit.testing import Report, Result
 
-STYLES = {"kept": "green", "broken": "bold red", "kept after all": "bold red", "by design": "yellow", "moot": "dim"}
+STYLES = {"passed": "green", "failed": "bold red", "xpassed": "bold red", "xfailed": "yellow", "skipped": "dim"}
 
 
 def check(
@@ -41,7 +41,7 @@ def check(
     """
     try:
         from herokit.testing import report as write
-        from herokit.testing.check_scheme import find_things
+        from herokit.testing.check_scheme import resolve_target
         from herokit.testing.survey import survey
     except ModuleNotFoundError as error:
         raise SetupError(f"herokit check needs {error.name}: pip install 'herokit[testing]'") from error
@@ -51,19 +51,21 @@ def check(
     where = find_trainer(trainer)
     reports = []
     with console.aside(as_json):
-        asked = survey(find_things(scheme), trainer=trainer, budget=_seconds(budget), domain=answers, expected=known)
+        asked = survey(
+            resolve_target(scheme), trainer=trainer, budget=_seconds(budget), answer_format=answers, expected=known
+        )
         for report in asked:
             reports.append(report)
             if not as_json:
                 console.out.print(Text(f"{report.name}, then {where.name}: {where.source}", style="bold"))
                 console.out.print(_table(report), *([Text(report.note)] if report.note else []), "")
-                for result in report.broken:
+                for result in report.failures:
                     _explain(result)
     if as_json:
         sys.stdout.write(json.dumps([report.as_dict() for report in reports]) + "\n")
     if markdown:
         _write(markdown, write.markdown(reports, trainer=trainer), mode="w")
-    if not all(report.fine for report in reports):
+    if not all(report.passed for report in reports):
         raise typer.Exit(1)
 
 
@@ -94,14 +96,16 @@ def _explain(result: "Result") -> None:
     console.out.print(Text(result.message))
     if result.counterexample and result.counterexample.columns:
         console.out.print(Text(f"\n{result.counterexample}\n"), soft_wrap=True)
-    if result.training:
-        console.out.print(Text(f"In training: {result.training}\n"))
+    if result.consequence:
+        console.out.print(Text(f"In training: {result.consequence}\n"))
 
 
 def _pair(text: str) -> tuple[str, str]:
     law, found, reason = text.partition("=")
     if not found or not reason.strip():
-        raise ConfigError(f"--expect {text}: expected LAW=REASON, e.g. --expect 'robust=min-max stretches near-ties'")
+        raise ConfigError(
+            f"--expect {text}: expected LAW=REASON, e.g. --expect 'robust_to_score_noise=min-max stretches near-ties'"
+        )
     return law.strip(), reason.strip()
 
 

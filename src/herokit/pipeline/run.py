@@ -21,7 +21,7 @@ from herokit.files.writing import Output, check_columns, move_into_place, write_
 from herokit.outcome import RewardOutput
 from herokit.pipeline.checkpoint import MAX_BUFFER_BYTES, Checkpoint, RunProgress
 from herokit.pipeline.summary import Summary, summarize
-from herokit.reward_models.batching import watched
+from herokit.reward_models.progress import track_progress
 from herokit.rewarder import Rewarder
 from herokit.sources.column import columns_read
 from herokit.sources.execution import SourceOutputs
@@ -78,7 +78,7 @@ def run_in_order(
 ) -> Iterator[tuple[GroupBatch, SourceOutputs]]:
     """Run a rewarder's sources in this thread, one batch after the other; see `SourceRunner`."""
     for batch in batches:
-        with watched(lambda done, total, batch=batch: callback(batch, done, total)):  # type: ignore[misc]
+        with track_progress(lambda done, total, batch=batch: callback(batch, done, total)):  # type: ignore[misc]
             outputs = rewarder.run_sources(batch.samples)
         yield batch, outputs
 

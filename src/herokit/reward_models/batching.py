@@ -1,206 +1,116 @@
-"""Plan the work of a local model: score equal inputs once, pad little, restore the order. Pure numpy.
+"""Batch the work of a local reward model: run equal inputs once, pad little, restore the order, survive a lack of memory.
 
-Every backend that runs a model in this process shares it: sort by length, cut into batches whose padded size fits a
-token budget, and scatter the results back. A `Plan` knows nothing of models; it deals in token ids. Backends call `tell`
-after every batch; whoever shows progress wraps the scoring in `watched`.
+Pure numpy on token ids; the model itself is a function that the backend passes in.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, fields
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from herokit.errors import ConfigError, SetupError
+from herokit.errors import ConfigError
+
+__all__ = [
+    "OUT_OF_MEMORY",
+    "BatchPlan",
+    "InferenceStats",
+    "Ints",
+    "MicroBatch",
+    "pad_right",
+    "plan_batches",
+    "plan_micro_batches",
+    "run_with_oom_retry",
+]
+
+LOG = logging.getLogger(__name__)
 
 Ints: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
-Progress: TypeAlias = Callable[[int, int], None]
-"""Hears (distinct inputs done, distinct inputs to do) of the `score` that is under way."""
 
-_WATCHER: ContextVar[Progress | None] = ContextVar("herokit_progress", default=None)
+OUT_OF_MEMORY = "does not fit in memory even alone"
+"""The reason of a row that runs out of memory in a batch of its own."""
 
-
-@contextmanager
-def watched(progress: Progress) -> Iterator[None]:
-    """Hear how far every local model gets that scores inside, whatever it is wrapped in.
-
-    Equal inputs run once, so a batch of N rows ends at (D, D) with D <= N: a bar over rows moves by ``N * done / to_do``.
-    Two models in one `Rewarder` report one after the other, each from its beginning. The innermost `watched` of a thread
-    hears, and a thread that is started inside hears nothing of it; what `progress` raises stops the scoring.
-
-    Args:
-        progress: called after every batch, with (distinct inputs done, distinct inputs to do).
-
-    Example:
-        >>> with watched(print):
-        ...     tell(1, 2)
-        1 2
-        >>> tell(2, 2)
-    """
-    token = _WATCHER.set(progress)
-    try:
-        yield
-    finally:
-        _WATCHER.reset(token)
-
-
-@contextmanager
-def progress_bar() -> Iterator[None]:
-    """Show a bar of how far local models get inside: in a terminal or a notebook; pipes and files see nothing.
-
-    Raises:
-        SetupError: tqdm is not installed.
-
-    Example:
-        >>> with progress_bar():
-        ...     tell(1, 2)
-    """
-    try:
-        from tqdm.auto import tqdm
-    except ModuleNotFoundError:
-        raise SetupError("progress_bar needs tqdm: pip install tqdm") from None
-    with tqdm(disable=None, unit=" rows") as bar:
-
-        def hear(done: int, to_do: int) -> None:
-            bar.total, bar.n = to_do, done
-            bar.refresh()
-
-        with watched(hear):
-            yield
-
-
-def tell(done: int, to_do: int, *, also: Progress | None = None) -> None:
-    """Say how far a model got: to whoever is `watched`, and to the model's own callback.
-
-    Args:
-        done: distinct inputs that have run.
-        to_do: distinct inputs of this `score`.
-        also: the model's own `progress`, if it has one.
-    """
-    for hear in (also, _WATCHER.get()):
-        if hear is not None:
-            hear(done, to_do)
+_OOM_MESSAGES = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "failed to allocate memory",
+    "bad_alloc",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """Which distinct inputs run together, and which row each result belongs to.
+class BatchPlan:
+    """Which unique inputs run together, and which unique input each row has.
 
     Attributes:
-        distinct: (D,) for every distinct input, the first row that has it.
-        owner: (N,) for every row, the position of its input in `distinct`.
-        batches: arrays of positions in `distinct`, longest inputs first; together a permutation of 0..D-1.
-        real_tokens: tokens of the distinct inputs.
+        unique: (U,) for every unique input, the first row that has it.
+        inverse: (N,) for every row, the position of its input in `unique`.
+        batches: arrays of positions in `unique`, longest inputs first; together a permutation of 0..U-1.
+        real_tokens: tokens of the unique inputs.
         padded_tokens: tokens that run, padding included.
 
     Example:
-        >>> plan = plan_batches([[5, 6], [7], [5, 6]], budget=8)
-        >>> plan.distinct.tolist(), plan.owner.tolist(), [b.tolist() for b in plan.batches]
+        >>> plan = plan_batches([[5, 6], [7], [5, 6]], max_batch_tokens=8)
+        >>> plan.unique.tolist(), plan.inverse.tolist(), [b.tolist() for b in plan.batches]
         ([0, 1], [0, 1, 0], [[0, 1]])
     """
 
-    distinct: Ints
-    owner: Ints
+    unique: Ints
+    inverse: Ints
     batches: tuple[Ints, ...]
     real_tokens: int
     padded_tokens: int
 
     def restore(self, results: Any) -> Any:
-        """Give every row its result: (D, ...) in the order of `distinct` becomes (N, ...).
+        """Give every row its result: (U, ...) in the order of `unique` becomes (N, ...).
 
         Example:
-            >>> plan_batches([[1], [2], [1]], budget=1).restore(np.array([0.5, 0.7])).tolist()
+            >>> plan_batches([[1], [2], [1]], max_batch_tokens=1).restore(np.array([0.5, 0.7])).tolist()
             [0.5, 0.7, 0.5]
         """
-        return np.asarray(results)[self.owner]
+        return np.asarray(results)[self.inverse]
 
 
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """What a local model has run; two of them add up.
+def plan_batches(inputs: Sequence[Sequence[int]], *, max_batch_tokens: int, max_batch_size: int = 256) -> BatchPlan:
+    """Group inputs of similar length into batches of at most `max_batch_tokens` padded tokens.
 
-    Attributes:
-        rows: rows asked for.
-        distinct: rows that were run, equal ones once.
-        real_tokens: tokens of the distinct rows.
-        run_tokens: tokens that ran: more than `real_tokens` by padding, fewer by what rows shared.
-        truncated: rows that lost tokens.
-        seconds: wall time of the runs.
-
-    Example:
-        >>> both = Stats(2, 2, 100, 120, 0, 0.5) + Stats(1, 1, 50, 60, 1, 0.5)
-        >>> both.tokens_per_second, both.run_over_real, both.truncated
-        (150.0, 1.2, 1)
-        >>> print(both)
-        3 rows, 3 distinct, 150 tokens, 1.20 run for each, 150 tokens/s, 1 truncated
-    """
-
-    rows: int = 0
-    distinct: int = 0
-    real_tokens: int = 0
-    run_tokens: int = 0
-    truncated: int = 0
-    seconds: float = 0.0
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Real tokens a second; 0 before anything ran."""
-        return self.real_tokens / self.seconds if self.seconds else 0.0
-
-    @property
-    def run_over_real(self) -> float:
-        """Tokens that ran over real tokens: above 1 padding, below 1 sharing; 1 before anything ran."""
-        return self.run_tokens / self.real_tokens if self.real_tokens else 1.0
-
-    def __add__(self, other: "Stats") -> "Stats":
-        return Stats(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Stats)))
-
-    def __str__(self) -> str:
-        return (
-            f"{self.rows} rows, {self.distinct} distinct, {self.real_tokens} tokens, {self.run_over_real:.2f} run for "
-            f"each, {self.tokens_per_second:.0f} tokens/s, {self.truncated} truncated"
-        )
-
-
-def plan_batches(inputs: Sequence[Sequence[int]], *, budget: int, limit: int = 256) -> Plan:
-    """Group inputs of similar length into batches of at most `budget` padded tokens.
-
-    A batch of b inputs, the longest of length L, costs ``b * L <= budget``; an input longer than the budget runs alone.
+    A batch of b inputs, the longest of length L, costs ``b * L <= max_batch_tokens``; an input above that runs alone.
     The longest come first, so a model that does not fit in memory fails on the first batch, not the last.
 
     Args:
         inputs: token ids of N rows; equal rows run once.
-        budget: padded tokens a batch, at least 1.
-        limit: inputs a batch, at least 1.
+        max_batch_tokens: padded tokens per batch, at least 1.
+        max_batch_size: inputs per batch, at least 1.
 
     Raises:
-        ConfigError: `budget` or `limit` is below 1.
+        ConfigError: a limit is below 1.
 
     Example:
-        >>> [b.tolist() for b in plan_batches([[1], [2, 2, 2, 2], [3, 3, 3], [4, 4]], budget=8).batches]
+        >>> [b.tolist() for b in plan_batches([[1], [2, 2, 2, 2], [3, 3, 3], [4, 4]], max_batch_tokens=8).batches]
         [[1, 2], [3, 0]]
-        >>> plan_batches([], budget=8).batches
+        >>> plan_batches([], max_batch_tokens=8).batches
         ()
     """
-    if budget < 1 or limit < 1:
-        raise ConfigError(f"a batch holds at least one token and one input, got budget={budget}, limit={limit}")
-    seen: dict[tuple[int, ...], int] = {}
-    owner = np.fromiter((seen.setdefault(tuple(ids), len(seen)) for ids in inputs), np.int64, len(inputs))
-    distinct = np.unique(owner, return_index=True)[1].astype(np.int64)
-    lengths = np.fromiter(map(len, seen), np.int64, len(seen))
+    for name, limit in (("max_batch_tokens", max_batch_tokens), ("max_batch_size", max_batch_size)):
+        if limit < 1:
+            raise ConfigError(f"{name} must be at least 1, got {limit}")
+    positions: dict[tuple[int, ...], int] = {}
+    inverse = np.fromiter((positions.setdefault(tuple(ids), len(positions)) for ids in inputs), np.int64, len(inputs))
+    unique = np.unique(inverse, return_index=True)[1].astype(np.int64)
+    lengths = np.fromiter(map(len, positions), np.int64, len(positions))
     order = np.argsort(-lengths, kind="stable")
-    batches = tuple(_cut(order, lengths, budget, limit))
+    batches = tuple(_cut(order, lengths, max_batch_tokens, max_batch_size))
     padded = sum(int(lengths[batch[0]]) * len(batch) for batch in batches)
-    return Plan(distinct, owner, batches, int(lengths.sum()), padded)
+    return BatchPlan(unique, inverse, batches, int(lengths.sum()), padded)
 
 
-def _cut(order: Ints, lengths: Ints, budget: int, limit: int) -> Iterator[Ints]:
+def _cut(order: Ints, lengths: Ints, max_batch_tokens: int, max_batch_size: int) -> Iterator[Ints]:
     start = 0
     while start < len(order):
         longest = max(1, int(lengths[order[start]]))
-        size = min(limit, max(1, budget // longest))
+        size = min(max_batch_size, max(1, max_batch_tokens // longest))
         yield order[start : start + size]
         start += size
 
@@ -227,3 +137,157 @@ def pad_right(rows: Sequence[Sequence[int]], *, pad: int = 0) -> tuple[Ints, Int
         ids[i, : len(row)] = row
         mask[i, : len(row)] = 1
     return ids, mask
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceStats:
+    """What a local model has run; two of them add up.
+
+    Attributes:
+        rows: rows scored.
+        unique: rows that were run, equal ones once.
+        real_tokens: tokens of the unique rows.
+        run_tokens: tokens that ran: more than `real_tokens` by padding, fewer where rows shared a prefix.
+        truncated: rows that lost tokens.
+        seconds: wall time of the runs.
+
+    Example:
+        >>> both = InferenceStats(2, 2, 100, 120, 0, 0.5) + InferenceStats(1, 1, 50, 60, 1, 0.5)
+        >>> both.tokens_per_second, both.run_ratio, both.truncated
+        (150.0, 1.2, 1)
+        >>> print(both)
+        3 rows (3 unique), 150 tokens, 20% padding overhead, 150 tokens/s, 1 truncated
+        >>> print(InferenceStats(8, 8, 200, 100, 0, 1.0))
+        8 rows (8 unique), 200 tokens, 50% saved by shared prefixes, 200 tokens/s, 0 truncated
+    """
+
+    rows: int = 0
+    unique: int = 0
+    real_tokens: int = 0
+    run_tokens: int = 0
+    truncated: int = 0
+    seconds: float = 0.0
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Real tokens per second; 0 before anything ran."""
+        return self.real_tokens / self.seconds if self.seconds else 0.0
+
+    @property
+    def run_ratio(self) -> float:
+        """Tokens that ran over real tokens: above 1 padding, below 1 shared prefixes; 1 before anything ran."""
+        return self.run_tokens / self.real_tokens if self.real_tokens else 1.0
+
+    def __add__(self, other: "InferenceStats") -> "InferenceStats":
+        return InferenceStats(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(InferenceStats)))
+
+    def __str__(self) -> str:
+        ratio = self.run_ratio
+        overhead = f"{ratio - 1:.0%} padding overhead" if ratio >= 1 else f"{1 - ratio:.0%} saved by shared prefixes"
+        return (
+            f"{self.rows} rows ({self.unique} unique), {self.real_tokens} tokens, {overhead}, "
+            f"{self.tokens_per_second:.0f} tokens/s, {self.truncated} truncated"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MicroBatch:
+    """Rows that run at once.
+
+    Attributes:
+        rows: row numbers, in the order of the results.
+        tokens: tokens that run, padding included.
+    """
+
+    rows: tuple[int, ...]
+    tokens: int
+
+
+B = TypeVar("B", bound=MicroBatch)
+
+
+def plan_micro_batches(
+    rows: Sequence[Sequence[int]], pending: Sequence[int], max_batch_tokens: int, *, max_batch_size: int = 256
+) -> list[MicroBatch]:
+    """Cut rows of similar length into micro-batches of at most `max_batch_tokens` padded tokens, the longest first.
+
+    Args:
+        rows: token ids of unique rows.
+        pending: the rows to run.
+        max_batch_tokens: padded tokens per micro-batch; a longer row runs alone.
+        max_batch_size: rows per micro-batch.
+
+    Example:
+        >>> plan_micro_batches([[1], [2, 2, 2], [3, 3]], [0, 1, 2], 6)
+        [MicroBatch(rows=(1, 2), tokens=6), MicroBatch(rows=(0,), tokens=1)]
+    """
+    plan = plan_batches([rows[i] for i in pending], max_batch_tokens=max_batch_tokens, max_batch_size=max_batch_size)
+    members = [tuple(pending[int(i)] for i in batch) for batch in plan.batches]
+    return [MicroBatch(batch, len(batch) * len(rows[batch[0]])) for batch in members]
+
+
+def run_with_oom_retry(
+    count: int,
+    plan: Callable[[Sequence[int], int], Sequence[B]],
+    run: Callable[[B], Sequence[Any]],
+    max_batch_tokens: int,
+    on_done: Callable[[B], None],
+    release: Callable[[], None] = lambda: None,
+) -> tuple[list[Any], int]:
+    """Run rows 0..count-1 in micro-batches; halve the token limit and plan again whenever memory runs out.
+
+    Args:
+        count: the number of rows.
+        plan: (rows still to run, token limit) -> micro-batches.
+        run: one micro-batch -> one result per row.
+        max_batch_tokens: the limit to begin with.
+        on_done: called with every micro-batch that has run.
+        release: frees what a failed micro-batch left behind.
+
+    Returns:
+        the results in order, None for a row that does not fit in memory even alone; and the final token limit.
+    """
+    results: list[Any] = [None] * count
+    pending = list(range(count))
+    while pending:
+        done: set[int] = set()
+        for batch in plan(pending, max_batch_tokens):
+            reason = _run_batch(batch, run, results)
+            if reason is None:
+                done.update(batch.rows)
+                on_done(batch)
+                continue
+            release()
+            if len(batch.rows) > 1:
+                max_batch_tokens = max(1, max_batch_tokens // 2)
+                LOG.warning("out of memory; retrying with %d tokens per batch: %s", max_batch_tokens, reason)
+                break
+            done.update(batch.rows)
+            LOG.warning("a row %s: %s", OUT_OF_MEMORY, reason)
+        pending = [row for row in pending if row not in done]
+    return results, max_batch_tokens
+
+
+def _run_batch(batch: B, run: Callable[[B], Sequence[Any]], results: list[Any]) -> str | None:
+    """Write the results of one micro-batch; return the error's text when memory ran out, else None."""
+    try:
+        batch_results = run(batch)
+    except Exception as error:
+        if not _is_out_of_memory(error):
+            raise
+        return " ".join(str(error).split())[:300]
+    for row, result in zip(batch.rows, batch_results, strict=True):
+        results[row] = result
+    return None
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Return whether an error means that memory ran out, on any device and in any runtime.
+
+    Example:
+        >>> _is_out_of_memory(RuntimeError("CUDA out of memory. Tried")), _is_out_of_memory(RuntimeError("bad shape"))
+        (True, False)
+    """
+    text = str(error).lower()
+    by_type = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return by_type or any(message in text for message in _OOM_MESSAGES)

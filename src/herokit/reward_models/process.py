@@ -1,4 +1,4 @@
-"""Process reward models: where a solution's steps begin, and how their scores become one. Pure numpy; local backends share it."""
+"""Process reward models: split a completion into steps, mark them with the step token, aggregate their scores. Pure numpy."""
 
 import re
 from typing import Any, Literal, TypeAlias, get_args
@@ -7,84 +7,94 @@ import numpy as np
 
 from herokit.errors import ConfigError
 
+__all__ = [
+    "Aggregate",
+    "Floats",
+    "aggregate_steps",
+    "escape_step_token",
+    "insert_step_tokens",
+    "split_steps",
+    "step_probabilities",
+]
+
 Aggregate: TypeAlias = Literal["min", "prod", "last", "mean"]
-"""How step scores become one score."""
+"""How the scores of steps become one score."""
 Floats: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
 
-def split(completion: str, separator: str) -> list[str]:
-    r"""Cut a completion into its steps; blank ones are dropped, and a text without any is one step.
+def split_steps(completion: str, separator: str) -> list[str]:
+    r"""Split a completion into its steps; blank ones are dropped, and a text without any is one step.
 
     Example:
-        >>> split("a\n\n b\n\n\n\n", "\n\n")
+        >>> split_steps("a\n\n b\n\n\n\n", "\n\n")
         ['a', 'b']
-        >>> split("", "\n\n")
+        >>> split_steps("", "\n\n")
         ['']
     """
     return [part.strip() for part in completion.split(separator) if part.strip()] or [completion.strip()]
 
 
-def harmless(text: str, token: str) -> str:
-    r"""Break up every step token that a text itself contains, so that only `mark` writes any.
+def escape_step_token(text: str, token: str) -> str:
+    r"""Break up every step token that a text itself contains, so that only `insert_step_tokens` writes any.
 
     Example:
-        >>> harmless("so <extra_0>", "<extra_0>"), harmless("a\nb", "\n")
+        >>> escape_step_token("so <extra_0>", "<extra_0>"), escape_step_token("a\nb", "\n")
         ('so < extra_0>', 'a b')
     """
     stem = token.rstrip()
-    cut = len(stem) - len(stem.lstrip()) + 1  # behind the first letter: a space beside a space would break nothing
+    cut = len(stem) - len(stem.lstrip()) + 1  # after the first letter: a space next to a space would break nothing
     first, rest = stem[:cut], stem[cut:]
     if not rest:
         return text.replace(token.strip() or token, " ")
     return re.sub(f"{re.escape(first)}(?={re.escape(rest)})", lambda match: f"{match[0]} ", text)
 
 
-def mark(completion: str, separator: str, token: str) -> str:
+def insert_step_tokens(completion: str, separator: str, token: str) -> str:
     r"""Write a completion with the step token after every step; the same token inside a step is broken up.
 
     Example:
-        >>> mark("a\n\nb <extra_0>", "\n\n", "<extra_0>")
+        >>> insert_step_tokens("a\n\nb <extra_0>", "\n\n", "<extra_0>")
         'a<extra_0>b < extra_0><extra_0>'
     """
-    return "".join(harmless(step, token) + token for step in split(completion, separator))
+    return "".join(escape_step_token(step, token) + token for step in split_steps(completion, separator))
 
 
-def probabilities(logits: Floats) -> Floats:
-    """Turn (S, L) logits of S steps into the probability that each is right, (S,).
+def step_probabilities(logits: Floats) -> Floats:
+    """Turn (S, L) logits of S steps into the probability that each step is correct, (S,).
 
-    Two labels: softmax, label 1. One label: the logistic function. A logit that is NaN stays one.
+    Two labels: softmax, label 1. One label: the logistic function. A NaN logit gives NaN.
 
     Raises:
-        ConfigError: another number of labels.
+        ConfigError: more than two labels.
 
     Example:
-        >>> probabilities(np.array([[0.0, 0.0]])).tolist()
+        >>> step_probabilities(np.array([[0.0, 0.0]])).tolist()
         [0.5]
     """
     labels = logits.shape[1]
-    if labels > 2:  # noqa: PLR2004 - wrong and right
-        raise ConfigError(f"a process reward model has one or two labels a step, found {labels}")
+    if labels > 2:  # noqa: PLR2004 - incorrect and correct
+        raise ConfigError(f"a process reward model must have one or two labels per step, got {labels}")
     logits = np.asarray(logits, np.float64)
     with np.errstate(invalid="ignore"):
-        margin = logits[:, 1] - logits[:, 0] if labels == 2 else logits[:, 0]  # noqa: PLR2004 - wrong and right
+        margin = logits[:, 1] - logits[:, 0] if labels == 2 else logits[:, 0]  # noqa: PLR2004 - incorrect and correct
         return np.asarray(np.exp(-np.logaddexp(0.0, -margin)), np.float64)
 
 
-def aggregate(scores: Floats, how: Aggregate) -> float:
-    """Join S step scores into one: their ``min``, ``prod``, ``last`` or ``mean``; NaN when there is no step.
+def aggregate_steps(scores: Floats, aggregate: Aggregate) -> float:
+    """Aggregate the scores of S steps into one: their ``min``, ``prod``, ``last`` or ``mean``; NaN when there is no step.
 
     Raises:
-        ConfigError: an unknown way.
+        ConfigError: `aggregate` is none of these.
 
     Example:
-        >>> [aggregate(np.array([0.5, 0.4]), how) for how in ("min", "prod", "last", "mean")]
+        >>> [aggregate_steps(np.array([0.5, 0.4]), name) for name in ("min", "prod", "last", "mean")]
         [0.4, 0.2, 0.4, 0.45]
-        >>> aggregate(np.array([]), "min")
+        >>> aggregate_steps(np.array([]), "min")
         nan
     """
-    if how not in get_args(Aggregate):
-        raise ConfigError(f"aggregate = {how!r}; expected one of {', '.join(get_args(Aggregate))}")
+    if aggregate not in get_args(Aggregate):
+        raise ConfigError(f"aggregate = {aggregate!r}; expected one of {', '.join(get_args(Aggregate))}")
     if not len(scores):
         return float("nan")
-    joined = {"min": scores.min(), "prod": scores.prod(), "last": scores[-1], "mean": scores.mean()}
-    return float(joined[how])
+    values = {"min": scores.min(), "prod": scores.prod(), "last": scores[-1], "mean": scores.mean()}
+    return float(values[aggregate])

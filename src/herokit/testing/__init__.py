@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from herokit.testing.check import check_combiner, check_reward_model, check_verifier
-    from herokit.testing.laws import LAWS, find_law, laws_of
+    from herokit.testing.laws import LAWS, get_law, list_laws
     from herokit.testing.parametrize import parametrize_with_laws
     from herokit.testing.results import Report, Result
     from herokit.testing.search import QUICK, THOROUGH, Profile
-    from herokit.testing.stateful import rewarder_machine
+    from herokit.testing.stateful import rewarder_state_machine
 
 __all__ = [
     "LAWS",
@@ -26,16 +26,16 @@ __all__ = [
     "check_combiner",
     "check_reward_model",
     "check_verifier",
-    "find_law",
-    "laws_of",
+    "get_law",
+    "list_laws",
     "parametrize_with_laws",
-    "rewarder_machine",
+    "rewarder_state_machine",
 ]
 
 _HOMES = {
     "check": ("check_combiner", "check_reward_model", "check_verifier"),
-    "laws": ("LAWS", "find_law", "laws_of"),
-    "stateful": ("rewarder_machine",),
+    "laws": ("LAWS", "get_law", "list_laws"),
+    "stateful": ("rewarder_state_machine",),
     "parametrize": ("parametrize_with_laws",),
     "results": ("Report", "Result"),
     "search": ("QUICK", "THOROUGH", "Profile"),

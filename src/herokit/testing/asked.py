@@ -8,7 +8,7 @@ import numpy as np
 
 from herokit.testing.batches import Numbers
 from herokit.testing.law import Choose, Span
-from herokit.testing.samples import PLAIN, Domain, make_chats
+from herokit.testing.samples import PLAIN, AnswerFormat, make_chats
 from herokit.testing.verdict import Broken
 from herokit.types import RewardModel, Sample, Scores, Verdict, Verifier
 
@@ -19,17 +19,17 @@ class VerifierSubject:
 
     Attributes:
         thing: the verifier.
-        domain: answers, and how they are written.
-        limit: wall seconds it may spend on one hostile completion.
+        answer_format: answers, and how they are written.
+        timeout: wall seconds it may spend on one hostile completion.
     """
 
     thing: Verifier
-    domain: Domain = PLAIN
-    limit: float = 5.0
+    answer_format: AnswerFormat = PLAIN
+    timeout: float = 5.0
 
     def make(self, choose: Choose) -> Callable[[Span], list[str]]:
         """Choose one to four distinct answers."""
-        answers = list(dict.fromkeys(self.domain.reference(choose) for _ in range(1 + choose(4))))
+        answers = list(dict.fromkeys(self.answer_format.draw(choose) for _ in range(1 + choose(4))))
         return lambda _: answers
 
     def ask(self, samples: Sequence[Sample]) -> list[Verdict]:

@@ -9,9 +9,9 @@ from herokit.testing.asked import ModelSubject, VerifierSubject
 from herokit.testing.backends import find_backends
 from herokit.testing.batches import Kind
 from herokit.testing.law import Law
-from herokit.testing.laws import laws_of
+from herokit.testing.laws import list_laws
 from herokit.testing.results import Outcome, Report, Result
-from herokit.testing.samples import DOMAINS, Domain
+from herokit.testing.samples import ANSWER_FORMATS, AnswerFormat
 from herokit.testing.search import QUICK, Finding, Profile, Subject, search
 from herokit.testing.subjects import CombinerSubject, subject_of
 from herokit.trainers.table import find_trainer
@@ -36,7 +36,7 @@ def check_combiner(
 
     Args:
         combiner: a chain or a single step.
-        claims: laws it is said to keep beside the universal ones; `laws_of` lists them, `Law.where` sets their
+        claims: laws it is said to keep beside the universal ones; `list_laws` lists them, `Law.where` sets their
             parameters.
         expected_failures: law -> why it breaks by design; strict: a law that is kept after all is reported.
         signals: what each signal it reads holds; by default a name that starts with ``verifier`` is 0 or 1 and any
@@ -54,13 +54,13 @@ def check_combiner(
         >>> from herokit.testing.laws import verifier_dominates
         >>> blend = chain(Select("rm"), Interpolate("verifier", weight=0.2))
         >>> report = check_combiner(blend, claims=[verifier_dominates], backends=("numpy",))
-        >>> [result.law for result in report.broken]
+        >>> [result.law for result in report.failures]
         ['verifier_dominates']
         >>> len(report["verifier_dominates"].counterexample.columns["reward"])  # a pair of rollouts shows it
         2
     """
     subject = combiner_subject(combiner, signals=signals, trainer=trainer, backends=backends)
-    laws = (*laws_of("combiner", universal=True), *claims)
+    laws = (*list_laws("combiner", universal=True), *claims)
     return check(subject, laws, expected_failures or {}, profile, name or repr(combiner))
 
 
@@ -80,8 +80,8 @@ def check_verifier(
     *,
     claims: Iterable[Law] = (),
     expected_failures: Mapping[str, str] | None = None,
-    domain: Domain = DOMAINS["plain"],
-    limit: float = 5.0,
+    answer_format: AnswerFormat = ANSWER_FORMATS["plain"],
+    timeout: float = 5.0,
     profile: Profile = QUICK,
     name: str = "",
 ) -> Report:
@@ -91,8 +91,8 @@ def check_verifier(
         verifier: the verifier; it is not closed.
         claims: laws it is said to keep beside the universal ones.
         expected_failures: law -> why it breaks by design; strict.
-        domain: what answers look like to it: `herokit.testing.samples.PLAIN`, `MATH`, or one of your own.
-        limit: wall seconds it may spend on one hostile completion.
+        answer_format: what answers look like to it: `herokit.testing.samples.PLAIN`, `MATH`, or one of your own.
+        timeout: wall seconds it may spend on one hostile completion.
         profile: how long to look.
         name: what the report is called; the verifier's repr by default.
 
@@ -101,12 +101,16 @@ def check_verifier(
         >>> class Within:
         ...     def verify(self, samples):
         ...         return [Verdict(float(s.reference in s.completion)) for s in samples]
-        >>> check_verifier(Within(), profile=Profile(examples=20)).broken[0].law
-        'perturbation_is_refused'
+        >>> check_verifier(Within(), profile=Profile(max_examples=20)).failures[0].law
+        'near_miss_rejected'
     """
-    laws = (*laws_of("verifier", universal=True), *claims)
+    laws = (*list_laws("verifier", universal=True), *claims)
     return check(
-        VerifierSubject(verifier, domain, limit), laws, expected_failures or {}, profile, name or repr(verifier)
+        VerifierSubject(verifier, answer_format, timeout),
+        laws,
+        expected_failures or {},
+        profile,
+        name or repr(verifier),
     )
 
 
@@ -133,10 +137,10 @@ def check_reward_model(
         >>> class Length:
         ...     def score(self, samples):
         ...         return [float(len(s.completion)) for s in samples]
-        >>> [result.law for result in check_reward_model(Length(), profile=Profile(examples=20)).broken]
-        ['model_survives_pickling']
+        >>> [result.law for result in check_reward_model(Length(), profile=Profile(max_examples=20)).failures]
+        ['reward_model_pickle_round_trip']
     """
-    laws = (*laws_of("reward model", universal=True), *claims)
+    laws = (*list_laws("reward model", universal=True), *claims)
     return check(ModelSubject(model, tolerance), laws, expected_failures or {}, profile, name or repr(model))
 
 
@@ -187,22 +191,22 @@ def result(found: Finding, reason: str | None) -> Result:
     law = found.law
     outcome: Outcome
     if found.broken is not None:
-        outcome = "broken" if reason is None else "by design"
+        outcome = "failed" if reason is None else "xfailed"
     elif reason is not None:
-        outcome = "kept after all"
+        outcome = "xpassed"
     else:
-        outcome = "kept" if found.checked else "moot"
+        outcome = "passed" if found.checked else "skipped"
     return Result(
         str(law),
         law.statement,
         outcome,
         law.universal,
-        message=found.broken.message if found.broken else found.moot if outcome == "moot" else "",
-        training=law.training if found.broken else "",
+        message=found.broken.message if found.broken else found.moot if outcome == "skipped" else "",
+        consequence=law.consequence if found.broken else "",
         reason=reason or "",
         counterexample=found.broken.counterexample if found.broken else None,
         checked=found.checked,
         measured={law.measures[0]: found.measured} if law.measures and found.measured is not None else {},
-        cut=found.cut,
+        timed_out=found.cut,
         seconds=found.seconds,
     )

@@ -36,7 +36,7 @@ class Things:
     sources: Mapping[str, Verifier | RewardModel] = field(default_factory=dict)
 
 
-def find_things(name: str) -> Things:
+def resolve_target(name: str) -> Things:
     """Return what a name stands for.
 
     Args:
@@ -49,7 +49,7 @@ def find_things(name: str) -> Things:
         PluginError: importing it or calling it raised.
 
     Example:
-        >>> find_things("hero-advantage").combiner.steps[-1].relative
+        >>> resolve_target("hero-advantage").combiner.steps[-1].relative
         True
     """
     if name.endswith(FILES):

@@ -27,36 +27,52 @@ def _a(*kinds: type) -> Callable[[Any], bool]:
 
 
 RULES: tuple[Rule, ...] = (
-    (_a(Stratify, MinMax), "robust", "the smallest and the largest score span the whole band, however near they are"),
-    (_a(Standardize, Whiten), "robust", "dividing by the deviation brings the smallest difference to unit scale"),
-    (_a(ConsistencyFilter), "robust", "a rollout is in or out: at the border the smallest difference decides"),
-    (_a(ConsistencyFilter), "rows_permute", "among equal scores the earlier row is kept: some must leave"),
-    (_a(ConsistencyFilter), "neutral_when_the_rm_is_constant", "among equal scores some rows leave and get nothing"),
+    (
+        _a(Stratify, MinMax),
+        "robust_to_score_noise",
+        "the smallest and the largest score span the whole band, however near they are",
+    ),
+    (
+        _a(Standardize, Whiten),
+        "robust_to_score_noise",
+        "dividing by the deviation brings the smallest difference to unit scale",
+    ),
     (
         _a(ConsistencyFilter),
-        "hacking_is_bounded",
+        "robust_to_score_noise",
+        "a rollout is in or out: at the border the smallest difference decides",
+    ),
+    (
+        _a(ConsistencyFilter),
+        "row_permutation_equivariance",
+        "among equal scores the earlier row is kept: some must leave",
+    ),
+    (_a(ConsistencyFilter), "neutral_to_constant_score", "among equal scores some rows leave and get nothing"),
+    (
+        _a(ConsistencyFilter),
+        "hacking_gain_bounded",
         "a wrong rollout that scores high is filtered out: 0 instead of a punishment",
     ),
     (_a(ConsistencyFilter), "verifier_dominates", "a rollout that is filtered out gets nothing, right or wrong"),
     (
         lambda step: isinstance(step, WeightByStd) and not step.relative,
-        "affine_invariant_in_the_rm",
+        "affine_invariant_in_score",
         "as published the spread is measured in the score's own units; relative=True changes that",
     ),
     (
         lambda step: isinstance(step, WeightByStd) and step.momentum is not None,
-        "batches_split",
+        "batch_split_invariance",
         "an exponential mean weighs batches, so it depends on where they are cut",
     ),
-    (_a(WeightByAgreement), "batches_split", "a mean that forgets depends on where batches are cut"),
+    (_a(WeightByAgreement), "batch_split_invariance", "a mean that forgets depends on where batches are cut"),
     (
         lambda step: isinstance(step, Standardize) and step.scope == "batch",
-        "groups_independent",
+        "group_independence",
         "it divides by the deviation of the whole batch",
     ),
-    (_a(Whiten), "groups_independent", "it centres and scales the whole batch"),
-    (_a(WeightByDifficulty), "groups_independent", "a softmax over the batch's prompts shares out attention"),
-    (_a(Scheduled), "batches_split", "a schedule counts batches"),
+    (_a(Whiten), "group_independence", "it centres and scales the whole batch"),
+    (_a(WeightByDifficulty), "group_independence", "a softmax over the batch's prompts shares out attention"),
+    (_a(Scheduled), "batch_split_invariance", "a schedule counts batches"),
 )
 """(which step, law, why)."""
 
@@ -67,7 +83,7 @@ def reasons(combiner: Combiner[Any]) -> dict[str, str]:
     Example:
         >>> from herokit import hero
         >>> sorted(reasons(hero()))
-        ['affine_invariant_in_the_rm', 'robust']
+        ['affine_invariant_in_score', 'robust_to_score_noise']
     """
     steps = list(_walk(chain(combiner)))
     return {law: why for applies, law, why in reversed(RULES) if any(applies(step) for step in steps)}

@@ -23,38 +23,38 @@ class Law:
         name: the function's name.
         statement: the docstring's first line.
         why: why it matters.
-        training: what breaking it does in training.
-        of: what it is a law of.
+        consequence: what breaking it does in training.
+        kind: what it is a law of.
         universal: kept by everything of that kind; else it holds only where it is claimed.
         check: ``check(subject, case, choose, **settings)``; raises `Broken` or `Moot`, may return a measurement.
-        once: it looks at no input, so it runs once.
+        run_once: it looks at no input, so it runs once.
         costly: it is tried on a part of the inputs only.
         span: which scores it is tried on.
         measures: what a returned number is, and how the numbers of all trials are joined.
         settings: parameters that a claim set.
-        room: where it is written.
+        module: where it is written.
     """
 
     name: str
     statement: str
     why: str
-    training: str
-    of: Of
+    consequence: str
+    kind: Of
     universal: bool
     check: Callable[..., float | None] = field(repr=False)
-    once: bool = False
+    run_once: bool = False
     costly: bool = False
     span: Span = "any"
     measures: tuple[str, Callable[[float, float], float]] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
-    room: str = ""
+    module: str = ""
 
-    def where(self, **settings: Any) -> Self:
+    def with_params(self, **settings: Any) -> Self:
         """Return the law with some of its parameters set, to claim more or less than by default.
 
         Example:
             >>> from herokit.testing.laws import verifier_dominates
-            >>> verifier_dominates.where(margin=0.8).settings
+            >>> verifier_dominates.with_params(margin=0.8).settings
             {'margin': 0.8}
         """
         return replace(self, check=partial(self.check, **settings), settings={**self.settings, **settings})
@@ -86,11 +86,11 @@ def law(
             of,
             universal,
             check,
-            once=once,
+            run_once=once,
             costly=costly,
             span=span,
             measures=measures,
-            room=check.__module__,
+            module=check.__module__,
         )
 
     return make

@@ -10,7 +10,7 @@ from herokit.combiners import Combiner
 from herokit.testing.asked import ModelSubject, VerifierSubject
 from herokit.testing.check import combiner_subject
 from herokit.testing.law import Law, Of
-from herokit.testing.laws import laws_of
+from herokit.testing.laws import list_laws
 from herokit.testing.search import QUICK, Profile, Subject, search
 from herokit.types import RewardModel, Verifier
 
@@ -30,7 +30,7 @@ def parametrize_with_laws(
         claims: laws they are said to keep beside the universal ones.
         expected_failures: law -> why it breaks by design; a strict xfail.
         profile: how long to look.
-        settings: ``signals``, ``trainer`` and ``backends`` of a combiner, ``domain`` and ``limit`` of a verifier,
+        settings: ``signals``, ``trainer`` and ``backends`` of a combiner, ``answer_format`` and ``timeout`` of a verifier,
             ``tolerance`` of a reward model: see `check_combiner`, `check_verifier`, `check_reward_model`.
 
     Example:
@@ -43,7 +43,7 @@ def parametrize_with_laws(
     cases = []
     for thing in things:
         of, make = _kind(thing)
-        for law in (*laws_of(of, universal=True), *claims):
+        for law in (*list_laws(of, universal=True), *claims):
             reason = (expected_failures or {}).get(law.name)
             marks = [pytest.mark.xfail(reason=reason, strict=True, raises=AssertionError)] if reason else []
             trial = partial(_try, make, thing, law, profile, settings)
@@ -60,7 +60,7 @@ def _try(make: Callable[..., Subject], thing: Any, law: Law, profile: Profile, s
     """Try one law of one thing."""
     (found,) = search([law], make(thing, **settings), profile)
     if found.broken:
-        raise AssertionError(f"{found.broken.message}\n{found.broken.counterexample}\nIn training: {law.training}")
+        raise AssertionError(f"{found.broken.message}\n{found.broken.counterexample}\nIn training: {law.consequence}")
 
 
 def _kind(thing: Any) -> tuple[Of, Callable[..., Subject]]:

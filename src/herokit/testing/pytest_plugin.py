@@ -27,11 +27,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Add one item a law for each scheme asked for; laws are tried together, here, and each item tells of one."""
     for name in config.getoption("--herokit-scheme"):
-        from herokit.testing.check_scheme import find_things
+        from herokit.testing.check_scheme import resolve_target
         from herokit.testing.survey import survey
 
         trainer, budget = config.getoption("--herokit-trainer"), config.getoption("--herokit-budget")
-        for report in survey(find_things(name), trainer=trainer, budget=budget, expected={}):
+        for report in survey(resolve_target(name), trainer=trainer, budget=budget, expected={}):
             items += [LawItem.from_parent(session, name=f"{report.name}::{r.law}", result=r) for r in report]
 
 
@@ -45,11 +45,11 @@ class LawItem(pytest.Item):
     def runtest(self) -> None:
         """Fail where the law is broken."""
         result = self.result
-        if result.outcome == "broken":
+        if result.outcome == "failed":
             raise LawBrokenError(result)
-        if result.outcome == "by design":
+        if result.outcome == "xfailed":
             pytest.xfail(result.reason)
-        if result.outcome == "moot":
+        if result.outcome == "skipped":
             pytest.skip(result.message)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
@@ -68,5 +68,5 @@ class LawBrokenError(Exception):
 
     def __init__(self, result: "Result") -> None:
         super().__init__(
-            f"{result.statement}\n{result.message}\n{result.counterexample or ''}\nIn training: {result.training}"
+            f"{result.statement}\n{result.message}\n{result.counterexample or ''}\nIn training: {result.consequence}"
         )

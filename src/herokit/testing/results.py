@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from herokit.testing.verdict import Counterexample
 
-Outcome = Literal["kept", "broken", "by design", "kept after all", "moot"]
-"""``by design``: broken, and said to be, with a reason. ``kept after all``: said to break, and does not."""
+Outcome = Literal["passed", "failed", "xfailed", "xpassed", "skipped"]
+"""``xfailed``: broken, and said to be, with a reason. ``xpassed``: said to break, and does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,12 @@ class Result:
         outcome: see `Outcome`.
         universal: whether everything of its kind must keep it.
         message: what is wrong, for the counterexample; why there was nothing to look at, where it is moot.
-        training: what breaking it does in training.
+        consequence: what breaking it does in training.
         reason: why it breaks by design, as given.
         counterexample: the smallest input found that breaks it.
         checked: inputs that had something to look at.
         measured: what the law measured, e.g. ``{"smallest margin": 0.8}``.
-        cut: whether time ran out before all inputs were tried.
+        timed_out: whether time ran out before all inputs were tried.
         seconds: wall time.
     """
 
@@ -34,18 +34,18 @@ class Result:
     outcome: Outcome
     universal: bool
     message: str = ""
-    training: str = ""
+    consequence: str = ""
     reason: str = ""
     counterexample: Counterexample | None = None
     checked: int = 0
     measured: Mapping[str, float] = field(default_factory=dict)
-    cut: bool = False
+    timed_out: bool = False
     seconds: float = 0.0
 
     @property
-    def fine(self) -> bool:
+    def ok(self) -> bool:
         """Whether it is as it should be: kept, moot, or broken by design."""
-        return self.outcome not in ("broken", "kept after all")
+        return self.outcome not in ("failed", "xpassed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ class Report:
         note: what a reader must know beside the results.
 
     Example:
-        >>> report = Report("mine", (Result("rows_permute", "...", "kept", universal=True),))
-        >>> report.fine, report["rows_permute"].outcome
-        (True, 'kept')
+        >>> report = Report("mine", (Result("row_permutation_equivariance", "...", "passed", universal=True),))
+        >>> report.passed, report["row_permutation_equivariance"].outcome
+        (True, 'passed')
     """
 
     name: str
@@ -68,14 +68,14 @@ class Report:
     note: str = ""
 
     @property
-    def fine(self) -> bool:
+    def passed(self) -> bool:
         """Whether every result is."""
-        return all(result.fine for result in self.results)
+        return all(result.ok for result in self.results)
 
     @property
-    def broken(self) -> tuple[Result, ...]:
+    def failures(self) -> tuple[Result, ...]:
         """Return the results that are not as they should be."""
-        return tuple(result for result in self.results if not result.fine)
+        return tuple(result for result in self.results if not result.ok)
 
     def __iter__(self) -> Iterator[Result]:
         return iter(self.results)
@@ -95,7 +95,7 @@ class Report:
         """Return plain JSON values."""
         return {
             "name": self.name,
-            "fine": self.fine,
+            "passed": self.passed,
             "note": self.note,
             "results": [asdict(result) for result in self.results],
         }

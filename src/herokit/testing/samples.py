@@ -83,26 +83,26 @@ def attacks(canary: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Domain:
+class AnswerFormat:
     """What answers look like to a verifier, and how a policy writes them.
 
     Attributes:
         name: for messages.
-        reference: chooses an answer, as references give them.
+        draw: chooses an answer, as references give them.
         write: a completion that gives an answer.
-        other: another answer, near the first and not equal to it.
-        ways: completions that give the same answer with other wrapping; empty where there is one way only.
-        same: pairs of answers that mean the same.
-        gold: the reference that hostile text is judged against.
+        near_miss: another answer, near the first and not equal to it.
+        variants: completions that give the same answer with other wrapping; empty where there is one way only.
+        equivalents: pairs of answers that mean the same.
+        reference: the reference that hostile text is judged against.
     """
 
     name: str
-    reference: Callable[[Choose], str]
+    draw: Callable[[Choose], str]
     write: Callable[[str], str]
-    other: Callable[[str, Choose], str]
-    ways: tuple[Callable[[str], str], ...] = ()
-    same: tuple[tuple[str, str], ...] = ()
-    gold: str = "41"
+    near_miss: Callable[[str, Choose], str]
+    variants: tuple[Callable[[str], str], ...] = ()
+    equivalents: tuple[tuple[str, str], ...] = ()
+    reference: str = "41"
 
 
 def _other_number(answer: str, choose: Choose) -> str:
@@ -115,25 +115,32 @@ def _number(choose: Choose) -> str:
     return str(choose(1000)) if choose(4) else str(choose(99) - 99)
 
 
-PLAIN = Domain("plain text", _number, write=lambda answer: answer, other=_other_number)
+PLAIN = AnswerFormat("plain text", _number, write=lambda answer: answer, near_miss=_other_number)
 """The completion is the answer and nothing else."""
 
-MATH = Domain(
+MATH = AnswerFormat(
     "mathematics",
     _number,
     write=lambda answer: rf"The answer is $\boxed{{{answer}}}$.",
-    other=_other_number,
-    ways=(
+    near_miss=_other_number,
+    variants=(
         lambda answer: rf"\boxed{{{answer}}}",
         lambda answer: rf"$$\boxed{{ {answer} }}$$",
         lambda answer: rf"\[ x = \boxed{{{answer}}} \]",
         lambda answer: rf"So **$\boxed{{{answer}}}$**",
     ),
-    same=(("1/2", "0.5"), ("2", "2.0"), (r"\frac{3}{4}", "0.75"), ("1000", "1,000"), ("x+1", "1+x"), ("-3", "-3.0")),
+    equivalents=(
+        ("1/2", "0.5"),
+        ("2", "2.0"),
+        (r"\frac{3}{4}", "0.75"),
+        ("1000", "1,000"),
+        ("x+1", "1+x"),
+        ("-3", "-3.0"),
+    ),
 )
 """A boxed answer at the end of some prose."""
 
-DOMAINS = {"plain": PLAIN, "math": MATH}
+ANSWER_FORMATS = {"plain": PLAIN, "math": MATH}
 
 
 def make_chat(choose: Choose) -> str:

@@ -24,23 +24,23 @@ class Profile:
     """How long to look.
 
     Attributes:
-        examples: inputs tried a law.
+        max_examples: inputs tried a law.
         seconds: wall time a subject may take, shrinking apart; where it runs out, fewer inputs are tried and each
             result says so.
-        shrinking: wall time a broken law may take to shrink its counterexample; 0 leaves it as it was found.
+        shrink_seconds: wall time a broken law may take to shrink its counterexample; 0 leaves it as it was found.
         seed: the same seed tries the same inputs.
     """
 
-    examples: int = 100
+    max_examples: int = 100
     seconds: float = 20.0
-    shrinking: float = 3.0
+    shrink_seconds: float = 3.0
     seed: int = 0
 
 
-QUICK = Profile(examples=60, seconds=10.0)
+QUICK = Profile(max_examples=60, seconds=10.0)
 """A second or two for a scheme of array steps."""
 
-THOROUGH = Profile(examples=1000, seconds=300.0, shrinking=30.0)
+THOROUGH = Profile(max_examples=1000, seconds=300.0, shrink_seconds=30.0)
 """For a night, or for a scheme that costs a cluster."""
 
 
@@ -120,11 +120,11 @@ def search(
         known: names of laws that break for a known reason: their counterexamples are left as they were found.
     """
     findings = [Finding(law) for law in laws]
-    for once in (found for found in findings if found.law.once):
+    for once in (found for found in findings if found.law.run_once):
         _holds(once, subject, lambda span: span, lambda n: n - 1)
-    _scan([found for found in findings if not found.law.once], subject, profile)
+    _scan([found for found in findings if not found.law.run_once], subject, profile)
     for found in findings:
-        if found.broken and profile.shrinking and not found.law.once and found.law.name not in known:
+        if found.broken and profile.shrink_seconds and not found.law.run_once and found.law.name not in known:
             _shrink(found, subject, profile)
     return findings
 
@@ -140,7 +140,7 @@ def _holds(found: Finding, subject: Subject, cases: Callable[[Span], Any], choos
 def _scan(findings: list[Finding], subject: Subject, profile: Profile) -> None:
     """Try several laws on the same inputs, drawn evenly; a law leaves at its first failure."""
     waiting, end = list(findings), monotonic() + profile.seconds
-    for number in range(profile.examples):
+    for number in range(profile.max_examples):
         case = subject.make(_dice(profile, number))
         for found in list(waiting):
             if found.law.costly and number % PART:
@@ -157,11 +157,11 @@ def _dice(profile: Profile, *names: object) -> Choose:
 
 def _shrink(found: Finding, subject: Subject, profile: Profile) -> None:
     """Search for one broken law with hypothesis; `Finding.broken` keeps the smallest failure seen on the way."""
-    end = monotonic() + profile.shrinking
+    end = monotonic() + profile.shrink_seconds
 
     @seed(profile.seed)
     @settings(
-        max_examples=10 * profile.examples,  # hypothesis draws less evenly: it may need more to find it again
+        max_examples=10 * profile.max_examples,  # hypothesis draws less evenly: it may need more to find it again
         database=None,
         deadline=None,
         derandomize=False,

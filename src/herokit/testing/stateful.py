@@ -55,7 +55,7 @@ BATCH = st.runner().flatmap(lambda machine: machine.drawn)
 """Batches with the signals that the machine's combiner reads."""
 
 
-class RewarderMachine(RuleBasedStateMachine):
+class RewarderStateMachine(RuleBasedStateMachine):
     """Drives a `Rewarder` and does the same with the combiner alone; both must agree after every step."""
 
     subject: CombinerSubject
@@ -132,7 +132,9 @@ class RewarderMachine(RuleBasedStateMachine):
             _agree(self.rewarder.state, self.state)
 
 
-def rewarder_machine(combiner: Combiner[Any], signals: Mapping[str, Kind] | None = None) -> type[RewarderMachine]:
+def rewarder_state_machine(
+    combiner: Combiner[Any], signals: Mapping[str, Kind] | None = None
+) -> type[RewarderStateMachine]:
     """Return a state machine for a `Rewarder` with this combiner; its ``TestCase`` is a test.
 
     Args:
@@ -141,11 +143,11 @@ def rewarder_machine(combiner: Combiner[Any], signals: Mapping[str, Kind] | None
 
     Example:
         >>> from herokit import hero
-        >>> TestHero = rewarder_machine(hero()).TestCase  # pytest and unittest both run it
+        >>> TestHero = rewarder_state_machine(hero()).TestCase  # pytest and unittest both run it
     """
     subject = subject_of(combiner, signals)
     drawn = batches(subject.signals, span="plain", max_rows=6)
-    return type("RewarderMachine", (RewarderMachine,), {"subject": subject, "drawn": drawn})
+    return type("RewarderStateMachine", (RewarderStateMachine,), {"subject": subject, "drawn": drawn})
 
 
 def _equal(found: Any, expected: Numbers) -> None:

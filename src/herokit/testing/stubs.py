@@ -8,7 +8,7 @@ from herokit.types import RewardModel, Sample, Verdict, Verifier
 
 
 @dataclass(frozen=True, slots=True)
-class ToldVerifier:
+class MetaVerifier:
     """Returns ``sample.meta[name]`` as the verdict."""
 
     name: str
@@ -19,11 +19,11 @@ class ToldVerifier:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldModel:
+class MetaRewardModel:
     """Returns ``sample.meta[name]`` as the score.
 
     Example:
-        >>> ToldModel("rm").score([Sample("p", "c", "g", meta={"rm": 2.0})])
+        >>> MetaRewardModel("rm").score([Sample("p", "c", "g", meta={"rm": 2.0})])
         [2.0]
     """
 
@@ -36,4 +36,4 @@ class ToldModel:
 
 def sources(signals: Mapping[str, Kind]) -> dict[str, Verifier | RewardModel]:
     """Return one source a signal."""
-    return {name: ToldModel(name) if kind == "score" else ToldVerifier(name) for name, kind in signals.items()}
+    return {name: MetaRewardModel(name) if kind == "score" else MetaVerifier(name) for name, kind in signals.items()}

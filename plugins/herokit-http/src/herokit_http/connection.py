@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import CancelledError
 from typing import Any, Self
 
-from herokit.reward_models.monitor import Scale
+from herokit.reward_models.monitor import ScoreMonitor
 from herokit_http.client import Link
 from herokit_http.loop import Loop
 from herokit_http.request_policy import Reach
@@ -19,7 +19,7 @@ class Cell:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.rows = self.lost = 0
-        self.scale = Scale()
+        self.monitor = ScoreMonitor()
         self._open: tuple[Loop, Link, Memory[Any]] | None = None
         self._shut: Any = None
 
@@ -61,7 +61,7 @@ class Cell:
                 _, link, memory = self._open
                 text += f", {link.count.requests} requests in {link.count.tries} tries"
                 text += f", {memory.hits} answers remembered" if memory.hits else ""
-            return "; ".join(filter(None, (text, str(self.scale))))
+            return "; ".join(filter(None, (text, str(self.monitor))))
 
     def close(self) -> None:
         """Close the connections; the next call opens them anew."""

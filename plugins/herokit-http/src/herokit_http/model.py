@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from herokit.errors import ConfigError, did_you_mean
-from herokit.reward_models.families import lookup
+from herokit.reward_models.families import find_profile
 from herokit.types import Sample, Scores, Status
 from herokit_http.client import Link, UnansweredError, addresses, public
 from herokit_http.connection import Cell, Reaching
@@ -110,15 +110,15 @@ class HttpRewardModel(Reaching):
     def score(self, samples: Sequence[Sample], /) -> Scores:
         """Return N scores for N samples, in order; NaN with status failed and the reason where there is none."""
         text = self._text
-        system = lookup(self.model).system_prompt if self.system is None else self.system
+        system = find_profile(self.model).system_prompt if self.system is None else self.system
         rows = [row_of(sample, text, system, meta=self.dialect == "herokit") for sample in samples]
         found = self._cell.ask(
             rows, self._call, url=self.url, reach=self.reach, batch=1 if text is None else self.batch, cache=self.cache
         )
         scores = scores_of(found)
         with self._cell.lock:
-            for doubt in self._cell.scale.see(scores.values):
-                LOG.warning("%s: %s", public(self.url), doubt)
+            for warning in self._cell.monitor.update(scores.values):
+                LOG.warning("%s: %s", public(self.url), warning)
         return scores
 
     def report(self) -> str:

@@ -90,7 +90,7 @@ def read_unit(words: tuple[str, ...]) -> Unit | None:
 
     Example:
         >>> read_unit(("square", "cm"))
-        Normalizer(dimension='length^2', factor=Fraction(1, 10000))
+        Unit(dimension='length^2', factor=Fraction(1, 10000))
         >>> read_unit(("apples",)) is None
         True
     """

@@ -30,7 +30,7 @@ class MathVerifier:
         timeout: wall seconds one pair may spend in sympy; its worker is then killed and the verdict is 0, TIMEOUT.
         max_workers: worker processes for the sympy tier.
         memory_mb: address space of each worker.
-        recycle: pairs after which a worker is replaced.
+        max_tasks_per_child: pairs after which a worker is replaced.
         policy: what counts as the same answer.
         parser: which LaTeX parser the workers use.
         python: the interpreter of the workers, None for this one; lets another parser live in its own environment.
@@ -47,14 +47,14 @@ class MathVerifier:
     timeout: float = 5.0
     max_workers: int = 2
     memory_mb: int = 1024
-    recycle: int = 500
+    max_tasks_per_child: int = 500
     policy: Policy = field(default_factory=Policy)
     parser: Literal["latex2sympy2_extended", "latex2sympy2"] = "latex2sympy2_extended"
     python: str | None = None
     _cell: list[Pool] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name in ("timeout", "max_workers", "memory_mb", "recycle"):
+        for name in ("timeout", "max_workers", "memory_mb", "max_tasks_per_child"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"MathVerifier: {name} must be positive, got {getattr(self, name)!r}")
         if self.parser not in ("latex2sympy2_extended", "latex2sympy2"):
@@ -112,7 +112,7 @@ class MathVerifier:
             if not self._cell or not self._cell[0].mine:
                 self._cell[:] = [
                     Pool(
-                        workers=self.max_workers, timeout=self.timeout, memory_mb=self.memory_mb, recycle=self.recycle,
+                        workers=self.max_workers, timeout=self.timeout, memory_mb=self.memory_mb, recycle=self.max_tasks_per_child,
                         parser=self.parser, python=self.python,
                     )
                 ]  # fmt: skip

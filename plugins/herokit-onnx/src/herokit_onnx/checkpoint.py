@@ -5,14 +5,13 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from herokit.errors import SetupError
-from herokit.reward_models.families import Known
-from herokit.reward_models.heads import loader
+from herokit.reward_models.families import ModelProfile, model_class
 from herokit.reward_models.process import Floats
 
 Dtype: TypeAlias = Literal["fp32", "fp16", "bf16"]
 
 
-def open_model(checkpoint: str, dtype: Dtype, revision: str | None, known: Known, *, steps: bool) -> Any:
+def open_model(checkpoint: str, dtype: Dtype, revision: str | None, known: ModelProfile, *, steps: bool) -> Any:
     """Load a model in fp32, its weights rounded to `dtype`.
 
     Args:
@@ -29,7 +28,7 @@ def open_model(checkpoint: str, dtype: Dtype, revision: str | None, known: Known
     import torch
     import transformers
 
-    if known.append_id or known.pooling == "own":
+    if known.end_token_attribute or known.pooling == "forward":
         raise SetupError(
             f"{checkpoint}: scores by code of its own, which is not exported; TorchRewardModel runs it with remote_code"
         )
@@ -37,7 +36,7 @@ def open_model(checkpoint: str, dtype: Dtype, revision: str | None, known: Known
     try:
         config: Any = transformers.AutoConfig.from_pretrained(checkpoint, revision=revision, trust_remote_code=False)
         named = (getattr(config, "architectures", None) or [""])[0]
-        model, info = loader(named, known.loader).from_pretrained(
+        model, info = model_class(named, known.auto_class).from_pretrained(
             checkpoint, config=config, dtype=rounded, revision=revision, output_loading_info=True
         )
     except Exception as error:  # transformers raises OSError, ValueError, KeyError and ImportError

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from herokit.errors import ConfigError, HerokitError, SetupError
-from herokit.reward_models.families import lookup
-from herokit.reward_models.process import split
+from herokit.reward_models.families import find_profile
+from herokit.reward_models.process import split_steps
 from herokit_onnx import chat, parity_probes
 from herokit_onnx.checkpoint import Dtype, open_model, reference
 from herokit_onnx.config import ModelConfig
@@ -35,7 +35,7 @@ def export_reward_model(  # noqa: PLR0913 - one for each thing that a checkpoint
 ) -> Path:
     """Write a transformers reward model as ONNX, for `OnnxRewardModel`.
 
-    What is known: stock classes with one output, decoders or encoders; decoders with the MLP heads of `herokit.reward_models.heads`;
+    What is known: stock classes with one output, decoders or encoders; decoders with the MLP heads of `herokit.reward_models.families`;
     process reward models, decoders whose head gives one or two labels at a step token. Anything else is refused.
 
     ``out`` gets ``<name>.onnx`` (attention fused where it is causal, pooling by mask in the graph, an fp32 head and fp32
@@ -72,7 +72,7 @@ def export_reward_model(  # noqa: PLR0913 - one for each thing that a checkpoint
     if template is not None and not ("{prompt}" in template and "{completion}" in template):
         raise ConfigError(f"template = {template!r}; expected a text with {{prompt}} and {{completion}}")
     transformers = _packages()
-    known = lookup(checkpoint)
+    known = find_profile(checkpoint)
     step_token = known.step_token if step_token is None else step_token or None
     model = open_model(checkpoint, dtype, revision, known, steps=step_token is not None)
     try:
@@ -139,7 +139,7 @@ def _packages() -> Any:
 def _check_steps(encoder: Encoder, rows: list[list[int]], step: int | None, checkpoint: str) -> None:
     """Count step tokens in the probes: the template may write none, and the tokenizer must find each of ours."""
     for sample, ids in zip(parity_probes.ASKED, rows, strict=True):
-        steps = len(split(sample.completion, encoder.separator))
+        steps = len(split_steps(sample.completion, encoder.separator))
         if step is not None and ids.count(step) != steps:
             raise SetupError(
                 f"{checkpoint}: a probe of {steps} steps becomes {ids.count(step)} step tokens "

@@ -8,10 +8,17 @@ from time import perf_counter
 from typing import Self, get_args
 
 from herokit.errors import ConfigError
-from herokit.reward_models.batching import Progress, Stats, plan_batches, tell
-from herokit.reward_models.monitor import Scale
-from herokit.reward_models.process import Aggregate, Floats, aggregate, probabilities
-from herokit.reward_models.running import TOO_BIG, Job, padded_jobs, run_all
+from herokit.reward_models.batching import (
+    OUT_OF_MEMORY,
+    InferenceStats,
+    MicroBatch,
+    plan_batches,
+    plan_micro_batches,
+    run_with_oom_retry,
+)
+from herokit.reward_models.monitor import ScoreMonitor
+from herokit.reward_models.process import Aggregate, Floats, aggregate_steps, step_probabilities
+from herokit.reward_models.progress import ProgressCallback, report_progress
 from herokit.types import Sample, Scores
 from herokit_onnx.config import ModelConfig
 from herokit_onnx.parity_probes import check as check_probes
@@ -46,7 +53,7 @@ class OnnxRewardModel:
         io_binding: put inputs and output on the provider's device by hand; None does so with CUDA only.
         step_separator: what lies between the steps of a completion, for a process reward model.
         aggregate: how its step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
-        progress: called with (distinct rows done, distinct rows to do) after every batch; see also `herokit.reward_models.batching.watched`.
+        progress: called with (distinct rows done, distinct rows to do) after every batch; see also `herokit.reward_models.progress.track_progress`.
 
     Raises:
         ConfigError: a setting outside its range.
@@ -71,7 +78,7 @@ class OnnxRewardModel:
     io_binding: bool | None = None
     step_separator: str = "\n\n"
     aggregate: Aggregate = "min"
-    progress: Progress | None = field(default=None, repr=False, compare=False)
+    progress: ProgressCallback | None = field(default=None, repr=False, compare=False)
     _cell: Cell = field(default_factory=Cell, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -99,29 +106,29 @@ class OnnxRewardModel:
         opened = self._open()
         begun = perf_counter()
         rows, cuts = opened.encoder.encode(samples)
-        plan = plan_batches(rows, budget=10**9)  # equal inputs run once
-        distinct = [rows[i] for i in plan.distinct]
+        plan = plan_batches(rows, max_batch_tokens=10**9)  # equal inputs run once
+        distinct = [rows[i] for i in plan.unique]
         done, tokens = 0, 0
 
-        def ran(job: Job) -> None:
+        def ran(job: MicroBatch) -> None:
             nonlocal done, tokens
             done += len(job.rows)
             tokens += job.tokens
-            tell(done, len(distinct), also=self.progress)
+            report_progress(done, len(distinct), callback=self.progress)
 
-        found, self._cell.budget = run_all(
+        found, self._cell.budget = run_with_oom_retry(
             len(distinct),
-            lambda todo, budget: padded_jobs(distinct, todo, budget),
+            lambda todo, budget: plan_micro_batches(distinct, todo, budget),
             lambda job: opened.run([distinct[i] for i in job.rows]),
             self._cell.budget or self.token_budget or BUDGET["cpu" if opened.provider == CPU else "gpu"],
             ran,
         )
         stepwise = opened.config.step_token is not None
-        judged = [self._judged(found[i], stepwise=stepwise) for i in plan.owner]
+        judged = [self._judged(found[i], stepwise=stepwise) for i in plan.inverse]
         scores = Scores.from_values([score for score, _, _ in judged])
-        spent = Stats(
+        spent = InferenceStats(
             rows=len(rows),
-            distinct=len(distinct),
+            unique=len(distinct),
             real_tokens=plan.real_tokens,
             run_tokens=tokens,
             truncated=sum(map(bool, cuts)),
@@ -129,7 +136,7 @@ class OnnxRewardModel:
         )
         with self._cell.lock:
             self._cell.stats += spent
-            for doubt in self._cell.scale.see(scores.values):
+            for doubt in self._cell.monitor.update(scores.values):
                 LOG.warning("%s: %s", opened.path, doubt)
         said = (why or gave for (_, why, _), gave in zip(judged, scores.reasons, strict=True))
         reasons = tuple("; ".join(filter(None, both)) for both in zip(said, cuts, strict=True))
@@ -140,14 +147,14 @@ class OnnxRewardModel:
         return self._open().encoder.encode(samples)[0]
 
     @property
-    def stats(self) -> Stats:
+    def stats(self) -> InferenceStats:
         """What has run so far; `close` does not reset it."""
         return self._cell.stats
 
     @property
-    def scale(self) -> Scale:
+    def monitor(self) -> ScoreMonitor:
         """Where the scores lay so far, and whether they drift; `close` does not reset it."""
-        return self._cell.scale
+        return self._cell.monitor
 
     @property
     def provider(self) -> str:
@@ -166,7 +173,7 @@ class OnnxRewardModel:
             >>> OnnxRewardModel().report()
             'onnx: embedded on CPUExecutionProvider'
         """
-        ran = (f"{self.stats}", f"{self.scale}") if self.stats.rows else ()
+        ran = (f"{self.stats}", f"{self.monitor}") if self.stats.rows else ()
         return "; ".join(filter(None, (f"onnx: {self.model} on {self.provider}", *ran)))
 
     def close(self) -> None:
@@ -183,11 +190,15 @@ class OnnxRewardModel:
     def _judged(self, logits: Floats | None, *, stepwise: bool) -> tuple[float, str, tuple[float, ...] | None]:
         """Turn what one row gave into its score, why there is none, and its steps."""
         if logits is None:
-            return float("nan"), TOO_BIG, None
+            return float("nan"), OUT_OF_MEMORY, None
         if not stepwise:
             return float(logits[0]), "", None
-        steps = probabilities(logits[:, None])
-        return aggregate(steps, self.aggregate), "" if len(steps) else "no step is left", tuple(steps.tolist()) or None
+        steps = step_probabilities(logits[:, None])
+        return (
+            aggregate_steps(steps, self.aggregate),
+            "" if len(steps) else "no step is left",
+            tuple(steps.tolist()) or None,
+        )
 
     def _open(self) -> Opened:
         with self._cell.lock:
@@ -214,5 +225,5 @@ class OnnxRewardModel:
         if self.template is None and self.max_tokens is None and self.tokenizer is None:
             asked = Encoder(tokenizer, config)  # with the separator that the probes were written with
             check_probes(path, lambda samples: asked.encode(samples)[0], opened.run)
-        self._cell.scale.logits = config.step_token is None
+        self._cell.monitor.logits = config.step_token is None
         return opened

@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 
 from herokit.errors import SetupError
-from herokit.reward_models.batching import Stats, pad_right
-from herokit.reward_models.monitor import Scale
+from herokit.reward_models.batching import InferenceStats, pad_right
+from herokit.reward_models.monitor import ScoreMonitor
 from herokit.reward_models.process import Floats
 from herokit_onnx.config import ModelConfig
 from herokit_onnx.session import CPU, check_inputs, check_output, open_session
@@ -92,8 +92,8 @@ class Cell:
         self.lock = threading.Lock()
         self.opened: Opened | None = None
         self.budget = 0  # what memory had room for, 0 while nobody knows
-        self.stats = Stats()
-        self.scale = Scale()
+        self.stats = InferenceStats()
+        self.monitor = ScoreMonitor()
 
     def __reduce__(self) -> tuple[type[Self], tuple[()]]:
         return type(self), ()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from herokit.errors import SetupError
-from herokit.reward_models.process import harmless, mark
+from herokit.reward_models.process import escape_step_token, insert_step_tokens
 from herokit.types import Sample
 from herokit_onnx.annotate import annotate
 from herokit_onnx.config import ModelConfig
@@ -56,7 +56,7 @@ class Encoder:
         token = self.config.step_token
         if token is None:
             return sample.prompt, sample.completion
-        return harmless(sample.prompt, token), mark(sample.completion, self.separator, token)
+        return escape_step_token(sample.prompt, token), insert_step_tokens(sample.completion, self.separator, token)
 
     def step_id(self) -> int | None:
         """Return the id of the step token, None for an outcome reward model.

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from herokit.reward_models.batching import pad_right
-from herokit.reward_models.running import Job, padded_jobs
+from herokit.reward_models.batching import MicroBatch, pad_right, plan_micro_batches
 from herokit_torch.attention import FUSED, ROW_BY_ROW, fused, lay, packed, ragged_kernel
 from herokit_torch.model_state import Engine, Rows
 from herokit_torch.packing import Pack, grow, packs
@@ -47,11 +46,11 @@ class Padded:
         """How rows run, for the report."""
         return "one by one" if self.alone else "padded"
 
-    def plan(self, rows: Rows, families: Sequence[Hashable], todo: Sequence[int], budget: int) -> list[Job]:  # noqa: ARG002 - nothing is shared here
+    def plan(self, rows: Rows, families: Sequence[Hashable], todo: Sequence[int], budget: int) -> list[MicroBatch]:  # noqa: ARG002 - nothing is shared here
         """Sort by length and cut; rows are distinct already."""
-        return padded_jobs(rows, todo, budget, limit=1 if self.alone else 256)
+        return plan_micro_batches(rows, todo, budget, max_batch_size=1 if self.alone else 256)
 
-    def run(self, rows: Rows, positions: Rows, job: Job) -> list[Any]:
+    def run(self, rows: Rows, positions: Rows, job: MicroBatch) -> list[Any]:
         """Run one padded batch."""
         ids, mask = pad_right([rows[i] for i in job.rows], pad=self.pad)
         device = self.model.device
@@ -186,7 +185,7 @@ def agrees(fast: Packed, plain: Padded) -> bool:
         return False
     near = {torch.float32: 1e-4, torch.float64: 1e-4}.get(fast.model.dtype, 0.2)
     for row, logits in zip(job.rows, found, strict=True):
-        expected = plain.run(rows, positions, Job((row,), len(rows[row])))[0]
+        expected = plain.run(rows, positions, MicroBatch((row,), len(rows[row])))[0]
         if np.abs(logits - expected).max() > near * (1 + np.abs(expected).max()):
             return False
     return True

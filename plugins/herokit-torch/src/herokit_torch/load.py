@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from herokit.errors import HerokitError, SetupError
-from herokit.reward_models.families import Known
-from herokit.reward_models.heads import MLP, loader
+from herokit.reward_models.families import MLP_ARCHITECTURES, ModelProfile, model_class
 
 LOG = logging.getLogger(__name__)
 PROBES = ("Hello world, 3 + 4 = 7.", "\\boxed{12345}\n\n  x_1 naïve 你好", "<|im_start|>user\n1<|im_end|>\n<extra_0>")
@@ -75,7 +74,7 @@ def open_tokenizer(source: Source) -> Any:
         return shipped
 
 
-def open_model(source: Source, known: Known) -> Any:
+def open_model(source: Source, known: ModelProfile) -> Any:
     """Load the model, in evaluation mode, on its device.
 
     Raises:
@@ -88,9 +87,9 @@ def open_model(source: Source, known: Known) -> Any:
         common = {"revision": source.revision, "trust_remote_code": source.remote_code}
         config = transformers.AutoConfig.from_pretrained(source.model, **common)
         named = (getattr(config, "architectures", None) or [""])[0]
-        if named in MLP:
+        if named in MLP_ARCHITECTURES:
             common.pop("trust_remote_code")
-        model, info = loader(named, known.loader).from_pretrained(
+        model, info = model_class(named, known.auto_class).from_pretrained(
             source.model,
             config=config,
             dtype=source.dtype,

@@ -8,11 +8,11 @@ from typing import Any, Self, get_args
 import numpy as np
 
 from herokit.errors import ConfigError, SetupError
-from herokit.reward_models.batching import Progress, Stats
-from herokit.reward_models.families import lookup
-from herokit.reward_models.monitor import Scale
-from herokit.reward_models.process import Aggregate, Floats, aggregate, probabilities
-from herokit.reward_models.running import TOO_BIG
+from herokit.reward_models.batching import OUT_OF_MEMORY, InferenceStats
+from herokit.reward_models.families import find_profile
+from herokit.reward_models.monitor import ScoreMonitor
+from herokit.reward_models.process import Aggregate, Floats, aggregate_steps, step_probabilities
+from herokit.reward_models.progress import ProgressCallback
 from herokit.types import Sample, Scores
 from herokit_torch.load import Source, explained, open_model, open_tokenizer
 from herokit_torch.model_state import Cell, Opened, tokens_that_fit
@@ -48,7 +48,7 @@ class TorchRewardModel:
         aggregate: how step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
         least_gain: prefixes are shared where tokens without sharing / tokens with it reach this; 0 always, inf never.
         compile: compile the layers with `torch.compile`; it takes half a minute or more when the model opens, and gained 4 % on a CPU.
-        progress: called with (distinct rows done, distinct rows to do) after every batch; see also `herokit.reward_models.batching.watched`.
+        progress: called with (distinct rows done, distinct rows to do) after every batch; see also `herokit.reward_models.progress.track_progress`.
 
     Raises:
         ConfigError: a setting outside its range.
@@ -76,7 +76,7 @@ class TorchRewardModel:
     aggregate: Aggregate = "min"
     least_gain: float = 1.25
     compile: bool = False
-    progress: Progress | None = field(default=None, repr=False, compare=False)
+    progress: ProgressCallback | None = field(default=None, repr=False, compare=False)
     _cell: Cell = field(default_factory=Cell, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -106,7 +106,7 @@ class TorchRewardModel:
         values, reasons, steps = zip(*rows, strict=True) if rows else ((), (), ())
         scores = Scores.from_values(values)
         with self._cell.lock:
-            for doubt in self._cell.scale.see(scores.values):
+            for doubt in self._cell.monitor.update(scores.values):
                 LOG.warning("%s: %s", self.model, doubt)
         said = (ours or given for ours, given in zip(reasons, scores.reasons, strict=True))
         return replace(scores, reasons=tuple(said), steps=steps if self._steps() else None)
@@ -120,17 +120,17 @@ class TorchRewardModel:
         if not self._steps():
             raise ConfigError(f"{self.model}: has no step_token, so it gives one score a sample and none a step")
         empty = np.empty(0)
-        return [empty if logits is None else probabilities(logits) for logits, _ in self._logits(samples)]
+        return [empty if logits is None else step_probabilities(logits) for logits, _ in self._logits(samples)]
 
     @property
-    def stats(self) -> Stats:
+    def stats(self) -> InferenceStats:
         """What has run so far; `close` does not reset it."""
         return self._cell.stats
 
     @property
-    def scale(self) -> Scale:
+    def monitor(self) -> ScoreMonitor:
         """Where the scores lay so far, and whether they drift; `close` does not reset it."""
-        return self._cell.scale
+        return self._cell.monitor
 
     def report(self) -> str:
         """Say in a line what scored, how much, and where the scores lie; `herokit score` prints it.
@@ -139,7 +139,7 @@ class TorchRewardModel:
             >>> TorchRewardModel("my/rm").report()
             'torch: my/rm'
         """
-        ran = (f"{self.stats}", f"{self.scale}") if self.stats.rows else ()
+        ran = (f"{self.stats}", f"{self.monitor}") if self.stats.rows else ()
         how = f" ({self._cell.opened.engine.how})" if self._cell.opened else ""
         return "; ".join(filter(None, (f"torch: {self.model}{how}", *ran)))
 
@@ -156,16 +156,16 @@ class TorchRewardModel:
 
     def _steps(self) -> str:
         """Return the step token, ``""`` for an outcome reward model."""
-        return (lookup(self.model).step_token or "") if self.step_token is None else self.step_token
+        return (find_profile(self.model).step_token or "") if self.step_token is None else self.step_token
 
     def _judged(self, logits: Any, cut: str) -> tuple[float, str, tuple[float, ...] | None]:
         """Turn one row's (P, L) logits into its score, what there is to say about it, and its steps."""
         if logits is None:
-            return float("nan"), "; ".join(filter(None, (TOO_BIG, cut))), None
+            return float("nan"), "; ".join(filter(None, (OUT_OF_MEMORY, cut))), None
         if self._steps():
-            steps = probabilities(logits)
+            steps = step_probabilities(logits)
             said = cut if len(steps) else "; ".join(filter(None, ("no step is left", cut)))
-            return aggregate(steps, self.aggregate), said, tuple(steps.tolist()) or None
+            return aggregate_steps(steps, self.aggregate), said, tuple(steps.tolist()) or None
         if logits.size != 1:
             raise SetupError(
                 f"{self.model}: gives {logits.size} numbers a sample, expected one; for a process reward model set step_token"
@@ -190,13 +190,13 @@ class TorchRewardModel:
     def _load(self) -> Opened:
         from herokit_torch.engines import choose  # loads torch
 
-        known = lookup(self.model)
+        known = find_profile(self.model)
         source = Source(
             self.model, self.revision, self.dtype, self.device, self.device_map, self.attention, self.remote_code
         )
         tokenizer = open_tokenizer(source)
         model = open_model(source, known)
-        append = getattr(model.config, known.append_id) if known.append_id else None
+        append = getattr(model.config, known.end_token_attribute) if known.end_token_attribute else None
         encoder = Encoder(
             tokenizer,
             known.system_prompt if self.system_prompt is None else self.system_prompt,
@@ -206,11 +206,11 @@ class TorchRewardModel:
             append,
         )
         with explained(self.model):
-            own = known.pooling == "own"
+            own = known.pooling == "forward"
             engine = choose(model, known.head, own=own, output=known.output, least_gain=self.least_gain)
         if self.compile:
             from herokit_torch.compiling import compile_layers
 
             compile_layers(engine, self.model)
-        self._cell.scale.logits = not self._steps()
+        self._cell.monitor.logits = not self._steps()
         return Opened(encoder, engine, self.token_budget or BUDGET.get(model.device.type, BUDGET["cuda"]))

@@ -7,9 +7,9 @@ from time import perf_counter
 from typing import Any, Protocol, Self, TypeAlias
 
 from herokit.errors import SetupError
-from herokit.reward_models.batching import Progress, Stats, plan_batches, tell
-from herokit.reward_models.monitor import Scale
-from herokit.reward_models.running import Job, run_all
+from herokit.reward_models.batching import InferenceStats, MicroBatch, plan_batches, run_with_oom_retry
+from herokit.reward_models.monitor import ScoreMonitor
+from herokit.reward_models.progress import ProgressCallback, report_progress
 from herokit_torch.text import Encoded, Encoder
 
 Rows: TypeAlias = Sequence[list[int]]
@@ -23,7 +23,7 @@ class Engine(Protocol):
         """How rows run, in a word or two."""
         ...
 
-    def plan(self, rows: Rows, families: Sequence[Hashable], todo: Sequence[int], budget: int) -> Sequence[Job]:
+    def plan(self, rows: Rows, families: Sequence[Hashable], todo: Sequence[int], budget: int) -> Sequence[MicroBatch]:
         """Cut the rows named in `todo` into jobs of at most `budget` tokens, padding included."""
         ...
 
@@ -40,37 +40,37 @@ class Opened:
     engine: Engine
     budget: int
 
-    def logits(self, encoded: Encoded, progress: Progress | None) -> tuple[list[Any], Stats]:
+    def logits(self, encoded: Encoded, progress: ProgressCallback | None) -> tuple[list[Any], InferenceStats]:
         """Return (P, L) logits for every row, None for one that does not fit in memory, and what ran for them."""
         begun = perf_counter()
-        plan = plan_batches(encoded.rows, budget=self.budget)
-        first = plan.distinct.tolist()
+        plan = plan_batches(encoded.rows, max_batch_tokens=self.budget)
+        first = plan.unique.tolist()
         rows, positions = [encoded.rows[i] for i in first], [encoded.positions[i] for i in first]
         families = [encoded.families[i] for i in first]
         done, tokens = 0, 0
 
-        def ran(job: Job) -> None:
+        def ran(job: MicroBatch) -> None:
             nonlocal done, tokens
             done += len(job.rows)
             tokens += job.tokens
-            tell(done, len(rows), also=progress)
+            report_progress(done, len(rows), callback=progress)
 
-        def order(todo: Sequence[int], budget: int) -> Sequence[Job]:
+        def order(todo: Sequence[int], budget: int) -> Sequence[MicroBatch]:
             return self.engine.plan(rows, families, todo, budget)
 
         def run(job: Any) -> list[Any]:
             return self.engine.run(rows, positions, job)
 
-        results, self.budget = run_all(len(rows), order, run, self.budget, ran, _release)
-        ran_all = Stats(
+        results, self.budget = run_with_oom_retry(len(rows), order, run, self.budget, ran, _release)
+        ran_all = InferenceStats(
             rows=len(encoded.rows),
-            distinct=len(rows),
+            unique=len(rows),
             real_tokens=plan.real_tokens,
             run_tokens=tokens,
             truncated=sum(map(bool, encoded.reasons)),
             seconds=perf_counter() - begun,
         )
-        return [results[int(i)] for i in plan.owner], ran_all
+        return [results[int(i)] for i in plan.inverse], ran_all
 
 
 class Cell:
@@ -79,8 +79,8 @@ class Cell:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.opened: Opened | None = None
-        self.stats = Stats()
-        self.scale = Scale()
+        self.stats = InferenceStats()
+        self.monitor = ScoreMonitor()
 
     def __reduce__(self) -> tuple[type[Self], tuple[()]]:
         return type(self), ()

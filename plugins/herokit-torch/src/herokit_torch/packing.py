@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from herokit.reward_models.running import Job
+from herokit.reward_models.batching import MicroBatch
 
 Ids = list[int]
 
@@ -24,7 +24,7 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True)
-class Pack(Job):
+class Pack(MicroBatch):
     """A job whose rows lie in trees, one behind the other."""
 
     trees: tuple[Tree, ...]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from herokit.errors import SetupError
-from herokit.reward_models.process import harmless, mark
+from herokit.reward_models.process import escape_step_token, insert_step_tokens
 from herokit.types import Sample
 
 _FIELD = re.compile(r"\{prompt\}|\{completion\}")  # one pass: a completion that says "{prompt}" stays as it is
@@ -48,8 +48,8 @@ class Encoder:
         prompt, completion = sample.prompt, sample.completion
         if self.step:
             token, separator = self.step
-            completion = mark(completion, separator, token)
-            prompt = harmless(prompt, token)
+            completion = insert_step_tokens(completion, separator, token)
+            prompt = escape_step_token(prompt, token)
         if self.chat:
             system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
             turns = [{"role": "user", "content": prompt}, {"role": "assistant", "content": completion}]

@@ -2,60 +2,60 @@
 
 from herokit.testing.law import Law, Of
 from herokit.testing.laws import arrays, order, purity, reward, reward_model, trainer, verifier
-from herokit.testing.laws.arrays import backends_agree, same_library_dtype_and_device_out
+from herokit.testing.laws.arrays import backend_equivalence, namespace_dtype_device_preserved
 from herokit.testing.laws.order import (
-    batches_split,
-    groups_independent,
-    groups_relabel,
-    rows_permute,
-    synced_halves_equal_the_whole,
+    all_reduce_equivalence,
+    batch_split_invariance,
+    group_independence,
+    group_label_invariance,
+    row_permutation_equivariance,
 )
 from herokit.testing.laws.purity import (
-    build_undoes_describe,
-    constructor_does_no_work,
+    config_round_trip,
+    constructor_has_no_side_effects,
     deterministic,
-    evaluation_leaves_no_trace,
-    finite_in_finite_out,
-    inputs_never_written,
-    state_round_trips_json,
-    survives_pickling,
+    evaluation_keeps_state,
+    finite_outputs,
+    inputs_not_modified,
+    pickle_round_trip,
+    state_json_round_trip,
 )
 from herokit.testing.laws.reward import (
-    affine_invariant_in_the_rm,
+    affine_invariant_in_score,
     bounded,
-    hacking_is_bounded,
-    monotone_in_the_rm,
-    neutral_when_the_rm_is_constant,
-    robust,
+    hacking_gain_bounded,
+    monotone_in_score,
+    neutral_to_constant_score,
+    robust_to_score_noise,
     verifier_dominates,
 )
 from herokit.testing.laws.reward_model import (
-    hostile_text_gets_a_score_or_a_reason,
-    model_survives_pickling,
-    padding_does_not_matter,
-    scores_are_finite,
-    scores_do_not_see_neighbours,
-    scores_follow_their_samples,
-    truncation_is_reported,
+    finite_scores,
+    hostile_text_scored_or_failed,
+    padding_invariance,
+    reward_model_pickle_round_trip,
+    scores_batch_independent,
+    scores_order_preserved,
+    truncation_reported,
 )
 from herokit.testing.laws.trainer import (
-    every_step_is_visible_to_the_trainer,
-    no_gradient_from_an_indifferent_rm,
-    uniform_groups_are_not_inflated,
+    steps_not_cancelled,
+    uniform_groups_not_amplified,
+    zero_advantage_without_signal,
 )
 from herokit.testing.laws.verifier import (
-    equivalence_is_symmetric,
-    hostile_text_is_wrong_not_missing,
-    limit_is_kept,
+    answer_format_invariance,
+    hostile_text_rejected,
     missing_reference_abstains,
-    nothing_is_executed,
-    perturbation_is_refused,
-    prose_does_not_matter,
-    reference_verifies_itself,
-    verdicts_do_not_see_neighbours,
-    verdicts_follow_their_samples,
-    verifier_survives_pickling,
-    wrapping_does_not_matter,
+    near_miss_rejected,
+    no_code_execution,
+    reference_accepted,
+    surrounding_text_invariance,
+    symmetric_equivalence,
+    timeout_respected,
+    verdicts_batch_independent,
+    verdicts_order_preserved,
+    verifier_pickle_round_trip,
 )
 
 ROOMS = (order, purity, arrays, reward, trainer, verifier, reward_model)
@@ -65,24 +65,24 @@ LAWS: tuple[Law, ...] = tuple(value for room in ROOMS for value in vars(room).va
 """Every law."""
 
 
-def laws_of(of: Of | None = None, *, universal: bool | None = None) -> tuple[Law, ...]:
+def list_laws(of: Of | None = None, *, universal: bool | None = None) -> tuple[Law, ...]:
     """Return the laws of a kind, or of all kinds: all of them, the universal or the claimable ones.
 
     Example:
-        >>> [law.name for law in laws_of("combiner", universal=True)][:2]
-        ['rows_permute', 'groups_relabel']
+        >>> [law.name for law in list_laws("combiner", universal=True)][:2]
+        ['row_permutation_equivariance', 'group_label_invariance']
     """
-    return tuple(law for law in LAWS if of in (None, law.of) and universal in (None, law.universal))
+    return tuple(law for law in LAWS if of in (None, law.kind) and universal in (None, law.universal))
 
 
-def find_law(name: str) -> Law:
+def get_law(name: str) -> Law:
     """Return a law by name.
 
     Raises:
         ConfigError: no law of that name; the message offers the nearest.
 
     Example:
-        >>> find_law("robust").universal
+        >>> get_law("robust_to_score_noise").universal
         False
     """
     from herokit.errors import ConfigError, did_you_mean
@@ -95,50 +95,50 @@ def find_law(name: str) -> Law:
 
 __all__ = [
     "LAWS",
-    "affine_invariant_in_the_rm",
-    "backends_agree",
-    "batches_split",
+    "affine_invariant_in_score",
+    "all_reduce_equivalence",
+    "answer_format_invariance",
+    "backend_equivalence",
+    "batch_split_invariance",
     "bounded",
-    "build_undoes_describe",
-    "constructor_does_no_work",
+    "config_round_trip",
+    "constructor_has_no_side_effects",
     "deterministic",
-    "equivalence_is_symmetric",
-    "evaluation_leaves_no_trace",
-    "every_step_is_visible_to_the_trainer",
-    "find_law",
-    "finite_in_finite_out",
-    "groups_independent",
-    "groups_relabel",
-    "hacking_is_bounded",
-    "hostile_text_gets_a_score_or_a_reason",
-    "hostile_text_is_wrong_not_missing",
-    "inputs_never_written",
-    "laws_of",
-    "limit_is_kept",
+    "evaluation_keeps_state",
+    "finite_outputs",
+    "finite_scores",
+    "get_law",
+    "group_independence",
+    "group_label_invariance",
+    "hacking_gain_bounded",
+    "hostile_text_rejected",
+    "hostile_text_scored_or_failed",
+    "inputs_not_modified",
+    "list_laws",
     "missing_reference_abstains",
-    "model_survives_pickling",
-    "monotone_in_the_rm",
-    "neutral_when_the_rm_is_constant",
-    "no_gradient_from_an_indifferent_rm",
-    "nothing_is_executed",
-    "padding_does_not_matter",
-    "perturbation_is_refused",
-    "prose_does_not_matter",
-    "reference_verifies_itself",
-    "robust",
-    "rows_permute",
-    "same_library_dtype_and_device_out",
-    "scores_are_finite",
-    "scores_do_not_see_neighbours",
-    "scores_follow_their_samples",
-    "state_round_trips_json",
-    "survives_pickling",
-    "synced_halves_equal_the_whole",
-    "truncation_is_reported",
-    "uniform_groups_are_not_inflated",
-    "verdicts_do_not_see_neighbours",
-    "verdicts_follow_their_samples",
+    "monotone_in_score",
+    "namespace_dtype_device_preserved",
+    "near_miss_rejected",
+    "neutral_to_constant_score",
+    "no_code_execution",
+    "padding_invariance",
+    "pickle_round_trip",
+    "reference_accepted",
+    "reward_model_pickle_round_trip",
+    "robust_to_score_noise",
+    "row_permutation_equivariance",
+    "scores_batch_independent",
+    "scores_order_preserved",
+    "state_json_round_trip",
+    "steps_not_cancelled",
+    "surrounding_text_invariance",
+    "symmetric_equivalence",
+    "timeout_respected",
+    "truncation_reported",
+    "uniform_groups_not_amplified",
+    "verdicts_batch_independent",
+    "verdicts_order_preserved",
     "verifier_dominates",
-    "verifier_survives_pickling",
-    "wrapping_does_not_matter",
+    "verifier_pickle_round_trip",
+    "zero_advantage_without_signal",
 ]

@@ -13,7 +13,7 @@ NEAR = {"float64": 1e-6, "float32": 2e-3}
 
 
 @law("combiner", costly=True)
-def same_library_dtype_and_device_out(subject: CombinerSubject, case: Case, choose: Choose) -> None:
+def namespace_dtype_device_preserved(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """An array of the library, float type and device that came in goes out.
 
     Why: a hidden move to numpy stalls a GPU; a hidden float64 doubles memory and breaks a bfloat16 run.
@@ -34,7 +34,7 @@ def same_library_dtype_and_device_out(subject: CombinerSubject, case: Case, choo
 
 
 @law("combiner", span="plain", costly=True)
-def backends_agree(subject: CombinerSubject, case: Case, choose: Choose) -> None:
+def backend_equivalence(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Every array library gives numpy's rewards, also numpy itself with arrays that cannot be written.
 
     Why: a scheme is tried in a notebook on numpy and trained on tensors; both must be the same scheme.

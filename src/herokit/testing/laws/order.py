@@ -26,7 +26,7 @@ def shuffled(n: int, choose: Choose) -> Numbers:
 
 
 @law("combiner")
-def rows_permute(subject: CombinerSubject, case: Case, choose: Choose) -> None:
+def row_permutation_equivariance(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Reordering rollouts reorders their rewards and changes nothing else.
 
     Why: trainers shuffle, gather over ranks and sort by length; the order in which rollouts arrive says nothing.
@@ -43,7 +43,7 @@ def rows_permute(subject: CombinerSubject, case: Case, choose: Choose) -> None:
 
 
 @law("combiner")
-def groups_relabel(subject: CombinerSubject, case: Case, choose: Choose) -> None:
+def group_label_invariance(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """A group's number means nothing: renumbering groups, or leaving numbers unused, changes no reward.
 
     Why: group numbers are made up per batch; an off-by-one in them reads a neighbour's mean.
@@ -58,7 +58,7 @@ def groups_relabel(subject: CombinerSubject, case: Case, choose: Choose) -> None
 
 
 @law("combiner")
-def groups_independent(subject: CombinerSubject, case: Case, choose: Choose) -> None:
+def group_independence(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Given the state, a group's rewards do not depend on which other groups share its batch.
 
     Why: which prompts share a batch is chance; only what is remembered may link them.
@@ -77,7 +77,7 @@ def groups_independent(subject: CombinerSubject, case: Case, choose: Choose) -> 
 
 
 @law("combiner")
-def batches_split(subject: CombinerSubject, case: Case, choose: Choose) -> None:
+def batch_split_invariance(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Cutting a batch between groups changes nothing that is remembered.
 
     Why: gradient accumulation, micro-batches and the number of ranks cut one step's rollouts in different ways.
@@ -97,7 +97,7 @@ def batches_split(subject: CombinerSubject, case: Case, choose: Choose) -> None:
 
 
 @law("combiner")
-def synced_halves_equal_the_whole(subject: CombinerSubject, case: Case, choose: Choose) -> None:
+def all_reduce_equivalence(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Two ranks that sync remember what one process with both batches remembers.
 
     Why: a running mean kept per rank drifts apart and scales each rank's rewards differently.

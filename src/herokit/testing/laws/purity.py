@@ -19,7 +19,7 @@ from herokit.testing.verdict import Broken, Moot
 
 
 @law("combiner")
-def inputs_never_written(subject: CombinerSubject, case: Case, choose: Choose) -> None:
+def inputs_not_modified(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """The arrays that come in are the same after as before.
 
     Why: trainers log and reuse the scores they hand over; an in-place step corrupts them without a trace.
@@ -57,7 +57,7 @@ def deterministic(subject: CombinerSubject, case: Case, choose: Choose) -> None:
 
 
 @law("combiner")
-def survives_pickling(subject: CombinerSubject, case: Case, choose: Choose) -> None:
+def pickle_round_trip(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """A copy made for another process is equal and gives equal rewards.
 
     Why: trainers send reward functions to workers; closures, open files and locks stay behind.
@@ -77,7 +77,7 @@ def survives_pickling(subject: CombinerSubject, case: Case, choose: Choose) -> N
 
 
 @law("combiner", costly=True)
-def evaluation_leaves_no_trace(subject: CombinerSubject, case: Case, choose: Choose) -> None:
+def evaluation_keeps_state(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Scoring with ``update_state=False`` changes no later reward.
 
     Why: validation batches have other prompts and sizes; in a known re-implementation they pull the running mean to 0.
@@ -101,7 +101,7 @@ def evaluation_leaves_no_trace(subject: CombinerSubject, case: Case, choose: Cho
 
 
 @law("combiner", costly=True)
-def state_round_trips_json(subject: CombinerSubject, case: Case, choose: Choose) -> None:
+def state_json_round_trip(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Saving the state as JSON, loading it and going on equals never having stopped.
 
     Why: runs are preempted; a checkpoint that loses the running mean starts the weights anew.
@@ -122,7 +122,7 @@ def state_round_trips_json(subject: CombinerSubject, case: Case, choose: Choose)
 
 
 @law("combiner", once=True)
-def build_undoes_describe(subject: CombinerSubject, case: Case, choose: Choose) -> None:
+def config_round_trip(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """``build(describe(c)) == c``: the table that describes it builds it again.
 
     Why: a scheme file is the record of what was trained; one that cannot be read back records nothing.
@@ -140,7 +140,7 @@ def build_undoes_describe(subject: CombinerSubject, case: Case, choose: Choose) 
 
 
 @law("combiner", once=True)
-def constructor_does_no_work(subject: CombinerSubject, case: Case, choose: Choose) -> None:
+def constructor_has_no_side_effects(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Making a copy opens no file, socket or process: a constructor only stores its settings.
 
     Why: schemes are made on a login node, in the driver and in every worker; only a worker may need a model.
@@ -162,7 +162,7 @@ def constructor_does_no_work(subject: CombinerSubject, case: Case, choose: Choos
 
 
 @law("combiner", span="wide")
-def finite_in_finite_out(subject: CombinerSubject, case: Case, choose: Choose) -> None:
+def finite_outputs(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Finite scores give finite rewards and a finite state: ties, subnormals, groups of one and scores to 1e14.
 
     Why: one NaN in a reward makes every weight of the policy NaN at the next step; one in a running mean stays.

@@ -61,7 +61,7 @@ def bounded(subject: CombinerSubject, case: Case, choose: Choose, *, limit: floa
 
 
 @law("combiner", universal=False)
-def monotone_in_the_rm(subject: CombinerSubject, case: Case, choose: Choose) -> None:
+def monotone_in_score(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Among rollouts of one group with equal verdicts, a higher score never gets a lower reward.
 
     Why: the one thing a reward model is asked for is order.
@@ -87,7 +87,7 @@ def monotone_in_the_rm(subject: CombinerSubject, case: Case, choose: Choose) -> 
 
 
 @law("combiner", universal=False, span="plain")
-def affine_invariant_in_the_rm(subject: CombinerSubject, case: Case, choose: Choose) -> None:
+def affine_invariant_in_score(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Another unit and zero point for the scores changes no reward.
 
     Why: reward models have units of their own; swapping one for another should not need new constants.
@@ -109,7 +109,7 @@ def affine_invariant_in_the_rm(subject: CombinerSubject, case: Case, choose: Cho
 
 
 @law("combiner", universal=False, span="plain")
-def robust(
+def robust_to_score_noise(
     subject: CombinerSubject, case: Case, choose: Choose, *, noise: float = 2.0**-10, limit: float = 0.05
 ) -> None:
     """Small noise on the scores makes a small change in the rewards.
@@ -134,7 +134,7 @@ def robust(
 
 
 @law("combiner", universal=False)
-def neutral_when_the_rm_is_constant(subject: CombinerSubject, case: Case, choose: Choose) -> None:
+def neutral_to_constant_score(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Where every rollout of a group has the same score, rollouts with equal verdicts get equal rewards.
 
     Why: a reward model that sees no difference must not make one.
@@ -154,7 +154,7 @@ def neutral_when_the_rm_is_constant(subject: CombinerSubject, case: Case, choose
 
 
 @law("combiner", universal=False, measures=("largest gain", max))
-def hacking_is_bounded(subject: CombinerSubject, case: Case, choose: Choose, *, limit: float = 1.0) -> float:
+def hacking_gain_bounded(subject: CombinerSubject, case: Case, choose: Choose, *, limit: float = 1.0) -> float:
     """A wrong rollout that fools the reward model, and stays wrong, gains no more than a limit.
 
     Why: what can be gained without becoming correct is what a policy under pressure will go and get.

@@ -20,7 +20,7 @@ LONGEST = 20_000
 
 
 @law("reward model")
-def scores_follow_their_samples(subject: ModelSubject, case: list[Sample], choose: Choose) -> None:
+def scores_order_preserved(subject: ModelSubject, case: list[Sample], choose: Choose) -> None:
     """Reordering a batch reorders its scores and changes none, beyond rounding.
 
     Why: batches are sorted by length for speed; they must be put back.
@@ -35,7 +35,7 @@ def scores_follow_their_samples(subject: ModelSubject, case: list[Sample], choos
 
 
 @law("reward model")
-def scores_do_not_see_neighbours(subject: ModelSubject, case: list[Sample], choose: Choose) -> None:
+def scores_batch_independent(subject: ModelSubject, case: list[Sample], choose: Choose) -> None:
     """A completion gets the same score alone as in a batch, beyond rounding.
 
     Why: a score that moves with the batch is noise that the strata stretch to their full width.
@@ -49,7 +49,7 @@ def scores_do_not_see_neighbours(subject: ModelSubject, case: list[Sample], choo
 
 
 @law("reward model", costly=True)
-def padding_does_not_matter(subject: ModelSubject, case: list[Sample], choose: Choose) -> None:
+def padding_invariance(subject: ModelSubject, case: list[Sample], choose: Choose) -> None:
     """A much longer neighbour, which pads the others, changes no score.
 
     Why: a missing attention mask lets the model read its padding, and only long neighbours show it.
@@ -62,7 +62,7 @@ def padding_does_not_matter(subject: ModelSubject, case: list[Sample], choose: C
 
 
 @law("reward model")
-def scores_are_finite(subject: ModelSubject, case: list[Sample], choose: Choose) -> None:
+def finite_scores(subject: ModelSubject, case: list[Sample], choose: Choose) -> None:
     """Every ordinary completion gets a finite score.
 
     Why: a row without a score leaves the batch, and its group shrinks.
@@ -76,7 +76,7 @@ def scores_are_finite(subject: ModelSubject, case: list[Sample], choose: Choose)
 
 
 @law("reward model", once=True)
-def hostile_text_gets_a_score_or_a_reason(subject: ModelSubject, case: object, choose: Choose) -> None:
+def hostile_text_scored_or_failed(subject: ModelSubject, case: object, choose: Choose) -> None:
     """Empty, broken and hostile text gets a finite score, or NaN with a status and a reason; nothing raises.
 
     Why: the policy will write all of it in its first thousand steps.
@@ -91,7 +91,7 @@ def hostile_text_gets_a_score_or_a_reason(subject: ModelSubject, case: object, c
 
 
 @law("reward model", once=True)
-def model_survives_pickling(subject: ModelSubject, case: object, choose: Choose) -> None:
+def reward_model_pickle_round_trip(subject: ModelSubject, case: object, choose: Choose) -> None:
     """A pickled copy gives equal scores: it leaves its session behind and opens its own.
 
     Why: trainers send reward models to workers.
@@ -109,7 +109,7 @@ def model_survives_pickling(subject: ModelSubject, case: object, choose: Choose)
 
 
 @law("reward model", universal=False, once=True)
-def truncation_is_reported(subject: ModelSubject, case: object, choose: Choose) -> None:
+def truncation_reported(subject: ModelSubject, case: object, choose: Choose) -> None:
     """A completion too long to be read whole is scored and says so in its row's reason.
 
     Why: a score of half an answer looks like any other score.

@@ -23,7 +23,7 @@ LOUD = 3.0
 
 
 @law("combiner", universal=False, span="plain")
-def every_step_is_visible_to_the_trainer(subject: CombinerSubject, case: Case, choose: Choose) -> None:
+def steps_not_cancelled(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Each step that changes rewards still changes advantages after the trainer's normalization.
 
     Why: a group-constant weight, an offset or a scale cancels where the trainer divides by the group's deviation.
@@ -75,7 +75,7 @@ def _moves(before: Numbers, after: Numbers) -> bool:
 
 
 @law("combiner", universal=False, span="plain")
-def uniform_groups_are_not_inflated(subject: CombinerSubject, case: Case, choose: Choose) -> None:
+def uniform_groups_not_amplified(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """Where all verdicts of a group are equal, advantages spread no wider than the rewards did, times three.
 
     Why: dividing by the group's deviation turns the narrow band of an all-wrong group into unit advantages.
@@ -107,7 +107,7 @@ def uniform_groups_are_not_inflated(subject: CombinerSubject, case: Case, choose
 
 
 @law("combiner", universal=False, span="plain")
-def no_gradient_from_an_indifferent_rm(subject: CombinerSubject, case: Case, choose: Choose) -> None:
+def zero_advantage_without_signal(subject: CombinerSubject, case: Case, choose: Choose) -> None:
     """A group of equal verdicts and equal scores gets advantages of zero.
 
     Why: nobody said that one rollout is better than another, so nothing must be learned from them.

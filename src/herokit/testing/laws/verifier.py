@@ -19,7 +19,7 @@ RUNS = frozenset({"os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", 
 
 def _pose(subject: VerifierSubject, answers: list[str]) -> list[Sample]:
     """Pose right and wrong answers alike: every answer against its own reference and against the next one's."""
-    write = subject.domain.write
+    write = subject.answer_format.write
     right = [Sample("?", write(answer), answer, answer) for answer in answers]
     return right + [Sample("?", write(answer), answer, answers[i - 1]) for i, answer in enumerate(answers)]
 
@@ -38,7 +38,7 @@ def _expect(subject: VerifierSubject, samples: list[Sample], value: float, messa
 
 
 @law("verifier")
-def reference_verifies_itself(subject: VerifierSubject, case: list[str], choose: Choose) -> None:
+def reference_accepted(subject: VerifierSubject, case: list[str], choose: Choose) -> None:
     """A completion that gives the reference as its answer is right.
 
     Why: the least a verifier must accept; its failures are rewards of 0 for perfect answers.
@@ -46,25 +46,25 @@ def reference_verifies_itself(subject: VerifierSubject, case: list[str], choose:
     In training: the policy would be punished for the very answer in the data.
     """
     del choose
-    samples = [Sample("?", subject.domain.write(answer), answer, answer) for answer in case]
+    samples = [Sample("?", subject.answer_format.write(answer), answer, answer) for answer in case]
     _expect(subject, samples, 1.0, "the reference itself is refused")
 
 
 @law("verifier")
-def perturbation_is_refused(subject: VerifierSubject, case: list[str], choose: Choose) -> None:
+def near_miss_rejected(subject: VerifierSubject, case: list[str], choose: Choose) -> None:
     """An answer that is a little off - a digit more, one too many, another sign - is wrong.
 
     Why: a verifier that looks for the reference inside the answer accepts 123 for 12.
 
     In training: the policy would learn to list numbers until one of them contains the answer.
     """
-    wrong = [(answer, subject.domain.other(answer, choose)) for answer in case]
-    samples = [Sample("?", subject.domain.write(other), answer, answer) for answer, other in wrong]
+    wrong = [(answer, subject.answer_format.near_miss(answer, choose)) for answer in case]
+    samples = [Sample("?", subject.answer_format.write(other), answer, answer) for answer, other in wrong]
     _expect(subject, samples, 0.0, "a wrong answer is accepted")
 
 
 @law("verifier")
-def verdicts_follow_their_samples(subject: VerifierSubject, case: list[str], choose: Choose) -> None:
+def verdicts_order_preserved(subject: VerifierSubject, case: list[str], choose: Choose) -> None:
     """Reordering a batch reorders its verdicts and changes none.
 
     Why: pools and servers finish out of order; one slip gives every rollout its neighbour's verdict.
@@ -81,7 +81,7 @@ def verdicts_follow_their_samples(subject: VerifierSubject, case: list[str], cho
 
 
 @law("verifier")
-def verdicts_do_not_see_neighbours(subject: VerifierSubject, case: list[str], choose: Choose) -> None:
+def verdicts_batch_independent(subject: VerifierSubject, case: list[str], choose: Choose) -> None:
     """A sample gets the same verdict alone as in a batch.
 
     Why: a cache with too coarse a key, or a shared budget of time, lets one rollout decide about another.
@@ -101,7 +101,7 @@ def verdicts_do_not_see_neighbours(subject: VerifierSubject, case: list[str], ch
 
 
 @law("verifier", once=True)
-def hostile_text_is_wrong_not_missing(subject: VerifierSubject, case: object, choose: Choose) -> None:
+def hostile_text_rejected(subject: VerifierSubject, case: object, choose: Choose) -> None:
     """Empty, broken and hostile completions get 0; none raises, none is left without a verdict.
 
     Why: what abstains is dropped from the batch, so a policy that cannot answer would learn to be unreadable.
@@ -111,12 +111,15 @@ def hostile_text_is_wrong_not_missing(subject: VerifierSubject, case: object, ch
     del case, choose
     for text in HOSTILE:
         _expect(
-            subject, [Sample("?", text, 0, subject.domain.gold)], 0.0, "a completion without an answer is not wrong"
+            subject,
+            [Sample("?", text, 0, subject.answer_format.reference)],
+            0.0,
+            "a completion without an answer is not wrong",
         )
 
 
 @law("verifier", once=True)
-def limit_is_kept(subject: VerifierSubject, case: object, choose: Choose) -> None:
+def timeout_respected(subject: VerifierSubject, case: object, choose: Choose) -> None:
     """An expensive answer is judged within the limit.
 
     Why: a power tower or a million digits hangs a computer-algebra system, and a signal cannot stop C code.
@@ -126,14 +129,14 @@ def limit_is_kept(subject: VerifierSubject, case: object, choose: Choose) -> Non
     del case, choose
     for text in SLOW:
         begun = monotonic()
-        subject.ask([Sample("?", text, 0, subject.domain.gold)])
+        subject.ask([Sample("?", text, 0, subject.answer_format.reference)])
         spent = monotonic() - begun
-        if spent > subject.limit:
-            raise Broken(f"it took {spent:.1f} s, its limit is {subject.limit:g} s", completion=[short(text)])
+        if spent > subject.timeout:
+            raise Broken(f"it took {spent:.1f} s, its limit is {subject.timeout:g} s", completion=[short(text)])
 
 
 @law("verifier", once=True)
-def nothing_is_executed(subject: VerifierSubject, case: object, choose: Choose) -> None:
+def no_code_execution(subject: VerifierSubject, case: object, choose: Choose) -> None:
     """No completion and no reference is run as code, by this process or by one it starts.
 
     Why: the policy writes this text; eval gives it the machine.
@@ -145,7 +148,7 @@ def nothing_is_executed(subject: VerifierSubject, case: object, choose: Choose) 
         canary = Path(folder, CANARY)
         for number, text in enumerate(attacks(str(canary)), start=1):
             with watched(RUNS) as events:
-                subject.ask([Sample("?", text, 0, subject.domain.gold), Sample("?", text, 0, text)])
+                subject.ask([Sample("?", text, 0, subject.answer_format.reference), Sample("?", text, 0, text)])
             ran = [event for event in events if CANARY in event]
             if ran or canary.exists():
                 how = f"Python was asked to {ran[0]}" if ran else "the file it names was made"
@@ -153,7 +156,7 @@ def nothing_is_executed(subject: VerifierSubject, case: object, choose: Choose) 
 
 
 @law("verifier", once=True)
-def verifier_survives_pickling(subject: VerifierSubject, case: object, choose: Choose) -> None:
+def verifier_pickle_round_trip(subject: VerifierSubject, case: object, choose: Choose) -> None:
     """A pickled copy judges alike: it leaves processes and sessions behind and opens its own.
 
     Why: trainers send verifiers to workers.
@@ -161,7 +164,7 @@ def verifier_survives_pickling(subject: VerifierSubject, case: object, choose: C
     In training: the job would die when its workers start.
     """
     del case
-    samples = _pose(subject, [subject.domain.reference(choose), subject.domain.reference(lambda _: 0)])
+    samples = _pose(subject, [subject.answer_format.draw(choose), subject.answer_format.draw(lambda _: 0)])
     here = subject.values(samples)
     try:
         copied = pickle.loads(pickle.dumps(subject.thing))  # noqa: S301 - we made these bytes
@@ -177,20 +180,20 @@ def verifier_survives_pickling(subject: VerifierSubject, case: object, choose: C
 
 @law("verifier", universal=False, once=True)
 def missing_reference_abstains(subject: VerifierSubject, case: object, choose: Choose) -> None:
-    """AblatedChain a reference there is no verdict: None, and not 0.
+    """Without a reference there is no verdict: None, and not 0.
 
     Why: a missing reference is the data's fault; a 0 would punish the policy for it.
 
     In training: prompts without a gold answer would push probability away from whatever was tried.
     """
     del case
-    (verdict,) = subject.ask([Sample("?", subject.domain.write(subject.domain.reference(choose)), 0, None)])
+    (verdict,) = subject.ask([Sample("?", subject.answer_format.write(subject.answer_format.draw(choose)), 0, None)])
     if verdict.value is not None:
         raise Broken(f"without a reference it says {verdict.value:g}")
 
 
 @law("verifier", universal=False, once=True)
-def equivalence_is_symmetric(subject: VerifierSubject, case: object, choose: Choose) -> None:
+def symmetric_equivalence(subject: VerifierSubject, case: object, choose: Choose) -> None:
     """If a is accepted where b is the reference, b is accepted where a is.
 
     Why: which of two forms the data holds is chance.
@@ -198,10 +201,10 @@ def equivalence_is_symmetric(subject: VerifierSubject, case: object, choose: Cho
     In training: half the prompts would refuse an answer that the other half accepts.
     """
     del case, choose
-    if not subject.domain.same:
-        raise Moot(f"no two answers mean the same in {subject.domain.name}")
-    write = subject.domain.write
-    for one, other in subject.domain.same:
+    if not subject.answer_format.equivalents:
+        raise Moot(f"no two answers mean the same in {subject.answer_format.name}")
+    write = subject.answer_format.write
+    for one, other in subject.answer_format.equivalents:
         first, second = subject.values([Sample("?", write(one), 0, other), Sample("?", write(other), 0, one)])
         if first != second:
             raise Broken(
@@ -213,21 +216,21 @@ def equivalence_is_symmetric(subject: VerifierSubject, case: object, choose: Cho
 
 
 @law("verifier", universal=False)
-def wrapping_does_not_matter(subject: VerifierSubject, case: list[str], choose: Choose) -> None:
+def answer_format_invariance(subject: VerifierSubject, case: list[str], choose: Choose) -> None:
     """The same answer in another wrapping - display math, bold, spaces in the box - is as right.
 
     Why: the policy is trained to be right, not to guess the parser.
 
     In training: style would be rewarded as if it were correctness.
     """
-    if not subject.domain.ways:
-        raise Moot(f"there is one way to write an answer in {subject.domain.name}")
-    way = subject.domain.ways[choose(len(subject.domain.ways))]
+    if not subject.answer_format.variants:
+        raise Moot(f"there is one way to write an answer in {subject.answer_format.name}")
+    way = subject.answer_format.variants[choose(len(subject.answer_format.variants))]
     _expect(subject, [Sample("?", way(answer), 0, answer) for answer in case], 1.0, "another wrapping is refused")
 
 
 @law("verifier", universal=False)
-def prose_does_not_matter(subject: VerifierSubject, case: list[str], choose: Choose) -> None:
+def surrounding_text_invariance(subject: VerifierSubject, case: list[str], choose: Choose) -> None:
     """Sentences and blank lines before the answer change nothing.
 
     Why: reasoning comes first; its length and language say nothing about the answer.
@@ -236,5 +239,5 @@ def prose_does_not_matter(subject: VerifierSubject, case: list[str], choose: Cho
     """
     prose = " ".join(PROSE[choose(len(PROSE))] for _ in range(1 + choose(3)))
     gap = ("\n\n", " ", "\n   \n")[choose(3)]
-    samples = [Sample("?", prose + gap + subject.domain.write(answer), 0, answer) for answer in case]
+    samples = [Sample("?", prose + gap + subject.answer_format.write(answer), 0, answer) for answer in case]
     _expect(subject, samples, 1.0, "with prose before it the answer is refused")
