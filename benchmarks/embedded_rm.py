@@ -1,6 +1,6 @@
-"""Re-measure the embedded reward model's card: AUCs, the rule it must beat, throughput on one core.
+"""Measure the numbers of the embedded reward model's card: AUCs, the baseline rule, throughput on one core.
 
-Run ``python benchmarks/embedded_rm.py``; sets whose files are absent are left out.
+Run ``python benchmarks/embedded_rm.py``; sets whose files are absent are skipped.
 """
 
 import os
@@ -14,19 +14,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "plugins" / "heroki
 import evaluate
 import numpy as np
 
+from herokit.reward_models.batching import MicroBatch
 from herokit.types import Sample
 from herokit_onnx import OnnxRewardModel
 
 
 def naive(model: OnnxRewardModel, samples: list[Sample]) -> np.ndarray:
-    """Score in batches of 32 in the order of arrival, padded: what the planner is compared with."""
-    loaded = model._open()  # noqa: SLF001 - the same session on both sides
-    rows, _ = loaded.encoder.encode(samples)
-    return np.concatenate([logit for at in range(0, len(rows), 32) for logit in loaded.run(rows[at : at + 32])])
+    """Score in padded batches of 32 in the order of arrival: the baseline of the planner."""
+    runner = model._runner()  # noqa: SLF001 - the same session on both sides
+    rows = runner.encode(samples)
+    indices = range(len(samples))
+    batches = [MicroBatch(tuple(indices[start : start + 32]), 0) for start in indices[::32]]
+    return np.concatenate([logits[0] for batch in batches for logits in runner.run(rows, batch)])
 
 
-def cpu(work, *arguments: object) -> tuple[float, np.ndarray]:  # noqa: ANN001 - any function of these arguments
-    """Return the least processor time of three runs, and the scores."""
+def cpu_time(work, *arguments: object) -> tuple[float, np.ndarray]:  # noqa: ANN001 - any function of these arguments
+    """Return the shortest processor time of three runs, and the scores."""
     times, out = [], None
     for _ in range(3):
         began = time.process_time()
@@ -42,8 +45,8 @@ def main() -> None:
         print(name, row)
     sets = evaluate.sets(with_real=True)
     name, (samples, _) = list(sets.items())[-1]
-    planned, a = cpu(model.score, samples)
-    arrival, b = cpu(naive, model, samples)
+    planned, a = cpu_time(lambda rows: model.score(rows).values, samples)
+    arrival, b = cpu_time(naive, model, samples)
     np.testing.assert_allclose(a, b, atol=1e-4)
     print(
         f"{name}: {len(samples) / planned:.0f} rollouts/s of one core's time, {arrival / planned:.2f}x arrival order in 32s"

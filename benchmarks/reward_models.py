@@ -107,11 +107,11 @@ def compare(title: str, sides: dict, samples: list[Sample], tolerance: dict[str,
 def budgets(model: Path, *, quick: bool) -> dict[str, OnnxRewardModel]:
     """Return the same ONNX model with several token budgets, the first without padding to speak of."""
     sides = {
-        f"onnx, {budget} tokens": OnnxRewardModel(str(model), threads=1, token_budget=budget)
+        f"onnx, {budget} tokens": OnnxRewardModel(str(model), threads=1, max_batch_tokens=budget)
         for budget in ((1, 512) if quick else (256, 512, 1024, 2048, 4096))
     }
     return sides | {
-        "onnx, 512 tokens, bound": OnnxRewardModel(str(model), threads=1, token_budget=512, io_binding=True)
+        "onnx, 512 tokens, bound": OnnxRewardModel(str(model), threads=1, max_batch_tokens=512, io_binding=True)
     }
 
 
@@ -130,8 +130,8 @@ def main() -> None:
         naive, low = "transformers, padded, arrival", {"onnx int8": 0.2, "torch bf16": 0.1}
         onnx_file = export_reward_model(str(folder), out, template=TEMPLATE)
         samples = mixed(8 if quick else 64)
-        int8_file = quantize_reward_model(onnx_file, samples, least_rank_correlation=0.9)
-        usual = {"template": TEMPLATE, "token_budget": 2048}
+        int8_file = quantize_reward_model(onnx_file, samples, min_rank_correlation=0.9)
+        usual = {"template": TEMPLATE, "max_batch_tokens": 2048}
         sides = {
             naive: Naive(folder),
             "torch": TorchRewardModel(str(folder), **usual),
@@ -151,8 +151,8 @@ def main() -> None:
             if quick and prompt != 200:  # noqa: PLR2004 - the first case
                 break
             sides = {
-                "torch, nothing shared": TorchRewardModel(str(folder), least_gain=float("inf"), **usual),
-                "torch, prefix shared": TorchRewardModel(str(folder), least_gain=0, **usual),
+                "torch, nothing shared": TorchRewardModel(str(folder), min_sharing_gain=float("inf"), **usual),
+                "torch, prefix shared": TorchRewardModel(str(folder), min_sharing_gain=0, **usual),
             }
             title = f"Prompt of {prompt}, 8 answers of {answer}"
             compare(title, sides, rollouts(2 if quick else 4, 8, prompt, answer), {}, rounds)

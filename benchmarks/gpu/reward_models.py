@@ -137,7 +137,7 @@ def on_onnx(shape: str, samples: list[Sample], device: torch.device, dtype: torc
         folder = Path(where)
         make(folder, shape, device, dtype)
         path = export_reward_model(str(folder), folder / "onnx", template=TEMPLATE, dtype=name)
-        with TorchRewardModel(str(folder), template=TEMPLATE, least_gain=float("inf")) as rm:
+        with TorchRewardModel(str(folder), template=TEMPLATE, min_sharing_gain=float("inf")) as rm:
             expected, torch_took = ours(rm, samples, device)
         with OnnxRewardModel(str(path)) as rm:
             scores, took = ours(rm, samples, device)
@@ -170,11 +170,11 @@ def main() -> None:
         make(folder, args.shape, device, dtype)
         part = samples[: args.naive_rollouts]
         expected, seconds, run = naive(folder, part, device, dtype, 32)
-        common = {"template": TEMPLATE, "token_budget": args.budget, "dtype": str(dtype).removeprefix("torch.")}
+        common = {"template": TEMPLATE, "max_batch_tokens": args.budget, "dtype": str(dtype).removeprefix("torch.")}
         for title, gain in (("packed", float("inf")), ("packed_shared", 1.25)):
-            with TorchRewardModel(str(folder), least_gain=gain, compile=args.compile, **common) as rm:
+            with TorchRewardModel(str(folder), min_sharing_gain=gain, compile=args.compile, **common) as rm:
                 scores, took = ours(rm, samples, device)
-                body = rm._open().engine.model.base_model  # noqa: SLF001 - its weights are counted
+                body = rm._runner().forward.model.base_model  # noqa: SLF001 - its weights are counted
                 weights = sum(p.numel() for p in body.layers.parameters() if p.ndim == 2)  # noqa: PLR2004 - matrices
                 del body
                 took["how"] = rm.report().partition(";")[0].removeprefix(f"torch: {folder} ")

@@ -1,4 +1,4 @@
-"""The benchmark for GPUs runs on a CPU with a small shape, and its sides agree."""
+"""The benchmark for GPUs also runs on a CPU with a small shape, and its sides agree."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ def run(script, *options):
     return done.stdout
 
 
-def test_the_gpu_benchmark_runs_anywhere():
+def test_gpu_benchmark_runs_on_a_cpu():
     options = (
         "--shape",
         "tiny",

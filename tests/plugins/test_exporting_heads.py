@@ -1,4 +1,4 @@
-"""MLP heads and process reward models as ONNX: the scores and steps of torch, or a refusal."""
+"""MLP heads and process reward models as ONNX: the scores and steps of torch, or a `SetupError`."""
 
 import importlib.util
 import json
@@ -70,14 +70,14 @@ def by_hand(folder, model, sample, system):
 
 
 @pytest.mark.parametrize("name", PROCESS)
-def test_steps_are_those_of_the_card_and_of_torch(process, name):
+def test_steps_equal_those_of_the_model_card_and_of_torch(process, name):
     folder, model, path, token = process(name)
     system = QWEN_MATH if token is None else ""
     expected = [by_hand(folder, model, sample, system) for sample in SOLUTIONS]
     assert [len(steps) for steps in expected[:4]] == [3, 2, 1, 1]
     assert np.ptp(np.concatenate(expected)) > 0.1
     for budget in (1, 200, 10**6):
-        with OnnxRewardModel(str(path), token_budget=budget) as rm:
+        with OnnxRewardModel(str(path), max_batch_tokens=budget) as rm:
             found = rm.score(SOLUTIONS)
         for steps, right in zip(found.steps, expected, strict=True):
             np.testing.assert_allclose(steps, right, rtol=0, atol=1e-4)
@@ -92,7 +92,7 @@ def test_steps_are_those_of_the_card_and_of_torch(process, name):
 
 @pytest.mark.parametrize("how", ["min", "prod", "last", "mean"])
 @pytest.mark.parametrize("separator", ["\n\n", " = "])
-def test_aggregate_and_separator_mean_what_they_mean_to_torch(process, how, separator):
+def test_aggregate_and_separator_equal_those_of_torch(process, how, separator):
     folder, _, path, token = process("two-labels")
     settings = {"aggregate": how, "step_separator": separator}
     found = OnnxRewardModel(str(path), **settings).score(SOLUTIONS)
@@ -101,11 +101,11 @@ def test_aggregate_and_separator_mean_what_they_mean_to_torch(process, how, sepa
     assert [len(steps) for steps in found.steps] == [len(steps) for steps in expected.steps]
 
 
-def test_rows_whose_steps_are_cut_away_fail_as_with_torch(process, caplog):
+def test_rows_without_steps_fail_like_those_of_torch(process, caplog):
     folder, _, path, token = process("two-labels")
-    for most in (30, 2):
-        found = OnnxRewardModel(str(path), max_tokens=most).score(SOLUTIONS)
-        expected = TorchRewardModel(str(folder), step_token=token, max_tokens=most).score(SOLUTIONS)
+    for length in (30, 2):
+        found = OnnxRewardModel(str(path), max_length=length).score(SOLUTIONS)
+        expected = TorchRewardModel(str(folder), step_token=token, max_length=length).score(SOLUTIONS)
         assert (found.statuses, found.reasons) == (expected.statuses, expected.reasons)
         np.testing.assert_allclose(found.values, expected.values, rtol=0, atol=1e-4)
     assert found.statuses[0] is Status.FAILED
@@ -118,7 +118,7 @@ def test_rows_whose_steps_are_cut_away_fail_as_with_torch(process, caplog):
 @pytest.mark.parametrize(
     ("mlp", "family"), [("Qwen2ForRewardModel", "qwen2"), ("INFORMForSequenceClassification", "llama")]
 )
-def test_an_mlp_head_scores_as_torch_does(mlp, family, tmp_path):
+def test_mlp_head_scores_like_torch(mlp, family, tmp_path):
     tokenizer = tiny.write_tokenizer(tmp_path)
     model = tiny.write_model(tmp_path, family, mlp=mlp, num_hidden_layers=2)
     path = export_reward_model(str(tmp_path), tmp_path / "onnx", template="{prompt} {completion}")
@@ -128,14 +128,14 @@ def test_an_mlp_head_scores_as_torch_does(mlp, family, tmp_path):
         with torch.no_grad():
             expected.append(model.score(model.model(input_ids=ids).last_hidden_state[0, -1]).item())
     assert np.ptp(expected) > 0.2
-    found = OnnxRewardModel(str(path), token_budget=100).score(SOLUTIONS)
+    found = OnnxRewardModel(str(path), max_batch_tokens=100).score(SOLUTIONS)
     np.testing.assert_allclose(found.values, expected, rtol=0, atol=1e-4)
     other = TorchRewardModel(str(tmp_path), template="{prompt} {completion}").score(SOLUTIONS)
     np.testing.assert_allclose(found.values, other.values, rtol=0, atol=1e-4)
     assert found.steps is None
 
 
-def test_half_precision_keeps_the_whole_head_in_fp32(process):
+def test_half_precision_keeps_the_head_in_fp32(process):
     import onnx
 
     for dtype in ("fp16", "bf16"):
@@ -147,7 +147,7 @@ def test_half_precision_keeps_the_whole_head_in_fp32(process):
     assert (found["fp16"].values != found["fp32"].values).all()
 
 
-def test_probes_hold_a_logit_for_each_step_and_one_that_moves_is_found(process, tmp_path):
+def test_probes_have_a_logit_per_step_and_detect_a_changed_one(process, tmp_path):
     import shutil
 
     _, _, path, _ = process("two-labels")
@@ -163,15 +163,15 @@ def test_probes_hold_a_logit_for_each_step_and_one_that_moves_is_found(process, 
             OnnxRewardModel(str(tmp_path / "rm.onnx")).score([])
 
 
-def test_an_int8_copy_has_steps_and_probes_of_its_own(process):
+def test_int8_copy_has_its_own_steps_and_probes(process):
     path = process("Qwen2.5-Math-PRM-tiny")[2]
-    small = quantize_reward_model(path, SOLUTIONS, least_rank_correlation=0.5)
+    small = quantize_reward_model(path, SOLUTIONS, min_rank_correlation=0.5)
     found, exact = (OnnxRewardModel(str(each)).score(SOLUTIONS) for each in (small, path))
     assert [len(steps) for steps in found.steps] == [len(steps) for steps in exact.steps]
     assert 0 < np.abs(found.values - exact.values).max() < 0.3
 
 
-def test_a_text_that_ends_in_the_pad_token_is_scored_at_its_end(tmp_path):
+def test_text_that_ends_in_the_pad_token_is_scored_at_its_end(tmp_path):
     tiny.write_tokenizer(tmp_path, chat=tiny.CHATML.replace("'<|im_end|>' + '\\n'", "'<|im_end|>'"))
     tiny.write_model(tmp_path, num_hidden_layers=1, pad_token_id=tiny.SPECIAL.index("<|im_end|>"))
     found = OnnxRewardModel(str(export_reward_model(str(tmp_path), tmp_path / "onnx"))).score(SOLUTIONS)
@@ -179,52 +179,57 @@ def test_a_text_that_ends_in_the_pad_token_is_scored_at_its_end(tmp_path):
     np.testing.assert_allclose(found.values, expected.values, rtol=0, atol=1e-4)
 
 
-def refused(folder, **settings):
+def export_error(folder, **settings):
     with pytest.raises(SetupError) as caught:
         export_reward_model(str(folder), folder / "onnx", **settings)
     assert not (folder / "onnx" / "rm.onnx").exists()
     return str(caught.value)
 
 
-def test_a_head_that_is_not_known_is_refused(tmp_path):
+def test_unknown_head_raises(tmp_path):
     tiny.write_tokenizer(tmp_path)
     tiny.write_model(tmp_path, mlp="Qwen2ForRewardModel", num_hidden_layers=1)
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"architectures": ["GatedRewardModel"]}))
-    assert "(GatedRewardModel) lacks weights for ['score.weight']; it is no reward model, or its head" in refused(
+    assert "(GatedRewardModel) has no weights for score.weight; it is not a reward model, or its head" in export_error(
         tmp_path
     )
     (tmp_path / "config.json").write_text(json.dumps(config))
     weights = load_file(tmp_path / "model.safetensors")
     weights["score.2.weight"] = weights["score.2.weight"].repeat(3, 1)
     save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
-    assert "cannot be opened as a reward model" in refused(tmp_path)
+    assert "cannot be opened as a reward model" in export_error(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("family", "settings", "token", "says"),
+    ("family", "settings", "token", "message"),
     [
         ("qwen2", {"labels": 3}, STEP, "has 3 outputs; expected one or two at a step token"),
-        ("llama", {"kind": "TokenClassification", "labels": 2}, None, "has 2 outputs; expected one, or a step token"),
+        (
+            "llama",
+            {"kind": "TokenClassification", "labels": 2},
+            None,
+            "has 2 outputs; expected one, or step_token for one or two per step",
+        ),
         ("modernbert", {"labels": 2}, STEP, "ModernBertForSequenceClassification has no head `score`"),
         ("modernbert", {"kind": "TokenClassification"}, None, "ModernBertForTokenClassification has no head `score`"),
         ("qwen2", {"labels": 2}, "STEP!", "step_token = 'STEP!' is 5 tokens for this tokenizer; expected one"),
-        ("qwen2", {"labels": 2}, "?", "a probe of 2 steps becomes 4 step tokens '?'"),
+        ("qwen2", {"labels": 2}, "?", "a probe of 2 steps has 4 step tokens '?'"),
     ],
 )
-def test_what_cannot_be_read_at_steps_is_refused(family, settings, token, says, tmp_path):
+def test_unsupported_step_heads_raise(family, settings, token, message, tmp_path):
     chat = tiny.CHATML.replace("'<|im_end|>'", "'?'") if token == "?" else tiny.CHATML  # noqa: S105 - a marker
     tiny.write_tokenizer(tmp_path, chat=chat)
     tiny.write_model(tmp_path, family, num_hidden_layers=1, **settings)
-    assert says in refused(tmp_path, step_token=token)
+    assert message in export_error(tmp_path, step_token=token)
 
 
-def test_a_family_that_scores_by_its_own_code_is_refused(tmp_path):
-    assert "scores by code of its own" in refused(tmp_path / "internlm2-1_8b-reward")
-    assert "scores by code of its own" in refused(tmp_path / "ArmoRM-Llama3-8B")
+def test_family_with_its_own_code_raises(tmp_path):
+    assert "scores by its own code" in export_error(tmp_path / "internlm2-1_8b-reward")
+    assert "scores by its own code" in export_error(tmp_path / "ArmoRM-Llama3-8B")
 
 
-def test_settings_of_steps_are_checked():
+def test_step_settings_are_checked():
     with pytest.raises(ConfigError, match="aggregate = 'max'; expected one of"):
         OnnxRewardModel(aggregate="max")
     with pytest.raises(ConfigError, match="step_separator is empty"):
@@ -232,7 +237,7 @@ def test_settings_of_steps_are_checked():
 
 
 @pytest.mark.parametrize("name", ["Qwen2.5-Math-PRM-tiny", "one-label"])
-def test_from_the_command_to_a_results_file_with_steps(process, name, tmp_path, herokit, capsys):
+def test_export_command_and_scoring_write_steps(process, name, tmp_path, herokit, capsys):
     folder, _, _, token = process(name)
     given = ("--step-token", token) if token else ()
     assert herokit("export-rm", folder, tmp_path / "out", "--json", *given) == 0

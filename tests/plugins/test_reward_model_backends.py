@@ -1,4 +1,4 @@
-"""One checkpoint through every local backend: torch, ONNX and plain transformers row by row say the same."""
+"""One checkpoint through every local backend: torch, ONNX and plain transformers row by row give the same scores."""
 
 import importlib.util
 import json
@@ -46,7 +46,7 @@ def one_by_one(folder, samples):
 
 @pytest.fixture(scope="module")
 def export(tmp_path_factory):
-    """Write a family's checkpoint and its ONNX file, once."""
+    """Write the checkpoint of a family and its ONNX file, once."""
     torch.set_num_threads(1)
 
     @cache
@@ -65,25 +65,25 @@ def qwen(export):
 
 
 @pytest.mark.parametrize("family", ["qwen2", "qwen3", "llama", "modernbert"])
-def test_three_ways_to_score_agree_in_any_order_and_batch(export, family):
+def test_backends_agree_in_any_order_and_batch(export, family):
     folder, path = export(family)
     expected = one_by_one(folder, SAMPLES)
     assert np.ptp(expected) > 0.3
     for budget in (1, 300, 10**6):
         order = np.random.default_rng(budget).permutation(len(SAMPLES))
         mixed = [SAMPLES[i] for i in order]
-        ways = (
-            TorchRewardModel(str(folder), system_prompt=SYSTEM, token_budget=budget),
-            OnnxRewardModel(str(path), token_budget=budget),
+        models = (
+            TorchRewardModel(str(folder), system_prompt=SYSTEM, max_batch_tokens=budget),
+            OnnxRewardModel(str(path), max_batch_tokens=budget),
         )
-        for way in ways:
-            with way as rm:
+        for model in models:
+            with model as rm:
                 np.testing.assert_allclose(rm.score(mixed).values, expected[order], rtol=0, atol=1e-4)
                 assert rm.stats.rows == len(SAMPLES)
-    assert way.stats.run_ratio > 1
+    assert model.stats.run_ratio > 1
 
 
-def test_attention_is_fused_and_no_mask_of_every_pair_is_built(qwen):
+def test_exported_attention_is_fused(qwen):
     import onnx
 
     operators = [node.op_type for node in onnx.load(qwen[1]).graph.node]
@@ -91,7 +91,7 @@ def test_attention_is_fused_and_no_mask_of_every_pair_is_built(qwen):
     assert "Softmax" not in operators
 
 
-def test_both_backends_take_the_tokenizer_as_shipped_and_the_probes_hold_it(tmp_path):
+def test_backends_use_the_shipped_tokenizer_and_probes_detect_another(tmp_path):
     from tokenizers import Tokenizer, pre_tokenizers
 
     tiny.write_tokenizer(tmp_path)
@@ -108,11 +108,11 @@ def test_both_backends_take_the_tokenizer_as_shipped_and_the_probes_hold_it(tmp_
     torch_scores = TorchRewardModel(str(tmp_path), template="{completion}{prompt}").score([sample]).values
     np.testing.assert_allclose(OnnxRewardModel(str(path)).score([sample]).values, torch_scores, rtol=0, atol=1e-4)
     rebuilt.backend_tokenizer.save(str(tmp_path / "onnx" / "tokenizer.json"))  # the naive snapshot
-    with pytest.raises(SetupError, match="is not that of the export"):
+    with pytest.raises(SetupError, match="differs from the export"):
         OnnxRewardModel(str(path)).score([])
 
 
-def test_a_model_that_is_not_the_exported_one_is_refused(qwen, tmp_path):
+def test_probes_detect_another_model(qwen, tmp_path):
     shutil.copytree(qwen[1].parent, tmp_path, dirs_exist_ok=True)
     probes = tmp_path / "rm.probes.json"
     data = json.loads(probes.read_text())
@@ -125,19 +125,19 @@ def test_a_model_that_is_not_the_exported_one_is_refused(qwen, tmp_path):
         OnnxRewardModel(str(tmp_path / "rm.onnx")).score([])
 
 
-def test_int8_is_kept_only_if_it_ranks_the_same(qwen):
-    small = quantize_reward_model(qwen[1], SAMPLES, least_rank_correlation=0.9)
+def test_int8_is_kept_only_if_it_ranks_like_fp32(qwen):
+    small = quantize_reward_model(qwen[1], SAMPLES, min_rank_correlation=0.9)
     assert small.stat().st_size < qwen[1].stat().st_size
     exact, rough = (OnnxRewardModel(str(path)).score(SAMPLES).values for path in (qwen[1], small))
     assert 0 < np.abs(exact - rough).max() < 0.3 * np.ptp(exact)
     with pytest.raises(SetupError, match="the copy is deleted"):
-        quantize_reward_model(qwen[1], SAMPLES, out=qwen[1].with_name("x.onnx"), least_rank_correlation=1.0)
+        quantize_reward_model(qwen[1], SAMPLES, out=qwen[1].with_name("x.onnx"), min_rank_correlation=1.0)
     assert not qwen[1].with_name("x.onnx").exists()
     with pytest.raises(ConfigError, match="got 2 samples"):
         quantize_reward_model(qwen[1], SAMPLES[:2])
 
 
-def test_what_cannot_be_exported_says_so(tmp_path):
+def test_export_of_unsupported_checkpoints_raises(tmp_path):
     with pytest.raises(SetupError, match="cannot be opened"):
         export_reward_model(str(tmp_path / "none"), tmp_path)
     tiny.write_tokenizer(tmp_path)
@@ -149,11 +149,11 @@ def test_what_cannot_be_exported_says_so(tmp_path):
     with pytest.raises(SetupError, match="does not write prompt and completion once each"):
         export_reward_model(str(tmp_path), tmp_path / "onnx")
     tiny.write_tokenizer(tmp_path, chat=tiny.CHATML.replace("m['content']", "(m['content'] | upper)"))
-    with pytest.raises(SetupError, match="does not write|changes with what it is given"):
+    with pytest.raises(SetupError, match="does not write|changes the text that it is given"):
         export_reward_model(str(tmp_path), tmp_path / "onnx")
 
 
-def test_squashed_scores_are_said_aloud(caplog, tmp_path, qwen):
+def test_saturated_scores_are_logged(caplog, tmp_path, qwen):
     import onnx
 
     model = onnx.load(qwen[1])
@@ -170,7 +170,7 @@ def test_squashed_scores_are_said_aloud(caplog, tmp_path, qwen):
     assert not looks_like_probabilities(OnnxRewardModel(str(qwen[1])).score(SAMPLES).values)
 
 
-def test_hero_over_two_backends_is_the_same(qwen):
+def test_hero_is_equal_over_both_backends(qwen):
     class Long:
         def verify(self, samples):
             return [Verdict(float(len(s.completion) > 60)) for s in samples]

@@ -4,17 +4,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from herokit_onnx.annotate import annotate, read
-from herokit_onnx.annotation_tokens import MARK, NAMES
-from herokit_onnx.equations import Equation, check, evaluate, plain, split
+from herokit_onnx.annotate import TOKEN_NAMES, TOKENS, annotate, read_prompt
+from herokit_onnx.equations import Equation, check_equation, evaluate, normalize_notation, split_equations
 
 PROMPT = "Tom has 3 bags with 1,200 pens each; 20% break. How many are left?"
-NAME = {mark: name for name, mark in MARK.items()}
+NAME = {token: name for name, token in TOKENS.items()}
 
 
-def marks(completion: str, prompt: str = PROMPT) -> list[str]:
+def annotation(completion: str, prompt: str = PROMPT) -> list[str]:
     text = annotate(prompt, completion)
-    return [NAME[c] for c in text[text.index(MARK["sep"]) + 1 :] if c in NAME]
+    return [NAME[c] for c in text[text.index(TOKENS["sep"]) + 1 :] if c in NAME]
 
 
 @pytest.mark.parametrize(
@@ -26,8 +25,8 @@ def marks(completion: str, prompt: str = PROMPT) -> list[str]:
         "3 \u00d7 1200 = 3600\n3600 * 0.8 = 2880\nThe answer is 2880.",
     ],
 )
-def test_one_solution_in_four_styles_reads_the_same(completion):
-    assert [m for m in marks(completion) if m != "step"][:9] == [
+def test_annotate_is_equal_for_four_notations(completion):
+    assert [name for name in annotation(completion) if name != "step"][:9] == [
         "n0",
         "n1",
         "ok",
@@ -38,29 +37,29 @@ def test_one_solution_in_four_styles_reads_the_same(completion):
         "ok",
         "r1",
     ]
-    assert marks(completion)[-7:] == ["r1", "final", "last", "r1", "unused", "dangling", "end"]
+    assert annotation(completion)[-7:] == ["r1", "final", "last", "r1", "unused", "dangling", "end"]
 
 
-def test_wrong_arithmetic_foreign_numbers_and_leftovers_are_marked():
-    found = marks("3 * 1200 = 3700\n77 + 1 = 78\n#### 5")
+def test_annotate_marks_wrong_foreign_and_unused_numbers():
+    found = annotation("3 * 1200 = 3700\n77 + 1 = 78\n#### 5")
     assert found.count("bad") == 1
     assert found.count("foreign") == 3
     assert found[-8:] == ["final", "nowhere", "unused", "n2", "dangling", "r0", "r1", "end"]
 
 
-def test_a_number_written_otherwise_than_calculated():
-    assert "mismatch" in marks("3*4=<<3*4=12>>13")
-    assert "mismatch" not in marks("3*4=<<3*4=12>>12")
+def test_annotate_marks_a_mismatch_with_the_calculator():
+    assert "mismatch" in annotation("3*4=<<3*4=12>>13")
+    assert "mismatch" not in annotation("3*4=<<3*4=12>>12")
 
 
-def test_a_completion_cannot_write_marks():
-    forged = "".join(MARK.values())
+def test_annotate_deletes_annotation_tokens_from_the_input():
+    forged = "".join(TOKENS.values())
     assert annotate(PROMPT, forged + "3 pens" + forged) == annotate(PROMPT, "3 pens")
     assert annotate(forged + PROMPT, "3 pens") == annotate(PROMPT, "3 pens")
 
 
-def test_words_are_numbers():
-    assert sorted(read("Half of three dozen, twice").slots) == [0.5, 2.0, 3.0, 12.0]
+def test_read_prompt_reads_number_words():
+    assert sorted(read_prompt("Half of three dozen, twice").slots) == [0.5, 2.0, 3.0, 12.0]
 
 
 @pytest.mark.parametrize(
@@ -73,27 +72,31 @@ def test_words_are_numbers():
         (("8", "/", "2", "/", "2"), 2.0),
     ],
 )
-def test_evaluate(tokens, value):
+def test_evaluate_follows_precedence(tokens, value):
     assert evaluate(tokens) == value
 
 
 @pytest.mark.parametrize("tokens", [("1", "/", "0"), (), ("*",), ("(",) * 50])
-def test_what_cannot_be_computed_is_nan_and_bad(tokens):
+def test_evaluate_returns_nan_for_invalid_expressions(tokens):
     assert evaluate(tokens) != evaluate(tokens)
-    assert check(Equation(tokens, "1")) == "bad"
+    assert check_equation(Equation(tokens, "1")) == "bad"
 
 
-def test_units_between_the_numbers():
-    found = [x for x in split(plain("so 5 bottles * $2 per bottle = $10 in all")) if isinstance(x, Equation)]
+def test_split_equations_skips_units():
+    found = [
+        x
+        for x in split_equations(normalize_notation("so 5 bottles * $2 per bottle = $10 in all"))
+        if isinstance(x, Equation)
+    ]
     assert [x.tokens for x in found] == [("5", "*", "2")]
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=200), st.text(alphabet="0123456789+-*/=()<>.%$ abx\n\\{}", max_size=200))
-def test_any_text_is_annotated(prompt, completion):
+def test_annotate_accepts_any_text(prompt, completion):
     text = annotate(prompt, completion)
-    assert text.endswith(MARK["end"])
-    assert text.count(MARK["sep"]) == 1
+    assert text.endswith(TOKENS["end"])
+    assert text.count(TOKENS["sep"]) == 1
     annotate(completion, prompt)
 
 
@@ -117,11 +120,11 @@ def test_any_text_is_annotated(prompt, completion):
         "<<3+4=7>>" * 6000,
     ],
 )
-def test_hostile_text_takes_no_more_than_moments(hostile):
+def test_annotate_takes_linear_time_on_hostile_text(hostile):
     began = time.process_time()
     annotate("a 1", hostile)
     assert time.process_time() - began < 3
 
 
-def test_every_mark_has_its_place_in_the_alphabet():
-    assert [ord(MARK[name]) - 0xE000 for name in NAMES] == list(range(len(NAMES)))
+def test_annotation_tokens_are_numbered_by_position():
+    assert [ord(TOKENS[name]) - 0xE000 for name in TOKEN_NAMES] == list(range(len(TOKEN_NAMES)))

@@ -1,4 +1,4 @@
-"""What happens to text and arrays on the way in: BOS, truncation, binding, budgets, and what is said about it."""
+"""Inputs of an ONNX model: BOS, truncation, IO binding, token limits, and what the report and logs say about them."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from tokenizers import Tokenizer, processors
 from herokit.reward_models.progress import track_progress
 from herokit.types import Sample, Status
 from herokit_onnx import OnnxRewardModel
-from herokit_onnx.session_state import Opened
+from herokit_onnx.session import OnnxRunner
 
 
 def words(*texts):
@@ -26,50 +26,50 @@ def add_bos(path):
 BOS = '{"template": "{prompt}{completion}", "special_tokens": true, "first_id": 10}'
 
 
-def test_the_bos_stays_when_the_start_goes(make_model):
+def test_truncation_keeps_the_bos(make_model):
     path = make_model(config=BOS)
     tokenizer = add_bos(path)
     naive = tokenizer.encode("a b c d e").ids[-3:]
     assert naive == [3, 4, 5]  # the BOS is gone, on which the model was trained
-    with OnnxRewardModel(str(path), max_tokens=3) as rm:
+    with OnnxRewardModel(str(path), max_length=3) as rm:
         assert rm.encode(words("a b c d e")) == [[10, 4, 5]]
         assert rm.score(words("a b c d e", "a")).reasons == ("truncated: 3 of 6 tokens dropped on the left", "")
     for most, kept in ((1, [5]), (2, [10, 5]), (6, [10, 1, 2, 3, 4, 5])):
-        with OnnxRewardModel(str(path), max_tokens=most) as rm:
+        with OnnxRewardModel(str(path), max_length=most) as rm:
             assert rm.encode(words("a b c d e")) == [kept]
 
 
-def test_a_second_bos_is_dropped(make_model):
+def test_encode_drops_a_second_bos(make_model):
     path = make_model(config=BOS)
     tokenizer = add_bos(path)
     assert tokenizer.encode("j a").ids == [10, 10, 1]
     assert OnnxRewardModel(str(path)).encode(words("j a", "a j j", "j")) == [[10, 1], [10, 1, 10, 10], [10]]
 
 
-def test_nothing_is_kept_or_dropped_where_no_first_id_is_named(make_model):
+def test_encode_without_first_id_treats_bos_like_any_token(make_model):
     path = make_model(config='{"template": "{prompt}{completion}"}')
-    assert OnnxRewardModel(str(path), max_tokens=2).encode(words("j j a b", "j j")) == [[1, 2], [10, 10]]
+    assert OnnxRewardModel(str(path), max_length=2).encode(words("j j a b", "j j")) == [[1, 2], [10, 10]]
 
 
 @pytest.mark.parametrize("kind", ["token", "flat", "column"])
-def test_bound_inputs_score_the_same(make_model, kind):
+def test_io_binding_changes_no_score(make_model, kind):
     path = str(make_model(kind, inputs=("input_ids", "attention_mask")))
     samples = words("a b c", "b", "", "c c c c", "a b c")
-    plain = OnnxRewardModel(path, token_budget=5)
-    bound = OnnxRewardModel(path, token_budget=5, io_binding=True)
-    assert plain._open().device is None
-    assert bound._open().device == ("cpu", 0)
+    plain = OnnxRewardModel(path, max_batch_tokens=5)
+    bound = OnnxRewardModel(path, max_batch_tokens=5, io_binding=True)
+    assert plain._runner().device is None
+    assert bound._runner().device == ("cpu", 0)
     assert np.array_equal(bound.score(samples).values, plain.score(samples).values)
 
 
-def test_the_embedded_model_bound_scores_the_same():
+def test_io_binding_changes_no_score_of_the_embedded_model():
     samples = words("3 + 4 = 7", "The answer is 12.", "")
     expected = OnnxRewardModel().score(samples).values
     np.testing.assert_allclose(OnnxRewardModel(io_binding=True).score(samples).values, expected, atol=1e-6)
 
 
-def test_the_report_says_what_ran_and_where_the_scores_lie(make_model):
-    rm = OnnxRewardModel(str(make_model("flat")), max_tokens=4)
+def test_report_describes_work_and_scores(make_model):
+    rm = OnnxRewardModel(str(make_model("flat")), max_length=4)
     assert rm.report().endswith("rm.onnx on CPUExecutionProvider")
     rm.score(words("a b c", "a b c", "d d d d d"))
     assert "; 3 rows (2 unique), 7 tokens, 14% padding overhead, " in rm.report()
@@ -78,43 +78,42 @@ def test_the_report_says_what_ran_and_where_the_scores_lie(make_model):
     assert rm.stats.rows == rm.monitor.total.count == 3
 
 
-def test_whoever_watches_hears_how_far_it_is(make_model):
-    heard, own = [], []
-    rm = OnnxRewardModel(str(make_model()), token_budget=4, progress=lambda *both: own.append(both))
-    with track_progress(lambda *both: heard.append(both)):
+def test_score_reports_progress(make_model):
+    tracked, own = [], []
+    rm = OnnxRewardModel(str(make_model()), max_batch_tokens=4, progress_callback=lambda *both: own.append(both))
+    with track_progress(lambda *both: tracked.append(both)):
         rm.score(words("a b c", "b", "b", "c d"))
     rm.score(words("a"))
-    assert heard == [(1, 3), (3, 3)]
-    assert own == [*heard, (1, 1)]
+    assert tracked == [(1, 3), (3, 3)]
+    assert own == [*tracked, (1, 1)]
 
 
-def test_memory_that_runs_out_halves_the_budget_and_loses_no_row(make_model, monkeypatch, caplog):
-    rm = OnnxRewardModel(str(make_model("flat")), token_budget=16)
+def test_score_retries_with_fewer_tokens_when_memory_runs_out(make_model, monkeypatch, caplog):
+    rm = OnnxRewardModel(str(make_model("flat")), max_batch_tokens=16)
     samples = words("a b c", "b", "c d", "e", "j j j j j j j j", "b")
     expected = rm.score(samples).values
-    run, asked = Opened.run, []
+    run, batches = OnnxRunner.run, []
 
-    def small(self, rows):
-        tokens = len(rows) * max(map(len, rows))
-        asked.append(tokens)
-        if tokens > 6:
+    def run_in_little_memory(self, rows, batch):
+        batches.append(batch.tokens)
+        if batch.tokens > 6:
             raise RuntimeError("[ONNXRuntimeError] : 6 : BFCArena::AllocateRawInternal Failed to allocate memory for 9")
-        return run(self, rows)
+        return run(self, rows, batch)
 
-    monkeypatch.setattr(Opened, "run", small)
+    monkeypatch.setattr(OnnxRunner, "run", run_in_little_memory)
     found = rm.score(samples)
     assert np.array_equal(found.values[[0, 1, 2, 3, 5]], expected[[0, 1, 2, 3, 5]])
     assert found.statuses[4] is Status.FAILED
     assert found.reasons[4] == "does not fit in memory even alone"
     assert "retrying with 8 tokens per batch" in caplog.text
-    asked.clear()
+    batches.clear()
     rm.score(samples[:4])
-    assert max(asked) <= 8  # the next call begins where this one ended
+    assert max(batches) <= 8  # the next call begins with the last limit
 
 
-def test_another_error_of_the_runtime_is_not_taken_for_memory(make_model, monkeypatch):
+def test_score_raises_other_runtime_errors(make_model, monkeypatch):
     rm = OnnxRewardModel(str(make_model()))
     rm.score(words("a"))
-    monkeypatch.setattr(Opened, "run", lambda *_: 1 / 0)
+    monkeypatch.setattr(OnnxRunner, "run", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         rm.score(words("b"))

@@ -27,22 +27,22 @@ def words(*texts: str) -> list[Sample]:
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("token", [3, 2]), ("flat", [6, 2]), ("column", [6, 2])])
-def test_every_output_form(make_model, kind, expected):
+def test_score_accepts_every_output_shape(make_model, kind, expected):
     scores = OnnxRewardModel(str(make_model(kind))).score(words("a b c", "b"))
     assert scores.values.dtype == np.float64
     assert scores.values.tolist() == expected
 
 
-def test_the_first_position_may_count(make_model):
+def test_pooling_first_reads_the_first_position(make_model):
     assert OnnxRewardModel(str(make_model(config='{"pooling": "first"}'))).score(words("b c")).values.tolist() == [2]
 
 
-def test_attention_mask_is_fed_when_asked_for(make_model):
+def test_score_passes_the_attention_mask(make_model):
     path = make_model(inputs=("input_ids", "attention_mask"))
     assert OnnxRewardModel(str(path)).score(words("a b", "a")).values.tolist() == [2, 1]
 
 
-def test_template_writes_the_text(make_model):
+def test_template_is_filled_in_one_pass(make_model):
     path = str(make_model("flat", config='{"template": "a {prompt} c {completion} {prompt}"}'))
     assert OnnxRewardModel(path).score([Sample("b", "{prompt} d", group=0)]).values.tolist() == [1 + 2 + 3 + 0 + 4 + 2]
     assert OnnxRewardModel(path, template="{completion}{prompt}").score([Sample("", "d", group=0)]).values.tolist() == [
@@ -50,27 +50,27 @@ def test_template_writes_the_text(make_model):
     ]
 
 
-def test_a_lone_surrogate_is_text_too(make_model):
+def test_score_accepts_lone_surrogates(make_model):
     assert OnnxRewardModel(str(make_model())).score(words("b \ud800")).values.tolist() == [0]
 
 
-def test_a_score_that_is_not_finite_fails_alone(make_model):
+def test_non_finite_score_fails_only_its_row(make_model):
     scores = OnnxRewardModel(str(make_model("nan"))).score(words("b", "a", "c"))
     assert [s.value for s in scores.statuses] == ["judged", "failed", "judged"]
     assert np.isnan(scores.values[1])
     assert "nan" in scores.reasons[1]
 
 
-def test_truncation_keeps_the_end_and_says_so(make_model):
-    scores = OnnxRewardModel(str(make_model("flat")), max_tokens=2).score(words("a b c d", "a b"))
+def test_truncation_keeps_the_end_and_gives_a_reason(make_model):
+    scores = OnnxRewardModel(str(make_model("flat")), max_length=2).score(words("a b c d", "a b"))
     assert scores.values.tolist() == [7, 3]
     assert scores.reasons == ("truncated: 2 of 4 tokens dropped on the left", "")
     assert set(scores.statuses) == {Status.JUDGED}
 
 
-def test_equal_inputs_run_once(make_model):
+def test_score_runs_equal_inputs_once(make_model):
     model = OnnxRewardModel(str(make_model()))
-    session = model._open().session
+    session = model._runner().session
     ran = []
 
     class Spy:
@@ -78,16 +78,16 @@ def test_equal_inputs_run_once(make_model):
             ran.append(len(feed["input_ids"]))
             return session.run(names, feed)
 
-    object.__setattr__(model._open(), "session", Spy())
+    object.__setattr__(model._runner(), "session", Spy())
     assert model.score(words("a", "b", "a", "a")).values.tolist() == [1, 2, 1, 1]
     assert ran == [2]
 
 
 @pytest.mark.parametrize("budget", [1, 200, 100_000])
-def test_batches_change_no_score(budget):
+def test_batch_size_changes_no_score(budget):
     together = OnnxRewardModel().score(SAMPLES).values
     assert np.all(np.isfinite(together))
-    np.testing.assert_allclose(OnnxRewardModel(token_budget=budget).score(SAMPLES).values, together, atol=1e-5)
+    np.testing.assert_allclose(OnnxRewardModel(max_batch_tokens=budget).score(SAMPLES).values, together, atol=1e-5)
 
 
 def test_order_changes_no_score():
@@ -96,36 +96,36 @@ def test_order_changes_no_score():
     np.testing.assert_allclose(turned, model.score(SAMPLES).values, atol=1e-5)
 
 
-def test_pickling_drops_the_session_and_equality_ignores_it():
-    model = OnnxRewardModel(token_budget=512)
+def test_pickling_drops_the_session():
+    model = OnnxRewardModel(max_batch_tokens=512)
     before = model.score(SAMPLES).values
     again = pickle.loads(pickle.dumps(model))
-    assert again._cell.opened is None
+    assert again._resource.value is None
     assert again == model
     assert np.array_equal(again.score(SAMPLES).values, before)
 
 
-def test_closing_is_not_the_end():
+def test_closed_model_opens_again():
     with OnnxRewardModel() as model:
         before = model.score(SAMPLES).values
-    assert model._cell.opened is None
+    assert model._resource.value is None
     assert np.array_equal(model.score(SAMPLES).values, before)
 
 
-def test_many_threads_one_session():
+def test_threads_share_one_session():
     model = OnnxRewardModel(threads=1)
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: (model.score(SAMPLES).values, id(model._open())), range(16)))
+        found = list(pool.map(lambda _: (model.score(SAMPLES).values, id(model._runner())), range(16)))
     assert len({loaded for _, loaded in found}) == 1
     assert all(np.array_equal(values, found[0][0]) for values, _ in found)
 
 
-def test_it_is_a_reward_model_and_loads_lazily():
+def test_model_opens_lazily():
     assert isinstance(OnnxRewardModel("nowhere.onnx"), RewardModel)
     assert repr(OnnxRewardModel(providers=["CPUExecutionProvider"])).count("('CPUExecutionProvider',)") == 1
 
 
-def test_real_rollouts_rank_better_than_chance():
+def test_embedded_model_ranks_real_rollouts_better_than_chance():
     path = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "gsm8k_rollouts.jsonl"
     if not path.exists():
         pytest.skip("the real rollouts are not here")

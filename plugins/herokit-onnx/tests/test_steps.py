@@ -1,4 +1,4 @@
-"""A process reward model that somebody else wrote: one logit a token, read at the step token that its settings name."""
+"""A process reward model of another author: one logit per token, read at the step token that its settings name."""
 
 import numpy as np
 import pytest
@@ -17,8 +17,8 @@ def words(*texts):
 
 
 @pytest.mark.parametrize("bind", [False, True])
-def test_each_step_has_a_probability_and_only_the_separator_makes_one(make_model, bind):
-    rm = OnnxRewardModel(str(make_model(config=STEPS)), aggregate="prod", io_binding=bind, token_budget=12)
+def test_each_step_has_a_probability(make_model, bind):
+    rm = OnnxRewardModel(str(make_model(config=STEPS)), aggregate="prod", io_binding=bind, max_batch_tokens=12)
     found = rm.score(words("a b\n\nc\n\n\n\nd", "a j b j", "", "a"))
     assert rm.encode(words("a j b\n\nc"))[0] == [2, 1, 2, 10, 3, 10]
     assert [len(steps) for steps in found.steps] == [3, 1, 1, 1]
@@ -26,7 +26,7 @@ def test_each_step_has_a_probability_and_only_the_separator_makes_one(make_model
     np.testing.assert_allclose(found.values, [SIGMOID**3, SIGMOID, SIGMOID, SIGMOID])
 
 
-def test_a_row_whose_step_cannot_be_told_fails_and_its_neighbours_do_not(make_model):
+def test_nan_step_fails_the_row(make_model):
     rm = OnnxRewardModel(str(make_model("nan", config=STEPS)))  # log(id - 1.5)
     found = rm.score(words("c"))
     np.testing.assert_allclose(found.steps[0], 8.5 / 9.5)
@@ -35,20 +35,20 @@ def test_a_row_whose_step_cannot_be_told_fails_and_its_neighbours_do_not(make_mo
     assert (found.statuses, found.reasons) == ((Status.FAILED,), ("gave nan",))
 
 
-def test_an_outcome_model_has_no_steps(make_model):
+def test_outcome_model_has_no_steps(make_model):
     assert OnnxRewardModel(str(make_model())).score(words("c")).steps is None
 
 
 @pytest.mark.parametrize(
-    ("kind", "token", "says"),
+    ("kind", "token", "message"),
     [
-        ("flat", " j ", "came out as (1,) for 1 inputs of 3 tokens; expected one score a token (B, S)"),
+        ("flat", " j ", "has shape (1,) for 1 inputs of 3 tokens; expected one score per token (B, S)"),
         ("token", "j j", "step_token = 'j j' is 2 tokens for this tokenizer; expected one"),
         ("token", "", "step_token = ''; expected the text of one token"),
     ],
 )
-def test_settings_that_do_not_fit(make_model, kind, token, says):
+def test_invalid_step_settings_raise(make_model, kind, token, message):
     path = make_model(kind, config=f'{{"template": "{{prompt}} {{completion}}", "step_token": "{token}"}}')
     with pytest.raises(SetupError) as caught:
         OnnxRewardModel(str(path)).score([Sample("a", "b", group=0)])
-    assert says in str(caught.value)
+    assert message in str(caught.value)

@@ -11,8 +11,7 @@ import generate
 from plant import Solution, parse, write
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
-from herokit_onnx.annotate import annotate
-from herokit_onnx.annotation_tokens import NAMES
+from herokit_onnx.annotate import TOKEN_NAMES, annotate
 
 GSM8K = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "gsm8k_train_solutions.jsonl"
 HELD_OUT = 600
@@ -81,7 +80,7 @@ def stream(
 
 
 def learn_tokenizer(problems: list[Problem], size: int) -> Tokenizer:
-    """Byte-level BPE over prepared texts; the marks are special tokens with ids in the order of `NAMES`."""
+    """Byte-level BPE over prepared texts; annotation tokens are special tokens with ids in the order of `TOKEN_NAMES`."""
     r = random.Random(0)
     texts = [rollouts(r, p, 1, 0.2)[0].text for p in problems]
     texts += [rollouts(r, generated(r), 1, 0.2)[0].text for _ in range(1500)]
@@ -95,11 +94,11 @@ def learn_tokenizer(problems: list[Problem], size: int) -> Tokenizer:
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-    marks = [chr(0xE000 + i) for i in range(len(NAMES))]
+    special = [chr(0xE000 + i) for i in range(len(TOKEN_NAMES))]
     trainer = trainers.BpeTrainer(
         vocab_size=size,
         min_frequency=2,
-        special_tokens=marks,
+        special_tokens=special,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )

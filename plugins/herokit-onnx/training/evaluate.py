@@ -11,8 +11,7 @@ from plant import write
 
 from herokit.types import Sample
 from herokit_onnx import OnnxRewardModel
-from herokit_onnx.annotate import annotate
-from herokit_onnx.annotation_tokens import MARK
+from herokit_onnx.annotate import TOKENS, annotate
 
 ROLLOUTS = corpus.GSM8K.with_name("gsm8k_rollouts.jsonl")
 
@@ -70,8 +69,10 @@ def sets(*, with_real: bool) -> dict[str, tuple[list[Sample], np.ndarray]]:
 def rule(sample: Sample) -> float:
     """Score by the annotation alone: minus the number of marks that look bad. What the network adds is on top of it."""
     text = annotate(sample.prompt, sample.completion)
-    left = len(text.partition(MARK["unused"])[2].split()) - 2
-    return -float(left + sum(text.count(MARK[name]) for name in ("bad", "mismatch", "nowhere", "fraction", "negative")))
+    left = len(text.partition(TOKENS["unused"])[2].split()) - 2
+    return -float(
+        left + sum(text.count(TOKENS[name]) for name in ("bad", "mismatch", "nowhere", "fraction", "negative"))
+    )
 
 
 def report(model: OnnxRewardModel, *, with_real: bool) -> dict[str, dict[str, float]]:

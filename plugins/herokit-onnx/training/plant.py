@@ -6,7 +6,7 @@ import random
 import re
 from dataclasses import dataclass
 
-from herokit_onnx.equations import Equation, check, evaluate, plain, split
+from herokit_onnx.equations import Equation, check_equation, evaluate, normalize_notation, split_equations
 
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
@@ -41,9 +41,9 @@ def parse(answer: str) -> Solution | None:
     lines: list[list[str | Ref | Eq]] = []
     for raw in body.strip().split("\n"):
         line: list[str | Ref | Eq] = []
-        for piece in split(plain(raw)):
+        for piece in split_equations(normalize_notation(raw)):
             if isinstance(piece, Equation):
-                if check(piece) == "bad" or len(piece.tokens) < 3:
+                if check_equation(piece) == "bad" or len(piece.tokens) < 3:
                     return None
                 line.append(Eq([_link(t, values) for t in piece.tokens]))
                 values.append(float(piece.right))

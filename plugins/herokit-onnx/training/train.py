@@ -16,9 +16,9 @@ from network import TinyRM
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from herokit_onnx.annotation_tokens import NAMES
+from herokit_onnx.annotate import TOKEN_NAMES
 
-ID = {name: i for i, name in enumerate(NAMES)}
+ID = {name: i for i, name in enumerate(TOKEN_NAMES)}
 VERDICTS = [ID["ok"], ID["rounded"], ID["bad"]]
 LIMIT = 224
 

@@ -1,4 +1,4 @@
-"""One kernel for all rows of a pack, and compiled layers: on a CPU by a stand-in kernel with torch's contract."""
+"""One kernel for all rows of a pack, and compiled layers; on a CPU with a stand-in for torch's kernel."""
 
 from inspect import signature
 
@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from herokit.errors import SetupError
-from herokit_torch import TorchRewardModel, attention, compiling, engines
+from herokit_torch import TorchRewardModel, attention, forward
 from herokit_torch.attention import FUSED, ROW_BY_ROW
-from herokit_torch.engines import Packed
+from herokit_torch.forward import PackedForward
 
 NEAR = {"rtol": 0, "atol": 1e-4}
 
 
-def ragged(query, key, value, cu_seq_q, cu_seq_k, *longest, late=True, **settings):
-    """Attend piece by piece: (T, H, D) queries, (U, K, D) keys; the last query sees the last key, or the first the first."""
+def varlen_stub(query, key, value, cu_seq_q, cu_seq_k, *longest, late=True, **settings):
+    """Attend sequence by sequence: (T, H, D) queries, (U, K, D) keys; aligned at the end, or at the start if not `late`."""
     assert settings["window_size"] == (-1, 0)
     assert cu_seq_q.dtype == cu_seq_k.dtype == torch.int32
     assert settings["enable_gqa"] == (query.shape[1] != key.shape[1])
@@ -41,67 +41,67 @@ def case(request, tiny, samples, one_by_one, tmp_path_factory):
 
 
 @pytest.mark.parametrize("gain", [0.0, float("inf")])
-def test_one_kernel_for_all_rows_gives_the_same_scores(case, samples, gain, monkeypatch):
+def test_fused_attention_gives_the_same_scores(case, samples, gain, monkeypatch):
     folder, expected = case
-    monkeypatch.setattr(engines, "kernel_fits", lambda model: True)
-    monkeypatch.setattr(attention, "ragged_kernel", lambda: ragged)
+    monkeypatch.setattr(forward, "_kernel_fits", lambda model: True)
+    monkeypatch.setattr(attention, "varlen_kernel", lambda: varlen_stub)
     for budget in (300, 10**5):
-        with TorchRewardModel(folder, least_gain=gain, token_budget=budget) as rm:
-            assert rm._open().engine.attention == FUSED
+        with TorchRewardModel(folder, min_sharing_gain=gain, max_batch_tokens=budget) as rm:
+            assert rm._runner().forward.attention == FUSED
             assert "(packed, one kernel)" in rm.report()
             np.testing.assert_allclose(rm.score(samples).values, expected, **NEAR)
 
 
-def first_beside_first(*arguments, **settings):
-    return ragged(*arguments, **settings, late=False)
+def aligned_at_the_start(*arguments, **settings):
+    return varlen_stub(*arguments, **settings, late=False)
 
 
-def no_such_kernel(*_, **__):
+def missing_kernel(*_, **__):
     raise RuntimeError("varlen_attn is not implemented for head size 16 on this device")
 
 
-@pytest.mark.parametrize("kernel", [first_beside_first, no_such_kernel])
-def test_a_kernel_that_computes_otherwise_or_not_at_all_is_not_used(case, samples, kernel, monkeypatch):
+@pytest.mark.parametrize("kernel", [aligned_at_the_start, missing_kernel])
+def test_kernel_that_differs_or_raises_is_not_used(case, samples, kernel, monkeypatch):
     folder, expected = case
-    monkeypatch.setattr(engines, "kernel_fits", lambda model: True)
-    monkeypatch.setattr(attention, "ragged_kernel", lambda: kernel)
+    monkeypatch.setattr(forward, "_kernel_fits", lambda model: True)
+    monkeypatch.setattr(attention, "varlen_kernel", lambda: kernel)
     with TorchRewardModel(folder) as rm:
-        assert rm._open().engine.attention == ROW_BY_ROW
+        assert rm._runner().forward.attention == ROW_BY_ROW
         np.testing.assert_allclose(rm.score(samples).values, expected, **NEAR)
 
 
-def test_the_kernel_of_this_torch_takes_what_it_is_given():
-    kernel = attention.ragged_kernel()
+def test_kernel_of_torch_has_the_expected_parameters():
+    kernel = attention.varlen_kernel()
     assert kernel is not None
     first = list(signature(kernel).parameters)[:7]
     assert first == ["query", "key", "value", "cu_seq_q", "cu_seq_k", "max_q", "max_k"]
 
 
-def test_on_a_cpu_rows_run_one_by_one_in_a_pack(case):
+def test_cpu_runs_packs_row_by_row(case):
     with TorchRewardModel(case[0]) as rm:
-        assert not engines.kernel_fits(rm._open().engine.model)
-        assert isinstance(rm._open().engine, Packed)
+        assert not forward._kernel_fits(rm._runner().forward.model)
+        assert isinstance(rm._runner().forward, PackedForward)
         assert rm.report() == f"torch: {case[0]} (packed)"
 
 
 @pytest.mark.parametrize("case", ["qwen3"], indirect=True)
-def test_compiled_layers_score_the_same(case, samples, monkeypatch):
+def test_compiled_layers_give_the_same_scores(case, samples, monkeypatch):
     folder, expected = case
-    monkeypatch.setattr(compiling, "BACKEND", "aot_eager")  # traces as inductor does, and generates no code
-    with TorchRewardModel(folder, compile=True, token_budget=300) as rm:
+    monkeypatch.setattr(forward, "_COMPILE_BACKEND", "aot_eager")  # traces as inductor does, and generates no code
+    with TorchRewardModel(folder, compile=True, max_batch_tokens=300) as rm:
         np.testing.assert_allclose(rm.score(samples).values, expected, **NEAR)
-        assert all(layer._compiled_call_impl is not None for layer in rm._open().engine.model.model.layers)
+        assert all(layer._compiled_call_impl is not None for layer in rm._runner().forward.model.model.layers)
 
 
 @pytest.mark.parametrize("case", ["qwen2"], indirect=True)
-def test_what_cannot_be_compiled_says_so(case, tiny, tmp_path, monkeypatch):
+def test_failed_compilation_raises(case, tiny, tmp_path, monkeypatch):
     def backend(graph, inputs):
         raise OSError("no C++ compiler found")
 
-    monkeypatch.setattr(compiling, "BACKEND", backend)
+    monkeypatch.setattr(forward, "_COMPILE_BACKEND", backend)
     with pytest.raises(SetupError, match="cannot be compiled: .*no C.. compiler found.*; set compile = false"):
         TorchRewardModel(case[0], compile=True).score([])
     tiny.write_tokenizer(tmp_path)
     tiny.write_model(tmp_path, "modernbert")
-    with pytest.raises(SetupError, match="wants a packed decoder with layers, this one runs padded"):
+    with pytest.raises(SetupError, match="needs a packed decoder with layers, this one runs padded"):
         TorchRewardModel(str(tmp_path), compile=True).score([])

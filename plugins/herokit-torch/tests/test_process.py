@@ -1,4 +1,4 @@
-"""Process reward models, MLP heads and known families."""
+"""Process reward models, MLP heads and model families."""
 
 import json
 import subprocess
@@ -28,8 +28,8 @@ def prm(tiny, tmp_path_factory):
     return folder, tokenizer, tiny.write_model(folder, mlp="Qwen2ForProcessRewardModel")
 
 
-def card(model, tokenizer, sample):
-    """Score steps as the model's card does, at the places of the step token."""
+def card_scores(model, tokenizer, sample):
+    """Score steps as the model's card does, at the positions of the step token."""
     steps = [s.replace("<extra_0>", "< extra_0>") for s in sample.completion.split("\n\n")]
     turns = [
         {"role": "system", "content": QWEN_MATH},
@@ -42,29 +42,29 @@ def card(model, tokenizer, sample):
     return logits[ids == 3].softmax(-1)[:, 1].double().numpy()
 
 
-def test_step_scores_are_those_of_the_card(prm):
+def test_step_scores_equal_those_of_the_model_card(prm):
     folder, tokenizer, model = prm
     with TorchRewardModel(str(folder)) as rm:
         found = rm.step_scores(SOLUTIONS)
     assert [len(s) for s in found] == [3, 2, 1]
     for steps, sample in zip(found, SOLUTIONS, strict=True):
-        np.testing.assert_allclose(steps, card(model, tokenizer, sample), rtol=0, atol=1e-5)
+        np.testing.assert_allclose(steps, card_scores(model, tokenizer, sample), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(
     ("how", "join"), [("min", np.min), ("prod", np.prod), ("last", lambda x: x[-1]), ("mean", np.mean)]
 )
-def test_one_score_a_sample_through_the_same_interface(prm, how, join):
+def test_score_aggregates_steps(prm, how, join):
     folder, tokenizer, model = prm
     with TorchRewardModel(str(folder), aggregate=how) as rm:
         found = execution.score("prm", rm, SOLUTIONS)
-    expected = [join(card(model, tokenizer, sample)) for sample in SOLUTIONS]
+    expected = [join(card_scores(model, tokenizer, sample)) for sample in SOLUTIONS]
     np.testing.assert_allclose(found.values, expected, rtol=0, atol=1e-5)
     for steps, sample in zip(found.steps, SOLUTIONS, strict=True):
-        np.testing.assert_allclose(steps, card(model, tokenizer, sample), rtol=0, atol=1e-5)
+        np.testing.assert_allclose(steps, card_scores(model, tokenizer, sample), rtol=0, atol=1e-5)
 
 
-def test_a_step_whose_probability_underflows_is_still_a_step():
+def test_step_whose_probability_underflows_is_kept():
     from herokit.reward_models.process import step_probabilities
 
     logits = np.array([[200.0, 0.0], [0.0, 1.0]], np.float32)
@@ -75,26 +75,26 @@ def test_a_step_whose_probability_underflows_is_still_a_step():
     assert 0 < steps[0] < 1e-80
 
 
-def test_when_no_step_is_left_the_row_fails(prm):
+def test_row_without_a_step_left_fails(prm):
     folder, _, _ = prm
     long = Sample("x", "a step\n\n" + "b" * 30, group=0)
-    with TorchRewardModel(str(folder), max_tokens=30) as rm:
+    with TorchRewardModel(str(folder), max_length=30) as rm:
         found = rm.score([long, Sample("x", "y" * 50, group=0)])
         cut = rm.step_scores([long])
-    with TorchRewardModel(str(folder), max_tokens=8) as rm:
+    with TorchRewardModel(str(folder), max_length=8) as rm:
         short = rm.score([SOLUTIONS[0]])
     assert len(cut[0]) == 1  # the first step's token was cut away
     assert found.reasons[0].startswith("truncated")
     assert [len(steps) for steps in found.steps] == [1, 1]
     assert short.statuses[0] is Status.JUDGED
-    with TorchRewardModel(str(folder), max_tokens=2) as rm:
+    with TorchRewardModel(str(folder), max_length=2) as rm:
         none = rm.score([SOLUTIONS[0]])
     assert none.statuses[0] is Status.FAILED
     assert none.reasons[0].startswith("no step is left; truncated")
     assert none.steps == (None,)
 
 
-def test_an_outcome_model_has_no_steps_and_a_step_token_is_one_token(prm, tiny, tmp_path):
+def test_invalid_step_tokens_raise(prm, tiny, tmp_path):
     folder, _, _ = prm
     tiny.write_tokenizer(tmp_path)
     tiny.write_model(tmp_path)
@@ -102,7 +102,7 @@ def test_an_outcome_model_has_no_steps_and_a_step_token_is_one_token(prm, tiny, 
         TorchRewardModel(str(tmp_path)).step_scores(SOLUTIONS)
     with pytest.raises(SetupError, match="is 5 tokens for this tokenizer"):
         TorchRewardModel(str(folder), step_token="STEP!").score(SOLUTIONS)  # noqa: S106 - a marker
-    with pytest.raises(SetupError, match="stands 3 times in the text of one empty step"):
+    with pytest.raises(SetupError, match="occurs 3 times in the text of one empty step"):
         TorchRewardModel(
             str(folder),
             template="{prompt}<extra_0>{completion}<extra_0>",
@@ -114,7 +114,7 @@ def test_an_outcome_model_has_no_steps_and_a_step_token_is_one_token(prm, tiny, 
     ("name", "mlp", "system"),
     [("AceMath-7B-RM", None, ACE_MATH), ("Qwen2.5-Math-RM-72B", "Qwen2ForRewardModel", QWEN_MATH), ("own", None, "")],
 )
-def test_a_known_model_gets_its_system_prompt_and_head(name, mlp, system, tiny, tmp_path, one_by_one):
+def test_profile_sets_system_prompt_and_head(name, mlp, system, tiny, tmp_path, one_by_one):
     folder = tmp_path / name
     tokenizer = tiny.write_tokenizer(folder)
     model = tiny.write_model(folder, mlp=mlp)
@@ -133,8 +133,8 @@ def test_a_known_model_gets_its_system_prompt_and_head(name, mlp, system, tiny, 
         assert not np.allclose(rm.score(SOLUTIONS).values, expected, atol=1e-2)
 
 
-def test_step_scores_and_scores_come_out_in_a_results_file(prm, tmp_path, tiny):
-    """A process and an outcome reward model of the Qwen shape, through the same command."""
+def test_results_file_has_steps_and_scores(prm, tmp_path, tiny):
+    """A process and an outcome reward model of the Qwen shape, scored by the same command."""
     folder, tokenizer, model = prm
     orm = tmp_path / "AceMath-tiny-RM"
     tiny.write_tokenizer(orm)
@@ -149,25 +149,25 @@ def test_step_scores_and_scores_come_out_in_a_results_file(prm, tmp_path, tiny):
     assert done.returncode == 0, done.stdout + done.stderr
     scored = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     for row, sample in zip(scored, SOLUTIONS, strict=False):
-        steps = card(model, tokenizer, sample)
+        steps = card_scores(model, tokenizer, sample)
         np.testing.assert_allclose(row["prm_steps"], steps, rtol=0, atol=1e-5)
         assert row["prm_score"] == pytest.approx(steps.min(), abs=1e-5)
     assert {row["orm_status"] for row in scored} == {"judged"}
     assert "orm_steps" not in scored[0]
 
 
-def test_a_token_that_must_end_the_input_survives_truncation(prm):
-    from herokit_torch.text import Encoder
+def test_end_id_survives_truncation(prm):
+    from herokit_torch.encoding import Encoder
 
-    encode = Encoder(prm[1], "", "{prompt}{completion}", 10, append=9).encode
+    encode = Encoder(prm[1], "", "{prompt}{completion}", 10, end_id=9).encode
     encoded = encode([Sample("", "a" * 30, group=0), Sample("", "a", group=0)])
-    assert [len(row) for row in encoded.rows] == [10, 2]
-    assert [row[-1] for row in encoded.rows] == [9, 9]
+    assert [len(row) for row in encoded.ids] == [10, 2]
+    assert [row[-1] for row in encoded.ids] == [9, 9]
     assert encoded.reasons == ["truncated: 21 of 30 tokens dropped on the left", ""]
     assert encoded.positions == [[9], [1]]
 
 
-def test_without_transformers_it_says_what_to_install(monkeypatch, prm):
+def test_missing_transformers_raises_with_the_install_command(monkeypatch, prm):
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(SetupError, match=r'pip install "herokit-torch\[rm\]"'):
         TorchRewardModel(str(prm[0])).score(SOLUTIONS)

@@ -1,4 +1,4 @@
-"""What a model tells of its work: progress, how much ran, where its scores lie."""
+"""Report, warnings and progress of `TorchRewardModel`."""
 
 import pickle
 
@@ -18,7 +18,7 @@ def folder(tiny, tmp_path_factory):
     return str(path)
 
 
-def test_the_report_says_how_much_ran_and_where_the_scores_lie(folder, samples):
+def test_report_describes_work_and_scores(folder, samples):
     rm = TorchRewardModel(folder)
     assert rm.report() == f"torch: {folder}"
     values = rm.score(samples).values
@@ -30,37 +30,37 @@ def test_the_report_says_how_much_ran_and_where_the_scores_lie(folder, samples):
     assert pickle.loads(pickle.dumps(rm)).stats.rows == 0
 
 
-def test_squashed_scores_are_named_once_and_those_of_steps_are_not(folder, samples, tiny, tmp_path, caplog):
+def test_saturated_scores_warn_once_unless_they_are_of_steps(folder, samples, tiny, tmp_path, caplog):
     tiny.write_tokenizer(tmp_path)
     tiny.write_model(tmp_path, mlp="Qwen2ForProcessRewardModel", num_hidden_layers=1)
     with TorchRewardModel(str(tmp_path), step_token="<extra_0>") as prm:  # noqa: S106 - a marker
         assert all(0 < x < 1 for x in prm.score(samples).values)
     assert "as after a sigmoid" not in caplog.text
     with TorchRewardModel(folder) as rm:
-        engine = rm._open().engine
-        run = type(engine).run
+        forward = rm._runner().forward
+        run = type(forward).run
 
-        class Squashing:
-            how, plan = "squashed", engine.plan
+        class Saturated:
+            name, plan = "saturated", forward.plan
 
             def run(self, *arguments):
-                return [1 / (1 + abs(x) + 0.1) for x in run(engine, *arguments)]
+                return [1 / (1 + abs(x) + 0.1) for x in run(forward, *arguments)]
 
-        rm._open().engine = Squashing()
+        rm._runner().forward = Saturated()
         for _ in range(3):
             rm.score(samples)
     assert caplog.text.count("scores lie in (0, 1), as after a sigmoid; combiners expect raw logits") == 1
 
 
-def test_progress_is_heard_through_a_rewarder_and_an_ensemble(folder, samples):
-    one = TorchRewardModel(folder, token_budget=300)
-    two = TorchRewardModel(folder, token_budget=10**6)
-    heard = []
+def test_progress_is_reported_through_a_rewarder_and_an_ensemble(folder, samples):
+    one = TorchRewardModel(folder, max_batch_tokens=300)
+    two = TorchRewardModel(folder, max_batch_tokens=10**6)
+    calls = []
     with Rewarder({"rm": EnsembleRewardModel((one, two))}, Select("rm")) as rewarder:
-        with track_progress(lambda done, of: heard.append((done, of))):
+        with track_progress(lambda done, total: calls.append((done, total))):
             rewarder(samples)
         rewarder(samples[:3])
-    assert heard[-1] == (20, 20)
-    assert heard.count((20, 20)) == 2
-    assert len(heard) > 3
-    assert heard[:-1] == sorted(heard[:-1])
+    assert calls[-1] == (20, 20)
+    assert calls.count((20, 20)) == 2
+    assert len(calls) > 3
+    assert calls[:-1] == sorted(calls[:-1])

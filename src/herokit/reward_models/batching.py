@@ -22,6 +22,7 @@ __all__ = [
     "plan_batches",
     "plan_micro_batches",
     "run_with_oom_retry",
+    "unique_rows",
 ]
 
 LOG = logging.getLogger(__name__)
@@ -73,6 +74,18 @@ class BatchPlan:
         return np.asarray(results)[self.inverse]
 
 
+def unique_rows(inputs: Sequence[Sequence[int]]) -> tuple[Ints, Ints]:
+    """Return `unique` and `inverse` of `BatchPlan`: the first row of every unique input, and the unique input of every row.
+
+    Example:
+        >>> [x.tolist() for x in unique_rows([[5, 6], [7], [5, 6]])]
+        [[0, 1], [0, 1, 0]]
+    """
+    positions: dict[tuple[int, ...], int] = {}
+    inverse = np.fromiter((positions.setdefault(tuple(ids), len(positions)) for ids in inputs), np.int64, len(inputs))
+    return np.unique(inverse, return_index=True)[1].astype(np.int64), inverse
+
+
 def plan_batches(inputs: Sequence[Sequence[int]], *, max_batch_tokens: int, max_batch_size: int = 256) -> BatchPlan:
     """Group inputs of similar length into batches of at most `max_batch_tokens` padded tokens.
 
@@ -96,10 +109,8 @@ def plan_batches(inputs: Sequence[Sequence[int]], *, max_batch_tokens: int, max_
     for name, limit in (("max_batch_tokens", max_batch_tokens), ("max_batch_size", max_batch_size)):
         if limit < 1:
             raise ConfigError(f"{name} must be at least 1, got {limit}")
-    positions: dict[tuple[int, ...], int] = {}
-    inverse = np.fromiter((positions.setdefault(tuple(ids), len(positions)) for ids in inputs), np.int64, len(inputs))
-    unique = np.unique(inverse, return_index=True)[1].astype(np.int64)
-    lengths = np.fromiter(map(len, positions), np.int64, len(positions))
+    unique, inverse = unique_rows(inputs)
+    lengths = np.fromiter((len(inputs[i]) for i in unique), np.int64, len(unique))
     order = np.argsort(-lengths, kind="stable")
     batches = tuple(_cut(order, lengths, max_batch_tokens, max_batch_size))
     padded = sum(int(lengths[batch[0]]) * len(batch) for batch in batches)

@@ -1,79 +1,110 @@
-"""The checkpoint: opened as torch, refused if the graph could not score as it does, asked what the probes must score."""
+"""The checkpoint to export: its torch model, the logits that the graph must reproduce, its chat template as plain text."""
 
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from herokit.errors import SetupError
-from herokit.reward_models.families import ModelProfile, model_class
+from herokit.reward_models.checkpoints import load_model
+from herokit.reward_models.encoding import EncodedRows
+from herokit.reward_models.families import ModelProfile
 from herokit.reward_models.process import Floats
+from herokit_onnx.encoding import Encoder
+from herokit_onnx.parity import PROBE_SAMPLES
+
+__all__ = ["Dtype", "check_chat_template", "open_model", "plain_template", "reference_logits"]
 
 Dtype: TypeAlias = Literal["fp32", "fp16", "bf16"]
 
+_PROMPT, _COMPLETION = "herokit-prompt-7f3a", "herokit-completion-7f3a"
 
-def open_model(checkpoint: str, dtype: Dtype, revision: str | None, known: ModelProfile, *, steps: bool) -> Any:
+
+def open_model(checkpoint: str, dtype: Dtype, revision: str | None, profile: ModelProfile, *, stepwise: bool) -> Any:
     """Load a model in fp32, its weights rounded to `dtype`.
 
     Args:
         checkpoint: a name on the hub or a folder.
         dtype: of the body that will be written.
         revision: a branch, tag or commit of the hub's repository.
-        known: its habits.
-        steps: it is to be read at step tokens.
+        profile: of its family.
+        stepwise: whether it is read at step tokens.
 
     Raises:
         SetupError: it cannot be opened, weights are missing, it scores by code of its own, its head is not read token by
             token, or it has another number of outputs.
     """
     import torch
-    import transformers
 
-    if known.end_token_attribute or known.pooling == "forward":
+    if profile.end_token_attribute or profile.pooling == "forward":
         raise SetupError(
-            f"{checkpoint}: scores by code of its own, which is not exported; TorchRewardModel runs it with remote_code"
+            f"{checkpoint}: scores by its own code, which cannot be exported; TorchRewardModel runs it with "
+            "trust_remote_code = true"
         )
     rounded = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[dtype]
-    try:
-        config: Any = transformers.AutoConfig.from_pretrained(checkpoint, revision=revision, trust_remote_code=False)
-        named = (getattr(config, "architectures", None) or [""])[0]
-        model, info = model_class(named, known.auto_class).from_pretrained(
-            checkpoint, config=config, dtype=rounded, revision=revision, output_loading_info=True
-        )
-    except Exception as error:  # transformers raises OSError, ValueError, KeyError and ImportError
-        raise SetupError(f"{checkpoint}: cannot be opened as a reward model: {error}") from error
-    if info["missing_keys"]:
-        raise SetupError(
-            f"{checkpoint}: the checkpoint ({named or 'no architecture named'}) lacks weights for "
-            f"{sorted(info['missing_keys'])}; it is no reward model, or its head is of a kind that is not known"
-        )
-    if (steps or named.endswith("ForTokenClassification")) and not hasattr(model, "score"):
-        raise SetupError(f"{checkpoint}: {named} has no head `score` to be read at tokens; expected a causal decoder")
-    if model.config.num_labels not in ((1, 2) if steps else (1,)):
-        expected = "one or two at a step token" if steps else "one, or a step token (step_token) for one or two a step"
-        raise SetupError(f"{checkpoint}: has {model.config.num_labels} outputs; expected {expected}")
-    return model.eval().float()
+    model = load_model(checkpoint, profile, revision=revision, dtype=rounded)
+    name = type(model).__name__
+    if (stepwise or name.endswith("ForTokenClassification")) and not hasattr(model, "score"):
+        raise SetupError(f"{checkpoint}: {name} has no head `score` to read at tokens; expected a causal decoder")
+    labels = model.config.num_labels
+    if labels not in ((1, 2) if stepwise else (1,)):
+        expected = "one or two at a step token" if stepwise else "one, or step_token for one or two per step"
+        raise SetupError(f"{checkpoint}: has {labels} outputs; expected {expected}")
+    return model.float()
 
 
-def reference(model: Any, rows: list[list[int]], step: int | None) -> list[Floats]:
-    """Ask for rows one by one: a stock class's own forward where it gives one score a row, else body and head.
+def reference_logits(model: Any, rows: EncodedRows, *, stepwise: bool) -> list[Floats]:
+    """Score rows one by one: by a stock class's own forward where it gives one score per row, else by body and head.
 
     Nothing is padded and no id counts as padding, so nothing can be pooled wrongly.
     """
     import torch
 
-    decoder = hasattr(model, "score")
-    pools = step is None and type(model).__name__.endswith("ForSequenceClassification")
-    if decoder:
+    pools = not stepwise and type(model).__name__.endswith("ForSequenceClassification")
+    if hasattr(model, "score"):
         model.config.get_text_config().pad_token_id = None
-    found = []
+    values = []
     with torch.inference_mode():
-        for ids in rows:
-            given = torch.tensor([ids])
+        for ids, positions in zip(rows.ids, rows.positions, strict=True):
+            input_ids = torch.tensor([ids])
             if pools:
-                logits = model(input_ids=given).logits
+                logits = model(input_ids=input_ids).logits
             else:
-                hidden = model.base_model(input_ids=given, use_cache=False).last_hidden_state[0]
-                at = [len(ids) - 1] if step is None else [i for i, x in enumerate(ids) if x == step]
-                logits = model.score(hidden[at])
-            found.append(np.asarray(logits[:, -1] - logits[:, 0] if logits.shape[1] > 1 else logits[:, 0], np.float64))
-    return found
+                hidden = model.base_model(input_ids=input_ids, use_cache=False).last_hidden_state[0]
+                logits = model.score(hidden[positions])
+            margin = logits[:, -1] - logits[:, 0] if logits.shape[1] > 1 else logits[:, 0]
+            values.append(np.asarray(margin, np.float64))
+    return values
+
+
+def plain_template(tokenizer: Any, system_prompt: str, checkpoint: str) -> str:
+    """Return a chat template as plain text, by rendering it for two words that occur nowhere else.
+
+    Raises:
+        SetupError: it does not write prompt and completion once each.
+    """
+    text = _render_chat(tokenizer, system_prompt, _PROMPT, _COMPLETION)
+    if text.count(_PROMPT) != 1 or text.count(_COMPLETION) != 1:
+        raise SetupError(
+            f"{checkpoint}: its chat template does not write prompt and completion once each; pass template"
+        )
+    return text.replace(_PROMPT, "{prompt}").replace(_COMPLETION, "{completion}")
+
+
+def check_chat_template(
+    tokenizer: Any, system_prompt: str, encoder: Encoder, rows: EncodedRows, checkpoint: str
+) -> None:
+    """Compare the untruncated ids of the probes with those that the chat template itself gives.
+
+    Raises:
+        SetupError: they differ.
+    """
+    for sample, ids in zip(PROBE_SAMPLES, rows.ids, strict=True):
+        text = _render_chat(tokenizer, system_prompt, *encoder.fields(sample))
+        if ids != tokenizer.encode(text, add_special_tokens=False):
+            raise SetupError(f"{checkpoint}: its chat template changes the text that it is given; pass template")
+
+
+def _render_chat(tokenizer: Any, system_prompt: str, prompt: str, completion: str) -> str:
+    system = [{"role": "system", "content": system_prompt}] if system_prompt else []
+    turns = [{"role": "user", "content": prompt}, {"role": "assistant", "content": completion}]
+    return str(tokenizer.apply_chat_template([*system, *turns], tokenize=False))

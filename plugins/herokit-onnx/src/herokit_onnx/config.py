@@ -1,4 +1,4 @@
-"""What a model expects of its input and means by its output: a JSON file beside the .onnx file."""
+"""What a model expects of its input and means by its output: a JSON file next to the .onnx file."""
 
 import json
 from collections.abc import Callable
@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from herokit.errors import SetupError, did_you_mean
+from herokit.reward_models.encoding import DEFAULT_TEMPLATE, is_template
 
-ANNOTATIONS = ("none", "arithmetic")
-POOLINGS = ("last", "first")
-_SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "template": (
-        lambda x: isinstance(x, str) and "{prompt}" in x and "{completion}" in x,
-        "a text with {prompt} and {completion}",
-    ),
-    "annotation": (lambda x: x in ANNOTATIONS, f"one of {', '.join(ANNOTATIONS)}"),
-    "max_tokens": (lambda x: type(x) is int and x > 0, "a whole number from 1"),
+__all__ = ["ModelConfig"]
+
+_ANNOTATIONS = ("none", "arithmetic")
+_POOLINGS = ("last", "first")
+_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "template": (lambda x: isinstance(x, str) and is_template(x), "a text with {prompt} and {completion}"),
+    "annotation": (lambda x: x in _ANNOTATIONS, f"one of {', '.join(_ANNOTATIONS)}"),
+    "max_length": (lambda x: type(x) is int and x > 0, "an integer of at least 1"),
     "output": (lambda x: isinstance(x, str), "the name of an output"),
-    "pooling": (lambda x: x in POOLINGS, f"one of {', '.join(POOLINGS)}"),
+    "pooling": (lambda x: x in _POOLINGS, f"one of {', '.join(_POOLINGS)}"),
     "special_tokens": (lambda x: type(x) is bool, "true or false"),
     "first_id": (lambda x: type(x) is int and x >= 0, "a token id"),
     "step_token": (lambda x: isinstance(x, str) and bool(x), "the text of one token"),
@@ -27,27 +27,27 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """How to turn a sample into tokens, and the model's output into one score a row.
+    """How to turn a sample into tokens, and the model's output into one score per row.
 
     Attributes:
         template: the text of one input, with ``{prompt}`` and ``{completion}``; ignored when annotated.
         annotation: ``arithmetic`` rewrites the text as the embedded model was trained on (`herokit_onnx.annotate`).
-        max_tokens: longer inputs lose tokens on the left and say so.
+        max_length: longer inputs are truncated on the left, which the row's reason says.
         output: the name of the output to read, None for the first.
-        pooling: which position counts when the output is one score a token: the ``last`` real one or the ``first``.
-        special_tokens: let the tokenizer add its own special tokens; off, since a template writes them itself.
-        first_id: the id of a BOS or CLS token: one in front is enough, and it stays there when the start is cut.
-        step_token: makes it a process reward model: it is written after every step, and the output, one score a token,
-            is read there as the logit of a probability.
+        pooling: the position that is read when the output is one score per token: the ``last`` real one or the ``first``.
+        special_tokens: let the tokenizer add its own special tokens; off, because a template writes them itself.
+        first_id: the id of a BOS or CLS token: a second one in front is dropped, and truncation keeps the first.
+        step_token: makes it a process reward model: the token is written after every step, and the output, one score per
+            token, is read there as the logit of a probability.
 
     Example:
-        >>> ModelConfig.of({"max_tokens": 512}, "rm.json").max_tokens
+        >>> ModelConfig.from_dict({"max_length": 512}, "rm.json").max_length
         512
     """
 
-    template: str = "{prompt}\n{completion}"
+    template: str = DEFAULT_TEMPLATE
     annotation: Literal["none", "arithmetic"] = "none"
-    max_tokens: int = 1024
+    max_length: int = 1024
     output: str | None = None
     pooling: Literal["last", "first"] = "last"
     special_tokens: bool = False
@@ -55,35 +55,35 @@ class ModelConfig:
     step_token: str | None = None
 
     @classmethod
-    def of(cls, data: Any, where: str) -> Self:
-        """Check what a file says.
+    def from_dict(cls, data: Any, location: str) -> Self:
+        """Check the settings of a file.
 
         Args:
             data: the parsed JSON.
-            where: the file, for messages.
+            location: the file, for messages.
 
         Raises:
             SetupError: not an object, an unknown key, or a value of the wrong kind.
         """
         if not isinstance(data, dict):
-            raise SetupError(f"{where}: expected a JSON object of settings, found {type(data).__name__}")
-        known = [field.name for field in fields(cls)]
+            raise SetupError(f"{location}: expected a JSON object of settings, found {type(data).__name__}")
+        names = [field.name for field in fields(cls)]
         for key in data:
-            if key not in known:
-                raise SetupError(f"{where}: unknown setting {key!r}; {did_you_mean(key, known)}")
-        given = {key: value for key, value in data.items() if value is not None}
-        for name, value in given.items():
-            fits, expected = _SETTINGS[name]
-            if not fits(value):
-                raise SetupError(f"{where}: {name} = {value!r}; expected {expected}")
-        return cls(**given)
+            if key not in names:
+                raise SetupError(f"{location}: unknown setting {key!r}; {did_you_mean(key, names)}")
+        settings = {key: value for key, value in data.items() if value is not None}
+        for name, value in settings.items():
+            is_valid, expected = _CHECKS[name]
+            if not is_valid(value):
+                raise SetupError(f"{location}: {name} = {value!r}; expected {expected}")
+        return cls(**settings)
 
     @classmethod
-    def beside(cls, model: Path) -> Self:
-        """Read ``<model>.json`` beside ``<model>.onnx``; the defaults where there is none.
+    def load(cls, model: Path) -> Self:
+        """Read ``<model>.json`` next to ``<model>.onnx``; the defaults if there is none.
 
         Raises:
-            SetupError: the file cannot be read or says something impossible.
+            SetupError: the file cannot be read or has an invalid setting.
         """
         path = model.with_suffix(".json")
         if not path.exists():
@@ -92,4 +92,4 @@ class ModelConfig:
             data = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise SetupError(f"{path}: not a readable JSON file: {error}") from error
-        return cls.of(data, str(path))
+        return cls.from_dict(data, str(path))

@@ -1,12 +1,14 @@
-"""Read arithmetic out of prose: one notation for LaTeX, Unicode and calculator marks; find equations; check them."""
+"""Arithmetic in text: one notation for LaTeX, Unicode and calculator marks; find equations and check them."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+__all__ = ["NUMBER", "Equation", "check_equation", "evaluate", "normalize_notation", "split_equations"]
+
 _REWRITES = [
-    (re.compile(pattern), into)
-    for pattern, into in (
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
         (r"\\(?:times|cdot|ast)\b|[\u00d7\u00b7\u2217]", "*"),
         (r"\\div\b|\u00f7", "/"),
         (r"[\u2212\u2013\u2014]", "-"),
@@ -23,7 +25,7 @@ NUMBER = re.compile(r"\d++(?:\.\d++)?|\.\d++")
 _N = r"(?>\d++(?:\.\d++)?|\.\d++)"
 # Atomic groups and possessive quantifiers everywhere: a hostile completion costs linear time.
 _TERM = rf"(?>[(\s]*+-?\s*+{_N}\s*+%?(?:\s*+[a-zA-Z]++){{0,2}}+[\s)]*+)"
-# Nor does a run begin within brackets and blanks that the one before it has looked through, unless that one must not begin.
+# A run does not begin within brackets and blanks that the previous attempt has scanned, unless that one cannot begin.
 _RUN = re.compile(
     rf"(?:(?<![\d.(\s])|(?<=[\d.][(\s]))(?P<left>{_TERM}(?:[-+*/]{_TERM}){{1,24}}+)=\s*+(?P<right>-?\s?{_N})"
 )
@@ -47,23 +49,23 @@ class Equation:
     shown: bool = True
 
 
-def plain(text: str) -> str:
-    r"""Write LaTeX, Unicode and currency the plain way: ``* / - 1234``.
+def normalize_notation(text: str) -> str:
+    r"""Rewrite LaTeX, Unicode and currency as plain arithmetic: ``* / - 1234``.
 
     Example:
-        >>> plain(r"$3 \times 1,200 - \frac{1}{2}")
+        >>> normalize_notation(r"$3 \times 1,200 - \frac{1}{2}")
         '3 * 1200 - (1)/(2)'
     """
-    for pattern, into in _REWRITES:
-        text = pattern.sub(into, text)
+    for pattern, replacement in _REWRITES:
+        text = pattern.sub(replacement, text)
     return text
 
 
-def split(text: str) -> Iterator[str | Equation]:
-    """Cut plain text into prose and equations, in order; a calculator mark swallows the equation it repeats.
+def split_equations(text: str) -> Iterator[str | Equation]:
+    """Split plain text into prose and equations, in order; a calculator mark replaces the equation that it repeats.
 
     Example:
-        >>> [x if isinstance(x, str) else x.tokens for x in split("so 4*2 = <<4*2=8>>8 eggs, 8 eggs - 1 = 7")]
+        >>> [x if isinstance(x, str) else x.tokens for x in split_equations("so 4*2 = <<4*2=8>>8 eggs, 8 eggs - 1 = 7")]
         ['so ', ('4', '*', '2'), ' eggs,', ('8', '-', '1')]
     """
     at = 0
@@ -100,11 +102,11 @@ def _float(text: str) -> float:
         return float("nan")
 
 
-def check(equation: Equation) -> str:
-    """Say whether an equation holds: ``ok``, ``rounded`` or ``bad`` (also for what cannot be computed).
+def check_equation(equation: Equation) -> str:
+    """Return ``ok``, ``rounded`` or ``bad`` for an equation; ``bad`` also if it cannot be computed.
 
     Example:
-        >>> [check(Equation(("16", "/", "3"), right)) for right in ("5.33", "5", "6.5")]
+        >>> [check_equation(Equation(("16", "/", "3"), right)) for right in ("5.33", "5", "6.5")]
         ['ok', 'rounded', 'bad']
     """
     value, right = evaluate(equation.tokens), _float(equation.right)
@@ -116,7 +118,7 @@ def check(equation: Equation) -> str:
 
 
 def evaluate(tokens: tuple[str, ...]) -> float:
-    """Compute ``+ - * / ( ) %`` over decimals; NaN when it cannot be read or computed.
+    """Compute ``+ - * / ( ) %`` over decimals; NaN if it cannot be parsed or computed.
 
     Example:
         >>> evaluate(("(", "2", "+", "4", ")", "*", "50", "%")), evaluate(("2", "/", "0"))
@@ -132,7 +134,7 @@ def evaluate(tokens: tuple[str, ...]) -> float:
         token, at = peek(), at + 1
         if token == "-":  # noqa: S105 - a symbol, not a password
             return -atom(depth)
-        if token == "(" and depth < 8:  # noqa: PLR2004, S105 - deeper nesting is no school arithmetic
+        if token == "(" and depth < 8:  # noqa: PLR2004, S105 - deeper nesting is not school arithmetic
             value = total(depth + 1)
             at += 1
         else:

@@ -1,28 +1,28 @@
-"""A transformers reward model as a graph that ONNX Runtime runs well: fused attention, pooling by mask, fp32 head.
-
-This module imports torch; only exporting does.
-"""
+"""A transformers reward model as an ONNX graph: fused attention, pooling by mask, fp32 head. Imports torch."""
 
 from pathlib import Path
 from typing import Any
 
 import torch
 
-FUSED = "herokit_onnx_fused"
+__all__ = ["trace"]
+
+_FUSED = "herokit_onnx_fused"
+_NOT_FUSED = "this attention is exported as transformers writes it"
 
 
-def fused(
+def _fused_attention(
     module: Any, query: Any, key: Any, value: Any, attention_mask: Any, scaling: float | None = None, **kwargs: Any
 ) -> tuple[Any, None]:
     """Write causal attention as ONNX Runtime's GroupQueryAttention: right padding by lengths, no (S, S) mask.
 
     Raises:
-        NotImplementedError: the layer wants what this does not write (a window, a soft cap, both directions).
+        NotImplementedError: the layer needs what this does not write (a window, a soft cap, both directions).
     """
     lengths = kwargs.get("herokit_lengths")
-    refused = any(kwargs.get(name) is not None for name in ("sliding_window", "softcap", "s_aux"))
-    if lengths is None or refused or attention_mask is not None or not getattr(module, "is_causal", True):
-        raise NotImplementedError("this attention is exported as transformers writes it")
+    unsupported = any(kwargs.get(name) is not None for name in ("sliding_window", "softcap", "s_aux"))
+    if lengths is None or unsupported or attention_mask is not None or not getattr(module, "is_causal", True):
+        raise NotImplementedError(_NOT_FUSED)
     b, h, s, d = query.shape
     kv = key.shape[1]
     flat = [x.transpose(1, 2).reshape(b, s, n * d) for x, n in ((query, h), (key, kv), (value, kv))]
@@ -39,8 +39,8 @@ def fused(
     return out.reshape(b, s, h, d), None
 
 
-class Norm(torch.nn.Module):
-    """The RMS norm of Llama and its kin, ``w x / sqrt(mean(x^2) + eps)``, as one operator."""
+class _RmsNorm(torch.nn.Module):
+    """The RMS norm of Llama-like models, ``w x / sqrt(mean(x^2) + eps)``, as one operator."""
 
     def __init__(self, norm: Any) -> None:
         super().__init__()
@@ -54,44 +54,44 @@ class Norm(torch.nn.Module):
         )
 
 
-def fuse_norms(model: Any) -> None:
-    """Put `Norm` in the place of every norm that computes the same; those that scale by ``1 + w`` are named otherwise."""
+def _fuse_norms(model: Any) -> None:
+    """Replace every norm that computes the same by `_RmsNorm`; norms that scale by ``1 + w`` have other names."""
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if type(child).__name__.endswith("RMSNorm") and hasattr(child, "variance_epsilon"):
-                setattr(parent, name, Norm(child))
+                setattr(parent, name, _RmsNorm(child))
 
 
-def margin(logits: torch.Tensor) -> torch.Tensor:
-    """Turn (..., L) logits into (...): a label alone is its own, of two labels the second's lead is the logit that it is right."""
+def _margin(logits: torch.Tensor) -> torch.Tensor:
+    """Turn (..., L) logits into (...): the label itself, or the second of two minus the first, the logit of a correct step."""
     return logits[..., -1] - logits[..., 0] if logits.shape[-1] > 1 else logits[..., 0]
 
 
-class Scored(torch.nn.Module):
-    """Token ids and mask to fp32 scores: (B,), the head seeing only the last real token, or (B, S), one a token."""
+class _Scorer(torch.nn.Module):
+    """Token ids and mask to fp32 scores: (B,), the head applied to the last real token only, or (B, S), one per token."""
 
-    def __init__(self, model: Any, *, fuse: bool, tokens: bool) -> None:
+    def __init__(self, model: Any, *, fuse: bool, stepwise: bool) -> None:
         super().__init__()
-        self.model, self.fuse, self.tokens = model, fuse, tokens
+        self.model, self.fuse, self.stepwise = model, fuse, stepwise
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Return (B,) or (B, S) scores."""
-        if not hasattr(self.model, "score"):  # an encoder: its own pooling looks at the mask
+        if not hasattr(self.model, "score"):  # an encoder: its own pooling uses the mask
             logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
             return logits[:, 0].float()
         lengths = attention_mask.sum(-1)
-        more = {"herokit_lengths": lengths} if self.fuse else {}
+        extra = {"herokit_lengths": lengths} if self.fuse else {}
         hidden = self.model.base_model(
-            input_ids=input_ids, attention_mask=None if self.fuse else attention_mask, use_cache=False, **more
+            input_ids=input_ids, attention_mask=None if self.fuse else attention_mask, use_cache=False, **extra
         ).last_hidden_state
-        if self.tokens:
-            return margin(self.model.score(hidden.float()))
+        if self.stepwise:
+            return _margin(self.model.score(hidden.float()))
         at = (lengths - 1).view(-1, 1, 1).expand(-1, 1, hidden.shape[-1])
-        return margin(self.model.score(torch.gather(hidden, 1, at).squeeze(1).float()))
+        return _margin(self.model.score(torch.gather(hidden, 1, at).squeeze(1).float()))
 
 
-class Exact(torch.nn.Module):
-    """A head that stays in fp32, whatever it is given."""
+class _Fp32Head(torch.nn.Module):
+    """A head that stays in fp32 for inputs of any dtype."""
 
     def __init__(self, head: Any) -> None:
         super().__init__()
@@ -103,48 +103,45 @@ class Exact(torch.nn.Module):
         return logits
 
 
-def narrow(model: Any, dtype: torch.dtype) -> None:
-    """Put the body's weights into `dtype`: not the head, and not the rotary frequencies, whose rounding would turn far positions."""
+def _cast_body(model: Any, dtype: torch.dtype) -> None:
+    """Cast the body's weights to `dtype`, but not the head, nor the rotary frequencies: rounding those moves far positions."""
     for name in ("score", "classifier"):
         if hasattr(model, name):
-            setattr(model, name, Exact(getattr(model, name)))
-    exact = {id(p) for part in model.modules() if isinstance(part, Exact) for p in part.parameters()}
+            setattr(model, name, _Fp32Head(getattr(model, name)))
+    exact = {id(p) for part in model.modules() if isinstance(part, _Fp32Head) for p in part.parameters()}
     for parameter in model.parameters():
         if id(parameter) not in exact:
             parameter.data = parameter.data.to(dtype)
 
 
-def trace(model: Any, path: Path, dtype: str = "fp32", *, tokens: bool = False) -> bool:
-    """Write `model` (fp32, on the CPU) to `path`, its body in `dtype`; say whether its attention is fused.
+def trace(model: Any, path: Path, dtype: str = "fp32", *, stepwise: bool = False) -> bool:
+    """Write `model` (fp32, on the CPU) to `path`, its body in `dtype`; return whether its attention is fused.
 
-    The model's weights are narrowed and its norms replaced: do not use it afterwards.
-
-    The graph takes ``input_ids`` and ``attention_mask``, int64 (B, S), right padded, and gives ``score``, (B,) fp32, or
-    (B, S) with `tokens`: the logit that all is well so far.
-    Weights above 1 GB go to a second file beside it.
+    The graph takes ``input_ids`` and ``attention_mask``, int64 (B, S), right padded, and gives ``score``, fp32: (B,), or
+    with `stepwise` (B, S), the logit that all steps so far are correct. Weights above 1 GB go to a second file next to it.
+    The model's weights are cast and its norms replaced: do not use it afterwards.
     """
     from transformers import AttentionInterface
 
-    AttentionInterface.register(FUSED, fused)
-    usual = model.config._attn_implementation  # noqa: SLF001 - transformers has no public way to switch it
+    AttentionInterface.register(_FUSED, _fused_attention)
+    original = model.config._attn_implementation  # noqa: SLF001 - transformers has no public way to switch it
     model.config.use_cache = False
-    narrow(model, {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[dtype])
-    fuse_norms(model)
-    decoder = hasattr(model, "score")
+    _cast_body(model, {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[dtype])
+    _fuse_norms(model)
     try:
-        if decoder:
-            model.config._attn_implementation = FUSED  # noqa: SLF001
+        if hasattr(model, "score"):  # a decoder
+            model.config._attn_implementation = _FUSED  # noqa: SLF001
             try:
-                _write(Scored(model, fuse=True, tokens=tokens), path)
+                _write(_Scorer(model, fuse=True, stepwise=stepwise), path)
             except torch.onnx.OnnxExporterError as error:
-                if "exported as transformers writes it" not in _chain(error):
+                if _NOT_FUSED not in _message_chain(error):
                     raise
             else:
                 return True
-        model.config._attn_implementation = usual  # noqa: SLF001
-        _write(Scored(model, fuse=False, tokens=tokens), path)
+        model.config._attn_implementation = original  # noqa: SLF001
+        _write(_Scorer(model, fuse=False, stepwise=stepwise), path)
     finally:
-        model.config._attn_implementation = usual  # noqa: SLF001
+        model.config._attn_implementation = original  # noqa: SLF001
     return False
 
 
@@ -169,7 +166,7 @@ def _write(module: Any, path: Path) -> None:
     program.save(str(path), external_data=size > 10**9)
 
 
-def _chain(error: BaseException | None) -> str:
+def _message_chain(error: BaseException | None) -> str:
     """Join the messages of an error and its causes."""
     parts = []
     while error is not None:

@@ -1,8 +1,8 @@
-"""Lay rows out one after the other, without padding, and run the tokens that rollouts share only once.
+"""Pack rows one after the other, without padding, and run the prefix that rollouts share only once.
 
-Rows of one family (the rollouts of a prompt) begin alike. A `Tree` holds their common prefix once and each row's rest
-behind it; a pack is a list of trees whose tokens fit the budget. The common prefix is found on token ids, so the ids
-that a row sees are exactly its own.
+Rollouts of one prompt begin with the same tokens. A `PrefixTree` holds their common prefix once, followed by the suffix of
+each row; a pack is a list of trees within the token limit. The common prefix is found on token ids, so every row sees
+exactly its own ids. Pure Python.
 """
 
 from collections import defaultdict
@@ -11,97 +11,102 @@ from dataclasses import dataclass
 
 from herokit.reward_models.batching import MicroBatch
 
+__all__ = ["Pack", "PrefixTree", "build_trees", "common_prefix", "fill_packs"]
+
 Ids = list[int]
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
-    """Rows that share their first `prefix` tokens; `cost` is what they cost together, in tokens."""
+class PrefixTree:
+    """Rows that share their first `prefix` tokens; together they cost `tokens`."""
 
     rows: tuple[int, ...]
     prefix: int
-    cost: int
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
 class Pack(MicroBatch):
-    """A job whose rows lie in trees, one behind the other."""
+    """A micro-batch whose rows are in trees, one after the other."""
 
-    trees: tuple[Tree, ...]
+    trees: tuple[PrefixTree, ...]
 
 
-def shared(rows: Sequence[Ids]) -> int:
+def common_prefix(rows: Sequence[Ids]) -> int:
     """Return how many tokens all rows begin with, leaving each at least one of its own.
 
     Example:
-        >>> shared([[1, 2, 3], [1, 2, 4, 5]]), shared([[1, 2], [1, 2, 3]])
+        >>> common_prefix([[1, 2, 3], [1, 2, 4, 5]]), common_prefix([[1, 2], [1, 2, 3]])
         (2, 1)
     """
-    low, high = min(rows), max(rows)  # whatever the extremes share, all share
-    most = min(map(len, rows)) - 1
-    return next((i for i in range(most) if low[i] != high[i]), most)
+    low, high = min(rows), max(rows)  # what the extremes share, all share
+    limit = min(map(len, rows)) - 1
+    return next((i for i in range(limit) if low[i] != high[i]), limit)
 
 
-def grow(rows: Sequence[Ids], families: Sequence[Hashable], *, least_gain: float, budget: int) -> list[Tree]:
-    """Plant one tree for each family whose gain is worth it, and one for each row of the others.
+def build_trees(
+    rows: Sequence[Ids], prefix_keys: Sequence[Hashable], *, min_sharing_gain: float, max_batch_tokens: int
+) -> list[PrefixTree]:
+    """Build one tree for all rows of a key if sharing pays, and one for each row otherwise.
 
-    The gain is ``sum_i L_i / (P + sum_i (L_i - P))`` for rows of L_i tokens with P in common: tokens without reuse over
-    tokens with it. A tree above the budget is cut into several, each with the prefix again.
+    The gain is ``sum_i L_i / (P + sum_i (L_i - P))`` for rows of L_i tokens with P in common: tokens without sharing over
+    tokens with it. A tree above `max_batch_tokens` is cut into several, each with the prefix again.
 
     Args:
         rows: token ids.
-        families: one key a row; rows of one key are compared, None stands alone.
-        least_gain: the gain from which reuse is worth its bookkeeping.
-        budget: tokens a tree.
+        prefix_keys: one key per row; rows of one key are compared, None shares with no row.
+        min_sharing_gain: the gain from which sharing pays for its bookkeeping.
+        max_batch_tokens: tokens per tree.
 
     Example:
-        >>> grow([[1, 1, 1, 2], [1, 1, 1, 3], [7]], "aab", least_gain=1.1, budget=9)
-        [Tree(rows=(0, 1), prefix=3, cost=5), Tree(rows=(2,), prefix=0, cost=1)]
+        >>> build_trees([[1, 1, 1, 2], [1, 1, 1, 3], [7]], "aab", min_sharing_gain=1.1, max_batch_tokens=9)
+        [PrefixTree(rows=(0, 1), prefix=3, tokens=5), PrefixTree(rows=(2,), prefix=0, tokens=1)]
     """
     members: dict[Hashable, list[int]] = defaultdict(list)
-    for i, family in enumerate(families):
-        members[("alone", i) if family is None else ("family", family)].append(i)
+    for i, key in enumerate(prefix_keys):
+        members[("row", i) if key is None else ("key", key)].append(i)
     trees = []
-    for kin in members.values():
-        total = sum(len(rows[i]) for i in kin)
-        prefix = shared([rows[i] for i in kin]) if len(kin) > 1 else 0
-        if total < least_gain * (total - prefix * (len(kin) - 1)):
-            trees += [Tree((i,), 0, len(rows[i])) for i in kin]
+    for group in members.values():
+        total = sum(len(rows[i]) for i in group)
+        prefix = common_prefix([rows[i] for i in group]) if len(group) > 1 else 0
+        if total < min_sharing_gain * (total - prefix * (len(group) - 1)):
+            trees += [PrefixTree((i,), 0, len(rows[i])) for i in group]
         else:
-            trees += _cut(rows, kin, prefix, budget)
+            trees += _cut(rows, group, prefix, max_batch_tokens)
     return trees
 
 
-def _cut(rows: Sequence[Ids], kin: list[int], prefix: int, budget: int) -> list[Tree]:
+def _cut(rows: Sequence[Ids], group: list[int], prefix: int, max_batch_tokens: int) -> list[PrefixTree]:
     trees = []
     part: list[int] = []
-    cost = prefix
-    for i in kin:
-        more = len(rows[i]) - prefix
-        if part and cost + more > budget:
-            trees.append(Tree(tuple(part), prefix, cost))
-            part, cost = [], prefix
+    tokens = prefix
+    for i in group:
+        suffix = len(rows[i]) - prefix
+        if part and tokens + suffix > max_batch_tokens:
+            trees.append(PrefixTree(tuple(part), prefix, tokens))
+            part, tokens = [], prefix
         part.append(i)
-        cost += more
-    return [*trees, Tree(tuple(part), prefix, cost)]
+        tokens += suffix
+    return [*trees, PrefixTree(tuple(part), prefix, tokens)]
 
 
-def packs(trees: Sequence[Tree], budget: int) -> list[Pack]:
-    """Fill packs of at most `budget` tokens, the costliest trees first; a tree above it runs alone.
+def fill_packs(trees: Sequence[PrefixTree], max_batch_tokens: int) -> list[Pack]:
+    """Fill packs of at most `max_batch_tokens`, the largest trees first; a tree above that runs alone.
 
     Example:
-        >>> [job.rows for job in packs([Tree((0,), 0, 2), Tree((1,), 0, 5), Tree((2,), 0, 3)], 6)]
+        >>> trees = [PrefixTree((0,), 0, 2), PrefixTree((1,), 0, 5), PrefixTree((2,), 0, 3)]
+        >>> [pack.rows for pack in fill_packs(trees, 6)]
         [(1,), (2, 0)]
     """
-    filled: list[list[Tree]] = []
+    groups: list[list[PrefixTree]] = []
     room = 0
-    for tree in sorted(trees, key=lambda tree: -tree.cost):
-        if not filled or tree.cost > room:
-            filled.append([])
-            room = budget
-        filled[-1].append(tree)
-        room -= tree.cost
+    for tree in sorted(trees, key=lambda tree: -tree.tokens):
+        if not groups or tree.tokens > room:
+            groups.append([])
+            room = max_batch_tokens
+        groups[-1].append(tree)
+        room -= tree.tokens
     return [
-        Pack(tuple(row for tree in pack for row in tree.rows), sum(tree.cost for tree in pack), tuple(pack))
-        for pack in filled
+        Pack(tuple(row for tree in group for row in tree.rows), sum(tree.tokens for tree in group), tuple(group))
+        for group in groups
     ]

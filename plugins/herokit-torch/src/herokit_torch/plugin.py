@@ -1,9 +1,9 @@
-"""What herokit finds under the entry point ``torch``."""
+"""Registers the plugin under the entry point ``torch``. A file of its own, because the entry point names it."""
 
 from herokit.hookspecs import Register, hookimpl
 
 
 @hookimpl
 def herokit_register(register: Register) -> None:
-    """Offer the reward model ``torch``."""
+    """Register the reward model ``torch``."""
     register.reward_model("torch", "herokit_torch:TorchRewardModel")

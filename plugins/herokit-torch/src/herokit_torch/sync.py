@@ -1,10 +1,12 @@
-"""Running means that are equal on every rank."""
+"""Running means that are equal on every rank. A file of its own, because it is independent of reward models."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from herokit.combiners import Mean
 from herokit.errors import SetupError
+
+__all__ = ["AllReduce"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""An int8 copy of a model, kept only if it ranks rollouts as the original does."""
+"""An int8 copy of a model, kept only if it ranks rollouts like the original."""
 
 import logging
 import os
@@ -12,26 +12,29 @@ import numpy as np
 
 from herokit.errors import ConfigError, SetupError
 from herokit.types import Sample
-from herokit_onnx import parity_probes
 from herokit_onnx.model import OnnxRewardModel
-from herokit_onnx.session_state import plainly
+from herokit_onnx.parity import PROBE_SAMPLES, run_alone, write_probes
+from herokit_onnx.session import open_runner
 
-LEAST_SAMPLES = 8
+__all__ = ["quantize_reward_model", "spearman"]
+
+_MIN_SAMPLES = 8
+_TOLERANCE = 0.01
 
 
 def quantize_reward_model(
-    model: Path, samples: Sequence[Sample], *, out: Path | None = None, least_rank_correlation: float = 0.99
+    model: Path, samples: Sequence[Sample], *, out: Path | None = None, min_rank_correlation: float = 0.99
 ) -> Path:
     """Write an int8 copy (dynamic, per channel) beside a model, if it ranks `samples` like the original.
 
-    The gate is Spearman's ``rho = corr(rank(s_fp32), rank(s_int8)) >= least_rank_correlation``. Dynamic quantization takes
-    one scale a batch, so int8 scores move a little with their neighbours in a batch.
+    It is kept if Spearman's ``rho = corr(rank(s_fp32), rank(s_int8)) >= min_rank_correlation``. Dynamic quantization uses
+    one scale per batch, so int8 scores depend a little on the other rows of their batch.
 
     Args:
         model: a .onnx file that `OnnxRewardModel` opens.
         samples: rollouts like those to be scored, at least 8.
-        out: where to write; ``<model>.int8.onnx`` if None. It must lie in the model's folder, for it shares its tokenizer.
-        least_rank_correlation: in (0, 1].
+        out: where to write; ``<model>.int8.onnx`` if None. It must be in the model's folder, because it shares its tokenizer.
+        min_rank_correlation: in (0, 1].
 
     Returns:
         the path of the int8 model.
@@ -40,10 +43,10 @@ def quantize_reward_model(
         ConfigError: too few samples, or a bound outside (0, 1].
         SetupError: the correlation is below the bound (the copy is deleted), or `onnx` is not installed.
     """
-    if len(samples) < LEAST_SAMPLES or not 0 < least_rank_correlation <= 1:
+    if len(samples) < _MIN_SAMPLES or not 0 < min_rank_correlation <= 1:
         raise ConfigError(
-            f"quantizing needs {LEAST_SAMPLES} samples and a correlation in (0, 1], got {len(samples)} samples and "
-            f"{least_rank_correlation}"
+            f"quantizing needs at least {_MIN_SAMPLES} samples and min_rank_correlation in (0, 1], got {len(samples)} "
+            f"samples and {min_rank_correlation}"
         )
     try:
         import onnx
@@ -52,41 +55,40 @@ def quantize_reward_model(
         raise SetupError(f'quantizing needs onnx ({error}); run: pip install "herokit-onnx[export]"') from error
     path = out or model.with_suffix(".int8.onnx")
     graph = onnx.load(model)
-    del graph.graph.value_info[:]  # shapes that the quantizer infers differently, and then refuses
+    del graph.graph.value_info[:]  # the quantizer infers other shapes, and raises on the difference
     float32 = {"DefaultTensorType": onnx.TensorProto.FLOAT}
-    with _quiet():
+    with _quiet_quantizer():
         quantize_dynamic(graph, path, per_channel=True, weight_type=QuantType.QInt8, extra_options=float32)
     if model.with_suffix(".json").exists():
         shutil.copy(model.with_suffix(".json"), path.with_suffix(".json"))
     with OnnxRewardModel(str(model)) as exact, OnnxRewardModel(str(path)) as small:
-        found = [rm.score(samples).values for rm in (exact, small)]
-    rho = spearman(*found)
-    if not rho >= least_rank_correlation:
+        rho = spearman(exact.score(samples).values, small.score(samples).values)
+    if not rho >= min_rank_correlation:
         for file in (path, path.with_suffix(".json")):
             file.unlink(missing_ok=True)
         raise SetupError(
             f"{path}: int8 ranks {len(samples)} samples with correlation {rho:.4f} to fp32, expected at least "
-            f"{least_rank_correlation}; the copy is deleted"
+            f"{min_rank_correlation}; the copy is deleted"
         )
-    opened = plainly(path)
-    rows = opened.encoder.encode(parity_probes.ASKED)[0]
-    parity_probes.write(path, rows, [opened.run([row])[0] for row in rows], 0.01)  # alone, as they are asked again
+    runner = open_runner(path)
+    rows = runner.encode(PROBE_SAMPLES)
+    write_probes(path, rows, run_alone(runner, rows), _TOLERANCE)
     return path
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Drop what the quantizer tells the root logger of every tensor whose type it was told."""
+def _quiet_quantizer() -> Iterator[None]:
+    """Drop the quantizer's messages to the root logger, one for every tensor of a given type."""
 
-    def other(record: logging.LogRecord) -> bool:
+    def is_other(record: logging.LogRecord) -> bool:
         return f"onnxruntime{os.sep}quantization" not in record.pathname
 
     root = logging.getLogger()
-    root.addFilter(other)
+    root.addFilter(is_other)
     try:
         yield
     finally:
-        root.removeFilter(other)
+        root.removeFilter(is_other)
 
 
 def spearman(a: Any, b: Any) -> float:
@@ -98,9 +100,9 @@ def spearman(a: Any, b: Any) -> float:
     """
     ranks = []
     for x in (a, b):
-        _, place, count = np.unique(x, return_inverse=True, return_counts=True)
+        _, inverse, count = np.unique(x, return_inverse=True, return_counts=True)
         last = np.cumsum(count)
-        ranks.append((last - (count - 1) / 2)[place])
+        ranks.append((last - (count - 1) / 2)[inverse])
     x, y = (r - r.mean() for r in ranks)
     norm = np.sqrt((x @ x) * (y @ y))
     return float(x @ y / norm) if norm else float("nan")

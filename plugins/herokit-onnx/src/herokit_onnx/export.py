@@ -1,0 +1,172 @@
+"""From a transformers checkpoint to a folder that `OnnxRewardModel` opens: graph, tokenizer, settings, probes."""
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, get_args
+
+from herokit.errors import ConfigError, HerokitError, SetupError
+from herokit.reward_models.checkpoints import checkpoint_errors, load_tokenizer, resolve_max_length
+from herokit.reward_models.encoding import DEFAULT_TEMPLATE, EncodedRows, is_template
+from herokit.reward_models.families import find_profile
+from herokit.reward_models.process import split_steps
+from herokit_onnx.checkpoint import Dtype, check_chat_template, open_model, plain_template, reference_logits
+from herokit_onnx.config import ModelConfig
+from herokit_onnx.encoding import Encoder
+from herokit_onnx.parity import PROBE_SAMPLES, check_bf16_graph, check_probes, write_probes
+from herokit_onnx.session import import_runtime, open_runner
+
+__all__ = ["export_reward_model"]
+
+_TOLERANCE = {"fp32": 1e-3, "fp16": 0.02, "bf16": 0.1}
+"""How far a score may differ from the checkpoint's, relative to 1 + |score|."""
+
+
+def export_reward_model(  # noqa: PLR0913 - one for each setting that a checkpoint does not contain
+    checkpoint: str,
+    out: Path,
+    *,
+    system_prompt: str | None = None,
+    template: str | None = None,
+    step_token: str | None = None,
+    max_length: int | None = None,
+    name: str = "rm",
+    dtype: Dtype = "fp32",
+    revision: str | None = None,
+) -> Path:
+    """Write a transformers reward model as ONNX, for `OnnxRewardModel`.
+
+    Exports stock classes with one output, decoders or encoders; decoders with the MLP heads of
+    `herokit.reward_models.families`; process reward models, decoders whose head gives one or two labels at a step token.
+    Anything else raises.
+
+    ``out`` gets ``<name>.onnx`` (attention fused where it is causal, pooling by mask in the graph, an fp32 head and fp32
+    scores), ``tokenizer.json`` (as the checkpoint ships it), ``<name>.json`` (template, longest input) and
+    ``<name>.probes.json``: ids and scores of the torch model, which the export is checked against here and again whenever
+    it opens. A half-precision body is checked against its own rounded weights computed in fp32. ONNX Runtime cannot run
+    bf16 on a CPU, so that graph is checked here in fp32, and in bf16 when it opens on a GPU.
+
+    Args:
+        checkpoint: a name on the hub or a folder.
+        out: the folder to write, created if needed.
+        system_prompt: the first message of the chat; None takes that of the model's profile, ``""`` means none.
+        template: a text with ``{prompt}`` and ``{completion}``; None takes the tokenizer's chat template, or
+            prompt, newline, completion if it has none.
+        step_token: makes it a process reward model; None takes that of the model's profile, ``""`` means an outcome
+            reward model.
+        max_length: longer inputs are truncated on the left; None takes the model's positions.
+        name: of the files.
+        dtype: of the body; ``fp16`` and ``bf16`` are meant for GPUs.
+        revision: a branch, tag or commit of the hub's repository.
+
+    Returns:
+        the path of the .onnx file.
+
+    Raises:
+        ConfigError: an invalid dtype, template or length.
+        SetupError: the checkpoint is not such a model, its template cannot be written as plain text, it writes step
+            tokens of its own, a package is missing, `max_length` is above the model's positions, or the export scores
+            differently than the checkpoint (it is then deleted).
+    """
+    if dtype not in get_args(Dtype):
+        raise ConfigError(f"dtype = {dtype!r}; expected one of {', '.join(get_args(Dtype))}")
+    if max_length is not None and max_length < 1:
+        raise ConfigError(f"max_length = {max_length}; expected at least 1")
+    if template is not None and not is_template(template):
+        raise ConfigError(f"template = {template!r}; expected a text with {{prompt}} and {{completion}}")
+    _check_packages()
+    profile = find_profile(checkpoint)
+    system_prompt = profile.system_prompt if system_prompt is None else system_prompt
+    step_token = profile.step_token if step_token is None else step_token or None
+    model = open_model(checkpoint, dtype, revision, profile, stepwise=step_token is not None)
+    tokenizer = load_tokenizer(checkpoint, revision=revision)
+    config = replace(_config(tokenizer, checkpoint, system_prompt, template), step_token=step_token)
+    first_ids = _check_encoding(tokenizer, checkpoint, system_prompt, config)
+    max_length = resolve_max_length(max_length, model.config, checkpoint, 4096)
+    config = replace(config, max_length=max_length, first_id=min(first_ids, default=config.first_id))
+    path = out / f"{name}.onnx"
+    rows = _write_files(path, tokenizer, config)
+    logits = reference_logits(model, rows, stepwise=step_token is not None)
+    write_probes(path, rows, logits, _TOLERANCE[dtype])
+    _write_graph(model, path, dtype, checkpoint, stepwise=step_token is not None)
+    return path
+
+
+def _check_packages() -> None:
+    """Import what exporting needs, so that a missing package raises before the work instead of after it."""
+    try:
+        import onnx  # noqa: F401 - the exporter imports these late
+        import torch  # noqa: F401
+        import transformers  # noqa: F401
+        from onnxscript import version_converter  # noqa: F401
+    except ImportError as error:
+        raise SetupError(f'exporting needs more packages ({error}); run: pip install "herokit-onnx[export]"') from error
+    import_runtime()
+
+
+def _config(tokenizer: Any, checkpoint: str, system_prompt: str, template: str | None) -> ModelConfig:
+    """Return how a sample becomes text: a chat template writes special tokens itself, a plain one does not."""
+    has_chat = template is None and bool(tokenizer.chat_template)
+    text = plain_template(tokenizer, system_prompt, checkpoint) if has_chat else template or DEFAULT_TEMPLATE
+    first = next((x for x in (tokenizer.bos_token_id, tokenizer.cls_token_id) if x is not None), None)
+    return ModelConfig(template=text, special_tokens=not has_chat, first_id=first)
+
+
+def _check_encoding(tokenizer: Any, checkpoint: str, system_prompt: str, config: ModelConfig) -> set[int]:
+    """Check ids and step tokens of the untruncated probes; return the ids of BOS or CLS with which they begin."""
+    encoder = Encoder(tokenizer.backend_tokenizer, replace(config, max_length=10**9))
+    rows = encoder.encode(PROBE_SAMPLES)
+    if not config.special_tokens:
+        check_chat_template(tokenizer, system_prompt, encoder, rows, checkpoint)
+    for sample, positions in zip(PROBE_SAMPLES, rows.positions, strict=True):
+        steps = len(split_steps(sample.completion, encoder.separator))
+        if config.step_token is not None and len(positions) != steps:
+            raise SetupError(
+                f"{checkpoint}: a probe of {steps} steps has {len(positions)} step tokens {config.step_token!r}; "
+                "expected one per step, and none from the template or the text"
+            )
+    return {ids[0] for ids in rows.ids} & {tokenizer.bos_token_id, tokenizer.cls_token_id}
+
+
+def _write_files(path: Path, tokenizer: Any, config: ModelConfig) -> EncodedRows:
+    """Write settings and tokenizer next to the graph; return the encoded probes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    settings = {key: value for key, value in asdict(config).items() if value != getattr(ModelConfig(), key)}
+    path.with_suffix(".json").write_text(json.dumps(settings, ensure_ascii=False, indent=1), encoding="utf-8")
+    tokenizer.backend_tokenizer.save(str(path.parent / "tokenizer.json"))
+    return Encoder(tokenizer.backend_tokenizer, config).encode(PROBE_SAMPLES)
+
+
+def _write_graph(model: Any, path: Path, dtype: Dtype, checkpoint: str, *, stepwise: bool) -> None:
+    """Write the graph and check its probes; delete it if they differ."""
+    from herokit_onnx.graph import trace
+
+    try:
+        with _quiet_exporter(), checkpoint_errors(checkpoint, "torch.onnx cannot export it"):
+            trace(model, path, dtype, stepwise=stepwise)
+        if dtype == "bf16":
+            check_bf16_graph(path, _TOLERANCE["fp32"])
+        else:
+            check_probes(path, open_runner(path))
+    except HerokitError:
+        for file in (path, Path(f"{path}.data")):
+            file.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Silence the exporter's warnings about its own deprecations and axis names."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

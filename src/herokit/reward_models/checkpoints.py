@@ -1,0 +1,112 @@
+"""Open transformers checkpoints: tokenizer as shipped, all weights present. Importing this loads no transformers."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from herokit.errors import HerokitError, SetupError
+from herokit.reward_models.families import MLP_ARCHITECTURES, ModelProfile, model_class
+
+__all__ = ["checkpoint_errors", "load_model", "load_tokenizer", "resolve_max_length"]
+
+LOG = logging.getLogger(__name__)
+
+_TEXTS = (
+    "Hello world, 3 + 4 = 7.",
+    "\\boxed{12345}\n\n  x_1 naïve 你好",
+    "<|im_start|>user\n1<|im_end|>\n<extra_0>",
+    "Solve \\(x^2 = 49\\) for x > 0.",
+    "Yes: naïve café 🙂\n  and  spaces",
+)
+"""Texts on which tokenizers are compared."""
+
+
+@contextmanager
+def checkpoint_errors(checkpoint: str, action: str = "cannot be opened as a reward model") -> Iterator[None]:
+    """Turn whatever transformers raises inside into a `SetupError` that names the checkpoint."""
+    try:
+        yield
+    except HerokitError:
+        raise
+    except Exception as error:  # transformers raises OSError, ValueError, KeyError, ImportError and jinja's own
+        raise SetupError(f"{checkpoint}: {action}: {type(error).__name__}: {error}") from error
+
+
+def load_model(
+    checkpoint: str, profile: ModelProfile, *, revision: str | None, trust_remote_code: bool = False, **settings: Any
+) -> Any:
+    """Load a model in evaluation mode.
+
+    Args:
+        checkpoint: a name on the hub or a folder.
+        profile: of its family.
+        revision: a branch, tag or commit of the hub's repository.
+        trust_remote_code: run the code that the repository brings.
+        settings: more arguments of `from_pretrained`.
+
+    Raises:
+        SetupError: it cannot be opened, or weights are missing, which transformers would draw at random.
+    """
+    library = _import_transformers()
+    with checkpoint_errors(checkpoint):
+        config = library.AutoConfig.from_pretrained(checkpoint, revision=revision, trust_remote_code=trust_remote_code)
+        architecture = (getattr(config, "architectures", None) or [""])[0]
+        if architecture not in MLP_ARCHITECTURES:
+            settings["trust_remote_code"] = trust_remote_code
+        model, info = model_class(architecture, profile.auto_class).from_pretrained(
+            checkpoint, config=config, revision=revision, output_loading_info=True, **settings
+        )
+    if missing := sorted(info["missing_keys"]):
+        raise SetupError(
+            f"{checkpoint}: the checkpoint ({architecture or 'no architecture named'}) has no weights for "
+            f"{', '.join(missing[:5])}; it is not a reward model, or its head needs the repository's own code "
+            "(TorchRewardModel with trust_remote_code = true)"
+        )
+    return model.eval()
+
+
+def load_tokenizer(checkpoint: str, *, revision: str | None, trust_remote_code: bool = False) -> Any:
+    """Load a tokenizer exactly as the checkpoint ships it.
+
+    From version 5 on transformers rebuilds the tokenizer of some model types from its vocabulary, with the model type's
+    usual pre-tokenizer; a checkpoint that ships another one would be split differently than in training. When the two
+    differ on some texts, the shipped ``tokenizer.json`` is used and a warning is logged.
+
+    Raises:
+        SetupError: it cannot be opened.
+    """
+    library = _import_transformers()
+    with checkpoint_errors(checkpoint, "its tokenizer cannot be opened"):
+        rebuilt = library.AutoTokenizer.from_pretrained(
+            checkpoint, revision=revision, trust_remote_code=trust_remote_code
+        )
+        if not library.utils.cached_file(
+            checkpoint, "tokenizer.json", _raise_exceptions_for_missing_entries=False, revision=revision
+        ):
+            return rebuilt
+        shipped = library.PreTrainedTokenizerFast.from_pretrained(checkpoint, revision=revision)
+        if all(shipped.encode(text) == rebuilt.encode(text) for text in _TEXTS):
+            return rebuilt
+        LOG.warning("%s: transformers would split text differently than tokenizer.json; using the file", checkpoint)
+        return shipped
+
+
+def resolve_max_length(requested: int | None, config: Any, checkpoint: str, default: int) -> int:
+    """Return the longest input in tokens: the requested length, else the model's positions, else `default`.
+
+    Raises:
+        SetupError: the requested length is above the model's positions.
+    """
+    positions = getattr(config.get_text_config(), "max_position_embeddings", None)
+    if requested and positions and requested > positions:
+        raise SetupError(f"{checkpoint}: max_length = {requested}, but the model has {positions} positions")
+    return int(requested or positions or default)
+
+
+def _import_transformers() -> Any:
+    try:
+        import transformers
+    except ImportError as error:
+        raise SetupError(f"transformers cannot be imported ({error}); run: pip install transformers") from error
+    return transformers

@@ -1,0 +1,115 @@
+"""From samples to token ids: templates, one BOS, truncation on the left, and the positions at which scores are read."""
+
+import re
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from herokit.errors import SetupError
+from herokit.types import Sample
+
+__all__ = ["DEFAULT_TEMPLATE", "EncodedRows", "check_step_token", "encode_rows", "fill_template", "is_template"]
+
+DEFAULT_TEMPLATE = "{prompt}\n{completion}"
+
+_FIELD = re.compile(r"\{prompt\}|\{completion\}")
+
+
+def is_template(text: str) -> bool:
+    """Return whether a text has the fields ``{prompt}`` and ``{completion}``."""
+    return "{prompt}" in text and "{completion}" in text
+
+
+def fill_template(template: str, prompt: str, completion: str) -> str:
+    """Replace ``{prompt}`` and ``{completion}`` in one pass: a completion that contains "{prompt}" stays as it is.
+
+    Example:
+        >>> fill_template("Q: {prompt} A: {completion}", "1 + 1?", "{prompt}")
+        'Q: 1 + 1? A: {prompt}'
+    """
+    fields = {"{prompt}": prompt, "{completion}": completion}
+    return _FIELD.sub(lambda match: fields[match[0]], template)
+
+
+def check_step_token(token: str, ids: Sequence[int]) -> int:
+    """Return the id of a step token, given the ids that the tokenizer makes of it.
+
+    Raises:
+        SetupError: it is not exactly one token.
+    """
+    if len(ids) != 1:
+        raise SetupError(f"step_token = {token!r} is {len(ids)} tokens for this tokenizer; expected one")
+    return int(ids[0])
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedRows:
+    """Token ids of N samples and how to read their scores.
+
+    Attributes:
+        ids: token ids of each row.
+        positions: the positions of each row at which scores are read.
+        reasons: what truncation dropped from each row, ``""`` for nothing.
+        prefix_keys: rows with equal keys may share a prefix; None shares with no row.
+    """
+
+    ids: list[list[int]]
+    positions: list[list[int]]
+    reasons: list[str]
+    prefix_keys: list[Hashable]
+
+    def select(self, rows: Iterable[int]) -> Self:
+        """Return the given rows, in the given order."""
+        order = list(rows)
+        columns = (self.ids, self.positions, self.reasons, self.prefix_keys)
+        return type(self)(*([column[i] for i in order] for column in columns))  # type: ignore[arg-type] # of one kind each
+
+
+def encode_rows(
+    samples: Sequence[Sample],
+    token_ids: Iterable[Sequence[int]],
+    *,
+    max_length: int,
+    first_ids: frozenset[int] = frozenset(),
+    end_id: int | None = None,
+    step_id: int | None = None,
+    pooling: Literal["last", "first"] = "last",
+) -> EncodedRows:
+    """Fit the token ids of N samples to a model.
+
+    The end carries the score, so an input that is too long loses its start, but keeps a BOS or CLS in front. A second BOS
+    is dropped: many templates write one and many tokenizers add another. An empty input is one token 0.
+
+    Args:
+        samples: N samples.
+        token_ids: their token ids, uncut.
+        max_length: tokens that the model takes, at least 1.
+        first_ids: ids of BOS and CLS.
+        end_id: an id that must end the input.
+        step_id: the id of the step token; its positions are read instead of the last.
+        pooling: the position that is read without a step token.
+
+    Example:
+        >>> rows = encode_rows([Sample("", "", 0)], [[9, 9, 1, 2, 3]], max_length=3, first_ids=frozenset({9}))
+        >>> rows.ids, rows.positions, rows.reasons
+        ([[9, 2, 3]], [[2]], ['truncated: 1 of 4 tokens dropped on the left'])
+    """
+    rows = EncodedRows([], [], [], [])
+    end = [] if end_id is None else [end_id]
+    room = max_length - len(end)
+    for sample, raw in zip(samples, token_ids, strict=True):
+        full = list(raw) or [0]
+        while full[:2] == full[:1] * 2 and full[0] in first_ids:
+            del full[0]
+        kept = full
+        if len(full) > room:
+            first = full[:1] if full[0] in first_ids and room > 1 else []
+            kept = first + full[len(full) - room + len(first) :]
+        dropped = len(full) - len(kept)
+        ids = kept + end
+        last = [len(ids) - 1 if pooling == "last" else 0]
+        rows.ids.append(ids)
+        rows.positions.append(last if step_id is None else [i for i, x in enumerate(ids) if x == step_id])
+        rows.reasons.append(f"truncated: {dropped} of {len(full)} tokens dropped on the left" if dropped else "")
+        rows.prefix_keys.append(None if dropped else sample.prompt)
+    return rows

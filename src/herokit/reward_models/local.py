@@ -1,0 +1,233 @@
+"""Base of reward models that run in this process: opening, batching, step scores, statistics, report."""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Any, Generic, Protocol, Self, TypeVar, get_args
+
+import numpy as np
+
+from herokit.errors import ConfigError, SetupError
+from herokit.reward_models.batching import (
+    OUT_OF_MEMORY,
+    InferenceStats,
+    MicroBatch,
+    run_with_oom_retry,
+    unique_rows,
+)
+from herokit.reward_models.encoding import EncodedRows, is_template
+from herokit.reward_models.lazy import LazyResource, ResourceOwner
+from herokit.reward_models.monitor import ScoreMonitor
+from herokit.reward_models.process import Aggregate, Floats, aggregate_steps, step_probabilities
+from herokit.reward_models.progress import ProgressCallback, report_progress
+from herokit.types import Sample, Scores
+
+__all__ = ["LocalRewardModel", "ModelRunner"]
+
+LOG = logging.getLogger(__name__)
+
+
+class ModelRunner(Protocol):
+    """An open model."""
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether it is a process reward model, whose logits are those of steps."""
+        ...
+
+    @property
+    def max_batch_tokens(self) -> int:
+        """The default limit of tokens per batch on its device."""
+        ...
+
+    def encode(self, samples: Sequence[Sample]) -> EncodedRows:
+        """Return the token ids of N samples."""
+        ...
+
+    def plan(self, rows: EncodedRows, pending: Sequence[int], max_batch_tokens: int) -> Sequence[MicroBatch]:
+        """Cut unique rows into micro-batches."""
+        ...
+
+    def run(self, rows: EncodedRows, batch: Any) -> list[Floats]:
+        """Run one micro-batch of its own plan; return (P, L) logits per row, for P positions and L labels."""
+        ...
+
+    def release(self) -> None:
+        """Free the memory that a failed micro-batch left behind."""
+        ...
+
+
+R = TypeVar("R", bound=ModelRunner)
+
+
+class _Record:
+    """What a model remembers of its work; a pickled or copied one starts anew."""
+
+    def __init__(self) -> None:
+        self.stats = InferenceStats()
+        self.monitor = ScoreMonitor()
+        self.max_batch_tokens = 0  # what memory had room for; 0 before the first score
+
+    def __reduce__(self) -> tuple[type[Self], tuple[()]]:
+        return type(self), ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
+    """A reward model that opens in this process on first use.
+
+    A subclass is a frozen dataclass that implements `_open` and `_describe`. Equal inputs run once, in batches of similar
+    length; the limit of tokens per batch is halved whenever memory runs out. Pickling drops the model and its statistics.
+
+    Attributes:
+        max_batch_tokens: tokens per batch; None takes the default of the device.
+        max_length: longer inputs are truncated on the left, which the row's reason says; None takes the model's own.
+        template: a text with ``{prompt}`` and ``{completion}`` that replaces the model's own.
+        step_separator: the text between two steps of a completion.
+        aggregate: how step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
+        progress_callback: called with (unique rows done, unique rows in all) after every batch.
+    """
+
+    max_batch_tokens: int | None = None
+    max_length: int | None = None
+    template: str | None = None
+    step_separator: str = "\n\n"
+    aggregate: Aggregate = "min"
+    progress_callback: ProgressCallback | None = field(default=None, repr=False, compare=False)
+    _resource: LazyResource[R] = field(default_factory=LazyResource, init=False, repr=False, compare=False)
+    _record: _Record = field(default_factory=_Record, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._check_at_least("max_batch_tokens", 1)
+        self._check_at_least("max_length", 1)
+        owner = type(self).__name__
+        if self.aggregate not in get_args(Aggregate):
+            raise ConfigError(f"{owner}: aggregate = {self.aggregate!r}; expected one of {get_args(Aggregate)}")
+        if not self.step_separator:
+            raise ConfigError(f"{owner}: step_separator is empty; expected the text between two steps")
+        if self.template is not None and not is_template(self.template):
+            raise ConfigError(f"{owner}: template = {self.template!r}; expected {{prompt}} and {{completion}}")
+
+    def _check_at_least(self, name: str, minimum: float) -> None:
+        value = getattr(self, name)
+        if value is not None and not value >= minimum:
+            raise ConfigError(f"{type(self).__name__}: {name} = {value}; expected at least {minimum}")
+
+    @abstractmethod
+    def _open(self) -> R:
+        """Open the model."""
+
+    @abstractmethod
+    def _describe(self) -> str:
+        """Name the model and where it runs, for the report."""
+
+    def score(self, samples: Sequence[Sample], /) -> Scores:
+        """Return N scores for N samples, in order; a row that cannot be scored is NaN with status failed.
+
+        The scores of a process reward model carry the probabilities of their steps, None for a row without any.
+        """
+        runner = self._runner()
+        logits, truncations = self._logits(runner, samples)
+        rows = [self._score_row(row, stepwise=runner.stepwise) for row in logits]
+        scores = Scores.from_values([value for value, _, _ in rows])
+        with self._resource.lock:
+            for warning in self._record.monitor.update(scores.values):
+                LOG.warning("%s: %s", self._describe(), warning)
+        reasons = (
+            "; ".join(filter(None, (reason or other, truncation)))
+            for (_, reason, _), other, truncation in zip(rows, scores.reasons, truncations, strict=True)
+        )
+        return replace(
+            scores, reasons=tuple(reasons), steps=tuple(steps for *_, steps in rows) if runner.stepwise else None
+        )
+
+    def step_scores(self, samples: Sequence[Sample], /) -> list[Floats]:
+        """Return for each of N samples the probabilities that its steps are correct, (S,); S differs and may be 0.
+
+        Raises:
+            ConfigError: this is an outcome reward model.
+        """
+        runner = self._runner()
+        if not runner.stepwise:
+            raise ConfigError(f"{self._describe()}: has no step_token: it scores samples, not steps")
+        logits, _ = self._logits(runner, samples)
+        return [np.empty(0) if row is None else step_probabilities(row) for row in logits]
+
+    def encode(self, samples: Sequence[Sample], /) -> list[list[int]]:
+        """Return the token ids of N samples, as the model sees them."""
+        return self._runner().encode(samples).ids
+
+    @property
+    def stats(self) -> InferenceStats:
+        """What has run so far; `close` does not reset it."""
+        return self._record.stats
+
+    @property
+    def monitor(self) -> ScoreMonitor:
+        """The scale of the scores so far and its drift; `close` does not reset it."""
+        return self._record.monitor
+
+    def report(self) -> str:
+        """Describe in one line the model, how much it scored, and the scale of its scores; `herokit score` prints it."""
+        work = (str(self.stats), str(self.monitor)) if self.stats.rows else ()
+        return "; ".join(filter(None, (self._describe(), *work)))
+
+    def _runner(self) -> R:
+        return self._resource.get(self._open_monitored)
+
+    def _open_monitored(self) -> R:
+        runner = self._open()
+        self._record.monitor.logits = not runner.stepwise
+        return runner
+
+    def _logits(self, runner: R, samples: Sequence[Sample]) -> tuple[list[Floats | None], list[str]]:
+        """Return for each row its (P, L) logits, None if it does not fit in memory; and what truncation dropped."""
+        started = perf_counter()
+        encoded = runner.encode(samples)
+        first, inverse = unique_rows(encoded.ids)
+        unique = encoded.select(first.tolist())
+        done = tokens = 0
+
+        def on_done(batch: MicroBatch) -> None:
+            nonlocal done, tokens
+            done += len(batch.rows)
+            tokens += batch.tokens
+            report_progress(done, len(unique.ids), callback=self.progress_callback)
+
+        results, limit = run_with_oom_retry(
+            len(unique.ids),
+            lambda pending, max_batch_tokens: runner.plan(unique, pending, max_batch_tokens),
+            lambda batch: runner.run(unique, batch),
+            self._record.max_batch_tokens or self.max_batch_tokens or runner.max_batch_tokens,
+            on_done,
+            runner.release,
+        )
+        stats = InferenceStats(
+            rows=len(encoded.ids),
+            unique=len(unique.ids),
+            real_tokens=sum(map(len, unique.ids)),
+            run_tokens=tokens,
+            truncated=sum(map(bool, encoded.reasons)),
+            seconds=perf_counter() - started,
+        )
+        with self._resource.lock:
+            self._record.max_batch_tokens = limit
+            self._record.stats += stats
+        return [results[i] for i in inverse.tolist()], encoded.reasons
+
+    def _score_row(self, logits: Floats | None, *, stepwise: bool) -> tuple[float, str, tuple[float, ...] | None]:
+        """Return the score of one row, why it has none, and the scores of its steps."""
+        if logits is None:
+            return float("nan"), OUT_OF_MEMORY, None
+        if stepwise:
+            steps = step_probabilities(logits)
+            reason = "" if len(steps) else "no step is left"
+            return aggregate_steps(steps, self.aggregate), reason, tuple(steps.tolist()) or None
+        if logits.size != 1:
+            raise SetupError(
+                f"{self._describe()}: gives {logits.size} numbers per sample, expected one; "
+                "set step_token for a process reward model"
+            )
+        return float(logits.reshape(())), "", None
