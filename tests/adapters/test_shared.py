@@ -228,11 +228,11 @@ def test_a_weight_on_a_schedule_is_found_too():
 
 def test_an_undone_step_warns_or_is_refused():
     tried = Rewarder(TOLD, hero())
-    with pytest.warns(StepCancelledWarning, match="undoes WeightByStd.*; set x"):
+    with pytest.warns(StepCancelledWarning, match="cancels WeightByStd.*; set x"):
         assert len(check_normalization(tried, "trl", fix="set x")) == 1
-    with pytest.raises(ConfigError, match="undoes WeightByStd.*; set x"):
-        check_normalization(tried, "trl", fix="set x", refuse=True)
-    assert check_normalization(tried, "trl-none", fix="set x", refuse=True) == []
+    with pytest.raises(ConfigError, match="cancels WeightByStd.*; set x"):
+        check_normalization(tried, "trl", fix="set x", on_cancelled_step="raise")
+    assert check_normalization(tried, "trl-none", fix="set x", on_cancelled_step="raise") == []
 
 
 def test_a_plain_function_checks_its_groups_and_may_forget():

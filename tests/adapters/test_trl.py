@@ -115,10 +115,10 @@ def test_it_pickles_without_what_it_saw(runs, tmp_path):
 )
 def test_settings_that_undo_the_weight_are_named(runs, tmp_path, kind, settings):
     scheme = hero() if kind == "GroupGRPO" else hero_advantage()
-    with pytest.warns(StepCancelledWarning, match=r'undoes WeightByStd.*scale_rewards="none"'):
+    with pytest.warns(StepCancelledWarning, match=r'cancels WeightByStd.*scale_rewards="none"'):
         runs.make(kind, tmp_path, [RewardFunction(runs.rewarder(scheme=scheme))], max_steps=1, **settings).train()
     function = RewardFunction(runs.rewarder(scheme=scheme), on_cancelled_step="raise")
-    with pytest.raises(ConfigError, match=r'undoes WeightByStd.*scale_rewards="none"'):
+    with pytest.raises(ConfigError, match=r'cancels WeightByStd.*scale_rewards="none"'):
         runs.make(kind, tmp_path, [function], max_steps=1, **settings).train()
 
 

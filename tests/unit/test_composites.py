@@ -21,7 +21,7 @@ from herokit.combiners import (
 )
 from herokit.testing import check_combiner
 from herokit.testing.laws import steps_not_cancelled
-from herokit.trainers.ablation import find_cancelled_steps
+from herokit.trainers.cancellation import find_cancelled_steps
 
 VERDICTS = [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0]
 SCORES = [1.0, 4.0, 2.0, 3.0, 9.0, 0.0, 2.0, 1.0]

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from herokit.cli import console
 from herokit.errors import ConfigError, SetupError
-from herokit.trainers.table import find_trainer
+from herokit.trainers import find_trainer
 
 if TYPE_CHECKING:
     from herokit.testing import Report, Result

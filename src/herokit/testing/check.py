@@ -14,7 +14,7 @@ from herokit.testing.results import Outcome, Report, Result
 from herokit.testing.samples import ANSWER_FORMATS, AnswerFormat
 from herokit.testing.search import QUICK, Finding, Profile, Subject, search
 from herokit.testing.subjects import CombinerSubject, subject_of
-from herokit.trainers.table import find_trainer
+from herokit.trainers import find_trainer
 from herokit.types import RewardModel, Verifier
 
 ADVANTAGES = "It makes advantages: the trainer must take them as they are, or it normalizes them once more."
@@ -41,7 +41,7 @@ def check_combiner(
         expected_failures: law -> why it breaks by design; strict: a law that is kept after all is reported.
         signals: what each signal it reads holds; by default a name that starts with ``verifier`` is 0 or 1 and any
             other is a score.
-        trainer: whose normalization the trainer laws assume, a key of `herokit.trainers.table.TRAINERS`.
+        trainer: whose normalization the trainer laws assume, a key of `herokit.trainers.TRAINERS`.
         backends: names of array libraries; by default every installed one but jax, which compiles each shape anew.
         profile: how long to look.
         name: what the report is called; the combiner's repr by default.

@@ -25,7 +25,7 @@ from herokit.testing.law import Choose, Span
 from herokit.testing.strategies import make_case
 from herokit.testing.stubs import sources
 from herokit.testing.verdict import Broken
-from herokit.trainers.table import TRAINERS, Normalization
+from herokit.trainers import TRAINERS, Normalization
 from herokit.types import Array, Groups, Signals
 
 

@@ -1,36 +1,142 @@
-"""Which steps of a reward a trainer's normalization would undo, told before training starts."""
+"""Find the steps of a chain that a trainer's normalization cancels, by leaving each step out."""
 
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
 
 from herokit._display import label
-from herokit.combiners import Chain, initial_reward
+from herokit.combiners import Chain, Combiner, Filter, Weight, initial_reward, produces_advantage
+from herokit.combiners.trace import Composite
 from herokit.errors import ConfigError
 from herokit.rewarder import Rewarder
-from herokit.trainers.ablation import AblatedChain, find_cancelled_steps
 from herokit.trainers.table import Normalization, find_trainer
-from herokit.types import Array, Signals, Verifier
+from herokit.types import Array, Groups, Signals, Verifier
+
+__all__ = [
+    "AblatedChain",
+    "StepCancelledWarning",
+    "advantages_differ",
+    "cancelled_steps",
+    "check_normalization",
+    "find_cancelled_steps",
+]
+
+MIN_RELATIVE_CHANGE = 0.02
+"""A step is cancelled if no advantage changes by this share of the largest advantage in its group."""
+
+ROUNDING = 1e-6
+"""Advantages that differ by less than this are equal."""
+
+NUM_GROUPS, GROUP_SIZE = 12, 6
+"""The shape of the synthetic batches."""
+
+SCORE_SCALES = (1.0, 1.0, 4.0)
+"""One batch per entry; the last has wider scores, so that running means are no longer at their first value."""
+
+Path = tuple[int, ...]
+
+Advantages = Callable[[Chain, Signals, Any], tuple[Array, Any]]
+"""``(chain, signals, state)`` -> the advantages (N,) that the policy learns from, and the next state."""
 
 
 class StepCancelledWarning(UserWarning):
-    """A step of the reward has no effect under the trainer's settings."""
+    """A step of the chain has no effect under the trainer's settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class AblatedChain:
+    """A chain without one of its steps.
+
+    Attributes:
+        step: the step that is left out.
+        path: its position. For a step inside a composite: the composite's position, the number of the part, and the
+            position in that part.
+    """
+
+    step: Combiner[Any]
+    path: Path
+
+    def chain(self, whole: Chain) -> Chain:
+        """Return `whole` without the step."""
+        return Chain(_remove_step(whole.steps, self.path))
+
+    def state(self, whole: Any) -> Any:
+        """Return the state of `whole` without the state of the step."""
+        return _remove_state(whole, self.path)
+
+
+def find_cancelled_steps(chain: Chain, verdicts: Mapping[str, bool], advantages: Advantages) -> list[AblatedChain]:
+    """Return the steps that change no advantage.
+
+    The chain runs with and without each step on synthetic groups: verdicts of 0 or 1, some groups uniform, scores with
+    a standard deviation between 0.3 and 12. Not tried are filters, steps that produce advantages (trainers do the same
+    themselves) and the first step of the chain.
+
+    Args:
+        chain: the chain to try; errors of its steps propagate.
+        verdicts: for every signal, whether it is a verdict (0 or 1) and not a score.
+        advantages: computes the advantages, with the trainer's normalization.
+
+    Example:
+        >>> from herokit import Center, Standardize, Select, WeightByStd, chain
+        >>> def unchanged(steps, signals, state):
+        ...     return steps.combine(np.zeros(72), signals, state)
+        >>> found = find_cancelled_steps(chain(Select("rm"), WeightByStd(), Standardize()), {"rm": False}, unchanged)
+        >>> [type(ablated.step).__name__ for ablated in found]
+        ['WeightByStd']
+        >>> find_cancelled_steps(chain(Select("rm"), Standardize(), WeightByStd()), {"rm": False}, unchanged)
+        []
+    """
+    rng = np.random.default_rng(0)
+    ids = np.repeat(np.arange(NUM_GROUPS), GROUP_SIZE)
+    groups = [ids == group for group in range(NUM_GROUPS)]
+    candidates = list(_ablations(chain, ()))
+    state = chain.init()
+    for scale in SCORE_SCALES:
+        scales = scale * rng.uniform(0.3, 3.0, NUM_GROUPS)[ids]
+        correct_rate = rng.choice([0.0, 0.5, 0.5, 1.0], NUM_GROUPS)[ids]
+        signals = Signals(
+            {
+                name: 1.0 * (rng.random(len(ids)) < correct_rate)
+                if is_verdict
+                else rng.normal(0.0, 1.0, len(ids)) * scales
+                for name, is_verdict in verdicts.items()
+            },
+            Groups(ids, NUM_GROUPS),
+        )
+        full, next_state = advantages(chain, signals, state)
+        cancelled = []
+        for ablated in candidates:
+            without, _ = advantages(ablated.chain(chain), signals, ablated.state(state))
+            if not any(advantages_differ(full[rows], without[rows]) for rows in groups):
+                cancelled.append(ablated)
+        candidates, state = cancelled, next_state
+    return candidates
+
+
+def advantages_differ(full: Array, without: Array) -> bool:
+    """Return whether the advantages of one group with a step differ from those without it."""
+    largest = max(np.abs(full).max(), np.abs(without).max())
+    return bool(np.abs(full - without).max() > MIN_RELATIVE_CHANGE * largest + ROUNDING)
 
 
 def cancelled_steps(rewarder: Rewarder, normalization: Callable[[Array, Array], Array]) -> list[str]:
-    """Name the steps whose effect is gone after the trainer's own normalization.
+    """Return the names of the steps that have no effect after the trainer's normalization.
 
-    The chain's output goes through the trainer's normalization with each step and without it, on made-up batches
-    (`herokit.trainers.ablation`); steps inside a gate are tried, too. A chain with a step that cannot take such rows goes
-    untried.
+    Steps inside a composite are tried too. A chain with a step that raises on the synthetic batches is not tried: an
+    error of such a step shows on the real rows.
 
     Args:
-        rewarder: whose chain is tried; its state is left alone.
-        normalization: (reward (N,), group ids (N,)) -> advantages (N,), such as an entry of `herokit.trainers.table.TRAINERS`.
+        rewarder: holds the chain; its state does not change.
+        normalization: ``(reward (N,), group ids (N,))`` -> advantages (N,), such as an entry of
+            `herokit.trainers.TRAINERS`.
 
     Example:
         >>> from herokit import hero, hero_advantage
-        >>> from herokit.trainers.table import TRAINERS
+        >>> from herokit.trainers import TRAINERS
         >>> class Zero:
         ...     def score(self, samples):
         ...         return [0.0] * len(samples)
@@ -41,49 +147,80 @@ def cancelled_steps(rewarder: Rewarder, normalization: Callable[[Array, Array], 
         >>> len(cancelled_steps(rewarder, TRAINERS["trl"])), cancelled_steps(rewarder, TRAINERS["trl-none"])
         (1, [])
     """
-    try:
-        return _tried(rewarder, normalization)
-    except Exception:  # noqa: BLE001 - a rehearsal: what is really wrong with a step of one's own shows on real rows
-        return []
 
-
-def _tried(rewarder: Rewarder, normalization: Callable[[Array, Array], Array]) -> list[str]:
     def advantages(steps: Chain, signals: Signals, state: Any) -> tuple[Array, Any]:
-        out, after = steps.combine(initial_reward(signals), signals, state)
-        return normalization(out, signals.groups.ids), after
+        out, next_state = steps.combine(initial_reward(signals), signals, state)
+        return normalization(out, signals.groups.ids), next_state
 
     verdicts = {name: isinstance(source, Verifier) for name, source in rewarder.sources.items()}
-    return [_told(one, rewarder.combiner) for one in find_cancelled_steps(rewarder.combiner, verdicts, advantages)]
-
-
-def _told(one: AblatedChain, whole: Chain) -> str:
-    """Name a step, and where it stands if not in the chain itself."""
-    gate = f" in {type(whole.steps[one.path[0]]).__name__}" if len(one.path) > 1 else ""
-    return f"{label(one.step)}{gate}"
+    try:
+        found = find_cancelled_steps(rewarder.combiner, verdicts, advantages)
+    except Exception:  # noqa: BLE001 - synthetic rows: an error of the user's own step shows on the real rows
+        return []
+    return [_step_name(ablated, rewarder.combiner) for ablated in found]
 
 
 def check_normalization(
-    rewarder: Rewarder, trainer: str | Normalization, *, fix: str, refuse: bool = False
+    rewarder: Rewarder,
+    trainer: str | Normalization,
+    *,
+    fix: str,
+    on_cancelled_step: Literal["warn", "raise"] = "warn",
 ) -> list[str]:
-    """Warn of, or refuse, steps that the trainer would undo.
+    """Warn about steps that the trainer's normalization cancels, or raise.
 
     Args:
-        rewarder: whose chain is tried.
-        trainer: an entry of `herokit.trainers.table.TRAINERS`, by name, as it is set up.
-        fix: what to set instead, ending the message.
-        refuse: raise instead of warning.
+        rewarder: holds the chain.
+        trainer: the trainer with its settings: a name in `herokit.trainers.TRAINERS`, or a `Normalization`.
+        fix: what the user can set instead; the end of the message.
+        on_cancelled_step: whether to warn or to raise.
 
     Returns:
-        The steps, as `cancelled_steps` names them.
+        The names of the cancelled steps.
 
     Raises:
-        ConfigError: a step would be undone and `refuse` is set, or no such trainer.
+        ConfigError: a step is cancelled and `on_cancelled_step` is ``"raise"``; no trainer of that name.
     """
     normalization = find_trainer(trainer) if isinstance(trainer, str) else trainer
     steps = cancelled_steps(rewarder, normalization)
     if steps:
-        message = f"{normalization.source}: undoes {', '.join(steps)}; {fix}"
-        if refuse:
+        message = f"{normalization.source}: the normalization cancels {', '.join(steps)}; {fix}"
+        if on_cancelled_step == "raise":
             raise ConfigError(message)
         warnings.warn(message, StepCancelledWarning, stacklevel=2)
     return steps
+
+
+def _step_name(ablated: AblatedChain, whole: Chain) -> str:
+    """Return the step's name, and the composite that contains it."""
+    composite = f" in {type(whole.steps[ablated.path[0]]).__name__}" if len(ablated.path) > 1 else ""
+    return f"{label(ablated.step)}{composite}"
+
+
+def _ablations(chain: Chain, path: Path) -> Iterator[AblatedChain]:
+    """Yield the steps that can be left out, inside composites too."""
+    for position, scheduled in enumerate(chain.steps):
+        step: Any = getattr(scheduled, "step", scheduled)
+        if isinstance(step, Composite):
+            for number, part in enumerate(step.parts):
+                yield from _ablations(part, (*path, position, number))
+        is_first = position == 0 and (not path or not isinstance(step, Weight))  # a part can begin with a weight
+        if not is_first and not produces_advantage(step) and not isinstance(step, Filter):
+            yield AblatedChain(step, (*path, position))
+
+
+def _remove_step(steps: tuple[Any, ...], path: Path) -> tuple[Any, ...]:
+    position, *inner = path
+    if not inner:
+        return steps[:position] + steps[position + 1 :]
+    number, *rest = inner
+    parts = list(steps[position].parts)
+    parts[number] = Chain(_remove_step(parts[number].steps, tuple(rest)))
+    return (*steps[:position], steps[position].with_parts(parts), *steps[position + 1 :])
+
+
+def _remove_state(state: tuple[Any, ...], path: Path) -> tuple[Any, ...]:
+    position, *inner = path
+    if not inner:
+        return state[:position] + state[position + 1 :]
+    return (*state[:position], _remove_state(state[position], tuple(inner)), *state[position + 1 :])

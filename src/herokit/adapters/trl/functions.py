@@ -263,7 +263,7 @@ def check_settings(function: RewardFunction, trainer: Any) -> None:
         fix = "set normalize_advantages=False"
     if entry and function.on_cancelled_step != "ignore":
         fix += ", or use herokit.adapters.trl.trainer.GroupRewards with a chain that makes advantages (hero_advantage)"
-        check_normalization(function.rewarder, entry, fix=fix, refuse=function.on_cancelled_step == "raise")
+        check_normalization(function.rewarder, entry, fix=fix, on_cancelled_step=function.on_cancelled_step)
 
 
 def _owner(trainer: Any) -> str:

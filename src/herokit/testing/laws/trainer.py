@@ -12,7 +12,7 @@ from herokit.testing.law import Choose, law
 from herokit.testing.laws.compare import CLOSE
 from herokit.testing.subjects import CombinerSubject
 from herokit.testing.verdict import Broken, Moot
-from herokit.trainers.ablation import AblatedChain, differs, find_cancelled_steps
+from herokit.trainers.cancellation import AblatedChain, advantages_differ, find_cancelled_steps
 from herokit.types import Signals
 
 MOVED = 0.2
@@ -41,7 +41,9 @@ def steps_not_cancelled(subject: CombinerSubject, case: Case, choose: Choose) ->
         without = subject.apply(signals, case.batch, one.state(state), steps=one.chain(subject.thing))
         before, after = without.trace[at if inside else at - 1].after, full.trace[at].after
         for rows in case.batch.members():
-            if _moves(before[rows], after[rows]) and not differs(full.advantage[rows], without.advantage[rows]):
+            if _moves(before[rows], after[rows]) and not advantages_differ(
+                full.advantage[rows], without.advantage[rows]
+            ):
                 name = type(one.step).__name__
                 weight = full.trace[at].weight if isinstance(one.step, Weight) else None
                 shown = {"reward_without": before, "reward": after} if weight is None else {"weight": weight}
