@@ -11,6 +11,7 @@ from herokit.combiners.base import (
     Stateless,
     Sync,
     Weight,
+    is_step,
     no_sync,
     produces_advantage,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "ZScoreSigmoid",
     "chain",
     "initial_reward",
+    "is_step",
     "no_sync",
     "produces_advantage",
     "summarize_trace",

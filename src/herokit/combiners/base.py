@@ -6,7 +6,7 @@ returned, never kept) are three separate values, so a scheme pickles, prints and
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeGuard, TypeVar
 
 from herokit.types import Array, Signals
 
@@ -61,6 +61,21 @@ class Combiner(Protocol[S]):
     def combine(self, reward: Array, signals: Signals, state: S, *, sync: Sync = no_sync) -> tuple[Array, S]:
         """Return the new reward (N,) and the state after this batch; reads state before writing it."""
         ...
+
+
+def is_step(value: object) -> TypeGuard[Combiner[Any]]:
+    """Return whether a value is a step or a chain: an instance with the methods `init` and `combine`.
+
+    A step's class, a `Scheme` and a `Rewarder` are not steps.
+
+    Example:
+        >>> from herokit.combiners import Center
+        >>> is_step(Center()), is_step(Center), is_step(0.5)
+        (True, False, False)
+    """
+    if isinstance(value, type):
+        return False
+    return all(callable(getattr(value, method, None)) for method in ("init", "combine"))
 
 
 class Stateless(ABC):
