@@ -135,7 +135,7 @@ def _constraints() -> list[str]:
     lines.append("| instruction | arguments | followed if |\n|---|---|---|\n")
     for name, constraint in sorted(CONSTRAINTS.items()):
         arguments = ", ".join(f"`{argument}`" for argument in constraint.arguments)
-        lines.append(f"| `{name}` | {arguments} | {_text(inspect.getdoc(constraint.check) or '')} |\n")
+        lines.append(f"| `{name}` | {arguments} | {_text(inspect.getdoc(constraint.function) or '')} |\n")
     return lines
 
 

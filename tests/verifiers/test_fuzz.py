@@ -14,7 +14,7 @@ from tables import all_tables
 
 from herokit import Sample
 from herokit.config.builder import build
-from herokit.verifiers.sentences import count_sentences
+from herokit.verifiers.length import count_sentences
 
 PROCESSES = ("regex", "sql")
 TABLES = [

@@ -5,7 +5,7 @@ import pytest
 
 from herokit.types import Sample
 from herokit.verifiers import IFEval, Language
-from herokit.verifiers.language import SHARED, detector
+from herokit.verifiers.language import SCRIPT_LANGUAGES, get_detector
 from herokit_language import detect
 
 TEXTS = {
@@ -40,14 +40,14 @@ def test_a_sentence_is_in_its_language_and_in_no_other(code):
 
 
 def test_the_core_finds_it_by_its_entry_point():
-    assert detector() is detect
+    assert get_detector() is detect
 
 
 def test_the_answer_is_one_of_those_asked_for():
     assert detect(TEXTS["de"], frozenset(("en", "nl"))) in ("en", "nl")
     with pytest.raises(ValueError, match="knows none of xx"):
         detect("text", frozenset(("xx",)))
-    assert all(detect(TEXTS["en"], codes) in codes for codes in SHARED.values())
+    assert all(detect(TEXTS["en"], codes) in codes for codes in SCRIPT_LANGUAGES.values())
 
 
 def test_ifeval_asks_it():

@@ -1,22 +1,21 @@
-"""Verifiers of the core: choice and text, format, structured output, instructions. None needs a package beside the core's.
+"""Built-in verifiers: choice and text, format, structured output, instruction following.
 
-Each is a dataclass whose parameters are what a scheme file sets; `docs/reference/verifiers.md` lists them with the rules
-they keep and where these come from.
+None needs a package that the core does not need. Each is a dataclass whose parameters are the keys of a scheme file;
+`docs/reference/verifiers.md` lists them with their rules and sources.
 """
 
-from herokit.verifiers.calls import FunctionCall
 from herokit.verifiers.choice import Choice
-from herokit.verifiers.dates import Date
+from herokit.verifiers.date import Date
 from herokit.verifiers.degenerate import Degenerate, Repetition
-from herokit.verifiers.form import JsonBlock, Tags
+from herokit.verifiers.formats import JsonBlock, Tags, Xml, Yaml
+from herokit.verifiers.function_call import FunctionCall
 from herokit.verifiers.instructions import IFEval
 from herokit.verifiers.language import Language
 from herokit.verifiers.length import LengthLimit
 from herokit.verifiers.lists import ListMatch
-from herokit.verifiers.markup import Xml, Yaml
 from herokit.verifiers.match import ExactMatch, RougeL, TokenF1
 from herokit.verifiers.number import Number
-from herokit.verifiers.pattern import Regex
+from herokit.verifiers.regex import Regex
 from herokit.verifiers.sql import SqlResult
 
 __all__ = [

@@ -23,6 +23,7 @@ __all__ = [
     "find_answer",
     "normalize_text",
     "read_json",
+    "read_text_list",
     "response_text",
     "strip_markup",
     "word_pattern",
@@ -255,6 +256,22 @@ def read_json(text: str) -> Any:
         return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_reject_constant)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def read_text_list(text: str) -> list[str] | None:
+    """Read a JSON list of texts or numbers; None if the text is anything else.
+
+    Example:
+        >>> read_text_list('["a", 2]'), read_text_list("a")
+        (['a', '2'], None)
+    """
+    try:
+        items = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(items, list) or not all(isinstance(item, str | int | float) for item in items):
+        return None
+    return [item if isinstance(item, str) else json.dumps(item) for item in items]
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

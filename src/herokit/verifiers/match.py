@@ -1,30 +1,40 @@
-"""Text against text: the same, or how much of it is."""
+"""Text against text: equality, and how much of it agrees."""
 
-import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from herokit.errors import check_choice
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
-from herokit.verifiers.extraction import ExtractMode, Normalization, find_answer, normalize_text, word_pattern
+from herokit.verifiers.extraction import (
+    ExtractMode,
+    Normalization,
+    find_answer,
+    normalize_text,
+    read_text_list,
+    response_text,
+    word_pattern,
+)
 
-TOKENS = 4_000
-"""Tokens of either side that are compared; the rest is cut off and said so."""
+__all__ = ["ExactMatch", "RougeL", "TokenF1", "lcs_length"]
+
+_MAX_TOKENS = 4_000
+"""Words of either side that are compared; a verdict's reason says when the rest was cut off."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExactMatch(PerSampleVerifier):
-    """Right where answer and reference are the same text, once both are brought to one form.
+    """1 if the answer equals the reference after normalization, else 0.
 
     Args:
-        normalize: how far; see `herokit.verifiers.extraction.Normalization`. With ``"none"`` the whole completion counts.
-        extract: where the answer stands; see `herokit.verifiers.extraction.ExtractMode`.
-        multiple: the reference is a JSON list of texts, each of which is right.
+        normalize: how both are normalized; see `herokit.verifiers.extraction.Normalization`. With ``"none"`` the whole
+            completion is compared.
+        extract: where the answer is; see `herokit.verifiers.extraction.ExtractMode`.
+        multiple: the reference is a JSON list of texts; any of them is correct.
 
-    Source: exact match of SQuAD (arXiv 1606.05250), whose normalization is ``form = "squad"``; several references as
-    the aliases of TriviaQA (arXiv 1705.03551).
+    Source: exact match of SQuAD (arXiv 1606.05250), whose normalization is ``normalize = "squad"``; several references
+    as the aliases of TriviaQA (arXiv 1705.03551).
 
     Example:
         >>> ExactMatch().verify([Sample("Capital of France?", "The answer is **Paris**.", 0, "paris")])[0].value
@@ -43,29 +53,26 @@ class ExactMatch(PerSampleVerifier):
         """Return the verdict on one sample."""
         if sample.reference is None:
             return abstain()
-        golds = [sample.reference]
-        if self.multiple:
-            read = texts(sample.reference)
-            if not read:
-                return abstain(f"reference: expected a JSON list of texts, got {sample.reference!r:.80}")
-            golds = read
-        answer = sample.completion if self.normalize == "none" else find_answer(sample.completion, self.extract)
+        references = read_text_list(sample.reference) if self.multiple else [sample.reference]
+        if not references:
+            return abstain(f"reference: expected a JSON list of texts, got {sample.reference!r:.80}")
+        text = response_text(sample)
+        answer = text if self.normalize == "none" else find_answer(text, self.extract)
         if answer is None:
             return unparsed("no answer")
-        said = normalize_text(answer, self.normalize)
-        if self.normalize != "none" and not said:
-            return unparsed("an empty answer", answer)
-        return binary_verdict(
-            correct=any(said == normalize_text(gold, self.normalize) for gold in golds), answer=answer
-        )
+        normalized = normalize_text(answer, self.normalize)
+        if self.normalize != "none" and not normalized:
+            return unparsed("the answer is empty", answer)
+        correct = any(normalized == normalize_text(reference, self.normalize) for reference in references)
+        return binary_verdict(correct=correct, answer=answer)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenF1(PerSampleVerifier):
-    """How many words answer and reference share: ``F1 = 2 P R / (P + R)`` over bags of words, a graded value.
+    """F1 of the words that answer and reference share: ``2 P R / (P + R)`` over bags of words, in [0, 1].
 
     Args:
-        extract: where the answer stands.
+        extract: where the answer is.
 
     Source: F1 of SQuAD (arXiv 1606.05250, section 6.1) and its evaluation script: no case, punctuation or English
     articles.
@@ -82,26 +89,17 @@ class TokenF1(PerSampleVerifier):
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        if sample.reference is None:
-            return abstain()
-        answer = find_answer(sample.completion, self.extract)
-        said, gold = _words(answer or "", "squad"), _words(sample.reference, "squad")
-        if not gold:
-            return abstain("reference: no words")
-        if answer is None or not said:
-            return unparsed("no words", answer)
-        common = sum((Counter(said) & Counter(gold)).values())
-        return Verdict(2.0 * common / (len(said) + len(gold)), Status.JUDGED, _cut(said, gold), answer)
+        return _overlap_verdict(sample, self.extract, "squad", _shared_words)
 
 
 @dataclass(frozen=True, slots=True)
 class RougeL(PerSampleVerifier):
-    """How much of the reference stands in the answer in its order: the F-measure of the longest common subsequence.
+    """ROUGE-L of answer and reference: the F-measure of their longest common subsequence of words, in [0, 1].
 
-    ``P = LCS / answer, R = LCS / reference, F = 2 P R / (P + R)`` in words: ROUGE-L, a graded value.
+    ``P = LCS / answer, R = LCS / reference, F = 2 P R / (P + R)``.
 
     Args:
-        extract: where the answer stands.
+        extract: where the answer is.
 
     Source: Lin, "ROUGE: A Package for Automatic Evaluation of Summaries" (2004), section 3, with beta = 1; the length
     is found bit-parallel, Hyyro, AWOCA (2004).
@@ -118,57 +116,51 @@ class RougeL(PerSampleVerifier):
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        if sample.reference is None:
-            return abstain()
-        answer = find_answer(sample.completion, self.extract)
-        said, gold = _words(answer or "", "text"), _words(sample.reference, "text")
-        if not gold:
-            return abstain("reference: no words")
-        if answer is None or not said:
-            return unparsed("no words", answer)
-        return Verdict(
-            2.0 * common_length(said, gold) / (len(said) + len(gold)), Status.JUDGED, _cut(said, gold), answer
-        )
+        return _overlap_verdict(sample, self.extract, "text", lcs_length)
 
 
-def common_length(one: Sequence[str], other: Sequence[str]) -> int:
+def _overlap_verdict(
+    sample: Sample,
+    extract: ExtractMode,
+    normalize: Normalization,
+    count_shared: Callable[[Sequence[str], Sequence[str]], int],
+) -> Verdict:
+    """Return the F-measure of the words that answer and reference share."""
+    if sample.reference is None:
+        return abstain()
+    answer = find_answer(response_text(sample), extract)
+    words, expected = _words(answer or "", normalize), _words(sample.reference, normalize)
+    if not expected:
+        return abstain("reference: no words")
+    if answer is None or not words:
+        return unparsed("no words", answer)
+    cut = max(len(words), len(expected)) >= _MAX_TOKENS
+    reason = f"only the first {_MAX_TOKENS:,} words were compared" if cut else ""
+    return Verdict(2.0 * count_shared(words, expected) / (len(words) + len(expected)), Status.JUDGED, reason, answer)
+
+
+def _words(text: str, normalize: Normalization) -> list[str]:
+    normalized = normalize_text(text[: 40 * _MAX_TOKENS], normalize)
+    return [match[0] for match in word_pattern().finditer(normalized)][:_MAX_TOKENS]
+
+
+def _shared_words(left: Sequence[str], right: Sequence[str]) -> int:
+    return sum((Counter(left) & Counter(right)).values())
+
+
+def lcs_length(left: Sequence[str], right: Sequence[str]) -> int:
     """Return the length of the longest common subsequence, in ``O(n m / 64)``.
 
     Example:
-        >>> common_length("abcde", "xbdxe")
+        >>> lcs_length("abcde", "xbdxe")
         3
     """
-    places: dict[str, int] = {}
-    for at, token in enumerate(one):
-        places[token] = places.get(token, 0) | (1 << at)
-    full = (1 << len(one)) - 1
+    positions: dict[str, int] = {}
+    for index, token in enumerate(left):
+        positions[token] = positions.get(token, 0) | (1 << index)
+    full = (1 << len(left)) - 1
     row = full
-    for token in other:
-        hits = row & places.get(token, 0)
-        row = ((row + hits) | (row - hits)) & full
-    return len(one) - row.bit_count()
-
-
-def texts(reference: str) -> list[str] | None:
-    """Read a JSON list of texts or numbers; None where it is something else.
-
-    Example:
-        >>> texts('["a", 2]'), texts("a")
-        (['a', '2'], None)
-    """
-    try:
-        read = json.loads(reference)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(read, list) or not all(isinstance(x, str | int | float) for x in read):
-        return None
-    return [x if isinstance(x, str) else json.dumps(x) for x in read]
-
-
-def _words(text: str, form: Normalization) -> list[str]:
-    return [match[0] for match in word_pattern().finditer(normalize_text(text[: 40 * TOKENS], form))][:TOKENS]
-
-
-def _cut(*sides: list[str]) -> str:
-    long = any(len(side) >= TOKENS for side in sides)
-    return f"only the first {TOKENS:,} words are compared" if long else ""
+    for token in right:
+        matches = row & positions.get(token, 0)
+        row = ((row + matches) | (row - matches)) & full
+    return len(left) - row.bit_count()

@@ -1,18 +1,10 @@
-"""Verifiable instructions: the constraints of IFEval, one function each, and the verifier that asks them."""
+"""Instruction following: the checkable instructions of IFEval and the verifier that checks them.
 
-from herokit.verifiers.instructions import formats, keywords, lengths, shapes
-from herokit.verifiers.instructions.registry import CONSTRAINTS, ArgumentError, Constraint, constraint, find
+`constraint` registers further instructions.
+"""
+
+from herokit.verifiers.instructions import constraints as _builtin  # noqa: F401 - registers the constraints
+from herokit.verifiers.instructions.registry import CONSTRAINTS, ArgumentError, Constraint, constraint, get_constraint
 from herokit.verifiers.instructions.verifier import IFEval
 
-__all__ = [
-    "CONSTRAINTS",
-    "ArgumentError",
-    "Constraint",
-    "IFEval",
-    "constraint",
-    "find",
-    "formats",
-    "keywords",
-    "lengths",
-    "shapes",
-]
+__all__ = ["CONSTRAINTS", "ArgumentError", "Constraint", "IFEval", "constraint", "get_constraint"]

@@ -1,4 +1,4 @@
-"""Names of constraints to the functions that check them."""
+"""Registry of constraints: ids of instructions and the functions that check them."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -7,11 +7,13 @@ from typing import Any
 
 from herokit.errors import HerokitError, did_you_mean
 
-Check = Callable[..., bool]
+__all__ = ["CONSTRAINTS", "ArgumentError", "Constraint", "check_texts", "compare_count", "constraint", "get_constraint"]
+
+CheckFunction = Callable[..., bool]
 
 
 class ArgumentError(HerokitError, ValueError):
-    """A row names a constraint that is not known, or gives it arguments that it does not take."""
+    """A constraint is unknown, or its arguments are missing or unusable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,49 +22,49 @@ class Constraint:
 
     Attributes:
         name: its id, as data sets write it.
-        check: says of a text whether it follows the instruction; keyword arguments are the instruction's.
+        function: returns whether a text follows the instruction; its keyword arguments are the instruction's.
     """
 
     name: str
-    check: Check
+    function: CheckFunction
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """The names of its arguments, all of which it needs."""
-        return tuple(inspect.signature(self.check).parameters)[1:]
+        """The names of its arguments, all of which are required."""
+        return tuple(inspect.signature(self.function).parameters)[1:]
 
-    def holds(self, text: str, arguments: Mapping[str, Any]) -> bool:
-        """Whether a text follows the instruction.
+    def is_followed(self, text: str, arguments: Mapping[str, Any]) -> bool:
+        """Return whether a text follows the instruction.
 
         Raises:
-            ArgumentError: an argument is missing, unknown or of no use.
+            ArgumentError: an argument is missing, unknown or unusable.
 
         Example:
-            >>> find("punctuation:no_comma").holds("no pause", {})
+            >>> get_constraint("punctuation:no_comma").is_followed("no pause", {})
             True
         """
         given = {key: value for key, value in arguments.items() if value is not None}
         for key in given:
             if key not in self.arguments:
-                raise ArgumentError(f"{self.name} takes no {key!r}; {did_you_mean(key, list(self.arguments))}")
+                raise ArgumentError(f"{self.name} has no argument {key!r}; {did_you_mean(key, list(self.arguments))}")
         for key in self.arguments:
             if key not in given:
-                raise ArgumentError(f"{self.name} needs {key!r}")
+                raise ArgumentError(f"{self.name} needs the argument {key!r}")
         try:
-            return bool(self.check(text, **given))
+            return bool(self.function(text, **given))
         except (TypeError, AttributeError, ValueError) as error:
             raise ArgumentError(f"{self.name} cannot use {given!r:.120}: {error}") from error
 
 
 CONSTRAINTS: dict[str, Constraint] = {}
-"""Every known constraint by name; `constraint` adds one."""
+"""Every registered constraint by name."""
 
 
-def constraint(name: str) -> Callable[[Check], Check]:
-    """Offer a function under a name, for data sets and schemes to use.
+def constraint(name: str) -> Callable[[CheckFunction], CheckFunction]:
+    """Register a function as a constraint, for use by data sets and schemes.
 
     Args:
-        name: the id, ``"family:what"``.
+        name: the id, ``"family:name"``.
 
     Raises:
         ArgumentError: the name is taken.
@@ -71,48 +73,48 @@ def constraint(name: str) -> Callable[[Check], Check]:
         >>> @constraint("mine:no_digits")
         ... def no_digits(text):
         ...     return not any(c.isdigit() for c in text)
-        >>> find("mine:no_digits").holds("four", {})
+        >>> get_constraint("mine:no_digits").is_followed("four", {})
         True
         >>> del CONSTRAINTS["mine:no_digits"]
     """
 
-    def offer(check: Check) -> Check:
+    def register(function: CheckFunction) -> CheckFunction:
         if name in CONSTRAINTS:
-            raise ArgumentError(f"there is a constraint {name!r} already")
-        CONSTRAINTS[name] = Constraint(name, check)
-        return check
+            raise ArgumentError(f"constraint {name!r} is already registered")
+        CONSTRAINTS[name] = Constraint(name, function)
+        return function
 
-    return offer
+    return register
 
 
-def find(name: str) -> Constraint:
-    """Return the constraint of a name.
+def get_constraint(name: str) -> Constraint:
+    """Return a constraint by name.
 
     Raises:
-        ArgumentError: there is none; the message offers the nearest.
+        ArgumentError: it is unknown; the message suggests the nearest name.
     """
     if name not in CONSTRAINTS:
-        raise ArgumentError(f"no constraint {name!r}; {did_you_mean(name, list(CONSTRAINTS))}")
+        raise ArgumentError(f"unknown constraint {name!r}; {did_you_mean(name, list(CONSTRAINTS))}")
     return CONSTRAINTS[name]
 
 
-def compare(count: int, relation: str, number: int) -> bool:
-    """Compare a count as IFEval's relations do.
+def compare_count(count: int, relation: str, number: int) -> bool:
+    """Compare a count with a number by one of IFEval's two relations.
 
     Raises:
-        ValueError: another relation.
+        ValueError: the relation is unknown.
 
     Example:
-        >>> compare(3, "at least", 3), compare(3, "less than", 3)
+        >>> compare_count(3, "at least", 3), compare_count(3, "less than", 3)
         (True, False)
     """
     if relation not in ("at least", "less than"):
-        raise ValueError(f"a relation is 'at least' or 'less than', got {relation!r}")
+        raise ValueError(f"relation must be 'at least' or 'less than', got {relation!r}")
     return count >= int(number) if relation == "at least" else count < int(number)
 
 
-def listed(value: Any) -> Sequence[str]:
-    """Check that an argument is a list of texts.
+def check_texts(value: Any) -> Sequence[str]:
+    """Return an argument as a list of texts that are not empty.
 
     Raises:
         ValueError: it is something else.

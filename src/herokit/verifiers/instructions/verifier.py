@@ -1,39 +1,41 @@
-"""The verifier that asks constraints."""
+"""The verifier of instruction following."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import PerSampleVerifier, abstain, to_list, unparsed
-from herokit.verifiers.extraction import read_json
-from herokit.verifiers.instructions.registry import ArgumentError, find
+from herokit.verifiers.extraction import read_json, response_text
+from herokit.verifiers.instructions.registry import ArgumentError, get_constraint
 
-Asked = Sequence[tuple[str, Mapping[str, Any]]]
+__all__ = ["IFEval"]
+
+_Instructions: TypeAlias = Sequence[tuple[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
 class IFEval(PerSampleVerifier):
-    """How many of a prompt's checkable instructions a completion follows: ``followed / asked``, a graded value.
+    """Share of a prompt's checkable instructions that the completion follows, in [0, 1].
 
     Instructions come from `constraints`, else from ``meta["instruction_id_list"]`` and ``meta["kwargs"]``, else from the
-    reference, JSON with the same two keys. An unknown instruction and arguments it does not take are the data's fault:
-    the verdict abstains. An empty completion follows none.
+    reference, JSON with the same two keys. If an instruction is unknown, or does not take its arguments, the data are at
+    fault and the verifier abstains. An empty completion follows none.
 
     Args:
         constraints: name -> arguments, the same for every sample.
-        partial_credit: the value is the share; else 1 where all are followed, else 0.
-        strict: look at the completion as it is; else also without its first line, its last, both, and without
-            asterisks, and an instruction is followed where one of these eight texts follows it.
+        partial_credit: give the share of followed instructions; else 1 if all are followed, else 0.
+        strict: check the completion as it is; else an instruction is also followed if the completion follows it without
+            its first line, without its last, without both, or with the asterisks removed from any of these texts.
 
     Raises:
-        SetupError: asked for a language that a detector must tell, and none is installed.
+        SetupError: an instruction needs a language detector, and none is installed.
 
     Source: IFEval (Zhou et al., arXiv 2311.07911): its 25 instructions, its strict and loose criteria (section 2).
 
     Example:
-        >>> asked = {"punctuation:no_comma": {}, "startend:end_checker": {"end_phrase": "Bye."}}
-        >>> verifier = IFEval(constraints=asked)
+        >>> constraints = {"punctuation:no_comma": {}, "startend:end_checker": {"end_phrase": "Bye."}}
+        >>> verifier = IFEval(constraints=constraints)
         >>> [(v.value, v.reason) for v in verifier.verify([Sample("?", text, 0) for text in ("Well, bye.", "Bye")])]
         [(0.5, 'not followed: punctuation:no_comma'), (0.5, 'not followed: startend:end_checker')]
     """
@@ -44,27 +46,30 @@ class IFEval(PerSampleVerifier):
 
     def __post_init__(self) -> None:
         for name in self.constraints or {}:
-            find(name)
+            get_constraint(name)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
         try:
-            asked = self._asked(sample)
-            if not asked:
-                return abstain("no instructions: neither a setting, nor meta['instruction_id_list'], nor a reference")
-            texts = [text for text in self._texts(sample.completion) if text.strip()]
-            followed = [any(find(name).holds(text, given) for text in texts) for name, given in asked]
-            [find(name).holds("", given) for name, given in asked if not texts]  # the data are judged all the same
+            instructions = self._read_instructions(sample)
+            if not instructions:
+                return abstain("no instructions in constraints, meta['instruction_id_list'] or the reference")
+            texts = [text for text in self._variants(response_text(sample)) if text.strip()]
+            for name, arguments in [] if texts else instructions:
+                get_constraint(name).is_followed("", arguments)  # checks the arguments
+            missed = [
+                name for name, given in instructions
+                if not any(get_constraint(name).is_followed(text, given) for text in texts)
+            ]  # fmt: skip
         except ArgumentError as error:
             return abstain(str(error))
-        missed = [name for (name, _), done in zip(asked, followed, strict=True) if not done]
-        reason = f"not followed: {', '.join(missed)}" if missed else ""
         if not texts:
             return unparsed("empty")
-        value = sum(followed) / len(asked) if self.partial_credit else float(not missed)
-        return Verdict(value, Status.JUDGED, reason)
+        followed = len(instructions) - len(missed)
+        value = followed / len(instructions) if self.partial_credit else float(not missed)
+        return Verdict(value, Status.JUDGED, f"not followed: {', '.join(missed)}" if missed else "")
 
-    def _asked(self, sample: Sample) -> Asked:
+    def _read_instructions(self, sample: Sample) -> _Instructions:
         if self.constraints is not None:
             return list(self.constraints.items())
         table: Any = sample.meta
@@ -74,16 +79,17 @@ class IFEval(PerSampleVerifier):
             except ValueError as error:
                 raise ArgumentError(f"reference: {error}") from None
         names = to_list(table.get("instruction_id_list")) if isinstance(table, Mapping) else None
-        given = (to_list(table.get("kwargs")) or [{}] * len(names)) if names else []
         if not names:
             return []
-        if len(names) != len(given) or not all(isinstance(one, Mapping | None) for one in given):
-            raise ArgumentError(f"{len(names)} instructions with {len(given)} tables of arguments")
-        return [(str(name), one or {}) for name, one in zip(names, given, strict=True)]
+        arguments = to_list(table.get("kwargs")) or [{}] * len(names)
+        if len(names) != len(arguments) or not all(isinstance(given, Mapping | None) for given in arguments):
+            raise ArgumentError(f"{len(names)} instructions with {len(arguments)} tables of arguments")
+        return [(str(name), given or {}) for name, given in zip(names, arguments, strict=True)]
 
-    def _texts(self, completion: str) -> list[str]:
+    def _variants(self, text: str) -> list[str]:
+        """Return the texts of which one must follow an instruction."""
         if self.strict:
-            return [completion]
-        lines = completion.split("\n")
-        cuts = [completion, *("\n".join(part).strip() for part in (lines[1:], lines[:-1], lines[1:-1]))]
-        return [text for cut in cuts for text in (cut, cut.replace("*", ""))]
+            return [text]
+        lines = text.split("\n")
+        cuts = [text, *("\n".join(part).strip() for part in (lines[1:], lines[:-1], lines[1:-1]))]
+        return [variant for cut in cuts for variant in (cut, cut.replace("*", ""))]
