@@ -2,14 +2,16 @@
 
 import contextlib
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
 
 import numpy as np
 
 from herokit.combiners import Chain, Mean, Sync, initial_reward, no_sync
 from herokit.errors import SetupError
 from herokit.types import Groups, Signals
+
+__all__ = ["abort_peers", "abort_peers_on_error", "raise_on_peer_failure"]
 
 
 def raise_on_peer_failure(sync: Sync) -> Sync:
@@ -37,22 +39,45 @@ def abort_peers(combiner: Chain, sources: Iterable[str], state: Any, sync: Sync)
     """Send NaN to the collective so that other ranks raise instead of waiting; does nothing for a chain without one.
 
     Args:
-        combiner: the chain that they combine by.
+        combiner: the chain of all ranks.
         sources: the names of its signals.
-        state: the chain's state.
-        sync: what they meet in.
+        state: the state of the chain.
+        sync: merges a running mean across ranks.
     """
     if sync is no_sync:
         return
 
-    def missing(local: Mean, /) -> Mean:  # noqa: ARG001 - there is none
+    def send_nan(local: Mean, /) -> Mean:  # noqa: ARG001 - this rank has no mean
         sync(Mean(1, math.nan))
-        raise _LeftError
+        raise _PeersAbortedError
 
-    nothing = Signals({name: np.zeros(0) for name in sources}, Groups.from_keys(()))
-    with contextlib.suppress(_LeftError):  # the peers leave at the first mean, too
-        combiner.trace(initial_reward(nothing), nothing, state, sync=missing)
+    empty = Signals({name: np.zeros(0) for name in sources}, Groups.from_keys(()))
+    with contextlib.suppress(_PeersAbortedError):  # the other ranks raise at the first mean, too
+        combiner.trace(initial_reward(empty), empty, state, sync=send_nan)
 
 
-class _LeftError(Exception):
-    """The peers know."""
+class _Synced(Protocol):
+    """What `abort_peers_on_error` reads of a `Rewarder`."""
+
+    combiner: Chain
+    sources: Any
+    state: Any
+    sync: Sync
+
+
+@contextlib.contextmanager
+def abort_peers_on_error(rewarder: _Synced) -> Iterator[None]:
+    """Call `abort_peers` when the block raises, then let the error pass.
+
+    Put into it what a rank does between two calls of `Rewarder.combine`, such as reading rows. Leave `combine` itself
+    outside, and `Rewarder.run_sources`, which aborts the peers by itself: one failure must reach one collective.
+    """
+    try:
+        yield
+    except Exception:
+        abort_peers(rewarder.combiner, rewarder.sources, rewarder.state, rewarder.sync)
+        raise
+
+
+class _PeersAbortedError(Exception):
+    """The other ranks have received NaN."""

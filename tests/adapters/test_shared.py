@@ -15,18 +15,18 @@ import herokit.adapters
 from herokit import Rewarder, Sample, Select, Status, Verdict, WeightByStd, chain, earned_trust, hero, hero_advantage
 from herokit.adapters import openrlhf
 from herokit.adapters.common.base import (
-    as_gold,
-    check_whole,
-    final,
-    groups_by_position,
+    check_complete_groups,
+    group_ids_by_position,
     load_state,
-    samples_of,
+    make_samples,
+    message_text,
+    reference_text,
     save_state,
-    text_of,
+    trainer_values,
 )
 from herokit.adapters.common.metrics import metrics
-from herokit.adapters.common.rows import combine_rows, rows_of, score_one
-from herokit.adapters.generic import as_reward_function
+from herokit.adapters.common.rows import combine_rows, score_one, to_rows
+from herokit.adapters.generic import RewardFunction
 from herokit.combiners import ConsistencyFilter, LinearSchedule, Scheduled, Standardize
 from herokit.errors import ConfigError, DataError
 from herokit.testing.stubs import MetaRewardModel, MetaVerifier
@@ -93,14 +93,14 @@ def test_rows_of_numbers_alone_are_read():
     outcome = combine_rows(rewarder(), [{"verifier": 1, "rm": 2.0}, {"verifier": 0.0, "rm": float("nan")}], ["a", "a"])
     assert outcome.verdicts["verifier"][0] == Verdict(1.0)
     assert outcome.scores["rm"].statuses == (Status.JUDGED, Status.FAILED)
-    with pytest.raises(DataError, match="row 0 has no component 'rm'"):
+    with pytest.raises(DataError, match="row 0 has no source 'rm'"):
         combine_rows(rewarder(), [{"verifier": 1}], ["a"])
-    with pytest.raises(DataError, match="component 'rm' cannot be read"):
+    with pytest.raises(DataError, match="source 'rm' cannot be read"):
         combine_rows(rewarder(), [{"verifier": 1, "rm": "high"}], ["a"])
     with pytest.raises(DataError, match="answered for 1 samples, and there are 2"):
-        rewarder().combine(rewarder().ask(SAMPLES[:1]), ["a", "a"])
+        rewarder().combine(rewarder().run_sources(SAMPLES[:1]), ["a", "a"])
     with pytest.raises(DataError, match="no answers from source 'rm'"):
-        rewarder().combine(replace(rewarder().ask(SAMPLES), scores={}), KEYS)
+        rewarder().combine(replace(rewarder().run_sources(SAMPLES), scores={}), KEYS)
 
 
 def test_chats_become_texts_and_keep_their_messages():
@@ -113,20 +113,20 @@ def test_chats_become_texts_and_keep_their_messages():
             "content": [{"type": "text", "text": "It is "}, {"type": "image"}, {"type": "text", "text": "2"}],
         },
     ]
-    (sample,) = samples_of([[system, user]], [said], ["g"], {"solution": [2], "uid": ["u"]})
+    (sample,) = make_samples([[system, user]], [said], ["g"], {"solution": [2], "uid": ["u"]})
     assert (sample.prompt, sample.completion, sample.reference) == ("Be brief.\n1 + 1?", "It is 2", "2")
     assert sample.meta == {"solution": 2, "uid": "u", "messages": [system, user, *said]}
-    assert samples_of(["p"], ["c"], ["g"])[0] == Sample("p", "c", "g")
-    assert samples_of(["p"], ["c"], ["g"], {"answer": [None]})[0].reference is None
-    assert text_of([], "completion", last=True) == ""
+    assert make_samples(["p"], ["c"], ["g"])[0] == Sample("p", "c", "g")
+    assert make_samples(["p"], ["c"], ["g"], {"answer": [None]})[0].reference is None
+    assert message_text([], "completion", last=True) == ""
 
 
 @pytest.mark.parametrize(
     ("prompts", "completions", "columns", "more", "why"),
     [
-        (["p"], ["c", "d"], {}, {}, "one value a rollout everywhere"),
+        (["p"], ["c", "d"], {}, {}, "expected one value per rollout"),
         (["p"], [3], {}, {}, "row 0: completion must be text or chat messages, got 3"),
-        ([[{"content": 3}]], ["c"], {}, {}, "row 0: prompt: a message's content must be text, got 3"),
+        ([[{"content": 3}]], ["c"], {}, {}, "row 0: prompt: the content of a message must be text, got 3"),
         (["p"], ["c"], {"answer": [{"a": 1}]}, {}, "row 0: column 'answer' must be text or a number"),
         (
             ["p"],
@@ -139,18 +139,18 @@ def test_chats_become_texts_and_keep_their_messages():
 )
 def test_what_is_no_sample_is_refused_by_row(prompts, completions, columns, more, why):
     with pytest.raises((DataError, ConfigError), match=why):
-        samples_of(prompts, completions, ["g"] * len(completions), columns, **more)
+        make_samples(prompts, completions, ["g"] * len(completions), columns, **more)
 
 
 def test_groups_that_are_not_whole_are_refused_with_the_fix():
-    assert groups_by_position(0, 4, owner="o", fix="f") == []
-    with pytest.raises(ConfigError, match="rank 1: 6 rollouts are no whole groups of 4; set x=2"):
-        groups_by_position(6, 4, owner="rank 1", fix="set x=2")
-    with pytest.raises(ConfigError, match="rows 2 to 3 should be one group of 2"):
-        groups_by_position(4, 2, ["a", "a", "a", "b"], owner="o", fix="f")
-    check_whole(["a", "b", "b", "a"], 2, owner="o", fix="f")
+    assert group_ids_by_position(0, 4, owner="o", fix="f") == []
+    with pytest.raises(ConfigError, match="rank 1: got 6 rollouts, not a multiple of group size 4; set x=2"):
+        group_ids_by_position(6, 4, owner="rank 1", fix="set x=2")
+    with pytest.raises(ConfigError, match="rows 2 to 3 must be one group of 2"):
+        group_ids_by_position(4, 2, ["a", "a", "a", "b"], owner="o", fix="f")
+    check_complete_groups(["a", "b", "b", "a"], 2, owner="o", fix="f")
     with pytest.raises(ConfigError, match="o: group 'a' has 3 of 2 rollouts in one call; f"):
-        check_whole(["a", "a", "a"], 2, owner="o", fix="f")
+        check_complete_groups(["a", "a", "a"], 2, owner="o", fix="f")
 
 
 def test_state_goes_through_a_folder(tmp_path):
@@ -171,26 +171,26 @@ def test_state_goes_through_a_folder(tmp_path):
 def test_metrics_count_what_is_there():
     outcome = rewarder()(SAMPLES)
     found = metrics(outcome, "")
-    assert found["rows/unusable"] == 2 / 8
+    assert found["rows/invalid"] == 2 / 8
     assert (found["verifier/failed"], found["verifier/judged"], found["rm/judged"]) == (2 / 8, 6 / 8, 1.0)
-    assert (found["verifier/right"], found["verifier/wrong"], found["verifier/mixed"]) == (3.0, 3.0, 1.0)
+    assert (found["verifier/correct"], found["verifier/incorrect"], found["verifier/mixed"]) == (3.0, 3.0, 1.0)
     assert found["verifier/mean"] == 0.5
     right = [0, 3, 7]
-    assert found["verifier/right/reward"] == pytest.approx(np.mean(outcome.reward[right]))
+    assert found["verifier/correct/reward"] == pytest.approx(np.mean(outcome.reward[right]))
     assert found["rm/mean"] == pytest.approx(np.mean([len(text) / 7 for text in TEXTS]))
     assert found["weight/mean"] == pytest.approx(np.nanmean(outcome.weight))
-    assert found["groups/silent"] == 0.0
+    assert found["groups/zero_signal"] == 0.0
     assert all(map(math.isfinite, found.values()))
     nothing = metrics(rewarder()([Sample("p", "bad", "g")]), "")
-    assert nothing["rows/unusable"] == nothing["groups/silent"] == 1.0
+    assert nothing["rows/invalid"] == nothing["groups/zero_signal"] == 1.0
     assert "reward/mean" not in nothing
 
 
 def test_final_is_the_chains_output():
     outcome = rewarder()(SAMPLES)
-    assert final(outcome) is outcome.advantage
+    assert trainer_values(outcome) is outcome.advantage
     outcome = rewarder(hero())(SAMPLES)
-    assert final(outcome) is outcome.reward
+    assert trainer_values(outcome) is outcome.reward
 
 
 TOLD = {"verifier": MetaVerifier("v"), "rm": MetaRewardModel("r")}
@@ -236,7 +236,7 @@ def test_an_undone_step_warns_or_is_refused():
 
 
 def test_a_plain_function_checks_its_groups_and_may_forget():
-    function = as_reward_function(rewarder(), uid="uid", size=4)
+    function = RewardFunction(rewarder(), uid="uid", group_size=4)
     rewards = function(["p"] * 8, TEXTS, uid=KEYS, trainer_state=object())
     assert rewards[2] is None
     assert rewards[5] is None
@@ -246,10 +246,10 @@ def test_a_plain_function_checks_its_groups_and_may_forget():
     assert function.rewarder.state == moved != rewarder().state
     with pytest.raises(ConfigError, match="group 'b' has 3 of 4"):
         function(["p"] * 7, TEXTS[:7], uid=KEYS[:7])
-    with pytest.raises(ConfigError, match="no column 'uid' with 8 values; there are \\['id'\\]"):
+    with pytest.raises(ConfigError, match="no column 'uid' with 8 values; got columns \\['id'\\]"):
         function(["p"] * 8, TEXTS, id=KEYS)
-    with pytest.raises(ConfigError, match="needs size"):
-        as_reward_function(rewarder())
+    with pytest.raises(ConfigError, match="needs group_size"):
+        RewardFunction(rewarder())
 
 
 def test_no_adapter_imports_its_trainer():
@@ -264,7 +264,7 @@ def test_no_adapter_imports_its_trainer():
 
 
 def test_rows_carry_every_status():
-    rows = rows_of(rewarder().ask(SAMPLES[:3]))
+    rows = to_rows(rewarder().run_sources(SAMPLES[:3]))
     assert rows[2] == {
         "verifier": None, "verifier_status": "failed", "verifier_reason": "no reference", "verifier_answer": None,
         "rm": 0.0, "rm_status": "judged", "rm_reason": "",
@@ -280,7 +280,7 @@ class Gold:
 
 @pytest.mark.parametrize("missing", [None, float("nan"), np.float32("nan")])
 def test_a_missing_reference_is_none_and_not_the_text_nan(missing):
-    asked = [as_gold(missing), as_gold(4), as_gold("")]
+    asked = [reference_text(missing), reference_text(4), reference_text("")]
     assert asked == [None, "4", ""]
     told = openrlhf.RewardFunction(Rewarder({"rm": Gold()}, Select("rm")))(["p4", "p4"], ["p", "p"], [missing, 4])
     assert [float(x) for x in told["rewards"]] == [0.0, 1.0]

@@ -60,7 +60,7 @@ def test_a_verifier_that_raises(runs, hostile, tmp_path, kind):
         assert rows["herokit_status"][i] == ("verifier failed: raised RuntimeError: no such digit" if bad else "judged")
         assert (rows["verifier"][i] is None) == bad
         assert (rows["used"][i] == 0.0) == bad
-    assert log[-1]["herokit/rows/unusable"] == pytest.approx(sum(failed) / 8)
+    assert log[-1]["herokit/rows/invalid"] == pytest.approx(sum(failed) / 8)
     table = pq.read_table(tmp_path / "completions" / "completions_00003.parquet").to_pydict()
     assert table["herokit_status"] == rows["herokit_status"]
     assert [reward is None or np.isnan(reward) for reward in table["herokit_reward"]] == failed

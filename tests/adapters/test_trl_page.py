@@ -1,4 +1,4 @@
-"""The page on TRL: its ten lines run, and a reward model trained with TRL scores as TRL scores."""
+"""The page on TRL: its example runs, and a reward model trained with TRL scores as TRL scores."""
 
 import re
 from functools import partial
@@ -28,7 +28,7 @@ def folders(runs, tmp_path_factory):
     return made
 
 
-def test_the_ten_lines_run(runs, folders, tmp_path):
+def test_trl_page_example_runs(runs, folders, tmp_path):
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     small = {
         "output_dir": str(tmp_path), "use_cpu": True, "bf16": False, "max_steps": 1, "max_completion_length": 6,

@@ -14,7 +14,7 @@ def test_two_ranks_equal_one_process(runs, two_ranks, tmp_path):
     zero, one = two_ranks.stories(0), two_ranks.stories(1)
     for story in (zero, one):
         assert story[0]["error"].startswith("ConfigError: TRL, rank ")
-        assert "set per_device_train_batch_size=4, or use herokit.adapters.trl.GroupRewards" in story[0]["error"]
+        assert "set per_device_train_batch_size=4, or use herokit.adapters.trl.GroupRewardMixin" in story[0]["error"]
     for place, (kind, rows) in enumerate([("GroupGRPO", 12), ("GroupRLOO", 4)], start=1):
         single = runs.run(kind, tmp_path, per_device_train_batch_size=rows)
         both = zip(zero[place]["seen"], one[place]["seen"], strict=True)
@@ -30,7 +30,7 @@ def test_every_rank_hears_of_an_error_on_one(two_ranks):
         assert error == "PluginError: herokit, rank 1 of 2: SetupError: no model file"
     zero, one = (two_ranks.stories(rank)[7] for rank in (0, 1))  # by itself, where ranks meet in the running mean alone
     assert one["error"] == "SetupError: no model file"
-    assert zero["error"].startswith("SetupError: a source failed in another process")
+    assert zero["error"].startswith("SetupError: a source failed on another rank")
     assert zero["seconds"] < 60.0
 
 

@@ -23,7 +23,7 @@ from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM,
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from herokit import Rewarder, Verdict, hero_advantage
-from herokit.adapters.trl import GroupRewards, RewardFunction
+from herokit.adapters.trl import GroupRewardMixin, RewardFunction
 from herokit.combiners import no_sync
 from herokit.errors import SetupError
 from herokit_torch import AllReduce
@@ -121,7 +121,7 @@ class GRPO(Scripted, GRPOTrainer):
     pass
 
 
-class GroupGRPO(Scripted, GroupRewards, GRPOTrainer):
+class GroupGRPO(Scripted, GroupRewardMixin, GRPOTrainer):
     pass
 
 
@@ -129,7 +129,7 @@ class RLOO(Scripted, RLOOTrainer):
     pass
 
 
-class GroupRLOO(Scripted, GroupRewards, RLOOTrainer):
+class GroupRLOO(Scripted, GroupRewardMixin, RLOOTrainer):
     pass
 
 

@@ -36,5 +36,5 @@ def test_it_runs_and_the_brief_policy_grows_silent(tmp_path, monkeypatch):
     brief, _ = re.findall(r"^[0-9.]+ \[(.*)\]$", printed.getvalue(), re.MULTILINE)
     lengths = [float(x) for x in brief.split(",")]
     assert lengths[0] > lengths[-1]
-    assert set(names["log"][0]) >= {"herokit/verifier/right", "herokit/rm/mean", "herokit/groups/silent"}
+    assert set(names["log"][0]) >= {"herokit/verifier/correct", "herokit/rm/mean", "herokit/groups/zero_signal"}
     assert "1+1=" in lines[-1]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from herokit import Rewarder, Sample, Scores, Status, Verdict, hero, rm_only, verifier_only
-from herokit.adapters.common.base import text_of
+from herokit.adapters.common.base import message_text
 from herokit.errors import DataError
 from herokit.files.blocks import find_inputs
 from herokit.files.reading import read_rollouts
@@ -61,7 +61,7 @@ def test_messages_without_text_and_of_parts_are_read_as_the_adapters_read_them(t
     rows = [{"prompt": [{"role": "user", "content": "2+2?"}, call], "completion": chat} for chat in chats]
     path = lines(tmp_path / "r.jsonl", *rows)
     assert [(s.prompt, s.completion) for s in read_rollouts(path).samples] == [
-        (text_of(row["prompt"], ""), text_of(row["completion"], "", last=True)) for row in rows
+        (message_text(row["prompt"], ""), message_text(row["completion"], "", last=True)) for row in rows
     ]
     assert [s.completion for s in read_rollouts(path).samples] == ["It is 4", "4", ""]
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from herokit import Sample
-from herokit.adapters.common.base import gold_of, samples_of
+from herokit.adapters.common.base import find_reference, make_samples
 from herokit.errors import DataError
 from herokit.files.blocks import find_inputs
 from herokit.files.reading import read_rollouts
@@ -43,9 +43,9 @@ def test_a_reference_that_is_nan_is_missing_not_the_text_nan(tmp_path):
 
 def test_in_a_trainer_too():
     columns = {"answer": [4.0, float("nan")], "target": ["4", "5"]}
-    assert [s.reference for s in samples_of(["p"] * 2, ["c"] * 2, ["q"] * 2, columns)] == ["4.0", None]
-    assert gold_of({"answer": float("nan"), "target": "5"}) == "5"
-    assert gold_of({"answer": np.float32("nan"), "target": np.array([4, 5])}) == "[4 5]"
+    assert [s.reference for s in make_samples(["p"] * 2, ["c"] * 2, ["q"] * 2, columns)] == ["4.0", None]
+    assert find_reference({"answer": float("nan"), "target": "5"}) == "5"
+    assert find_reference({"answer": np.float32("nan"), "target": np.array([4, 5])}) == "[4 5]"
 
 
 @pytest.mark.parametrize("use", [lambda name: find_inputs([name]), find_output])

@@ -50,7 +50,7 @@ def together(*works):
 
 
 @pytest.mark.parametrize("weights", [1, 2])
-@pytest.mark.parametrize("call", [lambda r: r(SAMPLES), lambda r: generic.as_reward_function(r, size=4)(
+@pytest.mark.parametrize("call", [lambda r: r(SAMPLES), lambda r: generic.RewardFunction(r, group_size=4)(
     ["p"] * 8, [s.completion for s in SAMPLES])], ids=["rewarder", "function"])  # fmt: skip
 def test_a_source_that_fails_on_one_process_is_heard_of_on_the_others(call, weights):
     meeting = Meeting()

@@ -1,5 +1,5 @@
-"""Rewards in trainers: parts that every adapter shares, and one thin file a trainer.
+"""Adapters for trainers: parts that all share, and one file or package per trainer.
 
-A trainer's own package is imported inside functions only, so `herokit.adapters.trl.functions` costs nothing where TRL is absent.
-`herokit.adapters.common.base` says how an adapter is built.
+An adapter imports its trainer inside functions only, so `herokit.adapters.trl` can be imported where TRL is not installed.
+`herokit.adapters.common.base` describes how an adapter is built.
 """

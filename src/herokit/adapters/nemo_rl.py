@@ -1,8 +1,8 @@
-"""NeMo-RL: an environment whose rewards are the components, and an advantage estimator that combines them.
+"""Adapter for NeMo-RL: an environment whose rewards are the source results, and an advantage estimator that combines them.
 
-NeMo-RL chooses estimators in a closed if/elif. `install` replaces that chooser, ``_create_advantage_estimator``, in the
-module it is called from: a patch, and the only one. Environments may name several rewards; NeMo-RL carries them as
-``reward/<name>`` to the estimator.
+NeMo-RL selects estimators in a closed if/elif. `install` replaces that function, ``_create_advantage_estimator``, in the module
+that calls it; it patches nothing else. An environment may name several rewards; NeMo-RL passes them to the estimator as
+``reward/<name>``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.base import REFERENCES, gold_of, text_of
-from herokit.adapters.common.info import Support
+from herokit.adapters.common.base import REFERENCE_COLUMNS, find_reference, message_text
+from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import Scorer
 from herokit.adapters.common.rows import combine_rows
 from herokit.errors import ConfigError
@@ -19,73 +19,72 @@ from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
-SUPPORT = Support(
+__all__ = ["INFO", "AdvantageEstimator", "RewardFunction", "environment", "install"]
+
+INFO = AdapterInfo(
     trainer="NeMo-RL",
     version="7ea279a",
-    tried="contract only",
-    sees="a batch without groups; the estimator sees the batch and its prompts",
-    settings="nothing after `install`: the estimator's advantages are used as they are",
-    state="the rewarder's own: `save_state`, `load_state`",
-    lost="no registry of estimators (`install` patches the chooser); groups are known by the prompt's tokens alone, so "
-    "one prompt twice in a batch is one group; not run: needs Python 3.13 and a GPU",
+    tested="contract",
+    scope="a batch without groups; the estimator sees the batch and its prompts",
+    settings="none after `install`: the estimator's advantages are used as they are",
+    state="by hand: `save_state`, `load_state`",
+    limitations="no registry of estimators (`install` patches the function that selects one); groups are identified by the "
+    "tokens of the prompt alone, so one prompt twice in a batch is one group; not run: needs Python 3.13 and a GPU",
     page="how-to/nemo-rl.md",
 )
 
+_FAILED_REWARD = 1e-6
+"""The reward ``<name>_failed`` of a rollout on which a source failed. NeMo-RL adds all rewards up for its logs, so a missing
+value is 0 there; this distinguishes it from a value of 0."""
 
-MARK = 1e-6
-"""The reward ``<name>_failed`` of a rollout that a source could not judge: NeMo-RL adds all rewards up for its logs, so a
-missing one is 0 there, and this tells it from a real 0."""
 
-
-class Scoring:
-    """What an environment's ``step`` needs: rewards by source, and which of them are missing.
+class RewardFunction:
+    """What an environment's ``step`` needs: the value of every source as a reward, and which values are missing.
 
     Args:
-        rewarder: whose sources are asked; nothing is combined.
-        reference: the key of a rollout's metadata with the gold answer.
+        rewarder: the one whose sources run; nothing is combined.
+        reference: the key of the reference answer in a rollout's metadata.
 
     Example:
         >>> from herokit import Select, Verdict
         >>> class Exact:
         ...     def verify(self, samples):
         ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
-        >>> scoring = Scoring(Rewarder({"verifier": Exact()}, Select("verifier")))
+        >>> reward_function = RewardFunction(Rewarder({"verifier": Exact()}, Select("verifier")))
         >>> log = [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "4"}]
-        >>> scoring.columns([log], [{"ground_truth": "4"}])
+        >>> reward_function([log], [{"ground_truth": "4"}])
         {'verifier': [1.0], 'verifier_failed': [0.0]}
     """
 
-    def __init__(self, rewarder: Rewarder, reference: str | Sequence[str] = REFERENCES) -> None:
-        self.scorer, self.reference = Scorer(rewarder), reference
+    def __init__(self, rewarder: Rewarder, reference: str | Sequence[str] = REFERENCE_COLUMNS) -> None:
+        self.rewarder, self.reference = rewarder, reference
+        self._batcher = Scorer(rewarder)
 
-    def columns(self, message_logs: Sequence[Any], metadata: Sequence[Any]) -> dict[str, list[float]]:
-        """Return source name -> N numbers."""
-        samples = []
-        for log, meta in zip(message_logs, metadata, strict=True):
-            fields: Mapping[str, Any] = meta or {}
-            asked, written = list(log[:-1]), log[-1]["content"]
-            reference = gold_of(fields, self.reference)
-            samples.append(
-                Sample(text_of(asked, "message log"), text_of(written, "reply"), None, reference, dict(fields))
-            )
-        rows = self.scorer.rows(samples)
+    def __call__(self, message_logs: Sequence[Any], metadata: Sequence[Any]) -> dict[str, list[float]]:
+        """Return reward name -> N numbers."""
+        rows = self._batcher.rows([self._make_sample(*pair) for pair in zip(message_logs, metadata, strict=True)])
         columns: dict[str, list[float]] = {}
-        for name in self.scorer.rewarder.sources:
+        for name in self.rewarder.sources:
             columns[name] = [0.0 if row[name] is None else float(row[name]) for row in rows]
-            columns[f"{name}_failed"] = [MARK if row[name] is None else 0.0 for row in rows]
+            columns[f"{name}_failed"] = [_FAILED_REWARD if row[name] is None else 0.0 for row in rows]
         return columns
+
+    def _make_sample(self, log: Sequence[Any], meta: Mapping[str, Any] | None) -> Sample:
+        fields = dict(meta or {})
+        prompt, completion = message_text(list(log[:-1]), "message log"), message_text(log[-1]["content"], "reply")
+        return Sample(prompt, completion, None, find_reference(fields, self.reference), fields)
 
 
 def environment(
-    rewarder: Rewarder, *, reference: str | Sequence[str] = REFERENCES, base: Any = None, result: Any = None
+    rewarder: Rewarder, *, reference: str | Sequence[str] = REFERENCE_COLUMNS, base: Any = None, result: Any = None
 ) -> Any:
-    """Return an environment class for ``register_env``: one turn, every source's value as a reward of its own.
+    """Return an environment class for ``register_env``: one turn, with one reward per source.
 
     Args:
-        rewarder: whose sources are asked.
-        reference: the key of a rollout's metadata with the gold answer.
-        base: NeMo-RL's `EnvironmentInterface` unless given.
-        result: NeMo-RL's `EnvironmentReturn` unless given.
+        rewarder: the one whose sources run.
+        reference: the key of the reference answer in a rollout's metadata.
+        base: the class to extend, by default NeMo-RL's `EnvironmentInterface`.
+        result: the class of results, by default NeMo-RL's `EnvironmentReturn`.
     """
     if base is None or result is None:
         from nemo_rl.environments.interfaces import EnvironmentInterface, EnvironmentReturn
@@ -96,12 +95,12 @@ def environment(
         """Make it a Ray actor as NeMo-RL's own environments are."""
 
         def __init__(self, cfg: Any = None) -> None:
-            self.cfg, self.scoring = cfg, Scoring(rewarder, reference)
+            self.cfg, self.reward_function = cfg, RewardFunction(rewarder, reference)
 
         def step(self, message_log_batch: list[Any], metadata: list[Any]) -> Any:
             import torch
 
-            columns = self.scoring.columns(message_log_batch, metadata)
+            columns = self.reward_function(message_log_batch, metadata)
             count = len(message_log_batch)
             return result(
                 observations=[{"role": "environment", "content": ""} for _ in range(count)],
@@ -118,39 +117,39 @@ def environment(
     return Environment
 
 
-class Estimator:
-    """NeMo-RL's advantage estimator: combines the batch by prompt.
+class AdvantageEstimator:
+    """An advantage estimator of NeMo-RL: combines the batch by prompt.
 
     Args:
-        rewarder: what combines; its state moves with every batch.
+        rewarder: the one that combines; every batch updates its state.
 
     Attributes:
-        outcome: of the last batch.
+        output: of the last batch.
 
     Raises:
-        ConfigError: when called: the batch lacks a source's ``reward/<name>``.
+        ConfigError: when called: the batch lacks the ``reward/<name>`` of a source.
     """
 
     def __init__(self, rewarder: Rewarder) -> None:
         self.rewarder = rewarder
-        self.outcome: RewardOutput | None = None
+        self.output: RewardOutput | None = None
 
     def compute_advantage(
-        self, prompt_ids: Any, rewards: Any, mask: Any, repeated_batch: Any = None, **_passed: Any
+        self, prompt_ids: Any, rewards: Any, mask: Any, repeated_batch: Any = None, **_kwargs: Any
     ) -> Any:
         """Return advantages, (N, T), the same for every token.
 
         Args:
             prompt_ids: (N,) ids or (N, L) tokens of prompts; equal rows are a group.
-            rewards: (N,) the sum of the components; used where there is one source and no component.
-            mask: (N, T) for the shape.
-            repeated_batch: holds ``reward/<name>``, (N,), for every source.
+            rewards: (N,) the sum of all rewards; used if there is one source and no ``reward/<name>``.
+            mask: (N, T), for the shape.
+            repeated_batch: has ``reward/<name>``, (N,), for every source.
         """
         prompts = np.asarray(prompt_ids.tolist())
-        _, group = np.unique(prompts, axis=0, return_inverse=True)
+        _, group_ids = np.unique(prompts, axis=0, return_inverse=True)
         rows = self._rows(rewards, {} if repeated_batch is None else repeated_batch)
-        self.outcome = combine_rows(self.rewarder, rows, group.reshape(-1).tolist())
-        advantages = rewards.new_tensor(np.nan_to_num(self.outcome.advantage))
+        self.output = combine_rows(self.rewarder, rows, group_ids.reshape(-1).tolist())
+        advantages = rewards.new_tensor(np.nan_to_num(self.output.advantage))
         return advantages.unsqueeze(-1).expand(mask.shape)
 
     def _rows(self, rewards: Any, batch: Any) -> list[dict[str, float | None]]:
@@ -158,7 +157,7 @@ class Estimator:
         missing = [name for name in names if f"reward/{name}" not in batch]
         if missing and len(names) > 1:
             raise ConfigError(
-                f"NeMo-RL: the batch has no component {missing}; use an environment made by "
+                f"NeMo-RL: the batch has no reward of the sources {missing}; use an environment made by "
                 "herokit.adapters.nemo_rl.environment"
             )
         rows: list[dict[str, float | None]] = [{} for _ in range(len(rewards))]
@@ -170,10 +169,10 @@ class Estimator:
         return rows
 
 
-def install(rewarder: Rewarder) -> Estimator:
-    """Make ``nemo_rl.algorithms.grpo`` use the estimator, whatever ``grpo.adv_estimator.name`` says, and return it."""
+def install(rewarder: Rewarder) -> AdvantageEstimator:
+    """Make ``nemo_rl.algorithms.grpo`` use the estimator for any ``grpo.adv_estimator.name``, and return it."""
     from nemo_rl.algorithms import grpo
 
-    estimator = Estimator(rewarder)
-    grpo._create_advantage_estimator = lambda _config: estimator  # noqa: SLF001 - the patch, as documented
+    estimator = AdvantageEstimator(rewarder)
+    grpo._create_advantage_estimator = lambda _config: estimator  # noqa: SLF001 - the documented patch
     return estimator

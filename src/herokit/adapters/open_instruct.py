@@ -1,47 +1,50 @@
-"""open-instruct: its reward function for all rollouts of a prompt, and verifiers of herokit under its own names.
+"""Adapter for open-instruct: a reward function for all rollouts of a prompt, and herokit's verifiers under its own names.
 
-open-instruct calls one reward function for the k rollouts of a prompt. It builds that function itself, from
-``RewardConfig``: `install` replaces ``RewardConfig.build``, a patch of that method and of nothing else. A verifier alone
-needs no patch: open-instruct finds every subclass of its `VerifierFunction`.
+open-instruct calls one reward function for the rollouts of a prompt, and builds it from ``RewardConfig``: `install` replaces
+``RewardConfig.build`` and patches nothing else. A verifier alone needs no patch: open-instruct finds every subclass of its
+`VerifierFunction`.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from herokit.adapters.common.base import as_gold, filled
-from herokit.adapters.common.info import Support
+from herokit.adapters.common.base import reference_text, trainer_values_filled
+from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.metrics import metrics
+from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.sources.execution import verify
 from herokit.types import Sample, Verifier
 
-SUPPORT = Support(
+__all__ = ["INFO", "RewardFunction", "install", "verifier_function"]
+
+INFO = AdapterInfo(
     trainer="open-instruct, GRPO",
     version="e6c3044",
-    tried="contract only",
-    sees="all rollouts of a prompt",
+    tested="contract",
+    scope="all rollouts of a prompt",
     settings="`--advantage_normalization_type centered` (default)",
-    state="one running mean a vLLM actor; not in checkpoints",
-    lost="no hook for the group's reward (`install` patches `RewardConfig.build`); evaluation calls the same function and "
-    "moves the running mean; a verifier alone knows no None: it raises, and the actor with it",
+    state="one running mean per vLLM actor; not in checkpoints",
+    limitations="no hook for the reward of a group (`install` patches `RewardConfig.build`); evaluation calls the same "
+    "function and updates the running mean; a verifier alone raises where it has no value, which ends the actor",
     page="how-to/open-instruct.md",
 )
 
 
 class RewardFunction:
-    """open-instruct's ``reward_fn``: the chain's output over the k rollouts of a prompt, and numbers to log.
+    """open-instruct's ``reward_fn``: the output of the chain for the rollouts of a prompt, and metrics.
 
     Args:
-        rewarder: what scores.
+        rewarder: the sources and the chain.
 
     Attributes:
-        outcome: of the last prompt.
+        output: of the last prompt.
 
     Raises:
-        ConfigError: when called: the rollouts have several gold answers each, which open-instruct allows for lists of
+        ConfigError: when called: a rollout has several reference answers, which open-instruct allows for lists of
             verifiers.
 
     Example:
@@ -56,7 +59,7 @@ class RewardFunction:
 
     def __init__(self, rewarder: Rewarder) -> None:
         self.rewarder = rewarder
-        self.outcome: RewardOutput | None = None
+        self.output: RewardOutput | None = None
 
     async def __call__(
         self,
@@ -68,28 +71,27 @@ class RewardFunction:
         infos: Any,
         queries: Sequence[str] | None = None,
     ) -> tuple[list[float], dict[str, Any]]:
-        """Return one number a rollout, and metrics of this prompt."""
+        """Return one number per rollout, and the metrics of this prompt."""
         del responses, infos
-        asked = queries if queries is not None else [""] * len(decoded_responses)
-        samples = [
-            Sample(query or "", text, "group", _gold(truth, row), {"dataset": dataset, "finish_reason": reason})
-            for row, (query, text, truth, dataset, reason) in enumerate(
-                zip(asked, decoded_responses, ground_truths, datasets, finish_reasons, strict=True)
-            )
-        ]
-        answers = await asyncio.to_thread(self.rewarder.run_sources, samples)
-        self.outcome = self.rewarder.combine(answers, ["group"] * len(samples))
-        return filled(self.outcome), metrics(self.outcome)
+        prompts = queries if queries is not None else [""] * len(decoded_responses)
+        with abort_peers_on_error(self.rewarder):
+            samples = [
+                Sample(prompt or "", text, "group", _reference(truth, row), {"dataset": name, "finish_reason": reason})
+                for row, (prompt, text, truth, name, reason) in enumerate(
+                    zip(prompts, decoded_responses, ground_truths, datasets, finish_reasons, strict=True)
+                )
+            ]
+        outputs = await asyncio.to_thread(self.rewarder.run_sources, samples)
+        self.output = self.rewarder.combine(outputs, ["group"] * len(samples))
+        return trainer_values_filled(self.output), metrics(self.output)
 
 
-def _gold(truth: Any, row: int) -> str | None:
+def _reference(truth: Any, row: int) -> str | None:
     if isinstance(truth, list | tuple):
         if len(truth) != 1:
-            raise ConfigError(
-                f"open-instruct: rollout {row} has {len(truth)} ground truths; herokit takes one a prompt"
-            )
+            raise ConfigError(f"open-instruct: rollout {row} has {len(truth)} ground truths; herokit accepts one")
         truth = truth[0]
-    return as_gold(truth)
+    return reference_text(truth)
 
 
 def install(rewarder: Rewarder) -> Callable[..., Awaitable[tuple[list[float], dict[str, Any]]]]:
@@ -107,14 +109,14 @@ def install(rewarder: Rewarder) -> Callable[..., Awaitable[tuple[list[float], di
 def verifier_function(
     verifier: Verifier, name: str, *, weight: float = 1.0, base: Any = None, result: Any = None
 ) -> Any:
-    """Return a ``VerifierFunction`` subclass that asks one verifier, for data sets whose source is `name`.
+    """Return a ``VerifierFunction`` subclass with one verifier of herokit.
 
     Args:
         verifier: a verifier of herokit.
-        name: what the data's column of data sets says.
-        weight: open-instruct's own weight of it.
-        base: open-instruct's `VerifierFunction` unless given.
-        result: open-instruct's `VerificationResult` unless given.
+        name: the name in the data's ``dataset`` column.
+        weight: its weight in open-instruct.
+        base: the class to extend, by default open-instruct's `VerifierFunction`.
+        result: the class of results, by default open-instruct's `VerificationResult`.
     """
     if base is None or result is None:
         from open_instruct.ground_truth_utils import VerificationResult, VerifierFunction
@@ -122,7 +124,7 @@ def verifier_function(
         base, result = base or VerifierFunction, result or VerificationResult
 
     class Herokit(base):  # type: ignore[misc] # open-instruct's own
-        """Found by open-instruct through its base class."""
+        """open-instruct finds it among the subclasses of its base class."""
 
         def __init__(self, verifier_config: Any = None) -> None:
             super().__init__(name, weight=weight, verifier_config=verifier_config)
@@ -136,7 +138,7 @@ def verifier_function(
             rollout_state: Any = None,
         ) -> Any:
             del tokenized_prediction, rollout_state
-            verdict = verify(name, verifier, [Sample(query or "", prediction, None, _gold(label, 0))])[0]
+            verdict = verify(name, verifier, [Sample(query or "", prediction, None, _reference(label, 0))])[0]
             if verdict.value is None:
                 raise RuntimeError(f"{name}: {verdict.reason or verdict.status.value}")
             return result(score=verdict.value, reasoning=verdict.reason or None)

@@ -1,113 +1,118 @@
-"""rLLM: an evaluator whose signals are the components, and an advantage estimator over trajectory groups."""
+"""Adapter for rLLM: an evaluator whose signals are the source results, and an advantage estimator over trajectory groups."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.base import REFERENCES, gold_of, text_of
-from herokit.adapters.common.info import Support
+from herokit.adapters.common.base import REFERENCE_COLUMNS, find_reference, message_text
+from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import Scorer
-from herokit.adapters.common.rows import combine_rows
+from herokit.adapters.common.rows import combine_rows, display_value
+from herokit.combiners import CORRECT_THRESHOLD
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
-SUPPORT = Support(
+__all__ = ["INFO", "AdvantageEstimator", "RewardFunction", "register"]
+
+INFO = AdapterInfo(
     trainer="rLLM",
     version="9beb6e0",
-    tried="contract only",
-    sees="one episode; the estimator sees all groups of a role",
+    tested="contract",
+    scope="one episode; the estimator sees all groups of a role",
     settings='`AgentTrainer(traj_group_adv_estimator_map={role: "herokit"})`',
-    state="the rewarder's own: `save_state`, `load_state`",
-    lost="no hook at checkpoints; not run in the tests, as rLLM is not on PyPI (tried by hand on a checkout of that "
+    state="by hand: `save_state`, `load_state`",
+    limitations="no hook at checkpoints; not run in the tests, as rLLM is not on PyPI (tested by hand on a checkout of that "
     "commit)",
     page="how-to/rllm.md",
 )
 
 
-class Evaluator:
-    """rLLM's evaluator: what every source says of an episode's last trajectory, as signals; NaN where it could not say.
+class RewardFunction:
+    """An evaluator of rLLM: the value of every source for the last trajectory of an episode, as signals.
 
     Args:
-        rewarder: whose sources are asked; nothing is combined.
-        reference: the key of a task, or of its metadata, with the gold answer.
+        rewarder: the one whose sources run; nothing is combined.
+        reference: the key of the reference answer in a task or its metadata.
 
     Example:
         >>> from herokit import Select, Verdict
         >>> class Exact:
         ...     def verify(self, samples):
         ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
-        >>> evaluator = Evaluator(Rewarder({"verifier": Exact()}, Select("verifier")))
+        >>> evaluator = RewardFunction(Rewarder({"verifier": Exact()}, Select("verifier")))
         >>> evaluator.score({"question": "2 + 2?", "answer": "4"}, "4")
         {'reward': 1.0, 'is_correct': True, 'signals': {'verifier': 1.0}, 'metadata': {'verifier_reason': ''}}
     """
 
-    def __init__(self, rewarder: Rewarder, reference: str | Sequence[str] = REFERENCES) -> None:
-        self.scorer, self.reference = Scorer(rewarder), reference
-
-    def score(self, task: Any, action: str) -> dict[str, Any]:
-        """Score one answer; rLLM makes an `EvalOutput` of the dictionary."""
-        fields = task if isinstance(task, dict) else {"question": getattr(task, "instruction", ""), **task.metadata}
-        prompt = next((fields[name] for name in ("question", "prompt", "problem") if name in fields), "")
-        sample = Sample(text_of(prompt, "prompt"), action, None, gold_of(fields, self.reference), fields)
-        row = self.scorer.rows([sample])[0]
-        sources = self.scorer.rewarder.sources
-        shown = self.scorer.shown(row)
-        return {
-            "reward": shown,
-            "is_correct": shown > 0.5,  # noqa: PLR2004 - as `herokit.combiners.CORRECT_THRESHOLD`
-            "signals": {name: float("nan") if row[name] is None else float(row[name]) for name in sources},
-            "metadata": {f"{name}_reason": row[f"{name}_reason"] for name in sources},
-        }
+    def __init__(self, rewarder: Rewarder, reference: str | Sequence[str] = REFERENCE_COLUMNS) -> None:
+        self.rewarder, self.reference = rewarder, reference
+        self._batcher = Scorer(rewarder)
 
     def __call__(self, task: Any, episode: Any) -> dict[str, Any]:
-        """Score an episode by its last trajectory's output; wrap it with ``rllm.evaluator``."""
+        """Score an episode by the output of its last trajectory; wrap it with ``rllm.evaluator``."""
         output = episode.trajectories[-1].output if episode.trajectories else ""
         return self.score(task, "" if output is None else str(output))
 
+    def score(self, task: Any, action: str) -> dict[str, Any]:
+        """Score one answer; rLLM makes an `EvalOutput` of the dictionary. A source without a value has signal NaN."""
+        fields = task if isinstance(task, dict) else {"question": getattr(task, "instruction", ""), **task.metadata}
+        prompt = next((fields[name] for name in ("question", "prompt", "problem") if name in fields), "")
+        sample = Sample(message_text(prompt, "prompt"), action, None, find_reference(fields, self.reference), fields)
+        row = self._batcher.rows([sample])[0]
+        value = display_value(self.rewarder, row)
+        return {
+            "reward": value,
+            "is_correct": value > CORRECT_THRESHOLD,
+            "signals": {
+                name: float("nan") if row[name] is None else float(row[name]) for name in self.rewarder.sources
+            },
+            "metadata": {f"{name}_reason": row[f"{name}_reason"] for name in self.rewarder.sources},
+        }
 
-class Estimator:
-    """rLLM's advantage estimator: combines all groups of a role; register it with ``register_rllm_adv_estimator``.
 
-    Components are the trajectories' signals. Where none of a batch has signals, the rewards stand for the one source.
+class AdvantageEstimator:
+    """An advantage estimator of rLLM: combines all groups of a role; `register` registers one.
+
+    The source results are the signals of the trajectories. If no trajectory of a batch has signals, the rewards are the
+    values of the one source.
 
     Args:
-        rewarder: what combines; its state moves with every batch.
+        rewarder: the one that combines; every batch updates its state.
 
     Attributes:
-        outcome: of the last batch.
+        output: of the last batch.
 
     Raises:
-        ConfigError: when called: a trajectory lacks a source's signal.
+        ConfigError: when called: a trajectory lacks the signal of a source.
 
     Example:
         >>> from herokit import Center, Select, chain
         >>> class Length:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]
-        >>> estimator = Estimator(Rewarder({"rm": Length()}, chain(Select("rm"), Center())))
+        >>> estimator = AdvantageEstimator(Rewarder({"rm": Length()}, chain(Select("rm"), Center())))
         >>> [group.tolist() for group in estimator([np.array([1.0, 3.0])], None)[0]]
         [[-1.0, 1.0]]
     """
 
     def __init__(self, rewarder: Rewarder) -> None:
         self.rewarder = rewarder
-        self.outcome: RewardOutput | None = None
+        self.output: RewardOutput | None = None
 
     def __call__(
-        self, rewards: Sequence[Any], algorithm_config: Any, traj_groups: Sequence[Any] | None = None, **_passed: Any
+        self, rewards: Sequence[Any], algorithm_config: Any, traj_groups: Sequence[Any] | None = None, **_kwargs: Any
     ) -> tuple[list[Any], list[Any]]:
         """Return advantages and returns, a list of arrays each, shaped as `rewards`."""
-        del algorithm_config  # its normalization is not ours
+        del algorithm_config  # its normalization does not apply
         sizes = [len(group) for group in rewards]
         if not sizes:
             return [], []
         rows = self._rows(rewards, traj_groups)
-        self.outcome = combine_rows(self.rewarder, rows, np.repeat(np.arange(len(sizes)), sizes).tolist())
-        flat = np.nan_to_num(self.outcome.advantage)
-        advantages = np.split(flat, np.cumsum(sizes)[:-1])
+        self.output = combine_rows(self.rewarder, rows, np.repeat(np.arange(len(sizes)), sizes).tolist())
+        advantages = np.split(np.nan_to_num(self.output.advantage), np.cumsum(sizes)[:-1])
         return advantages, list(advantages)
 
     def _rows(self, rewards: Sequence[Any], traj_groups: Sequence[Any] | None) -> list[dict[str, Any]]:
@@ -119,17 +124,17 @@ class Estimator:
             missing = [name for name in names if name not in signal]
             if missing:
                 raise ConfigError(
-                    f"rLLM: trajectory {row} has no signal {missing}; it has {sorted(signal)}. Use an "
-                    "herokit.adapters.rllm.Evaluator"
+                    f"rLLM: trajectory {row} has no signal {missing}, only {sorted(signal)}; use a RewardFunction of "
+                    "herokit.adapters.rllm as the evaluator"
                 )
         if not signals:
-            raise ConfigError(f"rLLM: no trajectories came with the rewards, and the sources are {names}")
+            raise ConfigError(f"rLLM: the rewards came without trajectories, which the sources {names} need")
         return signals
 
 
 def register(rewarder: Rewarder, name: str = "herokit") -> Callable[..., Any]:
-    """Register an `Estimator` under `name`, and return it."""
+    """Register an `AdvantageEstimator` under `name`, and return it."""
     from rllm.trainer.algorithms.advantage import register_rllm_adv_estimator
 
-    found: Callable[..., Any] = register_rllm_adv_estimator(name)(Estimator(rewarder))
-    return found
+    registered: Callable[..., Any] = register_rllm_adv_estimator(name)(AdvantageEstimator(rewarder))
+    return registered

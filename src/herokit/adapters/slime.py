@@ -1,7 +1,7 @@
-"""slime: components from the reward hook, and the whole rollout batch combined in the reward post-processing hook.
+"""Adapter for slime: source results from the reward hook, and the whole batch combined in the post-processing hook.
 
-``--custom-rm-path`` asks the sources about one rollout; its answer, a dictionary, travels in ``Sample.reward``.
-``--custom-reward-post-process-path`` sees every sample of the step in the driver and returns what becomes the advantage.
+``--custom-rm-path`` runs the sources on one rollout; its answer, a dictionary, travels in ``Sample.reward``.
+``--custom-reward-post-process-path`` has every sample of the step in the driver and returns the advantages.
 """
 
 from collections.abc import Sequence
@@ -10,38 +10,40 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.base import as_gold, load_state, save_state, text_of
-from herokit.adapters.common.info import Support
+from herokit.adapters.common.base import load_state, message_text, reference_text, save_state
+from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import Scorer
-from herokit.adapters.common.rows import combine_rows
+from herokit.adapters.common.rows import combine_rows, display_value
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
-SUPPORT = Support(
+__all__ = ["INFO", "AdvantageEstimator", "RewardFunction", "data_source"]
+
+INFO = AdapterInfo(
     trainer="slime",
     version="624b824",
-    tried="contract only",
-    sees="one rollout, then the whole step",
-    settings="nothing: the post-processing replaces slime's normalization",
+    tested="contract",
+    scope="one rollout, then the whole step",
+    settings="none: the post-processing hook replaces slime's normalization",
     state="with the data source, by `data_source`",
-    lost="nothing known; not run in the tests, as slime is not on PyPI (tried by hand on a checkout of that commit)",
+    limitations="none known; not run in the tests, as slime is not on PyPI (tested by hand on a checkout of that commit)",
     page="how-to/slime.md",
 )
 
-SHOWN = "reward"
-"""The key of the reward dictionary with the number to show; pass it as ``--reward-key``."""
+REWARD_KEY = "reward"
+"""The key of the reward dictionary with the value to show; pass it as ``--reward-key``."""
 
 
-class Reward:
-    """slime's ``rm(args, sample)``: what every source says, as a dictionary; with ``--group-rm`` a list of them.
+class RewardFunction:
+    """slime's ``rm(args, sample)``: the source results as a dictionary; with ``--group-rm`` a list of them.
 
     Args:
-        rewarder: whose sources are asked; nothing is combined.
+        rewarder: the one whose sources run; nothing is combined.
 
     Raises:
-        ConfigError: a source is called ``reward``.
+        ConfigError: a source is named ``reward``.
 
     Example:
         >>> import asyncio
@@ -50,81 +52,87 @@ class Reward:
         >>> class Exact:
         ...     def verify(self, samples):
         ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
-        >>> rm = Reward(Rewarder({"verifier": Exact()}, Select("verifier")))
+        >>> rm = RewardFunction(Rewarder({"verifier": Exact()}, Select("verifier")))
         >>> sample = SimpleNamespace(prompt="2 + 2?", response="4", label="4", metadata={}, group_index=0)
         >>> asyncio.run(rm(None, sample))["reward"]
         1.0
     """
 
     def __init__(self, rewarder: Rewarder) -> None:
-        if SHOWN in rewarder.sources:
-            raise ConfigError(f"slime: a source cannot be called {SHOWN!r}; the number to show has that name")
-        self.scorer = Scorer(rewarder)
+        if REWARD_KEY in rewarder.sources:
+            raise ConfigError(f"slime: a source cannot be named {REWARD_KEY!r}; the value to show has that name")
+        self.rewarder = rewarder
+        self._batcher = Scorer(rewarder)
 
-    async def __call__(self, args: Any, sample: Any, **_passed: Any) -> Any:  # noqa: ARG002 - slime's signature
+    async def __call__(self, args: Any, sample: Any, **_kwargs: Any) -> Any:  # noqa: ARG002 - slime's signature
         """Return one dictionary for a sample, a list of them for a list."""
-        asked = sample if isinstance(sample, list) else [sample]
-        rows = await self.scorer.arows([_sample(one) for one in asked])
-        found = [{SHOWN: self.scorer.shown(row), **row} for row in rows]
-        return found if isinstance(sample, list) else found[0]
+        batch = sample if isinstance(sample, list) else [sample]
+        rows = await self._batcher.arows([_make_sample(one) for one in batch])
+        results = [{REWARD_KEY: display_value(self.rewarder, row), **row} for row in rows]
+        return results if isinstance(sample, list) else results[0]
 
 
-def _sample(sample: Any) -> Sample:
-    label = as_gold(sample.label)
-    return Sample(text_of(sample.prompt, "prompt"), sample.response, sample.group_index, label, dict(sample.metadata))
+def _make_sample(sample: Any) -> Sample:
+    prompt, reference = message_text(sample.prompt, "prompt"), reference_text(sample.label)
+    return Sample(prompt, sample.response, sample.group_index, reference, dict(sample.metadata))
 
 
-class PostProcess:
-    """slime's ``fn(args, samples) -> (raw, rewards)``: combines the step by ``group_index``.
+class AdvantageEstimator:
+    """slime's reward post-processing, ``fn(args, samples) -> (raw, rewards)``: combines the step by ``group_index``.
 
-    Of a rollout that was cut into several samples the last one counts, and all of them get its advantage. A sample that a
-    source failed on, or that was aborted, gets advantage 0 and leaves the loss (``remove_sample``).
+    Of a rollout that was cut into several samples the last one counts, and all of them get its advantage. A sample on which
+    a source failed, or that was aborted, gets advantage 0 and is removed from the loss (``remove_sample``).
 
     Args:
-        rewarder: what combines; its state moves with every step.
+        rewarder: the one that combines; every step updates its state.
 
     Attributes:
-        outcome: of the last step.
+        output: of the last step.
 
     Raises:
-        ConfigError: when called: samples carry no ``group_index``, or rewards that are no dictionaries.
+        ConfigError: when called: samples have no ``group_index``, or rewards that are not dictionaries.
     """
 
     def __init__(self, rewarder: Rewarder) -> None:
         self.rewarder = rewarder
-        self.outcome: RewardOutput | None = None
+        self.output: RewardOutput | None = None
 
     def __call__(self, args: Any, samples: Sequence[Any]) -> tuple[list[float], list[float]]:  # noqa: ARG002 - slime's signature
-        """Return the numbers to show and the advantages, one a sample."""
-        last: dict[Any, int] = {}
-        names = []
+        """Return the values to show and the advantages, one per sample."""
+        last_row: dict[Any, int] = {}
+        rollouts = []
         for row, sample in enumerate(samples):
-            if sample.group_index is None:
-                raise ConfigError(f"slime: sample {row} has no group_index; set it in the custom rollout function")
-            if sample.reward is not None and not isinstance(sample.reward, dict):
-                raise ConfigError(
-                    f"slime: sample {row} has reward {sample.reward!r}; set --custom-rm-path to a slime.Reward"
-                )
-            rollout = sample.index if sample.rollout_id is None else sample.rollout_id
-            names.append((sample.group_index, row if rollout is None else rollout))
-            last[names[-1]] = row
-        chosen = [samples[row] for row in last.values()]
-        self.outcome = combine_rows(self.rewarder, [s.reward for s in chosen], [s.group_index for s in chosen])
-        place = {name: at for at, name in enumerate(last)}
-        advantages = np.nan_to_num(self.outcome.advantage).tolist()
-        for sample, name in zip(samples, names, strict=True):
-            if not self.outcome.valid[place[name]]:
+            _check_sample(row, sample)
+            index = sample.index if sample.rollout_id is None else sample.rollout_id
+            rollouts.append((sample.group_index, row if index is None else index))
+            last_row[rollouts[-1]] = row
+        last = [samples[row] for row in last_row.values()]
+        self.output = combine_rows(self.rewarder, [s.reward for s in last], [s.group_index for s in last])
+        position = {rollout: i for i, rollout in enumerate(last_row)}
+        advantages = np.nan_to_num(self.output.advantage).tolist()
+        for sample, rollout in zip(samples, rollouts, strict=True):
+            if not self.output.valid[position[rollout]]:
                 sample.remove_sample = True
-        raw = [0.0 if s.reward is None else float(s.reward[SHOWN]) for s in samples]
-        return raw, [float(advantages[place[name]]) for name in names]
+        raw = [0.0 if s.reward is None else float(s.reward[REWARD_KEY]) for s in samples]
+        return raw, [float(advantages[position[rollout]]) for rollout in rollouts]
+
+
+def _check_sample(row: int, sample: Any) -> None:
+    if sample.group_index is None:
+        raise ConfigError(f"slime: sample {row} has no group_index; set it in the custom rollout function")
+    if sample.reward is not None and not isinstance(sample.reward, dict):
+        raise ConfigError(
+            f"slime: sample {row} has reward {sample.reward!r}, expected a dictionary; set --custom-rm-path to a "
+            "RewardFunction of herokit.adapters.slime"
+        )
 
 
 def data_source(rewarder: Rewarder, base: Any = None) -> Any:
     """Return a data source class for ``--data-source-path`` that saves and loads the rewarder's state with its own.
 
     Args:
-        rewarder: the one `PostProcess` combines with.
-        base: the data source to extend; slime's `RolloutDataSourceWithBuffer` unless given.
+        rewarder: the one of the `AdvantageEstimator`.
+        base: the class to extend, by default slime's `RolloutDataSourceWithBuffer`.
     """
     if base is None:
         from slime.rollout.data_source import RolloutDataSourceWithBuffer
@@ -132,7 +140,7 @@ def data_source(rewarder: Rewarder, base: Any = None) -> Any:
         base = RolloutDataSourceWithBuffer
 
     class DataSource(base):  # type: ignore[misc] # slime's own
-        """slime's data source, with the rewarder's state beside its own."""
+        """slime's data source, with the rewarder's state in the same checkpoint."""
 
         def save(self, rollout_id: Any) -> None:
             super().save(rollout_id)

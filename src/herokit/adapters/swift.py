@@ -1,95 +1,110 @@
-"""ms-swift: an outcome reward model for ``--external_plugins``.
+"""Adapter for ms-swift: an outcome reward model for ``--external_plugins``.
 
-ms-swift sums rewards with ``nansum``: a row without one would count as reward 0. The chain's output is therefore given
-with a neutral number in its place, and groups are rows side by side, as in TRL.
+ms-swift sums rewards with ``nansum``: a missing reward would count as 0. The output of the chain is therefore returned with
+a neutral number in its place. Groups are consecutive rows, as in TRL.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from herokit.adapters.common.base import REFERENCES, filled, groups_by_position, samples_of
-from herokit.adapters.common.info import Support
+from herokit.adapters.common.base import (
+    REFERENCE_COLUMNS,
+    group_ids_by_position,
+    make_samples,
+    trainer_values_filled,
+)
+from herokit.adapters.common.info import AdapterInfo
+from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.trainers.cancellation import check_normalization
+from herokit.types import Sample
 
-SUPPORT = Support(
+__all__ = ["INFO", "RewardFunction", "check_settings", "orm"]
+
+INFO = AdapterInfo(
     trainer="ms-swift, GRPO",
     version="4.6.0",
-    tried="real objects",
-    sees="one rank's rows",
+    tested="integration",
+    scope="the rows of one rank",
     settings="`--scale_rewards none`; `--advantage_estimator grpo`",
-    state="the rewarder's own: `save_state`, `load_state`",
-    lost="no hook for advantages, and none after the gather: a group that ranks share raises; no sign of evaluation: mark "
-    "its rows with a column `split`; `dynamic_sample` scores rejected groups too, and the running mean sees them",
+    state="by hand: `save_state`, `load_state`",
+    limitations="no hook for advantages, and none after the gather: a group on several ranks raises; evaluation is not marked: "
+    "give its rows a column `split`; `dynamic_sample` scores rejected groups too, and they update the running mean",
     page="how-to/ms-swift.md",
 )
 
-HELD_OUT = ("eval", "validation", "val", "dev", "test")
-"""Values of the column `split` that mark rows of an evaluation: they leave the running mean alone."""
+_EVALUATION_SPLITS = ("eval", "validation", "val", "dev", "test")
+"""Values of the column `split` that mark rows of an evaluation, which does not update the running mean."""
 
 
-class Group:
-    """A rewarder as ms-swift's reward callable: whole groups of one rank, the chain's output for each row.
+class RewardFunction:
+    """A rewarder as ms-swift's reward callable: complete groups of one rank, the output of the chain for each row.
 
     Args:
-        rewarder: what scores.
-        size: rollouts a prompt.
-        reference: the data set's column of gold answers, or names of which the first present is taken.
-        uid: a column of ids that must then be equal within each group.
+        rewarder: the sources and the chain.
+        group_size: rollouts per prompt.
+        reference: the column of reference answers, or several names of which the first present is used.
+        uid: a column of ids that must be equal within each group.
 
     Attributes:
-        outcome: of the last call.
+        output: of the last call.
 
     Raises:
-        ConfigError: when called: the rows are no whole groups; the message says what to set.
+        ConfigError: when called: the rows do not form complete groups; the message says what to set.
 
     Example:
         >>> from herokit import Select
         >>> class Length:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]
-        >>> group = Group(Rewarder({"rm": Length()}, Select("rm")), 2)
+        >>> reward = RewardFunction(Rewarder({"rm": Length()}, Select("rm")), 2)
         >>> chat = [{"role": "user", "content": "Hi"}]
-        >>> group(["a", "bcd"], messages=[[*chat, {"role": "assistant", "content": t}] for t in ("a", "bcd")])
+        >>> reward(["a", "bcd"], messages=[[*chat, {"role": "assistant", "content": t}] for t in ("a", "bcd")])
         [1.0, 3.0]
     """
 
     def __init__(
         self,
         rewarder: Rewarder,
-        size: int,
+        group_size: int,
         *,
-        reference: str | Sequence[str] = REFERENCES,
+        reference: str | Sequence[str] = REFERENCE_COLUMNS,
         uid: str | None = None,
     ) -> None:
-        self.rewarder, self.size, self.reference, self.uid = rewarder, size, reference, uid
-        self.outcome: RewardOutput | None = None
+        self.rewarder, self.group_size, self.reference, self.uid = rewarder, group_size, reference, uid
+        self.output: RewardOutput | None = None
 
-    def __call__(self, completions: Sequence[str], **passed: Any) -> list[float]:
-        """Return one number a row; ms-swift calls this on every rank with its own rows."""
+    def __call__(self, completions: Sequence[str], **kwargs: Any) -> list[float]:
+        """Return one number per row; ms-swift calls this on every rank with its own rows."""
+        columns: dict[str, Sequence[Any]] = {
+            k: v for k, v in kwargs.items() if isinstance(v, list | tuple) and len(v) == len(completions)
+        }
+        evaluation = any(value in _EVALUATION_SPLITS for value in columns.get("split", ()))
+        with abort_peers_on_error(self.rewarder):
+            samples = self._make_samples(completions, columns)
+        self.output = self.rewarder(samples, update_state=not evaluation)
+        return trainer_values_filled(self.output)
+
+    def _make_samples(self, completions: Sequence[str], columns: dict[str, Sequence[Any]]) -> list[Sample]:
         count = len(completions)
-        columns = {k: v for k, v in passed.items() if isinstance(v, list | tuple) and len(v) == count}
         if "messages" not in columns:
-            raise ConfigError(f"ms-swift: no messages for {count} completions; there are {sorted(columns)}")
+            raise ConfigError(f"ms-swift: no messages for {count} completions; got columns {sorted(columns)}")
         prompts = [chat[:-1] for chat in columns.pop("messages")]
         uids = columns.get(self.uid) if self.uid is not None else columns.get("prompt_id")
-        keys = groups_by_position(
+        group_keys = group_ids_by_position(
             count,
-            self.size,
+            self.group_size,
             uids if uids is not None and all(uids) else None,
             owner="ms-swift, one rank",
             fix="make per_device_train_batch_size x steps_per_generation a multiple of num_generations",
         )
-        held_out = any(value in HELD_OUT for value in columns.get("split", ()))
-        samples = samples_of(prompts, completions, keys, columns, reference=self.reference)
-        self.outcome = self.rewarder(samples, update_state=not held_out)
-        return filled(self.outcome)
+        return make_samples(prompts, completions, group_keys, columns, reference=self.reference)
 
 
 def check_settings(rewarder: Rewarder, args: Any) -> None:
-    """Warn of training arguments that undo a step of the reward (`herokit.trainers.cancellation.StepCancelledWarning`)."""
+    """Warn of training arguments that cancel a step of the chain (`herokit.trainers.cancellation.StepCancelledWarning`)."""
     scale = getattr(args, "scale_rewards", None)
     entry = {"group": "ms-swift", "gdpo": "ms-swift", "batch": "ms-swift-batch", "none": "ms-swift-none"}.get(
         str(scale)
@@ -98,25 +113,25 @@ def check_settings(rewarder: Rewarder, args: Any) -> None:
         check_normalization(rewarder, entry, fix="set --scale_rewards none")
 
 
-def orm(rewarder: Rewarder, *, reference: str | Sequence[str] = REFERENCES, uid: str | None = None) -> Any:
+def orm(rewarder: Rewarder, *, reference: str | Sequence[str] = REFERENCE_COLUMNS, uid: str | None = None) -> Any:
     """Return an ``ORM`` class; put it into ``swift.rewards.orms`` under the name that ``--reward_funcs`` uses.
 
     Args:
-        rewarder: what scores; each rank has one.
-        reference: the data set's column of gold answers, or names of which the first present is taken.
-        uid: a column of ids; ms-swift's own ``prompt_id`` unless given.
+        rewarder: the sources and the chain; each rank has one.
+        reference: the column of reference answers, or several names of which the first present is used.
+        uid: a column of ids, by default ms-swift's ``prompt_id``.
     """
     from swift.rewards import ORM
 
     class Herokit(ORM):  # type: ignore[misc] # ms-swift's own
-        """ms-swift makes it with the training arguments, which say how many rollouts a prompt has."""
+        """ms-swift constructs it with the training arguments, which contain the group size."""
 
-        def __init__(self, args: Any = None, **passed: Any) -> None:
-            super().__init__(args, **passed)
+        def __init__(self, args: Any = None, **kwargs: Any) -> None:
+            super().__init__(args, **kwargs)
             check_settings(rewarder, args)
-            self.group = Group(rewarder, int(args.num_generations), reference=reference, uid=uid)
+            self.reward_function = RewardFunction(rewarder, int(args.num_generations), reference=reference, uid=uid)
 
-        def __call__(self, completions: Sequence[str], **passed: Any) -> list[float]:
-            return self.group(completions, **passed)
+        def __call__(self, completions: Sequence[str], **kwargs: Any) -> list[float]:
+            return self.reward_function(completions, **kwargs)
 
     return Herokit

@@ -1,7 +1,7 @@
-"""verifiers: sibling traces of an episode compared in ``finalize`` (0.4), and a group rubric (below 0.4).
+"""Adapter for verifiers: the traces of an episode are compared in ``finalize`` (0.4), or by a group rubric (below 0.4).
 
-verifiers 0.4 scores one trace a call; only an env that runs several attempts in one episode, such as its best-of-n, sees
-siblings, in ``finalize``. Older releases have rubrics, which see a group and set its advantages.
+verifiers 0.4 scores one trace per call. Only an environment that makes several attempts in one episode, such as its best-of-n,
+has them together, in ``finalize``. Older releases have rubrics, which score a group and set its advantages.
 """
 
 import asyncio
@@ -10,128 +10,149 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.base import REFERENCES, filled, final, gold_of, text_of
-from herokit.adapters.common.info import Support
+from herokit.adapters.common.base import (
+    REFERENCE_COLUMNS,
+    find_reference,
+    message_text,
+    trainer_values,
+    trainer_values_filled,
+)
+from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import Scorer
-from herokit.adapters.common.rows import answers_of
+from herokit.adapters.common.rows import Row, combine_rows
+from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError, PluginError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
-SUPPORT = Support(
+__all__ = ["INFO", "GroupRewardMixin", "RewardFunction", "make_sample", "rubric"]
+
+INFO = AdapterInfo(
     trainer="verifiers",
     version="0.4.0, 0.1.14",
-    tried="real objects",
-    sees="one trace; an episode's traces in `finalize`; a group in a rubric below 0.4",
-    settings="nothing: it centres at most",
-    state="the rewarder's own: `save_state`, `load_state`",
-    lost="0.4 has no hook over episodes: a group that is several episodes is combined by the trainer (prime-rl's "
-    "Algorithm); rubrics know no None, so a row on which a source failed gets advantage 0",
+    tested="integration",
+    scope="one trace; the traces of an episode in `finalize`; a group in a rubric below 0.4",
+    settings="none: it centers at most",
+    state="by hand: `save_state`, `load_state`",
+    limitations="0.4 has no hook over episodes: a group of several episodes is combined by the trainer (prime-rl's "
+    "Algorithm); rubrics accept no None, so a row on which a source failed gets advantage 0",
     page="how-to/verifiers.md",
 )
 
 
-def sample_of(trace: Any, group: Hashable, reference: str | Sequence[str] = REFERENCES) -> Sample:
-    """Read one trace of verifiers 0.4: its task's prompt, its last reply, and the task's gold answer.
+def make_sample(trace: Any, group: Hashable, reference: str | Sequence[str] = REFERENCE_COLUMNS) -> Sample:
+    """Make a sample from a trace of verifiers 0.4: the prompt of its task, its last reply, and the task's reference answer.
 
     Args:
-        trace: a trace whose task data has the gold answer as a field.
-        group: the group it competes in.
-        reference: the field's name, or several of which the first present is taken.
+        trace: a trace whose task data has the reference answer as a field.
+        group: the group it belongs to.
+        reference: the name of that field, or several of which the first present is used.
     """
     data = trace.task.data
     names = (reference,) if isinstance(reference, str) else reference
-    gold = gold_of({name: getattr(data, name, None) for name in names}, names)
-    return Sample(data.prompt_text, trace.last_reply, group, gold, {"trace": trace})
+    answer = find_reference({name: getattr(data, name, None) for name in names}, names)
+    return Sample(data.prompt_text, trace.last_reply, group, answer, {"trace": trace})
 
 
-class Reward:
-    """A reward function of verifiers 0.4: what every source says of one trace, each as a reward of its own.
+class RewardFunction:
+    """A reward function of verifiers 0.4: the value of every source for one trace, each as a reward of its own.
 
-    Use it as ``@vf.reward(weight=...)`` on a coroutine that awaits it, or name it in a task's config. A source that cannot
-    say fails the scoring, as verifiers wants it: the trace carries an error and is not trained on.
+    Use it as ``@vf.reward(weight=...)`` on a coroutine that awaits it, or name it in a task's config. A source that fails
+    fails the scoring, as verifiers expects: the trace carries an error and is not trained on.
 
     Args:
-        rewarder: whose sources are asked; nothing is combined.
-        reference: the task data's field with the gold answer.
+        rewarder: the one whose sources run; nothing is combined.
+        reference: the field of the reference answer in the task data.
     """
 
-    def __init__(self, rewarder: Rewarder, reference: str | Sequence[str] = REFERENCES) -> None:
-        self.scorer, self.reference = Scorer(rewarder), reference
+    def __init__(self, rewarder: Rewarder, reference: str | Sequence[str] = REFERENCE_COLUMNS) -> None:
+        self.rewarder, self.reference = rewarder, reference
+        self._batcher = Scorer(rewarder)
 
     async def __call__(self, trace: Any) -> dict[str, float]:
         """Return source name -> value.
 
         Raises:
-            PluginError: a source could not say.
+            PluginError: a source failed.
         """
-        row = (await self.scorer.arows([sample_of(trace, None, self.reference)]))[0]
-        for name in self.scorer.rewarder.sources:
+        row = (await self._batcher.arows([make_sample(trace, None, self.reference)]))[0]
+        for name in self.rewarder.sources:
             if row[name] is None:
                 raise PluginError(f"{name}: {row[f'{name}_reason'] or row[f'{name}_status']}")
-        return {name: row[name] for name in self.scorer.rewarder.sources}
+        return {name: row[name] for name in self.rewarder.sources}
 
 
-class Episodes:
-    """Combines the sibling traces of an episode of verifiers 0.4.
+class GroupRewardMixin:
+    """Mixin for an environment of verifiers 0.4: combines the traces of an episode in ``finalize``.
 
-    Args:
-        rewarder: what scores.
-        reference: the task data's field with the gold answer.
-        name: the reward that is recorded.
-        update_state: False for evaluation.
+    ::
+
+        class Env(GroupRewardMixin, BestOfNEnv):
+            herokit = rewarder
+
+    Every trace gets the output of the chain as its reward, and the values of the sources as metrics. Rewards that a trace
+    already has are kept with weight 0. A trace with an error is left alone; a trace on which a source failed gets an error, so
+    that it is not trained on.
+
+    Attributes:
+        herokit: the rewarder.
+        herokit_reference: the field of the reference answer in the task data.
+        herokit_name: the name of the recorded reward.
+        herokit_update_state: False for evaluation.
+        herokit_output: of the last episode; None if it had no trace without an error.
     """
 
-    def __init__(
-        self,
-        rewarder: Rewarder,
-        reference: str | Sequence[str] = REFERENCES,
-        *,
-        name: str = "herokit",
-        update_state: bool = True,
-    ) -> None:
-        self.rewarder, self.scorer = rewarder, Scorer(rewarder)
-        self.reference, self.name, self.update_state = reference, name, update_state
+    herokit: Rewarder
+    herokit_reference: str | Sequence[str] = REFERENCE_COLUMNS
+    herokit_name: str = "herokit"
+    herokit_update_state: bool = True
+    herokit_output: RewardOutput | None = None
+    _batcher: Scorer | None = None
 
-    async def finalize(self, episode: Any) -> RewardOutput | None:
-        """Record the chain's output on every trace as its reward, and what the sources said as metrics; call it in ``finalize``.
-
-        Rewards that a trace already has are kept with weight 0. A trace that carries an error is left alone; one on which
-        a source failed is given one, so that nobody trains on it. None if no trace is left.
-        """
+    async def finalize(self, task: Any, episode: Any) -> None:
+        """Record the rewards of an episode, after the environment's own ``finalize``; verifiers calls this."""
+        await super().finalize(task, episode)  # type: ignore[misc] # verifiers' own
+        self.herokit_output = None
         traces = [trace for trace in episode.traces if not trace.has_error]
         if not traces:
-            return None
-        rows = await self.scorer.arows([sample_of(trace, episode.id, self.reference) for trace in traces])
-        answers = answers_of(self.rewarder, rows)
-        outcome = self.rewarder.combine(answers, [episode.id] * len(rows), update_state=self.update_state)
-        problems = outcome.problems()
-        for at, (trace, row, value) in enumerate(zip(traces, rows, final(outcome).tolist(), strict=True)):
-            for name, reward in trace.rewards.items():
-                if reward is not None:
-                    trace.record_reward(name, reward.score, 0.0)
-            trace.record_metrics({name: row[name] for name in self.rewarder.sources if row[name] is not None})
-            if at in problems:
-                trace.record_error(PluginError(problems[at]))
-            elif np.isfinite(value):
-                trace.record_reward(self.name, value)
-            else:
-                trace.record_reward(self.name, 0.0)  # a filter marked it: advantage 0, on purpose
-        return outcome
+            return
+        if self._batcher is None:
+            self._batcher = Scorer(self.herokit)
+        with abort_peers_on_error(self.herokit):
+            samples = [make_sample(trace, episode.id, self.herokit_reference) for trace in traces]
+            rows = await self._batcher.arows(samples)
+        output = combine_rows(self.herokit, rows, [episode.id] * len(rows), update_state=self.herokit_update_state)
+        self.herokit_output = output
+        problems = output.problems()
+        for i, (trace, row, value) in enumerate(zip(traces, rows, trainer_values(output).tolist(), strict=True)):
+            self._record(trace, row, value, problems.get(i))
+
+    def _record(self, trace: Any, row: Row, value: float, problem: str | None) -> None:
+        for name, reward in trace.rewards.items():
+            if reward is not None:
+                trace.record_reward(name, reward.score, 0.0)
+        trace.record_metrics({name: row[name] for name in self.herokit.sources if row[name] is not None})
+        if problem is not None:
+            trace.record_error(PluginError(problem))
+        else:
+            trace.record_reward(self.herokit_name, value if np.isfinite(value) else 0.0)  # NaN: a filter marked it
 
 
 def rubric(
-    rewarder: Rewarder, *, reference: str | Sequence[str] = ("answer", *REFERENCES), update_state: bool = True
+    rewarder: Rewarder, *, reference: str | Sequence[str] = ("answer", *REFERENCE_COLUMNS), update_state: bool = True
 ) -> Any:
     """Return a `Rubric` for verifiers below 0.4 whose groups are scored by the rewarder, advantages included.
 
     Args:
-        rewarder: what scores.
-        reference: the key of a state, or of its info, with the gold answer.
+        rewarder: the sources and the chain.
+        reference: the key of the reference answer in a state or its info.
         update_state: False for evaluation.
+
+    Raises:
+        ConfigError: this release of verifiers has no rubrics.
     """
-    base: Any = _legacy()
+    base: Any = _rubric_class()
 
     class GroupRubric(base):  # type: ignore[misc] # verifiers' own
         """Sets reward, advantage and metrics of every state of a group."""
@@ -149,16 +170,15 @@ def rubric(
             return True
 
         async def score_group(self, states: list[Any]) -> None:
-            samples = [_sample_of_state(state, reference) for state in states]
-            answers = await asyncio.to_thread(rewarder.run_sources, samples)
-            outcome = rewarder.combine(answers, ["group"] * len(states), update_state=update_state)
-            _fill(states, outcome)
+            with abort_peers_on_error(rewarder):
+                samples = [_make_sample_from_state(state, reference) for state in states]
+            outputs = await asyncio.to_thread(rewarder.run_sources, samples)
+            _fill(states, rewarder.combine(outputs, ["group"] * len(states), update_state=update_state))
 
     return GroupRubric()
 
 
-def _legacy() -> Any:
-    """Return the rubric class, wherever this release keeps it."""
+def _rubric_class() -> Any:
     import verifiers
 
     if hasattr(verifiers, "Rubric"):
@@ -167,42 +187,43 @@ def _legacy() -> Any:
         from verifiers.legacy import Rubric
     except ImportError:
         raise ConfigError(
-            "this release of verifiers has no rubrics (0.4 removed them); use herokit.adapters.verifiers.Episodes"
+            "this release of verifiers has no rubrics (0.4 removed them); use "
+            "herokit.adapters.verifiers.GroupRewardMixin"
         ) from None
     return Rubric
 
 
-def _sample_of_state(state: Mapping[str, Any], reference: str | Sequence[str]) -> Sample:
+def _make_sample_from_state(state: Mapping[str, Any], reference: str | Sequence[str]) -> Sample:
     names = (reference,) if isinstance(reference, str) else reference
-    fields = {name: state.get(name) for name in names}  # a state answers for its input too, and only through get
-    gold = gold_of(fields, names) or gold_of(state.get("info") or {}, names)
+    fields = {name: state.get(name) for name in names}  # State.get also looks into the input; iteration does not
+    answer = find_reference(fields, names) or find_reference(state.get("info") or {}, names)
     return Sample(
-        text_of(_plain(state["prompt"]), "prompt"),
-        text_of(_plain(state["completion"]), "completion", last=True),
+        message_text(_to_mappings(state["prompt"]), "prompt"),
+        message_text(_to_mappings(state["completion"]), "completion", last=True),
         "group",
-        gold,
+        answer,
         {"state": state},
     )
 
 
-def _plain(messages: Any) -> Any:
+def _to_mappings(messages: Any) -> Any:
     """Return messages as mappings; newer releases have objects."""
     if isinstance(messages, str):
         return messages
     return [m if isinstance(m, Mapping) else {"role": m.role, "content": m.content} for m in messages]
 
 
-def _fill(states: Sequence[Any], outcome: RewardOutput) -> None:
+def _fill(states: Sequence[Any], output: RewardOutput) -> None:
     """Write rewards, advantages and metrics as `Rubric.score_group` does."""
-    rewards, advantages = filled(outcome), np.nan_to_num(outcome.advantage).tolist()
-    columns = {name: outcome.scores[name].values.tolist() for name in outcome.scores}
-    columns |= {name: [v.value for v in verdicts] for name, verdicts in outcome.verdicts.items()}
-    for at, state in enumerate(states):
-        state["reward"], state["advantage"] = rewards[at], advantages[at]
-        state["metrics"] = {name: float(values[at] or 0.0) for name, values in columns.items()}
-        state["metrics"]["herokit_failed"] = float(not outcome.valid[at])
+    rewards, advantages = trainer_values_filled(output), np.nan_to_num(output.advantage).tolist()
+    columns = {name: output.scores[name].values.tolist() for name in output.scores}
+    columns |= {name: [v.value for v in verdicts] for name, verdicts in output.verdicts.items()}
+    for row, state in enumerate(states):
+        state["reward"], state["advantage"] = rewards[row], advantages[row]
+        state["metrics"] = {name: float(values[row] or 0.0) for name, values in columns.items()}
+        state["metrics"]["herokit_failed"] = float(not output.valid[row])
         for step in state.get("trajectory") or []:
             if step["advantage"] is None:
-                step["advantage"] = advantages[at]
+                step["advantage"] = advantages[row]
             if step["reward"] is None:
-                step["reward"] = rewards[at]
+                step["reward"] = rewards[row]

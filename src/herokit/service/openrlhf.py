@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from herokit.adapters.openrlhf import completion_of
+from herokit.adapters.openrlhf import extract_completion
 from herokit.errors import DataError
 from herokit.service.schemas import OpenRLHFIn, reference_of
 from herokit.service.serialize import Row
@@ -31,7 +31,7 @@ def samples(body: OpenRLHFIn) -> list[Sample]:
     for query, given, label in zip(queries, prompts, labels, strict=True):
         prompt = given or ""
         reference = reference_of(label)
-        completion = completion_of(query, prompt)
+        completion = extract_completion(query, prompt)
         found.append(Sample(prompt, completion, (prompt, reference), reference))
     return found
 

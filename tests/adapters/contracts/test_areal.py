@@ -79,5 +79,5 @@ def test_a_plain_reward_function_pickles_and_refuses_what_compares(parts):
 
 
 def test_a_size_below_one_is_refused(parts):
-    with pytest.raises(ConfigError, match="size = 0"):
+    with pytest.raises(ConfigError, match="group_size must be at least 1, got 0"):
         group_workflow(Single(), 0, parts.make(), Letters(), base=RolloutWorkflow, concat=list)

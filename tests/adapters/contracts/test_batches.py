@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from herokit import Sample
-from herokit.adapters.swift import Group, check_settings, orm
-from herokit.adapters.tinker import GroupRewards
-from herokit.adapters.verifiers import Episodes, Reward, rubric
+from herokit.adapters import verifiers
+from herokit.adapters.swift import RewardFunction, check_settings, orm
+from herokit.adapters.tinker import GroupRewardMixin
 from herokit.errors import ConfigError, PluginError
 from herokit.trainers.cancellation import StepCancelledWarning
 
@@ -42,9 +42,9 @@ def test_swift_is_told_of_settings_that_undo_a_step(parts, scale, warns):
 
 def test_swift_without_messages_or_with_half_a_group_says_what_is_wrong(parts):
     with pytest.raises(ConfigError, match="no messages for 2 completions"):
-        Group(parts.make(), 2)(["4", "5"])
-    with pytest.raises(ConfigError, match="3 rollouts are no whole groups of 2"):
-        Group(parts.make(), 2)(["4", "5", "6"], messages=chats(["4", "5", "6"]))
+        RewardFunction(parts.make(), 2)(["4", "5"])
+    with pytest.raises(ConfigError, match="got 3 rollouts, not a multiple of group size 2"):
+        RewardFunction(parts.make(), 2)(["4", "5", "6"], messages=chats(["4", "5", "6"]))
 
 
 class Trace:
@@ -69,16 +69,27 @@ class Trace:
         return sum(r.score * r.weight for r in self.rewards.values() if r is not None)
 
 
+class Env:
+    async def finalize(self, task, episode):
+        self.finalized = True
+
+
+def environment(rewarder):
+    return type("GroupEnv", (verifiers.GroupRewardMixin, Env), {"herokit": rewarder})()
+
+
 def test_verifiers_compares_the_traces_of_an_episode(parts):
     traces = [*map(Trace, TEXTS), Trace("5", has_error=True)]
-    asyncio.run(Episodes(parts.make()).finalize(SimpleNamespace(id="e", traces=traces)))
+    asyncio.run(environment(parts.make()).finalize(None, SimpleNamespace(id="e", traces=traces)))
     np.testing.assert_allclose([t.reward for t in traces[:4]], expected(parts), atol=1e-12)
     assert [t.has_error for t in traces] == [False, False, True, False, True]
-    assert asyncio.run(Episodes(parts.make()).finalize(SimpleNamespace(id="e", traces=[]))) is None
+    empty = environment(parts.make())
+    asyncio.run(empty.finalize(None, SimpleNamespace(id="e", traces=[])))
+    assert empty.herokit_output is None
 
 
 def test_verifiers_reward_function_gives_values_and_raises_for_a_missing_one(parts):
-    reward = Reward(parts.make())
+    reward = verifiers.RewardFunction(parts.make())
     assert asyncio.run(reward(Trace("4"))) == {"verifier": 1.0, "rm": -0.25}
     with pytest.raises(PluginError, match="verifier: the sandbox is down"):
         asyncio.run(reward(Trace("broken")))
@@ -88,17 +99,17 @@ def test_verifiers_rubric_sets_the_advantages_of_a_group(parts, install):
     install("verifiers", Rubric=type("Rubric", (), {}))
     states = [{"prompt": "2 + 2?", "completion": text, "answer": "4"} for text in TEXTS]
     states[0]["trajectory"] = [{"advantage": None, "reward": None}, {"advantage": 5.0, "reward": 5.0}]
-    asyncio.run(rubric(parts.make()).score_group(states))
+    asyncio.run(verifiers.rubric(parts.make()).score_group(states))
     np.testing.assert_allclose([s["advantage"] for s in states], expected(parts), atol=1e-12)
     assert [step["advantage"] for step in states[0]["trajectory"]] == [states[0]["advantage"], 5.0]
 
 
 def test_tinker_gives_the_groups_rewards(parts):
-    class Builder(GroupRewards):
+    class Builder(GroupRewardMixin):
         herokit = parts.make()
 
         @staticmethod
-        def herokit_sample(trajectory, env):
+        def herokit_make_sample(trajectory, env):
             return Sample("2 + 2?", trajectory, None, env)
 
     found = asyncio.run(Builder().compute_group_rewards(TEXTS, ["4"] * 4))

@@ -9,7 +9,7 @@ import torch
 
 from herokit import Center, Rewarder, Select, chain
 from herokit.adapters import nemo_rl
-from herokit.adapters.nemo_rl import Estimator, environment
+from herokit.adapters.nemo_rl import AdvantageEstimator, environment
 from herokit.errors import ConfigError
 
 
@@ -40,25 +40,25 @@ def test_rewards_by_name_become_the_chains_advantages(parts):
     batch = {f"reward/{name}": column for name, column in found.rewards.items()}
     prompts = torch.tensor([[1, 2]] * 4 + [[1, 3]] * 4)
     mask = torch.ones(8, 5)
-    estimator = Estimator(parts.make())
+    estimator = AdvantageEstimator(parts.make())
     advantages = estimator.compute_advantage(
         prompt_ids=prompts, rewards=total, mask=mask, repeated_batch=batch, logprobs_policy=None
     )
     assert advantages.shape == (8, 5)
     expected = np.nan_to_num(parts.make()(parts.samples()).advantage)
     np.testing.assert_allclose(advantages[:, 2].numpy(), expected, atol=1e-5)
-    assert not estimator.outcome.valid[7]
+    assert not estimator.output.valid[7]
 
 
 def test_one_source_needs_no_components(parts):
-    estimator = Estimator(Rewarder({"rm": parts.Brief()}, chain(Select("rm"), Center())))
+    estimator = AdvantageEstimator(Rewarder({"rm": parts.Brief()}, chain(Select("rm"), Center())))
     found = estimator.compute_advantage(torch.tensor([1, 1]), torch.tensor([1.0, 3.0]), torch.ones(2, 1))
     assert found.flatten().tolist() == [-1.0, 1.0]
 
 
 def test_a_missing_component_is_named(parts):
-    with pytest.raises(ConfigError, match=r"no component \['verifier', 'rm'\]"):
-        Estimator(parts.make()).compute_advantage(torch.tensor([1]), torch.tensor([1.0]), torch.ones(1, 1), {})
+    with pytest.raises(ConfigError, match=r"no reward of the sources \['verifier', 'rm'\]"):
+        AdvantageEstimator(parts.make()).compute_advantage(torch.tensor([1]), torch.tensor([1.0]), torch.ones(1, 1), {})
 
 
 def test_the_chooser_is_replaced_where_it_is_called_from(install, parts):

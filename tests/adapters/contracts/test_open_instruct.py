@@ -59,7 +59,7 @@ def test_centred_scores_are_the_chains_advantages(install, parts):
     centred = np.array(scores) - np.mean(scores)
     expected = np.nan_to_num(parts.make()(parts.samples(texts, "aaaa")).advantage)
     np.testing.assert_allclose(centred, expected, atol=1e-9)
-    assert metrics["herokit/rows/unusable"] == 0.25
+    assert metrics["herokit/rows/invalid"] == 0.25
     assert all(isinstance(x, float) for x in [*scores, *metrics.values()])
 
 

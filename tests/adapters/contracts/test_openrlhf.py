@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from herokit import Rewarder, Select, hero
-from herokit.adapters.openrlhf import RewardFunction, completion_of, executor
+from herokit.adapters.openrlhf import RewardFunction, executor, extract_completion
 from herokit.errors import ConfigError, PluginError
 
 PROMPT = "2 + 2?"
@@ -45,7 +45,7 @@ def test_siblings_that_never_give_way_are_one_group(parts):
 
 
 def test_the_next_prompt_with_the_same_object_is_a_group_of_its_own(parts):
-    agent = executor(parts.make(), base=Base, limit=5.0)()
+    agent = executor(parts.make(), base=Base, timeout=5.0)()
     assert [x["scores"] for x in play(agent, "4", "5")] == [1.0, 0.0]
     assert [x["scores"] for x in play(agent, "5", "4", "44")] == [0.0, 1.0, 0.0]
 
@@ -66,11 +66,11 @@ def test_a_reward_file_refuses_chains_that_compare_and_raises_for_a_failure(part
 
 @pytest.mark.parametrize("end", ["", "<|im_end|>", "</s>", "<|eot_id|>\n", "<|im_end|><|endoftext|>", "<pad><pad>"])
 def test_special_tokens_at_the_end_are_no_part_of_a_completion(end):
-    assert completion_of(f"{PROMPT}so x < 4{end}", PROMPT) == "so x < 4"
+    assert extract_completion(f"{PROMPT}so x < 4{end}", PROMPT) == "so x < 4"
 
 
 @pytest.mark.parametrize("hostile", [" " * 1_000_000 + "x", "<|" * 500_000, "<|im_end|>" * 100_000, "\n" * 1_000_000])
 def test_a_hostile_end_costs_no_more_than_its_length(hostile):
     begun = time.process_time()
-    completion_of(PROMPT + hostile, PROMPT)
+    extract_completion(PROMPT + hostile, PROMPT)
     assert time.process_time() - begun < 1.0

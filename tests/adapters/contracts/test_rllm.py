@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from herokit.adapters.rllm import Estimator, Evaluator, register
+from herokit.adapters.rllm import AdvantageEstimator, RewardFunction, register
 from herokit.errors import ConfigError
 
 
@@ -30,17 +30,17 @@ def groups_of(parts, evaluator):
 
 
 def test_signals_of_the_evaluator_become_the_chains_advantages(parts):
-    groups = groups_of(parts, Evaluator(parts.make()))
+    groups = groups_of(parts, RewardFunction(parts.make()))
     assert [t.reward for t in groups[0].trajectories] == [1.0, 0.0, 0.0, 1.0]
     assert np.isnan(groups[1].trajectories[3].signals["verifier"])
-    found = collect(Estimator(parts.make()), groups)
+    found = collect(AdvantageEstimator(parts.make()), groups)
     np.testing.assert_allclose(found, np.nan_to_num(parts.make()(parts.samples()).advantage), atol=1e-12)
 
 
 def test_the_evaluator_reads_an_episode_and_a_task_with_metadata(parts):
     task = SimpleNamespace(instruction="2 + 2?", metadata={"answer": 4})
     episode = SimpleNamespace(trajectories=[SimpleNamespace(output="4")])
-    assert Evaluator(parts.make())(task, episode)["is_correct"] is True
+    assert RewardFunction(parts.make())(task, episode)["is_correct"] is True
 
 
 def test_registering(install, parts):
@@ -54,10 +54,10 @@ def test_registering(install, parts):
 
 
 def test_a_missing_signal_is_named(parts):
-    groups = groups_of(parts, Evaluator(parts.make()))
+    groups = groups_of(parts, RewardFunction(parts.make()))
     del groups[0].trajectories[2].signals["rm"]
     with pytest.raises(ConfigError, match=r"trajectory 2 has no signal \['rm'\]"):
-        collect(Estimator(parts.make()), groups)
-    with pytest.raises(ConfigError, match="no trajectories"):
-        Estimator(parts.make())([np.array([1.0])], None)
-    assert Estimator(parts.make())([], None) == ([], [])
+        collect(AdvantageEstimator(parts.make()), groups)
+    with pytest.raises(ConfigError, match="without trajectories"):
+        AdvantageEstimator(parts.make())([np.array([1.0])], None)
+    assert AdvantageEstimator(parts.make())([], None) == ([], [])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from herokit.adapters.common.rows import score_one
-from herokit.adapters.skyrl import COMPONENTS, GroupRewards, estimator
+from herokit.adapters.skyrl import ROW_KEY, GroupRewardMixin, advantage_estimator
 from herokit.errors import ConfigError
 from herokit.trainers.cancellation import StepCancelledWarning
 
@@ -28,7 +28,7 @@ class RayPPOTrainer:
         return generator_output, uids
 
 
-class Trainer(GroupRewards, RayPPOTrainer):
+class Trainer(GroupRewardMixin, RayPPOTrainer):
     pass
 
 
@@ -37,7 +37,7 @@ def output_of(parts):
     return {
         "rewards": [row["verifier"] or 0.0 for row in rows],
         "response_ids": [[1, 2]] * 8,
-        "env_metrics": [{COMPONENTS: row} for row in rows],
+        "env_metrics": [{ROW_KEY: row} for row in rows],
     }
 
 
@@ -48,11 +48,11 @@ def test_advantages_reach_the_loss_and_metrics_show_rewards(parts):
     found, uids = trainer.postprocess_generator_output(given, list(parts.KEYS))
     rewards, mask = torch.tensor(found["rewards"]), torch.ones(8, 2)
     passed = {"index": uids, "values": None, "grpo_norm_by_std": True, "gamma": 1.0, "lambd": 1.0, "config": None}
-    advantages, _ = estimator(token_level_rewards=rewards, response_mask=mask, **passed)
+    advantages, _ = advantage_estimator(token_level_rewards=rewards, response_mask=mask, **passed)
     expected = np.nan_to_num(parts.make()(parts.samples()).advantage)
     np.testing.assert_allclose(advantages[:, 0].numpy(), expected, atol=1e-6)
     assert trainer.all_metrics["reward/avg_raw_reward"] == pytest.approx(2 / 8)
-    assert trainer.all_metrics["herokit/rows/unusable"] == pytest.approx(1 / 8)
+    assert trainer.all_metrics["herokit/rows/invalid"] == pytest.approx(1 / 8)
     assert given["rewards"][0] == 1.0  # what the caller holds is left as it is
 
 
@@ -73,9 +73,9 @@ def test_step_wise_output_counts_the_last_step_of_each_trajectory(parts):
 def test_what_is_missing_is_named(parts):
     trainer = Trainer()
     trainer.herokit = parts.make()
-    with pytest.raises(ConfigError, match="0 of 8 trajectories carry components"):
+    with pytest.raises(ConfigError, match="0 of 8 trajectories have source results"):
         trainer.postprocess_generator_output(output_of(parts) | {"env_metrics": [{}] * 8}, list(parts.KEYS))
-    with pytest.raises(ConfigError, match="rewards for every token"):
+    with pytest.raises(ConfigError, match="token-level rewards"):
         trainer.postprocess_generator_output(output_of(parts) | {"rewards": [[0.0, 1.0]] * 8}, list(parts.KEYS))
 
 

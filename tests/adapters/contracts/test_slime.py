@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from herokit.adapters.slime import PostProcess, Reward, data_source
+from herokit.adapters.slime import AdvantageEstimator, RewardFunction, data_source
 from herokit.errors import ConfigError
 
 
@@ -41,7 +41,7 @@ def step(parts):
 
 
 def rewarded(parts, rewarder):
-    rm, samples = Reward(rewarder), step(parts)
+    rm, samples = RewardFunction(rewarder), step(parts)
 
     async def generate_and_rm():
         return await asyncio.gather(*(rm(ARGS, sample) for sample in samples))
@@ -56,13 +56,13 @@ def test_the_whole_step_is_combined_by_group_index(parts):
     samples = rewarded(parts, rewarder)
     assert [s.get_reward_value(ARGS) for s in samples] == [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
     order = np.random.default_rng(0).permutation(8).tolist()
-    post = PostProcess(rewarder)
+    post = AdvantageEstimator(rewarder)
     raw, rewards = post(ARGS, [samples[i] for i in order])
     assert len(raw) == len(rewards) == 8
     expected = np.nan_to_num(parts.make()(parts.samples()).advantage)
     np.testing.assert_allclose(np.array(rewards)[np.argsort(order)], expected, atol=1e-12)
     assert [s.remove_sample for s in samples] == [False] * 7 + [True]
-    assert post.outcome.problems().keys() == {order.index(7)}
+    assert post.output.problems().keys() == {order.index(7)}
 
 
 def test_a_group_may_come_short_or_aborted_and_the_other_does_not_see_it(parts):
@@ -71,7 +71,7 @@ def test_a_group_may_come_short_or_aborted_and_the_other_does_not_see_it(parts):
     samples = rewarded(parts, rewarder)
     samples[4].reward = None
     short = samples[:4] + samples[4:7]
-    _, rewards = PostProcess(rewarder)(ARGS, short)
+    _, rewards = AdvantageEstimator(rewarder)(ARGS, short)
     np.testing.assert_allclose(rewards[:4], parts.make()(parts.samples()).advantage[:4], atol=1e-12)
     assert rewards[4] == 0.0
     assert samples[4].remove_sample
@@ -81,13 +81,13 @@ def test_a_rollout_cut_into_samples_counts_once(parts):
     rewarder = parts.make()
     samples = rewarded(parts, rewarder)
     cut = Sample(group_index=0, index=0, rollout_id=0, label="4", reward=samples[0].reward)
-    _, rewards = PostProcess(rewarder)(ARGS, [cut, *samples])
+    _, rewards = AdvantageEstimator(rewarder)(ARGS, [cut, *samples])
     np.testing.assert_allclose(rewards[1:], np.nan_to_num(parts.make()(parts.samples()).advantage), atol=1e-12)
     assert rewards[0] == rewards[1]
 
 
 def test_group_rm_passes_a_list(parts):
-    found = asyncio.run(Reward(parts.make())(ARGS, step(parts)))
+    found = asyncio.run(RewardFunction(parts.make())(ARGS, step(parts)))
     assert [row["verifier_status"] for row in found] == ["judged"] * 7 + ["failed"]
 
 
@@ -95,9 +95,9 @@ def test_what_is_missing_is_named(parts):
     samples = rewarded(parts, parts.make())
     samples[2].group_index = None
     with pytest.raises(ConfigError, match="sample 2 has no group_index"):
-        PostProcess(parts.make())(ARGS, samples)
-    with pytest.raises(ConfigError, match=r"reward 0\.5; set --custom-rm-path"):
-        PostProcess(parts.make())(ARGS, [Sample(group_index=0, index=0, reward=0.5)])
+        AdvantageEstimator(parts.make())(ARGS, samples)
+    with pytest.raises(ConfigError, match=r"reward 0\.5, expected a dictionary; set --custom-rm-path"):
+        AdvantageEstimator(parts.make())(ARGS, [Sample(group_index=0, index=0, reward=0.5)])
 
 
 def test_the_state_is_saved_and_loaded_with_the_data_source(parts, tmp_path):

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from herokit.adapters.common import info as support
+from herokit.adapters.common import info
 
 ROOT = Path(__file__).parents[3]
 REAL = ROOT / "tests" / "adapters" / "real"
@@ -20,7 +20,7 @@ def test_make_knows_every_folder_and_ci_runs_or_skips_each():
 
 
 def test_the_version_that_is_installed_is_the_one_the_table_names():
-    named = " ".join(row.version for _, row in support.supports())
+    named = " ".join(adapter.version for _, adapter in info.list_adapters())
     for folder in FOLDERS:
         package = REAL / folder / "package.txt"
         lines = (package if package.exists() else REAL / folder / "requirements.txt").read_text().splitlines()

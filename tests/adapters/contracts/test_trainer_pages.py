@@ -7,27 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from herokit.adapters.common.info import supports
+from herokit.adapters.common.info import list_adapters
 from herokit.trainers import TRAINERS
 
 DOCS = Path(__file__).parents[3] / "docs"
-SUPPORTS = dict(supports())
+ADAPTERS = dict(list_adapters())
 
 
 def blocks(page):
     return re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
 
 
-@pytest.mark.parametrize("module", SUPPORTS)
+@pytest.mark.parametrize("module", ADAPTERS)
 def test_the_page_of_an_adapter(module):
-    support = SUPPORTS[module]
-    text = (DOCS / support.page).read_text(encoding="utf-8")
-    for version in re.findall(r"\d+\.\d+\.\d+|\b[0-9a-f]{7}\b", support.version):
-        assert version in text, f"{support.page} does not name {version}"
-    assert (support.tried == "contract only") == ("Contract only" in text or "not on the package index" in text)
+    info = ADAPTERS[module]
+    text = (DOCS / info.page).read_text(encoding="utf-8")
+    for version in re.findall(r"\d+\.\d+\.\d+|\b[0-9a-f]{7}\b", info.version):
+        assert version in text, f"{info.page} does not name {version}"
+    assert (info.tested == "contract") == ("Contract only" in text or "not on the package index" in text)
 
 
-@pytest.mark.parametrize("page", sorted({support.page for support in SUPPORTS.values()}))
+@pytest.mark.parametrize("page", sorted({info.page for info in ADAPTERS.values()}))
 def test_the_code_of_a_page_uses_names_that_exist(page):
     found = 0
     for block in blocks(page):
@@ -49,7 +49,7 @@ def test_real_objects_have_tests_with_real_objects():
         "skyrl": "skyrl-gym",
     }
     folders |= {"tinker": "tinker-cookbook", "areal": "areal"}
-    real = {name for name, support in SUPPORTS.items() if support.tried == "real objects"} - {"generic"}
+    real = {name for name, info in ADAPTERS.items() if info.tested == "integration"} - {"generic"}
     assert real == set(folders)
     for folder in folders.values():
         assert list((DOCS.parent / "tests" / "adapters" / "real" / folder).glob("test_*.py"))
@@ -57,7 +57,7 @@ def test_real_objects_have_tests_with_real_objects():
 
 def test_every_trainer_is_in_the_table_of_normalizations():
     known = {name.split("-")[0] for name in TRAINERS} | {"ms"}
-    for module in SUPPORTS:
+    for module in ADAPTERS:
         if module != "generic":
             first = {"open_instruct": "open", "prime_rl": "prime", "nemo_rl": "nemo", "swift": "ms"}.get(module, module)
             assert first in known, module

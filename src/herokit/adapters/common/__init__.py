@@ -1,1 +1,1 @@
-"""What the adapters of all trainers share; `herokit.adapters.common.base` says how an adapter is built."""
+"""What the adapters of all trainers share; `herokit.adapters.common.base` describes how an adapter is built."""

@@ -1,22 +1,32 @@
-"""What every adapter shares, and how one is built.
+"""Samples, groups, values and state: the parts that every adapter is built from.
 
-Trainers call rewards in three ways; an adapter picks one and stays thin.
+Trainers call rewards in three ways. An adapter supports one of them and stays thin.
 
-1. **A batch a call** (TRL, ms-swift, slime with group rewards, open-instruct, tinker): `samples_of` makes samples,
-   `groups_by_position` or a column of group ids says who competes with whom, `check_whole` refuses groups that
-   are split over calls, ``rewarder(samples, update_state=training)`` scores them, `final` is what the trainer gets.
-2. **A sample a call, the batch in the driver** (verl, SkyRL, AReaL, NeMo-RL): the worker returns
-   `components.score_one(rewarder, sample)`, a flat JSON-able row; the driver calls
-   `components.combine_rows(rewarder, rows, keys)` with the group of each row, once for the whole batch.
-3. **A sample a call, siblings in one process** (OpenRLHF, NeMo-Gym): as 2, and `cohorts.Cohorts` waits until the n
-   siblings of a group are there, for a limited time.
+1. **One batch per call** (TRL, ms-swift, open-instruct, tinker-cookbook): `make_samples` makes samples,
+   `group_ids_by_position` or a column of ids gives the groups, `check_complete_groups` rejects groups that are split
+   over calls, ``rewarder(samples, update_state=training)`` scores them, and `trainer_values` is what the trainer gets.
+2. **One sample per call, the batch in the driver** (verl, slime, SkyRL, NeMo-RL, rLLM): a worker returns
+   `rows.score_one(rewarder, sample)`, a flat row of JSON values. The driver calls
+   `rows.combine_rows(rewarder, rows, group_keys)` once for the whole batch.
+3. **One sample per call, all rollouts of a prompt in one process** (OpenRLHF): as 2, and `gather.GroupGatherer` waits
+   for the rollouts of a group, for a limited time.
 
-Rules. A group is identified by position or by an id, never by the prompt's text. A row without a reward is NaN in
-`RewardOutput` and None for a trainer, never 0; a trainer that knows no None gets advantage 0 and a mask. Only training moves
-the state: evaluation passes ``update_state=False``. The state travels with the trainer's checkpoints (`save_state`,
-`load_state`). `normalization.check_normalization` says which steps the trainer would undo. `metrics.metrics` gives
-the numbers to log. A module's ``SUPPORT`` (`support.Support`) says how far it was tried; docs/reference/adapters.md is
-written from it by ``python docs/make_adapters.py``.
+The same role has the same name everywhere: `RewardFunction` (one call), `GroupRewardMixin` (a trainer's class, after it
+has gathered a group or a batch), `AdvantageEstimator`, `install` (replaces a part of the trainer) and `register` (adds to
+a registry of the trainer).
+
+Rules for an adapter:
+
+- A group is identified by position or by an id, never by the text of the prompt.
+- A row without a reward is NaN in `RewardOutput` and None for a trainer, never 0. A trainer that accepts no None gets
+  advantage 0 and, where it has one, a mask.
+- Only training updates the state: evaluation passes ``update_state=False``. The state is saved with the trainer's
+  checkpoints (`save_state`, `load_state`).
+- `check_normalization` says which steps the trainer would cancel, and `metrics.metrics` gives the numbers to log.
+- A process that combines runs the sources with `Rewarder.run_sources`, which ends the wait of the other ranks after an
+  error. A process that only runs sources uses `rows.score_one` or `microbatch.MicroBatcher`: there nobody waits.
+- ``INFO`` (`info.AdapterInfo`) describes the adapter; ``python docs/make_adapters.py`` writes
+  docs/reference/adapters.md from it.
 """
 
 import json
@@ -34,245 +44,267 @@ from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Array, Sample
 
-REFERENCES = ("reference", "answer", "solution", "ground_truth", "gold", "gold_answer", "target", "label")
-"""Names that a column of gold answers usually has; the first one present is taken."""
+__all__ = [
+    "REFERENCE_COLUMNS",
+    "STATE_FILE",
+    "check_complete_groups",
+    "find_reference",
+    "group_ids_by_position",
+    "load_state",
+    "make_samples",
+    "message_text",
+    "nan_to_none",
+    "reference_text",
+    "returns_advantages",
+    "save_state",
+    "trainer_values",
+    "trainer_values_filled",
+]
+
+REFERENCE_COLUMNS = ("reference", "answer", "solution", "ground_truth", "gold", "gold_answer", "target", "label")
+"""Usual names of the column of reference answers; adapters take the first one that is present."""
 
 STATE_FILE = "herokit_state.json"
 """The file in a checkpoint's folder that holds the rewarder's state."""
 
 
-def samples_of(
+def make_samples(
     prompts: Sequence[Any],
     completions: Sequence[Any],
-    keys: Sequence[Hashable],
+    group_keys: Sequence[Hashable],
     columns: Mapping[str, Sequence[Any]] | None = None,
     *,
-    reference: str | Sequence[str] = REFERENCES,
+    reference: str | Sequence[str] = REFERENCE_COLUMNS,
 ) -> list[Sample]:
-    """Make N samples of what a trainer passes.
+    """Make N samples from what a trainer passes.
 
     Args:
-        prompts: N texts or lists of chat messages; a chat's texts are joined, its messages are kept in
-            ``meta["messages"]``, the completion's behind them.
-        completions: N texts or lists of chat messages; of messages, the last text is judged.
-        keys: N group keys; see `groups_by_position`.
-        columns: the data set's columns, N values each; every sample has its own in `meta`.
-        reference: the column of gold answers, or several names of which the first one present is taken.
+        prompts: N texts or lists of chat messages. The texts of a chat are joined by newlines, and its messages are kept
+            in ``meta["messages"]``, followed by those of the completion.
+        completions: N texts or lists of chat messages; of several messages, the last text is judged.
+        group_keys: the group of every row, N; see `group_ids_by_position`.
+        columns: the columns of the data set, N values each; every sample has its own values in `meta`.
+        reference: the column of reference answers, or several names of which the first present is used.
 
     Raises:
-        DataError: lengths differ, or a prompt, completion or gold answer is of another type; the message names the row.
-        ConfigError: a named reference column is not there.
+        DataError: lengths differ, or a prompt, completion or reference has another type; the message names the row.
+        ConfigError: the named reference column is missing.
 
     Example:
         >>> chat = [{"role": "user", "content": "1 + 1?"}]
         >>> answer = [{"role": "assistant", "content": "2"}]
-        >>> sample = samples_of([chat], [answer], ["q1"], {"answer": [2]})[0]
+        >>> sample = make_samples([chat], [answer], ["q1"], {"answer": [2]})[0]
         >>> sample.prompt, sample.completion, sample.reference
         ('1 + 1?', '2', '2')
     """
     columns = columns or {}
-    lengths = {"prompts": len(prompts), "completions": len(completions), "keys": len(keys)}
+    lengths = {"prompts": len(prompts), "completions": len(completions), "group_keys": len(group_keys)}
     lengths |= {f"column {name!r}": len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
-        raise DataError(f"a batch needs one value a rollout everywhere, got {lengths}")
-    if isinstance(reference, str):
-        if reference not in columns:
-            raise ConfigError(f"no column {reference!r} for the reference; {did_you_mean(reference, list(columns))}")
-        chosen: str | None = reference
-    else:
-        chosen = next((name for name in reference if name in columns), None)
+        raise DataError(f"lengths differ: expected one value per rollout in each, got {lengths}")
+    reference_column = _reference_column(columns, reference)
     samples = []
-    for row, (prompt, completion, key) in enumerate(zip(prompts, completions, keys, strict=True)):
+    for row, (prompt, completion, key) in enumerate(zip(prompts, completions, group_keys, strict=True)):
         meta = {name: values[row] for name, values in columns.items()}
         if not isinstance(prompt, str):
             tail = completion if not isinstance(completion, str) else [{"role": "assistant", "content": completion}]
             meta["messages"] = [*prompt, *tail]
         samples.append(
             Sample(
-                text_of(prompt, f"row {row}: prompt"),
-                text_of(completion, f"row {row}: completion", last=True),
+                message_text(prompt, f"row {row}: prompt"),
+                message_text(completion, f"row {row}: completion", last=True),
                 key,
-                None if chosen is None else _gold(meta[chosen], f"row {row}: column {chosen!r}"),
+                None
+                if reference_column is None
+                else _checked_reference(meta[reference_column], f"row {row}: column {reference_column!r}"),
                 meta,
             )
         )
     return samples
 
 
-def text_of(value: Any, where: str, *, last: bool = False) -> str:
-    r"""Read text or chat messages.
+def _reference_column(columns: Mapping[str, Sequence[Any]], reference: str | Sequence[str]) -> str | None:
+    if not isinstance(reference, str):
+        return next((name for name in reference if name in columns), None)
+    if reference not in columns:
+        raise ConfigError(f"no column {reference!r} for the reference; {did_you_mean(reference, list(columns))}")
+    return reference
+
+
+def message_text(value: Any, location: str, *, last: bool = False) -> str:
+    r"""Return the text of a text or of chat messages.
 
     Args:
-        value: a text, or messages ``{role, content}`` whose content is a text, None, or parts of which the texts count.
-        where: the place, for messages.
-        last: take the last message that has text instead of joining all by newlines.
+        value: a text, or messages ``{role, content}``. The content is a text, None, or a list of parts, of which the
+            text parts are read.
+        location: the place in the input, for messages.
+        last: return the last message that has text, instead of all texts joined by newlines.
 
     Raises:
-        DataError: it is neither.
+        DataError: `value` is neither text nor messages.
 
     Example:
-        >>> text_of([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}], "prompt")
+        >>> message_text([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}], "prompt")
         'Be brief.\nHi'
     """
     if isinstance(value, str):
         return value
     if isinstance(value, list | tuple) and all(isinstance(message, Mapping) for message in value):
-        read = [_content(message.get("content"), where) for message in value]
-        texts = [text for text in read if text is not None]
+        contents = [_content_text(message.get("content"), location) for message in value]
+        texts = [text for text in contents if text is not None]
         return (texts[-1] if texts else "") if last else "\n".join(texts)
-    raise DataError(f"{where} must be text or chat messages, got {value!r}"[:300])
+    raise DataError(f"{location} must be text or chat messages, got {value!r}"[:300])
 
 
-def _content(content: Any, where: str) -> str | None:
+def _content_text(content: Any, location: str) -> str | None:
     if content is None or isinstance(content, str):
         return content
     if isinstance(content, list | tuple) and all(isinstance(part, Mapping) for part in content):
         return "".join(str(part.get("text", "")) for part in content if part.get("type", "text") == "text")
-    raise DataError(f"{where}: a message's content must be text, got {content!r}"[:300])
+    raise DataError(f"{location}: the content of a message must be text, got {content!r}"[:300])
 
 
-def _gold(value: Any, where: str) -> str | None:
+def _checked_reference(value: Any, location: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, int | float | np.number):
-        return as_gold(value)
+        return reference_text(value)
     raise DataError(
-        f"{where} must be text or a number to be a reference, got {type(value).__name__}; "
+        f"{location} must be text or a number to be a reference, got {type(value).__name__}; "
         "name another column with reference=..., or pass reference=() and read the column from meta"
     )
 
 
-def gold_of(fields: Mapping[str, Any], reference: str | Sequence[str] = REFERENCES) -> str | None:
-    """Return one row's gold answer as text: the first of the named fields that holds something, NaN is nothing; else None.
+def find_reference(fields: Mapping[str, Any], reference: str | Sequence[str] = REFERENCE_COLUMNS) -> str | None:
+    """Return the reference answer of one row as text: the first named field that has a value, else None.
 
     Example:
-        >>> gold_of({"answer": 4}), gold_of({"label": None})
+        >>> find_reference({"answer": 4}), find_reference({"label": None})
         ('4', None)
     """
     names = (reference,) if isinstance(reference, str) else reference
     values = (fields.get(name) for name in names)
-    return next((text for value in values if (text := as_gold(value))), None)
+    return next((text for value in values if (text := reference_text(value))), None)
 
 
-def as_gold(value: Any) -> str | None:
-    """Return a gold answer as text; None and NaN, a data frame's mark for a missing value, are none.
+def reference_text(value: Any) -> str | None:
+    """Return a reference answer as text; None for None and for NaN, which marks a missing value in data frames.
 
     Example:
-        >>> as_gold(4), as_gold(float("nan"))
+        >>> reference_text(4), reference_text(float("nan"))
         ('4', None)
     """
     missing = value is None or (isinstance(value, float | np.floating) and np.isnan(value))
     return None if missing else str(value)
 
 
-def groups_by_position(
-    count: int, size: int, uids: Sequence[Hashable] | None = None, *, owner: str, fix: str
+def group_ids_by_position(
+    num_rows: int, group_size: int, uids: Sequence[Hashable] | None = None, *, owner: str, fix: str
 ) -> list[Hashable]:
-    """Give every `size` consecutive rows one group key, its number; for trainers that lay groups side by side.
+    """Number the groups of a trainer that places the rollouts of a group in consecutive rows.
 
     Args:
-        count: rows of this call.
-        size: rollouts a prompt.
-        uids: ids of the rows, if the data set has them: then each block must have one id.
-        owner: who calls, for messages, e.g. ``"TRL, rank 0"``.
-        fix: what to set so that it fits, ending the message.
+        num_rows: rows of this call.
+        group_size: rollouts per prompt.
+        uids: ids of the rows, if the data set has them; every block of `group_size` rows must then share one id.
+        owner: the caller, for messages, e.g. ``"TRL, rank 0"``.
+        fix: what to set, at the end of the message.
 
     Raises:
-        ConfigError: the rows are not whole groups.
+        ConfigError: the rows do not form complete groups.
 
     Example:
-        >>> groups_by_position(4, 2, owner="here", fix="")
+        >>> group_ids_by_position(4, 2, owner="here", fix="")
         [0, 0, 1, 1]
-        >>> groups_by_position(3, 2, owner="rank 0", fix="make batch_size a multiple of 2")
+        >>> group_ids_by_position(3, 2, owner="rank 0", fix="make batch_size a multiple of 2")
         Traceback (most recent call last):
         ...
-        herokit.errors.ConfigError: rank 0: 3 rollouts are no whole groups of 2; make batch_size a multiple of 2
+        herokit.errors.ConfigError: rank 0: got 3 rollouts, not a multiple of group size 2; make batch_size a multiple of 2
     """
-    if size < 1 or count % size:
-        raise ConfigError(f"{owner}: {count} rollouts are no whole groups of {size}; {fix}")
-    for start in range(0, count if uids is not None else 0, size):
-        found = dict.fromkeys((uids or ())[start : start + size])
-        if len(found) > 1:
+    if group_size < 1 or num_rows % group_size:
+        raise ConfigError(f"{owner}: got {num_rows} rollouts, not a multiple of group size {group_size}; {fix}")
+    for start in range(0, num_rows if uids is not None else 0, group_size):
+        block = dict.fromkeys((uids or ())[start : start + group_size])
+        if len(block) > 1:
             raise ConfigError(
-                f"{owner}: rows {start} to {start + size - 1} should be one group of {size}, "
-                f"and have ids {list(found)}; {fix}"
+                f"{owner}: rows {start} to {start + group_size - 1} must be one group of {group_size}, "
+                f"got ids {list(block)}; {fix}"
             )
-    return [row // size for row in range(count)]
+    return [row // group_size for row in range(num_rows)]
 
 
-def check_whole(keys: Sequence[Hashable], size: int, *, owner: str, fix: str) -> None:
-    """Refuse a batch in which a group has more or fewer than `size` rollouts.
+def check_complete_groups(group_keys: Sequence[Hashable], group_size: int, *, owner: str, fix: str) -> None:
+    """Raise if a group of the batch does not have exactly `group_size` rollouts.
 
     Args:
-        keys: the group of every row.
-        size: rollouts a prompt.
-        owner: who calls, for messages.
-        fix: what to set so that it fits, ending the message.
+        group_keys: the group of every row.
+        group_size: rollouts per prompt.
+        owner: the caller, for messages.
+        fix: what to set, at the end of the message.
 
     Raises:
-        ConfigError: a group is not whole; the message names it and what to set.
+        ConfigError: a group is incomplete or too large; the message names it.
 
     Example:
-        >>> check_whole(["a", "a", "b"], 2, owner="verl", fix="do not filter rollouts before the reward")
+        >>> check_complete_groups(["a", "a", "b"], 2, owner="verl", fix="do not filter rollouts before the reward")
         Traceback (most recent call last):
         ...
         herokit.errors.ConfigError: verl: group 'b' has 1 of 2 rollouts in one call; do not filter rollouts before the reward
     """
-    for key, found in Counter(keys).items():
-        if found != size:
-            raise ConfigError(f"{owner}: group {key!r} has {found} of {size} rollouts in one call; {fix}")
+    for key, count in Counter(group_keys).items():
+        if count != group_size:
+            raise ConfigError(f"{owner}: group {key!r} has {count} of {group_size} rollouts in one call; {fix}")
 
 
-def reaches_advantages(outcome: RewardOutput) -> bool:
-    """Say whether the chain made advantages of rewards, with a step such as `Center` or `Standardize`."""
-    return any(produces_advantage(done.step) for done in outcome.trace)
+def returns_advantages(output: RewardOutput) -> bool:
+    """Return whether a step of the chain, such as `Center` or `Standardize`, turned rewards into advantages."""
+    return any(produces_advantage(done.step) for done in output.trace)
 
 
-def final(outcome: RewardOutput) -> Array:
-    """Return the chain's output, (N,): an advantage if the chain reaches advantages, else a reward; NaN for neither.
+def trainer_values(output: RewardOutput) -> Array:
+    """Return what a trainer that normalizes by itself gets in place of rewards, (N,): the output of the chain.
 
-    It is what a trainer that normalizes by itself is given in place of a reward.
+    It is an advantage if the chain produces advantages, else a reward; NaN for a row without one.
     """
-    return outcome.advantage if reaches_advantages(outcome) else outcome.reward
+    return output.advantage if returns_advantages(output) else output.reward
 
 
-def nullable(values: Array) -> list[float | None]:
-    """Return floats with None in place of NaN: a row without a reward, as trainers and JSON know it.
+def nan_to_none(values: Array) -> list[float | None]:
+    """Return a list of floats with None in place of NaN and infinities: a missing reward for trainers and JSON.
 
     Example:
-        >>> nullable(np.array([1.0, np.nan]))
+        >>> nan_to_none(np.array([1.0, np.nan]))
         [1.0, None]
     """
     return [float(x) if np.isfinite(x) else None for x in values]
 
 
-def filled(outcome: RewardOutput) -> list[float]:
-    """Return `final` with a neutral number in place of None, for trainers that know no missing reward.
+def trainer_values_filled(output: RewardOutput) -> list[float]:
+    """Return `trainer_values` without gaps, for trainers that accept no missing reward.
 
-    A row without an advantage gets 0, one without a reward its group's mean reward: a trainer that centres in the group
-    gives both advantage 0 and leaves every sibling's as it would be without them.
+    A row without an advantage gets 0; a row without a reward gets the mean reward of its group. A trainer that subtracts
+    the group's mean then gives both advantage 0, and leaves the other rows of the group as they would be without it.
 
     Example:
         >>> from herokit import Rewarder, Select
         >>> class Length:
         ...     def score(self, samples):
         ...         return [float(len(s.completion)) if s.completion else float("nan") for s in samples]
-        >>> filled(Rewarder({"rm": Length()}, Select("rm"))([Sample("p", text, "q") for text in ("a", "bcd", "")]))
+        >>> samples = [Sample("p", text, "q") for text in ("a", "bcd", "")]
+        >>> trainer_values_filled(Rewarder({"rm": Length()}, Select("rm"))(samples))
         [1.0, 3.0, 2.0]
     """
-    if reaches_advantages(outcome):
-        return [float(x) for x in np.nan_to_num(outcome.advantage)]
-    known: dict[Hashable, list[float]] = {}
-    for key, x in zip(outcome.group_keys, outcome.reward, strict=True):
-        known.setdefault(key, []).extend([float(x)] if np.isfinite(x) else [])
-    means = {key: sum(values) / len(values) if values else 0.0 for key, values in known.items()}
-    return [
-        float(x) if np.isfinite(x) else means[key] for key, x in zip(outcome.group_keys, outcome.reward, strict=True)
-    ]
+    if returns_advantages(output):
+        return [float(x) for x in np.nan_to_num(output.advantage)]
+    rewards: dict[Hashable, list[float]] = {}
+    for key, x in zip(output.group_keys, output.reward, strict=True):
+        rewards.setdefault(key, []).extend([float(x)] if np.isfinite(x) else [])
+    means = {key: sum(values) / len(values) if values else 0.0 for key, values in rewards.items()}
+    return [float(x) if np.isfinite(x) else means[key] for key, x in zip(output.group_keys, output.reward, strict=True)]
 
 
 def save_state(rewarder: Rewarder, folder: str | Path) -> Path:
-    """Write the rewarder's state into a checkpoint's folder, whole or not at all.
+    """Write the rewarder's state into a checkpoint's folder, atomically, and return the file.
 
     Raises:
         OSError: the folder cannot be written.
@@ -286,10 +318,10 @@ def save_state(rewarder: Rewarder, folder: str | Path) -> Path:
 
 
 def load_state(rewarder: Rewarder, folder: str | Path) -> bool:
-    """Go on from the state in a checkpoint's folder; False if it holds none.
+    """Restore the rewarder's state from a checkpoint's folder; return False if the folder has none.
 
     Raises:
-        ConfigError: the file is broken, or of another chain; the message names it.
+        ConfigError: the file is broken, or belongs to another chain; the message names it.
     """
     path = Path(folder) / STATE_FILE
     if not path.is_file():

@@ -1,4 +1,7 @@
-"""What each adapter does for its trainer, and how far that was tried; the page of adapters is written from it."""
+"""What each adapter does for its trainer, and how far it was tested; docs/reference/adapters.md is written from it.
+
+A module of its own, because it imports every adapter, and every adapter imports `AdapterInfo`.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,41 +11,43 @@ from typing import Literal
 
 import herokit.adapters
 
+__all__ = ["AdapterInfo", "list_adapters"]
+
 
 @dataclass(frozen=True, slots=True)
-class Support:
-    """One row of the table of trainers; a module of an adapter holds one as ``SUPPORT``.
+class AdapterInfo:
+    """One row of the table of trainers; the module of an adapter holds one as ``INFO``.
 
     Attributes:
         trainer: the trainer's own name.
-        version: the release or commit that was read and tried.
-        tried: ``ran``: training runs in the tests; ``real objects``: the released package's own classes call the
-            adapter in the tests; ``contract only``: tests hold the adapter to signatures copied from the source.
-        sees: what the trainer's reward hook sees in one call.
-        settings: what to set so that no step of a reward is undone.
-        state: how the running state travels with checkpoints.
-        lost: what the trainer gives no hook for, or what was not tried.
+        version: the release or commit that was read and tested.
+        tested: ``training``: the tests run training; ``integration``: in the tests, classes of the released package call
+            the adapter; ``contract``: the tests check the adapter against signatures copied from the trainer's source.
+        scope: what the reward hook of the trainer sees in one call.
+        settings: what to set so that the trainer cancels no step of a reward.
+        state: how the running state is saved with checkpoints.
+        limitations: what the trainer has no hook for, and what was not tested.
         page: the how-to page, from docs/.
     """
 
     trainer: str
     version: str
-    tried: Literal["ran", "real objects", "contract only"]
-    sees: str
+    tested: Literal["training", "integration", "contract"]
+    scope: str
     settings: str
     state: str
-    lost: str
+    limitations: str
     page: str
 
 
-def supports() -> Iterator[tuple[str, Support]]:
-    """Yield module name and `Support` of every adapter, by module name.
+def list_adapters() -> Iterator[tuple[str, AdapterInfo]]:
+    """Yield module name and `AdapterInfo` of every adapter, by module name.
 
     Example:
-        >>> dict(supports())["trl"].tried
-        'ran'
+        >>> dict(list_adapters())["trl"].tested
+        'training'
     """
-    for module in sorted(found.name for found in iter_modules(herokit.adapters.__path__)):
-        support = getattr(import_module(f"herokit.adapters.{module}"), "SUPPORT", None)
-        if isinstance(support, Support):
-            yield module, support
+    for module in sorted(entry.name for entry in iter_modules(herokit.adapters.__path__)):
+        info = getattr(import_module(f"herokit.adapters.{module}"), "INFO", None)
+        if isinstance(info, AdapterInfo):
+            yield module, info

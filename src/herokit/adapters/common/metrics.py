@@ -1,6 +1,6 @@
-"""Numbers to log of one scored batch: what rewards, verdicts, scores, weights and groups look like."""
+"""Metrics of one scored batch for a trainer's log: rewards, verdicts, scores, weights and groups."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -8,23 +8,25 @@ from herokit.combiners import CORRECT_THRESHOLD
 from herokit.outcome import RewardOutput
 from herokit.types import Array, Status
 
-FLAT = 1e-9
-"""A group whose advantages all lie within this of zero carries no signal."""
+__all__ = ["metrics"]
+
+_ZERO_ADVANTAGE = 1e-9
+"""A group whose advantages are all within this of zero gives no signal."""
 
 
-def metrics(outcome: RewardOutput, prefix: str = "herokit/") -> dict[str, float]:
-    """Summarize a batch for a trainer's log; finite numbers only, a mean over no rows is left out.
+def metrics(output: RewardOutput, prefix: str = "herokit/") -> dict[str, float]:
+    """Summarize a batch as finite numbers; a mean over no rows is left out.
 
     - ``reward/mean``, ``reward/std``, ``advantage/std``, ``weight/mean``: over rows that have one.
-    - ``rows/unusable``, ``rows/filtered``: shares of all rows without a reward, and of those a filter marked.
-    - ``groups/silent``: share of groups with no advantage other than zero, which teach nothing.
-    - for each source ``NAME``: ``NAME/mean``, ``NAME/std`` (a reward model's scale, or a verifier's pass rate) and
-      ``NAME/judged``, ``/unparsed``, ``/timeout``, ``/failed``: shares of statuses; ``NAME/seconds``: time spent execution.
-    - for each verifier also ``NAME/right``, ``NAME/wrong``: rows, and ``NAME/right/reward``, ``NAME/wrong/reward``:
-      mean rewards of these strata; ``NAME/mixed``: share of groups with both.
+    - ``rows/invalid``, ``rows/filtered``: fraction of all rows without a reward, and of rows that a filter marked.
+    - ``groups/zero_signal``: fraction of groups without an advantage other than zero, from which nothing is learned.
+    - for each source ``NAME``: ``NAME/mean``, ``NAME/std`` (the scale of a reward model, the pass rate of a verifier),
+      ``NAME/judged``, ``/unparsed``, ``/timeout``, ``/failed``: fractions of statuses; ``NAME/seconds``: time spent in it.
+    - for each verifier also ``NAME/correct``, ``NAME/incorrect``: numbers of rows; ``NAME/correct/reward``,
+      ``NAME/incorrect/reward``: their mean rewards; ``NAME/mixed``: fraction of groups with both.
 
     Args:
-        outcome: one batch.
+        output: one batch.
         prefix: put before every name.
 
     Example:
@@ -32,59 +34,59 @@ def metrics(outcome: RewardOutput, prefix: str = "herokit/") -> dict[str, float]
         >>> class Length:
         ...     def score(self, samples):
         ...         return [float(len(s.completion)) if s.completion else float("nan") for s in samples]
-        >>> found = metrics(Rewarder({"rm": Length()}, Select("rm"))([Sample("p", "ab", "q"), Sample("p", "", "q")]))
-        >>> found["herokit/rm/mean"], found["herokit/rm/failed"], found["herokit/rows/unusable"]
+        >>> values = metrics(Rewarder({"rm": Length()}, Select("rm"))([Sample("p", "ab", "q"), Sample("p", "", "q")]))
+        >>> values["herokit/rm/mean"], values["herokit/rm/failed"], values["herokit/rows/invalid"]
         (2.0, 0.5, 0.5)
     """
-    return {f"{prefix}{name}": value for name, value in _all(outcome) if np.isfinite(value)}
+    return {f"{prefix}{name}": value for name, value in _all(output) if np.isfinite(value)}
 
 
-def _all(outcome: RewardOutput) -> Iterator[tuple[str, float]]:
+def _all(output: RewardOutput) -> Iterator[tuple[str, float]]:
     members: dict[object, list[int]] = {}
-    for row, key in enumerate(outcome.group_keys):
+    for row, key in enumerate(output.group_keys):
         members.setdefault(key, []).append(row)
     groups = [np.array(rows) for rows in members.values()]
-    yield from _spread("reward", outcome.reward)
-    yield "advantage/std", _std(outcome.advantage)
-    yield "weight/mean", _mean(outcome.weight)
-    yield "rows/unusable", _share(~outcome.valid)
-    yield "rows/filtered", _share(outcome.valid & ~outcome.kept)
-    loud = np.abs(np.nan_to_num(outcome.advantage)) > FLAT
-    yield "groups/silent", _share(np.array([not loud[rows].any() for rows in groups]))
-    for name, verdicts in outcome.verdicts.items():
+    yield from _mean_and_std("reward", output.reward)
+    yield "advantage/std", _std(output.advantage)
+    yield "weight/mean", _mean(output.weight)
+    yield "rows/invalid", _fraction(~output.valid)
+    yield "rows/filtered", _fraction(output.valid & ~output.kept)
+    nonzero = np.abs(np.nan_to_num(output.advantage)) > _ZERO_ADVANTAGE
+    yield "groups/zero_signal", _fraction(np.array([not nonzero[rows].any() for rows in groups]))
+    for name, verdicts in output.verdicts.items():
         values = np.array([np.nan if v.value is None else v.value for v in verdicts], dtype=np.float64)
         yield from _source(name, values, [v.status for v in verdicts])
-        right, wrong = values > CORRECT_THRESHOLD, values <= CORRECT_THRESHOLD
-        for stratum, inside in (("right", right), ("wrong", wrong)):
-            yield f"{name}/{stratum}", float(inside.sum())
-            yield f"{name}/{stratum}/reward", _mean(outcome.reward[inside])
-        yield f"{name}/mixed", _share(np.array([right[rows].any() and wrong[rows].any() for rows in groups]))
-    for name, scores in outcome.scores.items():
+        correct, incorrect = values > CORRECT_THRESHOLD, values <= CORRECT_THRESHOLD
+        for stratum, mask in (("correct", correct), ("incorrect", incorrect)):
+            yield f"{name}/{stratum}", float(mask.sum())
+            yield f"{name}/{stratum}/reward", _mean(output.reward[mask])
+        yield f"{name}/mixed", _fraction(np.array([correct[rows].any() and incorrect[rows].any() for rows in groups]))
+    for name, scores in output.scores.items():
         yield from _source(name, scores.values, scores.statuses)
-    for name, spent in outcome.seconds.items():
-        yield f"{name}/seconds", spent
+    for name, seconds in output.seconds.items():
+        yield f"{name}/seconds", seconds
 
 
-def _source(name: str, values: Array, statuses: "list[Status] | tuple[Status, ...]") -> Iterator[tuple[str, float]]:
-    yield from _spread(name, values)
+def _source(name: str, values: Array, statuses: Sequence[Status]) -> Iterator[tuple[str, float]]:
+    yield from _mean_and_std(name, values)
     for status in Status:
-        yield f"{name}/{status.value}", _share(np.array([s is status for s in statuses]))
+        yield f"{name}/{status.value}", _fraction(np.array([s is status for s in statuses]))
 
 
-def _spread(name: str, values: Array) -> Iterator[tuple[str, float]]:
+def _mean_and_std(name: str, values: Array) -> Iterator[tuple[str, float]]:
     yield f"{name}/mean", _mean(values)
     yield f"{name}/std", _std(values)
 
 
 def _mean(values: Array) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else float("nan")
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else float("nan")
 
 
 def _std(values: Array) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.std()) if known.size else float("nan")
+    finite = values[np.isfinite(values)]
+    return float(finite.std()) if finite.size else float("nan")
 
 
-def _share(marks: Array) -> float:
-    return float(marks.mean()) if marks.size else float("nan")
+def _fraction(mask: Array) -> float:
+    return float(mask.mean()) if mask.size else float("nan")

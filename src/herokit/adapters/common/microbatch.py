@@ -10,9 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from typing import Any
 
-from herokit.adapters.common.rows import rows_of
+from herokit.adapters.common.rows import run_sources
 from herokit.rewarder import Rewarder
-from herokit.types import Sample, Verifier
+from herokit.types import Sample
 
 
 class Scorer:
@@ -56,23 +56,6 @@ class Scorer:
         """Do what `rows` does without blocking the event loop."""
         return await asyncio.wrap_future(self._add(samples))
 
-    def shown(self, row: dict[str, Any]) -> float:
-        """Return the number to show for one row before anything is combined: the first verifier's, else the first source's.
-
-        0 where it could not say; the row's status tells the difference. It is for logs and filters, not for training.
-        """
-        judges = [name for name, source in self.rewarder.sources.items() if isinstance(source, Verifier)]
-        value = row[(judges or list(self.rewarder.sources))[0]]
-        return 0.0 if value is None else float(value)
-
-    def numbers(self, row: dict[str, Any]) -> dict[str, float]:
-        """Return one row as numbers only, for logs: each source's value (0 where it could not say) and ``NAME_failed``."""
-        return {
-            key: number
-            for name in self.rewarder.sources
-            for key, number in ((name, float(row[name] or 0.0)), (f"{name}_failed", float(row[name] is None)))
-        }
-
     def close(self) -> None:
         """End the thread; the next call starts one. The rewarder's sources stay open."""
         with self._lock:
@@ -104,7 +87,7 @@ class Scorer:
         if not taken:
             return
         try:
-            rows = iter(rows_of(self.rewarder.run_sources([sample for samples, _ in taken for sample in samples])))
+            rows = iter(run_sources(self.rewarder, [sample for samples, _ in taken for sample in samples]))
             for samples, future in taken:
                 future.set_result([next(rows) for _ in samples])
         except BaseException as error:  # noqa: BLE001 - it is handed to every caller, none waits for ever

@@ -1,4 +1,4 @@
-"""Rewards for hooks that see one rollout and hand its reward straight to the trainer: only chains that compare nothing."""
+"""Check of a chain for hooks that score one rollout per call and pass its reward straight to the trainer."""
 
 import numpy as np
 
@@ -7,13 +7,15 @@ from herokit.errors import ConfigError
 from herokit.rewarder import Rewarder
 from herokit.types import Groups, Signals, Verifier
 
-GROUPS, SIZE = 4, 6
+__all__ = ["check_group_independent", "is_group_dependent"]
+
+_NUM_GROUPS, _GROUP_SIZE = 4, 6
 
 
-def compares(rewarder: Rewarder) -> bool:
-    """Say whether a rollout's reward depends on its siblings or on earlier batches.
+def is_group_dependent(rewarder: Rewarder) -> bool:
+    """Return whether the reward of a rollout depends on other rollouts of its group or on earlier batches.
 
-    Made-up rows in general position are combined as groups, and again each as a group of its own.
+    The chain combines random rows twice: in groups, and with every row as a group of its own.
 
     Example:
         >>> from herokit import Select, hero
@@ -24,37 +26,37 @@ def compares(rewarder: Rewarder) -> bool:
         ...     def verify(self, samples):
         ...         return []
         >>> sources = {"verifier": No(), "rm": Zero()}
-        >>> compares(Rewarder(sources, Select("verifier"))), compares(Rewarder(sources, hero()))
+        >>> is_group_dependent(Rewarder(sources, Select("verifier"))), is_group_dependent(Rewarder(sources, hero()))
         (False, True)
     """
-    if any(part is not None for part in rewarder.combiner.init()):
+    if any(state is not None for state in rewarder.combiner.init()):
         return True
     rng = np.random.default_rng(0)
-    count = GROUPS * SIZE
+    num_rows = _NUM_GROUPS * _GROUP_SIZE
     values = {
-        name: rng.choice([0.0, 1.0], count) if isinstance(source, Verifier) else rng.normal(0.0, 1.0, count)
+        name: rng.choice([0.0, 1.0], num_rows) if isinstance(source, Verifier) else rng.normal(0.0, 1.0, num_rows)
         for name, source in rewarder.sources.items()
     }
-    found = []
-    for index in (np.repeat(np.arange(GROUPS), SIZE), np.arange(count)):
-        signals = Signals(values, Groups(index, int(index.max()) + 1))
-        found.append(rewarder.combiner.combine(initial_reward(signals), signals, rewarder.combiner.init())[0])
-    return not np.allclose(found[0], found[1])
+    rewards = []
+    for ids in (np.repeat(np.arange(_NUM_GROUPS), _GROUP_SIZE), np.arange(num_rows)):
+        signals = Signals(values, Groups(ids, int(ids.max()) + 1))
+        rewards.append(rewarder.combiner.combine(initial_reward(signals), signals, rewarder.combiner.init())[0])
+    return not np.allclose(rewards[0], rewards[1])
 
 
-def check_pointwise(rewarder: Rewarder, *, owner: str, fix: str) -> None:
-    """Refuse a chain that compares rollouts where each is scored alone.
+def check_group_independent(rewarder: Rewarder, *, owner: str, fix: str) -> None:
+    """Raise if the chain compares rollouts, for a hook that scores one rollout per call.
 
     Args:
-        rewarder: whose chain is tried.
-        owner: whose hook it is, for messages.
-        fix: what to use instead, ending the message.
+        rewarder: the one whose chain is checked.
+        owner: the hook, for messages.
+        fix: what to use instead, at the end of the message.
 
     Raises:
-        ConfigError: the chain compares.
+        ConfigError: the chain compares rollouts of a group.
     """
-    if compares(rewarder):
+    if is_group_dependent(rewarder):
         raise ConfigError(
-            f"{owner} sees one rollout a call, and this chain of {len(rewarder.combiner.steps)} steps compares rollouts "
-            f"of a group; {fix}"
+            f"{owner} scores one rollout per call, but this chain of {len(rewarder.combiner.steps)} steps compares the "
+            f"rollouts of a group; {fix}"
         )

@@ -1,6 +1,6 @@
-"""TRL: GRPO and RLOO."""
+"""Adapter for TRL, GRPO and RLOO: reward functions, and a mixin for trainers."""
 
-from herokit.adapters.trl.functions import SUPPORT, AsyncRewardFunction, RewardFunction
-from herokit.adapters.trl.trainer import GroupRewards
+from herokit.adapters.trl.functions import INFO, AsyncRewardFunction, RewardFunction
+from herokit.adapters.trl.trainer import GroupRewardMixin
 
-__all__ = ["SUPPORT", "AsyncRewardFunction", "GroupRewards", "RewardFunction"]
+__all__ = ["INFO", "AsyncRewardFunction", "GroupRewardMixin", "RewardFunction"]

@@ -1,7 +1,7 @@
-"""TRL: a reward function for `GRPOTrainer` and `RLOOTrainer`, and a mixin for groups that several ranks share.
+"""Reward functions for TRL's `GRPOTrainer` and `RLOOTrainer`.
 
-TRL scores each rank's rows before it gathers them, so a function alone needs whole groups on every rank and raises
-where they are not. `GroupRewards` combines after the gather and hands the chain's advantages to the loss as they are.
+TRL scores the rows of each rank before it gathers them, so a function alone needs complete groups on every rank and raises
+where they are not. `GroupRewardMixin` combines after the gather and passes the advantages of the chain to the loss.
 """
 
 import asyncio
@@ -11,12 +11,19 @@ from dataclasses import dataclass, field
 from math import ceil, gcd
 from typing import Any, Literal
 
-from herokit.adapters.common.base import REFERENCES, final, groups_by_position, nullable, samples_of
-from herokit.adapters.common.hf_state import CheckpointedState, has_memory
-from herokit.adapters.common.info import Support
+from herokit.adapters.common.base import (
+    REFERENCE_COLUMNS,
+    group_ids_by_position,
+    make_samples,
+    nan_to_none,
+    trainer_values,
+)
+from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.metrics import metrics
-from herokit.adapters.common.rows import rows_of, status_of
+from herokit.adapters.common.rows import format_status, to_rows
+from herokit.adapters.trl.state import CheckpointedState, has_state
 from herokit.combiners import no_sync
+from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
@@ -24,60 +31,54 @@ from herokit.sources.execution import SourceOutputs
 from herokit.trainers.cancellation import check_normalization
 from herokit.types import Sample
 
-SUPPORT = Support(
+__all__ = ["INFO", "AsyncRewardFunction", "RewardFunction", "check_settings", "group_size"]
+
+INFO = AdapterInfo(
     trainer="TRL, GRPOTrainer and RLOOTrainer",
     version="1.16.0",
-    tried="ran",
-    sees="one rank's rows; with `GroupRewards`, all",
-    settings='`scale_rewards="none"`, or `GroupRewards` with a chain that makes advantages',
+    tested="training",
+    scope="the rows of one rank; with `GroupRewardMixin`, all rows",
+    settings='`scale_rewards="none"`, or `GroupRewardMixin` with a chain that produces advantages',
     state="in `trainer_state.json` of every checkpoint",
-    lost="AsyncGRPO divides by the group's deviation whatever is set; its scoring was called, training with it (vLLM) not",
+    limitations="AsyncGRPO always divides by the standard deviation of the group; its scoring was tested, training with it "
+    "(vLLM) was not",
     page="how-to/trl.md",
 )
 
+_USE_MIXIN = "or use herokit.adapters.trl.GroupRewardMixin, which combines after the gather"
+
 
 @dataclass(frozen=True, slots=True)
-class _Call:
-    """One call of the reward function: its samples, and what TRL passed with them."""
+class _Batch:
+    """The samples of one call, and what TRL passed with them."""
 
     samples: list[Sample]
     training: bool
-    state: Any
+    trainer_state: Any
     log_extra: Any
     log_metric: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What one rank's call found, for `GroupRewards` to gather: component rows and ids, or an error."""
-
-    rows: Sequence[dict[str, Any]] = ()
-    uids: Sequence[Any] | None = None
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    error: str = ""
-    cause: Exception | None = None
-
-
 @dataclass(eq=False)
 class RewardFunction:
-    """A rewarder as TRL's reward function; pickles where the sources do.
+    """A rewarder as TRL's reward function; it pickles if its sources do.
 
-    Groups are consecutive rows, as TRL lays them; the trainer's own settings say how many, found through the bound
-    method ``log_metric`` that TRL passes. Evaluation leaves the state alone; training keeps it in the trainer's state, so
-    checkpoints carry it. A row on which a source failed is None, which TRL leaves out of baseline and loss.
+    Groups are consecutive rows, as TRL places them. Their size comes from the trainer, which is reached through the bound
+    method ``log_metric`` that TRL passes. Evaluation does not update the state. Training saves it in the `TrainerState`, and
+    so in checkpoints. A row on which a source failed is None, which TRL leaves out of baseline and loss.
 
     Attributes:
-        rewarder: what scores.
-        name: what TRL's log calls it, and the prefix of its metrics; one name a trainer.
-        uid: a column of ids that must then be equal within each group.
-        reference: the column of gold answers, or names of which the first present is taken.
-        num_generations: rollouts a prompt, for callers that are no GRPO or RLOO trainer, such as TRL's AsyncGRPO.
-        on_cancelled_step: what happens if the trainer's settings undo a step: ``"warn"``, ``"raise"`` or ``"ignore"``.
-        log_rows: whether TRL's completions table gets a column for each source, and NAME_reward, _weight and _status.
-        outcome: of the last call.
+        rewarder: the sources and the chain.
+        name: the name in TRL's log and the prefix of the metrics; unique within a trainer.
+        uid: a column of ids that must be equal within each group.
+        reference: the column of reference answers, or several names of which the first present is used.
+        num_generations: rollouts per prompt, for callers other than a GRPO or RLOO trainer, such as TRL's AsyncGRPO.
+        on_cancelled_step: what to do if the trainer's settings cancel a step: ``"warn"``, ``"raise"`` or ``"ignore"``.
+        log_rows: whether TRL's completions table gets one column per source, and NAME_reward, _weight and _status.
+        output: of the last call.
 
     Raises:
-        ConfigError: when called: groups that ranks share, no way to know their size, or a step that would be undone.
+        ConfigError: when called: incomplete groups on this rank, unknown group size, or a cancelled step.
 
     Example:
         >>> from herokit import Select
@@ -92,103 +93,108 @@ class RewardFunction:
     rewarder: Rewarder
     name: str = "herokit"
     uid: str | None = None
-    reference: str | Sequence[str] = REFERENCES
+    reference: str | Sequence[str] = REFERENCE_COLUMNS
     num_generations: int | None = None
     on_cancelled_step: Literal["warn", "raise", "ignore"] = "warn"
     log_rows: bool = True
-    outcome: RewardOutput | None = field(default=None, init=False, repr=False)
+    output: RewardOutput | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.__name__ = self.name  # what TRL's log calls a reward function
-        self.memory = CheckpointedState(self.name)
-        self.deferred: Part | None = None
+        self.state = CheckpointedState(self.name)
         self._checked = False
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"outcome": None, "deferred": None}
+        return self.__dict__ | {"output": None}
 
-    def __call__(self, prompts: Sequence[Any], completions: Sequence[Any], **passed: Any) -> list[float | None]:
-        """Return the chain's output for N rollouts; TRL calls this.
+    def __call__(self, prompts: Sequence[Any], completions: Sequence[Any], **kwargs: Any) -> list[float | None]:
+        """Return the output of the chain for N rollouts; TRL calls this.
 
         Args:
             prompts: N texts or chats.
             completions: N texts or chats.
-            passed: the data set's columns, ``completion_ids``, ``trainer_state``, ``log_extra``, ``log_metric``.
+            kwargs: the columns of the data set, ``completion_ids``, ``trainer_state``, ``log_extra``, ``log_metric``.
         """
-        if self.deferred is not None:
-            return self._defer(prompts, completions, passed)
-        call = self._begin(prompts, completions, passed)
-        return self._end(call, self.rewarder.run_sources(call.samples))
+        with abort_peers_on_error(self.rewarder):
+            batch = self._prepare(prompts, completions, kwargs)
+        return self._finish(batch, self.rewarder.run_sources(batch.samples))
 
-    def _begin(self, prompts: Sequence[Any], completions: Sequence[Any], passed: dict[str, Any]) -> _Call:
-        trainer = seen_trainer(passed.get("log_metric"))
-        count, columns = len(completions), _columns(completions, passed)
-        size = self.num_generations if trainer is None else group_size(trainer)
-        if size is None:
-            raise ConfigError(f"{self.name}: cannot see the trainer; pass num_generations, the rollouts a prompt")
-        keys = groups_by_position(count, size, self._uids(columns), owner=_owner(trainer), fix=_fix(trainer))
-        self._check(trainer)
-        samples = samples_of(prompts, completions, keys, columns, reference=self.reference)
-        return _Call(
-            samples,
-            trainer is None or trainer.model.training,
-            passed.get("trainer_state"),
-            passed.get("log_extra"),
-            passed.get("log_metric"),
-        )
-
-    def _end(self, call: _Call, answers: SourceOutputs) -> list[float | None]:
-        outcome = self.combine(answers, [s.group for s in call.samples], call.state, training=call.training)
-        self.log(outcome, rows_of(answers), slice(None), call.log_extra, call.log_metric)
-        return nullable(final(outcome))
-
-    def _defer(self, prompts: Sequence[Any], completions: Sequence[Any], passed: dict[str, Any]) -> list[float | None]:
-        """Ask the sources and leave the rest to `GroupRewards`; an error too, so that every rank hears of it."""
-        try:
-            columns = _columns(completions, passed)
-            keys = [None] * len(completions)  # known once the rows of all ranks are there
-            answers = self.rewarder.run_sources(
-                samples_of(prompts, completions, keys, columns, reference=self.reference)
-            )
-            part = Part(rows_of(answers), self._uids(columns), answers.seconds)
-        except Exception as error:  # noqa: BLE001 - raised on every rank, after the gather
-            part = Part(error=f"{type(error).__name__}: {error}", cause=error)
-        self.deferred = part
-        return [0.0] * len(completions)
+    def run_sources(
+        self, prompts: Sequence[Any], completions: Sequence[Any], columns: Mapping[str, Sequence[Any]]
+    ) -> SourceOutputs:
+        """Run the sources on N rollouts whose groups are not known yet."""
+        no_keys = [None] * len(completions)
+        return self.rewarder.run_sources(make_samples(prompts, completions, no_keys, columns, reference=self.reference))
 
     def combine(
-        self, answers: SourceOutputs, keys: Sequence[Any], trainer_state: Any, *, training: bool
+        self, outputs: SourceOutputs, group_keys: Sequence[Any], trainer_state: Any, *, training: bool
     ) -> RewardOutput:
-        """Combine; recall the state of a resumed run before, keep the new state for the next checkpoint after."""
-        if trainer_state is not None:
-            self.memory.recall(trainer_state, self.rewarder)
-        self.outcome = self.rewarder.combine(answers, keys, update_state=training)
+        """Combine N rows; restore the state of a resumed run before, save the new state after."""
+        self._restore(trainer_state)
+        self.output = self.rewarder.combine(outputs, group_keys, update_state=training)
         if trainer_state is not None and training:
-            self.memory.keep(trainer_state, self.rewarder)
-        return self.outcome
+            self.state.save(trainer_state, self.rewarder)
+        return self.output
 
-    def log(
-        self, outcome: RewardOutput, rows: Sequence[dict[str, Any]], here: slice, log_extra: Any, log_metric: Any
-    ) -> None:
-        """Log a batch's metrics, and this rank's rows as columns of the completions table."""
+    def log(self, output: RewardOutput, outputs: SourceOutputs, rows: slice, log_extra: Any, log_metric: Any) -> None:
+        """Log the metrics of a batch, and the rows of this rank as columns of the completions table.
+
+        Args:
+            output: the whole batch.
+            outputs: of the sources, for this rank.
+            rows: which rows of the batch are this rank's.
+            log_extra: TRL's function for columns, or None.
+            log_metric: TRL's function for metrics, or None.
+        """
         if callable(log_metric):
-            for name, value in metrics(outcome, f"{self.name}/").items():
+            for name, value in metrics(output, f"{self.name}/").items():
                 log_metric(name, value)
         if callable(log_extra) and self.log_rows:
-            sources = list(self.rewarder.sources)
+            source_rows, sources = to_rows(outputs), list(self.rewarder.sources)
             for source in sources:
-                log_extra(source, [row[source] for row in rows])
-            log_extra(f"{self.name}_reward", nullable(outcome.reward[here]))
-            log_extra(f"{self.name}_weight", nullable(outcome.weight[here]))
-            log_extra(f"{self.name}_status", [status_of(row, sources) for row in rows])
+                log_extra(source, [row[source] for row in source_rows])
+            log_extra(f"{self.name}_reward", nan_to_none(output.reward[rows]))
+            log_extra(f"{self.name}_weight", nan_to_none(output.weight[rows]))
+            log_extra(f"{self.name}_status", [format_status(row, sources) for row in source_rows])
 
-    def _uids(self, columns: dict[str, Any]) -> Sequence[Any] | None:
+    def uids(self, columns: Mapping[str, Sequence[Any]]) -> Sequence[Any] | None:
+        """Return the column `uid`, or None if the function has none.
+
+        Raises:
+            ConfigError: there is no such column.
+        """
         if self.uid is not None and self.uid not in columns:
-            raise ConfigError(f"{self.name}: no column {self.uid!r}; there are {sorted(columns)}")
+            raise ConfigError(f"{self.name}: no column {self.uid!r}; got columns {sorted(columns)}")
         return None if self.uid is None else columns[self.uid]
 
+    def _prepare(self, prompts: Sequence[Any], completions: Sequence[Any], kwargs: dict[str, Any]) -> _Batch:
+        trainer = _find_trainer(kwargs.get("log_metric"))
+        columns = {k: v for k, v in kwargs.items() if isinstance(v, list | tuple) and len(v) == len(completions)}
+        size = self.num_generations if trainer is None else group_size(trainer)
+        if size is None:
+            raise ConfigError(f"{self.name}: the group size is unknown without a trainer; pass num_generations")
+        keys = group_ids_by_position(
+            len(completions), size, self.uids(columns), owner=_owner(trainer), fix=_fix_training(trainer)
+        )
+        self._check(trainer)
+        samples = make_samples(prompts, completions, keys, columns, reference=self.reference)
+        trainer_state = kwargs.get("trainer_state")
+        self._restore(trainer_state)
+        training = trainer is None or trainer.model.training
+        return _Batch(samples, training, trainer_state, kwargs.get("log_extra"), kwargs.get("log_metric"))
+
+    def _finish(self, batch: _Batch, outputs: SourceOutputs) -> list[float | None]:
+        keys = [sample.group for sample in batch.samples]
+        output = self.combine(outputs, keys, batch.trainer_state, training=batch.training)
+        self.log(output, outputs, slice(None), batch.log_extra, batch.log_metric)
+        return nan_to_none(trainer_values(output))
+
+    def _restore(self, trainer_state: Any) -> None:
+        if trainer_state is not None:
+            self.state.restore(trainer_state, self.rewarder)
+
     def _check(self, trainer: Any) -> None:
-        """Once: does the trainer undo a step, will evaluation have whole groups, do ranks keep means of their own?"""
+        """Check once for cancelled steps, groups split by evaluation, and running means that differ between ranks."""
         if trainer is None or self._checked:
             return
         self._checked = True
@@ -196,18 +202,18 @@ class RewardFunction:
         rows, size = trainer.args.per_device_eval_batch_size, trainer.num_generations_eval
         if trainer.args.eval_strategy != "no" and rows % size:
             raise ConfigError(f"{_owner(trainer)}: evaluation would split groups: {_fix_evaluation(rows, size)}")
-        if trainer.accelerator.num_processes > 1 and self.rewarder.sync is no_sync and has_memory(self.rewarder):
+        if trainer.accelerator.num_processes > 1 and self.rewarder.sync is no_sync and has_state(self.rewarder):
             warnings.warn(
-                f"{self.name}: each of {trainer.accelerator.num_processes} ranks keeps a running mean of its own and "
-                "checkpoints carry that of rank 0; give the Rewarder sync=AllReduce() of herokit-torch, or use "
-                "herokit.adapters.trl.trainer.GroupRewards",
+                f"{self.name}: each of {trainer.accelerator.num_processes} ranks has its own running mean and "
+                "checkpoints contain that of rank 0; give the Rewarder sync=AllReduce() of herokit-torch, or use "
+                "herokit.adapters.trl.GroupRewardMixin",
                 RuntimeWarning,
                 stacklevel=2,
             )
 
 
 class AsyncRewardFunction(RewardFunction):
-    """The same as a coroutine: TRL runs it beside other coroutines, and sources are asked in a thread.
+    """`RewardFunction` as a coroutine function: TRL runs it concurrently with others, and sources run in a thread.
 
     Example:
         >>> from herokit import Select
@@ -219,36 +225,25 @@ class AsyncRewardFunction(RewardFunction):
         [1.0, 3.0]
     """
 
-    async def __call__(  # type: ignore[override]  # on purpose: TRL looks whether it is a coroutine function
-        self, prompts: Sequence[Any], completions: Sequence[Any], **passed: Any
+    async def __call__(  # type: ignore[override]  # TRL checks whether it is a coroutine function
+        self, prompts: Sequence[Any], completions: Sequence[Any], **kwargs: Any
     ) -> list[float | None]:
-        """Return the chain's output for N rollouts; see `RewardFunction`."""
-        if self.deferred is not None:
-            return await asyncio.to_thread(self._defer, prompts, completions, passed)
-        call = self._begin(prompts, completions, passed)
-        return self._end(call, await asyncio.to_thread(self.rewarder.run_sources, call.samples))
-
-
-def _columns(completions: Sequence[Any], passed: dict[str, Any]) -> dict[str, Sequence[Any]]:
-    return {k: v for k, v in passed.items() if isinstance(v, list | tuple) and len(v) == len(completions)}
-
-
-def seen_trainer(log_metric: Any) -> Any:
-    """Return the trainer behind the bound method that TRL passes to reward functions; None if there is none."""
-    trainer = getattr(log_metric, "__self__", None)
-    return trainer if hasattr(trainer, "num_generations") and hasattr(trainer, "accelerator") else None
+        """Return the output of the chain for N rollouts; see `RewardFunction`."""
+        with abort_peers_on_error(self.rewarder):
+            batch = self._prepare(prompts, completions, kwargs)
+        return self._finish(batch, await asyncio.to_thread(self.rewarder.run_sources, batch.samples))
 
 
 def group_size(trainer: Any) -> int:
-    """Return the rollouts a prompt in the trainer's present mode."""
+    """Return the rollouts per prompt in the current mode of the trainer."""
     return int(trainer.num_generations if trainer.model.training else trainer.num_generations_eval)
 
 
 def check_settings(function: RewardFunction, trainer: Any) -> None:
-    """Warn of, or refuse, settings of the trainer that undo a step of the reward.
+    """Warn of settings of the trainer that cancel a step of the chain, or raise, as ``on_cancelled_step`` says.
 
     Raises:
-        ConfigError: they do, and the function says ``on_cancelled_step="raise"``.
+        ConfigError: a step is cancelled, and the function has ``on_cancelled_step="raise"``.
     """
     entry, fix = "", ""
     if hasattr(trainer, "scale_rewards"):
@@ -262,8 +257,14 @@ def check_settings(function: RewardFunction, trainer: Any) -> None:
         entry = "trl-rloo-batch" if trainer.normalize_advantages else "trl-rloo"
         fix = "set normalize_advantages=False"
     if entry and function.on_cancelled_step != "ignore":
-        fix += ", or use herokit.adapters.trl.trainer.GroupRewards with a chain that makes advantages (hero_advantage)"
+        fix += ", or use herokit.adapters.trl.GroupRewardMixin with a chain that produces advantages (hero_advantage)"
         check_normalization(function.rewarder, entry, fix=fix, on_cancelled_step=function.on_cancelled_step)
+
+
+def _find_trainer(log_metric: Any) -> Any:
+    """Return the trainer whose bound method TRL passed to the reward function; None if there is none."""
+    trainer = getattr(log_metric, "__self__", None)
+    return trainer if hasattr(trainer, "num_generations") and hasattr(trainer, "accelerator") else None
 
 
 def _owner(trainer: Any) -> str:
@@ -272,26 +273,23 @@ def _owner(trainer: Any) -> str:
     return f"TRL, rank {trainer.accelerator.process_index} of {trainer.accelerator.num_processes}"
 
 
-def _fix(trainer: Any) -> str:
-    """Name the setting that makes every rank's rows whole groups."""
+def _fix_training(trainer: Any) -> str:
+    """Name the setting that gives every rank complete groups."""
     if trainer is None:
-        return "num_generations must be the rollouts a prompt"
+        return "num_generations must be the number of rollouts per prompt"
     args, size = trainer.args, group_size(trainer)
     if not trainer.model.training:
         return _fix_evaluation(args.per_device_eval_batch_size, size)
     steps, rows = args.steps_per_generation, args.per_device_train_batch_size
     unit = size // gcd(steps, size)
     return (
-        f"per_device_train_batch_size={rows} x steps_per_generation={steps} is no multiple of num_generations={size}: "
-        f"set per_device_train_batch_size={ceil(rows / unit) * unit}, {MIXIN}"
+        f"per_device_train_batch_size={rows} x steps_per_generation={steps} is not a multiple of num_generations={size}: "
+        f"set per_device_train_batch_size={ceil(rows / unit) * unit}, {_USE_MIXIN}"
     )
 
 
 def _fix_evaluation(rows: int, size: int) -> str:
     return (
-        f"per_device_eval_batch_size={rows} is no multiple of num_generations_eval={size}: "
-        f"set per_device_eval_batch_size={ceil(rows / size) * size}, {MIXIN}"
+        f"per_device_eval_batch_size={rows} is not a multiple of num_generations_eval={size}: "
+        f"set per_device_eval_batch_size={ceil(rows / size) * size}, {_USE_MIXIN}"
     )
-
-
-MIXIN = "or use herokit.adapters.trl.trainer.GroupRewards, which combines after the gather"

@@ -1,146 +1,212 @@
-"""TRL's trainers with group rewards where they belong: combined after the gather, advantages as the chain made them."""
+"""A mixin for TRL's trainers: rewards are combined after the gather, and the loss gets the advantages of the chain."""
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.base import groups_by_position, reaches_advantages
-from herokit.adapters.common.rows import answers_of
-from herokit.adapters.trl.functions import Part, RewardFunction, check_settings, group_size
+from herokit.adapters.common.base import group_ids_by_position, returns_advantages
+from herokit.adapters.trl.functions import RewardFunction, check_settings, group_size
 from herokit.combiners import no_sync, produces_advantage
 from herokit.errors import ConfigError, PluginError
 from herokit.outcome import RewardOutput
+from herokit.rewarder import Rewarder
+from herokit.sources.execution import SourceOutputs
+from herokit.types import Scores
+
+__all__ = ["GroupRewardMixin"]
 
 
-class GroupRewards:
-    """Mixin for `GRPOTrainer`, `RLOOTrainer` and their subclasses; one of the reward functions is herokit's.
+@dataclass(frozen=True, slots=True)
+class RankResult:
+    """What one rank contributes to the gather: the outputs of its sources and the ids of its rows, or an error."""
+
+    outputs: SourceOutputs | None = None
+    uids: Sequence[Any] | None = None
+    error: str = ""
+    cause: Exception | None = None
+
+
+class GroupRewardMixin:
+    """Mixin for `GRPOTrainer`, `RLOOTrainer` and their subclasses, with one `RewardFunction` in ``reward_funcs``.
 
     ::
 
-        class Trainer(GroupRewards, GRPOTrainer): ...
+        class Trainer(GroupRewardMixin, GRPOTrainer): ...
 
-    Each rank asks the sources for its own rows; what they said is gathered, and every rank combines the same whole batch,
-    so groups may lie across ranks and running means are equal everywhere without an all-reduce.
+    Each rank runs the sources on its own rows. Their outputs are gathered, and every rank combines the same whole batch, so
+    a group may lie on several ranks, and running means are equal on all ranks without an all-reduce.
 
-    If the chain reaches advantages, they go to the loss as they are, whatever ``scale_rewards`` says: ``A = w A_chain +
-    A_rest``, with w the function's reward weight, and A_rest what the trainer made of other reward functions and of
-    RLOO's KL penalty. A_rest is separable only where the trainer divides by nothing, and other settings are refused. If
-    the chain stays with rewards, the trainer normalizes them as ever.
+    If the chain produces advantages, they go to the loss as they are, whatever ``scale_rewards`` says: ``A = w A_chain +
+    A_rest``, with w the reward weight of the function, and A_rest the advantages from other reward functions and from
+    RLOO's KL penalty. A_rest can be computed only if the trainer divides by nothing; other settings raise. If the chain
+    returns rewards, the trainer normalizes them as usual.
+
+    In ``trainer.reward_funcs`` a function that returns zeros takes the place of the `RewardFunction`: TRL keeps its column
+    and its weight, and the mixin fills in the values.
+
+    Attributes:
+        herokit: the rewarder.
+        herokit_output: of the last batch.
 
     Raises:
-        ConfigError: at construction: no herokit reward function or several, settings that undo a step, settings under
-            which A_rest cannot be told apart, or a `sync` in the rewarder, which would count every row once a rank.
-        PluginError: a source broke its contract on some rank; every rank raises.
+        ConfigError: at construction: not exactly one `RewardFunction`, a cancelled step, settings under which A_rest cannot
+            be computed, or a `sync` in the rewarder, which would count every row once per rank.
+        PluginError: a source failed as a whole on some rank; every rank raises.
     """
 
+    herokit: Rewarder
+    herokit_output: RewardOutput
     _function: RewardFunction
     _column: int
-    _outcome: RewardOutput
     _table: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         trainer: Any = self
-        found = [(i, f) for i, f in enumerate(trainer.reward_funcs) if isinstance(f, RewardFunction)]
-        if len(found) != 1:
+        columns = [i for i, function in enumerate(trainer.reward_funcs) if isinstance(function, RewardFunction)]
+        if len(columns) != 1:
             raise ConfigError(
-                f"GroupRewards needs one herokit.adapters.trl.functions.RewardFunction among reward_funcs, got {len(found)}"
+                f"GroupRewardMixin needs one herokit.adapters.trl.RewardFunction among reward_funcs, got {len(columns)}"
             )
-        self._column, self._function = found[0]
-        if self._function.rewarder.sync is not no_sync:
-            raise ConfigError("GroupRewards: every rank combines all rows, so the Rewarder needs no sync; leave it out")
-        if not _makes_advantages(self._function):
+        self._column = columns[0]
+        self._function = trainer.reward_funcs[self._column]
+        self.herokit = self._function.rewarder
+        if self.herokit.sync is not no_sync:
+            raise ConfigError("GroupRewardMixin: every rank combines all rows; remove sync from the Rewarder")
+        if not any(map(produces_advantage, self.herokit.combiner.steps)):
             check_settings(self._function, self)
         elif self._has_rest():
             self._check_rest()
+        trainer.reward_funcs = [_zero_rewards if i == self._column else f for i, f in enumerate(trainer.reward_funcs)]
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Any:
         import torch
-        from accelerate.utils import gather_object
 
         trainer: Any = self
-        function, training = self._function, trainer.model.training
-        function.deferred = Part()
-        try:
-            table = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)  # type: ignore[misc]
-            local = function.deferred
-        finally:
-            function.deferred = None
-        parts: list[Part] = gather_object([replace(local, cause=None)])
-        for rank, part in enumerate(parts):
-            if part.error:
-                raise PluginError(f"{function.name}, rank {rank} of {len(parts)}: {part.error}") from local.cause
-        rows = [row for part in parts for row in part.rows]
-        uids = [uid for part in parts for uid in part.uids or ()] if local.uids is not None else None
-        owner = f"TRL, all {len(parts)} ranks"
-        keys = groups_by_position(
-            len(rows), group_size(trainer), uids, owner=owner, fix="the trainer drew no whole groups"
+        function, rank = self._function, trainer.accelerator.process_index
+        table = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)  # type: ignore[misc]
+        columns = _columns(trainer, inputs, completion_ids_list)
+        results = self._gather(lambda: function.run_sources(prompts, completions, columns), columns)
+        outputs = _concatenate([result.outputs for result in results if result.outputs is not None])
+        local = results[rank].outputs or outputs
+        uids = None if results[rank].uids is None else [uid for result in results for uid in result.uids or ()]
+        group_keys = group_ids_by_position(
+            table.shape[0],
+            group_size(trainer),
+            uids,
+            owner=f"TRL, all {len(results)} ranks",
+            fix="the trainer generated incomplete groups",
         )
-        answers = replace(answers_of(function.rewarder, rows), seconds=local.seconds)
-        self._outcome = function.combine(answers, keys, trainer.state, training=training)
-        start = len(prompts) * trainer.accelerator.process_index
-        here = slice(start, start + len(prompts))
-        function.log(self._outcome, rows[here], here, trainer._log_completion_extra, trainer._log_metric)  # noqa: SLF001 - TRL hands these two to every reward function
-        table[:, self._column] = torch.as_tensor(self._outcome.reward, dtype=table.dtype, device=table.device)
+        output = function.combine(
+            replace(outputs, seconds=local.seconds), group_keys, trainer.state, training=trainer.model.training
+        )
+        self.herokit_output = output
+        rows = slice(len(prompts) * rank, len(prompts) * (rank + 1))
+        function.log(output, local, rows, trainer._log_completion_extra, trainer._log_metric)  # noqa: SLF001 - TRL passes these two to every reward function
+        table[:, self._column] = torch.as_tensor(output.reward, dtype=table.dtype, device=table.device)
         self._table = table.clone()
         return table
 
+    def _gather(
+        self, run_sources: Callable[[], SourceOutputs], columns: Mapping[str, Sequence[Any]]
+    ) -> list[RankResult]:
+        """Run the sources on this rank, and return the results of all ranks; an error on one rank raises on every rank."""
+        from accelerate.utils import gather_object
+
+        function = self._function
+        try:
+            local = RankResult(run_sources(), function.uids(columns))
+        except Exception as error:  # noqa: BLE001 - every rank raises it after the gather
+            local = RankResult(error=f"{type(error).__name__}: {error}", cause=error)
+        results: list[RankResult] = gather_object([replace(local, cause=None)])
+        for rank, result in enumerate(results):
+            if result.error:
+                raise PluginError(f"{function.name}, rank {rank} of {len(results)}: {result.error}") from local.cause
+        return results
+
     def _generate_and_score_completions(self, inputs: Any) -> Any:
         out = super()._generate_and_score_completions(inputs)  # type: ignore[misc]
-        if not reaches_advantages(self._outcome):
+        if not returns_advantages(self.herokit_output):
             return out
         import torch
 
         trainer: Any = self
-        theirs = out["advantages"]
-        start = theirs.shape[0] * trainer.accelerator.process_index
+        local = out["advantages"]
+        start = local.shape[0] * trainer.accelerator.process_index
         weight = float(trainer.reward_weights[self._column])
-        advantage = torch.as_tensor(np.nan_to_num(self._outcome.advantage) * weight).to(theirs.device)
+        advantage = torch.as_tensor(np.nan_to_num(self.herokit_output.advantage) * weight).to(local.device)
         if self._has_rest():
-            rest = trainer.accelerator.gather(theirs).double() - self._ours(weight)
-            advantage = advantage + rest
-        advantage = advantage.to(theirs.dtype)
-        out["advantages"] = advantage[start : start + theirs.shape[0]]
-        logged = trainer._logs["advantages"]  # noqa: SLF001 - the completions table shows what the loss sees
+            advantage = advantage + trainer.accelerator.gather(local).double() - self._trainer_advantage(weight)
+        advantage = advantage.to(local.dtype)
+        out["advantages"] = advantage[start : start + local.shape[0]]
+        logged = trainer._logs["advantages"]  # noqa: SLF001 - the completions table shows what the loss gets
         for _ in range(min(len(logged), len(advantage))):
             logged.pop()
         logged.extend(advantage.tolist())
         return out
 
-    def _ours(self, weight: float) -> Any:
-        """Return the part of the trainer's advantages that came from our column: centred, or leave-one-out; (N,)."""
+    def _trainer_advantage(self, weight: float) -> Any:
+        """Return the part of the trainer's advantages that comes from our column: centered, or leave-one-out; (N,)."""
         import torch
 
         reward = torch.nan_to_num(self._table[:, self._column].double()) * weight
         reward[torch.isnan(self._table).all(dim=1)] = torch.nan
         grouped = reward.view(-1, group_size(self))
         if hasattr(self, "scale_rewards"):
-            away = grouped - torch.nanmean(grouped, dim=1, keepdim=True)
+            centered = grouped - torch.nanmean(grouped, dim=1, keepdim=True)
         else:
             others = (~torch.isnan(grouped)).sum(dim=1, keepdim=True) - 1
-            away = grouped - (torch.nansum(grouped, dim=1, keepdim=True) - grouped) / others
-        return torch.nan_to_num(away.reshape(-1), nan=0.0, posinf=0.0, neginf=0.0)
+            centered = grouped - (torch.nansum(grouped, dim=1, keepdim=True) - grouped) / others
+        return torch.nan_to_num(centered.reshape(-1), nan=0.0, posinf=0.0, neginf=0.0)
 
     def _has_rest(self) -> bool:
-        """Say whether anything but our function reaches the trainer's advantages."""
+        """Return whether anything besides our function contributes to the trainer's advantages."""
         trainer: Any = self
         return len(trainer.reward_funcs) > 1 or (not hasattr(trainer, "scale_rewards") and trainer.beta != 0.0)
 
     def _check_rest(self) -> None:
         trainer: Any = self
         if hasattr(trainer, "scale_rewards"):
-            wrong: dict[str, Any] = {"scale_rewards": "none", "multi_objective_aggregation": "sum_then_normalize"}
+            required: dict[str, Any] = {"scale_rewards": "none", "multi_objective_aggregation": "sum_then_normalize"}
         else:
-            wrong = {"normalize_advantages": False, "reward_clip_range": None}
-        for name, needed in wrong.items():
-            if getattr(trainer, name) != needed:
+            required = {"normalize_advantages": False, "reward_clip_range": None}
+        for name, value in required.items():
+            if getattr(trainer, name) != value:
                 raise ConfigError(
-                    f"GroupRewards: {name}={getattr(trainer, name)!r} mixes herokit's advantages with other reward "
-                    f"functions or the KL penalty; set {name}={needed!r}, or leave the others out"
+                    f"GroupRewardMixin: {name}={getattr(trainer, name)!r} mixes herokit's advantages with other reward "
+                    f"functions or the KL penalty; set {name}={value!r}, or remove the others"
                 )
 
 
-def _makes_advantages(function: RewardFunction) -> bool:
-    """Say whether the chain has a step that makes advantages."""
-    return any(map(produces_advantage, function.rewarder.combiner.steps))
+def _zero_rewards(completions: Sequence[Any], **_kwargs: Any) -> list[float]:
+    """Take the place of the `RewardFunction` in TRL's list."""
+    return [0.0] * len(completions)
+
+
+def _columns(trainer: Any, inputs: Any, completion_ids: Any) -> dict[str, Sequence[Any]]:
+    """Return the columns of this rank's rows, as TRL passes them to reward functions."""
+    names = [name for name in inputs[0] if name not in {"prompt", "completion", "completion_ids"}]
+    columns: dict[str, Sequence[Any]] = {name: [row[name] for row in inputs] for name in names}
+    columns["completion_ids"] = completion_ids
+    if getattr(trainer, "environments", None):
+        columns["environments"] = trainer.environments
+    return columns
+
+
+def _concatenate(parts: Sequence[SourceOutputs]) -> SourceOutputs:
+    """Join the outputs of all ranks in their order."""
+    first = parts[0]
+    verdicts = {name: [verdict for part in parts for verdict in part.verdicts[name]] for name in first.verdicts}
+    scores = {}
+    for name in first.scores:
+        columns = [part.scores[name] for part in parts]
+        steps = [row for x in columns for row in (x.steps if x.steps is not None else [None] * len(x))]
+        scores[name] = Scores(
+            np.concatenate([x.values for x in columns]),
+            tuple(status for x in columns for status in x.statuses),
+            tuple(reason for x in columns for reason in x.reasons),
+            steps if any(row is not None for row in steps) else None,
+        )
+    return SourceOutputs(verdicts, scores)

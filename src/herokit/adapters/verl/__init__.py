@@ -1,16 +1,16 @@
-"""verl: a reward manager, an advantage estimator and a mixin for its trainers."""
+"""Adapter for verl: a reward function for workers, an advantage estimator and a mixin for its trainers."""
 
-from herokit.adapters.verl.functions import SUPPORT, ComputeScore, Estimator, Packing, register
-from herokit.adapters.verl.state import SaveState
-from herokit.adapters.verl.trainer import GroupRewards, replace_trainers
+from herokit.adapters.verl.functions import INFO, AdvantageEstimator, Packing, RewardFunction, register
+from herokit.adapters.verl.state import CheckpointCallback
+from herokit.adapters.verl.trainer import GroupRewardMixin, install
 
 __all__ = [
-    "SUPPORT",
-    "ComputeScore",
-    "Estimator",
-    "GroupRewards",
+    "INFO",
+    "AdvantageEstimator",
+    "CheckpointCallback",
+    "GroupRewardMixin",
     "Packing",
-    "SaveState",
+    "RewardFunction",
+    "install",
     "register",
-    "replace_trainers",
 ]

@@ -1,11 +1,11 @@
-"""verl: a `compute_score` that returns components, and an advantage estimator that combines them by uid in the driver.
+"""A reward function for verl's workers, and an advantage estimator that combines by uid in the driver.
 
-verl scores one rollout a call, in a random worker: a group is whole only in the driver. Workers therefore return what
-every source said (`ComputeScore`), and the driver combines, in one of two places:
+verl scores one rollout per call, in any worker: only the driver has complete groups. Workers therefore return the results
+of every source (`RewardFunction`), and the driver combines them, in one of two places:
 
-- `Estimator`, by name in ``algorithm.adv_estimator``: estimators are given one number a rollout and the uids, so a
-  verdict and a score travel packed in that number (`Packing`).
-- `herokit.adapters.verl.trainer.GroupRewards`, a mixin for verl's trainers: reads every component, statuses included.
+- `AdvantageEstimator`, by name in ``algorithm.adv_estimator``. verl gives an estimator one number per rollout and the uids,
+  so a verdict and a score travel packed in that number (`Packing`).
+- `GroupRewardMixin`, a mixin for verl's trainers. It reads the results of every source, with their statuses.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,123 +14,124 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.base import as_gold
-from herokit.adapters.common.info import Support
+from herokit.adapters.common.base import reference_text
+from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import Scorer
-from herokit.adapters.common.rows import combine_rows
+from herokit.adapters.common.rows import Row, combine_rows, display_value
+from herokit.adapters.verl.state import ESTIMATOR_NAME, set_default_rewarder
 from herokit.errors import ConfigError, SetupError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Sample, Verifier
 
-SUPPORT = Support(
+__all__ = ["INFO", "AdvantageEstimator", "Packing", "RewardFunction", "register"]
+
+INFO = AdapterInfo(
     trainer="verl, v1 trainers",
     version="0.9.1",
-    tried="real objects",
-    sees="one rollout; the driver sees the batch and its uids",
-    settings="`algorithm.adv_estimator=herokit`, or the trainer mixin, whose advantages replace any estimator's",
-    state="`trainer.checkpoint_callback_class=herokit.adapters.verl.state.SaveState`",
-    lost="no training run (needs a GPU): reward manager, estimator, `compute_advantage`, the trainers' "
-    "`_compute_advantage` on a real TransferQueue and the checkpoint callback were; "
-    "packed scores show in `critic/score` and DAPO's filter; the deprecated trainer (`use_v1=False`) was not tried",
+    tested="integration",
+    scope="one rollout; the driver has the batch and its uids",
+    settings="`algorithm.adv_estimator=herokit`, or the trainer mixin, whose advantages replace those of any estimator",
+    state="`trainer.checkpoint_callback_class=herokit.adapters.verl.CheckpointCallback`",
+    limitations="no training run (needs a GPU); tested were the reward manager, the estimator, `compute_advantage`, the "
+    "trainers' `_compute_advantage` on a real TransferQueue and the checkpoint callback; packed scores appear in "
+    "`critic/score` and in DAPO's filter; the deprecated trainer (`use_v1=False`) was not tested",
     page="how-to/verl.md",
 )
 
-NAME = "herokit"
-"""What the estimator is called in ``algorithm.adv_estimator``."""
-
-PROMPTS = ("prompt", "question", "problem")
-"""Keys of ``extra_info`` that hold the prompt's text; the first one present is taken."""
+PROMPT_KEYS = ("prompt", "question", "problem")
+"""Keys of ``extra_info`` that hold the text of the prompt; the first one present is used."""
 
 
 @dataclass(frozen=True)
 class Packing:
-    """A verdict and a score in one float32: ``gap * round(levels * verdict) + score``, and ``-gap`` where one is missing.
+    """A verdict and a score in one float32: ``gap * round(levels * verdict) + score``, and ``-gap`` if one is missing.
 
-    Scores are clipped to ±limit and keep about six digits below ``gap * levels``; verdicts are rounded to ``1 / levels``.
+    Scores are clipped to ±max_abs_score and keep about six digits below ``gap * levels``; verdicts are rounded to
+    ``1 / levels``.
 
     Attributes:
-        verifier: the verifier's name in the rewarder.
-        model: the reward model's name.
-        limit: the largest score that survives, in the model's units.
+        verifier: the name of the verifier in the rewarder.
+        reward_model: the name of the reward model.
+        max_abs_score: the largest score that is kept, in the unit of the model.
         levels: steps between verdicts 0 and 1.
 
     Raises:
-        ConfigError: `limit` not above 0, or `levels` below 1.
+        ConfigError: `max_abs_score` is not above 0, or `levels` is below 1.
 
     Example:
         >>> packing = Packing()
         >>> packing.pack({"verifier": 1.0, "rm": -2.5}), packing.pack({"verifier": None, "rm": 1.0})
         (253.5, -256.0)
-        >>> packing.rows(np.array([253.5, 2.0, -256.0]))
+        >>> packing.unpack(np.array([253.5, 2.0, -256.0]))
         [{'verifier': 1.0, 'rm': -2.5}, {'verifier': 0.0, 'rm': 2.0}, None]
     """
 
     verifier: str = "verifier"
-    model: str = "rm"
-    limit: float = 64.0
+    reward_model: str = "rm"
+    max_abs_score: float = 64.0
     levels: int = 1
 
     def __post_init__(self) -> None:
-        if not self.limit > 0 or self.levels < 1:
-            raise ConfigError(f"Packing: expected limit above 0 and levels of at least 1, got {self}")
+        if not self.max_abs_score > 0 or self.levels < 1:
+            raise ConfigError(f"Packing: max_abs_score must be above 0 and levels at least 1, got {self}")
 
     @property
     def gap(self) -> float:
-        """What lies between two verdicts."""
-        return 4.0 * self.limit
+        """The distance between two verdicts."""
+        return 4.0 * self.max_abs_score
 
     def pack(self, row: Mapping[str, Any]) -> float:
-        """Return one number for one row of components."""
-        verdict, score = row[self.verifier], row[self.model]
+        """Return one number for one row of source results."""
+        verdict, score = row[self.verifier], row[self.reward_model]
         if verdict is None or score is None:
             return -self.gap
-        return float(self.gap * round(self.levels * verdict) + min(max(score, -self.limit), self.limit))
+        return float(self.gap * round(self.levels * verdict) + min(max(score, -self.max_abs_score), self.max_abs_score))
 
-    def rows(self, numbers: Any) -> list[dict[str, float] | None]:
-        """Read numbers back, None where something was missing."""
+    def unpack(self, numbers: Any) -> list[dict[str, float] | None]:
+        """Return N rows for N numbers, None where a value was missing."""
         levels = np.round(np.asarray(numbers, np.float64) / self.gap)
         return [
-            None if level < 0 else {self.verifier: level / self.levels, self.model: float(x - level * self.gap)}
+            None if level < 0 else {self.verifier: level / self.levels, self.reward_model: float(x - level * self.gap)}
             for x, level in zip(numbers, levels.tolist(), strict=True)
         ]
 
 
 @dataclass(eq=False)
-class ComputeScore:
-    """A rewarder as verl's ``compute_score``: asks the sources about one rollout, in batches; combines nothing.
+class RewardFunction:
+    """A rewarder as verl's ``compute_score``: runs the sources on one rollout, in batches, and combines nothing.
 
-    Every row has the same keys: ``score``, ``acc`` and for each source its value (None where it could not say),
-    ``NAME_status``, ``NAME_reason``. They become ``reward_extra_info``.
+    Every row has the same keys: ``score``, ``acc`` and for each source its value (None without one), ``NAME_status`` and
+    ``NAME_reason``. They become ``reward_extra_info``.
 
     Attributes:
-        rewarder: whose sources are asked.
-        packing: makes ``score`` carry verdict and score for `Estimator`; None shows the verdict alone.
-        prompt: the key of ``extra_info`` that holds the prompt, or several of which the first present is taken.
+        rewarder: the one whose sources run.
+        packing: packs verdict and score into ``score`` for `AdvantageEstimator`; with None, ``score`` is the verdict.
+        prompt: the key of ``extra_info`` with the prompt, or several of which the first present is used.
 
     Raises:
-        ConfigError: a source is called ``score`` or ``acc``.
-        SetupError: when called: a reward model is asked, and no prompt is there.
+        ConfigError: a source is named ``score`` or ``acc``.
+        SetupError: when called: there is a reward model and no prompt.
 
     Example:
         >>> from herokit import Select, Verdict
         >>> class Exact:
         ...     def verify(self, samples):
         ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
-        >>> compute_score = ComputeScore(Rewarder({"verifier": Exact()}, Select("verifier")))
+        >>> compute_score = RewardFunction(Rewarder({"verifier": Exact()}, Select("verifier")))
         >>> compute_score("math", "4", "4", {})["score"]
         1.0
     """
 
     rewarder: Rewarder
     packing: Packing | None = None
-    prompt: str | Sequence[str] = PROMPTS
+    prompt: str | Sequence[str] = PROMPT_KEYS
 
     def __post_init__(self) -> None:
-        for taken in ("score", "acc"):
-            if taken in self.rewarder.sources:
-                raise ConfigError(f"verl: a source cannot be called {taken!r}; verl's own column has that name")
-        self._scorer = Scorer(self.rewarder)
+        for reserved in ("score", "acc"):
+            if reserved in self.rewarder.sources:
+                raise ConfigError(f"verl: a source cannot be named {reserved!r}; verl has a column of that name")
+        self._batcher = Scorer(self.rewarder)
 
     def __call__(
         self,
@@ -138,106 +139,97 @@ class ComputeScore:
         solution_str: str,
         ground_truth: Any,
         extra_info: Mapping[str, Any] | None = None,
-        **passed: Any,
-    ) -> dict[str, Any]:
-        """Return one row of components; verl calls this in a thread of a reward worker."""
+        **kwargs: Any,
+    ) -> Row:
+        """Return the source results of one rollout; verl calls this in a thread of a reward worker."""
         info = dict(extra_info or {})
         names = (self.prompt,) if isinstance(self.prompt, str) else self.prompt
         prompt = next((str(info[name]) for name in names if name in info), None)
         if prompt is None and not all(isinstance(s, Verifier) for s in self.rewarder.sources.values()):
             raise SetupError(
-                f"verl: a reward model needs the prompt, and extra_info has none of {names}; "
-                f"it holds {sorted(info)}. Put the prompt's text there when preparing the data"
+                f"verl: a reward model needs the prompt, but extra_info has none of {names}, only {sorted(info)}; "
+                "add the text of the prompt when preparing the data"
             )
-        reference = as_gold(ground_truth)
-        meta = info | {"data_source": data_source} | passed
-        row = self._scorer.rows([Sample(prompt or "", solution_str, None, reference, meta)])[0]
-        shown = self._scorer.shown(row)
-        return {"score": shown if self.packing is None else self.packing.pack(row), "acc": shown, **row}
+        meta = info | {"data_source": data_source} | kwargs
+        sample = Sample(prompt or "", solution_str, None, reference_text(ground_truth), meta)
+        row = self._batcher.rows([sample])[0]
+        value = display_value(self.rewarder, row)
+        return {"score": value if self.packing is None else self.packing.pack(row), "acc": value, **row}
 
 
 @dataclass(eq=False)
-class Estimator:
-    """An advantage estimator: combines the batch by uid, and gives every token of a rollout its advantage.
+class AdvantageEstimator:
+    """An advantage estimator of verl: combines the batch by uid, and gives every token of a rollout its advantage.
 
     Attributes:
-        rewarder: what combines; its state moves with every batch, so keep it in the driver.
-        packing: how `ComputeScore` packed; None where the rewarder has one source, whose value is the score itself.
-        outcome: of the last batch.
+        rewarder: the one that combines; every batch updates its state, so keep it in the driver.
+        packing: the one of `RewardFunction`; None if the rewarder has one source, whose value is the score itself.
+        output: of the last batch.
 
     Raises:
-        ConfigError: several sources and no packing, or a packing of other sources.
+        ConfigError: several sources without packing, or a packing of other sources.
 
     Example:
         >>> from herokit import Center, Select, chain
         >>> class Length:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]
-        >>> estimator = Estimator(Rewarder({"rm": Length()}, chain(Select("rm"), Center())))
+        >>> estimator = AdvantageEstimator(Rewarder({"rm": Length()}, chain(Select("rm"), Center())))
         >>> estimator.advantages([1.0, 3.0], ["q", "q"]).tolist()
         [-1.0, 1.0]
     """
 
     rewarder: Rewarder
     packing: Packing | None = None
-    outcome: RewardOutput | None = field(default=None, init=False, repr=False)
+    output: RewardOutput | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        names = set(self.rewarder.sources)
-        packed = None if self.packing is None else {self.packing.verifier, self.packing.model}
-        if (packed is None and len(names) > 1) or (packed is not None and packed != names):
+        sources = set(self.rewarder.sources)
+        packed = None if self.packing is None else {self.packing.verifier, self.packing.reward_model}
+        if (packed is None and len(sources) > 1) or (packed is not None and packed != sources):
             raise ConfigError(
-                f"verl: an estimator sees one number a rollout, and the sources are {sorted(names)}: packed are "
-                f"{sorted(packed or [])}. Use Packing(verifier, model) for those two, or "
-                "herokit.adapters.verl.trainer for any others"
+                f"verl: an estimator gets one number per rollout, but the sources are {sorted(sources)} and the packed "
+                f"ones {sorted(packed or [])}; use Packing(verifier, reward_model) for two sources, or "
+                "herokit.adapters.verl.install for any number"
             )
 
     def advantages(self, numbers: Sequence[float], uids: Sequence[Any]) -> Any:
-        """Combine (N,) numbers by uid into (N,) advantages, 0 where a source could not say."""
+        """Combine (N,) numbers by uid into (N,) advantages, 0 where a source failed."""
         name = next(iter(self.rewarder.sources))
         rows: Sequence[dict[str, float] | None] = (
-            [{name: x} for x in numbers] if self.packing is None else self.packing.rows(numbers)
+            [{name: x} for x in numbers] if self.packing is None else self.packing.unpack(numbers)
         )
-        self.outcome = combine_rows(self.rewarder, rows, uids)
-        return np.nan_to_num(self.outcome.advantage)
+        self.output = combine_rows(self.rewarder, rows, uids)
+        return np.nan_to_num(self.output.advantage)
 
     def __call__(
-        self, token_level_rewards: Any, response_mask: Any, index: Any = None, **_passed: Any
+        self, token_level_rewards: Any, response_mask: Any, index: Any = None, **_kwargs: Any
     ) -> tuple[Any, Any]:
-        """Return advantages and returns, both (N, T); rows with no token to train, such as padding, are left out.
+        """Return advantages and returns, both (N, T); rows without a token to train, such as padding, are left out.
 
         Args:
-            token_level_rewards: (N, T) a rollout's number is the sum over its tokens.
-            response_mask: (N, T) 1 where a token is trained.
+            token_level_rewards: (N, T); the number of a rollout is the sum over its tokens.
+            response_mask: (N, T), 1 where a token is trained.
             index: (N,) uids.
         """
         mask = response_mask.to(token_level_rewards.dtype)
-        here = (response_mask.sum(-1) > 0).nonzero().flatten().tolist()
+        rows = (response_mask.sum(-1) > 0).nonzero().flatten().tolist()
         numbers = token_level_rewards.sum(-1).tolist()
-        full = np.zeros(len(numbers))
-        full[here] = self.advantages([numbers[i] for i in here], [index[i] for i in here])
-        advantages = mask * mask.new_tensor(full).unsqueeze(-1)
+        per_rollout = np.zeros(len(numbers))
+        per_rollout[rows] = self.advantages([numbers[i] for i in rows], [index[i] for i in rows])
+        advantages = mask * mask.new_tensor(per_rollout).unsqueeze(-1)
         return advantages, advantages.clone()
 
 
-def keep(rewarder: Rewarder) -> Rewarder:
-    """Make this the rewarder of this process and return it; what is there first stays, so a file may be loaded twice."""
-    return HERE.setdefault(NAME, rewarder)
+def register(rewarder: Rewarder, packing: Packing | None = None) -> AdvantageEstimator:
+    """Register the estimator under the name ``herokit``; a second call returns the first estimator.
 
-
-HERE: dict[str, Rewarder] = {}
-"""The rewarder of this process, under `NAME`."""
-
-
-def register(rewarder: Rewarder, packing: Packing | None = None) -> Estimator:
-    """Register the estimator under the name ``herokit``; what is registered first stays.
-
-    Call it from a module named in ``VERL_USE_EXTERNAL_MODULES``: verl imports that in the driver, wherever it runs.
+    Call it in a module that ``VERL_USE_EXTERNAL_MODULES`` names: verl imports that in the driver.
     """
     from verl.trainer.ppo import core_algos
 
-    found = core_algos.ADV_ESTIMATOR_REGISTRY.get(NAME)
-    if not isinstance(found, Estimator):
-        found = Estimator(keep(rewarder), packing)
-        core_algos.register_adv_est(NAME)(found)
-    return found
+    registered = core_algos.ADV_ESTIMATOR_REGISTRY.get(ESTIMATOR_NAME)
+    if not isinstance(registered, AdvantageEstimator):
+        registered = AdvantageEstimator(set_default_rewarder(rewarder), packing)
+        core_algos.register_adv_est(ESTIMATOR_NAME)(registered)
+    return registered

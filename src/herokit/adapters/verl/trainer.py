@@ -1,7 +1,7 @@
-"""verl's v1 trainers with every component: the batch is combined by uid before the actor is updated.
+"""A mixin for verl's v1 trainers: the batch is combined by uid before the actor is updated.
 
-`replace_trainers` puts the mixin over each trainer of verl's registry. That is a patch of the registry: verl gives a
-trainer of a new name the settings of an asynchronous one, and `register_trainer` refuses a second class for an old name.
+`install` replaces each trainer in verl's registry by a subclass with the mixin. It patches the registry because verl gives
+a trainer of a new name the settings of an asynchronous one, and ``register_trainer`` raises for an existing name.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,33 +9,35 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.metrics import metrics as summary
-from herokit.adapters.common.rows import combine_rows
-from herokit.adapters.verl.functions import keep
+from herokit.adapters.common import metrics as common_metrics
+from herokit.adapters.common.rows import Row, combine_rows
+from herokit.adapters.verl.state import set_default_rewarder
 from herokit.errors import ConfigError, DataError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 
+__all__ = ["GroupRewardMixin", "install"]
 
-class GroupRewards:
+
+class GroupRewardMixin:
     """Mixin for verl's `PPOTrainer`: the chain's advantages replace those of the configured estimator.
 
-    Components come from ``extra_fields["reward_extra_info"]``, where `herokit.adapters.verl.functions.ComputeScore` puts them. The
-    configured estimator still runs first, so that returns, corrections and their metrics are there; then advantages are
-    overwritten. Synthetic padding is left out, and of a session with several outputs the last one counts, as in verl's
-    own GRPO; all its outputs get the session's advantage.
+    Source results come from ``extra_fields["reward_extra_info"]``, where `RewardFunction` puts them. The configured
+    estimator still runs first, for its returns, corrections and metrics; then the advantages are overwritten. Synthetic
+    padding is left out. Of a session with several outputs the last one counts, as in verl's GRPO; all outputs of a session
+    get its advantage.
 
     Attributes:
         herokit: the rewarder; its state stays in the driver.
-        herokit_outcome: of the last batch.
+        herokit_output: of the last batch.
 
     Raises:
         ConfigError: KL in the reward, which the chain's advantages would drop.
-        DataError: a rollout carries no components.
+        DataError: a rollout has no source results.
     """
 
     herokit: Rewarder
-    herokit_outcome: RewardOutput | None = None
+    herokit_output: RewardOutput | None = None
     config: Any
 
     def _compute_advantage(self, batch: Any, metrics: dict[str, Any]) -> Any:
@@ -43,36 +45,38 @@ class GroupRewards:
 
         if self.config.algorithm.use_kl_in_reward:
             raise ConfigError(
-                "verl: algorithm.use_kl_in_reward=True, and advantages of the chain replace those made of that reward; "
-                "set it to False and actor_rollout_ref.actor.use_kl_loss=True"
+                "verl: algorithm.use_kl_in_reward=True has no effect, because the chain's advantages replace those of that "
+                "reward; set it to False and actor_rollout_ref.actor.use_kl_loss=True"
             )
-        where, session = sessions(batch.keys, batch.tags)
-        found = tq.kv_batch_get(
-            keys=[batch.keys[i] for i in where],
+        indices, session = _last_outputs(batch.keys, batch.tags)
+        fields = tq.kv_batch_get(
+            keys=[batch.keys[i] for i in indices],
             partition_id=batch.partition_id,
             select_fields=["uid", "extra_fields"],
         )
-        rows = [components(fields, row) for fields, row in zip(_plain(found["extra_fields"]), where, strict=True)]
-        outcome = combine_rows(self.herokit, rows, _plain(found["uid"]))
-        self.herokit_outcome = outcome
-        metrics.update(summary(outcome))
+        rows = [
+            _source_results(extra, row) for extra, row in zip(_to_list(fields["extra_fields"]), indices, strict=True)
+        ]
+        output = combine_rows(self.herokit, rows, _to_list(fields["uid"]))
+        self.herokit_output = output
+        metrics.update(common_metrics.metrics(output))
         updated = super()._compute_advantage(batch, metrics)  # type: ignore[misc] # verl's
-        _overwrite(batch, np.append(np.nan_to_num(outcome.advantage), 0.0)[session])
+        _overwrite(batch, np.append(np.nan_to_num(output.advantage), 0.0)[session])
         return updated
 
 
-def sessions(keys: Sequence[str], tags: Sequence[Mapping[str, Any]]) -> tuple[list[int], Any]:
+def _last_outputs(keys: Sequence[str], tags: Sequence[Mapping[str, Any]]) -> tuple[list[int], Any]:
     """Find the last output of every session: verl's keys are ``{uid}_{session}_{output}``.
 
     Returns:
-        The rows that count, and for each of the N rows its place among them; -1 for synthetic padding.
+        The rows that count, and for each of the N rows its position among them; -1 for synthetic padding.
 
     Raises:
-        DataError: a key of another form.
+        DataError: a key has another form.
 
     Example:
-        >>> where, session = sessions(["u_0_0", "u_0_1", "u_1_0", "pad_0_0"], [{}, {}, {}, {"is_padding": True}])
-        >>> where, session.tolist()
+        >>> indices, session = _last_outputs(["u_0_0", "u_0_1", "u_1_0", "pad_0_0"], [{}, {}, {}, {"is_padding": True}])
+        >>> indices, session.tolist()
         ([1, 2], [0, 0, 1, -1])
     """
     last: dict[str, tuple[int, int]] = {}
@@ -87,12 +91,12 @@ def sessions(keys: Sequence[str], tags: Sequence[Mapping[str, Any]]) -> tuple[li
         name = f"{parts[0]}_{parts[1]}"
         names.append(name)
         last[name] = max(last.get(name, (-1, -1)), (int(parts[2]), row))
-    place = {name: at for at, name in enumerate(last)}
-    return [row for _, row in last.values()], np.array([-1 if name is None else place[name] for name in names])
+    position = {name: i for i, name in enumerate(last)}
+    return [row for _, row in last.values()], np.array([-1 if name is None else position[name] for name in names])
 
 
-def components(extra_fields: Any, row: int) -> dict[str, Any]:
-    """Return the components of one rollout.
+def _source_results(extra_fields: Any, row: int) -> Row:
+    """Return the source results of one rollout.
 
     Raises:
         DataError: there are none.
@@ -100,18 +104,19 @@ def components(extra_fields: Any, row: int) -> dict[str, Any]:
     info = extra_fields.get("reward_extra_info") if isinstance(extra_fields, Mapping) else None
     if not info:
         raise DataError(
-            f"verl: row {row} has no reward_extra_info; set reward.custom_reward_function to a ComputeScore"
+            f"verl: row {row} has no reward_extra_info; set reward.custom_reward_function to a RewardFunction of "
+            "herokit.adapters.verl"
         )
     return dict(info)
 
 
-def _plain(column: Any) -> list[Any]:
-    """Return a column of objects as a list, whatever the queue's backend made of it."""
+def _to_list(column: Any) -> list[Any]:
+    """Return a column of objects as a list, for any backend of the queue."""
     return list(column.tolist() if hasattr(column, "tolist") else column)
 
 
 def _overwrite(batch: Any, advantages: Any) -> None:
-    """Write one advantage a rollout over its trained tokens; returns are the same, as in verl's GRPO."""
+    """Write one advantage per rollout to its trained tokens; returns get the same values, as in verl's GRPO."""
     import torch
     import transfer_queue as tq
     from tensordict import TensorDict
@@ -123,15 +128,15 @@ def _overwrite(batch: Any, advantages: Any) -> None:
     tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=fields)
 
 
-def replace_trainers(rewarder: Rewarder) -> None:
-    """Put `GroupRewards` over every trainer of verl's registry.
+def install(rewarder: Rewarder) -> None:
+    """Replace every trainer in verl's registry by a subclass with `GroupRewardMixin`.
 
-    Call it from a module named in ``VERL_USE_EXTERNAL_MODULES``. Idempotent: what is there first stays.
+    Call it in a module that ``VERL_USE_EXTERNAL_MODULES`` names. A second call changes nothing.
     """
     from verl.trainer.ppo.v1 import trainer_base
 
-    kept = keep(rewarder)
-    for mode, found in list(trainer_base.TRAINER_REGISTRY.items()):
-        if not issubclass(found, GroupRewards):
-            made = type(f"GroupRewards{found.__name__}", (GroupRewards, found), {"herokit": kept})
-            trainer_base.TRAINER_REGISTRY[mode] = made
+    default = set_default_rewarder(rewarder)
+    for mode, trainer in list(trainer_base.TRAINER_REGISTRY.items()):
+        if not issubclass(trainer, GroupRewardMixin):
+            subclass = type(f"GroupReward{trainer.__name__}", (GroupRewardMixin, trainer), {"herokit": default})
+            trainer_base.TRAINER_REGISTRY[mode] = subclass

@@ -64,7 +64,7 @@ def test_the_rollouts_of_a_prompt_are_compared_and_their_tensors_joined_as_areal
     longest = len("2 + 2?") + len("broken") + 1
     assert found["input_ids"].shape == (4, longest)
     assert found["attention_mask"].sum(-1).tolist() == [len("2 + 2?") + len(text) + 1 for text in TEXTS]
-    assert list(workflow.outcome.problems()) == [2]
+    assert list(workflow.output.problems()) == [2]
 
 
 def test_a_plain_reward_function_runs_in_areals_pool():

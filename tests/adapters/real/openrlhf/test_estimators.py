@@ -14,7 +14,7 @@ import pytest
 import torch
 from parts import make, samples
 
-from herokit.adapters.common.base import filled
+from herokit.adapters.common.base import trainer_values_filled
 from herokit.trainers import TRAINERS
 
 
@@ -80,7 +80,7 @@ def chain_output():
     texts = ("4", "5", "44", "4 ", "4", "x" * 90, "x" * 9, "4" + " " * 60)
     outcome = rewarder(samples(texts, "aaaabbbb"))
     assert outcome.weight[4] > 1.05 * outcome.weight[0]
-    return filled(outcome)
+    return trainer_values_filled(outcome)
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_the_executor_gives_every_rollout_its_advantage_among_its_siblings():
     assert found[0]["extra_logs"] == {
         "verifier": 1.0, "verifier_failed": 0.0, "rm": -0.25, "rm_failed": 0.0, "herokit_failed": 0.0,
     }  # fmt: skip
-    assert agent.siblings._calls == {}
+    assert agent.group_scorer._groups == {}
 
 
 def test_one_text_twice_in_flight_is_two_groups_and_evaluation_may_use_another_number():
@@ -96,7 +96,7 @@ def test_a_source_that_fails_on_a_row_gives_it_no_push_and_says_so():
 
 
 def test_a_sibling_whose_engine_dies_does_not_hang_the_others():
-    agent = executor(make(), limit=0.2)()
+    agent = executor(make(), timeout=0.2)()
 
     async def tolerant():
         params = SimpleNamespace(max_tokens=64, logprobs=None)
@@ -109,7 +109,7 @@ def test_a_sibling_whose_engine_dies_does_not_hang_the_others():
     assert time.monotonic() - begun < 5.0
     assert isinstance(found[1], RuntimeError)
     assert [x["extra_logs"]["herokit_failed"] for x in (found[0], found[2])] == [1.0, 1.0]
-    assert agent.siblings._calls == {}
+    assert agent.group_scorer._groups == {}
 
 
 FILE = """

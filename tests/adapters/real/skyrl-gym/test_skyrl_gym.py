@@ -11,7 +11,7 @@ from skyrl_gym.envs.registration import registry
 from skyrl_gym.metrics import default_aggregate_metrics
 
 from herokit.adapters.common.rows import combine_rows
-from herokit.adapters.skyrl import COMPONENTS, environment
+from herokit.adapters.skyrl import ROW_KEY, environment
 
 Herokit = environment(make())
 
@@ -37,7 +37,7 @@ def test_an_environment_scores_its_trajectory_off_the_main_thread():
     assert [output["reward"] for output, _ in played] == [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
     assert all(output["done"] and output["observations"] == [] for output, _ in played)
     assert played[7][0]["metadata"]["verifier_reason"] == "the sandbox is down"
-    rows = [metrics[COMPONENTS] for _, metrics in played]
+    rows = [metrics[ROW_KEY] for _, metrics in played]
     np.testing.assert_allclose(combine_rows(make(), rows, KEYS).advantage, make()(samples()).advantage)
 
 
@@ -45,7 +45,7 @@ def test_skyrls_own_aggregation_of_metrics_takes_the_numbers_and_drops_the_row()
     found = default_aggregate_metrics([metrics for _, metrics in map(play, TEXTS)])
     assert found["verifier"] == pytest.approx(2 / 8)
     assert found["verifier_failed"] == pytest.approx(1 / 8)
-    assert COMPONENTS not in found
+    assert ROW_KEY not in found
 
 
 def test_metrics_before_the_first_step_are_empty_and_rows_pickle():

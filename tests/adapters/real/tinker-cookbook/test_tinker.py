@@ -11,7 +11,7 @@ from tinker_cookbook.rl.data_processing import compute_advantages
 from tinker_cookbook.rl.types import Env, EnvGroupBuilder, Trajectory, TrajectoryGroup, Transition
 
 from herokit import Sample
-from herokit.adapters.tinker import GroupRewards
+from herokit.adapters.tinker import GroupRewardMixin
 
 TEXTS = ["4", "four", "eleven", "broken"]
 
@@ -26,7 +26,7 @@ class Question(Env):
         raise NotImplementedError
 
 
-def sample_of(trajectory, env):
+def make_sample(trajectory, env):
     text = "".join(map(chr, trajectory.transitions[-1].ac.tokens))
     return Sample(env.prompt, text, None, env.answer)
 
@@ -39,9 +39,9 @@ def trajectory(text):
 
 
 def builder(rewarder, **settings):
-    own = {"herokit": rewarder, "herokit_sample": staticmethod(sample_of)} | settings
+    own = {"herokit": rewarder, "herokit_make_sample": staticmethod(make_sample)} | settings
 
-    class Sums(GroupRewards, EnvGroupBuilder):
+    class Sums(GroupRewardMixin, EnvGroupBuilder):
         async def make_envs(self):
             return [Question() for _ in TEXTS]
 
@@ -68,5 +68,5 @@ def test_the_cookbooks_advantages_are_the_chains():
 def test_only_training_moves_the_running_mean(update_state, moves):
     rewarder = make()
     before = rewarder.state_dict()
-    asyncio.run(group_of(builder(rewarder, herokit_remember=update_state)))
+    asyncio.run(group_of(builder(rewarder, herokit_update_state=update_state)))
     assert (rewarder.state_dict() != before) is moves

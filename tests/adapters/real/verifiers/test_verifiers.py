@@ -10,10 +10,10 @@ from verifiers.v1.envs.best_of_n.env import BestOfNEnv
 from verifiers.v1.episode import Episode
 from verifiers.v1.trace import AgentInfo, Trace, TraceTask
 
-from herokit.adapters.verifiers import Episodes, Reward, rubric
+from herokit.adapters.verifiers import GroupRewardMixin, RewardFunction, rubric
 from herokit.errors import ConfigError
 
-parts_reward = Reward(make())
+parts_reward = RewardFunction(make())
 
 
 class Data(vf.TaskData):
@@ -47,17 +47,16 @@ def test_a_source_that_fails_fails_the_scoring_and_is_no_zero():
         asyncio.run(TASK.score(trace))
 
 
-def finalized(texts, rewarder):
-    """The env's own ``finalize``, then ours, on one finished episode; making an env needs a taskset, which adds nothing."""
-    judge = Episodes(rewarder)
-
-    class Compared(BestOfNEnv):
-        async def finalize(self, task, episode):
-            await super().finalize(task, episode)
-            await judge.finalize(episode)
-
-    env = object.__new__(Compared)
+def make_environment(rewarder, **attributes):
+    """An environment without a taskset: making one needs a taskset, which adds nothing here."""
+    env = object.__new__(type("GroupEnv", (GroupRewardMixin, BestOfNEnv), {"herokit": rewarder} | attributes))
     env.config = type("Config", (), {"threshold": 1.0})
+    return env
+
+
+def finalized(texts, rewarder):
+    """Run the environment's ``finalize`` on one finished episode."""
+    env = make_environment(rewarder)
     traces = [trace_of(text) for text in texts]
     episode = Episode(task=TraceTask(type="Sums", data=TASK.data), traces=traces, ok=True)
 
@@ -89,13 +88,13 @@ def test_a_trace_on_which_a_source_failed_carries_an_error_and_its_siblings_do_n
 
 def test_evaluation_leaves_the_running_mean_alone():
     rewarder = make()
-    judge = Episodes(rewarder, update_state=False)
+    env = make_environment(rewarder, herokit_update_state=False)
     before = rewarder.state_dict()
     traces = [trace_of("4"), trace_of("5")]
-    asyncio.run(judge.finalize(Episode(task=TraceTask(type="Sums", data=TASK.data), traces=traces)))
+    asyncio.run(env.finalize(TASK, Episode(task=TraceTask(type="Sums", data=TASK.data), traces=traces)))
     assert rewarder.state_dict() == before
 
 
 def test_rubrics_are_gone_and_the_error_says_so():
-    with pytest.raises(ConfigError, match="Episodes"):
+    with pytest.raises(ConfigError, match="GroupRewardMixin"):
         rubric(make())

@@ -24,15 +24,15 @@ from verl.trainer.ppo.v1 import trainer_base
 from verl.trainer.ppo.v1.utils import compute_advantage_for_multi_trajectories
 
 from herokit.adapters import verl as adapter
-from herokit.adapters import verl_trainer
 from herokit.adapters.common.rows import score_one
+from herokit.adapters.verl import state
 from herokit.errors import ConfigError
 
 REWARDS = """
 from parts import make
-from herokit.adapters.verl import ComputeScore, Packing
-compute_score = ComputeScore(make())
-packed = ComputeScore(make(), Packing())
+from herokit.adapters.verl import RewardFunction, Packing
+compute_score = RewardFunction(make())
+packed = RewardFunction(make(), Packing())
 """
 
 
@@ -96,7 +96,7 @@ def batch_of(numbers, uids, length=3):
 
 @pytest.fixture
 def estimator():
-    adapter.HERE.clear()
+    state._PROCESS_REWARDER.clear()
     core_algos.ADV_ESTIMATOR_REGISTRY.pop("herokit", None)
     return adapter.register(make(), adapter.Packing())
 
@@ -112,7 +112,7 @@ def test_verls_own_advantage_code_runs_the_estimator_on_packed_scores(config, es
         keys = [f"{key}_{row}_0" for row, key in enumerate(KEYS)]
         data = compute_advantage_for_multi_trajectories(data, keys, "herokit", config=OmegaConf.create({}))
     expected = make()(samples())
-    np.testing.assert_allclose(estimator.outcome.advantage, expected.advantage, atol=1e-5)
+    np.testing.assert_allclose(estimator.output.advantage, expected.advantage, atol=1e-5)
     full = np.nan_to_num(expected.advantage)[:, None] * data.batch["response_mask"].numpy()
     np.testing.assert_allclose(data.batch["advantages"].numpy(), full, atol=1e-5)
     assert data.batch["advantages"][7].abs().sum() == 0  # the source failed on it: no push, and not a wrong answer
@@ -136,7 +136,7 @@ def test_a_weight_survives_the_estimator_and_not_verls_own_grpo(estimator):
 
 def test_the_checkpoint_callback_saves_and_a_new_run_goes_on(estimator, tmp_path):
     trainer = {
-        "checkpoint_callback_class": "herokit.adapters.verl.SaveState",
+        "checkpoint_callback_class": "herokit.adapters.verl.CheckpointCallback",
         "resume_mode": "auto",
         "default_local_dir": str(tmp_path),
     }
@@ -188,7 +188,7 @@ def put(tq, partition):
 
     plan = [(f"{key}_{row}_0", row, {}) for row, key in enumerate(KEYS)]
     plan += [("a_0_1", 0, {}), ("padx_0_0", 0, {"is_padding": True})]
-    compute_score = adapter.ComputeScore(make())
+    compute_score = adapter.RewardFunction(make())
     fields = []
     for key, row, tag in plan:
         length = 1 if tag else 2 + row % 3
@@ -205,11 +205,11 @@ def put(tq, partition):
 @pytest.mark.parametrize("mode", ["sync", "colocate_async", "separate_async"])
 def test_the_trainers_own_step_gives_the_chains_advantages(queue, mode, monkeypatch):
     monkeypatch.setattr(trainer_base, "TRAINER_REGISTRY", dict(trainer_base.TRAINER_REGISTRY))
-    monkeypatch.setattr(adapter, "HERE", {})
-    verl_trainer.replace_trainers(make())
+    monkeypatch.setattr(state, "_PROCESS_REWARDER", {})
+    adapter.install(make())
     cls = trainer_base.get_trainer_cls(mode)
     assert issubclass(cls, trainer_base.PPOTrainer)
-    assert issubclass(cls, verl_trainer.GroupRewards)
+    assert issubclass(cls, adapter.GroupRewardMixin)
     trainer = object.__new__(cls)
     trainer.config = algorithm()
     written = put(queue, mode)
@@ -221,7 +221,7 @@ def test_the_trainers_own_step_gives_the_chains_advantages(queue, mode, monkeypa
     expected = np.nan_to_num(make()(samples()).advantage)
     np.testing.assert_allclose(got, [*expected, expected[0], 0.0], atol=1e-6)
     assert [len(x) for x in found["advantages"].unbind()] == [len(x) for x in found["response_mask"].unbind()]
-    assert metrics["herokit/rows/unusable"] == pytest.approx(1 / 8)
+    assert metrics["herokit/rows/invalid"] == pytest.approx(1 / 8)
     plain = make()
     plain(samples())
     assert trainer.herokit.state_dict() == plain.state_dict()  # padding and second outputs left no trace
@@ -229,7 +229,7 @@ def test_the_trainers_own_step_gives_the_chains_advantages(queue, mode, monkeypa
 
 def test_kl_in_the_reward_is_refused(queue, monkeypatch):
     monkeypatch.setattr(trainer_base, "TRAINER_REGISTRY", dict(trainer_base.TRAINER_REGISTRY))
-    verl_trainer.replace_trainers(make())
+    adapter.install(make())
     trainer = object.__new__(trainer_base.get_trainer_cls("sync"))
     trainer.config = algorithm(use_kl_in_reward=True)
     with pytest.raises(ValueError, match="use_kl_loss=True"):
@@ -264,7 +264,7 @@ def test_the_entry_point_puts_a_scheme_file_into_verl(tmp_path):
         print(json.dumps([get_trainer_cls("sync").__name__, row["score"], row["verifier_status"]]))
     """
     found = run(code, HEROKIT_SCHEME=str(scheme))
-    assert found == ["GroupRewardsPPOTrainerSync", 1.0, "judged"]
+    assert found == ["GroupRewardPPOTrainerSync", 1.0, "judged"]
 
 
 def test_the_entry_point_does_nothing_without_the_variable_and_says_so_if_the_file_is_bad():
