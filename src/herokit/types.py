@@ -19,17 +19,18 @@ Array: TypeAlias = Any
 class Status(Enum):
     """Why a verdict or a score has, or lacks, a value.
 
-    A value of 0 with `UNPARSED` or `TIMEOUT` is the policy's doing and counts as wrong; a value of None (or NaN)
-    with `FAILED` is not its doing, and the row leaves before anything is combined.
+    A value of 0 with `UNPARSED`, `TIMEOUT` or `CRASHED` is caused by the completion and counts as incorrect; a value of
+    None (or NaN) with `FAILED` is not, and the row is dropped before anything is combined.
 
     Example:
         >>> [s.value for s in Status]
-        ['judged', 'unparsed', 'timeout', 'failed']
+        ['judged', 'unparsed', 'timeout', 'crashed', 'failed']
     """
 
     JUDGED = "judged"  # the source looked and decided
     UNPARSED = "unparsed"  # no answer could be read from the completion
     TIMEOUT = "timeout"  # the completion made the source run past its limit
+    CRASHED = "crashed"  # the completion made the source's process die
     FAILED = "failed"  # the source could not do its work: missing reference, broken infrastructure, non-finite score
 
 

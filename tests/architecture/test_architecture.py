@@ -78,6 +78,8 @@ PLUGIN_MAY_IMPORT = {
     "herokit.types",
     "herokit.errors",
     "herokit.hookspecs",
+    "herokit.workers.pool",
+    "herokit.workers.process",
     "herokit.files.reading",  # for commands: they are part of the command line
 }
 

@@ -69,8 +69,6 @@ def _text(completion: Any) -> str:
 def mismatch(case: Case, verdict: Verdict) -> str:
     """Return how a verdict differs from what the case expects; "" if it does not."""
     actual: Any = verdict.value if verdict.status.value == "judged" else verdict.status.value
-    if actual == "failed" and verdict.value is not None:
-        actual = f"failed with {verdict.value}"
     if isinstance(actual, float) and not isinstance(case.expected, str):
         same = abs(actual - case.expected) < 1e-9
     else:

@@ -16,7 +16,7 @@ from herokit.errors import ConfigError
 from herokit.registry import load_registry
 from herokit.sources import AllOf, AnyOf, Cache, Cascade, NoisyVerifiers, ProcessPool, Route, SpotCheck, Vote
 from herokit.verifiers import ExactMatch, Number, Regex
-from herokit.workers.counters import Tally
+from herokit.workers.counters import Counters
 
 KNOWN = load_registry(extra=[("says", says)])
 
@@ -95,14 +95,14 @@ def test_pickled_sources_start_anew():
     pool.verify(samples("3"))
     copied = pickle.loads(pickle.dumps(pool))
     assert copied == pool
-    assert not copied._crews
+    assert not copied._pool.pids
     pool.close()
     cascade = Cascade(Number(), ExactMatch())
     cascade.verify(samples("x"))
     assert "asked 0 of 0" in pickle.loads(pickle.dumps(cascade)).report()
-    tally = Tally()
-    tally.add(a=1)
-    assert pickle.loads(pickle.dumps(tally))["a"] == 0
+    counters = Counters()
+    counters.add(a=1)
+    assert pickle.loads(pickle.dumps(counters))["a"] == 0
     limit = ProcessPool(Number(), max_workers=1)
     assert pickle.loads(pickle.dumps(limit)) == limit
     assert "could not" in pickle.loads(pickle.dumps(SpotCheck(Number(), reference_verifier=Number()))).report()
@@ -162,5 +162,5 @@ def test_a_rewarder_closes_what_is_inside():
     inner = ProcessPool(Number(), max_workers=1)
     with Rewarder({"verifier": Route({"a": Cache(AllOf((inner,)))})}, verifier_only()) as rewarder:
         rewarder(samples("3", "4", task="a"))
-        assert inner._crews
-    assert not inner._crews
+        assert inner._pool.pids
+    assert not inner._pool.pids

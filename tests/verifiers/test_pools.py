@@ -28,7 +28,7 @@ def test_a_pool_keeps_order_over_chunks_and_replaces_what_hangs():
         assert [row for row, v in enumerate(verdicts) if v.status is Status.TIMEOUT] == [3, 70]
         assert all(v.value == 1.0 - row % 2 for row, v in enumerate(verdicts) if row not in (3, 70))
         assert verdicts[3].reason == "killed after 0.8 s"
-        assert pool.report() == "pool: 150 asked, 2 killed, 0 died"
+        assert pool.report() == "process-pool: 150 samples, 2 killed, 0 died"
 
 
 def test_a_pool_works_from_threads_and_in_forks_and_leaves_no_process():
@@ -40,8 +40,7 @@ def test_a_pool_works_from_threads_and_in_forks_and_leaves_no_process():
     for thread in threads:
         thread.join()
     assert found == [[1.0, 0.0]] * 4
-    (crew,) = pool._crews.values()
-    pids = [worker.pid for worker in crew.idle]
+    pids = pool._pool.pids
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # from Python 3.12 on: the test runner has threads
         child = os.fork()
@@ -49,7 +48,7 @@ def test_a_pool_works_from_threads_and_in_forks_and_leaves_no_process():
         os._exit(0 if values(pool.verify(samples("3"))) == [1.0] else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert values(pool.verify(samples("3"))) == [1.0]  # the parent's worker is still its own
-    assert [worker.pid for worker in crew.idle] == pids
+    assert pool._pool.pids == pids
     pool.close()
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
     assert values(pool.verify(samples("3"))) == [1.0]
@@ -92,7 +91,7 @@ def test_a_limit_beyond_the_clocks_is_refused(timeout):
 def test_a_pool_that_nobody_holds_ends_its_processes():
     pool = ProcessPool(Number(), max_workers=1)
     pool.verify(samples("3"))
-    (pid,) = [worker.pid for crew in pool._crews.values() for worker in crew.idle]
+    (pid,) = pool._pool.pids
     del pool
     deadline = time.monotonic() + 5.0
     while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
@@ -109,8 +108,7 @@ def test_a_worker_ends_with_its_caller_even_while_it_hangs():
         "from herokit.sources import ProcessPool\n"
         "pool = ProcessPool(Says(), max_workers=1, timeout=0.5)\n"
         "pool.verify([Sample('p', '1', 0)])\n"
-        "(crew,) = pool._crews.values()\n"
-        "print(crew.idle[0].pid, flush=True)\n"
+        "print(*pool._pool.pids, flush=True)\n"
         "threading.Thread(target=pool.verify, args=([Sample('p', 's', 0)],)).start()\n"
         "time.sleep(0.2)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -136,7 +134,7 @@ def test_a_budget_ends_a_call_and_says_which_rows_were_not_begun():
         verdicts = pool.verify(samples("1", "s", "s", "s", "1"))
     assert verdicts[0].value == 1.0
     assert verdicts[1].status is Status.TIMEOUT
-    assert (verdicts[4].value, verdicts[4].reason) == (None, "not begun: the time of the whole call was over")
+    assert (verdicts[4].value, verdicts[4].reason) == (None, "not started: the time limit of the call was reached")
 
 
 def test_a_budget_holds_while_others_have_the_workers():
@@ -148,7 +146,7 @@ def test_a_budget_holds_while_others_have_the_workers():
         begun = time.monotonic()
         (verdict,) = pool.verify(samples("1"))
         assert time.monotonic() - begun < 2.5  # the other sample takes 3
-        assert (verdict.value, verdict.reason) == (None, "not begun: the time of the whole call was over")
+        assert (verdict.value, verdict.reason) == (None, "not started: the time limit of the call was reached")
         other.join()
 
 
@@ -157,8 +155,20 @@ def test_a_pool_recycles_its_processes():
         pids = set()
         for _ in range(4):
             pool.verify(samples("3", "4"))
-            pids |= {worker.pid for crew in pool._crews.values() for worker in crew.idle}
-        assert len(pids) == 2  # each is dropped after its fourth sample, and not kept as idle
+            while not pool._pool.pids:  # a process is replaced after the call in which it judged its fourth sample
+                time.sleep(0.01)
+            pids.update(pool._pool.pids)
+        assert len(pids) == 3
+
+
+def test_process_pool_raises_setup_error_when_no_process_can_be_started(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nonexistent")
+    with ProcessPool(Number(), max_workers=1) as pool:
+        for _ in range(2):  # the failed start frees its place in the pool
+            with pytest.raises(SetupError, match="Number: cannot start a worker process with /nonexistent"):
+                pool.verify(samples("3"))
+        monkeypatch.undo()
+        assert values(pool.verify(samples("3"))) == [1.0]
 
 
 def test_what_cannot_work_in_a_process_says_so(monkeypatch):
@@ -169,5 +179,5 @@ def test_what_cannot_work_in_a_process_says_so(monkeypatch):
     with pytest.raises(SetupError, match="Local cannot be sent to a worker process"):
         ProcessPool(Local()).verify(samples("1"))
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != str(Path(__file__).parent)])
-    with pytest.raises(SetupError, match="a worker process cannot load Says: ModuleNotFoundError"):
+    with pytest.raises(SetupError, match="Says: the worker process failed to load: ModuleNotFoundError"):
         ProcessPool(Says()).verify(samples("1"))

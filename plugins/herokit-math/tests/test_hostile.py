@@ -151,7 +151,7 @@ def alone(math, ask, one):
     for _ in range(TRIES):
         forget()
         patience = time.monotonic() + 60
-        while not math._cell[0].pids:  # the one that was killed last is being replaced
+        while not math._pool.pids:  # the one that was killed last is being replaced
             assert time.monotonic() < patience, "no worker comes up"
             time.sleep(0.005)
         start = time.monotonic()

@@ -84,7 +84,7 @@ def test_pickling_drops_the_pool(math):
     judge(math, r"\boxed{\int_0^1 x\,dx}", "2")
     copy = pickle.loads(pickle.dumps(math))
     assert copy == math
-    assert not copy._cell
+    assert not copy._pool.pids
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the shared data is not there")

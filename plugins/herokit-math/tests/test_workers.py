@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from herokit.types import Sample, Status
+from herokit.workers.process import WorkerProcess
 from herokit_math import MathVerifier
 
 HARD = r"\boxed{\int_0^{%d} 2x\,dx}"  # only the sympy tier can decide it
@@ -32,7 +33,7 @@ def test_killed_workers_lose_no_pair():
 
         def kill():
             while not done.wait(2.0):
-                for pid in math._cell[0].pids:
+                for pid in math._pool.pids:
                     os.kill(pid, signal.SIGKILL)
 
         killer = threading.Thread(target=kill)
@@ -41,6 +42,24 @@ def test_killed_workers_lose_no_pair():
         done.set()
         killer.join()
     assert [v.value for v in verdicts] == [1.0] * 16
+
+
+@pytest.mark.parametrize("python", ["/nonexistent", os.devnull])
+def test_math_verifier_fails_the_rows_for_sympy_when_no_worker_can_start(python):
+    with MathVerifier(max_workers=1, python=python) as math:
+        for _ in range(2):  # the failed start frees its place in the pool
+            easy, *hard = math.verify([Sample("", r"\boxed{4}", group=0, reference="4"), *samples(3)])
+            assert easy.value == 1.0
+            assert [(v.value, v.status) for v in hard] == [(None, Status.FAILED)] * 3
+            assert f"cannot start a worker process with {python}" in hard[0].reason
+
+
+def test_math_verifier_marks_a_pair_under_which_every_worker_dies_as_crashed(monkeypatch):
+    monkeypatch.setattr(WorkerProcess, "send_batch", lambda worker, *_: os.kill(worker.pid, signal.SIGKILL))
+    with MathVerifier(max_workers=1) as math:
+        verdict = math.verify(samples(1))[0]
+    assert (verdict.value, verdict.status) == (0.0, Status.CRASHED)
+    assert "died 3 times" in verdict.reason
 
 
 def test_threads_share_one_verifier():
@@ -61,7 +80,7 @@ def test_threads_share_one_verifier():
 def test_closing_leaves_no_process():
     math = MathVerifier(max_workers=2)
     math.verify(samples(4))
-    pids = math._cell[0].pids
+    pids = math._pool.pids
     assert pids
     math.close()
     assert not any(psutil.pid_exists(pid) for pid in pids)
@@ -73,7 +92,7 @@ def test_an_unguarded_script_works_and_leaves_no_process(tmp_path, ending):
     script.write_text(
         "from herokit.types import Sample\nfrom herokit_math import MathVerifier\n"
         "math = MathVerifier(max_workers=1)\n"
-        f"print(math.verify([Sample('', r'{HARD % 3}', 0, '9')])[0].value, *math._cell[0].pids, flush=True)\n{ending}\n"
+        f"print(math.verify([Sample('', r'{HARD % 3}', 0, '9')])[0].value, *math._pool.pids, flush=True)\n{ending}\n"
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
     value, pid = done.stdout.split()

@@ -69,7 +69,7 @@ class SaidOut(BaseModel):
     """What one source says of one rollout."""
 
     value: float | None = Field(description="null: it could not say; `status` and `reason` tell why.")
-    status: Literal["judged", "unparsed", "timeout", "failed"]
+    status: Literal["judged", "unparsed", "timeout", "crashed", "failed"]
     reason: str
     answer: str | None = Field(description="The answer a verifier read from the completion.")
     steps: list[float | None] | None = Field(description="What a process reward model says of each step.")

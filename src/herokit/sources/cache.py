@@ -15,7 +15,7 @@ from herokit.errors import ConfigError
 from herokit.sources import execution
 from herokit.sources.store import Disk, Memory
 from herokit.types import Sample, Status, Verdict, Verifier
-from herokit.workers.counters import Tally
+from herokit.workers.counters import Counters
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ class Cache:
     path: str | None = None
     max_entries: int = 100_000
     version: str = ""
-    _tally: Tally = field(default_factory=Tally, init=False, repr=False, compare=False)
+    _counters: Counters = field(default_factory=Counters, init=False, repr=False, compare=False)
     _memory: list[Memory] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -91,7 +91,7 @@ class Cache:
         memory.put(kept)
         if disk is not None and kept:
             self._careful(disk.put, kept)
-        self._tally.add(asked=len(keys), near=near, far=found - near, judged=len(fresh))
+        self._counters.add(asked=len(keys), near=near, far=found - near, judged=len(fresh))
         known |= fresh
         return [known[key] for key in keys]
 
@@ -99,7 +99,7 @@ class Cache:
         try:
             return use(what)
         except (sqlite3.Error, ValueError, TypeError):  # TypeError: an answer that JSON cannot hold
-            self._tally.add(trouble=1)
+            self._counters.add(trouble=1)
             return None
 
     def _name(self) -> str:
@@ -110,7 +110,7 @@ class Cache:
 
     def report(self) -> str:
         """Say how many verdicts were found and how many had to be made."""
-        t = self._tally
+        t = self._counters
         own = f"cache: {t['asked']:,} asked, {t['near']:,} found in memory, {t['far']:,} in the file, {t['judged']:,} judged"
         if t["trouble"]:
             own += f"; the file could not be used {t['trouble']:,} times"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from herokit.combiners import CORRECT_THRESHOLD
 from herokit.sources import execution
 from herokit.types import Sample, Status, Verdict, Verifier
-from herokit.workers.counters import Tally
+from herokit.workers.counters import Counters
 
 _NUMBER = re.compile(r"[-+]?[0-9][0-9,]*\.?[0-9]*", re.ASCII)
 
@@ -41,7 +41,7 @@ class Cascade:
 
     first: Verifier
     second: Verifier
-    _tally: Tally = field(default_factory=Tally, init=False, repr=False, compare=False)
+    _counters: Counters = field(default_factory=Counters, init=False, repr=False, compare=False)
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
@@ -52,7 +52,7 @@ class Cascade:
             row for row, v in zip(doubtful, again, strict=True) if v.value is not None and v.value > CORRECT_THRESHOLD
         ]
         silent = sum(v.value is None for v in again)
-        self._tally.add(asked=len(samples), again=len(doubtful), turned=len(turned), silent=silent)
+        self._counters.add(asked=len(samples), again=len(doubtful), turned=len(turned), silent=silent)
         for row, verdict in zip(doubtful, again, strict=True):
             if verdict.value is not None:
                 reason = f"second verifier: {verdict.reason or verdict.status.value}; first: {verdicts[row].reason}"
@@ -69,7 +69,7 @@ class Cascade:
             >>> cascade.report()
             'cascade: second verifier asked 1 of 2 times, accepted 1, could not say 0'
         """
-        t = self._tally
+        t = self._counters
         own = (
             f"cascade: second verifier asked {t['again']:,} of {t['asked']:,} times, accepted {t['turned']:,}, "
             f"could not say {t['silent']:,}"

@@ -1,31 +1,33 @@
-"""A verifier in processes that can be killed."""
+"""A verifier in worker processes: how samples get there, how verdicts come back."""
 
-import os
+import pickle
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from functools import partial
+from typing import Any, ClassVar, Self
 
-from herokit.errors import ConfigError
-from herokit.types import Sample, Verdict, Verifier
-from herokit.workers.counters import Tally
-from herokit.workers.pool import Crew
+from herokit.errors import ConfigError, HerokitError, PluginError, SetupError, VerdictError, format_error
+from herokit.types import Sample, Status, Verdict, Verifier
+from herokit.workers.pool import Reply, TaskFailure, WorkerPool
+from herokit.workers.process import WorkerProcess
 
-CHUNK = 64
-"""Samples that are handed to a process at once; it answers them one by one."""
+__all__ = ["ProcessPool", "ProcessPoolMixin", "load_verifier"]
 
-LONGEST = 1_000_000
+_MAX_CHUNK = 64
+"""Samples that are sent to a process at once; it answers them one by one."""
+
+_MAX_TIMEOUT = 1_000_000
 """Seconds that a sample may be given; the clocks of some systems end not far beyond."""
 
 
 @dataclass(frozen=True)
 class ProcessPool:
-    """Ask a verifier in worker processes: a sample that takes too long costs its process, and nothing else.
+    """Run a verifier in worker processes: a sample that takes too long costs its process and nothing else.
 
     Samples are judged one at a time, each within `timeout` wall seconds; after that the process is killed and the
-    verdict is 0, TIMEOUT, as it is for one that needs more memory than it may have. A sample under which a process
-    dies three times is 0, FAILED; one on which the verifier raises, or whose meta a process cannot load, abstains with
+    verdict is 0, TIMEOUT, as it is for a sample that needs more memory than allowed. A sample under which a process
+    dies three times is 0, CRASHED; one on which the verifier raises, or whose meta a process cannot load, abstains with
     the reason. Processes start on first use; they neither fork the caller nor import its main module, so the verifier's
     class must be importable. Usable from threads and after a fork; pickling drops the processes; `close`, a ``with``
     block or the interpreter's end kills them.
@@ -36,11 +38,11 @@ class ProcessPool:
         timeout: wall seconds for one sample.
         memory_mb: address space of a process.
         max_tasks_per_child: samples after which a process is replaced.
-        call_timeout: wall seconds for one call; samples not begun by then abstain. None: no such limit.
+        call_timeout: wall seconds for one call; samples not started by then abstain. None: no such limit.
 
     Raises:
         ConfigError: a setting that is not positive, or a timeout of more than a million seconds.
-        SetupError: asked, and the verifier cannot be pickled, or not loaded in another process.
+        SetupError: on use, when the verifier cannot be pickled, or not loaded in another process.
 
     Source: limits of memory by setrlimit(2); why processes, and not signals or threads: ADR 0201 and 0902.
 
@@ -57,51 +59,47 @@ class ProcessPool:
     memory_mb: int = 2048
     max_tasks_per_child: int = 1000
     call_timeout: float | None = None
-    _crews: dict[int, Crew] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _tally: Tally = field(default_factory=Tally, init=False, repr=False, compare=False)
+    _pool: WorkerPool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("max_workers", "timeout", "memory_mb", "max_tasks_per_child", "call_timeout"):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise ConfigError(f"{name} must be positive, got {value!r}")
-        if self.timeout > LONGEST:
-            raise ConfigError(f"timeout is at most {LONGEST:,} s, got {self.timeout!r}")
+                raise ConfigError(f"process-pool: {name} must be positive, got {value!r}")
+        if self.timeout > _MAX_TIMEOUT:
+            raise ConfigError(f"process-pool: timeout must be at most {_MAX_TIMEOUT:,} s, got {self.timeout!r}")
+        start = partial(_start_worker, self.verifier, self.memory_mb)
+        pool = WorkerPool(
+            start,
+            max_workers=self.max_workers,
+            timeout=self.timeout,
+            max_tasks_per_child=self.max_tasks_per_child,
+        )
+        object.__setattr__(self, "_pool", pool)
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
-        if not samples:
-            return []
-        self._tally.add(asked=len(samples))
-        until = None if self.call_timeout is None else time.monotonic() + self.call_timeout
-        crew = self._crew()
-        size = max(1, min(CHUNK, -(-len(samples) // self.max_workers)))
-        chunks = [samples[low : low + size] for low in range(0, len(samples), size)]
-        if len(chunks) == 1:
-            return crew.judge(samples, until)
-        with ThreadPoolExecutor(min(self.max_workers, len(chunks)), thread_name_prefix="herokit-pool") as threads:
-            return [v for part in threads.map(lambda chunk: crew.judge(chunk, until), chunks) for v in part]
-
-    def _crew(self) -> Crew:
-        """Return this process's workers; those of the process that forked this one are left to it."""
-        mine = os.getpid()
-        for owner in [pid for pid in self._crews if pid != mine]:
-            self._crews.pop(owner).close()
-        if mine not in self._crews:  # two threads may both make one; nothing runs in the one that is dropped
-            crew = Crew(
-                self.verifier, self.max_workers, self.timeout, self.memory_mb, self.max_tasks_per_child, self._tally
-            )
-            self._crews.setdefault(mine, crew)
-        return self._crews[mine]
+        deadline = None if self.call_timeout is None else time.monotonic() + self.call_timeout
+        self._pool.counters.add(samples=len(samples))
+        tasks = [pickle.dumps(sample) for sample in samples]
+        chunk_size = max(1, min(_MAX_CHUNK, -(-len(samples) // self.max_workers)))
+        replies = self._pool.run(tasks, chunk_size=chunk_size, deadline=deadline)
+        return [_read_reply(reply, self.verifier) for reply in replies]
 
     def report(self) -> str:
-        """Say how many samples were asked about, and how many processes were killed or died."""
-        return f"pool: {self._tally['asked']:,} asked, {self._tally['killed']} killed, {self._tally['died']} died"
+        """Return one line: how many samples were judged, and how many processes were killed or died.
+
+        Example:
+            >>> from herokit.verifiers import ExactMatch
+            >>> ProcessPool(ExactMatch()).report()
+            'process-pool: 0 samples, 0 killed, 0 died'
+        """
+        counts = self._pool.counters
+        return f"process-pool: {counts['samples']:,} samples, {counts['killed']} killed, {counts['died']} died"
 
     def close(self) -> None:
         """Kill the processes; the next use starts new ones."""
-        while self._crews:
-            self._crews.popitem()[1].close()
+        self._pool.close()
 
     def __enter__(self) -> Self:
         return self
@@ -109,15 +107,17 @@ class ProcessPool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_crews": {}}
 
-
-class Pooled:
-    """Base of the verifiers whose work is done in a `ProcessPool` of their own, `_pool`."""
+class ProcessPoolMixin:
+    """Base of the verifiers that work in a `ProcessPool` of their own, `_pool`."""
 
     __slots__ = ()
     _pool: ProcessPool
+    _registered_name: ClassVar[str]
+
+    def report(self) -> str:
+        """Return one line: how many samples went to a process, and how many processes were killed or died."""
+        return self._pool.report().replace("process-pool", self._registered_name, 1)
 
     def close(self) -> None:
         """Kill the processes; the next call starts them again."""
@@ -128,3 +128,63 @@ class Pooled:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _start_worker(verifier: Verifier, memory_mb: int) -> WorkerProcess:
+    try:
+        payload = pickle.dumps((verifier, memory_mb))
+    except Exception as error:
+        raise SetupError(f"{type(verifier).__name__} cannot be sent to a worker process: {error}") from error
+    return WorkerProcess(f"{__name__}:load_verifier", payload, memory_mb)
+
+
+def _read_reply(reply: Reply, verifier: Verifier) -> Verdict:
+    """Return the verdict that a worker's reply holds.
+
+    Raises:
+        SetupError: no worker starts, or the verifier cannot work at all.
+    """
+    if isinstance(reply, TaskFailure):
+        if reply.is_setup_error:
+            raise SetupError(f"{type(verifier).__name__}: {reply.reason}")
+        return Verdict(reply.value, reply.status, reply.reason)
+    if "raised" in reply:
+        return Verdict(None, Status.FAILED, f"{type(verifier).__name__} raised {reply['raised']}")
+    return Verdict(reply["value"], Status(reply["status"]), reply["reason"], reply["answer"])
+
+
+def load_verifier(payload: bytes) -> Callable[[bytes], dict[str, Any]]:
+    """Return the function with which a worker process answers one pickled sample; `payload` is the pickled verifier.
+
+    What the policy wrote never goes back as an object: a reply is JSON. Whatever is raised becomes a reply too, also
+    where the sample's meta cannot be loaded here.
+
+    Example:
+        >>> from herokit.verifiers import ExactMatch
+        >>> judge = load_verifier(pickle.dumps((ExactMatch(), 100)))
+        >>> judge(pickle.dumps(Sample("Capital of France?", "Paris", "q", "Paris")))["value"]
+        1.0
+    """
+    verifier, memory_mb = pickle.loads(payload)  # noqa: S301 - the process that started this one made the bytes
+    return partial(_judge, verifier, memory_mb)
+
+
+def _judge(verifier: Verifier, memory_mb: int, task: bytes) -> dict[str, Any]:
+    answer: str | None = None
+    verdict: Any
+    try:
+        (verdict,) = verifier.verify([pickle.loads(task)])  # noqa: S301 - as above
+        if not isinstance(verdict, Verdict):
+            return {"setup_error": f"a verifier must return a Verdict for each sample, got {verdict!r}"[:300]}
+        answer = None if verdict.answer is None else str(verdict.answer)
+    except MemoryError:
+        verdict = Verdict(0.0, Status.TIMEOUT, f"out of memory at {memory_mb} MB")
+    except RecursionError:
+        verdict = Verdict(0.0, Status.TIMEOUT, "nested deeper than the interpreter's stack")
+    except (PluginError, VerdictError) as error:
+        return {"raised": str(error)[:500]}
+    except HerokitError as error:
+        return {"setup_error": str(error)[:500]}
+    except BaseException as error:  # noqa: BLE001 - a verifier may raise anything; the row fails and says why
+        return {"raised": format_error(error)[:500]}
+    return {"value": verdict.value, "status": verdict.status.value, "reason": str(verdict.reason), "answer": answer}

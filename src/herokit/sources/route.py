@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from herokit.errors import ConfigError
 from herokit.sources import execution
 from herokit.types import Sample, Status, Verdict, Verifier
-from herokit.workers.counters import Tally
+from herokit.workers.counters import Counters
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Route:
     verifiers: Mapping[str, Verifier]
     keys: tuple[str, ...] = ("task", "data_source")
     default: Verifier | None = None
-    _tally: Tally = field(default_factory=Tally, init=False, repr=False, compare=False)
+    _counters: Counters = field(default_factory=Counters, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.verifiers or not self.keys:
@@ -59,13 +59,13 @@ class Route:
             name = None if task is None else self._name(task)
             if name is None and self.default is None:
                 verdicts[row] = Verdict(None, Status.FAILED, self._lost(task))
-                self._tally.add(nowhere=1)
+                self._counters.add(nowhere=1)
             else:
                 rows.setdefault(name, []).append(row)
         for name, own in rows.items():
             verifier = self.default if name is None else self.verifiers[name]
             assert verifier is not None  # noqa: S101 - rows without a verifier were settled above
-            self._tally.add(**{f"to {name}" if name is not None else "to default": len(own)})
+            self._counters.add(**{f"to {name}" if name is not None else "to default": len(own)})
             part = execution.verify(name or "default", verifier, [samples[row] for row in own])
             for row, verdict in zip(own, part, strict=True):
                 verdicts[row] = verdict
@@ -87,8 +87,8 @@ class Route:
     def report(self) -> str:
         """Say how many samples went where, and what the verifiers report."""
         names = [*self.verifiers, *(["default"] if self.default is not None else [])]
-        went = ", ".join(f"{name} {self._tally[f'to {name}']:,}" for name in names)
-        own = f"route: {went}, nowhere {self._tally['nowhere']:,}"
+        went = ", ".join(f"{name} {self._counters[f'to {name}']:,}" for name in names)
+        own = f"route: {went}, nowhere {self._counters['nowhere']:,}"
         inner = [*self.verifiers.values(), *([self.default] if self.default is not None else [])]
         return "\n".join(filter(None, [own, *map(execution.report, inner)]))
 

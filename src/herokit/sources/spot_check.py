@@ -10,7 +10,7 @@ from herokit.combiners import CORRECT_THRESHOLD
 from herokit.errors import ConfigError
 from herokit.sources import execution
 from herokit.types import Sample, Verdict, Verifier
-from herokit.workers.counters import Tally
+from herokit.workers.counters import Counters
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class SpotCheck:
     reference_verifier: Verifier
     fraction: float = 0.02
     seed: int = 0
-    _tally: Tally = field(default_factory=Tally, init=False, repr=False, compare=False)
+    _counters: Counters = field(default_factory=Counters, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not 0.0 < self.fraction <= 1.0:
@@ -60,13 +60,13 @@ class SpotCheck:
         picked = self._picks(samples)
         rows = [row for row, verdict in enumerate(verdicts) if verdict.value is not None and picked[row]]
         checks = execution.verify("by", self.reference_verifier, [samples[row] for row in rows])
-        self._tally.add(asked=len(samples), checked=len(rows))
+        self._counters.add(asked=len(samples), checked=len(rows))
         for row, check in zip(rows, checks, strict=True):
             if check.value is None:
-                self._tally.add(silent=1)
+                self._counters.add(silent=1)
             else:
                 said = "accepts" if (verdicts[row].value or 0.0) > CORRECT_THRESHOLD else "refuses"
-                self._tally.add(**{f"{said} {'right' if check.value > CORRECT_THRESHOLD else 'wrong'}": 1})
+                self._counters.add(**{f"{said} {'right' if check.value > CORRECT_THRESHOLD else 'wrong'}": 1})
         return verdicts
 
     def _picks(self, samples: Sequence[Sample]) -> list[bool]:
@@ -82,7 +82,7 @@ class SpotCheck:
 
     def report(self) -> str:
         """Say how often the two disagree, as estimated rates with 95 % intervals."""
-        t = self._tally
+        t = self._counters
         own = [
             f"audit: {t['checked']:,} of {t['asked']:,} re-checked, second could not say {t['silent']:,} times",
             told("accepts a wrong one", t["accepts wrong"], t["accepts wrong"] + t["refuses wrong"]),

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from herokit.errors import ConfigError, check_choice
-from herokit.sources.process_pool import Pooled, ProcessPool
+from herokit.sources.process_pool import ProcessPool, ProcessPoolMixin
 from herokit.types import Sample, Verdict
 from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
 from herokit.verifiers.extraction import MAX_ANSWER_CHARS, ExtractMode, find_answer, response_text
@@ -44,7 +44,7 @@ class _Matcher(PerSampleVerifier):
 
 
 @dataclass(frozen=True)
-class Regex(Pooled):
+class Regex(ProcessPoolMixin):
     r"""1 if the answer matches a regular expression, given by `pattern` or by the reference, else 0.
 
     Python's `re` backtracks: ``(a+)+$`` takes time exponential in the text, holds the interpreter's lock and cannot be
@@ -76,6 +76,7 @@ class Regex(Pooled):
     timeout: float = 1.0
     max_workers: int = 1
     _pool: ProcessPool = field(init=False, repr=False, compare=False)
+    _registered_name: ClassVar[str] = "regex"
 
     def __post_init__(self) -> None:
         check_choice("mode", self.mode, MatchMode)
@@ -93,10 +94,6 @@ class Regex(Pooled):
         verdicts = dict(zip(rows, self._pool.verify([samples[row] for row in rows]), strict=True))
         here = self._pool.verifier
         return [verdicts[row] if row in verdicts else here.verify([s])[0] for row, s in enumerate(samples)]
-
-    def report(self) -> str:
-        """Return how many samples ran in a process and how many were killed."""
-        return self._pool.report().replace("pool", "regex", 1)
 
 
 def _is_literal(pattern: str | None, reference: str | None) -> bool:

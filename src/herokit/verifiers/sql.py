@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from herokit.errors import ConfigError, check_choice
-from herokit.sources.process_pool import Pooled, ProcessPool
+from herokit.sources.process_pool import ProcessPool, ProcessPoolMixin
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
 from herokit.verifiers.extraction import extract_code_block, find_answer, response_text
@@ -26,7 +26,7 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class SqlResult(Pooled):
+class SqlResult(ProcessPoolMixin):
     """1 if a query returns the same rows and columns as the reference's query in SQLite, else 0.
 
     Rows are compared as a multiset, in order if the reference sorts its result; numbers to nine significant digits;
@@ -64,6 +64,7 @@ class SqlResult(Pooled):
     timeout: float = 5.0
     max_workers: int = 1
     _pool: ProcessPool = field(init=False, repr=False, compare=False)
+    _registered_name: ClassVar[str] = "sql-result"
 
     def __post_init__(self) -> None:
         check_choice("order", self.order, RowOrder)
@@ -80,10 +81,6 @@ class SqlResult(Pooled):
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
         return self._pool.verify(samples)
-
-    def report(self) -> str:
-        """Return how many samples ran in a process and how many were killed."""
-        return self._pool.report().replace("pool", "sql", 1)
 
 
 @dataclass(frozen=True, slots=True)

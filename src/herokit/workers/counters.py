@@ -1,17 +1,19 @@
-"""Counts that a source keeps about its own work, for its `report`."""
+"""Counts for a source's `report`. A file of its own, as both the pools and the sources count."""
 
 import threading
 from collections import Counter
 from typing import Any
 
+__all__ = ["Counters"]
 
-class Tally:
-    """Counts by name, safe between threads; a copy or a pickle starts from nothing.
+
+class Counters:
+    """Counts by name, safe between threads; a copy or a pickle starts at zero.
 
     Example:
-        >>> tally = Tally()
-        >>> tally.add(asked=3, again=1)
-        >>> tally["asked"], tally["never"]
+        >>> counters = Counters()
+        >>> counters.add(samples=3, rechecked=1)
+        >>> counters["samples"], counters["timeouts"]
         (3, 0)
     """
 
@@ -28,4 +30,4 @@ class Tally:
         return self._counts[name]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Tally, ()
+        return Counters, ()

@@ -1,166 +1,349 @@
-"""A bounded number of worker processes that threads borrow, use and give back or replace."""
+"""A thread-safe pool of worker processes: hard time limits, retries, replacement, recycling."""
 
 import os
-import pickle
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
-from herokit.errors import SetupError
-from herokit.types import Sample, Status, Verdict, Verifier
-from herokit.workers.counters import Tally
-from herokit.workers.process import Worker, WorkerDiedError, WorkerTimeoutError
+from herokit.errors import SetupError, format_error
+from herokit.types import Status
+from herokit.workers.counters import Counters
+from herokit.workers.process import WorkerDiedError, WorkerProcess, WorkerTimeoutError
 
-ATTEMPTS = 3
-"""How often a sample is given to a worker when workers die under it, and how often one is started anew."""
+__all__ = ["TaskFailure", "WorkerPool"]
+
+_MAX_ATTEMPTS = 3
+"""Workers that a task is given to when they die under it."""
+
+_MAX_STARTS = 30
+"""Workers that are started one after the other when something kills them before any has a task."""
+
+_CLOSED = "no result: the pool was closed"
+_LATE = "not started: the time limit of the call was reached"
 
 
-@dataclass(eq=False)
-class Crew:
-    """The workers of one pool in one process.
+@dataclass(frozen=True, slots=True)
+class TaskFailure:
+    """Why a task has no reply.
 
     Attributes:
-        verifier: what works in them.
-        size: how many at most.
-        timeout: wall seconds a sample may take.
-        memory_mb: address space of each.
-        recycle: samples after which one is replaced.
-        tally: what happened.
+        status: TIMEOUT: its worker was killed at the limit. CRASHED: worker after worker died under it. FAILED: it was
+            not started, because no worker starts, the call's time was over or the pool was closed.
+        reason: the same in words.
+        is_setup_error: whether no worker can start at all.
     """
 
-    verifier: Verifier
-    size: int
-    timeout: float
-    memory_mb: int
-    recycle: int
-    tally: Tally
-    idle: list[Worker] = field(default_factory=list)
-    working: set[Worker] = field(default_factory=set)
-    closed: bool = False
-    owner: int = field(default_factory=os.getpid)
+    status: Status
+    reason: str
+    is_setup_error: bool = False
 
-    def __post_init__(self) -> None:
-        self._free = threading.Semaphore(self.size)
+    @property
+    def value(self) -> float | None:
+        """The value of a verdict on the task: 0 where the task caused the failure, None where it did not."""
+        return None if self.status is Status.FAILED else 0.0
+
+
+Reply: TypeAlias = dict[str, Any] | TaskFailure
+
+
+class WorkerPool:
+    """Worker processes that answer tasks, each within a hard limit of wall-clock time.
+
+    Processes start when tasks wait and none is idle. One that runs past the limit, dies or has answered
+    `max_tasks_per_child` tasks is replaced. A task under which a worker dies is given to the next one, three times.
+    Usable from threads and after a fork (a child starts processes of its own); a pickle or a copy has no processes;
+    `close`, garbage collection or the interpreter's end kills them.
+
+    Args:
+        start: starts a process, for instance ``partial(WorkerProcess, loader, payload, memory_mb)``; it must be
+            picklable where the pool is pickled.
+        max_workers: processes at most.
+        timeout: wall seconds for one task.
+        max_tasks_per_child: tasks after which a process is replaced.
+    """
+
+    def __init__(
+        self, start: Callable[[], WorkerProcess], *, max_workers: int, timeout: float, max_tasks_per_child: int
+    ) -> None:
+        self.counters = Counters()
+        self._settings = (start, max_workers, timeout, max_tasks_per_child)
         self._lock = threading.Lock()
-        self.finalizer = weakref.finalize(self, _end, self.idle, self.working, self.owner)
+        self._opened: _OpenPool | None = None
+        self._finalizer: weakref.finalize[Any, WorkerPool] | None = None
+        _POOLS.add(self)
 
-    def judge(self, samples: Sequence[Sample], until: float | None) -> list[Verdict]:
-        """Judge samples in order in one borrowed worker, replaced where it is killed.
+    @property
+    def pids(self) -> list[int]:
+        """Ids of the processes that are ready for tasks."""
+        return [] if self._opened is None else [worker.pid for worker in list(self._opened.workers) if worker.ready]
+
+    def run(self, tasks: Sequence[bytes], *, chunk_size: int = 1, deadline: float | None = None) -> list[Reply]:
+        """Return the reply to every task, in order, or why there is none.
 
         Args:
-            samples: what to judge.
-            until: the moment (`time.monotonic`) after which no further sample is begun.
-
-        Raises:
-            SetupError: the verifier cannot work in a process at all.
+            tasks: what the workers' loader understands.
+            chunk_size: tasks that go to one worker at once; a larger number costs fewer messages.
+            deadline: the moment (`time.monotonic`) after which no task is started.
         """
-        packed = [pickle.dumps(sample) for sample in samples]
-        verdicts: list[Verdict] = []
-        if self._free.acquire(timeout=None if until is None else max(0.0, until - time.monotonic())):
-            try:
-                self._judge(packed, verdicts, until)
-            finally:
-                self._free.release()
-        why = "not begun: " + ("the pool was closed" if self.closed else "the time of the whole call was over")
-        return verdicts + [Verdict(None, Status.FAILED, why)] * (len(samples) - len(verdicts))
-
-    def _judge(self, packed: Sequence[bytes], verdicts: list[Verdict], until: float | None) -> None:
-        """Add the verdicts, until all are there, the time is over or the pool closed."""
-        worker: Worker | None = None
-        deaths = 0
+        chunks = [_Chunk(tasks[low : low + chunk_size], deadline) for low in range(0, len(tasks), chunk_size)]
         try:
-            while len(verdicts) < len(packed) and not (
-                self.closed or (until is not None and time.monotonic() >= until)
-            ):
-                worker = worker or self._borrow()
-                worker, ended = self._run(worker, packed, verdicts, until)
-                deaths = deaths + 1 if ended == len(verdicts) else int(ended is not None)
-                if ended is not None and deaths >= ATTEMPTS:
-                    verdicts.append(Verdict(0.0, Status.FAILED, f"a worker process died under it {deaths} times"))
-                    deaths = 0
-        except BaseException:  # an interrupt, say: the worker may still answer, and nobody will have asked
-            if worker is not None:
-                self._discard(worker)
+            for chunk in chunks:
+                self._open().submit(chunk)
+            return [reply for chunk in chunks for reply in chunk.wait()]
+        except BaseException:  # an interrupt, say: the replies to these tasks must reach no later call
+            for chunk in chunks:
+                chunk.abandon()
             raise
-        if worker is not None:
-            self._give_back(worker)
-
-    def _run(
-        self, worker: Worker, packed: Sequence[bytes], verdicts: list[Verdict], until: float | None
-    ) -> tuple[Worker | None, int | None]:
-        """Let a worker answer what is left; returns it unless it is gone, and the row under which it died."""
-        try:
-            worker.give(packed[len(verdicts) :], self.timeout)
-            while len(verdicts) < len(packed):
-                verdicts.append(_read(worker.receive(self.timeout), self.verifier))
-                if len(verdicts) < len(packed) and until is not None and time.monotonic() >= until:
-                    self._discard(worker)
-                    return None, None
-        except WorkerTimeoutError:
-            self.tally.add(killed=1)
-            verdicts.append(Verdict(0.0, Status.TIMEOUT, f"killed after {self.timeout:g} s"))
-            self._discard(worker)
-            return None, None
-        except WorkerDiedError:
-            self.tally.add(died=1)
-            self._discard(worker)
-            return None, len(verdicts)
-        return worker, None
-
-    def _borrow(self) -> Worker:
-        with self._lock:
-            worker = self.idle.pop() if self.idle else None
-        for _ in range(ATTEMPTS):
-            try:
-                worker = worker or Worker(self.verifier, self.memory_mb)
-            except WorkerDiedError:
-                continue
-            self.working.add(worker)
-            return worker
-        raise SetupError(f"worker processes for {type(self.verifier).__name__} are killed while they start")
-
-    def _give_back(self, worker: Worker) -> None:
-        self.working.discard(worker)
-        with self._lock:
-            keep = worker.judged < self.recycle and not self.closed
-            if keep:
-                self.idle.append(worker)
-        if not keep:
-            worker.kill()
-
-    def _discard(self, worker: Worker) -> None:
-        self.working.discard(worker)
-        worker.kill()
 
     def close(self) -> None:
-        """Kill every worker; samples still waiting end as failed."""
-        self.closed = True
-        self.finalizer()
+        """Kill the processes; tasks that wait fail. The next `run` starts new processes."""
+        with self._lock:
+            finalizer, self._opened, self._finalizer = self._finalizer, None, None
+        if finalizer is not None:
+            finalizer()
+
+    def _open(self) -> "_OpenPool":
+        with self._lock:
+            if self._opened is None:
+                self._opened = _OpenPool(self.counters, *self._settings)
+                self._finalizer = weakref.finalize(self, self._opened.close)
+            return self._opened
+
+    def _reset_after_fork(self) -> None:
+        self._lock = threading.Lock()  # a thread of the parent may have held it
+        if self._opened is not None:
+            for worker in list(self._opened.workers):
+                worker.close_socket()
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        self._opened = self._finalizer = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, self._settings
 
 
-def _end(idle: list[Worker], working: set[Worker], owner: int) -> None:
-    """Kill workers; in a forked child, only drop our copies of their sockets."""
-    for worker in [*idle, *working]:
-        if owner != os.getpid():
-            worker.forget()
-        elif worker in working:
+def _restore(
+    start: Callable[[], WorkerProcess], max_workers: int, timeout: float, max_tasks_per_child: int
+) -> WorkerPool:
+    return WorkerPool(start, max_workers=max_workers, timeout=timeout, max_tasks_per_child=max_tasks_per_child)
+
+
+@dataclass(eq=False, slots=True)
+class _Chunk:
+    """Tasks that one worker answers one after the other, and what came of them."""
+
+    tasks: Sequence[bytes]
+    deadline: float | None
+    replies: list[Reply] = field(default_factory=list)
+    worker: WorkerProcess | None = None
+    num_deaths: int = 0
+    abandoned: bool = False
+    future: "Future[list[Reply]]" = field(default_factory=Future)
+
+    @property
+    def is_late(self) -> bool:
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
+    @property
+    def num_left(self) -> int:
+        return len(self.tasks) - len(self.replies)
+
+    def fail_rest(self, failure: TaskFailure) -> None:
+        self.replies += [failure] * self.num_left
+
+    def wait(self) -> list[Reply]:
+        """Return the replies; when the deadline passes before any task is started, say so."""
+        try:
+            return self.future.result(None if self.deadline is None else max(0.0, self.deadline - time.monotonic()))
+        except TimeoutError:
+            if not self.future.cancel():  # it is being worked on: no further task is started, the one that runs ends
+                return self.future.result()
+        self.fail_rest(TaskFailure(Status.FAILED, _LATE))
+        return self.replies
+
+    def abandon(self) -> None:
+        """Stop work for a caller that is gone."""
+        self.abandoned = True
+        self.future.cancel()
+        worker = self.worker
+        if worker is not None:
             worker.stop()
-        else:
-            worker.kill()
-    idle.clear()
 
 
-def _read(reply: dict[str, object], verifier: Verifier) -> Verdict:
-    if "setup" in reply:
-        raise SetupError(str(reply["setup"]))
-    if "raised" in reply:
-        return Verdict(None, Status.FAILED, f"{type(verifier).__name__} raised {reply['raised']}")
-    value, answer = reply["value"], reply["answer"]
-    return Verdict(
-        value if isinstance(value, int | float) else None,
-        Status(reply["status"]),
-        str(reply["reason"]),
-        None if answer is None else str(answer),
-    )
+class _OpenPool:
+    """Queue, threads and processes of a pool; each thread serves one process.
+
+    It holds no reference to the `WorkerPool`, so that a pool nobody holds is collected and thereby closed.
+    """
+
+    def __init__(
+        self,
+        counters: Counters,
+        start: Callable[[], WorkerProcess],
+        max_workers: int,
+        timeout: float,
+        max_tasks_per_child: int,
+    ) -> None:
+        self.workers: set[WorkerProcess] = set()
+        self._start_process = start
+        self._max_workers = max_workers
+        self._timeout = timeout
+        self._max_tasks_per_child = max_tasks_per_child
+        self._counters = counters
+        self._changed = threading.Condition()  # its lock is reentrant, as garbage collection may close the pool here
+        self._queue: deque[_Chunk] = deque()
+        self._threads: list[threading.Thread] = []
+        self._num_idle = 0
+        self._closed = False
+
+    def submit(self, chunk: _Chunk) -> None:
+        """Queue tasks; start a thread, and with it a process, where none is idle."""
+        with self._changed:
+            if self._closed:
+                chunk.fail_rest(TaskFailure(Status.FAILED, _CLOSED))
+                chunk.future.set_result(chunk.replies)
+                return
+            self._queue.append(chunk)
+            if self._num_idle < len(self._queue) and len(self._threads) < self._max_workers:
+                thread = threading.Thread(target=self._serve, name="herokit-worker", daemon=True)
+                thread.start()
+                self._threads.append(thread)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Kill every process and end the threads; tasks that wait fail."""
+        with self._changed:
+            self._closed = True
+            while self._queue:
+                chunk = self._queue.popleft()
+                if chunk.future.set_running_or_notify_cancel():
+                    chunk.fail_rest(TaskFailure(Status.FAILED, _CLOSED))
+                    chunk.future.set_result(chunk.replies)
+            self._changed.notify_all()
+        for worker in list(self.workers):
+            worker.stop()
+        if threading.current_thread() not in self._threads:  # where garbage collection may close the pool
+            for thread in self._threads:
+                thread.join()
+
+    def _next_chunk(self) -> _Chunk | None:
+        """Wait for tasks; None when the pool is closed."""
+        with self._changed:
+            self._num_idle += 1
+            while not self._queue and not self._closed:
+                self._changed.wait()
+            self._num_idle -= 1
+            try:
+                return self._queue.popleft()
+            except IndexError:
+                return None
+
+    def _serve(self) -> None:
+        """Run one thread: answer chunks with this thread's process, and replace the process when it must be."""
+        worker: WorkerProcess | None = None
+        while (chunk := self._next_chunk()) is not None:
+            if not chunk.future.set_running_or_notify_cancel():
+                continue
+            try:
+                worker = self._answer(chunk, worker)
+                chunk.fail_rest(TaskFailure(Status.FAILED, _CLOSED if self._closed else _LATE))
+                can_start = True
+            except Exception as error:  # noqa: BLE001 - a caller must never wait for ever, whatever happened here
+                if chunk.worker is not None:
+                    self._discard(chunk.worker)
+                worker = None
+                reason = str(error) if isinstance(error, SetupError) else format_error(error)
+                chunk.fail_rest(TaskFailure(Status.FAILED, reason, is_setup_error=True))
+                can_start = False
+            chunk.worker = None
+            chunk.future.set_result(chunk.replies)
+            if worker is None and can_start:
+                worker = self._start_ahead()
+        if worker is not None:
+            self._discard(worker)
+
+    def _answer(self, chunk: _Chunk, worker: WorkerProcess | None) -> WorkerProcess | None:
+        """Answer a chunk's tasks; return the process unless it is gone.
+
+        Raises:
+            SetupError: no process can start, or one says that it can answer no task.
+        """
+        while chunk.num_left and not (self._closed or chunk.abandoned or chunk.is_late):
+            if worker is None and (worker := self._start()) is None:
+                break
+            chunk.worker = worker
+            if not self._exchange(chunk, worker):
+                self._discard(worker)
+                worker = None
+        return worker
+
+    def _exchange(self, chunk: _Chunk, worker: WorkerProcess) -> bool:
+        """Send the tasks that are left and collect replies; return whether the process can take more tasks."""
+        num_before = len(chunk.replies)
+        try:
+            worker.send_batch(chunk.tasks[num_before:], self._timeout)
+            while chunk.num_left:
+                chunk.replies.append(worker.receive(self._timeout))
+                if self._closed or chunk.abandoned or chunk.is_late:
+                    break
+        except WorkerTimeoutError:
+            self._counters.add(killed=1)
+            chunk.replies.append(TaskFailure(Status.TIMEOUT, f"killed after {self._timeout:g} s"))
+            chunk.num_deaths = 0
+            return False
+        except WorkerDiedError:
+            self._counters.add(died=1)
+            chunk.num_deaths = 1 if len(chunk.replies) > num_before else chunk.num_deaths + 1
+            if chunk.num_deaths == _MAX_ATTEMPTS:
+                reason = f"the worker process died {_MAX_ATTEMPTS} times on this sample"
+                chunk.replies.append(TaskFailure(Status.CRASHED, reason))
+                chunk.num_deaths = 0
+            return False
+        return not chunk.num_left and worker.num_replies < self._max_tasks_per_child
+
+    def _start(self) -> WorkerProcess | None:
+        """Return a process that is ready; None when the pool is closed meanwhile."""
+        for _ in range(_MAX_STARTS):
+            worker = self._start_process()
+            self.workers.add(worker)
+            try:
+                if not self._closed:  # `close` sets it before it stops the `workers`
+                    worker.wait_until_ready()
+                    return worker
+            except WorkerDiedError:
+                pass
+            except BaseException:
+                self._discard(worker)
+                raise
+            self._discard(worker)
+            if self._closed:
+                return None
+        raise SetupError(f"{_MAX_STARTS} worker processes in a row were killed while they started")
+
+    def _start_ahead(self) -> WorkerProcess | None:
+        """Start a process before the next task comes, so that no task waits for one that was killed."""
+        try:
+            return self._start()
+        except Exception:  # noqa: BLE001 - the thread must live; the next task reports what is wrong
+            return None
+
+    def _discard(self, worker: WorkerProcess) -> None:
+        self.workers.discard(worker)
+        worker.kill()
+
+
+_POOLS: "weakref.WeakSet[WorkerPool]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for pool in list(_POOLS):
+        pool._reset_after_fork()  # noqa: SLF001 - the module's own class
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,124 +1,171 @@
-"""One worker process seen from the caller: started, asked with a hard wall limit, killed."""
+"""One worker process seen from its parent: started, given tasks under a wall-clock limit, killed."""
 
 import json
 import os
-import pickle
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
 from herokit.errors import SetupError
-from herokit.types import Verifier
 
-START_LIMIT = 60.0
-"""Seconds to import herokit and the verifier's own packages on a busy machine."""
+__all__ = ["WorkerDiedError", "WorkerProcess", "WorkerTimeoutError", "unpack_batch"]
+
+_START_TIMEOUT = 60.0
+"""Seconds to import herokit and what the loader needs (sympy, say) on a busy machine."""
+
+_EXIT_TIMEOUT = 1.0
+"""Seconds that a process may take to end after its socket closed."""
 
 
 class WorkerTimeoutError(Exception):
-    """A sample ran past its wall limit; the process has been killed."""
+    """No reply came within the limit; the process has been killed."""
 
 
 class WorkerDiedError(Exception):
-    """The process ended while it had a sample: killed from outside, out of memory, or crashed."""
+    """The process ended before it replied: killed from outside, out of memory, or crashed."""
 
 
-class Worker:
+class WorkerProcess:
     """A `herokit.workers.main` process and the socket to it.
 
-    Started with a plain subprocess: it neither forks the caller nor imports the caller's main module.
+    It is a plain subprocess: it neither forks the caller nor imports the caller's main module. Tasks are bytes in the
+    encoding that the loader expects; replies are JSON objects, so nothing the process holds is ever unpickled here.
 
     Args:
-        verifier: what works in it; pickled, so its class must be importable by name.
-        memory_mb: its address-space limit.
+        loader: ``"module:function"``; the process calls it with `payload`, and it returns the function from a task
+            (bytes) to a reply (a JSON object).
+        payload: what the loader needs.
+        memory_mb: limit of the process's address space.
+        python: its interpreter, None for this one; another one finds the loader in its own environment.
 
     Raises:
-        SetupError: the verifier cannot be pickled, or the process cannot load it; the message says why.
-        WorkerDiedError: something killed the process while it started.
+        SetupError: the interpreter cannot be started.
     """
 
-    judged: int = 0
-
-    def __init__(self, verifier: Verifier, memory_mb: int) -> None:
+    def __init__(self, loader: str, payload: bytes, memory_mb: int, python: str | None = None) -> None:
+        self.ready = False
+        self.num_replies = 0
+        self._payload = payload
+        path = {} if python else {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+        program = [python or sys.executable, "-P", "-m", "herokit.workers.main"]
         try:
-            packed = pickle.dumps(verifier)
-        except Exception as error:
-            raise SetupError(f"{type(verifier).__name__} cannot be sent to a worker process: {error}") from error
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-P", "-m", "herokit.workers.main", str(theirs.fileno()), str(memory_mb)],
-                pass_fds=(theirs.fileno(),),
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "OPENBLAS_NUM_THREADS": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        self._connection = Connection(ours.detach())
-        try:
-            self._send(packed)
-            greeting = self.receive(START_LIMIT)
-        except WorkerTimeoutError as error:
-            raise SetupError(f"the worker process did not start: {error}") from None
-        if "broken" in greeting:
-            self.kill()
-            raise SetupError(f"a worker process cannot load {type(verifier).__name__}: {greeting['broken']}")
-        self.judged = 0
+            ours, theirs = socket.socketpair()
+            with theirs:
+                self._connection = Connection(ours.detach())
+                self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+                    [*program, str(theirs.fileno()), str(memory_mb), loader],
+                    pass_fds=(theirs.fileno(),),
+                    env=os.environ | path | {"OPENBLAS_NUM_THREADS": "1"},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+        except OSError as error:
+            raise SetupError(f"cannot start a worker process with {program[0]}: {error}") from error
 
     @property
     def pid(self) -> int:
         """The process id."""
         return self._process.pid
 
-    def give(self, packed: Sequence[bytes], limit: float) -> None:
-        """Hand over samples, each pickled by itself; it answers them one by one, each within `limit` seconds.
+    def wait_until_ready(self) -> None:
+        """Send the payload and wait until the process has loaded it.
+
+        Raises:
+            SetupError: the process cannot load it, ended by itself, or took longer than a minute.
+            WorkerDiedError: a signal ended the process; another one may come up.
+        """
+        try:
+            self._send(self._payload)
+            self._receive(_START_TIMEOUT)
+        except WorkerTimeoutError as error:
+            raise SetupError(f"a worker process did not start: {error}") from None
+        except WorkerDiedError as error:
+            if self._process.returncode < 0:
+                raise
+            raise SetupError(f"a worker process did not start: {error}") from None
+        self.ready = True
+
+    def send_batch(self, tasks: Sequence[bytes], timeout: float) -> None:
+        """Send tasks; the process replies to one after the other, each within `timeout` seconds.
 
         Raises:
             WorkerDiedError: the process is gone.
         """
-        self._send(pickle.dumps((limit, list(packed))))
+        header = json.dumps([timeout, [len(task) for task in tasks]]).encode()
+        self._send(b"\n".join([header, b"".join(tasks)]))
 
-    def receive(self, limit: float) -> dict[str, Any]:
-        """Return the next answer.
+    def receive(self, timeout: float) -> dict[str, Any]:
+        """Return the next reply.
 
         Raises:
-            WorkerTimeoutError: none came within `limit` seconds; the process has been killed.
+            WorkerTimeoutError: none came within `timeout` seconds; the process has been killed.
             WorkerDiedError: the process ended first.
+            SetupError: the process says that it can answer no task at all.
         """
-        deadline = time.monotonic() + limit
-        try:
-            if not self._connection.poll(max(0.0, deadline - time.monotonic())):
-                self.kill()
-                raise WorkerTimeoutError(f"no reply in {limit:g} s")
-            reply: dict[str, Any] = json.loads(self._connection.recv_bytes())
-        except (EOFError, OSError):
-            self._died()
-        self.judged += 1
+        reply = self._receive(timeout)
+        self.num_replies += 1
         return reply
 
     def _send(self, data: bytes) -> None:
         try:
             self._connection.send_bytes(data)
         except OSError:
-            self._died()
+            self._raise_died()
 
-    def _died(self) -> NoReturn:
+    def _receive(self, timeout: float) -> dict[str, Any]:
+        try:
+            if not self._connection.poll(timeout):
+                self.kill()
+                raise WorkerTimeoutError(f"no reply within {timeout:g} s")
+            reply: dict[str, Any] = json.loads(self._connection.recv_bytes())
+        except (EOFError, OSError):
+            self._raise_died()
+        if "setup_error" in reply:
+            self.kill()
+            raise SetupError(str(reply["setup_error"]))
+        return reply
+
+    def _raise_died(self) -> NoReturn:
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_EXIT_TIMEOUT)  # it may close the socket a moment before it ends by itself
         self.kill()
-        raise WorkerDiedError(f"the worker process ended with code {self._process.returncode}")
+        raise WorkerDiedError(f"the process ended with code {self._process.returncode}")
 
-    def forget(self) -> None:
+    def close_socket(self) -> None:
         """Close our end in a forked child; the process belongs to the parent."""
         self._connection.close()
 
     def stop(self) -> None:
-        """End the process now, from any thread; the thread that waits for it sees it die."""
+        """Send the kill signal, from any thread; the thread that waits for a reply sees the process die."""
         self._process.kill()
 
     def kill(self) -> None:
-        """End the process now and reap it; only for the thread that has it."""
+        """End the process and reap it; only for the thread that uses it."""
         self._process.kill()
         self._process.wait()
         self._connection.close()
+
+
+def unpack_batch(frame: bytes) -> tuple[float, Iterator[bytes]]:
+    """Return the time limit and the tasks of a message that `WorkerProcess.send_batch` made.
+
+    Example:
+        >>> timeout, tasks = unpack_batch(b"[0.5, [1, 2]]" + bytes([10]) + b"abb")
+        >>> timeout, list(tasks)
+        (0.5, [b'a', b'bb'])
+    """
+    header, _, body = frame.partition(b"\n")
+    timeout, sizes = json.loads(header)
+    return timeout, _split(body, sizes)
+
+
+def _split(body: bytes, sizes: list[int]) -> Iterator[bytes]:
+    start = 0
+    for size in sizes:
+        yield body[start : start + size]
+        start += size

@@ -1,20 +1,23 @@
 """The verifier: extraction, cheap tiers in this process, sympy in worker processes, one verdict per sample."""
 
 import asyncio
-import threading
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from functools import partial
+from typing import Literal, Self, TypeAlias, get_args
 
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
+from herokit.workers.pool import Reply, TaskFailure, WorkerPool
+from herokit.workers.process import WorkerProcess
 from herokit_math.equivalence_policy import Policy
 from herokit_math.limits import MAX_ANSWER
-from herokit_math.pool import End, Pool, Reply
 from herokit_math.tiers import Decision, reference
 from herokit_math.verdicts import Judgement, Settle, judged, settling, undecided
 
-_opening = threading.Lock()
+Parser: TypeAlias = Literal["latex2sympy2_extended", "latex2sympy2"]
+"""A LaTeX parser of the sympy tier."""
 
 
 @dataclass(frozen=True)
@@ -49,22 +52,32 @@ class MathVerifier:
     memory_mb: int = 1024
     max_tasks_per_child: int = 500
     policy: Policy = field(default_factory=Policy)
-    parser: Literal["latex2sympy2_extended", "latex2sympy2"] = "latex2sympy2_extended"
+    parser: Parser = "latex2sympy2_extended"
     python: str | None = None
-    _cell: list[Pool] = field(default_factory=list, init=False, repr=False, compare=False)
+    _pool: WorkerPool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("timeout", "max_workers", "memory_mb", "max_tasks_per_child"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"MathVerifier: {name} must be positive, got {getattr(self, name)!r}")
-        if self.parser not in ("latex2sympy2_extended", "latex2sympy2"):
-            raise ConfigError(f"MathVerifier: parser is latex2sympy2_extended or latex2sympy2, got {self.parser!r}")
+        if self.parser not in get_args(Parser):
+            raise ConfigError(f"MathVerifier: parser must be {' or '.join(get_args(Parser))}, got {self.parser!r}")
+        start = partial(
+            WorkerProcess, "herokit_math.symbolic:load_parser", self.parser.encode(), self.memory_mb, self.python
+        )
+        pool = WorkerPool(
+            start,
+            max_workers=self.max_workers,
+            timeout=self.timeout,
+            max_tasks_per_child=self.max_tasks_per_child,
+        )
+        object.__setattr__(self, "_pool", pool)
 
     def verify(self, samples: Sequence[Sample], /) -> list[Verdict]:
         """Return one verdict per sample, in order.
 
-        A missing reference abstains (None, FAILED); a completion without a readable answer is 0, UNPARSED; one that
-        runs past the limit is 0, TIMEOUT; one under which every worker dies is 0, FAILED; nothing a sample holds raises.
+        A missing reference abstains (None, FAILED), as does a pair for sympy when no worker starts; a completion without a readable answer is 0, UNPARSED; one that
+        runs past the limit is 0, TIMEOUT; one under which three workers die is 0, CRASHED; nothing a sample holds raises.
         """
         settle = settling(self.policy)
         return self._verdicts([_judged(sample, settle) for sample in samples])
@@ -85,9 +98,7 @@ class MathVerifier:
 
     def close(self) -> None:
         """Kill the workers; the next use opens new ones."""
-        with _opening:
-            while self._cell:
-                self._cell.pop().close()
+        self._pool.close()
 
     def __enter__(self) -> Self:
         return self
@@ -95,28 +106,14 @@ class MathVerifier:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_cell": []}
-
     def _verdicts(self, rows: list[Judgement | None]) -> list[Verdict]:
-        """Ask the workers about what is open, each distinct pair once, and word the verdicts."""
-        open_pairs = dict.fromkeys((r.gold, r.answer or "") for r in rows if r and r.verdict is None)
-        asked = {pair: self._pool().submit(*pair) for pair in open_pairs}
+        """Let the workers decide the open pairs, each distinct pair once, and return every verdict."""
+        pairs = list(dict.fromkeys((r.gold, r.answer or "") for r in rows if r and r.verdict is None))
+        tasks = [json.dumps(pair).encode() for pair in pairs]
+        replies = dict(zip(pairs, self._pool.run(tasks), strict=True)) if tasks else {}
         return [
-            _NO_REFERENCE if r is None else r.verdict or _replied(r, asked[r.gold, r.answer or ""].result())
-            for r in rows
+            _NO_REFERENCE if r is None else r.verdict or _read_reply(r, replies[r.gold, r.answer or ""]) for r in rows
         ]
-
-    def _pool(self) -> Pool:
-        with _opening:
-            if not self._cell or not self._cell[0].mine:
-                self._cell[:] = [
-                    Pool(
-                        workers=self.max_workers, timeout=self.timeout, memory_mb=self.memory_mb, recycle=self.max_tasks_per_child,
-                        parser=self.parser, python=self.python,
-                    )
-                ]  # fmt: skip
-            return self._cell[0]
 
 
 _NO_REFERENCE = Verdict(None, Status.FAILED, "no reference")
@@ -132,30 +129,12 @@ def _judged(sample: Sample, settle: Settle) -> Judgement | None:
         return Judgement(reference(sample.reference), sample.completion[-MAX_ANSWER:], "whole", lost, None)
 
 
-def _replied(row: Judgement, reply: Reply) -> Verdict:
-    """Return the verdict on a pair that a worker was asked about."""
-    said = f"{row.how}; sympy: {reply.reason}"
-    if reply.end is End.BROKEN:
-        return Verdict(None, Status.FAILED, said, row.answer)
-    if reply.end is End.TIMEOUT:
-        return Verdict(0.0, Status.TIMEOUT, said, row.answer)
-    if reply.end is End.DIED:
-        return Verdict(0.0, Status.FAILED, said, row.answer)
-    if reply.equal is None:
-        return undecided(row.decision, f"{said}; {row.decision.reason}", row.answer, gold=reply.gold)
-    return Verdict(float(reply.equal), Status.JUDGED, said, row.answer)
-
-
-def _after_fork() -> None:
-    global _opening  # noqa: PLW0603 - a lock that another thread held at the fork would stay locked in the child
-    _opening = threading.Lock()
-
-
-def _register() -> None:
-    import os
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_after_fork)
-
-
-_register()
+def _read_reply(row: Judgement, reply: Reply) -> Verdict:
+    """Return the verdict on a pair that a worker was given."""
+    if isinstance(reply, TaskFailure):
+        return Verdict(reply.value, reply.status, f"{row.how}; sympy: {reply.reason}", row.answer)
+    reason = f"{row.how}; sympy: {reply['reason']}"
+    if reply["equal"] is None:
+        reason = f"{reason}; {row.decision.reason}"
+        return undecided(row.decision, reason, row.answer, gold=reply["reference_readable"])
+    return Verdict(float(reply["equal"]), Status.JUDGED, reason, row.answer)
