@@ -51,8 +51,8 @@ class Register(Protocol):
     def engine(self, name: str, target: str) -> None:
         """Offer ``herokit score --engine NAME``: a class whose objects say where sources do their work.
 
-        It has ``place(sources)``, which takes and returns name -> source, and ``ahead``, how many batches may be under way at
-        once; the sources that it returns must be usable from as many threads.
+        It has ``place(sources)``, which takes and returns name -> source, and ``prefetch_batches``, how many batches may
+        run at once; the sources that it returns must be usable from as many threads.
         """
         ...
 

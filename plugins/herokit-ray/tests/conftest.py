@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def cluster():
-    """A Ray of this machine's, with four pretended cores, for every test here."""
+    """A local Ray with four pretended cores, for every test here."""
     os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"  # without it Ray warns of a future change
     import ray
 

@@ -1,4 +1,4 @@
-"""Sources that misbehave on cue; imported by the actors, which run in other processes."""
+"""Stub sources that die, hang or raise on request; imported by the actors, which are other processes."""
 
 import os
 import time
@@ -10,16 +10,16 @@ import psutil
 from herokit.types import Scores, Status, Verdict
 
 
-def actors_here():
-    """Return the processes of this test's actors; one that ends meanwhile is left out."""
-    found = []
+def actor_processes():
+    """Return the processes of this test's actors."""
+    processes = []
     for process in psutil.Process().children(recursive=True):
         try:
-            if "_Actor" in " ".join(process.cmdline()):
-                found.append(process)
+            if "_SourceActor" in " ".join(process.cmdline()):
+                processes.append(process)
         except psutil.Error:
             continue
-    return found
+    return processes
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Length:
 
 
 @dataclass(frozen=True)
-class Short:
+class OneTooFew:
     def verify(self, samples):
         return [Verdict(1.0)] * (len(samples) - 1)
 
@@ -60,7 +60,7 @@ class Short:
         return [1.0] * (len(samples) - 1)
 
 
-class Unborn:
+class FailsToStart:
     def verify(self, samples):
         return []
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
-from sources import actors_here
+from sources import actor_processes
 
 from herokit.cli.app import app
 from herokit.errors import ConfigError
@@ -54,13 +54,13 @@ def score(folder, name, *more):
     return (folder / name).read_bytes()
 
 
-def test_the_engine_writes_the_same_file_though_its_actors_are_killed(task):
+def test_ray_engine_writes_the_same_file_when_actors_are_killed(task):
     here = score(task, "here.parquet")
     killed, stop = [], threading.Event()
 
     def kill():
         while len(killed) < 2 and not stop.wait(0.2):
-            busy = actors_here()
+            busy = actor_processes()
             if busy:
                 time.sleep(0.2)
                 killed.append(busy[0].pid)
@@ -69,7 +69,16 @@ def test_the_engine_writes_the_same_file_though_its_actors_are_killed(task):
     thread = threading.Thread(target=kill)
     thread.start()
     try:
-        there = score(task, "there.parquet", "--engine", "ray", "--engine-set", "actors=1", "--engine-set", "ahead=3")
+        there = score(
+            task,
+            "there.parquet",
+            "--engine",
+            "ray",
+            "--engine-set",
+            "num_actors=1",
+            "--engine-set",
+            "prefetch_batches=3",
+        )
     finally:
         stop.set()
         thread.join()
@@ -77,20 +86,20 @@ def test_the_engine_writes_the_same_file_though_its_actors_are_killed(task):
     assert there == here
 
 
-def test_sources_are_placed_by_what_they_are():
+def test_ray_engine_places_sources_by_kind():
     from herokit.verifiers import ExactMatch, TokenF1
 
     class Model:
         def score(self, samples):
             return [0.0] * len(samples)
 
-    mine = RayVerifier(TokenF1(), actors=7)
-    placed = RayEngine(gpus=0.5).place({"a": ExactMatch(), "b": Model(), "c": mine})
+    mine = RayVerifier(TokenF1(), num_actors=7)
+    placed = RayEngine(num_gpus=0.5).place({"a": ExactMatch(), "b": Model(), "c": mine})
     assert placed["c"] is mine
     assert isinstance(placed["b"], RayRewardModel)
     assert (placed["b"].num_gpus, placed["b"].num_cpus) == (0.5, 1.0)
-    assert (placed["a"].actors, placed["a"].num_cpus) == (3, 1.0)  # of four cores the model leaves three
+    assert (placed["a"].num_actors, placed["a"].num_cpus) == (3, 1.0)  # the model leaves three of four cores
     crowded = RayEngine().place({str(n): ExactMatch() for n in range(8)})
-    assert {(s.actors, s.num_cpus) for s in crowded.values()} == {(1, 0.5)}
-    with pytest.raises(ConfigError, match="RayEngine: ahead must be at least 1, got 0"):
-        RayEngine(ahead=0)
+    assert {(s.num_actors, s.num_cpus) for s in crowded.values()} == {(1, 0.5)}
+    with pytest.raises(ConfigError, match="RayEngine: prefetch_batches must be at least 1, got 0"):
+        RayEngine(prefetch_batches=0)

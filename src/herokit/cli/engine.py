@@ -41,7 +41,7 @@ def find_engine(name: str | None, settings: Sequence[str]) -> tuple[Callable[[So
         placed = made.place({key: source for key, source in sources.items() if key not in here})
         return {key: source if key in here else placed[key] for key, source in sources.items()}
 
-    return place, prefetch(made.ahead)
+    return place, prefetch(made.prefetch_batches)
 
 
 def _table(settings: Sequence[str]) -> dict[str, Any]:
@@ -53,5 +53,5 @@ def _table(settings: Sequence[str]) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             found = ""
         if not found:
-            raise ConfigError(f"--engine-set {text}: expected NAME=VALUE, e.g. --engine-set actors=8")
+            raise ConfigError(f"--engine-set {text}: expected NAME=VALUE, e.g. --engine-set num_actors=8")
     return table

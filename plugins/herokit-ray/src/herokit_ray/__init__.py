@@ -1,4 +1,4 @@
-"""herokit-ray: verifiers and reward models in pools of Ray actors."""
+"""Verifiers and reward models in pools of Ray actors."""
 
 from herokit_ray.sources import RayRewardModel, RayVerifier
 

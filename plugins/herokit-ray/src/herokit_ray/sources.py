@@ -1,92 +1,78 @@
-"""The sources: a verifier and a reward model whose work is done by actors."""
+"""`RayVerifier` and `RayRewardModel`: sources whose work is done by Ray actors."""
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Literal, Self
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 
 from herokit.errors import ConfigError, PluginError
+from herokit.reward_models.lazy import LazyResource, ResourceOwner
 from herokit.types import RewardModel, Sample, Scores, Status, Verdict, Verifier
-from herokit_ray.actors import Crew, Lost
+from herokit_ray.actors import ActorPool, Failure
 
-_opening = threading.Lock()
+__all__ = ["RayRewardModel", "RayVerifier"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Pooled:
-    """What both share: the crew, opened on first use, dropped by pickling."""
+class _ActorSource(ResourceOwner):
+    """Base of both sources: their settings, and the pool that opens on first use."""
 
-    actors: int = 2
+    num_actors: int = 2
     num_cpus: float = 1.0
     num_gpus: float = 0.0
-    batch: int = 64
+    batch_size: int = 64
     timeout: float = 600.0
-    retries: int = 2
-    _cell: list[Crew] = field(default_factory=list, init=False, repr=False, compare=False)
+    max_retries: int = 2
+    _resource: LazyResource[ActorPool] = field(
+        default_factory=partial(LazyResource, ActorPool.close), init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
-        for name in ("actors", "batch", "timeout"):
+        for name in ("num_actors", "batch_size", "timeout"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{owner}: {name} must be positive, got {getattr(self, name)!r}")
-        for name in ("num_cpus", "num_gpus", "retries"):
+        for name in ("num_cpus", "num_gpus", "max_retries"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{owner}: {name} must be at least 0, got {getattr(self, name)!r}")
 
-    def _crew(self, source: Any, method: Literal["verify", "score"]) -> Crew:
-        with _opening:
-            if not self._cell:
-                resources = {"num_cpus": self.num_cpus, "num_gpus": self.num_gpus}
-                self._cell.append(Crew(source, method, self.actors, resources, self.batch, self.timeout, self.retries))
-            return self._cell[0]
-
-    def close(self) -> None:
-        """End the actors; the next use starts new ones."""
-        with _opening:
-            while self._cell:
-                self._cell.pop().close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_cell": []}
+    def _pool(self, source: Any, method: Literal["verify", "score"]) -> ActorPool:
+        resources = {"num_cpus": self.num_cpus, "num_gpus": self.num_gpus}
+        return self._resource.get(
+            lambda: ActorPool(
+                source, method, self.num_actors, resources, self.batch_size, self.timeout, self.max_retries
+            )
+        )
 
 
 @dataclass(frozen=True)
-class RayVerifier(_Pooled):
-    """A verifier whose work is done by Ray actors, on this machine or all over a cluster.
+class RayVerifier(_ActorSource):
+    """A verifier whose work is done by Ray actors, on this machine or on a cluster.
 
-    A batch whose actor dies goes to another one; a batch that no actor survives, or that runs past the limit, is halved until
-    the sample that is to blame stands alone. Usable from many threads at once; `close` ends the actors.
+    A batch whose actor dies goes to another one; a batch that no actor survives, or that exceeds the timeout, is halved
+    until the sample that is the cause is alone. Usable from many threads at once; `close` kills the actors.
 
     Args:
-        verifier: what to ask; every actor holds a copy.
-        actors: how many actors.
-        num_cpus: cores each reserves.
-        num_gpus: GPUs each reserves; a fraction shares one.
-        batch: samples given to an actor at a time.
+        verifier: every actor holds a copy of it.
+        num_actors: how many actors.
+        num_cpus: cores that each reserves.
+        num_gpus: GPUs that each reserves; a fraction shares one.
+        batch_size: samples per call of an actor.
         timeout: seconds an actor may take for a batch.
-        retries: how often a batch is given to another actor after one has died under it.
+        max_retries: how often a batch goes to another actor after one has died while running it.
 
     Raises:
-        ConfigError: no verifier, or a setting outside its range.
+        ConfigError: not a verifier, or a setting outside its range.
         SetupError: on first use, if the cluster has no room for an actor.
 
     Example:
         >>> from herokit.verifiers import ExactMatch
-        >>> RayVerifier(ExactMatch(), actors=0)
+        >>> RayVerifier(ExactMatch(), num_actors=0)
         Traceback (most recent call last):
         ...
-        herokit.errors.ConfigError: RayVerifier: actors must be positive, got 0
+        herokit.errors.ConfigError: RayVerifier: num_actors must be positive, got 0
     """
 
     verifier: Verifier
@@ -99,73 +85,72 @@ class RayVerifier(_Pooled):
     def verify(self, samples: Sequence[Sample], /) -> list[Verdict]:
         """Return one verdict per sample, in order.
 
-        A sample that runs past the limit alone is 0, TIMEOUT; one under which every actor dies is None, FAILED.
+        A sample that exceeds the timeout alone is 0, TIMEOUT; one on which every actor dies is None, FAILED.
         """
-        made: list[Verdict] = []
-        for part, answer in self._crew(self.verifier, "verify").ask(samples):
-            if isinstance(answer, Lost):
-                made.append(
-                    Verdict(0.0, Status.TIMEOUT, answer.reason)
-                    if answer.hung
-                    else Verdict(None, Status.FAILED, answer.reason)
-                )
-            elif len(answer) != len(part):
-                raise PluginError(f"{type(self.verifier).__name__} gave {len(answer)} verdicts for {len(part)} samples")
+        verdicts: list[Verdict] = []
+        for batch, output in self._pool(self.verifier, "verify").run(samples):
+            if isinstance(output, Failure):
+                value, status = (0.0, Status.TIMEOUT) if output.timed_out else (None, Status.FAILED)
+                verdicts.append(Verdict(value, status, output.reason))
+            elif len(output) != len(batch):
+                name = type(self.verifier).__name__
+                raise PluginError(f"{name} gave {len(output)} verdicts for {len(batch)} samples")
             else:
-                made.extend(answer)
-        return made
+                verdicts.extend(output)
+        return verdicts
 
 
 @dataclass(frozen=True)
-class RayRewardModel(_Pooled):
-    """A reward model whose work is done by Ray actors: one a GPU, or several that share one.
+class RayRewardModel(_ActorSource):
+    """A reward model whose work is done by Ray actors: one per GPU, or several that share one.
 
-    As `RayVerifier`. A model whose scores depend on the batch they are computed in should be given its usual batch.
+    It handles failures as `RayVerifier` does. Give a model whose scores depend on their batch its usual `batch_size`.
 
     Args:
-        model: what to ask; every actor holds a copy and opens it there.
-        actors: how many actors.
-        num_cpus: cores each reserves.
-        num_gpus: GPUs each reserves; a fraction shares one.
-        batch: samples given to an actor at a time.
+        reward_model: every actor holds a copy of it and opens it there.
+        num_actors: how many actors.
+        num_cpus: cores that each reserves.
+        num_gpus: GPUs that each reserves; a fraction shares one.
+        batch_size: samples per call of an actor.
         timeout: seconds an actor may take for a batch.
-        retries: how often a batch is given to another actor after one has died under it.
+        max_retries: how often a batch goes to another actor after one has died while running it.
 
     Raises:
-        ConfigError: no reward model, or a setting outside its range.
+        ConfigError: not a reward model, or a setting outside its range.
         SetupError: on first use, if the cluster has no room for an actor.
 
     Example:
         >>> RayRewardModel(None)
         Traceback (most recent call last):
         ...
-        herokit.errors.ConfigError: RayRewardModel: model must be a reward model, got None
+        herokit.errors.ConfigError: RayRewardModel: reward_model must be a reward model, got None
     """
 
-    model: RewardModel
+    reward_model: RewardModel
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.model, RewardModel):
-            raise ConfigError(f"RayRewardModel: model must be a reward model, got {self.model!r}")
+        if not isinstance(self.reward_model, RewardModel):
+            raise ConfigError(f"RayRewardModel: reward_model must be a reward model, got {self.reward_model!r}")
 
     def score(self, samples: Sequence[Sample], /) -> Scores:
-        """Return N scores; NaN, FAILED where every actor died or ran past the limit."""
-        parts = list(self._crew(self.model, "score").ask(samples))
-        scored = [_scores(type(self.model).__name__, answer, len(part)) for part, answer in parts]
-        steps = [row for s in scored for row in (s.steps or [None] * len(s.statuses))]
+        """Return N scores; NaN, FAILED where every actor died or exceeded the timeout."""
+        name = type(self.reward_model).__name__
+        batches = self._pool(self.reward_model, "score").run(samples)
+        parts = [_scores(name, output, len(batch)) for batch, output in batches]
+        steps = [row for part in parts for row in (part.steps or [None] * len(part.statuses))]
         return Scores(
-            np.concatenate([s.values for s in scored]) if scored else np.zeros(0),
-            tuple(status for s in scored for status in s.statuses),
-            tuple(reason for s in scored for reason in s.reasons),
-            steps if any(s.steps is not None for s in scored) else None,
+            np.concatenate([part.values for part in parts]) if parts else np.zeros(0),
+            tuple(status for part in parts for status in part.statuses),
+            tuple(reason for part in parts for reason in part.reasons),
+            steps if any(part.steps is not None for part in parts) else None,
         )
 
 
-def _scores(owner: str, answer: Any, count: int) -> Scores:
-    if isinstance(answer, Lost):
-        return Scores(np.array([np.nan]), (Status.FAILED,), (answer.reason,))
-    made = answer if isinstance(answer, Scores) else Scores.from_values(answer)
-    if len(made.statuses) != count:
-        raise PluginError(f"{owner} gave {len(made.statuses)} scores for {count} samples")
-    return made
+def _scores(name: str, output: Any, count: int) -> Scores:
+    if isinstance(output, Failure):
+        return Scores(np.array([np.nan]), (Status.FAILED,), (output.reason,))
+    scores = output if isinstance(output, Scores) else Scores.from_values(output)
+    if len(scores.statuses) != count:
+        raise PluginError(f"{name} gave {len(scores.statuses)} scores for {count} samples")
+    return scores

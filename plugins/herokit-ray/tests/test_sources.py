@@ -16,7 +16,7 @@ from herokit_ray import RayRewardModel, RayVerifier
 
 sys.path.insert(0, str(Path(__file__).parent))
 os.environ["PYTHONPATH"] = str(Path(__file__).parent)
-from sources import Exact, Length, Short, Unborn, actors_here  # the actors import it by the same name
+from sources import Exact, FailsToStart, Length, OneTooFew, actor_processes  # the actors import it by the same name
 
 pytestmark = pytest.mark.xdist_group("ray")  # every test process would start a Ray of its own
 
@@ -25,18 +25,18 @@ def samples(*completions):
     return [Sample("?", text, number // 4, "yes") for number, text in enumerate(completions)]
 
 
-def test_verdicts_come_in_order_from_other_processes():
+def test_verdicts_are_in_order_and_from_other_processes():
     texts = ["yes", "no", "maybe"] * 40
-    with RayVerifier(Exact(seconds=0.001), batch=7, actors=2) as verifier:
+    with RayVerifier(Exact(seconds=0.001), batch_size=7, num_actors=2) as verifier:
         found = verifier.verify(samples(*texts))
     assert [v.value for v in found] == [float(t == "yes") for t in texts]
     assert os.getpid() not in {int(v.reason) for v in found}
 
 
-def test_scores_and_steps_come_in_order():
+def test_scores_and_steps_are_in_order():
     texts = ["a" * n for n in range(50)]
     for bare in (True, False):
-        with RayRewardModel(Length(bare), batch=8) as model:
+        with RayRewardModel(Length(bare), batch_size=8) as model:
             found = model.score(samples(*texts))
         np.testing.assert_array_equal(found.values, np.arange(50.0))
         assert found.steps is None if bare else found.steps[3] == [1.0, 3.0]
@@ -44,20 +44,20 @@ def test_scores_and_steps_come_in_order():
         model.close()
 
 
-def test_a_sample_that_kills_actors_is_alone_in_failing():
-    with RayVerifier(Exact(), batch=8, retries=1) as verifier:
+def test_sample_that_kills_actors_fails_alone():
+    with RayVerifier(Exact(), batch_size=8, max_retries=1) as verifier:
         found = verifier.verify(samples(*["yes"] * 5, "die", *["no"] * 5))
     assert [v.value for v in found] == [1.0] * 5 + [None] + [0.0] * 5
     assert found[5].status is Status.FAILED
-    assert found[5].reason.startswith("2 actors died under it: ")
-    with RayRewardModel(Length(), batch=4, retries=0) as model:
+    assert found[5].reason.startswith("2 actors died while running it: ")
+    with RayRewardModel(Length(), batch_size=4, max_retries=0) as model:
         scores = model.score(samples("a", "die", "abc"))
     assert scores.statuses == (Status.JUDGED, Status.FAILED, Status.JUDGED)
     np.testing.assert_array_equal(scores.values, [1.0, np.nan, 3.0])
 
 
-def test_a_sample_that_hangs_is_alone_in_failing():
-    with RayVerifier(Exact(), batch=4, timeout=1.5) as verifier:
+def test_sample_that_hangs_times_out_alone():
+    with RayVerifier(Exact(), batch_size=4, timeout=1.5) as verifier:
         verifier.verify(samples("yes"))  # started
         began = time.monotonic()
         found = verifier.verify(samples("yes", "hang", "no"))
@@ -69,14 +69,14 @@ def test_a_sample_that_hangs_is_alone_in_failing():
     assert time.monotonic() - began < 30.0
 
 
-def test_actors_killed_from_outside_lose_nothing():
-    verifier = RayVerifier(Exact(seconds=0.005), batch=4, actors=2, retries=4)
+def test_killed_actors_lose_no_sample():
+    verifier = RayVerifier(Exact(seconds=0.005), batch_size=4, num_actors=2, max_retries=4)
     killed = []
     stop = threading.Event()
 
     def kill():
         while len(killed) < 3 and not stop.wait(0.7):
-            for process in actors_here()[:1]:
+            for process in actor_processes()[:1]:
                 killed.append(process.pid)
                 os.kill(process.pid, signal.SIGKILL)
 
@@ -92,8 +92,8 @@ def test_actors_killed_from_outside_lose_nothing():
     assert [v.value for v in found] == [float(t == "yes") for t in texts]
 
 
-def test_many_threads_share_the_actors():
-    with RayVerifier(Exact(), batch=3) as verifier:
+def test_threads_share_the_actors():
+    with RayVerifier(Exact(), batch_size=3) as verifier:
         results = {}
 
         def ask(n):
@@ -107,45 +107,48 @@ def test_many_threads_share_the_actors():
     assert results == {n: [float(n % 2)] * 10 for n in range(6)}
 
 
-def test_in_a_rewarder_a_source_that_raises_costs_its_row_alone():
-    rewarder = Rewarder({"verifier": RayVerifier(Exact(), batch=4), "rm": RayRewardModel(Length())}, hero())
+def test_source_that_raises_in_a_rewarder_fails_only_its_row():
+    rewarder = Rewarder({"verifier": RayVerifier(Exact(), batch_size=4), "rm": RayRewardModel(Length())}, hero())
     with rewarder:
         outcome = rewarder(samples("yes", "raise", "no", "nope"))
     assert np.isfinite(outcome.reward).tolist() == [True, False, True, True]
     assert "cannot" in outcome.verdicts["verifier"][1].reason
 
 
-def test_what_is_wrong_with_a_source_is_said():
+def test_wrong_number_of_outputs_raises():
     with (
-        RayVerifier(Short()) as verifier,
-        pytest.raises(PluginError, match="Short gave 1 verdicts for 2 samples"),
+        RayVerifier(OneTooFew()) as verifier,
+        pytest.raises(PluginError, match="OneTooFew gave 1 verdicts for 2 samples"),
     ):
         verifier.verify(samples("a", "b"))
-    with RayRewardModel(Short()) as model, pytest.raises(PluginError, match="Short gave 1 scores for 2 samples"):
+    with (
+        RayRewardModel(OneTooFew()) as model,
+        pytest.raises(PluginError, match="OneTooFew gave 1 scores for 2 samples"),
+    ):
         model.score(samples("a", "b"))
 
 
-def test_actors_that_cannot_start_are_no_row_s_fault():
+def test_actors_that_fail_to_start_raise():
     with (
-        RayVerifier(Unborn(), retries=1) as verifier,
+        RayVerifier(FailsToStart(), max_retries=1) as verifier,
         pytest.raises(SetupError, match="no Ray actor for 'verify': 2 actors died"),
     ):
         verifier.verify(samples("a"))
 
 
-def test_settings():
-    made = build({"use": "ray-verifier", "actors": 3, "verifier": {"use": "exact-match"}})
-    assert made.actors == 3
+def test_settings_are_checked():
+    made = build({"use": "ray-verifier", "num_actors": 3, "verifier": {"use": "exact-match"}})
+    assert made.num_actors == 3
     assert pickle.loads(pickle.dumps(made)) == made
-    for wrong in ({"verifier": None}, {"verifier": Exact(), "batch": 0}, {"verifier": Exact(), "num_gpus": -1.0}):
+    for wrong in ({"verifier": None}, {"verifier": Exact(), "batch_size": 0}, {"verifier": Exact(), "num_gpus": -1.0}):
         with pytest.raises(ConfigError, match="RayVerifier: "):
             RayVerifier(**wrong)
 
 
-def test_closing_while_another_thread_asks_leaves_no_actor():
-    verifier = RayVerifier(Exact(), actors=1, batch=1)
+def test_close_during_a_call_leaves_no_actor():
+    verifier = RayVerifier(Exact(), num_actors=1, batch_size=1)
     verifier.verify(samples("yes"))
-    (crew,) = verifier._cell
+    pool = verifier._resource.value
     raised = []
 
     def ask():
@@ -160,4 +163,4 @@ def test_closing_while_another_thread_asks_leaves_no_actor():
     verifier.close()
     asking.join(60.0)
     assert raised == ["no Ray actor for 'verify': it is closed"]
-    assert crew._alive == []
+    assert pool._alive == []
