@@ -18,7 +18,7 @@ from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
-__all__ = ["INFO", "RewardFunction", "group_workflow"]
+__all__ = ["RewardFunction", "group_workflow"]
 
 INFO = AdapterInfo(
     trainer="AReaL",

@@ -19,7 +19,7 @@ from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
-__all__ = ["INFO", "AdvantageEstimator", "RewardFunction", "environment", "install"]
+__all__ = ["AdvantageEstimator", "RewardFunction", "environment", "install"]
 
 INFO = AdapterInfo(
     trainer="NeMo-RL",

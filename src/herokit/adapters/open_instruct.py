@@ -19,7 +19,7 @@ from herokit.rewarder import Rewarder
 from herokit.sources.execution import verify
 from herokit.types import Sample, Verifier
 
-__all__ = ["INFO", "RewardFunction", "install", "verifier_function"]
+__all__ = ["RewardFunction", "install", "verifier_function"]
 
 INFO = AdapterInfo(
     trainer="open-instruct, GRPO",

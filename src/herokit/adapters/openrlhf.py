@@ -16,11 +16,12 @@ from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import Scorer
 from herokit.adapters.common.pointwise import check_group_independent
 from herokit.adapters.common.rows import Row, combine_rows, display_value, log_values
+from herokit.distributed import abort_peers_on_error
 from herokit.errors import PluginError
 from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
-__all__ = ["INFO", "RewardFunction", "executor", "extract_completion"]
+__all__ = ["RewardFunction", "executor", "extract_completion"]
 
 INFO = AdapterInfo(
     trainer="OpenRLHF",
@@ -133,7 +134,7 @@ class _GroupScorer:
         self.rewarder, self.timeout = rewarder, timeout
         self._batcher = Scorer(rewarder)
         self._groups: dict[tuple[int, int], _Group] = {}
-        self._gatherers: dict[int, Cohorts[Row, dict[str, Any]]] = {}
+        self._gatherers: dict[int, Cohorts[Row | Exception, dict[str, Any]]] = {}
         self._number = 0
 
     def enter(self, prompt: str, label: Any) -> _Group:
@@ -155,21 +156,31 @@ class _GroupScorer:
     async def reward(self, group: _Group, completion: str) -> dict[str, Any]:
         """Return reward, score and metrics of one rollout, once all rollouts of its group are generated."""
         sample = Sample(group.prompt, completion, group.number, reference_text(group.label))
-        row = (await self._batcher.arows([sample]))[0]
+        result: Row | Exception
+        try:
+            result = (await self._batcher.arows([sample]))[0]
+        except Exception as error:  # noqa: BLE001 - raised for the whole group, so that no rollout waits for this one
+            result = error
         gatherer = self._gatherers.setdefault(
             group.started, Cohorts(group.started, self._combine, self._fail, limit=self.timeout)
         )
-        return await gatherer.acollect(group.number, row)
+        return await gatherer.acollect(group.number, result)
 
-    def _combine(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    def _combine(self, results: Sequence[Row | Exception]) -> list[dict[str, Any]]:
+        rows = [result for result in results if not isinstance(result, Exception)]
+        with abort_peers_on_error(self.rewarder):
+            for error in results:
+                if isinstance(error, Exception):
+                    raise error
         output = combine_rows(self.rewarder, rows, ["group"] * len(rows))
         return [
             self._reply(row, reward, failed=not valid)
             for row, reward, valid in zip(rows, trainer_values_filled(output), output.valid.tolist(), strict=True)
         ]
 
-    def _fail(self, rows: Sequence[Row], reason: str) -> list[dict[str, Any]]:  # noqa: ARG002 - OpenRLHF logs numbers only
-        return [self._reply(row, 0.0, failed=True) for row in rows]
+    def _fail(self, results: Sequence[Row | Exception], reason: str) -> list[dict[str, Any]]:  # noqa: ARG002 - OpenRLHF logs numbers only
+        missing: Row = dict.fromkeys(self.rewarder.sources)
+        return [self._reply(missing if isinstance(x, Exception) else x, 0.0, failed=True) for x in results]
 
     def _reply(self, row: Row, reward: float, *, failed: bool) -> dict[str, Any]:
         logs = log_values(self.rewarder, row) | {"herokit_failed": float(failed)}

@@ -19,7 +19,7 @@ from herokit.distributed import abort_peers_on_error
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 
-__all__ = ["INFO", "GroupRewardMixin", "install"]
+__all__ = ["GroupRewardMixin", "install"]
 
 INFO = AdapterInfo(
     trainer="prime-rl",

@@ -15,7 +15,7 @@ from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
-__all__ = ["INFO", "AdvantageEstimator", "RewardFunction", "register"]
+__all__ = ["AdvantageEstimator", "RewardFunction", "register"]
 
 INFO = AdapterInfo(
     trainer="rLLM",

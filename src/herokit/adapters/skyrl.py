@@ -20,7 +20,7 @@ from herokit.rewarder import Rewarder
 from herokit.trainers.cancellation import check_normalization
 from herokit.types import Sample
 
-__all__ = ["INFO", "ROW_KEY", "GroupRewardMixin", "advantage_estimator", "environment", "register"]
+__all__ = ["ROW_KEY", "GroupRewardMixin", "advantage_estimator", "environment", "register"]
 
 INFO = AdapterInfo(
     trainer="SkyRL",

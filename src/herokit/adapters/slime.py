@@ -19,7 +19,7 @@ from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
-__all__ = ["INFO", "AdvantageEstimator", "RewardFunction", "data_source"]
+__all__ = ["AdvantageEstimator", "RewardFunction", "data_source"]
 
 INFO = AdapterInfo(
     trainer="slime",

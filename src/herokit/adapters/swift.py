@@ -21,7 +21,7 @@ from herokit.rewarder import Rewarder
 from herokit.trainers.cancellation import check_normalization
 from herokit.types import Sample
 
-__all__ = ["INFO", "RewardFunction", "check_settings", "orm"]
+__all__ = ["RewardFunction", "check_settings", "orm"]
 
 INFO = AdapterInfo(
     trainer="ms-swift, GRPO",

@@ -16,7 +16,7 @@ from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
-__all__ = ["INFO", "GroupRewardMixin"]
+__all__ = ["GroupRewardMixin"]
 
 INFO = AdapterInfo(
     trainer="tinker-cookbook",

@@ -26,7 +26,7 @@ from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
-__all__ = ["INFO", "GroupRewardMixin", "RewardFunction", "make_sample", "rubric"]
+__all__ = ["GroupRewardMixin", "RewardFunction", "make_sample", "rubric"]
 
 INFO = AdapterInfo(
     trainer="verifiers",
@@ -208,7 +208,7 @@ def _make_sample_from_state(state: Mapping[str, Any], reference: str | Sequence[
 
 def _to_mappings(messages: Any) -> Any:
     """Return messages as mappings; newer releases have objects."""
-    if isinstance(messages, str):
+    if not isinstance(messages, list | tuple):
         return messages
     return [m if isinstance(m, Mapping) else {"role": m.role, "content": m.content} for m in messages]
 

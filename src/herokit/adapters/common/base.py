@@ -46,7 +46,6 @@ from herokit.types import Array, Sample
 
 __all__ = [
     "REFERENCE_COLUMNS",
-    "STATE_FILE",
     "check_complete_groups",
     "find_reference",
     "group_ids_by_position",
@@ -64,7 +63,7 @@ __all__ = [
 REFERENCE_COLUMNS = ("reference", "answer", "solution", "ground_truth", "gold", "gold_answer", "target", "label")
 """Usual names of the column of reference answers; adapters take the first one that is present."""
 
-STATE_FILE = "herokit_state.json"
+_STATE_FILE = "herokit_state.json"
 """The file in a checkpoint's folder that holds the rewarder's state."""
 
 
@@ -106,20 +105,15 @@ def make_samples(
     samples = []
     for row, (prompt, completion, key) in enumerate(zip(prompts, completions, group_keys, strict=True)):
         meta = {name: values[row] for name, values in columns.items()}
+        prompt_text = message_text(prompt, f"row {row}: prompt")
+        completion_text = message_text(completion, f"row {row}: completion", last=True)
         if not isinstance(prompt, str):
             tail = completion if not isinstance(completion, str) else [{"role": "assistant", "content": completion}]
             meta["messages"] = [*prompt, *tail]
-        samples.append(
-            Sample(
-                message_text(prompt, f"row {row}: prompt"),
-                message_text(completion, f"row {row}: completion", last=True),
-                key,
-                None
-                if reference_column is None
-                else _checked_reference(meta[reference_column], f"row {row}: column {reference_column!r}"),
-                meta,
-            )
-        )
+        answer = None
+        if reference_column is not None:
+            answer = _checked_reference(meta[reference_column], f"row {row}: column {reference_column!r}")
+        samples.append(Sample(prompt_text, completion_text, key, answer, meta))
     return samples
 
 
@@ -309,7 +303,7 @@ def save_state(rewarder: Rewarder, folder: str | Path) -> Path:
     Raises:
         OSError: the folder cannot be written.
     """
-    path = Path(folder) / STATE_FILE
+    path = Path(folder) / _STATE_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.partial")
     partial.write_text(json.dumps(rewarder.state_dict()), encoding="utf-8")
@@ -323,7 +317,7 @@ def load_state(rewarder: Rewarder, folder: str | Path) -> bool:
     Raises:
         ConfigError: the file is broken, or belongs to another chain; the message names it.
     """
-    path = Path(folder) / STATE_FILE
+    path = Path(folder) / _STATE_FILE
     if not path.is_file():
         return False
     try:

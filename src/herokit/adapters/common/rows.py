@@ -17,7 +17,6 @@ __all__ = [
     "combine_rows",
     "display_value",
     "format_status",
-    "from_rows",
     "log_values",
     "run_sources",
     "score_one",

@@ -18,7 +18,6 @@ from herokit.adapters.common.base import (
     nan_to_none,
     trainer_values,
 )
-from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.metrics import metrics
 from herokit.adapters.common.rows import format_status, to_rows
 from herokit.adapters.trl.state import CheckpointedState, has_state
@@ -31,19 +30,7 @@ from herokit.sources.execution import SourceOutputs
 from herokit.trainers.cancellation import check_normalization
 from herokit.types import Sample
 
-__all__ = ["INFO", "AsyncRewardFunction", "RewardFunction", "check_settings", "group_size"]
-
-INFO = AdapterInfo(
-    trainer="TRL, GRPOTrainer and RLOOTrainer",
-    version="1.16.0",
-    tested="training",
-    scope="the rows of one rank; with `GroupRewardMixin`, all rows",
-    settings='`scale_rewards="none"`, or `GroupRewardMixin` with a chain that produces advantages',
-    state="in `trainer_state.json` of every checkpoint",
-    limitations="AsyncGRPO always divides by the standard deviation of the group; its scoring was tested, training with it "
-    "(vLLM) was not",
-    page="how-to/trl.md",
-)
+__all__ = ["AsyncRewardFunction", "RewardFunction", "check_settings", "group_size"]
 
 _USE_MIXIN = "or use herokit.adapters.trl.GroupRewardMixin, which combines after the gather"
 

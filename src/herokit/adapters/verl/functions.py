@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from herokit.adapters.common.base import reference_text
-from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import Scorer
 from herokit.adapters.common.rows import Row, combine_rows, display_value
 from herokit.adapters.verl.state import ESTIMATOR_NAME, set_default_rewarder
@@ -24,20 +23,7 @@ from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Sample, Verifier
 
-__all__ = ["INFO", "AdvantageEstimator", "Packing", "RewardFunction", "register"]
-
-INFO = AdapterInfo(
-    trainer="verl, v1 trainers",
-    version="0.9.1",
-    tested="integration",
-    scope="one rollout; the driver has the batch and its uids",
-    settings="`algorithm.adv_estimator=herokit`, or the trainer mixin, whose advantages replace those of any estimator",
-    state="`trainer.checkpoint_callback_class=herokit.adapters.verl.CheckpointCallback`",
-    limitations="no training run (needs a GPU); tested were the reward manager, the estimator, `compute_advantage`, the "
-    "trainers' `_compute_advantage` on a real TransferQueue and the checkpoint callback; packed scores appear in "
-    "`critic/score` and in DAPO's filter; the deprecated trainer (`use_v1=False`) was not tested",
-    page="how-to/verl.md",
-)
+__all__ = ["AdvantageEstimator", "Packing", "RewardFunction", "register"]
 
 PROMPT_KEYS = ("prompt", "question", "problem")
 """Keys of ``extra_info`` that hold the text of the prompt; the first one present is used."""
