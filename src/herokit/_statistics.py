@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 Interval = tuple[float, float, float]
-"""A share with its 95 % interval: estimate, low, high."""
+"""A rate with its 95 % interval: estimate, low, high."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,13 @@ class Moments:
         )
 
 
-def wilson(part: int, whole: int, z: float = 1.96) -> Interval:
-    """Return a share and its Wilson interval; of nothing it is 1 and anything.
+def wilson_interval(part: int, whole: int, z: float = 1.96) -> Interval:
+    """Return a rate and its Wilson interval; for 0 trials, (1, 0, 1).
 
     Source: E. B. Wilson, JASA 22 (1927), 209-212.
 
     Example:
-        >>> [round(x, 3) for x in wilson(95, 100)]
+        >>> [round(x, 3) for x in wilson_interval(95, 100)]
         [0.95, 0.888, 0.978]
     """
     if not whole:
@@ -84,8 +84,8 @@ def wilson(part: int, whole: int, z: float = 1.96) -> Interval:
     return p, max(0.0, middle - half), min(1.0, middle + half)
 
 
-def f_measure(true_positives: int, false_positives: int, false_negatives: int) -> Interval:
-    """Return F1 and its interval; 1 and anything where there is nothing positive.
+def f1_interval(true_positives: int, false_positives: int, false_negatives: int) -> Interval:
+    """Return F1 and its interval; (1, 0, 1) if there is nothing positive.
 
     ``F1 = 2 s / (1 + s)`` where ``s = TP / (TP + FP + FN)`` is a share of pairs, so its Wilson interval maps over.
 
@@ -93,24 +93,24 @@ def f_measure(true_positives: int, false_positives: int, false_negatives: int) -
     (2021), 451-456.
 
     Example:
-        >>> [round(x, 3) for x in f_measure(90, 5, 5)]
+        >>> [round(x, 3) for x in f1_interval(90, 5, 5)]
         [0.947, 0.904, 0.972]
     """
-    share = wilson(true_positives, true_positives + false_positives + false_negatives)
+    share = wilson_interval(true_positives, true_positives + false_positives + false_negatives)
     estimate, low, high = (2 * s / (1 + s) for s in share)
     return estimate, low, high
 
 
-def told(name: str, part: int, whole: int) -> str:
-    """Write a rate as a report does.
+def format_rate(name: str, part: int, whole: int) -> str:
+    """Format a rate with its interval for a report.
 
     Example:
-        >>> told("accepts a wrong one", 1, 40)
-        'accepts a wrong one: 1 of 40 = 0.025 (0.004 to 0.129)'
-        >>> told("accepts a wrong one", 0, 0)
-        'accepts a wrong one: 0 of 0'
+        >>> format_rate("false positives", 1, 40)
+        'false positives: 1 of 40 = 0.025 (0.004 to 0.129)'
+        >>> format_rate("false positives", 0, 0)
+        'false positives: 0 of 0'
     """
     if not whole:
         return f"{name}: 0 of 0"
-    estimate, low, high = wilson(part, whole)
+    estimate, low, high = wilson_interval(part, whole)
     return f"{name}: {part:,} of {whole:,} = {estimate:.3f} ({low:.3f} to {high:.3f})"

@@ -200,8 +200,8 @@ def test_verify_prints_figures_and_disagreements(herokit, capsys):
     assert herokit("verify", "r.jsonl", "--verifier", "exact") == 0
     shown = capsys.readouterr().out
     assert "exact on 4 labelled pairs" in shown
-    assert "False positives 1, false negatives 1, could not say 0" in shown
-    assert "row 3: refused 'oK' for 'ok': judged" in shown
+    assert "False positives 1, false negatives 1, abstained 0" in shown
+    assert "row 3: rejected 'oK' for 'ok': judged" in shown
     assert "row 4: accepted 'ok' for 'ok': judged" in shown
     assert herokit("verify", "r.jsonl", "--verifier", "exact", "--json") == 0
     figures = json.loads(capsys.readouterr().out)

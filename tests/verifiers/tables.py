@@ -1,6 +1,6 @@
 """Tables of hard cases: the verdict expected for a completion, and the rule that demands it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,3 +77,7 @@ def mismatch(case: Case, verdict: Verdict) -> str:
         return ""
     question = f"{case.completion[:60]!r} for {case.reference!r} {case.settings}"
     return f"{case.kind}, {case.rule}: {question}: expected {case.expected}, got {actual} ({verdict.reason[:80]})"
+
+
+def mismatches(table: Table, verdicts: Sequence[Verdict]) -> list[str]:
+    return [text for case, verdict in zip(table.cases, verdicts, strict=True) if (text := mismatch(case, verdict))]

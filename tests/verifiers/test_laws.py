@@ -1,4 +1,4 @@
-"""Every verifier of the core keeps the laws of verifiers."""
+"""Every verifier of the core against the laws of verifiers."""
 
 import json
 
@@ -51,7 +51,7 @@ def same(answer):
 
 
 def answer_format(name, draw, near_miss, *, write=same, reference="41"):
-    """Answers of a kind; `near_miss` makes a near one that is wrong."""
+    """Return a format of answers; `near_miss` changes one into an incorrect one."""
     return AnswerFormat(name, draw, write=write, near_miss=near_miss, reference=reference)
 
 
@@ -116,15 +116,15 @@ MAPPINGS = answer_format(
     lambda a, choose: (f"- {a}", f"{a}\n{a}", f"{a}\nb: *x", f"{a}: 1")[choose(4)],
 )
 LENGTHS = answer_format("lengths", prose, lambda a, choose: (a[:40], f"{a} {a} {a} {a}")[choose(2)])
-FINE = answer_format("prose", prose, lambda a, choose: f"{a} " + "again and again and " * (30 + choose(20)))
+PROSE = answer_format("prose", prose, lambda a, choose: f"{a} " + "again and again and " * (30 + choose(20)))
 JAPANESE = answer_format(
     "Japanese",
     lambda choose: f"答えは{choose(99)}です。",
     lambda a, choose: ("The answer is it.", "答案是四")[choose(2)],
 )
 
-NEEDS_NONE = {"hostile_text_rejected": "it looks at form only: hostile text may be well formed"}
-GRADES = dict.fromkeys(
+FORMAT_ONLY = {"hostile_text_rejected": "it checks the format only: hostile text may be well formed"}
+NEVER_0_OR_1 = dict.fromkeys(
     ("reference_accepted", "near_miss_rejected", "hostile_text_rejected"),
     "its values are probabilities, which are never 0 or 1",
 )
@@ -133,59 +133,59 @@ WITH_REFERENCE = {
     "token-f1": (TokenF1(), PLAIN),
     "rouge-l": (RougeL(), PLAIN),
     "number": (Number(), PLAIN),
-    "list": (ListMatch(), PLAIN),
+    "list-match": (ListMatch(), PLAIN),
     "regex": (Regex(), PLAIN),
     "choice": (Choice(), LETTERS),
     "date": (Date(), DATES),
     "function-call": (FunctionCall(), CALLS),
-    "sql": (SqlResult(timeout=1.0), QUERIES),
+    "sql-result": (SqlResult(timeout=1.0), QUERIES),
     "ifeval": (IFEval(), ENDS),
     "cascade": (Cascade(Number(), ExactMatch()), PLAIN),
     "vote": (Vote((Number(), ExactMatch(), TokenF1())), PLAIN),
     "all-of": (AllOf((Number(), ExactMatch())), PLAIN),
     "any-of": (AnyOf((Number(), ExactMatch())), PLAIN),
     "route": (Route({"words": ExactMatch()}, default=Number()), PLAIN),
-    "after": (AfterMarker(Number()), PLAIN),
+    "after-marker": (AfterMarker(Number()), PLAIN),
     "cache": (Cache(Number()), PLAIN),
-    "pool": (ProcessPool(Number(), max_workers=1), PLAIN),
-    "audit": (SpotCheck(Number(), reference_verifier=ExactMatch(), fraction=0.5), PLAIN),
+    "process-pool": (ProcessPool(Number(), max_workers=1), PLAIN),
+    "spot-check": (SpotCheck(Number(), reference_verifier=ExactMatch(), fraction=0.5), PLAIN),
 }
-OF_FORM = {
+WITHOUT_REFERENCE = {
     "tags": (Tags(), TAGGED, {}),
     "json-block": (JsonBlock(keys=("answer",)), OBJECTS, {}),
     "xml": (Xml(root="a"), ELEMENTS, {}),
     "yaml": (Yaml(), MAPPINGS, {}),
     "language": (Language("ja"), JAPANESE, {}),
     "length-limit": (LengthLimit(min=20, max=60), LENGTHS, {}),
-    "repetition": (Repetition(), FINE, NEEDS_NONE),
-    "degenerate": (Degenerate(), FINE, NEEDS_NONE),
+    "repetition": (Repetition(), PROSE, FORMAT_ONLY),
+    "degenerate": (Degenerate(), PROSE, FORMAT_ONLY),
 }
 
 
-def told(report):
+def failures(report):
     return [(result.law, result.outcome, result.message, str(result.counterexample)) for result in report.failures]
 
 
 @pytest.mark.parametrize("name", WITH_REFERENCE)
-def test_a_verifier_keeps_the_laws(name):
-    verifier, of = WITH_REFERENCE[name]
+def test_verifier_with_reference_keeps_the_laws(name):
+    verifier, answer_format = WITH_REFERENCE[name]
     try:
         report = check_verifier(
-            verifier, answer_format=of, claims=[missing_reference_abstains], timeout=12.0, profile=PROFILE
+            verifier, answer_format=answer_format, claims=[missing_reference_abstains], timeout=12.0, profile=PROFILE
         )
     finally:
         execution.close(verifier)
-    assert report.passed, told(report)
+    assert report.passed, failures(report)
 
 
-@pytest.mark.parametrize("name", OF_FORM)
-def test_a_verifier_of_form_keeps_the_laws(name):
-    verifier, of, known = OF_FORM[name]
-    report = check_verifier(verifier, answer_format=of, expected_failures=known, profile=PROFILE)
-    assert report.passed, told(report)
+@pytest.mark.parametrize("name", WITHOUT_REFERENCE)
+def test_verifier_without_reference_keeps_the_laws(name):
+    verifier, answer_format, expected_failures = WITHOUT_REFERENCE[name]
+    report = check_verifier(verifier, answer_format=answer_format, expected_failures=expected_failures, profile=PROFILE)
+    assert report.passed, failures(report)
 
 
-def test_a_graded_posterior_keeps_the_others():
+def test_noisy_verifiers_keep_the_laws_that_apply_to_probabilities():
     noisy = NoisyVerifiers((Number(), ExactMatch()), false_positives=(0.01, 0.1), false_negatives=(0.1, 0.2))
-    report = check_verifier(noisy, answer_format=PLAIN, expected_failures=GRADES, profile=PROFILE)
-    assert report.passed, told(report)
+    report = check_verifier(noisy, answer_format=PLAIN, expected_failures=NEVER_0_OR_1, profile=PROFILE)
+    assert report.passed, failures(report)

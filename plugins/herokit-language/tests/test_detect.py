@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - sentences in many scripts
-"""The detector, and the core's verifiers that ask it."""
+"""The language detector, and the core's verifiers that use it."""
 
 import pytest
 
@@ -33,29 +33,29 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("code", TEXTS)
-def test_a_sentence_is_in_its_language_and_in_no_other(code):
-    texts = [Sample("p", text, 0) for text in TEXTS.values()]
-    said = [verdict.value for verdict in Language(code).verify(texts)]
-    assert said == [float(other == code) for other in TEXTS]
+def test_language_accepts_only_its_own_sentence(code):
+    samples = [Sample("p", text, 0) for text in TEXTS.values()]
+    values = [verdict.value for verdict in Language(code).verify(samples)]
+    assert values == [float(other == code) for other in TEXTS]
 
 
-def test_the_core_finds_it_by_its_entry_point():
+def test_get_detector_finds_the_entry_point():
     assert get_detector() is detect
 
 
-def test_the_answer_is_one_of_those_asked_for():
+def test_detect_returns_one_of_the_given_languages():
     assert detect(TEXTS["de"], frozenset(("en", "nl"))) in ("en", "nl")
-    with pytest.raises(ValueError, match="knows none of xx"):
+    with pytest.raises(ValueError, match="has none of the languages xx"):
         detect("text", frozenset(("xx",)))
     assert all(detect(TEXTS["en"], codes) in codes for codes in SCRIPT_LANGUAGES.values())
 
 
-def test_ifeval_asks_it():
-    asked = {"language:response_language": {"language": "fr"}, "change_case:english_lowercase": {}}
-    verdicts = IFEval(constraints=asked).verify([Sample("p", TEXTS[c], 0) for c in ("fr", "de")])
+def test_ifeval_uses_the_detector():
+    constraints = {"language:response_language": {"language": "fr"}, "change_case:english_lowercase": {}}
+    verdicts = IFEval(constraints=constraints).verify([Sample("p", TEXTS[code], 0) for code in ("fr", "de")])
     assert [v.value for v in verdicts] == [0.5, 0.0]
-    low = IFEval(constraints={"change_case:english_lowercase": {}})
-    assert low.verify([Sample("p", TEXTS["en"].lower(), 0)])[0].value == 1.0
-    assert low.verify([Sample("p", TEXTS["de"].lower(), 0)])[0].value == 0.0
-    high = IFEval(constraints={"change_case:english_capital": {}})
-    assert high.verify([Sample("p", TEXTS["en"].upper(), 0)])[0].value == 1.0
+    lowercase = IFEval(constraints={"change_case:english_lowercase": {}})
+    assert lowercase.verify([Sample("p", TEXTS["en"].lower(), 0)])[0].value == 1.0
+    assert lowercase.verify([Sample("p", TEXTS["de"].lower(), 0)])[0].value == 0.0
+    capital = IFEval(constraints={"change_case:english_capital": {}})
+    assert capital.verify([Sample("p", TEXTS["en"].upper(), 0)])[0].value == 1.0

@@ -1,4 +1,4 @@
-"""The verifiers say what their tables of hard cases say, and keep the laws."""
+"""The plugin's verifiers against their tables of hard cases and the laws of verifiers."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "verifiers"))
-from tables import mismatch, tables
+from tables import mismatches, tables
 
 from herokit.config.builder import build
 from herokit.errors import ConfigError
@@ -21,36 +21,40 @@ PROFILE = Profile(max_examples=40, seconds=20.0, shrink_seconds=1.0)
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_a_verifier_says_what_its_table_says(table):
+def test_verifier_agrees_with_its_table(table):
     verdicts = [build({"use": table.name, **case.settings}).verify([case.sample])[0] for case in table.cases]
-    wrong = [mismatch(case, verdict) for case, verdict in zip(table.cases, verdicts, strict=True)]
-    assert not [line for line in wrong if line]
+    assert not mismatches(table, verdicts)
 
 
-def test_the_laws_hold():
-    number = {"type": "object", "required": ["n"], "properties": {"n": {"const": 12}}}
-    shaped = AnswerFormat(
+def test_verifiers_keep_the_laws():
+    schema = {"type": "object", "required": ["n"], "properties": {"n": {"const": 12}}}
+    objects = AnswerFormat(
         "an object",
         lambda choose: json.dumps({"n": 12, "more": choose(9)}),
         write=lambda answer: answer,
         near_miss=lambda answer, choose: answer.replace("12", ("127", "-12", "null")[choose(3)]),
     )
-    for verifier, domain in ((JsonSchema(number), shaped), (Quantity(), PLAIN)):
-        report = check_verifier(verifier, answer_format=domain, profile=PROFILE)
+    for verifier, answer_format in ((JsonSchema(schema), objects), (Quantity(), PLAIN)):
+        report = check_verifier(verifier, answer_format=answer_format, profile=PROFILE)
         assert report.passed, [(r.law, r.message) for r in report.failures]
 
 
-@pytest.mark.parametrize("make", [
-    lambda: JsonSchema({"type": "whole"}),
-    lambda: Quantity(relative=-1.0),
-    lambda: Quantity(missing="maybe"),
-])  # fmt: skip
-def test_a_setting_that_makes_no_sense_is_refused(make):
-    with pytest.raises(ConfigError):
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: JsonSchema({"type": "whole"}), "schema is invalid"),
+        (lambda: JsonSchema(fence="maybe"), "fence must be"),
+        (lambda: Quantity(rel_tol=-1.0), "rel_tol must be at least 0, got -1.0"),
+        (lambda: Quantity(missing_unit="maybe"), "missing_unit must be 'incorrect' or 'same', got 'maybe'"),
+        (lambda: Quantity(extract="lines"), "extract must be"),
+    ],
+)
+def test_verifier_rejects_invalid_settings(make, message):
+    with pytest.raises(ConfigError, match=message):
         make()
 
 
-def test_a_quantity_is_never_evaluated():
+def test_read_quantity_evaluates_nothing():
     assert read_quantity("1 " + "m*" * 100) is None
     assert read_quantity("1 m/(s") is None
     assert read_quantity("1 m^10") is None

@@ -20,7 +20,7 @@ from herokit.errors import ConfigError, DataError, did_you_mean
 from herokit.files.reading import PAIR_COLUMN_NAMES, parse_columns, read_rollouts
 from herokit.sources import execution
 from herokit.types import Sample, Verdict, Verifier
-from herokit.verifiers.evaluation import Agreement, agreement, judge, read_labels
+from herokit.verifiers.evaluation import Agreement, measure_agreement, read_labels, verify_rows
 
 
 def verify(
@@ -34,7 +34,7 @@ def verify(
         list[str] | None, typer.Option("--set", help="KEY=VALUE, the value as in a scheme file; repeatable.")
     ] = None,
     label: Annotated[
-        str, typer.Option(help="The column that holds 1 or true for right, 0 or false for wrong.")
+        str, typer.Option(help="The column that holds 1 or true for correct, 0 or false for incorrect.")
     ] = "label",
     column: Annotated[
         list[str] | None, typer.Option(help="ROLE=COLUMN, where ROLE is completion or reference; repeatable.")
@@ -45,7 +45,7 @@ def verify(
     """Print accuracy, precision, recall, F1 and error rates of a verifier on labelled pairs, and where it disagrees.
 
     A value above 0.5 is an acceptance. Other columns are the samples' meta: a task to route by, options to choose from.
-    A row whose column `kind` says "answer" holds a bare answer: nothing is extracted from it.
+    A row whose column `kind` says "answer" holds an answer alone, from which nothing is extracted.
     """
     data = read_rollouts(pairs, parse_columns(column or ()), usual=PAIR_COLUMN_NAMES, required=("completion",))
     if label not in data.values:
@@ -55,12 +55,12 @@ def verify(
         name, judging = _find(verifier, scheme, setting or ())
         begun = perf_counter()
         try:
-            verdicts = judge(name, judging, data.samples, data.values)
+            verdicts = verify_rows(name, judging, data.samples, data.values)
             used = execution.report(judging)
         finally:
             execution.close(judging)
     wall = perf_counter() - begun
-    found = agreement([v.value for v in verdicts], labels)
+    found = measure_agreement([v.value for v in verdicts], labels)
     if not found.count:
         raise DataError(f"{pairs}: no pair could be judged; row 1: {verdicts[0].reason or verdicts[0].status.value}")
     statuses = Counter(v.status.value for v in verdicts)
@@ -68,11 +68,11 @@ def verify(
         _write_json(found, statuses)
         return
     table = console.table(f"{name} on {found.count:,} labelled pairs", "", "", "95 % interval")
-    for figure, (estimate, low, high) in found.figures().items():
+    for figure, (estimate, low, high) in found.rates().items():
         table.add_row(figure, f"{estimate:.4f}", f"{low:.4f} to {high:.4f}")
     console.out.print(table, "")
     console.out.print(
-        f"False positives {found.false_positives}, false negatives {found.false_negatives}, could not say {found.silent}; "
+        f"False positives {found.false_positives}, false negatives {found.false_negatives}, abstained {found.abstained}; "
         f"{len(verdicts) / wall:,.0f} pairs/s"
     )
     console.out.print(Text("Statuses: " + ", ".join(f"{status} {count:,}" for status, count in statuses.most_common())))
@@ -99,7 +99,7 @@ def _read(text: str) -> tuple[str, Any]:
     """Read one --set: the value is TOML, or a bare word."""
     key, found, value = text.partition("=")
     if not found:
-        raise ConfigError(f"--set {text}: expected KEY=VALUE, e.g. --set relative=0.01")
+        raise ConfigError(f"--set {text}: expected KEY=VALUE, for example --set rel_tol=0.01")
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
@@ -107,10 +107,10 @@ def _read(text: str) -> tuple[str, Any]:
 
 
 def _write_json(found: Agreement, statuses: Counter[str]) -> None:
-    figures = found.figures()
+    figures = found.rates()
     written = {
         "pairs": found.count,
-        "silent": found.silent,
+        "abstained": found.abstained,
         **{name: estimate for name, (estimate, _, _) in figures.items()},
         "intervals": {name: [low, high] for name, (_, low, high) in figures.items()},
         "statuses": dict(statuses),
@@ -124,7 +124,7 @@ def _show_rows(found: Agreement, samples: Sequence[Sample], verdicts: Sequence[V
     for row in found.disagreements[:most]:
         sample, verdict = samples[row], verdicts[row]
         answer = verdict.answer if verdict.answer is not None else sample.completion
-        kind = "accepted" if (verdict.value or 0.0) > CORRECT_THRESHOLD else "refused"
+        kind = "accepted" if (verdict.value or 0.0) > CORRECT_THRESHOLD else "rejected"
         line = f"row {row + 1}: {kind} {answer!r:.80} for {sample.reference!r:.80}: {verdict.reason or verdict.status.value}"
         console.out.print(console.said(line), soft_wrap=True)
     if len(found.disagreements) > most:
@@ -132,4 +132,4 @@ def _show_rows(found: Agreement, samples: Sequence[Sample], verdicts: Sequence[V
     silent = [row for row, verdict in enumerate(verdicts) if verdict.value is None]
     for row in silent[: console.SHOWN]:
         why = verdicts[row].reason or verdicts[row].status.value
-        console.out.print(console.said(f"row {row + 1}: could not say: {why}"), soft_wrap=True)
+        console.out.print(console.said(f"row {row + 1}: no verdict: {why}"), soft_wrap=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from herokit._statistics import told
+from herokit._statistics import format_rate
 from herokit.combiners import CORRECT_THRESHOLD
 from herokit.errors import ConfigError
 from herokit.sources import execution
@@ -85,8 +85,8 @@ class SpotCheck:
         t = self._counters
         own = [
             f"audit: {t['checked']:,} of {t['asked']:,} re-checked, second could not say {t['silent']:,} times",
-            told("accepts a wrong one", t["accepts wrong"], t["accepts wrong"] + t["refuses wrong"]),
-            told("refuses a right one", t["refuses right"], t["refuses right"] + t["accepts right"]),
+            format_rate("accepts a wrong one", t["accepts wrong"], t["accepts wrong"] + t["refuses wrong"]),
+            format_rate("refuses a right one", t["refuses right"], t["refuses right"] + t["accepts right"]),
         ]
         return "\n".join(
             filter(None, [*own, execution.report(self.verifier), execution.report(self.reference_verifier)])

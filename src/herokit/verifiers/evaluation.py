@@ -1,69 +1,100 @@
-"""How well a verifier agrees with labels: the figures a verifier is chosen by."""
+"""Agreement of a verifier with labels: counts, rates and their intervals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from herokit._statistics import Interval, f_measure, wilson
+from herokit._statistics import Interval, f1_interval, wilson_interval
 from herokit.combiners import CORRECT_THRESHOLD
 from herokit.errors import DataError
 from herokit.sources import execution
 from herokit.types import Sample, Verdict, Verifier
 
+__all__ = ["Agreement", "measure_agreement", "read_labels", "verify_rows"]
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Verdicts against labels; "positive" means right.
+    """Verdicts against labels; "positive" means correct.
 
     Attributes:
         count: pairs with a verdict and a label.
-        silent: pairs on which the verifier could not say.
-        true_positives: judged right and labelled right.
-        false_positives: judged right, labelled wrong.
-        false_negatives: judged wrong, labelled right.
-        true_negatives: judged wrong and labelled wrong.
+        abstained: pairs on which the verifier gave no value.
+        true_positives: pairs accepted and labelled correct.
+        false_positives: pairs accepted and labelled incorrect.
+        false_negatives: pairs rejected and labelled correct.
+        true_negatives: pairs rejected and labelled incorrect.
         disagreements: the rows on which verdict and label differ.
     """
 
     count: int
-    silent: int
+    abstained: int
     true_positives: int
     false_positives: int
     false_negatives: int
     true_negatives: int
     disagreements: tuple[int, ...]
 
-    def figures(self) -> dict[str, Interval]:
-        """Return accuracy, precision, recall, F1, and the rates of both errors, each with its 95 % interval.
+    def rates(self) -> dict[str, Interval]:
+        """Return accuracy, precision, recall, F1 and both error rates, each with its 95 % interval.
 
-        The false-positive rate is the share of wrong pairs that were accepted, the false-negative rate the share of
-        right ones that were refused: what `herokit.sources.NoisyVerifiers` and the scheme ``noisy-verifier`` ask for.
+        The false-positive rate is the share of incorrect pairs that were accepted, the false-negative rate the share of
+        correct ones that were rejected: the parameters of `herokit.sources.NoisyVerifiers` and of the scheme
+        ``noisy-verifier``.
 
         Example:
-            >>> agreement([1.0, 0.0, 1.0], [1, 0, 0]).figures()["precision"][0]
+            >>> measure_agreement([1.0, 0.0, 1.0], [1, 0, 0]).rates()["precision"][0]
             0.5
         """
         tp, fp, fn = self.true_positives, self.false_positives, self.false_negatives
         return {
-            "accuracy": wilson(tp + self.true_negatives, self.count),
-            "precision": wilson(tp, tp + fp),
-            "recall": wilson(tp, tp + fn),
-            "F1": f_measure(tp, fp, fn),
-            "false positives": _rate(fp, fp + self.true_negatives),
-            "false negatives": _rate(fn, tp + fn),
+            "accuracy": wilson_interval(tp + self.true_negatives, self.count),
+            "precision": wilson_interval(tp, tp + fp),
+            "recall": wilson_interval(tp, tp + fn),
+            "F1": f1_interval(tp, fp, fn),
+            "false positives": _error_rate(fp, fp + self.true_negatives),
+            "false negatives": _error_rate(fn, tp + fn),
         }
 
 
-def read_labels(where: str, column: str, values: Sequence[Any]) -> list[bool]:
-    """Read a column of labels; nothing is guessed, for the texts "0" and "false" would count as right.
+def _error_rate(errors: int, trials: int) -> Interval:
+    """Return a rate of errors; for 0 trials, (0, 0, 1)."""
+    return wilson_interval(errors, trials) if trials else (0.0, 0.0, 1.0)
+
+
+def measure_agreement(values: Sequence[float | None], labels: Sequence[Any]) -> Agreement:
+    """Compare verdict values with labels, row by row; a row without a value is counted as abstained.
 
     Args:
-        where: the file, for messages.
+        values: N values in [0, 1], or None.
+        labels: N labels: true or 1 for correct, false or 0 for incorrect.
+    """
+    judged = [
+        (row, value > CORRECT_THRESHOLD, bool(label))
+        for row, (value, label) in enumerate(zip(values, labels, strict=True))
+        if value is not None
+    ]
+    return Agreement(
+        len(judged),
+        len(values) - len(judged),
+        sum(accepted and label for _, accepted, label in judged),
+        sum(accepted and not label for _, accepted, label in judged),
+        sum(label and not accepted for _, accepted, label in judged),
+        sum(not label and not accepted for _, accepted, label in judged),
+        tuple(row for row, accepted, label in judged if accepted != label),
+    )
+
+
+def read_labels(source: str, column: str, values: Sequence[Any]) -> list[bool]:
+    """Read a column of labels; only 1, 0, true and false are allowed, because the texts "0" and "false" are truthy.
+
+    Args:
+        source: the file, for messages.
         column: the column's name, for messages.
         values: N labels.
 
     Raises:
-        DataError: one is neither 1 nor 0, true nor false; the message names its row.
+        DataError: a label is anything else; the message names its row.
 
     Example:
         >>> read_labels("pairs.jsonl", "label", [1, False])
@@ -71,58 +102,30 @@ def read_labels(where: str, column: str, values: Sequence[Any]) -> list[bool]:
     """
     for row, value in enumerate(values):
         if not isinstance(value, int | float) or value not in (0, 1):
-            raise DataError(f"{where}: row {row + 1}: {column} must be 1 or 0, true or false, got {value!r:.60}")
+            raise DataError(f"{source}: row {row + 1}: {column} must be 1 or 0, true or false, got {value!r:.60}")
     return list(map(bool, values))
 
 
-def agreement(values: Sequence[float | None], labels: Sequence[Any]) -> Agreement:
-    """Compare verdict values with labels, row by row; None is counted apart.
-
-    Args:
-        values: N values in [0, 1], or None.
-        labels: N labels: true, 1, or not.
-    """
-    judged = [
-        (row, v > CORRECT_THRESHOLD, bool(x))
-        for row, (v, x) in enumerate(zip(values, labels, strict=True))
-        if v is not None
-    ]
-    return Agreement(
-        len(judged),
-        len(values) - len(judged),
-        sum(right and label for _, right, label in judged),
-        sum(right and not label for _, right, label in judged),
-        sum(label and not right for _, right, label in judged),
-        sum(not label and not right for _, right, label in judged),
-        tuple(row for row, right, label in judged if right != label),
-    )
-
-
-def _rate(part: int, whole: int) -> Interval:
-    """Return a rate of errors; of nothing it is 0 and anything."""
-    return wilson(part, whole) if whole else (0.0, 0.0, 1.0)
-
-
-def judge(
+def verify_rows(
     name: str, verifier: Verifier, samples: Sequence[Sample], columns: Mapping[str, Sequence[Any]]
 ) -> list[Verdict]:
-    """Ask a verifier; rows that hold bare answers are compared as they are, where it can do that.
+    """Run a verifier on labelled rows; answers without a response around them are compared directly, if it can do that.
 
     Args:
         name: the verifier's name, for messages.
-        verifier: one with ``compare(pairs)`` takes rows whose column ``kind`` says "answer" without extraction.
+        verifier: if it has ``compare(pairs)``, that gets the rows whose column ``kind`` is "answer".
         samples: N samples.
         columns: the file's columns.
     """
     kinds = columns.get("kind", ["response"] * len(samples))
+    compare = getattr(verifier, "compare", None)
     answers = [row for row, kind in enumerate(kinds) if kind == "answer" and samples[row].reference is not None]
-    bare = answers if hasattr(verifier, "compare") else []
-    verdicts: list[Verdict | None] = [None] * len(samples)
-    if bare:
-        pairs = [(samples[row].reference, samples[row].completion) for row in bare]
-        for row, verdict in zip(bare, verifier.compare(pairs), strict=True):  # type: ignore[attr-defined] # looked for above
-            verdicts[row] = verdict
-    rest = [row for row, verdict in enumerate(verdicts) if verdict is None]
-    for row, verdict in zip(rest, execution.verify(name, verifier, [samples[row] for row in rest]), strict=True):
-        verdicts[row] = verdict
-    return [verdict for verdict in verdicts if verdict is not None]
+    answers = answers if compare else []
+    responses = sorted(set(range(len(samples))).difference(answers))
+    verdicts: dict[int, Verdict] = {}
+    if compare and answers:
+        pairs = [(samples[row].reference, samples[row].completion) for row in answers]
+        verdicts.update(zip(answers, compare(pairs), strict=True))
+    judged = execution.verify(name, verifier, [samples[row] for row in responses])
+    verdicts.update(zip(responses, judged, strict=True))
+    return [verdicts[row] for row in range(len(samples))]

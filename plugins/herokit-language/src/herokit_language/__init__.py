@@ -1,4 +1,4 @@
-"""A language detector: py3langid, asked only about the languages that a text's script leaves open."""
+"""A language detector on py3langid, which chooses among the languages that share a text's script."""
 
 from functools import cache
 
@@ -7,15 +7,15 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 __all__ = ["detect"]
 
 
-def detect(text: str, among: frozenset[str]) -> str:
-    """Return the code of the language that a text is most probably in.
+def detect(text: str, languages: frozenset[str]) -> str:
+    """Return the code of the most probable language of a text.
 
     Args:
-        text: some sentences; of a few words the answer is a guess.
-        among: ISO 639-1 codes to choose from; those that the model does not know are left out.
+        text: some sentences; for a few words the result is a guess.
+        languages: ISO 639-1 codes to choose from; codes that the model does not have are ignored.
 
     Raises:
-        ValueError: the model knows none of them.
+        ValueError: the model has none of them.
 
     Source: py3langid, after Lui and Baldwin, "langid.py: An Off-the-shelf Language Identification Tool" (ACL 2012).
 
@@ -23,14 +23,14 @@ def detect(text: str, among: frozenset[str]) -> str:
         >>> detect("Das ist ein kurzer Satz.", frozenset(("de", "en", "nl")))
         'de'
     """
-    return str(_model(among).classify(text.lower())[0])
+    return str(_load_model(languages).classify(text.lower())[0])
 
 
 @cache
-def _model(among: frozenset[str]) -> LanguageIdentifier:
+def _load_model(languages: frozenset[str]) -> LanguageIdentifier:
     model = LanguageIdentifier.from_model_file(MODEL_FILE)
-    known = sorted(among.intersection(model.labels))
-    if not known:
-        raise ValueError(f"py3langid knows none of {', '.join(sorted(among))}")
-    model.set_languages(known)
+    available = sorted(languages.intersection(model.labels))
+    if not available:
+        raise ValueError(f"py3langid has none of the languages {', '.join(sorted(languages))}")
+    model.set_languages(available)
     return model

@@ -1,4 +1,4 @@
-"""Verifiers that stand on a library: JSON Schema on jsonschema, quantities with units on pint."""
+"""Verifiers that need a library: JSON Schema (jsonschema) and quantities with units (pint)."""
 
 from herokit_structured.quantity import Quantity
 from herokit_structured.schema import JsonSchema

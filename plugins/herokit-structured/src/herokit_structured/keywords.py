@@ -1,4 +1,7 @@
-"""Keywords of JSON Schema that jsonschema checks without a limit on time, or with the errors of floats."""
+"""Bounded and exact versions of some JSON Schema keywords.
+
+jsonschema checks these without a limit on time, or with floating-point errors.
+"""
 
 import json
 import math
@@ -13,61 +16,63 @@ import regex
 from jsonschema import ValidationError
 from referencing.exceptions import Unresolvable
 
-PATTERN_SECONDS = 0.5
+__all__ = ["ValidationTimeoutError", "bounded_keywords", "canonical_json", "check_limits_apply", "pattern_time_limit"]
+
+_PATTERN_TIMEOUT = 0.5
 """Wall seconds that all matches of a schema's patterns may take on one value."""
 
-UNEVALUATED = 5_000
+_MAX_UNEVALUATED = 5_000
 """Items or keys of a value under ``unevaluatedItems`` and ``unevaluatedProperties``, which compare every pair."""
 
 _DEADLINE: ContextVar[float] = ContextVar("deadline", default=math.inf)
 
 
-class TooLongError(Exception):
-    """A schema took past its limit on what the policy wrote."""
+class ValidationTimeoutError(Exception):
+    """Validation of what the policy wrote took longer than its limit."""
 
 
 @contextmanager
-def limited() -> Iterator[None]:
-    """Give the patterns inside `PATTERN_SECONDS` in all."""
-    before = _DEADLINE.set(monotonic() + PATTERN_SECONDS)
+def pattern_time_limit() -> Iterator[None]:
+    """Limit the total time of all pattern matches in this context."""
+    token = _DEADLINE.set(monotonic() + _PATTERN_TIMEOUT)
     try:
         yield
     finally:
-        _DEADLINE.reset(before)
+        _DEADLINE.reset(token)
 
 
-def unlimited(schema: Any) -> None:
-    """Refuse a schema with patterns that no limit reaches.
+def check_limits_apply(schema: Any) -> None:
+    """Check that the time limit applies to every pattern of a schema.
 
     Raises:
-        ValueError: it has both ``patternProperties`` and ``unevaluatedProperties``.
+        ValueError: the schema has both ``patternProperties`` and ``unevaluatedProperties``.
 
     Example:
-        >>> unlimited({"patternProperties": {"^x": {"unevaluatedProperties": False}}})
+        >>> check_limits_apply({"patternProperties": {"^x": {"unevaluatedProperties": False}}})
         Traceback (most recent call last):
         ...
-        ValueError: patternProperties beside unevaluatedProperties: its patterns would have no time limit
+        ValueError: patternProperties with unevaluatedProperties: its patterns would have no time limit
     """
-    found: set[str] = set()
-    left = [schema]
-    while left:
-        part = left.pop()
-        found |= part.keys() if isinstance(part, dict) else set()
-        left += part.values() if isinstance(part, dict) else part if isinstance(part, list) else []
-    if {"patternProperties", "unevaluatedProperties"} <= found:
-        raise ValueError("patternProperties beside unevaluatedProperties: its patterns would have no time limit")
+    keys: set[str] = set()
+    pending = [schema]
+    while pending:
+        part = pending.pop()
+        keys |= part.keys() if isinstance(part, dict) else set()
+        pending += part.values() if isinstance(part, dict) else part if isinstance(part, list) else []
+    if {"patternProperties", "unevaluatedProperties"} <= keys:
+        raise ValueError("patternProperties with unevaluatedProperties: its patterns would have no time limit")
 
 
 def _search(pattern: str, text: str) -> bool:
-    left = min(_DEADLINE.get() - monotonic(), PATTERN_SECONDS)
+    remaining = min(_DEADLINE.get() - monotonic(), _PATTERN_TIMEOUT)
     try:
-        if left > 0:
-            return regex.search(pattern, text, timeout=left) is not None
+        if remaining > 0:
+            return regex.search(pattern, text, timeout=remaining) is not None
     except TimeoutError:
         pass
     except regex.error as error:
-        raise Unresolvable(f"no pattern: {pattern!r:.60}: {error}") from None
-    raise TooLongError(f"the schema's patterns took {PATTERN_SECONDS:g} s, the last {pattern!r:.60}")
+        raise Unresolvable(f"invalid pattern {pattern!r:.60}: {error}") from None
+    raise ValidationTimeoutError(f"the schema's patterns took {_PATTERN_TIMEOUT:g} s; the last one was {pattern!r:.60}")
 
 
 def _pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[ValidationError]:
@@ -85,25 +90,25 @@ def _pattern_properties(validator: Any, patterns: Mapping[str, Any], value: Any,
 
 def _additional_properties(validator: Any, inner: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
     if isinstance(value, dict):
-        named, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
+        properties, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
         for key, part in value.items():
-            if key in named or any(_search(pattern, key) for pattern in patterns):
+            if key in properties or any(_search(pattern, key) for pattern in patterns):
                 continue
             if inner is False:
-                yield ValidationError(f"{key!r} is no property of it", path=(key,))
+                yield ValidationError(f"{key!r} is not an allowed property", path=(key,))
             else:
                 yield from validator.descend(part, inner, path=key)
 
 
-def _few(keyword: str, usual: Any) -> Callable[..., Iterator[ValidationError]]:
-    """Return jsonschema's keyword for values that are not too long for it."""
+def _limit_size(keyword: str, check: Any) -> Callable[..., Iterator[ValidationError]]:
+    """Return jsonschema's check of a keyword, for values that are not too large for it."""
 
-    def careful(validator: Any, inner: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
-        if isinstance(value, list | dict) and len(value) > UNEVALUATED:
-            raise TooLongError(f"{keyword}: more than {UNEVALUATED:,} to look at")
-        yield from usual(validator, inner, value, schema)
+    def limited(validator: Any, inner: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+        if isinstance(value, list | dict) and len(value) > _MAX_UNEVALUATED:
+            raise ValidationTimeoutError(f"{keyword}: more than {_MAX_UNEVALUATED:,} members")
+        yield from check(validator, inner, value, schema)
 
-    return careful
+    return limited
 
 
 def _multiple_of(_: Any, step: Any, value: Any, __: Any) -> Iterator[ValidationError]:
@@ -113,43 +118,44 @@ def _multiple_of(_: Any, step: Any, value: Any, __: Any) -> Iterator[ValidationE
         yield ValidationError(f"{value!r} is not a multiple of {step}")
 
 
-def _unique_items(_: Any, wanted: bool, value: Any, __: Any) -> Iterator[ValidationError]:  # noqa: FBT001 - jsonschema's signature
-    """Compare items by their canonical texts: jsonschema compares every pair."""
-    if wanted and isinstance(value, list) and len({canonical(item) for item in value}) != len(value):
-        yield ValidationError("has an item twice")
+def _unique_items(_: Any, unique: bool, value: Any, __: Any) -> Iterator[ValidationError]:  # noqa: FBT001 - jsonschema's signature
+    """Compare items by their canonical JSON; jsonschema compares every pair."""
+    if unique and isinstance(value, list) and len({canonical_json(item) for item in value}) != len(value):
+        yield ValidationError("has a duplicate item")
 
 
-def canonical(value: Any) -> str:
-    """Write a JSON value so that equal values are equal texts; 1.0 is 1.
+def canonical_json(value: Any) -> str:
+    """Return the same text for equal JSON values; 1.0 equals 1.
 
     Example:
-        >>> canonical({"b": 1.0, "a": [True]})
+        >>> canonical_json({"b": 1.0, "a": [True]})
         '{"a": [true], "b": 1}'
     """
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)}: {canonical(value[key])}" for key in sorted(value)) + "}"
+        return "{" + ", ".join(f"{json.dumps(key)}: {canonical_json(value[key])}" for key in sorted(value)) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(canonical, value)) + "]"
+        return "[" + ", ".join(map(canonical_json, value)) + "]"
     return json.dumps(value)
 
 
-_CAREFUL = {
+_REPLACED = {
     "pattern": _pattern,
     "patternProperties": _pattern_properties,
     "additionalProperties": _additional_properties,
     "multipleOf": _multiple_of,
     "uniqueItems": _unique_items,
 }
+_LIMITED = ("unevaluatedItems", "unevaluatedProperties")
 
 
-def careful(dialect: Any) -> dict[str, Any]:
-    """Return how a dialect's keywords are checked here, those of them that jsonschema does not check as we want.
+def bounded_keywords(dialect: Any) -> dict[str, Any]:
+    """Return the checks that replace jsonschema's own, for the keywords that a dialect has.
 
     Args:
         dialect: a validator class of jsonschema's.
     """
-    usual = dialect.VALIDATORS
-    few = {name: _few(name, usual[name]) for name in ("unevaluatedItems", "unevaluatedProperties") if name in usual}
-    return few | {name: how for name, how in _CAREFUL.items() if name in usual}
+    checks = dialect.VALIDATORS
+    limited = {name: _limit_size(name, checks[name]) for name in _LIMITED if name in checks}
+    return limited | {name: check for name, check in _REPLACED.items() if name in checks}

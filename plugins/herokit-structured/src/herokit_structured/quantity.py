@@ -1,58 +1,61 @@
-"""Quantities: a number and a unit, the same in any unit of the dimension."""
+"""Quantities: a number and a unit, equal in any unit of the same dimension."""
 
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 
-from herokit.errors import ConfigError
-from herokit.types import Sample, Status, Verdict
-from herokit.verifiers.extraction import ExtractMode, find_answer, strip_markup
+from herokit.errors import ConfigError, check_choice
+from herokit.types import Sample, Verdict
+from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
+from herokit.verifiers.extraction import ExtractMode, find_answer, response_text, strip_markup
 
-Missing = Literal["wrong", "same"]
+__all__ = ["MissingUnit", "Quantity", "read_quantity"]
+
+MissingUnit = Literal["incorrect", "same"]
 
 _NUMBER = r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d{1,40})(?:\.\d{0,40})?(?:[eE][-+]?\d{1,3})?"
 _TIMES_TEN = r"(?:\s?(?:x|\*|\u00d7|\\times|\\cdot)\s?10\s?(?:\^|\*\*)\s?\{?([-+]?\d{1,3})\}?)?"
 _QUANTITY = re.compile(rf"({_NUMBER}){_TIMES_TEN}(?:\s|~|\\[ ,;])*(.*)", re.DOTALL)
-_WRAPPED = re.compile(r"\\(?:text|mathrm|mathit|rm|unit|,)\s?\{([^{}]*)\}")
+_LATEX_WRAPPER = re.compile(r"\\(?:text|mathrm|mathit|rm|unit|,)\s?\{([^{}]*)\}")
 _TERM = r"(?:[^\W\d_]|[\u00b0%$])+(?:\s?(?:\^|\*\*)\s?(?:-?[1-9]|\(-?[1-9]\))(?!\s?(?:\^|\*\*)))?"
-_BY = r"(?:\s?[*/]\s?|\s)"
-_PRODUCT = rf"{_TERM}(?:{_BY}{_TERM})*"
+_OPERATOR = r"(?:\s?[*/]\s?|\s)"
+_PRODUCT = rf"{_TERM}(?:{_OPERATOR}{_TERM})*"
 _FACTOR = rf"(?:{_TERM}|\(\s?{_PRODUCT}\s?\))"
-_UNIT = re.compile(rf"(?:(?:1\s?/\s?)?{_FACTOR}(?:{_BY}{_FACTOR})*)?")
-"""Names with powers from -9 to 9; a number stands nowhere else, for pint computes with it, power towers too."""
+_UNIT = re.compile(rf"(?:(?:1\s?/\s?)?{_FACTOR}(?:{_OPERATOR}{_FACTOR})*)?")
+"""Unit names with powers from -9 to 9. Numbers are allowed nowhere else, because pint evaluates them, even towers of powers."""
 
-_RAISED = str.maketrans({"\u00b2": "^2", "\u00b3": "^3", "\u207b": "-", "\u00b9": "^1", "\u00b7": "*", "\u22c5": "*",
+_UNICODE_OPERATORS = str.maketrans({"\u00b2": "^2", "\u00b3": "^3", "\u207b": "-", "\u00b9": "^1", "\u00b7": "*", "\u22c5": "*",
                          "\u2212": "-", "\u00d7": "*"})  # fmt: skip
 
-LONGEST = 200
+_MAX_CHARS = 200
 """Characters of a quantity."""
 
 
 @dataclass(frozen=True, slots=True)
-class Quantity:
-    r"""Right where the answer is the reference's quantity, in any unit of the same dimension.
+class Quantity(PerSampleVerifier):
+    r"""1 if the answer is the reference's quantity, in any unit of the same dimension, else 0.
 
-    ``1.5 km``, ``1500 m``, ``1.5 \times 10^3\,\text{m}`` and ``150,000 cm`` are the same; ``5 kg`` and ``5 m`` are not.
-    Accepted where ``|a - r| <= relative |r|`` after conversion to the reference's unit. Temperatures convert with their
-    offsets (``25 degC`` is ``298.15 K``). A reference without a unit is a plain number.
+    ``1.5 km``, ``1500 m``, ``1.5 \times 10^3\,\text{m}`` and ``150,000 cm`` are equal; ``5 kg`` and ``5 m`` are not.
+    An answer ``a`` to a reference ``r`` is correct if ``|a - r| <= rel_tol |r|`` after conversion to the reference's
+    unit. Temperatures convert with their offsets (``25 degC`` is ``298.15 K``). A reference without a unit is a plain
+    number.
 
     Args:
-        relative: tolerance as a share of the reference's size; conversions are exact to about 1e-12.
-        missing: what an answer without a unit is where the reference has one: ``"wrong"``, or ``"same"``: in the
-            reference's unit.
-        find: where the answer stands.
+        rel_tol: tolerance relative to the reference's size; conversions are exact to about 1e-12.
+        missing_unit: how an answer without a unit is judged if the reference has one: ``"incorrect"``, or ``"same"``: as
+            if it had the reference's unit.
+        extract: where the answer is.
 
     Raises:
-        ConfigError: a negative tolerance.
+        ConfigError: the tolerance is negative.
 
-    Source: units and conversions of pint's default registry, after the SI brochure (9th edition) and CODATA; one-sided
-    closeness as for ``number``.
+    Source: units and conversions of pint's default registry, after the SI brochure (9th edition) and CODATA; closeness
+    relative to the reference as in ``number``.
 
     Example:
         >>> samples = [Sample("?", text, 0, "1.5 km") for text in ("1500 m", "1.5", "1.5 kg", "1.5 km/h")]
@@ -60,42 +63,41 @@ class Quantity:
         [1.0, 0.0, 0.0, 0.0]
     """
 
-    relative: float = 1e-9
-    missing: Missing = "wrong"
-    find: ExtractMode = "answer"
+    rel_tol: float = 1e-9
+    missing_unit: MissingUnit = "incorrect"
+    extract: ExtractMode = "answer"
 
     def __post_init__(self) -> None:
-        if not self.relative >= 0.0:
-            raise ConfigError(f"the tolerance is at least 0, got {self.relative!r}")
-        if self.missing not in ("wrong", "same"):
-            raise ConfigError(f"missing is wrong or same, got {self.missing!r}")
+        check_choice("missing_unit", self.missing_unit, MissingUnit)
+        check_choice("extract", self.extract, ExtractMode)
+        if not self.rel_tol >= 0.0:
+            raise ConfigError(f"rel_tol must be at least 0, got {self.rel_tol!r}")
 
-    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
-        """Return N verdicts for N samples."""
-        return [self._judge(sample) for sample in samples]
-
-    def _judge(self, sample: Sample) -> Verdict:
+    def judge(self, sample: Sample) -> Verdict:
+        """Return the verdict on one sample."""
         if sample.reference is None:
-            return Verdict(None, Status.FAILED, "no reference")
-        gold = read_quantity(sample.reference)
-        if gold is None:
-            return Verdict(None, Status.FAILED, f"reference: expected a quantity, got {sample.reference!r:.80}")
-        answer = find_answer(sample.completion, self.find)
-        said = None if answer is None else read_quantity(answer)
-        if said is None:
-            return Verdict(0.0, Status.UNPARSED, "no quantity", answer)
-        number, unit = said
-        if unit.dimensionless and not gold[1].dimensionless and self.missing == "same":
-            unit = gold[1]
-        if unit.dimensionality != gold[1].dimensionality:
-            return Verdict(0.0, Status.JUDGED, f"{unit:~} is no unit of {gold[1]:~}"[:120], answer)
-        converted = _convert(number, unit, gold[1])
-        near = abs(converted - gold[0]) <= max(self.relative * abs(gold[0]), 1e-12 * (abs(gold[0]) + _offset(gold[1])))
-        return Verdict(float(near), Status.JUDGED, f"{converted:.6g} {gold[1]:~}"[:120], answer)
+            return abstain()
+        expected = read_quantity(sample.reference)
+        if expected is None:
+            return abstain(f"reference: expected a quantity, got {sample.reference!r:.80}")
+        answer = find_answer(response_text(sample), self.extract)
+        quantity = None if answer is None else read_quantity(answer)
+        if quantity is None:
+            return unparsed("no quantity", answer)
+        (number, unit), (expected_number, expected_unit) = quantity, expected
+        if unit.dimensionless and not expected_unit.dimensionless and self.missing_unit == "same":
+            unit = expected_unit
+        if unit.dimensionality != expected_unit.dimensionality:
+            reason = f"{unit:~} and {expected_unit:~} differ in dimension"[:120]
+            return binary_verdict(correct=False, reason=reason, answer=answer)
+        converted = _convert(number, unit, expected_unit)
+        rounding = 1e-12 * (abs(expected_number) + _zero_offset(expected_unit))
+        close = abs(converted - expected_number) <= max(self.rel_tol * abs(expected_number), rounding)
+        return binary_verdict(correct=close, reason=f"{converted:.6g} {expected_unit:~}"[:120], answer=answer)
 
 
 def read_quantity(text: str) -> tuple[float, Any] | None:
-    r"""Read a number and a unit of pint's; None where the text is something else.
+    r"""Read a number and a unit of pint's; None if the text is anything else.
 
     Args:
         text: short; hostile: nothing in it is evaluated, and no unit is raised beyond its ninth power.
@@ -106,41 +108,42 @@ def read_quantity(text: str) -> tuple[float, Any] | None:
         (9.8, 'meter / second ** 2')
     """
     text = strip_markup(text)
-    if len(text) > LONGEST:
+    if len(text) > _MAX_CHARS:
         return None
-    text = unicodedata.normalize("NFC", text).translate(_RAISED).rpartition("=")[2].replace("{,}", ",").replace("$", "")
-    match = _QUANTITY.fullmatch(_WRAPPED.sub(r" \1", text).strip())
+    text = unicodedata.normalize("NFC", text).translate(_UNICODE_OPERATORS).rpartition("=")[2]
+    text = text.replace("{,}", ",").replace("$", "")
+    match = _QUANTITY.fullmatch(_LATEX_WRAPPER.sub(r" \1", text).strip())
     if match is None:
         return None
-    unit = match[3].replace("\\", "").replace("{", "(").replace("}", ")").replace("\u00b0 ", "\u00b0").strip()
-    if not _UNIT.fullmatch(" ".join(unit.split())):
+    name = match[3].replace("\\", "").replace("{", "(").replace("}", ")").replace("\u00b0 ", "\u00b0").strip()
+    if not _UNIT.fullmatch(" ".join(name.split())):
         return None
     number = float(match[1].replace(",", "")) * float(f"1e{match[2] or 0}")
     if not math.isfinite(number):
         return None
     try:
-        found = _units().parse_units(_ALIASES.get(unit.lower(), unit))
-        _convert(number, found, found)  # some units, dBm per metre, have a name and no meaning
-    except Exception:  # noqa: BLE001 - pint raises anything from AttributeError to its tokenizer's errors on what is no unit
+        unit = _units().parse_units(_ALIASES.get(name.lower(), name))
+        _convert(number, unit, unit)  # some units, such as dBm per metre, can be parsed and not converted
+    except Exception:  # noqa: BLE001 - pint raises many types of errors for a text that is not a unit
         return None
-    return number, found
+    return number, unit
 
 
 _ALIASES = {"%": "percent", "\u00b0": "degree", "\u00b0c": "degC", "\u00b0f": "degF", "sq m": "m^2", "mph": "mile/hour"}
 
 
-def _convert(number: float, unit: Any, other: Any) -> float:
+def _convert(number: float, unit: Any, target: Any) -> float:
     with np.errstate(all="ignore"):
         base = _units().Quantity(number, unit).to_base_units()
-        return float(base.to(other).magnitude)
+        return float(base.to(target).magnitude)
 
 
 @cache
-def _offset(unit: Any) -> float:
-    """Return how far a unit's zero is from its dimension's, 273.15 for degC: conversions round at that size.
+def _zero_offset(unit: Any) -> float:
+    """Return the distance of a unit's zero from its dimension's, such as 273.15 for degC; it bounds rounding errors.
 
     Example:
-        >>> [_offset(read_quantity(text)[1]) for text in ("0 degC", "0 K", "0 dBm")]
+        >>> [_zero_offset(read_quantity(text)[1]) for text in ("0 degC", "0 K", "0 dBm")]
         [273.15, 0.0, 0.0]
     """
     zero = abs(_convert(0.0, (1.0 * unit).to_base_units().units, unit))

@@ -1,7 +1,7 @@
-"""JSON that fits a schema."""
+"""JSON that is valid against a schema."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,33 +11,36 @@ from jsonschema.exceptions import SchemaError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from herokit.errors import ConfigError
+from herokit.errors import ConfigError, check_choice
 from herokit.types import Sample, Status, Verdict
-from herokit.verifiers.extraction import FenceMode, extract_code_block, read_json
-from herokit_structured.keywords import TooLongError, careful, limited, unlimited
+from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
+from herokit.verifiers.extraction import FenceMode, extract_code_block, read_json, response_text
+from herokit_structured.keywords import ValidationTimeoutError, bounded_keywords, check_limits_apply, pattern_time_limit
 
-LONGEST = 200_000
+__all__ = ["JsonSchema"]
+
+_MAX_CHARS = 200_000
 """Characters of JSON that are read."""
 
-DEEPEST = 50
-"""Levels of a value that any schema can be held against; deeper ones may pass the interpreter's limit."""
+_MAX_DEPTH = 50
+"""Levels of nesting that every schema can validate; deeper values may exceed the interpreter's limit."""
 
 
 @dataclass(frozen=True, slots=True)
-class JsonSchema:
-    """Right where a completion is JSON that fits a schema, that of the setting or that of the reference.
+class JsonSchema(PerSampleVerifier):
+    """1 if the completion is JSON that is valid against a schema, given by `schema` or by the reference, else 0.
 
-    The dialect is what ``$schema`` names, draft 2020-12 where it names none. References inside the schema are followed,
-    none outside. Patterns search, in Python's dialect, for half a second in all (0, TIMEOUT); a schema with both
-    ``patternProperties`` and ``unevaluatedProperties`` is refused. Decimals are what they are written as: 0.3 is a
-    multiple of 0.1. ``format`` only annotates.
+    The dialect is the one in ``$schema``, by default draft 2020-12. References within the schema are resolved, others are
+    not. Patterns are searched in Python's dialect, for half a second in total (value 0, TIMEOUT); a schema with both
+    ``patternProperties`` and ``unevaluatedProperties`` is rejected. Decimals have the value they are written with: 0.3 is
+    a multiple of 0.1. ``format`` is only an annotation.
 
     Args:
-        schema: a JSON Schema; None to take the reference.
-        fence: whether the JSON stands in one block between lines of three backticks, marked ``json`` or unmarked.
+        schema: a JSON Schema; None to use the reference.
+        fence: whether the JSON is in one block between lines of three backticks, marked ``json`` or unmarked.
 
     Raises:
-        ConfigError: the setting is no schema.
+        ConfigError: `schema` is not a valid schema.
 
     Source: JSON Schema draft 2020-12 (draft-bhutton-json-schema-01 and -validation-01), as jsonschema implements it.
 
@@ -52,65 +55,63 @@ class JsonSchema:
     fence: FenceMode = "optional"
 
     def __post_init__(self) -> None:
+        check_choice("fence", self.fence, FenceMode)
         if self.schema is not None:
             try:
-                _validator(json.dumps(self.schema))
+                _make_validator(json.dumps(self.schema))
             except (ValueError, TypeError) as error:
-                raise ConfigError(f"no schema: {error}") from None
+                raise ConfigError(f"schema is invalid: {error}") from None
 
-    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
-        """Return N verdicts for N samples."""
-        return [self._judge(sample) for sample in samples]
-
-    def _judge(self, sample: Sample) -> Verdict:
-        text = sample.reference if self.schema is None else json.dumps(self.schema)
-        if text is None:
-            return Verdict(None, Status.FAILED, "no schema: neither a setting nor a reference")
+    def judge(self, sample: Sample) -> Verdict:
+        """Return the verdict on one sample."""
+        schema = sample.reference if self.schema is None else json.dumps(self.schema)
+        if schema is None:
+            return abstain("no schema: set schema, or give a reference")
         try:
-            validator = _validator(text)
+            validator = _make_validator(schema)
         except ValueError as error:
-            return Verdict(None, Status.FAILED, f"reference: no schema: {error}"[:300])
-        block = extract_code_block(sample.completion, ("json",), self.fence)
-        if block is None or len(block) > LONGEST:
-            why = "not exactly one JSON block" if block is None else f"longer than {LONGEST:,} characters"
-            return Verdict(0.0, Status.UNPARSED, why)
+            return abstain(f"reference: invalid schema: {error}"[:300])
+        block = extract_code_block(response_text(sample), ("json",), self.fence)
+        if block is None:
+            return unparsed("not exactly one JSON block")
+        if len(block) > _MAX_CHARS:
+            return unparsed(f"longer than {_MAX_CHARS:,} characters")
         try:
             value = read_json(block)
         except ValueError as error:
-            return Verdict(0.0, Status.UNPARSED, f"not JSON: {error}")
-        return _fits(validator, value, block)
+            return unparsed(f"not JSON: {error}")
+        return _validate(validator, value, block)
 
 
-def _fits(validator: Any, value: Any, block: str) -> Verdict:
+def _validate(validator: Any, value: Any, block: str) -> Verdict:
     try:
-        with limited():
+        with pattern_time_limit():
             error = next(validator.iter_errors(value), None)
-    except TooLongError as late:
-        return Verdict(0.0, Status.TIMEOUT, str(late), block)
+    except ValidationTimeoutError as timeout:
+        return Verdict(0.0, Status.TIMEOUT, str(timeout), block)
     except RecursionError:
-        return _endless(value, block)
-    except Unresolvable as lost:
-        return Verdict(None, Status.FAILED, f"reference: {lost}"[:300])
-    except ArithmeticError as odd:
-        return Verdict(0.0, Status.JUDGED, f"{type(odd).__name__}: {odd}", block)
-    if error is None:
-        return Verdict(1.0, Status.JUDGED, "", block)
-    why = f"{error.json_path}: {error.message}"[:200]
-    return Verdict(0.0, Status.JUDGED, why.encode("utf-8", "backslashreplace").decode(), block)
+        return _recursion_verdict(value, block)
+    except Unresolvable as unresolved:
+        return abstain(f"reference: {unresolved}"[:300])
+    except ArithmeticError as overflow:
+        return binary_verdict(correct=False, reason=f"{type(overflow).__name__}: {overflow}", answer=block)
+    reason = "" if error is None else f"{error.json_path}: {error.message}"[:200]
+    reason = reason.encode("utf-8", "backslashreplace").decode()
+    return binary_verdict(correct=error is None, reason=reason, answer=block)
 
 
-def _endless(value: Any, block: str) -> Verdict:
-    """Say who went too deep: what the policy wrote, or the schema."""
-    if _deeper(value, DEEPEST):
-        return Verdict(0.0, Status.UNPARSED, "nested too deep for the schema", block)
-    return Verdict(None, Status.FAILED, "reference: it refers to itself without end")
+def _recursion_verdict(value: Any, block: str) -> Verdict:
+    """Return the verdict where validation recursed too deeply: the completion is at fault, or the schema."""
+    if _is_deeper(value, _MAX_DEPTH):
+        return unparsed("nested too deeply for the schema", block)
+    return abstain("reference: the schema refers to itself without end")
 
 
-def _deeper(value: Any, levels: int) -> bool:
-    """Say whether lists and objects are nested deeper than that.
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Return whether lists and objects are nested in more than this many levels.
 
     Example:
-        >>> _deeper([[{}]], 3), _deeper([[{}]], 2)
+        >>> _is_deeper([[{}]], 3), _is_deeper([[{}]], 2)
         (False, True)
     """
     layer = [value]
@@ -125,25 +126,25 @@ def _deeper(value: Any, levels: int) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _validator(text: str) -> Any:
+def _make_validator(text: str) -> Any:
     """Return the validator of a schema.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not a valid schema.
     """
     try:
         schema = json.loads(text)
         dialect: Any = validators.validator_for(schema, default=Draft202012Validator)
     except RecursionError:
-        raise ValueError("nested too deep") from None
+        raise ValueError("nested too deeply") from None
     except TypeError:
-        raise ValueError("$schema is no text") from None
+        raise ValueError("$schema must be a text") from None
     if not isinstance(schema, dict | bool):
-        raise ValueError(f"a schema is an object, got {text!r:.60}")  # noqa: TRY004 - a text is wrong, no type
+        raise ValueError(f"expected an object, got {text!r:.60}")  # noqa: TRY004 - the text is at fault, not a type
     extend: Any = validators.extend
     try:
         dialect.check_schema(schema)
     except (SchemaError, RecursionError) as error:
-        raise ValueError(getattr(error, "message", "nested too deep")) from None
-    unlimited(schema)
-    return extend(dialect, careful(dialect))(schema, registry=Registry())
+        raise ValueError(getattr(error, "message", "nested too deeply")) from None
+    check_limits_apply(schema)
+    return extend(dialect, bounded_keywords(dialect))(schema, registry=Registry())
