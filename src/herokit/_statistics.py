@@ -18,8 +18,8 @@ class Moments:
         count: how many values.
         mean: their mean; 0 while `count` is 0.
         sum_squares: the sum of squared deviations from the mean.
-        min: the smallest value; infinity while `count` is 0.
-        max: the largest value; minus infinity while `count` is 0.
+        min: the smallest value; 0 while `count` is 0.
+        max: the largest value; 0 while `count` is 0.
 
     Source: T. Chan, G. Golub and R. LeVeque, Updating formulae and a pairwise algorithm for computing sample variances
     (1979).
@@ -33,8 +33,8 @@ class Moments:
     count: int = 0
     mean: float = 0.0
     sum_squares: float = 0.0
-    min: float = float("inf")
-    max: float = float("-inf")
+    min: float = 0.0
+    max: float = 0.0
 
     @classmethod
     def from_values(cls, values: Any) -> Self:

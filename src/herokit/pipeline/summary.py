@@ -7,47 +7,17 @@ from typing import Any, Self
 
 import numpy as np
 
+from herokit._statistics import Moments
 from herokit.combiners import CORRECT_THRESHOLD
 from herokit.outcome import RewardOutput
 
-__all__ = ["Failure", "Summary", "ValueRange", "summarize"]
+__all__ = ["Failure", "Summary", "summarize"]
 
 MAX_SPREAD_WITHOUT_SIGNAL = 1e-9
 """A group whose values differ by at most this carries no signal."""
 
 MAX_EXAMPLES = 8
 """Rows or groups kept as examples, and reasons kept; the counts are complete."""
-
-
-@dataclass(frozen=True, slots=True)
-class ValueRange:
-    """Count, minimum, mean and maximum of numbers; two of them merge.
-
-    Example:
-        >>> ValueRange.from_values(np.array([1.0, 3.0])).merge(ValueRange.from_values(np.array([5.0])))
-        ValueRange(count=3, min=1.0, mean=3.0, max=5.0)
-    """
-
-    count: int = 0
-    min: float = 0.0
-    mean: float = 0.0
-    max: float = 0.0
-
-    @classmethod
-    def from_values(cls, values: Any) -> Self:
-        """Return the range of the finite ones among values, (N,)."""
-        finite = values[np.isfinite(values)]
-        if not len(finite):
-            return cls()
-        return cls(len(finite), float(finite.min()), float(finite.mean()), float(finite.max()))
-
-    def merge(self, other: "ValueRange") -> "ValueRange":
-        """Return the range of both."""
-        if not (self.count and other.count):
-            return self if self.count else other
-        count = self.count + other.count
-        mean = self.mean + (other.mean - self.mean) * other.count / count
-        return ValueRange(count, min(self.min, other.min), mean, max(self.max, other.max))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +59,10 @@ class Summary:
     mixed_prompt_examples: list[Any] = field(default_factory=list)
     composition: dict[str, int] = field(default_factory=dict)
     statuses: dict[str, dict[str, int]] = field(default_factory=dict)
-    strata: dict[str, ValueRange] = field(default_factory=dict)
+    strata: dict[str, Moments] = field(default_factory=dict)
     zero_signal_groups_verifier: int | None = None
     zero_signal_groups_scheme: int = 0
-    weights: ValueRange = ValueRange()
+    weights: Moments = field(default_factory=Moments)
     invalid_rows: int = 0
     failures: dict[str, Failure] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -102,7 +72,7 @@ class Summary:
         """Return the summary of both; `other` follows."""
         verifier = [n for n in (self.zero_signal_groups_verifier, other.zero_signal_groups_verifier) if n is not None]
         names, strata = {**self.statuses, **other.statuses}, {**self.strata, **other.strata}
-        empty = ValueRange()
+        empty = Moments()
         return Summary(
             rows=self.rows + other.rows,
             groups=self.groups + other.groups,
@@ -130,8 +100,8 @@ class Summary:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Return the summary that `as_dict` converted."""
         values = {f.name: data[f.name] for f in fields(cls)}
-        values["strata"] = {name: ValueRange(**stratum) for name, stratum in data["strata"].items()}
-        values["weights"] = ValueRange(**data["weights"])
+        values["strata"] = {name: Moments(**stratum) for name, stratum in data["strata"].items()}
+        values["weights"] = Moments(**data["weights"])
         values["failures"] = {reason: Failure(**failure) for reason, failure in data["failures"].items()}
         return cls(**values)
 
@@ -177,7 +147,7 @@ def summarize(output: RewardOutput, rows: Sequence[int] | None = None, prompts: 
         mixed_prompt_examples=mixed_prompts[:MAX_EXAMPLES],
         statuses=_count_statuses(output),
         zero_signal_groups_scheme=_count_without_signal(output.advantage, starts),
-        weights=ValueRange.from_values(output.weight),
+        weights=Moments.from_values(output.weight),
         invalid_rows=sum(map(len, reasons.values())),
         failures=_merge_failures({}, {reason: Failure(len(found), found) for reason, found in reasons.items()}),
         seconds=dict(output.seconds),
@@ -201,8 +171,8 @@ def _summarize_verdicts(output: RewardOutput, starts: Sequence[int]) -> dict[str
     return {
         "composition": _count_compositions(values, starts) if starts else {},
         "strata": {
-            "correct": ValueRange.from_values(output.reward[values > CORRECT_THRESHOLD]),
-            "incorrect": ValueRange.from_values(output.reward[values <= CORRECT_THRESHOLD]),
+            "correct": Moments.from_values(output.reward[values > CORRECT_THRESHOLD]),
+            "incorrect": Moments.from_values(output.reward[values <= CORRECT_THRESHOLD]),
         },
         "zero_signal_groups_verifier": _count_without_signal(values, starts),
     }
