@@ -1,4 +1,4 @@
-"""Sources that misbehave in the middle of a run; importable in the processes that a time limit starts."""
+"""Sources that fail during a run; importable in worker processes."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ ECHO = "import sys\nfor line in sys.stdin: print(len(line), flush=True)"
 
 
 class Hangs:
-    """Never comes back from a completion that begins with 1."""
+    """Hangs on a completion that begins with 1."""
 
     def verify(self, samples):
         if any(sample.completion[:1] == "1" for sample in samples):
@@ -19,7 +19,7 @@ class Hangs:
 
 
 class Raises:
-    """Raises for a completion that begins with a low digit."""
+    """Raises for a completion that begins with 0, 1 or 2."""
 
     def verify(self, samples):
         if any(sample.completion[:1] in "012" for sample in samples):
@@ -28,7 +28,7 @@ class Raises:
 
 
 class Served:
-    """A reward model in a process of its own, which somebody kills."""
+    """A reward model in its own process, which the test kills."""
 
     def __init__(self):
         self.process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""TRL runs whose sources hang, raise and die: training goes on, rows carry their status, the loss stays finite."""
+"""TRL runs whose sources hang, raise and die: training continues, rows have their status, the loss is finite."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def train(runs, kind, out, sources, **settings):
     return rows, [entry for entry in trainer.state.log_history if "loss" in entry]
 
 
-def test_a_verifier_that_hangs(runs, hostile, tmp_path):
+def test_trl_run_continues_with_a_hanging_verifier(runs, hostile, tmp_path):
     sources = {"verifier": ProcessPool(hostile.Hangs(), max_workers=1, timeout=1.5), "rm": runs.Taste()}
     rows, log = train(runs, "GRPO", tmp_path, sources)
     late = [text.startswith("1") for text in rows["completion"]]
@@ -51,7 +51,7 @@ def test_a_verifier_that_hangs(runs, hostile, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["GRPO", "GroupGRPO"])
-def test_a_verifier_that_raises(runs, hostile, tmp_path, kind):
+def test_trl_run_continues_with_a_raising_verifier(runs, hostile, tmp_path, kind):
     sources = {"verifier": hostile.Raises(), "rm": runs.Taste()}
     rows, log = train(runs, kind, tmp_path, sources, log_completions=True)
     failed = [text.startswith(LOW) for text in rows["completion"]]
@@ -68,7 +68,7 @@ def test_a_verifier_that_raises(runs, hostile, tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["GRPO", "GroupRLOO"])
-def test_a_reward_model_that_dies_in_the_middle(runs, hostile, tmp_path, kind):
+def test_trl_run_continues_after_the_reward_model_died(runs, hostile, tmp_path, kind):
     served = hostile.Served()
 
     class Kill(TrainerCallback):

@@ -20,12 +20,12 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def folders(runs, tmp_path_factory):
     """A policy and a reward model, saved with the tokenizer."""
-    made = {}
+    saved_folders = {}
     for name, model in {"policy": runs.model(), "rm": runs.reward_model()}.items():
-        made[name] = tmp_path_factory.mktemp(name)
-        model.save_pretrained(made[name])
-        runs.tokenizer().save_pretrained(made[name])
-    return made
+        saved_folders[name] = tmp_path_factory.mktemp(name)
+        model.save_pretrained(saved_folders[name])
+        runs.tokenizer().save_pretrained(saved_folders[name])
+    return saved_folders
 
 
 def test_trl_page_example_runs(runs, folders, tmp_path):
@@ -46,7 +46,7 @@ def test_trl_page_example_runs(runs, folders, tmp_path):
 
 
 @pytest.mark.parametrize("chat", [True, False], ids=["chat", "plain"])
-def test_a_reward_model_of_trl_scores_as_in_trl(runs, folders, tmp_path, chat):
+def test_torch_reward_model_scores_as_trl_does(runs, folders, tmp_path, chat):
     template = {} if chat else {"template": "{prompt}{completion}"}
     with TorchRewardModel(str(folders["rm"]), **template) as model:
         ours = RewardFunction(runs.rewarder({"verifier": runs.Half(), "rm": model}), on_cancelled_step="ignore")

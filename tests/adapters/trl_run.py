@@ -1,6 +1,6 @@
-"""Tiny TRL runs on a CPU, offline: a random two-layer model, and completions that depend on prompt and sibling alone.
+"""Small TRL runs on a CPU, offline: a random model, and completions that depend on prompt and position in the group.
 
-As a script, one run described by JSON on the command line; it prints what the run saw as one line of JSON.
+As a script, it does the runs that the command line describes as JSON, and writes their results as JSON.
 """
 
 import hashlib
@@ -43,9 +43,9 @@ def tokenizer():
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()
     raw.add_special_tokens(["<pad>", "<eos>", "<|im_start|>", "<|im_end|>"])
-    made = PreTrainedTokenizerFast(tokenizer_object=raw, pad_token="<pad>", eos_token="<eos>", padding_side="left")  # noqa: S106 - tokens of text
-    made.chat_template = TEMPLATE
-    return made
+    fast = PreTrainedTokenizerFast(tokenizer_object=raw, pad_token="<pad>", eos_token="<eos>", padding_side="left")  # noqa: S106 - tokens of text
+    fast.chat_template = TEMPLATE
+    return fast
 
 
 def model(kind=Qwen2ForCausalLM, **settings):
@@ -74,21 +74,21 @@ def digest(text):
 
 
 class Half:
-    """A verifier that finds half of all completions right."""
+    """A verifier that judges half of all completions correct."""
 
     def verify(self, samples):
         return [Verdict(float(digest(s.completion + (s.reference or "")) % 2)) for s in samples]
 
 
 class Taste:
-    """A reward model whose groups spread differently."""
+    """A reward model whose standard deviation differs between groups."""
 
     def score(self, samples):
         return [digest("taste" + s.completion) % 1000 / 1000 * (1 + digest(s.prompt) % 5) for s in samples]
 
 
 class Absent:
-    """A reward model that is not there on one rank."""
+    """A reward model that is missing on one rank."""
 
     def __init__(self, rank):
         self.rank = rank
@@ -100,16 +100,18 @@ class Absent:
 
 
 class Scripted:
-    """Completions from prompt and sibling, so that one process and several write the same."""
+    """Completions that depend on prompt and position in the group, so they are the same for any number of ranks."""
 
     def _generate_single_turn(self, prompt_ids, *rest):
         siblings = self.num_generations if self.model.training else self.num_generations_eval
         first = self.accelerator.process_index * len(prompt_ids)
-        made = []
+        completions = []
         for row, ids in enumerate(prompt_ids):
             seed = digest(f"{ids} {(first + row) % siblings} {self.state.global_step}")
-            made.append([DIGITS[(seed >> k) % 10] for k in range(1 + seed % 5)] + [257])
-        return (made, None) if isinstance(self, GRPOTrainer) else made  # RLOO has no log-probabilities to hand on
+            completions.append([DIGITS[(seed >> k) % 10] for k in range(1 + seed % 5)] + [257])
+        return (
+            (completions, None) if isinstance(self, GRPOTrainer) else completions
+        )  # RLOO returns no log-probabilities
 
     def _generate_and_score_completions(self, inputs):
         out = super()._generate_and_score_completions(inputs)
@@ -167,27 +169,27 @@ def rewarder(sources=None, scheme=None, sync=no_sync):
 
 
 @dataclass
-class Story:
-    """What a run left behind."""
+class RunResult:
+    """The advantages, the state and the log of one run."""
 
     seen: list
     state: dict
     log: list
 
     @classmethod
-    def of(cls, trainer, function):
+    def from_trainer(cls, trainer, function):
         log = [{k: v for k, v in entry.items() if isinstance(v, int | float)} for entry in trainer.state.log_history]
         return cls(trainer.seen, function.rewarder.state_dict(), log)
 
 
-def advantages(story, *, training=True):
-    return np.array([row for mode, rows in story.seen if mode is training for row in rows])
+def advantages(result, *, training=True):
+    return np.array([row for mode, rows in result.seen if mode is training for row in rows])
 
 
 def run(kind, out, *, resume=None, die_after=None, all_reduce=False, absent="", **settings):
-    """Train once and return what was seen.
+    """Train once and return the result.
 
-    ``die_after=N`` kills the process hard at the start of step N + 1; `absent` is a rank without its reward model.
+    ``die_after=N`` kills the process at the start of step N + 1; `absent` is a rank without its reward model.
     """
     from transformers import TrainerCallback
 
@@ -201,22 +203,22 @@ def run(kind, out, *, resume=None, die_after=None, all_reduce=False, absent="", 
     function = RewardFunction(rewarder(sources, sync=AllReduce() if all_reduce else no_sync))
     trainer = make(kind, out, [function], callbacks=[Killer()] if die_after is not None else [], **settings)
     trainer.train(resume_from_checkpoint=resume)
-    return Story.of(trainer, function)
+    return RunResult.from_trainer(trainer, function)
 
 
 def main():
-    """Do the runs of the command line one after the other; say what each saw, or what it raised."""
-    told = []
+    """Do the runs of the command line in order, and write the result or the error of each."""
+    reports = []
     for settings in json.loads(sys.argv[1]):
         begun = time.perf_counter()
         try:
-            told.append(vars(run(**settings)))
+            reports.append(vars(run(**settings)))
         except Exception as error:  # noqa: BLE001 - the test reads what it was
-            told.append({"error": f"{type(error).__name__}: {error}"})
-        told[-1]["seconds"] = time.perf_counter() - begun
-    path = os.environ["STORY"] + os.environ.get("RANK", "")
+            reports.append({"error": f"{type(error).__name__}: {error}"})
+        reports[-1]["seconds"] = time.perf_counter() - begun
+    path = os.environ["REPORT"] + os.environ.get("RANK", "")
     with open(path, "w", encoding="utf-8") as file:  # noqa: PTH123
-        json.dump(told, file)
+        json.dump(reports, file)
 
 
 if __name__ == "__main__":

@@ -45,39 +45,39 @@ def run(rewarder, *texts, **settings):
         Single(*texts), len(texts), rewarder, Letters(), base=RolloutWorkflow, concat=list, **settings
     )
     data = {"messages": [{"role": "user", "content": "2 + 2?"}], "answer": "4"}
-    found = asyncio.run(workflow.arun_episode(None, data))
-    return None if found is None else [float(x["rewards"][0]) for x in found]
+    actual = asyncio.run(workflow.arun_episode(None, data))
+    return None if actual is None else [float(x["rewards"][0]) for x in actual]
 
 
-def test_the_rollouts_of_a_prompt_are_compared(parts):
+def test_areal_workflow_returns_the_advantages_of_the_chain(stubs):
     texts = ["4", "four", "broken", "4"]
-    expected = parts.make()(parts.samples(texts, "aaaa")).advantage.tolist()
+    expected = stubs.make_rewarder()(stubs.make_samples(texts, "aaaa")).advantage.tolist()
     expected[2] = 0.0
-    assert run(parts.make(), *texts) == pytest.approx(expected, abs=1e-6)
+    assert run(stubs.make_rewarder(), *texts) == pytest.approx(expected, abs=1e-6)
 
 
-def test_rejected_rollouts_are_left_out(parts):
-    assert run(parts.make(), None, None) is None
-    assert len(run(parts.make(), "4", None, "5")) == 2
+def test_areal_workflow_leaves_out_rejected_rollouts(stubs):
+    assert run(stubs.make_rewarder(), None, None) is None
+    assert len(run(stubs.make_rewarder(), "4", None, "5")) == 2
 
 
-def test_evaluation_leaves_the_running_mean_alone(parts):
-    rewarder = parts.make()
+def test_areal_evaluation_keeps_the_running_mean(stubs):
+    rewarder = stubs.make_rewarder()
     before = rewarder.state_dict()
     run(rewarder, "4", "55", update_state=False)
     assert rewarder.state_dict() == before
 
 
-def test_a_plain_reward_function_pickles_and_refuses_what_compares(parts):
-    function = RewardFunction(Rewarder({"verifier": parts.Exact()}, Select("verifier")))
+def test_areal_reward_function_pickles_and_rejects_chains_that_compare_rollouts(stubs):
+    function = RewardFunction(Rewarder({"verifier": stubs.Exact()}, Select("verifier")))
     again = pickle.loads(pickle.dumps(function))
     assert again("2 + 2?", "4", [1], [2], answer="4", query_id="q") == 1.0
     with pytest.raises(PluginError, match="the sandbox is down"):
         function("2 + 2?", "broken", [], [], answer="4")
     with pytest.raises(ConfigError, match="use herokit.adapters.areal.group_workflow"):
-        RewardFunction(parts.make(hero()))
+        RewardFunction(stubs.make_rewarder(hero()))
 
 
-def test_a_size_below_one_is_refused(parts):
+def test_areal_workflow_checks_the_group_size(stubs):
     with pytest.raises(ConfigError, match="group_size must be at least 1, got 0"):
-        group_workflow(Single(), 0, parts.make(), Letters(), base=RolloutWorkflow, concat=list)
+        group_workflow(Single(), 0, stubs.make_rewarder(), Letters(), base=RolloutWorkflow, concat=list)

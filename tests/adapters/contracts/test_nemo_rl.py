@@ -26,43 +26,45 @@ class EnvironmentInterface:
     pass
 
 
-def played(parts):
-    made = environment(parts.make(), base=EnvironmentInterface, result=EnvironmentReturn)()
-    logs = [[{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": text}] for text in parts.TEXTS]
-    return made.step(logs, [{"ground_truth": "4"}] * len(logs))
+def played(stubs):
+    instance = environment(stubs.make_rewarder(), base=EnvironmentInterface, result=EnvironmentReturn)()
+    logs = [[{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": text}] for text in stubs.TEXTS]
+    return instance.step(logs, [{"ground_truth": "4"}] * len(logs))
 
 
-def test_rewards_by_name_become_the_chains_advantages(parts):
-    found = played(parts)
-    assert set(found.rewards) == {"verifier", "verifier_failed", "rm", "rm_failed"}
-    total = sum(found.rewards.values())
+def test_nemo_rl_estimator_returns_the_advantages_of_the_chain(stubs):
+    actual = played(stubs)
+    assert set(actual.rewards) == {"verifier", "verifier_failed", "rm", "rm_failed"}
+    total = sum(actual.rewards.values())
     assert bool(total.isfinite().all())  # NeMo-RL adds them up for its logs
-    batch = {f"reward/{name}": column for name, column in found.rewards.items()}
+    batch = {f"reward/{name}": column for name, column in actual.rewards.items()}
     prompts = torch.tensor([[1, 2]] * 4 + [[1, 3]] * 4)
     mask = torch.ones(8, 5)
-    estimator = AdvantageEstimator(parts.make())
+    estimator = AdvantageEstimator(stubs.make_rewarder())
     advantages = estimator.compute_advantage(
         prompt_ids=prompts, rewards=total, mask=mask, repeated_batch=batch, logprobs_policy=None
     )
     assert advantages.shape == (8, 5)
-    expected = np.nan_to_num(parts.make()(parts.samples()).advantage)
+    expected = np.nan_to_num(stubs.make_rewarder()(stubs.make_samples()).advantage)
     np.testing.assert_allclose(advantages[:, 2].numpy(), expected, atol=1e-5)
     assert not estimator.output.valid[7]
 
 
-def test_one_source_needs_no_components(parts):
-    estimator = AdvantageEstimator(Rewarder({"rm": parts.Brief()}, chain(Select("rm"), Center())))
-    found = estimator.compute_advantage(torch.tensor([1, 1]), torch.tensor([1.0, 3.0]), torch.ones(2, 1))
-    assert found.flatten().tolist() == [-1.0, 1.0]
+def test_nemo_rl_estimator_reads_rewards_of_one_source(stubs):
+    estimator = AdvantageEstimator(Rewarder({"rm": stubs.Brief()}, chain(Select("rm"), Center())))
+    actual = estimator.compute_advantage(torch.tensor([1, 1]), torch.tensor([1.0, 3.0]), torch.ones(2, 1))
+    assert actual.flatten().tolist() == [-1.0, 1.0]
 
 
-def test_a_missing_component_is_named(parts):
+def test_nemo_rl_estimator_names_a_missing_reward(stubs):
     with pytest.raises(ConfigError, match=r"no reward of the sources \['verifier', 'rm'\]"):
-        AdvantageEstimator(parts.make()).compute_advantage(torch.tensor([1]), torch.tensor([1.0]), torch.ones(1, 1), {})
+        AdvantageEstimator(stubs.make_rewarder()).compute_advantage(
+            torch.tensor([1]), torch.tensor([1.0]), torch.ones(1, 1), {}
+        )
 
 
-def test_the_chooser_is_replaced_where_it_is_called_from(install, parts):
-    grpo = install("nemo_rl.algorithms.grpo", _create_advantage_estimator=None)
-    install("nemo_rl.algorithms", grpo=grpo)
-    made = nemo_rl.install(parts.make())
-    assert grpo._create_advantage_estimator(SimpleNamespace()) is made
+def test_nemo_rl_install_replaces_the_estimator(install_module, stubs):
+    grpo = install_module("nemo_rl.algorithms.grpo", _create_advantage_estimator=None)
+    install_module("nemo_rl.algorithms", grpo=grpo)
+    instance = nemo_rl.install(stubs.make_rewarder())
+    assert grpo._create_advantage_estimator(SimpleNamespace()) is instance

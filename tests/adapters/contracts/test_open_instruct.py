@@ -48,34 +48,35 @@ def compute_rewards(reward_fn, texts, truths="4"):
     )
 
 
-def test_centred_scores_are_the_chains_advantages(install, parts):
+def test_open_instruct_centered_scores_are_advantages(install_module, stubs):
 
-    install("open_instruct.ground_truth_utils", RewardConfig=RewardConfig)
+    install_module("open_instruct.ground_truth_utils", RewardConfig=RewardConfig)
 
-    function = open_instruct.install(parts.make())
+    function = open_instruct.install(stubs.make_rewarder())
     assert RewardConfig().build() is function
     texts = ["4", "four", "broken", "4"]
     scores, metrics = compute_rewards(function, texts)
     centred = np.array(scores) - np.mean(scores)
-    expected = np.nan_to_num(parts.make()(parts.samples(texts, "aaaa")).advantage)
+    expected = np.nan_to_num(stubs.make_rewarder()(stubs.make_samples(texts, "aaaa")).advantage)
     np.testing.assert_allclose(centred, expected, atol=1e-9)
     assert metrics["herokit/rows/invalid"] == 0.25
     assert all(isinstance(x, float) for x in [*scores, *metrics.values()])
 
 
-def test_a_prompt_with_one_gold_answer_in_a_list_is_fine_and_with_two_is_refused(parts):
-    function = RewardFunction(parts.make())
+def test_open_instruct_accepts_one_reference_in_a_list(stubs):
+    function = RewardFunction(stubs.make_rewarder())
     assert (
-        compute_rewards(function, ["4", "5"], ["4"])[0] == compute_rewards(RewardFunction(parts.make()), ["4", "5"])[0]
+        compute_rewards(function, ["4", "5"], ["4"])[0]
+        == compute_rewards(RewardFunction(stubs.make_rewarder()), ["4", "5"])[0]
     )
     with pytest.raises(ConfigError, match="has 2 ground truths"):
         compute_rewards(function, ["4", "5"], ["4", "5"])
 
 
-def test_a_verifier_under_a_name_of_its_own(parts):
-    made = verifier_function(parts.Exact(), "sums", weight=2.0, base=VerifierFunction, result=VerificationResult)
-    assert made in VerifierFunction.__subclasses__()
-    verifier = made(None)
+def test_open_instruct_verifier_function(stubs):
+    subclass = verifier_function(stubs.Exact(), "sums", weight=2.0, base=VerifierFunction, result=VerificationResult)
+    assert subclass in VerifierFunction.__subclasses__()
+    verifier = subclass(None)
     assert (verifier.name, verifier.weight) == ("sums", 2.0)
     call = {"tokenized_prediction": [1], "prediction": "4", "label": "4", "query": "2 + 2?", "rollout_state": {}}
     assert asyncio.run(verifier.async_call(**call)) == VerificationResult(1.0)

@@ -34,43 +34,43 @@ def play(agent, *texts):
     return asyncio.run(generate_responses())
 
 
-def test_siblings_that_never_give_way_are_one_group(parts):
-    agent = executor(parts.make(), base=Base)()
+def test_openrlhf_executor_groups_rollouts_that_never_await(stubs):
+    agent = executor(stubs.make_rewarder(), base=Base)()
     texts = ["4", "four", "broken", "4"]
-    expected = parts.make()(parts.samples(texts, "aaaa")).advantage.tolist()
+    expected = stubs.make_rewarder()(stubs.make_samples(texts, "aaaa")).advantage.tolist()
     expected[2] = 0.0
-    found = play(agent, *texts)
-    assert [x["reward"] for x in found] == pytest.approx(expected)
-    assert [x["extra_logs"]["herokit_failed"] for x in found] == [0.0, 0.0, 1.0, 0.0]
+    actual = play(agent, *texts)
+    assert [x["reward"] for x in actual] == pytest.approx(expected)
+    assert [x["extra_logs"]["herokit_failed"] for x in actual] == [0.0, 0.0, 1.0, 0.0]
 
 
-def test_the_next_prompt_with_the_same_object_is_a_group_of_its_own(parts):
-    agent = executor(parts.make(), base=Base, timeout=5.0)()
+def test_openrlhf_executor_starts_a_new_group_for_the_next_prompt(stubs):
+    agent = executor(stubs.make_rewarder(), base=Base, timeout=5.0)()
     assert [x["scores"] for x in play(agent, "4", "5")] == [1.0, 0.0]
     assert [x["scores"] for x in play(agent, "5", "4", "44")] == [0.0, 1.0, 0.0]
 
 
-def test_rewards_of_a_chain_that_stays_with_rewards_are_neutral_where_one_is_missing(parts):
-    found = [x["reward"] for x in play(executor(parts.make(hero()), base=Base)(), "4", "5", "broken")]
-    assert found[2] == pytest.approx((found[0] + found[1]) / 2)
+def test_openrlhf_executor_fills_a_missing_reward_with_the_mean(stubs):
+    actual = [x["reward"] for x in play(executor(stubs.make_rewarder(hero()), base=Base)(), "4", "5", "broken")]
+    assert actual[2] == pytest.approx((actual[0] + actual[1]) / 2)
 
 
-def test_a_reward_file_refuses_chains_that_compare_and_raises_for_a_failure(parts):
+def test_openrlhf_reward_function_rejects_chains_that_compare_rollouts(stubs):
     with pytest.raises(ConfigError, match=r"use herokit\.adapters\.openrlhf\.executor"):
-        RewardFunction(parts.make(hero()))
-    reward_func = RewardFunction(Rewarder({"verifier": parts.Exact()}, Select("verifier")))
+        RewardFunction(stubs.make_rewarder(hero()))
+    reward_func = RewardFunction(Rewarder({"verifier": stubs.Exact()}, Select("verifier")))
     assert reward_func([f"{PROMPT}4</s>", f"{PROMPT}5"], [PROMPT] * 2, ["4"] * 2)["rewards"] == [1.0, 0.0]
     with pytest.raises(PluginError, match="no reward for rollout 0: verifier: the sandbox is down"):
         reward_func([f"{PROMPT}broken"], [PROMPT], ["4"])
 
 
 @pytest.mark.parametrize("end", ["", "<|im_end|>", "</s>", "<|eot_id|>\n", "<|im_end|><|endoftext|>", "<pad><pad>"])
-def test_special_tokens_at_the_end_are_no_part_of_a_completion(end):
+def test_openrlhf_strips_special_tokens(end):
     assert extract_completion(f"{PROMPT}so x < 4{end}", PROMPT) == "so x < 4"
 
 
 @pytest.mark.parametrize("hostile", [" " * 1_000_000 + "x", "<|" * 500_000, "<|im_end|>" * 100_000, "\n" * 1_000_000])
-def test_a_hostile_end_costs_no_more_than_its_length(hostile):
+def test_openrlhf_strips_special_tokens_in_linear_time(hostile):
     begun = time.process_time()
     extract_completion(PROMPT + hostile, PROMPT)
     assert time.process_time() - begun < 1.0

@@ -163,11 +163,11 @@ COMBINING = [
 
 
 @pytest.fixture
-def trainers(install):
-    """The parts of trainers that these adapters import."""
-    install("verifiers", Rubric=Base)
-    install("prime_rl.orchestrator.algo.base", iter_trainable_traces=lambda traces: [(None, t) for t in traces])
-    install("prime_rl.orchestrator.algo.routing", assign_advantages=None)
+def trainers(install_module):
+    """The stubs of trainers that these adapters import."""
+    install_module("verifiers", Rubric=Base)
+    install_module("prime_rl.orchestrator.algo.base", iter_trainable_traces=lambda traces: [(None, t) for t in traces])
+    install_module("prime_rl.orchestrator.algo.routing", assign_advantages=None)
 
 
 @pytest.mark.usefixtures("trainers")

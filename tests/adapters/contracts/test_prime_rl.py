@@ -37,7 +37,7 @@ class Algorithm:
 
 
 @pytest.fixture
-def prime(install):
+def prime(install_module):
     def iter_trainable_traces(episodes):
         for episode in episodes:
             for trace in episode.traces:
@@ -48,9 +48,9 @@ def prime(install):
         assert isinstance(values, float)
         trace.advantage = values
 
-    install("prime_rl.orchestrator.algo.base", iter_trainable_traces=iter_trainable_traces)
-    install("prime_rl.orchestrator.algo.routing", assign_advantages=assign_advantages)
-    return install("prime_rl.orchestrator.algo", ALGORITHM_CLASSES={"grpo": Algorithm})
+    install_module("prime_rl.orchestrator.algo.base", iter_trainable_traces=iter_trainable_traces)
+    install_module("prime_rl.orchestrator.algo.routing", assign_advantages=assign_advantages)
+    return install_module("prime_rl.orchestrator.algo", ALGORITHM_CLASSES={"grpo": Algorithm})
 
 
 def play(algorithm, traces):
@@ -61,24 +61,24 @@ def play(algorithm, traces):
     asyncio.run(run())
 
 
-def test_a_group_gets_the_chains_advantages(prime, parts, tmp_path):
-    rewarder = parts.make()
-    made = prime_rl.install(rewarder, folder=tmp_path)
-    assert prime.ALGORITHM_CLASSES["grpo"] is made
-    assert issubclass(made, Algorithm)
+def test_prime_rl_algorithm_assigns_the_advantages_of_the_chain(prime, stubs, tmp_path):
+    rewarder = stubs.make_rewarder()
+    algorithm_class = prime_rl.install(rewarder, folder=tmp_path)
+    assert prime.ALGORITHM_CLASSES["grpo"] is algorithm_class
+    assert issubclass(algorithm_class, Algorithm)
     traces = [Trace(text) for text in ("4", "four", "broken", "4")]
     traces.append(Trace("5", has_error=True))
-    algorithm = made(SimpleNamespace(), None)
+    algorithm = algorithm_class(SimpleNamespace(), None)
     play(algorithm, traces)
-    expected = np.nan_to_num(parts.make()(parts.samples(("4", "four", "broken", "4"), "aaaa")).advantage)
+    expected = np.nan_to_num(stubs.make_rewarder()(stubs.make_samples(("4", "four", "broken", "4"), "aaaa")).advantage)
     np.testing.assert_allclose([t.advantage for t in traces[:4]], expected, atol=1e-12)
     assert traces[4].advantage is None
     assert traces[2].metrics["verifier_failed"] == 1.0
     assert algorithm.ready
 
 
-def test_the_state_goes_on_from_its_folder(prime, parts, tmp_path):
-    first, second = parts.make(), parts.make()
+def test_prime_rl_algorithm_restores_its_state(prime, stubs, tmp_path):
+    first, second = stubs.make_rewarder(), stubs.make_rewarder()
     play(prime_rl.install(first, folder=tmp_path)(None, None), [Trace("4"), Trace("5"), Trace("55")])
     assert first.state_dict() != second.state_dict()
     prime.ALGORITHM_CLASSES["grpo"] = Algorithm

@@ -32,8 +32,8 @@ class Trainer(GroupRewardMixin, RayPPOTrainer):
     pass
 
 
-def output_of(parts):
-    rows = [score_one(parts.make(), sample) for sample in parts.samples()]
+def output_of(stubs):
+    rows = [score_one(stubs.make_rewarder(), sample) for sample in stubs.make_samples()]
     return {
         "rewards": [row["verifier"] or 0.0 for row in rows],
         "response_ids": [[1, 2]] * 8,
@@ -41,50 +41,50 @@ def output_of(parts):
     }
 
 
-def test_advantages_reach_the_loss_and_metrics_show_rewards(parts):
+def test_skyrl_mixin_passes_advantages_and_keeps_reward_metrics(stubs):
     trainer = Trainer()
-    trainer.herokit = parts.make()
-    given = output_of(parts)
-    found, uids = trainer.postprocess_generator_output(given, list(parts.KEYS))
-    rewards, mask = torch.tensor(found["rewards"]), torch.ones(8, 2)
+    trainer.herokit = stubs.make_rewarder()
+    generator_output = output_of(stubs)
+    actual, uids = trainer.postprocess_generator_output(generator_output, list(stubs.GROUP_KEYS))
+    rewards, mask = torch.tensor(actual["rewards"]), torch.ones(8, 2)
     passed = {"index": uids, "values": None, "grpo_norm_by_std": True, "gamma": 1.0, "lambd": 1.0, "config": None}
     advantages, _ = advantage_estimator(token_level_rewards=rewards, response_mask=mask, **passed)
-    expected = np.nan_to_num(parts.make()(parts.samples()).advantage)
+    expected = np.nan_to_num(stubs.make_rewarder()(stubs.make_samples()).advantage)
     np.testing.assert_allclose(advantages[:, 0].numpy(), expected, atol=1e-6)
     assert trainer.all_metrics["reward/avg_raw_reward"] == pytest.approx(2 / 8)
     assert trainer.all_metrics["herokit/rows/invalid"] == pytest.approx(1 / 8)
-    assert given["rewards"][0] == 1.0  # what the caller holds is left as it is
+    assert generator_output["rewards"][0] == 1.0  # what the caller holds is left as it is
 
 
-def test_step_wise_output_counts_the_last_step_of_each_trajectory(parts):
+def test_skyrl_mixin_uses_the_last_step_of_a_trajectory(stubs):
     trainer = Trainer()
-    trainer.herokit = parts.make()
-    one = output_of(parts)
+    trainer.herokit = stubs.make_rewarder()
+    one = output_of(stubs)
     twice = {key: [x for x in column for _ in range(2)] for key, column in one.items()}
     twice["is_last_step"] = [False, True] * 8
     for at in range(0, 16, 2):
         twice["env_metrics"][at] = {}
-    found, _ = trainer.postprocess_generator_output(twice, [k for k in parts.KEYS for _ in range(2)])
-    last = [row[-1] for row in found["rewards"][1::2]]
-    np.testing.assert_allclose(last, np.nan_to_num(parts.make()(parts.samples()).advantage), atol=1e-12)
-    assert all(row[-1] == 0.0 for row in found["rewards"][::2])
+    actual, _ = trainer.postprocess_generator_output(twice, [k for k in stubs.GROUP_KEYS for _ in range(2)])
+    last = [row[-1] for row in actual["rewards"][1::2]]
+    np.testing.assert_allclose(last, np.nan_to_num(stubs.make_rewarder()(stubs.make_samples()).advantage), atol=1e-12)
+    assert all(row[-1] == 0.0 for row in actual["rewards"][::2])
 
 
-def test_what_is_missing_is_named(parts):
+def test_skyrl_mixin_rejects_missing_source_results(stubs):
     trainer = Trainer()
-    trainer.herokit = parts.make()
+    trainer.herokit = stubs.make_rewarder()
     with pytest.raises(ConfigError, match="0 of 8 trajectories have source results"):
-        trainer.postprocess_generator_output(output_of(parts) | {"env_metrics": [{}] * 8}, list(parts.KEYS))
+        trainer.postprocess_generator_output(output_of(stubs) | {"env_metrics": [{}] * 8}, list(stubs.GROUP_KEYS))
     with pytest.raises(ConfigError, match="token-level rewards"):
-        trainer.postprocess_generator_output(output_of(parts) | {"rewards": [[0.0, 1.0]] * 8}, list(parts.KEYS))
+        trainer.postprocess_generator_output(output_of(stubs) | {"rewards": [[0.0, 1.0]] * 8}, list(stubs.GROUP_KEYS))
 
 
-def test_an_estimator_that_divides_by_the_groups_deviation_is_warned_of_once(parts):
+def test_skyrl_mixin_warns_once_of_a_cancelled_step(stubs):
     trainer = Trainer("grpo")
-    trainer.herokit = parts.make()
+    trainer.herokit = stubs.make_rewarder()
     with pytest.warns(StepCancelledWarning, match="advantage_estimator=herokit"):
-        trainer.postprocess_generator_output(output_of(parts), list(parts.KEYS))
-    trainer.postprocess_generator_output(output_of(parts), list(parts.KEYS))
-    kept = Trainer("grpo", divide=False)
-    kept.herokit = parts.make()
-    kept.postprocess_generator_output(output_of(parts), list(parts.KEYS))
+        trainer.postprocess_generator_output(output_of(stubs), list(stubs.GROUP_KEYS))
+    trainer.postprocess_generator_output(output_of(stubs), list(stubs.GROUP_KEYS))
+    undivided = Trainer("grpo", divide=False)
+    undivided.herokit = stubs.make_rewarder()
+    undivided.postprocess_generator_output(output_of(stubs), list(stubs.GROUP_KEYS))

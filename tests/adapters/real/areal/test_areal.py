@@ -11,7 +11,7 @@ from areal.api.reward_api import AsyncRewardWrapper
 from areal.api.workflow_api import RolloutWorkflow
 from areal.utils.data import Normalization
 from areal.workflow.rlvr import RLVRWorkflow
-from parts import Exact, make, nothing, samples
+from stubs import Exact, make_rewarder, make_samples, zero_reward
 
 from herokit import Rewarder, Select
 from herokit.adapters.areal import RewardFunction, group_workflow
@@ -52,22 +52,22 @@ def letters_of(messages, tokenizer, enable_thinking):
 
 def single():
     settings = GenerationHyperparameters(max_new_tokens=64)
-    return RLVRWorkflow(nothing, settings, Letters(), get_input_ids_fn=letters_of)
+    return RLVRWorkflow(zero_reward, settings, Letters(), get_input_ids_fn=letters_of)
 
 
-def test_the_rollouts_of_a_prompt_are_compared_and_their_tensors_joined_as_areal_does():
-    workflow = group_workflow(single(), 4, make(), Letters(), reference="answer")
+def test_areal_workflow_combines_a_group_and_joins_tensors():
+    workflow = group_workflow(single(), 4, make_rewarder(), Letters(), reference="answer")
     assert isinstance(workflow, RolloutWorkflow)
-    found = asyncio.run(workflow.arun_episode(Engine(*TEXTS), DATA))
-    expected = np.nan_to_num(make()(samples(TEXTS, "aaaa")).advantage)
-    np.testing.assert_allclose(found["rewards"].numpy(), expected, atol=1e-6)
+    actual = asyncio.run(workflow.arun_episode(Engine(*TEXTS), DATA))
+    expected = np.nan_to_num(make_rewarder()(make_samples(TEXTS, "aaaa")).advantage)
+    np.testing.assert_allclose(actual["rewards"].numpy(), expected, atol=1e-6)
     longest = len("2 + 2?") + len("broken") + 1
-    assert found["input_ids"].shape == (4, longest)
-    assert found["attention_mask"].sum(-1).tolist() == [len("2 + 2?") + len(text) + 1 for text in TEXTS]
+    assert actual["input_ids"].shape == (4, longest)
+    assert actual["attention_mask"].sum(-1).tolist() == [len("2 + 2?") + len(text) + 1 for text in TEXTS]
     assert list(workflow.output.problems()) == [2]
 
 
-def test_a_plain_reward_function_runs_in_areals_pool():
+def test_areal_reward_function_runs_in_its_process_pool():
     function = RewardFunction(Rewarder({"verifier": Exact()}, Select("verifier")))
     wrapped = AsyncRewardWrapper(function, timeout_seconds=60, max_workers=1)
     assert asyncio.run(wrapped("2 + 2?", "4", [1], [2], **DATA)) == 1.0
@@ -78,7 +78,7 @@ REWARDS = np.array([1.0, 0.0, 0.25, 0.5, 3.0, 1.0, 2.0, 2.0])
 
 
 @pytest.mark.parametrize(("std_level", "entry"), [("group", "areal"), (None, "areal-none")])
-def test_the_table_of_normalizations_does_what_areal_does(std_level, entry):
+def test_normalization_table_equals_areal(std_level, entry):
     normalize = Normalization(NormConfig(mean_level="group", std_level=std_level, group_size=4))
-    found = normalize(torch.tensor(REWARDS)).numpy()
-    np.testing.assert_allclose(found, TRAINERS[entry](REWARDS, np.repeat([0, 1], 4)), atol=1e-6)
+    actual = normalize(torch.tensor(REWARDS)).numpy()
+    np.testing.assert_allclose(actual, TRAINERS[entry](REWARDS, np.repeat([0, 1], 4)), atol=1e-6)

@@ -12,7 +12,7 @@ from unittest.mock import MagicMock
 import numpy as np
 import pytest
 import torch
-from parts import make, samples
+from stubs import make_rewarder, make_samples
 
 from herokit.adapters.common.base import trainer_values_filled
 from herokit.trainers import TRAINERS
@@ -69,37 +69,37 @@ INDEX = np.repeat([0, 1], 4)
     ("estimator", "entry"),
     [("dr_grpo", "openrlhf-dr-grpo"), ("rloo", "openrlhf-rloo"), ("group_norm", "openrlhf")],
 )
-def test_the_table_of_normalizations_does_what_openrlhf_does(advantages, estimator, entry):
+def test_normalization_table_equals_openrlhf(advantages, estimator, entry):
     np.testing.assert_allclose(advantages(REWARDS, estimator), TRAINERS[entry](np.array(REWARDS), INDEX), atol=1e-5)
 
 
 def chain_output():
     """Two groups; the second is wider than what the running mean has seen, so it weighs more."""
-    rewarder = make()
-    rewarder(samples(("4", "5", "44", "4 "), "aaaa"))
+    rewarder = make_rewarder()
+    rewarder(make_samples(("4", "5", "44", "4 "), "aaaa"))
     texts = ("4", "5", "44", "4 ", "4", "x" * 90, "x" * 9, "4" + " " * 60)
-    outcome = rewarder(samples(texts, "aaaabbbb"))
-    assert outcome.weight[4] > 1.05 * outcome.weight[0]
-    return trainer_values_filled(outcome)
+    output = rewarder(make_samples(texts, "aaaabbbb"))
+    assert output.weight[4] > 1.05 * output.weight[0]
+    return trainer_values_filled(output)
 
 
 @pytest.mark.parametrize(
     ("estimator", "stretch"), [("dr_grpo", 1.0), ("rloo", 4 / 3), ("group_norm", None), ("reinforce_baseline", None)]
 )
-def test_which_estimators_hand_the_chains_advantages_to_the_loss(advantages, estimator, stretch):
-    given = np.array(chain_output())
-    found = advantages(given.tolist(), estimator)
+def test_openrlhf_estimators_that_keep_advantages(advantages, estimator, stretch):
+    values = np.array(chain_output())
+    actual = advantages(values.tolist(), estimator)
     if stretch is not None:
-        np.testing.assert_allclose(found, stretch * given, atol=1e-6)
+        np.testing.assert_allclose(actual, stretch * values, atol=1e-6)
     else:
-        ratio = found / np.where(given == 0, np.nan, given)
+        ratio = actual / np.where(values == 0, np.nan, values)
         assert not np.allclose(ratio[np.isfinite(ratio)], 1.0, atol=0.05)
 
 
-def test_reinforce_baseline_keeps_the_proportions_of_groups_and_group_norm_does_not(advantages):
-    given = np.array(chain_output())
-    proportion = np.abs(given[4:]).mean() / np.abs(given[:4]).mean()
-    kept = advantages(given.tolist(), "reinforce_baseline")
-    lost = advantages(given.tolist(), "group_norm")
-    assert np.abs(kept[4:]).mean() / np.abs(kept[:4]).mean() == pytest.approx(proportion, rel=1e-4)
-    assert np.abs(lost[4:]).mean() / np.abs(lost[:4]).mean() != pytest.approx(proportion, rel=1e-2)
+def test_openrlhf_reinforce_baseline_keeps_proportions(advantages):
+    values = np.array(chain_output())
+    proportion = np.abs(values[4:]).mean() / np.abs(values[:4]).mean()
+    baseline = advantages(values.tolist(), "reinforce_baseline")
+    normalized = advantages(values.tolist(), "group_norm")
+    assert np.abs(baseline[4:]).mean() / np.abs(baseline[:4]).mean() == pytest.approx(proportion, rel=1e-4)
+    assert np.abs(normalized[4:]).mean() / np.abs(normalized[:4]).mean() != pytest.approx(proportion, rel=1e-2)

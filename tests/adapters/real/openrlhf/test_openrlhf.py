@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from openrlhf.utils.agent import AgentExecutorBase, SingleTurnAgentExecutor
-from parts import make, samples
+from stubs import make_rewarder, make_samples
 
 from herokit.adapters.openrlhf import executor
 
@@ -56,22 +56,22 @@ async def generate_responses(agent, prompt, label, engine, count):
     return await asyncio.gather(*tasks)
 
 
-def test_the_executor_gives_every_rollout_its_advantage_among_its_siblings():
-    agent = executor(make())()
+def test_openrlhf_executor_returns_the_advantages_of_the_chain():
+    agent = executor(make_rewarder())()
     assert isinstance(agent, AgentExecutorBase)
     texts = ["4", "four", "eleven", "4"]
-    found = asyncio.run(generate_responses(agent, PROMPT, "4", Engine(*texts, seconds=0.01), 4))
-    expected = make()(samples(texts, "aaaa")).advantage
-    np.testing.assert_allclose([x["reward"] for x in found], expected, atol=1e-9)
-    assert [x["scores"] for x in found] == [1.0, 0.0, 0.0, 1.0]
-    assert found[0]["extra_logs"] == {
+    actual = asyncio.run(generate_responses(agent, PROMPT, "4", Engine(*texts, seconds=0.01), 4))
+    expected = make_rewarder()(make_samples(texts, "aaaa")).advantage
+    np.testing.assert_allclose([x["reward"] for x in actual], expected, atol=1e-9)
+    assert [x["scores"] for x in actual] == [1.0, 0.0, 0.0, 1.0]
+    assert actual[0]["extra_logs"] == {
         "verifier": 1.0, "verifier_failed": 0.0, "rm": -0.25, "rm_failed": 0.0, "herokit_failed": 0.0,
     }  # fmt: skip
     assert agent.group_scorer._groups == {}
 
 
-def test_one_text_twice_in_flight_is_two_groups_and_evaluation_may_use_another_number():
-    agent = executor(make())()
+def test_openrlhf_executor_separates_equal_prompts():
+    agent = executor(make_rewarder())()
 
     async def both():
         again = PROMPT.encode().decode()  # the same text, another object, as Ray delivers it
@@ -81,22 +81,22 @@ def test_one_text_twice_in_flight_is_two_groups_and_evaluation_may_use_another_n
         )
 
     first, second = asyncio.run(both())
-    for found in (first, second):
-        assert sum(x["reward"] for x in found) == pytest.approx(0.0, abs=1e-9)
-        assert found[0]["reward"] > 0.0
+    for actual in (first, second):
+        assert sum(x["reward"] for x in actual) == pytest.approx(0.0, abs=1e-9)
+        assert actual[0]["reward"] > 0.0
     assert len(first) == 3
     assert len(second) == 2
 
 
-def test_a_source_that_fails_on_a_row_gives_it_no_push_and_says_so():
-    found = asyncio.run(generate_responses(executor(make())(), PROMPT, "4", Engine("4", "broken", "5"), 3))
-    assert [x["extra_logs"]["herokit_failed"] for x in found] == [0.0, 1.0, 0.0]
-    assert found[1]["reward"] == 0.0
-    assert found[0]["reward"] == pytest.approx(-found[2]["reward"])
+def test_openrlhf_executor_gives_a_failed_row_advantage_zero():
+    actual = asyncio.run(generate_responses(executor(make_rewarder())(), PROMPT, "4", Engine("4", "broken", "5"), 3))
+    assert [x["extra_logs"]["herokit_failed"] for x in actual] == [0.0, 1.0, 0.0]
+    assert actual[1]["reward"] == 0.0
+    assert actual[0]["reward"] == pytest.approx(-actual[2]["reward"])
 
 
-def test_a_sibling_whose_engine_dies_does_not_hang_the_others():
-    agent = executor(make(), timeout=0.2)()
+def test_openrlhf_executor_fails_a_group_after_the_timeout():
+    agent = executor(make_rewarder(), timeout=0.2)()
 
     async def tolerant():
         params = SimpleNamespace(max_tokens=64, logprobs=None)
@@ -105,27 +105,27 @@ def test_a_sibling_whose_engine_dies_does_not_hang_the_others():
         return await asyncio.gather(*tasks, return_exceptions=True)
 
     begun = time.monotonic()
-    found = asyncio.run(tolerant())
+    actual = asyncio.run(tolerant())
     assert time.monotonic() - begun < 5.0
-    assert isinstance(found[1], RuntimeError)
-    assert [x["extra_logs"]["herokit_failed"] for x in (found[0], found[2])] == [1.0, 1.0]
+    assert isinstance(actual[1], RuntimeError)
+    assert [x["extra_logs"]["herokit_failed"] for x in (actual[0], actual[2])] == [1.0, 1.0]
     assert agent.group_scorer._groups == {}
 
 
 FILE = """
-from parts import Exact
+from stubs import Exact
 from herokit import Rewarder, Select
 from herokit.adapters.openrlhf import RewardFunction
 reward_func = RewardFunction(Rewarder({"verifier": Exact()}, Select("verifier")))
 """
 
 
-def test_a_reward_file_scores_rollouts_by_themselves(tmp_path):
+def test_openrlhf_reward_file_scores_single_rollouts(tmp_path):
     path = tmp_path / "rewards.py"
     path.write_text(FILE)
     agent = SingleTurnAgentExecutor(str(path))
-    found = asyncio.run(generate_responses(agent, PROMPT, "4", Engine("4", "5", "broken"), 3))
-    assert [(x["reward"], x["scores"]) for x in found] == [(1.0, 1.0), (0.0, 0.0), (None, None)]
+    actual = asyncio.run(generate_responses(agent, PROMPT, "4", Engine("4", "5", "broken"), 3))
+    assert [(x["reward"], x["scores"]) for x in actual] == [(1.0, 1.0), (0.0, 0.0), (None, None)]
 
 
 SCHEME = """
@@ -158,7 +158,7 @@ def served(tmp_path):
             process.terminate()
 
 
-def test_the_executor_asks_herokit_serve(served):
+def test_openrlhf_executor_uses_herokit_serve(served):
     agent = SingleTurnAgentExecutor(served)
-    found = asyncio.run(generate_responses(agent, PROMPT, "4", Engine("4", "5"), 2))
-    assert [(x["reward"], x["scores"]) for x in found] == [(1.0, 1.0), (0.0, 0.0)]
+    actual = asyncio.run(generate_responses(agent, PROMPT, "4", Engine("4", "5"), 2))
+    assert [(x["reward"], x["scores"]) for x in actual] == [(1.0, 1.0), (0.0, 0.0)]

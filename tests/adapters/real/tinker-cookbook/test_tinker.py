@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 import tinker
-from parts import make, samples
+from stubs import make_rewarder, make_samples
 from tinker_cookbook.completers import TokensWithLogprobs
 from tinker_cookbook.rl.data_processing import compute_advantages
 from tinker_cookbook.rl.types import Env, EnvGroupBuilder, Trajectory, TrajectoryGroup, Transition
@@ -50,23 +50,23 @@ def builder(rewarder, **settings):
     return Sums()
 
 
-async def group_of(made):
-    trajectories, envs = [trajectory(text) for text in TEXTS], await made.make_envs()
-    rewards, metrics = zip(*await made.compute_group_rewards(trajectories, envs), strict=True)
+async def group_of(group_builder):
+    trajectories, envs = [trajectory(text) for text in TEXTS], await group_builder.make_envs()
+    rewards, metrics = zip(*await group_builder.compute_group_rewards(trajectories, envs), strict=True)
     return TrajectoryGroup(trajectories, list(rewards), list(metrics))
 
 
-def test_the_cookbooks_advantages_are_the_chains():
-    group = asyncio.run(group_of(builder(make())))
-    expected = np.nan_to_num(make()(samples(TEXTS, "aaaa")).advantage)
+def test_tinker_advantages_are_those_of_the_chain():
+    group = asyncio.run(group_of(builder(make_rewarder())))
+    expected = np.nan_to_num(make_rewarder()(make_samples(TEXTS, "aaaa")).advantage)
     np.testing.assert_allclose(compute_advantages([group])[0].numpy(), expected, atol=1e-6)
     assert group.metrics_G[0] == {"verifier": 1.0, "rm": -0.25, "herokit_failed": 0.0}
     assert group.metrics_G[3]["herokit_failed"] == 1.0
 
 
 @pytest.mark.parametrize(("update_state", "moves"), [(True, True), (False, False)])
-def test_only_training_moves_the_running_mean(update_state, moves):
-    rewarder = make()
+def test_tinker_evaluation_keeps_the_running_mean(update_state, moves):
+    rewarder = make_rewarder()
     before = rewarder.state_dict()
     asyncio.run(group_of(builder(rewarder, herokit_update_state=update_state)))
     assert (rewarder.state_dict() != before) is moves

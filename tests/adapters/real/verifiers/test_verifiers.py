@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 import verifiers.v1 as vf
-from parts import make, samples
+from stubs import make_rewarder, make_samples
 from verifiers.v1.envs.best_of_n.env import BestOfNEnv
 from verifiers.v1.episode import Episode
 from verifiers.v1.trace import AgentInfo, Trace, TraceTask
@@ -13,7 +13,7 @@ from verifiers.v1.trace import AgentInfo, Trace, TraceTask
 from herokit.adapters.verifiers import GroupRewardMixin, RewardFunction, rubric
 from herokit.errors import ConfigError
 
-parts_reward = RewardFunction(make())
+source_rewards = RewardFunction(make_rewarder())
 
 
 class Data(vf.TaskData):
@@ -23,7 +23,7 @@ class Data(vf.TaskData):
 class Sums(vf.Task[Data]):
     @vf.reward(weight=1.0)
     async def herokit(self, trace):
-        return await parts_reward(trace)
+        return await source_rewards(trace)
 
 
 TASK = Sums(Data(prompt="2 + 2?", answer="4"))
@@ -34,14 +34,14 @@ def trace_of(text):
     return Trace(task=data, agent=AgentInfo(config=vf.AgentConfig()), root_reply=text, ok=True)
 
 
-def test_task_score_records_what_every_source_says():
+def test_verifiers_task_records_every_source():
     trace = trace_of("4")
     asyncio.run(TASK.score(trace))
     assert {name: reward.score for name, reward in trace.rewards.items()} == {"verifier": 1.0, "rm": -0.25}
     assert trace.reward == pytest.approx(0.75)
 
 
-def test_a_source_that_fails_fails_the_scoring_and_is_no_zero():
+def test_verifiers_failed_source_fails_the_scoring():
     trace = trace_of("broken")
     with pytest.raises(vf.TaskError, match="verifier: the sandbox is down"):
         asyncio.run(TASK.score(trace))
@@ -68,26 +68,26 @@ def finalized(texts, rewarder):
     return traces
 
 
-def test_the_traces_of_an_episode_are_compared_in_finalize():
+def test_verifiers_mixin_combines_the_traces_of_an_episode():
     texts = ["4", "four", "eleven", "4"]
-    traces = finalized(texts, make())
-    expected = make()(samples(texts, "aaaa")).advantage
+    traces = finalized(texts, make_rewarder())
+    expected = make_rewarder()(make_samples(texts, "aaaa")).advantage
     np.testing.assert_allclose([trace.reward for trace in traces], expected, atol=1e-9)  # the parts weigh 0 now
     assert traces[0].metrics["verifier"] == 1.0
     assert traces[0].metrics["best"] == 1.0
 
 
-def test_a_trace_on_which_a_source_failed_carries_an_error_and_its_siblings_do_not_see_it():
-    traces = finalized(["4", "broken", "5"], make())
+def test_verifiers_mixin_gives_a_failed_trace_an_error():
+    traces = finalized(["4", "broken", "5"], make_rewarder())
     assert [trace.has_error for trace in traces] == [False, True, False]
     assert "the sandbox is down" in traces[1].last_error.message
     assert "herokit" not in traces[1].rewards
-    expected = make()(samples(["4", "5"], "aa")).advantage
+    expected = make_rewarder()(make_samples(["4", "5"], "aa")).advantage
     np.testing.assert_allclose([traces[0].reward, traces[2].reward], expected, atol=1e-9)
 
 
-def test_evaluation_leaves_the_running_mean_alone():
-    rewarder = make()
+def test_verifiers_evaluation_keeps_the_running_mean():
+    rewarder = make_rewarder()
     env = make_environment(rewarder, herokit_update_state=False)
     before = rewarder.state_dict()
     traces = [trace_of("4"), trace_of("5")]
@@ -95,6 +95,6 @@ def test_evaluation_leaves_the_running_mean_alone():
     assert rewarder.state_dict() == before
 
 
-def test_rubrics_are_gone_and_the_error_says_so():
+def test_rubric_error_names_the_mixin():
     with pytest.raises(ConfigError, match="GroupRewardMixin"):
-        rubric(make())
+        rubric(make_rewarder())

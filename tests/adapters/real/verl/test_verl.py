@@ -13,7 +13,7 @@ import pytest
 import ray
 import torch
 from omegaconf import OmegaConf
-from parts import KEYS, TEXTS, make, samples
+from stubs import GROUP_KEYS, TEXTS, make_rewarder, make_samples
 from tensordict import TensorDict
 from verl import DataProto
 from verl.trainer.ppo import core_algos
@@ -29,10 +29,10 @@ from herokit.adapters.verl import state
 from herokit.errors import ConfigError
 
 REWARDS = """
-from parts import make
+from stubs import make_rewarder
 from herokit.adapters.verl import RewardFunction, Packing
-compute_score = RewardFunction(make())
-packed = RewardFunction(make(), Packing())
+compute_score = RewardFunction(make_rewarder())
+packed = RewardFunction(make_rewarder(), Packing())
 """
 
 
@@ -73,7 +73,7 @@ def scored(config, texts):
     return manager.loop.run_until_complete(all_of_them())
 
 
-def test_the_reward_manager_carries_components_with_statuses(config):
+def test_verl_reward_manager_returns_source_results(config):
     results = scored(config, TEXTS)
     infos = [r["reward_extra_info"] for r in results]
     assert len({tuple(info) for info in infos}) == 1  # verl takes the keys of row 0 for all
@@ -81,7 +81,7 @@ def test_the_reward_manager_carries_components_with_statuses(config):
     assert infos[7]["verifier"] is None
     assert infos[7]["verifier_status"] == "failed"
     assert infos[7]["verifier_reason"] == "the sandbox is down"
-    plain = [score_one(make(), s) for s in samples()]
+    plain = [score_one(make_rewarder(), s) for s in make_samples()]
     assert [{k: info[k] for k in row} for info, row in zip(infos, plain, strict=True)] == plain
 
 
@@ -98,35 +98,35 @@ def batch_of(numbers, uids, length=3):
 def estimator():
     state._PROCESS_REWARDER.clear()
     core_algos.ADV_ESTIMATOR_REGISTRY.pop("herokit", None)
-    return adapter.register(make(), adapter.Packing())
+    return adapter.register(make_rewarder(), adapter.Packing())
 
 
 @pytest.mark.parametrize("compute", ["legacy", "v1"])
-def test_verls_own_advantage_code_runs_the_estimator_on_packed_scores(config, estimator, compute):
+def test_verl_estimator_reads_packed_scores(config, estimator, compute):
     config.reward.custom_reward_function.name = "packed"
     numbers = [r["reward_score"] for r in scored(config, TEXTS)]
-    data = batch_of(numbers, KEYS)
+    data = batch_of(numbers, GROUP_KEYS)
     if compute == "legacy":
         data = compute_advantage(data, adv_estimator="herokit", config=OmegaConf.create({}))
     else:
-        keys = [f"{key}_{row}_0" for row, key in enumerate(KEYS)]
+        keys = [f"{key}_{row}_0" for row, key in enumerate(GROUP_KEYS)]
         data = compute_advantage_for_multi_trajectories(data, keys, "herokit", config=OmegaConf.create({}))
-    expected = make()(samples())
+    expected = make_rewarder()(make_samples())
     np.testing.assert_allclose(estimator.output.advantage, expected.advantage, atol=1e-5)
     full = np.nan_to_num(expected.advantage)[:, None] * data.batch["response_mask"].numpy()
     np.testing.assert_allclose(data.batch["advantages"].numpy(), full, atol=1e-5)
     assert data.batch["advantages"][7].abs().sum() == 0  # the source failed on it: no push, and not a wrong answer
 
 
-def test_a_weight_survives_the_estimator_and_not_verls_own_grpo(estimator):
+def test_verl_estimator_keeps_weights_that_grpo_cancels(estimator):
     """The running mean has seen narrow groups, so a wide group weighs more: herokit keeps that, std division does not."""
-    estimator.rewarder(samples())
+    estimator.rewarder(make_samples())
     packing = adapter.Packing()
     narrow = [packing.pack({"verifier": v, "rm": s}) for v, s in ((1, 0.1), (0, 0.0), (0, 0.1), (1, 0.0))]
     wide = [packing.pack({"verifier": v, "rm": s}) for v, s in ((1, 9.0), (0, -9.0), (0, 9.0), (1, -9.0))]
 
     def spread(name):
-        data = compute_advantage(batch_of(narrow + wide, KEYS), adv_estimator=name, config=OmegaConf.create({}))
+        data = compute_advantage(batch_of(narrow + wide, GROUP_KEYS), adv_estimator=name, config=OmegaConf.create({}))
         sums = data.batch["advantages"][:, -1]
         return float(sums[4:].abs().mean() / sums[:4].abs().mean())
 
@@ -134,7 +134,7 @@ def test_a_weight_survives_the_estimator_and_not_verls_own_grpo(estimator):
     assert spread("grpo") == pytest.approx(1.0, abs=0.01)
 
 
-def test_the_checkpoint_callback_saves_and_a_new_run_goes_on(estimator, tmp_path):
+def test_verl_checkpoint_callback_saves_and_restores(estimator, tmp_path):
     trainer = {
         "checkpoint_callback_class": "herokit.adapters.verl.CheckpointCallback",
         "resume_mode": "auto",
@@ -142,13 +142,13 @@ def test_the_checkpoint_callback_saves_and_a_new_run_goes_on(estimator, tmp_path
     }
     config = OmegaConf.create({"trainer": trainer, "algorithm": {"adv_estimator": "herokit"}})
     callback = build_checkpoint_callback(config)
-    estimator.rewarder(samples())
+    estimator.rewarder(make_samples())
     before = estimator.rewarder.state_dict()
-    assert before != make().state_dict()
+    assert before != make_rewarder().state_dict()
     folder = tmp_path / "global_step_7"
     callback.on_save(trainer=None, global_step=7, checkpoint_dir=str(folder), async_save=False)
     (tmp_path / "latest_checkpointed_iteration.txt").write_text("7")
-    estimator.rewarder.load_state_dict(make().state_dict())
+    estimator.rewarder.load_state_dict(make_rewarder().state_dict())
     build_checkpoint_callback(config)
     assert estimator.rewarder.state_dict() == before
     config.algorithm.adv_estimator = "grpo"
@@ -186,9 +186,9 @@ def put(tq, partition):
     """Eight rollouts, a second output of the first session, and a row of padding that copies the first row."""
     from verl.trainer.ppo.v1.agent_loop_tq import list_of_dict_to_tensordict
 
-    plan = [(f"{key}_{row}_0", row, {}) for row, key in enumerate(KEYS)]
+    plan = [(f"{key}_{row}_0", row, {}) for row, key in enumerate(GROUP_KEYS)]
     plan += [("a_0_1", 0, {}), ("padx_0_0", 0, {"is_padding": True})]
-    compute_score = adapter.RewardFunction(make())
+    compute_score = adapter.RewardFunction(make_rewarder())
     fields = []
     for key, row, tag in plan:
         length = 1 if tag else 2 + row % 3
@@ -203,10 +203,10 @@ def put(tq, partition):
 
 
 @pytest.mark.parametrize("mode", ["sync", "colocate_async", "separate_async"])
-def test_the_trainers_own_step_gives_the_chains_advantages(queue, mode, monkeypatch):
+def test_verl_trainers_use_the_advantages_of_the_chain(queue, mode, monkeypatch):
     monkeypatch.setattr(trainer_base, "TRAINER_REGISTRY", dict(trainer_base.TRAINER_REGISTRY))
     monkeypatch.setattr(state, "_PROCESS_REWARDER", {})
-    adapter.install(make())
+    adapter.install(make_rewarder())
     cls = trainer_base.get_trainer_cls(mode)
     assert issubclass(cls, trainer_base.PPOTrainer)
     assert issubclass(cls, adapter.GroupRewardMixin)
@@ -216,20 +216,20 @@ def test_the_trainers_own_step_gives_the_chains_advantages(queue, mode, monkeypa
     metrics = {}
     updated = trainer._compute_advantage(written, metrics)
     assert updated.keys == written.keys
-    found = queue.kv_batch_get(keys=written.keys, partition_id=mode, select_fields=["advantages", "response_mask"])
-    got = [float(x[0]) for x in found["advantages"].unbind()]
-    expected = np.nan_to_num(make()(samples()).advantage)
+    actual = queue.kv_batch_get(keys=written.keys, partition_id=mode, select_fields=["advantages", "response_mask"])
+    got = [float(x[0]) for x in actual["advantages"].unbind()]
+    expected = np.nan_to_num(make_rewarder()(make_samples()).advantage)
     np.testing.assert_allclose(got, [*expected, expected[0], 0.0], atol=1e-6)
-    assert [len(x) for x in found["advantages"].unbind()] == [len(x) for x in found["response_mask"].unbind()]
+    assert [len(x) for x in actual["advantages"].unbind()] == [len(x) for x in actual["response_mask"].unbind()]
     assert metrics["herokit/rows/invalid"] == pytest.approx(1 / 8)
-    plain = make()
-    plain(samples())
+    plain = make_rewarder()
+    plain(make_samples())
     assert trainer.herokit.state_dict() == plain.state_dict()  # padding and second outputs left no trace
 
 
-def test_kl_in_the_reward_is_refused(queue, monkeypatch):
+def test_verl_mixin_rejects_kl_in_the_reward(queue, monkeypatch):
     monkeypatch.setattr(trainer_base, "TRAINER_REGISTRY", dict(trainer_base.TRAINER_REGISTRY))
-    adapter.install(make())
+    adapter.install(make_rewarder())
     trainer = object.__new__(trainer_base.get_trainer_cls("sync"))
     trainer.config = algorithm(use_kl_in_reward=True)
     with pytest.raises(ValueError, match="use_kl_loss=True"):
@@ -248,7 +248,7 @@ def run(code, **environment):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_the_entry_point_puts_a_scheme_file_into_verl(tmp_path):
+def test_verl_entry_point_loads_a_scheme_file(tmp_path):
     scheme = tmp_path / "scheme.toml"
     scheme.write_text(
         '[sources.verifier]\nuse = "exact-match"\n[[steps]]\nuse = "select"\nsignal = "verifier"\n[[steps]]\nuse = "center"\n'
@@ -263,11 +263,11 @@ def test_the_entry_point_puts_a_scheme_file_into_verl(tmp_path):
         row = score(data_source="m", solution_str="4", ground_truth="4", extra_info={"prompt": "2 + 2?"})
         print(json.dumps([get_trainer_cls("sync").__name__, row["score"], row["verifier_status"]]))
     """
-    found = run(code, HEROKIT_SCHEME=str(scheme))
-    assert found == ["GroupRewardPPOTrainerSync", 1.0, "judged"]
+    actual = run(code, HEROKIT_SCHEME=str(scheme))
+    assert actual == ["GroupRewardPPOTrainerSync", 1.0, "judged"]
 
 
-def test_the_entry_point_does_nothing_without_the_variable_and_says_so_if_the_file_is_bad():
+def test_verl_entry_point_needs_the_variable_and_logs_a_bad_file():
     code = """
         import json, verl
         from verl.trainer.ppo.v1 import get_trainer_cls

@@ -1,10 +1,10 @@
-"""Stand-in sources for tests inside a trainer's environment."""
+"""Stub sources for the tests of adapters, also inside a trainer's own environment."""
 
 from herokit import Rewarder, Sample, Status, Verdict, hero_advantage
 
 
 class Exact:
-    """Right if the completion is the reference; cannot say where it reads ``broken``."""
+    """Correct if the completion is the reference; fails for ``broken``."""
 
     def verify(self, samples):
         return [
@@ -16,7 +16,7 @@ class Exact:
 
 
 class Brief:
-    """Shorter is better; the prompt must be there."""
+    """Prefers short completions; requires a prompt."""
 
     def score(self, samples):
         assert all(isinstance(s.prompt, str) for s in samples)
@@ -24,17 +24,17 @@ class Brief:
 
 
 TEXTS = ("4", "four", "eleven", "4", "it is 4", "5", "55", "broken")
-KEYS = ("a", "a", "a", "a", "b", "b", "b", "b")
+GROUP_KEYS = ("a", "a", "a", "a", "b", "b", "b", "b")
 
 
-def make(combiner=None, **sources):
+def make_rewarder(combiner=None, **sources):
     return Rewarder({"verifier": Exact(), "rm": Brief()} | sources, combiner or hero_advantage())
 
 
-def samples(texts=TEXTS, keys=KEYS):
-    return [Sample("2 + 2?", text, key, "4") for text, key in zip(texts, keys, strict=True)]
+def make_samples(texts=TEXTS, group_keys=GROUP_KEYS):
+    return [Sample("2 + 2?", text, key, "4") for text, key in zip(texts, group_keys, strict=True)]
 
 
-def nothing(*texts, **data):
-    """A reward of 0 for trainers that want one before the group is combined."""
+def zero_reward(*texts, **data):
+    """Return 0, for trainers that require a reward before the group is combined."""
     return 0.0
