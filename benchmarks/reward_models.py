@@ -1,8 +1,8 @@
-"""Reward models on one CPU core against plain transformers: padded batches of 32 in the order of arrival.
+"""Reward models on one CPU core against plain transformers with padded batches of 32 in input order.
 
 Run ``python benchmarks/reward_models.py [--quick]``. Both sides score the same token ids of the same random Qwen2 reward
-model in one process, turn about, and must agree; times are process CPU time, the least of three runs. Tokens are real
-tokens: padding counts as no work done.
+model in one process, alternating, and must agree. Times are process CPU time, the minimum of three runs. Tokens per second
+count real tokens, not padding.
 """
 
 import argparse
@@ -30,7 +30,7 @@ TEMPLATE = "{prompt} {completion}"
 
 
 def make(folder: Path, layers: int) -> None:
-    """Write a random Qwen2 reward model and a tokenizer with one token a word."""
+    """Write a random Qwen2 reward model and a tokenizer with one token per word."""
     torch.manual_seed(0)
     tokenizer = Tokenizer(models.WordLevel({f"w{i}": i for i in range(WORDS)}, unk_token="w0"))  # noqa: S106 - a word
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -47,21 +47,21 @@ def words(rng: np.random.Generator, count: int) -> str:
 
 
 def mixed(count: int) -> list[Sample]:
-    """Draw rollouts of log-normal length (mean about 270, 95 % below 600, at most 1000 tokens), a prompt each."""
+    """Draw rollouts of log-normal length (mean about 270, 95 % below 600, at most 1000 tokens), each with its own prompt."""
     rng = np.random.default_rng(0)
     lengths = np.clip(rng.lognormal(5.4, 0.65, count), 20, 1000).astype(int)
     return [Sample(words(rng, 10), words(rng, n - 10), group=i) for i, n in enumerate(lengths)]
 
 
 def rollouts(prompts: int, each: int, prompt: int, answer: int) -> list[Sample]:
-    """Draw `each` answers to each of `prompts` prompts."""
+    """Draw `each` answers for each of `prompts` prompts."""
     rng = np.random.default_rng(1)
-    given = [words(rng, prompt) for _ in range(prompts)]
-    return [Sample(p, words(rng, answer), group=i) for i, p in enumerate(given) for _ in range(each)]
+    texts = [words(rng, prompt) for _ in range(prompts)]
+    return [Sample(p, words(rng, answer), group=i) for i, p in enumerate(texts) for _ in range(each)]
 
 
 class Naive:
-    """Plain transformers, padded batches of 32 in the order of arrival."""
+    """Plain transformers, padded batches of 32 in input order."""
 
     def __init__(self, folder: Path) -> None:
         self.tokenizer = transformers.PreTrainedTokenizerFast.from_pretrained(folder)
@@ -69,56 +69,56 @@ class Naive:
         self.padding = 0.0
 
     def score(self, samples: list[Sample]) -> np.ndarray:
-        """Score, and note padded over real tokens."""
-        found, run, real = [], 0, 0
+        """Return the scores; store padded tokens over real tokens in `padding`."""
+        scores, run, real = [], 0, 0
         for at in range(0, len(samples), 32):
             texts = [TEMPLATE.format(prompt=s.prompt, completion=s.completion) for s in samples[at : at + 32]]
             batch = self.tokenizer(texts, padding=True, return_tensors="pt")
             run, real = run + batch["input_ids"].numel(), real + int(batch["attention_mask"].sum())
             with torch.no_grad():
-                found.append(self.model(**batch).logits[:, 0].numpy())
+                scores.append(self.model(**batch).logits[:, 0].numpy())
         self.padding = run / real
-        return np.concatenate(found)
+        return np.concatenate(scores)
 
 
 def compare(title: str, sides: dict, samples: list[Sample], tolerance: dict[str, float], rounds: int) -> None:
-    """Time all sides in turn, check that they agree with the first, and print what each did."""
+    """Time all sides alternately, check that they agree with the first, and print the results."""
     tokens = sum(len(s.prompt.split()) + len(s.completion.split()) for s in samples)
     print(f"\n{title}: {len(samples)} rollouts, {tokens} tokens")
     spent: dict[str, list[float]] = {name: [] for name in sides}
     scores: dict[str, np.ndarray] = {}
     for _ in range(rounds):
         for name, side in sides.items():
-            begun = time.process_time()
+            start = time.process_time()
             scores[name] = np.asarray(side.score(samples))
-            spent[name].append(time.process_time() - begun)
+            spent[name].append(time.process_time() - start)
     first = next(iter(sides))
     for name, side in sides.items():
-        off = float(np.abs(scores[name] - scores[first]).max())
+        difference = float(np.abs(scores[name] - scores[first]).max())
         padding = side.padding if isinstance(side, Naive) else side.stats.run_ratio
         speed = min(spent[first]) / min(spent[name])
         print(
             f"  {name:34} {tokens / min(spent[name]):7.0f} tokens/s {speed:6.2f}x  run/real {padding:.2f}  "
-            f"furthest off {off:.1e} of {np.ptp(scores[first]):.1f}"
+            f"largest difference {difference:.1e} of {np.ptp(scores[first]):.1f}"
         )
-        assert off <= tolerance.get(name, 1e-4) * np.ptp(scores[first]), name
+        assert difference <= tolerance.get(name, 1e-4) * np.ptp(scores[first]), name
 
 
-def budgets(model: Path, *, quick: bool) -> dict[str, OnnxRewardModel]:
-    """Return the same ONNX model with several token budgets, the first without padding to speak of."""
+def token_limits(model: Path, *, quick: bool) -> dict[str, OnnxRewardModel]:
+    """Return the same ONNX model with several limits of tokens per batch; the first hardly pads."""
     sides = {
-        f"onnx, {budget} tokens": OnnxRewardModel(str(model), threads=1, max_batch_tokens=budget)
-        for budget in ((1, 512) if quick else (256, 512, 1024, 2048, 4096))
+        f"onnx, {limit} tokens": OnnxRewardModel(str(model), threads=1, max_batch_tokens=limit)
+        for limit in ((1, 512) if quick else (256, 512, 1024, 2048, 4096))
     }
     return sides | {
-        "onnx, 512 tokens, bound": OnnxRewardModel(str(model), threads=1, max_batch_tokens=512, io_binding=True)
+        "onnx, 512 tokens, io_binding": OnnxRewardModel(str(model), threads=1, max_batch_tokens=512, io_binding=True)
     }
 
 
 def main() -> None:
     """Print the comparisons."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="two layers, few rollouts, one round: does it run?")
+    parser.add_argument("--quick", action="store_true", help="two layers, few rollouts, one round: a smoke test")
     quick = parser.parse_args().quick
     torch.set_num_threads(1)
     transformers.utils.logging.disable_progress_bar()
@@ -127,32 +127,35 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder, out = Path(name) / "rm", Path(name) / "onnx"
         make(folder, 2 if quick else 6)
-        naive, low = "transformers, padded, arrival", {"onnx int8": 0.2, "torch bf16": 0.1}
+        naive, tolerance = "transformers, padded", {"onnx int8": 0.2, "torch bf16": 0.1}
         onnx_file = export_reward_model(str(folder), out, template=TEMPLATE)
         samples = mixed(8 if quick else 64)
         int8_file = quantize_reward_model(onnx_file, samples, min_rank_correlation=0.9)
-        usual = {"template": TEMPLATE, "max_batch_tokens": 2048}
+        settings = {"template": TEMPLATE, "max_batch_tokens": 2048}
         sides = {
             naive: Naive(folder),
-            "torch": TorchRewardModel(str(folder), **usual),
-            "torch bf16": TorchRewardModel(str(folder), dtype="bfloat16", **usual),
+            "torch": TorchRewardModel(str(folder), **settings),
+            "torch bf16": TorchRewardModel(str(folder), dtype="bfloat16", **settings),
             "onnx": OnnxRewardModel(str(onnx_file), threads=1),
             "onnx int8": OnnxRewardModel(str(int8_file), threads=1),
         }
-        compare("Mixed lengths", sides, samples, low, rounds)
-        compare("Budgets of onnx, and inputs bound by hand", budgets(onnx_file, quick=quick), samples, {}, rounds)
+        compare("Mixed lengths", sides, samples, tolerance, rounds)
+        compare("ONNX: tokens per batch, and IO binding", token_limits(onnx_file, quick=quick), samples, {}, rounds)
         if not quick:
-            sides = {"torch": sides["torch"], "torch, compiled": TorchRewardModel(str(folder), compile=True, **usual)}
-            begun = time.perf_counter()
+            sides = {
+                "torch": sides["torch"],
+                "torch, compiled": TorchRewardModel(str(folder), compile=True, **settings),
+            }
+            start = time.perf_counter()
             sides["torch, compiled"].score(samples)
-            print(f"\ncompiling and the first round took {time.perf_counter() - begun:.0f} s")
+            print(f"\ncompiling and the first round took {time.perf_counter() - start:.0f} s")
             compare("Compiled layers", sides, samples, {}, rounds)
         for prompt, answer in ((200, 200), (1000, 200), (100, 600)):
             if quick and prompt != 200:  # noqa: PLR2004 - the first case
                 break
             sides = {
-                "torch, nothing shared": TorchRewardModel(str(folder), min_sharing_gain=float("inf"), **usual),
-                "torch, prefix shared": TorchRewardModel(str(folder), min_sharing_gain=0, **usual),
+                "torch, nothing shared": TorchRewardModel(str(folder), min_sharing_gain=float("inf"), **settings),
+                "torch, prefix shared": TorchRewardModel(str(folder), min_sharing_gain=0, **settings),
             }
             title = f"Prompt of {prompt}, 8 answers of {answer}"
             compare(title, sides, rollouts(2 if quick else 4, 8, prompt, answer), {}, rounds)

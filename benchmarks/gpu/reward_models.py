@@ -1,14 +1,14 @@
-"""A reward model of a real one's shape, with random weights, on a GPU: share of the matmul ceiling, against transformers.
+"""A random reward model with the shape of a real one on a GPU: share of the matmul ceiling, against plain transformers.
 
 Run ``python benchmarks/gpu/reward_models.py``: the shape of AceMath-7B-RM in bf16 and 4,096 rollouts of mixed lengths,
-8 to a prompt. ``--shape tiny`` runs a small shape anywhere. Four parts of one process, printed as JSON:
+8 per prompt. ``--shape tiny`` runs a small shape anywhere. Prints four parts as JSON:
 
 * ``ceiling``: FLOP/s of one large bf16 (fp32 on a CPU) matmul, measured here;
 * ``herokit``: real tokens/s of `TorchRewardModel`, with and without shared prefixes, FLOP/s as 2 x weights in matmuls x
   tokens (attention not counted, so the share is a little low), peak memory;
-* ``transformers``: the same rows in padded batches in the order of arrival;
-* ``onnx``: `OnnxRewardModel` and `TorchRewardModel` on ``--onnx-shape``, which ONNX Runtime can hold, exported in the same
-  dtype; the provider that ran is printed. ``--onnx-shape none`` leaves it out.
+* ``transformers``: the same rows in padded batches in input order;
+* ``onnx``: `OnnxRewardModel` and `TorchRewardModel` on ``--onnx-shape``, which fits ONNX Runtime, exported in the same dtype,
+  with the provider that ran. ``--onnx-shape none`` skips it.
 """
 
 import argparse
@@ -58,7 +58,7 @@ TEMPLATE = "{prompt} {completion}"
 
 
 def make(folder: Path, shape: str, device: torch.device, dtype: torch.dtype) -> None:
-    """Write a random checkpoint, drawn on the device, and a tokenizer with one token a word."""
+    """Write a random checkpoint, drawn on the device, and a tokenizer with one token per word."""
     torch.manual_seed(0)
     words = {f"w{i}": i for i in range(1000)}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="w0"))  # noqa: S106 - a word
@@ -70,7 +70,7 @@ def make(folder: Path, shape: str, device: torch.device, dtype: torch.dtype) -> 
 
 
 def rollouts(count: int, longest: int) -> list[Sample]:
-    """Draw log-normal lengths (mean about a third of `longest`), 8 rollouts to a prompt, prompts a fifth of the mean."""
+    """Draw log-normal lengths (mean about a third of `longest`), 8 rollouts per prompt, prompts a fifth of the mean."""
     rng = np.random.default_rng(0)
     lengths = np.clip(rng.lognormal(np.log(longest / 4), 0.6, count), 8, longest * 0.9).astype(int)
     text = lambda n: " ".join(f"w{i}" for i in rng.integers(1, 1000, n))  # noqa: E731 - local shorthand
@@ -79,47 +79,47 @@ def rollouts(count: int, longest: int) -> list[Sample]:
 
 
 def wait(device: torch.device) -> float:
-    """Finish what was launched and return the time."""
+    """Wait for the device and return the time."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
 
 
 def ceiling(device: torch.device, dtype: torch.dtype, side: int) -> float:
-    """FLOP/s of one square matmul, the best of several."""
+    """Return the FLOP/s of one square matmul, the best of several."""
     a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
     spent = []
     for _ in range(8):
-        begun = wait(device)
+        start = wait(device)
         a @ b
-        spent.append(wait(device) - begun)
+        spent.append(wait(device) - start)
     return 2 * side**3 / min(spent)
 
 
 def naive(folder: Path, samples: list[Sample], device: torch.device, dtype: torch.dtype, batch: int) -> tuple:
-    """Score with plain transformers, padded, in the order of arrival; scores, seconds, tokens that ran."""
+    """Score with plain transformers, padded, in input order; return scores, seconds, tokens that ran."""
     tokenizer = transformers.PreTrainedTokenizerFast.from_pretrained(folder)
     model = transformers.AutoModelForSequenceClassification.from_pretrained(folder, dtype=dtype).to(device).eval()
     scores, run = [], 0
-    begun = wait(device)
+    start = wait(device)
     for at in range(0, len(samples), batch):
         texts = [TEMPLATE.format(prompt=s.prompt, completion=s.completion) for s in samples[at : at + batch]]
         ids = tokenizer(texts, padding=True, return_tensors="pt").to(device)
         run += ids["input_ids"].numel()
         with torch.inference_mode():
             scores.append(model(**ids).logits[:, 0].float().cpu())
-    return torch.cat(scores).numpy(), wait(device) - begun, run
+    return torch.cat(scores).numpy(), wait(device) - start, run
 
 
-def ours(rm: Any, samples: list[Sample], device: torch.device) -> tuple[np.ndarray, dict]:
-    """Score with a model of herokit's that is open and warm; scores, and what it took."""
+def measure(rm: Any, samples: list[Sample], device: torch.device) -> tuple[np.ndarray, dict]:
+    """Score with an open and warm model of herokit; return the scores and the throughput."""
     rm.score(samples[:16])  # opens the model
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     before = rm.stats
-    begun = wait(device)
+    start = wait(device)
     scores = rm.score(samples).values
-    spent = wait(device) - begun
+    spent = wait(device) - start
     real, ran = (getattr(rm.stats, name) - getattr(before, name) for name in ("real_tokens", "run_tokens"))
     return scores, {
         "tokens_per_second": real / spent,
@@ -128,7 +128,7 @@ def ours(rm: Any, samples: list[Sample], device: torch.device) -> tuple[np.ndarr
     }
 
 
-def on_onnx(shape: str, samples: list[Sample], device: torch.device, dtype: torch.dtype) -> dict:
+def measure_onnx(shape: str, samples: list[Sample], device: torch.device, dtype: torch.dtype) -> dict:
     """Export a shape and score with both backends."""
     from herokit_onnx import OnnxRewardModel, export_reward_model
 
@@ -138,12 +138,18 @@ def on_onnx(shape: str, samples: list[Sample], device: torch.device, dtype: torc
         make(folder, shape, device, dtype)
         path = export_reward_model(str(folder), folder / "onnx", template=TEMPLATE, dtype=name)
         with TorchRewardModel(str(folder), template=TEMPLATE, min_sharing_gain=float("inf")) as rm:
-            expected, torch_took = ours(rm, samples, device)
+            expected, torch_timing = measure(rm, samples, device)
         with OnnxRewardModel(str(path)) as rm:
-            scores, took = ours(rm, samples, device)
-            took["provider"] = rm.provider
-    took["furthest_off"] = float(np.abs(scores - expected).max())
-    return {"shape": shape, "dtype": name, "torch": torch_took, "onnx": took, "score_spread": float(np.ptp(expected))}
+            scores, timing = measure(rm, samples, device)
+            timing["provider"] = rm.provider
+    timing["max_difference"] = float(np.abs(scores - expected).max())
+    return {
+        "shape": shape,
+        "dtype": name,
+        "torch": torch_timing,
+        "onnx": timing,
+        "score_spread": float(np.ptp(expected)),
+    }
 
 
 def main() -> None:
@@ -152,7 +158,7 @@ def main() -> None:
     parser.add_argument("--shape", choices=SHAPES, default="acemath-7b")
     parser.add_argument("--rollouts", type=int, default=4096)
     parser.add_argument("--longest", type=int, default=3000, help="tokens")
-    parser.add_argument("--naive-rollouts", type=int, default=512, help="of them, for the padded side")
+    parser.add_argument("--naive-rollouts", type=int, default=512, help="rollouts of the padded side")
     parser.add_argument("--budget", type=int, default=None)
     parser.add_argument("--compile", action="store_true", help="compile the layers of the torch model")
     parser.add_argument("--onnx-shape", choices=[*SHAPES, "none"], default="qwen-0.5b")
@@ -173,20 +179,20 @@ def main() -> None:
         common = {"template": TEMPLATE, "max_batch_tokens": args.budget, "dtype": str(dtype).removeprefix("torch.")}
         for title, gain in (("packed", float("inf")), ("packed_shared", 1.25)):
             with TorchRewardModel(str(folder), min_sharing_gain=gain, compile=args.compile, **common) as rm:
-                scores, took = ours(rm, samples, device)
+                scores, timing = measure(rm, samples, device)
                 body = rm._runner().forward.model.base_model  # noqa: SLF001 - its weights are counted
                 weights = sum(p.numel() for p in body.layers.parameters() if p.ndim == 2)  # noqa: PLR2004 - matrices
                 del body
-                took["how"] = rm.report().partition(";")[0].removeprefix(f"torch: {folder} ")
-            took["share_of_ceiling"] = 2 * weights * took["run_tokens_per_second"] / result["ceiling_flops"]
-            took["peak_gib"] = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else None
-            took["furthest_off"] = float(np.abs(scores[: len(part)] - expected).max())
-            result[title] = took
+                timing["forward"] = rm.report().partition(";")[0].removeprefix(f"torch: {folder} ")
+            timing["share_of_ceiling"] = 2 * weights * timing["run_tokens_per_second"] / result["ceiling_flops"]
+            timing["peak_gib"] = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else None
+            timing["max_difference"] = float(np.abs(scores[: len(part)] - expected).max())
+            result[title] = timing
         result["score_spread"] = float(np.ptp(expected))
     words = sum(len(s.prompt.split()) + len(s.completion.split()) for s in part)
     result["transformers"] = {"tokens_per_second": words / seconds, "run_ratio": run / words}
     if args.onnx_shape != "none":
-        result["onnx"] = on_onnx(args.onnx_shape, samples, device, dtype)
+        result["onnx"] = measure_onnx(args.onnx_shape, samples, device, dtype)
     print(json.dumps(result, indent=1))
 
 

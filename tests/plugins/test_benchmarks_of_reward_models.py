@@ -30,11 +30,11 @@ def test_gpu_benchmark_runs_on_a_cpu():
     found = json.loads(run("gpu/reward_models.py", *options))
     assert found["score_spread"] > 0
     for way in ("packed", "packed_shared"):
-        assert found[way]["furthest_off"] < 1e-4
+        assert found[way]["max_difference"] < 1e-4
         assert found[way]["share_of_ceiling"] > 0
-        assert found[way]["how"] == "(packed)"
+        assert found[way]["forward"] == "(packed)"
     assert found["packed"]["run_ratio"] == 1
     assert found["onnx"]["onnx"]["provider"] == "CPUExecutionProvider"
-    assert found["onnx"]["onnx"]["furthest_off"] < 1e-4
+    assert found["onnx"]["onnx"]["max_difference"] < 1e-4
     assert found["onnx"]["onnx"]["run_ratio"] >= 1
     assert found["transformers"]["run_ratio"] > 1

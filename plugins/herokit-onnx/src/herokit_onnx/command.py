@@ -3,7 +3,7 @@
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, TypeAlias, cast
 
 import typer
 
@@ -27,38 +27,50 @@ class Precision(StrEnum):
     INT8 = "int8"
 
 
+_Checkpoint: TypeAlias = Annotated[str, typer.Argument(help="A name on the hub or a folder.")]
+_Out: TypeAlias = Annotated[Path, typer.Argument(help="The folder to write, created if needed.")]
+_Dtype: TypeAlias = Annotated[
+    Precision, typer.Option(help="fp32 or int8 for CPUs, fp16 or bf16 for GPUs; int8 needs --rollouts.")
+]
+_SystemPrompt: TypeAlias = Annotated[
+    str | None, typer.Option(help="First message of the chat; by default that of the model's family, '' for none.")
+]
+_Template: TypeAlias = Annotated[
+    str | None, typer.Option(help="A text with {prompt} and {completion} that replaces the chat template.")
+]
+_StepToken: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="The step token of a process reward model; by default that of the model's family, '' for none."),
+]
+_MaxLength: TypeAlias = Annotated[
+    int | None,
+    typer.Option(min=2, help="Longer inputs are truncated on the left; by default the model's positions."),
+]
+_Name: TypeAlias = Annotated[str, typer.Option(help="Name of the files.")]
+_Revision: TypeAlias = Annotated[str | None, typer.Option(help="A branch, tag or commit of the hub's repository.")]
+_Rollouts: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="JSONL or Parquet with rollouts like those to be scored: int8 must rank them like fp32."),
+]
+_MinRankCorrelation: TypeAlias = Annotated[
+    float, typer.Option(min=0, max=1, help="An int8 model with a lower rank correlation to fp32 is deleted.")
+]
+_AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
 def export_rm(  # noqa: PLR0913, PLR0917 - typer reads every parameter as one option
-    checkpoint: Annotated[str, typer.Argument(help="A name on the hub or a folder.")],
-    out: Annotated[Path, typer.Argument(help="The folder to write, created if needed.")],
-    dtype: Annotated[
-        Precision, typer.Option(help="fp32 or int8 for CPUs, fp16 or bf16 for GPUs; int8 needs --rollouts.")
-    ] = Precision.FP32,
-    system_prompt: Annotated[
-        str | None, typer.Option(help="First message of the chat; by default that of the model's family, '' for none.")
-    ] = None,
-    template: Annotated[
-        str | None, typer.Option(help="A text with {prompt} and {completion} that replaces the chat template.")
-    ] = None,
-    step_token: Annotated[
-        str | None,
-        typer.Option(
-            help="The step token of a process reward model; by default that of the model's family, '' for none."
-        ),
-    ] = None,
-    max_length: Annotated[
-        int | None,
-        typer.Option(min=2, help="Longer inputs are truncated on the left; by default the model's positions."),
-    ] = None,
-    name: Annotated[str, typer.Option(help="Name of the files.")] = "rm",
-    revision: Annotated[str | None, typer.Option(help="A branch, tag or commit of the hub's repository.")] = None,
-    rollouts: Annotated[
-        Path | None,
-        typer.Option(help="JSONL or Parquet with rollouts like those to be scored: int8 must rank them like fp32."),
-    ] = None,
-    min_rank_correlation: Annotated[
-        float, typer.Option(min=0, max=1, help="An int8 model with a lower rank correlation to fp32 is deleted.")
-    ] = 0.99,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,  # noqa: FBT002 - typer's way of a flag
+    checkpoint: _Checkpoint,
+    out: _Out,
+    dtype: _Dtype = Precision.FP32,
+    system_prompt: _SystemPrompt = None,
+    template: _Template = None,
+    step_token: _StepToken = None,
+    max_length: _MaxLength = None,
+    name: _Name = "rm",
+    revision: _Revision = None,
+    rollouts: _Rollouts = None,
+    min_rank_correlation: _MinRankCorrelation = 0.99,
+    as_json: _AsJson = False,  # noqa: FBT002 - typer's way of a flag
 ) -> None:
     """Write a transformers reward model as ONNX, so that scoring needs no torch.
 

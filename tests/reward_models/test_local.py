@@ -1,0 +1,157 @@
+import logging
+import pickle
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from herokit.errors import ConfigError, SetupError
+from herokit.reward_models.batching import OUT_OF_MEMORY, plan_micro_batches
+from herokit.reward_models.encoding import EncodedRows, check_step_token, encode_rows
+from herokit.reward_models.local import LocalRewardModel
+from herokit.types import Sample, Status
+
+STEP = 46  # "."
+
+
+@dataclass
+class Runner:
+    """Scores a text by its length; a `.` is a step token, and `!` a logit that is not finite."""
+
+    stepwise: bool = False
+    max_length: int = 100
+    memory: int = 1000
+    labels: int = 1
+    max_batch_tokens: int = 64
+    batches: list = field(default_factory=list)
+
+    def encode(self, samples):
+        ids = [[ord(character) for character in sample.completion] for sample in samples]
+        return encode_rows(samples, ids, max_length=self.max_length, step_id=STEP if self.stepwise else None)
+
+    def plan(self, rows, pending, max_batch_tokens):
+        return plan_micro_batches(rows.ids, pending, max_batch_tokens)
+
+    def run(self, rows, batch):
+        if batch.tokens > self.memory:
+            raise MemoryError
+        self.batches.append(batch.tokens)
+        values = [np.nan if 33 in rows.ids[i] else float(len(rows.ids[i])) for i in batch.rows]
+        return [
+            np.full((len(rows.positions[i]), self.labels), value) for i, value in zip(batch.rows, values, strict=True)
+        ]
+
+    def release(self):
+        self.batches.append("released")
+
+
+@dataclass(frozen=True)
+class Model(LocalRewardModel[Runner]):
+    settings: dict = field(default_factory=dict)
+
+    def _open(self):
+        return Runner(**self.settings)
+
+    def _describe(self):
+        return "stub"
+
+
+def samples(*texts):
+    return [Sample("p", text, group=0) for text in texts]
+
+
+def test_score_restores_order_and_runs_equal_inputs_once():
+    model = Model()
+    scores = model.score(samples("aaa", "a", "aaa", "aa"))
+    assert scores.values.tolist() == [3, 1, 3, 2]
+    assert (model.stats.rows, model.stats.unique, model.stats.real_tokens, model.stats.run_tokens) == (4, 3, 6, 9)
+    assert model.report().startswith("stub; 4 rows (3 unique), 6 tokens, 50% padding overhead, ")
+    assert model.report().endswith("; scores 2.25 +- 0.83")
+    assert len(model.score([])) == 0
+
+
+def test_score_gives_every_reason():
+    scores = Model(settings={"max_length": 3, "memory": 2}).score(samples("a", "!", "bbbbb"))
+    assert scores.reasons == ("", "gave nan", f"{OUT_OF_MEMORY}; truncated: 2 of 5 tokens dropped on the left")
+    assert [status is Status.FAILED for status in scores.statuses] == [False, True, True]
+
+
+def test_score_remembers_the_token_limit_after_memory_ran_out():
+    model = Model(settings={"memory": 8})
+    model.score(samples(*"abcdefghijkl", "ab" * 4))
+    runner = model._resource.value
+    assert max(batch for batch in runner.batches if batch != "released") <= 8
+    runner.batches.clear()
+    model.score(samples(*"abcdefghijkl"))
+    assert "released" not in runner.batches
+
+
+def test_step_scores_are_aggregated():
+    model = Model(settings={"stepwise": True, "max_length": 4}, aggregate="prod")
+    scores = model.score(samples("a.b.", "abc", "."))
+    p4, p1 = 1 / (1 + np.exp(-4.0)), 1 / (1 + np.exp(-1.0))
+    np.testing.assert_allclose(scores.values, [p4**2, np.nan, p1])
+    assert scores.reasons[1] == "no step is left"
+    assert scores.steps[1] is None
+    assert [len(steps) for steps in model.step_scores(samples("a.b.", "abc"))] == [2, 0]
+
+
+def test_step_scores_of_an_outcome_model_raise():
+    with pytest.raises(ConfigError, match="stub: has no step_token"):
+        Model().step_scores(samples("a"))
+    with pytest.raises(SetupError, match="stub: gives 2 numbers per sample, expected one"):
+        Model(settings={"labels": 2}).score(samples("a"))
+
+
+def test_pickling_and_closing():
+    model = Model()
+    model.score(samples("a"))
+    copy = pickle.loads(pickle.dumps(model))
+    assert copy == model
+    assert (copy._resource.value, copy.stats.rows) == (None, 0)
+    with model:
+        pass
+    assert (model._resource.value, model.stats.rows) == (None, 1)
+    assert model.score(samples("a")).values.tolist() == [1]
+
+
+def test_warnings_are_logged_with_the_model(caplog):
+    with caplog.at_level(logging.WARNING):
+        Model().score(samples(*["a"] * 16))
+    assert "stub: all 16 scores are 1, as after a softmax over one label; combiners expect raw logits" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_batch_tokens": 0}, "Model: max_batch_tokens = 0; expected at least 1"),
+        ({"max_length": 0}, "Model: max_length = 0; expected at least 1"),
+        ({"aggregate": "max"}, "Model: aggregate = 'max'; expected one of"),
+        ({"step_separator": ""}, "Model: step_separator is empty"),
+        ({"template": "{prompt}"}, "expected {prompt} and {completion}"),
+    ],
+)
+def test_settings_are_checked_at_construction(settings, message):
+    with pytest.raises(ConfigError) as caught:
+        Model(**settings)
+    assert message in str(caught.value)
+
+
+def test_encode_rows_keeps_first_and_end_ids():
+    rows = encode_rows(
+        samples("a", "b", "c"), [[9, 9, 1, 2, 3], [], [9]], max_length=4, first_ids=frozenset({9}), end_id=7
+    )
+    assert rows == EncodedRows(
+        [[9, 2, 3, 7], [0, 7], [9, 7]],
+        [[3], [1], [1]],
+        ["truncated: 1 of 4 tokens dropped on the left", "", ""],
+        [None, "p", "p"],
+    )
+    assert encode_rows(samples("a"), [[9, 1, 2]], max_length=1, first_ids=frozenset({9})).ids == [[2]]
+    assert rows.select([2, 0]).ids == [[9, 7], [9, 2, 3, 7]]
+
+
+def test_check_step_token_requires_one_token():
+    assert check_step_token("<s>", [5]) == 5
+    with pytest.raises(SetupError, match="step_token = '<s>' is 2 tokens for this tokenizer; expected one"):
+        check_step_token("<s>", [5, 6])
