@@ -100,14 +100,7 @@ def group_workflow(
     """
     if group_size < 1:
         raise ConfigError(f"AReaL: group_size must be at least 1, got {group_size}")
-    if base is None:
-        from areal.api.workflow_api import RolloutWorkflow
-
-        base = RolloutWorkflow
-    if concat is None:
-        from areal.utils.data import concat_padded_tensors
-
-        concat = concat_padded_tensors
+    base, concat = _areal_parts(base, concat)
 
     class GroupWorkflow(base):  # type: ignore[misc] # AReaL's own
         """All rollouts of a prompt, with the output of the chain as rewards."""
@@ -129,6 +122,18 @@ def group_workflow(
             return concat(accepted)
 
     return GroupWorkflow()
+
+
+def _areal_parts(base: Any, concat: Any) -> tuple[Any, Any]:
+    if base is None:
+        from areal.api.workflow_api import RolloutWorkflow
+
+        base = RolloutWorkflow
+    if concat is None:
+        from areal.utils.data import concat_padded_tensors
+
+        concat = concat_padded_tensors
+    return base, concat
 
 
 def _make_sample(

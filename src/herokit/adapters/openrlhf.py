@@ -8,7 +8,7 @@ advantages in place of rewards (their group mean is 0) pass unchanged.
 import asyncio
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from herokit.adapters.common.base import reference_text, trainer_values_filled
 from herokit.adapters.common.gather import Cohorts
@@ -64,6 +64,14 @@ def extract_completion(query: str, prompt: str) -> str:
         '4'
     """
     return _strip_special_tokens(query.removeprefix(prompt))
+
+
+class _Reply(TypedDict):
+    """The reward of one rollout, as OpenRLHF reads it from the output of an executor."""
+
+    reward: float
+    scores: float
+    extra_logs: dict[str, float]
 
 
 class RewardFunction:
@@ -134,7 +142,7 @@ class _GroupScorer:
         self.rewarder, self.timeout = rewarder, timeout
         self._batcher = Scorer(rewarder)
         self._groups: dict[tuple[int, int], _Group] = {}
-        self._gatherers: dict[int, Cohorts[Row | Exception, dict[str, Any]]] = {}
+        self._gatherers: dict[int, Cohorts[Row | Exception, _Reply]] = {}
         self._number = 0
 
     def enter(self, prompt: str, label: Any) -> _Group:
@@ -153,7 +161,7 @@ class _GroupScorer:
         if group.ended == group.started:
             del self._groups[id(group.prompt), id(group.label)]
 
-    async def reward(self, group: _Group, completion: str) -> dict[str, Any]:
+    async def reward(self, group: _Group, completion: str) -> _Reply:
         """Return reward, score and metrics of one rollout, once all rollouts of its group are generated."""
         sample = Sample(group.prompt, completion, group.number, reference_text(group.label))
         result: Row | Exception
@@ -166,7 +174,7 @@ class _GroupScorer:
         )
         return await gatherer.acollect(group.number, result)
 
-    def _combine(self, results: Sequence[Row | Exception]) -> list[dict[str, Any]]:
+    def _combine(self, results: Sequence[Row | Exception]) -> list[_Reply]:
         rows = [result for result in results if not isinstance(result, Exception)]
         with abort_peers_on_error(self.rewarder):
             for error in results:
@@ -178,11 +186,11 @@ class _GroupScorer:
             for row, reward, valid in zip(rows, trainer_values_filled(output), output.valid.tolist(), strict=True)
         ]
 
-    def _fail(self, results: Sequence[Row | Exception], reason: str) -> list[dict[str, Any]]:  # noqa: ARG002 - OpenRLHF logs numbers only
+    def _fail(self, results: Sequence[Row | Exception], reason: str) -> list[_Reply]:  # noqa: ARG002 - OpenRLHF logs numbers only
         missing: Row = dict.fromkeys(self.rewarder.sources)
         return [self._reply(missing if isinstance(x, Exception) else x, 0.0, failed=True) for x in results]
 
-    def _reply(self, row: Row, reward: float, *, failed: bool) -> dict[str, Any]:
+    def _reply(self, row: Row, reward: float, *, failed: bool) -> _Reply:
         logs = log_values(self.rewarder, row) | {"herokit_failed": float(failed)}
         return {"reward": reward, "scores": display_value(self.rewarder, row), "extra_logs": logs}
 

@@ -1,7 +1,7 @@
 """Adapter for rLLM: an evaluator whose signals are the source results, and an advantage estimator over trajectory groups."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -30,6 +30,15 @@ INFO = AdapterInfo(
 )
 
 
+class _Evaluation(TypedDict):
+    """The fields of an `EvalOutput` of rLLM."""
+
+    reward: float
+    is_correct: bool
+    signals: dict[str, float]
+    metadata: dict[str, str]
+
+
 class RewardFunction:
     """An evaluator of rLLM: the value of every source for the last trajectory of an episode, as signals.
 
@@ -51,12 +60,12 @@ class RewardFunction:
         self.rewarder, self.reference = rewarder, reference
         self._batcher = Scorer(rewarder)
 
-    def __call__(self, task: Any, episode: Any) -> dict[str, Any]:
+    def __call__(self, task: Any, episode: Any) -> _Evaluation:
         """Score an episode by the output of its last trajectory; wrap it with ``rllm.evaluator``."""
         output = episode.trajectories[-1].output if episode.trajectories else ""
         return self.score(task, "" if output is None else str(output))
 
-    def score(self, task: Any, action: str) -> dict[str, Any]:
+    def score(self, task: Any, action: str) -> _Evaluation:
         """Score one answer; rLLM makes an `EvalOutput` of the dictionary. A source without a value has signal NaN."""
         fields = task if isinstance(task, dict) else {"question": getattr(task, "instruction", ""), **task.metadata}
         prompt = next((fields[name] for name in ("question", "prompt", "problem") if name in fields), "")

@@ -24,7 +24,7 @@ Rules for an adapter:
   checkpoints (`save_state`, `load_state`).
 - `check_normalization` says which steps the trainer would cancel, and `metrics.metrics` gives the numbers to log.
 - A process that combines runs the sources with `Rewarder.run_sources`, which ends the wait of the other ranks after an
-  error. A process that only runs sources uses `rows.score_one` or `microbatch.MicroBatcher`: there nobody waits.
+  error. A process that only runs sources uses `rows.score_one` or `microbatch.MicroBatcher`: no rank waits for it.
 - ``INFO`` (`info.AdapterInfo`) describes the adapter; ``python docs/make_adapters.py`` writes
   docs/reference/adapters.md from it.
 """
