@@ -16,8 +16,9 @@ from says import Says, Spy, samples, values
 
 from herokit import Sample, Status, Verdict
 from herokit.errors import ConfigError, SetupError
-from herokit.sources import AllOf, Cache, Cascade, store
-from herokit.sources.store import Disk, Memory
+from herokit.sources import AllOf, Cache, Cascade
+from herokit.sources import cache as cache_module
+from herokit.sources.cache import LRUCache, _VerdictFile
 from herokit.verifiers import ExactMatch, Number
 
 
@@ -28,7 +29,7 @@ def test_a_cache_asks_once_and_not_about_what_failed():
     first, second = cache.verify(part), cache.verify(part)
     assert values(first) == values(second) == [1.0, 1.0, None, 0.0, 0.0]
     assert heard == ["1 a", "? b", "t c", "u d", "? b", "t c"]
-    assert cache.report() == "cache: 10 asked, 3 found in memory, 0 in the file, 6 judged"
+    assert cache.report() == "cache: 10 samples, 3 found in memory, 0 in the file, 6 judged"
 
 
 def test_a_cache_tells_contents_apart():
@@ -54,7 +55,7 @@ def test_a_cache_on_disk_is_found_again_by_the_same_verifier_only(tmp_path):
     assert Cache(Number(), path).verify(part)[0] == told
     again = Cache(Number(), path)
     assert again.verify(part)[0] == told
-    assert again.report() == "cache: 3 asked, 0 found in memory, 3 in the file, 0 judged"
+    assert again.report() == "cache: 3 samples, 0 found in memory, 3 in the file, 0 judged"
     for other in (Cache(Number(rel_tol=0.1), path), Cache(Number(), path, version="2"), Cache(ExactMatch(), path)):
         other.verify(part)
         assert "3 judged" in other.report()
@@ -110,7 +111,7 @@ def test_a_cache_tells_settings_apart_whatever_the_repr_shows(tmp_path):
     unpicklable = Cache(Sparing(more, rule=lambda word: word == "a"))
     for _ in range(2):
         unpicklable.verify(samples("a"))
-    assert unpicklable.report() == "cache: 2 asked, 1 found in memory, 0 in the file, 1 judged"
+    assert unpicklable.report() == "cache: 2 samples, 1 found in memory, 0 in the file, 1 judged"
 
 
 def test_a_cache_tells_metas_apart_and_loses_no_row_to_one():
@@ -149,7 +150,7 @@ def test_an_answer_that_json_cannot_hold_stays_in_memory(tmp_path):
 
 
 def test_a_file_that_is_locked_before_it_is_a_cache_costs_no_row(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "BUSY", 0.05)
+    monkeypatch.setattr(cache_module, "_BUSY_TIMEOUT", 0.05)
     path = str(tmp_path / "v.db")
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("BEGIN EXCLUSIVE")
@@ -161,15 +162,15 @@ def test_a_file_that_is_locked_before_it_is_a_cache_costs_no_row(tmp_path, monke
 
 
 def test_a_cache_on_disk_keeps_to_its_size(tmp_path):
-    disk = Disk(str(tmp_path / "v.db"), 10)
+    disk = _VerdictFile(str(tmp_path / "v.db"), 10)
     for number in range(30):
-        disk.put({bytes([number]): Verdict(1.0)})
-    assert sorted(disk.get(bytes([n]) for n in range(30))) == [bytes([n]) for n in range(20, 30)]
-    memory = Memory(2)
-    memory.put({b"a": Verdict(1.0), b"b": Verdict(1.0)})
-    memory.get([b"a"])
-    memory.put({b"c": Verdict(1.0)})
-    assert sorted(memory.get([b"a", b"b", b"c"])) == [b"a", b"c"]
+        disk.put_many({bytes([number]): Verdict(1.0)})
+    assert sorted(disk.get_many([bytes([n]) for n in range(30)])) == [bytes([n]) for n in range(20, 30)]
+    memory = LRUCache(2)
+    memory.put_many({b"a": Verdict(1.0), b"b": Verdict(1.0)})
+    memory.get(b"a")
+    memory.put(b"c", Verdict(1.0))
+    assert sorted(memory.get_many([b"a", b"b", b"c"])) == [b"a", b"c"]
 
 
 def test_processes_share_a_cache(tmp_path):
@@ -183,13 +184,13 @@ def test_processes_share_a_cache(tmp_path):
         thread.join()
     late = Cache(Number(), path)
     late.verify(part)
-    assert late.report() == "cache: 200 asked, 0 found in memory, 200 in the file, 0 judged"
+    assert late.report() == "cache: 200 samples, 0 found in memory, 200 in the file, 0 judged"
 
 
 def test_a_broken_cache_file_says_so_and_a_spoilt_row_costs_nothing(tmp_path):
     path = tmp_path / "v.db"
     path.write_text("no database, but long enough to be read as one " * 100)
-    with pytest.raises(SetupError, match="v.db cannot be used: file is not a database"):
+    with pytest.raises(SetupError, match="cannot use the cache file .*v.db: file is not a database"):
         Cache(Number(), str(path)).verify(samples("3"))
     path.unlink()
     Cache(Number(), str(path)).verify(samples("3"))
@@ -207,7 +208,7 @@ class Nameless:
 
 
 def test_a_cache_needs_a_version_for_what_does_not_show_its_settings():
-    with pytest.raises(ConfigError, match="Nameless is no dataclass"):
+    with pytest.raises(ConfigError, match="Nameless is not a dataclass"):
         Cache(AllOf((Number(), Nameless())))
     assert values(Cache(Nameless(), version="7").verify(samples("1"))) == [1.0]
 

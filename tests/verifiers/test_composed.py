@@ -40,7 +40,7 @@ def test_a_route_asks_each_verifier_once_a_batch():
     assert values(verdicts) == [1.0, 0.0, 1.0, None]
     assert verdicts[3].reason == "no route for 'c'; known: a, b"
     assert heard == {"a": ["1x", "1z"], "b": ["0y"]}
-    assert route.report() == "route: a 2, b 1, nowhere 1"
+    assert route.report() == "route: a 2, b 1, no route 1"
 
 
 def test_reports_of_nested_verifiers_are_joined():
@@ -48,10 +48,10 @@ def test_reports_of_nested_verifiers_are_joined():
     outer = AllOf((Vote((inner,)), SpotCheck(Says(), reference_verifier=Says(1), fraction=1.0)))
     outer.verify(samples("01 x", "11 x"))
     lines = outer.report().splitlines()
-    assert lines[0] == "cascade: second verifier asked 1 of 2 times, accepted 1, could not say 0"
-    assert lines[1] == "audit: 2 of 2 re-checked, second could not say 0 times"
-    assert lines[2].startswith("accepts a wrong one: 0 of 0")
-    assert lines[3].startswith("refuses a right one: 1 of 2 = 0.500 (0.095 to 0.905)")
+    assert lines[0] == "cascade: second verifier judged 1 of 2 samples, accepted 1, abstained on 0"
+    assert lines[1] == "spot-check: 2 of 2 samples re-checked, the reference verifier abstained on 0"
+    assert lines[2].startswith("false positives: 0 of 0")
+    assert lines[3].startswith("false negatives: 1 of 2 = 0.500 (0.095 to 0.905)")
 
 
 def test_a_verdict_that_one_verifier_judged_is_judged():
@@ -99,13 +99,13 @@ def test_pickled_sources_start_anew():
     pool.close()
     cascade = Cascade(Number(), ExactMatch())
     cascade.verify(samples("x"))
-    assert "asked 0 of 0" in pickle.loads(pickle.dumps(cascade)).report()
+    assert "judged 0 of 0" in pickle.loads(pickle.dumps(cascade)).report()
     counters = Counters()
     counters.add(a=1)
     assert pickle.loads(pickle.dumps(counters))["a"] == 0
     limit = ProcessPool(Number(), max_workers=1)
     assert pickle.loads(pickle.dumps(limit)) == limit
-    assert "could not" in pickle.loads(pickle.dumps(SpotCheck(Number(), reference_verifier=Number()))).report()
+    assert "abstained" in pickle.loads(pickle.dumps(SpotCheck(Number(), reference_verifier=Number()))).report()
 
 
 NESTED = [

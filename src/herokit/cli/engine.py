@@ -7,7 +7,7 @@ from typing import Any
 from herokit.config.builder import build
 from herokit.errors import ConfigError
 from herokit.pipeline.run import SourceRunner, prefetch, run_in_order
-from herokit.sources.column import columns_read
+from herokit.sources.composite import columns_read
 from herokit.types import RewardModel, Verifier
 
 Sources = Mapping[str, Verifier | RewardModel]

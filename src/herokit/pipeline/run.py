@@ -23,7 +23,7 @@ from herokit.pipeline.checkpoint import MAX_BUFFER_BYTES, Checkpoint, RunProgres
 from herokit.pipeline.summary import Summary, summarize
 from herokit.reward_models.progress import track_progress
 from herokit.rewarder import Rewarder
-from herokit.sources.column import columns_read
+from herokit.sources.composite import columns_read
 from herokit.sources.execution import SourceOutputs
 from herokit.types import Scores, Verifier
 

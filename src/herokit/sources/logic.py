@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from herokit.combiners import CORRECT_THRESHOLD
 from herokit.errors import ConfigError
 from herokit.sources import execution
+from herokit.sources.composite import CompositeSource, accepts
 from herokit.types import Sample, Status, Verdict, Verifier
+
+__all__ = ["AllOf", "AnyOf"]
 
 
 @dataclass(frozen=True, slots=True)
-class AllOf:
-    """Right only where every verifier accepts: the smallest value, and None where a value is missing and none is 0.
+class AllOf(CompositeSource):
+    """Accept if every verifier accepts: the smallest value, or None if a value is missing and none is 0.
 
-    Verifiers are asked in order, each only about the samples that those before it accepted, or could not judge: put
-    the cheap ones first. The verdict is that of the verifier that decided, so its answer, status and reason show.
+    Verifiers run in order, each only on the samples that those before it accepted or could not judge: put the cheap
+    ones first. The verdict is that of the verifier that decided, with its answer, status and reason.
 
     Args:
         verifiers: the verifiers.
@@ -35,28 +37,19 @@ class AllOf:
 
     def __post_init__(self) -> None:
         if not self.verifiers:
-            raise ConfigError("all-of needs at least one verifier")
+            raise ConfigError("all-of: verifiers must name at least one verifier, got ()")
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
-        return _ask_in_turn(self.verifiers, samples, low=True)
-
-    def report(self) -> str:
-        """Repeat what the verifiers report."""
-        return "\n".join(filter(None, map(execution.report, self.verifiers)))
-
-    def close(self) -> None:
-        """Close every verifier."""
-        for verifier in self.verifiers:
-            execution.close(verifier)
+        return _verify_in_order(self.verifiers, samples, rejection_decides=True)
 
 
 @dataclass(frozen=True, slots=True)
-class AnyOf:
-    """Right where one verifier accepts: the largest value, and None where a value is missing and none is 1.
+class AnyOf(CompositeSource):
+    """Accept if one verifier accepts: the largest value, or None if a value is missing and none is 1.
 
-    Verifiers are asked in order, each only about the samples that none before it accepted: put the cheap ones first.
-    The verdict is that of the verifier that decided; where all refuse, that of the first with the largest value.
+    Verifiers run in order, each only on the samples that none before it accepted: put the cheap ones first. The verdict
+    is that of the verifier that decided; if all reject, that of the first with the largest value.
 
     Args:
         verifiers: the verifiers.
@@ -77,42 +70,36 @@ class AnyOf:
 
     def __post_init__(self) -> None:
         if not self.verifiers:
-            raise ConfigError("any-of needs at least one verifier")
+            raise ConfigError("any-of: verifiers must name at least one verifier, got ()")
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
-        return _ask_in_turn(self.verifiers, samples, low=False)
-
-    def report(self) -> str:
-        """Repeat what the verifiers report."""
-        return "\n".join(filter(None, map(execution.report, self.verifiers)))
-
-    def close(self) -> None:
-        """Close every verifier."""
-        for verifier in self.verifiers:
-            execution.close(verifier)
+        return _verify_in_order(self.verifiers, samples, rejection_decides=False)
 
 
-def _ask_in_turn(of: Sequence[Verifier], samples: Sequence[Sample], *, low: bool) -> list[Verdict]:
-    """Ask each verifier about the rows that are still open; keep the lowest or the highest verdict of each row."""
-    said: list[list[Verdict]] = [[] for _ in samples]
+def _verify_in_order(
+    verifiers: Sequence[Verifier], samples: Sequence[Sample], *, rejection_decides: bool
+) -> list[Verdict]:
+    """Run each verifier on the rows that are still undecided, and join the verdicts of each row."""
+    verdicts: list[list[Verdict]] = [[] for _ in samples]
     open_rows = list(range(len(samples)))
-    for number, verifier in enumerate(of):
-        verdicts = execution.verify(f"{number}", verifier, [samples[row] for row in open_rows])
-        still = []
-        for row, verdict in zip(open_rows, verdicts, strict=True):
-            said[row].append(verdict)
-            if verdict.value is None or (verdict.value > CORRECT_THRESHOLD) is low:
-                still.append(row)
-        open_rows = still
-    return [_decide(verdicts, low=low) for verdicts in said]
+    for number, verifier in enumerate(verifiers):
+        new = execution.verify(f"{number}", verifier, [samples[row] for row in open_rows])
+        for row, verdict in zip(open_rows, new, strict=True):
+            verdicts[row].append(verdict)
+        open_rows = [
+            row
+            for row, verdict in zip(open_rows, new, strict=True)
+            if verdict.value is None or accepts(verdict) is rejection_decides
+        ]
+    return [_join(row, rejection_decides=rejection_decides) for row in verdicts]
 
 
-def _decide(verdicts: list[Verdict], *, low: bool) -> Verdict:
-    known = [(v.value, v) for v in verdicts if v.value is not None]
-    silent = next((v for v in verdicts if v.value is None), None)
-    best = (min if low else max)(known, key=lambda pair: pair[0], default=None)
-    if silent is not None and (best is None or (best[0] > CORRECT_THRESHOLD) is low):
-        return Verdict(None, Status.FAILED, silent.reason, silent.answer)
-    assert best is not None  # noqa: S101 - there is a verifier, and it spoke or was silent
-    return best[1]
+def _join(verdicts: list[Verdict], *, rejection_decides: bool) -> Verdict:
+    valued = [(v.value, v) for v in verdicts if v.value is not None]
+    abstention = next((v for v in verdicts if v.value is None), None)
+    extreme = (min if rejection_decides else max)(valued, key=lambda pair: pair[0], default=None)
+    if abstention is not None and (extreme is None or accepts(extreme[1]) is rejection_decides):
+        return Verdict(None, Status.FAILED, abstention.reason, abstention.answer)
+    assert extreme is not None  # noqa: S101 - there is at least one verdict, and it has a value or abstains
+    return extreme[1]

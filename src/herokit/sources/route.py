@@ -1,29 +1,32 @@
-"""One verifier for each kind of task, so that one scheme serves a mixed data set."""
+"""Give each verifier its part: the samples of its task, or the text after a marker."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from herokit.errors import ConfigError
 from herokit.sources import execution
+from herokit.sources.composite import CompositeSource
 from herokit.types import Sample, Status, Verdict, Verifier
 from herokit.workers.counters import Counters
 
+__all__ = ["AfterMarker", "Route"]
+
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """Ask the verifier that a sample's task names; each is asked once a batch, about its own samples.
+class Route(CompositeSource):
+    """Run the verifier that a sample's task names; each runs once per batch, on its own samples.
 
     The task is the first of `keys` that the sample's `meta` holds. It is looked up among the names, then among the
-    patterns (``"openai/*"``) in their order, then goes to `default`; where there is none it abstains and says so.
+    patterns (``"openai/*"``) in their order, then goes to `default`; without a default the verdict abstains.
 
     Args:
         verifiers: task -> verifier.
-        keys: which entries of `meta` name the task, the first found wins.
+        keys: which entries of `meta` name the task; the first present one is used.
         default: the verifier of every other sample.
 
     Raises:
-        ConfigError: no route, or nothing to look at.
+        ConfigError: no verifiers, or no keys.
 
     Source: the same choice as verl's ``default_compute_score``, which picks a function by ``data_source``.
 
@@ -45,54 +48,84 @@ class Route:
     _counters: Counters = field(default_factory=Counters, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not self.verifiers or not self.keys:
-            raise ConfigError(
-                f"a route needs verifiers and an entry of meta to look at, got {dict(self.verifiers)}, {self.keys}"
-            )
+        if not self.verifiers:
+            raise ConfigError(f"route: verifiers must name at least one verifier, got {dict(self.verifiers)}")
+        if not self.keys:
+            raise ConfigError("route: keys must name at least one entry of meta, got ()")
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
-        rows: dict[str | None, list[int]] = {}
-        verdicts: list[Verdict] = [Verdict(None, Status.FAILED, "not asked")] * len(samples)
+        verdicts: list[Verdict] = [Verdict(None, Status.FAILED, self._no_route(self._task(s))) for s in samples]
+        rows_by_name: dict[str | None, list[int]] = {}
         for row, sample in enumerate(samples):
-            task = self._task(sample)
-            name = None if task is None else self._name(task)
-            if name is None and self.default is None:
-                verdicts[row] = Verdict(None, Status.FAILED, self._lost(task))
-                self._counters.add(nowhere=1)
-            else:
-                rows.setdefault(name, []).append(row)
-        for name, own in rows.items():
+            rows_by_name.setdefault(self._name(self._task(sample)), []).append(row)
+        for name, rows in rows_by_name.items():
             verifier = self.default if name is None else self.verifiers[name]
-            assert verifier is not None  # noqa: S101 - rows without a verifier were settled above
-            self._counters.add(**{f"to {name}" if name is not None else "to default": len(own)})
-            part = execution.verify(name or "default", verifier, [samples[row] for row in own])
-            for row, verdict in zip(own, part, strict=True):
-                verdicts[row] = verdict
+            label = name or "default"
+            self._counters.add(**{("no route" if verifier is None else f"to {label}"): len(rows)})
+            if verifier is not None:
+                part = execution.verify(label, verifier, [samples[row] for row in rows])
+                for row, verdict in zip(rows, part, strict=True):
+                    verdicts[row] = verdict
         return verdicts
 
     def _task(self, sample: Sample) -> str | None:
         return next((str(sample.meta[key]) for key in self.keys if sample.meta.get(key) is not None), None)
 
-    def _name(self, task: str) -> str | None:
-        if task in self.verifiers:
+    def _name(self, task: str | None) -> str | None:
+        """Return the name of a task's verifier; None for the default."""
+        if task is None or task in self.verifiers:
             return task
         return next((pattern for pattern in self.verifiers if fnmatchcase(task, pattern)), None)
 
-    def _lost(self, task: str | None) -> str:
+    def _no_route(self, task: str | None) -> str:
         if task is None:
             return f"no route: the sample's meta has no {' or '.join(self.keys)}"
         return f"no route for {task!r:.80}; known: {', '.join(self.verifiers)}"
 
-    def report(self) -> str:
-        """Say how many samples went where, and what the verifiers report."""
+    def _report_line(self) -> str:
         names = [*self.verifiers, *(["default"] if self.default is not None else [])]
-        went = ", ".join(f"{name} {self._counters[f'to {name}']:,}" for name in names)
-        own = f"route: {went}, nowhere {self._counters['nowhere']:,}"
-        inner = [*self.verifiers.values(), *([self.default] if self.default is not None else [])]
-        return "\n".join(filter(None, [own, *map(execution.report, inner)]))
+        counts = ", ".join(f"{name} {self._counters[f'to {name}']:,}" for name in names)
+        return f"route: {counts}, no route {self._counters['no route']:,}"
 
-    def close(self) -> None:
-        """Close every verifier."""
-        for verifier in [*self.verifiers.values(), self.default]:
-            execution.close(verifier)
+
+@dataclass(frozen=True, slots=True)
+class AfterMarker(CompositeSource):
+    """Run a verifier on the text after the last marker of a completion: the answer of a reasoning model, as readers see it.
+
+    Instructions, lengths and forms are meant for the answer; ``AfterMarker(IFEval())`` keeps the thinking out of them.
+
+    Args:
+        verifier: the verifier.
+        marker: the text after which the answer begins.
+        required: a completion without the marker is 0, UNPARSED; otherwise all of it is judged.
+
+    Raises:
+        ConfigError: the marker is empty.
+
+    Source: how IFEval is run on reasoning models: what ends with ``</think>`` is taken off, as in if-verifiable.
+
+    Example:
+        >>> from herokit.verifiers import LengthLimit
+        >>> short = AfterMarker(LengthLimit(max=2))
+        >>> texts = ("<think>two and two, well</think>four", "four", "two and two are four")
+        >>> [v.value for v in short.verify([Sample("p", text, 0) for text in texts])]
+        [1.0, 1.0, 0.0]
+    """
+
+    verifier: Verifier
+    marker: str = "</think>"
+    required: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.marker:
+            raise ConfigError("after-marker: marker must not be empty")
+
+    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
+        """Return N verdicts for N samples."""
+        verdicts = [Verdict(0.0, Status.UNPARSED, f"no {self.marker}")] * len(samples)
+        rows = [row for row, s in enumerate(samples) if not self.required or self.marker in s.completion]
+        part = [replace(samples[row], completion=samples[row].completion.rpartition(self.marker)[2]) for row in rows]
+        for row, verdict in zip(rows, execution.verify("verifier", self.verifier, part), strict=True):
+            verdicts[row] = verdict
+        return verdicts

@@ -1,4 +1,4 @@
-"""Re-check a share of a verifier's verdicts with a slower one, and estimate its errors."""
+"""Re-check a fraction of a verifier's verdicts with a slower one, and estimate its error rates."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,42 +6,44 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from herokit._statistics import format_rate
-from herokit.combiners import CORRECT_THRESHOLD
 from herokit.errors import ConfigError
 from herokit.sources import execution
+from herokit.sources.composite import CompositeSource, accepts
 from herokit.types import Sample, Verdict, Verifier
 from herokit.workers.counters import Counters
 
+__all__ = ["SpotCheck"]
+
 
 @dataclass(frozen=True, slots=True)
-class SpotCheck:
-    """Give the verdicts of one verifier, and ask a slower one about a share of them, to know how far to trust it.
+class SpotCheck(CompositeSource):
+    """Return the verdicts of one verifier, and re-check a fraction of them with a slower one to estimate its error rates.
 
-    The slower verifier is taken for the truth: ``FP = P(of accepts | by refuses)``, ``FN = P(of refuses | by accepts)``,
-    both with Wilson intervals in `report`; they are what `NoisyVerifiers` and the scheme ``noisy-verifier`` ask for. Which
-    samples are re-checked depends on their content and `seed` alone, so a run can be repeated, and an audit never
-    changes a verdict. Copies in one batch are drawn one by one; what comes again in a later batch is picked again, or
-    not, as before, and intervals are too narrow where much of it does.
+    The slower verifier is taken as the truth: ``FP = P(verifier accepts | reference verifier rejects)``,
+    ``FN = P(verifier rejects | reference verifier accepts)``, both with Wilson intervals in `report`; `NoisyVerifiers` and
+    the scheme ``noisy-verifier`` take them. Which samples are re-checked depends on their content and `seed` alone, so
+    a run can be repeated, and a re-check never changes a verdict. Copies in one batch are drawn one by one; a sample
+    that returns in a later batch is drawn as before, so the intervals are too narrow if many do.
 
     Args:
         verifier: the verifier whose verdicts count.
         reference_verifier: the slower one.
         fraction: how many samples are re-checked, in (0, 1].
-        seed: another one picks other samples.
+        seed: another one draws other samples.
 
     Raises:
-        ConfigError: a share outside (0, 1].
+        ConfigError: a fraction outside (0, 1].
 
     Source: double sampling, Tenenbein, JASA 65 (1970), 1350-1361; intervals of Wilson, JASA 22 (1927).
 
     Example:
         >>> from herokit.verifiers import ExactMatch, Number
-        >>> audit = SpotCheck(ExactMatch(), reference_verifier=Number(), fraction=1.0)
-        >>> _ = audit.verify([Sample("p", text, "q", "4") for text in ("4", "4.0", "5")])
-        >>> print(audit.report())
-        audit: 3 of 3 re-checked, second could not say 0 times
-        accepts a wrong one: 0 of 1 = 0.000 (0.000 to 0.793)
-        refuses a right one: 1 of 2 = 0.500 (0.095 to 0.905)
+        >>> check = SpotCheck(ExactMatch(), reference_verifier=Number(), fraction=1.0)
+        >>> _ = check.verify([Sample("p", text, "q", "4") for text in ("4", "4.0", "5")])
+        >>> print(check.report())
+        spot-check: 3 of 3 samples re-checked, the reference verifier abstained on 0
+        false positives: 0 of 1 = 0.000 (0.000 to 0.793)
+        false negatives: 1 of 2 = 0.500 (0.095 to 0.905)
     """
 
     verifier: Verifier
@@ -52,47 +54,41 @@ class SpotCheck:
 
     def __post_init__(self) -> None:
         if not 0.0 < self.fraction <= 1.0:
-            raise ConfigError(f"the share that is re-checked lies in (0, 1], got {self.fraction!r}")
+            raise ConfigError(f"spot-check: fraction must be in (0, 1], got {self.fraction!r}")
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
-        verdicts = execution.verify("of", self.verifier, samples)
-        picked = self._picks(samples)
-        rows = [row for row, verdict in enumerate(verdicts) if verdict.value is not None and picked[row]]
-        checks = execution.verify("by", self.reference_verifier, [samples[row] for row in rows])
-        self._counters.add(asked=len(samples), checked=len(rows))
+        verdicts = execution.verify("verifier", self.verifier, samples)
+        drawn = self._draw(samples)
+        rows = [row for row, verdict in enumerate(verdicts) if verdict.value is not None and drawn[row]]
+        checks = execution.verify("reference_verifier", self.reference_verifier, [samples[row] for row in rows])
+        self._counters.add(samples=len(samples), checked=len(rows))
         for row, check in zip(rows, checks, strict=True):
             if check.value is None:
-                self._counters.add(silent=1)
+                self._counters.add(abstained=1)
+            elif accepts(check):
+                self._counters.add(correct=1, false_negatives=not accepts(verdicts[row]))
             else:
-                said = "accepts" if (verdicts[row].value or 0.0) > CORRECT_THRESHOLD else "refuses"
-                self._counters.add(**{f"{said} {'right' if check.value > CORRECT_THRESHOLD else 'wrong'}": 1})
+                self._counters.add(incorrect=1, false_positives=accepts(verdicts[row]))
         return verdicts
 
-    def _picks(self, samples: Sequence[Sample]) -> list[bool]:
-        """Say which samples are re-checked; each copy of one content in a batch is drawn by itself."""
-        picked, copies = [], Counter[str]()
+    def _draw(self, samples: Sequence[Sample]) -> list[bool]:
+        """Return which samples are re-checked; each copy of one content in a batch is drawn by itself."""
+        drawn, copies = [], Counter[str]()
         for sample in samples:
-            text = "\0".join((str(self.seed), sample.prompt, sample.completion, sample.reference or ""))
-            drawn = f"{text}\0{copies[text]}" if copies[text] else text
-            copies[text] += 1
-            digest = blake2b(drawn.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-            picked.append(int.from_bytes(digest, "big") < self.fraction * 2.0**64)
-        return picked
+            content = "\0".join((str(self.seed), sample.prompt, sample.completion, sample.reference or ""))
+            text = f"{content}\0{copies[content]}" if copies[content] else content
+            copies[content] += 1
+            digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+            drawn.append(int.from_bytes(digest, "big") < self.fraction * 2.0**64)
+        return drawn
 
-    def report(self) -> str:
-        """Say how often the two disagree, as estimated rates with 95 % intervals."""
-        t = self._counters
-        own = [
-            f"audit: {t['checked']:,} of {t['asked']:,} re-checked, second could not say {t['silent']:,} times",
-            format_rate("accepts a wrong one", t["accepts wrong"], t["accepts wrong"] + t["refuses wrong"]),
-            format_rate("refuses a right one", t["refuses right"], t["refuses right"] + t["accepts right"]),
-        ]
-        return "\n".join(
-            filter(None, [*own, execution.report(self.verifier), execution.report(self.reference_verifier)])
+    def _report_line(self) -> str:
+        counts = self._counters
+        summary = (
+            f"spot-check: {counts['checked']:,} of {counts['samples']:,} samples re-checked, "
+            f"the reference verifier abstained on {counts['abstained']:,}"
         )
-
-    def close(self) -> None:
-        """Close both verifiers."""
-        execution.close(self.verifier)
-        execution.close(self.reference_verifier)
+        false_positives = format_rate("false positives", counts["false_positives"], counts["incorrect"])
+        false_negatives = format_rate("false negatives", counts["false_negatives"], counts["correct"])
+        return f"{summary}\n{false_positives}\n{false_negatives}"
