@@ -12,7 +12,7 @@ import numpy as np
 
 from herokit.adapters.common.base import REFERENCE_COLUMNS, find_reference, message_text
 from herokit.adapters.common.info import AdapterInfo
-from herokit.adapters.common.microbatch import Scorer
+from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import combine_rows
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
@@ -58,11 +58,11 @@ class RewardFunction:
 
     def __init__(self, rewarder: Rewarder, reference: str | Sequence[str] = REFERENCE_COLUMNS) -> None:
         self.rewarder, self.reference = rewarder, reference
-        self._batcher = Scorer(rewarder)
+        self._batcher = MicroBatcher(rewarder)
 
     def __call__(self, message_logs: Sequence[Any], metadata: Sequence[Any]) -> dict[str, list[float]]:
         """Return reward name -> N numbers."""
-        rows = self._batcher.rows([self._make_sample(*pair) for pair in zip(message_logs, metadata, strict=True)])
+        rows = self._batcher.run([self._make_sample(*pair) for pair in zip(message_logs, metadata, strict=True)])
         columns: dict[str, list[float]] = {}
         for name in self.rewarder.sources:
             columns[name] = [0.0 if row[name] is None else float(row[name]) for row in rows]

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 
 from herokit.adapters.common.base import reference_text, trainer_values_filled
-from herokit.adapters.common.gather import Cohorts
+from herokit.adapters.common.gather import GroupGatherer, IncompleteGroupError
 from herokit.adapters.common.info import AdapterInfo
-from herokit.adapters.common.microbatch import Scorer
+from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.pointwise import check_group_independent
 from herokit.adapters.common.rows import Row, combine_rows, display_value, log_values
 from herokit.distributed import abort_peers_on_error
@@ -97,7 +97,7 @@ class RewardFunction:
     def __init__(self, rewarder: Rewarder) -> None:
         check_group_independent(rewarder, owner="OpenRLHF's reward_func", fix="use herokit.adapters.openrlhf.executor")
         self.rewarder = rewarder
-        self._batcher = Scorer(rewarder)
+        self._batcher = MicroBatcher(rewarder)
 
     def __call__(self, queries: Sequence[str], prompts: Sequence[str], labels: Sequence[Any]) -> dict[str, Any]:
         """Return reward, score and metrics of one rollout; lists of them for several."""
@@ -105,7 +105,7 @@ class RewardFunction:
             Sample(prompt, extract_completion(query, prompt), row, reference_text(label))
             for row, (query, prompt, label) in enumerate(zip(queries, prompts, labels, strict=True))
         ]
-        rows = self._batcher.rows(samples)
+        rows = self._batcher.run(samples)
         output = combine_rows(self.rewarder, rows, range(len(rows)), update_state=False)
         for row, problem in output.problems().items():
             raise PluginError(f"OpenRLHF: no reward for rollout {row}: {problem}")
@@ -139,10 +139,10 @@ class _GroupScorer:
     """
 
     def __init__(self, rewarder: Rewarder, timeout: float) -> None:
-        self.rewarder, self.timeout = rewarder, timeout
-        self._batcher = Scorer(rewarder)
+        self.rewarder = rewarder
+        self._batcher = MicroBatcher(rewarder)
         self._groups: dict[tuple[int, int], _Group] = {}
-        self._gatherers: dict[int, Cohorts[Row | Exception, _Reply]] = {}
+        self._gatherer = GroupGatherer[Row | Exception, _Reply](self._combine, timeout)
         self._number = 0
 
     def enter(self, prompt: str, label: Any) -> _Group:
@@ -166,13 +166,14 @@ class _GroupScorer:
         sample = Sample(group.prompt, completion, group.number, reference_text(group.label))
         result: Row | Exception
         try:
-            result = (await self._batcher.arows([sample]))[0]
+            result = (await self._batcher.arun([sample]))[0]
         except Exception as error:  # noqa: BLE001 - raised for the whole group, so that no rollout waits for this one
             result = error
-        gatherer = self._gatherers.setdefault(
-            group.started, Cohorts(group.started, self._combine, self._fail, limit=self.timeout)
-        )
-        return await gatherer.acollect(group.number, result)
+        try:
+            return await self._gatherer.acollect(group.number, result, group.started)
+        except IncompleteGroupError:
+            row: Row = dict.fromkeys(self.rewarder.sources) if isinstance(result, Exception) else result
+            return self._reply(row, 0.0, failed=True)
 
     def _combine(self, results: Sequence[Row | Exception]) -> list[_Reply]:
         rows = [result for result in results if not isinstance(result, Exception)]
@@ -185,10 +186,6 @@ class _GroupScorer:
             self._reply(row, reward, failed=not valid)
             for row, reward, valid in zip(rows, trainer_values_filled(output), output.valid.tolist(), strict=True)
         ]
-
-    def _fail(self, results: Sequence[Row | Exception], reason: str) -> list[_Reply]:  # noqa: ARG002 - OpenRLHF logs numbers only
-        missing: Row = dict.fromkeys(self.rewarder.sources)
-        return [self._reply(missing if isinstance(x, Exception) else x, 0.0, failed=True) for x in results]
 
     def _reply(self, row: Row, reward: float, *, failed: bool) -> _Reply:
         logs = log_values(self.rewarder, row) | {"herokit_failed": float(failed)}

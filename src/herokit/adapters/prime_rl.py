@@ -12,7 +12,7 @@ import numpy as np
 
 from herokit.adapters.common.base import REFERENCE_COLUMNS, load_state, save_state
 from herokit.adapters.common.info import AdapterInfo
-from herokit.adapters.common.microbatch import Scorer
+from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import combine_rows, log_values
 from herokit.adapters.verifiers import make_sample
 from herokit.distributed import abort_peers_on_error
@@ -48,7 +48,7 @@ class GroupRewardMixin:
     herokit_reference: str | Sequence[str] = REFERENCE_COLUMNS
     herokit_folder: str | Path | None = None
     herokit_output: RewardOutput | None = None
-    _batcher: Scorer | None = None
+    _batcher: MicroBatcher | None = None
 
     async def setup(self) -> None:
         """Restore the saved state; prime-rl calls this once."""
@@ -62,13 +62,13 @@ class GroupRewardMixin:
         from prime_rl.orchestrator.algo.routing import assign_advantages
 
         if self._batcher is None:
-            self._batcher = Scorer(self.herokit)
+            self._batcher = MicroBatcher(self.herokit)
         traces = [trace for _, trace in iter_trainable_traces(episodes)]
         if not traces:
             return
         with abort_peers_on_error(self.herokit):
             samples = [make_sample(trace, "group", self.herokit_reference) for trace in traces]
-            rows = await self._batcher.arows(samples)
+            rows = await self._batcher.arun(samples)
         self.herokit_output = combine_rows(self.herokit, rows, ["group"] * len(rows))
         advantages = np.nan_to_num(self.herokit_output.advantage).tolist()
         for trace, row, advantage in zip(traces, rows, advantages, strict=True):

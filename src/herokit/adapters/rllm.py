@@ -7,7 +7,7 @@ import numpy as np
 
 from herokit.adapters.common.base import REFERENCE_COLUMNS, find_reference, message_text
 from herokit.adapters.common.info import AdapterInfo
-from herokit.adapters.common.microbatch import Scorer
+from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import combine_rows, display_value
 from herokit.combiners import CORRECT_THRESHOLD
 from herokit.errors import ConfigError
@@ -58,7 +58,7 @@ class RewardFunction:
 
     def __init__(self, rewarder: Rewarder, reference: str | Sequence[str] = REFERENCE_COLUMNS) -> None:
         self.rewarder, self.reference = rewarder, reference
-        self._batcher = Scorer(rewarder)
+        self._batcher = MicroBatcher(rewarder)
 
     def __call__(self, task: Any, episode: Any) -> _Evaluation:
         """Score an episode by the output of its last trajectory; wrap it with ``rllm.evaluator``."""
@@ -70,7 +70,7 @@ class RewardFunction:
         fields = task if isinstance(task, dict) else {"question": getattr(task, "instruction", ""), **task.metadata}
         prompt = next((fields[name] for name in ("question", "prompt", "problem") if name in fields), "")
         sample = Sample(message_text(prompt, "prompt"), action, None, find_reference(fields, self.reference), fields)
-        row = self._batcher.rows([sample])[0]
+        row = self._batcher.run([sample])[0]
         value = display_value(self.rewarder, row)
         return {
             "reward": value,

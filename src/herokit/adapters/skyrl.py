@@ -12,7 +12,7 @@ import numpy as np
 from herokit.adapters.common.base import message_text, reference_text
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.metrics import metrics
-from herokit.adapters.common.microbatch import Scorer
+from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import Row, combine_rows, display_value, log_values
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
@@ -49,7 +49,7 @@ def environment(rewarder: Rewarder, base: Any = None) -> Any:
         from skyrl_gym.envs.base_text_env import BaseTextEnv
 
         base = BaseTextEnv
-    batcher = Scorer(rewarder)
+    batcher = MicroBatcher(rewarder)
 
     class Environment(base):  # type: ignore[misc] # skyrl-gym's own
         """One turn: the action is the completion, ``reward_spec.ground_truth`` the reference."""
@@ -68,7 +68,7 @@ def environment(rewarder: Rewarder, base: Any = None) -> Any:
 
         def step(self, action: str) -> dict[str, Any]:
             self.turns += 1
-            row = batcher.rows([Sample(self.prompt, action, None, self.reference, self.extras)])[0]
+            row = batcher.run([Sample(self.prompt, action, None, self.reference, self.extras)])[0]
             self.row = row
             reward = display_value(rewarder, row)
             return {"observations": [], "reward": reward, "done": True, "metadata": dict(row)}

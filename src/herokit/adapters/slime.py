@@ -12,7 +12,7 @@ import numpy as np
 
 from herokit.adapters.common.base import load_state, message_text, reference_text, save_state
 from herokit.adapters.common.info import AdapterInfo
-from herokit.adapters.common.microbatch import Scorer
+from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import combine_rows, display_value
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
@@ -62,12 +62,12 @@ class RewardFunction:
         if REWARD_KEY in rewarder.sources:
             raise ConfigError(f"slime: a source cannot be named {REWARD_KEY!r}; the value to show has that name")
         self.rewarder = rewarder
-        self._batcher = Scorer(rewarder)
+        self._batcher = MicroBatcher(rewarder)
 
     async def __call__(self, args: Any, sample: Any, **_kwargs: Any) -> Any:  # noqa: ARG002 - slime's signature
         """Return one dictionary for a sample, a list of them for a list."""
         batch = sample if isinstance(sample, list) else [sample]
-        rows = await self._batcher.arows([_make_sample(one) for one in batch])
+        rows = await self._batcher.arun([_make_sample(one) for one in batch])
         results = [{REWARD_KEY: display_value(self.rewarder, row), **row} for row in rows]
         return results if isinstance(sample, list) else results[0]
 

@@ -18,7 +18,7 @@ from herokit.adapters.common.base import (
     trainer_values_filled,
 )
 from herokit.adapters.common.info import AdapterInfo
-from herokit.adapters.common.microbatch import Scorer
+from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import Row, combine_rows
 from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError, PluginError
@@ -68,7 +68,7 @@ class RewardFunction:
 
     def __init__(self, rewarder: Rewarder, reference: str | Sequence[str] = REFERENCE_COLUMNS) -> None:
         self.rewarder, self.reference = rewarder, reference
-        self._batcher = Scorer(rewarder)
+        self._batcher = MicroBatcher(rewarder)
 
     async def __call__(self, trace: Any) -> dict[str, float]:
         """Return source name -> value.
@@ -76,7 +76,7 @@ class RewardFunction:
         Raises:
             PluginError: a source failed.
         """
-        row = (await self._batcher.arows([make_sample(trace, None, self.reference)]))[0]
+        row = (await self._batcher.arun([make_sample(trace, None, self.reference)]))[0]
         for name in self.rewarder.sources:
             if row[name] is None:
                 raise PluginError(f"{name}: {row[f'{name}_reason'] or row[f'{name}_status']}")
@@ -108,7 +108,7 @@ class GroupRewardMixin:
     herokit_name: str = "herokit"
     herokit_update_state: bool = True
     herokit_output: RewardOutput | None = None
-    _batcher: Scorer | None = None
+    _batcher: MicroBatcher | None = None
 
     async def finalize(self, task: Any, episode: Any) -> None:
         """Record the rewards of an episode, after the environment's own ``finalize``; verifiers calls this."""
@@ -118,10 +118,10 @@ class GroupRewardMixin:
         if not traces:
             return
         if self._batcher is None:
-            self._batcher = Scorer(self.herokit)
+            self._batcher = MicroBatcher(self.herokit)
         with abort_peers_on_error(self.herokit):
             samples = [make_sample(trace, episode.id, self.herokit_reference) for trace in traces]
-            rows = await self._batcher.arows(samples)
+            rows = await self._batcher.arun(samples)
         output = combine_rows(self.herokit, rows, [episode.id] * len(rows), update_state=self.herokit_update_state)
         self.herokit_output = output
         problems = output.problems()

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from herokit.adapters.common.base import reference_text
-from herokit.adapters.common.microbatch import Scorer
+from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import Row, combine_rows, display_value
 from herokit.adapters.verl.state import ESTIMATOR_NAME, set_default_rewarder
 from herokit.errors import ConfigError, SetupError
@@ -117,7 +117,7 @@ class RewardFunction:
         for reserved in ("score", "acc"):
             if reserved in self.rewarder.sources:
                 raise ConfigError(f"verl: a source cannot be named {reserved!r}; verl has a column of that name")
-        self._batcher = Scorer(self.rewarder)
+        self._batcher = MicroBatcher(self.rewarder)
 
     def __call__(
         self,
@@ -138,7 +138,7 @@ class RewardFunction:
             )
         meta = info | {"data_source": data_source} | kwargs
         sample = Sample(prompt or "", solution_str, None, reference_text(ground_truth), meta)
-        row = self._batcher.rows([sample])[0]
+        row = self._batcher.run([sample])[0]
         value = display_value(self.rewarder, row)
         return {"score": value if self.packing is None else self.packing.pack(row), "acc": value, **row}
 
