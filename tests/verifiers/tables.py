@@ -10,7 +10,7 @@ import yaml
 from herokit.types import Sample, Verdict
 
 HERE = Path(__file__).with_name("cases")
-COMPOSED = Path(__file__).with_name("composed")
+COMPOSITES = Path(__file__).with_name("composites")
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 KINDS = ("correct", "incorrect", "malformed", "hostile")
 
@@ -50,7 +50,7 @@ def tables(folder: Path = HERE) -> Iterator[Table]:
 
 
 def all_tables() -> list[Table]:
-    folders = [HERE, COMPOSED, *sorted(PLUGINS.glob("*/tests/cases"))]
+    folders = [HERE, COMPOSITES, *sorted(PLUGINS.glob("*/tests/cases"))]
     return sorted((table for folder in folders for table in tables(folder)), key=lambda table: table.name)
 
 

@@ -10,8 +10,8 @@ import pytest
 from herokit.sources import execution
 
 sys.path.insert(0, str(Path(__file__).parent))
-import says
-from tables import COMPOSED, HERE, KINDS, all_tables, mismatch, tables
+import scripted
+from tables import COMPOSITES, HERE, KINDS, all_tables, mismatch, tables
 
 from herokit import Sample
 from herokit.config.builder import build
@@ -30,8 +30,8 @@ from herokit.verifiers import (
     SqlResult,
 )
 
-TABLES = [*tables(HERE), *tables(COMPOSED)]
-REGISTRY = load_registry(extra=[("says", says)])
+TABLES = [*tables(HERE), *tables(COMPOSITES)]
+REGISTRY = load_registry(extra=[("scripted", scripted)])
 MAX_SECONDS = 12.0
 """Wall seconds that one case may take on a busy machine."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from says import Says, samples, values
+from scripted import ScriptedVerifier, samples, values
 
 from herokit import Status
 from herokit.errors import ConfigError, SetupError
@@ -21,9 +21,9 @@ from herokit.sources import ProcessPool
 from herokit.verifiers import Number
 
 
-def test_a_pool_keeps_order_over_chunks_and_replaces_what_hangs():
+def test_process_pool_keeps_order_and_replaces_processes_that_hang():
     part = samples(*("s" if number in (3, 70) else "10"[number % 2] for number in range(150)))
-    with ProcessPool(Says(), max_workers=2, timeout=0.8) as pool:
+    with ProcessPool(ScriptedVerifier(), max_workers=2, timeout=0.8) as pool:
         verdicts = pool.verify(part)
         assert [row for row, v in enumerate(verdicts) if v.status is Status.TIMEOUT] == [3, 70]
         assert all(v.value == 1.0 - row % 2 for row, v in enumerate(verdicts) if row not in (3, 70))
@@ -31,15 +31,17 @@ def test_a_pool_keeps_order_over_chunks_and_replaces_what_hangs():
         assert pool.report() == "process-pool: 150 samples, 2 killed, 0 died"
 
 
-def test_a_pool_works_from_threads_and_in_forks_and_leaves_no_process():
+def test_process_pool_works_in_threads_and_forks_and_leaves_no_process():
     pool = ProcessPool(Number(), max_workers=1)
-    found = []
-    threads = [threading.Thread(target=lambda: found.append(values(pool.verify(samples("3", "4"))))) for _ in range(4)]
+    results = []
+    threads = [
+        threading.Thread(target=lambda: results.append(values(pool.verify(samples("3", "4"))))) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [[1.0, 0.0]] * 4
+    assert results == [[1.0, 0.0]] * 4
     pids = pool._pool.pids
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # from Python 3.12 on: the test runner has threads
@@ -55,9 +57,9 @@ def test_a_pool_works_from_threads_and_in_forks_and_leaves_no_process():
     pool.close()
 
 
-def test_answers_of_a_call_that_was_broken_off_go_to_no_later_sample():
-    with ProcessPool(Says(), max_workers=1, timeout=5.0) as pool:
-        with pytest.raises(SetupError, match="told to stop"):
+def test_process_pool_drops_replies_of_an_interrupted_call():
+    with ProcessPool(ScriptedVerifier(), max_workers=1, timeout=5.0) as pool:
+        with pytest.raises(SetupError, match="scripted setup error"):
             pool.verify(samples("e", "0", "0"))
         assert values(pool.verify(samples("1", "1"))) == [1.0, 1.0]
         threading.Timer(0.5, signal.raise_signal, (signal.SIGINT,)).start()
@@ -66,29 +68,29 @@ def test_answers_of_a_call_that_was_broken_off_go_to_no_later_sample():
         assert values(pool.verify(samples("1", "1"))) == [1.0, 1.0]
 
 
-def test_a_sample_that_another_process_cannot_load_costs_its_row_only(monkeypatch):
+def test_process_pool_fails_only_the_row_that_a_process_cannot_load(monkeypatch):
     local = Enum("Local", "ONE", module="__main__")  # as one that a training script defines
     monkeypatch.setattr(sys.modules["__main__"], "Local", local, raising=False)
-    strange = samples("1", of=local.ONE)[0]
-    with ProcessPool(Says(), max_workers=1) as pool:
-        told = pool.verify([*samples("1"), strange, *samples("f")])
-        assert [(v.value, v.status) for v in told] == [
+    unloadable = samples("1", of=local.ONE)[0]
+    with ProcessPool(ScriptedVerifier(), max_workers=1) as pool:
+        verdicts = pool.verify([*samples("1"), unloadable, *samples("f")])
+        assert [(v.value, v.status) for v in verdicts] == [
             (1.0, Status.JUDGED),
             (None, Status.FAILED),
             (1.0, Status.JUDGED),
         ]
-        assert "Can't get attribute 'Local'" in told[1].reason
-        assert told[2].answer == "1/2"  # an answer that is no text becomes one
+        assert "Can't get attribute 'Local'" in verdicts[1].reason
+        assert verdicts[2].answer == "1/2"  # an answer that is not a string becomes one
         assert pool.report().endswith("0 killed, 0 died")
 
 
 @pytest.mark.parametrize("timeout", [float("inf"), 1e9])
-def test_a_limit_beyond_the_clocks_is_refused(timeout):
+def test_process_pool_rejects_timeouts_beyond_the_clock(timeout):
     with pytest.raises(ConfigError, match="timeout"):
-        ProcessPool(Says(), timeout=timeout)
+        ProcessPool(ScriptedVerifier(), timeout=timeout)
 
 
-def test_a_pool_that_nobody_holds_ends_its_processes():
+def test_process_pool_ends_its_processes_when_collected():
     pool = ProcessPool(Number(), max_workers=1)
     pool.verify(samples("3"))
     (pid,) = pool._pool.pids
@@ -99,14 +101,14 @@ def test_a_pool_that_nobody_holds_ends_its_processes():
     assert not Path(f"/proc/{pid}").exists()
 
 
-def test_a_worker_ends_with_its_caller_even_while_it_hangs():
+def test_process_pool_worker_that_hangs_ends_with_its_killed_parent():
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "import os, signal, threading, time\n"
-        "from says import Says\n"
+        "from scripted import ScriptedVerifier\n"
         "from herokit import Sample\n"
         "from herokit.sources import ProcessPool\n"
-        "pool = ProcessPool(Says(), max_workers=1, timeout=0.5)\n"
+        "pool = ProcessPool(ScriptedVerifier(), max_workers=1, timeout=0.5)\n"
         "pool.verify([Sample('p', '1', 0)])\n"
         "print(*pool._pool.pids, flush=True)\n"
         "threading.Thread(target=pool.verify, args=([Sample('p', 's', 0)],)).start()\n"
@@ -128,8 +130,8 @@ def _runs(pid):
         return False
 
 
-def test_a_budget_ends_a_call_and_says_which_rows_were_not_begun():
-    with ProcessPool(Says(), max_workers=1, timeout=0.4, call_timeout=0.7) as pool:
+def test_process_pool_call_timeout_fails_rows_that_were_not_started():
+    with ProcessPool(ScriptedVerifier(), max_workers=1, timeout=0.4, call_timeout=0.7) as pool:
         pool.verify(samples("1"))  # a process is there
         verdicts = pool.verify(samples("1", "s", "s", "s", "1"))
     assert verdicts[0].value == 1.0
@@ -137,8 +139,8 @@ def test_a_budget_ends_a_call_and_says_which_rows_were_not_begun():
     assert (verdicts[4].value, verdicts[4].reason) == (None, "not started: the time limit of the call was reached")
 
 
-def test_a_budget_holds_while_others_have_the_workers():
-    with ProcessPool(Says(), max_workers=1, timeout=3.0, call_timeout=0.5) as pool:
+def test_process_pool_call_timeout_holds_while_all_processes_are_busy():
+    with ProcessPool(ScriptedVerifier(), max_workers=1, timeout=3.0, call_timeout=0.5) as pool:
         pool.verify(samples("1"))
         other = threading.Thread(target=pool.verify, args=(samples("s"),))
         other.start()
@@ -150,7 +152,7 @@ def test_a_budget_holds_while_others_have_the_workers():
         other.join()
 
 
-def test_a_pool_recycles_its_processes():
+def test_process_pool_replaces_processes_after_max_tasks_per_child():
     with ProcessPool(Number(), max_workers=1, max_tasks_per_child=3) as pool:
         pids = set()
         for _ in range(4):
@@ -171,7 +173,7 @@ def test_process_pool_raises_setup_error_when_no_process_can_be_started(monkeypa
         assert values(pool.verify(samples("3"))) == [1.0]
 
 
-def test_what_cannot_work_in_a_process_says_so(monkeypatch):
+def test_process_pool_raises_setup_error_when_the_verifier_cannot_be_sent_or_loaded(monkeypatch):
     class Local:
         def verify(self, part):
             return []
@@ -179,5 +181,5 @@ def test_what_cannot_work_in_a_process_says_so(monkeypatch):
     with pytest.raises(SetupError, match="Local cannot be sent to a worker process"):
         ProcessPool(Local()).verify(samples("1"))
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != str(Path(__file__).parent)])
-    with pytest.raises(SetupError, match="Says: the worker process failed to load: ModuleNotFoundError"):
-        ProcessPool(Says()).verify(samples("1"))
+    with pytest.raises(SetupError, match="ScriptedVerifier: the worker process failed to load: ModuleNotFoundError"):
+        ProcessPool(ScriptedVerifier()).verify(samples("1"))

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-import says
-from says import Says, Spy, samples, values
+import scripted
+from scripted import RecordingVerifier, ScriptedVerifier, samples, values
 
 from herokit import Rewarder, Sample, verifier_only
 from herokit.config.builder import build, describe
@@ -18,34 +18,38 @@ from herokit.sources import AllOf, AnyOf, Cache, Cascade, NoisyVerifiers, Proces
 from herokit.verifiers import ExactMatch, Number, Regex
 from herokit.workers.counters import Counters
 
-KNOWN = load_registry(extra=[("says", says)])
+KNOWN = load_registry(extra=[("scripted", scripted)])
 
 
-def test_logic_asks_only_what_is_open():
+def test_all_of_and_any_of_run_verifiers_only_on_undecided_rows():
     first, second = [], []
-    assert values(AllOf((Spy((first,)), Spy((second,), 1))).verify(samples("11", "10", "01", "?1"))) == [1, 0, 0, None]
+    assert values(
+        AllOf((RecordingVerifier((first,)), RecordingVerifier((second,), 1))).verify(samples("11", "10", "01", "?1"))
+    ) == [1, 0, 0, None]
     assert (first, second) == (["11", "10", "01", "?1"], ["11", "10", "?1"])
     first, second = [], []
-    assert values(AnyOf((Spy((first,)), Spy((second,), 1))).verify(samples("11", "10", "01", "00"))) == [1, 1, 1, 0]
+    assert values(
+        AnyOf((RecordingVerifier((first,)), RecordingVerifier((second,), 1))).verify(samples("11", "10", "01", "00"))
+    ) == [1, 1, 1, 0]
     assert second == ["01", "00"]
 
 
-def test_a_route_asks_each_verifier_once_a_batch():
-    heard = {"a": [], "b": []}
-    route = Route({name: Spy((heard[name],)) for name in heard})
+def test_route_runs_each_verifier_once_per_batch():
+    recorded = {"a": [], "b": []}
+    route = Route({name: RecordingVerifier((recorded[name],)) for name in recorded})
     part = [
         Sample("p", text, 0, "r", {"task": task}) for text, task in (("1x", "a"), ("0y", "b"), ("1z", "a"), ("1", "c"))
     ]
     verdicts = route.verify(part)
     assert values(verdicts) == [1.0, 0.0, 1.0, None]
     assert verdicts[3].reason == "no route for 'c'; known: a, b"
-    assert heard == {"a": ["1x", "1z"], "b": ["0y"]}
+    assert recorded == {"a": ["1x", "1z"], "b": ["0y"]}
     assert route.report() == "route: a 2, b 1, no route 1"
 
 
-def test_reports_of_nested_verifiers_are_joined():
-    inner = Cascade(Says(), Says(1))
-    outer = AllOf((Vote((inner,)), SpotCheck(Says(), reference_verifier=Says(1), fraction=1.0)))
+def test_composite_reports_include_those_of_nested_verifiers():
+    inner = Cascade(ScriptedVerifier(), ScriptedVerifier(1))
+    outer = AllOf((Vote((inner,)), SpotCheck(ScriptedVerifier(), reference_verifier=ScriptedVerifier(1), fraction=1.0)))
     outer.verify(samples("01 x", "11 x"))
     lines = outer.report().splitlines()
     assert lines[0] == "cascade: second verifier judged 1 of 2 samples, accepted 1, abstained on 0"
@@ -54,43 +58,48 @@ def test_reports_of_nested_verifiers_are_joined():
     assert lines[3].startswith("false negatives: 1 of 2 = 0.500 (0.095 to 0.905)")
 
 
-def test_a_verdict_that_one_verifier_judged_is_judged():
+def test_vote_and_noisy_verifiers_are_judged_if_one_verifier_is():
     part = samples("u1", "1u", "t0", "tu", "?u")
-    for joined in (Vote((Says(), Says(1))), NoisyVerifiers((Says(), Says(1)), (0.1, 0.1), (0.1, 0.1))):
-        told = [v.status.value for v in joined.verify(part)]
-        assert told == ["judged", "judged", "judged", "timeout", "unparsed"]
+    for joined in (
+        Vote((ScriptedVerifier(), ScriptedVerifier(1))),
+        NoisyVerifiers((ScriptedVerifier(), ScriptedVerifier(1)), (0.1, 0.1), (0.1, 0.1)),
+    ):
+        statuses = [v.status.value for v in joined.verify(part)]
+        assert statuses == ["judged", "judged", "judged", "timeout", "unparsed"]
 
 
-def test_an_audit_checks_its_share_and_always_the_same():
+def test_spot_check_draws_its_fraction_reproducibly():
     part = samples(*(f"11 {number}" for number in range(4000)))
     counts = []
     for seed in (0, 0, 1):
-        heard = []
-        SpotCheck(Says(), reference_verifier=Spy((heard,), 1), fraction=0.05, seed=seed).verify(part)
-        counts.append(heard)
+        recorded = []
+        SpotCheck(
+            ScriptedVerifier(), reference_verifier=RecordingVerifier((recorded,), 1), fraction=0.05, seed=seed
+        ).verify(part)
+        counts.append(recorded)
     assert counts[0] == counts[1] != counts[2]
     assert 140 <= len(counts[0]) <= 260  # 200, give or take four deviations
 
 
-def test_an_audit_draws_copies_of_one_content_one_by_one():
-    audit = SpotCheck(Says(), reference_verifier=Says(1), fraction=0.1)
-    audit.verify(samples(*["11 x"] * 4000))
-    checked = int(audit.report().split()[1])
+def test_spot_check_draws_copies_one_by_one():
+    check = SpotCheck(ScriptedVerifier(), reference_verifier=ScriptedVerifier(1), fraction=0.1)
+    check.verify(samples(*["11 x"] * 4000))
+    checked = int(check.report().split()[1])
     assert 325 < checked < 475  # four deviations of a binomial; all or none would make the intervals worthless
 
 
-def test_estimated_rates_are_near_the_true_ones():
+def test_spot_check_intervals_contain_the_true_rates():
     part = samples(*[f"11 {n}" for n in range(900)], *[f"10 {n}" for n in range(100)],
                    *[f"00 {n}" for n in range(800)], *[f"01 {n}" for n in range(200)])  # fmt: skip
-    audit = SpotCheck(Says(), reference_verifier=Says(1), fraction=0.5)
-    audit.verify(part)
-    wrong, right = audit.report().splitlines()[1:]
-    for line, true in ((wrong, 100 / 900), (right, 200 / 1100)):
+    check = SpotCheck(ScriptedVerifier(), reference_verifier=ScriptedVerifier(1), fraction=0.5)
+    check.verify(part)
+    false_positives, false_negatives = check.report().splitlines()[1:]
+    for line, true in ((false_positives, 100 / 900), (false_negatives, 200 / 1100)):
         low, high = (float(text) for text in line.split("(")[1].rstrip(")").split(" to "))
         assert low < true < high
 
 
-def test_pickled_sources_start_anew():
+def test_pickled_sources_have_no_processes_and_no_counts():
     pool = ProcessPool(Number(), max_workers=1)
     pool.verify(samples("3"))
     copied = pickle.loads(pickle.dumps(pool))
@@ -122,13 +131,13 @@ NESTED = [
 
 
 @pytest.mark.parametrize("table", NESTED, ids=lambda table: table["use"])
-def test_a_table_builds_and_is_described(table):
+def test_nested_table_builds_and_is_described(table):
     built = build(table, known=KNOWN)
     assert describe(built, known=KNOWN) == table
     assert pickle.loads(pickle.dumps(built)) == built
 
 
-def test_a_table_that_is_wrong_deep_inside_says_where():
+def test_build_names_the_place_of_a_nested_error():
     with pytest.raises(
         ConfigError, match=r"'route': verifiers.a: 'number' has no setting 'rel_to'; did you mean 'rel_tol'"
     ):
@@ -139,26 +148,26 @@ def test_a_table_that_is_wrong_deep_inside_says_where():
     lambda: AllOf(()),
     lambda: AnyOf(()),
     lambda: Route({}),
-    lambda: SpotCheck(Says(), reference_verifier=Says(), fraction=0.0),
-    lambda: NoisyVerifiers((Says(),), (0.1,), ()),
-    lambda: NoisyVerifiers((Says(),), (0.0,), (0.1,)),
-    lambda: NoisyVerifiers((Says(),), (0.6,), (0.5,)),
-    lambda: NoisyVerifiers((Says(),), (0.1,), (0.1,), prior=1.0),
-    lambda: Vote((Says(), Says()), weights=(float("nan"), 1.0)),
-    lambda: Vote((Says(), Says()), weights=(1e308, 1e308)),
-    lambda: Cache(Says(), max_entries=0),
-    lambda: ProcessPool(Says(), max_workers=0),
-    lambda: ProcessPool(Says(), call_timeout=0.0),
+    lambda: SpotCheck(ScriptedVerifier(), reference_verifier=ScriptedVerifier(), fraction=0.0),
+    lambda: NoisyVerifiers((ScriptedVerifier(),), (0.1,), ()),
+    lambda: NoisyVerifiers((ScriptedVerifier(),), (0.0,), (0.1,)),
+    lambda: NoisyVerifiers((ScriptedVerifier(),), (0.6,), (0.5,)),
+    lambda: NoisyVerifiers((ScriptedVerifier(),), (0.1,), (0.1,), prior=1.0),
+    lambda: Vote((ScriptedVerifier(), ScriptedVerifier()), weights=(float("nan"), 1.0)),
+    lambda: Vote((ScriptedVerifier(), ScriptedVerifier()), weights=(1e308, 1e308)),
+    lambda: Cache(ScriptedVerifier(), max_entries=0),
+    lambda: ProcessPool(ScriptedVerifier(), max_workers=0),
+    lambda: ProcessPool(ScriptedVerifier(), call_timeout=0.0),
     lambda: Number(rel_tol=float("inf")),
     lambda: Regex("(a"),
     lambda: Regex("a", timeout=0.0),
 ])  # fmt: skip
-def test_what_makes_no_sense_is_refused(make):
+def test_invalid_settings_raise_config_error(make):
     with pytest.raises(ConfigError):
         make()
 
 
-def test_a_rewarder_closes_what_is_inside():
+def test_rewarder_closes_nested_sources():
     inner = ProcessPool(Number(), max_workers=1)
     with Rewarder({"verifier": Route({"a": Cache(AllOf((inner,)))})}, verifier_only()) as rewarder:
         rewarder(samples("3", "4", task="a"))

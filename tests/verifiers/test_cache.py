@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from says import Says, Spy, samples, values
+from scripted import RecordingVerifier, ScriptedVerifier, samples, values
 
 from herokit import Sample, Status, Verdict
 from herokit.errors import ConfigError, SetupError
@@ -22,17 +22,17 @@ from herokit.sources.cache import LRUCache, _VerdictFile
 from herokit.verifiers import ExactMatch, Number
 
 
-def test_a_cache_asks_once_and_not_about_what_failed():
-    heard = []
-    cache = Cache(Spy((heard,)), version="1")
+def test_cache_keeps_verdicts_but_not_failures_and_timeouts():
+    recorded = []
+    cache = Cache(RecordingVerifier((recorded,)), version="1")
     part = samples("1 a", "1 a", "? b", "t c", "u d")
     first, second = cache.verify(part), cache.verify(part)
     assert values(first) == values(second) == [1.0, 1.0, None, 0.0, 0.0]
-    assert heard == ["1 a", "? b", "t c", "u d", "? b", "t c"]
+    assert recorded == ["1 a", "? b", "t c", "u d", "? b", "t c"]
     assert cache.report() == "cache: 10 samples, 3 found in memory, 0 in the file, 6 judged"
 
 
-def test_a_cache_tells_contents_apart():
+def test_cache_key_depends_on_the_content_and_not_on_the_group():
     one = Sample("p", "1", 0, "r")
     for other, again in (
         (Sample("p", "1", 9, "r"), 0),
@@ -41,20 +41,20 @@ def test_a_cache_tells_contents_apart():
         (Sample("p", "1", 0, None), 1),
         (Sample("p", "1", 0, "r", {"task": "a"}), 1),
     ):
-        heard = []
-        cache = Cache(Spy((heard,)), version="1")
+        recorded = []
+        cache = Cache(RecordingVerifier((recorded,)), version="1")
         cache.verify([one])
         cache.verify([other])
-        assert len(heard) == 1 + again, other
+        assert len(recorded) == 1 + again, other
 
 
-def test_a_cache_on_disk_is_found_again_by_the_same_verifier_only(tmp_path):
+def test_cache_file_serves_only_the_same_verifier(tmp_path):
     path = str(tmp_path / "verdicts.db")
     part = samples("3", "4", "5")
-    told = Verdict(1.0, Status.JUDGED, "", "3")
-    assert Cache(Number(), path).verify(part)[0] == told
+    expected = Verdict(1.0, Status.JUDGED, "", "3")
+    assert Cache(Number(), path).verify(part)[0] == expected
     again = Cache(Number(), path)
-    assert again.verify(part)[0] == told
+    assert again.verify(part)[0] == expected
     assert again.report() == "cache: 3 samples, 0 found in memory, 3 in the file, 0 judged"
     for other in (Cache(Number(rel_tol=0.1), path), Cache(Number(), path, version="2"), Cache(ExactMatch(), path)):
         other.verify(part)
@@ -62,7 +62,7 @@ def test_a_cache_on_disk_is_found_again_by_the_same_verifier_only(tmp_path):
 
 
 @dataclass(frozen=True)
-class Quiet:
+class HiddenWord:
     """Accepts one word, which its repr does not show."""
 
     word: str = field(repr=False)
@@ -71,50 +71,50 @@ class Quiet:
         return [Verdict(float(s.completion == self.word)) for s in samples]
 
 
-def test_a_cache_tells_settings_apart_that_a_repr_leaves_out(tmp_path):
+def test_cache_key_depends_on_fields_left_out_of_the_repr(tmp_path):
     path = str(tmp_path / "verdicts")
-    assert values(Cache(Quiet("a"), path).verify(samples("a", "b"))) == [1.0, 0.0]
-    assert values(Cache(Quiet("b"), path).verify(samples("a", "b"))) == [0.0, 1.0]
-    again = Cache(AllOf((Quiet("b"),)), path)
+    assert values(Cache(HiddenWord("a"), path).verify(samples("a", "b"))) == [1.0, 0.0]
+    assert values(Cache(HiddenWord("b"), path).verify(samples("a", "b"))) == [0.0, 1.0]
+    again = Cache(AllOf((HiddenWord("b"),)), path)
     assert values(again.verify(samples("a", "b"))) == values(
-        Cache(AllOf((Quiet("b"),)), path).verify(samples("a", "b"))
+        Cache(AllOf((HiddenWord("b"),)), path).verify(samples("a", "b"))
     )
-    assert values(Cache(AllOf((Quiet("a"),)), path).verify(samples("a", "b"))) == [1.0, 0.0]
+    assert values(Cache(AllOf((HiddenWord("a"),)), path).verify(samples("a", "b"))) == [1.0, 0.0]
 
 
 @dataclass(frozen=True)
-class Sparing:
+class HiddenArray:
     """Accepts every word of an array; its repr shows nothing."""
 
     words: np.ndarray
     rule: Callable[[str], bool] = bool
 
     def __repr__(self):
-        return "Sparing()"
+        return "HiddenArray()"
 
     def verify(self, samples):
         return [Verdict(float(s.completion in self.words and self.rule(s.completion))) for s in samples]
 
 
-def test_a_cache_tells_settings_apart_whatever_the_repr_shows(tmp_path):
+def test_cache_key_depends_on_settings_whatever_the_repr_shows(tmp_path):
     path = str(tmp_path / "verdicts")
     many = np.array([str(number) for number in range(2_000)])
     more = np.where(many == "1000", "a", many)
     for words, right in ((many, 0.0), (more, 1.0)):
-        assert values(Cache(Sparing(words), path).verify(samples("a"))) == [right]
-        assert values(Cache(AllOf((Sparing(words),)), path).verify(samples("a"))) == [right]
+        assert values(Cache(HiddenArray(words), path).verify(samples("a"))) == [right]
+        assert values(Cache(AllOf((HiddenArray(words),)), path).verify(samples("a"))) == [right]
     other = type(
-        "FlattenLowStd", (Quiet,), {"__module__": "elsewhere", "verify": lambda _, part: [Verdict(0.5)] * len(part)}
+        "HiddenWord", (HiddenWord,), {"__module__": "elsewhere", "verify": lambda _, part: [Verdict(0.5)] * len(part)}
     )
-    assert values(Cache(AllOf((Quiet("a"),)), path).verify(samples("a"))) == [1.0]
+    assert values(Cache(AllOf((HiddenWord("a"),)), path).verify(samples("a"))) == [1.0]
     assert values(Cache(AllOf((other("a"),)), path).verify(samples("a"))) == [0.5]
-    unpicklable = Cache(Sparing(more, rule=lambda word: word == "a"))
+    unpicklable = Cache(HiddenArray(more, rule=lambda word: word == "a"))
     for _ in range(2):
         unpicklable.verify(samples("a"))
     assert unpicklable.report() == "cache: 2 samples, 1 found in memory, 0 in the file, 1 judged"
 
 
-def test_a_cache_tells_metas_apart_and_loses_no_row_to_one():
+def test_cache_key_depends_on_meta_of_any_type():
     ring = {}
     ring["ring"] = ring
     metas = [
@@ -135,21 +135,21 @@ def test_a_cache_tells_metas_apart_and_loses_no_row_to_one():
         {2, 1},
         ring,
     ]
-    heard = []
-    cache = Cache(Spy((heard,)), version="1")
+    recorded = []
+    cache = Cache(RecordingVerifier((recorded,)), version="1")
     for _ in range(2):
         assert values(cache.verify([Sample("p", "1", 0, "r", {"of": of}) for of in metas])) == [1.0] * len(metas)
-    assert len(heard) == len(metas) + 1  # what holds itself is never found again
+    assert len(recorded) == len(metas) + 1  # what holds itself is never found again
 
 
-def test_an_answer_that_json_cannot_hold_stays_in_memory(tmp_path):
-    cache = Cache(Says(), str(tmp_path / "v.db"), version="1")
+def test_cache_keeps_in_memory_an_answer_that_json_cannot_hold(tmp_path):
+    cache = Cache(ScriptedVerifier(), str(tmp_path / "v.db"), version="1")
     assert values([*cache.verify(samples("f")), *cache.verify(samples("f"))]) == [1.0, 1.0]
     assert "1 found in memory" in cache.report()
     assert "the file could not be used 1 times" in cache.report()
 
 
-def test_a_file_that_is_locked_before_it_is_a_cache_costs_no_row(tmp_path, monkeypatch):
+def test_cache_file_locked_by_another_process_costs_no_row(tmp_path, monkeypatch):
     monkeypatch.setattr(cache_module, "_BUSY_TIMEOUT", 0.05)
     path = str(tmp_path / "v.db")
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
@@ -161,7 +161,7 @@ def test_a_file_that_is_locked_before_it_is_a_cache_costs_no_row(tmp_path, monke
     assert "2 times" in cache.report()
 
 
-def test_a_cache_on_disk_keeps_to_its_size(tmp_path):
+def test_cache_file_and_memory_respect_max_entries(tmp_path):
     disk = _VerdictFile(str(tmp_path / "v.db"), 10)
     for number in range(30):
         disk.put_many({bytes([number]): Verdict(1.0)})
@@ -173,7 +173,7 @@ def test_a_cache_on_disk_keeps_to_its_size(tmp_path):
     assert sorted(memory.get_many([b"a", b"b", b"c"])) == [b"a", b"c"]
 
 
-def test_processes_share_a_cache(tmp_path):
+def test_cache_file_is_shared(tmp_path):
     path = str(tmp_path / "v.db")
     caches = [Cache(Number(), path) for _ in range(4)]
     part = samples(*(str(number) for number in range(200)))
@@ -187,7 +187,7 @@ def test_processes_share_a_cache(tmp_path):
     assert late.report() == "cache: 200 samples, 0 found in memory, 200 in the file, 0 judged"
 
 
-def test_a_broken_cache_file_says_so_and_a_spoilt_row_costs_nothing(tmp_path):
+def test_cache_raises_on_a_broken_file_and_ignores_a_damaged_row(tmp_path):
     path = tmp_path / "v.db"
     path.write_text("no database, but long enough to be read as one " * 100)
     with pytest.raises(SetupError, match="cannot use the cache file .*v.db: file is not a database"):
@@ -202,32 +202,36 @@ def test_a_broken_cache_file_says_so_and_a_spoilt_row_costs_nothing(tmp_path):
     assert "the file could not be used 1 times" in cache.report()
 
 
-class Nameless:
+class NotADataclass:
     def verify(self, part):
         return [Verdict(1.0) for _ in part]
 
 
-def test_a_cache_needs_a_version_for_what_does_not_show_its_settings():
-    with pytest.raises(ConfigError, match="Nameless is not a dataclass"):
-        Cache(AllOf((Number(), Nameless())))
-    assert values(Cache(Nameless(), version="7").verify(samples("1"))) == [1.0]
+def test_cache_needs_a_version_for_a_verifier_with_unknown_settings():
+    with pytest.raises(ConfigError, match="NotADataclass is not a dataclass"):
+        Cache(AllOf((Number(), NotADataclass())))
+    assert values(Cache(NotADataclass(), version="7").verify(samples("1"))) == [1.0]
 
 
-def test_a_cache_belongs_around_the_verifier_that_may_be_down(tmp_path):
+def test_cache_around_a_cascade_keeps_verdicts_given_without_its_second(tmp_path):
     """A cascade judges without its second; only a cache inside asks that one again."""
     for inside, wanted in ((True, 1.0), (False, 0.0)):
         path = str(tmp_path / f"{inside}.db")
         for second, value in (("?", 0.0), ("1", wanted)):
-            silent = Told(second)
-            made = Cascade(Says(), Cache(silent, path)) if inside else Cache(Cascade(Says(), silent), path)
+            silent = Constant(second)
+            made = (
+                Cascade(ScriptedVerifier(), Cache(silent, path))
+                if inside
+                else Cache(Cascade(ScriptedVerifier(), silent), path)
+            )
             assert values(made.verify(samples("0 x"))) == [value]
 
 
 @dataclass(frozen=True)
-class Told:
-    """Says one thing whatever is asked."""
+class Constant:
+    """Gives the same verdict on every sample."""
 
     mark: str = field(repr=False, compare=False)
 
     def verify(self, part):
-        return Says().verify(samples(*[f"{self.mark} y"] * len(part)))
+        return ScriptedVerifier().verify(samples(*[f"{self.mark} y"] * len(part)))
