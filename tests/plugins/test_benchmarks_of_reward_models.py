@@ -27,14 +27,14 @@ def test_gpu_benchmark_runs_on_a_cpu():
         "--onnx-shape",
         "tiny",
     )
-    found = json.loads(run("gpu/reward_models.py", *options))
-    assert found["score_spread"] > 0
+    result = json.loads(run("gpu/reward_models.py", *options))
+    assert result["score_spread"] > 0
     for way in ("packed", "packed_shared"):
-        assert found[way]["max_difference"] < 1e-4
-        assert found[way]["share_of_ceiling"] > 0
-        assert found[way]["forward"] == "(packed)"
-    assert found["packed"]["run_ratio"] == 1
-    assert found["onnx"]["onnx"]["provider"] == "CPUExecutionProvider"
-    assert found["onnx"]["onnx"]["max_difference"] < 1e-4
-    assert found["onnx"]["onnx"]["run_ratio"] >= 1
-    assert found["transformers"]["run_ratio"] > 1
+        assert result[way]["max_difference"] < 1e-4
+        assert result[way]["share_of_ceiling"] > 0
+        assert result[way]["forward"] == "(packed)"
+    assert result["packed"]["run_ratio"] == 1
+    assert result["onnx"]["onnx"]["provider"] == "CPUExecutionProvider"
+    assert result["onnx"]["onnx"]["max_difference"] < 1e-4
+    assert result["onnx"]["onnx"]["run_ratio"] >= 1
+    assert result["transformers"]["run_ratio"] > 1

@@ -69,9 +69,9 @@ def test_fp16_graph_scores_like_its_rounded_weights(folder, tmp_path):
     assert b".py" not in path.read_bytes()  # torch.onnx writes where on this machine each operator comes from
     truth = TorchRewardModel(str(rounded(folder, tmp_path / "truth", torch.float16)), system_prompt=ACE_MATH)
     expected = truth.score(ROLLOUTS).values
-    found = OnnxRewardModel(str(path)).score(ROLLOUTS).values
-    np.testing.assert_allclose(found, expected, rtol=0, atol=0.03)
-    assert np.abs(found - found.astype(np.float16)).max() > 0  # not on the grid of fp16
+    result = OnnxRewardModel(str(path)).score(ROLLOUTS).values
+    np.testing.assert_allclose(result, expected, rtol=0, atol=0.03)
+    assert np.abs(result - result.astype(np.float16)).max() > 0  # not on the grid of fp16
 
 
 def test_widened_bf16_graph_scores_like_its_rounded_weights(folder, tmp_path, bf16):
@@ -121,9 +121,9 @@ def test_export_keeps_the_bos(tmp_path):
         assert ids == torch_rm.encode([long])
         assert ids[0][0] == 4
         assert ids[0][1] != 4
-        found, expected = (rm.score([long, *ROLLOUTS]) for rm in (onnx_rm, torch_rm))
-        assert found.reasons == expected.reasons
-        np.testing.assert_allclose(found.values, expected.values, rtol=0, atol=1e-4)
+        result, expected = (rm.score([long, *ROLLOUTS]) for rm in (onnx_rm, torch_rm))
+        assert result.reasons == expected.reasons
+        np.testing.assert_allclose(result.values, expected.values, rtol=0, atol=1e-4)
 
 
 def test_export_command_writes_a_model_for_scheme_files(folder, tmp_path, herokit, capsys, caplog):

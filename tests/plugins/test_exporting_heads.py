@@ -78,16 +78,16 @@ def test_steps_equal_those_of_the_model_card_and_of_torch(process, name):
     assert np.ptp(np.concatenate(expected)) > 0.1
     for budget in (1, 200, 10**6):
         with OnnxRewardModel(str(path), max_batch_tokens=budget) as rm:
-            found = rm.score(SOLUTIONS)
-        for steps, right in zip(found.steps, expected, strict=True):
+            result = rm.score(SOLUTIONS)
+        for steps, right in zip(result.steps, expected, strict=True):
             np.testing.assert_allclose(steps, right, rtol=0, atol=1e-4)
-        np.testing.assert_allclose(found.values, [steps.min() for steps in expected], rtol=0, atol=1e-4)
+        np.testing.assert_allclose(result.values, [steps.min() for steps in expected], rtol=0, atol=1e-4)
     with TorchRewardModel(str(folder), step_token=token) as rm:
         other = rm.score(SOLUTIONS)
-    np.testing.assert_allclose(found.values, other.values, rtol=0, atol=1e-4)
-    for ours, theirs in zip(found.steps, other.steps, strict=True):
+    np.testing.assert_allclose(result.values, other.values, rtol=0, atol=1e-4)
+    for ours, theirs in zip(result.steps, other.steps, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4)
-    assert (found.statuses, found.reasons) == (other.statuses, other.reasons)
+    assert (result.statuses, result.reasons) == (other.statuses, other.reasons)
 
 
 @pytest.mark.parametrize("how", ["min", "prod", "last", "mean"])
@@ -95,22 +95,22 @@ def test_steps_equal_those_of_the_model_card_and_of_torch(process, name):
 def test_aggregate_and_separator_equal_those_of_torch(process, how, separator):
     folder, _, path, token = process("two-labels")
     settings = {"aggregate": how, "step_separator": separator}
-    found = OnnxRewardModel(str(path), **settings).score(SOLUTIONS)
+    result = OnnxRewardModel(str(path), **settings).score(SOLUTIONS)
     expected = TorchRewardModel(str(folder), step_token=token, **settings).score(SOLUTIONS)
-    np.testing.assert_allclose(found.values, expected.values, rtol=0, atol=1e-4)
-    assert [len(steps) for steps in found.steps] == [len(steps) for steps in expected.steps]
+    np.testing.assert_allclose(result.values, expected.values, rtol=0, atol=1e-4)
+    assert [len(steps) for steps in result.steps] == [len(steps) for steps in expected.steps]
 
 
 def test_rows_without_steps_fail_like_those_of_torch(process, caplog):
     folder, _, path, token = process("two-labels")
     for length in (30, 2):
-        found = OnnxRewardModel(str(path), max_length=length).score(SOLUTIONS)
+        result = OnnxRewardModel(str(path), max_length=length).score(SOLUTIONS)
         expected = TorchRewardModel(str(folder), step_token=token, max_length=length).score(SOLUTIONS)
-        assert (found.statuses, found.reasons) == (expected.statuses, expected.reasons)
-        np.testing.assert_allclose(found.values, expected.values, rtol=0, atol=1e-4)
-    assert found.statuses[0] is Status.FAILED
-    assert found.reasons[0].startswith("no step is left; truncated")
-    assert found.steps == (None,) * len(SOLUTIONS)
+        assert (result.statuses, result.reasons) == (expected.statuses, expected.reasons)
+        np.testing.assert_allclose(result.values, expected.values, rtol=0, atol=1e-4)
+    assert result.statuses[0] is Status.FAILED
+    assert result.reasons[0].startswith("no step is left; truncated")
+    assert result.steps == (None,) * len(SOLUTIONS)
     OnnxRewardModel(str(path)).score(SOLUTIONS * 2)
     assert "as after a sigmoid" not in caplog.text  # probabilities are what is meant
 
@@ -128,11 +128,11 @@ def test_mlp_head_scores_like_torch(mlp, family, tmp_path):
         with torch.no_grad():
             expected.append(model.score(model.model(input_ids=ids).last_hidden_state[0, -1]).item())
     assert np.ptp(expected) > 0.2
-    found = OnnxRewardModel(str(path), max_batch_tokens=100).score(SOLUTIONS)
-    np.testing.assert_allclose(found.values, expected, rtol=0, atol=1e-4)
+    result = OnnxRewardModel(str(path), max_batch_tokens=100).score(SOLUTIONS)
+    np.testing.assert_allclose(result.values, expected, rtol=0, atol=1e-4)
     other = TorchRewardModel(str(tmp_path), template="{prompt} {completion}").score(SOLUTIONS)
-    np.testing.assert_allclose(found.values, other.values, rtol=0, atol=1e-4)
-    assert found.steps is None
+    np.testing.assert_allclose(result.values, other.values, rtol=0, atol=1e-4)
+    assert result.steps is None
 
 
 def test_half_precision_keeps_the_head_in_fp32(process):
@@ -142,9 +142,11 @@ def test_half_precision_keeps_the_head_in_fp32(process):
         graph = onnx.load(process("Qwen2.5-Math-PRM-tiny", dtype)[2]).graph
         exact = [list(w.dims) for w in graph.initializer if len(w.dims) == 2 and w.data_type == onnx.TensorProto.FLOAT]
         assert exact == [[64, 64], [64, 2]]
-    found = {x: OnnxRewardModel(str(process("Qwen2.5-Math-PRM-tiny", x)[2])).score(SOLUTIONS) for x in ("fp32", "fp16")}
-    np.testing.assert_allclose(found["fp16"].values, found["fp32"].values, rtol=0, atol=0.02)
-    assert (found["fp16"].values != found["fp32"].values).all()
+    result = {
+        x: OnnxRewardModel(str(process("Qwen2.5-Math-PRM-tiny", x)[2])).score(SOLUTIONS) for x in ("fp32", "fp16")
+    }
+    np.testing.assert_allclose(result["fp16"].values, result["fp32"].values, rtol=0, atol=0.02)
+    assert (result["fp16"].values != result["fp32"].values).all()
 
 
 def test_probes_have_a_logit_per_step_and_detect_a_changed_one(process, tmp_path):
@@ -166,17 +168,17 @@ def test_probes_have_a_logit_per_step_and_detect_a_changed_one(process, tmp_path
 def test_int8_copy_has_its_own_steps_and_probes(process):
     path = process("Qwen2.5-Math-PRM-tiny")[2]
     small = quantize_reward_model(path, SOLUTIONS, min_rank_correlation=0.5)
-    found, exact = (OnnxRewardModel(str(each)).score(SOLUTIONS) for each in (small, path))
-    assert [len(steps) for steps in found.steps] == [len(steps) for steps in exact.steps]
-    assert 0 < np.abs(found.values - exact.values).max() < 0.3
+    result, exact = (OnnxRewardModel(str(each)).score(SOLUTIONS) for each in (small, path))
+    assert [len(steps) for steps in result.steps] == [len(steps) for steps in exact.steps]
+    assert 0 < np.abs(result.values - exact.values).max() < 0.3
 
 
 def test_text_that_ends_in_the_pad_token_is_scored_at_its_end(tmp_path):
     tiny.write_tokenizer(tmp_path, chat=tiny.CHATML.replace("'<|im_end|>' + '\\n'", "'<|im_end|>'"))
     tiny.write_model(tmp_path, num_hidden_layers=1, pad_token_id=tiny.SPECIAL.index("<|im_end|>"))
-    found = OnnxRewardModel(str(export_reward_model(str(tmp_path), tmp_path / "onnx"))).score(SOLUTIONS)
+    result = OnnxRewardModel(str(export_reward_model(str(tmp_path), tmp_path / "onnx"))).score(SOLUTIONS)
     expected = TorchRewardModel(str(tmp_path)).score(SOLUTIONS)
-    np.testing.assert_allclose(found.values, expected.values, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(result.values, expected.values, rtol=0, atol=1e-4)
 
 
 def export_error(folder, **settings):
@@ -250,8 +252,8 @@ def test_export_command_and_scoring_write_steps(process, name, tmp_path, herokit
     out = tmp_path / "o.jsonl"
     assert herokit("score", tmp_path / "in.jsonl", "--scheme", tmp_path / "s.toml", "-o", out) == 0
     expected = TorchRewardModel(str(folder), step_token=token, aggregate="mean").score(SOLUTIONS)
-    found = [json.loads(line) for line in out.read_text().splitlines()]
-    for row, value, steps in zip(found, expected.values, expected.steps, strict=True):
+    result = [json.loads(line) for line in out.read_text().splitlines()]
+    for row, value, steps in zip(result, expected.values, expected.steps, strict=True):
         assert row["prm_status"] == "judged"
         np.testing.assert_allclose(row["prm_steps"], steps, rtol=0, atol=1e-4)
-        assert row["prm_score"] == pytest.approx(value, abs=1e-4)
+        assert row["prm"] == pytest.approx(value, abs=1e-4)

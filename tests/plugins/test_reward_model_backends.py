@@ -35,13 +35,13 @@ SYSTEM = "Be brief."
 def one_by_one(folder, samples):
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
-    found = []
+    result = []
     for sample in samples:
         turns = [("system", SYSTEM), ("user", sample.prompt), ("assistant", sample.completion)]
         text = tokenizer.apply_chat_template([{"role": r, "content": c} for r, c in turns], tokenize=False)
         with torch.no_grad():
-            found.append(model(**tokenizer(text, add_special_tokens=False, return_tensors="pt")).logits[0, 0].item())
-    return np.array(found)
+            result.append(model(**tokenizer(text, add_special_tokens=False, return_tensors="pt")).logits[0, 0].item())
+    return np.array(result)
 
 
 @pytest.fixture(scope="module")
@@ -175,8 +175,8 @@ def test_hero_is_equal_over_both_backends(qwen):
         def verify(self, samples):
             return [Verdict(float(len(s.completion) > 60)) for s in samples]
 
-    found = []
+    result = []
     for rm in (TorchRewardModel(str(qwen[0]), system_prompt=SYSTEM), OnnxRewardModel(str(qwen[1]))):
         with Rewarder({"verifier": Long(), "rm": rm}, hero_advantage()) as rewarder:
-            found.append(rewarder(SAMPLES).advantage)
-    np.testing.assert_allclose(*found, rtol=0, atol=1e-3)
+            result.append(rewarder(SAMPLES).advantage)
+    np.testing.assert_allclose(*result, rtol=0, atol=1e-3)

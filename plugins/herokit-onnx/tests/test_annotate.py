@@ -41,10 +41,10 @@ def test_annotate_is_equal_for_four_notations(completion):
 
 
 def test_annotate_marks_wrong_foreign_and_unused_numbers():
-    found = annotation("3 * 1200 = 3700\n77 + 1 = 78\n#### 5")
-    assert found.count("bad") == 1
-    assert found.count("foreign") == 3
-    assert found[-8:] == ["final", "nowhere", "unused", "n2", "dangling", "r0", "r1", "end"]
+    result = annotation("3 * 1200 = 3700\n77 + 1 = 78\n#### 5")
+    assert result.count("bad") == 1
+    assert result.count("foreign") == 3
+    assert result[-8:] == ["final", "nowhere", "unused", "n2", "dangling", "r0", "r1", "end"]
 
 
 def test_annotate_marks_a_mismatch_with_the_calculator():
@@ -83,12 +83,12 @@ def test_evaluate_returns_nan_for_invalid_expressions(tokens):
 
 
 def test_split_equations_skips_units():
-    found = [
+    result = [
         x
         for x in split_equations(normalize_notation("so 5 bottles * $2 per bottle = $10 in all"))
         if isinstance(x, Equation)
     ]
-    assert [x.tokens for x in found] == [("5", "*", "2")]
+    assert [x.tokens for x in result] == [("5", "*", "2")]
 
 
 @settings(max_examples=300, deadline=None)

@@ -101,10 +101,10 @@ def test_score_retries_with_fewer_tokens_when_memory_runs_out(make_model, monkey
         return run(self, rows, batch)
 
     monkeypatch.setattr(OnnxRunner, "run", run_in_little_memory)
-    found = rm.score(samples)
-    assert np.array_equal(found.values[[0, 1, 2, 3, 5]], expected[[0, 1, 2, 3, 5]])
-    assert found.statuses[4] is Status.FAILED
-    assert found.reasons[4] == "does not fit in memory even alone"
+    result = rm.score(samples)
+    assert np.array_equal(result.values[[0, 1, 2, 3, 5]], expected[[0, 1, 2, 3, 5]])
+    assert result.statuses[4] is Status.FAILED
+    assert result.reasons[4] == "does not fit in memory even alone"
     assert "retrying with 8 tokens per batch" in caplog.text
     batches.clear()
     rm.score(samples[:4])

@@ -115,9 +115,9 @@ def test_closed_model_opens_again():
 def test_threads_share_one_session():
     model = OnnxRewardModel(threads=1)
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: (model.score(SAMPLES).values, id(model._runner())), range(16)))
-    assert len({loaded for _, loaded in found}) == 1
-    assert all(np.array_equal(values, found[0][0]) for values, _ in found)
+        result = list(pool.map(lambda _: (model.score(SAMPLES).values, id(model._runner())), range(16)))
+    assert len({loaded for _, loaded in result}) == 1
+    assert all(np.array_equal(values, result[0][0]) for values, _ in result)
 
 
 def test_model_opens_lazily():

@@ -19,20 +19,20 @@ def words(*texts):
 @pytest.mark.parametrize("bind", [False, True])
 def test_each_step_has_a_probability(make_model, bind):
     rm = OnnxRewardModel(str(make_model(config=STEPS)), aggregate="prod", io_binding=bind, max_batch_tokens=12)
-    found = rm.score(words("a b\n\nc\n\n\n\nd", "a j b j", "", "a"))
+    result = rm.score(words("a b\n\nc\n\n\n\nd", "a j b j", "", "a"))
     assert rm.encode(words("a j b\n\nc"))[0] == [2, 1, 2, 10, 3, 10]
-    assert [len(steps) for steps in found.steps] == [3, 1, 1, 1]
-    np.testing.assert_allclose(np.concatenate(found.steps), SIGMOID)
-    np.testing.assert_allclose(found.values, [SIGMOID**3, SIGMOID, SIGMOID, SIGMOID])
+    assert [len(steps) for steps in result.steps] == [3, 1, 1, 1]
+    np.testing.assert_allclose(np.concatenate(result.steps), SIGMOID)
+    np.testing.assert_allclose(result.values, [SIGMOID**3, SIGMOID, SIGMOID, SIGMOID])
 
 
 def test_nan_step_fails_the_row(make_model):
     rm = OnnxRewardModel(str(make_model("nan", config=STEPS)))  # log(id - 1.5)
-    found = rm.score(words("c"))
-    np.testing.assert_allclose(found.steps[0], 8.5 / 9.5)
+    result = rm.score(words("c"))
+    np.testing.assert_allclose(result.steps[0], 8.5 / 9.5)
     path = make_model("nan", config='{"template": "{prompt} {completion}", "step_token": " a "}')
-    found = OnnxRewardModel(str(path)).score(words("c"))
-    assert (found.statuses, found.reasons) == ((Status.FAILED,), ("gave nan",))
+    result = OnnxRewardModel(str(path)).score(words("c"))
+    assert (result.statuses, result.reasons) == ((Status.FAILED,), ("gave nan",))
 
 
 def test_outcome_model_has_no_steps(make_model):

@@ -28,28 +28,28 @@ def samples(*completions):
 def test_verdicts_are_in_order_and_from_other_processes():
     texts = ["yes", "no", "maybe"] * 40
     with RayVerifier(Exact(seconds=0.001), batch_size=7, num_actors=2) as verifier:
-        found = verifier.verify(samples(*texts))
-    assert [v.value for v in found] == [float(t == "yes") for t in texts]
-    assert os.getpid() not in {int(v.reason) for v in found}
+        result = verifier.verify(samples(*texts))
+    assert [v.value for v in result] == [float(t == "yes") for t in texts]
+    assert os.getpid() not in {int(v.reason) for v in result}
 
 
 def test_scores_and_steps_are_in_order():
     texts = ["a" * n for n in range(50)]
     for bare in (True, False):
         with RayRewardModel(Length(bare), batch_size=8) as model:
-            found = model.score(samples(*texts))
-        np.testing.assert_array_equal(found.values, np.arange(50.0))
-        assert found.steps is None if bare else found.steps[3] == [1.0, 3.0]
+            result = model.score(samples(*texts))
+        np.testing.assert_array_equal(result.values, np.arange(50.0))
+        assert result.steps is None if bare else result.steps[3] == [1.0, 3.0]
         assert model.score([]).values.shape == (0,)
         model.close()
 
 
 def test_sample_that_kills_actors_fails_alone():
     with RayVerifier(Exact(), batch_size=8, max_retries=1) as verifier:
-        found = verifier.verify(samples(*["yes"] * 5, "die", *["no"] * 5))
-    assert [v.value for v in found] == [1.0] * 5 + [None] + [0.0] * 5
-    assert found[5].status is Status.FAILED
-    assert found[5].reason.startswith("2 actors died while running it: ")
+        result = verifier.verify(samples(*["yes"] * 5, "die", *["no"] * 5))
+    assert [v.value for v in result] == [1.0] * 5 + [None] + [0.0] * 5
+    assert result[5].status is Status.FAILED
+    assert result[5].reason.startswith("2 actors died while running it: ")
     with RayRewardModel(Length(), batch_size=4, max_retries=0) as model:
         scores = model.score(samples("a", "die", "abc"))
     assert scores.statuses == (Status.JUDGED, Status.FAILED, Status.JUDGED)
@@ -60,8 +60,8 @@ def test_sample_that_hangs_times_out_alone():
     with RayVerifier(Exact(), batch_size=4, timeout=1.5) as verifier:
         verifier.verify(samples("yes"))  # started
         began = time.monotonic()
-        found = verifier.verify(samples("yes", "hang", "no"))
-    assert [(v.value, v.status) for v in found] == [
+        result = verifier.verify(samples("yes", "hang", "no"))
+    assert [(v.value, v.status) for v in result] == [
         (1.0, Status.JUDGED),
         (0.0, Status.TIMEOUT),
         (0.0, Status.JUDGED),
@@ -85,11 +85,11 @@ def test_killed_actors_lose_no_sample():
         verifier.verify(samples("yes"))
         thread = threading.Thread(target=kill)
         thread.start()
-        found = verifier.verify(samples(*texts))
+        result = verifier.verify(samples(*texts))
         stop.set()
         thread.join()
     assert killed
-    assert [v.value for v in found] == [float(t == "yes") for t in texts]
+    assert [v.value for v in result] == [float(t == "yes") for t in texts]
 
 
 def test_threads_share_the_actors():

@@ -41,14 +41,14 @@ def one_by_one():
     """Plain transformers: one row at a time through the model's own forward."""
 
     def scores(model, tokenizer, samples, system=""):
-        found = []
+        result = []
         for sample in samples:
             turns = [{"role": "system", "content": system}] if system else []
             turns += [{"role": "user", "content": sample.prompt}, {"role": "assistant", "content": sample.completion}]
             text = tokenizer.apply_chat_template(turns, tokenize=False)
             ids = tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
             with torch.no_grad():
-                found.append(model(input_ids=ids).logits[0].float().numpy())
-        return np.array(found)[:, 0]
+                result.append(model(input_ids=ids).logits[0].float().numpy())
+        return np.array(result)[:, 0]
 
     return scores

@@ -95,11 +95,11 @@ def test_score_retries_with_fewer_tokens_when_memory_runs_out(case, samples, mon
             return run(self, rows, batch)
 
         monkeypatch.setattr(type(forward), "run", run_in_little_memory)
-        found = rm.score([*samples, Sample("long " * 80, "x", group="l")])
+        result = rm.score([*samples, Sample("long " * 80, "x", group="l")])
         assert rm._record.max_batch_tokens <= 512
-    np.testing.assert_allclose(found.values[:-1], expected, rtol=0, atol=1e-4)
-    assert found.statuses[-1] is Status.FAILED
-    assert found.reasons[-1] == "does not fit in memory even alone"
+    np.testing.assert_allclose(result.values[:-1], expected, rtol=0, atol=1e-4)
+    assert result.statuses[-1] is Status.FAILED
+    assert result.reasons[-1] == "does not fit in memory even alone"
     assert calls == sorted(calls)
     assert calls[-1] == (20, 21)
 

@@ -63,8 +63,8 @@ def test_pad_token_that_ends_the_text(folder, tmp_path, tiny):
     texts = [f"{text}<|im_end|>" for text in TEXTS]
     expected = reference_scores(folder, texts)
     assert np.abs(naive_scores(path, texts) - expected).max() > 0.1
-    found = TorchRewardModel(str(path), template=BARE + "<|im_end|>").score(PAIR)
-    np.testing.assert_allclose(found.values, expected, **NEAR)
+    result = TorchRewardModel(str(path), template=BARE + "<|im_end|>").score(PAIR)
+    np.testing.assert_allclose(result.values, expected, **NEAR)
 
 
 def test_pad_id_of_the_tokenizer_differs_from_the_models(folder, tmp_path):
@@ -76,7 +76,7 @@ def test_pad_id_of_the_tokenizer_differs_from_the_models(folder, tmp_path):
 
 def test_score_is_a_logit_unlike_that_of_a_pipeline(folder):
     scorer = transformers.pipeline("text-classification", str(folder), device="cpu")
-    squashed = np.array([found["score"] for found in scorer(TEXTS)])
+    squashed = np.array([result["score"] for result in scorer(TEXTS)])
     expected = reference_scores(folder, TEXTS)
     np.testing.assert_allclose(squashed, 1 / (1 + np.exp(-expected)), atol=1e-4)
     np.testing.assert_allclose(TorchRewardModel(str(folder), template=BARE).score(PAIR).values, expected, **NEAR)
@@ -87,13 +87,13 @@ def test_bf16_body_has_an_fp32_head(tmp_path, tiny, samples, one_by_one):
     model = tiny.write_model(tmp_path, "qwen2", dtype=torch.bfloat16)
     grid = one_by_one(model, tokenizer, samples)
     with TorchRewardModel(str(tmp_path)) as rm:
-        found = rm.score(samples).values
+        result = rm.score(samples).values
         assert rm._runner().forward.model.dtype == torch.bfloat16
-    grids = [torch.tensor(scores).bfloat16().double().numpy() for scores in (grid, found)]
+    grids = [torch.tensor(scores).bfloat16().double().numpy() for scores in (grid, result)]
     assert np.array_equal(grids[0], grid)
-    assert (grids[1] != found).mean() > 0.9
+    assert (grids[1] != result).mean() > 0.9
     exact = TorchRewardModel(str(tmp_path), dtype="float32").score(samples).values
-    off, naive_off = (np.sqrt(np.mean((scores - exact) ** 2)) for scores in (found, grid))
+    off, naive_off = (np.sqrt(np.mean((scores - exact) ** 2)) for scores in (result, grid))
     assert off < 1.2 * naive_off < 0.12 * exact.std()
 
 
@@ -118,11 +118,11 @@ def test_truncation_drops_the_start_and_gives_a_reason(folder):
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     kept = tokenizer.decode(tokenizer(text)["input_ids"][-30:])
     assert kept.endswith("the end decides")
-    found = TorchRewardModel(str(folder), template=BARE, max_length=30).score([long, PAIR[1]])
-    np.testing.assert_allclose(found.values[:1], reference_scores(folder, [kept]), **NEAR)
-    assert abs(found.values[0] - cut_on_the_right[0]) > 0.1
-    assert found.reasons == ("truncated: 109 of 139 tokens dropped on the left", "")
-    assert found.statuses[0] is Status.JUDGED
+    result = TorchRewardModel(str(folder), template=BARE, max_length=30).score([long, PAIR[1]])
+    np.testing.assert_allclose(result.values[:1], reference_scores(folder, [kept]), **NEAR)
+    assert abs(result.values[0] - cut_on_the_right[0]) > 0.1
+    assert result.reasons == ("truncated: 109 of 139 tokens dropped on the left", "")
+    assert result.statuses[0] is Status.JUDGED
 
 
 def test_truncation_keeps_the_bos(tmp_path, tiny):
@@ -164,9 +164,9 @@ def test_non_finite_scores_fail_their_rows(folder, tmp_path):
     model.model.embed_tokens.weight.data[bad] = float("nan")
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    found = TorchRewardModel(str(tmp_path), template=BARE).score([Sample("", "z", group=0), *PAIR])
-    assert [s is Status.FAILED for s in found.statuses] == [True, False, False]
-    np.testing.assert_allclose(found.values[1:], reference_scores(folder, TEXTS), **NEAR)
+    result = TorchRewardModel(str(tmp_path), template=BARE).score([Sample("", "z", group=0), *PAIR])
+    assert [s is Status.FAILED for s in result.statuses] == [True, False, False]
+    np.testing.assert_allclose(result.values[1:], reference_scores(folder, TEXTS), **NEAR)
 
 
 def test_shipped_tokenizer_is_used_when_transformers_rebuilds_another(folder, tmp_path, caplog):

@@ -45,9 +45,9 @@ def card_scores(model, tokenizer, sample):
 def test_step_scores_equal_those_of_the_model_card(prm):
     folder, tokenizer, model = prm
     with TorchRewardModel(str(folder)) as rm:
-        found = rm.step_scores(SOLUTIONS)
-    assert [len(s) for s in found] == [3, 2, 1]
-    for steps, sample in zip(found, SOLUTIONS, strict=True):
+        result = rm.step_scores(SOLUTIONS)
+    assert [len(s) for s in result] == [3, 2, 1]
+    for steps, sample in zip(result, SOLUTIONS, strict=True):
         np.testing.assert_allclose(steps, card_scores(model, tokenizer, sample), rtol=0, atol=1e-5)
 
 
@@ -57,10 +57,10 @@ def test_step_scores_equal_those_of_the_model_card(prm):
 def test_score_aggregates_steps(prm, how, join):
     folder, tokenizer, model = prm
     with TorchRewardModel(str(folder), aggregate=how) as rm:
-        found = execution.score("prm", rm, SOLUTIONS)
+        result = execution.score("prm", rm, SOLUTIONS)
     expected = [join(card_scores(model, tokenizer, sample)) for sample in SOLUTIONS]
-    np.testing.assert_allclose(found.values, expected, rtol=0, atol=1e-5)
-    for steps, sample in zip(found.steps, SOLUTIONS, strict=True):
+    np.testing.assert_allclose(result.values, expected, rtol=0, atol=1e-5)
+    for steps, sample in zip(result.steps, SOLUTIONS, strict=True):
         np.testing.assert_allclose(steps, card_scores(model, tokenizer, sample), rtol=0, atol=1e-5)
 
 
@@ -79,13 +79,13 @@ def test_row_without_a_step_left_fails(prm):
     folder, _, _ = prm
     long = Sample("x", "a step\n\n" + "b" * 30, group=0)
     with TorchRewardModel(str(folder), max_length=30) as rm:
-        found = rm.score([long, Sample("x", "y" * 50, group=0)])
+        result = rm.score([long, Sample("x", "y" * 50, group=0)])
         cut = rm.step_scores([long])
     with TorchRewardModel(str(folder), max_length=8) as rm:
         short = rm.score([SOLUTIONS[0]])
     assert len(cut[0]) == 1  # the first step's token was cut away
-    assert found.reasons[0].startswith("truncated")
-    assert [len(steps) for steps in found.steps] == [1, 1]
+    assert result.reasons[0].startswith("truncated")
+    assert [len(steps) for steps in result.steps] == [1, 1]
     assert short.statuses[0] is Status.JUDGED
     with TorchRewardModel(str(folder), max_length=2) as rm:
         none = rm.score([SOLUTIONS[0]])
@@ -151,7 +151,7 @@ def test_results_file_has_steps_and_scores(prm, tmp_path, tiny):
     for row, sample in zip(scored, SOLUTIONS, strict=False):
         steps = card_scores(model, tokenizer, sample)
         np.testing.assert_allclose(row["prm_steps"], steps, rtol=0, atol=1e-5)
-        assert row["prm_score"] == pytest.approx(steps.min(), abs=1e-5)
+        assert row["prm"] == pytest.approx(steps.min(), abs=1e-5)
     assert {row["orm_status"] for row in scored} == {"judged"}
     assert "orm_steps" not in scored[0]
 

@@ -18,9 +18,9 @@ def test_two_ranks_equal_one_process_that_sees_both_batches(tmp_path):
         subprocess.Popen([*command, str(rank), tmp_path / "store"], stdout=subprocess.PIPE, text=True)
         for rank in (0, 1)
     ]
-    found = [json.loads(process.communicate(timeout=120)[0]) for process in ranks]
-    assert found[0]["count"] == found[1]["count"] == 3 * 8 - 3
-    assert found[0]["value"] == found[1]["value"]
+    result = [json.loads(process.communicate(timeout=120)[0]) for process in ranks]
+    assert result[0]["count"] == result[1]["count"] == 3 * 8 - 3
+    assert result[0]["value"] == result[1]["value"]
 
     scheme = hero_advantage()
     state = scheme.init()
@@ -34,5 +34,5 @@ def test_two_ranks_equal_one_process_that_sees_both_batches(tmp_path):
         index, rm, right = (np.concatenate(x) for x in zip(*parts, strict=True))
         signals = Signals({"rm": rm, "verifier": right}, Groups(index, 8))
         reward, state = scheme.combine(initial_reward(signals), signals, state)
-        np.testing.assert_allclose(found[0]["rewards"][step] + found[1]["rewards"][step], reward, rtol=0, atol=1e-12)
-    assert found[0]["value"] == pytest.approx(state[-1].value, rel=1e-12)
+        np.testing.assert_allclose(result[0]["rewards"][step] + result[1]["rewards"][step], reward, rtol=0, atol=1e-12)
+    assert result[0]["value"] == pytest.approx(state[-1].value, rel=1e-12)

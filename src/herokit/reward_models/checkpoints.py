@@ -24,7 +24,7 @@ _TEXTS = (
 
 @contextmanager
 def checkpoint_errors(checkpoint: str, action: str = "cannot be opened as a reward model") -> Iterator[None]:
-    """Turn whatever transformers raises inside into a `SetupError` that names the checkpoint."""
+    """Turn any exception of transformers inside into a `SetupError` that names the checkpoint."""
     try:
         yield
     except HerokitError:

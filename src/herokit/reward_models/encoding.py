@@ -101,12 +101,12 @@ def encode_rows(
         full = list(raw) or [0]
         while full[:2] == full[:1] * 2 and full[0] in first_ids:
             del full[0]
-        kept = full
+        ids = full
         if len(full) > room:
             first = full[:1] if full[0] in first_ids and room > 1 else []
-            kept = first + full[len(full) - room + len(first) :]
-        dropped = len(full) - len(kept)
-        ids = kept + end
+            ids = first + full[len(full) - room + len(first) :]
+        dropped = len(full) - len(ids)
+        ids = ids + end
         last = [len(ids) - 1 if pooling == "last" else 0]
         rows.ids.append(ids)
         rows.positions.append(last if step_id is None else [i for i, x in enumerate(ids) if x == step_id])

@@ -1,4 +1,4 @@
-"""Progress of local reward models: models report after every batch, callers track whatever scores inside a context."""
+"""Progress of local reward models: models report after every batch, callers track all scoring inside a context."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

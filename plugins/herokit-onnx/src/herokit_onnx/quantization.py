@@ -25,7 +25,7 @@ _TOLERANCE = 0.01
 def quantize_reward_model(
     model: Path, samples: Sequence[Sample], *, out: Path | None = None, min_rank_correlation: float = 0.99
 ) -> Path:
-    """Write an int8 copy (dynamic, per channel) beside a model, if it ranks `samples` like the original.
+    """Write an int8 copy (dynamic, per channel) next to a model, if it ranks `samples` like the original.
 
     It is kept if Spearman's ``rho = corr(rank(s_fp32), rank(s_int8)) >= min_rank_correlation``. Dynamic quantization uses
     one scale per batch, so int8 scores depend a little on the other rows of their batch.

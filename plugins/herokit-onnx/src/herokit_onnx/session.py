@@ -1,4 +1,4 @@
-"""Open and run ONNX Runtime sessions; raise on whatever would later score wrongly or on the wrong device."""
+"""Open and run ONNX Runtime sessions; raise on anything that would score wrongly or on the wrong device."""
 
 import logging
 from collections.abc import Sequence
@@ -138,10 +138,12 @@ def session_device(session: Any) -> tuple[str, int]:
 def _check_inputs(session: Any, path: Path) -> bool:
     """Return whether the model takes an attention mask; raise if its inputs are not those of `OnnxRewardModel`."""
     inputs = {node.name: node for node in session.get_inputs()}
-    found = ", ".join(f"{node.name} {node.type} {node.shape}" for node in inputs.values()) or "no input"
+    declared = ", ".join(f"{node.name} {node.type} {node.shape}" for node in inputs.values()) or "no input"
     fits = all(node.type == "tensor(int64)" and len(node.shape) == 2 for node in inputs.values())  # noqa: PLR2004 - (B, S)
     if "input_ids" not in inputs or not set(inputs) <= {"input_ids", "attention_mask"} or not fits:
-        raise SetupError(f"{path}: found inputs {found}; expected input_ids [, attention_mask], int64 of shape (B, S)")
+        raise SetupError(
+            f"{path}: found inputs {declared}; expected input_ids [, attention_mask], int64 of shape (B, S)"
+        )
     return "attention_mask" in inputs
 
 
