@@ -33,17 +33,17 @@ def test_what_is_missing_counts_as_nothing_and_not_as_zero(tmp_path):
             row.update(dict.fromkeys(("verifier", "rm", "reward", "advantage", "weight")))
             row.update(verifier_status="failed", rm_status="failed")
     data[4]["verifier"] = 0.0
-    found = statistics.per_group(read_results(written(tmp_path, data)))
-    assert (found.judged.tolist(), found.right.tolist()) == ([2, 4, 0], [2, 3, 0])
-    assert found.silent.tolist() == [True, False, False]
-    assert (found.spread[:2].tolist(), found.weight[:2].tolist()) == ([0.5, 0.5], [2.0, 2.0])
-    assert np.isnan(found.spread[2])
+    found = statistics.group_statistics(read_results(written(tmp_path, data)))
+    assert (found.judged.tolist(), found.correct.tolist()) == ([2, 4, 0], [2, 3, 0])
+    assert found.uniform.tolist() == [True, False, False]
+    assert (found.score_std[:2].tolist(), found.weight[:2].tolist()) == ([0.5, 0.5], [2.0, 2.0])
+    assert np.isnan(found.score_std[2])
     assert np.isnan(found.weight[2])
     page = render(read_results(written(tmp_path, data)))
-    assert _tile(page, "groups where the verifier is silent") == "50.0%"
-    specs = {title: _values(page, title) for title in ("Group composition", "Spread and weight")}
-    assert specs["Group composition"] == [{"right": 0.8, "groups": 1}, {"right": 1.0, "groups": 1}]
-    assert len(specs["Spread and weight"]) == 2
+    assert _tile(page, "uniform groups") == "50.0%"
+    specs = {title: _values(page, title) for title in ("Group composition", "Weight by standard deviation")}
+    assert specs["Group composition"] == [{"correct": 0.8, "groups": 1}, {"correct": 1.0, "groups": 1}]
+    assert len(specs["Weight by standard deviation"]) == 2
 
 
 @pytest.mark.parametrize("verifier", [True, False])
@@ -57,5 +57,5 @@ def test_nothing_is_said_of_verdicts_where_there_are_none(tmp_path, verifier):
     assert "Size of advantages" not in page
     assert ">nan<" not in page
     assert "in uniform groups</th><td>none</td><td>none</td>" in page
-    silent = "groups where the verifier is silent"
+    silent = "uniform groups"
     assert [_tile(page, name) for name in (silent, "AUC of rm")] == (["none", "none"] if verifier else [None, None])

@@ -12,7 +12,7 @@ from herokit import Groups
 from herokit.cli.app import app
 from herokit.errors import DataError, SetupError
 from herokit.report import read_results, statistics, write_report
-from herokit.report.mathml import as_html
+from herokit.report.mathml import to_html
 from herokit.report.page import render
 
 HOSTILE = (
@@ -54,30 +54,30 @@ def test_areas_under_curves_by_hand():
     groups = Groups.from_keys("aaabbbc")
     score = np.array([1.0, 2.0, 3.0, 3.0, 2.0, 1.0, 9.0])
     assert (
-        statistics.auc_in_groups(score, np.array([0, 1, 1, 0, 1, 1, 1]), groups) == 0.5
+        statistics.auc_within_groups(score, np.array([0, 1, 1, 0, 1, 1, 1]), groups) == 0.5
     )  # 1 in a, 0 in b, c is uniform
-    assert statistics.auc_in_groups(score, np.array([0, 0, 1, 1, 1, 1, 1]), groups) == 1.0  # a alone is mixed
+    assert statistics.auc_within_groups(score, np.array([0, 0, 1, 1, 1, 1, 1]), groups) == 1.0  # a alone is mixed
 
 
 def test_trends():
     rng = np.random.default_rng(0)
-    assert statistics.trend(np.linspace(0, 1, 40) + rng.normal(0, 0.1, 40)).direction == 1
-    assert statistics.trend(np.linspace(1, 0, 40) + rng.normal(0, 0.1, 40)).direction == -1
-    assert statistics.trend(rng.normal(0, 1, 40)).direction == 0
-    assert statistics.trend(np.array([1.0, np.nan])).direction == 0
+    assert statistics.fit_trend(np.linspace(0, 1, 40) + rng.normal(0, 0.1, 40)).direction == 1
+    assert statistics.fit_trend(np.linspace(1, 0, 40) + rng.normal(0, 0.1, 40)).direction == -1
+    assert statistics.fit_trend(rng.normal(0, 1, 40)).direction == 0
+    assert statistics.fit_trend(np.array([1.0, np.nan])).direction == 0
 
 
 def test_hacking_is_seen_and_honest_runs_are_not_accused(tmp_path):
-    found = statistics.course(read_results(written(tmp_path, rows())))
-    assert found.hacked()
+    found = statistics.make_timeline(read_results(written(tmp_path, rows())))
+    assert found.suggests_hacking()
     assert not found.by_step
     shuffled = rows()
     np.random.default_rng(1).shuffle(shuffled)
     shuffled = [{**row, "prompt_id": number // 4} for number, row in enumerate(shuffled)]
-    assert not statistics.course(read_results(written(tmp_path, shuffled))).hacked()
+    assert not statistics.make_timeline(read_results(written(tmp_path, shuffled))).suggests_hacking()
     by_step = [{**row, "step": row["prompt_id"]} for row in shuffled]
-    assert statistics.course(read_results(written(tmp_path, by_step))).by_step
-    assert "Reward hacking?" in render(read_results(written(tmp_path, rows())))
+    assert statistics.make_timeline(read_results(written(tmp_path, by_step))).by_step
+    assert "Possible reward hacking" in render(read_results(written(tmp_path, rows())))
 
 
 @pytest.fixture(scope="module")
@@ -121,33 +121,33 @@ def test_the_page_asks_for_nothing_and_lets_nothing_run(page):
 def test_the_page_shows_what_there_is(page):
     for text in (
         "Group composition",
-        "Scores of rm, before shaping",
+        "Scores of rm",
         "Score over time",
         "Rollouts without a reward",
         "no reference",
     ):
         assert text in page
     assert "The verifier and the labels of the input disagree" in page
-    assert "1 of 119 rows: 0 accepted against the label, 1 refused against it." in page
+    assert "1 of 119 rows: 0 accepted against the label, 1 rejected against it." in page
     specs = json.loads(re.search(r'id="specs">(.*?)</script>', page, re.DOTALL)[1].replace("\\u003c", "<"))
     assert len(specs) == page.count('class="chart"') == 7
-    counts = {row["right"]: row["groups"] for row in specs[2]["data"]["values"]}
+    counts = {row["correct"]: row["groups"] for row in specs[2]["data"]["values"]}
     assert sum(counts.values()) == 30
 
 
 def test_formulas_become_mathematics_and_everything_else_text():
-    assert "<mfrac>" in as_html(r"so $\frac{1}{2}$ & more")
-    assert "&amp; more" in as_html(r"so $\frac{1}{2}$ & more")
-    assert 'class="boxed"' in as_html(r"\boxed{42}")
-    assert as_html("it costs $5 and $6 <b>").endswith("&lt;b&gt;")
+    assert "<mfrac>" in to_html(r"so $\frac{1}{2}$ & more")
+    assert "&amp; more" in to_html(r"so $\frac{1}{2}$ & more")
+    assert 'class="boxed"' in to_html(r"\boxed{42}")
+    assert to_html("it costs $5 and $6 <b>").endswith("&lt;b&gt;")
     for prices in ("at $15 each and pays with $150.", "costs $5-$6 a day", r"\$5 and 6\$ more", "$3, or $4"):
-        assert as_html(prices) == prices
+        assert to_html(prices) == prices
     for formula in ("$x$", "$ x $", "$5$", "$-1$, $2$", "it is $x$."):
-        assert "<math" in as_html(formula), formula
-    assert "<script" not in as_html(r"$\text{<script>alert(1)</script>}$")
-    assert len(as_html("x" * 100_000)) < 5_000
-    assert as_html("$" * 10_000).count("$") > 1_000
-    as_html("$" + "{" * 399 + "$" + r"\(" * 5_000)
+        assert "<math" in to_html(formula), formula
+    assert "<script" not in to_html(r"$\text{<script>alert(1)</script>}$")
+    assert len(to_html("x" * 100_000)) < 5_000
+    assert to_html("$" * 10_000).count("$") > 1_000
+    to_html("$" + "{" * 399 + "$" + r"\(" * 5_000)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_formulas_become_mathematics_and_everything_else_text():
 def test_either_source_alone_is_enough(tmp_path, columns):
     data = [{k: v for k, v in row.items() if k not in columns} for row in rows()]
     page = render(read_results(written(tmp_path, data)))
-    assert "Reward, after shaping" in page
+    assert "Rewards" in page
 
 
 def test_prefixes_and_several_sources(tmp_path):
@@ -180,7 +180,7 @@ def test_two_schemes_side_by_side(tmp_path):
     one = rows()
     two = [{**row, "advantage": -row["advantage"], "weight": 2.0} for row in one]
     page = render(read_results(written(tmp_path, one)), read_results(written(tmp_path, two, "other.jsonl")))
-    assert "correlation -1.000, of ranks -1.000; opposite signs on 100.0%" in page
+    assert "correlation -1.000, rank correlation -1.000, opposite signs on 100.0%" in page
     page = render(read_results(written(tmp_path, one)), read_results(written(tmp_path, two[:8], "other.jsonl")))
     assert "different rollouts" in page
 
@@ -259,6 +259,6 @@ def test_another_runs_rollouts_are_not_compared_row_by_row(tmp_path):
 def test_a_report_goes_to_no_other_file_than_html(tmp_path, name):
     path = written(tmp_path, rows())
     before = Path(path).read_bytes()
-    with pytest.raises(DataError, match=r"a report ends in \.html"):
+    with pytest.raises(DataError, match=r"expected a file that ends in \.html"):
         write_report(path, tmp_path / name if name != "." else Path())
     assert Path(path).read_bytes() == before

@@ -1,4 +1,4 @@
-"""One HTML file that shows what scored rollouts hold; needs the extra ``report``."""
+"""One HTML page about scored rollouts; needs the extra ``report``. The module stays small: it is the public door."""
 
 from herokit.report.page import write_report
 from herokit.report.results import Results, read_results

@@ -1,7 +1,7 @@
-"""Rollouts worth reading: where the sources disagree most, and what could not be judged."""
+"""Choose rollouts to read: where the sources disagree, and those without a reward."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -10,8 +10,12 @@ from herokit.combiners import CORRECT_THRESHOLD
 from herokit.report.results import Results
 from herokit.types import Groups
 
-EACH = 5
-"""Examples of each kind."""
+__all__ = ["Example", "Section", "make_sections"]
+
+EXAMPLES_PER_SECTION = 5
+
+LabeledRows: TypeAlias = list[tuple[int, str]]
+"""Rows of one prompt, each with its label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +23,10 @@ class Example:
     """A few rollouts of one prompt.
 
     Attributes:
-        prompt: what was asked.
-        reference: the gold answer, if any.
+        prompt: the prompt.
+        reference: the reference answer, if there is one.
         group: the group's key.
-        rollouts: each with its label, facts and text.
+        rollouts: each with its label, facts, reasons and text.
     """
 
     prompt: str
@@ -37,90 +41,86 @@ class Section:
 
     Attributes:
         title: what they show.
-        note: how many there are of them.
-        examples: some.
+        note: how many there are in all.
+        examples: a few.
     """
 
     title: str
     note: str
-    examples: list[Example] = field(default_factory=list)
+    examples: list[Example]
 
 
-def sections(results: Results) -> list[Section]:
+def make_sections(results: Results) -> list[Section]:
     """Choose examples of every kind that occurs."""
-    wanted = [_overruled(results), _against_labels(results), _without(results)]
-    rows = sorted({row for _, _, picks in wanted for pick in picks for row, _ in pick})
+    kinds = [_preferred_incorrect(results), _disagreements_with_labels(results), _without_reward(results)]
+    rows = sorted({row for _, _, examples in kinds for example in examples for row, _ in example})
     texts = results.texts(rows)
-    made = []
-    for title, note, picks in wanted:
-        if picks:
-            made.append(Section(title, note, [_example(results, texts, pick) for pick in picks]))
-    return made
+    return [
+        Section(title, note, [_make_example(results, texts, example) for example in examples])
+        for title, note, examples in kinds
+        if examples
+    ]
 
 
-Pick = list[tuple[int, str]]
-"""Rows of one prompt, each with its label."""
-
-
-def _overruled(results: Results) -> tuple[str, str, list[Pick]]:
-    """In mixed groups, a wrong rollout that the reward model prefers to a right one, widest gaps first."""
-    title = "The reward model prefers a wrong rollout to a right one"
+def _preferred_incorrect(results: Results) -> tuple[str, str, list[LabeledRows]]:
+    """Find mixed groups whose best incorrect rollout scores above the worst correct one, widest gaps first."""
+    title = "The reward model prefers an incorrect rollout to a correct one"
     if results.verdict is None or not results.scores:
         return title, "", []
     name, score = next(iter(results.scores.items()))
     known = np.isfinite(score) & np.isfinite(results.verdict)
-    right = known & (results.verdict > CORRECT_THRESHOLD)
-    wrong = known & ~right
-    index, count = results.groups.ids, results.groups.num_groups
-    best = _segment.reduce(score[wrong], Groups(index[wrong], count), "max")
-    worst = _segment.reduce(score[right], Groups(index[right], count), "min")
+    correct = known & (results.verdict > CORRECT_THRESHOLD)
+    incorrect = known & ~correct
+    ids, count = results.groups.ids, results.groups.num_groups
+    best = _segment.reduce(score[incorrect], Groups(ids[incorrect], count), "max")
+    worst = _segment.reduce(score[correct], Groups(ids[correct], count), "min")
     with np.errstate(invalid="ignore"):
         gap = np.where(np.isfinite(best) & np.isfinite(worst), best - worst, -np.inf)
     mixed = np.isfinite(gap)
-    picks = []
-    for g in np.argsort(-gap, kind="stable")[:EACH]:
+    examples: list[LabeledRows] = []
+    for g in np.argsort(-gap, kind="stable")[:EXAMPLES_PER_SECTION]:
         if gap[g] > 0:
-            here = index == g
-            low = int(np.flatnonzero(here & right & (score == worst[g]))[0])
-            high = int(np.flatnonzero(here & wrong & (score == best[g]))[0])
-            picks.append([(high, "wrong, preferred"), (low, "right")])
+            low = int(np.flatnonzero((ids == g) & correct & (score == worst[g]))[0])
+            high = int(np.flatnonzero((ids == g) & incorrect & (score == best[g]))[0])
+            examples.append([(high, "incorrect, preferred"), (low, "correct")])
     share = float((gap[mixed] > 0).mean()) if mixed.any() else 0.0
-    note = f"In {share:.1%} of the {int(mixed.sum()):,} mixed groups {name!r} scores some wrong rollout above some right one."
-    return title, note, picks
+    note = (
+        f"In {share:.1%} of the {int(mixed.sum()):,} mixed groups, {name!r} scores some incorrect rollout above some "
+        "correct one."
+    )
+    return title, note, examples
 
 
-def _against_labels(results: Results) -> tuple[str, str, list[Pick]]:
-    """Rows on which the verifier and the input's label differ."""
+def _disagreements_with_labels(results: Results) -> tuple[str, str, list[LabeledRows]]:
     title = "The verifier and the labels of the input disagree"
     if results.verdict is None or results.label is None:
         return title, "", []
     known = np.isfinite(results.verdict) & np.isfinite(results.label)
-    right, label = results.verdict > CORRECT_THRESHOLD, results.label > CORRECT_THRESHOLD
-    differ = np.flatnonzero(known & (right != label))
-    accepted = int((right[differ]).sum())
+    correct, label = results.verdict > CORRECT_THRESHOLD, results.label > CORRECT_THRESHOLD
+    rows = np.flatnonzero(known & (correct != label))
+    accepted = int(correct[rows].sum())
     note = (
-        f"{len(differ):,} of {int(known.sum()):,} rows: {accepted:,} accepted against the label, "
-        f"{len(differ) - accepted:,} refused against it."
+        f"{len(rows):,} of {int(known.sum()):,} rows: {accepted:,} accepted against the label, "
+        f"{len(rows) - accepted:,} rejected against it."
     )
-    return title, note, [[(int(row), "accepted" if right[row] else "refused")] for row in differ[:EACH]]
+    return title, note, [[(int(r), "accepted" if correct[r] else "rejected")] for r in rows[:EXAMPLES_PER_SECTION]]
 
 
-def _without(results: Results) -> tuple[str, str, list[Pick]]:
-    """Rows without a reward."""
-    missing = np.flatnonzero(~np.isfinite(results.reward))
-    note = f"{len(missing):,} of {len(results):,} rows."
-    return "Rollouts without a reward", note, [[(int(row), "no reward")] for row in missing[:EACH]]
+def _without_reward(results: Results) -> tuple[str, str, list[LabeledRows]]:
+    rows = np.flatnonzero(~np.isfinite(results.reward))
+    examples = [[(int(row), "no reward")] for row in rows[:EXAMPLES_PER_SECTION]]
+    return "Rollouts without a reward", f"{len(rows):,} of {len(results):,} rows.", examples
 
 
-def _example(results: Results, texts: dict[int, dict[str, Any]], pick: Pick) -> Example:
-    first = texts[pick[0][0]]
+def _make_example(results: Results, texts: dict[int, dict[str, Any]], rows: LabeledRows) -> Example:
+    first = texts[rows[0][0]]
     rollouts = []
-    for row, label in pick:
+    for row, label in rows:
+        text = texts[row]
         facts = {"row": f"{row + 1:,}"}
         facts |= {name: f"{score[row]:.3g}" for name, score in results.scores.items()}
         facts |= {"reward": f"{results.reward[row]:.3g}", "advantage": f"{results.advantage[row]:.3g}"}
-        row_texts = texts[row]
-        if row_texts["answer"]:
-            facts["answer"] = row_texts["answer"]
-        rollouts.append({"label": label, "facts": facts, "why": row_texts["reasons"], "text": row_texts["completion"]})
+        if text["answer"]:
+            facts["answer"] = text["answer"]
+        rollouts.append({"label": label, "facts": facts, "reasons": text["reasons"], "text": text["completion"]})
     return Example(first["prompt"], first["reference"], first["group"], rollouts)

@@ -1,97 +1,77 @@
-"""Model text as safe HTML: everything escaped, formulas between TeX's marks as MathML."""
+"""Convert untrusted text to safe HTML: everything escaped, TeX formulas as MathML."""
 
 import html
 import re
 from xml.etree import ElementTree as ET
 
-LONGEST = 4_000
-"""Characters shown of a text; its middle is left out."""
-FORMULA = 400
-"""Characters of a formula that is typeset; a longer one is shown as it is written."""
-FORMULAS = 60
-"""Formulas typeset in one text."""
+__all__ = ["to_html"]
+
+MAX_LENGTH = 4_000
+"""Characters shown of a text; the middle of a longer one is left out."""
+MAX_FORMULA_LENGTH = 400
+"""A longer formula is shown as text."""
+MAX_FORMULAS = 60
+"""Formulas converted per text."""
 
 # single dollars as in pandoc, so that prices are text: `$5 and $6`
-_MARKS = re.compile(
+_FORMULA = re.compile(
     r"\$\$(.{1,400}?)\$\$|\\\[(.{1,400}?)\\\]|\\\((.{1,400}?)\\\)"
     r"|(?<!\\)\$(?!\s)([^$\n]{1,400}?)(?<![\s\\])\$(?!\d)|\$ ([^$\n]{1,398}?) \$(?!\d)|(\\boxed\{[^{}\n]{1,200}\})",
     re.DOTALL,
 )
-_MATHML = "{http://www.w3.org/1998/Math/MathML}"
-_TAGS = frozenset(
-    [
-        "math",
-        "mrow",
-        "mi",
-        "mn",
-        "mo",
-        "mtext",
-        "mspace",
-        "msup",
-        "msub",
-        "msubsup",
-        "mfrac",
-        "msqrt",
-        "mroot",
-        "mover",
-        "munder",
-        "munderover",
-        "mtable",
-        "mtr",
-        "mtd",
-        "mstyle",
-        "mpadded",
-        "mphantom",
-        "menclose",
-        "mfenced",
-    ]
-)
-_KEPT = {"display", "mathvariant", "stretchy", "fence", "accent", "linethickness", "columnalign", "form"}
+_NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
+_ALLOWED_TAGS = {
+    "math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "msup", "msub", "msubsup", "mfrac", "msqrt", "mroot", "mover",
+    "munder", "munderover", "mtable", "mtr", "mtd", "mstyle", "mpadded", "mphantom", "menclose", "mfenced",
+}  # fmt: skip
+_ALLOWED_ATTRIBUTES = {
+    "display", "mathvariant", "stretchy", "fence", "accent", "linethickness", "columnalign", "form",
+}  # fmt: skip
 
 
-def as_html(text: str) -> str:
-    r"""Return a text as HTML with its formulas typeset.
+def to_html(text: str) -> str:
+    r"""Return a text as HTML with its formulas as MathML.
 
     Example:
-        >>> as_html("<b> is $x$")
+        >>> to_html("<b> is $x$")
         '&lt;b&gt; is <math display="inline"><mrow><mi>x</mi></mrow></math>'
-        >>> as_html(r"$\frac{1}{$")
+        >>> to_html(r"$\frac{1}{$")
         '$\\frac{1}{$'
     """
-    if len(text) > LONGEST:
-        half = LONGEST // 2
-        text = f"{text[:half]}\n[... {len(text) - LONGEST:,} characters ...]\n{text[-half:]}"
-    made, at = [], 0
-    for number, found in enumerate(_MARKS.finditer(text)):
-        if number == FORMULAS:
+    if len(text) > MAX_LENGTH:
+        half = MAX_LENGTH // 2
+        text = f"{text[:half]}\n[... {len(text) - MAX_LENGTH:,} characters ...]\n{text[-half:]}"
+    parts, end = [], 0
+    for number, match in enumerate(_FORMULA.finditer(text)):
+        if number == MAX_FORMULAS:
             break
-        made.append(html.escape(text[at : found.start()]))
-        formula = next(group for group in found.groups() if group is not None)
-        made.append(_typeset(formula) or html.escape(found.group()))
-        at = found.end()
-    return "".join(made) + html.escape(text[at:])
+        formula = next(group for group in match.groups() if group is not None)
+        parts += [html.escape(text[end : match.start()]), _to_mathml(formula) or html.escape(match.group())]
+        end = match.end()
+    return "".join(parts) + html.escape(text[end:])
 
 
-def _typeset(formula: str) -> str:
-    """Return MathML made of harmless elements only, ``""`` if the formula cannot be read."""
+def _to_mathml(formula: str) -> str:
+    """Return MathML of allowed elements only, or "" if the formula cannot be parsed."""
     from latex2mathml.converter import convert
 
-    if len(formula) > FORMULA or not formula.strip():
+    if len(formula) > MAX_FORMULA_LENGTH or not formula.strip():
         return ""
     try:
-        tree = ET.fromstring(convert(formula))  # noqa: S314 - what the converter has written, of bounded length
-        return ET.tostring(_safe(tree), encoding="unicode")
-    except Exception:  # noqa: BLE001 - the converter raises all sorts; a formula that it cannot read is shown as text
+        tree = ET.fromstring(convert(formula))  # noqa: S314 - the converter's own output, of bounded length
+        return ET.tostring(_sanitize(tree), encoding="unicode")
+    except Exception:  # noqa: BLE001 - the converter raises errors of many kinds; the formula is then shown as text
         return ""
 
 
-def _safe(element: ET.Element) -> ET.Element:
-    tag = element.tag.removeprefix(_MATHML)
-    if tag not in _TAGS:
-        raise ValueError(f"no element for formulas: {tag}")
-    made = ET.Element("mrow" if tag == "menclose" else tag, {k: v for k, v in element.attrib.items() if k in _KEPT})
+def _sanitize(element: ET.Element) -> ET.Element:
+    tag = element.tag.removeprefix(_NAMESPACE)
+    if tag not in _ALLOWED_TAGS:
+        raise ValueError(f"element {tag} is not allowed in formulas")
+    attributes = {k: v for k, v in element.attrib.items() if k in _ALLOWED_ATTRIBUTES}
+    safe = ET.Element("mrow" if tag == "menclose" else tag, attributes)
     if tag == "menclose":
-        made.set("class", "boxed")
-    made.text, made.tail = element.text, element.tail
-    made.extend(_safe(child) for child in element)
-    return made
+        safe.set("class", "boxed")
+    safe.text, safe.tail = element.text, element.tail
+    safe.extend(_sanitize(child) for child in element)
+    return safe

@@ -1,8 +1,8 @@
-"""The numbers behind the pictures: areas under curves, shares, trends; plain arrays in, plain numbers out."""
+"""Statistics of scored rollouts: areas under ROC curves, trends, one value per group."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -11,61 +11,57 @@ from herokit.combiners import CORRECT_THRESHOLD
 from herokit.report.results import Floats, Results
 from herokit.types import Groups
 
-SILENT = 1e-9
-PIECES = 40
-"""Pieces of the input, in its order, over which trends are drawn."""
-TREND = 3.0
-"""Standard errors that a slope must differ from zero by to be called a trend."""
+__all__ = ["GroupStatistics", "Timeline", "auc", "auc_within_groups", "fit_trend", "group_statistics", "make_timeline"]
+
+Booleans: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
+
+MAX_ADVANTAGE_WITHOUT_SIGNAL = 1e-9
+MAX_SEGMENTS = 40
+"""Segments of the input over which trends are drawn."""
+MIN_TREND_ERRORS = 3.0
+"""A slope of fewer standard errors is noise."""
 
 
-def auc(score: Floats, right: Any) -> float:
-    """Return the probability that a right rollout scores above a wrong one, ties counted half; NaN without both.
+def auc(scores: Floats, correct: Any) -> float:
+    """Return the probability that a correct rollout scores above an incorrect one, ties counted half.
+
+    It is NaN unless there are rollouts of both kinds. Rollouts without a score are left out.
 
     Example:
         >>> auc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
         0.75
     """
-    known = np.isfinite(score)
-    score, right = score[known], np.asarray(right, dtype=bool)[known]
-    n_right, n_wrong = int(right.sum()), int((~right).sum())
-    if not (n_right and n_wrong):
-        return float("nan")
-    places = _segment.ranks(score, Groups(np.zeros(len(score), dtype=np.int64), 1), shared=True)
-    return float((places[right].sum() - n_right * (n_right - 1) / 2.0) / (n_right * n_wrong))
+    return auc_within_groups(scores, correct, Groups(np.zeros(len(scores), dtype=np.int64), 1))
 
 
-def auc_in_groups(score: Floats, right: Any, groups: Groups) -> float:
-    """Return the mean over mixed groups of the area under the curve inside the group; NaN without any.
+def auc_within_groups(scores: Floats, correct: Any, groups: Groups) -> float:
+    """Return the mean `auc` of the groups with correct and incorrect rollouts; NaN if there are none.
 
     Example:
-        >>> score = np.array([1.0, 2.0, 9.0, 8.0])
-        >>> auc_in_groups(score, np.array([0, 1, 0, 1]), Groups.from_keys("aabb"))
+        >>> scores = np.array([1.0, 2.0, 9.0, 8.0])
+        >>> auc_within_groups(scores, np.array([0, 1, 0, 1]), Groups.from_keys("aabb"))
         0.5
     """
-    known = np.isfinite(score)
-    score, right, within = (
-        score[known],
-        np.asarray(right, dtype=bool)[known],
-        Groups(groups.ids[known], groups.num_groups),
-    )
-    places = _segment.ranks(score, within, shared=True)
-    one = right.astype(float)
-    n_right, size = _segment.reduce(one, within, "sum"), _segment.counts(within, one)
-    total = _segment.reduce(places * one, within, "sum")
-    mixed = (n_right > 0) & (n_right < size)
+    scored = np.isfinite(scores)
+    positive = np.asarray(correct, dtype=bool)[scored].astype(float)
+    groups = Groups(groups.ids[scored], groups.num_groups)
+    ranks = _segment.ranks(scores[scored], groups, shared=True)
+    num_correct, size = _segment.reduce(positive, groups, "sum"), _segment.counts(groups, positive)
+    rank_sum = _segment.reduce(ranks * positive, groups, "sum")
+    mixed = (num_correct > 0) & (num_correct < size)
     if not mixed.any():
         return float("nan")
-    area = (total - n_right * (n_right - 1) / 2.0)[mixed] / (n_right * (size - n_right))[mixed]
-    return float(area.mean())
+    wins = rank_sum - num_correct * (num_correct - 1) / 2.0
+    return float((wins[mixed] / (num_correct * (size - num_correct))[mixed]).mean())
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """A straight line through values in their order.
+    """A straight line fitted to values in their order.
 
     Attributes:
-        slope: the change from the first to the last, in the values' unit.
-        errors: the slope in its standard errors.
+        slope: the change from the first value to the last.
+        errors: the slope divided by its standard error.
     """
 
     slope: float
@@ -73,136 +69,150 @@ class Trend:
 
     @property
     def direction(self) -> int:
-        """1 for rising, -1 for falling, 0 where noise would explain it."""
-        return 0 if abs(self.errors) < TREND else int(np.sign(self.slope))
+        """1 if the values rise, -1 if they fall, 0 if noise explains the slope."""
+        return 0 if abs(self.errors) < MIN_TREND_ERRORS else int(np.sign(self.slope))
 
 
-def trend(values: Floats) -> Trend:
-    """Fit a line by least squares.
+def fit_trend(values: Floats) -> Trend:
+    """Fit a line by least squares; NaN is left out.
 
     Example:
-        >>> trend(np.arange(10.0)).direction, trend(np.ones(10)).direction
+        >>> fit_trend(np.arange(10.0)).direction, fit_trend(np.ones(10)).direction
         (1, 0)
     """
-    known = np.isfinite(values)
-    y = values[known]
-    x = np.linspace(0.0, 1.0, len(values))[known]
+    finite = np.isfinite(values)
+    y = values[finite]
+    x = np.linspace(0.0, 1.0, len(values))[finite]
     if len(y) < 3:  # noqa: PLR2004 - a line through two points has no error
         return Trend(0.0, 0.0)
     x = x - x.mean()
     slope = float((x * y).sum() / (x * x).sum())
-    rest = y - y.mean() - slope * x
-    error = float(np.sqrt((rest * rest).sum() / (len(y) - 2) / (x * x).sum()))
-    return Trend(slope, slope / error if error > 0 else (0.0 if abs(slope) < SILENT else np.sign(slope) * np.inf))
+    residuals = y - y.mean() - slope * x
+    error = float(np.sqrt((residuals * residuals).sum() / (len(y) - 2) / (x * x).sum()))
+    if error > 0:
+        return Trend(slope, slope / error)
+    return Trend(slope, 0.0 if abs(slope) < MAX_ADVANTAGE_WITHOUT_SIGNAL else float(np.sign(slope) * np.inf))
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """What the input holds from its start to its end, in up to `PIECES` pieces of whole groups, or by training step.
+class Timeline:
+    """Accuracy and scores from the start of the input to its end, in up to `MAX_SEGMENTS` segments.
+
+    A segment consists of complete groups, or of training steps if the input has them.
 
     Attributes:
-        at: (P,) where each piece ends: a row, or a training step.
-        by_step: whether it is a training step.
-        accuracy: (P,) share of right rollouts among those judged.
-        score: (P,) mean score of the first reward model.
-        spread: (P,) its standard deviation.
-        area: (P,) its area under the curve against the verdicts.
+        end: (S,) the last row or training step of each segment.
+        by_step: whether `end` is a training step.
+        accuracy: (S,) fraction of judged rollouts that are correct.
+        mean_score: (S,) mean score of the first reward model.
+        score_std: (S,) standard deviation of its scores.
+        auc: (S,) its `auc`.
     """
 
-    at: Floats
+    end: Floats
     by_step: bool
     accuracy: Floats
-    score: Floats
-    spread: Floats
-    area: Floats
+    mean_score: Floats
+    score_std: Floats
+    auc: Floats
 
-    def hacked(self) -> bool:
-        """Return whether the score rises while accuracy, or the score's power to tell right from wrong, falls."""
-        falling = min(trend(self.accuracy).direction, trend(self.area).direction)
-        return trend(self.score).direction > 0 and falling < 0
+    def suggests_hacking(self) -> bool:
+        """Return whether the score rises while accuracy or AUC falls."""
+        falling = min(fit_trend(self.accuracy).direction, fit_trend(self.auc).direction)
+        return fit_trend(self.mean_score).direction > 0 and falling < 0
 
 
-def course(results: Results) -> Course | None:
-    """Follow scores and accuracy through the input; None without both a verifier and a reward model."""
+def make_timeline(results: Results) -> Timeline | None:
+    """Follow accuracy and scores through the input; None without a verifier and a reward model."""
     if results.verdict is None or not results.scores or not len(results):
         return None
-    score = next(iter(results.scores.values()))
+    scores = next(iter(results.scores.values()))
+    segments, ends, by_step = _split(results)
+    rows = []
+    for number in range(len(ends)):
+        verdict, score = results.verdict[segments == number], scores[segments == number]
+        judged = np.isfinite(verdict)
+        correct, known = verdict[judged] > CORRECT_THRESHOLD, score[np.isfinite(score)]
+        rows.append(
+            (
+                float(correct.mean()) if len(correct) else np.nan,
+                float(known.mean()) if len(known) else np.nan,
+                float(known.std()) if len(known) else np.nan,
+                auc(score[judged], correct),
+            )
+        )
+    return Timeline(ends, by_step, *np.array(rows, dtype=np.float64).T)
+
+
+def _split(results: Results) -> tuple[Any, Floats, bool]:
+    """Return the segment of every row, the end of every segment, and whether segments are training steps."""
     if results.step is not None and len(np.unique(results.step[np.isfinite(results.step)])) > 1:
-        place, by_step = np.nan_to_num(results.step, nan=np.nanmin(results.step)), True
-        edges = np.unique(place)
-        edges = edges[np.unique(np.linspace(0, len(edges) - 1, PIECES).astype(int))]
-        piece = np.searchsorted(edges, place)
-    else:
-        by_step = False
-        piece = np.minimum(results.groups.ids * PIECES // max(results.groups.num_groups, 1), PIECES - 1)
-        _, piece = np.unique(piece, return_inverse=True)
-        edges = np.array([np.flatnonzero(piece == p)[-1] + 1 for p in range(piece.max() + 1)], dtype=float)
-    columns = [[], [], [], []]  # type: list[list[float]]
-    for p in range(len(edges)):
-        rows = piece == p
-        verdict, here = results.verdict[rows], score[rows]
-        judged, scored = verdict[np.isfinite(verdict)], here[np.isfinite(here)]
-        columns[0].append(float((judged > CORRECT_THRESHOLD).mean()) if len(judged) else np.nan)
-        columns[1].append(float(scored.mean()) if len(scored) else np.nan)
-        columns[2].append(float(scored.std()) if len(scored) else np.nan)
-        known = np.isfinite(verdict)
-        columns[3].append(auc(here[known], verdict[known] > CORRECT_THRESHOLD))
-    return Course(edges.astype(float), by_step, *(np.array(c) for c in columns))
+        steps = np.nan_to_num(results.step, nan=np.nanmin(results.step))
+        ends = np.unique(steps)
+        ends = ends[np.unique(np.linspace(0, len(ends) - 1, MAX_SEGMENTS).astype(int))]
+        return np.searchsorted(ends, steps), ends.astype(float), True
+    segments = np.minimum(results.groups.ids * MAX_SEGMENTS // max(results.groups.num_groups, 1), MAX_SEGMENTS - 1)
+    _, segments = np.unique(segments, return_inverse=True)
+    ends = np.array([np.flatnonzero(segments == s)[-1] + 1 for s in range(segments.max() + 1)], dtype=float)
+    return segments, ends, False
 
 
 @dataclass(frozen=True, slots=True)
-class PerGroup:
-    """One value a group.
+class GroupStatistics:
+    """One value per group.
 
     Attributes:
         size: (G,) rollouts.
-        judged: (G,) those with a verdict.
-        right: (G,) right ones among these.
-        spread: (G,) standard deviation of the first reward model's scores, NaN where there are none.
-        weight: (G,) mean weight, NaN where there is none.
-        pull: (G,) mean absolute advantage; a rollout without one pulls nothing.
+        judged: (G,) rollouts with a verdict.
+        correct: (G,) correct rollouts.
+        score_std: (G,) standard deviation of the first reward model's scores, NaN if there are none.
+        weight: (G,) mean weight, NaN if there is none.
+        mean_abs_advantage: (G,) mean absolute advantage; a rollout without an advantage counts as 0.
     """
 
     size: Floats
     judged: Floats
-    right: Floats
-    spread: Floats
+    correct: Floats
+    score_std: Floats
     weight: Floats
-    pull: Floats
+    mean_abs_advantage: Floats
 
     @property
-    def silent(self) -> Any:
-        """(G,) whether the verdicts of a group are all the same; false where there are none."""
-        return (self.judged > 0) & ((self.right == 0) | (self.right == self.judged))
+    def uniform(self) -> Booleans:
+        """(G,) whether all judged rollouts are correct, or all incorrect; False if none is judged."""
+        uniform: Booleans = (self.judged > 0) & ((self.correct == 0) | (self.correct == self.judged))
+        return uniform
 
     @property
-    def share(self) -> Any:
-        """(G,) the share of right ones among those judged, 0 where there are none."""
-        return self.right / np.maximum(self.judged, 1)
+    def accuracy(self) -> Floats:
+        """(G,) the fraction of judged rollouts that are correct, 0 if none is judged."""
+        return self.correct / np.maximum(self.judged, 1)
+
+    def zero_signal_rate(self) -> float:
+        """Return the fraction of groups whose advantages are all zero."""
+        return float((self.mean_abs_advantage[self.size > 0] <= MAX_ADVANTAGE_WITHOUT_SIGNAL).mean())
 
 
-def per_group(results: Results) -> PerGroup:
-    """Reduce the rows to groups; what is missing is left out."""
-    groups, none = results.groups, np.full(len(results), np.nan)
-    verdict = none if results.verdict is None else results.verdict
-    judged, which = _known(verdict, groups)
-    return PerGroup(
-        _segment.counts(groups, none),
-        _segment.counts(which, judged),
-        _segment.reduce((judged > CORRECT_THRESHOLD).astype(float), which, "sum"),
-        _where_any(_segment.std, next(iter(results.scores.values()), none), groups),
-        _where_any(_segment.mean, results.weight, groups),
+def group_statistics(results: Results) -> GroupStatistics:
+    """Reduce the rows of each group to one value; missing values are left out."""
+    groups, missing = results.groups, np.full(len(results), np.nan)
+    verdict, judged_groups = _drop_missing(missing if results.verdict is None else results.verdict, groups)
+    return GroupStatistics(
+        _segment.counts(groups, missing),
+        _segment.counts(judged_groups, verdict),
+        _segment.reduce((verdict > CORRECT_THRESHOLD).astype(float), judged_groups, "sum"),
+        _reduce_known(_segment.std, next(iter(results.scores.values()), missing), groups),
+        _reduce_known(_segment.mean, results.weight, groups),
         _segment.mean(np.abs(np.nan_to_num(results.advantage)), groups),
     )
 
 
-def _known(values: Floats, groups: Groups) -> tuple[Floats, Groups]:
-    """Leave out the rows that hold no value."""
+def _drop_missing(values: Floats, groups: Groups) -> tuple[Floats, Groups]:
     known = np.isfinite(values)
     return values[known], Groups(groups.ids[known], groups.num_groups)
 
 
-def _where_any(reduce: Callable[[Floats, Groups], Any], values: Floats, groups: Groups) -> Floats:
-    """Reduce the values that are there, NaN for a group that has none."""
-    known, which = _known(values, groups)
-    return np.where(_segment.counts(which, known) > 0, reduce(known, which), np.nan)
+def _reduce_known(reduce: Callable[[Floats, Groups], Any], values: Floats, groups: Groups) -> Floats:
+    """Reduce the known values of each group; NaN for a group without any."""
+    known, known_groups = _drop_missing(values, groups)
+    return np.where(_segment.counts(known_groups, known) > 0, reduce(known, known_groups), np.nan)
