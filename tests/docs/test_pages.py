@@ -40,7 +40,7 @@ def test_the_scheme_file_of_the_pages_is_shown_whole_and_every_page_that_loads_i
 
     page = DOCS / "how-to" / "scheme-files.md"
     table = tomllib.loads(re.search(r"```toml\n(.*?)```", page.read_text(), re.DOTALL)[1])
-    assert build_scheme(table).combine == hero_advantage(alpha=0.05, beta=0.05)
+    assert build_scheme(table).combiner == hero_advantage(alpha=0.05, beta=0.05)
     for other in (*DOCS.glob("how-to/*.md"), *DOCS.glob("tutorial/*.md")):
         if other != page and "hero.toml" in other.read_text():
             assert "scheme-files.md" in other.read_text(), other

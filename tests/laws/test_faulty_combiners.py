@@ -1,4 +1,4 @@
-"""Planted faults in combiners: each is caught, by a law whose name says what is wrong."""
+"""Combiners with seeded faults: each is found by a law whose name says what is wrong."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,10 +21,11 @@ from herokit.combiners import (
 )
 from herokit.testing import Profile, get_law
 from herokit.testing.backends import find_backends
-from herokit.testing.check import check
-from herokit.testing.subjects import subject_of
+from herokit.testing.check import check_laws
+from herokit.testing.subjects import CombinerSubject
 from herokit.types import Groups
 
+SIGNALS = {"rm": "score", "verifier": "binary"}
 SCAN = Profile(max_examples=60, seconds=30.0, shrink_seconds=0.0)
 
 
@@ -32,12 +33,12 @@ def rows(x, groups, op):
     return _segment.expand(_segment.reduce(x, groups, op), groups)
 
 
-def centre(x, groups):
+def center(x, groups):
     return x - _segment.expand(_segment.mean(x, groups), groups)
 
 
 class Fault(Stateless):
-    """A step whose formula is given as a method `f(x, v, signals)` of scores and verdicts."""
+    """A step with a formula `f(x, v, signals)` of scores and verdicts."""
 
     def __call__(self, reward, signals):
         return self.f(signals["rm"], signals["verifier"], signals)
@@ -80,7 +81,7 @@ class OffByOneGroup(Fault):
 @dataclass(frozen=True)
 class NanLeak(Fault):
     def f(self, x, v, signals):
-        return centre(v, signals.groups) / _segment.expand(_segment.std(v, signals.groups), signals.groups)
+        return center(v, signals.groups) / _segment.expand(_segment.std(v, signals.groups), signals.groups)
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class WritesItsInput(Fault):
 
 
 @dataclass(frozen=True)
-class Jitter(Fault):
+class RandomNoise(Fault):
     def f(self, x, v, signals):
         return v + 1e-3 * np.random.default_rng().random(len(v))
 
@@ -125,7 +126,7 @@ class HostOnly(Fault):
 
 
 @dataclass(frozen=True)
-class TheLibrarysOwnStd(Fault):
+class LibraryStd(Fault):
     """numpy's `std` divides by N, torch's by N - 1."""
 
     def f(self, x, v, signals):
@@ -154,14 +155,14 @@ class RawScore(Fault):
 
 
 @dataclass(frozen=True)
-class TieBreakByPlace(Fault):
+class TieBreakByPosition(Fault):
     def f(self, x, v, signals):
         xp = array_namespace(v)
         return v + 1e-3 * xp.astype(xp.arange(v.shape[0]), v.dtype)
 
 
 @dataclass(frozen=True)
-class SquashedInItsOwnUnit(Fault):
+class TanhOfRawScore(Fault):
     def f(self, x, v, signals):
         return v + 0.1 * array_namespace(x).tanh(x)
 
@@ -179,48 +180,48 @@ class ConstantBaseline(ProducesAdvantage, Fault):
         return v - 0.5
 
 
-class Remembering(Weight):
-    """A weight that compares a group's spread with a running mean; faults override a method."""
+class RunningMeanWeight(Weight):
+    """A weight that compares a group's standard deviation with a running mean; faults override a method."""
 
     def init(self):
         return Mean()
 
     def local(self, signals):
-        spread = _segment.std(signals["rm"], signals.groups)
+        std = _segment.std(signals["rm"], signals.groups)
         some = _segment.counts(signals.groups, signals["rm"]) > 0
-        return spread, Mean(int(some.sum()), float(spread[some].mean()))
+        return std, Mean(int(some.sum()), float(std[some].mean()))
 
-    def scale(self, spread, mean, signals):
-        return 1.0 + _segment.expand(np.tanh(spread - mean), signals.groups) / 2.0
+    def scale(self, std, mean, signals):
+        return 1.0 + _segment.expand(np.tanh(std - mean), signals.groups) / 2.0
 
     def weigh(self, reward, signals, state, *, sync):
-        spread, local = self.local(signals)
-        return self.scale(spread, state.value, signals), state.merge(sync(local))
+        std, local = self.local(signals)
+        return self.scale(std, state.value, signals), state.merge(sync(local))
 
 
 @dataclass(frozen=True)
-class ForgetsToSync(Remembering):
+class ForgetsToSync(RunningMeanWeight):
     def weigh(self, reward, signals, state, *, sync):
-        spread, local = self.local(signals)
-        return self.scale(spread, state.value, signals), state.merge(local)
+        std, local = self.local(signals)
+        return self.scale(std, state.value, signals), state.merge(local)
 
 
 @dataclass(frozen=True)
-class WritesBeforeItReads(Remembering):
+class WritesBeforeItReads(RunningMeanWeight):
     def weigh(self, reward, signals, state, *, sync):
-        spread, local = self.local(signals)
+        std, local = self.local(signals)
         after = state.merge(sync(local))
-        return self.scale(spread, after.value, signals), after
+        return self.scale(std, after.value, signals), after
 
 
 @dataclass(frozen=True)
-class MeanOfBatchMeans(Remembering):
+class MeanOfBatchMeans(RunningMeanWeight):
     def weigh(self, reward, signals, state, *, sync):
-        spread, local = self.local(signals)
-        return self.scale(spread, state.value, signals), state.merge(sync(Mean(1, local.value)))
+        std, local = self.local(signals)
+        return self.scale(std, state.value, signals), state.merge(sync(Mean(1, local.value)))
 
 
-class RemembersInItself(Remembering):
+class HidesItsState(RunningMeanWeight):
     def __init__(self):
         self.mean = Mean()
 
@@ -230,19 +231,19 @@ class RemembersInItself(Remembering):
     __hash__ = None
 
     def weigh(self, reward, signals, state, *, sync):
-        spread, local = self.local(signals)
+        std, local = self.local(signals)
         before, self.mean = self.mean, self.mean.merge(local)
-        return self.scale(spread, before.value, signals), state
+        return self.scale(std, before.value, signals), state
 
 
 @dataclass(frozen=True)
-class StateOfArrays(Remembering):
+class StateOfArrays(RunningMeanWeight):
     def init(self):
         return np.zeros(1)
 
     def weigh(self, reward, signals, state, *, sync):
-        spread, local = self.local(signals)
-        return self.scale(spread, float(state[0]), signals), np.array([local.value])
+        std, local = self.local(signals)
+        return self.scale(std, float(state[0]), signals), np.array([local.value])
 
 
 def verdict_then(step):
@@ -260,44 +261,44 @@ FAULTS = {
     "NaN leak": (NanLeak(), "finite_outputs"),
     "exp overflow": (ExpOverflow(), "finite_outputs"),
     "writes its input": (WritesItsInput(), "inputs_not_modified"),
-    "random jitter": (Jitter(), "deterministic"),
+    "random noise": (RandomNoise(), "deterministic"),
     "holds a lambda": (HoldsALambda(), "pickle_round_trip"),
     "always float64": (AlwaysFloat64(), "namespace_dtype_device_preserved"),
     "host only": (HostOnly(), "namespace_dtype_device_preserved"),
-    "the library's own std": (TheLibrarysOwnStd(), "backend_equivalence"),
-    "opens a file when made": (OpensAFile(), "constructor_has_no_side_effects"),
+    "the library's own std": (LibraryStd(), "backend_equivalence"),
+    "constructor opens a file": (OpensAFile(), "constructor_has_no_side_effects"),
     "prefers the worse": (PrefersTheWorse(), "monotone_in_score"),
     "raw score, hackable": (RawScore(), "hacking_gain_bounded"),
     "raw score, unbounded": (RawScore(), "bounded"),
-    "tie broken by place": (TieBreakByPlace(), "neutral_to_constant_score"),
-    "squashed in its own unit": (SquashedInItsOwnUnit(), "affine_invariant_in_score"),
+    "tie broken by position": (TieBreakByPosition(), "neutral_to_constant_score"),
+    "tanh of the raw score": (TanhOfRawScore(), "affine_invariant_in_score"),
     "best takes all": (BestTakesAll(), "robust_to_score_noise"),
     "constant baseline": (ConstantBaseline(), "zero_advantage_without_signal"),
     "forgets to sync": (verdict_then(ForgetsToSync()), "all_reduce_equivalence"),
     "mean written before it is read": (verdict_then(WritesBeforeItReads()), "group_independence"),
     "mean of batch means": (verdict_then(MeanOfBatchMeans()), "batch_split_invariance"),
-    "evaluation writes the mean": (verdict_then(RemembersInItself()), "evaluation_keeps_state"),
-    "state that is no JSON": (verdict_then(StateOfArrays()), "state_json_round_trip"),
+    "evaluation writes the mean": (verdict_then(HidesItsState()), "evaluation_keeps_state"),
+    "state is not JSON": (verdict_then(StateOfArrays()), "state_json_round_trip"),
     "weight before standardizing": (HERO_THEN_STANDARDIZE, "steps_not_cancelled"),
     "uniform groups at unit scale": (HERO_THEN_STANDARDIZE, "uniform_groups_not_amplified"),
 }
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_planted_fault_is_caught_by_a_law_whose_name_fits(name):
+def test_check_laws_finds_the_faulty_combiner(name):
     fault, law = FAULTS[name]
     backends = find_backends(("numpy", "torch") if "backend" in law or "namespace" in law else ("numpy",))
-    subject = subject_of(fault, {"rm": "score", "verifier": "binary"}, backends=backends)
-    (result,) = check(subject, [get_law(law)], {}, SCAN, name)
+    subject = CombinerSubject.from_combiner(fault, SIGNALS, backends=backends)
+    (result,) = check_laws(subject, [get_law(law)], SCAN, name)
     assert result.outcome == "failed"
     assert result.consequence
 
 
-def test_counterexamples_shrink_to_a_few_readable_rows():
+def test_check_laws_shrinks_counterexamples_to_a_few_rows():
     for name in ("batch-wide min-max", "swapped strata"):
         fault, law = FAULTS[name]
-        subject = subject_of(fault, {"rm": "score", "verifier": "binary"})
-        (result,) = check(subject, [get_law(law)], {}, Profile(max_examples=60, shrink_seconds=20.0), name)
-        columns = result.counterexample.columns
+        subject = CombinerSubject.from_combiner(fault, SIGNALS)
+        (result,) = check_laws(subject, [get_law(law)], Profile(max_examples=60, shrink_seconds=20.0), name)
+        columns = result.violation.columns
         assert {"group", "rm", "verifier", "reward"} <= set(columns)
-        assert len(columns["group"]) <= 3, str(result.counterexample)
+        assert len(columns["group"]) <= 3, result.violation.counterexample

@@ -1,4 +1,4 @@
-"""Planted faults in verifiers and reward models: each is caught, by a law whose name says what is wrong."""
+"""Verifiers and reward models with seeded faults: each is found by a law whose name says what is wrong."""
 
 import re
 import threading
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from herokit.testing import Profile, check_reward_model, check_verifier, get_law, list_laws
-from herokit.testing.asked import ModelSubject, VerifierSubject
-from herokit.testing.check import check
+from herokit.testing.check import check_laws
 from herokit.testing.samples import MATH, PLAIN
+from herokit.testing.subjects import RewardModelSubject, VerifierSubject
 from herokit.types import Scores, Verdict
 
 SCAN = Profile(max_examples=40, seconds=30.0, shrink_seconds=2.0)
@@ -22,7 +22,7 @@ def boxed(text):
 
 
 class Exact:
-    """Correct: the boxed answer, else the whole completion, equals the reference."""
+    """A correct verifier: the boxed answer, else the whole completion, equals the reference."""
 
     def judge(self, sample):
         if sample.reference is None:
@@ -54,8 +54,8 @@ class FinishesOutOfOrder(Exact):
 
 class CachesTooMuch(Exact):
     def verify(self, samples):
-        known = {}
-        return [known.setdefault(sample.completion, self.judge(sample)) for sample in samples]
+        cache = {}
+        return [cache.setdefault(sample.completion, self.judge(sample)) for sample in samples]
 
 
 class AbstainsWhenUnreadable(Exact):
@@ -79,23 +79,23 @@ class HoldsALock(Exact):
         self.lock = threading.Lock()
 
 
-class RefusesTheLong(Exact):
+class RejectsLongReferences(Exact):
     def judge(self, sample):
         return super().judge(sample) if len(sample.reference or "") < 3 else Verdict(0.0)
 
 
-class WrongWithoutReference(Exact):
+class ZeroWithoutReference(Exact):
     def judge(self, sample):
         return Verdict(float(boxed(sample.completion) == sample.reference))
 
 
-class OneWay(Exact):
+class AsymmetricEquivalence(Exact):
     def judge(self, sample):
         answer = boxed(sample.completion)
         return Verdict(float(answer == sample.reference or (sample.reference == "0.5" and answer == "1/2")))
 
 
-class OneWrapping(Exact):
+class OneAnswerFormat(Exact):
     def judge(self, sample):
         return Verdict(float(f"{{{sample.reference}}}" in sample.completion))
 
@@ -105,7 +105,7 @@ class AtTheStartOnly(Exact):
         return Verdict(float(sample.completion.startswith(MATH.write(sample.reference or ""))))
 
 
-class Forgets(Exact):
+class LosesTheLastVerdict(Exact):
     def verify(self, samples):
         return super().verify(samples)[:-1]
 
@@ -119,17 +119,17 @@ VERIFIERS = {
     "raises on what it cannot read": (Raises(), MATH, "hostile_text_rejected"),
     "hangs on powers": (Hangs(), MATH, "timeout_respected"),
     "holds a lock": (HoldsALock(), MATH, "verifier_pickle_round_trip"),
-    "refuses long references": (RefusesTheLong(), MATH, "reference_accepted"),
-    "0 without a reference": (WrongWithoutReference(), MATH, "missing_reference_abstains"),
-    "one way only": (OneWay(), MATH, "symmetric_equivalence"),
-    "one wrapping only": (OneWrapping(), MATH, "answer_format_invariance"),
+    "rejects long references": (RejectsLongReferences(), MATH, "reference_accepted"),
+    "0 without a reference": (ZeroWithoutReference(), MATH, "missing_reference_abstains"),
+    "asymmetric equivalence": (AsymmetricEquivalence(), MATH, "symmetric_equivalence"),
+    "one answer format only": (OneAnswerFormat(), MATH, "answer_format_invariance"),
     "looks at the start only": (AtTheStartOnly(), MATH, "surrounding_text_invariance"),
-    "loses the last verdict": (Forgets(), MATH, "verdicts_order_preserved"),
+    "loses the last verdict": (LosesTheLastVerdict(), MATH, "verdicts_order_preserved"),
 }
 
 
-class Length:
-    """Correct: the share of letters that are vowels, for texts it reads whole."""
+class VowelShare:
+    """A correct reward model: the share of letters that are vowels, for texts it reads whole."""
 
     context = 5_000
 
@@ -139,90 +139,90 @@ class Length:
     def score(self, samples):
         values = np.array([self.one(s.completion) for s in samples])
         scores = Scores.from_values(values)
-        cut = tuple("truncated" if len(s.completion) > self.context else "" for s in samples)
-        return Scores(scores.values, scores.statuses, cut)
+        reasons = tuple("truncated" if len(s.completion) > self.context else "" for s in samples)
+        return Scores(scores.values, scores.statuses, reasons)
 
 
-class ReadsItsPadding(Length):
+class ReadsItsPadding(VowelShare):
     def score(self, samples):
         width = max(len(s.completion) for s in samples)
         return [self.one(s.completion.ljust(max(width, 400))) for s in samples]
 
 
-class CentredInTheBatch(Length):
+class CentersInTheBatch(VowelShare):
     def score(self, samples):
         values = super().score(samples).values
         return values - values.mean()
 
 
-class LeftSorted(Length):
+class LeavesSorted(VowelShare):
     def score(self, samples):
         return super().score(sorted(samples, key=lambda s: (len(s.completion), s.completion)))
 
 
-class NanForOtherScripts(Length):
+class NanForOtherScripts(VowelShare):
     def one(self, text):
         return super().one(text) if text.isascii() else float("nan")
 
 
-class TruncatesInSilence(Length):
+class TruncatesSilently(VowelShare):
     def score(self, samples):
         return [self.one(s.completion[-self.context :]) for s in samples]
 
 
-class HoldsASession(Length):
+class HoldsASession(VowelShare):
     def __init__(self):
         self.session = threading.Lock()
 
 
-class DividesByLength(Length):
+class DividesByLength(VowelShare):
     def one(self, text):
         return sum(c in "aeiou" for c in text) / len(text)
 
 
 MODELS = {
     "reads its padding": (ReadsItsPadding(), "padding_invariance"),
-    "centred in the batch": (CentredInTheBatch(), "scores_batch_independent"),
-    "left sorted by length": (LeftSorted(), "scores_order_preserved"),
+    "centers in the batch": (CentersInTheBatch(), "scores_batch_independent"),
+    "leaves samples sorted by length": (LeavesSorted(), "scores_order_preserved"),
     "NaN for other scripts": (NanForOtherScripts(), "finite_scores"),
-    "truncates in silence": (TruncatesInSilence(), "truncation_reported"),
+    "truncates silently": (TruncatesSilently(), "truncation_reported"),
     "holds a session": (HoldsASession(), "reward_model_pickle_round_trip"),
     "divides by zero": (DividesByLength(), "hostile_text_scored_or_failed"),
 }
 
 
 @pytest.mark.parametrize("name", VERIFIERS)
-def test_a_faulty_verifier_is_caught(name):
-    fault, domain, law = VERIFIERS[name]
-    (result,) = check(VerifierSubject(fault, domain, timeout=0.2), [get_law(law)], {}, SCAN, name)
+def test_check_laws_finds_the_faulty_verifier(name):
+    fault, answer_format, law = VERIFIERS[name]
+    (result,) = check_laws(VerifierSubject(fault, answer_format, timeout=0.2), [get_law(law)], SCAN, name)
     assert result.outcome == "failed"
     assert result.message
     assert result.consequence
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_faulty_reward_model_is_caught(name):
+def test_check_laws_finds_the_faulty_reward_model(name):
     fault, law = MODELS[name]
-    (result,) = check(ModelSubject(fault), [get_law(law)], {}, SCAN, name)
+    (result,) = check_laws(RewardModelSubject(fault), [get_law(law)], SCAN, name)
     assert result.outcome == "failed"
     assert result.message
 
 
 @pytest.mark.parametrize("value", [1.0, True, None])
-def test_a_verifier_that_returns_no_verdicts_is_told_so(value):
+def test_check_verifier_names_what_was_returned_instead_of_a_verdict(value):
     class Bare:
         def verify(self, samples):
             return [value] * len(samples)
 
     report = check_verifier(Bare(), profile=Profile(max_examples=4))
     assert report.failures
-    assert all(result.message == f"it returned {value!r} where a Verdict was expected" for result in report.failures)
+    assert all(result.message == f"it returned {value!r} instead of a Verdict" for result in report.failures)
 
 
-def test_correct_sources_raise_no_alarm():
+def test_check_functions_pass_correct_sources():
     claims = [law for law in list_laws("verifier", universal=False) if law.name != "symmetric_equivalence"]
     assert check_verifier(Exact(), claims=claims, answer_format=MATH).failures == ()
     assert check_verifier(Exact()).failures == ()
-    model = check_reward_model(Length(), claims=list_laws("reward model", universal=False))
+    model = check_reward_model(VowelShare(), claims=list_laws("reward model", universal=False))
     assert model.failures == ()
     assert {result.outcome for result in model} == {"passed"}

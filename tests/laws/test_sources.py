@@ -1,4 +1,4 @@
-"""The verifiers and reward models of this project keep every law there is."""
+"""The verifiers and reward models of this project satisfy all laws."""
 
 import re
 from dataclasses import dataclass
@@ -28,29 +28,25 @@ class Vowels:
         return [sum(c in "aeiou" for c in s.completion) / (self.per + len(s.completion)) for s in samples]
 
 
-def told(report):
-    return [(r.law, r.message, str(r.counterexample)) for r in report.failures]
-
-
-def test_the_math_verifier_keeps_every_law():
+def test_math_verifier_obeys_all_laws():
     verifier = pytest.importorskip("herokit_math").MathVerifier
     with verifier(timeout=1.0) as math:
         report = check_verifier(
             math, claims=list_laws("verifier", universal=False), answer_format=MATH, timeout=6.0, profile=PROFILE
         )
-    assert report.passed, told(report)
+    assert report.passed, str(report)
     assert {result.outcome for result in report} == {"passed"}
 
 
-def test_the_embedded_reward_model_keeps_every_law():
+def test_onnx_reward_model_obeys_all_laws():
     model = pytest.importorskip("herokit_onnx").OnnxRewardModel
     with model() as rm:
         report = check_reward_model(rm, claims=list_laws("reward model", universal=False), profile=PROFILE)
-    assert report.passed, told(report)
+    assert report.passed, str(report)
     assert {result.outcome for result in report} == {"passed"}
 
 
-def test_the_sources_that_join_others_keep_every_law():
+def test_composite_sources_obey_all_laws():
     for verifier in (Cascade(Boxed(), Boxed()), Vote((Boxed(), Boxed(), Boxed()))):
         assert check_verifier(verifier, answer_format=MATH, profile=PROFILE).passed, verifier
     assert check_reward_model(EnsembleRewardModel((Vowels(), Vowels(per=9.0))), profile=PROFILE).passed

@@ -1,4 +1,4 @@
-"""The table of trainer normalizations against their formulas written out in torch, as the trainers do."""
+"""The table of trainer normalizations against the formulas of the trainers, written in torch."""
 
 import numpy as np
 import pytest
@@ -8,36 +8,36 @@ from herokit.errors import ConfigError
 from herokit.trainers import TRAINERS, find_trainer
 
 R = torch.tensor([[0.1, 0.9, -0.1, 1.1], [0.0, 0.0, 0.0, 0.0], [3.0, -1.0, 2.0, 2.5]], dtype=torch.float64)
-INDEX = np.repeat(np.arange(3), 4)
+GROUP_IDS = np.repeat(np.arange(3), 4)
 MEAN, STD = R.mean(-1, keepdim=True), R.std(-1, keepdim=True)
 OTHERS = R - (R.sum(-1, keepdim=True) - R) / 3
 
 
-def again(x):
+def whiten(x):
     return (x - x.mean()) / (x.std() + 1e-4)
 
 
 POPULATION = R.std(-1, correction=0, keepdim=True)
 
 
-def by_the_others():
-    """Baseline and deviation of a row's siblings, one row at a time; equal siblings divide by nothing."""
+def leave_one_out_standardized():
+    """Baseline and deviation of the other rows of the group; a deviation of 0 divides by nothing."""
     out = torch.zeros_like(R)
     for group in range(3):
         for row in range(4):
             others = torch.cat([R[group, :row], R[group, row + 1 :]])
-            away = R[group, row] - others.mean()
-            out[group, row] = away / (others.std() + 1e-6) if others.std() > 0 else away
+            deviation = R[group, row] - others.mean()
+            out[group, row] = deviation / (others.std() + 1e-6) if others.std() > 0 else deviation
     return out
 
 
-WRITTEN_OUT = {
+EXPECTED = {
     "trl": (R - MEAN) / (STD + 1e-4),
     "trl-batch": (R - MEAN) / (R.flatten().std() + 1e-4),
     "trl-none": R - MEAN,
-    "trl-gdpo": again((R - MEAN) / (STD + 1e-4)),
+    "trl-gdpo": whiten((R - MEAN) / (STD + 1e-4)),
     "trl-rloo": OTHERS,
-    "trl-rloo-batch": again(OTHERS),
+    "trl-rloo-batch": whiten(OTHERS),
     "trl-async": (R - MEAN) / (R.std(-1, correction=0, keepdim=True) + 1e-8),
     "verl": (R - MEAN) / (STD + 1e-6),
     "verl-none": R - MEAN,
@@ -54,7 +54,7 @@ WRITTEN_OUT = {
     "skyrl": (R - MEAN) / (STD + 1e-6),
     "skyrl-none": R - MEAN,
     "skyrl-rloo": OTHERS,
-    "nemo-rl": by_the_others(),
+    "nemo-rl": leave_one_out_standardized(),
     "nemo-rl-none": OTHERS,
     "rllm": (R - MEAN) / (POPULATION + 1e-6),
     "rllm-none": R - MEAN,
@@ -71,20 +71,20 @@ WRITTEN_OUT = {
 
 
 @pytest.mark.parametrize("name", TRAINERS)
-def test_a_trainer_of_the_table_does_what_its_source_does(name):
+def test_normalization_equals_the_formula_of_the_trainer(name):
     order = np.random.default_rng(0).permutation(12)
-    found = TRAINERS[name](R.flatten().numpy()[order], INDEX[order])
-    np.testing.assert_allclose(found, WRITTEN_OUT[name].flatten().numpy()[order], atol=1e-12)
+    advantages = TRAINERS[name](R.flatten().numpy()[order], GROUP_IDS[order])
+    np.testing.assert_allclose(advantages, EXPECTED[name].flatten().numpy()[order], atol=1e-12)
     assert TRAINERS[name].source
 
 
 @pytest.mark.parametrize("name", TRAINERS)
-def test_a_group_of_one(name):
+def test_normalization_of_a_group_of_one(name):
     alone = TRAINERS[name](np.array([0.7]), np.array([5]))
-    kept = name != "skyrl-rloo" and name.startswith(("verl", "skyrl", "rllm"))
-    np.testing.assert_allclose(alone, [0.7] if kept else [0.0], atol=1e-6)
+    keeps_reward = name != "skyrl-rloo" and name.startswith(("verl", "skyrl", "rllm"))
+    np.testing.assert_allclose(alone, [0.7] if keeps_reward else [0.0], atol=1e-6)
 
 
-def test_an_unknown_trainer_is_refused_with_the_nearest():
+def test_find_trainer_suggests_the_nearest_name():
     with pytest.raises(ConfigError, match="did you mean 'verl'"):
         find_trainer("verll")

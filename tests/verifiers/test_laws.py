@@ -18,7 +18,7 @@ from herokit.sources import (
     execution,
 )
 from herokit.testing import Profile, check_verifier
-from herokit.testing.laws.verifier import missing_reference_abstains
+from herokit.testing.laws import missing_reference_abstains
 from herokit.testing.samples import PLAIN, AnswerFormat
 from herokit.verifiers import (
     Choice,
@@ -162,10 +162,6 @@ WITHOUT_REFERENCE = {
 }
 
 
-def failures(report):
-    return [(result.law, result.outcome, result.message, str(result.counterexample)) for result in report.failures]
-
-
 @pytest.mark.parametrize("name", WITH_REFERENCE)
 def test_verifier_with_reference_keeps_the_laws(name):
     verifier, answer_format = WITH_REFERENCE[name]
@@ -175,17 +171,17 @@ def test_verifier_with_reference_keeps_the_laws(name):
         )
     finally:
         execution.close(verifier)
-    assert report.passed, failures(report)
+    assert report.passed, str(report)
 
 
 @pytest.mark.parametrize("name", WITHOUT_REFERENCE)
 def test_verifier_without_reference_keeps_the_laws(name):
     verifier, answer_format, expected_failures = WITHOUT_REFERENCE[name]
     report = check_verifier(verifier, answer_format=answer_format, expected_failures=expected_failures, profile=PROFILE)
-    assert report.passed, failures(report)
+    assert report.passed, str(report)
 
 
 def test_noisy_verifiers_keep_the_laws_that_apply_to_probabilities():
     noisy = NoisyVerifiers((Number(), ExactMatch()), false_positives=(0.01, 0.1), false_negatives=(0.1, 0.2))
     report = check_verifier(noisy, answer_format=PLAIN, expected_failures=NEVER_0_OR_1, profile=PROFILE)
-    assert report.passed, failures(report)
+    assert report.passed, str(report)

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from herokit.testing import Profile, check_reward_model, check_verifier
-from herokit.testing.laws.verifier import missing_reference_abstains
+from herokit.testing.laws import missing_reference_abstains
 from herokit_http import GenerativeVerifier, HttpRewardModel, HttpVerifier, PairwiseJudge, RubricJudge
 
 FEW = Profile(max_examples=6)
@@ -13,10 +13,6 @@ SHOWN = re.compile(
     r"--- reference answer ([0-9a-f]{8}) ---\n(.*)\n--- response \1 ---\n(.*)\n--- end \1 ---", re.DOTALL
 )
 PAIR = re.compile(r"--- response A ([0-9a-f]{8}) ---\n(.*)\n--- response B \1 ---\n(.*)\n--- end \1 ---", re.DOTALL)
-
-
-def told(report):
-    return [(result.law, result.outcome, result.message, str(result.counterexample)) for result in report.failures]
 
 
 def chat(text):
@@ -67,14 +63,14 @@ def longer(_, body):
 def test_a_verifier_keeps_the_laws(serve, say, make, claims):
     with make(serve(say).url) as verifier:
         report = check_verifier(verifier, claims=claims, profile=FEW)
-    assert report.passed, told(report)
+    assert report.passed, str(report)
 
 
 def test_a_reward_model_behind_http_keeps_the_laws(serve):
     fake = serve(lambda _, body: {"rewards": [float(len(q) % 17) for q in body["query"]]})
     with HttpRewardModel(fake.url, "openrlhf", cache=10_000) as rm:
         report = check_reward_model(rm, profile=FEW)
-    assert report.passed, told(report)
+    assert report.passed, str(report)
 
 
 def test_a_judge_of_pairs_keeps_the_laws_but_those_of_rows_judged_alone(serve):
@@ -82,4 +78,4 @@ def test_a_judge_of_pairs_keeps_the_laws_but_those_of_rows_judged_alone(serve):
     known = {"scores_batch_independent": alone, "finite_scores": alone}
     with PairwiseJudge(serve(longer).url, cache=10_000) as rm:
         report = check_reward_model(rm, expected_failures=known, profile=FEW)
-    assert report.passed, told(report)
+    assert report.passed, str(report)

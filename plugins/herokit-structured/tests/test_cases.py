@@ -36,7 +36,7 @@ def test_verifiers_keep_the_laws():
     )
     for verifier, answer_format in ((JsonSchema(schema), objects), (Quantity(), PLAIN)):
         report = check_verifier(verifier, answer_format=answer_format, profile=PROFILE)
-        assert report.passed, [(r.law, r.message) for r in report.failures]
+        assert report.passed, str(report)
 
 
 @pytest.mark.parametrize(

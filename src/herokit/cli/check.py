@@ -1,4 +1,4 @@
-"""`herokit check`: which laws a scheme keeps and breaks, with counterexamples, before it costs GPU-days."""
+"""`herokit check`: check a reward scheme against the laws before training."""
 
 import json
 import sys
@@ -16,6 +16,8 @@ from herokit.trainers import find_trainer
 if TYPE_CHECKING:
     from herokit.testing import Report, Result
 
+__all__ = ["check"]
+
 STYLES = {"passed": "green", "failed": "bold red", "xpassed": "bold red", "xfailed": "yellow", "skipped": "dim"}
 
 
@@ -23,48 +25,50 @@ def check(
     scheme: Annotated[
         str,
         typer.Argument(
-            help="A scheme file, a registered name such as hero, or FILE.py:OBJECT (a chain, verifier, ...)."
+            help="A scheme file, a registered name such as hero, or FILE.py:OBJECT (a chain, a verifier ...)."
         ),
     ],
-    trainer: Annotated[str, typer.Option(help="Whose normalization follows: trl, verl, openrlhf ...")] = "dr-grpo",
-    budget: Annotated[str, typer.Option(help="Wall time for all of it, about: 60s, 5m.")] = "60s",
-    answers: Annotated[str, typer.Option(help="What answers look like to its verifiers: math, plain.")] = "math",
-    expect: Annotated[
-        list[str] | None, typer.Option(help="LAW=REASON: a law that breaks by design; repeatable.")
+    trainer: Annotated[
+        str, typer.Option(help="The trainer whose normalization follows: trl, verl, openrlhf ...")
+    ] = "dr-grpo",
+    budget: Annotated[str, typer.Option(help="Wall time for everything, approximately: 60s, 5m.")] = "60s",
+    answer_format: Annotated[str, typer.Option(help="How answers look to its verifiers: math, plain.")] = "math",
+    xfail: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LAW=REASON", help="A law that may fail by design, with the reason; repeatable."),
     ] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Check a reward scheme against laws; exit code 1 if one is broken without a reason.
+    """Check a reward scheme against the laws; the exit code is 1 if one fails without a reason.
 
-    Each broken law comes with its smallest counterexample and what it would do in training.
+    Each failure is printed with its smallest counterexample and its consequence in training.
     """
     try:
-        from herokit.testing import report as write
-        from herokit.testing.check_scheme import resolve_target
-        from herokit.testing.survey import survey
+        from herokit.testing import check_scheme, to_markdown
     except ModuleNotFoundError as error:
         raise SetupError(f"herokit check needs {error.name}: pip install 'herokit[testing]'") from error
     if markdown:
-        _write(markdown, "", mode="a")  # before the budget is spent; an earlier report stays until there is a new one
-    known = dict(_pair(text) for text in expect or ())
-    where = find_trainer(trainer)
+        _write(markdown, "", mode="a")  # fail before the budget is spent; an earlier report remains until then
+    reasons = dict(_parse_xfail(text) for text in xfail or ())
+    normalization = find_trainer(trainer)
     reports = []
     with console.aside(as_json):
-        asked = survey(
-            resolve_target(scheme), trainer=trainer, budget=_seconds(budget), answer_format=answers, expected=known
-        )
-        for report in asked:
+        for report in check_scheme(
+            scheme, trainer=trainer, budget=_parse_seconds(budget), answer_format=answer_format, xfail=reasons
+        ):
             reports.append(report)
             if not as_json:
-                console.out.print(Text(f"{report.name}, then {where.name}: {where.source}", style="bold"))
+                console.out.print(
+                    Text(f"{report.name}, trainer {normalization.name}: {normalization.source}", style="bold")
+                )
                 console.out.print(_table(report), *([Text(report.note)] if report.note else []), "")
                 for result in report.failures:
-                    _explain(result)
+                    _print_failure(result)
     if as_json:
         sys.stdout.write(json.dumps([report.as_dict() for report in reports]) + "\n")
     if markdown:
-        _write(markdown, write.markdown(reports, trainer=trainer), mode="w")
+        _write(markdown, to_markdown(reports, trainer=trainer), mode="w")
     if not all(report.passed for report in reports):
         raise typer.Exit(1)
 
@@ -78,42 +82,41 @@ def _write(path: Path, text: str, *, mode: Literal["a", "w"]) -> None:
 
 
 def _table(report: "Report") -> Table:
-    from herokit.testing.report import said
-
     table = Table(header_style="dim", box=None, pad_edge=False)
     table.add_column("law", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("", overflow="fold")
     for result in report:
-        table.add_row(result.law, Text(result.outcome, style=STYLES[result.outcome]), Text(said(result)))
+        table.add_row(result.law, Text(result.label, style=STYLES[result.outcome]), Text(result.details))
     return table
 
 
-def _explain(result: "Result") -> None:
-    """Print a broken law: what it says, what is wrong, the smallest group that shows it, what it would do."""
-    console.out.print(Text(f"{result.law}: {result.outcome}", style="bold red"))
+def _print_failure(result: "Result") -> None:
+    """Print the statement of the law, what is wrong, the counterexample and the consequence."""
+    console.out.print(Text(f"{result.law}: {result.label}", style="bold red"))
     console.out.print(Text(result.statement))
+    if result.violation is None:
+        console.out.print(Text(f"{result.details}\n"))
+        return
     console.out.print(Text(result.message))
-    if result.counterexample and result.counterexample.columns:
-        console.out.print(Text(f"\n{result.counterexample}\n"), soft_wrap=True)
-    if result.consequence:
-        console.out.print(Text(f"In training: {result.consequence}\n"))
+    if result.violation.columns:
+        console.out.print(Text(f"\n{result.violation.counterexample}\n"), soft_wrap=True)
+    console.out.print(Text(f"In training: {result.consequence}\n"))
 
 
-def _pair(text: str) -> tuple[str, str]:
-    law, found, reason = text.partition("=")
-    if not found or not reason.strip():
-        raise ConfigError(
-            f"--expect {text}: expected LAW=REASON, e.g. --expect 'robust_to_score_noise=min-max stretches near-ties'"
-        )
+def _parse_xfail(text: str) -> tuple[str, str]:
+    law, separator, reason = text.partition("=")
+    if not separator or not reason.strip():
+        example = "--xfail 'robust_to_score_noise=min-max stretches near ties'"
+        raise ConfigError(f"--xfail {text}: expected LAW=REASON, for example {example}")
     return law.strip(), reason.strip()
 
 
-def _seconds(text: str) -> float:
-    """Read a time such as 60s, 5m or 90.
+def _parse_seconds(text: str) -> float:
+    """Return the seconds of a time such as 60s, 5m or 90.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is not a positive time.
     """
     factor = {"s": 1.0, "m": 60.0}.get(text[-1:])
     try:

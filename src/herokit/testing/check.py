@@ -1,53 +1,188 @@
-"""Checking a combiner against the laws; results come back as data."""
+"""Check a scheme, a chain, a step, a verifier or a reward model against the laws."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeAlias
 
-from herokit.combiners import Combiner, produces_advantage
-from herokit.errors import ConfigError, did_you_mean
-from herokit.testing.asked import ModelSubject, VerifierSubject
+from herokit.combiners import Chain, Combiner, chain, is_step, produces_advantage
+from herokit.config import Scheme, build, load_scheme
+from herokit.errors import ConfigError, boundary, did_you_mean
 from herokit.testing.backends import find_backends
-from herokit.testing.batches import Kind
-from herokit.testing.law import Law
+from herokit.testing.batches import SignalKind
+from herokit.testing.known_failures import known_failures
+from herokit.testing.law import Law, Report, TargetKind
 from herokit.testing.laws import list_laws
-from herokit.testing.results import Outcome, Report, Result
 from herokit.testing.samples import ANSWER_FORMATS, AnswerFormat
-from herokit.testing.search import QUICK, Finding, Profile, Subject, search
-from herokit.testing.subjects import CombinerSubject, subject_of
+from herokit.testing.search import QUICK, Profile, try_laws
+from herokit.testing.subjects import CombinerSubject, RewardModelSubject, Subject, VerifierSubject
 from herokit.trainers import find_trainer
 from herokit.types import RewardModel, Verifier
 
-ADVANTAGES = "It makes advantages: the trainer must take them as they are, or it normalizes them once more."
-"""What the trainer laws assume of a chain that centres or standardizes."""
+__all__ = [
+    "CheckTarget",
+    "Checkable",
+    "check_combiner",
+    "check_laws",
+    "check_reward_model",
+    "check_scheme",
+    "check_verifier",
+    "parametrize_with_laws",
+    "resolve_target",
+]
+
+Checkable: TypeAlias = Scheme | Combiner[Any] | Verifier | RewardModel | str
+"""What can be checked: an object, or a name of `resolve_target`."""
+
+ADVANTAGE_NOTE = "It produces advantages: the trainer must use them unchanged, or it normalizes them again."
+
+SCHEME_FILES = (".toml", ".yaml", ".yml")
+
+EXPECTED = "a scheme, a chain, a step, a verifier or a reward model"
+
+SCAN_SHARE = 0.4
+"""The share of the time budget for trying examples; the rest is for shrinking and slow starts."""
+
+NUM_SHRUNK = 8
+"""The budget for shrinking is divided by this number of failures."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckTarget:
+    """What is checked.
+
+    Attributes:
+        name: how the user named it.
+        combiner: the chain; None if the target is a source.
+        signals: what the signals of the combiner hold, as far as the sources tell.
+        sources: name -> verifier or reward model.
+    """
+
+    name: str
+    combiner: Chain | None = None
+    signals: Mapping[str, SignalKind] = field(default_factory=dict)
+    sources: Mapping[str, Verifier | RewardModel] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> TargetKind:
+        """The kind of laws that apply: to the chain, or else to the source."""
+        if self.combiner is not None:
+            return "combiner"
+        return "verifier" if isinstance(next(iter(self.sources.values())), Verifier) else "reward model"
+
+    def subject(self, **options: Any) -> Subject:
+        """Return what the laws of `kind` are tried on.
+
+        Args:
+            options: ``signals``, ``trainer`` and ``backends`` of a combiner, ``answer_format`` and ``timeout`` of a
+                verifier, ``tolerance`` of a reward model; see `check_combiner`, `check_verifier`, `check_reward_model`.
+        """
+        if self.combiner is not None:
+            return _combiner_subject(self.combiner, **{"signals": self.signals, **options})
+        (source,) = self.sources.values()
+        if isinstance(source, Verifier):
+            return _verifier_subject(source, **options)
+        return RewardModelSubject(source, **options)
+
+
+def resolve_target(target: Checkable) -> CheckTarget:
+    """Return the chain and the sources of a target.
+
+    Args:
+        target: a `Scheme`, a chain, a step, a verifier, a reward model, or a name: a scheme file (``hero.toml``), a
+            registered name (``hero-advantage``), or an object in a Python file or module (``my_reward.py:scheme``,
+            ``my_package.rewards:scheme``), which may be a class or function that returns one when called without
+            arguments.
+
+    Raises:
+        ConfigError: there is no such file, name or attribute, or the object is something else.
+        PluginError: importing or calling it raised.
+
+    Example:
+        >>> resolve_target("hero-advantage").combiner.steps[-1].relative
+        True
+    """
+    if not isinstance(target, str):
+        return _object_target(type(target).__name__, target)
+    if target.endswith(SCHEME_FILES):
+        return _object_target(target, load_scheme(target))
+    if target.endswith(".py"):
+        raise ConfigError(f"{target} is a Python file: name the object in it, for example {target}:scheme")
+    if ":" not in target:
+        return _object_target(target, build({"use": target}))
+    location, _, attribute = target.rpartition(":")
+    with boundary(f"loading {target}"):
+        module = _import(location)
+    if not hasattr(module, attribute):
+        raise ConfigError(f"{location} has no {attribute!r}")
+    value = getattr(module, attribute)
+    if callable(value) and not isinstance(value, Scheme | Verifier | RewardModel) and not is_step(value):
+        with boundary(f"calling {target}"):
+            value = value()
+    return _object_target(target, value)
+
+
+def _import(location: str) -> ModuleType:
+    if not location.endswith(".py"):
+        return import_module(location)
+    path = Path(location)
+    if not path.is_file():
+        raise ConfigError(f"{location}: no such file")
+    spec = spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{location}: not a Python file")
+    module = module_from_spec(spec)
+    sys.modules[path.stem] = module  # so that its classes can be pickled
+    spec.loader.exec_module(module)
+    return module
+
+
+def _object_target(name: str, value: object) -> CheckTarget:
+    if isinstance(value, type):
+        raise ConfigError(f"expected {EXPECTED}, got the class {value.__name__}; did you mean {value.__name__}(...)?")
+    if isinstance(value, Scheme):
+        kinds: dict[str, SignalKind] = {
+            key: "binary" if isinstance(source, Verifier) else "score" for key, source in value.sources.items()
+        }
+        return CheckTarget(name, value.combiner, kinds, value.sources)
+    if is_step(value):
+        return CheckTarget(name, chain(value))
+    if isinstance(value, Verifier | RewardModel):
+        return CheckTarget(name, sources={"source": value})
+    raise ConfigError(f"{name}: expected {EXPECTED}, got {type(value).__name__}")
 
 
 def check_combiner(
-    combiner: Combiner[Any],
+    combiner: Scheme | Combiner[Any] | str,
     *,
     claims: Iterable[Law] = (),
     expected_failures: Mapping[str, str] | None = None,
-    signals: Mapping[str, Kind] | None = None,
+    signals: Mapping[str, SignalKind] | None = None,
     trainer: str = "dr-grpo",
     backends: tuple[str, ...] | None = None,
     profile: Profile = QUICK,
     name: str = "",
 ) -> Report:
-    """Check a combiner against the universal laws and those it claims.
+    """Check a chain against the universal laws and those that it claims.
 
     Args:
-        combiner: a chain or a single step.
-        claims: laws it is said to keep beside the universal ones; `list_laws` lists them, `Law.where` sets their
-            parameters.
-        expected_failures: law -> why it breaks by design; strict: a law that is kept after all is reported.
-        signals: what each signal it reads holds; by default a name that starts with ``verifier`` is 0 or 1 and any
-            other is a score.
-        trainer: whose normalization the trainer laws assume, a key of `herokit.trainers.TRAINERS`.
-        backends: names of array libraries; by default every installed one but jax, which compiles each shape anew.
-        profile: how long to look.
-        name: what the report is called; the combiner's repr by default.
+        combiner: a chain, a step, a `Scheme` (its chain is checked) or a name; see `resolve_target`.
+        claims: further laws that it must satisfy; `list_laws` returns them, `Law.with_params` sets their parameters.
+        expected_failures: law -> why it fails by design; strict: a law that passes is reported.
+        signals: what each signal holds; by default what the scheme's sources return, else a name that starts with
+            ``verifier`` is binary and any other is a score.
+        trainer: the trainer whose normalization the trainer laws use, a key of `herokit.trainers.TRAINERS`.
+        backends: names of array libraries; by default all that are installed except jax, which compiles each shape.
+        profile: how long to search.
+        name: the report's name; by default the repr of the chain.
 
     Raises:
-        ConfigError: an expected failure names a law that is not checked; no such trainer.
+        ConfigError: the target has no chain, an expected failure is not among the laws, or there is no such trainer.
 
     Example:
         >>> from herokit.combiners import Interpolate, Select, chain
@@ -56,66 +191,62 @@ def check_combiner(
         >>> report = check_combiner(blend, claims=[verifier_dominates], backends=("numpy",))
         >>> [result.law for result in report.failures]
         ['verifier_dominates']
-        >>> len(report["verifier_dominates"].counterexample.columns["reward"])  # a pair of rollouts shows it
+        >>> len(report["verifier_dominates"].violation.columns["reward"])  # two rollouts show it
         2
     """
-    subject = combiner_subject(combiner, signals=signals, trainer=trainer, backends=backends)
+    target = resolve_target(combiner)
+    if target.combiner is None:
+        raise ConfigError(f"{target.name} is a {target.kind}: use check_{target.kind.replace(' ', '_')}")
+    subject = _combiner_subject(target.combiner, signals=signals or target.signals, trainer=trainer, backends=backends)
     laws = (*list_laws("combiner", universal=True), *claims)
-    return check(subject, laws, expected_failures or {}, profile, name or repr(combiner))
-
-
-def combiner_subject(
-    combiner: Combiner[Any],
-    *,
-    signals: Mapping[str, Kind] | None = None,
-    trainer: str = "dr-grpo",
-    backends: tuple[str, ...] | None = None,
-) -> CombinerSubject:
-    """Make a combiner a subject, with trainer and array libraries by name."""
-    return subject_of(combiner, signals, trainer=find_trainer(trainer), backends=find_backends(backends))
+    title = name or (combiner if isinstance(combiner, str) else repr(target.combiner))
+    return check_laws(subject, laws, profile, title, expected_failures)
 
 
 def check_verifier(
-    verifier: Verifier,
+    verifier: Scheme | Verifier | str,
     *,
     claims: Iterable[Law] = (),
     expected_failures: Mapping[str, str] | None = None,
-    answer_format: AnswerFormat = ANSWER_FORMATS["plain"],
+    answer_format: AnswerFormat | str = "plain",
     timeout: float = 5.0,
     profile: Profile = QUICK,
     name: str = "",
 ) -> Report:
-    """Check a verifier against the universal laws and those it claims.
+    """Check a verifier against the universal laws and those that it claims.
 
     Args:
-        verifier: the verifier; it is not closed.
-        claims: laws it is said to keep beside the universal ones.
-        expected_failures: law -> why it breaks by design; strict.
-        answer_format: what answers look like to it: `herokit.testing.samples.PLAIN`, `MATH`, or one of your own.
-        timeout: wall seconds it may spend on one hostile completion.
-        profile: how long to look.
-        name: what the report is called; the verifier's repr by default.
+        verifier: a verifier, a name (see `resolve_target`) or a `Scheme` with one verifier. An object is not closed.
+        claims: further laws that it must satisfy.
+        expected_failures: law -> why it fails by design; strict.
+        answer_format: how answers look: ``"plain"``, ``"math"``, or your own.
+        timeout: seconds that it may spend on one expensive completion.
+        profile: how long to search.
+        name: the report's name; by default the repr of the verifier.
+
+    Raises:
+        ConfigError: the target is or has no single verifier, or an expected failure is not among the laws.
 
     Example:
         >>> from herokit import Verdict
-        >>> class Within:
+        >>> class Contains:
         ...     def verify(self, samples):
         ...         return [Verdict(float(s.reference in s.completion)) for s in samples]
-        >>> check_verifier(Within(), profile=Profile(max_examples=20)).failures[0].law
+        >>> check_verifier(Contains(), profile=Profile(max_examples=20)).failures[0].law
         'near_miss_rejected'
     """
+    source = _only_source(resolve_target(verifier), "verifier")
+    subject = _verifier_subject(source, answer_format=answer_format, timeout=timeout)
     laws = (*list_laws("verifier", universal=True), *claims)
-    return check(
-        VerifierSubject(verifier, answer_format, timeout),
-        laws,
-        expected_failures or {},
-        profile,
-        name or repr(verifier),
-    )
+    try:
+        return check_laws(subject, laws, profile, name or repr(source), expected_failures)
+    finally:
+        if isinstance(verifier, str):
+            _close(source)
 
 
 def check_reward_model(
-    model: RewardModel,
+    reward_model: Scheme | RewardModel | str,
     *,
     claims: Iterable[Law] = (),
     expected_failures: Mapping[str, str] | None = None,
@@ -123,15 +254,20 @@ def check_reward_model(
     profile: Profile = QUICK,
     name: str = "",
 ) -> Report:
-    """Check a reward model against the universal laws and those it claims.
+    """Check a reward model against the universal laws and those that it claims.
 
     Args:
-        model: the reward model; it is not closed.
-        claims: laws it is said to keep beside the universal ones.
-        expected_failures: law -> why it breaks by design; strict.
-        tolerance: how far scores may differ where only batching differs, relative to the larger one or 1.
-        profile: how long to look.
-        name: what the report is called; the model's repr by default.
+        reward_model: a reward model, a name (see `resolve_target`) or a `Scheme` with one reward model. An object is
+            not closed.
+        claims: further laws that it must satisfy.
+        expected_failures: law -> why it fails by design; strict.
+        tolerance: the allowed difference between scores of the same sample in other batches, relative to the larger
+            score or 1.
+        profile: how long to search.
+        name: the report's name; by default the repr of the reward model.
+
+    Raises:
+        ConfigError: the target is or has no single reward model, or an expected failure is not among the laws.
 
     Example:
         >>> class Length:
@@ -140,73 +276,173 @@ def check_reward_model(
         >>> [result.law for result in check_reward_model(Length(), profile=Profile(max_examples=20)).failures]
         ['reward_model_pickle_round_trip']
     """
+    source = _only_source(resolve_target(reward_model), "reward model")
     laws = (*list_laws("reward model", universal=True), *claims)
-    return check(ModelSubject(model, tolerance), laws, expected_failures or {}, profile, name or repr(model))
+    try:
+        return check_laws(RewardModelSubject(source, tolerance), laws, profile, name or repr(source), expected_failures)
+    finally:
+        if isinstance(reward_model, str):
+            _close(source)
 
 
-def check(
+def check_scheme(
+    target: Checkable,
+    *,
+    trainer: str = "dr-grpo",
+    budget: float = 60.0,
+    answer_format: str = "math",
+    xfail: Mapping[str, str] | None = None,
+) -> Iterator[Report]:
+    """Check a scheme's chain and its sources against all laws: what `herokit check` does; yields one report for each.
+
+    Args:
+        target: what to check; see `resolve_target`.
+        trainer: the trainer whose normalization follows the chain.
+        budget: wall seconds for everything, approximately.
+        answer_format: how answers look to its verifiers: ``"math"`` or ``"plain"``.
+        xfail: law -> why it may fail by design, besides the known failures of the steps; not strict.
+
+    Raises:
+        ConfigError: no such target, answer format, trainer or law.
+    """
+    for law in xfail or {}:
+        _check_name("law", law, [law.name for law in list_laws()])
+    _check_name("answer format", answer_format, list(ANSWER_FORMATS))
+    resolved = resolve_target(target)
+    share = budget / (len(resolved.sources) + (resolved.combiner is not None))
+    profile = Profile(
+        max_examples=int(min(300, 20 + 5 * share)),
+        seconds=SCAN_SHARE * share,
+        shrink_seconds=(1 - SCAN_SHARE) * share / NUM_SHRUNK,
+    )
+    if resolved.combiner is not None:
+        subject = resolved.subject(trainer=trainer)
+        allowed = {**known_failures(resolved.combiner), **(xfail or {})}
+        yield check_laws(subject, list_laws("combiner"), profile, resolved.name, allowed, strict=False)
+    fewer = replace(profile, max_examples=min(100, profile.max_examples))
+    for name, source in resolved.sources.items():
+        title = f"{resolved.name}: sources.{name}" if resolved.combiner is not None else resolved.name
+        part = CheckTarget(title, sources={name: source})
+        subject = part.subject(answer_format=answer_format) if part.kind == "verifier" else part.subject()
+        yield check_laws(subject, list_laws(part.kind), fewer, title, xfail, strict=False)
+        _close(source)
+
+
+def check_laws(
     subject: Subject,
     laws: Iterable[Law],
-    expected_failures: Mapping[str, str],
     profile: Profile,
     name: str,
+    expected_failures: Mapping[str, str] | None = None,
     *,
-    excused: Mapping[str, str] | None = None,
+    strict: bool = True,
 ) -> Report:
-    """Try every law on a subject.
+    """Try laws on a subject.
 
     Args:
         subject: what to try them on.
         laws: the laws.
-        expected_failures: law -> why it breaks by design; strict.
-        profile: how long to look.
-        name: what the report is called.
-        excused: law -> why it may break by design; not strict.
+        profile: how long to search.
+        name: the report's name.
+        expected_failures: law -> why it fails by design.
+        strict: whether an expected failure must be among the laws and must fail.
 
     Raises:
-        ConfigError: an expected failure names a law that is not among them.
+        ConfigError: an expected failure is not among the laws.
     """
     laws = tuple(laws)
-    names = [law.name for law in laws]
-    for expected in expected_failures:
-        if expected not in names:
-            raise ConfigError(f"no law {expected!r} is checked here; {did_you_mean(expected, names)}")
-    excused = excused or {}
-    found = search(laws, subject, profile, known={*expected_failures, *excused})
-    results = []
-    for one in found:
-        excuse = excused.get(one.law.name) if one.broken else None
-        results.append(result(one, expected_failures.get(one.law.name, excuse)))
-    return Report(name, tuple(results), note_of(subject))
+    if strict:
+        for law in expected_failures or {}:
+            _check_name("expected failure", law, [law.name for law in laws])
+    results = try_laws(laws, subject, profile, expected_failures=expected_failures, strict=strict)
+    steps = subject.combiner.steps if isinstance(subject, CombinerSubject) else ()
+    return Report(name, tuple(results), ADVANTAGE_NOTE if any(map(produces_advantage, steps)) else "")
 
 
-def note_of(subject: Subject) -> str:
-    """Return what a reader of the results must know of a subject."""
-    steps = subject.thing.steps if isinstance(subject, CombinerSubject) else ()
-    return ADVANTAGES if any(map(produces_advantage, steps)) else ""
+def parametrize_with_laws(
+    targets: Iterable[Checkable],
+    *,
+    claims: Iterable[Law] = (),
+    expected_failures: Mapping[str, str] | None = None,
+    profile: Profile = QUICK,
+    **options: Any,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Run a test once for each target and law; the test calls ``law()``, which raises `AssertionError` on a violation.
+
+    Args:
+        targets: schemes, chains, steps, verifiers, reward models or names; see `resolve_target`. Of a scheme the chain
+            is checked.
+        claims: further laws that they must satisfy.
+        expected_failures: law -> why it fails by design; a strict xfail.
+        profile: how long to search.
+        options: see `CheckTarget.subject`.
+
+    Example:
+        >>> from herokit import hero
+        >>> from herokit.testing.laws import verifier_dominates
+        >>> @parametrize_with_laws([hero()], claims=[verifier_dominates])
+        ... def test_hero(law):
+        ...     law()
+    """
+    import pytest
+
+    cases = []
+    for target in map(resolve_target, targets):
+        for law in (*list_laws(target.kind, universal=True), *claims):
+            reason = (expected_failures or {}).get(law.name)
+            marks = [pytest.mark.xfail(reason=reason, strict=True, raises=AssertionError)] if reason else []
+            trial = partial(_assert_law, law, target, profile, options)
+            cases.append(pytest.param(trial, id=f"{target.name}-{law}", marks=marks))
+
+    def decorate(test: Callable[..., None]) -> Callable[..., None]:
+        parametrized: Callable[..., None] = pytest.mark.parametrize("law", cases)(test)
+        return parametrized
+
+    return decorate
 
 
-def result(found: Finding, reason: str | None) -> Result:
-    """Say what became of a law, given what the search found and whether it was expected to break."""
-    law = found.law
-    outcome: Outcome
-    if found.broken is not None:
-        outcome = "failed" if reason is None else "xfailed"
-    elif reason is not None:
-        outcome = "xpassed"
-    else:
-        outcome = "passed" if found.checked else "skipped"
-    return Result(
-        str(law),
-        law.statement,
-        outcome,
-        law.universal,
-        message=found.broken.message if found.broken else found.moot if outcome == "skipped" else "",
-        consequence=law.consequence if found.broken else "",
-        reason=reason or "",
-        counterexample=found.broken.counterexample if found.broken else None,
-        checked=found.checked,
-        measured={law.measures[0]: found.measured} if law.measures and found.measured is not None else {},
-        timed_out=found.cut,
-        seconds=found.seconds,
+def _assert_law(law: Law, target: CheckTarget, profile: Profile, options: Mapping[str, Any]) -> None:
+    (result,) = try_laws([law], target.subject(**options), profile)
+    if result.violation is not None:
+        raise AssertionError(f"{result.violation}\nIn training: {law.consequence}")
+
+
+def _combiner_subject(
+    combiner: Chain,
+    *,
+    signals: Mapping[str, SignalKind],
+    trainer: str = "dr-grpo",
+    backends: tuple[str, ...] | None = None,
+) -> CombinerSubject:
+    return CombinerSubject.from_combiner(
+        combiner, signals, trainer=find_trainer(trainer), backends=find_backends(backends)
     )
+
+
+def _verifier_subject(
+    verifier: Verifier, *, answer_format: AnswerFormat | str = "plain", timeout: float = 5.0
+) -> VerifierSubject:
+    if isinstance(answer_format, str):
+        _check_name("answer format", answer_format, list(ANSWER_FORMATS))
+        answer_format = ANSWER_FORMATS[answer_format]
+    return VerifierSubject(verifier, answer_format, timeout)
+
+
+def _only_source(target: CheckTarget, kind: TargetKind) -> Any:
+    """Return the target's only source of a kind."""
+    protocol = Verifier if kind == "verifier" else RewardModel
+    names = [name for name, source in target.sources.items() if isinstance(source, protocol)]
+    if len(names) != 1:
+        raise ConfigError(f"{target.name}: expected one {kind}, got {', '.join(names) or 'none'}")
+    return target.sources[names[0]]
+
+
+def _check_name(what: str, name: str, names: list[str]) -> None:
+    if name not in names:
+        raise ConfigError(f"unknown {what} {name!r}; {did_you_mean(name, names)}")
+
+
+def _close(source: object) -> None:
+    close = getattr(source, "close", None)
+    if callable(close):
+        close()

@@ -1,4 +1,4 @@
-"""Why a step breaks a law by design: known once, said wherever the step is used."""
+"""Steps that violate a law by design, and why."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
@@ -17,84 +17,96 @@ from herokit.combiners import (
     WeightByStd,
     Whiten,
     chain,
+    is_step,
 )
 
-Rule = tuple[Callable[[Any], bool], str, str]
+__all__ = ["known_failures"]
 
-
-def _a(*kinds: type) -> Callable[[Any], bool]:
-    return lambda step: isinstance(step, kinds)
-
-
-RULES: tuple[Rule, ...] = (
+RULES: tuple[tuple[Callable[[Any], bool], str, str], ...] = (
     (
-        _a(Stratify, MinMax),
+        lambda step: isinstance(step, Stratify | MinMax),
         "robust_to_score_noise",
-        "the smallest and the largest score span the whole band, however near they are",
+        "the smallest and the largest score get the ends of the band, however close they are",
     ),
     (
-        _a(Standardize, Whiten),
+        lambda step: isinstance(step, Standardize | Whiten),
         "robust_to_score_noise",
-        "dividing by the deviation brings the smallest difference to unit scale",
+        "dividing by the standard deviation scales the smallest difference to unit size",
     ),
     (
-        _a(ConsistencyFilter),
+        lambda step: isinstance(step, ConsistencyFilter),
         "robust_to_score_noise",
-        "a rollout is in or out: at the border the smallest difference decides",
+        "a rollout is kept or dropped: at the threshold the smallest difference decides",
     ),
     (
-        _a(ConsistencyFilter),
+        lambda step: isinstance(step, ConsistencyFilter),
         "row_permutation_equivariance",
-        "among equal scores the earlier row is kept: some must leave",
+        "among equal scores the filter keeps the earlier rows",
     ),
-    (_a(ConsistencyFilter), "neutral_to_constant_score", "among equal scores some rows leave and get nothing"),
     (
-        _a(ConsistencyFilter),
-        "hacking_gain_bounded",
-        "a wrong rollout that scores high is filtered out: 0 instead of a punishment",
+        lambda step: isinstance(step, ConsistencyFilter),
+        "neutral_to_constant_score",
+        "among equal scores some rows are dropped and get a reward of 0",
     ),
-    (_a(ConsistencyFilter), "verifier_dominates", "a rollout that is filtered out gets nothing, right or wrong"),
+    (
+        lambda step: isinstance(step, ConsistencyFilter),
+        "hacking_gain_bounded",
+        "an incorrect rollout with a high score is dropped and gets 0 instead of a negative reward",
+    ),
+    (
+        lambda step: isinstance(step, ConsistencyFilter),
+        "verifier_dominates",
+        "a dropped rollout gets a reward of 0, whether it is correct or not",
+    ),
     (
         lambda step: isinstance(step, WeightByStd) and not step.relative,
         "affine_invariant_in_score",
-        "as published the spread is measured in the score's own units; relative=True changes that",
+        "as published, the standard deviation is in the unit of the score; relative=True changes that",
     ),
     (
         lambda step: isinstance(step, WeightByStd) and step.momentum is not None,
         "batch_split_invariance",
-        "an exponential mean weighs batches, so it depends on where they are cut",
+        "an exponential moving average depends on where batches are split",
     ),
-    (_a(WeightByAgreement), "batch_split_invariance", "a mean that forgets depends on where batches are cut"),
+    (
+        lambda step: isinstance(step, WeightByAgreement),
+        "batch_split_invariance",
+        "an exponential moving average depends on where batches are split",
+    ),
     (
         lambda step: isinstance(step, Standardize) and step.scope == "batch",
         "group_independence",
-        "it divides by the deviation of the whole batch",
+        "it divides by the standard deviation of the whole batch",
     ),
-    (_a(Whiten), "group_independence", "it centres and scales the whole batch"),
-    (_a(WeightByDifficulty), "group_independence", "a softmax over the batch's prompts shares out attention"),
-    (_a(Scheduled), "batch_split_invariance", "a schedule counts batches"),
+    (lambda step: isinstance(step, Whiten), "group_independence", "it centers and scales the whole batch"),
+    (
+        lambda step: isinstance(step, WeightByDifficulty),
+        "group_independence",
+        "its weights are a softmax over the prompts of the batch",
+    ),
+    (lambda step: isinstance(step, Scheduled), "batch_split_invariance", "a schedule counts batches"),
 )
-"""(which step, law, why)."""
+"""(whether a rule applies to a step, law, reason)."""
 
 
-def reasons(combiner: Combiner[Any]) -> dict[str, str]:
-    """Return why a combiner may break laws by design: law -> reason, from the steps it is made of.
+def known_failures(combiner: Combiner[Any]) -> dict[str, str]:
+    """Return the laws that a combiner may violate by design: law -> reason, from its steps.
 
     Example:
         >>> from herokit import hero
-        >>> sorted(reasons(hero()))
+        >>> sorted(known_failures(hero()))
         ['affine_invariant_in_score', 'robust_to_score_noise']
     """
     steps = list(_walk(chain(combiner)))
-    return {law: why for applies, law, why in reversed(RULES) if any(applies(step) for step in steps)}
+    return {law: reason for applies, law, reason in reversed(RULES) if any(applies(step) for step in steps)}
 
 
 def _walk(step: Any) -> Iterator[Any]:
-    """Go through a step and the steps inside it."""
+    """Yield a step and the steps inside it."""
     yield step
-    inner = step.steps if isinstance(step, Chain) else ()
+    parts = step.steps if isinstance(step, Chain) else ()
     if is_dataclass(step) and not isinstance(step, Chain):
-        inner = tuple(getattr(step, f.name) for f in fields(step))
-    for part in inner:
-        if hasattr(part, "combine"):
+        parts = tuple(getattr(step, f.name) for f in fields(step))
+    for part in parts:
+        if is_step(part):
             yield from _walk(part)

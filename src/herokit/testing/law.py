@@ -1,18 +1,40 @@
-"""A law: one function, its name the law, its docstring the statement and why it matters."""
+"""Laws, what they raise, and the results of trying them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from inspect import cleandoc
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self
 
-Of = Literal["combiner", "verifier", "reward model"]
+import numpy as np
 
-Choose: TypeAlias = Callable[[int], int]
-"""``choose(n)`` is an integer in [0, n): a law's own chance, which shrinks to 0 with the rest of the input."""
+from herokit.testing.batches import Batch, ScoreRange, format_table
 
-Span = Literal["any", "plain", "wide"]
-"""Which scores a law is tried on: all but astronomic ones, small exact ones, or astronomic ones too."""
+__all__ = [
+    "Law",
+    "LawViolation",
+    "NotApplicable",
+    "Outcome",
+    "Report",
+    "Result",
+    "TargetKind",
+    "law",
+    "to_markdown",
+]
+
+TargetKind = Literal["combiner", "verifier", "reward model"]
+
+Outcome = Literal["passed", "failed", "xfailed", "xpassed", "skipped"]
+"""As in pytest. ``xfailed``: failed as expected. ``xpassed``: was expected to fail and passed."""
+
+LABELS: dict[Outcome, str] = {
+    "passed": "PASS",
+    "failed": "FAIL",
+    "xfailed": "XFAIL",
+    "xpassed": "XPASS",
+    "skipped": "SKIP",
+}
+"""How outcomes are printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,61 +43,62 @@ class Law:
 
     Attributes:
         name: the function's name.
-        statement: the docstring's first line.
-        why: why it matters.
-        consequence: what breaking it does in training.
-        kind: what it is a law of.
-        universal: kept by everything of that kind; else it holds only where it is claimed.
-        check: ``check(subject, case, choose, **settings)``; raises `Broken` or `Moot`, may return a measurement.
-        run_once: it looks at no input, so it runs once.
-        costly: it is tried on a part of the inputs only.
-        span: which scores it is tried on.
-        measures: what a returned number is, and how the numbers of all trials are joined.
-        settings: parameters that a claim set.
-        module: where it is written.
+        statement: the first paragraph of the docstring.
+        why: why the law matters.
+        consequence: what a violation does in training.
+        kind: what the law applies to.
+        universal: whether everything of that kind must satisfy it; else it applies where it is claimed.
+        check: ``check(subject, example, draw, **params)``; raises `LawViolation` or `NotApplicable`, and may return a
+            measurement.
+        run_once: whether it needs no example, so that it runs once.
+        costly: whether it is tried on a part of the examples only.
+        score_range: which scores it is tried on.
+        measures: the name of the returned measurement, and how the measurements of all examples are combined.
+        params: parameters set by `with_params`.
+        module: the module that defines it.
     """
 
     name: str
     statement: str
     why: str
     consequence: str
-    kind: Of
+    kind: TargetKind
     universal: bool
     check: Callable[..., float | None] = field(repr=False)
     run_once: bool = False
     costly: bool = False
-    span: Span = "any"
+    score_range: ScoreRange = "any"
     measures: tuple[str, Callable[[float, float], float]] | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
     module: str = ""
 
-    def with_params(self, **settings: Any) -> Self:
-        """Return the law with some of its parameters set, to claim more or less than by default.
+    def with_params(self, **params: Any) -> Self:
+        """Return the law with other parameters, for a stricter or a weaker claim.
 
         Example:
             >>> from herokit.testing.laws import verifier_dominates
-            >>> verifier_dominates.with_params(margin=0.8).settings
+            >>> verifier_dominates.with_params(margin=0.8).params
             {'margin': 0.8}
         """
-        return replace(self, check=partial(self.check, **settings), settings={**self.settings, **settings})
+        return replace(self, check=partial(self.check, **params), params={**self.params, **params})
 
     def __str__(self) -> str:
-        given = ", ".join(f"{k}={v}" for k, v in self.settings.items())
-        return f"{self.name}({given})" if given else self.name
+        params = ", ".join(f"{k}={v}" for k, v in self.params.items())
+        return f"{self.name}({params})" if params else self.name
 
 
 def law(
-    of: Of,
+    kind: TargetKind,
     *,
     universal: bool = True,
-    once: bool = False,
+    run_once: bool = False,
     costly: bool = False,
-    span: Span = "any",
+    score_range: ScoreRange = "any",
     measures: tuple[str, Callable[[float, float], float]] | None = None,
 ) -> Callable[[Callable[..., float | None]], Law]:
-    """Make a function a `Law`; its docstring holds the statement, a ``Why:`` and an ``In training:`` paragraph."""
+    """Turn a function into a `Law`; its docstring holds the statement, a ``Why:`` and an ``In training:`` paragraph."""
 
-    def make(check: Callable[..., float | None]) -> Law:
+    def decorate(check: Callable[..., float | None]) -> Law:
         statement, *paragraphs = cleandoc(check.__doc__ or "").split("\n\n")
         parts = dict(paragraph.split(": ", 1) for paragraph in (" ".join(p.split()) for p in paragraphs))
         return Law(
@@ -83,14 +106,241 @@ def law(
             " ".join(statement.split()),
             parts["Why"],
             parts["In training"],
-            of,
+            kind,
             universal,
             check,
-            run_once=once,
+            run_once=run_once,
             costly=costly,
-            span=span,
+            score_range=score_range,
             measures=measures,
             module=check.__module__,
         )
 
-    return make
+    return decorate
+
+
+class LawViolation(AssertionError):  # noqa: N818 - it reports a finding, and users catch `AssertionError`
+    """A law does not hold for an example.
+
+    Args:
+        message: what is wrong.
+        batch: the rollouts, if the law is about rollouts.
+        columns: the values that were compared, one entry per row; underscores in names are printed as spaces.
+
+    Attributes:
+        message: what is wrong.
+        columns: the counterexample: name -> one entry per row.
+        earlier: the batches that came before, as text; set by the search.
+
+    Example:
+        >>> print(LawViolation("the reward is too high", reward=[0.5]))
+        the reward is too high
+        reward
+        0.5
+    """
+
+    def __init__(self, message: str, batch: Batch | None = None, **columns: Any) -> None:
+        self.message = message
+        self.columns: dict[str, Sequence[Any]] = {
+            **(batch.columns() if batch is not None else {}),
+            **{name.replace("_", " "): np.asarray(values).tolist() for name, values in columns.items()},
+        }
+        self.earlier: tuple[str, ...] = ()
+        super().__init__(message)
+
+    @property
+    def counterexample(self) -> str:
+        """The counterexample as a table, after the batches that came before; empty if there is none."""
+        earlier = "".join(f"after a batch of\n{batch}\nthis one:\n" for batch in self.earlier)
+        return earlier + format_table(self.columns) if self.columns else ""
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.counterexample}".rstrip()
+
+
+class NotApplicable(Exception):  # noqa: N818 - not an error: the example does not meet the law's precondition
+    """The law says nothing about this example."""
+
+
+@dataclass(slots=True)
+class Result:
+    """The result of trying one law; the search fills it in.
+
+    Attributes:
+        law: the law's name, with its parameters.
+        statement: what the law says.
+        universal: whether everything of its kind must satisfy it.
+        consequence: what a violation does in training.
+        reason: why the law is expected to fail; empty if it is not.
+        strict: whether an expected failure must occur.
+        violation: the smallest violation found, with its counterexample.
+        skip_reason: why the last example was not applicable.
+        checked: the number of applicable examples.
+        measured: what the law measured, e.g. ``{"smallest margin": 0.8}``.
+        timed_out: whether time ran out before all examples were tried.
+        seconds: wall time.
+    """
+
+    law: str
+    statement: str = ""
+    universal: bool = True
+    consequence: str = ""
+    reason: str = ""
+    strict: bool = True
+    violation: LawViolation | None = None
+    skip_reason: str = ""
+    checked: int = 0
+    measured: Mapping[str, float] = field(default_factory=dict)
+    timed_out: bool = False
+    seconds: float = 0.0
+
+    @property
+    def outcome(self) -> Outcome:
+        """See `Outcome`."""
+        if self.violation is not None:
+            return "xfailed" if self.reason else "failed"
+        if self.reason and self.strict:
+            return "xpassed"
+        return "passed" if self.checked else "skipped"
+
+    @property
+    def ok(self) -> bool:
+        """Whether the outcome is passed, skipped or xfailed."""
+        return self.outcome not in ("failed", "xpassed")
+
+    @property
+    def label(self) -> str:
+        """The outcome as it is printed: PASS, FAIL, XFAIL, XPASS or SKIP."""
+        return LABELS[self.outcome]
+
+    @property
+    def message(self) -> str:
+        """What is wrong, or why the law was skipped; else empty."""
+        if self.violation is not None:
+            return self.violation.message
+        return self.skip_reason if self.outcome == "skipped" else ""
+
+    @property
+    def details(self) -> str:
+        """The measurement, the reason or the message in one line.
+
+        Example:
+            >>> Result("bounded", checked=9, measured={"largest absolute value": 2.0}).details
+            'largest absolute value 2'
+        """
+        parts = [f"{name} {value:.4g}" for name, value in self.measured.items()] if self.outcome == "passed" else []
+        if self.outcome == "xpassed":
+            parts.append(f"expected to fail: {self.reason}")
+        elif self.outcome != "passed":
+            parts.append(self.reason or self.message)
+        return "; ".join([*parts, *(["time ran out"] if self.timed_out else [])])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        counterexample = None
+        if self.violation is not None:
+            counterexample = {"columns": self.violation.columns, "earlier": list(self.violation.earlier)}
+        return {
+            "law": self.law,
+            "statement": self.statement,
+            "outcome": self.outcome,
+            "universal": self.universal,
+            "message": self.message,
+            "consequence": self.consequence,
+            "reason": self.reason,
+            "counterexample": counterexample,
+            "checked": self.checked,
+            "measured": dict(self.measured),
+            "timed_out": self.timed_out,
+            "seconds": self.seconds,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The results of one target, in the order of the laws.
+
+    Attributes:
+        name: what was checked.
+        results: one per law.
+        note: what a reader must know to interpret the results.
+
+    Example:
+        >>> report = Report("mine", (Result("bounded", checked=60),))
+        >>> report.passed, report["bounded"].outcome
+        (True, 'passed')
+    """
+
+    name: str
+    results: tuple[Result, ...]
+    note: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every result is ok."""
+        return not self.failures
+
+    @property
+    def failures(self) -> tuple[Result, ...]:
+        """The results that failed, or passed where a failure was expected."""
+        return tuple(result for result in self.results if not result.ok)
+
+    def __iter__(self) -> Iterator[Result]:
+        return iter(self.results)
+
+    def __getitem__(self, law: str) -> Result:
+        """Return the result of one law, by its name without parameters.
+
+        Raises:
+            KeyError: that law was not checked.
+        """
+        for result in self.results:
+            if result.law.partition("(")[0] == law:
+                return result
+        raise KeyError(law)
+
+    def __str__(self) -> str:
+        """Return the failures with their counterexamples as text."""
+        lines = [f"{self.name}: {len(self.failures)} of {len(self.results)} laws failed"]
+        lines += [f"{r.label} {r.law}: {r.violation or r.details}" for r in self.failures]
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "name": self.name,
+            "passed": self.passed,
+            "note": self.note,
+            "results": [result.as_dict() for result in self.results],
+        }
+
+
+def to_markdown(reports: Iterable[Report], *, trainer: str) -> str:
+    """Return a Markdown page: for each report a table of laws, then the failures with their counterexamples.
+
+    Example:
+        >>> print(to_markdown([Report("mine", (Result("bounded", checked=60),))], trainer="trl"))
+        # mine
+        <BLANKLINE>
+        Trainer: trl. 1 laws, 0 failed.
+        <BLANKLINE>
+        | law | outcome | |
+        |---|---|---|
+        | bounded | PASS |  |
+        <BLANKLINE>
+    """
+    lines: list[str] = []
+    for report in reports:
+        counts = f"{len(report.results)} laws, {len(report.failures)} failed."
+        lines += [f"# {report.name}", "", f"Trainer: {trainer}. {counts} {report.note}".rstrip(), ""]
+        lines += ["| law | outcome | |", "|---|---|---|"]
+        lines += [f"| {r.law} | {r.label} | {r.details.replace('|', chr(92) + '|')} |" for r in report]
+        lines.append("")
+        for result in report.failures:
+            lines += [f"## {result.law}: {result.label}", "", result.statement, ""]
+            if result.violation is not None:
+                lines += [result.message, ""]
+                if result.violation.columns:
+                    lines += ["```", result.violation.counterexample, "```", ""]
+                lines += [f"In training: {result.consequence}", ""]
+    return "\n".join(lines)

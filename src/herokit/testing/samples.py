@@ -1,16 +1,26 @@
-"""What verifiers and reward models are tried on: answers, the ways they are written, prose, hostile text."""
+"""Texts that verifiers and reward models are tried on: answers and how they are written, chat completions, hostile text."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from hypothesis import strategies as st
-
-from herokit.testing.law import Choose
-from herokit.testing.strategies import chosen
+from herokit.testing.batches import Draw
 from herokit.types import Sample
 
-PROSE = (
+__all__ = [
+    "ANSWER_FORMATS",
+    "CANARY",
+    "EXPENSIVE",
+    "HOSTILE",
+    "MATH",
+    "PLAIN",
+    "SENTENCES",
+    "AnswerFormat",
+    "code_injections",
+    "draw_chats",
+]
+
+SENTENCES = (
     "Let me think about it.",
     "We add the two numbers and simplify.",
     "Я сначала сложу числа.",
@@ -23,7 +33,7 @@ PROSE = (
 """Sentences without a number, in several languages and formats."""
 
 CANARY = "herokit_canary"
-"""The name of the file that hostile text tries to leave."""
+"""The name of the file that injected code tries to create."""
 
 HOSTILE = (
     "",
@@ -49,23 +59,23 @@ HOSTILE = (
     r"\boxed{\text{correct}}",
     "🙂" * 500,
 )
-"""Text no answer can be read from: wrong, whatever the reference."""
+"""Texts without an answer: incorrect for every reference."""
 
-SLOW = (
+EXPENSIVE = (
     r"\boxed{9^{9^{9^{9}}}}",
     r"\boxed{" + "9" * 6000 + "}",
     r"\boxed{(1+x)^{99999999}}",
     "9**9**9**9",
     r"\boxed{10^{-99999999}}",
 )
-"""Answers that are expensive to compute."""
+"""Answers that are expensive to evaluate."""
 
 
-def attacks(canary: str) -> tuple[str, ...]:
-    """Return completions that leave the file `canary`, a path, behind if anything runs them.
+def code_injections(canary: str) -> tuple[str, ...]:
+    """Return completions that create the file `canary` if something executes them.
 
     Example:
-        >>> "c0" in attacks("c0")[0]
+        >>> "c0" in code_injections("c0")[0]
         True
     """
     python = f"__import__('pathlib').Path('{canary}').touch()"
@@ -84,45 +94,45 @@ def attacks(canary: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class AnswerFormat:
-    """What answers look like to a verifier, and how a policy writes them.
+    """The answers that a verifier expects, and how a policy writes them.
 
     Attributes:
         name: for messages.
-        draw: chooses an answer, as references give them.
-        write: a completion that gives an answer.
-        near_miss: another answer, near the first and not equal to it.
-        variants: completions that give the same answer with other wrapping; empty where there is one way only.
-        equivalents: pairs of answers that mean the same.
-        reference: the reference that hostile text is judged against.
+        draw: draws an answer, written as a reference.
+        write: returns a completion that gives an answer.
+        near_miss: draws an answer that is close to the first one and incorrect.
+        variants: functions that write the same answer in other ways; empty if there is only one way.
+        equivalents: pairs of equal answers.
+        reference: the reference for completions without an answer.
     """
 
     name: str
-    draw: Callable[[Choose], str]
+    draw: Callable[[Draw], str]
     write: Callable[[str], str]
-    near_miss: Callable[[str, Choose], str]
+    near_miss: Callable[[str, Draw], str]
     variants: tuple[Callable[[str], str], ...] = ()
     equivalents: tuple[tuple[str, str], ...] = ()
     reference: str = "41"
 
 
-def _other_number(answer: str, choose: Choose) -> str:
-    """Change a number a little: one more digit at either end, one off, another sign."""
+def _near_number(answer: str, draw: Draw) -> str:
+    """Return the number with a digit more at either end, plus one, or negated and minus one."""
     value = Fraction(answer)
-    return (f"{answer}7", f"1{answer}" if value >= 0 else f"-1{answer[1:]}", str(value + 1), str(-value - 1))[choose(4)]
+    return (f"{answer}7", f"1{answer}" if value >= 0 else f"-1{answer[1:]}", str(value + 1), str(-value - 1))[draw(4)]
 
 
-def _number(choose: Choose) -> str:
-    return str(choose(1000)) if choose(4) else str(choose(99) - 99)
+def _number(draw: Draw) -> str:
+    return str(draw(1000)) if draw(4) else str(draw(99) - 99)
 
 
-PLAIN = AnswerFormat("plain text", _number, write=lambda answer: answer, near_miss=_other_number)
-"""The completion is the answer and nothing else."""
+PLAIN = AnswerFormat("plain text", _number, write=lambda answer: answer, near_miss=_near_number)
+"""The completion is the answer."""
 
 MATH = AnswerFormat(
     "mathematics",
     _number,
     write=lambda answer: rf"The answer is $\boxed{{{answer}}}$.",
-    near_miss=_other_number,
+    near_miss=_near_number,
     variants=(
         lambda answer: rf"\boxed{{{answer}}}",
         lambda answer: rf"$$\boxed{{ {answer} }}$$",
@@ -138,34 +148,23 @@ MATH = AnswerFormat(
         ("-3", "-3.0"),
     ),
 )
-"""A boxed answer at the end of some prose."""
+"""The completion ends with the answer in a box."""
 
 ANSWER_FORMATS = {"plain": PLAIN, "math": MATH}
 
 
-def make_chat(choose: Choose) -> str:
-    """Choose a completion as a policy writes it: prose in several languages, a number, sometimes a boxed one.
+def _draw_chat(draw: Draw) -> str:
+    """Draw a completion: sentences in several languages and a number, sometimes in a box."""
+    sentences = " ".join(SENTENCES[draw(len(SENTENCES))] for _ in range(1 + draw(4)))
+    answer = _number(draw)
+    return f"{sentences} {MATH.write(answer) if draw(2) else answer}"
+
+
+def draw_chats(draw: Draw) -> list[Sample]:
+    """Draw one to six samples of chat completions in groups of two.
 
     Example:
-        >>> make_chat(lambda n: 0)
-        'Let me think about it. -99'
+        >>> [sample.completion for sample in draw_chats(lambda n: 0)]
+        ['Let me think about it. -99']
     """
-    prose = " ".join(PROSE[choose(len(PROSE))] for _ in range(1 + choose(4)))
-    answer = _number(choose)
-    return f"{prose} {MATH.write(answer) if choose(2) else answer}"
-
-
-def make_chats(choose: Choose) -> list[Sample]:
-    """Choose one to six samples of chat completions, groups of two."""
-    return [Sample(f"prompt {i // 2}", make_chat(choose), i // 2, "1") for i in range(1 + choose(6))]
-
-
-def chats() -> st.SearchStrategy[str]:
-    r"""Completions as a policy writes them.
-
-    Example:
-        >>> from hypothesis import find
-        >>> find(chats(), lambda text: "boxed" in text)
-        'Let me think about it. The answer is $\\boxed{-99}$.'
-    """
-    return chosen(make_chat)
+    return [Sample(f"prompt {i // 2}", _draw_chat(draw), i // 2, "1") for i in range(1 + draw(6))]

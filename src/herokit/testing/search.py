@@ -1,34 +1,36 @@
-"""Trying laws on many inputs, and shrinking what breaks them: the only place that drives hypothesis.
+"""Try laws on many examples and shrink the counterexamples: the only module that drives hypothesis.
 
-All laws of one kind look at the same inputs, drawn once; a law that breaks is then given to hypothesis, to shrink.
+All laws of a subject look at the same examples, drawn once; hypothesis then shrinks the example of a violated law.
 """
 
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from random import Random
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
-from herokit.testing.law import Choose, Law, Span
-from herokit.testing.verdict import Broken, Moot
+from herokit.testing.batches import Draw, hypothesis_draw
+from herokit.testing.law import Law, LawViolation, NotApplicable, Result
+from herokit.testing.subjects import Subject
+
+__all__ = ["QUICK", "THOROUGH", "Profile", "try_laws"]
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How long to look.
+    """How long to search.
 
     Attributes:
-        max_examples: inputs tried a law.
-        seconds: wall time a subject may take, shrinking apart; where it runs out, fewer inputs are tried and each
-            result says so.
-        shrink_seconds: wall time a broken law may take to shrink its counterexample; 0 leaves it as it was found.
-        seed: the same seed tries the same inputs.
+        max_examples: the number of examples per law.
+        seconds: wall time per subject, without shrinking; when it runs out, fewer examples are tried and the results
+            say so.
+        shrink_seconds: wall time for shrinking one counterexample; 0 keeps it as it was found.
+        seed: the same seed draws the same examples.
     """
 
     max_examples: int = 100
@@ -38,156 +40,133 @@ class Profile:
 
 
 QUICK = Profile(max_examples=60, seconds=10.0)
-"""A second or two for a scheme of array steps."""
+"""One or two seconds for a chain of array steps."""
 
 THOROUGH = Profile(max_examples=1000, seconds=300.0, shrink_seconds=30.0)
-"""For a night, or for a scheme that costs a cluster."""
+"""For a nightly run, or before an expensive training run."""
+
+COSTLY_EVERY = 5
+"""A costly law is tried on every fifth example."""
+
+SHRINK_EXAMPLES = 10
+"""Hypothesis may need this many times more examples to find a violation again, because it draws less evenly."""
 
 
-PART = 5
-"""A costly law is tried on every fifth input."""
-
-
-class Subject(Protocol):
-    """A thing under test."""
-
-    def make(self, choose: Choose) -> Callable[[Span], Any]:
-        """Choose an input, to be read at a law's span."""
-        ...
-
-
-@dataclass(slots=True)
-class Finding:
-    """What a search found for one law.
-
-    Attributes:
-        law: the law.
-        broken: its complaint about the smallest input found, None if it held.
-        checked: inputs that had something to look at.
-        cut: whether time ran out before all inputs were tried.
-        moot: why the last input had nothing to look at.
-        measured: the joined measurement, None if the law makes none.
-        seconds: wall time.
-    """
-
-    law: Law
-    broken: Broken | None = None
-    checked: int = 0
-    cut: bool = False
-    moot: str = ""
-    measured: float | None = None
-    seconds: float = 0.0
-    sizes: list[int] = field(default_factory=list, repr=False)
-
-    def trial(self, subject: Subject, cases: Callable[[Span], Any], choose: Choose) -> None:
-        """Try the law on one input; raises `Broken` and remembers the smallest one."""
-        begun, case = monotonic(), cases(self.law.span)
-        try:
-            with np.errstate(all="ignore"):  # a law judges what comes out, not what numpy warns of on the way
-                measured = self.law.check(subject, case, choose)
-        except Moot as nothing:
-            self.moot = str(nothing)
-        except Broken as broken:
-            self._keep(broken, case)
-            raise
-        else:
-            self.checked += 1
-            if measured is not None and self.law.measures:
-                join = self.law.measures[1]
-                self.measured = measured if self.measured is None else join(self.measured, measured)
-        finally:
-            self.seconds += monotonic() - begun
-
-    def _keep(self, broken: Broken, case: Any) -> None:
-        self.checked += 1
-        earlier = tuple(map(str, getattr(case, "earlier", ())))
-        broken.counterexample = replace(broken.counterexample, earlier=earlier)
-        size = len(str(broken))
-        if not self.sizes or size <= self.sizes[-1]:
-            self.sizes.append(size)
-            self.broken = broken.with_traceback(None)
-
-
-def search(
-    laws: Iterable[Law], subject: Subject, profile: Profile = QUICK, *, known: Collection[str] = ()
-) -> list[Finding]:
-    """Try laws on a subject; a law that raises anything but `Broken` or `Moot` is itself at fault, and that passes.
+def try_laws(
+    laws: Iterable[Law],
+    subject: Subject,
+    profile: Profile = QUICK,
+    *,
+    expected_failures: Mapping[str, str] | None = None,
+    strict: bool = True,
+) -> list[Result]:
+    """Try laws on a subject. A law that raises anything but `LawViolation` or `NotApplicable` is faulty: that propagates.
 
     Args:
-        laws: what to try.
-        subject: on what.
-        profile: how long.
-        known: names of laws that break for a known reason: their counterexamples are left as they were found.
+        laws: the laws.
+        subject: what to try them on.
+        profile: how long to search.
+        expected_failures: law -> why it fails by design; the counterexamples of these are not shrunk.
+        strict: whether an expected failure must occur.
     """
-    findings = [Finding(law) for law in laws]
-    for once in (found for found in findings if found.law.run_once):
-        _holds(once, subject, lambda span: span, lambda n: n - 1)
-    _scan([found for found in findings if not found.law.run_once], subject, profile)
-    for found in findings:
-        if found.broken and profile.shrink_seconds and not found.law.run_once and found.law.name not in known:
-            _shrink(found, subject, profile)
-    return findings
+    expected = expected_failures or {}
+    trials = [_Trial(law, subject, profile, reason=expected.get(law.name, ""), strict=strict) for law in laws]
+    for trial in trials:
+        if trial.law.run_once:
+            trial.holds(None, lambda n: n - 1)
+    _scan([trial for trial in trials if not trial.law.run_once], subject, profile)
+    for trial in trials:
+        if trial.result.outcome == "failed" and profile.shrink_seconds and not trial.law.run_once:
+            trial.shrink()
+    return [trial.result for trial in trials]
 
 
-def _holds(found: Finding, subject: Subject, cases: Callable[[Span], Any], choose: Choose) -> bool:
-    try:
-        found.trial(subject, cases, choose)
-    except Broken:
-        return False
-    return True
-
-
-def _scan(findings: list[Finding], subject: Subject, profile: Profile) -> None:
-    """Try several laws on the same inputs, drawn evenly; a law leaves at its first failure."""
-    waiting, end = list(findings), monotonic() + profile.seconds
+def _scan(trials: list["_Trial"], subject: Subject, profile: Profile) -> None:
+    """Try several laws on the same examples; a law stops at its first violation."""
+    running, end = list(trials), monotonic() + profile.seconds
     for number in range(profile.max_examples):
-        case = subject.make(_dice(profile, number))
-        for found in list(waiting):
-            if found.law.costly and number % PART:
+        example = subject.draw_example(_random_draw(profile, number))
+        for trial in list(running):
+            if trial.law.costly and number % COSTLY_EVERY:
                 continue
             if monotonic() > end:
-                found.cut = True
-            elif not _holds(found, subject, case, _dice(profile, number, found.law.name)):
-                waiting.remove(found)
+                trial.result.timed_out = True
+            elif not trial.holds(example(trial.law.score_range), _random_draw(profile, number, trial.law.name)):
+                running.remove(trial)
 
 
-def _dice(profile: Profile, *names: object) -> Choose:
-    return Random(f"{profile.seed} {names}").randrange  # noqa: S311 - inputs of a test, no secret
+def _random_draw(profile: Profile, *names: object) -> Draw:
+    return Random(f"{profile.seed} {names}").randrange  # noqa: S311 - examples of a test, not a secret
 
 
-def _shrink(found: Finding, subject: Subject, profile: Profile) -> None:
-    """Search for one broken law with hypothesis; `Finding.broken` keeps the smallest failure seen on the way."""
-    end = monotonic() + profile.shrink_seconds
+class _Trial:
+    """One law tried on one subject; it fills in the law's `Result`."""
 
-    @seed(profile.seed)
-    @settings(
-        max_examples=10 * profile.max_examples,  # hypothesis draws less evenly: it may need more to find it again
-        database=None,
-        deadline=None,
-        derandomize=False,
-        phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
-        print_blob=False,
-    )
-    @given(data=st.data())
-    def run(data: st.DataObject) -> None:
-        if monotonic() < end:
-            choose = partial(_draw, data)
-            found.trial(subject, subject.make(choose), choose)
+    def __init__(self, law: Law, subject: Subject, profile: Profile, *, reason: str, strict: bool) -> None:
+        self.law, self.subject, self.profile = law, subject, profile
+        self.result = Result(str(law), law.statement, law.universal, law.consequence, reason, strict)
 
-    try:
-        run()
-    except Broken as broken:
-        found.broken = broken.with_traceback(None)
-    except Flaky:
-        return  # time ran out, or the subject is not deterministic: the smallest failure seen stands
+    def holds(self, example: Any, draw: Draw) -> bool:
+        try:
+            self.check(example, draw)
+        except LawViolation:
+            return False
+        return True
 
+    def check(self, example: Any, draw: Draw) -> None:
+        """Check one example and add what comes out to the result.
 
-def _draw(data: st.DataObject, n: int) -> int:
-    return data.draw(_below(n))
+        Raises:
+            LawViolation: the law does not hold.
+        """
+        result, begin = self.result, monotonic()
+        try:
+            with np.errstate(all="ignore"):  # laws judge the outputs; numpy's warnings on the way do not matter
+                measured = self.law.check(self.subject, example, draw)
+        except NotApplicable as reason:
+            result.skip_reason = str(reason)
+        except LawViolation as violation:
+            violation.earlier = tuple(map(str, getattr(example, "earlier", ())))
+            result.checked += 1
+            if result.violation is None or len(str(violation)) <= len(str(result.violation)):
+                self._keep(violation)
+            raise
+        else:
+            result.checked += 1
+            if measured is not None and self.law.measures:
+                name, combine = self.law.measures
+                known = result.measured.get(name)
+                result.measured = {name: measured if known is None else combine(known, measured)}
+        finally:
+            result.seconds += monotonic() - begin
 
+    def shrink(self) -> None:
+        """Let hypothesis find the violation again and shrink it; the result keeps the smallest one seen."""
+        end = monotonic() + self.profile.shrink_seconds
 
-@cache
-def _below(n: int) -> st.SearchStrategy[int]:
-    return st.integers(0, n - 1)
+        @seed(self.profile.seed)
+        @settings(
+            max_examples=SHRINK_EXAMPLES * self.profile.max_examples,
+            database=None,
+            deadline=None,
+            derandomize=False,
+            phases=(Phase.generate, Phase.shrink),
+            suppress_health_check=list(HealthCheck),
+            report_multiple_bugs=False,
+            print_blob=False,
+        )
+        @given(data=st.data())
+        def run(data: st.DataObject) -> None:
+            if monotonic() < end:
+                draw = hypothesis_draw(data.draw)
+                self.check(self.subject.draw_example(draw)(self.law.score_range), draw)
+
+        try:
+            run()
+        except LawViolation as violation:
+            self._keep(violation)
+        except Flaky:
+            return  # time ran out, or the subject is not deterministic: the smallest violation seen remains
+
+    def _keep(self, violation: LawViolation) -> None:
+        self.result.violation = violation.with_traceback(None)

@@ -1,4 +1,4 @@
-"""A `Rewarder` under every order of events: batches, evaluation, checkpoints, a lost rank, failing sources."""
+"""Stateful test of `Rewarder`: batches, evaluations, checkpoints, lost ranks and failing sources in any order."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,149 +12,149 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from herokit.combiners import Combiner, Mean
 from herokit.rewarder import Rewarder
 from herokit.testing.backends import NUMPY
-from herokit.testing.batches import Batch, Kind, Numbers
-from herokit.testing.laws.compare import far, states_differ
-from herokit.testing.strategies import batches
-from herokit.testing.stubs import sources
-from herokit.testing.subjects import CombinerSubject, subject_of
+from herokit.testing.batches import Batch, Numbers, SignalKind, batches, meta_sources
+from herokit.testing.laws.helpers import entries_differ, states_differ
+from herokit.testing.subjects import CombinerSubject
 from herokit.types import Sample
 
+__all__ = ["RewarderStateMachine", "rewarder_state_machine"]
 
-class RankLostError(RuntimeError):
+
+class _RankLostError(RuntimeError):
     """A peer did not answer."""
 
 
-class _Peers:
-    """Another rank that sees the same batches, or is gone."""
+class _Peer:
+    """A sync with one other rank, which has the same batches; the rank can be lost."""
 
     def __init__(self) -> None:
         self.lost = False
 
     def __call__(self, local: Mean, /) -> Mean:
         if self.lost:
-            raise RankLostError("rank 1 did not answer")
+            raise _RankLostError("rank 1 did not answer")
         return local.merge(local)
 
 
-class _Fragile:
-    """A source that raises for samples whose `meta` says so, and for all of them when it is down."""
+class _FailingSource:
+    """A source that raises if a sample has ``meta["fails"]``."""
 
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
-        for ask in ("verify", "score"):
-            if hasattr(inner, ask):
-                setattr(self, ask, self._ask)
+    def __init__(self, source: Any) -> None:
+        self.source = source
+        for method in ("verify", "score"):
+            if hasattr(source, method):
+                setattr(self, method, self._run)
 
-    def _ask(self, samples: Sequence[Sample]) -> Any:
+    def _run(self, samples: Sequence[Sample]) -> Any:
         if any(sample.meta.get("fails") for sample in samples):
             raise OSError("connection reset")
-        return self.inner.verify(samples) if hasattr(self.inner, "verify") else self.inner.score(samples)
+        return self.source.verify(samples) if hasattr(self.source, "verify") else self.source.score(samples)
 
 
-BATCH = st.runner().flatmap(lambda machine: machine.drawn)
-"""Batches with the signals that the machine's combiner reads."""
+BATCH = st.runner().flatmap(lambda machine: machine.strategy)
+"""Batches with the signals that the combiner of the machine reads."""
 
 
 class RewarderStateMachine(RuleBasedStateMachine):
-    """Drives a `Rewarder` and does the same with the combiner alone; both must agree after every step."""
+    """Drives a `Rewarder` and the bare combiner; both must agree after every step."""
 
     subject: CombinerSubject
-    drawn: st.SearchStrategy[Batch]
+    strategy: st.SearchStrategy[Batch]
 
     def __init__(self) -> None:
         super().__init__()
-        self.peers = _Peers()
-        self.rewarder = self._fresh()
-        self.state = self.subject.thing.init()
-        self.saved = json.dumps(self.rewarder.state_dict()), self.state
+        self.peer = _Peer()
+        self.rewarder = self._new_rewarder()
+        self.state = self.subject.combiner.init()
+        self.checkpoint = json.dumps(self.rewarder.state_dict()), self.state
 
-    def _fresh(self) -> Rewarder:
-        asked: Any = {name: _Fragile(source) for name, source in sources(self.subject.signals).items()}
-        return Rewarder(asked, self.subject.thing, sync=self.peers)
+    def _new_rewarder(self) -> Rewarder:
+        sources: Any = {name: _FailingSource(source) for name, source in meta_sources(self.subject.signals).items()}
+        return Rewarder(sources, self.subject.combiner, sync=self.peer)
 
-    def _alone(self, batch: Batch) -> tuple[Numbers, Any]:
-        run = self.subject.apply(NUMPY.signals(batch), batch, self.state, sync=self.peers)
-        return run.out, run.state
+    def _combine(self, batch: Batch) -> tuple[Numbers, Any]:
+        run = self.subject.apply(NUMPY.signals(batch), batch, self.state, sync=self.peer)
+        return run.output, run.state
 
     @rule(batch=BATCH)
     def train(self, batch: Batch) -> None:
         """Score a batch."""
-        expected, self.state = self._alone(batch)
-        _equal(self.rewarder(batch.samples()).trace[-1].after, expected)
+        expected, self.state = self._combine(batch)
+        _check_close(self.rewarder(batch.samples()).trace[-1].after, expected)
 
     @rule(batch=BATCH)
     def evaluate(self, batch: Batch) -> None:
-        """Score a batch and leave no trace."""
-        _equal(self.rewarder(batch.samples(), update_state=False).trace[-1].after, self._alone(batch)[0])
+        """Score a batch without updating the state."""
+        _check_close(self.rewarder(batch.samples(), update_state=False).trace[-1].after, self._combine(batch)[0])
 
     @rule()
     def save(self) -> None:
-        """Write a checkpoint."""
-        self.saved = json.dumps(self.rewarder.state_dict()), self.state
+        """Save a checkpoint."""
+        self.checkpoint = json.dumps(self.rewarder.state_dict()), self.state
 
     @rule()
     def crash_and_restore(self) -> None:
-        """Start anew from the last checkpoint."""
-        text, self.state = self.saved
-        self.rewarder = self._fresh()
+        """Make a new rewarder from the last checkpoint."""
+        text, self.state = self.checkpoint
+        self.rewarder = self._new_rewarder()
         self.rewarder.load_state_dict(json.loads(text))
 
     @rule(batch=BATCH)
     def lose_a_rank(self, batch: Batch) -> None:
-        """Score a batch while a peer is gone: a step that needs it raises, and nothing is remembered."""
-        self.peers.lost = True
+        """Score a batch without the peer: a step that needs it raises, and the state does not change."""
+        self.peer.lost = True
         try:
             self.rewarder(batch.samples())
-        except RankLostError:
+        except _RankLostError:
             return
         finally:
-            self.peers.lost = False
-        self.state = self._alone(batch)[1]
+            self.peer.lost = False
+        self.state = self._combine(batch)[1]
 
     @rule(batch=BATCH, failing=st.sets(st.integers(0, 5), min_size=1))
-    def some_rows_fail(self, batch: Batch, failing: set[int]) -> None:
-        """Score a batch with rows a source fails on: they are NaN with a reason, the others as if alone."""
+    def fail_some_rows(self, batch: Batch, failing: set[int]) -> None:
+        """Score a batch with failing rows: they are NaN with a reason; the others are scored as if alone."""
         samples = [
             replace(sample, meta={**sample.meta, "fails": row in failing}) for row, sample in enumerate(batch.samples())
         ]
-        lost = [row for row in range(len(batch)) if row in failing]
-        kept = np.array([row for row in range(len(batch)) if row not in failing], int)
-        outcome = self.rewarder(samples)
-        expected, self.state = self._alone(batch.take(kept))
-        _equal(outcome.trace[-1].after, expected)
-        _agree(sorted(outcome.problems()), lost)
-        _agree(np.flatnonzero(np.isnan(outcome.reward)).tolist(), lost)
+        failed = [row for row in range(len(batch)) if row in failing]
+        valid = np.array([row for row in range(len(batch)) if row not in failing], int)
+        out = self.rewarder(samples)
+        expected, self.state = self._combine(batch.take(valid))
+        _check_close(out.trace[-1].after, expected)
+        _check_same(sorted(out.problems()), failed)
+        _check_same(np.flatnonzero(np.isnan(out.reward)).tolist(), failed)
 
     @invariant()
-    def remembers_what_the_combiner_alone_would(self) -> None:
+    def states_agree(self) -> None:
         """Compare the states."""
         if states_differ(self.rewarder.state, self.state):
-            _agree(self.rewarder.state, self.state)
+            _check_same(self.rewarder.state, self.state)
 
 
 def rewarder_state_machine(
-    combiner: Combiner[Any], signals: Mapping[str, Kind] | None = None
+    combiner: Combiner[Any], signals: Mapping[str, SignalKind] | None = None
 ) -> type[RewarderStateMachine]:
-    """Return a state machine for a `Rewarder` with this combiner; its ``TestCase`` is a test.
+    """Return a hypothesis state machine for a `Rewarder` with this combiner; its ``TestCase`` is a test.
 
     Args:
-        combiner: a chain or a single step.
+        combiner: a chain or a step.
         signals: what each signal holds; see `herokit.testing.check_combiner`.
 
     Example:
         >>> from herokit import hero
-        >>> TestHero = rewarder_state_machine(hero()).TestCase  # pytest and unittest both run it
+        >>> TestHero = rewarder_state_machine(hero()).TestCase  # pytest and unittest can run it
     """
-    subject = subject_of(combiner, signals)
-    drawn = batches(subject.signals, span="plain", max_rows=6)
-    return type("RewarderStateMachine", (RewarderStateMachine,), {"subject": subject, "drawn": drawn})
+    subject = CombinerSubject.from_combiner(combiner, signals)
+    strategy = batches(subject.signals, score_range="plain", max_rows=6)
+    return type("RewarderStateMachine", (RewarderStateMachine,), {"subject": subject, "strategy": strategy})
 
 
-def _equal(found: Any, expected: Numbers) -> None:
-    if far(np.asarray(found), expected, 1e-12).any():
-        _agree(np.asarray(found).tolist(), expected.tolist())
+def _check_close(actual: Any, expected: Numbers) -> None:
+    if entries_differ(np.asarray(actual), expected, 1e-12).any():
+        _check_same(np.asarray(actual).tolist(), expected.tolist())
 
 
-def _agree(found: Any, expected: Any) -> None:
-    if found != expected:
-        raise AssertionError(f"the rewarder says {found!r}, the combiner alone {expected!r}")
+def _check_same(actual: Any, expected: Any) -> None:
+    if actual != expected:
+        raise AssertionError(f"the rewarder gives {actual!r}, the bare combiner {expected!r}")

@@ -1,189 +1,226 @@
-"""Claimable laws: what the reward model may do beside the verifier."""
+"""Claimable laws: how much the reward model may change what the verifier says."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from herokit.testing.batches import Batch, Case, Numbers
-from herokit.testing.law import Choose, law
-from herokit.testing.laws.compare import CLOSE, same
-from herokit.testing.laws.pairs import equals, stand_above
-from herokit.testing.subjects import CombinerSubject
-from herokit.testing.verdict import Broken, Moot
+from herokit.testing.batches import Batch, Draw, Numbers
+from herokit.testing.law import LawViolation, NotApplicable, law
+from herokit.testing.laws.helpers import TOLERANCE, check_equal
+from herokit.testing.subjects import CombinerSubject, Example
 
-HACKED = 1e6
-"""A score no honest completion gets."""
+__all__ = [
+    "affine_invariant_in_score",
+    "bounded",
+    "hacking_gain_bounded",
+    "monotone_in_score",
+    "neutral_to_constant_score",
+    "robust_to_score_noise",
+    "verifier_dominates",
+]
+
+HACKED_SCORE = 1e6
+"""A score that no honest completion gets."""
 
 
-@law("combiner", universal=False, span="wide", measures=("smallest margin", min))
-def verifier_dominates(subject: CombinerSubject, case: Case, choose: Choose, *, margin: float = 0.0) -> float:
-    """Within a group every verified rollout stands above every unverified one, by more than a margin.
+@law("combiner", universal=False, score_range="wide", measures=("smallest margin", min))
+def verifier_dominates(subject: CombinerSubject, example: Example, draw: Draw, *, margin: float = 0.0) -> float:
+    """In each group every correct rollout gets a higher reward than every incorrect one, by more than a margin.
 
-    Why: the reward model may refine the order among equals; once it can overrule the verifier it will be hacked.
+    Why: the reward model may rank rollouts with the same verdict; if it can overrule the verifier, it gets hacked.
 
-    In training: the policy would learn what the reward model likes at the price of being wrong.
+    In training: the policy would learn what the reward model prefers, even where that is incorrect.
     """
-    del choose
-    run = subject.here(case)
-    above, below = stand_above(case.batch, subject.verdicts)
-    gaps = run.out[above] - run.out[below]
-    if not len(gaps):
-        raise Moot("no group with a right and a wrong rollout")
-    worst = int(np.argmin(gaps))
-    if gaps[worst] <= margin:
-        pair = case.batch.take([above[worst], below[worst]])
-        raise Broken(
-            f"in group {case.batch.labels()[above[worst]]} a rollout with verdicts {_says(pair, subject, 0)} gets "
-            f"{run.out[above[worst]]:.5g}, one with {_says(pair, subject, 1)} gets {run.out[below[worst]]:.5g}",
-            case.batch,
-            reward=run.out,
+    del draw
+    batch, run = example.batch, example.run
+    higher, lower = _dominating_pairs(batch, subject.verdicts)
+    margins = run.output[higher] - run.output[lower]
+    if not len(margins):
+        raise NotApplicable("no group has a correct and an incorrect rollout")
+    worst = int(np.argmin(margins))
+    if margins[worst] <= margin:
+        first, second = higher[worst], lower[worst]
+        raise LawViolation(
+            f"in group {batch.labels()[first]} a rollout with {_verdicts(batch, subject, first)} gets "
+            f"{run.output[first]:.5g}, one with {_verdicts(batch, subject, second)} gets {run.output[second]:.5g}",
+            batch,
+            reward=run.output,
             advantage=run.advantage,
         )
-    return float(gaps[worst])
+    return float(margins[worst])
 
 
-def _says(batch: Batch, subject: CombinerSubject, row: int) -> str:
-    return ", ".join(f"{batch.values[name][row]:g}" for name in subject.verdicts)
+def _verdicts(batch: Batch, subject: CombinerSubject, row: int) -> str:
+    values = [f"{batch.values[name][row]:g}" for name in subject.verdicts]
+    return f"{'verdict' if len(values) == 1 else 'verdicts'} {', '.join(values)}"
 
 
-@law("combiner", universal=False, span="wide", measures=("largest absolute value", max))
-def bounded(subject: CombinerSubject, case: Case, choose: Choose, *, limit: float = 10.0) -> float:
-    """No reward leaves fixed bounds, whatever the scores.
+@law("combiner", universal=False, score_range="wide", measures=("largest absolute value", max))
+def bounded(subject: CombinerSubject, example: Example, draw: Draw, *, limit: float = 10.0) -> float:
+    """No reward exceeds a limit, whatever the scores.
 
-    Why: a reward model's outlier must not become the loudest voice in the batch.
+    Why: an outlier of the reward model must not dominate the batch.
 
-    In training: one broken score would make one huge step, which clipping turns into a wasted batch.
+    In training: one wrong score would cause one very large update, or a wasted batch after clipping.
     """
-    del choose
-    run = subject.here(case)
-    largest = float(np.abs(run.out).max())
+    del subject, draw
+    output = example.run.output
+    largest = float(np.abs(output).max())
     if largest > limit:
-        raise Broken(f"a reward of {largest:.5g} is beyond {limit:g}", case.batch, reward=run.out)
+        raise LawViolation(f"a reward of {largest:.5g} exceeds the limit of {limit:g}", example.batch, reward=output)
     return largest
 
 
 @law("combiner", universal=False)
-def monotone_in_score(subject: CombinerSubject, case: Case, choose: Choose) -> None:
-    """Among rollouts of one group with equal verdicts, a higher score never gets a lower reward.
+def monotone_in_score(subject: CombinerSubject, example: Example, draw: Draw) -> None:
+    """Of two rollouts of a group with equal verdicts, the one with the higher score never gets the lower reward.
 
-    Why: the one thing a reward model is asked for is order.
+    Why: the reward model is there to rank rollouts.
 
-    In training: the policy would be pushed away from the better of two answers.
+    In training: the policy would move away from the better of two answers.
     """
-    del choose
+    del draw
     if not subject.scores:
-        raise Moot("it reads no score")
-    run = subject.here(case)
-    above, below = stand_above(case.batch, subject.scores, among=subject.verdicts)
-    if not len(above):
-        raise Moot("no two rollouts of one group with equal verdicts and other scores")
-    wrong = run.out[above] < run.out[below] - CLOSE
+        raise NotApplicable("it reads no score")
+    batch, run = example.batch, example.run
+    higher, lower = _dominating_pairs(batch, subject.scores, equal_in=subject.verdicts)
+    if not len(higher):
+        raise NotApplicable("no two rollouts of a group have equal verdicts and different scores")
+    wrong = run.output[higher] < run.output[lower] - TOLERANCE
     if wrong.any():
-        one = int(np.argmax(wrong))
-        raise Broken(
-            f"row {above[one] + 1} scores above row {below[one] + 1} and gets less",
-            case.batch,
-            reward=run.out,
+        first = int(np.argmax(wrong))
+        raise LawViolation(
+            f"row {higher[first] + 1} has a higher score than row {lower[first] + 1} and gets a lower reward",
+            batch,
+            reward=run.output,
             advantage=run.advantage,
         )
 
 
-@law("combiner", universal=False, span="plain")
-def affine_invariant_in_score(subject: CombinerSubject, case: Case, choose: Choose) -> None:
-    """Another unit and zero point for the scores changes no reward.
+@law("combiner", universal=False, score_range="plain")
+def affine_invariant_in_score(subject: CombinerSubject, example: Example, draw: Draw) -> None:
+    """Multiplying all scores by a positive factor and adding a constant changes no reward.
 
-    Why: reward models have units of their own; swapping one for another should not need new constants.
+    Why: every reward model has its own scale; replacing one by another should need no new constants.
 
-    In training: constants tuned for one reward model would be wrong for the next, silently.
+    In training: constants tuned for one reward model would be wrong for the next, without a warning.
     """
-    free = [name for name in subject.scores if subject.signals[name] == "score"]
-    if not free:
-        raise Moot("it reads no score with a unit of its own")
-    factor, offset = (2.0, 0.5, 8.0)[choose(3)], (0.0, 1.0, -16.0)[choose(3)]
-
-    def convert(batch: Batch) -> Batch:
-        return batch.replace(**{name: factor * batch.values[name] + offset for name in free})
-
-    other = Case(convert(case.batch), tuple(convert(batch) for batch in case.earlier))
-    here, there = subject.here(case), subject.run(other.batch, subject.state(other))
-    message = f"with every score times {factor:g} plus {offset:g} the rewards are others"
-    same(case.batch, message, 1e-3, reward=here.out, in_other_units=there.out)
+    names = [name for name in subject.scores if subject.signals[name] == "score"]
+    if not names:
+        raise NotApplicable("it reads no score with a scale of its own")
+    factor, offset = (2.0, 0.5, 8.0)[draw(3)], (0.0, 1.0, -16.0)[draw(3)]
+    reward = example.run.output
+    rescaled = example.map(
+        lambda batch: batch.replace(**{name: factor * batch.values[name] + offset for name in names})
+    )
+    message = f"with scores times {factor:g} plus {offset:g} the rewards change"
+    check_equal(example.batch, message, 1e-3, reward=reward, rescaled=rescaled.run.output)
 
 
-@law("combiner", universal=False, span="plain")
+@law("combiner", universal=False, score_range="plain")
 def robust_to_score_noise(
-    subject: CombinerSubject, case: Case, choose: Choose, *, noise: float = 2.0**-10, limit: float = 0.05
+    subject: CombinerSubject, example: Example, draw: Draw, *, noise: float = 2.0**-10, limit: float = 0.05
 ) -> None:
-    """Small noise on the scores makes a small change in the rewards.
+    """Small noise on the scores changes the rewards only a little.
 
-    Why: the same model in another batch, or on another GPU, gives scores that differ in the last digits.
+    Why: in another batch or on another GPU the same model gives scores that differ in the last digits.
 
-    In training: the order of near-equal answers would be noise, blown up to the size of a real difference.
+    In training: the order of almost equal answers would be noise, scaled to the size of a real difference.
     """
     if not subject.scores:
-        raise Moot("it reads no score")
-    n = len(case.batch)
-    signs = np.array([(0.0, 1.0, -1.0)[choose(3)] for _ in range(n)])
+        raise NotApplicable("it reads no score")
+    n = len(example.batch)
+    signs = np.array([(0.0, 1.0, -1.0)[draw(3)] for _ in range(n)])
     rows = np.arange(n)
-    rows[choose(n)] = choose(n)  # a tie, where noise shows most
-    tied = case.batch.replace(**{name: case.batch.values[name][rows] for name in subject.scores})
-    moved = tied.replace(**{name: tied.values[name] + noise * signs for name in subject.scores})
-    state = subject.state(case)
-    here, there = subject.run(tied, state), subject.run(moved, state)
-    if np.abs(here.out - there.out).max() > limit:
-        message = f"noise of {noise:.2g} on the scores moves a reward by {np.abs(here.out - there.out).max():.2g}"
-        raise Broken(message, tied, noise=noise * signs, reward=here.out, with_noise=there.out)
+    rows[draw(n)] = draw(n)  # a tie, where noise has the largest effect
+    tied = example.batch.replace(**{name: example.batch.values[name][rows] for name in subject.scores})
+    noisy = tied.replace(**{name: tied.values[name] + noise * signs for name in subject.scores})
+    before, after = subject.run(tied, example.state).output, subject.run(noisy, example.state).output
+    change = np.abs(before - after).max()
+    if change > limit:
+        message = f"noise of {noise:.2g} on the scores changes a reward by {change:.2g}"
+        raise LawViolation(message, tied, noise=noise * signs, reward=before, with_noise=after)
 
 
 @law("combiner", universal=False)
-def neutral_to_constant_score(subject: CombinerSubject, case: Case, choose: Choose) -> None:
-    """Where every rollout of a group has the same score, rollouts with equal verdicts get equal rewards.
+def neutral_to_constant_score(subject: CombinerSubject, example: Example, draw: Draw) -> None:
+    """If all rollouts of a group have the same score, rollouts with equal verdicts get equal rewards.
 
     Why: a reward model that sees no difference must not make one.
 
-    In training: noise with no source would move the policy.
+    In training: the policy would change because of noise.
     """
-    del choose
+    del draw
     if not subject.scores:
-        raise Moot("it reads no score")
-    flat = case.batch.replace(**{name: np.full(len(case.batch), case.batch.values[name][0]) for name in subject.scores})
-    run = subject.run(flat, subject.state(case))
-    one, other = equals(flat, subject.verdicts)
-    if not len(one):
-        raise Moot("no two rollouts of one group with equal verdicts")
-    if (np.abs(run.out[one] - run.out[other]) > CLOSE).any():
-        raise Broken("equal verdicts and equal scores, other rewards", flat, reward=run.out, advantage=run.advantage)
+        raise NotApplicable("it reads no score")
+    batch = example.batch
+    constant = batch.replace(**{name: np.full(len(batch), batch.values[name][0]) for name in subject.scores})
+    run = subject.run(constant, example.state)
+    first, second = np.nonzero(np.triu(_same_group(constant, subject.verdicts), k=1))
+    if not len(first):
+        raise NotApplicable("no two rollouts of a group have equal verdicts")
+    if (np.abs(run.output[first] - run.output[second]) > TOLERANCE).any():
+        message = "rollouts with equal verdicts and equal scores get different rewards"
+        raise LawViolation(message, constant, reward=run.output, advantage=run.advantage)
 
 
 @law("combiner", universal=False, measures=("largest gain", max))
-def hacking_gain_bounded(subject: CombinerSubject, case: Case, choose: Choose, *, limit: float = 1.0) -> float:
-    """A wrong rollout that fools the reward model, and stays wrong, gains no more than a limit.
+def hacking_gain_bounded(subject: CombinerSubject, example: Example, draw: Draw, *, limit: float = 1.0) -> float:
+    """An incorrect rollout that deceives the reward model gains no more than a limit.
 
-    Why: what can be gained without becoming correct is what a policy under pressure will go and get.
+    Why: what can be gained without being correct is what a policy learns under optimization pressure.
 
-    In training: reward rises while accuracy falls; the paper saw a score go from 5 to 40 and MATH500 from 0.75 to 0.
+    In training: the reward rises while accuracy falls; in the paper a score rose from 5 to 40 and MATH500 fell from 0.75 to 0.
     """
-    wrong = _wrong(subject, case.batch)
-    if not subject.scores or not len(wrong):
-        raise Moot("no wrong rollout with a score")
-    row = int(wrong[choose(len(wrong))])
-    state = subject.state(case)
-    before, gains = subject.here(case), []
-    for score in (HACKED, -HACKED):
-        changed = {name: case.batch.values[name].copy() for name in subject.scores}
+    batch = example.batch
+    incorrect = _incorrect_rows(subject, batch)
+    if not subject.scores or not len(incorrect):
+        raise NotApplicable("no incorrect rollout has a score")
+    row = int(incorrect[draw(len(incorrect))])
+    before, gains = example.run.output, []
+    for score in (HACKED_SCORE, -HACKED_SCORE):
+        changed = {name: batch.values[name].copy() for name in subject.scores}
         for name, values in changed.items():
             values[row] = score if subject.signals[name] == "score" else float(score > 0)
-        after = subject.run(case.batch.replace(**changed), state)
-        gains.append(float(after.out[row] - before.out[row]))
+        after = subject.run(batch.replace(**changed), example.state).output
+        gains.append(float(after[row] - before[row]))
         if gains[-1] > limit:
-            raise Broken(
-                f"row {row + 1} is wrong; with a score of {score:g} it gains {gains[-1]:.5g}, more than {limit:g}",
-                case.batch,
-                reward=before.out,
-                with_the_hack=after.out,
-            )
+            message = f"row {row + 1} is incorrect; with a score of {score:g} it gains {gains[-1]:.5g}, over {limit:g}"
+            raise LawViolation(message, batch, reward=before, with_hacked_score=after)
     return max(gains)
 
 
-def _wrong(subject: CombinerSubject, batch: Batch) -> Numbers:
+def _incorrect_rows(subject: CombinerSubject, batch: Batch) -> Numbers:
     if not subject.verdicts:
         return np.arange(len(batch))
     return np.flatnonzero(np.max([batch.values[name] for name in subject.verdicts], axis=0) < 1.0)
+
+
+def _dominating_pairs(batch: Batch, names: Sequence[str], *, equal_in: Sequence[str] = ()) -> tuple[Numbers, Numbers]:
+    """Return row numbers (higher, lower) of pairs of a group: no signal of `names` is lower, and one is higher.
+
+    Args:
+        batch: the rollouts.
+        names: the signals that are compared.
+        equal_in: signals that must be equal.
+
+    Example:
+        >>> batch = Batch({"v": np.array([0.0, 1.0, 1.0])}, np.array([0, 0, 1]), 2)
+        >>> [rows.tolist() for rows in _dominating_pairs(batch, ["v"])]
+        [[1], [0]]
+    """
+    if not names:
+        return np.array([], int), np.array([], int)
+    table = np.stack([batch.values[name] for name in names], axis=1)
+    dominates = (table[:, None] >= table[None]).all(axis=2) & (table[:, None] > table[None]).any(axis=2)
+    higher, lower = np.nonzero(dominates & _same_group(batch, equal_in))
+    return higher, lower
+
+
+def _same_group(batch: Batch, equal_in: Sequence[str]) -> Any:
+    """Return which pairs share a group and the values of the signals, (N, N)."""
+    pairs = batch.group_ids[:, None] == batch.group_ids[None]
+    for name in equal_in:
+        pairs &= batch.values[name][:, None] == batch.values[name][None]
+    return pairs

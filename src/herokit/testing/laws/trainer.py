@@ -1,138 +1,111 @@
-"""Claimable laws: what is left of a reward once the trainer has normalized it."""
+"""Claimable laws: what remains of a reward after the trainer's normalization."""
 
 from functools import reduce
-from typing import Any
 
 import numpy as np
 
-from herokit.combiners import Chain, Weight
+from herokit.combiners import Weight
 from herokit.testing.backends import NUMPY
-from herokit.testing.batches import Batch, Case, Numbers
-from herokit.testing.law import Choose, law
-from herokit.testing.laws.compare import CLOSE
-from herokit.testing.subjects import CombinerSubject
-from herokit.testing.verdict import Broken, Moot
-from herokit.trainers.cancellation import AblatedChain, advantages_differ, find_cancelled_steps
-from herokit.types import Signals
+from herokit.testing.batches import Draw, Numbers
+from herokit.testing.law import LawViolation, NotApplicable, law
+from herokit.testing.laws.helpers import TOLERANCE
+from herokit.testing.subjects import CombinerSubject, Example
+from herokit.trainers.cancellation import advantages_differ
 
-MOVED = 0.2
-"""A step that moves a reward by this share of its group's spread does something to rewards."""
+__all__ = ["steps_not_cancelled", "uniform_groups_not_amplified", "zero_advantage_without_signal"]
 
-LOUD = 3.0
-"""How many times wider than the rewards a uniform group's advantages may be; leave-one-out doubles pairs."""
+MIN_REWARD_CHANGE = 0.2
+"""A step changes rewards if one of them moves by this share of the group's largest deviation."""
+
+MAX_AMPLIFICATION = 3.0
+"""How many times wider than the rewards the advantages of a uniform group may be; leave-one-out doubles pairs."""
 
 
-@law("combiner", universal=False, span="plain")
-def steps_not_cancelled(subject: CombinerSubject, case: Case, choose: Choose) -> None:
-    """Each step that changes rewards still changes advantages after the trainer's normalization.
+@law("combiner", universal=False, score_range="plain")
+def steps_not_cancelled(subject: CombinerSubject, example: Example, draw: Draw) -> None:
+    """Each step that changes rewards also changes advantages after the trainer's normalization.
 
-    Why: a group-constant weight, an offset or a scale cancels where the trainer divides by the group's deviation.
+    Why: a weight that is constant in a group, an offset or a scale cancels if the trainer divides by the group's deviation.
 
-    In training: the step costs compute and does nothing; results would be credited to a part that never acted.
+    In training: the step would cost compute without effect, and results would be credited to it.
     """
-    del choose
-    if "hidden" not in subject.seen:
-        subject.seen["hidden"] = _hidden(subject)
-    left_out: list[AblatedChain] = subject.seen["hidden"]
-    state, signals = subject.state(case), NUMPY.signals(case.batch)
-    full = subject.apply(signals, case.batch, state)
-    for one in left_out:
-        at, *inside = one.path
-        without = subject.apply(signals, case.batch, one.state(state), steps=one.chain(subject.thing))
-        before, after = without.trace[at if inside else at - 1].after, full.trace[at].after
-        for rows in case.batch.members():
-            if _moves(before[rows], after[rows]) and not advantages_differ(
-                full.advantage[rows], without.advantage[rows]
-            ):
-                name = type(one.step).__name__
-                weight = full.trace[at].weight if isinstance(one.step, Weight) else None
-                shown = {"reward_without": before, "reward": after} if weight is None else {"weight": weight}
-                raise Broken(
-                    f"{name} cancels under {_where(subject)}: with and without it the advantages are the same",
-                    case.batch,
-                    **shown,
+    del draw
+    batch, signals = example.batch, NUMPY.signals(example.batch)
+    full = example.run
+    for ablated in subject.cancelled_steps:
+        position, *inner = ablated.path
+        without = subject.apply(signals, batch, ablated.state(example.state), steps=ablated.chain(subject.combiner))
+        before, after = without.trace[position if inner else position - 1].after, full.trace[position].after
+        for rows in batch.rows_by_group():
+            moved = _rewards_differ(before[rows], after[rows])
+            if moved and not advantages_differ(full.advantage[rows], without.advantage[rows]):
+                name = type(ablated.step).__name__
+                weight = full.trace[position].weight if isinstance(ablated.step, Weight) else None
+                columns = {"reward_without": before, "reward": after} if weight is None else {"weight": weight}
+                raise LawViolation(
+                    f"{name} cancels under {subject.trainer.name}: the advantages are the same without it",
+                    batch,
+                    **columns,
                     advantage=full.advantage,
                     advantage_without=without.advantage,
                 )
 
 
-def _hidden(subject: CombinerSubject) -> list[AblatedChain]:
-    """Return the steps that change no advantage on batches in general position."""
-
-    def advantages(steps: Chain, signals: Signals, state: Any) -> tuple[Numbers, Any]:
-        values = {name: np.asarray(x) for name, x in signals.values.items()}
-        batch = Batch(values, signals.groups.ids, signals.groups.num_groups)
-        run = subject.apply(signals, batch, state, steps=steps)
-        return run.advantage, run.state
-
-    return find_cancelled_steps(
-        subject.thing, {name: kind != "score" for name, kind in subject.signals.items()}, advantages
-    )
+def _rewards_differ(before: Numbers, after: Numbers) -> bool:
+    before, after = before - before.mean(), after - after.mean()
+    largest = max(np.abs(before).max(), np.abs(after).max())
+    return bool(largest > TOLERANCE and np.abs(after - before).max() > MIN_REWARD_CHANGE * largest)
 
 
-def _moves(before: Numbers, after: Numbers) -> bool:
-    away, now = before - before.mean(), after - after.mean()
-    spread = max(np.abs(away).max(), np.abs(now).max())
-    return bool(spread > CLOSE and np.abs(now - away).max() > MOVED * spread)
+@law("combiner", universal=False, score_range="plain")
+def uniform_groups_not_amplified(subject: CombinerSubject, example: Example, draw: Draw) -> None:
+    """If all verdicts of a group are equal, the range of its advantages is at most three times that of its rewards.
 
+    Why: dividing by the group's deviation scales the narrow band of an all-incorrect group to unit advantages.
 
-@law("combiner", universal=False, span="plain")
-def uniform_groups_not_amplified(subject: CombinerSubject, case: Case, choose: Choose) -> None:
-    """Where all verdicts of a group are equal, advantages spread no wider than the rewards did, times three.
-
-    Why: dividing by the group's deviation turns the narrow band of an all-wrong group into unit advantages.
-
-    In training: taste among wrong answers would push as hard as the difference between right and wrong.
+    In training: preferences among incorrect answers would weigh as much as the difference between correct and incorrect.
     """
-    del choose
+    del draw
     if not subject.verdicts:
-        raise Moot("it reads no verdict")
-    run, looked = subject.here(case), False
-    for rows in case.batch.members():
-        if len(rows) == 1 or any(np.ptp(case.batch.values[name][rows]) > 0 for name in subject.verdicts):
+        raise NotApplicable("it reads no verdict")
+    batch, run, found = example.batch, example.run, False
+    for rows in batch.rows_by_group():
+        if len(rows) == 1 or any(np.ptp(batch.values[name][rows]) > 0 for name in subject.verdicts):
             continue
-        looked = True
-        wide = float(np.ptp(run.reward[rows]) * np.abs(run.later[rows]).max())
-        loud = float(np.ptp(run.advantage[rows]))
-        if loud > LOUD * wide + CLOSE:
-            raise Broken(
-                f"group {case.batch.labels()[rows[0]]} is uniform; its rewards span {wide:.3g} and its advantages "
-                f"under {_where(subject)} {loud:.3g}: {loud / wide:.3g} times as much"
-                if wide
-                else f"a uniform group with equal rewards gets advantages that span {loud:.3g}",
-                case.batch,
-                reward=run.reward,
-                advantage=run.advantage,
+        found = True
+        reward_range = float(np.ptp(run.reward[rows]) * np.abs(run.advantage_weight[rows]).max())
+        advantage_range = float(np.ptp(run.advantage[rows]))
+        if advantage_range > MAX_AMPLIFICATION * reward_range + TOLERANCE:
+            label, trainer = batch.labels()[rows[0]], subject.trainer.name
+            message = (
+                f"group {label} is uniform; under {trainer} its rewards have range {reward_range:.3g} and its "
+                f"advantages {advantage_range:.3g}: {advantage_range / reward_range:.3g} times as much"
+                if reward_range
+                else f"a uniform group with equal rewards gets advantages of range {advantage_range:.3g}"
             )
-    if not looked:
-        raise Moot("no uniform group of two or more")
+            raise LawViolation(message, batch, reward=run.reward, advantage=run.advantage)
+    if not found:
+        raise NotApplicable("no group of two or more is uniform")
 
 
-@law("combiner", universal=False, span="plain")
-def zero_advantage_without_signal(subject: CombinerSubject, case: Case, choose: Choose) -> None:
-    """A group of equal verdicts and equal scores gets advantages of zero.
+@law("combiner", universal=False, score_range="plain")
+def zero_advantage_without_signal(subject: CombinerSubject, example: Example, draw: Draw) -> None:
+    """A group with equal verdicts and equal scores gets advantages of zero.
 
-    Why: nobody said that one rollout is better than another, so nothing must be learned from them.
+    Why: nothing says that one rollout is better than another, so there is nothing to learn from them.
 
-    In training: rounding errors, divided by their own deviation, would move the policy at full strength.
+    In training: rounding errors, divided by their own deviation, would change the policy at full strength.
     """
-    del choose
-    names = [*subject.verdicts, *subject.scores]
-    flat = reduce(
-        lambda batch, name: batch.replace(**{name: np.full(len(batch), batch.values[name][0])}), names, case.batch
+    del draw
+    constant = reduce(
+        lambda batch, name: batch.replace(**{name: np.full(len(batch), batch.values[name][0])}),
+        [*subject.verdicts, *subject.scores],
+        example.batch,
     )
-    run = subject.run(flat, subject.state(case))
-    groups = [rows for rows in flat.members() if len(rows) > 1]
+    run = subject.run(constant, example.state)
+    groups = [rows for rows in constant.rows_by_group() if len(rows) > 1]
     if not groups:
-        raise Moot("only groups of one")
-    if any(np.abs(run.advantage[rows]).max() > CLOSE for rows in groups):
-        raise Broken(
-            f"nothing tells these rollouts apart, and under {_where(subject)} they get advantages",
-            flat,
-            reward=run.reward,
-            advantage=run.advantage,
-        )
-
-
-def _where(subject: CombinerSubject) -> str:
-    return subject.trainer.name
+        raise NotApplicable("every group has one rollout")
+    if any(np.abs(run.advantage[rows]).max() > TOLERANCE for rows in groups):
+        message = f"all signals of a group are equal, and under {subject.trainer.name} its advantages are not zero"
+        raise LawViolation(message, constant, reward=run.reward, advantage=run.advantage)

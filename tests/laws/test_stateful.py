@@ -1,4 +1,4 @@
-"""The rewarder in any order of events; and the machine notices when it forgets."""
+"""The rewarder state machine passes for the rewarder and fails for faulty ones."""
 
 import pytest
 from hypothesis import Phase, settings
@@ -12,12 +12,12 @@ SHORT = settings(max_examples=10, stateful_step_count=12, deadline=None, derando
 
 
 @pytest.mark.parametrize("combiner", [hero(), hero_advantage(), hero().steps[1], WeightByStd(momentum=0.5)], ids=repr)
-def test_any_order_of_events(combiner):
+def test_rewarder_state_machine_passes(combiner):
     run_state_machine_as_test(rewarder_state_machine(combiner), settings=SHORT)
 
 
 @pytest.mark.parametrize("fault", ["evaluation writes", "restore forgets", "failures count"])
-def test_the_machine_notices(fault, monkeypatch):
+def test_rewarder_state_machine_finds_a_faulty_rewarder(fault, monkeypatch):
     call = Rewarder.__call__
     if fault == "evaluation writes":
         monkeypatch.setattr(Rewarder, "__call__", lambda self, samples, **_: call(self, samples))
@@ -25,15 +25,15 @@ def test_the_machine_notices(fault, monkeypatch):
         monkeypatch.setattr(Rewarder, "load_state_dict", lambda self, data: None)
     else:
 
-        def forgetful(self, samples, *, update_state=True):
+        def keep_old_state(self, samples, *, update_state=True):
             before = self.state
-            outcome = call(self, samples, update_state=update_state)
-            if not outcome.valid.all():
+            out = call(self, samples, update_state=update_state)
+            if not out.valid.all():
                 self.state = before
-            return outcome
+            return out
 
-        monkeypatch.setattr(Rewarder, "__call__", forgetful)
-    with pytest.raises(AssertionError, match="the combiner alone"):
+        monkeypatch.setattr(Rewarder, "__call__", keep_old_state)
+    with pytest.raises(AssertionError, match="the bare combiner"):
         run_state_machine_as_test(
             rewarder_state_machine(hero()),
             settings=settings(SHORT, max_examples=1_000, phases=[Phase.generate]),  # it stops at the first

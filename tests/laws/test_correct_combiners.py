@@ -1,4 +1,4 @@
-"""Correct combiners written the way a stranger would: the suite raises no alarm."""
+"""Correct combiners as a user may write them: no law fails."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ from herokit.testing.laws import (
 
 @dataclass(frozen=True)
 class SoftBonus(Stateless):
-    """The verdict, and a little of the squashed score."""
+    """The verdict plus a small multiple of the tanh of the score."""
 
     size: float = 0.1
 
@@ -34,7 +34,7 @@ class SoftBonus(Stateless):
 
 @dataclass(frozen=True)
 class PairwiseWins(Stateless):
-    """The share of a rollout's group mates with its own verdict that it beats, from a table of all pairs."""
+    """The share of rollouts of its group with the same verdict that a rollout beats, from a table of all pairs."""
 
     def __call__(self, reward, signals):
         m, v, g = signals["rm"], signals["verifier"], signals.groups.ids
@@ -45,8 +45,8 @@ class PairwiseWins(Stateless):
 
 
 @dataclass(frozen=True)
-class LeaveMeOut(ProducesAdvantage, Stateless):
-    """The verdict less the mean verdict of the others, from a table of all pairs."""
+class LeaveOneOutVerdict(ProducesAdvantage, Stateless):
+    """The verdict minus the mean verdict of the others, from a table of all pairs."""
 
     def __call__(self, reward, signals):
         v, g = signals["verifier"], signals.groups.ids
@@ -58,7 +58,7 @@ class LeaveMeOut(ProducesAdvantage, Stateless):
 
 
 class LengthPenalty:
-    """No base class at all: the protocol's two methods; long completions cost a little."""
+    """A step without a base class: the two methods of the protocol; long completions cost a little."""
 
     def __init__(self, rate=0.01):
         self.rate = rate
@@ -77,7 +77,7 @@ class LengthPenalty:
 
 @dataclass(frozen=True)
 class Novelty(Weight):
-    """Weighs a group by how far its mean score is from the running mean of groups: state, sync, read before write."""
+    """Weights a group by the distance of its mean score from the running mean: state, sync, read before write."""
 
     def init(self):
         return Mean()
@@ -93,7 +93,7 @@ class Novelty(Weight):
 
 
 ORDER = (verifier_dominates, monotone_in_score, neutral_to_constant_score)
-HONEST = {
+CORRECT = {
     "soft bonus": (
         SoftBonus(),
         (
@@ -105,8 +105,8 @@ HONEST = {
         ),
     ),
     "pairwise wins": (PairwiseWins(), (*ORDER, bounded.with_params(limit=1.5), affine_invariant_in_score)),
-    "leave me out": (
-        LeaveMeOut(),
+    "leave one out": (
+        LeaveOneOutVerdict(),
         (verifier_dominates, uniform_groups_not_amplified, zero_advantage_without_signal),
     ),
     "length penalty": (LengthPenalty(), (steps_not_cancelled,)),
@@ -117,9 +117,9 @@ HONEST = {
 }
 
 
-@pytest.mark.parametrize("name", HONEST)
-def test_no_false_alarm(name):
-    combiner, claims = HONEST[name]
+@pytest.mark.parametrize("name", CORRECT)
+def test_check_combiner_passes_a_correct_combiner(name):
+    combiner, claims = CORRECT[name]
     report = check_combiner(combiner, claims=claims, profile=Profile(max_examples=60, seconds=60.0))
-    assert report.passed, "\n".join(f"{r.law}: {r.message}\n{r.counterexample}" for r in report.failures)
-    assert {r.outcome for r in report if not r.universal} == {"passed"}, [(r.law, r.outcome, r.message) for r in report]
+    assert report.passed, str(report)
+    assert {r.outcome for r in report if not r.universal} == {"passed"}, [result.as_dict() for result in report]
