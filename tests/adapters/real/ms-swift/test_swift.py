@@ -80,7 +80,7 @@ def test_normalization_table_equals_swift(settings, entry):
 def test_swift_reward_function_names_the_setting_for_incomplete_groups():
     with pytest.raises(ConfigError, match="multiple of num_generations"):
         rewards_of(reward_function(make_rewarder()), rollouts(TEXTS[:6]))
-    with pytest.raises(ConfigError, match=r"have ids \['prompt_0', 'prompt_1'\]"):
+    with pytest.raises(ConfigError, match=r"got ids \['prompt_0', 'prompt_1'\]"):
         rewards_of(reward_function(make_rewarder()), rollouts(TEXTS[2:6] + TEXTS[:4], size=2))
 
 
