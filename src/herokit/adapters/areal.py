@@ -8,11 +8,16 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from herokit.adapters.common.base import REFERENCE_COLUMNS, find_reference, message_text, trainer_values_filled
+from herokit.adapters.common.base import (
+    REFERENCE_COLUMNS,
+    find_reference,
+    message_text,
+    score_group,
+    trainer_values_filled,
+)
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.pointwise import check_group_independent
 from herokit.adapters.common.rows import combine_rows, score_one
-from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError, PluginError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
@@ -113,10 +118,8 @@ def group_workflow(
             accepted = [result for result in results if result is not None]
             if not accepted:
                 return None
-            with abort_peers_on_error(rewarder):
-                samples = [_make_sample(result, data, tokenizer, reference) for result in accepted]
-            outputs = await asyncio.to_thread(rewarder.run_sources, samples)
-            self.output = rewarder.combine(outputs, ["group"] * len(accepted), update_state=update_state)
+            samples = (_make_sample(result, data, tokenizer, reference) for result in accepted)
+            self.output = await score_group(rewarder, samples, update_state=update_state)
             for result, value in zip(accepted, trainer_values_filled(self.output), strict=True):
                 result["rewards"] = result["rewards"].new_full(result["rewards"].shape, value)
             return concat(accepted)

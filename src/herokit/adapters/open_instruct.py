@@ -5,14 +5,12 @@ open-instruct calls one reward function for the rollouts of a prompt, and builds
 `VerifierFunction`.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from herokit.adapters.common.base import reference_text, trainer_values_filled
+from herokit.adapters.common.base import reference_text, score_group, trainer_values_filled
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.metrics import metrics
-from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
@@ -53,6 +51,7 @@ class RewardFunction:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]
         >>> reward_fn = RewardFunction(Rewarder({"rm": Length()}, Select("rm")))
+        >>> import asyncio
         >>> asyncio.run(reward_fn([[1], [2]], ["a", "bcd"], ["4", "4"], ["math", "math"], ["stop"] * 2, None))[0]
         [1.0, 3.0]
     """
@@ -74,15 +73,13 @@ class RewardFunction:
         """Return one number per rollout, and the metrics of this prompt."""
         del responses, infos
         prompts = queries if queries is not None else [""] * len(decoded_responses)
-        with abort_peers_on_error(self.rewarder):
-            samples = [
-                Sample(prompt or "", text, "group", _reference(truth, row), {"dataset": name, "finish_reason": reason})
-                for row, (prompt, text, truth, name, reason) in enumerate(
-                    zip(prompts, decoded_responses, ground_truths, datasets, finish_reasons, strict=True)
-                )
-            ]
-        outputs = await asyncio.to_thread(self.rewarder.run_sources, samples)
-        self.output = self.rewarder.combine(outputs, ["group"] * len(samples))
+        samples = (
+            Sample(prompt or "", text, "group", _reference(truth, row), {"dataset": name, "finish_reason": reason})
+            for row, (prompt, text, truth, name, reason) in enumerate(
+                zip(prompts, decoded_responses, ground_truths, datasets, finish_reasons, strict=True)
+            )
+        )
+        self.output = await score_group(self.rewarder, samples)
         return trainer_values_filled(self.output), metrics(self.output)
 
 

@@ -4,16 +4,15 @@ The cookbook adds the rewards of a group to those of its steps and centers the s
 advantages of the chain reach the loss as they are.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from herokit.adapters.common.base import trainer_values_filled
+from herokit.adapters.common.base import score_group, trainer_values_filled
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.rows import to_rows
-from herokit.distributed import abort_peers_on_error
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
+from herokit.sources.execution import SourceOutputs
 from herokit.types import Sample
 
 __all__ = ["GroupRewardMixin"]
@@ -51,10 +50,8 @@ class GroupRewardMixin:
     ) -> list[tuple[float, dict[str, float]]]:
         """Return a reward and metrics for every trajectory; the cookbook calls this when a group is complete."""
         make_sample = type(self).herokit_make_sample  # a plain function, not bound to the builder
-        with abort_peers_on_error(self.herokit):
-            samples = [make_sample(t, env) for t, env in zip(trajectory_group, env_group, strict=True)]
-        outputs = await asyncio.to_thread(self.herokit.run_sources, samples)
-        output = self.herokit.combine(outputs, ["group"] * len(samples), update_state=self.herokit_update_state)
+        samples = (make_sample(t, env) for t, env in zip(trajectory_group, env_group, strict=True))
+        output = await score_group(self.herokit, samples, update_state=self.herokit_update_state)
         self.herokit_output = output
         return [
             (
@@ -63,6 +60,9 @@ class GroupRewardMixin:
                 | {"herokit_failed": float(not valid)},
             )
             for value, row, valid in zip(
-                trainer_values_filled(output), to_rows(outputs), output.valid.tolist(), strict=True
+                trainer_values_filled(output),
+                to_rows(SourceOutputs(output.verdicts, output.scores)),
+                output.valid.tolist(),
+                strict=True,
             )
         ]

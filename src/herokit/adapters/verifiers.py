@@ -4,7 +4,6 @@ verifiers 0.4 scores one trace per call. Only an environment that makes several 
 has them together, in ``finalize``. Older releases have rubrics, which score a group and set its advantages.
 """
 
-import asyncio
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from herokit.adapters.common.base import (
     REFERENCE_COLUMNS,
     find_reference,
     message_text,
+    score_group,
     trainer_values,
     trainer_values_filled,
 )
@@ -170,10 +170,8 @@ def rubric(
             return True
 
         async def score_group(self, states: list[Any]) -> None:
-            with abort_peers_on_error(rewarder):
-                samples = [_make_sample_from_state(state, reference) for state in states]
-            outputs = await asyncio.to_thread(rewarder.run_sources, samples)
-            _fill(states, rewarder.combine(outputs, ["group"] * len(states), update_state=update_state))
+            samples = (_make_sample_from_state(state, reference) for state in states)
+            _fill(states, await score_group(rewarder, samples, update_state=update_state))
 
     return GroupRubric()
 

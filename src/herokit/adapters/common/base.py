@@ -29,16 +29,18 @@ Rules for an adapter:
   docs/reference/adapters.md from it.
 """
 
+import asyncio
 import json
 import os
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from herokit.combiners import produces_advantage
+from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError, DataError, did_you_mean
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
@@ -56,6 +58,7 @@ __all__ = [
     "reference_text",
     "returns_advantages",
     "save_state",
+    "score_group",
     "trainer_values",
     "trainer_values_filled",
 ]
@@ -248,6 +251,29 @@ def check_complete_groups(group_keys: Sequence[Hashable], group_size: int, *, ow
     for key, count in Counter(group_keys).items():
         if count != group_size:
             raise ConfigError(f"{owner}: group {key!r} has {count} of {group_size} rollouts in one call; {fix}")
+
+
+async def score_group(rewarder: Rewarder, samples: Iterable[Sample], *, update_state: bool = True) -> RewardOutput:
+    """Score the samples of one group; the sources run in a thread, so the event loop is not blocked.
+
+    Args:
+        rewarder: the sources and the chain.
+        samples: all rollouts of the group. Pass a generator: if reading a rollout raises, no other rank waits for this one.
+        update_state: False for evaluation.
+
+    Example:
+        >>> from herokit import Center, Select, chain
+        >>> class Length:
+        ...     def score(self, samples):
+        ...         return [len(s.completion) for s in samples]
+        >>> rewarder = Rewarder({"rm": Length()}, chain(Select("rm"), Center()))
+        >>> asyncio.run(score_group(rewarder, (Sample("p", text, "q") for text in ("a", "bcd")))).advantage.tolist()
+        [-1.0, 1.0]
+    """
+    with abort_peers_on_error(rewarder):
+        group = list(samples)
+    outputs = await asyncio.to_thread(rewarder.run_sources, group)
+    return rewarder.combine(outputs, ["group"] * len(group), update_state=update_state)
 
 
 def returns_advantages(output: RewardOutput) -> bool:
