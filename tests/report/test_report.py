@@ -20,7 +20,7 @@ HOSTILE = (
 )
 
 
-def rows(groups=30, each=4, seed=0):
+def make_rows(groups=30, each=4, seed=0):
     """Results as `herokit score` writes them: scores rise from the first group to the last while accuracy falls."""
     rng = np.random.default_rng(seed)
     made = []
@@ -39,13 +39,13 @@ def rows(groups=30, each=4, seed=0):
     return made
 
 
-def written(folder, data, name="scored.jsonl"):
+def write_rows(folder, data, name="scored.jsonl"):
     path = folder / name
     path.write_text("".join(json.dumps(row) + "\n" for row in data))
     return str(path)
 
 
-def test_areas_under_curves_by_hand():
+def test_auc_of_known_examples():
     right = np.array([0, 0, 1, 1], dtype=bool)
     assert statistics.auc(np.array([0.1, 0.4, 0.35, 0.8]), right) == 0.75
     assert statistics.auc(np.array([1.0, 1.0, 1.0, 1.0]), right) == 0.5  # ties
@@ -59,7 +59,7 @@ def test_areas_under_curves_by_hand():
     assert statistics.auc_within_groups(score, np.array([0, 0, 1, 1, 1, 1, 1]), groups) == 1.0  # a alone is mixed
 
 
-def test_trends():
+def test_fit_trend_detects_directions():
     rng = np.random.default_rng(0)
     assert statistics.fit_trend(np.linspace(0, 1, 40) + rng.normal(0, 0.1, 40)).direction == 1
     assert statistics.fit_trend(np.linspace(1, 0, 40) + rng.normal(0, 0.1, 40)).direction == -1
@@ -67,23 +67,23 @@ def test_trends():
     assert statistics.fit_trend(np.array([1.0, np.nan])).direction == 0
 
 
-def test_hacking_is_seen_and_honest_runs_are_not_accused(tmp_path):
-    found = statistics.make_timeline(read_results(written(tmp_path, rows())))
+def test_timeline_suggests_hacking_if_scores_rise_and_accuracy_falls(tmp_path):
+    found = statistics.make_timeline(read_results(write_rows(tmp_path, make_rows())))
     assert found.suggests_hacking()
     assert not found.by_step
-    shuffled = rows()
+    shuffled = make_rows()
     np.random.default_rng(1).shuffle(shuffled)
     shuffled = [{**row, "prompt_id": number // 4} for number, row in enumerate(shuffled)]
-    assert not statistics.make_timeline(read_results(written(tmp_path, shuffled))).suggests_hacking()
+    assert not statistics.make_timeline(read_results(write_rows(tmp_path, shuffled))).suggests_hacking()
     by_step = [{**row, "step": row["prompt_id"]} for row in shuffled]
-    assert statistics.make_timeline(read_results(written(tmp_path, by_step))).by_step
-    assert "Possible reward hacking" in render(read_results(written(tmp_path, rows())))
+    assert statistics.make_timeline(read_results(write_rows(tmp_path, by_step))).by_step
+    assert "Possible reward hacking" in render(read_results(write_rows(tmp_path, make_rows())))
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    data = rows()
+    data = make_rows()
     data[5] |= {
         "response": HOSTILE,
         "prompt": HOSTILE,
@@ -99,11 +99,11 @@ def page(tmp_path_factory):
         "reward": None,
         "advantage": None,
     }
-    write_report(written(folder, data), folder / "r.html")
+    write_report(write_rows(folder, data), folder / "r.html")
     return (folder / "r.html").read_text()
 
 
-def test_the_page_asks_for_nothing_and_lets_nothing_run(page):
+def test_page_loads_nothing_and_runs_no_text_of_a_model(page):
     head = page[: page.index("<script")]
     assert "default-src 'none'" in head
     assert not re.search(r"""(src|href)=["']?(?!data:,)\w+:?//""", head)
@@ -118,7 +118,7 @@ def test_the_page_asks_for_nothing_and_lets_nothing_run(page):
     assert "&lt;/script&gt;" in body
 
 
-def test_the_page_shows_what_there_is(page):
+def test_page_shows_charts_and_examples(page):
     for text in (
         "Group composition",
         "Scores of rm",
@@ -135,7 +135,7 @@ def test_the_page_shows_what_there_is(page):
     assert sum(counts.values()) == 30
 
 
-def test_formulas_become_mathematics_and_everything_else_text():
+def test_to_html_converts_formulas_and_escapes_the_rest():
     assert "<mfrac>" in to_html(r"so $\frac{1}{2}$ & more")
     assert "&amp; more" in to_html(r"so $\frac{1}{2}$ & more")
     assert 'class="boxed"' in to_html(r"\boxed{42}")
@@ -157,60 +157,60 @@ def test_formulas_become_mathematics_and_everything_else_text():
         ("rm", "rm_status", "rm_reason"),
     ],
 )
-def test_either_source_alone_is_enough(tmp_path, columns):
-    data = [{k: v for k, v in row.items() if k not in columns} for row in rows()]
-    page = render(read_results(written(tmp_path, data)))
+def test_report_needs_only_one_source(tmp_path, columns):
+    data = [{k: v for k, v in row.items() if k not in columns} for row in make_rows()]
+    page = render(read_results(write_rows(tmp_path, data)))
     assert "Rewards" in page
 
 
-def test_prefixes_and_several_sources(tmp_path):
+def test_read_results_with_a_prefix_and_several_sources(tmp_path):
     data = []
-    for row in rows(5):
+    for row in make_rows(5):
         own = {k: v for k, v in row.items() if not k.startswith(("verifier", "rm"))}
         own |= {f"h_{k}": own.pop(k) for k in ("reward", "advantage", "weight", "kept")}
         both = {f"h_{v}{k}": row[f"verifier{k}"] for v in ("one", "two") for k in ("", "_status", "_answer", "_reason")}
         both |= {f"h_{m}{k}": row[f"rm{k}"] for m in ("a", "b") for k in ("", "_status", "_reason")}
         data.append(own | both)
-    found = read_results(written(tmp_path, data))
+    found = read_results(write_rows(tmp_path, data))
     assert (found.prefix, list(found.statuses), list(found.scores)) == ("h_", ["one", "two", "a", "b"], ["a", "b"])
     assert "Scores of b" in render(found)
 
 
-def test_two_schemes_side_by_side(tmp_path):
-    one = rows()
+def test_comparison_of_two_schemes(tmp_path):
+    one = make_rows()
     two = [{**row, "advantage": -row["advantage"], "weight": 2.0} for row in one]
-    page = render(read_results(written(tmp_path, one)), read_results(written(tmp_path, two, "other.jsonl")))
+    page = render(read_results(write_rows(tmp_path, one)), read_results(write_rows(tmp_path, two, "other.jsonl")))
     assert "correlation -1.000, rank correlation -1.000, opposite signs on 100.0%" in page
-    page = render(read_results(written(tmp_path, one)), read_results(written(tmp_path, two[:8], "other.jsonl")))
+    page = render(read_results(write_rows(tmp_path, one)), read_results(write_rows(tmp_path, two[:8], "other.jsonl")))
     assert "different rollouts" in page
 
 
-def test_what_is_no_results_is_refused(tmp_path, monkeypatch):
+def test_report_rejects_files_without_results(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="no column reward, advantage, weight among prompt, response"):
-        read_results(written(tmp_path, [{"prompt": "p", "response": "r"}]))
+        read_results(write_rows(tmp_path, [{"prompt": "p", "response": "r"}]))
     with pytest.raises(DataError, match="reward must be a number, got 'much' in row 3"):
-        read_results(written(tmp_path, [*rows()[:2], {**rows()[0], "reward": "much"}]))
+        read_results(write_rows(tmp_path, [*make_rows()[:2], {**make_rows()[0], "reward": "much"}]))
     with pytest.raises(DataError, match="cannot be written"):
-        write_report(written(tmp_path, rows()), Path("/nowhere/report.html"))
+        write_report(write_rows(tmp_path, make_rows()), Path("/nowhere/report.html"))
     monkeypatch.setitem(__import__("sys").modules, "vl_convert", None)
     with pytest.raises(SetupError, match="pip install 'herokit\\[report\\]'"):
-        render(read_results(written(tmp_path, rows())))
+        render(read_results(write_rows(tmp_path, make_rows())))
 
 
-def test_the_command(tmp_path):
+def test_report_command_writes_a_page(tmp_path):
     from typer.testing import CliRunner
 
-    done = CliRunner().invoke(app, ["report", written(tmp_path, rows()), "-o", str(tmp_path / "out.html")])
+    done = CliRunner().invoke(app, ["report", write_rows(tmp_path, make_rows()), "-o", str(tmp_path / "out.html")])
     assert done.exit_code == 0, done.output
     assert "Report: " in done.output
     assert (tmp_path / "out.html").stat().st_size < 2_000_000
 
 
-def test_the_parts_may_be_named_as_score_was_told(tmp_path):
-    data = [{"text": row["response"], "uid": n} | row for n, row in enumerate(rows())]
+def test_report_accepts_column_names(tmp_path):
+    data = [{"text": row["response"], "uid": n} | row for n, row in enumerate(make_rows())]
     data = [{k: v for k, v in row.items() if k != "response"} for row in data]
     data = [row | {"mine": row.pop("prompt_id")} for row in data]
-    path = written(tmp_path, data)
+    path = write_rows(tmp_path, data)
     with pytest.raises(DataError, match="no column for the completion.*--column completion=COLUMN"):
         read_results(path)
     found = read_results(path, {"completion": "text", "group": "mine"})
@@ -221,44 +221,90 @@ def test_the_parts_may_be_named_as_score_was_told(tmp_path):
     assert CliRunner().invoke(app, ["report", path, "--column", "text"]).exit_code == 1  # app.run() makes it one line
 
 
-def test_of_results_scored_twice_the_last_are_shown(tmp_path):
+def test_read_results_uses_the_last_prefix(tmp_path):
     def under(prefix, row):
         names = ("verifier", "verifier_status", "verifier_answer", "verifier_reason", "rm", "rm_status", "rm_reason",
                  "reward", "advantage", "weight", "kept")  # fmt: skip
         return {prefix + k: row[k] for k in names}
 
-    given = [{k: row[k] for k in ("prompt", "response", "prompt_id")} for row in rows()]
+    given = [{k: row[k] for k in ("prompt", "response", "prompt_id")} for row in make_rows()]
     for first, last in (("", "again_"), ("again_", ""), ("own_", "own_again_")):
         data = [
             start | under(first, row) | under(last, row | {"reward": 7.0, "verifier": 0.0})
-            for start, row in zip(given, rows(), strict=True)
+            for start, row in zip(given, make_rows(), strict=True)
         ]
-        found = read_results(written(tmp_path, data))
+        found = read_results(write_rows(tmp_path, data))
         assert (found.prefix, set(found.reward), set(found.verdict)) == (last, {7.0}, {0.0})
         assert (list(found.statuses), list(found.scores)) == (["verifier", "rm"], ["rm"])
     data = [{"reward": 1, "advantage": 1, "weight": 1} | row for row in given]  # a trainer's own, which came in
-    data = [row | under("h_", result) for row, result in zip(data, rows(), strict=True)]
-    assert read_results(written(tmp_path, data)).prefix == "h_"
+    data = [row | under("h_", result) for row, result in zip(data, make_rows(), strict=True)]
+    assert read_results(write_rows(tmp_path, data)).prefix == "h_"
 
 
-def test_a_column_that_only_looks_like_a_step_or_a_label_is_left_alone(tmp_path):
-    data = [row | {"label": "algebra", "step": "warm-up"} for row in rows()]
-    found = read_results(written(tmp_path, data))
+def test_read_results_ignores_steps_and_labels_that_are_not_numbers(tmp_path):
+    data = [row | {"label": "algebra", "step": "warm-up"} for row in make_rows()]
+    found = read_results(write_rows(tmp_path, data))
     assert (found.label, found.step) == (None, None)
 
 
-def test_another_runs_rollouts_are_not_compared_row_by_row(tmp_path):
-    one = rows()
+def test_comparison_of_different_rollouts_compares_no_rows(tmp_path):
+    one = make_rows()
     two = [row | {"response": f"No, {row['response']}"} for row in one]  # the same prompts, as many of each
-    page = render(read_results(written(tmp_path, one)), read_results(written(tmp_path, two, "other.jsonl")))
+    page = render(read_results(write_rows(tmp_path, one)), read_results(write_rows(tmp_path, two, "other.jsonl")))
     assert "different rollouts" in page
     assert "Advantages of the same" not in page
 
 
 @pytest.mark.parametrize("name", ["scored.jsonl", ".", "report", "report.txt"])
-def test_a_report_goes_to_no_other_file_than_html(tmp_path, name):
-    path = written(tmp_path, rows())
+def test_report_rejects_other_suffixes_than_html(tmp_path, name):
+    path = write_rows(tmp_path, make_rows())
     before = Path(path).read_bytes()
     with pytest.raises(DataError, match=r"expected a file that ends in \.html"):
         write_report(path, tmp_path / name if name != "." else Path())
     assert Path(path).read_bytes() == before
+
+
+def _tile(page, name):
+    found = re.search(rf"<dt>{name}</dt>\s*<dd>(.*?)</dd>", page)
+    return found and found[1]
+
+
+def _values(page, title):
+    specs = json.loads(re.search(r'id="specs">(.*?)</script>', page, re.DOTALL)[1].replace("\\u003c", "<"))
+    return specs[re.findall(r"<figcaption><h2>(.*?)</h2>", page).index(title)]["data"]["values"]
+
+
+def test_group_statistics_leave_out_missing_values(tmp_path):
+    data = make_rows(3)
+    for number, row in enumerate(data):  # group 0: two right, two failed; group 1: judged; group 2: all failed
+        row.update(verifier=1.0, rm=5.0 + number % 2, weight=2.0)
+        if number in {2, 3} or number >= 8:
+            row.update(dict.fromkeys(("verifier", "rm", "reward", "advantage", "weight")))
+            row.update(verifier_status="failed", rm_status="failed")
+    data[4]["verifier"] = 0.0
+    found = statistics.group_statistics(read_results(write_rows(tmp_path, data)))
+    assert (found.judged.tolist(), found.correct.tolist()) == ([2, 4, 0], [2, 3, 0])
+    assert found.uniform.tolist() == [True, False, False]
+    assert (found.score_std[:2].tolist(), found.weight[:2].tolist()) == ([0.5, 0.5], [2.0, 2.0])
+    assert np.isnan(found.score_std[2])
+    assert np.isnan(found.weight[2])
+    page = render(read_results(write_rows(tmp_path, data)))
+    assert _tile(page, "uniform groups") == "50.0%"
+    specs = {title: _values(page, title) for title in ("Group composition", "Weight by standard deviation")}
+    assert specs["Group composition"] == [{"correct": 0.8, "groups": 1}, {"correct": 1.0, "groups": 1}]
+    assert len(specs["Weight by standard deviation"]) == 2
+
+
+@pytest.mark.parametrize("verifier", [True, False])
+def test_page_leaves_out_verdicts_where_there_are_none(tmp_path, verifier):
+    gone = {"verifier": None, "verifier_status": "failed"}
+    names = ("verifier", "verifier_status", "verifier_answer", "verifier_reason", "label")
+    data = [row | gone if verifier else {k: v for k, v in row.items() if k not in names} for row in make_rows(6)]
+    results = read_results(write_rows(tmp_path, data))
+    page = render(results, results)
+    assert "Group composition" not in page
+    assert "Size of advantages" not in page
+    assert ">nan<" not in page
+    assert "in uniform groups</th><td>none</td><td>none</td>" in page
+    silent = "uniform groups"
+    assert [_tile(page, name) for name in (silent, "AUC of rm")] == (["none", "none"] if verifier else [None, None])

@@ -17,7 +17,7 @@ from herokit.combiners import Add, IfUniform, LinearSchedule, WeightByStd, chain
 from herokit.errors import VerdictError
 
 
-def test_a_score_too_large_for_arithmetic_is_a_status_and_never_reaches_the_mean():
+def test_rewarder_marks_scores_that_are_too_large():
     rewarder = make(rm=Gives([1e200, -1e200, 2.0], [1.0, 3.0, 2.0]))
     outcome = rewarder(group("q", "ok", "ok", "no"))
     assert outcome.valid.tolist() == [False, False, True]
@@ -27,14 +27,14 @@ def test_a_score_too_large_for_arithmetic_is_a_status_and_never_reaches_the_mean
 
 
 @pytest.mark.parametrize("value", [np.inf, np.nan, -np.inf])
-def test_scores_that_call_a_value_judged_that_is_none_fail_with_a_reason(value):
+def test_rewarder_marks_judged_scores_that_are_not_finite(value):
     given = Scores(np.array([value, 1.0]), (Status.JUDGED,) * 2, ("", ""))
     outcome = Rewarder({"rm": Gives(given)}, rm_only())([Sample("p", "c", "q")] * 2)
     assert outcome.problems() == {0: f"rm: gave {value}"}
     assert outcome.scores["rm"].statuses == (Status.FAILED, Status.JUDGED)
 
 
-def test_a_failed_score_has_no_value_whatever_stands_there():
+def test_rewarder_ignores_the_values_of_failed_scores():
     given = Scores(np.zeros(2), (Status.FAILED, Status.JUDGED), ("the server was away", ""))
     outcome = Rewarder({"rm": Gives(given)}, rm_only())([Sample("p", "c", "q")] * 2)
     assert outcome.valid.tolist() == [False, True]
@@ -42,7 +42,7 @@ def test_a_failed_score_has_no_value_whatever_stands_there():
 
 
 @pytest.mark.parametrize("value", [1.0000000000000002, -1e-9, float("nan"), "right"])
-def test_a_verdict_outside_its_range_fails_its_row_alone(value):
+def test_rewarder_marks_only_the_row_of_an_invalid_verdict(value):
     class Off:
         def verify(self, samples):
             return [Verdict(value if s.completion == "off" else 1.0) for s in samples]
@@ -55,7 +55,7 @@ def test_a_verdict_outside_its_range_fails_its_row_alone(value):
 
 
 @pytest.mark.parametrize("value", [True, 1, np.float32(1.0), np.bool_(True), np.int64(1)])  # noqa: FBT003 - kinds of one
-def test_the_value_of_a_verdict_is_a_float(value):
+def test_verdict_value_is_a_float(value):
     assert type(Verdict(value).value) is float
     assert Verdict(value).value == 1.0
 
@@ -70,7 +70,7 @@ class MuteError(Exception):
 
 
 @pytest.mark.parametrize(("error", "told"), [(StopIteration(3), "StopIteration: 3"), (MuteError(), "MuteError")])
-def test_errors_that_are_hard_to_catch_cost_their_row(error, told):
+def test_verify_isolates_unusual_errors(error, told):
     class Raises:
         def verify(self, samples):
             if any(s.completion == "bad" for s in samples):
@@ -81,7 +81,7 @@ def test_errors_that_are_hard_to_catch_cost_their_row(error, told):
     assert [(v.value, v.reason) for v in verdicts] == [(1.0, ""), (None, f"raised {told}"), (1.0, "")]
 
 
-def test_a_panic_costs_its_row_and_an_interrupt_stops_the_run():
+def test_rewarder_marks_panics_and_propagates_interrupts():
     class Panics:
         def __init__(self, error):
             self.error = error
@@ -99,7 +99,7 @@ def test_a_panic_costs_its_row_and_an_interrupt_stops_the_run():
             Rewarder({"verifier": Panics(error())}, Select("verifier"))(samples)
 
 
-def test_a_schedule_counts_a_step_in_which_no_row_could_be_judged():
+def test_schedule_counts_batches_without_valid_rows():
     fading = Add("rm", LinearSchedule(1.0, 0.0, 2))
     steps = chain(Select("rm"), fading, IfUniform(chain(Select("rm"), fading), Select("verifier")), WeightByStd())
     rewarder = make(steps, rm=Gives([np.nan, np.nan], [1.0, 2.0]))

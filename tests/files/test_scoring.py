@@ -1,127 +1,26 @@
+"""Scoring files: columns, summaries, outputs."""
+
 import json
-import os
 import random
 import resource
+import sys
+from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+sys.path.insert(0, str(Path(__file__).parent))
+from rollout_files import write_lines
+
 from herokit import Rewarder, Sample, Scores, Status, Verdict, hero, rm_only, verifier_only
-from herokit.adapters.common.base import message_text
 from herokit.errors import DataError
-from herokit.files.blocks import find_inputs
 from herokit.files.reading import read_rollouts
 from herokit.files.writing import find_output
 from herokit.pipeline.run import Job, result_columns, score_job
 from herokit.pipeline.summary import Summary, summarize
-
-ROW = {"prompt": "2+2?", "response": "4", "answer": "4", "prompt_id": "q1", "extra": [1, 2]}
-
-
-def lines(path, *rows):
-    path.write_text("".join(row if isinstance(row, str) else json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-def test_the_usual_column_names_are_found(tmp_path):
-    data = read_rollouts(lines(tmp_path / "r.jsonl", ROW, "\n", ROW | {"extra": None}))
-    assert data.samples[0] == Sample("2+2?", "4", "q1", "4", {"extra": [1, 2]})
-    assert data.samples[1].meta == {}  # what a row leaves empty is not there
-    assert data.columns == {"prompt": "prompt", "completion": "response", "reference": "answer", "group": "prompt_id"}
-    assert data.values["extra"] == [[1, 2], None]
-
-
-def test_columns_can_be_named(tmp_path):
-    row = {"q": "2+2?", "a": "four", "truth": 4, "response": "not this"}
-    data = read_rollouts(lines(tmp_path / "r.jsonl", row), {"prompt": "q", "completion": "a", "reference": "truth"})
-    assert data.samples == [Sample("2+2?", "four", "2+2?", "4", {"response": "not this"})]
-    assert "group" not in data.columns
-
-
-def test_chat_messages_are_read_as_text(tmp_path):
-    row = {"prompt": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "2+2?"}],
-           "completion": [{"role": "assistant", "content": "4"}]}  # fmt: skip
-    assert read_rollouts(lines(tmp_path / "r.jsonl", row)).samples == [
-        Sample("Be brief.\n2+2?", "4", "Be brief.\n2+2?", None)
-    ]
-
-
-def test_messages_without_text_and_of_parts_are_read_as_the_adapters_read_them(tmp_path):
-    call = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "add"}}]}
-    parts = [{"type": "text", "text": "It is "}, {"type": "image_url", "image_url": "x"}, {"type": "text", "text": "4"}]
-    chats = [
-        [call, {"role": "tool", "content": "4"}, {"role": "assistant", "content": parts}],
-        [{"role": "assistant", "content": "4"}, call],
-        [call],
-    ]
-    rows = [{"prompt": [{"role": "user", "content": "2+2?"}, call], "completion": chat} for chat in chats]
-    path = lines(tmp_path / "r.jsonl", *rows)
-    assert [(s.prompt, s.completion) for s in read_rollouts(path).samples] == [
-        (message_text(row["prompt"], ""), message_text(row["completion"], "", last=True)) for row in rows
-    ]
-    assert [s.completion for s in read_rollouts(path).samples] == ["It is 4", "4", ""]
-
-
-def test_parquet_and_jsonl_give_the_same_samples(tmp_path):
-    pq.write_table(pa.Table.from_pylist([ROW]), tmp_path / "r.parquet")
-    assert read_rollouts(tmp_path / "r.parquet").samples == read_rollouts(lines(tmp_path / "r.jsonl", ROW)).samples
-
-
-@pytest.mark.parametrize(
-    ("name", "rows", "message"),
-    [
-        ("r.jsonl", [], "r.jsonl: the file contains no rows"),
-        ("r.jsonl", [ROW, '{"prompt": \n'], "r.jsonl: line 2 is not valid JSON: Expecting value at character 12; fix or delete that line"),
-        ("r.jsonl", ["[" * 100_000 + "\n"], "r.jsonl: line 1 is not valid JSON"),
-        ("r.jsonl", ["[1]\n"], "r.jsonl: line 1 is a JSON list; expected one object"),
-        ("r.jsonl", ["[\n", json.dumps(ROW), "]\n"], r"r.jsonl: contains one JSON value over many lines; expected one object per line. Convert a list with jq -c '\.\[\]'"),
-        ("r.jsonl", [ROW | {"response": [{"role": "assistant", "content": 4}]}], "row 1: completion must be text or chat messages, got \\[{'role'"),
-        ("r.jsonl", [ROW | {"response": [{"text": "4"}]}], "row 1: completion must be text or chat messages, got \\[{'text'"),
-        ("r.jsonl", [ROW | {"response": [{"role": "assistant", "content": [{"type": "text", "text": 4}]}]}], "row 1: completion must be text or chat"),
-        ("r.jsonl", [ROW | {"response": []}], "row 1: completion must be text or chat messages, got \\[\\]"),
-        ("r.jsonl", [ROW | {"response": ["4"]}], "row 1: completion must be text or chat messages, got \\['4'\\]"),
-        ("r.jsonl", [{"text": "x"}], "no column for the prompt: none of prompt, question.* among text; name it with --column prompt=COLUMN"),
-        ("r.jsonl", [ROW, ROW | {"response": None}], "row 2: completion must be text or chat messages, got None"),
-        ("r.jsonl", [ROW | {"prompt_id": None}], "row 1: group must be text or a number, got None"),
-        ("r.jsonl", [ROW | {"answer": {"x": 1}}], "row 1: reference must be text or a number, got dict"),
-        ("r.jsonl", [ROW, '{"prompt": "p", "response": "4", "response": "5"}\n'], "r.jsonl: line 2: duplicate key 'response'; keep one of them"),
-        ("r.jsonl", ['{"prompt": "p", "response": "4", "extra": {"a": 1, "a": 2}}\n'], "r.jsonl: line 1: duplicate key 'a'"),
-        ("r.csv", [], "unsupported file type '.csv'; expected .jsonl, .json, .ndjson, .parquet"),
-        ("r.parquet", ["PAR?"], "r.parquet: not a Parquet file"),
-    ],
-)  # fmt: skip
-def test_a_file_that_is_wrong_says_where(tmp_path, name, rows, message):
-    with pytest.raises(DataError, match=message):
-        read_rollouts(lines(tmp_path / name, *rows))
-
-
-def test_a_field_that_is_wrong_offers_the_nearest(tmp_path):
-    path = lines(tmp_path / "r.jsonl", ROW)
-    with pytest.raises(DataError, match="unknown role 'promt'; did you mean 'prompt'"):
-        read_rollouts(path, {"promt": "prompt"})
-    with pytest.raises(DataError, match="no column 'respons' for the completion; did you mean 'response'"):
-        read_rollouts(path, {"completion": "respons"})
-    with pytest.raises(
-        DataError, match="no column for the prompt.*: 'prompt' is the completion; name it with --column"
-    ):
-        read_rollouts(path, {"completion": "prompt"})
-    with pytest.raises(DataError, match="is a folder"):
-        read_rollouts(tmp_path)
-
-
-def test_what_cannot_be_read_twice_is_refused(tmp_path):
-    os.mkfifo(tmp_path / "pipe.jsonl")
-    for name in (str(tmp_path / "pipe.jsonl"), "-"):
-        with pytest.raises(
-            DataError, match="is a pipe or a device, but rows are read more than once; write them to a file first"
-        ):
-            find_inputs([name])
-    with pytest.raises(DataError, match="is a pipe or a device"):
-        read_rollouts(tmp_path / "pipe.jsonl")
 
 
 class Exact:
@@ -140,14 +39,14 @@ def row(completion, *, group="q", reference="ok", **more):
 
 def score_rows(folder, rewarder, rows, *, name="o.jsonl", **settings):
     """Score rows as the command does; return the results and the summary."""
-    path = lines(folder / "r.jsonl", *rows)
+    path = write_lines(folder / "r.jsonl", *rows)
     done = score_job(Job("r.jsonl", [path], {}, find_output(str(folder / name)), {}, **settings), rewarder)
     if name.endswith(".parquet"):
         return pq.read_table(folder / name).to_pylist(), done.summary
     return [json.loads(line) for line in (folder / name).read_text().splitlines()], done.summary
 
 
-def test_groups_stay_whole_however_the_rows_lie(tmp_path):
+def test_score_job_keeps_groups_complete(tmp_path):
     keys = ["a", "b", "a", "c", "b", "a", "c"]
     rows = [row("x" * i, group=key, reference="xx") for i, key in enumerate(keys)]
     seen = []
@@ -165,7 +64,7 @@ def test_groups_stay_whole_however_the_rows_lie(tmp_path):
     assert [*rows[0], *(c for c in result_columns(rewarder) if c != "rm_steps")] == list(found[0])
 
 
-def test_step_scores_become_a_column_of_lists(tmp_path):
+def test_score_job_writes_step_scores_as_lists(tmp_path):
     class Stepwise:
         def score(self, part):
             steps = [[0.5, float("nan")] if s.completion == "two" else None for s in part]
@@ -178,7 +77,7 @@ def test_step_scores_become_a_column_of_lists(tmp_path):
         assert [r["rm_steps"] for r in found] == [[0.5, None], None] * 2
 
 
-def test_the_summary_counts():
+def test_summarize_counts():
     texts = {"right": ["ok", "ok"], "wrong": ["a", "aa"], "mixed": ["ok", "no"], "flat": ["no", "mo"], "lone": ["ok"]}
     samples = [Sample("p", t, key, "ok") for key, group in texts.items() for t in group] + [Sample("p", "ok", "none")]
     rewarder = Rewarder({"verifier": Exact(), "rm": Length()}, hero())
@@ -194,7 +93,7 @@ def test_the_summary_counts():
 
 
 @given(st.lists(st.sampled_from(["ok", "no", "nope", "nan", "?"]), min_size=2, max_size=12), st.data())
-def test_summaries_of_batches_merge_to_the_summary_of_all(texts, data):
+def test_summary_merge_equals_summary_of_all(texts, data):
     class Odd(Length):
         def score(self, part):
             return [float("nan") if s.completion == "nan" else float(len(s.completion)) for s in part]
@@ -215,13 +114,13 @@ def test_summaries_of_batches_merge_to_the_summary_of_all(texts, data):
 
 
 @pytest.mark.parametrize("name", ["o.parquet", "o.jsonl", "o.jsonl.gz", "o.jsonl.zst"])
-def test_results_keep_every_input_column(tmp_path, name):
+def test_score_job_keeps_every_input_column(tmp_path, name):
     odd = [
         {"mixed": 1, "nested": {"a": 1}, "big": 10**30, "hollow": {}},
         {"mixed": "two", "nested": None, "half": "\ud800"},
     ]
     rewarder = Rewarder({"rm": Length()}, rm_only())
-    path = lines(tmp_path / "r.jsonl", *(row("ok", **more) for more in odd))
+    path = write_lines(tmp_path / "r.jsonl", *(row("ok", **more) for more in odd))
     score_job(Job("r.jsonl", [path], {}, find_output(str(tmp_path / name)), {}), rewarder)
     assert {p.name for p in tmp_path.iterdir()} == {"r.jsonl", name}
     if name == "o.parquet":
@@ -240,13 +139,13 @@ def test_results_keep_every_input_column(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["o.parquet", "o.jsonl"])
 @pytest.mark.parametrize("most", [10_000, 150_000])  # while the input is looked over, and when results are written
-def test_a_full_disk_leaves_the_earlier_file_and_no_half_one(tmp_path, name, most):
+def test_score_job_keeps_the_earlier_file_on_a_full_disk(tmp_path, name, most):
     path = tmp_path / name
     path.write_text("earlier")
     rows = [row(random.Random(i).randbytes(100).hex(), group=i // 4) for i in range(4000)]  # noqa: S311
     rewarder = Rewarder({"rm": Length()}, rm_only())
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    lines(tmp_path / "r.jsonl", *rows)
+    write_lines(tmp_path / "r.jsonl", *rows)
     job = Job("r.jsonl", [tmp_path / "r.jsonl"], {}, find_output(str(path)), {}, resume=True)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))  # a longer file fails as on a full disk
     try:
@@ -262,7 +161,7 @@ def test_a_full_disk_leaves_the_earlier_file_and_no_half_one(tmp_path, name, mos
     assert {p.name for p in tmp_path.iterdir()} == {"r.jsonl", name}
 
 
-def test_an_output_that_could_not_be_written_is_refused_first(tmp_path):
+def test_find_output_rejects_unusable_outputs(tmp_path):
     with pytest.raises(
         DataError,
         match=r"unsupported output '.csv'; expected a file that ends in .parquet, .jsonl, .jsonl.gz or .jsonl.zst, or a folder .*o.csv/",
@@ -278,7 +177,7 @@ def test_an_output_that_could_not_be_written_is_refused_first(tmp_path):
     assert find_output(f"{tmp_path}/new/").is_folder
 
 
-def test_several_verifiers_give_prefixed_columns():
+def test_result_columns_of_several_verifiers():
     rewarder = Rewarder({"a": Exact(), "b": Exact(), "rm": Length()}, rm_only())
     names = result_columns(rewarder)
     assert {"a", "a_answer", "b", "rm", "reward", "advantage", "weight"} <= set(names)

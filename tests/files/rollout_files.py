@@ -1,4 +1,4 @@
-"""Rollout files, and what scoring them must give."""
+"""Helpers: write rollout files, score them, and compute the expected results."""
 
 import gzip
 import json
@@ -27,11 +27,11 @@ use = "hero"
 RUN = {"versions": {"herokit": "0.1"}, "scheme": {"alpha": 0.05}}
 
 
-def rewarder():
+def make_rewarder():
     return Rewarder({"verifier": VerdictColumn("right"), "rm": ScoreColumn("given")}, hero())
 
 
-def made(count, each=4, seed=0):
+def make_rows(count, each=4, seed=0):
     rng = random.Random(seed)  # noqa: S311
     return [
         {"prompt": f"p{row // each}", "completion": f"c{row}", "group": row // each, "right": rng.random() < 0.5,
@@ -40,7 +40,7 @@ def made(count, each=4, seed=0):
     ]  # fmt: skip
 
 
-def put(path, rows):
+def write_rows(path, rows):
     text = "".join(json.dumps(row) + "\n" for row in rows).encode()
     if path.suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=50)
@@ -54,22 +54,28 @@ def put(path, rows):
     return path
 
 
-def scored(folder, texts, name="o.parquet", *, asked=None, **settings):
+def write_lines(path, *rows):
+    """Write rows, or lines as they are."""
+    path.write_text("".join(row if isinstance(row, str) else json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def score_files(folder, texts, name="o.parquet", *, rewarder=None, **settings):
     job = Job(" ".join(texts), find_inputs(texts), {}, find_output(f"{folder}/{name}"), RUN, **settings)
-    score_job(job, asked or rewarder())
+    score_job(job, rewarder or make_rewarder())
     return folder / name
 
 
-def table(path):
+def read_table(path):
     return pq.read_table(path).to_pylist()
 
 
-def expected(rows, batch_groups=64):
+def expected_results(rows, batch_groups=64):
     """Score in memory: groups in order of first appearance, results in the order of rows."""
     members = {}
     for at, row in enumerate(rows):
         members.setdefault(row["group"], []).append(at)
-    groups, one = list(members.values()), rewarder()
+    groups, one = list(members.values()), make_rewarder()
     results = [None] * len(rows)
     for low in range(0, len(groups), batch_groups):
         order = [at for group in groups[low : low + batch_groups] for at in group]
@@ -80,6 +86,6 @@ def expected(rows, batch_groups=64):
     return np.array(results)
 
 
-def whole(path):
+def read_output(path):
     """Read a file, or all files of a folder."""
     return path.read_bytes() if path.is_file() else {p.name: p.read_bytes() for p in path.iterdir()}

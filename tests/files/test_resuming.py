@@ -1,4 +1,4 @@
-"""Death at any moment, interruptions and what is found afterwards: nothing is lost, nothing is doubled."""
+"""Runs that are killed or interrupted at any moment and resumed: no result is lost or written twice."""
 
 import json
 import random
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from streams import RUN, SCHEME, expected, made, put, rewarder, scored, whole
+from rollout_files import RUN, SCHEME, expected_results, make_rewarder, make_rows, read_output, score_files, write_rows
 
 from herokit import Rewarder, hero
 from herokit.cli.score import _settings, _terminable
@@ -31,12 +31,12 @@ from herokit.registry import load_registry
 from herokit.sources import ScoreColumn, VerdictColumn
 
 
-class Dead(BaseException):
-    """What stands for a kill: nothing that comes after it has an effect."""
+class KilledError(BaseException):
+    """Stands for a kill: no later step has an effect."""
 
 
-def deadly(monkeypatch, moment):
-    """Let the process die at the n-th of all the steps that touch the disk or score; return how many there were."""
+def kill_at(monkeypatch, moment):
+    """Kill the run at the n-th step that writes to the disk or scores; return a function that counts the steps."""
     count = 0
 
     def step(work):
@@ -44,7 +44,7 @@ def deadly(monkeypatch, moment):
             nonlocal count
             count += 1
             if count >= moment:
-                raise Dead
+                raise KilledError
             return work(*arguments, **named)
 
         return stepped
@@ -73,67 +73,68 @@ def record_calls(one):
 
 
 @pytest.mark.parametrize(("shuffled", "name"), [(False, "o/"), (False, "o.jsonl.gz"), (True, "o.parquet")])
-def test_death_at_any_moment_loses_and_doubles_nothing(tmp_path, monkeypatch, shuffled, name):
-    rows = made(36)
+def test_score_job_killed_at_any_moment_resumes_to_the_same_bytes(tmp_path, monkeypatch, shuffled, name):
+    rows = make_rows(36)
     if shuffled:
         random.Random(3).shuffle(rows)  # noqa: S311
-    texts = [str(put(tmp_path / "i.jsonl", rows))]
+    texts = [str(write_rows(tmp_path / "i.jsonl", rows))]
     (tmp_path / "wanted").mkdir()
-    uninterrupted = rewarder()
-    wanted = whole(scored(tmp_path / "wanted", texts, name, asked=uninterrupted, batch_groups=4))
+    uninterrupted = make_rewarder()
+    wanted = read_output(score_files(tmp_path / "wanted", texts, name, rewarder=uninterrupted, batch_groups=4))
     scored_again = []
     for moment in range(1, 1000):
         with monkeypatch.context() as patched:
-            steps = deadly(patched, moment)
+            steps = kill_at(patched, moment)
             try:
-                scored(tmp_path, texts, name, batch_groups=4, checkpoint_every=0.0, resume=True)
-            except Dead:
+                score_files(tmp_path, texts, name, batch_groups=4, checkpoint_every=0.0, resume=True)
+            except KilledError:
                 pass
             else:
                 assert steps() == moment - 1
                 break
-        again = rewarder()
+        again = make_rewarder()
         calls = record_calls(again)
-        out = scored(tmp_path, texts, name, asked=again, batch_groups=4, checkpoint_every=0.0, resume=True)
+        out = score_files(tmp_path, texts, name, rewarder=again, batch_groups=4, checkpoint_every=0.0, resume=True)
         scored_again.append(sum(calls))
         assert again.state == uninterrupted.state
-        assert whole(out) == wanted
+        assert read_output(out) == wanted
         assert {p.name for p in tmp_path.iterdir()} == {"i.jsonl", "wanted", out.name}
         shutil.rmtree(out) if out.is_dir() else out.unlink()
-    assert moment > 30  # it died at each of them
+    assert moment > 30  # killed at each of them
     assert scored_again[-1] == 0  # of what was done at the end nothing is done again
 
 
-class Breaks(ScoreColumn):
-    """Cannot go on after some batches."""
+class Interrupted(ScoreColumn):
+    """Interrupts the run after some batches."""
 
     left = 3
 
     def score(self, samples, /):
-        Breaks.left -= 1
-        if Breaks.left < 0:
+        Interrupted.left -= 1
+        if Interrupted.left < 0:
             raise KeyboardInterrupt
         return super().score(samples)
 
 
 @pytest.fixture
 def interrupted(tmp_path, monkeypatch):
-    monkeypatch.setattr(Breaks, "left", 3)
-    path = put(tmp_path / "i.jsonl", made(60))
-    broken = Rewarder({"verifier": VerdictColumn("right"), "rm": Breaks("given")}, hero())
+    monkeypatch.setattr(Interrupted, "left", 3)
+    path = write_rows(tmp_path / "i.jsonl", make_rows(60))
+    broken = Rewarder({"verifier": VerdictColumn("right"), "rm": Interrupted("given")}, hero())
     with pytest.raises(KeyboardInterrupt) as ended:
-        scored(tmp_path, [str(path)], batch_groups=4, asked=broken)
+        score_files(tmp_path, [str(path)], batch_groups=4, rewarder=broken)
     assert "48 of 60 rollouts are scored and saved in" in ended.value.__notes__[0]
     assert json.loads((tmp_path / "o.parquet.part/manifest.json").read_text())["progress"]["rows"] == 48
     return path
 
 
-def test_a_run_that_was_another_is_not_resumed(tmp_path, interrupted):
+def test_checkpoint_rejects_changed_settings_and_inputs(tmp_path, interrupted):
     def resume(message, *, settings=None, **options):
         job = Job("i", [interrupted], {}, find_output(f"{tmp_path}/o.parquet"), RUN | (settings or {}), resume=True)
         with pytest.raises(DataError, match=message):
             score_job(
-                Job(**{name: getattr(job, name) for name in job.__slots__} | {"batch_groups": 4} | options), rewarder()
+                Job(**{name: getattr(job, name) for name in job.__slots__} | {"batch_groups": 4} | options),
+                make_rewarder(),
             )
 
     resume("scheme.alpha was 0.05, is 0.1", settings={"scheme": {"alpha": 0.1}})
@@ -141,7 +142,7 @@ def test_a_run_that_was_another_is_not_resumed(tmp_path, interrupted):
     resume("batch_groups was 4, is 5", batch_groups=5)
     resume('prefix was "", is "x_"', prefix="x_")
     resume('columns.group was not set, is "prompt"', columns={"group": "prompt"})
-    resume("the input had 1 files, has 2", paths=[interrupted, put(tmp_path / "j.jsonl", made(8))])
+    resume("the input had 1 files, has 2", paths=[interrupted, write_rows(tmp_path / "j.jsonl", make_rows(8))])
     resume("contains an interrupted run. Use --resume to continue it, or delete that folder", resume=False)
     text = interrupted.read_bytes()
     interrupted.write_bytes(text.replace(b'"p1"', b'"p2"'))
@@ -149,11 +150,11 @@ def test_a_run_that_was_another_is_not_resumed(tmp_path, interrupted):
     interrupted.write_bytes(text + b"{}\n")
     resume("i.jsonl: has .* bytes now, had")
     interrupted.write_bytes(text)  # the time of change is another, the content is not
-    scored(tmp_path, [str(interrupted)], batch_groups=4, resume=True)
+    score_files(tmp_path, [str(interrupted)], batch_groups=4, resume=True)
     assert not (tmp_path / "o.parquet.part").exists()
 
 
-def test_a_damaged_folder_is_told(tmp_path, interrupted):
+def test_checkpoint_reports_damaged_files(tmp_path, interrupted):
     shard = tmp_path / "o.parquet.part" / "results-000000.arrow"
     whole = shard.read_bytes()
     for damage, message in (
@@ -162,16 +163,16 @@ def test_a_damaged_folder_is_told(tmp_path, interrupted):
     ):
         shard.write_bytes(damage) if damage else shard.unlink()
         with pytest.raises(DataError, match=message):
-            scored(tmp_path, [str(interrupted)], batch_groups=4, resume=True)
+            score_files(tmp_path, [str(interrupted)], batch_groups=4, resume=True)
     (tmp_path / "o.parquet.part" / "manifest.json").write_text("{")
     with pytest.raises(DataError, match="the manifest cannot be read: .*; delete that folder"):
-        scored(tmp_path, [str(interrupted)], batch_groups=4, resume=True)
+        score_files(tmp_path, [str(interrupted)], batch_groups=4, resume=True)
 
 
 @pytest.mark.parametrize("resume", [False, True])
 @pytest.mark.parametrize("name", ["notes.txt", "results-000000.arrow", "lock/deep.txt"])
-def test_a_folder_of_that_name_that_is_no_runs_is_not_emptied(tmp_path, name, resume):
-    put(tmp_path / "in.jsonl", made(4))
+def test_checkpoint_leaves_foreign_folders_alone(tmp_path, name, resume):
+    write_rows(tmp_path / "in.jsonl", make_rows(4))
     mine = tmp_path / "o.jsonl.part" / name
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
@@ -179,12 +180,12 @@ def test_a_folder_of_that_name_that_is_no_runs_is_not_emptied(tmp_path, name, re
     with pytest.raises(
         DataError, match="o.jsonl.part: not a herokit checkpoint \\(no manifest, found .*\\); move that folder away"
     ):
-        score_job(job, rewarder())
+        score_job(job, make_rewarder())
     assert mine.read_text() == "mine"
     assert [path.name for path in mine.parent.iterdir()] == [mine.name]
 
 
-def test_two_processes_do_not_work_on_one_output(tmp_path, interrupted):
+def test_checkpoint_is_locked(tmp_path, interrupted):
     code = (
         "import sys; from pathlib import Path; from herokit.pipeline.checkpoint import Checkpoint\n"
         "with Checkpoint(Path(sys.argv[1]), {}):\n    print(flush=True); sys.stdin.read()"
@@ -193,9 +194,9 @@ def test_two_processes_do_not_work_on_one_output(tmp_path, interrupted):
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
         with pytest.raises(DataError, match="in use by another process"):
-            scored(tmp_path, [str(interrupted)], batch_groups=4, resume=True)
+            score_files(tmp_path, [str(interrupted)], batch_groups=4, resume=True)
         other.communicate()
-    scored(tmp_path, [str(interrupted)], batch_groups=4, resume=True)
+    score_files(tmp_path, [str(interrupted)], batch_groups=4, resume=True)
 
 
 def command(folder, *arguments):
@@ -205,26 +206,26 @@ def command(folder, *arguments):
             "--checkpoint-every", "0", *arguments]  # fmt: skip
 
 
-def test_a_request_to_end_is_an_interruption():
+def test_sigterm_interrupts_like_ctrl_c():
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt), _terminable():
         signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_an_interrupted_command_says_how_to_go_on(tmp_path):
-    put(tmp_path / "i.jsonl", made(2000))
+def test_score_command_prints_how_to_resume(tmp_path):
+    write_rows(tmp_path / "i.jsonl", make_rows(2000))
     child = subprocess.Popen(command(tmp_path, "-o", "o.jsonl"), cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     manifest = tmp_path / "o.jsonl.part" / "manifest.json"
     while not manifest.exists() or '"shards": 0' in manifest.read_text():
         assert child.poll() is None
         time.sleep(0.01)
     child.send_signal(signal.SIGINT)
-    _, told = child.communicate()
+    _, stderr = child.communicate()
     assert child.returncode == 130
-    assert "of 2,000 rollouts are scored and saved in o.jsonl.part; continue with" in told
-    assert "rows/s" not in told  # nobody looks at the bar
-    words = shlex.split(told.splitlines()[-1])
+    assert "of 2,000 rollouts are scored and saved in o.jsonl.part; continue with" in stderr
+    assert "rows/s" not in stderr  # nobody looks at the bar
+    words = shlex.split(stderr.splitlines()[-1])
     assert words[:2] == ["herokit", "score"]
     assert words[-1] == "--resume"
     assert 0 < json.loads(manifest.read_text())["progress"]["rows"] < 2000
@@ -232,10 +233,10 @@ def test_an_interrupted_command_says_how_to_go_on(tmp_path):
     assert again.returncode == 0, again.stderr
     assert "2,000 rollouts of 500 prompts" in again.stdout
     found = list(read_rollouts(tmp_path / "o.jsonl").values["reward"])
-    np.testing.assert_array_equal(found, expected(made(2000), 8)[:, 0])
+    np.testing.assert_array_equal(found, expected_results(make_rows(2000), 8)[:, 0])
 
 
-def test_the_benchmark_kills_for_real_and_finds_the_same_bytes():
+def test_streaming_benchmark_kills_and_compares_bytes():
     script = Path(__file__).resolve().parents[2] / "benchmarks" / "streaming.py"
     small = ["--rollouts", "20000", "--kills", "2", "--every", "0", "--shuffled", "--seed", "2"]
     done = subprocess.run([sys.executable, script, *small], capture_output=True, text=True, check=False)
@@ -245,7 +246,7 @@ def test_the_benchmark_kills_for_real_and_finds_the_same_bytes():
     assert max(int(peak) for peak in re.findall(r"peak (\d+) MB", done.stdout)) < 450
 
 
-def test_what_a_scheme_names_decides_about_the_results(tmp_path, monkeypatch):
+def test_settings_include_the_files_that_a_scheme_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rm.onnx").write_text("model")
     table = {

@@ -1,4 +1,4 @@
-"""The bar of `herokit score`."""
+"""The progress of `herokit score`."""
 
 import io
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 from herokit.cli import console
 
 sys.path.insert(0, str(Path(__file__).parent))
-from streams import made, put
+from rollout_files import make_rows, write_rows
 
 from herokit import Rewarder, hero
 from herokit.pipeline.run import Job, score_job
@@ -17,7 +17,7 @@ from herokit.reward_models.progress import report_progress
 from herokit.sources import ScoreColumn, VerdictColumn
 
 
-def test_the_bar_shows_rows_and_their_rate_to_a_terminal_alone(monkeypatch, capsys):
+def test_progress_bar_shows_rows_and_rate_on_a_terminal_only(monkeypatch, capsys):
     from rich.console import Console
 
     from herokit.cli.progress import progress
@@ -34,7 +34,7 @@ def test_the_bar_shows_rows_and_their_rate_to_a_terminal_alone(monkeypatch, caps
     assert re.search(r"scoring.*300/1000.*\d rows/s, 0:00:0\d left", text.getvalue())
 
 
-def test_the_bar_moves_with_what_sources_tell_and_never_back(tmp_path):
+def test_progress_follows_the_sources_and_never_decreases(tmp_path):
     seen = []
 
     class Tells(ScoreColumn):
@@ -44,7 +44,7 @@ def test_the_bar_moves_with_what_sources_tell_and_never_back(tmp_path):
             return super().score(samples)
 
     asked = Rewarder({"verifier": VerdictColumn("right"), "a": Tells("given"), "rm": Tells("given")}, hero())
-    path = put(tmp_path / "i.jsonl", made(16))
+    path = write_rows(tmp_path / "i.jsonl", make_rows(16))
     job = Job("i", [path], {}, batch_groups=2)
     score_job(job, asked, on_progress=lambda *call: seen.append(call))
     assert [done for what, done, _ in seen if what == "scoring"] == [0, 4, 8, 8, 8, 8, 12, 16, 16, 16, 16]

@@ -1,0 +1,177 @@
+"""Reading rollout files: columns, messages, encodings, errors."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from rollout_files import write_lines
+
+from herokit import Sample
+from herokit.adapters.common.base import find_reference, make_samples, message_text
+from herokit.errors import DataError
+from herokit.files.blocks import find_inputs
+from herokit.files.reading import read_rollouts
+from herokit.files.writing import find_output
+
+ROW = {"prompt": "2+2?", "response": "4", "answer": "4", "prompt_id": "q1", "extra": [1, 2]}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_read_rollouts_rejects_utf16_and_skips_the_utf8_mark(tmp_path, encoding):
+    path = tmp_path / "r.jsonl"
+    path.write_text(json.dumps(ROW) + "\n", encoding=encoding)
+    with pytest.raises(
+        DataError, match="r.jsonl: is encoded in UTF-16; expected UTF-8. Convert it with iconv -f UTF-16 -t UTF-8"
+    ):
+        read_rollouts(path)
+    path.write_text(json.dumps(ROW) + "\n", encoding="utf-8-sig")
+    assert read_rollouts(path).samples == [Sample("2+2?", "4", "q1", "4", {"extra": [1, 2]})]
+
+
+def test_read_rollouts_treats_nan_references_as_missing(tmp_path):
+    path = tmp_path / "r.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in (ROW, ROW | {"answer": float("nan")})))
+    pq.write_table(
+        pa.table({"prompt": ["p"] * 2, "response": ["4"] * 2, "answer": [4.0, float("nan")]}), tmp_path / "r.parquet"
+    )
+    for file, first in ((path, "4"), (tmp_path / "r.parquet", "4.0")):
+        assert [s.reference for s in read_rollouts(file).samples] == [first, None]
+
+
+def test_adapters_treat_nan_references_as_missing():
+    columns = {"answer": [4.0, float("nan")], "target": ["4", "5"]}
+    assert [s.reference for s in make_samples(["p"] * 2, ["c"] * 2, ["q"] * 2, columns)] == ["4.0", None]
+    assert find_reference({"answer": float("nan"), "target": "5"}) == "5"
+    assert find_reference({"answer": np.float32("nan"), "target": np.array([4, 5])}) == "[4 5]"
+
+
+@pytest.mark.parametrize("use", [lambda name: find_inputs([name]), find_output])
+def test_names_that_are_too_long_are_rejected(tmp_path, use):
+    with pytest.raises(DataError, match="xxx.jsonl: (cannot be read|the name cannot be used): File name too long"):
+        use(f"{tmp_path}/{'x' * 300}.jsonl")
+
+
+def test_find_inputs_rejects_unreadable_folders(tmp_path, monkeypatch):
+    for name in ("a", "closed", ".hidden"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "r.jsonl").write_text(json.dumps(ROW) + "\n")
+    scan = os.scandir
+
+    def refuse(path):
+        if Path(path).name in {"closed", ".hidden"}:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataError, match=r"/closed: cannot be read: Permission denied"):
+        find_inputs([str(tmp_path)])
+    (tmp_path / "closed").rename(tmp_path / "_closed")
+    assert find_inputs([str(tmp_path)]) == [tmp_path / "a" / "r.jsonl"]
+
+
+def test_read_rollouts_finds_usual_column_names(tmp_path):
+    data = read_rollouts(write_lines(tmp_path / "r.jsonl", ROW, "\n", ROW | {"extra": None}))
+    assert data.samples[0] == Sample("2+2?", "4", "q1", "4", {"extra": [1, 2]})
+    assert data.samples[1].meta == {}  # what a row leaves empty is not there
+    assert data.columns == {"prompt": "prompt", "completion": "response", "reference": "answer", "group": "prompt_id"}
+    assert data.values["extra"] == [[1, 2], None]
+
+
+def test_read_rollouts_accepts_column_names(tmp_path):
+    row = {"q": "2+2?", "a": "four", "truth": 4, "response": "not this"}
+    data = read_rollouts(
+        write_lines(tmp_path / "r.jsonl", row), {"prompt": "q", "completion": "a", "reference": "truth"}
+    )
+    assert data.samples == [Sample("2+2?", "four", "2+2?", "4", {"response": "not this"})]
+    assert "group" not in data.columns
+
+
+def test_read_rollouts_joins_chat_messages(tmp_path):
+    row = {"prompt": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "2+2?"}],
+           "completion": [{"role": "assistant", "content": "4"}]}  # fmt: skip
+    assert read_rollouts(write_lines(tmp_path / "r.jsonl", row)).samples == [
+        Sample("Be brief.\n2+2?", "4", "Be brief.\n2+2?", None)
+    ]
+
+
+def test_read_rollouts_reads_messages_as_adapters_do(tmp_path):
+    call = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "add"}}]}
+    parts = [{"type": "text", "text": "It is "}, {"type": "image_url", "image_url": "x"}, {"type": "text", "text": "4"}]
+    chats = [
+        [call, {"role": "tool", "content": "4"}, {"role": "assistant", "content": parts}],
+        [{"role": "assistant", "content": "4"}, call],
+        [call],
+    ]
+    rows = [{"prompt": [{"role": "user", "content": "2+2?"}, call], "completion": chat} for chat in chats]
+    path = write_lines(tmp_path / "r.jsonl", *rows)
+    assert [(s.prompt, s.completion) for s in read_rollouts(path).samples] == [
+        (message_text(row["prompt"], ""), message_text(row["completion"], "", last=True)) for row in rows
+    ]
+    assert [s.completion for s in read_rollouts(path).samples] == ["It is 4", "4", ""]
+
+
+def test_read_rollouts_gives_equal_samples_from_parquet_and_json(tmp_path):
+    pq.write_table(pa.Table.from_pylist([ROW]), tmp_path / "r.parquet")
+    assert (
+        read_rollouts(tmp_path / "r.parquet").samples == read_rollouts(write_lines(tmp_path / "r.jsonl", ROW)).samples
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "message"),
+    [
+        ("r.jsonl", [], "r.jsonl: the file contains no rows"),
+        ("r.jsonl", [ROW, '{"prompt": \n'], "r.jsonl: line 2 is not valid JSON: Expecting value at character 12; fix or delete that line"),
+        ("r.jsonl", ["[" * 100_000 + "\n"], "r.jsonl: line 1 is not valid JSON"),
+        ("r.jsonl", ["[1]\n"], "r.jsonl: line 1 is a JSON list; expected one object"),
+        ("r.jsonl", ["[\n", json.dumps(ROW), "]\n"], r"r.jsonl: contains one JSON value over many lines; expected one object per line. Convert a list with jq -c '\.\[\]'"),
+        ("r.jsonl", [ROW | {"response": [{"role": "assistant", "content": 4}]}], "row 1: completion must be text or chat messages, got \\[{'role'"),
+        ("r.jsonl", [ROW | {"response": [{"text": "4"}]}], "row 1: completion must be text or chat messages, got \\[{'text'"),
+        ("r.jsonl", [ROW | {"response": [{"role": "assistant", "content": [{"type": "text", "text": 4}]}]}], "row 1: completion must be text or chat"),
+        ("r.jsonl", [ROW | {"response": []}], "row 1: completion must be text or chat messages, got \\[\\]"),
+        ("r.jsonl", [ROW | {"response": ["4"]}], "row 1: completion must be text or chat messages, got \\['4'\\]"),
+        ("r.jsonl", [{"text": "x"}], "no column for the prompt: none of prompt, question.* among text; name it with --column prompt=COLUMN"),
+        ("r.jsonl", [ROW, ROW | {"response": None}], "row 2: completion must be text or chat messages, got None"),
+        ("r.jsonl", [ROW | {"prompt_id": None}], "row 1: group must be text or a number, got None"),
+        ("r.jsonl", [ROW | {"answer": {"x": 1}}], "row 1: reference must be text or a number, got dict"),
+        ("r.jsonl", [ROW, '{"prompt": "p", "response": "4", "response": "5"}\n'], "r.jsonl: line 2: duplicate key 'response'; keep one of them"),
+        ("r.jsonl", ['{"prompt": "p", "response": "4", "extra": {"a": 1, "a": 2}}\n'], "r.jsonl: line 1: duplicate key 'a'"),
+        ("r.csv", [], "unsupported file type '.csv'; expected .jsonl, .json, .ndjson, .parquet"),
+        ("r.parquet", ["PAR?"], "r.parquet: not a Parquet file"),
+    ],
+)  # fmt: skip
+def test_read_rollouts_names_the_place_of_an_error(tmp_path, name, rows, message):
+    with pytest.raises(DataError, match=message):
+        read_rollouts(write_lines(tmp_path / name, *rows))
+
+
+def test_read_rollouts_suggests_similar_columns(tmp_path):
+    path = write_lines(tmp_path / "r.jsonl", ROW)
+    with pytest.raises(DataError, match="unknown role 'promt'; did you mean 'prompt'"):
+        read_rollouts(path, {"promt": "prompt"})
+    with pytest.raises(DataError, match="no column 'respons' for the completion; did you mean 'response'"):
+        read_rollouts(path, {"completion": "respons"})
+    with pytest.raises(
+        DataError, match="no column for the prompt.*: 'prompt' is the completion; name it with --column"
+    ):
+        read_rollouts(path, {"completion": "prompt"})
+    with pytest.raises(DataError, match="is a folder"):
+        read_rollouts(tmp_path)
+
+
+def test_find_inputs_rejects_pipes(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    for name in (str(tmp_path / "pipe.jsonl"), "-"):
+        with pytest.raises(
+            DataError, match="is a pipe or a device, but rows are read more than once; write them to a file first"
+        ):
+            find_inputs([name])
+    with pytest.raises(DataError, match="is a pipe or a device"):
+        read_rollouts(tmp_path / "pipe.jsonl")
