@@ -15,6 +15,7 @@ from herokit.testing import (
     resolve_target,
 )
 from herokit.testing.batches import MetaRewardModel, MetaVerifier
+from herokit.verifiers import ExactMatch
 
 SHORT = Profile(max_examples=2, shrink_seconds=0.0)
 EXACT = MetaVerifier("verifier")
@@ -118,6 +119,7 @@ def test_check_functions_say_what_was_expected(call, message):
 def test_resolve_target_calls_a_class_or_function_of_a_module():
     assert resolve_target("herokit.schemes:hero").combiner == resolve_target("hero").combiner
     assert resolve_target("herokit.combiners:Center").combiner == chain(Center())
+    assert resolve_target("herokit.verifiers:ExactMatch").sources == {"source": ExactMatch()}
 
 
 def test_report_of_an_unexpected_pass_is_a_failure():

@@ -121,7 +121,8 @@ def resolve_target(target: Checkable) -> CheckTarget:
     if not hasattr(module, attribute):
         raise ConfigError(f"{location} has no {attribute!r}")
     value = getattr(module, attribute)
-    if callable(value) and not isinstance(value, Scheme | Verifier | RewardModel) and not is_step(value):
+    is_target = isinstance(value, Scheme | Verifier | RewardModel) or is_step(value)
+    if isinstance(value, type) or (callable(value) and not is_target):  # a class of verifiers has their methods too
         with boundary(f"calling {target}"):
             value = value()
     return _object_target(target, value)
