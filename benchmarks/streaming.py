@@ -1,10 +1,9 @@
-"""Score synthetic rollouts with HERO in bounded memory, killed in mid-run and resumed; print the peak memory.
+"""Score synthetic rollouts with HERO in bounded memory, kill and resume the run, and print the peak memory.
 
-    python benchmarks/streaming.py [--rollouts 10000000] [--each 8] [--kills 1] [--every 2] [--shuffled] [--model] [--keep FOLDER]
+    python benchmarks/streaming.py [--rollouts 10000000] [--group-size 8] [--kills 1] [--every 2] [--shuffled] [--model] [--keep FOLDER]
 
-Verdicts and scores come from columns; with --model the embedded reward model scores (a verdict still comes from its
-column). The same input is scored once without interruption and once killed with SIGKILL at random moments and resumed;
-both files must have the same bytes.
+Verdicts and scores come from columns; with --model the scores come from the embedded reward model. The same input is scored
+once without interruption, and once killed with SIGKILL at random moments and resumed; both files must have the same bytes.
 """
 
 import argparse
@@ -25,20 +24,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from machine import header
 
-CHUNK = 1 << 17
+CHUNK_ROWS = 1 << 17
 COLUMNS = '[sources.verifier]\nuse = "verdict-column"\ncolumn = "correct"\n[sources.rm]\nuse = "score-column"\ncolumn = "given"\n'
 MODEL = '[sources.verifier]\nuse = "verdict-column"\ncolumn = "correct"\n[sources.rm]\nuse = "onnx"\nthreads = 1\n'
-COMBINE = '[[steps]]\nuse = "hero"\n'
+STEPS = '[[steps]]\nuse = "hero"\n'
 
 
-def make(path: Path, rollouts: int, each: int, *, shuffled: bool) -> None:
-    """Write rollouts: `each` of a prompt, one after the other or in an order without any order."""
+def write_rollouts(path: Path, rollouts: int, group_size: int, *, shuffled: bool) -> None:
+    """Write `group_size` rollouts per prompt, one prompt after the other or shuffled."""
     rng = np.random.default_rng(0)
     places = rng.permutation(rollouts) if shuffled else np.arange(rollouts)
     with pq.ParquetWriter(path, schema()) as file:
-        for low in range(0, rollouts, CHUNK):
-            rows = places[low : low + CHUNK]
-            group, a = rows // each, rows % 97
+        for low in range(0, rollouts, CHUNK_ROWS):
+            rows = places[low : low + CHUNK_ROWS]
+            group, a = rows // group_size, rows % 97
             correct = (rows * 2654435761 % 1000) < group % 1000
             file.write_table(
                 pa.table(
@@ -65,34 +64,34 @@ def schema() -> pa.Schema:
     return pa.schema([*text, ("group", pa.int64()), ("correct", pa.float64()), ("given", pa.float64())])
 
 
-def run(arguments: list[str], output: Path, dies_at: int | None = None) -> tuple[int, int, float]:
-    """Run ``herokit score``; return exit status, peak kilobytes, seconds.
+def run(arguments: list[str], output: Path, kill_at: int | None = None) -> tuple[int, int, float]:
+    """Run ``herokit score``; return its exit status, peak kilobytes and seconds.
 
     Args:
         arguments: all but the output.
-        output: where results go.
-        dies_at: kill it a moment after this many rollouts are checkpointed.
+        output: the output file.
+        kill_at: kill it a moment after this many rollouts are checkpointed.
     """
-    begun = time.perf_counter()
+    begin = time.perf_counter()
     command = [sys.executable, "-m", "herokit", "score", *arguments, "-o", str(output)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603 - our own command
-        if dies_at is not None:
-            while done(output) < dies_at and not ended(child.pid):
+        if kill_at is not None:
+            while rows_saved(output) < kill_at and not has_ended(child.pid):
                 time.sleep(0.01)
-            time.sleep(0.1 * random.random())  # noqa: S311 - a moment
-            os.kill(child.pid, signal.SIGKILL)  # Popen's own would reap it, and its memory's peak with it
+            time.sleep(0.1 * random.random())  # noqa: S311 - not for security
+            os.kill(child.pid, signal.SIGKILL)  # Popen.kill would reap it and lose its peak memory
         assert child.stdout
-        told = [line for line in child.stdout if line.startswith(("Throughput", "Results"))]
+        lines = [line for line in child.stdout if line.startswith(("Throughput", "Results"))]
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
-    print(*told, sep="", end="", flush=True)
+    print(*lines, sep="", end="", flush=True)
     if not child.returncode:
         print(f"{used.ru_utime + used.ru_stime:.0f} s of processor time", flush=True)
-    return child.returncode, used.ru_maxrss, time.perf_counter() - begun
+    return child.returncode, used.ru_maxrss, time.perf_counter() - begin
 
 
-def done(output: Path) -> int:
-    """Return how many rollouts a run has checkpointed."""
+def rows_saved(output: Path) -> int:
+    """Return the number of rollouts that a run has checkpointed."""
     try:
         return int(
             json.loads((output.parent / f"{output.name}.part" / "manifest.json").read_text())["progress"]["rows"]
@@ -101,8 +100,8 @@ def done(output: Path) -> int:
         return 0
 
 
-def ended(pid: int) -> bool:
-    """Say whether a child has ended, and leave it to be waited for."""
+def has_ended(pid: int) -> bool:
+    """Return whether a child has ended, without reaping it."""
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
@@ -113,43 +112,48 @@ def digest(path: Path) -> str:
 
 
 def main() -> None:
-    """Make the input, score it twice, compare."""
+    """Write the input, score it twice, and compare the files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rollouts", type=int, default=10_000_000)
-    parser.add_argument("--each", type=int, default=8)
+    parser.add_argument("--group-size", type=int, default=8)
     parser.add_argument("--kills", type=int, default=1)
     parser.add_argument("--shuffled", action="store_true")
     parser.add_argument("--model", action="store_true")
     parser.add_argument("--every", type=float, default=2.0, help="seconds between checkpoints")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path)
-    chosen = parser.parse_args()
-    folder = chosen.keep or Path(tempfile.mkdtemp(prefix="herokit-streaming-"))
+    options = parser.parse_args()
+    folder = options.keep or Path(tempfile.mkdtemp(prefix="herokit-streaming-"))
     folder.mkdir(exist_ok=True)
     print(header("pyarrow"), flush=True)
-    make(folder / "in.parquet", chosen.rollouts, chosen.each, shuffled=chosen.shuffled)
-    (folder / "scheme.toml").write_text((MODEL if chosen.model else COLUMNS) + COMBINE)
+    write_rollouts(folder / "in.parquet", options.rollouts, options.group_size, shuffled=options.shuffled)
+    (folder / "scheme.toml").write_text((MODEL if options.model else COLUMNS) + STEPS)
     size = (folder / "in.parquet").stat().st_size
-    print(f"{chosen.rollouts:,} rollouts, {chosen.each} a prompt, {size / 1e6:,.0f} MB of Parquet", flush=True)
+    print(
+        f"{options.rollouts:,} rollouts, {options.group_size} per prompt, {size / 1e6:,.0f} MB of Parquet", flush=True
+    )
     common = [
         str(folder / "in.parquet"),
         "--scheme",
         str(folder / "scheme.toml"),
         "--checkpoint-every",
-        str(chosen.every),
+        str(options.every),
     ]
     status, peak, seconds = run(common, folder / "whole.parquet")
     assert status == 0
     print(f"uninterrupted: {seconds:.0f} s, peak {peak / 1024:,.0f} MB", flush=True)
-    rng = random.Random(chosen.seed)  # noqa: S311 - moments of death
-    moments = sorted(rng.randrange(chosen.rollouts) for _ in range(chosen.kills))
+    rng = random.Random(options.seed)  # noqa: S311 - not for security
+    moments = sorted(rng.randrange(options.rollouts) for _ in range(options.kills))
     killed = [run([*common, "--resume"], folder / "killed.parquet", at)[0] for at in moments].count(-signal.SIGKILL)
-    print(f"killed {killed} times, last with {done(folder / 'killed.parquet'):,} rollouts kept", flush=True)
+    print(
+        f"killed {killed} times, the last time with {rows_saved(folder / 'killed.parquet'):,} rollouts saved",
+        flush=True,
+    )
     status, peak, _ = run([*common, "--resume"], folder / "killed.parquet")
     assert status == 0
     same = digest(folder / "whole.parquet") == digest(folder / "killed.parquet")
-    print(f"resumed: {'the same bytes' if same else 'ANOTHER FILE'}; peak {peak / 1024:,.0f} MB")
-    if not chosen.keep:
+    print(f"resumed: {'the same bytes' if same else 'DIFFERENT BYTES'}; peak {peak / 1024:,.0f} MB")
+    if not options.keep:
         shutil.rmtree(folder)
     sys.exit(0 if same else 1)
 
