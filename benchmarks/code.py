@@ -1,6 +1,6 @@
-"""Time the code sandbox: a test in it, against the same program in a bare interpreter, the one that runs inside.
+"""Time the code sandbox: one test in it, compared with the same program in a bare interpreter.
 
-Processor time of everything started, the median of `--rounds` pairs taken in turn.
+Reports the processor time of all processes, the median of `--rounds` alternating rounds.
 """
 
 import argparse
@@ -13,13 +13,13 @@ from collections.abc import Callable
 
 from machine import header
 
-from herokit_code import Limits, problem, run
+from herokit_code import Limits, run_program, sandbox_problem
 
-PROGRAM, GIVEN = "print(2 * int(input()))", "21"
+PROGRAM, STDIN = "print(2 * int(input()))", "21"
 
 
-def spent(work: Callable[[], object]) -> float:
-    """Return the processor seconds of the processes that `work` starts and waits for, and its own."""
+def processor_seconds(work: Callable[[], object]) -> float:
+    """Return the processor seconds of `work` and of the processes that it starts and waits for."""
     kinds = (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF)
     before = [resource.getrusage(kind) for kind in kinds]
     work()
@@ -27,18 +27,18 @@ def spent(work: Callable[[], object]) -> float:
     return sum(b.ru_utime + b.ru_stime - a.ru_utime - a.ru_stime for a, b in zip(before, after, strict=True))
 
 
-def bare() -> None:
-    """Run the program as anybody would, outside a virtual environment."""
+def run_bare() -> None:
+    """Run the program in the interpreter alone, outside a virtual environment."""
     done = subprocess.run(  # noqa: S603 - the program above
-        [os.path.realpath(sys.executable), "-I", "-c", PROGRAM], input=GIVEN, capture_output=True, text=True, check=True
+        [os.path.realpath(sys.executable), "-I", "-c", PROGRAM], input=STDIN, capture_output=True, text=True, check=True
     )
     assert done.stdout == "42\n"
 
 
-def shut_in(*, isolated: bool) -> None:
-    """Run it in the sandbox, or under limits alone."""
-    ran = run(PROGRAM, GIVEN, Limits(), isolated=isolated)
-    assert ran.stdout == "42\n"
+def run_limited(*, isolated: bool) -> None:
+    """Run the program in the sandbox, or under limits only."""
+    result = run_program(PROGRAM, STDIN, Limits(), isolated=isolated)
+    assert result.stdout == "42\n"
 
 
 def main() -> None:
@@ -47,17 +47,21 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=50)
     rounds = parser.parse_args().rounds
     print(header())
-    if problem():
-        raise SystemExit(f"no sandbox here: {problem()}")
-    sides = {"bare": bare, "limits": lambda: shut_in(isolated=False), "sandbox": lambda: shut_in(isolated=True)}
+    if sandbox_problem():
+        raise SystemExit(f"no sandbox here: {sandbox_problem()}")
+    sides = {
+        "bare": run_bare,
+        "limits": lambda: run_limited(isolated=False),
+        "sandbox": lambda: run_limited(isolated=True),
+    }
     times: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, work in sides.items():
-            times[name].append(spent(work))
+            times[name].append(processor_seconds(work))
     base = statistics.median(times["bare"])
-    for name, found in times.items():
-        middle = statistics.median(found)
-        print(f"{name:>8} {1e3 * middle:7.1f} ms a test {middle / base:6.2f} times a bare interpreter")
+    for name, seconds in times.items():
+        median = statistics.median(seconds)
+        print(f"{name:>8} {1e3 * median:7.1f} ms per test {median / base:6.2f} times a bare interpreter")
 
 
 if __name__ == "__main__":

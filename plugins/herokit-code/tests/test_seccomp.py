@@ -1,4 +1,4 @@
-"""The filter of calls to the kernel: what it refuses, read step by step and tried inside; and what must go on working."""
+"""The filter of system calls: its decisions, interpreted and tried in the sandbox, and what must keep working."""
 
 import errno
 import json
@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from herokit.errors import SetupError
-from herokit_code import Limits, run, sandbox
-from herokit_code.seccomp import ARCHITECTURES, YOUNG, filter_for
-from herokit_code.syscalls import MACHINES, free, narrow
+from herokit_code import Limits, run_program, sandbox
+from herokit_code.seccomp import ARCHITECTURES, FIRST_COMMON_NUMBER, allowed_calls, conditional_calls, filter_for
 
 ALLOWED, KILLED = "allowed", "killed"
 HERE = platform.machine()
+MACHINES = tuple(ARCHITECTURES)
 
 REFUSED = """
     mincore:27:232 shmget:29:194 shmat:30:196 shmctl:31:195 semget:64:190 semop:65:193 semctl:66:191 shmdt:67:197
@@ -48,56 +48,58 @@ REFUSED = """
     process_madvise:440:440 epoll_pwait2:441:441 mount_setattr:442:442 quotactl_fd:443:443
     landlock_create_ruleset:444:444 landlock_add_rule:445:445 landlock_restrict_self:446:446 memfd_secret:447:447
     process_mrelease:448:448 futex_waitv:449:449 set_mempolicy_home_node:450:450
-"""  # name, number on x86_64, number on aarch64; from the kernel's headers, and none of them in herokit_code.syscalls
+"""  # name, number on x86_64, number on aarch64; from the kernel's headers, and none of them in the filter's tables
 
 
 def numbers(table, machine):
     rows = [entry.split(":") for entry in table.split()]
-    at = 1 + MACHINES.index(machine)
-    return {row[0]: int(row[at]) for row in rows if row[at] != "-"}
+    column = 1 + MACHINES.index(machine)
+    return {row[0]: int(row[column]) for row in rows if row[column] != "-"}
 
 
-def answer(code, number, *args, architecture):
-    """Work a filter off as the kernel does; return what it says about one call."""
+def interpret(code, number, *args, architecture):
+    """Return a filter's decision about one call, interpreted as the kernel does."""
     words = [word for arg in (*args, *[0] * (6 - len(args))) for word in (arg & 0xFFFFFFFF, arg >> 32 & 0xFFFFFFFF)]
     data = [number & 0xFFFFFFFF, architecture, 0, 0, *words]
     steps = list(struct.iter_unpack("=HBBI", code))
-    at = held = 0
+    position = accumulator = 0
     while True:
-        operation, then, otherwise, value = steps[at]
-        at += 1
+        operation, if_true, if_false, value = steps[position]
+        position += 1
         if operation == 0x06:
             names = {0x7FFF0000: ALLOWED, 0x80000000: KILLED}
             return names.get(value) or errno.errorcode[value & 0xFFFF]
         if operation == 0x20:
-            held = data[value // 4]
+            accumulator = data[value // 4]
         elif operation == 0x54:
-            held &= value
+            accumulator &= value
         else:
-            good = {0x15: held == value, 0x35: held >= value, 0x25: held > value}[operation]
-            at += then if good else otherwise
+            holds = {0x15: accumulator == value, 0x35: accumulator >= value, 0x25: accumulator > value}[operation]
+            position += if_true if holds else if_false
 
 
-def asked(machine, number, *args):
-    return answer(filter_for(machine), number, *args, architecture=ARCHITECTURES[machine])
+def decide(machine, number, *args):
+    return interpret(filter_for(machine), number, *args, architecture=ARCHITECTURES[machine])
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_what_is_not_listed_is_refused(machine):
+def test_filter_allows_only_listed_calls(machine):
     for number in (*range(1200), *range(1 << 30, (1 << 30) + 600), 1 << 31, 0xFFFFFFFF):  # from 1 << 30: x32
-        if number in free(machine).values():
-            assert asked(machine, number) == ALLOWED, number
-        elif number not in narrow(machine):
-            assert asked(machine, number) == ("ENOSYS" if number >= YOUNG else "EPERM"), number
-    assert not set(numbers(REFUSED, machine)) & set(free(machine))
-    assert not set(numbers(REFUSED, machine).values()) & ({*free(machine).values()} | {*narrow(machine)})
+        if number in allowed_calls(machine).values():
+            assert decide(machine, number) == ALLOWED, number
+        elif number not in conditional_calls(machine):
+            assert decide(machine, number) == ("ENOSYS" if number >= FIRST_COMMON_NUMBER else "EPERM"), number
+    assert not set(numbers(REFUSED, machine)) & set(allowed_calls(machine))
+    assert not set(numbers(REFUSED, machine).values()) & (
+        {*allowed_calls(machine).values()} | {*conditional_calls(machine)}
+    )
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_another_architecture_kills(machine):
+def test_filter_kills_calls_of_another_architecture(machine):
     foreign = {0x40000003, 0x40000028, 0xC00000F3, *ARCHITECTURES.values()} - {ARCHITECTURES[machine]}  # i386, ARM, ...
     code = filter_for(machine)
-    assert {answer(code, n, architecture=a) for a in foreign for n in range(600)} == {KILLED}
+    assert {interpret(code, n, architecture=a) for a in foreign for n in range(600)} == {KILLED}
 
 
 ARGUMENTS = """
@@ -105,7 +107,7 @@ clone:56:220 futex:202:98 socket:41:198 socketpair:53:199 sendto:44:206 sendmsg:
 setsockopt:54:208 ioctl:16:29 prctl:157:167 personality:135:92 prlimit64:302:261
 """
 NEW = {"ns": 0x20000, "cgroup": 0x2000000, "uts": 0x4000000, "ipc": 0x8000000, "user": 0x10000000, "pid": 0x20000000}
-DECIDED = [
+DECISIONS = [
     ("clone", (0x1200011,), ALLOWED),  # as fork
     ("clone", (0x3D0F00,), ALLOWED),  # as a thread
     *[("clone", (flag | 17,), "EPERM") for flag in (*NEW.values(), 0x40000000)],
@@ -137,36 +139,36 @@ DECIDED = [
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-@pytest.mark.parametrize(("name", "args", "said"), DECIDED)
-def test_what_an_argument_decides(machine, name, args, said):
-    assert asked(machine, numbers(ARGUMENTS, machine)[name], *args) == said
-    assert numbers(ARGUMENTS, machine)[name] in narrow(machine)
+@pytest.mark.parametrize(("name", "args", "decision"), DECISIONS)
+def test_filter_decides_by_arguments(machine, name, args, decision):
+    assert decide(machine, numbers(ARGUMENTS, machine)[name], *args) == decision
+    assert numbers(ARGUMENTS, machine)[name] in conditional_calls(machine)
 
 
 @pytest.mark.parametrize(
     ("machine", "header"), [("x86_64", "x86_64-linux-gnu/asm/unistd_64.h"), ("aarch64", "asm-generic/unistd.h")]
 )
-def test_the_numbers_are_the_kernels(machine, header):
+def test_call_numbers_are_the_kernels(machine, header):
     path = Path("/usr/include") / header
     if not path.exists():
         pytest.skip("no kernel headers")
-    found = re.findall(r"#define\s+__NR(?:3264)?_(\w+)\s+(\d+)", path.read_text())
-    theirs = {name: int(number) for name, number in found}
+    defined = re.findall(r"#define\s+__NR(?:3264)?_(\w+)\s+(\d+)", path.read_text())
+    theirs = {name: int(number) for name, number in defined}
     theirs.setdefault("newfstatat", theirs.get("fstatat"))  # its name where it is defined for all machines
-    ours = free(machine) | numbers(REFUSED, machine) | numbers(ARGUMENTS, machine)
+    ours = allowed_calls(machine) | numbers(REFUSED, machine) | numbers(ARGUMENTS, machine)
     newest = max(number for number in theirs.values() if number)
     assert {n: (v, theirs.get(n)) for n, v in ours.items() if v <= newest and theirs.get(n) != v} == {}
 
 
-def test_the_tables_know_the_same_machines():
-    assert set(MACHINES) == set(ARCHITECTURES) == set(sandbox.PIVOT_ROOT)
+def test_filter_and_sandbox_support_the_same_machines():
+    assert set(ARCHITECTURES) == set(sandbox._PIVOT_ROOT)
 
 
-LOADED = """
+INSTALL_FILTER = """
 import os, sys
 from herokit_code import launcher, seccomp
-launcher.call("prctl", launcher.SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-launcher.forbid(seccomp.filter_for(sys.argv[1]))
+launcher.call_libc("prctl", launcher.SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+launcher.install_filter(seccomp.filter_for(sys.argv[1]))
 """
 NUMPY = """
 import numpy
@@ -178,58 +180,65 @@ print("fine")
 
 
 @pytest.mark.sandbox
-def test_numpy_works_behind_it():
-    done = subprocess.run([sys.executable, "-c", LOADED + NUMPY, HERE], capture_output=True, text=True, check=False)
+def test_numpy_works_with_the_filter():
+    done = subprocess.run(
+        [sys.executable, "-c", INSTALL_FILTER + NUMPY, HERE], capture_output=True, text=True, check=False
+    )
     assert (done.stdout, done.returncode) == ("fine\n", 0), done.stderr
 
 
 @pytest.mark.sandbox
-def test_the_kernel_takes_every_filter():
+def test_kernel_accepts_every_filter():
     for machine in set(MACHINES) - {HERE}:
         done = subprocess.run(
-            [sys.executable, "-c", LOADED + "print('alive')", machine], capture_output=True, text=True, check=False
+            [sys.executable, "-c", INSTALL_FILTER + "print('alive')", machine],
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        assert (done.stdout, done.returncode) == ("", -31), done.stderr  # every call of ours is foreign to it
+        assert (done.stdout, done.returncode) == ("", -31), (
+            done.stderr
+        )  # to that filter, every call is of another architecture
 
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize(
-    ("name", "instead", "why"),
+    ("name", "value", "reason"),
     [
         ("filter_for", bytes(8), "seccomp: Invalid argument"),
         ("_interpreter", ("/none", []), "No such file or directory: '/none'"),
     ],
 )
-def test_a_start_that_fails_late_is_no_verdict(monkeypatch, name, instead, why):
-    monkeypatch.setattr(sandbox, name, lambda *_: instead)
-    with pytest.raises(SetupError, match=f"the code sandbox cannot be made here: .*{why}"):
-        run("print('ran')", "", Limits(seconds=10.0))
+def test_run_program_raises_if_the_start_fails_late(monkeypatch, name, value, reason):
+    monkeypatch.setattr(sandbox, name, lambda *_: value)
+    with pytest.raises(SetupError, match=f"the code sandbox cannot be created here: .*{reason}"):
+        run_program("print('ran')", "", Limits(timeout=10.0))
 
 
 TRY = """
 import ctypes, json
 libc = ctypes.CDLL(None, use_errno=True)
-said = {}
+results = {}
 for name, number in json.loads(input()).items():
     ctypes.set_errno(0)
-    said[name] = (libc.syscall(number, -1, -1, -1, -1, -1, -1), ctypes.get_errno())
-print(json.dumps(said))
+    results[name] = (libc.syscall(number, -1, -1, -1, -1, -1, -1), ctypes.get_errno())
+print(json.dumps(results))
 """
 X32 = {"x32 getpid": 0x40000027, "x32 ptrace": 0x40000209} if HERE == "x86_64" else {}
 
 
 @pytest.fixture(scope="module")
-def said():
-    ran = run(TRY, json.dumps(numbers(REFUSED, HERE) | X32), Limits(seconds=10.0))
-    assert (ran.end, ran.code) == ("exited", 0), ran
-    return json.loads(ran.stdout)
+def call_results():
+    result = run_program(TRY, json.dumps(numbers(REFUSED, HERE) | X32), Limits(timeout=10.0))
+    assert (result.status, result.exit_code) == ("exited", 0), result
+    return json.loads(result.stdout)
 
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("name", [*numbers(REFUSED, HERE if HERE in MACHINES else "x86_64"), *X32])
-def test_a_refused_call_fails_and_the_run_goes_on(name, said):
+def test_refused_call_fails_and_the_program_continues(name, call_results):
     number = (numbers(REFUSED, HERE) | X32)[name]
-    assert said[name] == [-1, errno.ENOSYS if number >= YOUNG else errno.EPERM]
+    assert call_results[name] == [-1, errno.ENOSYS if number >= FIRST_COMMON_NUMBER else errno.EPERM]
 
 
 FOREIGN = """
@@ -242,7 +251,7 @@ print(ctypes.CFUNCTYPE(ctypes.c_long)(ctypes.addressof(ctypes.c_char.from_buffer
 
 @pytest.mark.sandbox
 @pytest.mark.skipif(HERE != "x86_64", reason="the bytes are x86_64's")
-def test_a_32_bit_call_kills():
-    ran = run(FOREIGN, "", Limits(seconds=10.0))
-    assert (ran.end, ran.stdout) == ("killed", "")
-    assert ran.code in (-31, -11)  # -11: the kernel was built without 32-bit calls
+def test_32_bit_call_kills_the_program():
+    result = run_program(FOREIGN, "", Limits(timeout=10.0))
+    assert (result.status, result.stdout) == ("killed", "")
+    assert result.exit_code in (-31, -11)  # -11: the kernel was built without 32-bit calls

@@ -1,3 +1,5 @@
+"""The verifier of programs: its verdicts, reasons and settings."""
+
 import json
 import pickle
 import signal
@@ -21,32 +23,37 @@ from herokit_code import CodeVerifier, Limits, sandbox
 
 pytestmark = pytest.mark.sandbox
 
-LIMITS = Limits(seconds=2.0)
-ASSERTS = json.dumps(["assert double(2) == 4", "assert double(5) == 10"])
+LIMITS = Limits(timeout=2.0)
+ASSERTIONS = json.dumps(["assert double(2) == 4", "assert double(5) == 10"])
 CHECK = json.dumps({"test": "def check(f):\n    assert f(2) == 4", "entry_point": "double"})
-RIGHT = "def double(x):\n    return 2 * x\n"
+CORRECT = "def double(x):\n    return 2 * x\n"
 
 
-def test_programs_get_what_the_table_says():
+def verify(program, reference=ASSERTIONS, **settings):
+    sample = Sample("", f"```python\n{program}\n```", 0, reference=reference)
+    return CodeVerifier(LIMITS, **settings).verify([sample])[0]
+
+
+def test_verifier_agrees_with_its_table():
     (table,) = tables(Path(__file__).with_name("cases"))
     verdicts = CodeVerifier(LIMITS).verify([case.sample for case in table.cases])
     assert not mismatches(table, verdicts)
 
 
-def verdict(program, reference=ASSERTS, **settings):
-    return CodeVerifier(LIMITS, **settings).verify([Sample("", f"```python\n{program}\n```", 0, reference=reference)])[
-        0
-    ]
+def test_reason_names_the_first_problem():
+    assert verify(CORRECT).reason == "2 of 2 tests"
+    assert verify(CORRECT).answer == CORRECT + "\n"
+    assert verify("def double(x): return 4").reason == "1 of 2 tests; test 2: another result"
+    assert "ValueError: no" in verify("raise ValueError('no')").reason
+    assert "ran longer than 2 s" in verify("while True: pass", CHECK).reason
+    assert "killed by signal 11" in verify("import os; os.kill(os.getpid(), 11)").reason
 
 
-def test_verdicts_say_why():
-    assert verdict(RIGHT).reason == "2 of 2 tests"
-    assert verdict(RIGHT).answer == RIGHT + "\n"
-    assert verdict("def double(x): return 4").reason == "1 of 2 tests; test 2: another result"
-    assert "ValueError: no" in verdict("raise ValueError('no')").reason
-    assert "past 2 s" in verdict("while True: pass", CHECK).reason
-    assert "signal 11" in verdict("import os; os.kill(os.getpid(), 11)").reason
-    assert verdict("def double(x): return 4", credit="all").value == 0.0
+def test_without_partial_credit_one_failed_test_gives_0():
+    assert verify("def double(x): return 4").value == 0.5
+    assert verify("def double(x): return 4", partial_credit=False).value == 0.0
+    assert verify("def double(x): return 3", partial_credit=False).reason.startswith("0 of 1 tests; test 1")
+    assert verify(CORRECT, partial_credit=False).value == 1.0
 
 
 @pytest.mark.parametrize(
@@ -64,95 +71,96 @@ def test_verdicts_say_why():
         ("for i in range(60_000): print(i)", {"inputs": [""], "outputs": ["\n".join(map(str, range(60_000)))]}),
     ],
 )  # fmt: skip
-def test_what_equals_the_expected_is_right(program, reference):
-    found = verdict(program, reference if isinstance(reference, str) else json.dumps(reference))
-    assert found.value == 1.0, found.reason
+def test_result_that_equals_the_expected_is_correct(program, reference):
+    verdict = verify(program, reference if isinstance(reference, str) else json.dumps(reference))
+    assert verdict.value == 1.0, verdict.reason
 
 
 @pytest.mark.parametrize(
     "returned",
     ["type('A', (), {'__eq__': lambda s, o: True, '__int__': lambda s: 5, '__float__': lambda s: 5.0})()", "10**400"],
 )
-def test_a_result_that_lies_is_wrong(returned):
-    found = verdict(f"def f(x): return {returned}", json.dumps({"fn_name": "f", "inputs": [[1]], "outputs": [2.5]}))
-    assert (found.value, found.status) == (0.0, Status.JUDGED)
+def test_result_that_imitates_a_value_is_incorrect(returned):
+    verdict = verify(f"def f(x): return {returned}", json.dumps({"fn_name": "f", "inputs": [[1]], "outputs": [2.5]}))
+    assert (verdict.value, verdict.status) == (0.0, Status.JUDGED)
 
 
-def test_a_sandbox_that_something_else_ends_is_no_zero(monkeypatch):
-    monkeypatch.setattr("herokit_code.verifier.run", lambda *a, **k: sandbox.Ran("lost", None, "", "", 0.0))
-    found = verdict(RIGHT)
-    assert (found.value, found.status) == (None, Status.FAILED)
-    assert "test 1: the sandbox did not start" in found.reason
+def test_verifier_abstains_if_the_sandbox_is_ended_from_outside(monkeypatch):
+    lost = sandbox.RunResult("lost", None, "", "", 0.0)
+    monkeypatch.setattr("herokit_code.verifier.run_program", lambda *a, **k: lost)
+    verdict = verify(CORRECT)
+    assert (verdict.value, verdict.status) == (None, Status.FAILED)
+    assert "test 1: the sandbox did not start" in verdict.reason
 
 
-@pytest.mark.parametrize("taken_by", ["the main thread", "another"])
-def test_an_interrupt_begins_no_further_test(monkeypatch, taken_by):
+@pytest.mark.parametrize("receiver", ["the main thread", "another thread"])
+def test_interrupt_starts_no_further_test(monkeypatch, receiver):
     calls = []
 
-    def run(*_, **__):
+    def run_program(*_, **__):
         calls.append(1)
         time.sleep(0.2)
-        return sandbox.Ran("exited", 0, "", "", 0.2)
+        return sandbox.RunResult("exited", 0, "", "", 0.2)
 
-    monkeypatch.setattr("herokit_code.verifier.run", run)
+    monkeypatch.setattr("herokit_code.verifier.run_program", run_program)
 
     def interrupt():
-        thread = threading.main_thread() if taken_by == "the main thread" else threading.current_thread()
+        thread = threading.main_thread() if receiver == "the main thread" else threading.current_thread()
         signal.pthread_kill(thread.ident, signal.SIGINT)
 
     threading.Timer(0.3, interrupt).start()
     with pytest.raises(KeyboardInterrupt):
-        verdict(RIGHT, json.dumps(["assert double(2) == 4"] * 50))
+        verify(CORRECT, json.dumps(["assert double(2) == 4"] * 50))
     assert len(calls) < 10
 
 
-def test_what_cannot_be_judged():
-    found = CodeVerifier().verify(
-        [Sample("", RIGHT, 0), Sample("", RIGHT, 0, "[]"), Sample("", "No idea.", 0, ASSERTS)]
+def test_verifier_abstains_without_tests_and_rejects_without_a_program():
+    verdicts = CodeVerifier().verify(
+        [Sample("", CORRECT, 0), Sample("", CORRECT, 0, "[]"), Sample("", "No idea.", 0, ASSERTIONS)]
     )
-    assert [(v.value, v.status) for v in found] == [
+    assert [(v.value, v.status) for v in verdicts] == [
         (None, Status.FAILED),
         (None, Status.FAILED),
         (0.0, Status.UNPARSED),
     ]
 
 
-def test_the_same_program_runs_once(monkeypatch):
+def test_equal_programs_run_once(monkeypatch):
     calls = []
-    original = sandbox.run
-    monkeypatch.setattr("herokit_code.verifier.run", lambda *a, **k: calls.append(1) or original(*a, **k))
-    found = CodeVerifier(LIMITS).verify([Sample("", RIGHT, 0, ASSERTS)] * 5)
-    assert [v.value for v in found] == [1.0] * 5
+    original = sandbox.run_program
+    monkeypatch.setattr("herokit_code.verifier.run_program", lambda *a, **k: calls.append(1) or original(*a, **k))
+    verdicts = CodeVerifier(LIMITS).verify([Sample("", CORRECT, 0, ASSERTIONS)] * 5)
+    assert [v.value for v in verdicts] == [1.0] * 5
     assert len(calls) == 2
 
 
-def test_from_a_scheme_file():
-    made = build({"use": "code", "partial_credit": "all", "limits": {"seconds": 3.0}})
-    assert made == CodeVerifier(Limits(seconds=3.0), partial_credit="all")
-    assert pickle.loads(pickle.dumps(made)) == made
+def test_verifier_is_built_from_a_scheme_file_and_pickled():
+    verifier = build({"use": "code", "partial_credit": False, "limits": {"timeout": 3.0}})
+    assert verifier == CodeVerifier(Limits(timeout=3.0), partial_credit=False)
+    assert pickle.loads(pickle.dumps(verifier)) == verifier
 
 
-def test_without_a_sandbox_nothing_runs(monkeypatch, tmp_path):
+def test_verifier_runs_nothing_without_a_sandbox(monkeypatch, tmp_path):
     broken = tmp_path / "launcher.py"
     broken.write_text("raise SystemExit('no such kernel')")
-    monkeypatch.setattr(sandbox, "LAUNCHER", str(tmp_path))
-    with pytest.raises(SetupError, match="the code sandbox cannot be made here: .*no such kernel"):
-        verdict(RIGHT)
+    monkeypatch.setattr(sandbox, "_LAUNCHER_FOLDER", str(tmp_path))
+    with pytest.raises(SetupError, match="the code sandbox cannot be created here: .*no such kernel"):
+        verify(CORRECT)
     monkeypatch.undo()
     monkeypatch.setattr(sandbox.platform, "machine", lambda: "riscv64")
-    with pytest.raises(SetupError, match="on x86_64 and aarch64, not on 'riscv64'"):
-        verdict(RIGHT)
+    with pytest.raises(SetupError, match="it supports x86_64 and aarch64 machines, not 'riscv64'"):
+        verify(CORRECT)
 
 
 @dataclass(frozen=True)
-class Printed:
-    """The verifier, with a number as reference: print it."""
+class PrintedAnswer:
+    """A code verifier whose reference is the text that the program must print."""
 
-    code: CodeVerifier
+    verifier: CodeVerifier
 
     def verify(self, samples):
         tests = [s.reference and json.dumps([{"input": "", "output": s.reference}]) for s in samples]
-        return self.code.verify([replace(s, reference=t) for s, t in zip(samples, tests, strict=True)])
+        return self.verifier.verify([replace(s, reference=t) for s, t in zip(samples, tests, strict=True)])
 
 
 NUMBERS = replace(
@@ -160,10 +168,14 @@ NUMBERS = replace(
 )
 
 
-def test_it_keeps_the_laws_of_verifiers():
+def test_verifier_keeps_the_laws():
     profile = Profile(max_examples=3, seconds=10.0, shrink_seconds=0.0)
     claims = list_laws("verifier", universal=False)
     report = check_verifier(
-        Printed(CodeVerifier(Limits(seconds=10.0))), claims=claims, answer_format=NUMBERS, limit=30.0, profile=profile
+        PrintedAnswer(CodeVerifier(Limits(timeout=10.0))),
+        claims=claims,
+        answer_format=NUMBERS,
+        timeout=30.0,
+        profile=profile,
     )
     assert report.passed, str(report)

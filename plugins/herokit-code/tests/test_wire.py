@@ -1,4 +1,4 @@
-"""What crosses between a test and a solution is what was sent, and noise is nothing else."""
+"""Values are decoded as they were encoded; noise becomes a plain value or an error."""
 
 import struct
 from io import BytesIO
@@ -6,8 +6,8 @@ from io import BytesIO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from herokit_code.proxy_operators import Handle
-from herokit_code.rpc_endpoint import End
+from herokit_code.proxy_operators import Proxy
+from herokit_code.rpc_endpoint import RpcEndpoint
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
@@ -21,8 +21,8 @@ VALUES = st.recursive(
 )
 
 
-class Loop(End):
-    """An end without another one."""
+class Loopback(RpcEndpoint):
+    """An endpoint that is not connected."""
 
     def __init__(self):
         super().__init__(BytesIO(), BytesIO(), {}, lambda: None)
@@ -30,16 +30,16 @@ class Loop(End):
 
 @given(VALUES)
 @settings(max_examples=300)
-def test_values_cross_unchanged(value):
-    end = Loop()
-    found = end.read(BytesIO(end.text(value)))
-    assert (found, type(found)) == (value, type(value))
+def test_decode_returns_what_was_encoded(value):
+    endpoint = Loopback()
+    decoded = endpoint.decode(BytesIO(endpoint.encode(value)))
+    assert (decoded, type(decoded)) == (value, type(value))
 
 
 TOKENS = st.tuples(
     st.sampled_from(b"nbifsraltezdmoyq"), st.integers(0, 6) | st.integers(0, 2**64 - 1), st.binary(max_size=9)
 )
-KINDS = (
+DECODED_TYPES = (
     type(None),
     bool,
     int,
@@ -55,15 +55,16 @@ KINDS = (
     complex,
     range,
     type,
-    Handle,
+    Proxy,
 )
 
 
 @given(st.lists(TOKENS.map(lambda t: struct.pack("<cQ", bytes([t[0]]), t[1]) + t[2])).map(b"".join) | st.binary())
 @settings(max_examples=500)
-def test_noise_becomes_a_plain_value_or_an_error(noise):
+def test_decode_of_noise_gives_a_plain_value_or_an_error(noise):
     try:
-        found = Loop().read(BytesIO(noise))
-    except Exception:  # noqa: BLE001 - any will do
+        decoded = Loopback().decode(BytesIO(noise))
+    except Exception:  # noqa: BLE001 - any error is fine
         return
-    assert type(found) in KINDS or type(found).__module__ in ("collections", "decimal", "fractions", "datetime")
+    libraries = ("collections", "decimal", "fractions", "datetime")
+    assert type(decoded) in DECODED_TYPES or type(decoded).__module__ in libraries

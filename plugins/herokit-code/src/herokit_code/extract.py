@@ -2,66 +2,68 @@
 
 import re
 
-MAX_CODE = 200_000
-"""Characters of a completion that are looked at, from its end."""
+__all__ = ["extract_program"]
 
-FENCE = 3
-_STARTS = re.compile(
+_MAX_CHARS = 200_000
+"""Characters of a completion that are searched, from its end."""
+
+_MIN_FENCE = 3
+_PROGRAM_START = re.compile(
     r"\s*(?:#|@\w|(?:async )?def \w+\(|class \w+[(:]|import \w|from [\w.]+ import|print\(|"
     r"[A-Za-z_]\w*(?:, ?[A-Za-z_]\w*){0,20} ?= ?[^=\s]|\"{3}|'{3}|"
     r"(?:if|while|with) [^\n]{1,200}:\s*\n|for [\w, ]{1,80} in [^\n]{1,200}:|try:\s*\n)"
 )
-PYTHON = {"python", "py", "python3"}
+_PYTHON = {"python", "py", "python3"}
 
 
-def program(completion: str) -> str | None:
-    r"""Return the last fenced Python block; without one the last block of no language; without any, a bare program.
+def extract_program(text: str) -> str | None:
+    r"""Return the last fenced Python block, else the last block without a language, else a program without a fence.
 
-    A block that is still open at the end counts, for the policy may have been cut off; a text without blocks is taken
-    only if it starts as a program does, and so is what stands before a lone fence, for the prompt may have opened the
-    block. Nothing is parsed or compiled here: that is for the sandbox.
+    A block that is not closed counts, because the policy may have been cut off. A text without blocks is a program only
+    if it begins like one; so is the text before a single fence, because the prompt may have opened the block. Nothing is
+    parsed or compiled here: that happens in the sandbox.
 
     Example:
-        >>> program("Here:\n```python\nprint(1)\n```\nDone.")
+        >>> extract_program("Here:\n```python\nprint(1)\n```\nDone.")
         'print(1)\n'
-        >>> program("print(2)")
+        >>> extract_program("print(2)")
         'print(2)'
-        >>> program("I do not know how to do this.") is None
+        >>> extract_program("I do not know how to do this.") is None
         True
     """
-    text = completion[-MAX_CODE:]
-    blocks, before = _blocks(text)
-    if _STARTS.match(before) and not _STARTS.match(blocks[0][1]):
+    text = text[-_MAX_CHARS:]
+    blocks, before = _read_blocks(text)
+    if _PROGRAM_START.match(before) and not _PROGRAM_START.match(blocks[0][1]):
         return before
-    for wanted in (PYTHON, {""}):
-        found = [body for language, body in blocks if language in wanted and body.strip()]
-        if found:
-            return found[-1]
-    return text if not blocks and _STARTS.match(text) else None
+    for languages in (_PYTHON, {""}):
+        bodies = [body for language, body in blocks if language in languages and body.strip()]
+        if bodies:
+            return bodies[-1]
+    return text if not blocks and _PROGRAM_START.match(text) else None
 
 
-def _blocks(text: str) -> tuple[list[tuple[str, str]], str]:
-    """Return the language and the body of each fenced block, in order, and what stands before a lone bare fence.
+def _read_blocks(text: str) -> tuple[list[tuple[str, str]], str]:
+    """Return the language and the body of each fenced block in order, and the text before a single fence without language.
 
-    One look at each line; from a body is taken what its fence is indented by.
+    Each line is read once; a body is indented by as much less as its fence is.
     """
     blocks: list[tuple[str, str]] = []
     fence, language, indent, body, before = "", "", "", [""], [""]
     for line in text.splitlines(keepends=True):
-        bare = line.strip()
-        ticks = len(bare) - len(bare.lstrip(bare[:1]))
+        stripped = line.strip()
+        ticks = len(stripped) - len(stripped.lstrip(stripped[:1]))
         if fence:
-            if bare[:1] == fence[0] and ticks >= len(fence) and ticks == len(bare):
+            if stripped[:1] == fence[0] and ticks >= len(fence) and ticks == len(stripped):
                 blocks.append((language, "".join(body)))
                 fence = ""
             else:
                 body.append(line.removeprefix(indent))
-        elif bare[:1] in ("`", "~") and ticks >= FENCE and "`" not in bare[ticks:]:
-            fence, language, body = bare[:ticks], (bare[ticks:].split() or [""])[0].lower(), []
+        elif stripped[:1] in ("`", "~") and ticks >= _MIN_FENCE and "`" not in stripped[ticks:]:
+            fence, language, body = stripped[:ticks], (stripped[ticks:].split() or [""])[0].lower(), []
             indent = line[: len(line) - len(line.lstrip(" \t"))]
         elif not blocks:
             before.append(line)
-    lone = bool(fence) and not blocks and not language
+    single = bool(fence) and not blocks and not language
     if fence:
         blocks.append((language, "".join(body)))
-    return blocks, "".join(before) if lone else ""
+    return blocks, "".join(before) if single else ""

@@ -1,9 +1,11 @@
-"""What herokit finds under the entry point ``code``."""
+"""Entry point of the plugin: registers the verifier under its name; imports nothing of it."""
 
 from herokit.hookspecs import Register, hookimpl
+
+__all__ = ["herokit_register"]
 
 
 @hookimpl
 def herokit_register(register: Register) -> None:
-    """Offer the verifier ``code``."""
+    """Register the verifier ``code``."""
     register.verifier("code", "herokit_code:CodeVerifier")

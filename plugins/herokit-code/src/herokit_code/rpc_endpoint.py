@@ -1,170 +1,184 @@
-"""The two ends of a wire between a test and a solution; runs inside the sandbox, so little is imported."""
+"""Either end of the remote procedure calls between a test and a solution; runs inside the sandbox and imports little."""
 
 from __future__ import annotations
 
 from _thread import RLock
 
-from herokit_code.proxies import describe, instance, mirror, plain
-from herokit_code.proxy_operators import CONTAINERS, VALUES, RefusedError
-from herokit_code.wire import SINGLE, Wire, named
+from herokit_code.proxies import describe_class, make_proxy, make_proxy_class, to_builtin
+from herokit_code.proxy_operators import CONTAINER_TYPES, VALUE_TYPES, UntrustedResultError
+from herokit_code.wire import SCALARS, Wire, global_name
+
+__all__ = ["RpcEndpoint", "by_reference", "reject"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, NoReturn
 
-DICTS = ("Counter", "OrderedDict", "defaultdict")
-"""Containers beside the built-in ones that stay where they are held."""
+DICT_TYPES = ("Counter", "OrderedDict", "defaultdict")
+"""Library containers that are sent by reference, as the built-in ones are."""
 
 
-class Kept:
-    """A list, dict or set that an object or module of the solution's holds: what a test does to it is done there."""
+class RemoteReference:
+    """A list, dict or set that is sent by reference: what a test does to it is done in the solution's process."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
 
 
-def kept(value: Any) -> Any:
-    """Return what somebody holds as what is told of it: containers stay there, values cross."""
-    return Kept(value) if type(value) in CONTAINERS.values() or type(value).__name__ in DICTS else value
+def by_reference(value: Any) -> Any:
+    """Return a container as a reference to it; anything else unchanged."""
+    is_container = type(value) in CONTAINER_TYPES.values() or type(value).__name__ in DICT_TYPES
+    return RemoteReference(value) if is_container else value
 
 
-class End(Wire):
-    """One end: what it has lent, what it has borrowed, and what the other one may ask of it."""
+class RpcEndpoint(Wire):
+    """One end: the objects it has exported, its proxies of the other end's objects, and the operations it performs."""
 
     def __init__(
-        self, reading: Any, writing: Any, verbs: Mapping[str, Callable[..., Any]], gone: Callable[[], NoReturn]
+        self,
+        reading: Any,
+        writing: Any,
+        operations: Mapping[str, Callable[..., Any]],
+        on_disconnect: Callable[[], NoReturn],
     ) -> None:
-        super().__init__(reading, writing, gone)
-        self.verbs = verbs
-        self.lent: list[Any] = []
+        super().__init__(reading, writing, on_disconnect)
+        self.operations = operations
+        self.exported: list[Any] = []
         self.numbers: dict[int, int] = {}
-        self.told: set[int] = set()
-        self.fresh: set[int] = set()
-        self.known: dict[int, Any] = {}
-        self.names: dict[int, int] = {}
+        self.described: set[int] = set()
+        self.newly_described: set[int] = set()
+        self.proxies: dict[int, Any] = {}
+        self.proxy_numbers: dict[int, int] = {}
         self.tainted: set[int] = set()
         self.lock = RLock()
 
-    def borrowed(self, value: Any) -> int | None:
-        """Return the number of what the other end has lent."""
-        return self.names.get(id(value))
+    def remote_number(self, value: Any) -> int | None:
+        """Return the other end's number of the object that a proxy stands for; None for a local object."""
+        return self.proxy_numbers.get(id(value))
 
-    def own(self, number: int) -> Any:
-        """Return what we have lent under this number."""
-        return self.lent[number]
+    def local_object(self, number: int) -> Any:
+        """Return the local object with this number."""
+        return self.exported[number]
 
-    def lend(self, value: Any) -> tuple[int, Any]:
-        """Return a number, kept for good so that no other thing gets it, and the description."""
-        value = value.value if type(value) is Kept else value
+    def export(self, value: Any) -> tuple[int, Any]:
+        """Return an object's number and description; the object is kept for good, so that its number stays its own."""
+        value = value.value if type(value) is RemoteReference else value
         if id(value) not in self.numbers:
-            self.numbers[id(value)] = len(self.lent)
-            self.lent.append(value)
+            self.numbers[id(value)] = len(self.exported)
+            self.exported.append(value)
         number = self.numbers[id(value)]
-        if number in self.told:
+        if number in self.described:
             return number, None
-        self.fresh.add(number)
-        return number, describe(value) if isinstance(value, type) else (self._class(type(value)), _extra(value))
+        self.newly_described.add(number)
+        if isinstance(value, type):
+            return number, describe_class(value)
+        return number, (self._class_to_send(type(value)), _content_to_send(value))
 
-    def _class(self, cls: type) -> Any:
-        """Return an object's class so that it is mirrored, though it may have a name everywhere: what it holds does not cross."""
-        return cls if issubclass(cls, BaseException) or named(type(cls), cls) is None else Kept(cls)
+    def _class_to_send(self, cls: type) -> Any:
+        """Return an object's class so that it becomes a proxy class, even if its name is global: the object stays here."""
+        if issubclass(cls, BaseException) or global_name(type(cls), cls) is None:
+            return cls
+        return RemoteReference(cls)
 
-    def handle(self, number: int, description: Any) -> Any:
-        """Return a mirror, the same for the same number."""
-        if number not in self.known:
-            made = mirror(self, *description) if len(description) > 2 else instance(*description)  # noqa: PLR2004 - of a class
-            self.known[number] = made
-            self.names[id(made)] = number
-        return self.known[number]
+    def get_proxy(self, number: int, description: Any) -> Any:
+        """Return the proxy for a number; the same one each time."""
+        if number not in self.proxies:
+            is_class = len(description) > 2  # noqa: PLR2004 - an object has a class and a content
+            proxy = make_proxy_class(self, *description) if is_class else make_proxy(*description)
+            self.proxies[number] = proxy
+            self.proxy_numbers[id(proxy)] = number
+        return self.proxies[number]
 
-    def ask(self, verb: str, *rest: Any) -> Any:
-        """Have the other end do something, and do meanwhile what it asks for.
+    def request(self, operation: str, *arguments: Any) -> Any:
+        """Have the other end perform an operation, and serve its requests until the result is there.
 
         Raises:
             BaseException: what the other end raised.
         """
         with self.lock:  # the solution may have threads
-            return self._ask(verb, *rest)
+            return self._request(operation, *arguments)
 
-    def _ask(self, verb: str, *rest: Any) -> Any:
-        self.send(verb, *rest)
+    def _request(self, operation: str, *arguments: Any) -> Any:
+        self.send(operation, *arguments)
         while True:
-            told, *news = self.receive()
-            if told == "value":
-                result, changed, which = news
-                if verb in ("call", "method"):
-                    _renew(_arguments(*rest[-2:]), changed)
-                    return result if which is None else _arguments(*rest[-2:])[which]
+            kind, *content = self.receive()
+            if kind == "value":
+                result, changed, position = content
+                if operation in ("call", "method"):
+                    _update_in_place(_call_arguments(*arguments[-2:]), changed)
+                    return result if position is None else _call_arguments(*arguments[-2:])[position]
                 return result
-            if told == "raise":
-                _raise(verb, news[0])
-            self.answer(told, *news)
+            if kind == "raise":
+                _raise(operation, content[0])
+            self.respond(kind, *content)
 
-    def answer(self, verb: str, *rest: Any) -> None:
-        """Do what the other end asks for."""
+    def respond(self, operation: str, *arguments: Any) -> None:
+        """Perform an operation that the other end requests, and send the result."""
         try:
-            self.send("value", *self._done(verb, *rest))
-        except BaseException as error:  # noqa: BLE001 - it is the other end's
+            self.send("value", *self._perform(operation, *arguments))
+        except BaseException as error:  # noqa: BLE001 - it is for the other end
             self.send("raise", error)
 
     def send(self, *message: Any) -> None:
-        """Say something; from now on the other end knows what is described in it."""
+        """Send a message; the other end then has the descriptions in it."""
         with self.lock:
-            self.fresh.clear()
-            self.put(self.text(message))
-            self.told |= self.fresh
+            self.newly_described.clear()
+            self.send_bytes(self.encode(message))
+            self.described |= self.newly_described
 
-    def _done(self, verb: str, *rest: Any) -> tuple[Any, dict[int, Any], int | None]:
-        """Return the result, which arguments have other contents now, and which argument the result is."""
-        function: Callable[..., Any] = self.verbs.get(verb, refuse)
-        if verb not in ("call", "method"):
-            return function(*rest), {}, None
-        args = _arguments(*rest[-2:])
-        before = [self.text(argument) for argument in args]
-        result = function(*rest)
-        changed = {i: a for i, (a, text) in enumerate(zip(args, before, strict=True)) if self.text(a) != text}
-        return result, changed, next((i for i, a in enumerate(args) if a is result and type(a) not in SINGLE), None)
-
-
-def _arguments(args: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
-    return [*args, *named.values()]
+    def _perform(self, operation: str, *arguments: Any) -> tuple[Any, dict[int, Any], int | None]:
+        """Return the result, the arguments whose contents have changed, and the position of the argument it is."""
+        function: Callable[..., Any] = self.operations.get(operation, reject)
+        if operation not in ("call", "method"):
+            return function(*arguments), {}, None
+        args = _call_arguments(*arguments[-2:])
+        before = [self.encode(argument) for argument in args]
+        result = function(*arguments)
+        changed = {i: a for i, (a, data) in enumerate(zip(args, before, strict=True)) if self.encode(a) != data}
+        position = next((i for i, a in enumerate(args) if a is result and type(a) not in SCALARS), None)
+        return result, changed, position
 
 
-def _extra(value: Any) -> Any:
+def _call_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+    return [*args, *kwargs.values()]
+
+
+def _content_to_send(value: Any) -> Any:
+    """Return what of an object is sent: an exception's arguments and attributes, a value; None for others."""
     if isinstance(value, BaseException):
-        return value.args, {name: each for name, each in vars(value).items() if type(each) in SINGLE}
-    return plain(value) if isinstance(value, tuple(VALUES.values())) else None
+        return value.args, {name: each for name, each in vars(value).items() if type(each) in SCALARS}
+    return to_builtin(value) if isinstance(value, tuple(VALUE_TYPES.values())) else None
 
 
-def _raise(verb: str, error: Any) -> NoReturn:
+def _raise(operation: str, error: Any) -> NoReturn:
     if not isinstance(error, BaseException):
-        raise RefusedError("raised what is no exception")
-    if verb in ("call", "method") and isinstance(error, StopIteration):  # which would end the test's loop
+        raise UntrustedResultError("raised something that is not an exception")
+    if operation in ("call", "method") and isinstance(error, StopIteration):  # it would end the test's loop
         raise RuntimeError("the solution raised StopIteration") from error
     raise error
 
 
-def refuse(*_: Any) -> NoReturn:
-    """Do nothing of what was asked.
+def reject(*_: Any) -> NoReturn:
+    """Perform nothing.
 
     Raises:
         TypeError: always.
     """
-    raise TypeError("what a test hands over can be called and gone through, and no more")
+    raise TypeError("an object of the test can only be called and iterated over")
 
 
-def _renew(mine: list[Any], changed: dict[int, Any]) -> None:
-    """Give arguments that the other end has changed in place what they hold there."""
-    for number, theirs in changed.items():
-        old = mine[number]
-        if type(old) is not type(theirs):
+def _update_in_place(arguments: list[Any], changed: dict[int, Any]) -> None:
+    """Copy the changes that the other end made to its copies of the arguments."""
+    for position, theirs in changed.items():
+        ours = arguments[position]
+        if type(ours) is not type(theirs):
             continue
-        if isinstance(old, list | bytearray):
-            old[:] = theirs
-        elif isinstance(old, dict | set):
-            old.clear()
-            old.update(theirs)
-        elif type(old).__name__ == "deque":
-            old.clear()
-            old.extend(theirs)
+        if isinstance(ours, list | bytearray):
+            ours[:] = theirs
+        elif isinstance(ours, dict | set):
+            ours.clear()
+            ours.update(theirs)
+        elif type(ours).__name__ == "deque":
+            ours.clear()
+            ours.extend(theirs)

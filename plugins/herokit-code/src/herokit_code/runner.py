@@ -1,6 +1,6 @@
-"""A test that is code in one process, the solution in another; runs inside the sandbox, where `herokit_code.two_process` sends it.
+"""Runs a test's code in one process and the solution in another; inside the sandbox, started by `two_process`.
 
-The test's code, and the word that says it has passed, never come into the solution's process.
+The test's code, and the token that reports its success, are never in the solution's process.
 """
 
 from __future__ import annotations
@@ -8,82 +8,84 @@ from __future__ import annotations
 import os
 import sys
 
-from herokit_code.proxies import plain
-from herokit_code.proxy_operators import BINARY, CONTAINERS, VERBS
-from herokit_code.rpc_endpoint import End, kept
-from herokit_code.tester import Solution, Space, Tester
+from herokit_code.client import ClientEndpoint, SolutionModule, TestNamespace
+from herokit_code.proxies import to_builtin
+from herokit_code.proxy_operators import BINARY, CONTAINER_TYPES, OPERATIONS
+from herokit_code.rpc_endpoint import RpcEndpoint, by_reference
+
+__all__ = ["UNUSED_SOLUTION", "main"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
-UNASKED = " unasked"
-"""Said behind the word by a test that has asked nothing of the solution."""
-DEEP = 10_000
-"""Frames that reading what a solution returns may take; the solution has as many as ever."""
-_THROUGH = type(iter(list[int]()))
+UNUSED_SOLUTION = " unused"
+"""Printed after the token by a test that has made no request of the solution."""
+RECURSION_LIMIT = 10_000
+"""Frames that decoding a solution's result may take; the solution's own limit is unchanged."""
+_LIST_ITERATOR = type(iter(list[int]()))
 
 
-def begin(program: str) -> None:
-    """Run the solution in a child of this process, and the test, which stdin holds behind the word to say, in this one."""
-    down, up = os.pipe(), os.pipe()
+def main(program: str) -> None:
+    """Run the solution in a child process and the test in this one; stdin holds the token, a newline and the test."""
+    to_solution, to_test = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
-        os.close(down[1])
-        os.close(up[0])
+        os.close(to_solution[1])
+        os.close(to_test[0])
         os.dup2(2, 1)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        _serve(program, down[0], up[1])
-    os.close(down[0])
-    os.close(up[1])
-    _test(child, up[0], down[1])
+        _run_solution(program, to_solution[0], to_test[1])
+    os.close(to_solution[0])
+    os.close(to_test[1])
+    _run_test(child, to_test[0], to_solution[1])
 
 
-def _test(child: int, reading: int, writing: int) -> None:
-    """Be the test, and say the word if it passes."""
-    sys.setrecursionlimit(DEEP)
+def _run_test(child: int, reading: int, writing: int) -> None:
+    """Run the test, and print the token if it passes."""
+    sys.setrecursionlimit(RECURSION_LIMIT)
     out = os.dup(1)
     os.dup2(2, 1)
-    word, _, code = sys.stdin.read().partition("\n")
-    end = Tester(os.fdopen(reading, "rb"), os.fdopen(writing, "wb"), child)
-    end.receive()  # that it is ready
-    Solution.end = end
-    sys.modules["solution"] = Solution("solution")
-    exec(compile(code, "test.py", "exec", dont_inherit=True), Space(end, code))  # noqa: S102 - what the process is for
-    os.write(out, f"\n{word}{'' if end.asked else UNASKED}".encode())
+    token, _, code = sys.stdin.read().partition("\n")
+    endpoint = ClientEndpoint(os.fdopen(reading, "rb"), os.fdopen(writing, "wb"), child)
+    endpoint.receive()  # the solution is ready
+    SolutionModule.herokit_endpoint = endpoint
+    sys.modules["solution"] = SolutionModule("solution")
+    exec(compile(code, "test.py", "exec", dont_inherit=True), TestNamespace(endpoint, code))  # noqa: S102 - the process's task
+    os.write(out, f"\n{token}{'' if endpoint.num_requests else UNUSED_SOLUTION}".encode())
 
 
-def _serve(program: str, reading: int, writing: int) -> NoReturn:
-    """Be the solution, and do what the test asks."""
+def _run_solution(program: str, reading: int, writing: int) -> NoReturn:
+    """Run the solution, and perform the operations that the test requests."""
     module = sys.modules["solution"] = type(sys)("solution")
-    space = vars(module)
-    exec(compile(program, "solution.py", "exec", dont_inherit=True), space)  # noqa: S102 - what the sandbox is for
-    held = ("getattr", "getitem", *(f"i{name}" for name in BINARY))
-    verbs: dict[str, Callable[..., Any]] = {
-        **VERBS,
-        **{name: _keeping(VERBS[name]) for name in held},
-        "name": lambda name: kept(space[name]),
-        "rename": space.__setitem__,
-        "names": lambda: list(space.get("__all__", space)),
-        "next": lambda value: kept(next(value)) if type(value) is _THROUGH else next(value),
-        "method": _method,
-        "call": lambda function, args, named: function(*args, **named),
-        "plain": plain,
+    namespace = vars(module)
+    exec(compile(program, "solution.py", "exec", dont_inherit=True), namespace)  # noqa: S102 - the sandbox's task
+    returning_members = ("getattr", "getitem", *(f"i{name}" for name in BINARY))
+    operations: dict[str, Callable[..., Any]] = {
+        **OPERATIONS,
+        **{name: _result_by_reference(OPERATIONS[name]) for name in returning_members},
+        "name": lambda name: by_reference(namespace[name]),
+        "rename": namespace.__setitem__,
+        "names": lambda: list(namespace.get("__all__", namespace)),
+        "next": lambda value: by_reference(next(value)) if type(value) is _LIST_ITERATOR else next(value),
+        "method": _call_method,
+        "call": lambda function, args, kwargs: function(*args, **kwargs),
+        "to_builtin": to_builtin,
         "copy": lambda value: __import__("copy").copy(value),
         "deepcopy": lambda value: __import__("copy").deepcopy(value),
     }
-    end = End(os.fdopen(reading, "rb"), os.fdopen(writing, "wb"), verbs, lambda: os._exit(0))
-    end.send("ready")
+    endpoint = RpcEndpoint(os.fdopen(reading, "rb"), os.fdopen(writing, "wb"), operations, lambda: os._exit(0))
+    endpoint.send("ready")
     while True:
-        end.answer(*end.receive())
+        endpoint.respond(*endpoint.receive())
 
 
-def _keeping(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *args: kept(function(*args))
+def _result_by_reference(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *args: by_reference(function(*args))
 
 
-def _method(value: Any, *rest: Any) -> Any:
-    """Call a method; what a container holds stays there."""
-    result = VERBS["method"](value, *rest)
-    return kept(result) if type(value) in CONTAINERS.values() else result
+def _call_method(value: Any, *rest: Any) -> Any:
+    """Call a method; the members of a container are returned by reference."""
+    result = OPERATIONS["method"](value, *rest)
+    return by_reference(result) if type(value) in CONTAINER_TYPES.values() else result

@@ -1,9 +1,10 @@
-"""Running one program under limits, shut in by the kernel; the caller survives whatever it does."""
+"""Running one Python program in the kernel's namespaces under limits; the caller survives whatever it does."""
 
 import ast
 import contextlib
 import functools
 import marshal
+import math
 import os
 import platform
 import selectors
@@ -14,106 +15,143 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from herokit.errors import SetupError
-from herokit_code.limits import Limits
+from herokit.errors import ConfigError, SetupError
 from herokit_code.seccomp import filter_for
 
-LAUNCHER = str(Path(__file__).parent)
-LAUNCH = "import sys; sys.path.append(sys.argv[1]); import launcher; launcher.main()"
-"""As a module it is compiled once; as a script it would be at every start."""
-START = 5.0
-"""Seconds that making the namespaces may take, on top of the program's own."""
-PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
-READ = 65_536
-ENDED = 2
-"""Lines that the launcher has told when the program has ended: that it started, and how it ended."""
-LAST_WORDS = 1.0
-"""Seconds to read what an ended program printed; only one that left something behind, unisolated, needs them."""
+__all__ = ["Limits", "RunResult", "RunStatus", "run_program", "sandbox_problem"]
 
-End = Literal["exited", "timeout", "output", "killed", "lost"]
+_LAUNCHER_FOLDER = str(Path(__file__).parent)
+_LAUNCH = "import sys; sys.path.append(sys.argv[1]); import launcher; launcher.main()"
+"""Imported as a module, the launcher is compiled once; as a script it would be compiled at every start."""
+_START_TIMEOUT = 5.0
+"""Seconds that creating the namespaces may take, in addition to the program's own time."""
+_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+"""The number of the system call pivot_root on each supported machine."""
+_READ_SIZE = 65_536
+_LINES_AT_EXIT = 2
+"""Lines that the launcher has reported when the program has exited: its start and its exit code."""
+_DRAIN_TIMEOUT = 1.0
+"""Seconds to read what an exited program printed; only a program without isolation that left processes needs them."""
+
+RunStatus = Literal["exited", "timeout", "output", "killed", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class Limits:
+    """What one run may use; a run that exceeds a limit is stopped, and its test has failed.
+
+    Attributes:
+        timeout: wall seconds; the processor time is limited to as many whole seconds, rounded up, plus one.
+        memory_mb: address space of each process, in MiB.
+        max_processes: processes and threads that exist at once.
+        disk_mb: files written, in MiB; they are in memory and are deleted after the run.
+        max_files: files that may exist, and files open at once.
+        output_kb: text printed, in KiB, on each of stdout and stderr; what a test expects is allowed four times in
+            addition.
+
+    Raises:
+        ConfigError: a limit is not positive, or infinite.
+
+    Example:
+        >>> Limits(timeout=2.0).memory_mb
+        512
+    """
+
+    timeout: float = 5.0
+    memory_mb: int = 512
+    max_processes: int = 16
+    disk_mb: int = 16
+    max_files: int = 64
+    output_kb: int = 256
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not 0 < value < math.inf:
+                raise ConfigError(f"limits.{field.name} must be positive and finite, got {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
     """How a run ended.
 
     Attributes:
-        end: it ``exited`` by itself; its wall ``timeout`` or its ``output`` limit stopped it; it was ``killed`` by a
-            signal (its processor time, a crash); it was ``lost``, which says nothing about the program: no start in time,
-            or somebody else ended the sandbox.
-        code: the exit code, negative for a signal, None where it was stopped.
+        status: the program ``exited``; its ``timeout`` or its ``output`` limit stopped it; it was ``killed`` by a signal
+            (its processor time, a crash); or it was ``lost``, which says nothing about the program: the sandbox did not
+            start in time, or something outside ended it.
+        exit_code: the exit code, negative for a signal, None if the run was stopped.
         stdout: what it printed, up to the limit.
-        stderr: the same of its errors.
-        seconds: wall time, the start of the sandbox included.
+        stderr: its errors, up to the limit.
+        seconds: wall time, including the start of the sandbox.
     """
 
-    end: End
-    code: int | None
+    status: RunStatus
+    exit_code: int | None
     stdout: str
     stderr: str
     seconds: float
 
 
-def run(program: str, stdin: str, limits: Limits, *, isolated: bool = True) -> Ran:
+def run_program(program: str, stdin: str, limits: Limits, *, isolated: bool = True) -> RunResult:
     r"""Run a Python program and return how it ended; nothing of it outlives the call.
 
     Args:
         program: its source text.
         stdin: what it can read.
         limits: what it may use.
-        isolated: in namespaces of its own, behind the filter. Without them the limits hold but for processes, and the program acts as
-            this user: it sees this user's files and the network.
+        isolated: run it in namespaces of its own, with a filter of its system calls. Without them every limit but the
+            number of processes holds, and the program acts as this user, with this user's files and network.
 
     Raises:
-        SetupError: the sandbox cannot be made on this machine; the message has the kernel's reason.
+        SetupError: the sandbox cannot be created on this machine; the message has the kernel's reason.
 
     Example:
-        >>> run("print(input()[::-1])", "abc", Limits(seconds=10), isolated=False).stdout
+        >>> run_program("print(input()[::-1])", "abc", Limits(timeout=10), isolated=False).stdout
         'cba\n'
     """
     if sys.platform != "linux":
         raise SetupError(
-            f"the code sandbox cannot be made here: it needs Linux, with isolation or without, not {sys.platform!r}"
+            f"the code sandbox cannot be created here: it needs Linux, with isolation or without, not {sys.platform!r}"
         )
-    if isolated and platform.machine() not in PIVOT_ROOT:
-        here, known = platform.machine(), " and ".join(PIVOT_ROOT)
+    if isolated and platform.machine() not in _PIVOT_ROOT:
+        supported = " and ".join(_PIVOT_ROOT)
         raise SetupError(
-            f"the code sandbox cannot be made here: it knows the kernel's calls on {known}, not on {here!r}"
+            f"the code sandbox cannot be created here: it supports {supported} machines, not {platform.machine()!r}"
         )
-    began = time.monotonic()
+    start = time.monotonic()
     folder = tempfile.mkdtemp(prefix="herokit-code-")
     try:
-        return _run(_settings(program, limits, folder, isolated=isolated), stdin, limits, began)
+        return _run(_launcher_settings(program, limits, folder, isolated=isolated), stdin, limits, start)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @functools.cache
-def problem() -> str:
-    """Return why no sandbox can be made on this machine, ``""`` where one can; tried once.
+def sandbox_problem() -> str:
+    """Return why no sandbox can be created on this machine, ``""`` if one can; tried once.
 
     Containers often forbid it: Docker needs ``--security-opt seccomp=unconfined`` or a profile that allows `unshare`.
 
     Example:
         >>> import sys
-        >>> isinstance(problem(), str) or sys.platform != "linux"
+        >>> isinstance(sandbox_problem(), str) or sys.platform != "linux"
         True
     """
     if sys.platform != "linux":
         return f"namespaces exist on Linux only, this is {sys.platform}"
     try:
-        run("", "", Limits(seconds=10.0))
+        run_program("", "", Limits(timeout=10.0))
     except (SetupError, OSError) as error:
         return str(error)
     return ""
 
 
-def _settings(program: str, limits: Limits, folder: str, *, isolated: bool) -> dict[str, Any]:
-    python, visible = _interpreter()
+def _launcher_settings(program: str, limits: Limits, folder: str, *, isolated: bool) -> dict[str, Any]:
+    python, visible_paths = _interpreter()
     machine = platform.machine()
     environment: Mapping[str, str] = {
         "PATH": "/usr/bin:/bin",
@@ -131,54 +169,58 @@ def _settings(program: str, limits: Limits, folder: str, *, isolated: bool) -> d
         "folder": "/box" if isolated else folder,
         "isolated": isolated,
         "caller": os.getpid(),
-        "visible": visible,
+        "visible_paths": visible_paths,
         "python": python,
         "environment": environment,
-        **({"pivot_root": PIVOT_ROOT[machine], "filter": filter_for(machine)} if isolated else {}),
+        **({"pivot_root": _PIVOT_ROOT[machine], "filter": filter_for(machine)} if isolated else {}),
     }
 
 
 @functools.cache
 def _interpreter() -> tuple[str, list[str]]:
-    """Return the interpreter and the paths of this machine that it needs; nothing else will be visible."""
+    """Return the interpreter and the paths of this machine that it needs; nothing else is visible inside."""
     python = os.path.realpath(sys.executable)
-    places = ["/usr", "/bin", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache"]
+    paths = ["/usr", "/bin", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache"]
     prefix = os.path.realpath(sys.base_prefix)
-    return python, places + ([] if prefix.startswith("/usr") else [prefix])
+    return python, paths + ([] if prefix.startswith("/usr") else [prefix])
 
 
-def _run(settings: dict[str, Any], stdin: str, limits: Limits, began: float) -> Ran:
+def _run(settings: dict[str, Any], stdin: str, limits: Limits, start: float) -> RunResult:
     with contextlib.ExitStack() as stack:
-        source = stack.enter_context(_memory(marshal.dumps(settings)))
-        given = stack.enter_context(_memory(stdin.encode("utf-8", "replace")))
-        told, tell = os.pipe()
-        stack.callback(os.close, told)
+        settings_file = stack.enter_context(_memory_file(marshal.dumps(settings)))
+        stdin_file = stack.enter_context(_memory_file(stdin.encode("utf-8", "replace")))
+        report, launcher_report = os.pipe()
+        stack.callback(os.close, report)
         try:
             process = subprocess.Popen(  # noqa: S603 - our own launcher
-                [sys.executable, "-I", "-S", "-c", LAUNCH, LAUNCHER, str(source.fileno()), str(tell)],
-                stdin=given,
+                [
+                    sys.executable,
+                    *("-I", "-S", "-c", _LAUNCH, _LAUNCHER_FOLDER),
+                    *(str(settings_file.fileno()), str(launcher_report)),
+                ],
+                stdin=stdin_file,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                pass_fds=(source.fileno(), tell),
+                pass_fds=(settings_file.fileno(), launcher_report),
                 env={},
                 start_new_session=True,  # Ctrl-C is for the caller
             )
         finally:
-            os.close(tell)
-        stack.callback(_end, process, isolated=settings["isolated"])
-        return _watch(process, told, limits, began, isolated=settings["isolated"])
+            os.close(launcher_report)
+        stack.callback(_kill, process, isolated=settings["isolated"])
+        return _wait(process, report, limits, start, isolated=settings["isolated"])
 
 
-def _memory(content: bytes) -> Any:
-    """Return a file in memory that holds the content, at its start."""
+def _memory_file(content: bytes) -> Any:
+    """Return a file in memory with this content, positioned at its start."""
     file = os.fdopen(os.memfd_create("herokit"), "w+b")
     file.write(content)
     file.seek(0)
     return file
 
 
-def _end(process: subprocess.Popen[bytes], *, isolated: bool) -> None:
-    """Kill what is left; with namespaces the kernel takes everything inside along."""
+def _kill(process: subprocess.Popen[bytes], *, isolated: bool) -> None:
+    """Kill what is left of a run; with namespaces the kernel kills everything inside as well."""
     if not isolated:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -189,46 +231,46 @@ def _end(process: subprocess.Popen[bytes], *, isolated: bool) -> None:
     process.wait()
 
 
-def _watch(process: subprocess.Popen[bytes], told: int, limits: Limits, began: float, *, isolated: bool) -> Ran:
-    """Read everything the run says until it has ended or went past a limit."""
-    texts: dict[Any, bytearray] = {process.stdout: bytearray(), process.stderr: bytearray(), told: bytearray()}
-    room, deadline, lines = limits.output_kb * 1024, began + START, 0
-    end: End = "exited"
-    with selectors.DefaultSelector() as watched:
-        for stream in texts:
-            watched.register(stream, selectors.EVENT_READ)
-        while watched.get_map():
-            ready = watched.select(max(deadline - time.monotonic(), 0.0))
+def _wait(process: subprocess.Popen[bytes], report: int, limits: Limits, start: float, *, isolated: bool) -> RunResult:
+    """Read what the run prints and reports until it has exited or exceeded a limit."""
+    data: dict[Any, bytearray] = {process.stdout: bytearray(), process.stderr: bytearray(), report: bytearray()}
+    max_bytes, deadline, lines = limits.output_kb * 1024, start + _START_TIMEOUT, 0
+    status: RunStatus = "exited"
+    with selectors.DefaultSelector() as selector:
+        for stream in data:
+            selector.register(stream, selectors.EVENT_READ)
+        while selector.get_map():
+            ready = selector.select(max(deadline - time.monotonic(), 0.0))
             if not ready:
-                end = "timeout" if lines < ENDED else "exited"
+                status = "timeout" if lines < _LINES_AT_EXIT else "exited"
                 break
             for key, _ in ready:
-                piece = os.read(key.fd, READ)
-                texts[key.fileobj] += piece
+                piece = os.read(key.fd, _READ_SIZE)
+                data[key.fileobj] += piece
                 if not piece:
-                    watched.unregister(key.fileobj)
-            if texts[told].count(b"\n") > lines:
-                lines = texts[told].count(b"\n")
-                deadline = time.monotonic() + (limits.seconds if lines < ENDED else LAST_WORDS)
-            if max(len(texts[process.stdout]), len(texts[process.stderr])) > room:
-                end = "output"
+                    selector.unregister(key.fileobj)
+            if data[report].count(b"\n") > lines:
+                lines = data[report].count(b"\n")
+                deadline = time.monotonic() + (limits.timeout if lines < _LINES_AT_EXIT else _DRAIN_TIMEOUT)
+            if max(len(data[process.stdout]), len(data[process.stderr])) > max_bytes:
+                status = "output"
                 break
-    out, error = (texts[s][:room].decode("utf-8", "replace") for s in (process.stdout, process.stderr))
-    known = _how(end, bytes(texts[told]), isolated=isolated)
-    if isinstance(known, str):
-        raise SetupError(f"the code sandbox cannot be made here: {known or error[-300:]}")
-    return Ran(*known, out, error, time.monotonic() - began)
+    out, error = (data[s][:max_bytes].decode("utf-8", "replace") for s in (process.stdout, process.stderr))
+    end = _read_report(status, bytes(data[report]), isolated=isolated)
+    if isinstance(end, str):
+        raise SetupError(f"the code sandbox cannot be created here: {end or error[-300:]}")
+    return RunResult(*end, out, error, time.monotonic() - start)
 
 
-def _how(end: End, told: bytes, *, isolated: bool) -> tuple[End, int | None] | str:
-    """Return how a run ended and its exit code, by what was seen and what the launcher told; or why there was none."""
-    report = [ast.literal_eval(line.decode()) for line in told.splitlines() if line]
-    failed = [line["setup"] for line in report if "setup" in line]
-    if failed or (end == "exited" and not report):
-        return str(failed[0]) if failed else ""
-    code = report[-1].get("code") if report else None
-    if not report or (end == "exited" and code is None and isolated):
+def _read_report(status: RunStatus, report: bytes, *, isolated: bool) -> tuple[RunStatus, int | None] | str:
+    """Return how a run ended and its exit code, from what was observed and reported; a text if it did not start."""
+    lines = [ast.literal_eval(line.decode()) for line in report.splitlines() if line]
+    errors = [line["setup"] for line in lines if "setup" in line]
+    if errors or (status == "exited" and not lines):
+        return str(errors[0]) if errors else ""
+    code = lines[-1].get("code") if lines else None
+    if not lines or (status == "exited" and code is None and isolated):
         return "lost", None
-    if end != "exited":
-        return end, None
+    if status != "exited":
+        return status, None
     return "exited" if code is not None and code >= 0 else "killed", code

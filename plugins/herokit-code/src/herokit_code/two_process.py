@@ -1,4 +1,4 @@
-"""Sending a test's code into another process than the solution's, where the code allows it."""
+"""Whether a test's code can run in another process than the solution, and the program that does so."""
 
 import ast
 import functools
@@ -7,59 +7,63 @@ from pathlib import Path
 
 from herokit_code.wire import LIBRARIES
 
-REACHING = {"__import__", "compile", "eval", "exec", "globals", "input", "locals", "open", "vars"}
-"""Built-in functions with which code looks into its own process."""
-MODULES = LIBRARIES | {"solution", "__future__"}
-ATTRIBUTES = {"__name__"}
-SHARED = {"seed", "setstate", "setcontext", "getcontext", "warns", "deprecated_call"}
-"""Functions that change how the process goes on, the solution in it."""
+__all__ = ["can_run_separately", "two_process_program"]
 
-_SCRIPT = """
+INTROSPECTION = {"__import__", "compile", "eval", "exec", "globals", "input", "locals", "open", "vars"}
+"""Built-in functions with which code reads or changes its own process."""
+ALLOWED_MODULES = LIBRARIES | {"solution", "__future__"}
+ALLOWED_DUNDERS = {"__name__"}
+PROCESS_STATE_FUNCTIONS = {"seed", "setstate", "setcontext", "getcontext", "warns", "deprecated_call"}
+"""Functions that change the state of their process, on which a solution may depend."""
+
+_PROGRAM = """
 import sys
 from marshal import loads
 for name, code in {modules!r}:
     sys.modules[name] = module = type(sys)(name)
     exec(loads(code), vars(module))
 if __name__ == "__main__":
-    sys.modules["herokit_code.runner"].begin({program!r})
+    sys.modules["herokit_code.runner"].main({program!r})
 """
 
 
-def two_processes(program: str) -> str:
-    """Return the program that runs the solution and, beside it in a process of its own, the test that stdin holds."""
-    return _SCRIPT.format(modules=_modules(), program=program)
+def two_process_program(program: str) -> str:
+    """Return the program that runs the solution and, in a process of its own, the test that stdin holds."""
+    return _PROGRAM.format(modules=_compile_modules(), program=program)
 
 
 @functools.cache
-def _modules() -> list[tuple[str, bytes]]:
-    found = []
-    for name in ("wire", "proxy_operators", "proxies", "rpc_endpoint", "tester", "runner"):
+def _compile_modules() -> list[tuple[str, bytes]]:
+    """Return the modules that run inside the sandbox, where this package cannot be imported."""
+    modules = []
+    for name in ("wire", "proxy_operators", "proxies", "rpc_endpoint", "client", "runner"):
         text = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
-        found.append((f"herokit_code.{name}", marshal.dumps(compile(text, f"{name}.py", "exec", optimize=2))))
-    return found
+        modules.append((f"herokit_code.{name}", marshal.dumps(compile(text, f"{name}.py", "exec", optimize=2))))
+    return modules
 
 
 @functools.lru_cache(256)
-def possible(code: str) -> bool:
-    r"""Return whether a test's code does the same in a process of its own, by what it says; the solution has no say in it.
+def can_run_separately(code: str) -> bool:
+    r"""Return whether a test's code does the same in a process of its own; the solution has no influence on this.
 
-    It must hand values over, so it defines no class; look at results only, so it imports nothing that shows or changes the
-    process (`sys`, `io`, `unittest.mock`, `threading` ...) and calls nothing such; and wait for nothing.
+    The code must work by passing values, so it defines no class; it must only look at results, so it imports and calls
+    nothing that shows or changes its process (`sys`, `io`, `unittest.mock`, `threading` ...); and it must not be
+    asynchronous.
 
     Example:
-        >>> possible("def check(f):\n    assert f([1]) == 2"), possible("import sys\nassert sys.modules")
+        >>> can_run_separately("def check(f):\n    assert f([1]) == 2"), can_run_separately("import sys\nassert sys.path")
         (True, False)
     """
-    return all(_plain(node) for node in ast.walk(ast.parse(code)))
+    return all(_is_allowed(node) for node in ast.walk(ast.parse(code)))
 
 
-def _plain(node: ast.AST) -> bool:
+def _is_allowed(node: ast.AST) -> bool:
     if isinstance(node, ast.Import):
-        return all(name.name in MODULES for name in node.names)
+        return all(name.name in ALLOWED_MODULES for name in node.names)
     if isinstance(node, ast.ImportFrom):
-        return node.module in MODULES
+        return node.module in ALLOWED_MODULES
     if isinstance(node, ast.Name):
-        return node.id not in REACHING
+        return node.id not in INTROSPECTION
     if isinstance(node, ast.Attribute):
-        return node.attr not in SHARED and (node.attr[:2] != "__" or node.attr in ATTRIBUTES)
+        return node.attr not in PROCESS_STATE_FUNCTIONS and (node.attr[:2] != "__" or node.attr in ALLOWED_DUNDERS)
     return not isinstance(node, ast.ClassDef | ast.AsyncFunctionDef | ast.Await)

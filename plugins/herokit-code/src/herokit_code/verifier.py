@@ -1,4 +1,4 @@
-"""The verifier: extract the program, run every test in a sandbox of its own, share of tests passed."""
+"""The verifier: extracts the program, runs each test in a sandbox of its own, and counts the tests that pass."""
 
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -6,168 +6,195 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Literal
 
-from herokit.errors import ConfigError, DataError
+from herokit.errors import ConfigError, DataError, check_choice
 from herokit.types import Sample, Status, Verdict
-from herokit_code.cases import Case, Finishes, cases
-from herokit_code.cases_runner import passed, room, says_nothing, script
-from herokit_code.extract import program
-from herokit_code.limits import Limits
-from herokit_code.sandbox import Ran, run
-from herokit_code.two_process import possible
+from herokit.verifiers.base import abstain, unparsed
+from herokit.verifiers.extraction import response_text
+from herokit_code.cases import Case, ScriptCase, read_cases
+from herokit_code.cases_runner import case_program, expected_output_size, is_passed, is_solution_unused
+from herokit_code.extract import extract_program
+from herokit_code.sandbox import Limits, RunResult, run_program
+from herokit_code.two_process import can_run_separately
 
-TURN = 0.5
-"""Seconds between two looks whether an interrupt has come."""
+__all__ = ["CodeVerifier", "SandboxMode", "TestProcess"]
+
+SandboxMode = Literal["required", "none"]
+TestProcess = Literal["separate", "shared"]
+
+_POLL_INTERVAL = 0.5
+"""Seconds between two checks for an interrupt."""
+_SIGXCPU = 24
 
 
-class _LostError(Exception):
+class _LostRunError(Exception):
     """A run that says nothing about the program."""
 
     def __str__(self) -> str:
-        return "the sandbox did not start in time, or something outside it ended it"
+        return "the sandbox did not start in time, or something outside ended it"
+
+
+@dataclass(frozen=True, slots=True)
+class _CaseResult:
+    """The result of one test.
+
+    Attributes:
+        problem: why it failed; "" if it passed.
+        timed_out: whether the program ran out of time.
+        counted: whether the test uses the solution; else any program would pass it.
+    """
+
+    problem: str = ""
+    timed_out: bool = False
+    counted: bool = True
 
 
 @dataclass(frozen=True)
 class CodeVerifier:
-    r"""Judges completions that hold a Python program, by tests in the reference; a `herokit.types.Verifier`.
+    r"""Share of the reference's tests that the Python program in a completion passes, in [0, 1].
 
-    Every test runs in a process of its own, shut in by the kernel's user, mount, network, process and IPC namespaces and a
-    filter of its calls, under the limits of `Limits`; `herokit_code.cases` lists the forms of a reference. What a test
-    expects is compared outside the sandbox, or, for a test that is code, in another process than the solution's. The answer
-    that a verdict reports is the program. Works from any thread; nothing of a run outlives it.
+    Each test runs in a process of its own, isolated by the kernel's user, mount, network, process and IPC namespaces and
+    by a filter of its system calls, under `limits`; `herokit_code.cases` lists the forms of a reference. Expected values
+    are compared outside the sandbox or, for a test that is code, in another process than the solution's. The verdict's
+    answer is the program. A verifier can be used from any thread; nothing of a run outlives it.
 
     Args:
         limits: what one run may use.
-        partial_credit: ``"share"`` gives the share of tests passed, ``"all"`` 1 only if all pass, and stops at the first failure.
-        tolerance: how far printed decimals and JSON floats may be off, relative and absolute.
-        max_workers: runs at once.
-        tests: ``"apart"`` runs a test that is code in another process than the solution where it can be; ``"beside"`` runs all
-            such tests in the solution's process, where an object that equals everything passes them.
-        isolation: ``"require"`` refuses to run where the kernel gives no namespaces or filter; ``"none"`` runs without:
-            limits hold but for the number of processes, and programs **act as this user, with files and network**.
+        partial_credit: give the share of tests passed; else 1 if all pass, and stop at the first failure.
+        tolerance: how much printed decimals and JSON floats may differ, relative and absolute.
+        max_workers: maximum number of runs at once.
+        sandbox: ``"required"``: run nothing if the kernel provides no namespaces or filter; ``"none"``: run without them.
+            Every limit but the number of processes then holds, and programs **act as this user, with files and network**.
+        test_process: ``"separate"``: run a test that is code in another process than the solution if it can be;
+            ``"shared"``: run all such tests in the solution's process, where an object that equals everything passes
+            them.
 
     Source: tests as APPS (arXiv 2105.09938), MBPP (2108.07732), HumanEval (2107.03374) and LiveCodeBench (2403.07974) write them.
 
     Raises:
-        ConfigError: a setting outside its range.
-        SetupError: on first use, if the sandbox cannot be made on this machine.
+        ConfigError: a setting is outside its range.
+        SetupError: on first use, if the sandbox cannot be created on this machine.
 
     Example:
-        >>> verifier = CodeVerifier(Limits(seconds=10), isolation="none")  # this example trusts its program
+        >>> verifier = CodeVerifier(Limits(timeout=10), sandbox="none")  # this example trusts its program
         >>> text = "```python\ndef double(x):\n    return 2 * x\n```"
         >>> verifier.verify([Sample("Double x.", text, group=0, reference="assert double(2) == 4")])[0].value
         1.0
     """
 
     limits: Limits = field(default_factory=Limits)
-    partial_credit: Literal["share", "all"] = "share"
+    partial_credit: bool = True
     tolerance: float = 1e-6
     max_workers: int = 2
-    isolation: Literal["require", "none"] = "require"
-    tests: Literal["apart", "beside"] = "apart"
+    sandbox: SandboxMode = "required"
+    test_process: TestProcess = "separate"
 
     def __post_init__(self) -> None:
-        if self.partial_credit not in ("share", "all"):
-            raise ConfigError(f"CodeVerifier: credit is 'share' or 'all', got {self.partial_credit!r}")
-        if self.isolation not in ("require", "none"):
-            raise ConfigError(f"CodeVerifier: isolation is 'require' or 'none', got {self.isolation!r}")
-        if self.tests not in ("apart", "beside"):
-            raise ConfigError(f"CodeVerifier: tests are 'apart' or 'beside', got {self.tests!r}")
+        check_choice("sandbox", self.sandbox, SandboxMode)
+        check_choice("test_process", self.test_process, TestProcess)
         if not self.tolerance >= 0:
-            raise ConfigError(f"CodeVerifier: tolerance must be at least 0, got {self.tolerance!r}")
+            raise ConfigError(f"tolerance must be at least 0, got {self.tolerance!r}")
         if not self.max_workers > 0:
-            raise ConfigError(f"CodeVerifier: max_workers must be positive, got {self.max_workers!r}")
+            raise ConfigError(f"max_workers must be positive, got {self.max_workers!r}")
 
     def verify(self, samples: Sequence[Sample], /) -> list[Verdict]:
-        """Return one verdict per sample, in order.
+        """Return N verdicts for N samples, in order.
 
-        No reference, or one that holds no readable test, abstains (None, FAILED); so does a sandbox that starts too late
-        or that something else than the program ends, and tests that ask nothing of the solution. No program is 0,
-        UNPARSED. A program that passes nothing and ran out of time is 0, TIMEOUT. The same program for the same tests runs once a call.
+        The verdict abstains (None, FAILED) if there is no reference, if it holds no readable test or none that uses the
+        solution, and if the sandbox starts too late or something outside ends it. Without a program it is 0, UNPARSED; if
+        the program passes nothing and runs out of time it is 0, TIMEOUT. The same program with the same tests runs once
+        per call.
         """
-        keys = [(sample.reference, program(sample.completion)) for sample in samples]
-        todo = dict.fromkeys((tests, text) for tests, text in keys if tests is not None and text is not None)
+        keys = [(sample.reference, extract_program(response_text(sample))) for sample in samples]
+        jobs = dict.fromkeys((tests, program) for tests, program in keys if tests is not None and program is not None)
         stop = Event()
         with ThreadPoolExecutor(self.max_workers, thread_name_prefix="herokit-code") as pool:
             try:
-                asked = {key: pool.submit(self._judge, *key, stop=stop) for key in todo}
-                waiting = set(asked.values())
-                while waiting:  # in turns, for a signal that another thread takes wakes nobody
-                    finished, waiting = wait(waiting, TURN, FIRST_EXCEPTION)
+                futures = {job: pool.submit(self._judge, *job, stop=stop) for job in jobs}
+                pending = set(futures.values())
+                while pending:  # with a timeout: a signal that another thread receives wakes no waiting thread
+                    finished, pending = wait(pending, _POLL_INTERVAL, FIRST_EXCEPTION)
                     for future in finished:
                         future.result()
-                done = {key: future.result() for key, future in asked.items()}
+                verdicts = {job: future.result() for job, future in futures.items()}
             except BaseException:
-                stop.set()  # the pool waits for what it runs: no further test of it is begun
+                stop.set()  # the pool waits for its running jobs: they start no further test
                 raise
-        return [done[key] if key in done else _without(*key) for key in keys]
+        return [verdicts[key] if key in verdicts else _verdict_without_run(*key) for key in keys]
 
-    def _judge(self, reference: str, text: str, *, stop: Event) -> Verdict:
+    def _judge(self, reference: str, program: str, *, stop: Event) -> Verdict:
         try:
-            tests = cases(reference)
+            cases = read_cases(reference)
         except DataError as error:
-            return Verdict(None, Status.FAILED, str(error))
-        good, count, late, why = 0, 0, False, ""
-        for number, case in enumerate(tests, 1):
+            return abstain(str(error))
+        results: list[_CaseResult] = []
+        reason = ""
+        for number, case in enumerate(cases, 1):
             if stop.is_set():
-                return Verdict(None, Status.FAILED, "stopped")
+                return abstain("stopped")
             try:
-                complaint, timeout = self._try(text, case)
-            except _LostError as error:
-                return Verdict(None, Status.FAILED, f"test {number}: {error}")
-            if complaint is None:
+                result = self._run_case(program, case)
+            except _LostRunError as error:
+                return abstain(f"test {number}: {error}")
+            if not result.counted:
                 continue
-            good, count, late = good + (not complaint), count + 1, late or timeout
-            why = why or (complaint and f"test {number}: {complaint}")
-            if complaint and self.partial_credit == "all":
+            results.append(result)
+            reason = reason or (result.problem and f"test {number}: {result.problem}")
+            if result.problem and not self.partial_credit:
                 break
-        if not count:
-            return Verdict(None, Status.FAILED, "the tests ask nothing of the solution: any program would pass")
-        value = good / count if self.partial_credit == "share" else float(not why)
-        status = Status.TIMEOUT if late and not good else Status.JUDGED
-        reason = f"{good} of {count} tests" + self._beside(tests) + (f"; {why}" if why else "")
-        return Verdict(0.0 if status is Status.TIMEOUT else value, status, reason, text)
+        if not results:
+            return abstain("no test uses the solution: any program would pass")
+        passed = sum(not result.problem for result in results)
+        if any(result.timed_out for result in results) and not passed:
+            status, value = Status.TIMEOUT, 0.0
+        else:
+            status, value = Status.JUDGED, passed / len(results) if self.partial_credit else float(not reason)
+        summary = f"{passed} of {len(results)} tests" + self._count_shared(cases) + (f"; {reason}" if reason else "")
+        return Verdict(value, status, summary, program)
 
-    def _apart(self, case: Case) -> bool:
-        return self.tests == "apart" and isinstance(case, Finishes) and possible(case.code)
+    def _runs_separately(self, case: Case) -> bool:
+        return self.test_process == "separate" and isinstance(case, ScriptCase) and can_run_separately(case.code)
 
-    def _beside(self, tests: Sequence[Case]) -> str:
-        """Say how many tests are code that runs in the solution's process, where it can cheat them."""
-        count = sum(isinstance(case, Finishes) and not case.beside and not self._apart(case) for case in tests)
-        return f", {count} beside the solution" if count else ""
+    def _count_shared(self, cases: Sequence[Case]) -> str:
+        """Return how many tests are code that runs in the solution's process, where the solution can cheat them."""
+        count = sum(
+            isinstance(case, ScriptCase) and not case.shared_process and not self._runs_separately(case)
+            for case in cases
+        )
+        return f", {count} in the solution's process" if count else ""
 
-    def _try(self, text: str, case: Case) -> tuple[str | None, bool]:
-        """Run one test; return what is wrong, ``""`` for nothing, None for a test of nothing, and whether time ran out."""
-        apart = self._apart(case)
-        if isinstance(case, Finishes) and case.beside and not apart:
-            case = case.beside
-        source, stdin, token = script(text, case, apart=apart)
+    def _run_case(self, program: str, case: Case) -> _CaseResult:
+        separate = self._runs_separately(case)
+        if isinstance(case, ScriptCase) and case.shared_process and not separate:
+            case = case.shared_process
+        source, stdin, token = case_program(program, case, separate=separate)
         limits = replace(
             self.limits,
-            output_kb=self.limits.output_kb + -(-room(case) // 1024),
-            processes=self.limits.processes + apart,
+            output_kb=self.limits.output_kb + -(-expected_output_size(case) // 1024),
+            max_processes=self.limits.max_processes + separate,
         )
-        ran = run(source, stdin, limits, isolated=self.isolation == "require")
-        if ran.end == "lost":
-            raise _LostError
-        if ran.end == "exited" and ran.code == 0:
-            if says_nothing(ran.stdout, token):
-                return None, False
-            return ("" if passed(case, ran.stdout, token, self.tolerance) else "another result"), False
-        return _complaint(ran, self.limits), ran.end == "timeout" or ran.code == -24  # noqa: PLR2004 - SIGXCPU
+        run = run_program(source, stdin, limits, isolated=self.sandbox == "required")
+        if run.status == "lost":
+            raise _LostRunError
+        if run.status != "exited" or run.exit_code != 0:
+            timed_out = run.status == "timeout" or run.exit_code == -_SIGXCPU
+            return _CaseResult(_describe_failure(run, self.limits), timed_out=timed_out)
+        if is_solution_unused(run.stdout, token):
+            return _CaseResult(counted=False)
+        return _CaseResult("" if is_passed(case, run.stdout, token, self.tolerance) else "another result")
 
 
-def _complaint(ran: Ran, limits: Limits) -> str:
-    if ran.end == "timeout":
-        return f"past {limits.seconds:g} s"
-    if ran.end == "output":
+def _describe_failure(run: RunResult, limits: Limits) -> str:
+    if run.status == "timeout":
+        return f"ran longer than {limits.timeout:g} s"
+    if run.status == "output":
         return f"printed more than {limits.output_kb} KiB"
-    if ran.end == "killed":
-        return f"ended by signal {-ran.code}" if ran.code else "killed"
-    last = ran.stderr.strip().splitlines()[-1:] or [f"exit code {ran.code}"]
-    return last[0][:200]
+    if run.status == "killed":
+        return f"killed by signal {-run.exit_code}" if run.exit_code else "killed"
+    last_line = run.stderr.strip().splitlines()[-1:] or [f"exit code {run.exit_code}"]
+    return last_line[0][:200]
 
 
-def _without(reference: str | None, text: str | None) -> Verdict:
+def _verdict_without_run(reference: str | None, program: str | None) -> Verdict:
     if reference is None:
-        return Verdict(None, Status.FAILED, "no reference: the tests are missing")
-    return Verdict(0.0, Status.UNPARSED, "no program: no code block, and the text is no Python", text)
+        return abstain("no reference: the tests are missing")
+    return unparsed("no program: there is no code block, and the text does not begin like Python", program)

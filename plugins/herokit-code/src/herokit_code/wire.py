@@ -1,7 +1,8 @@
-"""How values cross between two processes that do not trust each other; runs inside the sandbox, so little is imported.
+"""Serialization of values between two processes that do not trust each other.
 
-A value is written as its kind, its size and its bytes or items; a class or module of a library as its name. All else stays where it
-is, and its number crosses with a description. Reading makes such values, finds such names, and gives `Wire.handle` the rest.
+A value is written as its kind, its size and its bytes or items; a class or module of a library is written as its name.
+Any other object stays where it is: its number is sent with a description. Decoding builds values, imports names, and
+leaves the rest to `Wire.get_proxy`. This module runs inside the sandbox and imports little.
 """
 
 from __future__ import annotations
@@ -11,25 +12,30 @@ from _io import BytesIO
 from _struct import Struct
 from abc import ABC, abstractmethod
 
+__all__ = ["LIBRARIES", "SCALARS", "Wire", "global_name"]
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
-HEAD, FLOAT = Struct("<cQ"), Struct("<d")
-SINGLE: dict[type, tuple[bytes, Callable[[Any], bytes], Callable[[bytes], Any]]] = {
+HEADER, FLOAT = Struct("<cQ"), Struct("<d")
+SCALARS: dict[type, tuple[bytes, Callable[[Any], bytes], Callable[[bytes], Any]]] = {
     type(None): (b"n", lambda _: b"", lambda _: None),
     bool: (b"b", lambda v: b"1" if v else b"", bool),
-    int: (b"i", lambda v: b"%x" % v, lambda text: int(text, 16)),
-    float: (b"f", FLOAT.pack, lambda text: FLOAT.unpack(text)[0]),
-    str: (b"s", lambda v: v.encode("utf-8", "surrogatepass"), lambda text: text.decode("utf-8", "surrogatepass")),
+    int: (b"i", lambda v: b"%x" % v, lambda data: int(data, 16)),
+    float: (b"f", FLOAT.pack, lambda data: FLOAT.unpack(data)[0]),
+    str: (b"s", lambda v: v.encode("utf-8", "surrogatepass"), lambda data: data.decode("utf-8", "surrogatepass")),
     bytes: (b"r", bytes, bytes),
     bytearray: (b"a", bytes, bytearray),
 }
-MANY: dict[type, bytes] = {list: b"l", tuple: b"t", set: b"e", frozenset: b"z", dict: b"d"}
-READ, COLLECT = {letter: read for letter, _, read in SINGLE.values()}, {letter: kind for kind, letter in MANY.items()}
-MADE, NAMED, OURS, YOURS = b"m", b"c", b"o", b"y"
-PARTS: dict[tuple[str, str], Callable[[Any], tuple[Any, ...]]] = {
+"""Types that are written as bytes: the letter of their kind, the encoder and the decoder."""
+COLLECTIONS: dict[type, bytes] = {list: b"l", tuple: b"t", set: b"e", frozenset: b"z", dict: b"d"}
+"""Types that are written as their items, and the letter of their kind."""
+SCALAR_DECODERS = {letter: decode for letter, _, decode in SCALARS.values()}
+COLLECTION_TYPES = {letter: kind for kind, letter in COLLECTIONS.items()}
+CONSTRUCTED, GLOBAL, SENDERS_OBJECT, RECEIVERS_OBJECT = b"m", b"c", b"o", b"y"
+CONSTRUCTORS: dict[tuple[str, str], Callable[[Any], tuple[Any, ...]]] = {
     ("array", "array"): lambda v: (v.typecode, v.tolist()),
     ("builtins", "complex"): lambda v: (v.real, v.imag),
     ("builtins", "range"): lambda v: (v.start, v.stop, v.step),
@@ -47,136 +53,136 @@ PARTS: dict[tuple[str, str], Callable[[Any], tuple[Any, ...]]] = {
     ("fractions", "Fraction"): lambda v: (v.numerator, v.denominator),
     ("numpy", "ndarray"): lambda v: (v.tolist(), v.dtype.str),
 }
-"""Types whose values are taken apart into plain ones, from which the type makes them again."""
+"""Types that are written as the arguments of their constructor."""
 LIBRARIES = frozenset({
     "array", "base64", "bisect", "calendar", "cmath", "collections", "collections.abc", "copy", "datetime", "decimal", "difflib",
     "fractions", "functools", "hashlib", "heapq", "itertools", "json", "math", "numbers", "numpy", "operator", "pprint", "pytest",
     "random", "re", "statistics", "string", "struct", "textwrap", "time", "timeit", "typing",
 })  # fmt: skip
-"""Modules that do the same in whichever process they are imported."""
+"""Modules that behave the same in whichever process they are imported."""
 
 
 class Wire(ABC):
-    """Reads and writes messages; what it does with things that are no values, its heir says."""
+    """Reads and writes messages; subclasses keep the objects that are sent by number."""
 
-    def __init__(self, reading: Any, writing: Any, gone: Callable[[], NoReturn]) -> None:
-        self._reading, self._writing, self._gone = reading, writing, gone
-
-    @abstractmethod
-    def borrowed(self, value: Any) -> int | None:
-        """Return the number of what the other end has lent, None for what is ours."""
+    def __init__(self, reading: Any, writing: Any, on_disconnect: Callable[[], NoReturn]) -> None:
+        self._reading, self._writing, self._on_disconnect = reading, writing, on_disconnect
 
     @abstractmethod
-    def lend(self, value: Any) -> tuple[int, Any]:
-        """Return the number under which the other end knows this, and how it is described, None if that was told."""
+    def remote_number(self, value: Any) -> int | None:
+        """Return the other end's number of the object that a proxy stands for; None for a local object."""
 
     @abstractmethod
-    def own(self, number: int) -> Any:
-        """Return what we have lent under this number."""
+    def export(self, value: Any) -> tuple[int, Any]:
+        """Return the number of a local object, and its description; None if the other end has it already."""
 
     @abstractmethod
-    def handle(self, number: int, description: Any) -> Any:
-        """Return what stands for a thing of the other end's."""
+    def local_object(self, number: int) -> Any:
+        """Return the local object with this number."""
 
-    def put(self, text: bytes) -> None:
-        """Send what `text` wrote; never comes back if the other end is gone."""
+    @abstractmethod
+    def get_proxy(self, number: int, description: Any) -> Any:
+        """Return the proxy of the other end's object with this number."""
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send an encoded message; never returns if the other end is gone."""
         try:
-            self._writing.write(HEAD.pack(b" ", len(text)) + text)
+            self._writing.write(HEADER.pack(b" ", len(data)) + data)
             self._writing.flush()
         except OSError:
-            self._gone()
+            self._on_disconnect()
 
     def receive(self) -> Any:
-        """Read a message; never comes back if the other end is gone."""
-        _, size = HEAD.unpack(self._bytes(HEAD.size))
-        return self.read(BytesIO(self._bytes(size)))
+        """Receive and decode a message; never returns if the other end is gone."""
+        _, size = HEADER.unpack(self._read_bytes(HEADER.size))
+        return self.decode(BytesIO(self._read_bytes(size)))
 
-    def _bytes(self, size: int) -> bytes:
-        text: bytes = self._reading.read(size)
-        if len(text) < size:
-            self._gone()
-        return text
+    def _read_bytes(self, size: int) -> bytes:
+        data: bytes = self._reading.read(size)
+        if len(data) < size:
+            self._on_disconnect()
+        return data
 
-    def text(self, value: Any) -> bytes:
-        """Write a value."""
+    def encode(self, value: Any) -> bytes:
+        """Return a value as bytes."""
         out: list[bytes] = []
-        self._write(value, out.append)
+        self._encode(value, out.append)
         return b"".join(out)
 
-    def _write(self, value: Any, put: Callable[[bytes], None]) -> None:
+    def _encode(self, value: Any, put: Callable[[bytes], None]) -> None:
         kind = type(value)
-        if kind in SINGLE:
-            letter, write, _ = SINGLE[kind]
-            body = write(value)
-            put(HEAD.pack(letter, len(body)) + body)
-        elif kind in MANY:
-            put(HEAD.pack(MANY[kind], len(value)))
+        if kind in SCALARS:
+            letter, encode, _ = SCALARS[kind]
+            body = encode(value)
+            put(HEADER.pack(letter, len(body)) + body)
+        elif kind in COLLECTIONS:
+            put(HEADER.pack(COLLECTIONS[kind], len(value)))
             for item in value:
-                self._write(item, put)
+                self._encode(item, put)
                 if kind is dict:
-                    self._write(value[item], put)
-        elif (number := self.borrowed(value)) is not None:
-            put(HEAD.pack(YOURS, number))
-        elif (name := named(kind, value)) is not None:
-            put(HEAD.pack(NAMED, 0))
-            self._write(name, put)
-        elif (name := (kind.__module__, kind.__qualname__)) in PARTS:
-            put(HEAD.pack(MADE, 0))
-            self._write((*name, *PARTS[name](value)), put)
+                    self._encode(value[item], put)
+        elif (number := self.remote_number(value)) is not None:
+            put(HEADER.pack(RECEIVERS_OBJECT, number))
+        elif (name := global_name(kind, value)) is not None:
+            put(HEADER.pack(GLOBAL, 0))
+            self._encode(name, put)
+        elif (name := (kind.__module__, kind.__qualname__)) in CONSTRUCTORS:
+            put(HEADER.pack(CONSTRUCTED, 0))
+            self._encode((*name, *CONSTRUCTORS[name](value)), put)
         elif name[0] == "numpy" and not getattr(value, "shape", True):
-            self._write(value.item(), put)
+            self._encode(value.item(), put)
         else:
-            number, description = self.lend(value)
-            put(HEAD.pack(OURS, number))
-            self._write(description, put)
+            number, description = self.export(value)
+            put(HEADER.pack(SENDERS_OBJECT, number))
+            self._encode(description, put)
 
-    def read(self, text: BytesIO) -> Any:
+    def decode(self, data: BytesIO) -> Any:
         """Read a value."""
-        letter, size = HEAD.unpack(text.read(HEAD.size))
-        if letter in READ:
-            return READ[letter](text.read(size))
-        if letter == MANY[dict]:
-            return {self.read(text): self.read(text) for _ in range(size)}
-        if letter in COLLECT:
-            return COLLECT[letter]([self.read(text) for _ in range(size)])
-        if letter == MADE:
-            module, name, *parts = self.read(text)
-            return _maker(module, name)(*parts)
-        if letter == NAMED:
-            return find(*self.read(text))
-        return self.own(size) if letter == YOURS else self.handle(size, self.read(text))
+        letter, size = HEADER.unpack(data.read(HEADER.size))
+        if letter in SCALAR_DECODERS:
+            return SCALAR_DECODERS[letter](data.read(size))
+        if letter == COLLECTIONS[dict]:
+            return {self.decode(data): self.decode(data) for _ in range(size)}
+        if letter in COLLECTION_TYPES:
+            return COLLECTION_TYPES[letter]([self.decode(data) for _ in range(size)])
+        if letter == CONSTRUCTED:
+            module, name, *arguments = self.decode(data)
+            return _constructor(module, name)(*arguments)
+        if letter == GLOBAL:
+            return _import_global(*self.decode(data))
+        return self.local_object(size) if letter == RECEIVERS_OBJECT else self.get_proxy(size, self.decode(data))
 
 
-def _maker(module: str, name: str) -> Callable[..., Any]:
-    if (module, name) not in PARTS:
-        raise TypeError(f"{module}.{name} is not made of values")
+def _constructor(module: str, name: str) -> Callable[..., Any]:
+    if (module, name) not in CONSTRUCTORS:
+        raise TypeError(f"{module}.{name} is not written as constructor arguments")
     return getattr(__import__(module), "array" if name == "ndarray" else name)  # type: ignore[no-any-return]
 
 
-def _shared(module: str) -> bool:
-    """Whether a module's classes are the same in every process."""
+def _is_library(module: str) -> bool:
+    """Return whether a module's classes are the same in every process."""
     return module == "builtins" or module.partition(".")[0] in LIBRARIES
 
 
-def named(kind: type, value: Any) -> tuple[str, str] | None:
-    """Return the module and name of a library's module or class, None for all else."""
+def global_name(kind: type, value: Any) -> tuple[str, str] | None:
+    """Return the module and name of a library's module or class; None for anything else."""
     if kind is type(sys):
         return (value.__name__, "") if value.__name__ in LIBRARIES else None
     if not isinstance(value, type):
         return None
     module, name = str(value.__module__), str(value.__qualname__)
-    return (module, name) if _shared(module) and getattr(sys.modules.get(module), name, None) is value else None
+    return (module, name) if _is_library(module) and getattr(sys.modules.get(module), name, None) is value else None
 
 
-def find(module: str, name: str) -> Any:
-    """Return a module or a class by the name that `format_error` gave.
+def _import_global(module: str, name: str) -> Any:
+    """Return a library's module or class by the name that `global_name` returned.
 
     Raises:
-        TypeError: it is no such.
+        TypeError: the name is not one of a library.
     """
-    if _shared(module):
+    if _is_library(module):
         __import__(module)
         found = getattr(sys.modules[module], name) if name else sys.modules[module]
         if isinstance(found, type) or not name:
             return found
-    raise TypeError(f"{module}.{name} is not known")
+    raise TypeError(f"{module}.{name} is not a module or class of a library")

@@ -1,4 +1,4 @@
-"""A test that is code and the solution in two processes: cheats fail, and what honest programs do goes on working."""
+"""A test that is code and the solution in two processes: cheats fail, and honest programs work."""
 
 import json
 
@@ -6,9 +6,9 @@ import pytest
 
 from herokit import Sample, Status
 from herokit_code import CodeVerifier, Limits
-from herokit_code.two_process import possible
+from herokit_code.two_process import can_run_separately
 
-LIMITS = Limits(seconds=4.0)
+LIMITS = Limits(timeout=4.0)
 TEST = json.dumps(
     [
         "assert f(2) == 2 + 2",
@@ -37,17 +37,18 @@ def verdict(program, reference=TEST, limits=LIMITS, **settings):
 ALIKE = (
     "__eq__ = __ne__ = __lt__ = __gt__ = __le__ = __ge__ = __contains__ = lambda s, *o: True; __hash__ = lambda s: 0"
 )
-END = """
+ENDPOINT = """
 import sys
-def end():
+def endpoint():
     frame = sys._getframe()
-    while not hasattr(frame.f_locals.get("end"), "lent"):
+    while not hasattr(frame.f_locals.get("endpoint"), "exported"):
         frame = frame.f_back
-    return frame.f_locals["end"]
+    return frame.f_locals["endpoint"]
 """
+"""Source text of a cheat: the solution's endpoint, result on the stack."""
 CHEATS = {
     "equals everything": f"class A:\n    {ALIKE}\ndef f(x): return A()",
-    "is everywhere at distance 0": f"class A:\n    {ALIKE}\n    __sub__ = __rsub__ = __abs__ = __neg__ = lambda s, *o: 0\ndef f(x): return A()",
+    "has distance 0 to everything": f"class A:\n    {ALIKE}\n    __sub__ = __rsub__ = __abs__ = __neg__ = lambda s, *o: 0\ndef f(x): return A()",
     "an int that equals everything": f"class A(int):\n    {ALIKE}\n    __sub__ = __rsub__ = lambda s, *o: s\ndef f(x): return A(7)",
     "a text that equals everything": f"class A(str):\n    {ALIKE}\ndef f(x): return A('')",
     "a list that equals everything": f"class A(list):\n    {ALIKE}\ndef f(x): return A()",
@@ -57,16 +58,16 @@ CHEATS = {
     "a class": f"class M(type):\n    {ALIKE}\nclass f(metaclass=M):\n    {ALIKE}\n    def __init__(s, x): pass",
     "an exception that equals everything": f"class A(Exception):\n    {ALIKE}\ndef f(x): return A()",
     "raises what is caught": "def f(x): raise AssertionError",
-    "leaves": "import os\ndef f(x): os._exit(0)",
-    "leaves politely": "import sys\ndef f(x): sys.exit(0)",
-    "left before": "import sys; sys.exit()",
-    "its parent leaves": "import os\ndef f(x):\n    os.kill(os.getppid(), 15)",
+    "exits": "import os\ndef f(x): os._exit(0)",
+    "exits with SystemExit": "import sys\ndef f(x): sys.exit(0)",
+    "exits on import": "import sys; sys.exit()",
+    "kills its parent": "import os\ndef f(x):\n    os.kill(os.getppid(), 15)",
     "stops the test": "import os\ndef f(x):\n    os.kill(os.getppid(), 19)",
     "interrupts the test": "import os\ndef f(x):\n    os.kill(os.getppid(), 2); return 7",
     "forks, both answer": "import os\ndef f(x): os.fork(); return 7",
     "replaces the harness": "import sys\nfor m in ('runner', 'rpc_endpoint', 'wire'):\n    for k, v in list(vars(sys.modules['herokit_code.' + m]).items()):\n        if callable(v) and k[0] != '_': setattr(sys.modules['herokit_code.' + m], k, lambda *a, **k: True)\ndef f(x): return 7",
     "replaces assertions": "import builtins\nbuiltins.abs = builtins.AssertionError = lambda *a: 0\ndef f(x): return 7",
-    "says the word that it does not know": "import os\ndef f(x):\n    for d in range(64):\n        try: os.write(d, b'\\nsecret')\n        except OSError: pass\n    return 7",
+    "guesses the token": "import os\ndef f(x):\n    for d in range(64):\n        try: os.write(d, b'\\nsecret')\n        except OSError: pass\n    return 7",
     "reads the test": "import os\ndef f(x):\n    for d in range(64):\n        try: os.lseek(d, 0, 0); t = os.read(d, 99)\n        except OSError: t = b''\n        if b'def test' in t: os.write(d, b'x')\n    return t",
     "looks for the test in memory": "import gc\ndef f(x): return next((o for o in gc.get_objects() if isinstance(o, dict) and 'test_a' in o), None)",
     "looks into the other process": "import ctypes, os\ndef f(x): return ctypes.CDLL(None).ptrace(16, os.getppid(), 0, 0)",
@@ -76,28 +77,28 @@ CHEATS = {
     "itself": "def f(x):\n    x = []; x.append(x); return x",
     "no repr": "class A:\n    def __repr__(s): raise KeyError\ndef f(x): return A()",
     "errors without a message": "class E(Exception):\n    def __str__(s): raise s\n    args = property(lambda s: 1 / 0)\ndef f(x): raise E",
-    "a class made at the test's end": END + "def f(x):\n    e = end()\n    return e.ask('call', e.ask('call', type, ('X', (), {'__eq__': lambda *a: True, '__sub__': lambda *a: 0}), {}), (), {})",
-    "a built-in function called at the test's end": END + "def f(x):\n    e = end(); return e.ask('call', exec, ('import os; os._exit(0)',), {})",
-    "a class that derives from int": END + "def f(x):\n    sys.modules['herokit_code.rpc_endpoint'].describe = lambda c: ('X', '', (int,), ('sub', 'abs', 'eq'), (), '')\n    return type('X', (), {'__eq__': lambda *a: True, '__sub__': lambda *a: 0})()",
-    "an exception of any base": END + "def f(x):\n    sys.modules['herokit_code.rpc_endpoint'].describe = lambda c: ('X', '', (type, ValueError), ('sub', 'abs', 'eq'), (), '')\n    return type('X', (Exception,), {'__eq__': lambda *a: True})()",
+    "a class created in the test's process": ENDPOINT + "def f(x):\n    e = endpoint()\n    return e.request('call', e.request('call', type, ('X', (), {'__eq__': lambda *a: True, '__sub__': lambda *a: 0}), {}), (), {})",
+    "a built-in function called in the test's process": ENDPOINT + "def f(x):\n    e = endpoint(); return e.request('call', exec, ('import os; os._exit(0)',), {})",
+    "a class that derives from int": ENDPOINT + "def f(x):\n    sys.modules['herokit_code.rpc_endpoint'].describe_class = lambda c: ('X', '', (int,), ('sub', 'abs', 'eq'), (), '')\n    return type('X', (), {'__eq__': lambda *a: True, '__sub__': lambda *a: 0})()",
+    "an exception of any base": ENDPOINT + "def f(x):\n    sys.modules['herokit_code.rpc_endpoint'].describe_class = lambda c: ('X', '', (type, ValueError), ('sub', 'abs', 'eq'), (), '')\n    return type('X', (Exception,), {'__eq__': lambda *a: True})()",
     "a falsy difference": "class A:\n    __sub__ = __rsub__ = __abs__ = lambda s, *o: s\n    __bool__ = lambda s: False\n    __len__ = lambda s: 0\n    __lt__ = lambda s, o: True\ndef f(x): return A()",
     "a difference that is a number": f"class A:\n    {ALIKE}\n    __sub__ = __rsub__ = lambda s, *o: B(0)\nclass B(int, A): pass\ndef f(x): return A()",
-    "a library's object made at the test's end": END + "from collections import defaultdict\ndef f(x):\n    e = end()\n    return e.ask('call', e.ask('method', defaultdict(type), 'default_factory', ('X', (), {'__eq__': type}), {}), (), {})",
-    "a method's name that lies": END + "import herokit_code.rpc_endpoint\nclass N(str):\n    isidentifier = lambda s: True\n    __getitem__ = lambda s, i: 'a'\nsys.modules['herokit_code.rpc_endpoint'].describe = lambda c: ('X', '', (), (), (N('__sub__'),), 'str' if c is N else '')\ndef f(x): return type('X', (), {'__sub__': lambda *a: 0})()",
+    "a library's object created in the test's process": ENDPOINT + "from collections import defaultdict\ndef f(x):\n    e = endpoint()\n    return e.request('call', e.request('method', defaultdict(type), 'default_factory', ('X', (), {'__eq__': type}), {}), (), {})",
+    "a method's name of a class of its own": ENDPOINT + "class N(str):\n    isidentifier = lambda s: True\n    __getitem__ = lambda s, i: 'a'\nsys.modules['herokit_code.rpc_endpoint'].describe_class = lambda c: ('N', '', (), (), (), 'str') if c is N else ('X', '', (), (), (N('__sub__'),), '')\ndef f(x): return type('X', (), {'__sub__': lambda *a: 0})()",
     "a difference squared": "class D:\n    __sub__ = __isub__ = lambda s, o: s\n    __mul__ = lambda s, o: 0\n    __format__ = lambda s, f: '0.00'\n    __float__ = __neg__ = lambda s: 0.0\ndef f(x): return D()",
     "ends the loop": "def f(x): raise StopIteration",
     "another name for every error": "Low = Exception\ndef f(x): return 7",
     "a library of its own": "class math: isclose = staticmethod(lambda *a: True)\ndef f(x): return 7",
     "noise on the wire": "import os\ndef f(x):\n    for d in range(3, 64):\n        try: os.write(d, b'o' * 999)\n        except OSError: pass\n    return 7",
-    "replies nobody asked for": END + "def f(x):\n    e = end()\n    for _ in range(9): e.send('value', 7, {}, None)\n    return 7",
+    "replies without a request": ENDPOINT + "def f(x):\n    e = endpoint()\n    for _ in range(9): e.send('value', 7, {}, None)\n    return 7",
 }  # fmt: skip
 
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("name", CHEATS)
-def test_a_cheat_fails(name):
-    found = verdict(CHEATS[name], limits=Limits(seconds=1.0))
-    assert found.value == 0.0, found
+def test_cheat_fails(name):
+    result = verdict(CHEATS[name], limits=Limits(timeout=1.0))
+    assert result.value == 0.0, result
 
 
 SETS = "class S(set): pass\nclass D:\n    __and__ = __rand__ = lambda s, o: S(o)\n    __sub__ = __rsub__ = lambda s, o: S()\ndef f(x): return D()"
@@ -107,13 +108,13 @@ SETS = "class S(set): pass\nclass D:\n    __and__ = __rand__ = lambda s, o: S(o)
 @pytest.mark.parametrize(
     "test", ["assert {2, 4} & f(1) == {2, 4}", "assert {2, 4} - f(1) == set()", "assert (f(1) & {2}) == {2}"]
 )
-def test_a_set_that_differs_in_nothing_fails(test):
+def test_set_without_differences_fails(test):
     assert verdict(SETS, test).value == 0.0
     assert verdict("def f(x): return {2, 4, 5}", test).value == 1.0
 
 
 @pytest.mark.sandbox
-def test_a_number_of_its_own_is_no_number_to_a_decimal():
+def test_rational_of_the_solution_is_not_a_number_to_a_decimal():
     names = ("eq", "lt", "le", "hash", "abs", "neg", "pos", "trunc", "floor", "ceil", "round")
     both = ("add", "mul", "truediv", "floordiv", "mod", "pow")
     ways = " = ".join(f"__{name}__" for name in (*names, *both, *(f"r{name}" for name in both)))
@@ -122,10 +123,10 @@ def test_a_number_of_its_own_is_no_number_to_a_decimal():
 
 
 @pytest.mark.sandbox
-def test_what_the_test_hands_over_is_called_and_no_more():
-    program = END + "def f(g):\n    if g() == 4: return end().ask('getattr', g, '__globals__')"
-    found = verdict(program, "def test_a():\n    assert f(lambda: 4) == 7")
-    assert found.reason == "0 of 1 tests; test 1: AttributeError: __globals__"
+def test_solution_can_only_call_functions_of_the_test():
+    program = ENDPOINT + "def f(g):\n    if g() == 4: return endpoint().request('getattr', g, '__globals__')"
+    result = verdict(program, "def test_a():\n    assert f(lambda: 4) == 7")
+    assert result.reason == "0 of 1 tests; test 1: AttributeError: __globals__"
 
 
 IMPORTED = (
@@ -141,7 +142,7 @@ IMPORTED = (
         "__all__ = ['f', 'abs', 'math', '__builtins__']\ndef abs(x): return 0\nclass math: isclose = lambda *a: True\ndef f(x): return 0",
     ],
 )
-def test_nothing_of_the_solution_is_imported_over_what_the_test_uses(program):
+def test_solution_cannot_replace_what_the_test_imports(program):
     assert verdict(program, IMPORTED).value == 0.0
     assert verdict("def f(x): return 2 * x", IMPORTED).value == 1.0
 
@@ -150,7 +151,7 @@ def test_nothing_of_the_solution_is_imported_over_what_the_test_uses(program):
 @pytest.mark.parametrize(
     "program", ["def f(x: List[int]): return 2 * x", "def f(x):\n    if x == 3: import os; os._exit(0)\n    return 4"]
 )
-def test_a_program_that_fails_elsewhere_fails(program):
+def test_program_that_exits_or_cannot_be_imported_fails(program):
     assert (
         verdict(program, "for i in (2, 3):\n    try:\n        assert f(i) == 2 * i\n    except:\n        pass").value
         == 0.0
@@ -176,44 +177,45 @@ HONEST = {
     "linked objects": ("class N:\n    def __init__(s, v, n=None): s.v, s.n = v, n\ndef f(n):\n    r = None\n    while n: r, n.n, n = n, r, n.n\n    return r", "a = N(1, N(2))\nb = f(a)\nassert b.v == 2 and b.n is a and a.n is None"),
     "names": ("import math\nLIMIT = 7\ndef f(x): return math.sqrt(x)", "assert abs(f(2) - math.sqrt(2)) < 1e-9 and LIMIT == 7"),
     "built-in names stay": ("def sorted(x): return 'mine'\ndef f(x): return x", "assert sorted([2, 1]) == [1, 2] and f(1) == 1"),
+    "names of the endpoint": ("def endpoint(x): return x\nend = endpoint", "import solution\nassert solution.endpoint(1) == solution.end(1) == 1"),
     "imported": ("def f(x): return x\ndef g(x): return -x", "import solution\nfrom solution import *\nfrom solution import f as h\nassert solution.f(1) == h(1) == -g(1)"),
     "pairs of lists": ("def f(n): return list(range(n))", "assert f(20_000) == list(range(20_000)) and f(3) is not f(3)"),
-    "a process more": ("import os\ndef f(x):\n    r, w = os.pipe()\n    if os.fork() == 0: os.write(w, b'a'); os._exit(0)\n    os.wait(); return os.read(r, 1)", "assert f(0) == b'a'"),
+    "a second process": ("import os\ndef f(x):\n    r, w = os.pipe()\n    if os.fork() == 0: os.write(w, b'a'); os._exit(0)\n    os.wait(); return os.read(r, 1)", "assert f(0) == b'a'"),
 }  # fmt: skip
 
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("name", HONEST)
-def test_an_honest_program_passes(name):
+def test_honest_program_passes(name):
     program, test = HONEST[name]
     body = "\n    ".join(test.splitlines())
     reference = f"def test_it():\n    {body}" if "import *" not in test else f"if True:\n    {body}"
-    assert possible(reference)
-    found = verdict(program, reference, limits=Limits(seconds=10.0, processes=2))
-    assert (found.value, found.reason) == (1.0, "1 of 1 tests")
+    assert can_run_separately(reference)
+    result = verdict(program, reference, limits=Limits(timeout=10.0, max_processes=2))
+    assert (result.value, result.reason) == (1.0, "1 of 1 tests")
 
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("name", HONEST)
-def test_without_the_solution_it_fails(name):
+def test_honest_test_fails_without_the_solution(name):
     _, test = HONEST[name]
     assert verdict("x = None", "if True:\n    " + "\n    ".join(test.splitlines())).value == 0.0
 
 
 @pytest.mark.sandbox
-def test_code_that_reaches_into_its_process_runs_beside_the_solution():
+def test_code_that_inspects_its_process_runs_in_the_solutions():
     reference = json.dumps(
         ["class N: v = 2\nassert f(N()) + 0 * f(N()) == f(N())", "assert f(type('N', (), {'v': 2})) + 1 > 2"]
     )
-    found = verdict("def f(n): return n.v", reference)
-    assert (found.value, found.reason) == (
+    result = verdict("def f(n): return n.v", reference)
+    assert (result.value, result.reason) == (
         0.5,
-        "1 of 2 tests, 1 beside the solution; test 2: AttributeError: v",
+        "1 of 2 tests, 1 in the solution's process; test 2: AttributeError: v",
     )
 
 
 @pytest.mark.sandbox
-def test_a_test_that_asks_nothing_of_the_solution_counts_for_nothing():
+def test_test_that_does_not_use_the_solution_is_not_counted():
     own = "def f(x): return x\nfor i in range(3):\n    assert f(i) == i"
     assert (verdict("def f(x): return 0", own).value, verdict("x = 1", own).status) == (None, Status.FAILED)
     both = json.dumps([own, "for i in range(3):\n    assert g(i) == i"])
@@ -221,22 +223,24 @@ def test_a_test_that_asks_nothing_of_the_solution_counts_for_nothing():
 
 
 @pytest.mark.sandbox
-def test_tests_run_beside_the_solution_if_told_so():
-    found = verdict(
-        "class A:\n    __eq__ = lambda s, o: True\ndef f(x): return A()", "assert f(2) == 2 + 2 * f(0)", tests="beside"
+def test_shared_test_process_runs_tests_in_the_solutions_process():
+    result = verdict(
+        "class A:\n    __eq__ = lambda s, o: True\ndef f(x): return A()",
+        "assert f(2) == 2 + 2 * f(0)",
+        test_process="shared",
     )
-    assert found.reason.startswith("0 of 1 tests, 1 beside the solution")
-    found = verdict(
-        "class A:\n    __eq__ = lambda s, o: True\ndef f(x): return A()", "assert [2, 4] == f(2)", tests="beside"
+    assert result.reason.startswith("0 of 1 tests, 1 in the solution's process")
+    result = verdict(
+        "class A:\n    __eq__ = lambda s, o: True\ndef f(x): return A()", "assert [2, 4] == f(2)", test_process="shared"
     )
-    assert (found.value, found.reason) == (1.0, "1 of 1 tests, 1 beside the solution")
+    assert (result.value, result.reason) == (1.0, "1 of 1 tests, 1 in the solution's process")
 
 
 @pytest.mark.sandbox
-def test_without_isolation_it_works_the_same():
+def test_separate_test_process_works_without_a_sandbox():
     reference = json.dumps(["assert f(2) == f(1) + 2", "assert abs(f(3) - 6) < 1e-6", "assert abs(f(3) - 6) == 0"])
-    right, wrong = "def f(x): return 2 * x", CHEATS["is everywhere at distance 0"]
-    assert [verdict(p, reference, isolation="none").value for p in (right, wrong)] == [1.0, 0.0]
+    correct, incorrect = "def f(x): return 2 * x", CHEATS["has distance 0 to everything"]
+    assert [verdict(p, reference, sandbox="none").value for p in (correct, incorrect)] == [1.0, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -255,5 +259,5 @@ def test_without_isolation_it_works_the_same():
         ("async def g(): await f()", False),
     ],
 )
-def test_what_can_run_apart(code, expected):
-    assert possible(code) is expected
+def test_can_run_separately(code, expected):
+    assert can_run_separately(code) is expected

@@ -1,23 +1,23 @@
-"""What honest programs do goes on working inside, behind every wall."""
+"""Honest programs work inside the sandbox."""
 
 import pytest
 
-from herokit_code import Limits, run
+from herokit_code import Limits, run_program
 
 pytestmark = pytest.mark.sandbox
 
 MAIN = "if __name__ == '__main__':\n    "
 HONEST = {
-    # name: program, what it prints
+    # name: program, stdout
     "threads": ("import threading as t\nx = [t.Thread(target=print, args=('in',)) for _ in range(3)]\nfor y in x: y.start(); y.join()", "in\nin\nin\n"),
     "pool of threads": ("from concurrent.futures import ThreadPoolExecutor as P\nwith P(4) as p: print(sum(p.map(abs, range(-9, 9))))", "81\n"),
     "timed lock": ("import threading; c = threading.Condition()\nwith c: print(c.wait(0.01))", "False\n"),
     "subprocess": ("import subprocess as s, sys; print(s.run([sys.executable, '-c', 'print(input())'], input='a', text=True, capture_output=True).stdout)", "a\n\n"),
     "shell": ("import os; os.system('echo a | tr a b')", "b\n"),
     "fork": ("import os\nif os.fork() == 0: os._exit(3)\nprint(os.waitstatus_to_exitcode(os.wait()[1]))", "3\n"),
-    "multiprocessing, fork": (f"import multiprocessing as m\n{MAIN}m.set_start_method('fork')\n    with m.ProcessPool(2) as p: print(p.map(abs, [-1, 2]))", "[1, 2]\n"),
-    "multiprocessing, spawn": (f"import multiprocessing as m\n{MAIN}m.set_start_method('spawn')\n    with m.ProcessPool(2) as p: print(p.map(abs, [-1, 2]))", "[1, 2]\n"),
-    "multiprocessing, forkserver": (f"import multiprocessing as m\n{MAIN}m.set_start_method('forkserver')\n    with m.ProcessPool(2) as p: print(p.map(abs, [-1, 2]))", "[1, 2]\n"),
+    "multiprocessing, fork": (f"import multiprocessing as m\n{MAIN}m.set_start_method('fork')\n    with m.Pool(2) as p: print(p.map(abs, [-1, 2]))", "[1, 2]\n"),
+    "multiprocessing, spawn": (f"import multiprocessing as m\n{MAIN}m.set_start_method('spawn')\n    with m.Pool(2) as p: print(p.map(abs, [-1, 2]))", "[1, 2]\n"),
+    "multiprocessing, forkserver": (f"import multiprocessing as m\n{MAIN}m.set_start_method('forkserver')\n    with m.Pool(2) as p: print(p.map(abs, [-1, 2]))", "[1, 2]\n"),
     "shared values": (f"import multiprocessing as m\ndef f(v):\n    with v.get_lock(): v.value += 1\n{MAIN}v = m.Value('i', 1)\n    p = m.Process(target=f, args=(v,)); p.start(); p.join(); print(v.value)", "2\n"),
     "shared memory": ("from multiprocessing.shared_memory import SharedMemory as S\ns = S(create=True, size=9); t = S(s.name); s.buf[0] = 7; print(t.buf[0]); t.close(); s.close(); s.unlink()", "7\n"),
     "pool of processes": (f"from concurrent.futures import ProcessPoolExecutor as P\n{MAIN}\n    with P(2) as p: print(list(p.map(abs, [-3])))", "[3]\n"),
@@ -39,7 +39,7 @@ HONEST = {
 
 
 @pytest.mark.parametrize("name", HONEST)
-def test_an_honest_program_works(name):
-    program, printed = HONEST[name]
-    ran = run(program, "1 2 3", Limits(seconds=20.0))
-    assert (ran.end, ran.code, ran.stdout) == ("exited", 0, printed), ran
+def test_honest_program_works(name):
+    program, stdout = HONEST[name]
+    result = run_program(program, "1 2 3", Limits(timeout=20.0))
+    assert (result.status, result.exit_code, result.stdout) == ("exited", 0, stdout), result
