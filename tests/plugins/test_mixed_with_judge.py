@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("herokit_http")
 herokit_code = pytest.importorskip("herokit_code")
-pytestmark = pytest.mark.skipif(bool(herokit_code.problem()), reason="no code sandbox here")
+pytestmark = pytest.mark.skipif(bool(herokit_code.sandbox_problem()), reason="no code sandbox here")
 
 JUDGE = r"""
 import json, os, re, sys, time
