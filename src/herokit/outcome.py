@@ -9,12 +9,14 @@ import numpy as np
 from herokit._display import arrow_table, html_table, label, pandas_frame, polars_frame
 from herokit.combiners import StepTrace
 from herokit.errors import DataError
+from herokit.records import source_columns
+from herokit.sources.execution import SourceOutputs
 from herokit.types import Array, Scores, Signals, Verdict, is_valid_score
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line of an explanation: a signal, a weight or a step, and its value for each rollout; None for no value."""
+class ExplanationRow:
+    """One row of an explanation: a signal, a weight or a step, and its value for each rollout; None for no value."""
 
     name: str
     values: list[float | None]
@@ -25,20 +27,19 @@ class Explanation:
     """What happened to one group.
 
     Attributes:
-        key: the group.
-        rows: its rollouts, as rows of the outcome.
-        lines: the signals, then what each step made of them.
+        group: the key of the group.
+        rollouts: its rollouts, as rows of the output.
+        rows: the signals, then the result of each step.
         problems: for each rollout, why it has no value; empty if it has one.
     """
 
-    key: Hashable
-    rows: list[int]
-    lines: list[Line]
+    group: Hashable
+    rollouts: list[int]
+    rows: list[ExplanationRow]
     problems: list[list[str]]
 
 
-SHOWN = 10
-"""Rows of an outcome that a notebook shows."""
+_MAX_DISPLAYED_ROWS = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,43 +88,38 @@ class RewardOutput:
         """Say why each unusable row has no reward: row -> reasons, each after its source's name."""
         return {row: "; ".join(self._reasons(row)) for row in np.flatnonzero(~self.valid).tolist()}
 
-    def explain(self, key: Hashable) -> "Explanation":
-        """Say what each step did to each rollout of one group.
+    def explain(self, group: Hashable) -> "Explanation":
+        """Return what each step did to each rollout of one group.
 
         Args:
-            key: the group, as the samples name it.
+            group: the key of the group, as the samples have it.
 
         Raises:
-            DataError: no rollout of this outcome is in that group.
+            DataError: no rollout of this output is in that group.
 
         Example:
             >>> from herokit import Rewarder, Sample, Select, Center, chain
             >>> class Length:
             ...     def score(self, samples):
             ...         return [float(len(s.completion)) for s in samples]
-            >>> outcome = Rewarder({"rm": Length()}, chain(Select("rm"), Center()))([Sample("p", "abc", "q")])
-            >>> [(line.name, line.values) for line in outcome.explain("q").lines]
+            >>> output = Rewarder({"rm": Length()}, chain(Select("rm"), Center()))([Sample("p", "abc", "q")])
+            >>> [(row.name, row.values) for row in output.explain("q").rows]
             [('rm', [3.0]), ("Select(signal='rm')", [3.0]), ('Center()', [0.0])]
         """
-        rows = [row for row, group in enumerate(self.group_keys) if group == key]
-        if not rows:
-            raise DataError(
-                f"no rollout is in group {key!r}; groups here: {', '.join(map(repr, dict.fromkeys(self.group_keys)))}"[
-                    :300
-                ]
-            )
+        rollouts = [row for row, key in enumerate(self.group_keys) if key == group]
+        if not rollouts:
+            known = ", ".join(map(repr, dict.fromkeys(self.group_keys)))
+            raise DataError(f"no rollout is in group {group!r}; groups here: {known}"[:300])
         place = {row: i for i, row in enumerate(np.flatnonzero(self.valid).tolist())}
-
-        def line(name: str, values: Array | None) -> list[Line]:
-            return (
-                [] if values is None else [Line(name, [float(values[place[r]]) if r in place else None for r in rows])]
-            )
-
-        lines = [x for name, values in self.signals.values.items() for x in line(name, values)]
-        for done in self.trace:
-            lines += line("weight", done.weight)
-            lines += line("kept", done.kept) + line(label(done.step), done.after)
-        return Explanation(key, rows, lines, [self._reasons(row) for row in rows])
+        named: list[tuple[str, Array | None]] = list(self.signals.values.items())
+        for step in self.trace:
+            named += [("weight", step.weight), ("kept", step.kept), (label(step.step), step.after)]
+        rows = [
+            ExplanationRow(name, [float(values[place[r]]) if r in place else None for r in rollouts])
+            for name, values in named
+            if values is not None
+        ]
+        return Explanation(group, rollouts, rows, [self._reasons(row) for row in rollouts])
 
     def columns(self) -> dict[str, Any]:
         """Return the results as columns, one row a sample: numbers as they are, texts as lists.
@@ -140,23 +136,12 @@ class RewardOutput:
             >>> outcome.columns()["verifier_answer"]
             ['4']
         """
-        found = {
+        combined = {name: getattr(self, name) for name in ("reward", "advantage", "weight", "valid", "kept")}
+        return {
             "group": list(self.group_keys),
-            "reward": self.reward,
-            "advantage": self.advantage,
-            "weight": self.weight,
+            **combined,
+            **source_columns(SourceOutputs(self.verdicts, self.scores)),
         }
-        found |= {"valid": self.valid, "kept": self.kept}
-        for name, verdicts in self.verdicts.items():
-            found[name] = np.array([np.nan if v.value is None else v.value for v in verdicts], dtype=np.float64)
-            found[f"{name}_status"] = [v.status.value for v in verdicts]
-            found[f"{name}_reason"] = [v.reason for v in verdicts]
-            found[f"{name}_answer"] = [v.answer for v in verdicts]
-        for name, scores in self.scores.items():
-            found[name] = scores.values
-            found[f"{name}_status"] = [status.value for status in scores.statuses]
-            found[f"{name}_reason"] = list(scores.reasons)
-        return found
 
     def to_arrow(self) -> Any:
         """Return the `columns` as a pyarrow table; numbers are not copied.
@@ -186,7 +171,10 @@ class RewardOutput:
         """Show the first rows in a notebook."""
         columns = self.columns()
         heads = [name for name in columns if not name.endswith(("_reason", "_answer"))]
-        rows = [[_plain(columns[name][row]) for name in heads] for row in range(min(len(self.group_keys), SHOWN))]
+        rows = [
+            [_plain(columns[name][row]) for name in heads]
+            for row in range(min(len(self.group_keys), _MAX_DISPLAYED_ROWS))
+        ]
         lost = int(np.sum(~self.valid))
         title = f"{len(self.group_keys):,} rollouts of {len(set(self.group_keys)):,} groups"
         return html_table(title, heads, rows, f"{lost} without a reward: see problems()" if lost else "")

@@ -27,7 +27,7 @@ from herokit.adapters.common.base import (
 )
 from herokit.adapters.common.metrics import metrics
 from herokit.adapters.common.pointwise import is_group_dependent
-from herokit.adapters.common.rows import combine_rows, score_one, to_rows
+from herokit.adapters.common.rows import combine_rows, score_one, source_rows
 from herokit.adapters.generic import RewardFunction
 from herokit.errors import ConfigError, DataError
 
@@ -156,7 +156,7 @@ def test_combine_rows_reads_numbers_without_statuses():
 
 
 def test_to_rows_has_every_status():
-    rows = to_rows(rewarder().run_sources(SAMPLES[:3]))
+    rows = source_rows(rewarder().run_sources(SAMPLES[:3]))
     assert rows[2] == {
         "verifier": None, "verifier_status": "failed", "verifier_reason": "no reference", "verifier_answer": None,
         "rm": 0.0, "rm_status": "judged", "rm_reason": "",

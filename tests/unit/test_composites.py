@@ -49,7 +49,7 @@ def test_a_weight_in_a_gate_is_told_where_it_acted():
     plain, gated = outcome(chain(Select("rm"), WeightByStd())), outcome(GATE)
     assert (plain.weight != 1.0).all()
     assert_allclose(gated.weight, np.where(UNIFORM, plain.weight, 1.0))
-    lines = {line.name: line.values for line in gated.explain("wrong").lines}
+    lines = {line.name: line.values for line in gated.explain("wrong").rows}
     assert_allclose(lines["weight"], plain.weight[4:6])
 
 

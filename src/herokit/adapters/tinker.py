@@ -9,7 +9,7 @@ from typing import Any
 
 from herokit.adapters.common.base import score_group, trainer_values_filled
 from herokit.adapters.common.info import AdapterInfo
-from herokit.adapters.common.rows import to_rows
+from herokit.adapters.common.rows import source_rows
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.sources.execution import SourceOutputs
@@ -61,7 +61,7 @@ class GroupRewardMixin:
             )
             for value, row, valid in zip(
                 trainer_values_filled(output),
-                to_rows(SourceOutputs(output.verdicts, output.scores)),
+                source_rows(SourceOutputs(output.verdicts, output.scores)),
                 output.valid.tolist(),
                 strict=True,
             )

@@ -68,11 +68,11 @@ def explain(
 def write_explanation(found: Explanation, samples: list[Sample]) -> None:
     """Write one group as JSON: a row a rollout, with the value of each signal and step; null for no value."""
     told = {
-        "group": str(found.key),
+        "group": str(found.group),
         "prompt": samples[0].prompt,
-        "lines": [line.name for line in found.lines],
+        "rows": [row.name for row in found.rows],
         "rollouts": [
-            {"completion": s.completion, "values": [line.values[row] for line in found.lines], "problems": problems}
+            {"completion": s.completion, "values": [line.values[row] for line in found.rows], "problems": problems}
             for row, (s, problems) in enumerate(zip(samples, found.problems, strict=True))
         ],
     }
@@ -81,16 +81,16 @@ def write_explanation(found: Explanation, samples: list[Sample]) -> None:
 
 def show_explanation(found: Explanation, samples: list[Sample]) -> None:
     """Print one group: a row a rollout, a column a signal or step."""
-    console.out.print(console.said(f"group {found.key}: {samples[0].prompt}"), "")
+    console.out.print(console.said(f"group {found.group}: {samples[0].prompt}"), "")
     lines = Table(header_style="dim", box=None, pad_edge=False)
     lines.add_column("", justify="right")
-    for line in found.lines:
+    for line in found.rows:
         lines.add_column(Text(line.name.partition("(")[0]), justify="right", min_width=7, overflow="fold")
     for row in range(len(samples)):
-        values = (line.values[row] for line in found.lines)
+        values = (line.values[row] for line in found.rows)
         lines.add_row(f"#{row + 1}", *("-" if value is None else f"{value:.4f}" for value in values))
     console.out.print(lines, "")
-    steps = [line.name for line in found.lines if "(" in line.name]
+    steps = [row.name for row in found.rows if "(" in line.name]
     told = ", then ".join(steps) or "none, for none of its rollouts could be used"
     console.out.print(Text(f"Steps: {told}", style="dim"), "")
     for number, (sample, problems) in enumerate(zip(samples, found.problems, strict=True), start=1):

@@ -12,6 +12,7 @@ from typing import Any
 
 from herokit.errors import ConfigError, DataError, did_you_mean
 from herokit.files.blocks import ArrowBlock, Block, check_file, read_blocks
+from herokit.records import replace_surrogates
 from herokit.types import Sample
 
 __all__ = [
@@ -24,7 +25,6 @@ __all__ = [
     "parse_rows",
     "read_rollouts",
     "read_samples",
-    "replace_surrogates",
 ]
 
 COLUMN_NAMES: dict[str, tuple[str, ...]] = {
@@ -371,20 +371,6 @@ def _to_array(values: Sequence[Any], kind: Any) -> Any:
         return _to_array([replace_surrogates(value) for value in values], kind)
     except (pa.ArrowException, OverflowError):
         return None
-
-
-def replace_surrogates(value: Any) -> Any:
-    r"""Replace lone surrogates, which no file can hold, by U+FFFD.
-
-    Example:
-        >>> replace_surrogates({"a": ["x\ud800"]})
-        {'a': ['x�']}
-    """
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, Mapping):
-        return {replace_surrogates(k): replace_surrogates(v) for k, v in value.items()}
-    return [replace_surrogates(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def _has_empty_struct(kind: Any) -> bool:

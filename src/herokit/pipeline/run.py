@@ -16,11 +16,12 @@ import numpy as np
 from herokit.errors import DataError, did_you_mean
 from herokit.files.external_sort import Partitions
 from herokit.files.group_batches import GroupBatch, InputIndex, index_input, read_batches, spill
-from herokit.files.reading import ColumnTypes, replace_surrogates
+from herokit.files.reading import ColumnTypes
 from herokit.files.writing import Output, check_columns, move_into_place, write_results
 from herokit.outcome import RewardOutput
 from herokit.pipeline.checkpoint import MAX_BUFFER_BYTES, Checkpoint, RunProgress
 from herokit.pipeline.summary import Summary, summarize
+from herokit.records import replace_surrogates
 from herokit.reward_models.progress import track_progress
 from herokit.rewarder import Rewarder
 from herokit.sources.composite import columns_read
@@ -360,11 +361,12 @@ def _to_arrow(output: RewardOutput) -> dict[str, Any]:
     """
     import pyarrow as pa
 
-    arrays = {name: _to_array(values) for name, values in output.columns().items() if name != "group"}
-    for name, scores in output.scores.items():
-        rows = scores.steps or [None] * len(scores)
-        finite = [None if row is None else [x if np.isfinite(x) else None for x in row] for row in rows]
-        arrays[f"{name}_steps"] = pa.array(finite, pa.list_(pa.float64()))
+    columns = output.columns()
+    step_scores = {name: columns.pop(name, None) for name in [f"{source}_steps" for source in output.scores]}
+    arrays = {name: _to_array(values) for name, values in columns.items() if name != "group"}
+    for name, rows in step_scores.items():
+        finite = [row and [x if np.isfinite(x) else None for x in row] for row in rows or [None] * len(output.reward)]
+        arrays[name] = pa.array(finite, pa.list_(pa.float64()))
     return arrays
 
 

@@ -19,7 +19,7 @@ from herokit.adapters.common.base import (
     trainer_values,
 )
 from herokit.adapters.common.metrics import metrics
-from herokit.adapters.common.rows import format_status, to_rows
+from herokit.adapters.common.rows import format_status, source_rows
 from herokit.adapters.trl.state import CheckpointedState, has_state
 from herokit.combiners import no_sync
 from herokit.distributed import abort_peers_on_error
@@ -137,12 +137,12 @@ class RewardFunction:
             for name, value in metrics(output, f"{self.name}/").items():
                 log_metric(name, value)
         if callable(log_extra) and self.log_rows:
-            source_rows, sources = to_rows(outputs), list(self.rewarder.sources)
+            rows_of_sources, sources = source_rows(outputs), list(self.rewarder.sources)
             for source in sources:
-                log_extra(source, [row[source] for row in source_rows])
+                log_extra(source, [row[source] for row in rows_of_sources])
             log_extra(f"{self.name}_reward", nan_to_none(output.reward[rows]))
             log_extra(f"{self.name}_weight", nan_to_none(output.weight[rows]))
-            log_extra(f"{self.name}_status", [format_status(row, sources) for row in source_rows])
+            log_extra(f"{self.name}_status", [format_status(row, sources) for row in rows_of_sources])
 
     def uids(self, columns: Mapping[str, Sequence[Any]]) -> Sequence[Any] | None:
         """Return the column `uid`, or None if the function has none.

@@ -1,0 +1,143 @@
+"""The one vocabulary of results: names of columns and keys in files, data frames, HTTP answers, trainers' rows and logs.
+
+For a source ``rm``: ``rm`` (its value), ``rm_status``, ``rm_reason``; for a verifier also ``rm_answer``, for a process
+reward model ``rm_steps``. For a combined batch also ``group``, ``reward``, ``advantage``, ``weight``, ``valid``, ``kept``.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from herokit.errors import DataError
+from herokit.sources.execution import SourceOutputs
+from herokit.types import RewardModel, Scores, Status, Verdict, Verifier
+
+__all__ = ["MISSING_ROW", "Row", "from_rows", "replace_surrogates", "source_columns", "to_rows"]
+
+Row: TypeAlias = dict[str, Any]
+"""The results of one rollout as JSON values, by column name."""
+
+MISSING_ROW = "no answer arrived"
+"""The reason given for a row that is None."""
+
+
+def source_columns(outputs: SourceOutputs, *, steps: bool = True) -> dict[str, Any]:
+    """Return the results of the sources as columns: values are float64 arrays with NaN for no value, texts are lists.
+
+    Args:
+        outputs: the results of N samples.
+        steps: include ``<source>_steps`` for reward models that score steps.
+
+    Example:
+        >>> columns = source_columns(SourceOutputs({"verifier": [Verdict(1.0, answer="4")]}, {}))
+        >>> list(columns), columns["verifier"].tolist()
+        (['verifier', 'verifier_status', 'verifier_reason', 'verifier_answer'], [1.0])
+    """
+    columns: dict[str, Any] = {}
+    for name, verdicts in outputs.verdicts.items():
+        columns[name] = np.array([np.nan if v.value is None else v.value for v in verdicts], dtype=np.float64)
+        columns[f"{name}_status"] = [v.status.value for v in verdicts]
+        columns[f"{name}_reason"] = [v.reason for v in verdicts]
+        columns[f"{name}_answer"] = [v.answer for v in verdicts]
+    for name, scores in outputs.scores.items():
+        columns[name] = scores.values
+        columns[f"{name}_status"] = [status.value for status in scores.statuses]
+        columns[f"{name}_reason"] = list(scores.reasons)
+        if steps and scores.steps is not None:
+            columns[f"{name}_steps"] = [None if row is None else list(row) for row in scores.steps]
+    return columns
+
+
+def to_rows(columns: Mapping[str, Any]) -> list[Row]:
+    """Return columns as one row of JSON values per rollout: null for NaN, no halves of surrogate pairs.
+
+    Example:
+        >>> to_rows({"rm": np.array([1.5, np.nan]), "rm_status": ["judged", "failed"]})
+        [{'rm': 1.5, 'rm_status': 'judged'}, {'rm': None, 'rm_status': 'failed'}]
+    """
+    lists = [_json_values(values) for values in columns.values()]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
+
+
+def from_rows(sources: Mapping[str, Verifier | RewardModel], rows: Sequence[Mapping[str, Any] | None]) -> SourceOutputs:
+    """Read rows back; the inverse of `to_rows` of `source_columns`.
+
+    Args:
+        sources: name -> source, those whose results the rows hold.
+        rows: N rows; a source whose value is None or NaN has failed, a row of None has failed as a whole.
+
+    Raises:
+        DataError: a row lacks a source, or holds a value that is not a number.
+
+    Example:
+        >>> class Length:
+        ...     def score(self, samples):
+        ...         return [len(s.completion) for s in samples]
+        >>> from_rows({"rm": Length()}, [{"rm": 2.0, "rm_status": "judged"}, None]).scores["rm"].reasons
+        ('', 'no answer arrived')
+    """
+    verdicts: dict[str, list[Verdict]] = {}
+    scores: dict[str, Scores] = {}
+    for name, source in sources.items():
+        results = [_read_result(name, row, number) for number, row in enumerate(rows)]
+        if isinstance(source, Verifier):
+            answers = _optional(rows, f"{name}_answer")
+            verdicts[name] = [Verdict(*result, answer) for result, answer in zip(results, answers, strict=True)]
+        else:
+            values = np.array([np.nan if value is None else value for value, _, _ in results], dtype=np.float64)
+            steps = _optional(rows, f"{name}_steps")
+            scores[name] = Scores(
+                values,
+                tuple(status for _, status, _ in results),
+                tuple(reason for _, _, reason in results),
+                steps if any(row is not None for row in steps) else None,
+            )
+    return SourceOutputs(verdicts, scores)
+
+
+def _optional(rows: Sequence[Mapping[str, Any] | None], key: str) -> list[Any]:
+    return [None if row is None else row.get(key) for row in rows]
+
+
+def _read_result(name: str, row: Mapping[str, Any] | None, number: int) -> tuple[float | None, Status, str]:
+    if row is None:
+        return None, Status.FAILED, MISSING_ROW
+    if name not in row:
+        raise DataError(f"row {number} has no source {name!r}; it has {sorted(row)}")
+    try:
+        value = None if row[name] is None else float(row[name])
+        status = Status(row.get(f"{name}_status", Status.JUDGED if value is not None else Status.FAILED))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"row {number}: source {name!r} cannot be read: {error}") from None
+    if value is None or not math.isfinite(value):
+        value, status = None, Status.FAILED
+    return value, status, str(row.get(f"{name}_reason") or "")
+
+
+def _json_values(values: Any) -> list[Any]:
+    return [_json_value(value) for value in (values.tolist() if isinstance(values, np.ndarray) else values)]
+
+
+def _json_value(value: Any) -> Any:
+    """Return one cell as JSON has it."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        return replace_surrogates(value)
+    return [_json_value(part) for part in value] if isinstance(value, list) else value
+
+
+def replace_surrogates(value: Any) -> Any:
+    r"""Replace lone surrogates, which no file can hold, by U+FFFD.
+
+    Example:
+        >>> replace_surrogates({"a": ["x\ud800"]})
+        {'a': ['x�']}
+    """
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, Mapping):
+        return {replace_surrogates(k): replace_surrogates(v) for k, v in value.items()}
+    return [replace_surrogates(v) for v in value] if isinstance(value, list | tuple) else value
