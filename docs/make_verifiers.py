@@ -57,7 +57,7 @@ has a value in [0, 1] or none, and a status:
 
 Every verifier passes the [laws](laws.md) and its table of cases; each rule cites its source. To combine verifiers, see
 [compose verifiers](../how-to/compose-verifiers.md). To measure how well a verifier agrees with labels, run
-`herokit verify PAIRS --verifier NAME --set KEY=VALUE`.
+`herokit verify PAIRS --verifier NAME --verifier-arg KEY=VALUE`.
 
 """
 

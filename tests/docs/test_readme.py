@@ -26,7 +26,7 @@ def test_the_example_prints_what_the_readme_says():
 
 def test_the_scheme_is_the_chain_that_the_readme_says():
     scheme = tomllib.loads(block("toml")[0])
-    built = chain(*(build(step) for step in scheme["combine"]))
+    built = chain(*(build(step) for step in scheme["steps"]))
     assert built == chain(Select("rm"), Stratify(alpha=0.05, beta=0.05), Center(), WeightByStd())
 
 

@@ -54,8 +54,8 @@ def test_every_command_can_speak_json(made):
 REMOVED = {
     "a class": ("types.py", '    """One rollout: a completion', "herokit.types.Sample"),
     "a method": ("rewarder.py", '        """Return the state as plain JSON', "herokit.rewarder.Rewarder.state_dict"),
-    "a key": ("combine/stratify.py", "        alpha: half-width", "herokit: stratify.alpha"),
-    "an option": ("cli/verify.py", 'help="Disagreements to show."', "herokit verify --most"),
+    "a key": ("combiners/stratify.py", "        alpha: half-width", "herokit: stratify.alpha"),
+    "an option": ("cli/verify.py", 'help="Disagreements to print."', "herokit verify --max-disagreements"),
     "a hook": ("hookspecs.py", '        """Offer a `herokit.types.Verifier`', "herokit.hookspecs.Register.verifier"),
 }
 """What is taken away -> the file, how the explanation begins, what the build then says."""

@@ -54,16 +54,16 @@ def test_verify_agrees_with_the_table_of_a_verifier(table, tmp_path, monkeypatch
 def test_verify_sets_parameters_of_a_verifier(tmp_path, monkeypatch, capsys):
     path = tmp_path / "pairs.jsonl"
     path.write_text('{"completion": "3.14", "reference": "3.14159", "label": 1}\n')
-    for options, rows in (([], [1]), (["--set", "rel_tol=0.01"], [])):
+    for options, rows in (([], [1]), (["--verifier-arg", "rel_tol=0.01"], [])):
         command = ["herokit", "verify", str(path), "--verifier", "number", "--json", *options]
         monkeypatch.setattr(sys, "argv", command)
         with pytest.raises(SystemExit):
             main()
         assert json.loads(capsys.readouterr().out)["rows"] == rows
     for options, message in (
-        (["--verifier", "number", "--set", "rel_to=1"], "has no setting 'rel_to'; did you mean 'rel_tol'?"),
-        (["--verifier", "number", "--set", "relative"], "expected KEY=VALUE"),
-        (["--verifier", "number", "--set", "extract=lines"], "extract"),
+        (["--verifier", "number", "--verifier-arg", "rel_to=1"], "has no setting 'rel_to'; did you mean 'rel_tol'?"),
+        (["--verifier", "number", "--verifier-arg", "relative"], "expected KEY=VALUE"),
+        (["--verifier", "number", "--verifier-arg", "extract=lines"], "extract"),
         (["--verifier", "date"], "no pair could be judged; row 1: reference: expected a date"),
     ):
         monkeypatch.setattr(sys, "argv", ["herokit", "verify", str(path), *options])

@@ -74,9 +74,9 @@ def test_ray_engine_writes_the_same_file_when_actors_are_killed(task):
             "there.parquet",
             "--engine",
             "ray",
-            "--engine-set",
+            "--engine-arg",
             "num_actors=1",
-            "--engine-set",
+            "--engine-arg",
             "prefetch_batches=3",
         )
     finally:

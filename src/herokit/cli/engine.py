@@ -32,7 +32,7 @@ def find_engine(name: str | None, settings: Sequence[str]) -> tuple[Callable[[So
     """
     if name is None:
         if settings:
-            raise ConfigError(f"--engine-set {settings[0]}: needs --engine NAME")
+            raise ConfigError(f"--engine-arg {settings[0]}: needs --engine NAME")
         return (lambda sources: sources), run_in_order
     made = build({"use": name, **_table(settings)}, kinds=("engine",), where="--engine")
 
@@ -53,5 +53,5 @@ def _table(settings: Sequence[str]) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             found = ""
         if not found:
-            raise ConfigError(f"--engine-set {text}: expected NAME=VALUE, e.g. --engine-set num_actors=8")
+            raise ConfigError(f"--engine-arg {text}: expected NAME=VALUE, e.g. --engine-arg num_actors=8")
     return table

@@ -52,7 +52,7 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter an option
         str | None, typer.Option(help="Where sources do their work, e.g. ray; in this process by default.")
     ] = None,
     engine_set: Annotated[
-        list[str] | None, typer.Option("--engine-set", help="NAME=VALUE, a setting of the engine; repeatable.")
+        list[str] | None, typer.Option("--engine-arg", help="NAME=VALUE, a setting of the engine; repeatable.")
     ] = None,
     checkpoint_every: Annotated[float, typer.Option(min=0, help="Seconds between checkpoints, at least.")] = 30.0,
     allow_incomplete: Annotated[

@@ -31,7 +31,7 @@ def verify(
     ] = None,
     scheme: Annotated[Path | None, typer.Option(help="Take the verifier from a scheme file, settings and all.")] = None,
     setting: Annotated[
-        list[str] | None, typer.Option("--set", help="KEY=VALUE, the value as in a scheme file; repeatable.")
+        list[str] | None, typer.Option("--verifier-arg", help="KEY=VALUE, the value as in a scheme file; repeatable.")
     ] = None,
     label: Annotated[
         str, typer.Option(help="The column that holds 1 or true for correct, 0 or false for incorrect.")
@@ -39,7 +39,7 @@ def verify(
     column: Annotated[
         list[str] | None, typer.Option(help="ROLE=COLUMN, where ROLE is completion or reference; repeatable.")
     ] = None,
-    most: Annotated[int, typer.Option(min=0, help="Disagreements to console.")] = 20,
+    max_disagreements: Annotated[int, typer.Option(min=0, help="Disagreements to print.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Print accuracy, precision, recall, F1 and error rates of a verifier on labelled pairs, and where it disagrees.
@@ -78,7 +78,7 @@ def verify(
     console.out.print(Text("Statuses: " + ", ".join(f"{status} {count:,}" for status, count in statuses.most_common())))
     if used:
         console.out.print(console.said(used))
-    _show_rows(found, data.samples, verdicts, most)
+    _show_rows(found, data.samples, verdicts, max_disagreements)
 
 
 def _find(verifier: str | None, scheme: Path | None, settings: Sequence[str]) -> tuple[str, Verifier]:
@@ -87,7 +87,9 @@ def _find(verifier: str | None, scheme: Path | None, settings: Sequence[str]) ->
         table = {"use": verifier or "math", **dict(map(_read, settings))}
         return table["use"], build(table, kinds=("verifier",))
     if settings:
-        raise ConfigError("--set changes a verifier that --verifier names; a scheme file holds its own settings")
+        raise ConfigError(
+            "--verifier-arg changes a verifier that --verifier names; a scheme file holds its own settings"
+        )
     sources = {name: s for name, s in load_scheme(scheme).sources.items() if isinstance(s, Verifier)}
     name = verifier or (next(iter(sources)) if len(sources) == 1 else "")
     if name not in sources:
@@ -96,10 +98,10 @@ def _find(verifier: str | None, scheme: Path | None, settings: Sequence[str]) ->
 
 
 def _read(text: str) -> tuple[str, Any]:
-    """Read one --set: the value is TOML, or a bare word."""
+    """Read one --verifier-arg: the value is TOML, or a bare word."""
     key, found, value = text.partition("=")
     if not found:
-        raise ConfigError(f"--set {text}: expected KEY=VALUE, for example --set rel_tol=0.01")
+        raise ConfigError(f"--verifier-arg {text}: expected KEY=VALUE, for example --verifier-arg rel_tol=0.01")
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
@@ -119,16 +121,16 @@ def _write_json(found: Agreement, statuses: Counter[str]) -> None:
     sys.stdout.write(json.dumps(written) + "\n")
 
 
-def _show_rows(found: Agreement, samples: Sequence[Sample], verdicts: Sequence[Verdict], most: int) -> None:
+def _show_rows(found: Agreement, samples: Sequence[Sample], verdicts: Sequence[Verdict], limit: int) -> None:
     """Print the disagreements, and why the first silent rows were not judged."""
-    for row in found.disagreements[:most]:
+    for row in found.disagreements[:limit]:
         sample, verdict = samples[row], verdicts[row]
         answer = verdict.answer if verdict.answer is not None else sample.completion
         kind = "accepted" if (verdict.value or 0.0) > CORRECT_THRESHOLD else "rejected"
         line = f"row {row + 1}: {kind} {answer!r:.80} for {sample.reference!r:.80}: {verdict.reason or verdict.status.value}"
         console.out.print(console.said(line), soft_wrap=True)
-    if len(found.disagreements) > most:
-        console.out.print(f"and {len(found.disagreements) - most} more; --most shows them")
+    if len(found.disagreements) > limit:
+        console.out.print(f"and {len(found.disagreements) - limit} more; --max-disagreements shows them")
     silent = [row for row, verdict in enumerate(verdicts) if verdict.value is None]
     for row in silent[: console.SHOWN]:
         why = verdicts[row].reason or verdicts[row].status.value
