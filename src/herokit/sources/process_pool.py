@@ -44,7 +44,7 @@ class ProcessPool:
         ConfigError: a setting that is not positive, or a timeout of more than a million seconds.
         SetupError: on use, when the verifier cannot be pickled, or not loaded in another process.
 
-    Source: limits of memory by setrlimit(2); why processes, and not signals or threads: ADR 0201 and 0902.
+    Source: limits of memory by setrlimit(2); why processes, and not signals or threads: ADR 0012 and 0036.
 
     Example:
         >>> from herokit.verifiers import ExactMatch

@@ -1,7 +1,7 @@
 """The seccomp filter: which system calls a solution may make, as a program of classic BPF.
 
 The kernel runs the filter before every system call of the solution and of everything that it starts, and nothing can
-remove it. A call that is not in the tables below fails; docs/adr/1102 says how they were made. The numbers are those of
+remove it. A call that is not in the tables below fails; docs/adr/0047 says how they were made. The numbers are those of
 the kernel's ``arch/x86/entry/syscalls/syscall_64.tbl`` and ``include/uapi/asm-generic/unistd.h``.
 """
 
