@@ -38,7 +38,7 @@ def test_each_row_gets_the_verdict_of_its_label(data):
     assert not out.problems()
     assert {v.status for v in verdicts} <= {Status.JUDGED, Status.UNPARSED, Status.TIMEOUT}
     assert np.isfinite(out.reward).all()
-    assert "nowhere 0" in report
+    assert "no route 0" in report
 
 
 def test_format_verifier_is_a_source_of_its_own(data):
@@ -60,7 +60,7 @@ def test_score_prints_throughput_and_statuses(tmp_path):
     assert done.returncode == 0, done.stderr
     page = (EXAMPLES.parent / "docs/how-to/compose-verifiers.md").read_text()
     quoted = re.findall(
-        r"^    (?!\$)(.*)$", page[page.index("prints, under the summary") : page.index("## Cheap first")], re.MULTILINE
+        r"^    (?!\$)(.*)$", page[page.index("under the summary") : page.index("## Cheap verifiers")], re.MULTILINE
     )
     assert len(quoted) == 3
     for line in ("336 rollouts of 84 prompts", "verifier  judged", "Throughput: ", *quoted):
