@@ -1,9 +1,8 @@
 """Time the named schemes on flat arrays against Python loops over groups with the same equations.
 
 ``python benchmarks/combiners.py`` times HERO, up to ten million rollouts; ``--all`` every scheme, up to a million;
-``--rows 4000000`` one size; ``--whole`` without working through large batches in blocks, as herokit once did. Both sides are
-checked to agree before they are timed; the ratio is what counts, for it holds when the machine's speed drifts. The
-groups are made anew for each call, so nothing about their layout is remembered between calls.
+``--rows 4000000`` one size. Both sides are checked to agree before they are timed. Compare the ratios, which hold when the
+machine's speed drifts. Each call creates its groups again, so no layout is remembered between calls.
 """
 
 import argparse
@@ -19,7 +18,7 @@ from loops import SPREAD_SO_FAR, loop
 from machine import best, header, keep_freed_memory
 
 from herokit import Groups, Signals, schemes
-from herokit.combiners import Chain, Mean, blocks, initial_reward
+from herokit.combiners import Chain, Mean, initial_reward
 
 SIZES = (4_096, 65_536, 1_048_576)
 EACH = 8
@@ -80,10 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", action="store_true", help="every scheme, not HERO alone")
     parser.add_argument("--rows", type=int, help="one size, a multiple of eight")
-    parser.add_argument("--whole", action="store_true", help="do not cut large batches into blocks")
     chosen = parser.parse_args()
-    if chosen.whole:
-        blocks.ROWS = LARGE
     keep_freed_memory()
     print(header("numpy", *(["torch"] if to_torch(*batch(EACH)) else [])))
     print(f"{'scheme':>20} {'rollouts':>11} {'side':>6} {'ms':>10} {'M rows/s':>9} {'x the loop':>10}")
