@@ -10,7 +10,9 @@ import pytest
 from herokit.adapters.trl import RewardFunction
 from herokit_torch import TorchRewardModel
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "trl.md"
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "how-to" / "trl.md"
+README = ROOT / "README.md"
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*(gradient|activation)_checkpointing.*:FutureWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -30,6 +32,22 @@ def folders(runs, tmp_path_factory):
 
 def test_trl_page_example_runs(runs, folders, tmp_path):
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    log, names = run_example(code, runs, folders, tmp_path)
+    names["reward"].rewarder.close()
+    assert np.isfinite(log["loss"])
+    assert log["herokit/rm/judged"] == 1.0
+
+
+def test_readme_example_runs(runs, folders, tmp_path):
+    code = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)[1]
+    with TorchRewardModel(str(folders["rm"])) as model:
+        rewarder = runs.rewarder({"verifier": runs.Half(), "rm": model})
+        log, _ = run_example(code + "\ntrainer.train()", runs, folders, tmp_path, rewarder=rewarder)
+    assert np.isfinite(log["loss"])
+
+
+def run_example(code, runs, folders, tmp_path, **names):
+    """Run the code of a page for one step of a small model; return what it logged, and its names."""
     small = {
         "output_dir": str(tmp_path), "use_cpu": True, "bf16": False, "max_steps": 1, "max_completion_length": 6,
         "report_to": "none", "disable_tqdm": True, "activation_checkpointing": False, "save_strategy": "no", "logging_steps": 1,
@@ -37,12 +55,9 @@ def test_trl_page_example_runs(runs, folders, tmp_path):
     code = code.replace("Qwen/Qwen3-0.6B", str(folders["policy"])).replace(
         "Skywork/Skywork-Reward-V2-Qwen3-0.6B", str(folders["rm"])
     )
-    names = {"dataset": runs.data(), "small": partial(runs.GRPOConfig, **small)}
-    exec(compile(code.replace("GRPOConfig(", "small("), "trl.md", "exec"), names)  # noqa: S102 - our own page
-    log = names["trainer"].state.log_history[0]
-    names["reward"].rewarder.close()
-    assert np.isfinite(log["loss"])
-    assert log["herokit/rm/judged"] == 1.0
+    names |= {"dataset": runs.data(), "small": partial(runs.GRPOConfig, **small)}
+    exec(compile(code.replace("GRPOConfig(", "small("), "page", "exec"), names)  # noqa: S102 - our own page
+    return names["trainer"].state.log_history[0], names
 
 
 @pytest.mark.parametrize("chat", [True, False], ids=["chat", "plain"])

@@ -1,50 +1,85 @@
-"""The README says what is so: its example prints what it claims, its scheme builds, its paths exist."""
+"""The README is true: its code runs and prints what it shows, its commands work, its numbers and paths exist."""
 
 import contextlib
 import io
 import re
+import shlex
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
-from herokit import Center, Select, Stratify, WeightByStd, chain
-from herokit.config.builder import build
+import pytest
+
+from herokit import hero_advantage, schemes
+from herokit.config import build_scheme
 
 ROOT = Path(__file__).resolve().parents[2]
-README = ROOT.joinpath("README.md").read_text()
+README = ROOT.joinpath("README.md").read_text(encoding="utf-8")
 
 
-def block(language):
+def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_example_prints_what_the_readme_says():
+def run_herokit(command, folder):
+    """Run a command line of the README; examples are read from the repository."""
+    arguments = [word.replace("examples/", f"{ROOT}/examples/") for word in shlex.split(command, comments=True)[2:]]
+    return subprocess.run(
+        [sys.executable, "-m", "herokit", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_quick_start_prints_what_the_readme_shows():
+    pytest.importorskip("herokit_math")
+    pytest.importorskip("herokit_onnx")
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compile(block("python")[0], "README.md", "exec"), {})  # noqa: S102 - our own README
-    assert f"It prints `{printed.getvalue().strip()}`" in README
+        exec(compile(blocks("python")[0], "README.md", "exec"), {})  # noqa: S102 - our own README
+    assert blocks("text") == [printed.getvalue()]
 
 
-def test_the_scheme_is_the_chain_that_the_readme_says():
-    scheme = tomllib.loads(block("toml")[0])
-    built = chain(*(build(step) for step in scheme["steps"]))
-    assert built == chain(Select("rm"), Stratify(alpha=0.05, beta=0.05), Center(), WeightByStd())
+def test_check_prints_what_the_readme_shows(tmp_path):
+    command, *lines = next(block for block in blocks("console") if "herokit check" in block).splitlines()
+    printed = [line.rstrip() for line in run_herokit(command, tmp_path).stdout.splitlines()]
+    shown = [line for line in lines if line != "..."]
+    start = printed.index(shown[0])
+    assert printed[start : start + len(shown)] == shown
+    laws = sum(bool(re.match(r"\w+ +(PASS|FAIL|XFAIL|XPASS|SKIP)\b", line)) for line in printed)
+    assert f"It tries {laws} [laws]" in README
 
 
-def test_it_opens_with_the_two_commands():
-    assert [line.split("#")[0].strip() for line in block("console")[0].splitlines()] == ["$ make demo", "$ make test"]
+def test_commands_on_files_run(tmp_path):
+    tmp_path.joinpath("hero.toml").write_text(blocks("toml")[0])
+    commands = next(block for block in blocks("console") if "herokit score" in block).splitlines()
+    assert commands[-1].startswith("$ herokit serve hero.toml")  # it would not end
+    for command in commands[:-1]:
+        done = run_herokit(command, tmp_path)
+        assert done.returncode == 0, (command, done.stderr)
+    assert {path.name for path in tmp_path.iterdir()} == {"hero.toml", "scored.parquet", "report.html"}
 
 
-def test_every_path_it_names_exists():
-    for names in re.findall(r"^\| (`[^|]+) \|", README, re.MULTILINE):
-        folder = ""
-        for name in re.findall(r"`([^`]+)`", names):
-            path = name if "/" in name else f"{folder}/{name}"
-            folder = str(Path(path).parent) if "/" in name and not name.endswith("/") else folder
-            assert ROOT.joinpath(path).exists() or ROOT.joinpath(f"src/herokit/{name}").exists(), name
-    for link in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert ROOT.joinpath(link).exists(), link
+def test_scheme_file_is_hero_advantage():
+    assert build_scheme(tomllib.loads(blocks("toml")[0])).combiner == hero_advantage(alpha=0.05, beta=0.05)
 
 
-def test_make_demo_installs_what_the_commands_of_the_readme_need():
+def test_readme_opens_with_the_two_commands():
+    assert [line.split("#")[0].strip() for line in blocks("console")[0].splitlines()] == ["$ make demo", "$ make test"]
+
+
+def test_counts_of_schemes_and_trainers_are_right():
+    assert f"{len(schemes.SCHEMES)} built in" in README
+    trainers = re.findall(r"^\| .*\]\(docs/how-to/.*$", README, re.MULTILINE)
+    named = {page for row in trainers for page in re.findall(r"docs/how-to/([\w-]+)\.md", row)}
+    table = ROOT.joinpath("docs/reference/adapters.md").read_text(encoding="utf-8")
+    assert named == set(re.findall(r"\[page\]\(\.\./how-to/([\w-]+)\.md\)", table))
+    assert len(named) == 13  # "TRL, verl, OpenRLHF and ten other trainers"
+
+
+def test_links_lead_to_files():
+    assert [link for link in re.findall(r"\]\((?!http)([^)#]+)\)", README) if not ROOT.joinpath(link).exists()] == []
+
+
+def test_make_demo_installs_what_the_commands_need():
     demo = re.search(r"^\.venv/\.demo:.*\n(.*)", ROOT.joinpath("Makefile").read_text(), re.MULTILINE)[1]
     assert {"cli", "report", "testing"} <= set(re.search(r"'\.\[([^]]*)\]'", demo)[1].split(","))
