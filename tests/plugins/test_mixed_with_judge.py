@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -47,17 +48,17 @@ SCHEME = """
 [sources.verifier]
 use = "route"
 
-[sources.verifier.to]
+[sources.verifier.verifiers]
 arithmetic = {{ use = "math" }}
 quiz = {{ use = "choice" }}
 code = {{ use = "code", max_workers = 2 }}
 
-[sources.verifier.to.prose]     # a rule first; the judge only where it refuses
+[sources.verifier.verifiers.prose]     # a rule first; the judge only where it refuses
 use = "cascade"
 first = {{ use = "exact-match" }}
 second = {{ use = "generative-verifier", url = "{url}", reach = {{ tries = 1, wait = 0.1, patience = 2, rest = 60.0 }} }}
 
-[sources.verifier.to.essay]     # the judge alone
+[sources.verifier.verifiers.essay]     # the judge alone
 use = "generative-verifier"
 url = "{url}"
 reach = {{ tries = 1, wait = 0.1, patience = 2, rest = 60.0 }}
@@ -131,6 +132,14 @@ def rows(each):
                 }  # fmt: skip
 
 
+def wait_for_answers(judge, run, count):
+    """Wait until the judge has answered so often; fail if the scorer ends before."""
+    for _ in range(count):
+        while not select.select([judge.stdout], [], [], 0.5)[0]:
+            assert run.poll() is None, run.communicate()[1]
+        assert judge.stdout.buffer.raw.read(6) == b"asked\n"
+
+
 def score(folder, url, each, *, kill=None):
     data = list(rows(each))
     (folder / "mixed.jsonl").write_text("".join(json.dumps(row) + "\n" for row in data))
@@ -146,8 +155,7 @@ def score(folder, url, each, *, kill=None):
     command = [sys.executable, "-m", "herokit", *words, "--batch-groups", "10", "--allow-incomplete"]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if kill:
-        for _ in range(12):  # its answers
-            assert kill.stdout.readline() == "asked\n"
+        wait_for_answers(kill, run, 12)
         os.kill(kill.pid, signal.SIGKILL)
     said, complained = run.communicate(timeout=240)
     assert run.returncode == 0, complained
@@ -157,7 +165,7 @@ def score(folder, url, each, *, kill=None):
 def test_a_mixed_file_is_judged_by_everything_at_once(judge, tmp_path):
     data, found, said = score(tmp_path, judge[1], 2)
     assert [row["prompt"] for row in found] == [row["prompt"] for row in data]
-    wrong = [(r["task"], r["completion"], r["verifier_reason"]) for r in found if r["verifier_verdict"] != r["label"]]
+    wrong = [(r["task"], r["completion"], r["verifier_reason"]) for r in found if r["verifier"] != r["label"]]
     assert wrong == []
     assert {row["verifier_status"] for row in found} <= {"judged", "unparsed", "timeout"}
     assert all(row["reward"] is not None for row in found)
@@ -174,14 +182,14 @@ def test_no_row_is_lost_when_the_judge_is_killed(judge, tmp_path):
         if row["task"] == "essay":  # nobody else to ask
             assert row["verifier_status"] in {"judged", "failed"}
             assert (row["reward"] is None) == (row["verifier_status"] == "failed")
-            assert row["verifier_verdict"] in ({row["label"]} if row["verifier_status"] == "judged" else {None})
+            assert row["verifier"] in ({row["label"]} if row["verifier_status"] == "judged" else {None})
         else:
             assert row["reward"] is not None
         if row["task"] in {"arithmetic", "quiz", "code"}:
-            assert row["verifier_verdict"] == row["label"], row
+            assert row["verifier"] == row["label"], row
     failed = [row for row in found if row["verifier_status"] == "failed"]
     assert failed
     assert all(row["verifier_reason"] for row in failed)
-    assert any(r["verifier_verdict"] == 1.0 and r["label"] == 1 for r in found if r["task"] == "essay")
+    assert any(r["verifier"] == 1.0 and r["label"] == 1 for r in found if r["task"] == "essay")
     assert "verifier  failed" in said
     assert Path(tmp_path / "s.jsonl").stat().st_size
