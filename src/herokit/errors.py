@@ -148,7 +148,7 @@ def did_you_mean(name: str, known: list[str]) -> str:
         >>> did_you_mean("stratfy", ["stratify", "select"])
         "did you mean 'stratify'?"
         >>> did_you_mean("zzz", ["stratify", "select"])
-        'known: stratify, select'
+        'known: select, stratify'
     """
     close = get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known)) or 'none'}"

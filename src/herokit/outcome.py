@@ -1,4 +1,4 @@
-"""What comes back from a `Rewarder`: one row a sample, with a status for every source."""
+"""`RewardOutput`, the result of a `Rewarder`: one row per sample, with a status for every source."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from herokit.combiners import StepTrace
 from herokit.errors import DataError
 from herokit.records import source_columns
 from herokit.sources.execution import SourceOutputs
-from herokit.types import Array, Scores, Signals, Verdict, is_valid_score
+from herokit.types import Array, Bools, Floats, Scores, Signals, Verdict, is_valid_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +44,22 @@ _MAX_DISPLAYED_ROWS = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RewardOutput:
-    """What a `Rewarder` says of N samples, one row each in the order given.
+    """The result of a `Rewarder` for N samples, one row each in the order given.
 
     Attributes:
-        reward: (N,) the chain's value before it turns to advantages; NaN where a source could not say or a filter
-            marked the row.
+        reward: (N,) the chain's value before the first step that makes an advantage; NaN where a source failed or a
+            filter removed the row.
         advantage: (N,) the chain's output if a step such as `Center` or `Standardize` made it an advantage, else the
-            reward centred in its group; NaN where a source could not say, 0 where a filter marked the row.
-        weight: (N,) the product of the weights the chain applied; 1 where it applied none, NaN and 0 as above.
+            reward centered in its group; NaN where a source failed, 0 where a filter removed the row.
+        weight: (N,) the product of the weights in the chain; 1 without any, NaN and 0 as for the advantage.
         valid: (N,) True where every source gave a value.
-        kept: (N,) True where the row is valid and no filter marked it.
-        group_keys: the group of every row, as the samples name it.
-        signals: what the combiner saw: the valid rows alone.
+        kept: (N,) True where the row is valid and no filter removed it.
+        group_keys: the group of every row, as the samples have it.
+        signals: the input of the combiner: the valid rows only.
         verdicts: source name -> N verdicts.
         scores: source name -> N scores.
         trace: what each step did to the valid rows.
-        seconds: source name -> wall time spent asking it.
+        seconds: source name -> wall time it took.
 
     Example:
         >>> from herokit import Rewarder, Sample
@@ -72,11 +72,11 @@ class RewardOutput:
         ([3.0, nan], {1: 'rm: gave nan'})
     """
 
-    reward: Array
-    advantage: Array
-    weight: Array
-    valid: Array
-    kept: Array
+    reward: Floats
+    advantage: Floats
+    weight: Floats
+    valid: Bools
+    kept: Bools
     group_keys: Sequence[Hashable]
     signals: Signals
     verdicts: Mapping[str, Sequence[Verdict]]
@@ -85,7 +85,7 @@ class RewardOutput:
     seconds: Mapping[str, float]
 
     def problems(self) -> dict[int, str]:
-        """Say why each unusable row has no reward: row -> reasons, each after its source's name."""
+        """Return why each invalid row has no reward: row -> reasons, each after its source's name."""
         return {row: "; ".join(self._reasons(row)) for row in np.flatnonzero(~self.valid).tolist()}
 
     def explain(self, group: Hashable) -> "Explanation":
@@ -124,8 +124,8 @@ class RewardOutput:
     def columns(self) -> dict[str, Any]:
         """Return the results as columns, one row a sample: numbers as they are, texts as lists.
 
-        A source's column has its name and holds its values, NaN where it has none; ``NAME_status`` and ``NAME_reason``
-        say why, and ``NAME_answer`` holds the answer that a verifier read.
+        See `herokit.records` for the names: ``NAME``, ``NAME_status``, ``NAME_reason``, ``NAME_answer`` and
+        ``NAME_steps`` of every source, after the columns of the combined batch.
 
         Example:
             >>> from herokit import Rewarder, Sample, Verdict, verifier_only

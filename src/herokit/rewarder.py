@@ -1,16 +1,17 @@
-"""The one object with memory: it asks the sources, combines, and remembers the combiner's state."""
+"""`Rewarder`: runs the sources, combines their signals, and owns the combiner's state."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self, cast
 
 import numpy as np
 
 from herokit import distributed
 from herokit.combiners import (
     Center,
+    Chain,
     Combiner,
     Filter,
     Mean,
@@ -21,26 +22,37 @@ from herokit.combiners import (
     no_sync,
     summarize_trace,
 )
-from herokit.errors import ConfigError, DataError, SignalError
+from herokit.errors import ConfigError, DataError, SignalError, did_you_mean
 from herokit.outcome import RewardOutput
+from herokit.schemes import SCHEMES
 from herokit.sources import execution
 from herokit.sources.execution import SourceOutputs
-from herokit.types import Array, Groups, RewardModel, Sample, Signals, Verifier, is_valid_score
+from herokit.types import Array, Bools, Floats, Groups, RewardModel, Sample, Signals, Verifier, is_valid_score
+
+
+class HasCombiner(Protocol):
+    """What holds a chain: a `Scheme`."""
+
+    @property
+    def combiner(self) -> Chain:
+        """The chain."""
+        ...
 
 
 class Rewarder:
     """Sources, a combiner and its state: samples in, rewards out.
 
-    Rows that a source cannot judge leave before combining and come back as NaN with a status; they never touch the
-    state. A verifier's verdict and a reward model's score become signals under the source's name.
+    Rows on which a source fails are removed before combining and come back as NaN with a status; they do not change
+    the state. A verifier's verdict and a reward model's score become signals under the source's name.
 
     Args:
         sources: name -> verifier or reward model; the names are what the combiner's steps refer to.
-        combiner: a chain, or a single step.
+        combiner: a chain, a step, the name of a built-in scheme (``"hero-advantage"``), or a `Scheme`, whose chain is
+            used and whose sources are not.
         sync: merges running means across processes; `no_sync` for one process.
 
     Raises:
-        ConfigError: no source, or one that has neither `verify` nor `score`.
+        ConfigError: no source, one that has neither `verify` nor `score`, or a combiner that is none of the above.
         SignalError: a step refers to a source that is not there.
 
     Example:
@@ -59,7 +71,11 @@ class Rewarder:
     """
 
     def __init__(
-        self, sources: Mapping[str, Verifier | RewardModel], combiner: Combiner[Any], *, sync: Sync = no_sync
+        self,
+        sources: Mapping[str, Verifier | RewardModel],
+        combiner: Combiner[Any] | HasCombiner | str,
+        *,
+        sync: Sync = no_sync,
     ) -> None:
         if not sources:
             raise ConfigError("a Rewarder needs at least one verifier or reward model")
@@ -67,17 +83,17 @@ class Rewarder:
             if isinstance(source, type) or not isinstance(source, Verifier | RewardModel):
                 raise ConfigError(f"source {name!r} must be a verifier or a reward model, got {source!r}")
         self.sources = dict(sources)
-        self.combiner = chain(combiner)
+        self.combiner = _resolve_combiner(combiner)
         self.sync = sync
         self.state = self.combiner.init()
         self._try_combiner()
 
     def __call__(self, samples: Sequence[Sample], *, update_state: bool = True) -> RewardOutput:
-        """Score samples; pass whole groups, for a group split over two calls is compared with half of itself.
+        """Score samples; pass whole groups, because a rollout is compared only with those of its group in the same call.
 
         Args:
             samples: N samples, in any order.
-            update_state: whether the combiner's state moves; evaluation passes False and leaves no trace.
+            update_state: whether the combiner's state changes; pass False for evaluation.
 
         Raises:
             PluginError: a source broke its contract.
@@ -86,10 +102,10 @@ class Rewarder:
         return self.combine(self.run_sources(samples), [sample.group for sample in samples], update_state=update_state)
 
     def run_sources(self, samples: Sequence[Sample]) -> SourceOutputs:
-        """Run every source on N samples; needs no whole groups, and leaves the state alone.
+        """Run every source on N samples; groups may be incomplete, and the state does not change.
 
-        Where `sync` merges processes, an error here also ends the wait of the other ranks in `combine`: without that,
-        one rank without its model would leave all others in the collective until it times out.
+        If `sync` merges processes, an error here also makes the other ranks raise in `combine`, where they would
+        otherwise wait in the collective until it times out.
 
         Raises:
             PluginError: a source broke its contract.
@@ -101,16 +117,18 @@ class Rewarder:
             distributed.abort_peers(self.combiner, self.sources, self.state, self.sync)
             raise
 
-    def combine(self, answers: SourceOutputs, keys: Sequence[Hashable], *, update_state: bool = True) -> RewardOutput:
-        """Combine what the sources have said, wherever they were asked: the second half of a call.
+    def combine(
+        self, outputs: SourceOutputs, group_keys: Sequence[Hashable], *, update_state: bool = True
+    ) -> RewardOutput:
+        """Combine the outputs of the sources, wherever they ran: the second half of a call.
 
         Args:
-            answers: what every source of this rewarder said of N samples.
-            keys: the group of every sample, N; whole groups, as for a call.
-            update_state: whether the combiner's state moves.
+            outputs: the output of every source of this rewarder for N samples.
+            group_keys: the group of every sample, N; whole groups, as for a call.
+            update_state: whether the combiner's state changes.
 
         Raises:
-            DataError: the answers are not of N samples, or not from these sources.
+            DataError: the outputs are not of N samples, or not from these sources.
             SetupError: a source of a peer failed, see `run_sources`.
 
         Example:
@@ -122,39 +140,39 @@ class Rewarder:
             >>> rewarder.combine(rewarder.run_sources([Sample("p", "abc", "q")]), ["q"]).reward.tolist()
             [3.0]
         """
-        columns = {name: _column(name, answers, len(keys)) for name in self.sources}
-        usable = np.logical_and.reduce([is_valid_score(x) for x in columns.values()])
-        groups = Groups.from_keys(key for key, ok in zip(keys, usable, strict=True) if ok)
-        signals = Signals({name: x[usable] for name, x in columns.items()}, groups)
+        columns = {name: _column(name, outputs, len(group_keys)) for name in self.sources}
+        valid = np.logical_and.reduce([is_valid_score(x) for x in columns.values()])
+        groups = Groups.from_keys(key for key, ok in zip(group_keys, valid, strict=True) if ok)
+        signals = Signals({name: x[valid] for name, x in columns.items()}, groups)
         trace: Sequence[StepTrace] = ()
         state = self.state
-        if groups.num_groups or self.sync is not no_sync:  # peers wait for this process's part of the mean
+        if groups.num_groups or self.sync is not no_sync:  # other ranks wait for this rank's part of the mean
             trace, state = self.combiner.trace(
                 initial_reward(signals), signals, state, sync=distributed.raise_on_peer_failure(self.sync)
             )
-        elif keys:
+        elif group_keys:
             state = self.combiner.skip_batch(state)
         if update_state:
             self.state = state
-        reward, advantage, weight, kept = (_expand_rows(x, usable) for x in _split(trace, signals))
+        reward, advantage, weight, kept = (_expand_rows(x, valid) for x in _split(trace, signals))
         return RewardOutput(
-            reward,
-            advantage,
-            weight,
-            usable,
-            kept == 1.0,
-            tuple(keys),
-            signals,
-            answers.verdicts,
-            answers.scores,
-            trace,
-            answers.seconds,
+            reward=reward,
+            advantage=advantage,
+            weight=weight,
+            valid=valid,
+            kept=kept == 1.0,
+            group_keys=tuple(group_keys),
+            signals=signals,
+            verdicts=outputs.verdicts,
+            scores=outputs.scores,
+            trace=trace,
+            seconds=outputs.seconds,
         )
 
     def _try_combiner(self) -> None:
-        """Combine two made-up rows, so that a misspelt signal is found before any work is done.
+        """Combine two invented rows, so that a misspelt signal is found before any source runs.
 
-        A step of the user's own that cannot take made-up rows is left for the real ones.
+        A user's step that raises on invented rows is not an error here.
         """
         names = dict.fromkeys(self.sources, np.array([0.0, 1.0]))
         signals = Signals(names, Groups(np.array([0, 0]), 1))
@@ -162,7 +180,7 @@ class Rewarder:
             self.combiner.trace(initial_reward(signals), signals, self.combiner.init(), sync=no_sync)
         except SignalError:
             raise
-        except Exception:  # noqa: BLE001, S110 - a rehearsal: what is really wrong shows on the real rows
+        except Exception:  # noqa: BLE001, S110 - a real error shows on the real rows
             pass
 
     def state_dict(self) -> dict[str, Any]:
@@ -179,7 +197,7 @@ class Rewarder:
         return {"version": 1, "state": _state_to_json(self.state)}
 
     def load_state_dict(self, data: Mapping[str, Any]) -> None:
-        """Go on from a saved state, exactly as if never stopped.
+        """Restore a saved state: the next call returns what it would have returned without the interruption.
 
         Raises:
             ConfigError: the state is of another version or of another chain.
@@ -207,21 +225,35 @@ class Rewarder:
         self.close()
 
 
-def _column(name: str, answers: SourceOutputs, count: int) -> Array:
-    """Return what one source said, (N,), NaN where it could not say."""
-    if name in answers.verdicts:
-        values = np.array([np.nan if v.value is None else v.value for v in answers.verdicts[name]])
-    elif name in answers.scores:
-        values = answers.scores[name].values
+def _resolve_combiner(combiner: Combiner[Any] | HasCombiner | str) -> Chain:
+    """Return the chain that the caller names or holds."""
+    if isinstance(combiner, str):
+        named = {scheme.__name__.replace("_", "-"): scheme for scheme in SCHEMES}
+        name = combiner.replace("_", "-")
+        if name not in named:
+            raise ConfigError(f"no built-in scheme is called {combiner!r}; {did_you_mean(name, list(named))}")
+        return named[name]()
+    if isinstance(combiner, Rewarder):
+        raise ConfigError("expected a chain, a step, a Scheme or a name, got a Rewarder; use its attribute 'combiner'")
+    held = getattr(combiner, "combiner", None)
+    return held if isinstance(held, Chain) else chain(cast("Combiner[Any]", combiner))
+
+
+def _column(name: str, outputs: SourceOutputs, count: int) -> Floats:
+    """Return the values of one source, (N,), NaN where it failed."""
+    if name in outputs.verdicts:
+        values = np.array([np.nan if v.value is None else v.value for v in outputs.verdicts[name]], dtype=np.float64)
+    elif name in outputs.scores:
+        values = outputs.scores[name].values
     else:
-        raise DataError(f"no answers from source {name!r}; there are {[*answers.verdicts, *answers.scores]}")
+        raise DataError(f"no outputs of source {name!r}; there are {[*outputs.verdicts, *outputs.scores]}")
     if len(values) != count:
-        raise DataError(f"source {name!r} answered for {len(values)} samples, and there are {count}")
+        raise DataError(f"source {name!r} has outputs for {len(values)} samples; expected {count}")
     return values
 
 
-def _split(trace: Sequence[StepTrace], signals: Signals) -> tuple[Array, Array, Array, Array]:
-    """Read reward, advantage, weight and kept rows off what the steps did; a chain that never centres is centred here."""
+def _split(trace: Sequence[StepTrace], signals: Signals) -> tuple[Floats, Floats, Floats, Bools]:
+    """Return reward, advantage, weight and kept rows; if no step makes an advantage, center the reward per group."""
     before = initial_reward(signals)
     out = trace[-1].after if trace else before
     reward, weight, kept = summarize_trace(trace, before)
@@ -234,18 +266,18 @@ def _split(trace: Sequence[StepTrace], signals: Signals) -> tuple[Array, Array, 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Keep(Filter):
-    """Mark the rows that an earlier filter marked."""
+    """Keep the given rows."""
 
-    kept: Array
+    kept: Bools
 
-    def keep(self, reward: Array, signals: Signals) -> Array:  # noqa: ARG002 - it is told
+    def keep(self, reward: Array, signals: Signals) -> Array:  # noqa: ARG002 - the protocol's signature
         return self.kept
 
 
-def _expand_rows(x: Array, usable: Array) -> Array:
-    """Put the usable rows back among the others, which are NaN."""
-    full = np.full(len(usable), np.nan)
-    full[usable] = x
+def _expand_rows(x: Array, valid: Bools) -> Floats:
+    """Spread the values of the valid rows over all rows, NaN elsewhere."""
+    full = np.full(len(valid), np.nan)
+    full[valid] = x
     return full
 
 
@@ -262,7 +294,7 @@ def _state_from_json(example: Any, data: Any) -> Any:
     if is_dataclass(example) and not isinstance(example, type):
         if set(data) != {f.name for f in fields(example)}:
             raise ValueError(f"{type(example).__name__} has fields {[f.name for f in fields(example)]}, got {data!r}")
-        if isinstance(example, Mean):  # what other states hold is their own affair
+        if isinstance(example, Mean):  # the fields of other states are not checked
             data = {name: _state_from_json(getattr(example, name), value) for name, value in data.items()}
         return type(example)(**data)
     if isinstance(example, int) and isinstance(data, int) and not isinstance(data, bool) and data >= 0:

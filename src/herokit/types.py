@@ -6,14 +6,22 @@ N samples, G groups; one row per sample everywhere, in the order the caller gave
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
+from typing import Any, Generic, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import TypeVar
 
 from herokit.errors import DataError, SignalError, VerdictError, did_you_mean
 
 Array: TypeAlias = Any
 """An array of any supported library; one namespace, dtype and device per `Signals`."""
+
+ArrayT = TypeVar("ArrayT", default=Any)
+"""The array type of a step that is written for one library: ``Stateless[torch.Tensor]``."""
+
+Floats: TypeAlias = NDArray[np.float64]
+Bools: TypeAlias = NDArray[np.bool_]
 
 
 class Status(Enum):
@@ -43,7 +51,7 @@ class Sample:
         completion: the text the policy wrote.
         group: samples that share it answer the same prompt and are compared with each other. Identity is this key
             and never the prompt's text: one prompt may be drawn twice in a batch.
-        reference: the gold answer, None when there is none (a verifier then abstains).
+        reference: the reference answer, None when there is none (a verifier then abstains).
         meta: anything else a source wants to see, by name.
 
     Example:
@@ -127,7 +135,7 @@ class Scores:
         (<Status.JUDGED: 'judged'>, <Status.FAILED: 'failed'>)
     """
 
-    values: np.ndarray[Any, np.dtype[np.float64]]
+    values: Floats
     statuses: tuple[Status, ...]
     reasons: tuple[str, ...]
     steps: Sequence[Sequence[float] | None] | None = None
@@ -174,7 +182,7 @@ class RewardModel(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Groups:
+class Groups(Generic[ArrayT]):
     """Which group each row belongs to: flat ids, no padding, any order, any sizes.
 
     Attributes:
@@ -189,7 +197,7 @@ class Groups:
         ([0, 1, 0], 2)
     """
 
-    ids: Array
+    ids: ArrayT
     num_groups: int
     width: int | None = field(default=None, init=False, repr=False)
 
@@ -210,20 +218,22 @@ class Groups:
                 index.append(seen.setdefault(key, len(seen)))
             except TypeError as error:
                 raise DataError(f"row {row}: group {key!r} cannot be a key: {error}") from None
-        return cls(np.asarray(index, dtype=np.int64), len(seen))
+        ids: Any = np.asarray(index, dtype=np.int64)
+        return cls(ids, len(seen))
 
-    def refine(self, labels: Array, n_labels: int) -> "Groups":
+    def refine(self, labels: ArrayT, n_labels: int) -> "Groups[ArrayT]":
         """Split every group by label, (N,) integers in [0, n_labels): a stratum is only a finer group.
 
         Example:
             >>> Groups(np.array([0, 0, 1]), 2).refine(np.array([0, 1, 1]), 2).ids.tolist()
             [0, 1, 3]
         """
-        return Groups(self.ids * n_labels + labels, self.num_groups * n_labels)
+        ids: Any = self.ids
+        return Groups(ids * n_labels + labels, self.num_groups * n_labels)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Signals:
+class Signals(Generic[ArrayT]):
     """What a combiner may look at: one finite array a source, and the groups. Read-only by agreement.
 
     Attributes:
@@ -235,10 +245,10 @@ class Signals:
         [1.0, 2.0]
     """
 
-    values: Mapping[str, Array]
-    groups: Groups
+    values: Mapping[str, ArrayT]
+    groups: "Groups[ArrayT]"
 
-    def __getitem__(self, name: str) -> Array:
+    def __getitem__(self, name: str) -> ArrayT:
         """Return the (N,) values of one source.
 
         Raises:

@@ -1,6 +1,7 @@
 import json
 import math
 import pickle
+import re
 import sys
 from pathlib import Path
 
@@ -10,8 +11,22 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from given import Exact, Length, group, make
 
-from herokit import Rewarder, Sample, Scores, Select, Standardize, Status, WeightByStd, chain, hero, rm_only
+from herokit import (
+    Center,
+    Rewarder,
+    Sample,
+    Scores,
+    Select,
+    Standardize,
+    Status,
+    WeightByStd,
+    chain,
+    hero,
+    rm_only,
+    schemes,
+)
 from herokit.combiners import Mean, Stateless
+from herokit.config import Scheme
 from herokit.errors import ConfigError, PluginError, SetupError, SignalError
 from herokit.sources.execution import PATIENCE
 
@@ -282,3 +297,40 @@ def test_a_step_that_cannot_take_made_up_rows_is_left_for_the_real_ones():
     assert rewarder(group("a", "ok", "no", "nope")).reward.tolist() == [2, 2, 4]
     with pytest.raises(ValueError, match="needs three rows"):
         rewarder(group("a", "ok"))
+
+
+@pytest.mark.parametrize("combiner", ["hero", "hero_advantage", "hero-advantage"])
+def test_rewarder_takes_the_name_of_a_scheme(combiner):
+    named = Rewarder({"verifier": Exact(), "rm": Length()}, combiner).combiner
+    assert named == getattr(schemes, combiner.replace("-", "_"))()
+
+
+def test_rewarder_takes_the_chain_of_a_scheme():
+    scheme = Scheme({"rm": Length()}, chain(Select("rm"), Center()))
+    assert Rewarder({"rm": Length()}, scheme).combiner == scheme.combiner
+
+
+@pytest.mark.parametrize(
+    ("combiner", "message"),
+    [
+        ("heero", "no built-in scheme is called 'heero'; did you mean 'hero'?"),
+        (Select, "got the class Select; did you mean Select(...)?"),
+        (hero, "got the function hero; did you forget to call it?"),
+        (Rewarder({"rm": Length()}, Select("rm")), "got a Rewarder; use its attribute 'combiner'"),
+        (0.5, "got float: 0.5"),
+    ],
+)
+def test_rewarder_refuses_other_combiners_and_says_what_was_meant(combiner, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        Rewarder({"verifier": Exact(), "rm": Length()}, combiner)
+
+
+@pytest.mark.parametrize("step", [Scheme({}, chain(Select("rm"))), Rewarder({"rm": Length()}, Select("rm"))])
+def test_chain_refuses_what_holds_a_chain(step):
+    with pytest.raises(ConfigError, match="its steps are in its attribute 'combiner'"):
+        chain(step)
+
+
+def test_chain_refuses_a_name():
+    with pytest.raises(ConfigError, match=re.escape("a scheme by name is a function, such as herokit.hero()")):
+        chain("hero")

@@ -43,7 +43,7 @@ def test_a_report_of_nothing_says_so(tmp_path, monkeypatch, herokit, capsys, nam
     else:
         Path(name).touch()
     assert herokit("report", name) == 2
-    assert capsys.readouterr().err == f"error: {name}: the file holds no rows\n"
+    assert capsys.readouterr().err == f"error: {name}: the file contains no rows\n"
 
 
 def test_a_group_of_which_nothing_could_be_used_has_no_steps(tmp_path, monkeypatch, herokit, capsys):

@@ -1,31 +1,31 @@
 """Combiners: pure steps that turn signals into a reward or an advantage, and ways to compose them."""
 
 from herokit.combiners.advantages import Center, DivideByMad, LeaveOneOut, Standardize, Whiten
-from herokit.combiners.agreement import WeightByAgreement
 from herokit.combiners.base import (
     CORRECT_THRESHOLD,
     Combiner,
+    Composite,
     Filter,
     Mean,
     ProducesAdvantage,
     Stateless,
+    StepTrace,
     Sync,
     Weight,
     is_step,
     no_sync,
     produces_advantage,
+    summarize_trace,
 )
 from herokit.combiners.chain import Chain, Scheduled, chain, initial_reward
 from herokit.combiners.elementwise import Add, Affine, Clip, Interpolate, Multiply, Select, Sigmoid
 from herokit.combiners.ensemble import Ensemble, WeightedSum
-from herokit.combiners.filters import ConsistencyFilter
-from herokit.combiners.gating import CenterIncorrect, FlattenLowStd, Gate, IfUniform
+from herokit.combiners.gating import CenterIncorrect, ConsistencyFilter, FlattenLowStd, Gate, IfUniform
 from herokit.combiners.normalizers import MinMax, Normalizer, QuantileMinMax, Rank, ZScoreSigmoid
 from herokit.combiners.schedules import CosineSchedule, LinearSchedule, PiecewiseConstantSchedule, Schedule
 from herokit.combiners.stratify import Stratify
-from herokit.combiners.trace import Composite, StepTrace, summarize_trace
 from herokit.combiners.variance_weight import WeightByStd
-from herokit.combiners.weights import WeightByCorrectRate, WeightByDifficulty
+from herokit.combiners.weights import WeightByAgreement, WeightByCorrectRate, WeightByDifficulty
 
 STEPS = (
     *(Add, Affine, Interpolate, Clip, Multiply, Sigmoid, Select, Ensemble, WeightedSum),

@@ -60,7 +60,7 @@ class Standardize(ProducesAdvantage, Stateless):
 
     The advantage of GRPO. Where implementations disagree: TRL adds 1e-4 to a sample deviation (ddof 1), verl adds
     1e-6 to a sample deviation. A group-constant weight applied *before* it cancels when the deviation is the group's,
-    and a group of all-right or all-wrong rollouts is blown up to unit scale however narrow its band is: put weights
+    and a group of all-correct or all-incorrect rollouts is blown up to unit scale however narrow its band is: put weights
     after it, set a `min_std`, divide by the deviation of the whole batch, or use `Center`. A group of equal rewards, or
     of one row, gets zeros.
 
@@ -119,8 +119,8 @@ class Standardize(ProducesAdvantage, Stateless):
 class DivideByMad(ProducesAdvantage, Stateless):
     """Divide by the mean absolute deviation: ``A = (r - mean_g) / (mean_g |r - mean_g| + eps)``.
 
-    With it every group that differs at all has the same total ``sum |A|``, whatever its share of right answers;
-    dividing by the standard deviation favours groups that are half right. DGPO, arXiv 2601.20614 (its code adds 1e-4
+    With it every group that differs at all has the same total ``sum |A|``, whatever its share of correct answers;
+    dividing by the standard deviation favours groups that are half correct. DGPO, arXiv 2601.20614 (its code adds 1e-4
     to the *sum* of absolute deviations). A group of equal rewards, or of one row, gets zeros.
 
     Args:

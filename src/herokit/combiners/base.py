@@ -1,19 +1,20 @@
-"""What a combiner is: a pure step over arrays, with explicit state.
+"""The protocol of a combiner, a pure step over arrays with explicit state, and base classes for steps.
 
-The thing transformed (a reward, (N,)), the context it may look at (`Signals`) and the memory (a state that is
-returned, never kept) are three separate values, so a scheme pickles, prints and compares equal.
+The input (a reward, (N,)), the context (`Signals`) and the memory (a state, which is returned and never stored) are
+three separate values, so a scheme can be pickled, printed and compared.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeGuard, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeGuard, TypeVar
 
-from herokit.types import Array, Signals
+from herokit.types import Array, ArrayT, Signals
 
 S = TypeVar("S")
 
 CORRECT_THRESHOLD = 0.5
-"""A verifier value above this counts as right."""
+"""A verifier's value above this counts as correct."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,10 @@ def is_step(value: object) -> TypeGuard[Combiner[Any]]:
     return all(callable(getattr(value, method, None)) for method in ("init", "combine"))
 
 
-class Stateless(ABC):
-    """Base for steps without memory: write `__call__`, inherit the rest.
+class Stateless(ABC, Generic[ArrayT]):
+    """Base class for steps without state: write `__call__`, inherit the rest.
+
+    ``Stateless[torch.Tensor]`` is a step for one array library; type checkers then know what it returns.
 
     Example:
         >>> class Negate(Stateless):
@@ -90,22 +93,29 @@ class Stateless(ABC):
     __slots__ = ()
 
     @abstractmethod
-    def __call__(self, reward: Array, signals: Signals) -> Array:
+    def __call__(self, reward: ArrayT, signals: Signals[ArrayT]) -> ArrayT:
         """Return the new reward, (N,)."""
 
-    def init(self) -> None:  # noqa: B027 - a concrete default, not a forgotten abstract method
+    def init(self) -> None:
         """Return None: there is no state."""
 
-    def combine(self, reward: Array, signals: Signals, state: None, *, sync: Sync = no_sync) -> tuple[Array, None]:  # noqa: ARG002 - the protocol's signature
+    def combine(
+        self,
+        reward: ArrayT,
+        signals: Signals[ArrayT],
+        state: None,  # noqa: ARG002 - the protocol's signature
+        *,
+        sync: Sync = no_sync,  # noqa: ARG002 - the protocol's signature
+    ) -> tuple[ArrayT, None]:
         """Apply the step; the state stays None."""
         return self(reward, signals), None
 
 
-class Weight(ABC):
-    """Base for steps that multiply each row by a weight, which callers can see before it is applied.
+class Weight(ABC, Generic[ArrayT]):
+    """Base class for steps that multiply each row by a weight.
 
     A weight that is constant in a group cancels when the trainer divides by the group's standard deviation, so it is
-    kept apart: `RewardOutput.weight` is the product of all weights of a chain.
+    also returned by itself: `RewardOutput.weight` is the product of all weights of a chain.
     """
 
     __slots__ = ()
@@ -115,46 +125,139 @@ class Weight(ABC):
         return None
 
     @abstractmethod
-    def weigh(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[Array, Any]:
+    def weigh(
+        self, reward: ArrayT, signals: Signals[ArrayT], state: Any, *, sync: Sync = no_sync
+    ) -> tuple[ArrayT, Any]:
         """Return one weight a row, (N,), and the state after this batch."""
 
-    def combine(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[Array, Any]:
+    def combine(
+        self, reward: ArrayT, signals: Signals[ArrayT], state: Any, *, sync: Sync = no_sync
+    ) -> tuple[ArrayT, Any]:
         """Multiply the reward by the weight."""
+        weight: Any
         weight, after = self.weigh(reward, signals, state, sync=sync)
         return reward * weight, after
 
 
-class Filter(ABC):
-    """Base for steps that mark rows: the marked ones are out of play for every later step, and come back as zeros.
+class Filter(ABC, Generic[ArrayT]):
+    """Base class for steps that remove rows: later steps do not see them.
 
-    No row is lost: `RewardOutput.kept` says which were marked; their advantage and weight are 0, their reward NaN.
+    The rows stay in the output: `RewardOutput.kept` is False for them, their advantage and weight are 0, their reward
+    is NaN.
     """
 
     __slots__ = ()
 
     @abstractmethod
-    def keep(self, reward: Array, signals: Signals) -> Array:
-        """Return which rows stay in play, (N,) booleans."""
+    def keep(self, reward: ArrayT, signals: Signals[ArrayT]) -> ArrayT:
+        """Return which rows to keep, (N,) booleans."""
 
-    def init(self) -> None:  # noqa: B027 - a concrete default, not a forgotten abstract method
+    def init(self) -> None:
         """Return None: there is no state."""
 
-    def combine(self, reward: Array, signals: Signals, state: None, *, sync: Sync = no_sync) -> tuple[Array, None]:  # noqa: ARG002 - the protocol's signature
-        """Put zeros where a row is marked; a chain goes further and hides it from later steps."""
-        return reward * self.keep(reward, signals), None
+    def combine(
+        self,
+        reward: ArrayT,
+        signals: Signals[ArrayT],
+        state: None,  # noqa: ARG002 - the protocol's signature
+        *,
+        sync: Sync = no_sync,  # noqa: ARG002 - the protocol's signature
+    ) -> tuple[ArrayT, None]:
+        """Return 0 for removed rows; in a chain they are also hidden from later steps."""
+        kept: Any = self.keep(reward, signals)
+        return reward * kept, None
 
 
 class ProducesAdvantage:
-    """Marks a step whose output is an advantage: what follows it acts on advantages, what precedes it on rewards."""
+    """Mixin for a step whose output is an advantage: later steps act on advantages, earlier ones on rewards."""
 
     __slots__ = ()
 
     @property
     def to_advantage(self) -> bool:
-        """Whether it does so with its settings."""
+        """Whether the output is an advantage with these settings."""
         return True
 
 
 def produces_advantage(step: object) -> bool:
     """Return whether a step's output is an advantage."""
     return isinstance(step, ProducesAdvantage) and step.to_advantage
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepTrace:
+    """The effect of one step of a chain.
+
+    Attributes:
+        step: the step, with its schedules resolved.
+        after: (N,) the reward after it; zero for removed rows.
+        weight: (N,) the weight it applied, None unless it is a `Weight` or contains one.
+        kept: (N,) which rows remain after it, None unless it is a `Filter` or contains one.
+        reward: (N,) the reward before a step inside it made an advantage, None if none did.
+    """
+
+    step: Combiner[Any]
+    after: Array
+    weight: Array | None = None
+    kept: Array | None = None
+    reward: Array | None = None
+
+
+def summarize_trace(trace: Sequence[StepTrace], before: Array) -> tuple[Array | None, Array | None, Array | None]:
+    """Summarize a trace: the reward before the first advantage, the product of weights, the rows kept.
+
+    Args:
+        trace: one entry per step, in order.
+        before: (N,) the reward before the first step.
+
+    Returns:
+        Each (N,), or None if no step makes an advantage, is a weight, or is a filter.
+    """
+    reward: Array | None = None
+    weight: Array | None = None
+    kept: Array | None = None
+    for done in trace:
+        if reward is None and produces_advantage(done.step):
+            reward = before if done.reward is None else done.reward
+        if done.weight is not None:
+            weight = done.weight if weight is None else weight * done.weight
+        if done.kept is not None:
+            kept = done.kept
+        before = done.after
+    return reward, weight, kept
+
+
+class Composite(ProducesAdvantage, ABC):
+    """Base class for steps that contain chains; exposes their weights and filters.
+
+    Its state is the tuple of its parts' states.
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def parts(self) -> tuple[Any, ...]:
+        """The chains that it contains."""
+
+    @abstractmethod
+    def with_parts(self, parts: Sequence[Any]) -> Self:
+        """Return the same step with other chains as its parts."""
+
+    @abstractmethod
+    def trace_step(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[StepTrace, Any]:
+        """Apply the step; return its trace and the state after this batch."""
+
+    @property
+    def to_advantage(self) -> bool:
+        """Whether any part's output is an advantage."""
+        return any(produces_advantage(step) for part in self.parts for step in part.steps)
+
+    def init(self) -> tuple[Any, ...]:
+        """Return the parts' states, in order."""
+        return tuple(part.init() for part in self.parts)
+
+    def combine(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[Array, Any]:
+        """Apply the step."""
+        done, after = self.trace_step(reward, signals, state, sync=sync)
+        return done.after, after

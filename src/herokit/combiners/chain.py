@@ -8,17 +8,19 @@ from herokit._display import html_table, label
 from herokit._segment import namespace
 from herokit.combiners.base import (
     Combiner,
+    Composite,
     Filter,
     ProducesAdvantage,
+    StepTrace,
     Sync,
     Weight,
+    is_step,
     no_sync,
     produces_advantage,
 )
 from herokit.combiners.schedules import Schedule
-from herokit.combiners.trace import Composite, StepTrace
 from herokit.errors import ConfigError
-from herokit.types import Array, Groups, Signals
+from herokit.types import Array, ArrayT, Groups, Signals
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,8 @@ class Chain:
         return tuple(after)
 
     def combine(
-        self, reward: Array, signals: Signals, state: tuple[Any, ...], *, sync: Sync = no_sync
-    ) -> tuple[Array, tuple[Any, ...]]:
+        self, reward: ArrayT, signals: Signals[ArrayT], state: tuple[Any, ...], *, sync: Sync = no_sync
+    ) -> tuple[ArrayT, tuple[Any, ...]]:
         """Apply every step."""
         done, after = self.trace(reward, signals, state, sync=sync)
         return (done[-1].after if done else reward), after
@@ -153,10 +155,14 @@ def chain(*steps: Combiner[Any]) -> Chain:
     """Compose steps into one combiner; a chain among them is flattened, a step with schedules counts steps.
 
     Raises:
-        ConfigError: no step, or something that is not one.
+        ConfigError: no step, or something that is not one; the message says what was meant.
 
     Example:
         >>> from herokit.combiners import Center, Select
+        >>> chain(Select)
+        Traceback (most recent call last):
+        ...
+        herokit.errors.ConfigError: expected a step such as Select('rm'), got the class Select; did you mean Select(...)?
         >>> chain(Select("rm"), Center())
         Chain(steps=(Select(signal='rm'), Center()))
     """
@@ -164,17 +170,32 @@ def chain(*steps: Combiner[Any]) -> Chain:
         raise ConfigError("a chain needs at least one step")
     flat: list[Combiner[Any]] = []
     for step in steps:
-        if isinstance(step, type) or not hasattr(step, "combine"):
-            raise ConfigError(f"a chain is made of steps such as Select('rm'), got {step!r}")
+        if not is_step(step):
+            raise ConfigError(f"expected a step such as Select('rm'), got {_describe(step)}")
         flat.extend(step.steps if isinstance(step, Chain) else (step,))
     return Chain(tuple(Scheduled(step) if _has_schedule(step) else step for step in flat))
+
+
+def _describe(value: object) -> str:
+    """Name something that is not a step, and what was probably meant."""
+    kind = type(value).__name__
+    if isinstance(value, type):
+        return f"the class {value.__name__}; did you mean {value.__name__}(...)?"
+    if isinstance(getattr(value, "combiner", None), Chain):  # a Scheme, a Rewarder
+        return f"a {kind}; its steps are in its attribute 'combiner'"
+    if isinstance(value, str):
+        return f"the text {value[:80]!r}; a scheme by name is a function, such as herokit.hero()"
+    if callable(value):
+        return f"the function {getattr(value, '__name__', kind)}; did you forget to call it?"
+    return f"{kind}: {repr(value)[:120]}"
 
 
 def _has_schedule(step: Any) -> bool:
     return is_dataclass(step) and any(isinstance(getattr(step, f.name), Schedule) for f in fields(step))
 
 
-def initial_reward(signals: Signals) -> Array:
+def initial_reward(signals: Signals[ArrayT]) -> ArrayT:
     """Return the reward a chain starts from: zeros (N,) like the first signal."""
     first = next(iter(signals.values.values()))
-    return namespace(first).zeros_like(first)
+    zeros: ArrayT = namespace(first).zeros_like(first)
+    return zeros

@@ -1,14 +1,23 @@
-"""Steps that act on some groups or rows only."""
+"""Steps that act on some groups or rows only, and filters, which mask rows for every later step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from herokit import _segment
-from herokit.combiners.base import CORRECT_THRESHOLD, Combiner, Stateless, Sync, no_sync
+from herokit.combiners.base import (
+    CORRECT_THRESHOLD,
+    Combiner,
+    Composite,
+    Filter,
+    Stateless,
+    StepTrace,
+    Sync,
+    no_sync,
+    summarize_trace,
+)
 from herokit.combiners.chain import Chain, chain
 from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
-from herokit.combiners.trace import Composite, StepTrace, summarize_trace
 from herokit.types import Array, Signals
 
 
@@ -23,7 +32,7 @@ class IfUniform(Composite):
     Args:
         then: the step, or chain, for uniform groups.
         otherwise: the step, or chain, for mixed groups.
-        verifier: the verifier's name; a value above 0.5 is right.
+        verifier: the verifier's name; a value above 0.5 counts as correct.
 
     Example:
         >>> import numpy as np
@@ -145,13 +154,13 @@ class FlattenLowStd(Stateless):
 
 @dataclass(frozen=True, slots=True)
 class CenterIncorrect(Stateless):
-    """Centre the scores of wrong rollouts among themselves, and silence right ones: a bonus that averages to zero.
+    """Centre the scores of incorrect rollouts among themselves, and silence correct ones: a bonus that averages to zero.
 
-    ``b = m - mean(m over the group's wrong rollouts)`` where ``c = 0``, else 0: the reward model ranks what the
-    verifier rejects, and cannot lift wrong rollouts as a whole. PROGRS-style, arXiv 2604.02341.
+    ``b = m - mean(m over the group's incorrect rollouts)`` where ``c = 0``, else 0: the reward model ranks what the
+    verifier rejects, and cannot lift incorrect rollouts as a whole. PROGRS-style, arXiv 2604.02341.
 
     Args:
-        verifier: the verifier's name; a value above 0.5 is right.
+        verifier: the verifier's name; a value above 0.5 counts as correct.
 
     Example:
         >>> import numpy as np
@@ -166,7 +175,54 @@ class CenterIncorrect(Stateless):
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the bonus, (N,)."""
         xp, groups = _segment.namespace(reward), signals.groups
-        right = signals[self.verifier] > CORRECT_THRESHOLD
-        strata = groups.refine(xp.astype(right, groups.ids.dtype), 2)
+        correct = signals[self.verifier] > CORRECT_THRESHOLD
+        strata = groups.refine(xp.astype(correct, groups.ids.dtype), 2)
         deviation = _segment.apply_groupwise("subtract", reward, _segment.mean(reward, strata), strata)
-        return xp.where(right, xp.zeros_like(deviation), deviation)
+        return xp.where(correct, xp.zeros_like(deviation), deviation)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsistencyFilter(Filter):
+    """Keep the correct rollouts with the highest scores and the incorrect ones with the lowest, balanced (PROF).
+
+    In each group the n kept rollouts hold as many correct as incorrect ones where there are enough of each (an odd one
+    goes to the larger side); a uniform group keeps n of its one kind. The reward model then chooses what to learn
+    from and never enters the reward itself. arXiv 2509.03403. Ties are broken by row order.
+
+    Args:
+        signal: the reward model's name: a process score averaged over steps in the paper.
+        verifier: the verifier's name; a value above 0.5 counts as correct.
+        keep_fraction: n as a share of the group, rounded up; in (0, 1].
+
+    Raises:
+        ConfigError: `keep_fraction` lies outside (0, 1].
+
+    Example:
+        >>> import numpy as np
+        >>> from herokit import Groups, Signals
+        >>> values = {"rm": np.array([9.0, 1.0, 5.0, 8.0]), "verifier": np.array([1.0, 1.0, 0.0, 0.0])}
+        >>> ConsistencyFilter(keep_fraction=0.5).keep(np.zeros(4), Signals(values, Groups.from_keys("aaaa"))).tolist()
+        [True, False, True, False]
+    """
+
+    signal: str = "rm"
+    verifier: str = "verifier"
+    keep_fraction: ScalarOrSchedule = 0.5
+
+    def __post_init__(self) -> None:
+        check_in_interval("keep_fraction", self.keep_fraction, "(0, 1]")
+
+    def keep(self, reward: Array, signals: Signals) -> Array:
+        """Return which rows stay in play."""
+        xp, groups, scores = _segment.namespace(reward), signals.groups, signals[self.signal]
+        correct = signals[self.verifier] > CORRECT_THRESHOLD
+        strata = groups.refine(xp.astype(correct, groups.ids.dtype), 2)
+        place = _segment.ranks(xp.where(correct, -scores, scores), strata)  # 0 for the most consistent of its kind
+        num_correct = _segment.reduce(xp.astype(correct, reward.dtype), groups, "sum")
+        size = _segment.counts(groups, reward)
+        n = xp.ceil(self.keep_fraction * size)
+        half = xp.where(num_correct > size - num_correct, xp.ceil(n / 2), xp.floor(n / 2))
+        keep_correct = xp.minimum(num_correct, xp.maximum(half, n - (size - num_correct)))
+        keep_incorrect = n - keep_correct
+        room = xp.where(correct, _segment.expand(keep_correct, groups), _segment.expand(keep_incorrect, groups))
+        return place < room

@@ -39,7 +39,7 @@ class Stratify(Stateless):
         normalizer: maps a stratum's scores into [0, 1]: `MinMax` (the paper; its eps is not given there, 1e-6 here),
             `Rank`, `ZScoreSigmoid` or `QuantileMinMax`.
         ties: where a stratum of one row, or of equal scores, goes. Read literally the paper puts it on its band's
-            ``"floor"`` (z = 0: a lone right answer gets 1 - beta); ``"midpoint"`` is z = 0.5.
+            ``"floor"`` (z = 0: a lone correct answer gets 1 - beta); ``"midpoint"`` is z = 0.5.
         min_range: a stratum whose scores span less than this, in the reward model's units, counts as tied: noise is
             not stretched to a whole band.
 
@@ -85,7 +85,7 @@ class Stratify(Stateless):
                 limit = "alpha + beta must be below 1" if self.levels == (0.0, 1.0) else "the half-widths are too large"
                 raise ConfigError(
                     f"the bands overlap: {limit}, got {self.alpha!r} + {self.beta!r}: the band around {low} reaches up to "
-                    f"{low + below:g}, the next down to {high - above:g}, and a wrong rollout could outrank a right one"
+                    f"{low + below:g}, the next down to {high - above:g}, and an incorrect rollout could outrank a correct one"
                 )
 
     def _halves(self, *, widest: bool = False) -> list[float]:

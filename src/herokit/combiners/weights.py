@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from herokit import _segment
-from herokit.combiners.base import CORRECT_THRESHOLD, Sync, Weight, no_sync
+from herokit.combiners.base import CORRECT_THRESHOLD, Mean, Sync, Weight, no_sync
 from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval, value_range
 from herokit.errors import ConfigError
 from herokit.types import Array, Signals
@@ -12,7 +12,7 @@ from herokit.types import Array, Signals
 
 @dataclass(frozen=True, slots=True)
 class WeightByCorrectRate(Weight):
-    """Weigh surprises more: right answers to hard prompts, wrong answers to easy ones (GRPO-LEAD).
+    """Weigh surprises more: correct answers to hard prompts, incorrect answers to easy ones (GRPO-LEAD).
 
     With ``rho`` the share of the group's rollouts that the verifier accepts::
 
@@ -22,7 +22,7 @@ class WeightByCorrectRate(Weight):
     arXiv 2504.09696; the defaults are those of its published code. It must follow a step that makes advantages.
 
     Args:
-        verifier: the verifier's name; a value above 0.5 is right.
+        verifier: the verifier's name; a value above 0.5 counts as correct.
         min_weight: the smallest weight, positive.
         max_weight: the largest weight, above `min_weight`.
         midpoint: the rate with the weight half-way, in [0, 1].
@@ -68,7 +68,7 @@ class WeightByCorrectRate(Weight):
 class WeightByDifficulty(Weight):
     """Share the batch's weight among its mixed groups, harder ones first (DGPO).
 
-    With ``p`` a group's share of right answers and M the number of groups whose verdicts differ::
+    With ``p`` a group's share of correct answers and M the number of groups whose verdicts differ::
 
         w = M softmax(-p / temperature)   over those M groups,   1 in uniform groups
 
@@ -76,7 +76,7 @@ class WeightByDifficulty(Weight):
     weight depends on the other groups of the batch, on purpose. It must follow a step that makes advantages.
 
     Args:
-        verifier: the verifier's name; a value above 0.5 is right.
+        verifier: the verifier's name; a value above 0.5 counts as correct.
         temperature: how evenly to share; positive.
 
     Raises:
@@ -108,6 +108,74 @@ class WeightByDifficulty(Weight):
 
 
 def _rate(reward: Array, signals: Signals, by: str) -> Array:
-    """Return each group's share of right answers, (G,)."""
-    right = _segment.namespace(reward).astype(signals[by] > CORRECT_THRESHOLD, reward.dtype)
-    return _segment.mean(right, signals.groups)
+    """Return each group's share of correct answers, (G,)."""
+    correct = _segment.namespace(reward).astype(signals[by] > CORRECT_THRESHOLD, reward.dtype)
+    return _segment.mean(correct, signals.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class WeightByAgreement(Weight):
+    """Weigh groups whose verdicts are all alike by how well the scores agree with the verifier elsewhere.
+
+    In such a group only the reward model speaks; in mixed groups it can be tested. With ``a_u`` the chance that an
+    accepted rollout of mixed group u outscores a rejected one, less the chance of the opposite::
+
+        w = 1 in mixed groups,   max(0, mean of a_u over the mixed groups seen) ^ power in uniform ones
+
+    The mean begins at 0, so trust is earned group by group, and it forgets: a reward model that is hacked, or that a
+    better policy has outgrown, stops agreeing and loses its say. It is read before it is written. Put it after a step
+    that makes advantages, where the trainer divides by nothing.
+
+    Source: herokit's own, see docs/explanation/when-hero-helps.md.
+
+    Args:
+        signal: the reward model's name.
+        verifier: the verifier's name; a value above 0.5 counts as correct.
+        momentum: of the running mean, *for each mixed group*, in [0, 1): 0.97 looks back over some thirty of them.
+        power: positive; above 1 trusts half-hearted agreement less.
+
+    Raises:
+        ConfigError: a parameter outside its range.
+
+    Example:
+        >>> import numpy as np
+        >>> from herokit import Groups, Signals
+        >>> values = {"rm": np.array([1.0, 2.0, 3.0, 1.0]), "verifier": np.array([0.0, 0.0, 0.0, 1.0])}
+        >>> signals = Signals(values, Groups.from_keys("aabb"))
+        >>> weight, after = WeightByAgreement().weigh(np.ones(4), signals, Mean(5, 0.8))
+        >>> weight.tolist(), round(after.value, 3)
+        ([0.8, 0.8, 1.0, 1.0], 0.746)
+    """
+
+    signal: str = "rm"
+    verifier: str = "verifier"
+    momentum: float = 0.97
+    power: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_in_interval("momentum", self.momentum, "[0, 1)")
+        check_in_interval("power", self.power, "(0, inf)")
+
+    def init(self) -> Mean:
+        """Return a mean over no group."""
+        return Mean()
+
+    def weigh(self, reward: Array, signals: Signals, state: Mean, *, sync: Sync = no_sync) -> tuple[Array, Mean]:
+        """Return the weight of every row, and the mean that includes this batch's mixed groups."""
+        xp, groups = _segment.namespace(reward), signals.groups
+        correct = signals[self.verifier] > CORRECT_THRESHOLD
+        strata = groups.refine(xp.astype(correct, groups.ids.dtype), 2)
+        scores = signals[self.signal]
+        places = _segment.mean(_segment.ranks(scores, groups, shared=True), strata)
+        rows = _segment.counts(strata, scores)
+        mixed = (rows[0::2] > 0) & (rows[1::2] > 0)
+        some = xp.astype(mixed, scores.dtype)
+        agreement = some * 2.0 * (places[1::2] - places[0::2]) / (rows[0::2] + rows[1::2] + (1.0 - some))
+        total, count = _segment.to_host(xp.stack([xp.sum(agreement), xp.sum(some)]))  # the one read from the device
+        batch = sync(Mean(round(count), total / count if count else 0.0))
+        kept = self.momentum**batch.count
+        value = kept * state.value + (1.0 - kept) * batch.value
+        trust = max(0.0, state.value) ** self.power
+        return _segment.expand(xp.where(mixed, xp.ones_like(some), trust * xp.ones_like(some)), groups), Mean(
+            state.count + batch.count, value
+        )

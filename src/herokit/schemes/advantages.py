@@ -27,7 +27,7 @@ def earned_trust(
     """GRPO where the verifier speaks; where it is silent, the reward model as far as it has earned trust.
 
     ``A = z_g(c) in mixed groups, high a^power z_g(m) in uniform ones``, with ``a`` in [0, 1] the running mean of how
-    much likelier an accepted rollout of a mixed group is to outscore a refused one than the opposite. A reward model
+    much likelier an accepted rollout of a mixed group is to outscore a rejected one than the opposite. A reward model
     that is hacked, or outgrown, stops agreeing and loses its say.
 
     Args:

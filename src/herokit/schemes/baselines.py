@@ -40,9 +40,9 @@ def rm_only(reward_model: str = "rm") -> Chain:
 
 
 def naive_blend(verifier: str = "verifier", reward_model: str = "rm", *, weight: ScalarOrSchedule = 0.5) -> Chain:
-    """Mix both without strata: ``r = share c + (1 - share) minmax_g(m)``.
+    """Mix both without strata: ``r = weight c + (1 - weight) minmax_g(m)``.
 
-    Where ``share < 0.5`` a wrong rollout may outrank a right one.
+    Where ``weight < 0.5`` an incorrect rollout may outrank a correct one.
 
     Args:
         verifier: the verifier's name.
@@ -109,12 +109,12 @@ def rubric(weights: Mapping[str, float] | None = None) -> Chain:
 def noisy_verifier(verifier: str = "verifier", *, false_positive: float = 0.0, false_negative: float = 0.0) -> Chain:
     """Correct a verifier's value for its known error rates: ``r = (c - rho0) / (1 - rho0 - rho1)``.
 
-    Its mean over the verifier's errors is the true label: 1 for right rollouts, 0 for wrong ones.
+    Its mean over the verifier's errors is the true label: 1 for correct rollouts, 0 for incorrect ones.
 
     Args:
         verifier: the verifier's name.
-        false_positive: rho0, the share of wrong rollouts it accepts.
-        false_negative: rho1, the share of right rollouts it refuses.
+        false_positive: rho0, the fraction of incorrect rollouts it accepts.
+        false_negative: rho1, the fraction of correct rollouts it rejects.
 
     Raises:
         ConfigError: rates outside [0, 1), or that sum to 1 or more: such a verifier says nothing.

@@ -23,8 +23,8 @@ def hero(
     Args:
         verifier: the verifier's name.
         reward_model: the reward model's name.
-        alpha: half-width of the band of wrong rollouts.
-        beta: half-width of the band of right rollouts.
+        alpha: half-width of the band of incorrect rollouts.
+        beta: half-width of the band of correct rollouts.
         constants: the weight's constants: section 3.2 of the paper, or its appendix A.1.
 
     Source: arXiv 2510.07242.
@@ -60,8 +60,8 @@ def hero_advantage(
     Args:
         verifier: the verifier's name.
         reward_model: the reward model's name.
-        alpha: half-width of the band of wrong rollouts.
-        beta: half-width of the band of right rollouts.
+        alpha: half-width of the band of incorrect rollouts.
+        beta: half-width of the band of correct rollouts.
         min_weight: the smallest weight, below 1.
         max_weight: the largest weight, above 1.
         steepness: how fast the weight rises with the relative spread.
@@ -86,8 +86,8 @@ def stratified(
     Args:
         verifier: the verifier's name.
         reward_model: the reward model's name.
-        alpha: half-width of the band of wrong rollouts.
-        beta: half-width of the band of right rollouts.
+        alpha: half-width of the band of incorrect rollouts.
+        beta: half-width of the band of correct rollouts.
 
     Source: arXiv 2510.07242.
 
@@ -108,8 +108,8 @@ def gated_fallback(
     Args:
         verifier: the verifier's name.
         reward_model: the reward model's name.
-        alpha: half-width of the band of wrong rollouts.
-        beta: half-width of the band of right rollouts.
+        alpha: half-width of the band of incorrect rollouts.
+        beta: half-width of the band of correct rollouts.
 
     Source: the idea of VeriGate, arXiv 2605.30451.
 

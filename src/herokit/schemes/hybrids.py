@@ -20,16 +20,16 @@ from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
 
 
 def qwen_shaping(verifier: str = "verifier", reward_model: str = "rm", *, scale: ScalarOrSchedule = 0.5) -> Chain:
-    """Squash the score and shift wrong rollouts down: ``r = sigmoid(slope m) + (c - 1)``.
+    """Squash the score and shift incorrect rollouts down: ``r = sigmoid(scale m) + (c - 1)``.
 
-    Right rollouts lie in (0, 1), wrong ones in (-1, 0); no group is needed.
+    Correct rollouts lie in (0, 1), incorrect ones in (-1, 0); no group is needed.
 
     Args:
         verifier: the verifier's name.
         reward_model: the reward model's name.
         scale: what the score is multiplied by inside the sigmoid.
 
-    Source: Qwen2.5-Math, arXiv 2409.12122, slope 0.5.
+    Source: Qwen2.5-Math, arXiv 2409.12122, scale 0.5.
 
     Example:
         >>> qwen_shaping().steps[1]
@@ -39,7 +39,7 @@ def qwen_shaping(verifier: str = "verifier", reward_model: str = "rm", *, scale:
 
 
 def p_grpo(verifier: str = "verifier", thinking: str = "rm", format: str = "format") -> Chain:  # noqa: A002 - the paper's word
-    """Reward thinking only where the outcome is right: ``r = R_format + R_outcome + R_outcome R_thinking``.
+    """Reward thinking only where the outcome is correct: ``r = R_format + R_outcome + R_outcome R_thinking``.
 
     Args:
         verifier: the outcome's name.
@@ -93,9 +93,9 @@ def swe_rm(verifier: str = "verifier", reward_model: str = "rm", unfinished: str
 
 
 def crf(verifier: str = "verifier", reward_model: str = "rm", *, weight: float = 0.1, offset: float = 0.0) -> Chain:
-    """Let a score modulate the outcome and never replace it: ``r = c [1 + strength (s + offset)]``.
+    """Let a score modulate the outcome and never replace it: ``r = c [1 + weight (s + offset)]``.
 
-    Wrong rollouts get 0 whatever their score.
+    Incorrect rollouts get 0 whatever their score.
 
     Args:
         verifier: the outcome's name.
@@ -113,9 +113,9 @@ def crf(verifier: str = "verifier", reward_model: str = "rm", *, weight: float =
 
 
 def progrs(verifier: str = "verifier", reward_model: str = "rm", *, weight: ScalarOrSchedule = 0.1) -> Chain:
-    """Rank what the verifier rejects, with a bonus that averages to zero: ``r = c + strength b``.
+    """Rank what the verifier rejects, with a bonus that averages to zero: ``r = c + weight b``.
 
-    ``b`` is the score of wrong rollouts centred among the group's wrong rollouts, 0 for right ones; see `CenterIncorrect`.
+    ``b`` is the score of incorrect rollouts centred among the group's incorrect rollouts, 0 for correct ones; see `CenterIncorrect`.
 
     Args:
         verifier: the verifier's name.

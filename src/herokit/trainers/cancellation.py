@@ -9,7 +9,7 @@ import numpy as np
 
 from herokit._display import label
 from herokit.combiners import Chain, Combiner, Filter, Weight, initial_reward, produces_advantage
-from herokit.combiners.trace import Composite
+from herokit.combiners.base import Composite
 from herokit.errors import ConfigError
 from herokit.rewarder import Rewarder
 from herokit.trainers.table import Normalization, find_trainer
@@ -98,7 +98,7 @@ def find_cancelled_steps(chain: Chain, verdicts: Mapping[str, bool], advantages:
     for scale in SCORE_SCALES:
         scales = scale * rng.uniform(0.3, 3.0, NUM_GROUPS)[ids]
         correct_rate = rng.choice([0.0, 0.5, 0.5, 1.0], NUM_GROUPS)[ids]
-        signals = Signals(
+        signals: Signals = Signals(
             {
                 name: 1.0 * (rng.random(len(ids)) < correct_rate)
                 if is_verdict

@@ -39,7 +39,7 @@ def is_group_dependent(rewarder: Rewarder) -> bool:
     }
     rewards = []
     for ids in (np.repeat(np.arange(_NUM_GROUPS), _GROUP_SIZE), np.arange(num_rows)):
-        signals = Signals(values, Groups(ids, int(ids.max()) + 1))
+        signals: Signals = Signals(values, Groups(ids, int(ids.max()) + 1))
         rewards.append(rewarder.combiner.combine(initial_reward(signals), signals, rewarder.combiner.init())[0])
     return not np.allclose(rewards[0], rewards[1])
 
