@@ -23,9 +23,9 @@ from herokit.combiners import (
     Stratify,
     Sync,
     Weight,
+    WeightByAgreement,
     WeightByStd,
     ZScoreSigmoid,
-    agreement,
     chain,
     no_sync,
 )
@@ -126,12 +126,12 @@ def trusted_offsets(alpha: float = 0.1, momentum: float = 0.97) -> Chain:
 
 def hero_agreement(alpha: float = 0.1, beta: float = 0.1) -> Chain:
     """HERO's bands, centred; uniform groups weighed by agreement: the best of those tried."""
-    return chain(Select("rm"), Stratify(alpha=alpha, beta=beta), Center(), agreement.WeightByAgreement())
+    return chain(Select("rm"), Stratify(alpha=alpha, beta=beta), Center(), WeightByAgreement())
 
 
 def squared_agreement(alpha: float = 0.1, beta: float = 0.1, momentum: float = 0.97) -> Chain:
     """`hero_agreement`, its weight squared."""
-    weight = agreement.WeightByAgreement(power=2.0, momentum=momentum)
+    weight = WeightByAgreement(power=2.0, momentum=momentum)
     return chain(Select("rm"), Stratify(alpha=alpha, beta=beta), Center(), weight)
 
 
@@ -139,10 +139,10 @@ def spread_agreement(alpha: float = 0.1, beta: float = 0.1, power: float = 2.0, 
     """`squared_agreement`, and uniform groups whose scores hardly differ count little: HERO's weight with wide bounds."""
     bands = chain(Select("rm"), Stratify(alpha=alpha, beta=beta), Center())
     spread = WeightByStd("rm", low, 2.0, 5.0, center="one", relative=True)
-    return chain(IfUniform(chain(bands, spread), bands), agreement.WeightByAgreement(power=power))
+    return chain(IfUniform(chain(bands, spread), bands), WeightByAgreement(power=power))
 
 
 def calibrated_agreement(scale: float = 0.3, power: float = 2.0) -> Chain:
     """The verifier's value in mixed groups, the RM's probability in uniform ones, weighed by agreement."""
     dense = chain(Select("rm"), Sigmoid(), Affine(scale=scale))
-    return chain(IfUniform(dense, Select("verifier")), Center(), agreement.WeightByAgreement(power=power))
+    return chain(IfUniform(dense, Select("verifier")), Center(), WeightByAgreement(power=power))
