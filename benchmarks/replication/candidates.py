@@ -33,7 +33,7 @@ from herokit.types import Array, Signals
 
 
 @dataclass(frozen=True, slots=True)
-class WeightByAgreement(Weight):
+class WeightRowsByAgreement(Weight):
     """Weigh all rows by how well the scores agree with the verifier where it tells rollouts apart.
 
     ``w = high max(0, 2 a - 1)``, with ``a`` the running mean, over mixed groups, of the chance that an accepted rollout
@@ -72,19 +72,19 @@ class WeightByAgreement(Weight):
 
 def trusted_blend(high: float = 1.0, momentum: float = 0.97) -> Chain:
     """Add a score that counts as much as it agrees with the verifier: ``A = center(c + w minmax_g(m))``."""
-    return chain(Select("rm"), MinMax(), WeightByAgreement(high=high, momentum=momentum), Add("verifier"), Center())
+    return chain(Select("rm"), MinMax(), WeightRowsByAgreement(high=high, momentum=momentum), Add("verifier"), Center())
 
 
 def trusted_fallback(high: float = 1.0, momentum: float = 0.97) -> Chain:
     """The same in uniform groups alone; the verifier's value in mixed ones."""
-    dense = chain(Select("rm"), MinMax(), WeightByAgreement(high=high, momentum=momentum))
+    dense = chain(Select("rm"), MinMax(), WeightRowsByAgreement(high=high, momentum=momentum))
     return chain(IfUniform(dense, Select("verifier")), Center())
 
 
 def trusted_bands(alpha: float = 0.1, momentum: float = 0.97) -> Chain:
     """HERO's bands, centred; uniform groups weighed by agreement (at most 1), mixed ones as they are."""
     bands = chain(Select("rm"), Stratify(alpha=alpha, beta=alpha))
-    return chain(IfUniform(chain(bands, WeightByAgreement(momentum=momentum)), bands), Center())
+    return chain(IfUniform(chain(bands, WeightRowsByAgreement(momentum=momentum)), bands), Center())
 
 
 def fading_bands(alpha: float = 0.1, steps: int = 100) -> Chain:
@@ -100,7 +100,7 @@ def floored(alpha: float = 0.1, floor: float = 0.25) -> Chain:
 
 def standardized_fallback(high: float = 0.5, momentum: float = 0.97) -> Chain:
     """The verifier's value at unit scale in mixed groups; elsewhere the score at a scale that its agreement sets."""
-    dense = chain(Select("rm"), Standardize(), WeightByAgreement(high=high, momentum=momentum))
+    dense = chain(Select("rm"), Standardize(), WeightRowsByAgreement(high=high, momentum=momentum))
     return chain(IfUniform(dense, chain(Select("verifier"), Standardize())), Affine())
 
 
@@ -121,7 +121,7 @@ def banded(how: str = "min-max", alpha: float = 0.1) -> Chain:
 def trusted_offsets(alpha: float = 0.1, momentum: float = 0.97) -> Chain:
     """HERO's bands, centred, their width weighed by agreement in every group: ``A = center(c + w (rhat - c))``."""
     offsets = chain(Select("rm"), Stratify(alpha=alpha, beta=alpha), Add("verifier", weight=-1.0))
-    return chain(offsets, WeightByAgreement(momentum=momentum), Add("verifier"), Center())
+    return chain(offsets, WeightRowsByAgreement(momentum=momentum), Add("verifier"), Center())
 
 
 def hero_agreement(alpha: float = 0.1, beta: float = 0.1) -> Chain:
