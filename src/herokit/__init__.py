@@ -1,20 +1,29 @@
 """Composable rewards for reinforcement learning of language models.
 
-Verifiers say what is right, reward models say what is better, combiners join them: HERO's stratified normalization
-and variance-aware weighting (arXiv 2510.07242) and their siblings. Importing herokit loads numpy and nothing heavier.
+Verifiers decide what is correct, reward models score what is better, and combiners join both: HERO's stratified
+normalization and variance-aware weighting (arXiv 2510.07242), and other published schemes.
 
-The steps are in `herokit.combiners`, the named schemes in `herokit.schemes`; the most used of both are here.
+The common steps and schemes are here; `herokit.combiners` and `herokit.schemes` have all of them. ``import herokit``
+loads numpy and nothing heavier; `load_scheme` and `Scheme` are imported on first use.
 """
 
-from herokit.combiners import Center, MinMax, Rank, Select, Standardize, Stratify, WeightByStd, chain
+from typing import TYPE_CHECKING, Any
+
+from herokit.combiners import Center, Chain, MinMax, Rank, Select, Standardize, Stateless, Stratify, WeightByStd, chain
 from herokit.errors import HerokitError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.schemes import earned_trust, hero, hero_advantage, naive_blend, rm_only, verifier_only
 from herokit.types import Groups, RewardModel, Sample, Scores, Signals, Status, Verdict, Verifier
 
+if TYPE_CHECKING:
+    from herokit.config import Scheme, load_scheme
+
+    __version__: str
+
 __all__ = [
     "Center",
+    "Chain",
     "Groups",
     "HerokitError",
     "MinMax",
@@ -23,20 +32,41 @@ __all__ = [
     "RewardOutput",
     "Rewarder",
     "Sample",
+    "Scheme",
     "Scores",
     "Select",
     "Signals",
     "Standardize",
+    "Stateless",
     "Status",
     "Stratify",
     "Verdict",
     "Verifier",
     "WeightByStd",
+    "__version__",
     "chain",
     "earned_trust",
     "hero",
     "hero_advantage",
+    "load_scheme",
     "naive_blend",
     "rm_only",
     "verifier_only",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is too heavy for ``import herokit``, on first use."""
+    if name in ("Scheme", "load_scheme"):
+        from herokit import config
+
+        return getattr(config, name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("herokit")
+    raise AttributeError(f"module 'herokit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
