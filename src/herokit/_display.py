@@ -18,8 +18,8 @@ def label(step: object) -> str:
     """
     if not is_dataclass(step):
         return type(step).__name__
-    told = [f"{f.name}={v!r}" for f in fields(step) if (v := getattr(step, f.name)) != f.default]
-    return f"{type(step).__name__}({', '.join(told)})"
+    options = [f"{f.name}={v!r}" for f in fields(step) if (v := getattr(step, f.name)) != f.default]
+    return f"{type(step).__name__}({', '.join(options)})"
 
 
 def html_table(title: str, heads: Sequence[str], rows: Iterable[Sequence[object]], note: str = "") -> str:

@@ -20,7 +20,7 @@ _IDENTITY: dict[Op, float] = {"sum": 0.0, "min": float("inf"), "max": -float("in
 _NUMPY: dict[Op, Any] = {"sum": np.add, "min": np.minimum, "max": np.maximum}
 _TORCH: dict[Op, str] = {"sum": "sum", "min": "amin", "max": "amax"}
 
-WIDE = 64
+MIN_WIDE_GROUP = 64
 """Groups wider than this are reduced by the library's own row reduction, not column by column."""
 
 
@@ -54,7 +54,7 @@ def _reduce_numpy(x: Any, groups: Groups, op: Op) -> Any:
     width = _width(groups)
     if width:
         table = x.reshape(groups.num_groups, width)
-        if width > WIDE:
+        if width > MIN_WIDE_GROUP:
             return _NUMPY[op].reduce(table, axis=1)
         out = table[:, 0].copy()
         for column in range(1, width):
@@ -204,7 +204,7 @@ def quantiles(x: Array, groups: Groups, shares: Sequence[float]) -> list[Array]:
     order, _, first = _sorted(x, groups)
     value = xp.concat([xp.take(x, order), xp.zeros_like(x[:1])])  # one more, for places past the end
     last = xp.clip(counts(groups, x) - 1, 0, None)
-    found = []
+    parts = []
     for share in shares:
         place = share * last
         below = xp.floor(place)
@@ -212,5 +212,5 @@ def quantiles(x: Array, groups: Groups, shares: Sequence[float]) -> list[Array]:
             xp.take(value, first + xp.astype(p, groups.ids.dtype)) for p in (below, xp.minimum(below + 1, last))
         )
         some = counts(groups, x) > 0
-        found.append(xp.where(some, low + (place - below) * (high - low), xp.zeros_like(low)))
-    return found
+        parts.append(xp.where(some, low + (place - below) * (high - low), xp.zeros_like(low)))
+    return parts

@@ -175,9 +175,9 @@ class RewardOutput:
             [_plain(columns[name][row]) for name in heads]
             for row in range(min(len(self.group_keys), _MAX_DISPLAYED_ROWS))
         ]
-        lost = int(np.sum(~self.valid))
+        num_invalid = int(np.sum(~self.valid))
         title = f"{len(self.group_keys):,} rollouts of {len(set(self.group_keys)):,} groups"
-        return html_table(title, heads, rows, f"{lost} without a reward: see problems()" if lost else "")
+        return html_table(title, heads, rows, f"{num_invalid} without a reward: see problems()" if num_invalid else "")
 
     def _reasons(self, row: int) -> list[str]:
         return [

@@ -235,8 +235,8 @@ def _resolve_combiner(combiner: Combiner[Any] | HasCombiner | str) -> Chain:
         return named[name]()
     if isinstance(combiner, Rewarder):
         raise ConfigError("expected a chain, a step, a Scheme or a name, got a Rewarder; use its attribute 'combiner'")
-    held = getattr(combiner, "combiner", None)
-    return held if isinstance(held, Chain) else chain(cast("Combiner[Any]", combiner))
+    inner = getattr(combiner, "combiner", None)
+    return inner if isinstance(inner, Chain) else chain(cast("Combiner[Any]", combiner))
 
 
 def _column(name: str, outputs: SourceOutputs, count: int) -> Floats:

@@ -11,8 +11,8 @@ from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
 from herokit.errors import ConfigError, check_choice
 from herokit.types import Array, Signals
 
-How = Literal["mean", "min", "mean_minus_std", "median"]
-HOWS: tuple[How, ...] = ("mean", "min", "mean_minus_std", "median")
+Reduction = Literal["mean", "min", "mean_minus_std", "median"]
+REDUCTIONS: tuple[Reduction, ...] = ("mean", "min", "mean_minus_std", "median")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +82,14 @@ class Ensemble(Stateless):
     """
 
     signals: tuple[str, ...]
-    reduction: How = "min"
+    reduction: Reduction = "min"
     std_coef: ScalarOrSchedule = 1.0
     transform: Combiner[Any] | None = None
 
     def __post_init__(self) -> None:
         if len(set(self.signals)) < 2:  # noqa: PLR2004 - one model is no ensemble
             raise ConfigError(f"an ensemble has two or more models, got {self.signals!r}")
-        check_choice("reduction", self.reduction, HOWS)
+        check_choice("reduction", self.reduction, REDUCTIONS)
         check_in_interval("std_coef", self.std_coef, "[0, inf)")
 
     def __call__(self, reward: Array, signals: Signals) -> Array:  # noqa: ARG002 - it replaces the reward
@@ -101,11 +101,11 @@ class Ensemble(Stateless):
 def _prepare(signal: Array, signals: Signals, each: Combiner[Any] | None) -> Array:
     if each is None:
         return signal
-    made = chain(each)
-    return made.combine(signal, signals, made.init())[0]
+    built = chain(each)
+    return built.combine(signal, signals, built.init())[0]
 
 
-def join(scores: Sequence[Array], how: How, k: float = 1.0) -> Array:
+def join(scores: Sequence[Array], reduction: Reduction, k: float = 1.0) -> Array:
     """Join the scores of several models, each (N,).
 
     Example:
@@ -115,12 +115,12 @@ def join(scores: Sequence[Array], how: How, k: float = 1.0) -> Array:
     """
     xp = namespace(*scores)
     table = xp.stack(list(scores))
-    if how == "min":
+    if reduction == "min":
         return xp.min(table, axis=0)
-    if how == "median":
+    if reduction == "median":
         ordered, n = xp.sort(table, axis=0), table.shape[0]
         return (ordered[(n - 1) // 2, ...] + ordered[n // 2, ...]) / 2.0
-    if how == "mean_minus_std":
+    if reduction == "mean_minus_std":
         middle = xp.mean(table, axis=0)
         deviation = table - middle  # by hand: torch's own deviation warns about an empty batch
         return middle - k * xp.sqrt(xp.mean(deviation * deviation, axis=0))

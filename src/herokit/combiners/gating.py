@@ -63,7 +63,7 @@ class IfUniform(Composite):
         uniform = _segment.expand((share == 0.0) | (share == 1.0), groups)
         runs = [part.trace(reward, signals, s, sync=sync) for part, s in zip(self.parts, state, strict=True)]
         after = [done[-1].after if done else reward for done, _ in runs]
-        told = [summarize_trace(done, reward) for done, _ in runs]
+        summaries = [summarize_trace(done, reward) for done, _ in runs]
 
         def chosen(values: Sequence[Array | None], otherwise: Sequence[Array]) -> Array | None:
             if values[0] is None and values[1] is None:
@@ -71,7 +71,7 @@ class IfUniform(Composite):
             first, second = (default if x is None else x for x, default in zip(values, otherwise, strict=True))
             return xp.where(uniform, first, second)
 
-        before, weights, kept = zip(*told, strict=True)
+        before, weights, kept = zip(*summaries, strict=True)
         one, every = xp.ones_like(reward), xp.ones_like(uniform)
         trace = StepTrace(
             self,

@@ -107,9 +107,9 @@ class WeightByDifficulty(Weight):
         return _segment.expand(weight, signals.groups), state
 
 
-def _rate(reward: Array, signals: Signals, by: str) -> Array:
+def _rate(reward: Array, signals: Signals, verifier: str) -> Array:
     """Return each group's share of correct answers, (G,)."""
-    correct = _segment.namespace(reward).astype(signals[by] > CORRECT_THRESHOLD, reward.dtype)
+    correct = _segment.namespace(reward).astype(signals[verifier] > CORRECT_THRESHOLD, reward.dtype)
     return _segment.mean(correct, signals.groups)
 
 

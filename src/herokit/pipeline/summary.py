@@ -149,7 +149,9 @@ def summarize(output: RewardOutput, rows: Sequence[int] | None = None, prompts: 
         zero_signal_groups_scheme=_count_without_signal(output.advantage, starts),
         weights=Moments.from_values(output.weight),
         invalid_rows=sum(map(len, reasons.values())),
-        failures=_merge_failures({}, {reason: Failure(len(found), found) for reason, found in reasons.items()}),
+        failures=_merge_failures(
+            {}, {reason: Failure(len(failed_rows), failed_rows) for reason, failed_rows in reasons.items()}
+        ),
         seconds=dict(output.seconds),
         step_sources=[name for name, scores in output.scores.items() if scores.steps is not None],
         **_summarize_verdicts(output, starts),

@@ -170,11 +170,11 @@ class LRUCache(Generic[K, V]):
     def get_many(self, keys: Collection[K]) -> dict[K, V]:
         """Return the values of those keys that are known."""
         with self._lock:
-            found = {key: self._entries[key] for key in keys if key in self._entries}
-            for key in found:
+            hits = {key: self._entries[key] for key in keys if key in self._entries}
+            for key in hits:
                 self._entries.move_to_end(key)
-            self.hits += len(found)
-        return found
+            self.hits += len(hits)
+        return hits
 
     def put(self, key: K, value: V) -> None:
         """Keep a value; the least recently used one makes room."""
@@ -220,7 +220,7 @@ class _VerdictFile:
 
     def get_many(self, keys: Collection[bytes]) -> dict[bytes, Verdict]:
         """Return the verdicts of those keys that are known."""
-        wanted, found = list(keys), {}
+        wanted, hits = list(keys), {}
         with closing(self._open()) as db:
             for low in range(0, len(wanted), _KEYS_PER_QUERY):
                 part = wanted[low : low + _KEYS_PER_QUERY]
@@ -228,8 +228,8 @@ class _VerdictFile:
                 rows = db.execute(f"SELECT key, verdict FROM verdicts WHERE key IN ({marks})", part)  # noqa: S608 - marks
                 for key, text in rows:
                     value, status, reason, answer = json.loads(text)
-                    found[bytes(key)] = Verdict(value, Status(status), reason, answer)
-        return found
+                    hits[bytes(key)] = Verdict(value, Status(status), reason, answer)
+        return hits
 
     def put_many(self, verdicts: Mapping[bytes, Verdict]) -> None:
         """Keep verdicts."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from herokit.combiners.ensemble import HOWS, How, join
+from herokit.combiners.ensemble import REDUCTIONS, Reduction, join
 from herokit.errors import ConfigError, check_choice
 from herokit.sources import execution
 from herokit.sources.composite import CompositeSource
@@ -40,7 +40,7 @@ class EnsembleRewardModel(CompositeSource):
     """
 
     reward_models: tuple[RewardModel, ...]
-    reduction: How = "min"
+    reduction: Reduction = "min"
     std_coef: float = 1.0
 
     def __post_init__(self) -> None:
@@ -48,7 +48,7 @@ class EnsembleRewardModel(CompositeSource):
             raise ConfigError(
                 f"EnsembleRewardModel: reward_models must hold two or more models, got {len(self.reward_models)}"
             )
-        check_choice("EnsembleRewardModel: reduction", self.reduction, HOWS)
+        check_choice("EnsembleRewardModel: reduction", self.reduction, REDUCTIONS)
         if not self.std_coef >= 0:
             raise ConfigError(f"EnsembleRewardModel: std_coef must be at least 0, got {self.std_coef!r}")
 

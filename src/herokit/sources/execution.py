@@ -62,12 +62,12 @@ def run_sources(sources: Mapping[str, Verifier | RewardModel], samples: Sequence
     scores: dict[str, Scores] = {}
     seconds: dict[str, float] = {}
     for name, source in sources.items():
-        begun = perf_counter()
+        started = perf_counter()
         if isinstance(source, Verifier):
             verdicts[name] = verify(name, source, samples)
         else:
             scores[name] = score(name, source, samples)
-        seconds[name] = perf_counter() - begun
+        seconds[name] = perf_counter() - started
     return SourceOutputs(verdicts, scores, seconds)
 
 
@@ -138,8 +138,8 @@ def score(name: str, model: RewardModel, samples: Sequence[Sample]) -> Scores:
         rows = zip(scores.values.tolist(), scores.statuses, scores.reasons, steps, strict=True)
         return [_normalize_score(*row) for row in rows]
 
-    found = _bisect_failures(owner, judge, samples, lambda why: (float("nan"), Status.FAILED, why, None))
-    values, statuses, reasons, steps = zip(*found, strict=True) if found else ((), (), (), ())
+    results = _bisect_failures(owner, judge, samples, lambda why: (float("nan"), Status.FAILED, why, None))
+    values, statuses, reasons, steps = zip(*results, strict=True) if results else ((), (), (), ())
     return Scores(
         np.array(values, dtype=np.float64),
         statuses,
@@ -174,7 +174,7 @@ class _ContractError(PluginError):
 
 
 def _bisect_failures(
-    owner: str, ask: Callable[[Sequence[Sample]], list[T]], samples: Sequence[Sample], failed: Callable[[str], T]
+    owner: str, run: Callable[[Sequence[Sample]], list[T]], samples: Sequence[Sample], failed: Callable[[str], T]
 ) -> list[T]:
     """Ask for all samples at once; where that raises, halve until the rows that raise stand alone."""
     results: list[T] = [failed("not asked")] * len(samples)
@@ -188,7 +188,7 @@ def _bisect_failures(
             continue
         try:
             with boundary(owner):
-                part = ask(samples[low:high])
+                part = run(samples[low:high])
         except PluginError as error:
             if isinstance(error, _ContractError) or error.__cause__ is None:
                 raise

@@ -28,10 +28,10 @@ class _Peer:
     """A sync with one other rank, which has the same batches; the rank can be lost."""
 
     def __init__(self) -> None:
-        self.lost = False
+        self.failing = False
 
     def __call__(self, local: Mean, /) -> Mean:
-        if self.lost:
+        if self.failing:
             raise _RankLostError("rank 1 did not answer")
         return local.merge(local)
 
@@ -102,13 +102,13 @@ class RewarderStateMachine(RuleBasedStateMachine):
     @rule(batch=BATCH)
     def lose_a_rank(self, batch: Batch) -> None:
         """Score a batch without the peer: a step that needs it raises, and the state does not change."""
-        self.peer.lost = True
+        self.peer.failing = True
         try:
             self.rewarder(batch.samples())
         except _RankLostError:
             return
         finally:
-            self.peer.lost = False
+            self.peer.failing = False
         self.state = self._combine(batch)[1]
 
     @rule(batch=BATCH, failing=st.sets(st.integers(0, 5), min_size=1))

@@ -154,10 +154,10 @@ def cancelled_steps(rewarder: Rewarder, normalization: Callable[[Array, Array], 
 
     verdicts = {name: isinstance(source, Verifier) for name, source in rewarder.sources.items()}
     try:
-        found = find_cancelled_steps(rewarder.combiner, verdicts, advantages)
+        cancelled = find_cancelled_steps(rewarder.combiner, verdicts, advantages)
     except Exception:  # noqa: BLE001 - synthetic rows: an error of the user's own step shows on the real rows
         return []
-    return [_step_name(ablated, rewarder.combiner) for ablated in found]
+    return [_step_name(ablated, rewarder.combiner) for ablated in cancelled]
 
 
 def check_normalization(

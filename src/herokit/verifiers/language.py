@@ -123,8 +123,8 @@ def _detect(text: str, code: str, scripts: Counter[str]) -> tuple[bool, float]:
     if own is None:
         script = next((script for script, codes in SCRIPT_LANGUAGES.items() if code in codes), None)
         fraction = scripts[script] / scripts.total() if script else 0.0
-        found = get_detector()(text[:_MAX_CHARS], SCRIPT_LANGUAGES[script]) if script and fraction else ""
-        return (found in _NORWEGIAN if code in _NORWEGIAN else found == code), fraction
+        detected = get_detector()(text[:_MAX_CHARS], SCRIPT_LANGUAGES[script]) if script and fraction else ""
+        return (detected in _NORWEGIAN if code in _NORWEGIAN else detected == code), fraction
     fraction = sum(scripts[name] for name in own) / scripts.total()
     if code in ("ja", "zh"):  # only Japanese has kana
         return (scripts["HIRAGANA"] + scripts["KATAKANA"] > 0) is (code == "ja"), fraction

@@ -53,12 +53,12 @@ class WorkerProcess:
         path = {} if python else {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
         program = [python or sys.executable, "-P", "-m", "herokit.workers.main"]
         try:
-            ours, theirs = socket.socketpair()
-            with theirs:
-                self._connection = Connection(ours.detach())
+            parent_socket, child_socket = socket.socketpair()
+            with child_socket:
+                self._connection = Connection(parent_socket.detach())
                 self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-                    [*program, str(theirs.fileno()), str(memory_mb), loader],
-                    pass_fds=(theirs.fileno(),),
+                    [*program, str(child_socket.fileno()), str(memory_mb), loader],
+                    pass_fds=(child_socket.fileno(),),
                     env=os.environ | path | {"OPENBLAS_NUM_THREADS": "1"},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,

@@ -170,15 +170,15 @@ def reject(*_: Any) -> NoReturn:
 
 def _update_in_place(arguments: list[Any], changed: dict[int, Any]) -> None:
     """Copy the changes that the other end made to its copies of the arguments."""
-    for position, theirs in changed.items():
-        ours = arguments[position]
-        if type(ours) is not type(theirs):
+    for position, remote in changed.items():
+        local = arguments[position]
+        if type(local) is not type(remote):
             continue
-        if isinstance(ours, list | bytearray):
-            ours[:] = theirs
-        elif isinstance(ours, dict | set):
-            ours.clear()
-            ours.update(theirs)
-        elif type(ours).__name__ == "deque":
-            ours.clear()
-            ours.extend(theirs)
+        if isinstance(local, list | bytearray):
+            local[:] = remote
+        elif isinstance(local, dict | set):
+            local.clear()
+            local.update(remote)
+        elif type(local).__name__ == "deque":
+            local.clear()
+            local.extend(remote)

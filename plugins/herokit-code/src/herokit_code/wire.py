@@ -182,7 +182,7 @@ def _import_global(module: str, name: str) -> Any:
     """
     if _is_library(module):
         __import__(module)
-        found = getattr(sys.modules[module], name) if name else sys.modules[module]
-        if isinstance(found, type) or not name:
-            return found
+        value = getattr(sys.modules[module], name) if name else sys.modules[module]
+        if isinstance(value, type) or not name:
+            return value
     raise TypeError(f"{module}.{name} is not a module or class of a library")

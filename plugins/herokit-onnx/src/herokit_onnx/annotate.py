@@ -166,7 +166,7 @@ class _Annotator:
         for token in equation.tokens:
             yield from self.reference(token, use=True) if token[0].isdigit() or token[0] == "." else (token,)
         yield TOKENS[check_equation(equation)]
-        if not equation.shown:
+        if not equation.is_displayed:
             yield TOKENS["mismatch"]
         try:
             value = float(equation.right)

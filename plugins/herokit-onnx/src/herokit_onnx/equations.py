@@ -29,7 +29,7 @@ _TERM = rf"(?>[(\s]*+-?\s*+{_N}\s*+%?(?:\s*+[a-zA-Z]++){{0,2}}+[\s)]*+)"
 _RUN = re.compile(
     rf"(?:(?<![\d.(\s])|(?<=[\d.][(\s]))(?P<left>{_TERM}(?:[-+*/]{_TERM}){{1,24}}+)=\s*+(?P<right>-?\s?{_N})"
 )
-_CALC = re.compile(rf"<<(?P<left>[^<>=]*)=(?P<right>[^<>=]*)>>\s*(?P<shown>-?{_N})?")
+_CALC = re.compile(rf"<<(?P<left>[^<>=]*)=(?P<right>[^<>=]*)>>\s*(?P<displayed>-?{_N})?")
 _VISIBLE = "0123456789.+-*/()%= \t"
 _LEX = re.compile(rf"{_N}|[-+*/()%]")
 
@@ -41,12 +41,12 @@ class Equation:
     Attributes:
         tokens: the left side, lexed: numbers, operators, brackets, ``%``.
         right: the right side as written.
-        shown: False when a calculator mark is followed by another number than its own.
+        is_displayed: False when a calculator mark is followed by another number than its own.
     """
 
     tokens: tuple[str, ...]
     right: str
-    shown: bool = True
+    is_displayed: bool = True
 
 
 def normalize_notation(text: str) -> str:
@@ -71,8 +71,8 @@ def split_equations(text: str) -> Iterator[str | Equation]:
     at = 0
     for calc in _CALC.finditer(text):
         yield from _visible(_unrepeated(text[at : calc.start()]))
-        right, shown = calc["right"].strip(), calc["shown"]
-        same = shown is None or abs(_float(shown) - _float(right)) <= max(0.01, 0.001 * abs(_float(right)))
+        right, displayed = calc["right"].strip(), calc["displayed"]
+        same = displayed is None or abs(_float(displayed) - _float(right)) <= max(0.01, 0.001 * abs(_float(right)))
         yield Equation(tuple(_LEX.findall(calc["left"])), right, same)
         at = calc.end()
     yield from _visible(text[at:])

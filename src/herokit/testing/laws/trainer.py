@@ -68,11 +68,11 @@ def uniform_groups_not_amplified(subject: CombinerSubject, example: Example, dra
     del draw
     if not subject.verdicts:
         raise NotApplicable("it reads no verdict")
-    batch, run, found = example.batch, example.run, False
+    batch, run, has_equal_rows = example.batch, example.run, False
     for rows in batch.rows_by_group():
         if len(rows) == 1 or any(np.ptp(batch.values[name][rows]) > 0 for name in subject.verdicts):
             continue
-        found = True
+        has_equal_rows = True
         reward_range = float(np.ptp(run.reward[rows]) * np.abs(run.advantage_weight[rows]).max())
         advantage_range = float(np.ptp(run.advantage[rows]))
         if advantage_range > MAX_AMPLIFICATION * reward_range + TOLERANCE:
@@ -84,7 +84,7 @@ def uniform_groups_not_amplified(subject: CombinerSubject, example: Example, dra
                 else f"a uniform group with equal rewards gets advantages of range {advantage_range:.3g}"
             )
             raise LawViolation(message, batch, reward=run.reward, advantage=run.advantage)
-    if not found:
+    if not has_equal_rows:
         raise NotApplicable("no group of two or more is uniform")
 
 
