@@ -15,14 +15,18 @@ from typing import Any, TypeVar
 from herokit.testing.law import Law
 
 INTERNAL = (
-    "herokit.sources.execution",
     "herokit.cli",
+    "herokit.distributed",
     "herokit.files",
+    "herokit.pipeline",
     "herokit.report",
     "herokit.service",
+    "herokit.sources.execution",
     "herokit.templates",
+    "herokit.testing.laws",
+    "herokit.workers",
 )
-"""Behind the command line and the HTTP service, which have pages of their own."""
+"""Internal modules; the command line, the HTTP service, laws and instructions have pages of their own."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from herokit.config import Scheme, load_scheme
 
     __version__: str
+    """The version of the installed distribution."""
 
 __all__ = [
     "Center",

@@ -7,6 +7,8 @@ from typing import Any
 
 from herokit.errors import SetupError
 
+__all__ = ["arrow_table", "html_table", "label", "pandas_frame", "polars_frame"]
+
 
 def label(step: object) -> str:
     """Name a step briefly: its class and what differs from the defaults.

@@ -14,13 +14,15 @@ from array_api_compat import array_namespace, is_jax_array, is_numpy_array, is_t
 
 from herokit.types import Array, Groups
 
-Op = Literal["sum", "min", "max"]
+__all__ = ["apply_groupwise", "counts", "expand", "mean", "namespace", "quantiles", "ranks", "reduce", "std", "to_host"]
 
-_IDENTITY: dict[Op, float] = {"sum": 0.0, "min": float("inf"), "max": -float("inf")}
-_NUMPY: dict[Op, Any] = {"sum": np.add, "min": np.minimum, "max": np.maximum}
-_TORCH: dict[Op, str] = {"sum": "sum", "min": "amin", "max": "amax"}
+_Op = Literal["sum", "min", "max"]
 
-MIN_WIDE_GROUP = 64
+_IDENTITY: dict[_Op, float] = {"sum": 0.0, "min": float("inf"), "max": -float("inf")}
+_NUMPY: dict[_Op, Any] = {"sum": np.add, "min": np.minimum, "max": np.maximum}
+_TORCH: dict[_Op, str] = {"sum": "sum", "min": "amin", "max": "amax"}
+
+_MIN_WIDE_GROUP = 64
 """Groups wider than this are reduced by the library's own row reduction, not column by column."""
 
 
@@ -29,7 +31,7 @@ def namespace(*arrays: Array) -> Any:
     return array_namespace(*arrays)
 
 
-def reduce(x: Array, groups: Groups, op: Op) -> Array:
+def reduce(x: Array, groups: Groups, op: _Op) -> Array:
     """Reduce `x` (N,) to one value a group, (G,); an empty group holds the identity (0, inf, -inf).
 
     Example:
@@ -50,11 +52,11 @@ def reduce(x: Array, groups: Groups, op: Op) -> Array:
     return xp.asarray(host)
 
 
-def _reduce_numpy(x: Any, groups: Groups, op: Op) -> Any:
+def _reduce_numpy(x: Any, groups: Groups, op: _Op) -> Any:
     width = _width(groups)
     if width:
         table = x.reshape(groups.num_groups, width)
-        if width > MIN_WIDE_GROUP:
+        if width > _MIN_WIDE_GROUP:
             return _NUMPY[op].reduce(table, axis=1)
         out = table[:, 0].copy()
         for column in range(1, width):

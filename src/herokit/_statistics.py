@@ -6,6 +6,8 @@ from typing import Any, Self
 
 import numpy as np
 
+__all__ = ["Interval", "Moments", "f1_interval", "format_rate", "wilson_interval"]
+
 Interval = tuple[float, float, float]
 """A rate with its 95 % interval: estimate, low, high."""
 

@@ -20,6 +20,22 @@ from difflib import get_close_matches
 from types import TracebackType
 from typing import Any, get_args
 
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "HerokitError",
+    "NameClashError",
+    "PluginError",
+    "SetupError",
+    "SignalError",
+    "UnknownNameError",
+    "VerdictError",
+    "boundary",
+    "check_choice",
+    "did_you_mean",
+    "format_error",
+]
+
 
 class HerokitError(Exception):
     """Base of every error that herokit raises on purpose.

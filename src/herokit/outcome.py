@@ -13,6 +13,8 @@ from herokit.records import source_columns
 from herokit.sources.execution import SourceOutputs
 from herokit.types import Array, Bools, Floats, Scores, Signals, Verdict, is_valid_score
 
+__all__ = ["Explanation", "ExplanationRow", "RewardOutput"]
+
 
 @dataclass(frozen=True, slots=True)
 class ExplanationRow:

@@ -29,8 +29,10 @@ from herokit.sources import execution
 from herokit.sources.execution import SourceOutputs
 from herokit.types import Array, Bools, Floats, Groups, RewardModel, Sample, Signals, Verifier, is_valid_score
 
+__all__ = ["Rewarder"]
 
-class HasCombiner(Protocol):
+
+class _HasCombiner(Protocol):
     """What holds a chain: a `Scheme`."""
 
     @property
@@ -73,7 +75,7 @@ class Rewarder:
     def __init__(
         self,
         sources: Mapping[str, Verifier | RewardModel],
-        combiner: Combiner[Any] | HasCombiner | str,
+        combiner: Combiner[Any] | _HasCombiner | str,
         *,
         sync: Sync = no_sync,
     ) -> None:
@@ -225,7 +227,7 @@ class Rewarder:
         self.close()
 
 
-def _resolve_combiner(combiner: Combiner[Any] | HasCombiner | str) -> Chain:
+def _resolve_combiner(combiner: Combiner[Any] | _HasCombiner | str) -> Chain:
     """Return the chain that the caller names or holds."""
     if isinstance(combiner, str):
         named = {scheme.__name__.replace("_", "-"): scheme for scheme in SCHEMES}

@@ -14,6 +14,22 @@ from typing_extensions import TypeVar
 
 from herokit.errors import DataError, SignalError, VerdictError, did_you_mean
 
+__all__ = [
+    "MAX_ABS_SCORE",
+    "Array",
+    "Bools",
+    "Floats",
+    "Groups",
+    "RewardModel",
+    "Sample",
+    "Scores",
+    "Signals",
+    "Status",
+    "Verdict",
+    "Verifier",
+    "is_valid_score",
+]
+
 Array: TypeAlias = Any
 """An array of any supported library; one namespace, dtype and device per `Signals`."""
 

@@ -9,6 +9,8 @@ from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
 from herokit.errors import ConfigError, check_choice
 from herokit.types import Array, Signals
 
+__all__ = ["Center", "DivideByMad", "LeaveOneOut", "Standardize", "Whiten"]
+
 
 @dataclass(frozen=True, slots=True)
 class Center(ProducesAdvantage, Stateless):

@@ -11,6 +11,23 @@ from typing import Any, Generic, Protocol, Self, TypeGuard, TypeVar
 
 from herokit.types import Array, ArrayT, Signals
 
+__all__ = [
+    "CORRECT_THRESHOLD",
+    "Combiner",
+    "Composite",
+    "Filter",
+    "Mean",
+    "ProducesAdvantage",
+    "Stateless",
+    "StepTrace",
+    "Sync",
+    "Weight",
+    "is_step",
+    "no_sync",
+    "produces_advantage",
+    "summarize_trace",
+]
+
 S = TypeVar("S")
 
 CORRECT_THRESHOLD = 0.5

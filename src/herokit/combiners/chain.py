@@ -22,6 +22,8 @@ from herokit.combiners.schedules import Schedule
 from herokit.errors import ConfigError
 from herokit.types import Array, ArrayT, Groups, Signals
 
+__all__ = ["Chain", "Scheduled", "chain", "initial_reward"]
+
 
 @dataclass(frozen=True, slots=True)
 class Scheduled(ProducesAdvantage):

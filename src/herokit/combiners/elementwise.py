@@ -8,6 +8,8 @@ from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
 from herokit.errors import ConfigError
 from herokit.types import Array, Signals
 
+__all__ = ["Add", "Affine", "Clip", "Interpolate", "Multiply", "Select", "Sigmoid"]
+
 
 @dataclass(frozen=True, slots=True)
 class Select(Stateless):

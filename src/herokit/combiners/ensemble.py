@@ -11,6 +11,8 @@ from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
 from herokit.errors import ConfigError, check_choice
 from herokit.types import Array, Signals
 
+__all__ = ["REDUCTIONS", "Ensemble", "Reduction", "WeightedSum", "join"]
+
 Reduction = Literal["mean", "min", "mean_minus_std", "median"]
 REDUCTIONS: tuple[Reduction, ...] = ("mean", "min", "mean_minus_std", "median")
 

@@ -20,6 +20,8 @@ from herokit.combiners.chain import Chain, chain
 from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
 from herokit.types import Array, Signals
 
+__all__ = ["CenterIncorrect", "ConsistencyFilter", "FlattenLowStd", "Gate", "IfUniform"]
+
 
 @dataclass(frozen=True, slots=True)
 class IfUniform(Composite):

@@ -13,6 +13,8 @@ from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
 from herokit.errors import ConfigError
 from herokit.types import Array, Groups, Signals
 
+__all__ = ["MinMax", "Normalizer", "QuantileMinMax", "Rank", "ZScoreSigmoid"]
+
 
 class Normalizer(Stateless):
     """Base for normalizers: write `normalize`, and it is a step as well."""

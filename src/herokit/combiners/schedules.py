@@ -7,6 +7,16 @@ from typing import Annotated, Any, TypeAlias
 
 from herokit.errors import ConfigError
 
+__all__ = [
+    "CosineSchedule",
+    "LinearSchedule",
+    "PiecewiseConstantSchedule",
+    "ScalarOrSchedule",
+    "Schedule",
+    "check_in_interval",
+    "value_range",
+]
+
 ScalarOrSchedule: TypeAlias = Annotated[Any, "number"]
 """A float, or a `Schedule` that gives one for each training step; the mark is what `herokit.config.schema` goes by."""
 

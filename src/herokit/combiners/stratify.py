@@ -14,6 +14,8 @@ from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval, val
 from herokit.errors import ConfigError, check_choice
 from herokit.types import Array, Groups, Signals
 
+__all__ = ["Stratify"]
+
 
 @dataclass(frozen=True, slots=True)
 class Stratify(Stateless):

@@ -13,7 +13,9 @@ from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval, val
 from herokit.errors import ConfigError, check_choice
 from herokit.types import Array, Signals
 
-PUBLISHED: dict[str, tuple[float, float, float]] = {"main": (0.5, 2.0, 5.0), "appendix": (0.4, 3.0, 6.0)}
+__all__ = ["WeightByStd"]
+
+_PUBLISHED: dict[str, tuple[float, float, float]] = {"main": (0.5, 2.0, 5.0), "appendix": (0.4, 3.0, 6.0)}
 """The two sets of (low, high, steepness) that the paper prints: in section 3.2 and in appendix A.1."""
 
 
@@ -92,8 +94,8 @@ class WeightByStd(Weight):
             >>> WeightByStd.published("appendix").max_weight
             3.0
         """
-        check_choice("constants", constants, tuple(PUBLISHED))
-        low, high, steepness = PUBLISHED[constants]
+        check_choice("constants", constants, tuple(_PUBLISHED))
+        low, high, steepness = _PUBLISHED[constants]
         return cls(signal, low, high, steepness)
 
     def init(self) -> Mean:

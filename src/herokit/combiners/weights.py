@@ -9,6 +9,8 @@ from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval, val
 from herokit.errors import ConfigError
 from herokit.types import Array, Signals
 
+__all__ = ["WeightByAgreement", "WeightByCorrectRate", "WeightByDifficulty"]
+
 
 @dataclass(frozen=True, slots=True)
 class WeightByCorrectRate(Weight):

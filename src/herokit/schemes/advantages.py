@@ -15,6 +15,8 @@ from herokit.combiners import (
 )
 from herokit.combiners.schedules import ScalarOrSchedule
 
+__all__ = ["dgpo", "earned_trust", "grpo_lead", "prof"]
+
 
 def earned_trust(
     verifier: str = "verifier",

@@ -6,6 +6,16 @@ from herokit.combiners import Affine, Chain, Interpolate, MinMax, Select, Standa
 from herokit.combiners.schedules import ScalarOrSchedule
 from herokit.errors import ConfigError
 
+__all__ = [
+    "naive_blend",
+    "noisy_verifier",
+    "normalize_then_sum",
+    "rm_only",
+    "rubric",
+    "sum_then_normalize",
+    "verifier_only",
+]
+
 
 def verifier_only(verifier: str = "verifier") -> Chain:
     """Return the verifier's value as the reward: ``r = c``.

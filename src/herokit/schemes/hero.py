@@ -5,6 +5,8 @@ from typing import Literal
 from herokit.combiners import Center, Chain, IfUniform, Select, Stratify, WeightByStd, chain
 from herokit.combiners.schedules import ScalarOrSchedule
 
+__all__ = ["gated_fallback", "hero", "hero_advantage", "stratified"]
+
 
 def hero(
     verifier: str = "verifier",

@@ -18,6 +18,8 @@ from herokit.combiners import (
 )
 from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
 
+__all__ = ["crf", "gdpo", "p_grpo", "progrs", "qwen_shaping", "swe_rm"]
+
 
 def qwen_shaping(verifier: str = "verifier", reward_model: str = "rm", *, scale: ScalarOrSchedule = 0.5) -> Chain:
     """Squash the score and shift incorrect rollouts down: ``r = sigmoid(scale m) + (c - 1)``.

@@ -16,6 +16,8 @@ import numpy as np
 from herokit.errors import PluginError, boundary, format_error
 from herokit.types import RewardModel, Sample, Scores, Status, Verdict, Verifier, is_valid_score
 
+__all__ = ["PATIENCE", "SourceOutputs", "close", "report", "run_sources", "score", "verify"]
+
 PATIENCE = 16
 """How many single rows may raise in a row, with no success between, before the rest is not asked any more."""
 
