@@ -27,7 +27,7 @@ import transformers
 
 from herokit.config import load_scheme
 from herokit.types import Sample, Status
-from herokit_http import HttpRewardModel, Reach
+from herokit_http import HttpRewardModel, RequestPolicy
 
 ROOT = Path(__file__).resolve().parents[1]
 STUBS = {
@@ -38,7 +38,7 @@ STUBS = {
     "flash_attn/utils/distributed.py": "all_gather = None\n",
 }
 WORDS = ["the", "sum", "of", "two", "and", "three", "is", "five", "so", "we", "add", "seven", "to", "it"]
-QUICK = Reach(tries=2, wait=0.05, seconds=60.0)
+QUICK = RequestPolicy(max_attempts=2, backoff=0.05, timeout=60.0)
 
 
 def tiny(folder: Path) -> None:
@@ -102,7 +102,7 @@ print(json.dumps(asyncio.run(main())))
 
 
 def client(python: str, stubs: Path) -> None:
-    """Let OpenRLHF's client send rollouts one by one, all at once, to a service that gathers cohorts of 4."""
+    """Let OpenRLHF's client send rollouts one by one, all at once, to a service that gathers groups of 4."""
     lines = (ROOT / "examples" / "rollouts.jsonl").read_text().splitlines()[:32]
     found = [json.loads(line) for line in lines]
     samples = [
@@ -110,7 +110,7 @@ def client(python: str, stubs: Path) -> None:
     ]
     with load_scheme().rewarder() as rewarder:
         expected = np.concatenate([rewarder(samples[i : i + 4]).reward for i in range(0, len(samples), 4)])
-    command = [sys.executable, "-m", "herokit", "serve", "--port", "0", "--cohort", "4"]
+    command = [sys.executable, "-m", "herokit", "serve", "--port", "0", "--group-size", "4"]
     service = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)  # noqa: S603 - ourselves
     assert service.stderr is not None
     url = service.stderr.readline().split()[2].rstrip(",")
@@ -132,9 +132,9 @@ def client(python: str, stubs: Path) -> None:
     given = json.loads(done.stdout.splitlines()[-1])
     assert all(isinstance(answer["rewards"], float) for answer in given)
     verdicts = [answer["scores"] for answer in given]
-    right = np.array([r["label"] for r in found], dtype=float)
+    correct = np.array([r["label"] for r in found], dtype=float)
     print(
-        f"OpenRLHF's client, {len(samples)} rollouts one by one, cohorts of 4: {sum(verdicts):.0f} right, {right.sum():.0f} labelled so"
+        f"OpenRLHF's client, {len(samples)} rollouts one by one, groups of 4: {sum(verdicts):.0f} correct, {correct.sum():.0f} by label"
     )
     off = [
         float(np.abs(np.sort([a["rewards"] for a in given[i : i + 4]]) - np.sort(expected[i : i + 4])).max())
@@ -160,7 +160,7 @@ def main() -> None:
             expected = here(folder, [s.prompt + s.completion for s in samples])
             print(f"{len(samples)} rows; transformers, row by row, gives {expected.min():.2f} to {expected.max():.2f}")
             for batch in (1, 8):
-                with HttpRewardModel(url, "openrlhf", batch=batch, reach=QUICK) as rm:
+                with HttpRewardModel(url, "openrlhf", batch_size=batch, request=QUICK) as rm:
                     begun = time.perf_counter()
                     scores = rm.score(samples)
                     off = float(np.abs(scores.values - expected).max())
@@ -169,7 +169,7 @@ def main() -> None:
                     )
                     assert set(scores.statuses) == {Status.JUDGED}
                     assert off == 0.0 or batch > 1  # the server pads a batch in bf16
-            with HttpRewardModel(url, "openrlhf", batch=1, reach=QUICK) as rm:
+            with HttpRewardModel(url, "openrlhf", batch_size=1, request=QUICK) as rm:
                 bad = rm.score([samples[0], Sample("", "", "q"), samples[1]])
                 print(f"an empty text among two rows: {[s.value for s in bad.statuses]}, {bad.reasons[1]!r}")
                 assert bad.statuses == (Status.JUDGED, Status.FAILED, Status.JUDGED)

@@ -73,6 +73,7 @@ PLUGIN_MAY_IMPORT = {
     "herokit.reward_models.progress",
     "herokit.reward_models.encoding",
     "herokit.reward_models.checkpoints",
+    "herokit.sources.cache",
     "herokit.verifiers.base",
     "herokit.verifiers.extraction",
     "herokit.combiners",

@@ -1,4 +1,4 @@
-"""herokit-http against `herokit serve`: what comes back is what a rewarder in this process says, until the service dies."""
+"""herokit-http against `herokit serve`: the results equal those of a rewarder in this process."""
 
 import subprocess
 import sys
@@ -11,11 +11,11 @@ import pytest
 from herokit import Rewarder, Select, hero_advantage, rm_only
 from herokit.config.builder import build
 from herokit.types import Sample, Status
-from herokit_http import HttpRewardModel, HttpVerifier, Reach, ServiceRewardModel
+from herokit_http import HttpRewardModel, HttpVerifier, RequestPolicy, ServiceRewardModel
 
 SERVICE = Path(__file__).resolve().parents[1] / "service"
 SAMPLES = [Sample("2 + 2?", "4" * (1 + i % 3), f"g{i // 4}", reference="4") for i in range(12)]
-QUICK = Reach(tries=2, wait=0.01, seconds=10.0)
+QUICK = RequestPolicy(max_attempts=2, backoff=0.01, timeout=10.0)
 
 
 class Exact:
@@ -25,7 +25,7 @@ class Exact:
         return [Verdict(float(s.completion.strip() == s.reference), answer=s.completion.strip()) for s in samples]
 
 
-class Brief:
+class Short:
     def score(self, samples):
         return [-float(len(s.completion)) for s in samples]
 
@@ -36,7 +36,7 @@ def start(tmp_path_factory):
 
     def make(port=0):
         state = tmp_path_factory.mktemp("state") / "s.json"
-        command = [sys.executable, SERVICE / "serving.py", state, "brief", f"port={port}"]
+        command = [sys.executable, SERVICE / "serve_stubs.py", state, "short", f"port={port}"]
         child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         started.append(child)
         return child, child.stderr.readline().split()[2].rstrip(",")
@@ -47,58 +47,58 @@ def start(tmp_path_factory):
         child.communicate()
 
 
-def test_sources_behind_the_service_and_a_rewarder_here(start):
+def test_http_sources_equal_a_local_rewarder(start):
     _, url = start()
     sources = {
-        "verifier": HttpVerifier(url, "verifier", reach=QUICK),
-        "rm": HttpRewardModel(url, "herokit", "rm", reach=QUICK),
+        "verifier": HttpVerifier(url, "verifier", request=QUICK),
+        "rm": HttpRewardModel(url, "herokit", "rm", request=QUICK),
     }
     with Rewarder(sources, hero_advantage()) as remote:
-        here = Rewarder({"verifier": Exact(), "rm": Brief()}, hero_advantage())
+        here = Rewarder({"verifier": Exact(), "rm": Short()}, hero_advantage())
         for _ in range(2):
-            found, expected = remote(SAMPLES), here(SAMPLES)
-            np.testing.assert_array_equal(found.reward, expected.reward)
-            np.testing.assert_array_equal(found.advantage, expected.advantage)
+            output, expected = remote(SAMPLES), here(SAMPLES)
+            np.testing.assert_array_equal(output.reward, expected.reward)
+            np.testing.assert_array_equal(output.advantage, expected.advantage)
         assert remote.state_dict() == here.state_dict()
-        assert [v.answer for v in found.verdicts["verifier"]] == [s.completion for s in SAMPLES]
+        assert [v.answer for v in output.verdicts["verifier"]] == [s.completion for s in SAMPLES]
 
 
-def test_a_whole_scheme_behind_the_service_keeps_one_running_mean(start):
+def test_service_reward_models_share_one_running_mean(start):
     _, url = start()
-    here = Rewarder({"verifier": Exact(), "rm": Brief()}, hero_advantage())
-    ranks = [Rewarder({"rm": ServiceRewardModel(url, "advantage", reach=QUICK)}, Select("rm")) for _ in range(2)]
+    here = Rewarder({"verifier": Exact(), "rm": Short()}, hero_advantage())
+    ranks = [Rewarder({"rm": ServiceRewardModel(url, "advantage", request=QUICK)}, Select("rm")) for _ in range(2)]
     for rank in (*ranks, *ranks):
         np.testing.assert_array_equal(rank(SAMPLES).reward, here(SAMPLES).advantage)
-    evaluation = Rewarder({"rm": ServiceRewardModel(url, update_state=False, reach=QUICK)}, rm_only())
+    evaluation = Rewarder({"rm": ServiceRewardModel(url, update_state=False, request=QUICK)}, rm_only())
     assert np.isfinite(evaluation(SAMPLES).reward).all()
     np.testing.assert_array_equal(ranks[0](SAMPLES).reward, here(SAMPLES).advantage)
     for rewarder in (*ranks, evaluation):
         rewarder.close()
 
 
-def test_a_service_that_dies_and_comes_back(start):
+def test_http_reward_model_recovers_with_the_service(start):
     child, url = start()
-    with HttpRewardModel(url, "herokit", "rm", reach=QUICK) as rm:
+    with HttpRewardModel(url, "herokit", "rm", request=QUICK) as rm:
         assert set(rm.score(SAMPLES).statuses) == {Status.JUDGED}
         child.kill()
         child.wait()
-        dead = rm.score(SAMPLES)
-        assert set(dead.statuses) == {Status.FAILED}
-        assert "ConnectError" in dead.reasons[0]
+        scores = rm.score(SAMPLES)
+        assert set(scores.statuses) == {Status.FAILED}
+        assert "ConnectError" in scores.reasons[0]
         start(int(url.rpartition(":")[2]))
         assert set(rm.score(SAMPLES).statuses) == {Status.JUDGED}
 
 
-def test_a_source_that_the_service_does_not_have(start):
+def test_misspelt_source_of_the_service(start):
     _, url = start()
-    with HttpRewardModel(url, "herokit", "mr", reach=QUICK) as rm:
+    with HttpRewardModel(url, "herokit", "mr", request=QUICK) as rm:
         assert "no source 'mr'; did you mean 'rm'?" in rm.score(SAMPLES).reasons[0]
 
 
-def test_the_tables_on_the_page_are_what_they_say():
+def test_tables_of_the_reference_page_build():
     page = Path(__file__).resolve().parents[2] / "docs" / "reference" / "http.md"
     tables = [tomllib.loads(text.split("```")[0]) for text in page.read_text().split("```toml\n")[1:]]
     built = [build(source) for table in tables for source in table["sources"].values()]
     assert [type(source).__name__ for source in built] == ["HttpRewardModel", "Cascade"]
-    assert built[0].reach.token == "RM_TOKEN"  # noqa: S105 - a variable's name
+    assert built[0].request.token_env == "RM_TOKEN"  # noqa: S105 - a variable's name
     assert built[1].second.judge.model == "general-verifier"

@@ -1,4 +1,4 @@
-"""One scheme over maths, choice, code, form and prose, two reward models, a judge behind a rule: the judge dies, no row is lost."""
+"""One scheme over maths, choice, code, format and prose, with two reward models and a judge that dies."""
 
 import json
 import os
@@ -53,15 +53,15 @@ arithmetic = {{ use = "math" }}
 quiz = {{ use = "choice" }}
 code = {{ use = "code", max_workers = 2 }}
 
-[sources.verifier.verifiers.prose]     # a rule first; the judge only where it refuses
+[sources.verifier.verifiers.prose]     # a rule first; the judge where the rule says incorrect
 use = "cascade"
 first = {{ use = "exact-match" }}
-second = {{ use = "generative-verifier", url = "{url}", reach = {{ tries = 1, wait = 0.1, patience = 2, rest = 60.0 }} }}
+second = {{ use = "generative-verifier", url = "{url}", request = {{ max_attempts = 1, backoff = 0.1, failure_threshold = 2, recovery_timeout = 60.0 }} }}
 
 [sources.verifier.verifiers.essay]     # the judge alone
 use = "generative-verifier"
 url = "{url}"
-reach = {{ tries = 1, wait = 0.1, patience = 2, rest = 60.0 }}
+request = {{ max_attempts = 1, backoff = 0.1, failure_threshold = 2, recovery_timeout = 60.0 }}
 
 [sources.form]
 use = "degenerate"
@@ -94,7 +94,7 @@ use = "center"
 """
 
 KINDS = {
-    # task: reference, completions: right, right in other words, wrong, hostile
+    # task: reference, completions: correct, correct in other words, incorrect, hostile
     "arithmetic": ("77/4", [r"\frac{77}{4}", "It is 19.25.", "20", "9^{9^{9^9}}"]),
     "quiz": ("B", ["(B)", "Answer: B", "C", "A or B"]),
     "code": (
@@ -110,7 +110,7 @@ KINDS = {
     ),
     "essay": ("a fair argument", ["in other words, fair", "in other words, so", "unfair", "nothing"]),
 }
-RIGHT = [1, 1, 0, 0]
+LABELS = [1, 1, 0, 0]
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def rows(each):
             for place, completion in enumerate(completions):
                 yield {
                     "task": task, "group": f"{task}-{number}", "prompt": f"{task} {number}?", "reference": reference,
-                    "completion": f"{completion}\n" if task != "code" else completion, "given": place / 7, "label": RIGHT[place],
+                    "completion": f"{completion}\n" if task != "code" else completion, "given": place / 7, "label": LABELS[place],
                 }  # fmt: skip
 
 
@@ -157,29 +157,31 @@ def score(folder, url, each, *, kill=None):
     if kill:
         wait_for_answers(kill, run, 12)
         os.kill(kill.pid, signal.SIGKILL)
-    said, complained = run.communicate(timeout=240)
-    assert run.returncode == 0, complained
-    return data, [json.loads(line) for line in (folder / "s.jsonl").read_text().splitlines()], said
+    output, errors = run.communicate(timeout=240)
+    assert run.returncode == 0, errors
+    return data, [json.loads(line) for line in (folder / "s.jsonl").read_text().splitlines()], output
 
 
-def test_a_mixed_file_is_judged_by_everything_at_once(judge, tmp_path):
-    data, found, said = score(tmp_path, judge[1], 2)
-    assert [row["prompt"] for row in found] == [row["prompt"] for row in data]
-    wrong = [(r["task"], r["completion"], r["verifier_reason"]) for r in found if r["verifier"] != r["label"]]
-    assert wrong == []
-    assert {row["verifier_status"] for row in found} <= {"judged", "unparsed", "timeout"}
-    assert all(row["reward"] is not None for row in found)
+def test_mixed_file_is_judged_by_every_verifier(judge, tmp_path):
+    data, results, output = score(tmp_path, judge[1], 2)
+    assert [row["prompt"] for row in results] == [row["prompt"] for row in data]
+    mismatches = [(r["task"], r["completion"], r["verifier_reason"]) for r in results if r["verifier"] != r["label"]]
+    assert mismatches == []
+    assert {row["verifier_status"] for row in results} <= {"judged", "unparsed", "timeout"}
+    assert all(row["reward"] is not None for row in results)
     for line in ("40 rollouts of 10 prompts", "Throughput: ", "verifier  judged", "form "):
-        assert line in said
+        assert line in output
 
 
-def test_no_row_is_lost_when_the_judge_is_killed(judge, tmp_path):
+def test_rows_keep_their_results_when_the_judge_is_killed(judge, tmp_path):
     began = time.monotonic()
-    data, found, said = score(tmp_path, judge[1], 12, kill=judge[0])
+    data, results, output = score(tmp_path, judge[1], 12, kill=judge[0])
     assert time.monotonic() - began < 240.0
-    assert [(row["prompt"], row["completion"]) for row in found] == [(row["prompt"], row["completion"]) for row in data]
-    for row in found:
-        if row["task"] == "essay":  # nobody else to ask
+    assert [(row["prompt"], row["completion"]) for row in results] == [
+        (row["prompt"], row["completion"]) for row in data
+    ]
+    for row in results:
+        if row["task"] == "essay":  # judged by nothing else
             assert row["verifier_status"] in {"judged", "failed"}
             assert (row["reward"] is None) == (row["verifier_status"] == "failed")
             assert row["verifier"] in ({row["label"]} if row["verifier_status"] == "judged" else {None})
@@ -187,9 +189,9 @@ def test_no_row_is_lost_when_the_judge_is_killed(judge, tmp_path):
             assert row["reward"] is not None
         if row["task"] in {"arithmetic", "quiz", "code"}:
             assert row["verifier"] == row["label"], row
-    failed = [row for row in found if row["verifier_status"] == "failed"]
+    failed = [row for row in results if row["verifier_status"] == "failed"]
     assert failed
     assert all(row["verifier_reason"] for row in failed)
-    assert any(r["verifier"] == 1.0 and r["label"] == 1 for r in found if r["task"] == "essay")
-    assert "verifier  failed" in said
+    assert any(r["verifier"] == 1.0 and r["label"] == 1 for r in results if r["task"] == "essay")
+    assert "verifier  failed" in output
     assert Path(tmp_path / "s.jsonl").stat().st_size

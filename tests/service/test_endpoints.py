@@ -1,111 +1,125 @@
+"""What the endpoints answer."""
+
+import threading
+
 import numpy as np
 import pytest
-from service_stand_ins import group, rewarder, service
+from service_stubs import make_group, make_rewarder, make_service
 from starlette.testclient import TestClient
 
+from herokit.records import from_rows
 from herokit.types import Sample
 
 
 @pytest.fixture
 def client():
-    with TestClient(service()[0]) as made:
-        yield made
+    with TestClient(make_service()[0]) as client:
+        yield client
 
 
-def direct(made, rows, **options):
-    return made([Sample(r["prompt"], r["completion"], r["group"], r["reference"]) for r in rows], **options)
+def score(client, *samples, **settings):
+    return client.post("/v1/score", json={"samples": [*samples], **settings})
 
 
-def test_rewards_are_those_of_a_rewarder_in_this_process(client):
-    here = rewarder()
+def to_samples(rows):
+    return [Sample(r["prompt"], r["completion"], r["group"], r["reference"]) for r in rows]
+
+
+def test_score_equals_a_rewarder_in_this_process(client):
+    rewarder = make_rewarder()
     for number in range(3):
-        rows = group(f"a{number}", "4", "four", "5" * (number + 1), " 4 ") + group("b", "4", "44")
-        found = client.post("/v1/score", json={"samples": rows}).json()["rows"]
-        expected = direct(here, rows)
+        rows = make_group(f"a{number}", "4", "four", "5" * (number + 1), " 4 ") + make_group("b", "4", "44")
+        answer = score(client, *rows).json()["rows"]
+        expected = rewarder(to_samples(rows))
         for name in ("reward", "advantage", "weight"):
-            np.testing.assert_array_equal([row[name] for row in found], getattr(expected, name))
-    assert client.get("/v1/state").json() == here.state_dict()
+            np.testing.assert_array_equal([row[name] for row in answer], getattr(expected, name))
+    assert client.get("/v1/state").json() == rewarder.state_dict()
 
 
-def test_a_row_says_what_every_source_said(client):
-    [row, lost] = client.post("/v1/score", json={"samples": group(1, "4") + group(2, "4", reference=None)}).json()[
-        "rows"
-    ]
-    assert row["sources"] == {
-        "verifier": {"value": 1.0, "status": "judged", "reason": "", "answer": "4", "steps": None},
-        "rm": {"value": -1.0, "status": "judged", "reason": "", "answer": None, "steps": None},
-    }
-    assert lost["reward"] is None
-    assert lost["problem"] == "verifier: no reference"
-    assert lost["sources"]["verifier"]["status"] == "failed"
-    assert lost["sources"]["rm"]["value"] == -1.0
+def test_score_names_results_as_the_columns_of_result_files(client):
+    rows = make_group(1, "4") + make_group(2, "4", reference=None)
+    judged, failed = score(client, *rows).json()["rows"]
+    assert judged == {
+        "group": 1, "reward": judged["reward"], "advantage": 0.0, "weight": judged["weight"], "valid": True, "kept": True,
+        "verifier": 1.0, "verifier_status": "judged", "verifier_reason": "", "verifier_answer": "4",
+        "rm": -1.0, "rm_status": "judged", "rm_reason": "",
+    }  # fmt: skip
+    assert list(judged) == list(make_rewarder()(to_samples(rows)).columns())
+    assert (failed["reward"], failed["valid"], failed["kept"]) == (None, False, False)
+    assert (failed["verifier"], failed["verifier_status"], failed["verifier_reason"]) == (
+        None,
+        "failed",
+        "no reference",
+    )
+    assert failed["rm"] == -1.0
+    outputs = from_rows(make_rewarder().sources, [judged, failed])
+    assert [verdict.value for verdict in outputs.verdicts["verifier"]] == [1.0, None]
 
 
-def test_evaluation_leaves_no_trace(client):
+def test_evaluation_and_single_sources_leave_the_state_alone(client):
     before = client.get("/v1/state").json()
-    client.post("/v1/score", json={"samples": group("a", "4", "55"), "update_state": False})
-    client.post("/v1/sources/rm", json={"samples": group("a", "4", "55")})
+    score(client, *make_group("a", "4", "55"), update_state=False)
+    client.post("/v1/sources/rm", json={"samples": make_group("a", "4", "55")})
     client.post("/classify", json={"input": ["4", "55"]})
     assert client.get("/v1/state").json() == before
 
 
-def test_a_state_goes_out_and_in(client):
-    client.post("/v1/score", json={"samples": group("a", "4", "55")})
+def test_state_can_be_read_and_restored(client):
+    score(client, *make_group("a", "4", "55"))
     state = client.get("/v1/state").json()
     assert state["state"][-1]["count"] == 1
-    client.post("/v1/score", json={"samples": group("a", "4", "55")})
+    score(client, *make_group("a", "4", "55"))
     assert client.put("/v1/state", json=state).status_code == 204
     assert client.get("/v1/state").json() == state
 
 
 @pytest.mark.parametrize("part", [{"count": -1, "value": 0.5}, {"count": "1", "value": 0.5}, {"count": 1, "value": "x"},
                                   {"count": 10**300, "value": 0.5}, {"count": 1, "value": 1e300}, {"count": 1.5, "value": 1.0}, 3])  # fmt: skip
-def test_a_state_that_no_run_could_have_left_is_refused(client, part):
+def test_state_that_no_run_can_produce_is_rejected(client, part):
     state = client.get("/v1/state").json()
-    refused = client.put("/v1/state", json=state | {"state": [*state["state"][:-1], part]})
-    assert refused.status_code == 422
+    answer = client.put("/v1/state", json=state | {"state": [*state["state"][:-1], part]})
+    assert answer.status_code == 422
     assert client.get("/v1/state").json() == state
 
 
-def test_incomplete_groups_are_refused_where_the_size_is_known(client):
-    refused = client.post("/v1/score", json={"samples": group("a", "4", "5") + group("b", "4"), "group_size": 2})
-    assert (refused.status_code, refused.json()["error"]) == (422, "group 'b' has 1 rollouts, group_size says 2")
+def test_group_size_rejects_incomplete_groups(client):
+    answer = score(client, *make_group("a", "4", "5"), *make_group("b", "4"), group_size=2)
+    assert (answer.status_code, answer.json()["error"]) == (422, "group 'b' has 1 rollouts; expected group_size = 2")
 
 
-def test_a_request_that_is_sent_again_is_counted_once(client):
-    body = {"samples": group("a", "4", "55"), "id": "0123456789"}
-    first, again = (client.post("/v1/score", json=body).json() for _ in range(2))
+def test_named_request_that_is_sent_again_is_counted_once(client):
+    rows = make_group("a", "4", "55")
+    first, again = (score(client, *rows, id="0123456789").json() for _ in range(2))
     assert first == again
     assert client.get("/v1/state").json()["state"][-1]["count"] == 1
-    client.post("/v1/score", json=body | {"id": "another-name"})
+    score(client, *rows, id="another-name")
     assert client.get("/v1/state").json()["state"][-1]["count"] == 2
-    assert client.post("/v1/score", json=body | {"id": "short"}).status_code == 422
+    assert score(client, *rows, id="short").status_code == 422
 
 
-def test_a_named_request_that_failed_is_tried_anew():
-    app, desk, model = service()
+def test_named_request_that_failed_is_run_again():
+    app, dispatcher, model = make_service()
     with TestClient(app) as client:
-        body = {"samples": group("a", "4", "explode"), "id": "0123456789"}
         for _ in range(2):
-            assert client.post("/v1/score", json=body).status_code == 500
+            assert score(client, *make_group("a", "4", "explode"), id="0123456789").status_code == 500
         assert len(model.calls) == 2
-        assert not desk._kept
-        assert desk._kept_rows == 0
+        assert not dispatcher._answers
+        assert dispatcher._answer_rows == 0
 
 
-def test_answers_are_kept_for_as_many_rows_as_the_queue_holds():
-    app, desk, _ = service(queue=6)
+def test_answers_are_stored_for_as_many_rows_as_the_queue_holds():
+    app, dispatcher, _ = make_service(max_queue_rows=6)
     with TestClient(app) as client:
         for number in range(5):
-            client.post("/v1/score", json={"samples": group("a", "4", "5"), "id": f"request-{number}"})
-        assert list(desk._kept) == ["request-2", "request-3", "request-4"]
-        assert desk._kept_rows == 6
+            score(client, *make_group("a", "4", "5"), id=f"request-{number}")
+        assert list(dispatcher._answers) == ["request-2", "request-3", "request-4"]
+        assert dispatcher._answer_rows == 6
 
 
-def test_one_source_alone(client):
-    [row] = client.post("/v1/sources/verifier", json={"samples": group(0, "5")}).json()["rows"]
-    assert row == {"value": 0.0, "status": "judged", "reason": "", "answer": "5", "steps": None}
-    missing = client.post("/v1/sources/verifer", json={"samples": group(0, "5")})
+def test_single_source_and_misspelt_name(client):
+    [row] = client.post("/v1/sources/verifier", json={"samples": make_group(0, "5")}).json()["rows"]
+    assert row == {"verifier": 0.0, "verifier_status": "judged", "verifier_reason": "", "verifier_answer": "5"}
+    missing = client.post("/v1/sources/verifer", json={"samples": make_group(0, "5")})
     assert missing.status_code == 404
     assert "did you mean 'verifier'?" in missing.json()["error"]
 
@@ -113,59 +127,59 @@ def test_one_source_alone(client):
 def test_openrlhf_gets_numbers_for_one_query_and_lists_for_several(client):
     one = client.post(
         "/get_reward", json={"query": ["2 + 2? 4<|im_end|>\n</s>"], "prompts": ["2 + 2?"], "labels": ["4"]}
-    )
-    assert one.json()["scores"] == 1.0
-    assert one.json()["rewards"] > 0.5
-    assert one.json()["extra_logs"]["rm"] == -2.0
+    ).json()
+    assert one["scores"] == 1.0
+    assert one["rewards"] > 0.5
+    assert one["extra_logs"] == {"verifier": 1.0, "rm": -2.0, "advantage": 0.0, "weight": one["extra_logs"]["weight"]}
     assert client.post("/get_reward", json={"query": "2+2? 4", "prompts": "2+2?", "labels": 4}).json()["scores"] == 1.0
     two = client.post("/get_reward", json={"query": ["4", "5"], "labels": ["4", "4"]}).json()
     assert two["scores"] == [1.0, 0.0]
     assert two["rewards"][0] > two["rewards"][1]
+    uneven = client.post("/get_reward", json={"query": ["4", "5"], "labels": ["4"]})
+    assert (uneven.status_code, uneven.json()["error"]) == (422, "'labels' has 1 entries; expected 2, as 'query' has")
 
 
-def test_openrlhf_has_no_place_for_a_failure_so_it_is_an_error(client):
-    failed = client.post("/get_reward", json={"query": ["4"]})
-    assert (failed.status_code, failed.json()["error"]) == (424, "row 0 has no reward: verifier: no reference")
+def test_openrlhf_gets_an_error_for_a_row_without_a_reward(client):
+    answer = client.post("/get_reward", json={"query": ["4"]})
+    assert (answer.status_code, answer.json()["error"]) == (424, "row 0 has no reward: verifier: no reference")
 
 
 def test_classify_answers_as_vllm_does(client):
-    found = client.post("/classify", json={"model": "rm", "input": ["abc", "a"], "use_activation": False}).json()
-    assert [d["probs"] for d in found["data"]] == [[-3.0], [-1.0]]
-    assert [d["index"] for d in found["data"]] == [0, 1]
-    assert found["object"] == "list"
+    answer = client.post("/classify", json={"model": "rm", "input": ["abc", "a"], "use_activation": False}).json()
+    assert [entry["probs"] for entry in answer["data"]] == [[-3.0], [-1.0]]
+    assert [entry["index"] for entry in answer["data"]] == [0, 1]
+    assert answer["object"] == "list"
     chat = [{"role": "user", "content": "Hm?"}, {"role": "assistant", "content": "abcd"}]
     assert client.post("/classify", json={"messages": chat}).json()["data"][0]["probs"] == [-4.0]
     squashed = client.post("/classify", json={"input": "a", "use_activation": True}).json()["data"][0]["probs"][0]
     assert squashed == pytest.approx(1 / (1 + np.exp(1)))
-    for wrong in ({}, {"input": []}, {"input": "a", "messages": chat}, {"input": "a", "model": "verifier"}):
-        assert client.post("/classify", json=wrong).status_code == 422
+    for body in ({}, {"input": []}, {"input": "a", "messages": chat}, {"input": "a", "model": "verifier"}):
+        assert client.post("/classify", json=body).status_code == 422
 
 
-def test_a_broken_source_fails_its_request_alone():
-    app, desk, model = service(linger=0.1)
+def test_broken_source_fails_only_its_request():
+    app, _, model = make_service(batch_wait_s=0.1)
     with TestClient(app) as client:
-        import threading
-
         answers = {}
 
         def post(name, text):
-            answers[name] = client.post("/v1/score", json={"samples": group(name, "4", text)})
+            answers[name] = score(client, *make_group(name, "4", text))
 
         threads = [threading.Thread(target=post, args=pair) for pair in (("good", "5"), ("bad", "explode"))]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert max(model.calls) == 4  # they were asked together, then alone
+        assert max(model.calls) == 4  # they ran together, then alone
         assert answers["good"].status_code == 200
         assert answers["bad"].status_code == 500
         assert "returned 3 results for 2 samples" in answers["bad"].json()["error"]
-        assert desk.batcher.works
+        assert score(client, *make_group("good", "4", "5")).status_code == 200
 
 
 def test_health_and_metrics(client):
     assert client.get("/healthz").json() == {"status": "ok", "waiting_rows": 0}
-    client.post("/v1/score", json={"samples": group("a", "4", "5") + group("b", "4", reference=None)})
+    score(client, *make_group("a", "4", "5"), *make_group("b", "4", reference=None))
     client.get("/no/such/path")
     text = client.get("/metrics").text
     for line in (
@@ -179,13 +193,13 @@ def test_health_and_metrics(client):
         assert line in text.splitlines(), line
 
 
-def test_shutting_down_closes_and_saves(tmp_path):
-    app, desk, _ = service(state=tmp_path / "state.json")
+def test_shutdown_saves_the_state(tmp_path):
+    app, dispatcher, _ = make_service(state_path=tmp_path / "state.json")
     with TestClient(app) as client:
-        client.post("/v1/score", json={"samples": group("a", "4", "55")})
+        score(client, *make_group("a", "4", "55"))
         state = client.get("/v1/state").json()
-    assert not desk.batcher.works
-    app, desk, _ = service(state=tmp_path / "state.json")
-    assert desk.keeper.load()
-    assert desk.keeper.rewarder.state_dict() == state
+    assert dispatcher.draining
+    _, dispatcher, _ = make_service(state_path=tmp_path / "state.json")
+    assert dispatcher.engine.load_state()
+    assert dispatcher.engine.rewarder.state_dict() == state
     assert [path.name for path in tmp_path.iterdir()] == ["state.json"]

@@ -1,4 +1,4 @@
-"""The service in a process of its own, over sockets on loopback: load, SIGTERM, slow clients, the command."""
+"""The service in a process of its own, on loopback: load, SIGTERM, slow clients, the command."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from statistics import median
 
 import httpx2
 import pytest
-from service_stand_ins import Brief, group
+from service_stubs import Short, make_group
 
 from herokit import rm_only
 from herokit.config import Scheme
@@ -22,8 +22,8 @@ from herokit.service.server import Address, find_token, serve
 from herokit_onnx import OnnxRewardModel
 
 HERE = Path(__file__).parent
-LEADS = ("herokit_open_requests", "herokit_requests_total")
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - and asked for on loopback
+GAUGES = ("herokit_open_requests", "herokit_requests_total")
+ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - called on loopback
 
 
 class Process:
@@ -45,11 +45,11 @@ class Process:
 
 @pytest.fixture
 def start(tmp_path):
-    """Start the stand-ins with these limits; the state is in state.json."""
+    """Start the stubs with these limits; the state is in state.json."""
     started = []
 
     def make(*limits):
-        started.append(Process(sys.executable, HERE / "serving.py", tmp_path / "state.json", "slow", *limits))
+        started.append(Process(sys.executable, HERE / "serve_stubs.py", tmp_path / "state.json", "slow", *limits))
         return started[-1]
 
     yield make
@@ -60,16 +60,16 @@ def start(tmp_path):
 
 async def post(client, number, path="/v1/score"):
     begun = time.perf_counter()
-    answer = await client.post(path, json={"samples": group(f"g{number}", "4", "5" * (1 + number % 7))})
+    answer = await client.post(path, json={"samples": make_group(f"g{number}", "4", "5" * (1 + number % 7))})
     return answer, time.perf_counter() - begun
 
 
 def counted(text, name):
-    return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if name in line and line.startswith(LEADS))
+    return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if name in line and line.startswith(GAUGES))
 
 
-def test_sigterm_in_mid_request_loses_nothing_that_was_accepted(start, tmp_path):
-    process = start("batch=4", "linger=0.0")
+def test_sigterm_loses_no_accepted_request(start, tmp_path):
+    process = start("max_batch_rows=4", "batch_wait_s=0.0")
 
     async def main():
         async with httpx2.AsyncClient(base_url=process.url, timeout=20) as client:
@@ -96,8 +96,8 @@ def test_sigterm_in_mid_request_loses_nothing_that_was_accepted(start, tmp_path)
     assert saved["state"][-1]["count"] == 16  # every accepted group moved the mean once
 
 
-def test_a_full_queue_is_429_at_once_and_all_is_done_in_the_end(start):
-    process = start("queue=8", "batch=4", "linger=0.0")
+def test_full_queue_answers_429_at_once(start):
+    process = start("max_queue_rows=8", "max_batch_rows=4", "batch_wait_s=0.0")
 
     async def main():
         async with httpx2.AsyncClient(base_url=process.url, timeout=20) as client:
@@ -106,17 +106,17 @@ def test_a_full_queue_is_429_at_once_and_all_is_done_in_the_end(start):
     answers = asyncio.run(main())
     codes = [a.status_code for a, _ in answers]
     assert set(codes) == {200, 429}
-    refused = [(a, seconds) for a, seconds in answers if a.status_code == 429]
-    assert all(a.headers["retry-after"].isdigit() for a, _ in refused)
-    assert median(s for _, s in refused) < max(s for a, s in answers if a.status_code == 200)
+    rejected = [(a, seconds) for a, seconds in answers if a.status_code == 429]
+    assert all(a.headers["retry-after"].isdigit() for a, _ in rejected)
+    assert median(s for _, s in rejected) < max(s for a, s in answers if a.status_code == 200)
     assert process.stop()[0] == 0
 
 
-def test_a_named_request_survives_its_connection(start):
+def test_named_request_survives_its_connection(start):
     process = start()
 
     async def main():
-        body = {"samples": group("g", "4", "55"), "id": "drawn-at-random"}
+        body = {"samples": make_group("g", "4", "55"), "id": "drawn-at-random"}
         async with httpx2.AsyncClient(base_url=process.url, timeout=20) as client:
             with pytest.raises(httpx2.ReadTimeout):
                 await client.post("/v1/score", json=body, timeout=httpx2.Timeout(20, read=0.05))  # a batch takes 0.2 s
@@ -128,8 +128,8 @@ def test_a_named_request_survives_its_connection(start):
     assert state["state"][-1]["count"] == 1
 
 
-def test_one_who_sends_his_request_too_slowly_is_cut_off(start):
-    process = start("seconds=0.3")
+def test_request_that_is_sent_too_slowly_is_rejected(start):
+    process = start("timeout_s=0.3")
     host, port = process.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=5) as slow:
         slow.sendall(
@@ -138,7 +138,7 @@ def test_one_who_sends_his_request_too_slowly_is_cut_off(start):
         assert slow.recv(1000).startswith(b"HTTP/1.1 408 ")
 
 
-def test_the_state_is_saved_while_it_runs_and_found_again(start, tmp_path):
+def test_state_is_saved_while_running_and_restored(start, tmp_path):
     process = start()
 
     async def main(url):
@@ -150,14 +150,14 @@ def test_the_state_is_saved_while_it_runs_and_found_again(start, tmp_path):
     deadline = time.monotonic() + 10
     while not (tmp_path / "state.json").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.child.kill()  # a crash: what the last snapshot holds is kept
+    process.child.kill()  # a crash: the last save is there
     again = start()
-    assert "state from" in again.lines[-1]
+    assert "state restored from" in again.lines[-1]
     assert httpx2.get(f"{again.url}/v1/state").json() == state
 
 
-def test_openrlhf_sends_rollouts_one_by_one_and_they_become_a_group(start):
-    process = start("cohort=4", "seconds=5.0")
+def test_openrlhf_rollouts_sent_one_by_one_become_a_group(start):
+    process = start("group_size=4", "timeout_s=5.0")
     texts = ["4", "44", "5", "4 "]
 
     async def one(client, text):
@@ -167,27 +167,27 @@ def test_openrlhf_sends_rollouts_one_by_one_and_they_become_a_group(start):
     async def main():
         async with httpx2.AsyncClient(base_url=process.url, timeout=20) as client:
             together = await asyncio.gather(*(one(client, text) for text in texts))
-            whole = await client.post("/v1/score", json={"samples": group("g", *texts), "update_state": False})
+            whole = await client.post("/v1/score", json={"samples": make_group("g", *texts), "update_state": False})
             left = asyncio.create_task(client.post("/get_reward", json={"query": "7", "prompts": "", "labels": "7"}))
             await asyncio.sleep(0.2)
             stopping = asyncio.create_task(asyncio.to_thread(process.stop))
             return together, whole.json()["rows"], await left, (await stopping)[0]
 
     together, whole, left, code = asyncio.run(main())
-    assert [said["scores"] for said in together] == [1.0, 0.0, 0.0, 1.0]
-    assert [said["rewards"] for said in together] == [row["reward"] for row in whole]
-    assert len({said["rewards"] for said in together}) > 2
-    assert (left.status_code, left.json()["error"]) == (503, "the service is shutting down")  # not held for ever
+    assert [answer["scores"] for answer in together] == [1.0, 0.0, 0.0, 1.0]
+    assert [answer["rewards"] for answer in together] == [row["reward"] for row in whole]
+    assert len({answer["rewards"] for answer in together}) > 2
+    assert (left.status_code, left.json()["error"]) == (503, "the service is shutting down")
     assert code == 0
 
 
-def test_beyond_loopback_there_is_a_token(tmp_path):
+def test_token_is_required_beyond_loopback(tmp_path):
     scheme = tmp_path / "scheme.toml"
     scheme.write_text('[sources.verifier]\nuse = "math"\n[[steps]]\nuse = "verifier-only"\n')
-    process = Process(sys.executable, "-m", "herokit", "serve", scheme, "--port", "0", "--host", EVERYWHERE)
+    process = Process(sys.executable, "-m", "herokit", "serve", scheme, "--port", "0", "--host", ANY_ADDRESS)
     try:
         token = process.lines[0].removeprefix("token: ").strip()
-        url = process.url.replace(EVERYWHERE, "127.0.0.1")
+        url = process.url.replace(ANY_ADDRESS, "127.0.0.1")
         assert len(token) == 43
         assert httpx2.get(f"{url}/metrics").status_code == 401
         assert httpx2.get(f"{url}/metrics", headers={"authorization": f"Bearer {token}"}).status_code == 200
@@ -196,13 +196,13 @@ def test_beyond_loopback_there_is_a_token(tmp_path):
         process.child.communicate()
 
 
-def test_the_command_serves_a_scheme_file(tmp_path):
+def test_command_serves_a_scheme_file(tmp_path):
     scheme = tmp_path / "scheme.toml"
     scheme.write_text('[sources.verifier]\nuse = "math"\n[[steps]]\nuse = "verifier-only"\n')
     command = [sys.executable, "-m", "herokit", "serve", scheme, "--port", "0"]
     process = Process(*command)
     try:
-        answer = httpx2.post(f"{process.url}/v1/score", json={"samples": group("a", "It is 4", "5")}, timeout=20)
+        answer = httpx2.post(f"{process.url}/v1/score", json={"samples": make_group("a", "It is 4", "5")}, timeout=20)
         assert [row["reward"] for row in answer.json()["rows"]] == [1.0, 0.0]
         assert process.stop() == (0, "")
     finally:
@@ -213,14 +213,14 @@ def test_the_command_serves_a_scheme_file(tmp_path):
     assert len(failed.stderr.strip().splitlines()) == 1
 
 
-def test_what_cannot_work_stops_it_before_it_listens(tmp_path):
+def test_setup_errors_are_raised_before_listening(tmp_path):
     scheme = Scheme({"rm": OnnxRewardModel("no.onnx")}, rm_only())
     with pytest.raises(SetupError, match=r"no\.onnx"):
         serve(scheme, Address(port=0), Limits())
-    with pytest.raises(SetupError, match="there is no folder"):
-        serve(scheme, Address(port=0), Limits(), state=tmp_path / "no" / "s.json")
+    with pytest.raises(SetupError, match="no folder"):
+        serve(scheme, Address(port=0), Limits(), state_path=tmp_path / "no" / "s.json")
     with pytest.raises(ConfigError, match="not a readable state: .*File name too long"):
-        serve(Scheme({"rm": Brief()}, rm_only()), Address(port=0), Limits(), state=tmp_path / ("x" * 300))
+        serve(Scheme({"rm": Short()}, rm_only()), Address(port=0), Limits(), state_path=tmp_path / ("x" * 300))
     short = tmp_path / "token"
     short.write_text("short")
     with pytest.raises(ConfigError, match="at least 16 ASCII"):

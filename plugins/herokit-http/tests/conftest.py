@@ -5,31 +5,31 @@ from pathlib import Path
 import pytest
 
 from herokit.types import Sample
-from herokit_http import Reach
+from herokit_http import RequestPolicy
 
-_spec = importlib.util.spec_from_file_location("herokit_http_fake", Path(__file__).with_name("fake.py"))
+_spec = importlib.util.spec_from_file_location("herokit_http_stub_server", Path(__file__).with_name("stub_server.py"))
 _module = importlib.util.module_from_spec(_spec)
-sys.modules["herokit_http_fake"] = _module
+sys.modules["herokit_http_stub_server"] = _module
 _spec.loader.exec_module(_module)
 
 
 @pytest.fixture
 def serve():
-    """Start servers that answer as they are told, and stop them in the end."""
+    """Start stub servers, and stop them at the end."""
     started = []
 
-    def start(answer):
-        started.append(_module.Fake(answer))
+    def start(respond):
+        started.append(_module.StubServer(respond))
         return started[-1]
 
     yield start
-    for fake in started:
-        fake.close()
+    for server in started:
+        server.close()
 
 
 @pytest.fixture
 def quick():
-    return Reach(tries=2, wait=0.01, seconds=2.0, deadline=5.0)
+    return RequestPolicy(max_attempts=2, backoff=0.01, timeout=2.0, deadline=5.0)
 
 
 @pytest.fixture

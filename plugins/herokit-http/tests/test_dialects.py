@@ -1,4 +1,4 @@
-"""What each kind of server is sent and how its answer is read: recorded shapes of released servers."""
+"""What each kind of server is sent and how its response is read: recorded forms of released servers."""
 
 import numpy as np
 import pytest
@@ -13,10 +13,10 @@ CHATML = (
 )
 
 
-def ask(serve, quick, dialect, answer, samples=PAIR, **settings):
-    fake = serve(lambda path, body: answer(path, body) if callable(answer) else answer)
-    with HttpRewardModel(fake.url, dialect, reach=quick, **settings) as rm:
-        return rm.score(samples), fake.asked
+def score(serve, quick, dialect, response, samples=PAIR, **settings):
+    server = serve(lambda path, body: response(path, body) if callable(response) else response)
+    with HttpRewardModel(server.url, dialect, request=quick, **settings) as rm:
+        return rm.score(samples), server.requests
 
 
 def vllm(values):
@@ -25,18 +25,18 @@ def vllm(values):
 
 
 def test_vllm_classify_with_a_template(serve, quick):
-    scores, [(path, body)] = ask(
-        serve, quick, "vllm-classify", vllm([[-3.5], [7.25]]), model="rm", template="chatml", system="Be brief."
+    scores, [(path, body)] = score(
+        serve, quick, "vllm-classify", vllm([[-3.5], [7.25]]), model="rm", template="chatml", system_prompt="Be brief."
     )
-    assert scores.values.tolist() == [-3.5, 7.25]  # by index, not by place
+    assert scores.values.tolist() == [-3.5, 7.25]  # by index, not by position
     assert path == "/classify"
     assert body["model"] == "rm"
     assert body["input"] == [CHATML + "So.<|im_end|>\n", CHATML + "{prompt}<|im_end|>\n"]
     assert body["use_activation"] is body["activation"] is body["add_special_tokens"] is False
 
 
-def test_vllm_classify_without_a_template_gets_messages_one_row_a_request(serve, quick):
-    scores, asked = ask(
+def test_vllm_classify_without_a_template_gets_messages_one_row_per_request(serve, quick):
+    scores, asked = score(
         serve, quick, "vllm-classify",
         lambda _, body: vllm([[float(len(body["messages"][-1]["content"]))]]),
         model="nvidia/AceMath-7B-RM",
@@ -63,13 +63,13 @@ def pooling(values):
     ],
 )
 def test_vllm_pooling(serve, quick, dialect, task, data, aggregate, expected):
-    scores, [(path, body)] = ask(serve, quick, dialect, pooling(data), template="plain", aggregate=aggregate)
+    scores, [(path, body)] = score(serve, quick, dialect, pooling(data), template="plain", aggregate=aggregate)
     np.testing.assert_allclose(scores.values, expected)
     assert (path, body["task"], body["encoding_format"]) == ("/pooling", task, "float")
 
 
-def test_scores_of_steps_travel_along(serve, quick):
-    scores, _ = ask(
+def test_step_scores_are_passed_on(serve, quick):
+    scores, _ = score(
         serve, quick, "vllm-token-pooling", pooling([[[0.1, 0.9], [0.7, 0.3]], [[0.2, 0.8]]]), template="plain"
     )
     assert list(scores.steps) == [(0.9, 0.3), None]
@@ -77,7 +77,7 @@ def test_scores_of_steps_travel_along(serve, quick):
 
 def test_vllm_score(serve, quick):
     answer = {"data": [{"index": 0, "object": "score", "score": 0.5}, {"index": 1, "object": "score", "score": -4.0}]}
-    scores, [(path, body)] = ask(serve, quick, "vllm-score", answer)
+    scores, [(path, body)] = score(serve, quick, "vllm-score", answer)
     assert scores.values.tolist() == [0.5, -4.0]
     assert path == "/score"
     assert body["text_1"] == ["Why {completion}?"] * 2
@@ -86,18 +86,18 @@ def test_vllm_score(serve, quick):
 
 def test_sglang(serve, quick):
     native = [{"embedding": [1.0], "meta_info": {"prompt_tokens": 3}}, {"embedding": [2.0], "meta_info": {}}]
-    scores, [(path, body)] = ask(serve, quick, "sglang-classify", native, template="{prompt}|{completion}")
+    scores, [(path, body)] = score(serve, quick, "sglang-classify", native, template="{prompt}|{completion}")
     assert (path, scores.values.tolist()) == ("/classify", [1.0, 2.0])
     assert body["text"] == ["Why {completion}?|So.", "Why {completion}?|{prompt}"]
     openai = {"data": [{"embedding": [2.0], "index": 1}, {"embedding": [1.0], "index": 0}]}
-    scores, [(path, body)] = ask(serve, quick, "sglang-embeddings", openai, model="m", template="plain")
+    scores, [(path, body)] = score(serve, quick, "sglang-embeddings", openai, model="m", template="plain")
     assert (path, scores.values.tolist(), body["model"]) == ("/v1/embeddings", [1.0, 2.0], "m")
 
 
 @pytest.mark.parametrize("rewards", [[1.0, 2.0], [[1.0], [2.0]]])
 def test_openrlhf_lists(serve, quick, rewards):
     answer = {"rewards": rewards, "scores": rewards, "extra_logs": {"dummy_scores": rewards}}
-    scores, [(path, body)] = ask(serve, quick, "openrlhf", answer)
+    scores, [(path, body)] = score(serve, quick, "openrlhf", answer)
     assert (path, scores.values.tolist()) == ("/get_reward", [1.0, 2.0])
     assert body == {
         "query": ["Why {completion}?So.", "Why {completion}?{prompt}"],
@@ -106,35 +106,33 @@ def test_openrlhf_lists(serve, quick, rewards):
     }
 
 
-def test_openrlhf_a_single_number(serve, quick):
-    scores, _ = ask(serve, quick, "openrlhf", {"rewards": 1.25, "scores": 1.0, "extra_logs": {}}, PAIR[:1])
+def test_openrlhf_single_number(serve, quick):
+    scores, _ = score(serve, quick, "openrlhf", {"rewards": 1.25, "scores": 1.0, "extra_logs": {}}, PAIR[:1])
     assert scores.values.tolist() == [1.25]
 
 
 def test_text_embeddings_inference_gets_lists_of_one(serve, quick):
     answer = [[{"label": "LABEL_0", "score": 3.0}], [{"label": "LABEL_0", "score": -3.0}]]
-    scores, [(path, body)] = ask(serve, quick, "tei", answer, template="plain")
+    scores, [(path, body)] = score(serve, quick, "tei", answer, template="plain")
     assert (path, scores.values.tolist()) == ("/predict", [3.0, -3.0])
     assert body["inputs"] == [["Why {completion}?\nSo."], ["Why {completion}?\n{prompt}"]]
     assert body["raw_scores"] is True
 
 
-def test_infinity_reranks_one_prompt_a_request(serve, quick, rows):
+def test_infinity_gets_one_prompt_per_request(serve, quick, rows):
     def answer(_, body):
         scores = [{"relevance_score": float(len(d)), "index": i} for i, d in enumerate(body["documents"])]
         return {"results": scores[::-1]}
 
-    scores, asked = ask(serve, quick, "infinity-rerank", answer, rows)
+    scores, asked = score(serve, quick, "infinity-rerank", answer, rows)
     assert scores.values.tolist() == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
     assert sorted(body["query"] for _, body in asked) == ["p0", "p1", "p2"]
 
 
-def test_our_own_service_says_why_a_row_has_no_value(serve, quick):
-    said = {"reason": "", "answer": None, "steps": None}
-    answer = {
-        "rows": [said | {"value": 1.0, "status": "judged"}, said | {"value": None, "status": "failed", "reason": "no"}]
-    }
-    scores, [(path, body)] = ask(serve, quick, "herokit", answer, model="rm")
+def test_herokit_gives_the_reason_of_a_row_without_a_value(serve, quick):
+    judged = {"rm": 1.0, "rm_status": "judged", "rm_reason": ""}
+    answer = {"rows": [judged, {"rm": None, "rm_status": "failed", "rm_reason": "no"}]}
+    scores, [(path, body)] = score(serve, quick, "herokit", answer, model="rm")
     assert (path, scores.reasons) == ("/v1/sources/rm", ("", "failed: no"))
     assert scores.statuses == (Status.JUDGED, Status.FAILED)
     assert body["samples"][0] == {
@@ -150,18 +148,18 @@ def test_our_own_service_says_why_a_row_has_no_value(serve, quick):
         ({"template": "{prompt} only"}, "expected a text with {prompt} and {completion}"),
         ({"dialect": "herokit"}, "needs model"),
         ({"url": "ftp://x"}, "expected http://HOST:PORT"),
-        ({"batch": 0}, "batch = 0"),
+        ({"batch_size": 0}, "batch_size = 0; expected at least 1"),
     ],
 )
-def test_settings_that_cannot_work_are_refused(settings, why):
+def test_invalid_settings_are_rejected(settings, why):
     with pytest.raises(ConfigError, match=why.replace("{", r"\{").replace("}", r"\}")):
         HttpRewardModel(**({"url": "http://x"} | settings))
 
 
-def test_a_server_that_squashes_is_named(serve, quick, caplog):
-    """vLLM squashes unless it is told not to, and old versions know another word for it."""
+def test_saturated_scores_are_logged(serve, quick, caplog):
+    """vLLM applies a sigmoid by default, and old versions have another name for the setting."""
     samples = [Sample("p", str(i), "q") for i in range(20)]
-    ask(
+    score(
         serve,
         quick,
         "vllm-classify",

@@ -1,4 +1,4 @@
-"""The laws of verifiers and reward models, with stand-in servers behind them."""
+"""The laws of verifiers and reward models, with stub servers behind them."""
 
 import re
 
@@ -19,18 +19,18 @@ def chat(text):
     return {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}
 
 
-def answer_in(completion):
+def extract_answer(completion):
     return completion.strip().rpartition("boxed{")[2].rstrip("}$. \n")
 
 
 def verdict(_, body):
     mark, reference, response = SHOWN.search(body["messages"][-1]["content"]).groups()
-    return chat(f"Hm.\nVerdict {mark}: {'CORRECT' if answer_in(response) == reference else 'WRONG'}")
+    return chat(f"Hm.\nVerdict {mark}: {'CORRECT' if extract_answer(response) == reference else 'WRONG'}")
 
 
 def criterion(_, body):
     mark, reference, response = SHOWN.search(body["messages"][-1]["content"]).groups()
-    return chat(f"Criterion {mark} 1: {'YES' if answer_in(response) == reference else 'NO'}")
+    return chat(f"Criterion {mark} 1: {'YES' if extract_answer(response) == reference else 'NO'}")
 
 
 def rows(_, body):
@@ -39,10 +39,10 @@ def rows(_, body):
 
 def _row(sample):
     if sample["reference"] is None:
-        return {"value": None, "status": "failed", "reason": "no reference", "answer": None}
-    said = answer_in(sample["completion"])
-    right = said == sample["reference"]
-    return {"value": float(right), "status": "judged" if said else "unparsed", "reason": "", "answer": said}
+        return {"v": None, "v_status": "failed", "v_reason": "no reference", "v_answer": None}
+    answer = extract_answer(sample["completion"])
+    status = "judged" if answer else "unparsed"
+    return {"v": float(answer == sample["reference"]), "v_status": status, "v_reason": "", "v_answer": answer}
 
 
 def longer(_, body):
@@ -52,30 +52,30 @@ def longer(_, body):
 
 
 @pytest.mark.parametrize(
-    ("say", "make", "claims"),
+    ("respond", "make", "claims"),
     [
-        (rows, lambda url: HttpVerifier(url, "verifier", cache=10_000), [missing_reference_abstains]),
-        (verdict, lambda url: GenerativeVerifier(url, cache=10_000), [missing_reference_abstains]),
-        (criterion, lambda url: RubricJudge(url, {"Gives the reference answer": 1.0}, cache=10_000), []),
+        (rows, lambda url: HttpVerifier(url, "v", cache_size=10_000), [missing_reference_abstains]),
+        (verdict, lambda url: GenerativeVerifier(url, cache_size=10_000), [missing_reference_abstains]),
+        (criterion, lambda url: RubricJudge(url, {"Gives the reference answer": 1.0}, cache_size=10_000), []),
     ],
     ids=["http-verifier", "generative-verifier", "rubric-judge"],
 )
-def test_a_verifier_keeps_the_laws(serve, say, make, claims):
-    with make(serve(say).url) as verifier:
+def test_verifiers_follow_the_laws(serve, respond, make, claims):
+    with make(serve(respond).url) as verifier:
         report = check_verifier(verifier, claims=claims, profile=FEW)
     assert report.passed, str(report)
 
 
-def test_a_reward_model_behind_http_keeps_the_laws(serve):
-    fake = serve(lambda _, body: {"rewards": [float(len(q) % 17) for q in body["query"]]})
-    with HttpRewardModel(fake.url, "openrlhf", cache=10_000) as rm:
+def test_reward_model_follows_the_laws(serve):
+    server = serve(lambda _, body: {"rewards": [float(len(q) % 17) for q in body["query"]]})
+    with HttpRewardModel(server.url, "openrlhf", cache_size=10_000) as rm:
         report = check_reward_model(rm, profile=FEW)
     assert report.passed, str(report)
 
 
-def test_a_judge_of_pairs_keeps_the_laws_but_those_of_rows_judged_alone(serve):
-    alone = "a score is the result of comparisons with siblings; a lone row has none"
+def test_pairwise_judge_follows_the_laws_except_batch_independence(serve):
+    alone = "a score is the result of comparisons with the group; a single rollout has none"
     known = {"scores_batch_independent": alone, "finite_scores": alone}
-    with PairwiseJudge(serve(longer).url, cache=10_000) as rm:
+    with PairwiseJudge(serve(longer).url, cache_size=10_000) as rm:
         report = check_reward_model(rm, expected_failures=known, profile=FEW)
     assert report.passed, str(report)

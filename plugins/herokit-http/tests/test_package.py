@@ -1,4 +1,4 @@
-"""Names in a scheme, and settings that come back from tables."""
+"""Names in a scheme, and the round trip of settings through tables."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from herokit_http import (
     HttpVerifier,
     Judge,
     PairwiseJudge,
-    Reach,
+    RequestPolicy,
     RubricJudge,
     ServiceRewardModel,
 )
@@ -19,25 +19,25 @@ URL = "http://127.0.0.1:9"
 
 
 @pytest.mark.parametrize(
-    "thing",
+    "source",
     [
-        HttpRewardModel(URL, "sglang-classify", template="chatml", reach=Reach(tries=1)),
+        HttpRewardModel(URL, "sglang-classify", template="chatml", request=RequestPolicy(max_attempts=1)),
         HttpVerifier(URL, "verifier"),
         ServiceRewardModel(URL, "advantage", update_state=False),
-        GenerativeVerifier(URL, Judge("m", temperature=0.5, extra={"top_k": 3}), votes=3),
-        RubricJudge(URL, {"Is right": "essential", "Rambles": -0.5}),
+        GenerativeVerifier(URL, votes=3, judge=Judge("m", temperature=0.5, extra_body={"top_k": 3})),
+        RubricJudge(URL, {"Is correct": "essential", "Rambles": -0.5}),
         PairwiseJudge(URL, rating="bradley-terry"),
     ],
-    ids=lambda thing: type(thing).__name__,
+    ids=lambda source: type(source).__name__,
 )
-def test_a_table_describes_it(thing):
-    assert build(describe(thing)) == thing
-    assert URL in repr(thing)
+def test_describe_and_build_round_trip(source):
+    assert build(describe(source)) == source
+    assert URL in repr(source)
 
 
-def test_the_plugin_offers_its_sources():
-    offered = {entry.name: entry.kind for entry in load_registry() if entry.owner == "herokit-http"}
-    assert offered == {
+def test_plugin_registers_its_sources():
+    registered = {entry.name: entry.kind for entry in load_registry() if entry.owner == "herokit-http"}
+    assert registered == {
         "http": "reward model",
         "http-service": "reward model",
         "pairwise-judge": "reward model",

@@ -1,8 +1,8 @@
-"""`herokit serve`: a scheme behind HTTP."""
+"""`herokit serve`: a scheme over HTTP."""
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -12,51 +12,77 @@ from herokit.errors import SetupError
 from herokit.service import Limits
 from herokit.service.limits import MIB
 
+__all__ = ["serve"]
 
-def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
-    scheme: Annotated[Path | None, typer.Argument(help="Scheme file, TOML or YAML; HERO on maths by default.")] = None,
-    host: Annotated[str, typer.Option(help="Where to listen; beyond loopback a token is asked for.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
-    token_file: Annotated[
-        Path | None, typer.Option(help="Holds the token; else HEROKIT_TOKEN does, else one is made.")
-    ] = None,
-    no_token: Annotated[bool, typer.Option("--no-token", help="Ask for no token, wherever it listens.")] = False,
-    state: Annotated[Path | None, typer.Option(help="Keeps the running means: read at the start, saved.")] = None,
-    snapshot: Annotated[float, typer.Option(min=0.1, help="Seconds between two savings of the state.")] = 60.0,
-    cohort: Annotated[
-        int, typer.Option(min=1, help="Rollouts a prompt that OpenRLHF's protocol is to gather into a group.")
-    ] = 1,
-    max_body: Annotated[float, typer.Option(min=0.001, help="MiB a request.")] = Limits().body / MIB,
-    max_rows: Annotated[int, typer.Option(min=1, help="Rows a request.")] = Limits().rows,
-    queue: Annotated[int, typer.Option(min=1, help="Rows that may wait; a request beyond them gets 429.")] = (
-        Limits().queue
-    ),
-    batch: Annotated[int, typer.Option(min=1, help="Rows scored at a time.")] = Limits().batch,
-    linger: Annotated[float, typer.Option(min=0, help="Milliseconds a batch waits for more requests.")] = 2.0,
-    seconds: Annotated[float, typer.Option(min=0.01, help="Seconds until a request is given up.")] = Limits().seconds,
-    as_json: Annotated[bool, typer.Option("--json", help="Print where it listens as a line of JSON.")] = False,
+_DEFAULTS = Limits()
+
+_Scheme: TypeAlias = Annotated[
+    Path | None, typer.Argument(help="Scheme file, TOML or YAML; without one HERO for maths.")
+]
+_Host: TypeAlias = Annotated[str, typer.Option(help="Address to listen at; beyond loopback a token is required.")]
+_Port: TypeAlias = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
+_TokenFile: TypeAlias = Annotated[
+    Path | None, typer.Option(help="File with the token; by default HEROKIT_TOKEN, or a random one.")
+]
+_NoToken: TypeAlias = Annotated[bool, typer.Option("--no-token", help="Require no token at any address.")]
+_State: TypeAlias = Annotated[
+    Path | None, typer.Option(help="File of the running means: read at the start, saved regularly and at the end.")
+]
+_SaveEvery: TypeAlias = Annotated[float, typer.Option(min=0.1, help="Seconds between two saves of the state.")]
+_GroupSize: TypeAlias = Annotated[
+    int, typer.Option(min=1, help="Rollouts per prompt to gather into a group from OpenRLHF's protocol.")
+]
+_MaxBodyMib: TypeAlias = Annotated[float, typer.Option(min=0.001, help="MiB per request; above it 413.")]
+_MaxRequestRows: TypeAlias = Annotated[int, typer.Option(min=1, help="Rows per request; above it 413.")]
+_MaxQueueRows: TypeAlias = Annotated[
+    int, typer.Option(min=1, help="Rows that may wait; a request beyond them gets 429.")
+]
+_MaxBatchRows: TypeAlias = Annotated[int, typer.Option(min=1, help="Rows that are scored at once.")]
+_BatchWaitMs: TypeAlias = Annotated[
+    float, typer.Option(min=0, help="Milliseconds to wait for more requests while a batch is not full.")
+]
+_Timeout: TypeAlias = Annotated[float, typer.Option(min=0.01, help="Seconds per request.")]
+_AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the URL as a line of JSON.")]
+
+
+def serve(  # noqa: PLR0913, PLR0917 - typer reads every parameter as one option
+    scheme: _Scheme = None,
+    host: _Host = "127.0.0.1",
+    port: _Port = 8000,
+    token_file: _TokenFile = None,
+    no_token: _NoToken = False,
+    state: _State = None,
+    save_every: _SaveEvery = 60.0,
+    group_size: _GroupSize = _DEFAULTS.group_size,
+    max_body_mib: _MaxBodyMib = _DEFAULTS.max_body_bytes / MIB,
+    max_request_rows: _MaxRequestRows = _DEFAULTS.max_request_rows,
+    max_queue_rows: _MaxQueueRows = _DEFAULTS.max_queue_rows,
+    max_batch_rows: _MaxBatchRows = _DEFAULTS.max_batch_rows,
+    batch_wait_ms: _BatchWaitMs = _DEFAULTS.batch_wait_s * 1000,
+    timeout: _Timeout = _DEFAULTS.timeout_s,
+    as_json: _AsJson = False,
 ) -> None:
     """Serve a scheme over HTTP: all ranks of a job share one reward model, one verifier pool and one running mean.
 
-    SIGTERM ends it: what was accepted is answered, the state saved.
+    SIGTERM stops it: accepted requests are answered and the state is saved.
     """
     try:
-        from herokit.service.server import TOKEN, Address, find_token
+        from herokit.service.server import TOKEN_ENV, Address, find_token
         from herokit.service.server import serve as run
     except ModuleNotFoundError as error:
         raise SetupError(f"herokit serve needs {error.name}: pip install 'herokit[serve]'") from error
     address = Address(host, port)
-    token = find_token(address, token_file, asked=not no_token)
+    token = find_token(address, token_file, required=not no_token)
     limits = Limits(
-        body=int(max_body * MIB),
-        rows=max_rows,
-        queue=queue,
-        batch=batch,
-        linger=linger / 1000,
-        seconds=seconds,
-        cohort=cohort,
+        max_body_bytes=int(max_body_mib * MIB),
+        max_request_rows=max_request_rows,
+        max_queue_rows=max_queue_rows,
+        max_batch_rows=max_batch_rows,
+        batch_wait_s=batch_wait_ms / 1000,
+        timeout_s=timeout,
+        group_size=group_size,
     )
-    plan = load_scheme(scheme)
-    if token and not token_file and not os.environ.get(TOKEN):
+    loaded = load_scheme(scheme)
+    if token and not token_file and not os.environ.get(TOKEN_ENV):
         console.err.print(f"token: {token}")
-    run(plan, address, limits, token=token, state=state, snapshot=snapshot, as_json=as_json)
+    run(loaded, address, limits, token=token, state_path=state, save_every=save_every, as_json=as_json)

@@ -1,6 +1,6 @@
-"""`herokit serve`: one `Rewarder` behind HTTP, so that all ranks share its models, its processes and its running mean.
+"""`herokit serve`: one `Rewarder` over HTTP, so that all ranks share its models, processes and running means.
 
-Needs the extra ``serve``. Importing this package loads neither FastAPI nor uvicorn; `make_app` and `serve` do.
+Needs the extra ``serve``. Importing this package loads neither FastAPI nor uvicorn.
 """
 
 from herokit.service.limits import Limits

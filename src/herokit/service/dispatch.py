@@ -1,98 +1,148 @@
-"""What the endpoints share: the keeper of the rewarder, the queue before it, the cohorts before that."""
+"""Shared request state: engine, batching queue, group gatherer, answers to requests that may be sent again."""
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from time import perf_counter
 from typing import TypeVar
 
 from fastapi import HTTPException, Request
 
-from herokit.service.batching import Batcher
-from herokit.service.engine import Ask, Keeper, Reward
-from herokit.service.gather import Cohorts
+from herokit.adapters.common.gather import GroupGatherer
+from herokit.adapters.common.microbatch import BatchQueue
+from herokit.records import Row
+from herokit.service.engine import Engine, ScoreKey, SourceKey
 from herokit.service.limits import Limits
 from herokit.service.metrics import Metrics
-from herokit.service.serialize import Row
 from herokit.types import Sample
+
+__all__ = ["Dispatcher", "RequestTimeoutError"]
 
 T = TypeVar("T")
 
 
-class Desk:
-    """What the endpoints share: the keeper, the queue, the cohorts.
+class RequestTimeoutError(Exception):
+    """A request ran out of time.
 
-    Args:
-        keeper: holds the rewarder.
-        limits: bounds of requests and queue.
-        metrics: what is counted.
+    Attributes:
+        started: whether it was being scored by then; otherwise it is never scored.
     """
 
-    def __init__(self, keeper: Keeper, limits: Limits, metrics: Metrics) -> None:
-        self.keeper, self.limits, self.metrics = keeper, limits, metrics
-        self.batcher = Batcher(keeper.run, limits, metrics)
-        self.cohorts = Cohorts(lambda group: self.batcher.ask(Reward(), group), limits.cohort, limits.seconds)
+    def __init__(self, timeout: float, *, started: bool) -> None:
+        super().__init__(f"out of time after {timeout:g} s while {'being scored' if started else 'waiting'}")
+        self.started = started
+
+
+class Dispatcher:
+    """Shared request state of the endpoints.
+
+    Args:
+        engine: holds the rewarder.
+        limits: of requests and queue.
+        metrics: counts batches and rows that wait.
+    """
+
+    def __init__(self, engine: Engine, limits: Limits, metrics: Metrics) -> None:
+        self.engine, self.limits, self.metrics = engine, limits, metrics
+        self.queue = BatchQueue[Sample, list[Row]](
+            self._run_batch,
+            max_batch_rows=limits.max_batch_rows,
+            max_queue_rows=limits.max_queue_rows,
+            batch_wait=limits.batch_wait_s,
+        )
+        self.gatherer = GroupGatherer[Sample, Row](self._score_group, limits.timeout_s, unique_keys=False)
         self.draining = False
-        self._kept_rows = 0
-        self._kept: OrderedDict[str, tuple[asyncio.Task[list[Row]], int]] = OrderedDict()
+        self._answers: OrderedDict[str, tuple[asyncio.Task[list[Row]], int]] = OrderedDict()
+        self._answer_rows = 0
+        metrics.waiting_rows.set_function(lambda: self.queue.num_waiting)
 
     def drain(self) -> None:
-        """Take nothing new from now on; what is in the queue is answered."""
+        """Accept nothing new; what is in the queue is answered, rollouts that wait for their group get an error."""
         self.draining = True
-        self.cohorts.release()
+        self.gatherer.close("the service is shutting down")
 
-    async def ask(self, request: Request | None, key: Reward | Ask, samples: Sequence[Sample]) -> list[Row]:
-        """Queue a request's samples and return their rows; None for a request that nothing can end early."""
-        if len(samples) > self.limits.rows:
-            raise HTTPException(413, f"a request may have {self.limits.rows} rows, got {len(samples)}")
-        work = self.batcher.ask(key, samples)
-        found: list[Row] = await (work if request is None else _unless_gone(request, work))
-        return found
+    async def run_alone(self, function: Callable[[], T]) -> T:
+        """Run a function between two batches, in their thread."""
+        return await asyncio.wrap_future(self.queue.run_alone(function))
 
-    async def ask_once(self, request: Request, name: str, key: Reward, samples: Sequence[Sample]) -> list[Row]:
-        """Do the same for a request with a name: sent again, it waits for, or gets, the answer that is there.
+    async def close(self) -> None:
+        """Run what is in the queue, then end its thread."""
+        await asyncio.to_thread(self.queue.close)
 
-        It is not dropped when its client goes away, for the client may come back. Answers are kept until as many rows
-        as the queue holds have come after them; a request that failed is forgotten.
+    async def run(self, request: Request, key: ScoreKey | SourceKey, samples: Sequence[Sample]) -> list[Row]:
+        """Queue the samples of a request and return their rows; the request is dropped when its client goes away."""
+        return await _until_disconnect(request, self._submit(key, samples))
+
+    async def run_once(self, request: Request, name: str, key: ScoreKey, samples: Sequence[Sample]) -> list[Row]:
+        """Do the same for a request with a name: sent again, it gets the answer to the first one.
+
+        It is not dropped when its client goes away, because the client may come back. The latest answers are stored, as
+        many rows of them as the queue holds; a request that failed is forgotten.
         """
-        if name not in self._kept:
-            task = asyncio.create_task(self.ask(None, key, samples))
-            self._kept[name] = (task, len(samples))
-            self._kept_rows += len(samples)
-            task.add_done_callback(lambda done: self._settle(name, done))
-        return await _unless_gone(request, asyncio.shield(self._kept[name][0]))
+        if name not in self._answers:
+            task = asyncio.create_task(self._submit(key, samples))
+            self._answers[name] = (task, len(samples))
+            self._answer_rows += len(samples)
+            task.add_done_callback(lambda done: self._trim_answers(name, done))
+        return await _until_disconnect(request, asyncio.shield(self._answers[name][0]))
 
-    def _settle(self, name: str, done: "asyncio.Task[list[Row]]") -> None:
-        """Forget a request that failed, and the oldest answers where there are too many."""
+    async def run_in_group(self, request: Request, sample: Sample) -> Row:
+        """Wait until all rollouts of a group have arrived, and return the row of this one."""
+        self.queue.check_room(1, self.gatherer.num_waiting)
+        key = (sample.prompt, sample.reference)
+        return await _until_disconnect(request, self.gatherer.acollect(key, sample, self.limits.group_size))
+
+    async def _submit(self, key: Hashable, samples: Sequence[Sample]) -> list[Row]:
+        if len(samples) > self.limits.max_request_rows:
+            raise HTTPException(
+                413, f"{len(samples)} rows; expected at most {self.limits.max_request_rows} per request"
+            )
+        future = self.queue.submit(samples, key)
+        waiting = asyncio.wrap_future(future)
+        try:
+            done, _ = await asyncio.wait([waiting], timeout=self.limits.timeout_s)
+        finally:  # leave the queue, after a timeout or a cancellation
+            dropped = future.cancel()
+            waiting.cancel()
+        if not done:
+            raise RequestTimeoutError(self.limits.timeout_s, started=not dropped)
+        return waiting.result()
+
+    async def _score_group(self, samples: Sequence[Sample]) -> list[Row]:
+        return await self._submit(ScoreKey(), samples)
+
+    def _run_batch(self, key: Hashable, requests: Sequence[Sequence[Sample]]) -> list[list[Row] | Exception]:
+        start = perf_counter()
+        results = self.engine.run(key, requests)
+        self.metrics.count_batch(sum(map(len, requests)), perf_counter() - start)
+        return results
+
+    def _trim_answers(self, name: str, done: "asyncio.Task[list[Row]]") -> None:
+        """Forget a request that failed, and the oldest answers if there are too many."""
         if done.cancelled() or done.exception() is not None:
-            self._kept_rows -= self._kept.pop(name)[1]
-        while self._kept_rows > self.limits.queue:
-            oldest, (task, rows) = next(iter(self._kept.items()))
+            self._answer_rows -= self._answers.pop(name)[1]
+        while self._answer_rows > self.limits.max_queue_rows:
+            oldest, (task, rows) = next(iter(self._answers.items()))
             if not task.done() or oldest == name:
                 break
-            del self._kept[oldest]
-            self._kept_rows -= rows
-
-    async def join(self, request: Request, sample: Sample) -> Row:
-        """Let one rollout wait for its siblings, and return its row."""
-        self.batcher.check_room(1, self.cohorts.rows)
-        found: Row = await _unless_gone(request, self.cohorts.join(sample))
-        return found
+            del self._answers[oldest]
+            self._answer_rows -= rows
 
 
-async def _unless_gone(request: Request, work: Awaitable[T]) -> T:
-    """Wait for work, and give it up when the client goes away."""
+async def _until_disconnect(request: Request, work: Awaitable[T]) -> T:
+    """Wait for work, and cancel it when the client goes away."""
     task = asyncio.ensure_future(work)
-    gone = asyncio.create_task(_gone(request))
+    disconnected = asyncio.create_task(_disconnected(request))
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, disconnected}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
         raise HTTPException(499, "the client went away")
     finally:
-        for waiting in (task, gone):
+        for waiting in (task, disconnected):
             waiting.cancel()
 
 
-async def _gone(request: Request) -> None:
+async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

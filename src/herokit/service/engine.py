@@ -1,4 +1,4 @@
-"""The one object behind the endpoints: it holds the `Rewarder`, answers batches, and keeps its state on disk."""
+"""The object behind the endpoints: it holds the `Rewarder`, runs batches of requests, and saves the state to disk."""
 
 import json
 import math
@@ -11,200 +11,224 @@ from time import time
 from typing import Any
 
 from herokit.errors import ConfigError, DataError, HerokitError, PluginError, boundary, did_you_mean
+from herokit.records import Row, source_columns, to_rows
 from herokit.rewarder import Rewarder
 from herokit.service.metrics import Metrics
-from herokit.service.serialize import part, rows_of, said
 from herokit.sources import execution
 from herokit.sources.execution import SourceOutputs
-from herokit.types import Sample, Verifier
+from herokit.types import Sample, Scores, Verifier
 
-MOST = 2.0**53
-"""The largest count a saved state may hold: beyond it, floats skip whole numbers."""
+__all__ = ["Engine", "ScoreKey", "SourceKey", "describe_error"]
+
+_MAX_STATE_NUMBER = 2.0**53
+"""The largest number that a saved state may hold: above it, floats skip integers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reward:
-    """A request for rewards; `update_state` as `Rewarder` means it."""
+class ScoreKey:
+    """Requests for rewards; those with equal keys may share a batch.
+
+    Attributes:
+        update_state: as for `Rewarder`.
+    """
 
     update_state: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """A request for what one source says, with nothing combined."""
+class SourceKey:
+    """Requests for the results of one source, without combining.
 
-    source: str
-
-
-class Keeper:
-    """Holds a `Rewarder`; everything here runs in one thread, so it needs no lock.
-
-    Sources are asked for many requests at once; each request is then combined by itself, in order of arrival, so that
-    its rewards and the running means are those it would have had alone.
-
-    Args:
-        rewarder: what is asked.
-        metrics: is told of every row.
-        state: the file that keeps the rewarder's state; None keeps it in memory only.
+    Attributes:
+        name: of the source.
     """
 
-    def __init__(self, rewarder: Rewarder, metrics: Metrics, state: Path | None = None) -> None:
-        self.rewarder, self.metrics, self.path = rewarder, metrics, state
-        self._saved: Any = None
+    name: str
+
+
+class Engine:
+    """Holds a `Rewarder`; every method that changes it runs in one thread, so it needs no lock.
+
+    Sources run once for all requests of a batch. Each request is then combined by itself, in order of arrival, so its
+    rewards and the running means do not depend on the other requests.
+
+    Args:
+        rewarder: the sources, the chain and its state.
+        metrics: counts every row.
+        state_path: the file of the rewarder's state; None keeps the state in memory.
+    """
+
+    def __init__(self, rewarder: Rewarder, metrics: Metrics, state_path: Path | None = None) -> None:
+        self.rewarder, self.metrics, self.state_path = rewarder, metrics, state_path
+        self._saved_state: Any = None
 
     @property
     def verifier(self) -> str | None:
-        """The name of the scheme's first verifier, None without one."""
-        return next((n for n, source in self.rewarder.sources.items() if isinstance(source, Verifier)), None)
+        """The name of the scheme's first verifier, None if it has none."""
+        return next((name for name, source in self.rewarder.sources.items() if isinstance(source, Verifier)), None)
 
-    def warm(self) -> None:
-        """Open what the sources open on first use, so that a missing model stops the service and not its first request.
+    def open_sources(self) -> None:
+        """Open what the sources open on first use, so that a missing model stops the service before its first request.
 
         Raises:
             SetupError: a source cannot work at all.
-            ConfigError: a source cannot work as it is set.
+            ConfigError: a source has an invalid setting.
         """
         for name, source in self.rewarder.sources.items():
-            with suppress(PluginError), boundary(f"source {name!r}"):  # what dislikes nothing may like something
+            with suppress(PluginError), boundary(f"source {name!r}"):  # it may reject an empty batch only
                 _ = source.verify([]) if isinstance(source, Verifier) else source.score([])
 
-    def run(self, key: Hashable, requests: Sequence[Sequence[Sample]]) -> list[Any]:
-        """Answer the requests of a batch: a list of rows for each, or the exception it deserves.
+    def run(self, key: Hashable, requests: Sequence[Sequence[Sample]]) -> list[list[Row] | Exception]:
+        """Return for each request of a batch its rows, or the exception to raise for it.
 
         Args:
-            key: a `Reward` or an `Ask`; all requests have it in common.
+            key: the `ScoreKey` or `SourceKey` of all requests.
             requests: the samples of each.
         """
         try:
-            answers = self._ask(key, requests)
-        except Exception as error:  # noqa: BLE001 - one request must not spoil the others: each is tried alone
+            outputs = self._run_sources(key, requests)
+        except Exception as error:  # noqa: BLE001 - a request must not fail because of another: run each alone
             return [error] if len(requests) == 1 else [self.run(key, [one])[0] for one in requests]
-        found: list[Any] = []
-        begin = 0
+        results: list[list[Row] | Exception] = []
+        start = 0
         for samples in requests:
-            own = part(answers, begin, begin + len(samples))
-            begin += len(samples)
-            if isinstance(key, Ask):
-                found.append(said(own)[key.source])
-                continue
-            try:
-                outcome = self.rewarder.combine(own, [s.group for s in samples], update_state=_remembers(key))
-            except Exception as error:  # noqa: BLE001 - it is the answer to this request
-                found.append(error)
-            else:
-                found.append(rows_of(outcome))
-        return found
+            own = _slice(outputs, start, start + len(samples))
+            start += len(samples)
+            results.append(
+                self._combine(own, samples, key) if isinstance(key, ScoreKey) else to_rows(source_columns(own))
+            )
+        return results
 
-    def source(self, name: str | None, *, scores: bool = False) -> str:
-        """Find a source by name; None finds the only one that scores.
+    def find_source(self, name: str | None, *, only_reward_models: bool = False) -> str:
+        """Return the name of a source of the scheme.
 
         Args:
-            name: as the scheme has it.
-            scores: whether it must be a reward model.
+            name: in the scheme; None takes the only one there is.
+            only_reward_models: whether verifiers do not count.
 
         Raises:
-            DataError: there is no such source, or several that could be meant.
+            DataError: no such source, or several for None.
         """
         sources = self.rewarder.sources
-        known = [n for n, source in sources.items() if not (scores and isinstance(source, Verifier))]
-        if name is None and len(known) == 1:
-            return known[0]
+        names = [n for n, source in sources.items() if not (only_reward_models and isinstance(source, Verifier))]
+        kind = "reward model" if only_reward_models else "source"
+        if name is None and len(names) == 1:
+            return names[0]
         if name is None:
-            raise DataError(f"name one of the scheme's reward models; there are {known}")
-        if name not in known:
-            raise DataError(
-                f"no {'reward model' if scores else 'source'} {name[:80]!r}; {did_you_mean(name[:80], known)}"
-            )
+            raise DataError(f"'model' is missing; expected the name of one {kind} of the scheme: {names}")
+        if name not in names:
+            raise DataError(f"no {kind} {name[:80]!r}; {did_you_mean(name[:80], names)}")
         return name
 
-    def load(self) -> bool:
-        """Go on from the state file; True if there is one.
+    def load_state(self) -> bool:
+        """Restore the state from its file; return whether there was one.
 
         Raises:
             ConfigError: it cannot be read, or is not a state of this scheme.
         """
-        if self.path is None:
+        if self.state_path is None:
             return False
         try:
-            if not self.path.exists():
+            if not self.state_path.exists():
                 return False
-            data = json.loads(self.path.read_text(encoding="utf-8"))
+            data = json.loads(self.state_path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise ConfigError(f"{self.path}: not a readable state: {error}") from error
+            raise ConfigError(f"{self.state_path}: not a readable state: {error}") from error
         try:
-            self.restore(data)
+            self.restore_state(data)
         except ConfigError as error:
-            raise ConfigError(f"{self.path}: {error}") from error
-        self._saved = self.rewarder.state
+            raise ConfigError(f"{self.state_path}: {error}") from error
+        self._saved_state = self.rewarder.state
         return True
 
-    def save(self) -> bool:
-        """Write the state file anew, if the state has moved since; a crash leaves the old file or the new one.
+    def save_state(self) -> bool:
+        """Write the state file if the state has changed; return whether it was written.
+
+        The file is replaced in one step, so a crash leaves the old one or the new one.
 
         Raises:
             OSError: it cannot be written.
         """
-        if self.path is None or self.rewarder.state == self._saved:
+        if self.state_path is None or self.rewarder.state == self._saved_state:
             return False
         state = self.rewarder.state
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        with beside.open("w", encoding="utf-8") as file:
+        part = self.state_path.with_name(f".{self.state_path.name}.{os.getpid()}")
+        with part.open("w", encoding="utf-8") as file:
             json.dump(self.rewarder.state_dict(), file)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(self.path)
-        self._saved = state
-        self.metrics.saved.set(time())
+        part.replace(self.state_path)
+        self._saved_state = state
+        self.metrics.state_saved.set(time())
         return True
 
-    def restore(self, data: Mapping[str, Any]) -> None:
+    def restore_state(self, data: Mapping[str, Any]) -> None:
         """Replace the state.
 
         Raises:
-            ConfigError: it is not a state of this scheme, or holds a number that no run could have left.
+            ConfigError: it is not a state of this scheme, or holds a number that no run can produce.
         """
         before = self.rewarder.state
         self.rewarder.load_state_dict(data)
         try:
-            _check(self.rewarder.state_dict()["state"])
+            _check_state(self.rewarder.state_dict()["state"])
         except ConfigError:
             self.rewarder.state = before
             raise
 
-    def _ask(self, key: Hashable, requests: Sequence[Sequence[Sample]]) -> SourceOutputs:
-        samples = [  # groups of two requests are two groups, whatever they are called
+    def _run_sources(self, key: Hashable, requests: Sequence[Sequence[Sample]]) -> SourceOutputs:
+        samples = [  # groups of two requests are two groups, even if their keys are equal
             replace(sample, group=(number, sample.group)) for number, one in enumerate(requests) for sample in one
         ]
         sources = self.rewarder.sources
-        answers = execution.run_sources({key.source: sources[key.source]} if isinstance(key, Ask) else sources, samples)
-        self.metrics.asked(answers.seconds)
-        for name, verdicts in answers.verdicts.items():
-            self.metrics.rows(name, [v.status.value for v in verdicts])
-        for name, scores in answers.scores.items():
-            self.metrics.rows(name, [s.value for s in scores.statuses])
-        return answers
+        outputs = execution.run_sources(
+            {key.name: sources[key.name]} if isinstance(key, SourceKey) else sources, samples
+        )
+        self.metrics.count_source_seconds(outputs.seconds)
+        for name, verdicts in outputs.verdicts.items():
+            self.metrics.count_rows(name, (verdict.status.value for verdict in verdicts))
+        for name, scores in outputs.scores.items():
+            self.metrics.count_rows(name, (status.value for status in scores.statuses))
+        return outputs
+
+    def _combine(self, outputs: SourceOutputs, samples: Sequence[Sample], key: ScoreKey) -> list[Row] | Exception:
+        try:
+            groups = [sample.group for sample in samples]
+            return to_rows(self.rewarder.combine(outputs, groups, update_state=key.update_state).columns())
+        except Exception as error:  # noqa: BLE001 - raised for this request
+            return error
 
 
-def problem(error: Exception) -> str:
-    """Say what went wrong, in a line, without the insides of code that is not ours."""
+def _slice(outputs: SourceOutputs, start: int, end: int) -> SourceOutputs:
+    """Return the outputs of the rows from `start` to before `end`."""
+    scores = {
+        name: Scores(
+            all_rows.values[start:end],
+            all_rows.statuses[start:end],
+            all_rows.reasons[start:end],
+            None if all_rows.steps is None else all_rows.steps[start:end],
+        )
+        for name, all_rows in outputs.scores.items()
+    }
+    return SourceOutputs({name: verdicts[start:end] for name, verdicts in outputs.verdicts.items()}, scores)
+
+
+def describe_error(error: Exception) -> str:
+    """Return what went wrong in one line; only the class of an error that is not herokit's, as its text may be private."""
     return " ".join(str(error).split())[:500] if isinstance(error, HerokitError) else type(error).__name__
 
 
-def _remembers(key: Hashable) -> bool:
-    return isinstance(key, Reward) and key.update_state
-
-
-def _check(state: Any) -> None:
-    """Refuse numbers that no run could have left in a state: they would poison every later reward."""
+def _check_state(state: Any) -> None:
+    """Reject numbers that no run can produce: they would spoil every later reward."""
     if isinstance(state, list | tuple):
         for part in state:
-            _check(part)
+            _check_state(part)
     elif isinstance(state, Mapping):
         for name, value in state.items():
-            if name == "count" and not (type(value) is int and 0 <= value <= MOST):
-                raise ConfigError(f"a count is a whole number from 0, got {str(value)[:40]!r}")
-            _check(value)
-    elif isinstance(state, float | int) and not (math.isfinite(state) and abs(state) <= MOST):
-        raise ConfigError(f"the state holds {state!r:.40}; expected finite numbers up to 2**53")
+            if name == "count" and not (type(value) is int and 0 <= value <= _MAX_STATE_NUMBER):
+                raise ConfigError(f"the state has count = {str(value)[:40]}; expected an integer from 0 to 2**53")
+            _check_state(value)
+    elif isinstance(state, float | int) and not (math.isfinite(state) and abs(state) <= _MAX_STATE_NUMBER):
+        raise ConfigError(f"the state has the number {state!r:.40}; expected finite numbers up to 2**53")
     elif isinstance(state, str):
-        raise ConfigError(f"the state holds the text {state!r:.40}; expected numbers")
+        raise ConfigError(f"the state has the text {state!r:.40}; expected numbers")

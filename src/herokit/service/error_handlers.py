@@ -1,4 +1,4 @@
-"""Bodies are read strictly, and every error becomes an answer that says what is wrong and never repeats megabytes."""
+"""Strict body parsing, and exception handlers: every error becomes JSON that says what is wrong."""
 
 from collections.abc import Callable, Coroutine
 from json import JSONDecodeError
@@ -11,14 +11,20 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+from herokit.adapters.common.gather import IncompleteGroupError
+from herokit.adapters.common.microbatch import QueueFullError
 from herokit.errors import ConfigError, DataError, HerokitError, PluginError
 from herokit.service import schemas
-from herokit.service.batching import QueueFullError, TooLateError
-from herokit.service.engine import problem
-from herokit.service.gather import TooFewError
+from herokit.service.dispatch import RequestTimeoutError
+from herokit.service.engine import describe_error
 
-ERRORS: dict[int | str, dict[str, Any]] = {
-    code: {"model": schemas.Refusal, "description": text}
+__all__ = ["ERROR_RESPONSES", "StrictRoute", "add_error_handlers"]
+
+_MAX_ERRORS = 3
+"""Errors of one body that are named."""
+
+ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
+    code: {"model": schemas.ErrorResponse, "description": text}
     for code, text in {
         400: "the body is not JSON",
         401: "no token, or a wrong one",
@@ -26,30 +32,30 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         413: "too many bytes or rows",
         415: "the header content-type is not application/json",
         422: "the body is not what the endpoint takes",
-        424: "a source could not judge a row, and this protocol has no place to say so",
-        429: "no room in the queue: come back after Retry-After seconds",
+        424: "a row has no value, which this protocol cannot express",
+        429: "the queue is full: retry after Retry-After seconds",
         500: "a source broke its contract",
         503: "a source cannot work, the request waited too long, or the service is shutting down",
-        504: "the request ran out of time while it was scored",
+        504: "the request ran out of time while it was being scored",
     }.items()
 }
-"""What every endpoint may answer beside 200."""
+"""What every endpoint may answer in addition to 200, for the OpenAPI schema."""
 
 
-class Strict(APIRoute):
-    """Reads bodies as JSON and nothing more: no NaN, no numbers of 10^6 digits, no halves of surrogate pairs."""
+class StrictRoute(APIRoute):
+    """A route that reads bodies as strict JSON: no NaN, no integers of thousands of digits, no lone surrogates."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler, reading strictly."""
+        """Return the handler."""
         handle = super().get_route_handler()
 
-        async def strict(request: Request) -> Response:
-            return await handle(_Request(request.scope, request.receive))
+        async def handle_strictly(request: Request) -> Response:
+            return await handle(_StrictRequest(request.scope, request.receive))
 
-        return strict
+        return handle_strictly
 
 
-class _Request(Request):
+class _StrictRequest(Request):
     async def json(self) -> Any:
         try:
             return pydantic_core.from_json(await self.body(), allow_inf_nan=False)
@@ -57,48 +63,42 @@ class _Request(Request):
             raise JSONDecodeError(str(error), "", 0) from None
 
 
-def answer_errors(app: FastAPI) -> None:
-    """Turn errors into answers: what we raise on purpose says why, anything else only its kind."""
-
-    def answer(code: int, why: str, retry: int | None = None) -> JSONResponse:
-        return JSONResponse({"error": why}, code, None if retry is None else {"retry-after": str(retry)})
-
-    @app.exception_handler(HTTPException)
-    def refused(_: Request, error: HTTPException) -> JSONResponse:
-        return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
-
-    @app.exception_handler(RequestValidationError)
-    def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        found = error.errors()
-        if "json" not in request.headers.get("content-type", "") and found and tuple(found[0]["loc"]) == ("body",):
-            return answer(415, "send JSON, with the header content-type: application/json")
-        code = 400 if found and found[0]["type"] == "json_invalid" else 422
-        return answer(code, "; ".join(_told(e) for e in found[:3]) + ("; and more" if len(found) > 3 else ""))  # noqa: PLR2004
-
-    @app.exception_handler(QueueFullError)
-    def full(_: Request, error: QueueFullError) -> JSONResponse:
-        return answer(429, str(error), error.retry_after)
-
-    @app.exception_handler(TooLateError)
-    def late(_: Request, error: TooLateError) -> JSONResponse:
-        return answer(504 if error.scored else 503, f"out of time while {error}", None if error.scored else 1)
-
-    @app.exception_handler(TooFewError)
-    def few(_: Request, error: TooFewError) -> JSONResponse:
-        return answer(503, str(error), 1)
-
-    @app.exception_handler(HerokitError)
-    def failed(_: Request, error: HerokitError) -> JSONResponse:
-        code = 422 if isinstance(error, ConfigError | DataError) else 500 if isinstance(error, PluginError) else 503
-        return answer(code, problem(error))
-
-    @app.exception_handler(Exception)
-    def broken(_: Request, error: Exception) -> JSONResponse:
-        return answer(500, f"the service failed: {problem(error)}")
+def add_error_handlers(app: FastAPI) -> None:
+    """Answer exceptions: those of herokit with their message, any other with the name of its class."""
+    handlers: dict[type[Exception], Callable[[Request, Any], Response]] = {
+        HTTPException: lambda _, error: JSONResponse({"error": str(error.detail)}, error.status_code, error.headers),
+        RequestValidationError: _answer_invalid_body,
+        QueueFullError: lambda _, error: _answer(429, str(error), error.retry_after),
+        RequestTimeoutError: lambda _, error: (
+            _answer(504, str(error)) if error.started else _answer(503, str(error), retry_after=1)
+        ),
+        IncompleteGroupError: lambda _, error: _answer(503, str(error), retry_after=1),
+        HerokitError: lambda _, error: _answer(_status_code(error), describe_error(error)),
+        Exception: lambda _, error: _answer(500, f"internal error: {describe_error(error)}"),
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
 
 
-def _told(error: dict[str, Any]) -> str:
-    """Say what is wrong with a body, without repeating what may be megabytes of it."""
-    place = ".".join(str(part)[:40] for part in error["loc"][:8])
-    why = error.get("ctx", {}).get("error") if error["type"] == "json_invalid" else error["msg"]
-    return f"{place}: {why}"[:200]
+def _answer(code: int, message: str, retry_after: int | None = None) -> JSONResponse:
+    return JSONResponse({"error": message}, code, None if retry_after is None else {"retry-after": str(retry_after)})
+
+
+def _status_code(error: HerokitError) -> int:
+    return 422 if isinstance(error, ConfigError | DataError) else 500 if isinstance(error, PluginError) else 503
+
+
+def _answer_invalid_body(request: Request, error: RequestValidationError) -> JSONResponse:
+    errors = error.errors()
+    if "json" not in request.headers.get("content-type", "") and errors and tuple(errors[0]["loc"]) == ("body",):
+        return _answer(415, "expected JSON, with the header content-type: application/json")
+    code = 400 if errors and errors[0]["type"] == "json_invalid" else 422
+    more = f"; and {len(errors) - _MAX_ERRORS} more" if len(errors) > _MAX_ERRORS else ""
+    return _answer(code, "; ".join(map(_describe_invalid, errors[:_MAX_ERRORS])) + more)
+
+
+def _describe_invalid(error: dict[str, Any]) -> str:
+    """Return what is wrong with a part of a body, without repeating the part, which may be megabytes."""
+    location = ".".join(str(part)[:40] for part in error["loc"][:8])
+    reason = error.get("ctx", {}).get("error") if error["type"] == "json_invalid" else error["msg"]
+    return f"{location}: {reason}"[:200]

@@ -1,48 +1,50 @@
-"""What the service takes, and for how long."""
+"""Limits of the service. A file of its own, because the command line reads it without loading FastAPI."""
 
 from dataclasses import dataclass, fields
 
 from herokit.errors import ConfigError
+
+__all__ = ["MIB", "Limits"]
 
 MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of the service; a request beyond one is refused with a status that says which.
+    """Limits of the service; a request that exceeds one gets the status given here.
 
     Attributes:
-        body: bytes a request; more is 413.
-        held: bytes of all requests that are being read or answered; more is 429.
-        rows: rows a request; more is 413.
-        queue: rows that wait; a request that does not fit is 429 with Retry-After.
-        batch: rows that go to the `Rewarder` at a time; a larger request goes alone, for a group is never split.
-        linger: seconds to wait for more requests while a batch is not full.
-        seconds: seconds until a request is given up: 408 while it is read, 503 while it waits, 504 while it is scored.
-        cohort: rollouts of one prompt that OpenRLHF's protocol, which sends them one by one, is to gather; 1 gathers
-            none.
+        max_body_bytes: bytes per request; above it 413.
+        max_inflight_bytes: bytes of all requests that are being read or answered; above it 429.
+        max_request_rows: rows per request; above it 413.
+        max_queue_rows: rows that wait; a request that does not fit gets 429 with Retry-After.
+        max_batch_rows: rows that the `Rewarder` scores at once; a larger request runs alone, because groups are not split.
+        batch_wait_s: seconds to wait for more requests while a batch is not full.
+        timeout_s: seconds per request: then 408 if it is being read, 503 if it waits, 504 if it is being scored.
+        group_size: rollouts per prompt to gather from OpenRLHF's protocol, which sends them one by one; 1 gathers none.
 
     Raises:
-        ConfigError: a bound is not positive, or `linger` is negative.
+        ConfigError: a limit is not positive, or `batch_wait_s` is negative.
 
     Example:
-        >>> Limits(rows=0)
+        >>> Limits(max_request_rows=0)
         Traceback (most recent call last):
         ...
-        herokit.errors.ConfigError: the service's limit 'rows' must be above 0, got 0
+        herokit.errors.ConfigError: Limits: max_request_rows = 0; expected a number above 0
     """
 
-    body: int = 64 * MIB
-    held: int = 512 * MIB
-    rows: int = 8192
-    queue: int = 65536
-    batch: int = 4096
-    linger: float = 0.002
-    seconds: float = 300.0
-    cohort: int = 1
+    max_body_bytes: int = 64 * MIB
+    max_inflight_bytes: int = 512 * MIB
+    max_request_rows: int = 8192
+    max_queue_rows: int = 65536
+    max_batch_rows: int = 4096
+    batch_wait_s: float = 0.002
+    timeout_s: float = 300.0
+    group_size: int = 1
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            value = getattr(self, item.name)
-            if not (0 <= value < float("inf")) or (value == 0 and item.name != "linger"):
-                raise ConfigError(f"the service's limit {item.name!r} must be above 0, got {value!r}")
+            value, may_be_zero = getattr(self, item.name), item.name == "batch_wait_s"
+            if not 0 <= value < float("inf") or (value == 0 and not may_be_zero):
+                expected = "at least 0" if may_be_zero else "above 0"
+                raise ConfigError(f"Limits: {item.name} = {value!r}; expected a number {expected}")

@@ -1,8 +1,10 @@
-"""What the service counts, as Prometheus reads it; a registry of its own, so that two services can share a process."""
+"""Prometheus metrics of one service, in a registry of their own, so that two services can share a process."""
 
 from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+__all__ = ["Metrics"]
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
@@ -11,52 +13,56 @@ _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 class Metrics:
     """Counters of one service.
 
+    Attributes:
+        open_requests: gauge of requests that are being read or answered.
+        waiting_rows: gauge of rows in the queue.
+        state_saved: gauge of the time of the last save of the state.
+        state_save_failures: counter of saves that failed.
+
     Example:
         >>> metrics = Metrics()
-        >>> metrics.rows("verifier", ["judged", "judged", "failed"])
-        >>> b'herokit_rows_total{source="verifier",status="failed"} 1.0' in metrics.text()
+        >>> metrics.count_rows("verifier", ["judged", "judged", "failed"])
+        >>> b'herokit_rows_total{source="verifier",status="failed"} 1.0' in metrics.to_text()
         True
     """
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self._requests = Counter("herokit_requests", "Requests.", ["path", "code"], registry=self.registry)
-        self._seconds = Histogram(
-            "herokit_request_seconds", "Seconds a request.", ["path"], buckets=_SECONDS, registry=self.registry
+        own = self._registry = CollectorRegistry()
+        self._requests = Counter("herokit_requests", "Requests.", ["path", "code"], registry=own)
+        self._request_seconds = Histogram(
+            "herokit_request_seconds", "Seconds per request.", ["path"], buckets=_SECONDS, registry=own
         )
         self._rows = Counter(
-            "herokit_rows", "Rows a source was asked for, by status.", ["source", "status"], registry=self.registry
+            "herokit_rows", "Rows that a source ran on, by status.", ["source", "status"], registry=own
         )
-        self._asked = Counter("herokit_source_seconds", "Seconds in a source.", ["source"], registry=self.registry)
-        self._batch_rows = Histogram("herokit_batch_rows", "Rows a batch.", buckets=_ROWS, registry=self.registry)
-        self._batch_seconds = Histogram(
-            "herokit_batch_seconds", "Seconds a batch.", buckets=_SECONDS, registry=self.registry
-        )
-        self.open = Gauge("herokit_open_requests", "Requests that are read or answered.", registry=self.registry)
-        self.waiting = Gauge("herokit_waiting_rows", "Rows in the queue.", registry=self.registry)
-        self.saved = Gauge("herokit_state_saved_timestamp_seconds", "When the state was saved.", registry=self.registry)
-        self.unsaved = Counter("herokit_state_save_failures", "Savings that failed.", registry=self.registry)
+        self._source_seconds = Counter("herokit_source_seconds", "Seconds in a source.", ["source"], registry=own)
+        self._batch_rows = Histogram("herokit_batch_rows", "Rows per batch.", buckets=_ROWS, registry=own)
+        self._batch_seconds = Histogram("herokit_batch_seconds", "Seconds per batch.", buckets=_SECONDS, registry=own)
+        self.open_requests = Gauge("herokit_open_requests", "Requests being read or answered.", registry=own)
+        self.waiting_rows = Gauge("herokit_waiting_rows", "Rows in the queue.", registry=own)
+        self.state_saved = Gauge("herokit_state_saved_timestamp_seconds", "Last save of the state.", registry=own)
+        self.state_save_failures = Counter("herokit_state_save_failures", "Saves that failed.", registry=own)
 
-    def request(self, path: str, code: int, seconds: float) -> None:
+    def count_request(self, path: str, code: int, seconds: float) -> None:
         """Count one request."""
         self._requests.labels(path, str(code)).inc()
-        self._seconds.labels(path).observe(seconds)
+        self._request_seconds.labels(path).observe(seconds)
 
-    def batch(self, rows: int, seconds: float) -> None:
+    def count_batch(self, rows: int, seconds: float) -> None:
         """Count one batch."""
         self._batch_rows.observe(rows)
         self._batch_seconds.observe(seconds)
 
-    def rows(self, source: str, statuses: Iterable[str]) -> None:
-        """Count what a source said of rows."""
+    def count_rows(self, source: str, statuses: Iterable[str]) -> None:
+        """Count the statuses of one source's rows."""
         for status in statuses:
             self._rows.labels(source, status).inc()
 
-    def asked(self, seconds: Mapping[str, float]) -> None:
-        """Count seconds spent in sources."""
-        for source, spent in seconds.items():
-            self._asked.labels(source).inc(spent)
+    def count_source_seconds(self, seconds: Mapping[str, float]) -> None:
+        """Count the seconds that each source took."""
+        for source, value in seconds.items():
+            self._source_seconds.labels(source).inc(value)
 
-    def text(self) -> bytes:
-        """Write all of it in Prometheus' text format."""
-        return generate_latest(self.registry)
+    def to_text(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        return generate_latest(self._registry)

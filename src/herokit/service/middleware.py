@@ -1,4 +1,4 @@
-"""What every request passes before it is read: the token, the size and time limits, the counting."""
+"""ASGI middleware around the service: token, host name, limits of bytes and time, metrics."""
 
 import asyncio
 import hmac
@@ -13,25 +13,27 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from herokit.service.limits import Limits
 from herokit.service.metrics import Metrics
 
-OPEN = ("/healthz",)
-"""Paths that need no token."""
+__all__ = ["GatewayMiddleware"]
+
+_PATHS_WITHOUT_TOKEN = ("/healthz",)
+
+_MAX_LENGTH_DIGITS = 19
+"""Digits of a Content-Length that fits into 64 bits."""
 
 
-def _refused(code: int, why: str, **headers: str) -> HTTPException:
-    """Refuse a request, and close its connection: what is left of the body is not read."""
-    return HTTPException(code, why, {"connection": "close"} | {k.replace("_", "-"): v for k, v in headers.items()})
-
-
-class Guard:
-    """ASGI middleware around the whole service.
+class GatewayMiddleware:
+    """Check every request before its body is read, and count it.
 
     Args:
         app: the service.
-        limits: bytes and seconds a request.
+        limits: bytes and seconds per request.
         metrics: counts requests by path and code.
-        paths: the paths that the service has; others are counted as one.
-        token: what the header ``Authorization: Bearer`` must carry; None asks for none.
-        hosts: what the header ``Host`` may name; None allows anything.
+        paths: the paths of the service; all others are counted as one.
+        token: what the header ``Authorization: Bearer`` must have; None requires none.
+        hosts: what the header ``Host`` may name; None allows any.
+
+    Attributes:
+        inflight_bytes: bytes of all requests that are being read or answered.
     """
 
     def __init__(
@@ -46,84 +48,95 @@ class Guard:
     ) -> None:
         self.app, self.limits, self.metrics, self.paths, self.hosts = app, limits, metrics, paths, hosts
         self.token = None if token is None else token.encode()
-        self.held = 0
+        self.inflight_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request pass, or refuse it."""
+        """Pass a request on, or reject it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        begun = perf_counter()
-        code = 500
-        held = 0
-        deadline = asyncio.get_running_loop().time() + self.limits.seconds
-        read = False
-
-        async def bounded() -> Message:
-            nonlocal held, read
-            if read:
-                return await receive()  # waits for the client to go away
-            try:
-                async with asyncio.timeout_at(deadline):
-                    message = await receive()
-            except TimeoutError:
-                raise _refused(408, f"the request was not read within {self.limits.seconds:g} s") from None
-            size = len(message.get("body", b""))
-            self._check(held + size, self.held - held)
-            held += size
-            self.held += size
-            read = not message.get("more_body", False)
-            return message
-
-        async def counted(message: Message) -> None:
-            nonlocal code
-            if message["type"] == "http.response.start":
-                code = message["status"]
-            await send(message)
-
-        self.metrics.open.inc()
+        exchange = _Exchange(self, receive, send)
+        start = perf_counter()
+        self.metrics.open_requests.inc()
         try:
             try:
-                self._admit(scope)
-            except HTTPException as refused:
-                response = JSONResponse({"error": refused.detail}, refused.status_code, refused.headers)
-                await response(scope, receive, counted)
+                self._check_headers(scope)
+            except HTTPException as error:
+                response = JSONResponse({"error": error.detail}, error.status_code, error.headers)
+                await response(scope, receive, exchange.send)
             else:
-                await self.app(scope, bounded, counted)
+                await self.app(scope, exchange.receive, exchange.send)
         finally:
-            self.held -= held
-            self.metrics.open.dec()
-            path = scope["path"]
-            self.metrics.request(_known(path, self.paths), code, perf_counter() - begun)
+            self.inflight_bytes -= exchange.num_bytes
+            self.metrics.open_requests.dec()
+            self.metrics.count_request(_route(scope["path"], self.paths), exchange.status_code, perf_counter() - start)
 
-    def _admit(self, scope: Scope) -> None:
-        request = Request(scope)
-        if self.token is not None and scope["path"] not in OPEN:
-            scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    def check_size(self, size: int, others: int) -> None:
+        """Reject a body of `size` bytes that is too large by itself, or together with the `others`."""
+        if size > self.limits.max_body_bytes:
+            raise _error(413, f"the body has {size} bytes or more; expected at most {self.limits.max_body_bytes}")
+        if others and others + size > self.limits.max_inflight_bytes:
+            message = f"other requests hold {others} of {self.limits.max_inflight_bytes} bytes; try again"
+            raise _error(429, message, {"retry-after": "1"})
+
+    def _check_headers(self, scope: Scope) -> None:
+        headers = Request(scope).headers
+        if self.token is not None and scope["path"] not in _PATHS_WITHOUT_TOKEN:
+            scheme, _, given = headers.get("authorization", "").partition(" ")
             if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self.token):
-                why = "this service wants its token in the header Authorization: Bearer TOKEN"
-                raise _refused(401, why, www_authenticate="Bearer")
-        host = request.headers.get("host", "")
-        if self.hosts is not None and _name(host) not in self.hosts:
-            raise _refused(421, f"this service is called {', '.join(sorted(self.hosts))}, not {host[:80]!r}")
-        length = request.headers.get("content-length", "0")
+                message = "no token, or a wrong one; expected the header Authorization: Bearer TOKEN"
+                raise _error(401, message, {"www-authenticate": "Bearer"})
+        host = headers.get("host", "")
+        if self.hosts is not None and _host_name(host) not in self.hosts:
+            raise _error(421, f"the host is {host[:80]!r}; expected one of {', '.join(sorted(self.hosts))}")
+        length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()):
-            raise _refused(400, f"a Content-Length is a number, got {length[:40]!r}")
-        self._check(int(length) if len(length) < 20 else self.limits.body + 1, self.held)  # noqa: PLR2004 - 64 bits
-
-    def _check(self, size: int, others: int) -> None:
-        """Refuse a body of `size` bytes that is too large, or too large beside those of other requests."""
-        if size > self.limits.body:
-            raise _refused(413, f"a request may have {self.limits.body} bytes")
-        if others and others + size > self.limits.held:
-            raise _refused(429, f"other requests hold {others} of {self.limits.held} bytes", retry_after="1")
+            raise _error(400, f"Content-Length is {length[:40]!r}; expected an integer")
+        size = int(length) if len(length) <= _MAX_LENGTH_DIGITS else 10**_MAX_LENGTH_DIGITS
+        self.check_size(size, self.inflight_bytes)
 
 
-def _name(host: str) -> str | None:
-    """Return the name of a Host header, without port and brackets.
+class _Exchange:
+    """One request and its response: limits the bytes and the time of reading, and notes the status code."""
+
+    def __init__(self, gateway: GatewayMiddleware, receive: Receive, send: Send) -> None:
+        self._gateway, self._receive, self._send = gateway, receive, send
+        self._deadline = asyncio.get_running_loop().time() + gateway.limits.timeout_s
+        self._is_read = False
+        self.num_bytes = 0
+        self.status_code = 500
+
+    async def receive(self) -> Message:
+        if self._is_read:
+            return await self._receive()  # returns when the client goes away
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            raise _error(408, f"the request was not read within {self._gateway.limits.timeout_s:g} s") from None
+        size = len(message.get("body", b""))
+        self._gateway.check_size(self.num_bytes + size, self._gateway.inflight_bytes - self.num_bytes)
+        self.num_bytes += size
+        self._gateway.inflight_bytes += size
+        self._is_read = not message.get("more_body", False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status_code = message["status"]
+        await self._send(message)
+
+
+def _error(code: int, message: str, headers: dict[str, str] | None = None) -> HTTPException:
+    """Return an error that closes the connection, because the rest of the body is not read."""
+    return HTTPException(code, message, {"connection": "close", **(headers or {})})
+
+
+def _host_name(host: str) -> str | None:
+    """Return the name in a Host header, without port and brackets.
 
     Example:
-        >>> _name("[::1]:8000"), _name("localhost:80")
+        >>> _host_name("[::1]:8000"), _host_name("localhost:80")
         ('::1', 'localhost')
     """
     try:
@@ -132,8 +145,9 @@ def _name(host: str) -> str | None:
         return None
 
 
-def _known(path: str, paths: frozenset[str]) -> str:
+def _route(path: str, paths: frozenset[str]) -> str:
+    """Return the path as the service declares it, ``other`` for one it does not have."""
     if path in paths:
         return path
-    lead = path.rpartition("/")[0] + "/{name}"
-    return lead if lead in paths else "other"
+    template = path.rpartition("/")[0] + "/{name}"
+    return template if template in paths else "other"

@@ -1,37 +1,44 @@
-"""What travels over HTTP, as types: requests are checked against them, and the OpenAPI schema is made of them."""
+"""Requests and responses of herokit's own protocol: requests are checked, and the OpenAPI schema is made of them."""
 
-import json
 from typing import Annotated, Any, Literal
 
+import pydantic_core
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, StrictBool, StrictInt, StrictStr
+from starlette.responses import Response
 from typing_extensions import TypeAliasType
 
 from herokit.types import Sample
 
+__all__ = [
+    "ErrorResponse",
+    "Health",
+    "Json",
+    "SampleBody",
+    "ScoreRequest",
+    "ScoreResponse",
+    "SourceRequest",
+    "SourceResponse",
+    "State",
+    "json_response",
+]
 
-def _whole(x: Any) -> Any:
+
+def _to_integer(x: Any) -> Any:
     """Read 3.0 as 3, as JSON Schema does."""
     return int(x) if isinstance(x, float) and x.is_integer() else x
 
 
-Int = Annotated[Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)], BeforeValidator(_whole)]
+Int = Annotated[Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)], BeforeValidator(_to_integer)]
 Key = StrictStr | Int
 Json = TypeAliasType("Json", "StrictStr | StrictBool | Int | FiniteFloat | list[Json] | dict[str, Json] | None")
+Cell = float | str | list[float | None] | None
 
 
-class _Ours(BaseModel):
-    """Our own protocol: an unknown key is a typing error and refused."""
-
-    model_config = ConfigDict(extra="forbid")
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")  # an unknown key is a typing error
 
 
-class _Theirs(BaseModel):
-    """Somebody else's protocol: what we do not know is let pass."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-class SampleIn(_Ours):
+class SampleBody(_Request):
     """One rollout, as `herokit.Sample`."""
 
     prompt: StrictStr
@@ -41,118 +48,65 @@ class SampleIn(_Ours):
     meta: dict[StrictStr, Json] = Field(default_factory=dict)
 
     def sample(self) -> Sample:
-        """Return it as the sources take it."""
+        """Return it as a `Sample`."""
         return Sample(self.prompt, self.completion, self.group, self.reference, self.meta)
 
 
-class ScoreIn(_Ours):
+class ScoreRequest(_Request):
     """Rollouts of whole groups."""
 
-    samples: list[SampleIn] = Field(min_length=1)
+    samples: list[SampleBody] = Field(min_length=1)
     update_state: StrictBool = Field(default=True, description="False for evaluation: the running means do not move.")
     id: Annotated[StrictStr, Field(min_length=8, max_length=80)] | None = Field(
         default=None,
-        description="A name for this request, drawn at random: sent again, it gets the same answer and is counted once.",
+        description="A random name of this request: if it is sent again, it gets the same answer and is counted once.",
     )
-    group_size: Annotated[Annotated[StrictInt, Field(ge=1, lt=2**31)], BeforeValidator(_whole)] | None = Field(
-        default=None, description="How many rollouts each group must have; a group that has another number is refused."
+    group_size: Annotated[Annotated[StrictInt, Field(ge=1, lt=2**31)], BeforeValidator(_to_integer)] | None = Field(
+        default=None, description="Rollouts that each group must have; a group of another size is rejected."
     )
 
 
-class AskIn(_Ours):
+class SourceRequest(_Request):
     """Rollouts for one source."""
 
-    samples: list[SampleIn] = Field(min_length=1)
+    samples: list[SampleBody] = Field(min_length=1)
 
 
-class SaidOut(BaseModel):
-    """What one source says of one rollout."""
+class SourceRow(BaseModel):
+    """The results of sources for one rollout, named as the columns of a result file.
 
-    value: float | None = Field(description="null: it could not say; `status` and `reason` tell why.")
-    status: Literal["judged", "unparsed", "timeout", "crashed", "failed"]
-    reason: str
-    answer: str | None = Field(description="The answer a verifier read from the completion.")
-    steps: list[float | None] | None = Field(description="What a process reward model says of each step.")
+    For a source `rm`: `rm`, null without a value; `rm_status`, one of judged, unparsed, timeout, crashed, failed;
+    `rm_reason`; for a verifier also `rm_answer`, the answer that it read; for a process reward model also `rm_steps`.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Cell]
 
 
-class RowOut(BaseModel):
-    """What the scheme makes of one rollout."""
+class ScoreRow(SourceRow):
+    """What the scheme computed for one rollout, and the results of its sources, named as the columns of a result file."""
 
-    reward: float | None = Field(description="null: a source could not say, or a filter marked the row.")
+    group: Key
+    reward: float | None = Field(description="null: a source has no value, or a filter dropped the row.")
     advantage: float | None
     weight: float | None
-    kept: bool
-    problem: str = Field(description="Why there is no reward; empty if there is one.")
-    sources: dict[str, SaidOut]
+    valid: bool = Field(description="Whether every source has a value.")
+    kept: bool = Field(description="Whether the row is valid and no filter dropped it.")
 
 
-class ScoreOut(BaseModel):
-    """One row a sample, in the order of the request."""
+class SourceResponse(BaseModel):
+    """One row per sample, in the order of the request."""
 
-    rows: list[RowOut]
-
-
-class AskOut(BaseModel):
-    """One row a sample, in the order of the request."""
-
-    rows: list[SaidOut]
+    rows: list[SourceRow]
 
 
-class OpenRLHFIn(_Theirs):
-    """OpenRLHF's remote reward: lists of equal lengths."""
+class ScoreResponse(BaseModel):
+    """One row per sample, in the order of the request."""
 
-    query: StrictStr | list[StrictStr] = Field(description="Prompt and response together, one text or a list.")
-    prompts: StrictStr | list[StrictStr] | None = None
-    labels: Json = Field(default=None, description="The references, one or a list.")
+    rows: list[ScoreRow]
 
 
-class OpenRLHFOut(BaseModel):
-    """Numbers for one query, lists for several."""
-
-    rewards: float | list[float]
-    scores: float | list[float] = Field(description="In [0, 1], for dynamic filtering: the verifier's verdict.")
-    extra_logs: dict[str, float | list[float]]
-
-
-class Message(_Theirs):
-    """One chat message."""
-
-    role: StrictStr
-    content: StrictStr
-
-
-class ClassifyIn(_Theirs):
-    """vLLM's /classify: texts, or the messages of one chat."""
-
-    model: StrictStr | None = Field(default=None, description="A reward model of the scheme; needed if it has several.")
-    input: StrictStr | list[StrictStr] | None = None
-    messages: list[Message] | None = None
-    use_activation: StrictBool | None = Field(
-        default=None, description="True for a sigmoid. Raw scores otherwise, unlike vLLM, which then squashes."
-    )
-
-
-class ClassOut(BaseModel):
-    """The score of one text."""
-
-    index: int
-    label: str
-    probs: list[float]
-    num_classes: int
-
-
-class ClassifyOut(BaseModel):
-    """The shape of vLLM's answer."""
-
-    id: str
-    object: Literal["list"]
-    created: int
-    model: str
-    data: list[ClassOut]
-    usage: dict[str, int]
-
-
-class State(_Ours):
+class State(_Request):
     """A rewarder's state, as `Rewarder.state_dict` returns it."""
 
     version: Int
@@ -160,23 +114,18 @@ class State(_Ours):
 
 
 class Health(BaseModel):
-    """How the service is."""
+    """Whether the service accepts requests."""
 
-    status: Literal["ok", "draining", "broken"]
+    status: Literal["ok", "draining"]
     waiting_rows: int
 
 
-class Refusal(BaseModel):
-    """Why a request was refused, or could not be answered."""
+class ErrorResponse(BaseModel):
+    """Why a request was rejected, or could not be answered."""
 
     error: str
 
 
-def reference_of(label: Any) -> str | None:
-    """Read a label of OpenRLHF as a reference: text as it is, anything else as its JSON.
-
-    Example:
-        >>> reference_of("4"), reference_of(4), reference_of(None)
-        ('4', '4', None)
-    """
-    return label if label is None or isinstance(label, str) else json.dumps(label)
+def json_response(data: Any, code: int = 200) -> Response:
+    """Return a JSON response; non-finite numbers become null."""
+    return Response(pydantic_core.to_json(data, inf_nan_mode="null"), code, media_type="application/json")

@@ -1,4 +1,4 @@
-"""The OpenAI-compatible chat API: one question, one text that answers it."""
+"""Judges behind the OpenAI-compatible chat API: one question per request, one text as the answer."""
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -8,14 +8,17 @@ from typing import Any, TypeAlias
 
 from herokit.errors import ConfigError
 from herokit.types import Status, Verdict
-from herokit_http.client import Link, UnansweredError, addresses
-from herokit_http.rows import Call, Lost
+from herokit_http.batches import Failure, SendBatch
+from herokit_http.client import Client, RequestError
+from herokit_http.connection import HttpSource
 
-Read: TypeAlias = Callable[["Question", str], Any]
-"""What a judge's text means for a question: a value, or `Lost` when its grammar is not kept."""
+__all__ = ["BLANK_VERDICT", "ChatSource", "Judge", "Question", "compute_mark", "is_blank", "shorten"]
 
-SHOWN = 120
-"""Characters of a judge's text that a reason repeats."""
+Parse: TypeAlias = Callable[["Question", str], Any]
+"""A question and the judge's text -> a value, or `Failure` if the text is outside the grammar."""
+
+_MAX_SHOWN = 120
+"""Characters of a judge's text in a reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +27,15 @@ class Question:
 
     Attributes:
         text: the user's message.
-        mark: a word that no completion can contain on purpose, as it depends on all of it; verdicts must carry it.
-        seed: differs between votes on the same thing.
-        parts: how many verdicts the answer must have.
+        mark: hexadecimal digits that the verdict must contain; they depend on the completion, which cannot contain them.
+        seed: differs between votes on the same text.
+        num_verdicts: how many verdicts the answer must have.
     """
 
     text: str
     mark: str
     seed: int = 0
-    parts: int = 1
+    num_verdicts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,112 +43,127 @@ class Judge:
     """The model that judges, and how it is sampled.
 
     Attributes:
-        model: its name as the server knows it.
-        system: the system prompt, "" for none.
+        model: its name on the server.
+        system_prompt: the first message, "" for none.
         temperature: 0 takes the likeliest token.
         max_tokens: a judge that writes more has no answer.
-        longest: characters of a completion that are shown to it, from the end, where the answer is.
-        extra: more fields of the request, such as ``{"guided_choice": ["A", "B"]}`` or ``{"reasoning_effort": "low"}``.
+        max_completion_chars: characters of a completion that it is shown, from the end, where the answer is.
+        extra_body: more fields of the request, such as ``{"guided_choice": ["A", "B"]}`` or
+            ``{"reasoning_effort": "low"}``.
 
     Raises:
-        ConfigError: a number that makes no sense.
+        ConfigError: a number outside its range.
     """
 
     model: str = ""
-    system: str = ""
+    system_prompt: str = ""
     temperature: float = 0.0
     max_tokens: int = 2048
-    longest: int = 20_000
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    max_completion_chars: int = 20_000
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.temperature < float("inf") or self.max_tokens < 1 or self.longest < 1:
-            raise ConfigError(
-                f"Judge: temperature = {self.temperature}, max_tokens = {self.max_tokens}, longest = {self.longest}; "
-                "expected from 0, from 1, from 1"
-            )
+        for name, minimum in (("temperature", 0), ("max_tokens", 1), ("max_completion_chars", 1)):
+            if not minimum <= getattr(self, name) < float("inf"):
+                raise ConfigError(f"Judge: {name} = {getattr(self, name)}; expected at least {minimum}")
 
-    def tail(self, completion: str) -> str:
-        """Return what is shown of a completion.
+    def truncate(self, completion: str) -> str:
+        """Return the part of a completion that the judge is shown.
 
         Example:
-            >>> Judge(longest=4).tail("so it is 42")
+            >>> Judge(max_completion_chars=4).truncate("so it is 42")
             '[...]s 42'
         """
-        return completion if len(completion) <= self.longest else "[...]" + completion[-self.longest :]
+        limit = self.max_completion_chars
+        return completion if len(completion) <= limit else "[...]" + completion[-limit:]
 
-    def call(self, link: Link, read: Read) -> Call[Any]:
-        """Return what asks one question and reads the answer."""
+    def sender(self, client: Client, parse: Parse) -> SendBatch[Any]:
+        """Return what sends one question and reads the answer."""
 
-        async def one(questions: Sequence[Question]) -> list[Any]:
+        async def send(questions: Sequence[Question]) -> list[Any]:
             question = questions[0]
-            turns = [{"role": "system", "content": self.system}] if self.system else []
+            system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
             body: dict[str, Any] = {
                 "model": self.model,
-                "messages": [*turns, {"role": "user", "content": question.text}],
+                "messages": [*system, {"role": "user", "content": question.text}],
                 "temperature": self.temperature,
                 "max_tokens": self.max_tokens,
             }
             body |= {"seed": question.seed} if self.temperature else {}
-            answer = await link.post("/chat/completions", body | dict(self.extra))
-            return [_text(answer, self.max_tokens, lambda text: read(question, text))]
+            text = self._extract_text(await client.post("/chat/completions", body | dict(self.extra_body)))
+            return [text if isinstance(text, Failure) else parse(question, text)]
 
-        return one
+        return send
+
+    def _extract_text(self, response: Any) -> str | Failure:
+        """Return the answer of a chat completion, without the thoughts of a reasoning model."""
+        try:
+            choice = response["choices"][0]
+            text = choice["message"]["content"]
+            is_cut = choice.get("finish_reason") == "length"
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
+            message = f"the response does not have the form of a chat completion: {type(error).__name__}: {error}"
+            raise RequestError(message[:200], is_malformed=True) from None
+        if is_cut:
+            return Failure(f"the judge was cut off at {self.max_tokens} tokens")
+        if not isinstance(text, str):
+            return Failure("the judge gave no text")
+        answer = text.rpartition("</think>")[2]
+        return Failure("the judge did not finish thinking") if answer.lstrip().startswith("<think>") else answer
 
 
-def _text(answer: Any, limit: int, read: Callable[[str], Any]) -> Any:
-    try:
-        choice = answer["choices"][0]
-        text = choice["message"]["content"]
-        cut = choice.get("finish_reason") == "length"
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
-        why = f"the answer has not the shape of a chat completion: {type(error).__name__}: {error}"
-        raise UnansweredError(why[:200], false=True) from None
-    if cut:
-        return Lost(f"the judge was cut off at {limit} tokens")
-    if not isinstance(text, str):
-        return Lost("the judge said nothing")
-    said = text.rpartition("</think>")[2]  # what a reasoning model thinks is no verdict
-    return Lost("the judge ended in its thoughts") if said.lstrip().startswith("<think>") else read(said)
+@dataclass(frozen=True)
+class ChatSource(HttpSource):
+    """Base of the judges.
+
+    Attributes:
+        judge: the model, and how it is sampled.
+        cache_size: answers to store.
+    """
+
+    judge: Judge = field(default_factory=Judge, kw_only=True)
+    cache_size: int = field(default=0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_at_least("cache_size", 0)
+
+    def _describe(self) -> str:
+        return f"judge: {self.judge.model} at {self._public_url}"
+
+    def _ask(self, questions: Sequence[Question], parse: Parse) -> list[Any | Failure]:
+        """Return an answer per question, or why there is none."""
+        return self._send(questions, lambda client: self.judge.sender(client, parse), cache_size=self.cache_size)
 
 
-def blank(text: str) -> bool:
-    r"""Say whether a text has no letter, digit or symbol: a bare ``:`` makes judges say yes (arXiv 2507.08794).
+BLANK_VERDICT = Verdict(0.0, Status.UNPARSED, "blank: no letter, digit or symbol")
+"""The verdict of a blank completion; the judge is not asked."""
+
+
+def is_blank(text: str) -> bool:
+    r"""Return whether a text has no letter, digit or symbol: a bare ``:`` makes judges say yes (arXiv 2507.08794).
 
     Example:
-        >>> blank(" .:\u200b"), blank("+"), blank("\u221e")
+        >>> is_blank(" .:\u200b"), is_blank("+"), is_blank("\u221e")
         (True, False, False)
     """
     return all(unicodedata.category(character)[0] in "PZCM" for character in text)
 
 
-BLANK = Verdict(0.0, Status.UNPARSED, "nothing to judge: no letter, digit or symbol")
-"""What becomes of a blank completion; no judge is asked."""
-
-
-def mark_of(*texts: str | None) -> str:
+def compute_mark(*texts: str | None) -> str:
     """Return eight hexadecimal digits that depend on all of the texts.
 
-    A completion that wanted to contain its own mark, to forge a verdict, would have to guess a 32-bit number.
+    To forge a verdict, a completion would have to contain its own mark, a 32-bit number that it cannot compute.
 
     Example:
-        >>> mark_of("a", "b") != mark_of("ab", "")
+        >>> compute_mark("a", "b") != compute_mark("ab", "")
         True
     """
     text = "\0".join(f"{-1 if t is None else len(t)}:{t}" for t in texts)
     return blake2b(text.encode("utf-8", "replace"), digest_size=4).hexdigest()
 
 
-def shown(text: str) -> str:
-    """Return the end of a judge's text for a reason."""
+def shorten(text: str) -> str:
+    """Return the end of a judge's text, quoted, for a reason."""
     flat = " ".join(text.split())
-    return repr(flat if len(flat) <= SHOWN else "..." + flat[-SHOWN:])
-
-
-def check_url(url: str) -> None:
-    """Refuse a URL that is none.
-
-    Raises:
-        ConfigError: it is not http or https.
-    """
-    addresses(url)
+    return repr(flat if len(flat) <= _MAX_SHOWN else "..." + flat[-_MAX_SHOWN:])

@@ -1,4 +1,4 @@
-"""One POST: time limit, retries with backoff, the breaker, and what comes back as JSON or as a reason."""
+"""An HTTP client for one server or several equal ones: JSON in, JSON out, or the reason why there is no answer."""
 
 import asyncio
 import json
@@ -11,196 +11,207 @@ from typing import Any
 import httpx2
 
 from herokit.errors import ConfigError
-from herokit_http.breaker import Breaker
-from herokit_http.request_policy import Reach
-from herokit_http.retrying import AGAIN, StatusError, retrying
+from herokit_http.request_policy import RETRIED_STATUSES, CircuitBreaker, RequestPolicy, StatusError, retrying
 
-OURS = frozenset({401, 402, 403, 404, 405, 406, 407, 410, 415, 421, 426, 501, 505, 511})
-"""Statuses that no other row would change; redirects are others."""
+__all__ = ["Client", "RequestError", "RequestStats", "parse_urls", "redact_url"]
+
+_ROW_INDEPENDENT_STATUSES = frozenset({401, 402, 403, 404, 405, 406, 407, 410, 415, 421, 426, 501, 505, 511})
+"""Statuses that other rows would get too; so are redirects."""
 
 
-class UnansweredError(Exception):
+class RequestError(Exception):
     """A request has no answer.
 
-    Args:
-        why: in words.
-        content: whether it may be due to what was sent, so that a part of it may do.
-        false: whether something came that is no answer to what was asked.
+    Attributes:
+        caused_by_content: whether it may be due to what was sent, so that a part of it may succeed.
+        is_malformed: whether a response arrived that is not an answer to the request.
     """
 
-    def __init__(self, why: str, *, content: bool = False, false: bool = False) -> None:
-        super().__init__(why)
-        self.content, self.false = content, false
+    def __init__(self, message: str, *, caused_by_content: bool = False, is_malformed: bool = False) -> None:
+        super().__init__(message)
+        self.caused_by_content, self.is_malformed = caused_by_content, is_malformed
 
 
 @dataclass(slots=True)
-class Count:
-    """What a link has done."""
+class RequestStats:
+    """What a client has done."""
 
     requests: int = 0
-    tries: int = 0
-    failed: int = 0
+    attempts: int = 0
 
 
-class Link:
+class Client:
     """A connection pool to one server, or to several that do the same: requests go to them in turn.
 
-    Lives in one event loop.
+    It lives in one event loop. Every address has a circuit breaker; another one opens when responses are malformed.
 
     Args:
-        url: where the server is; several are separated by commas.
-        reach: how hard to try.
+        url: of the server; several are separated by commas.
+        policy: how hard to try.
 
     Raises:
-        ConfigError: a URL is none, or the token's variable is not set.
+        ConfigError: an invalid URL, or the token's variable is not set.
     """
 
-    def __init__(self, url: str, reach: Reach) -> None:
-        self.urls = addresses(url)
-        self.reach = reach
-        self.count = Count()
-        self._breakers = [Breaker(reach.patience, reach.rest) for _ in self.urls]
-        self._belief = Breaker(reach.patience, reach.rest)
-        self._slots = asyncio.Semaphore(reach.at_once)
-        self._turn = 0
-        self._token = ""
+    def __init__(self, url: str, policy: RequestPolicy) -> None:
+        self.urls = parse_urls(url)
+        self.policy = policy
+        self.stats = RequestStats()
+        self.address_breakers = [_make_breaker(policy) for _ in self.urls]
+        self.answer_breaker = _make_breaker(policy)
+        self._slots = asyncio.Semaphore(policy.max_concurrency)
+        self._next = 0
+        self._token = _read_token(policy.token_env) if policy.token_env else ""
         headers = {"accept-encoding": "identity", "content-type": "application/json"}
-        if reach.token:
-            self._token = os.environ.get(reach.token, "").strip()
-            if not (self._token and self._token.isascii() and self._token.isprintable()):
-                raise ConfigError(f"the environment variable {reach.token} holds no token")
+        if self._token:
             headers["authorization"] = f"Bearer {self._token}"
-        limits = httpx2.Limits(max_connections=reach.at_once, max_keepalive_connections=reach.at_once)
-        # a cookie that cannot be sent would end every later request
-        none = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-        self._client = httpx2.AsyncClient(timeout=reach.seconds, limits=limits, headers=headers, cookies=none)
+        limits = httpx2.Limits(max_connections=policy.max_concurrency, max_keepalive_connections=policy.max_concurrency)
+        no_cookies = CookieJar(
+            DefaultCookiePolicy(allowed_domains=[])
+        )  # an invalid cookie would fail every later request
+        self._http = httpx2.AsyncClient(timeout=policy.timeout, limits=limits, headers=headers, cookies=no_cookies)
 
     async def post(self, path: str, body: Any) -> Any:
-        """POST JSON and return the JSON that comes back.
+        """POST JSON and return the JSON of the response.
 
         Args:
-            path: comes after the server's URL.
+            path: is appended to the server's URL.
             body: what to send.
 
         Raises:
-            UnansweredError: there is no answer, and why.
+            RequestError: there is no answer.
         """
         content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         async with self._slots:
             try:
-                return await self._asked(path, content)
+                return await self._post(path, content)
             finally:
-                self._belief.left()  # the try is over; who reads the answer says what to believe of it
-
-    async def _asked(self, path: str, content: bytes) -> Any:
-        place, breaker = self._pick()
-        self.count.requests += 1
-        try:
-            answer, answered = await self._try(place, path, content)
-        except UnansweredError as error:
-            self.count.failed += 1
-            refused = error.content and not str(error).startswith("status 500")
-            breaker.worked() if refused else breaker.failed(str(error))
-            raise
-        except BaseException:
-            breaker.left()
-            raise
-        if answered != place:  # a dead one among several costs each request that begins with it a try
-            breaker.failed("another address answered for it")
-        self._breakers[answered].worked()
-        return answer
-
-    def believe(self, why: str = "") -> None:
-        """Hear that an answer was one, or why it was none: enough of these in a row, and the server is left alone."""
-        self._belief.failed(why) if why else self._belief.worked()
+                self.answer_breaker.release()  # whoever reads the answer records whether it is one
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._client.aclose()
+        await self._http.aclose()
 
-    def _pick(self) -> tuple[int, Breaker]:
-        why = self._belief.closed_until()
-        if why:
-            raise UnansweredError(why)
-        for step in range(len(self.urls)):
-            place = (self._turn + step) % len(self.urls)
-            why = self._breakers[place].closed_until()
-            if not why:
-                self._turn = place + 1
-                return place, self._breakers[place]
-        raise UnansweredError(why)
-
-    async def _try(self, place: int, path: str, content: bytes) -> tuple[Any, int]:
-        """Ask one address after the other, beginning at `place`; return the answer and who gave it."""
-        reach = self.reach
-        tries = retrying(reach.tries, reach.wait)
+    async def _post(self, path: str, content: bytes) -> Any:
+        """Send a request and record its result in the breakers."""
+        first = self._choose_address()
+        breaker = self.address_breakers[first]
+        self.stats.requests += 1
         try:
-            async for attempt in tries:
-                with attempt:
-                    here = (place + attempt.retry_state.attempt_number - 1) % len(self.urls)
-                    self.count.tries += 1
-                    async with asyncio.timeout(reach.seconds):
-                        return await self._once(self.urls[here] + path, content), here
-        except StatusError as error:
-            ours = error.code < 400 or error.code in OURS | AGAIN - {500}  # noqa: PLR2004 - some servers say 500 of bad input
-            raise UnansweredError(str(error), content=not ours) from None
-        except TimeoutError:
-            raise UnansweredError(f"no answer within {reach.seconds:g} s") from None
-        except httpx2.TimeoutException as error:
-            raise UnansweredError(f"no answer within {reach.seconds:g} s ({type(error).__name__})") from None
-        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
-            raise UnansweredError(f"{type(error).__name__}: {error}"[:300]) from None
-        raise UnansweredError("not tried")  # pragma: no cover - the loop returns or raises
+            answer, answered = await self._attempt(first, path, content)
+        except RequestError as error:
+            if error.caused_by_content and not str(error).startswith("status 500"):
+                breaker.record_success()
+            else:
+                breaker.record_failure(str(error))
+            raise
+        except BaseException:
+            breaker.release()
+            raise
+        if answered != first:  # a dead address costs every request that begins with it an attempt
+            breaker.record_failure("another address answered for it")
+        self.address_breakers[answered].record_success()
+        return answer
 
-    async def _once(self, url: str, content: bytes) -> Any:
-        async with self._client.stream("POST", url, content=content) as response:
-            found = bytearray()
-            async for chunk in response.aiter_raw():
-                found += chunk
-                if len(found) > self.reach.largest:
-                    raise UnansweredError(
-                        f"an answer of more than {self.reach.largest} bytes", content=True, false=True
-                    )
+    def _choose_address(self) -> int:
+        """Return the number of the next address whose breaker is closed."""
+        reason = self.answer_breaker.acquire()
+        if reason:
+            raise RequestError(reason)
+        for step in range(len(self.urls)):
+            number = (self._next + step) % len(self.urls)
+            reason = self.address_breakers[number].acquire()
+            if not reason:
+                self._next = number + 1
+                return number
+        raise RequestError(reason)
+
+    async def _attempt(self, first: int, path: str, content: bytes) -> tuple[Any, int]:
+        """Try one address after the other, beginning with `first`; return the answer and the number of its address."""
+        policy = self.policy
+        try:
+            async for attempt in retrying(policy):
+                with attempt:
+                    number = (first + attempt.retry_state.attempt_number - 1) % len(self.urls)
+                    self.stats.attempts += 1
+                    async with asyncio.timeout(policy.timeout):
+                        return await self._send(self.urls[number] + path, content), number
+        except StatusError as error:
+            # a redirect says nothing about the content; some servers answer 500 to invalid input
+            independent = error.code < 400 or error.code in _ROW_INDEPENDENT_STATUSES | RETRIED_STATUSES - {500}  # noqa: PLR2004
+            raise RequestError(str(error), caused_by_content=not independent) from None
+        except TimeoutError:
+            raise RequestError(f"no answer within {policy.timeout:g} s") from None
+        except httpx2.TimeoutException as error:
+            raise RequestError(f"no answer within {policy.timeout:g} s ({type(error).__name__})") from None
+        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
+            raise RequestError(f"{type(error).__name__}: {error}"[:300]) from None
+        raise RequestError("not sent")  # pragma: no cover - the loop returns or raises
+
+    async def _send(self, url: str, content: bytes) -> Any:
+        async with self._http.stream("POST", url, content=content) as response:
+            raw = await self._read(response)
         if not response.is_success:
-            text = found[:1000].decode("utf-8", "replace")
+            text = raw[:1000].decode("utf-8", "replace")
             if self._token:
                 text = text.replace(self._token, "[token]")
-            text = " ".join(text[:300].split())
-            raise StatusError(response.status_code, text, response.headers.get("retry-after"))
-        if packed := response.headers.get("content-encoding", "").strip().lower().replace("identity", ""):
-            raise UnansweredError(f"the answer is packed, {packed[:40]!r}, unasked", false=True)
+            raise StatusError(response.status_code, " ".join(text[:300].split()), response.headers.get("retry-after"))
+        encoding = response.headers.get("content-encoding", "").strip().lower().replace("identity", "")
+        if encoding:
+            raise RequestError(f"the response is compressed, {encoding[:40]!r}; expected it plain", is_malformed=True)
         try:
-            return json.loads(found)
+            return json.loads(raw)
         except (ValueError, RecursionError) as error:
-            raise UnansweredError(f"the answer is not JSON: {error}"[:200], content=True, false=True) from None
+            message = f"the response is not JSON: {error}"[:200]
+            raise RequestError(message, caused_by_content=True, is_malformed=True) from None
+
+    async def _read(self, response: httpx2.Response) -> bytes:
+        raw = bytearray()
+        async for chunk in response.aiter_raw():
+            raw += chunk
+            if len(raw) > self.policy.max_response_bytes:
+                message = f"the response has more than {self.policy.max_response_bytes} bytes"
+                raise RequestError(message, caused_by_content=True, is_malformed=True)
+        return bytes(raw)
 
 
-def addresses(url: str) -> list[str]:
+def _make_breaker(policy: RequestPolicy) -> CircuitBreaker:
+    return CircuitBreaker(policy.failure_threshold, policy.recovery_timeout)
+
+
+def _read_token(variable: str) -> str:
+    token = os.environ.get(variable, "").strip()
+    if not (token and token.isascii() and token.isprintable()):
+        raise ConfigError(f"token_env: the environment variable {variable} has no token; expected printable ASCII")
+    return token
+
+
+def parse_urls(url: str) -> list[str]:
     """Split a setting into URLs.
 
     Raises:
         ConfigError: one is not http or https.
 
     Example:
-        >>> addresses("http://a:1/, http://b:2")
+        >>> parse_urls("http://a:1/, http://b:2")
         ['http://a:1', 'http://b:2']
     """
-    found = [part.strip().rstrip("/") for part in url.split(",") if part.strip()]
-    for part in found or [url]:
+    urls = [part.strip().rstrip("/") for part in url.split(",") if part.strip()]
+    for part in urls or [url]:
         try:
-            place = httpx2.URL(part)
+            parsed = httpx2.URL(part)
         except httpx2.InvalidURL as error:
-            raise ConfigError(f"url = {public(url)!r}; expected http://HOST:PORT, got {error}") from None
-        if place.scheme not in ("http", "https") or not place.host or place.query or place.fragment:
-            raise ConfigError(f"url = {public(url)!r}; expected http://HOST:PORT, several separated by commas")
-    return found
+            raise ConfigError(f"url = {redact_url(url)!r}; expected http://HOST:PORT, got {error}") from None
+        if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
+            raise ConfigError(f"url = {redact_url(url)!r}; expected http://HOST:PORT, several separated by commas")
+    return urls
 
 
-def public(url: str) -> str:
+def redact_url(url: str) -> str:
     """Return a URL without its password, for reports and logs.
 
     Example:
-        >>> public("http://me:secret@a:1,http://b:2")
+        >>> redact_url("http://me:secret@a:1,http://b:2")
         'http://[...]@a:1,http://b:2'
     """
     return re.sub(r"//[^/,]*@", "//[...]@", url)

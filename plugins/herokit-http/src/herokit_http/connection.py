@@ -1,112 +1,204 @@
-"""What a source opens on first use, keeps between calls, and never takes along when it is pickled."""
+"""Base of sources behind HTTP: a connection that opens on first use, in an event loop of its own."""
 
+import asyncio
 import threading
-import weakref
-from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import CancelledError
-from typing import Any, Self
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine, Hashable, Sequence
+from concurrent.futures import CancelledError, wait
+from dataclasses import KW_ONLY, dataclass, field
+from functools import partial
+from typing import Any, ClassVar, Self, TypeVar
 
+from herokit.errors import ConfigError
+from herokit.reward_models.lazy import LazyResource, ResourceOwner
 from herokit.reward_models.monitor import ScoreMonitor
-from herokit_http.client import Link
-from herokit_http.loop import Loop
-from herokit_http.request_policy import Reach
-from herokit_http.rows import Call, Lost, Memory, ask_rows
+from herokit.sources.cache import LRUCache
+from herokit_http.batches import Failure, SendBatch, send_rows
+from herokit_http.client import Client, parse_urls, redact_url
+from herokit_http.request_policy import RequestPolicy
+
+__all__ = ["Connection", "EventLoopThread", "HttpSource"]
+
+T = TypeVar("T")
 
 
-class Cell:
-    """A link in a loop of its own, the memory of answers, and counts."""
+class EventLoopThread:
+    """An event loop in a daemon thread, for callers that are synchronous or have an event loop of their own.
+
+    Example:
+        >>> thread = EventLoopThread()
+        >>> thread.run(asyncio.sleep(0, "done"))
+        'done'
+        >>> thread.close()
+    """
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.rows = self.lost = 0
-        self.monitor = ScoreMonitor()
-        self._open: tuple[Loop, Link, Memory[Any]] | None = None
-        self._shut: Any = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="herokit-http", daemon=True)
+        self._thread.start()
 
-    def __reduce__(self) -> tuple[Callable[[], "Cell"], tuple[()]]:
-        return Cell, ()
+    @property
+    def is_usable(self) -> bool:
+        """Whether the loop runs, and in another thread than this one."""
+        return self._thread.is_alive() and threading.current_thread() is not self._thread
 
-    def ask(
-        self, rows: Sequence[Hashable], call: Callable[[Link], Call[Any]], *, url: str, reach: Reach,
-        batch: int = 1, cache: int = 0,
-    ) -> list[Any | Lost]:  # fmt: skip
-        """Ask for N rows, opening the link if need be; N answers or reasons.
-
-        Args:
-            rows: what is asked.
-            call: given the link, how some of them are asked.
-            url: where.
-            reach: how hard to try.
-            batch: rows a request.
-            cache: answers to remember.
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the loop and return its result.
 
         Raises:
-            ConfigError: the URL is none, or the token's variable is not set.
+            Exception: raised by the coroutine.
+            CancelledError: it was cancelled, or the loop was closed.
         """
-        loop, link, memory = self._opened(url, reach, cache)
         try:
-            found = loop.run(ask_rows(link, rows, call(link), batch=batch, memory=memory))
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError:  # just closed
+            coroutine.close()
+            raise CancelledError from None
+        try:
+            while not wait((future,), timeout=1.0).done:
+                if not self.is_usable:  # closed by another thread before the coroutine began
+                    future.cancel()
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def cancel_all(self) -> None:
+        """Cancel everything that runs in the loop."""
+
+        async def cancel() -> None:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        self.run(cancel())
+
+    def close(self) -> None:
+        """Stop the loop and its thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class Connection:
+    """An open client in an event loop of its own, and a cache of answers.
+
+    Args:
+        url: see `Client`.
+        policy: how hard to try.
+        cache_size: answers to store.
+
+    Raises:
+        ConfigError: an invalid URL, or the token's variable is not set.
+    """
+
+    def __init__(self, url: str, policy: RequestPolicy, cache_size: int) -> None:
+        self.thread = EventLoopThread()
+        self.cache = LRUCache[Hashable, Any](cache_size)
+        try:
+            self.client = self.thread.run(_open_client(url, policy))
+        except BaseException:
+            self.thread.close()
+            raise
+
+    def send(self, rows: Sequence[Hashable], send: SendBatch[Any], batch_size: int) -> list[Any | Failure]:
+        """Return N answers for N rows, or why there is none."""
+        try:
+            return self.thread.run(send_rows(self.client, rows, send, batch_size=batch_size, cache=self.cache))
         except CancelledError:
-            found = [Lost("closed while it was asked")] * len(rows)
-        with self.lock:
-            self.rows += len(found)
-            self.lost += sum(isinstance(answer, Lost) for answer in found)
-        return found
-
-    def said(self) -> str:
-        """Say in a line what was done."""
-        with self.lock:
-            text = f"{self.rows} rows, {self.lost} without an answer"
-            if self._open is not None:
-                _, link, memory = self._open
-                text += f", {link.count.requests} requests in {link.count.tries} tries"
-                text += f", {memory.hits} answers remembered" if memory.hits else ""
-            return "; ".join(filter(None, (text, str(self.monitor))))
+            return [Failure("closed during the call")] * len(rows)
 
     def close(self) -> None:
-        """Close the connections; the next call opens them anew."""
-        with self.lock:
-            if self._shut is not None:
-                self._shut()
-            self._open = self._shut = None
-
-    def _opened(self, url: str, reach: Reach, cache: int) -> tuple[Loop, Link, Memory[Any]]:
-        with self.lock:
-            if self._open is None or not self._open[0].alive:  # a forked child has no loop's thread
-                loop = Loop()
-
-                async def link() -> Link:
-                    return Link(url, reach)
-
-                try:
-                    opened = loop.run(link())
-                except BaseException:
-                    loop.close()
-                    raise
-                self._open = (loop, opened, Memory(cache))
-                self._shut = weakref.finalize(self, _shut, loop, opened)
-            return self._open
+        """End the calls that run, and close the client; also called at garbage collection and at exit."""
+        if self.thread.is_usable:
+            self.thread.cancel_all()
+            self.thread.run(self.client.close())
+            self.thread.close()
 
 
-class Reaching:
-    """Base of the sources that reach a server: their links stand in a `Cell`, `_cell`."""
-
-    _cell: Cell
-
-    def close(self) -> None:
-        """Close the connections; the next call opens them again."""
-        self._cell.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+async def _open_client(url: str, policy: RequestPolicy) -> Client:
+    return Client(url, policy)
 
 
-def _shut(loop: Loop, link: Link) -> None:
-    """Close what nobody will ask again, also when its owner is forgotten or the process ends."""
-    if loop.alive:
-        loop.cancel()
-        loop.run(link.close())
-        loop.close()
+class _Record:
+    """What a source remembers of its work; a pickled or copied one starts anew."""
+
+    def __init__(self) -> None:
+        self.rows = self.failed = 0
+        self.monitor = ScoreMonitor()
+
+    def __reduce__(self) -> tuple[type[Self], tuple[()]]:
+        return type(self), ()
+
+
+@dataclass(frozen=True)
+class HttpSource(ResourceOwner, ABC):
+    """A source behind HTTP. Its connection opens on first use; pickling drops connection, cache and statistics.
+
+    Attributes:
+        url: of the server; several that do the same are separated by commas.
+        request: how hard to try, and when to give up.
+    """
+
+    url: str
+    _: KW_ONLY
+    request: RequestPolicy = field(default_factory=RequestPolicy)
+    _resource: LazyResource[Connection] = field(
+        default_factory=partial(LazyResource, Connection.close), init=False, repr=False, compare=False
+    )
+    _record: _Record = field(default_factory=_Record, init=False, repr=False, compare=False)
+    _unit: ClassVar[str] = "rows"
+
+    def __post_init__(self) -> None:
+        parse_urls(self.url)
+
+    @abstractmethod
+    def _describe(self) -> str:
+        """Name the source and its server, for the report."""
+
+    def report(self) -> str:
+        """Describe in one line what was sent, how often, and the scale of the scores; `herokit score` prints it."""
+        with self._resource.lock:
+            record, connection = self._record, self._resource.value
+            parts = [f"{record.rows} {self._unit}, {record.failed} failed"]
+            if connection is not None:
+                stats, hits = connection.client.stats, connection.cache.hits
+                parts[0] += f", {stats.requests} requests in {stats.attempts} attempts"
+                parts[0] += f", {hits} from the cache" if hits else ""
+            return "; ".join(filter(None, (self._describe(), *parts, str(record.monitor))))
+
+    @property
+    def _public_url(self) -> str:
+        return redact_url(self.url)
+
+    def _check_at_least(self, name: str, minimum: float) -> None:
+        value = getattr(self, name)
+        if not value >= minimum:
+            raise ConfigError(f"{type(self).__name__}: {name} = {value}; expected at least {minimum}")
+
+    def _send(
+        self,
+        rows: Sequence[Hashable],
+        make_sender: Callable[[Client], SendBatch[Any]],
+        *,
+        batch_size: int = 1,
+        cache_size: int = 0,
+    ) -> list[Any | Failure]:
+        """Return N answers for N rows, or why there is none.
+
+        Args:
+            rows: what to send.
+            make_sender: given the client, returns what sends a batch.
+            batch_size: rows per request.
+            cache_size: answers to store.
+
+        Raises:
+            ConfigError: the token's variable is not set.
+        """
+        connection = self._resource.get(lambda: Connection(self.url, self.request, cache_size))
+        answers = connection.send(rows, make_sender(connection.client), batch_size)
+        with self._resource.lock:
+            self._record.rows += len(answers)
+            self._record.failed += sum(isinstance(answer, Failure) for answer in answers)
+        return answers

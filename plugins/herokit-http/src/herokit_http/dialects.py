@@ -1,16 +1,25 @@
-"""What each kind of server is sent, and how its scores are read out of the answer."""
+"""What each kind of server is sent, and where the scores are in its response."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from herokit.types import Sample
-from herokit_http.rows import Lost
-from herokit_http.texts import fill_in
+from herokit_http.batches import Failure
+from herokit_http.client import RequestError
 
-Scores: TypeAlias = list[Any]
-"""For each row a number, the numbers of its steps, or `Lost`."""
+__all__ = ["DIALECTS", "TEMPLATES", "Dialect", "Row", "fill_template", "make_row", "parse_response", "service_body"]
+
+TEMPLATES = {
+    "plain": "{prompt}\n{completion}",
+    "chatml": "<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{prompt}<|im_end|>\n"
+    "<|im_start|>assistant\n{completion}<|im_end|>\n",
+    "llama3": "<|start_header_id|>user<|end_header_id|>\n\n{prompt}<|eot_id|>"
+    "<|start_header_id|>assistant<|end_header_id|>\n\n{completion}<|eot_id|>",
+}
+"""Templates by name, without a BOS: servers add their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +27,16 @@ class Row:
     """One rollout as a server is sent it; equal rows get equal scores.
 
     Attributes:
-        text: prompt and completion in one, as the server's model was trained on; "" where messages are sent.
-        system: the system prompt of the messages, "" for none.
+        text: prompt and completion in one text, as the server's model was trained on; "" where messages are sent.
+        system_prompt: the first message, "" for none.
         prompt: the prompt.
         completion: the completion.
-        reference: the gold answer, where the server judges.
-        meta: the sample's other values as JSON, where the server takes them.
+        reference: the reference answer, for servers that judge.
+        meta: the sample's other values as JSON, for servers that take them.
     """
 
     text: str
-    system: str
+    system_prompt: str
     prompt: str
     completion: str
     reference: str | None
@@ -35,7 +44,7 @@ class Row:
 
     def messages(self) -> list[dict[str, str]]:
         """Return it as a chat."""
-        turns = (("system", self.system), ("user", self.prompt), ("assistant", self.completion))
+        turns = (("system", self.system_prompt), ("user", self.prompt), ("assistant", self.completion))
         return [{"role": role, "content": text} for role, text in turns if text or role != "system"]
 
 
@@ -44,85 +53,88 @@ class Dialect:
     """How to talk to one kind of server.
 
     Attributes:
-        path: comes after the URL.
+        path: is appended to the URL; ``{model}`` is replaced.
         body: model name and rows -> what to send.
-        read: the answer and the number of rows -> scores; whatever it raises means that the answer has another shape.
-        template: how prompt and completion become one text where the user says nothing; "" demands to be told, None
-            sends messages, one row a request.
-        pair: the server is sent prompt and completion apart, and needs no template.
-        one_prompt: the rows of a request must share their prompt.
+        parse: response, number of rows and model name -> for each row a number, the numbers of its steps, or `Failure`;
+            anything it raises means that the response has another form.
+        template: how prompt and completion become one text by default; "" requires the user to set it, None sends messages,
+            one row per request.
+        pairs: the server is sent prompt and completion separately, and needs no template.
+        single_prompt: the rows of a request must share their prompt.
     """
 
     path: str
     body: Callable[[str, Sequence[Row]], dict[str, Any]]
-    read: Callable[[Any, int], Scores]
+    parse: Callable[[Any, int, str], list[Any]]
     template: str | None = ""
-    pair: bool = False
-    one_prompt: bool = False
+    pairs: bool = False
+    single_prompt: bool = False
 
 
 def _vllm(**extra: str) -> Callable[[str, Sequence[Row]], dict[str, Any]]:
-    """Return what makes the body of vLLM's /classify or /pooling.
+    """Return what makes the body for vLLM's /classify or /pooling.
 
-    Raw scores are asked for under both names: vLLM ignores the one it does not know, and squashes by default.
+    Raw scores are requested under both names: vLLM ignores the one it does not know, and applies a sigmoid by default.
     """
 
     def body(model: str, rows: Sequence[Row]) -> dict[str, Any]:
-        lead = {"model": model, "use_activation": False, "activation": False, **extra}
+        head = {"model": model, "use_activation": False, "activation": False, **extra}
         if rows[0].text:
-            return lead | {"input": [row.text for row in rows], "add_special_tokens": False}
-        return lead | {"messages": rows[0].messages(), "add_generation_prompt": False, "continue_final_message": False}
+            return head | {"input": [row.text for row in rows], "add_special_tokens": False}
+        return head | {"messages": rows[0].messages(), "add_generation_prompt": False, "continue_final_message": False}
 
     return body
 
 
 def _in_order(data: Any, count: int) -> list[Any]:
-    """Sort entries by their ``index``, where they have one.
+    """Return entries sorted by their ``index``, if all have one.
 
     Raises:
+        TypeError: not a list.
         ValueError: the indices are not 0 to `count` - 1.
     """
     if not isinstance(data, list):
         raise TypeError(f"expected a list, got {type(data).__name__}")
     if not all(isinstance(entry, dict) and "index" in entry for entry in data):
         return data
-    places = [entry["index"] for entry in data]
-    if sorted(places) != list(range(count)):
-        raise ValueError(f"indices {places[:8]} for {count} rows")
+    indices = [entry["index"] for entry in data]
+    if sorted(indices) != list(range(count)):
+        raise ValueError(f"indices {indices[:8]} for {count} rows")
     return sorted(data, key=lambda entry: int(entry["index"]))
 
 
-def _scalars(values: Any) -> list[Any]:
-    """Read one number, a list of them, or a list of lists of one each."""
-    found = values if isinstance(values, list) else [values]
-    return [x[0] if isinstance(x, list) and len(x) == 1 else x for x in found]
+def _flatten(values: Any) -> list[Any]:
+    """Return one number, a list of numbers, or a list of lists of one number each, as a list of numbers."""
+    items = values if isinstance(values, list) else [values]
+    return [x[0] if isinstance(x, list) and len(x) == 1 else x for x in items]
 
 
-def _openrlhf(_: str, rows: Sequence[Row]) -> dict[str, Any]:
+def _openrlhf_body(_: str, rows: Sequence[Row]) -> dict[str, Any]:
     labels = [row.reference for row in rows]
     return {"query": [row.text for row in rows], "prompts": [row.prompt for row in rows], "labels": labels}
 
 
-def ours(_: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """Return what our own service is sent."""
+def service_body(_: str, rows: Sequence[Row]) -> dict[str, Any]:
+    """Return what `herokit serve` is sent."""
     return {
         "samples": [
             {
                 "prompt": row.prompt,
                 "completion": row.completion,
-                "group": place,
+                "group": number,
                 "reference": row.reference,
                 "meta": json.loads(row.meta),
             }
-            for place, row in enumerate(rows)
+            for number, row in enumerate(rows)
         ]
     }
 
 
-def _said(answer: Any, _: int) -> Scores:
-    """Read our own service: a value, or the reason why there is none."""
+def _parse_service(response: Any, _: int, source: str) -> list[Any]:
+    """Return the value of each row of `herokit serve`, or why it has none."""
     return [
-        Lost(f"{row['status']}: {row['reason']}") if row["value"] is None else row["value"] for row in answer["rows"]
+        Failure(f"{row[f'{source}_status']}: {row[f'{source}_reason']}") if row[source] is None else row[source]
+        for row in response["rows"]
     ]
 
 
@@ -130,19 +142,19 @@ DIALECTS: dict[str, Dialect] = {
     "vllm-classify": Dialect(
         "/classify",
         _vllm(),
-        lambda answer, n: [entry["probs"][-1] for entry in _in_order(answer["data"], n)],
+        lambda response, n, _: [entry["probs"][-1] for entry in _in_order(response["data"], n)],
         None,
     ),
     "vllm-pooling": Dialect(
         "/pooling",
         _vllm(task="classify", encoding_format="float"),
-        lambda answer, n: [entry["data"] for entry in _in_order(answer["data"], n)],
+        lambda response, n, _: [entry["data"] for entry in _in_order(response["data"], n)],
         None,
     ),
     "vllm-token-pooling": Dialect(
         "/pooling",
         _vllm(task="token_classify", encoding_format="float"),
-        lambda answer, n: [entry["data"] for entry in _in_order(answer["data"], n)],
+        lambda response, n, _: [entry["data"] for entry in _in_order(response["data"], n)],
         None,
     ),
     "vllm-score": Dialect(
@@ -151,71 +163,92 @@ DIALECTS: dict[str, Dialect] = {
             "model": model, "use_activation": False, "activation": False,
             "text_1": [row.prompt for row in rows], "text_2": [row.completion for row in rows],
         },
-        lambda answer, n: [entry["score"] for entry in _in_order(answer["data"], n)],
-        pair=True,
+        lambda response, n, _: [entry["score"] for entry in _in_order(response["data"], n)],
+        pairs=True,
     ),
     "sglang-classify": Dialect(
         "/classify",
         lambda model, rows: {"model": model, "text": [row.text for row in rows]},
-        lambda answer, _: [entry["embedding"] for entry in answer],
+        lambda response, _, __: [entry["embedding"] for entry in response],
     ),
     "sglang-embeddings": Dialect(
         "/v1/embeddings",
         lambda model, rows: {"model": model, "input": [row.text for row in rows]},
-        lambda answer, n: [entry["embedding"] for entry in _in_order(answer["data"], n)],
+        lambda response, n, _: [entry["embedding"] for entry in _in_order(response["data"], n)],
     ),
     "openrlhf": Dialect(
-        "/get_reward", _openrlhf, lambda answer, _: _scalars(answer["rewards"]), "{prompt}{completion}"
+        "/get_reward", _openrlhf_body, lambda response, _, __: _flatten(response["rewards"]), "{prompt}{completion}"
     ),
     "tei": Dialect(
         "/predict",
         lambda _, rows: {
             "inputs": [[row.text] for row in rows], "raw_scores": True, "truncate": True, "truncation_direction": "Left"
         },
-        lambda answer, _: [entry[0]["score"] if isinstance(entry, list) else entry["score"] for entry in answer],
+        lambda response, _, __: [entry[0]["score"] if isinstance(entry, list) else entry["score"] for entry in response],
     ),
     "infinity-rerank": Dialect(
         "/rerank",
         lambda model, rows: {
             "model": model, "query": rows[0].prompt, "documents": [row.completion for row in rows], "raw_scores": True
         },
-        lambda answer, n: [entry["relevance_score"] for entry in _in_order(answer["results"], n)],
-        pair=True,
-        one_prompt=True,
+        lambda response, n, _: [entry["relevance_score"] for entry in _in_order(response["results"], n)],
+        pairs=True,
+        single_prompt=True,
     ),
-    "herokit": Dialect("/v1/sources/{model}", ours, _said, pair=True),
+    "herokit": Dialect("/v1/sources/{model}", service_body, _parse_service, pairs=True),
 }  # fmt: skip
 """Name -> dialect."""
 
 
-def row_of(sample: Sample, template: str | None, system: str, *, meta: bool = False) -> Row:
-    """Write a sample as it is sent.
+def parse_response(dialect: str, parse: Callable[[], list[Any]]) -> list[Any]:
+    """Call what reads a response of any form.
+
+    Raises:
+        RequestError: the response does not have the form of the dialect.
+    """
+    try:
+        return parse()
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        message = f"the response does not have the form of {dialect}: {type(error).__name__}: {error}"
+        raise RequestError(message[:200], caused_by_content=True, is_malformed=True) from None
+
+
+def make_row(sample: Sample, template: str | None, system_prompt: str, *, with_meta: bool = False) -> Row:
+    """Return a sample as it is sent.
 
     Args:
         sample: the rollout.
-        template: the text with ``{prompt}``, ``{completion}`` and ``{system}``; None sends messages instead.
-        system: the system prompt.
-        meta: whether the sample's other values are sent.
+        template: a text with ``{prompt}``, ``{completion}`` and ``{system}``; None sends messages.
+        system_prompt: for the text or the messages.
+        with_meta: whether the sample's other values are sent.
     """
-    text = (
-        ""
-        if template is None
-        else fill_in(template, {"prompt": sample.prompt, "completion": sample.completion, "system": system})
-    )
-    return Row(text, system, sample.prompt, sample.completion, sample.reference, plain(sample.meta) if meta else "{}")
+    fields = {"prompt": sample.prompt, "completion": sample.completion, "system": system_prompt}
+    text = "" if template is None else fill_template(template, fields)
+    meta = _to_json(sample.meta) if with_meta else "{}"
+    return Row(text, system_prompt, sample.prompt, sample.completion, sample.reference, meta)
 
 
-def plain(meta: Mapping[str, Any]) -> str:
-    """Write what JSON can carry of a sample's other values.
+def fill_template(template: str, fields: Mapping[str, str]) -> str:
+    """Fill a template in one pass, so that braces in the values stay as they are.
 
     Example:
-        >>> plain({"task": "math", "when": object(), "limit": float("inf")})
+        >>> fill_template("{a} {b} {c}", {"a": "{b}", "b": "x"})
+        '{b} x {c}'
+    """
+    return re.sub(r"\{([a-z]+)\}", lambda match: fields.get(match[1], match[0]), template)
+
+
+def _to_json(meta: Mapping[str, Any]) -> str:
+    """Return the part of a sample's other values that JSON can hold.
+
+    Example:
+        >>> _to_json({"task": "math", "when": object(), "limit": float("inf")})
         '{"task": "math"}'
     """
-    kept = {}
+    values = {}
     for name, value in meta.items():
         try:
-            kept[str(name)] = json.loads(json.dumps(value, allow_nan=False))
+            values[str(name)] = json.loads(json.dumps(value, allow_nan=False))
         except (TypeError, ValueError, RecursionError):
-            continue  # an image, a tensor: it stays on this side
-    return json.dumps(kept, sort_keys=True)
+            continue  # an image or a tensor is not sent
+    return json.dumps(values, sort_keys=True)

@@ -2,208 +2,182 @@
 
 import logging
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
 
 import numpy as np
 
 from herokit.errors import ConfigError, did_you_mean
 from herokit.reward_models.families import find_profile
+from herokit.reward_models.process import Aggregate, aggregate_steps
 from herokit.types import Sample, Scores, Status
-from herokit_http.client import Link, UnansweredError, addresses, public
-from herokit_http.connection import Cell, Reaching
-from herokit_http.dialects import DIALECTS, Row, row_of
-from herokit_http.request_policy import Reach
-from herokit_http.rows import Call, Lost, whole
+from herokit_http.batches import Failure, SendBatch, check_count
+from herokit_http.client import Client
+from herokit_http.connection import HttpSource
+from herokit_http.dialects import DIALECTS, TEMPLATES, Dialect, Row, make_row, parse_response
+
+__all__ = ["HttpRewardModel", "make_scores", "parse_number", "parse_score"]
 
 LOG = logging.getLogger(__name__)
 
-TEMPLATES = {
-    "plain": "{prompt}\n{completion}",
-    "chatml": "<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{prompt}<|im_end|>\n"
-    "<|im_start|>assistant\n{completion}<|im_end|>\n",
-    "llama3": "<|start_header_id|>user<|end_header_id|>\n\n{prompt}<|eot_id|>"
-    "<|start_header_id|>assistant<|end_header_id|>\n\n{completion}<|eot_id|>",
-}
-"""Texts by name, without a BOS: servers add their own."""
-
-AGGREGATES: dict[str, Callable[[Sequence[float]], float]] = {
-    "last": lambda steps: steps[-1],
-    "min": min,
-    "mean": lambda steps: math.fsum(steps) / len(steps),
-    "prod": math.prod,
-}
-
 
 @dataclass(frozen=True)
-class HttpRewardModel(Reaching):
-    """Score completions with a reward model behind a server: one raw score a sample, in order.
+class HttpRewardModel(HttpSource):
+    """Score completions with a reward model behind a server: one raw score per sample, in order.
 
-    A row that the server does not answer is NaN with status failed and the reason; nothing is raised for it. A request
-    that the server refuses for its content is halved until the refused row stands alone.
+    A row that the server does not answer is NaN with status failed and the reason; it raises nothing. A request that the
+    server rejects for its content is halved until the rejected row is alone.
 
     Attributes:
-        url: where the server is, e.g. ``http://10.0.0.1:8000``; several that do the same are separated by commas.
-        dialect: what it speaks: ``vllm-classify``, ``vllm-pooling``, ``vllm-token-pooling``, ``vllm-score``,
+        url: of the server, e.g. ``http://10.0.0.1:8000``; several that do the same are separated by commas.
+        dialect: of the server: ``vllm-classify``, ``vllm-pooling``, ``vllm-token-pooling``, ``vllm-score``,
             ``sglang-classify``, ``sglang-embeddings``, ``openrlhf``, ``tei``, ``infinity-rerank``, ``herokit``.
-        model: the model's name as the server knows it; for ``herokit`` the source's name.
+        model: the model's name on the server; for ``herokit`` the source's name.
         template: how prompt and completion become one text: ``plain``, ``chatml``, ``llama3`` or a text with
-            ``{prompt}``, ``{completion}`` and ``{system}``. None sends vLLM the messages, so that it applies the
-            model's own chat template; the SGLang and TEI dialects must be told.
-        system: the system prompt; None takes what a known model was trained on.
-        aggregate: how scores of steps become one: ``last``, ``min``, ``mean``, ``prod``.
-        batch: rows a request; messages go one by one.
-        cache: scores to remember.
-        reach: how hard to try, and when to stop.
+            ``{prompt}``, ``{completion}`` and ``{system}``. None sends vLLM the messages, so that it applies the model's own
+            chat template; the SGLang and TEI dialects require one.
+        system_prompt: None takes that of the model's family.
+        aggregate: how step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
+        batch_size: rows per request; messages go one by one.
+        cache_size: scores to store.
+        request: how hard to try, and when to give up.
 
     Raises:
-        ConfigError: an unknown dialect, a dialect that must be told its template, a URL that is none.
+        ConfigError: an unknown dialect, a missing template, an invalid URL.
 
     Example:
-        >>> rm = HttpRewardModel("http://127.0.0.1:9", reach=Reach(tries=1))
+        >>> from herokit_http import RequestPolicy
+        >>> rm = HttpRewardModel("http://127.0.0.1:9", request=RequestPolicy(max_attempts=1))
         >>> scores = rm.score([Sample("1 + 1?", "2", group="q")])
         >>> scores.statuses, scores.reasons
         ((<Status.FAILED: 'failed'>,), ('ConnectError: All connection attempts failed',))
         >>> rm.close()
     """
 
-    url: str
     dialect: str = "vllm-classify"
     model: str = ""
     template: str | None = None
-    system: str | None = None
-    aggregate: Literal["last", "min", "mean", "prod"] = "last"
-    batch: int = 32
-    cache: int = 0
-    reach: Reach = field(default_factory=Reach)
-    _cell: Cell = field(default_factory=Cell, init=False, repr=False, compare=False)
+    system_prompt: str | None = None
+    aggregate: Aggregate = "last"
+    batch_size: int = 32
+    cache_size: int = 0
 
     def __post_init__(self) -> None:
-        addresses(self.url)
+        super().__post_init__()
+        self._check_at_least("batch_size", 1)
+        self._check_at_least("cache_size", 0)
+        if self.aggregate not in get_args(Aggregate):
+            raise ConfigError(f"HttpRewardModel: aggregate = {self.aggregate!r}; expected one of {get_args(Aggregate)}")
         if self.dialect not in DIALECTS:
             raise ConfigError(
                 f"HttpRewardModel: dialect = {self.dialect!r}; {did_you_mean(self.dialect, list(DIALECTS))}"
             )
-        if self.batch < 1 or self.cache < 0:
-            raise ConfigError(f"HttpRewardModel: batch = {self.batch}, cache = {self.cache}; expected from 1, from 0")
         if self.dialect == "herokit" and not self.model:
             raise ConfigError("HttpRewardModel: dialect 'herokit' needs model = the name of a source of its scheme")
-        spoken = DIALECTS[self.dialect]
-        if self.template is None and spoken.template == "" and not spoken.pair:
+        text = self._template
+        if self._dialect.pairs or text is None:
+            return
+        if not text:
             raise ConfigError(
-                f"HttpRewardModel: dialect {self.dialect!r} needs a template, for its server applies none: "
+                f"HttpRewardModel: dialect {self.dialect!r} needs a template, because its server applies none: "
                 f"{', '.join(TEMPLATES)}, or a text with {{prompt}} and {{completion}}"
             )
-        text = self._text
-        if text is not None and not spoken.pair and not ("{prompt}" in text and "{completion}" in text):
+        if not ("{prompt}" in text and "{completion}" in text):
             raise ConfigError(
                 f"HttpRewardModel: template = {text!r}; expected a text with {{prompt}} and {{completion}}"
             )
 
     @property
-    def _text(self) -> str | None:
-        if self.template is None:
-            return DIALECTS[self.dialect].template
-        return TEMPLATES.get(self.template, self.template)
+    def _dialect(self) -> Dialect:
+        return DIALECTS[self.dialect]
+
+    @property
+    def _template(self) -> str | None:
+        return self._dialect.template if self.template is None else TEMPLATES.get(self.template, self.template)
+
+    def _describe(self) -> str:
+        return f"http: {self.dialect} at {self._public_url}"
 
     def score(self, samples: Sequence[Sample], /) -> Scores:
         """Return N scores for N samples, in order; NaN with status failed and the reason where there is none."""
-        text = self._text
-        system = find_profile(self.model).system_prompt if self.system is None else self.system
-        rows = [row_of(sample, text, system, meta=self.dialect == "herokit") for sample in samples]
-        found = self._cell.ask(
-            rows, self._call, url=self.url, reach=self.reach, batch=1 if text is None else self.batch, cache=self.cache
-        )
-        scores = scores_of(found)
-        with self._cell.lock:
-            for warning in self._cell.monitor.update(scores.values):
-                LOG.warning("%s: %s", public(self.url), warning)
+        template = self._template
+        system_prompt = find_profile(self.model).system_prompt if self.system_prompt is None else self.system_prompt
+        rows = [make_row(s, template, system_prompt, with_meta=self.dialect == "herokit") for s in samples]
+        batch_size = 1 if template is None else self.batch_size
+        scores = make_scores(self._send(rows, self._sender, batch_size=batch_size, cache_size=self.cache_size))
+        with self._resource.lock:
+            for warning in self._record.monitor.update(scores.values):
+                LOG.warning("%s: %s", self._public_url, warning)
         return scores
 
-    def report(self) -> str:
-        """Say in a line what was asked, how often, and where the scores lie."""
-        return f"http: {self.dialect} at {public(self.url)}; {self._cell.said()}"
+    def _sender(self, client: Client) -> SendBatch[Any]:
+        dialect = self._dialect
 
-    def _call(self, link: Link) -> Call[Any]:
-        spoken = DIALECTS[self.dialect]
-        path = spoken.path.replace("{model}", self.model)
+        async def send(rows: Sequence[Row]) -> list[Any]:
+            if dialect.single_prompt and any(row.prompt != rows[0].prompt for row in rows):
+                scores: dict[Row, Any] = {}
+                for prompt in dict.fromkeys(row.prompt for row in rows):
+                    part = [row for row in rows if row.prompt == prompt]
+                    scores |= dict(zip(part, check_count(await send(part), len(part)), strict=True))
+                return [scores[row] for row in rows]
+            path = dialect.path.replace("{model}", self.model)
+            response = await client.post(path, dialect.body(self.model, rows))
+            values = parse_response(self.dialect, lambda: list(dialect.parse(response, len(rows), self.model)))
+            return [parse_score(value, self.aggregate) for value in values]
 
-        async def some(rows: Sequence[Row]) -> list[Any]:
-            if spoken.one_prompt and any(row.prompt != rows[0].prompt for row in rows):
-                prompts = dict.fromkeys(row.prompt for row in rows)
-                parts = {prompt: [row for row in rows if row.prompt == prompt] for prompt in prompts}
-                found: dict[Row, Any] = {}
-                for part in parts.values():
-                    found |= dict(zip(part, whole(await some(part), len(part)), strict=True))
-                return [found[row] for row in rows]
-            answer = await link.post(path, spoken.body(self.model, rows))
-            scores = read(lambda: list(spoken.read(answer, len(rows))), self.dialect)
-            return [one_score(value, AGGREGATES[self.aggregate]) for value in scores]
-
-        return some
+        return send
 
 
-def read(how: Callable[[], list[Any]], what: str) -> list[Any]:
-    """Read an answer that may have any shape.
-
-    Raises:
-        UnansweredError: it is not what the dialect says.
-    """
-    try:
-        return how()
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        why = f"the answer has not the shape of {what}: {type(error).__name__}: {error}"
-        raise UnansweredError(why[:200], content=True, false=True) from None
-
-
-def one_score(value: Any, aggregate: Callable[[Sequence[float]], float]) -> Any:
-    """Return a score and the scores of its steps, if it has any, or `Lost`.
+def parse_score(value: Any, aggregate: Aggregate) -> Any:
+    """Return (score, step scores or None), or `Failure`.
 
     Example:
-        >>> one_score(2, min), one_score([[0.9, 0.1], [0.3, 0.7]], min)
+        >>> parse_score(2, "min"), parse_score([[0.9, 0.1], [0.3, 0.7]], "min")
         ((2.0, None), (0.1, (0.1, 0.7)))
-        >>> one_score("2", min), one_score([], min)
-        (Lost(why="gave '2', no number"), Lost(why='gave no score'))
+        >>> parse_score("2", "min"), parse_score([], "min")
+        (Failure(reason="gave '2', not a number"), Failure(reason='gave no score'))
     """
-    if isinstance(value, Lost):
+    if isinstance(value, Failure):
         return value
     if isinstance(value, list) and len(value) == 1 and not isinstance(value[0], list):
         value = value[0]
     if not isinstance(value, list):
-        number = finite(value)
-        return number if isinstance(number, Lost) else (number, None)
+        number = parse_number(value)
+        return number if isinstance(number, Failure) else (number, None)
     if not value:
-        return Lost("gave no score")
-    steps = [finite(step[-1] if isinstance(step, list) and step else step) for step in value]
-    lost = next((step for step in steps if isinstance(step, Lost)), None)
-    return lost or (aggregate(steps), tuple(steps) if len(steps) > 1 else None)
+        return Failure("gave no score")
+    steps = [parse_number(step[-1] if isinstance(step, list) and step else step) for step in value]
+    failure = next((step for step in steps if isinstance(step, Failure)), None)
+    return failure or (aggregate_steps(np.array(steps), aggregate), tuple(steps) if len(steps) > 1 else None)
 
 
-def finite(value: Any) -> Any:
-    """Return a finite float, or `Lost`.
+def parse_number(value: Any) -> Any:
+    """Return a finite float, or `Failure`.
 
     Example:
-        >>> finite(float("nan")), finite(True)
-        (Lost(why='gave nan'), Lost(why='gave True, no number'))
+        >>> parse_number(float("nan")), parse_number(True)
+        (Failure(reason='gave nan'), Failure(reason='gave True, not a number'))
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return Lost(
-            f"gave {str(value)[:60]!r}, no number" if isinstance(value, str) else f"gave {str(value)[:60]}, no number"
-        )
+        shown = repr(value[:60]) if isinstance(value, str) else str(value)[:60]
+        return Failure(f"gave {shown}, not a number")
     try:
         number = float(value)
     except OverflowError:
-        return Lost("gave a number too large for a float")
-    return number if math.isfinite(number) else Lost(f"gave {number}")
+        return Failure("gave a number too large for a float")
+    return number if math.isfinite(number) else Failure(f"gave {number}")
 
 
-def scores_of(found: Sequence[Any]) -> Scores:
-    """Write answers, (score, steps) or `Lost`, as `Scores`."""
-    steps = [None if isinstance(x, Lost) else x[1] for x in found]
+def make_scores(answers: Sequence[Any]) -> Scores:
+    """Return answers, each (score, step scores or None) or `Failure`, as `Scores`."""
+    rows = [
+        (np.nan, None, Status.FAILED, x.reason) if isinstance(x, Failure) else (*x, Status.JUDGED, "") for x in answers
+    ]
+    steps = [row[1] for row in rows]
     return Scores(
-        np.array([np.nan if isinstance(x, Lost) else x[0] for x in found], dtype=np.float64),
-        tuple(Status.FAILED if isinstance(x, Lost) else Status.JUDGED for x in found),
-        tuple(x.why if isinstance(x, Lost) else "" for x in found),
+        np.array([row[0] for row in rows], dtype=np.float64),
+        tuple(row[2] for row in rows),
+        tuple(row[3] for row in rows),
         steps if any(row is not None for row in steps) else None,
     )

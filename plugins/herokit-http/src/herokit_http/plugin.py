@@ -1,11 +1,11 @@
-"""What herokit finds under the entry point ``http``."""
+"""Registers the plugin under the entry point ``http``. A file of its own, because the entry point names it."""
 
 from herokit.hookspecs import Register, hookimpl
 
 
 @hookimpl
 def herokit_register(register: Register) -> None:
-    """Offer the reward models and verifiers that live behind HTTP."""
+    """Register the reward models and verifiers over HTTP."""
     register.reward_model("http", "herokit_http:HttpRewardModel")
     register.reward_model("http-service", "herokit_http:ServiceRewardModel")
     register.reward_model("pairwise-judge", "herokit_http:PairwiseJudge")

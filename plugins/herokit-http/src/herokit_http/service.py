@@ -1,108 +1,116 @@
-"""A whole scheme behind `herokit serve`: its rewards, with one running mean for all who ask."""
+"""A whole scheme behind `herokit serve`: its rewards, with one running mean for all clients."""
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 from uuid import uuid4
 
 from herokit.errors import ConfigError
 from herokit.types import Sample, Scores
-from herokit_http.client import Link, UnansweredError, addresses, public
-from herokit_http.connection import Cell, Reaching
-from herokit_http.dialects import Row, ours, row_of
-from herokit_http.model import finite, scores_of
-from herokit_http.request_policy import Reach
-from herokit_http.rows import Call, Lost
+from herokit_http.batches import Failure, SendBatch
+from herokit_http.client import Client, RequestError, parse_urls
+from herokit_http.connection import HttpSource
+from herokit_http.dialects import Row, make_row, service_body
+from herokit_http.model import make_scores, parse_number
+
+__all__ = ["ServiceRewardModel"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Samples of one group in the order they came; equal groups are two groups."""
+    """Samples of one group; the number keeps two groups with equal samples apart."""
 
     number: int
     rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True)
-class ServiceRewardModel(Reaching):
+class ServiceRewardModel(HttpSource):
     """Take rewards or advantages of a whole scheme from a service that all ranks of a job share.
 
-    A group goes in one request. Each request has a name, so one that is tried again, whatever became of the first try,
-    gets the answer of the first and is counted once by the running mean. Use it with a chain that takes it as it is, ``Select("rm")``.
+    A group goes in one request. Each request has a name: if it is sent again, it gets the answer to the first attempt, and
+    the running mean counts it once. Combine it with a chain that does not change it, ``Select("rm")``.
 
     Attributes:
-        url: where `herokit serve` listens.
-        part: ``reward`` or ``advantage``.
+        url: of `herokit serve`.
+        column: ``reward`` or ``advantage``.
         update_state: False for evaluation: the service's running means do not move.
-        batch: groups a request.
-        reach: how hard to try, and when to stop.
+        batch_size: groups per request.
+        request: how hard to try, and when to give up.
 
     Raises:
-        ConfigError: a URL that is none, several of them, or a batch below 1.
+        ConfigError: an invalid URL, several of them, or a batch size below 1.
     """
 
-    url: str
-    part: Literal["reward", "advantage"] = "reward"
+    column: Literal["reward", "advantage"] = "reward"
     update_state: bool = True
-    batch: int = 8
-    reach: Reach = field(default_factory=Reach)
-    _cell: Cell = field(default_factory=Cell, init=False, repr=False, compare=False)
+    batch_size: int = 8
+    _unit: ClassVar[str] = "groups"
 
     def __post_init__(self) -> None:
-        if len(addresses(self.url)) > 1:
-            raise ConfigError(f"ServiceRewardModel: url = {self.url!r}; expected one service, for it keeps one mean")
-        if self.part not in ("reward", "advantage"):
-            raise ConfigError(f"ServiceRewardModel: part = {self.part!r}; expected 'reward' or 'advantage'")
-        if self.batch < 1:
-            raise ConfigError(f"ServiceRewardModel: batch = {self.batch}; expected at least 1")
+        super().__post_init__()
+        self._check_at_least("batch_size", 1)
+        if len(parse_urls(self.url)) > 1:
+            raise ConfigError(
+                f"ServiceRewardModel: url = {self.url!r}; expected one service, because it holds one mean"
+            )
+        if self.column not in ("reward", "advantage"):
+            raise ConfigError(f"ServiceRewardModel: column = {self.column!r}; expected 'reward' or 'advantage'")
+
+    def _describe(self) -> str:
+        return f"http: {self.column} of {self._public_url}"
 
     def score(self, samples: Sequence[Sample], /) -> Scores:
-        """Return N rewards for N samples, in order; whole groups, as for a `Rewarder`."""
-        members: dict[Hashable, list[int]] = {}
+        """Return N rewards for N samples, in order; pass whole groups, as to a `Rewarder`."""
+        members: dict[Hashable, list[int]] = defaultdict(list)
         for row, sample in enumerate(samples):
-            members.setdefault(sample.group, []).append(row)
+            members[sample.group].append(row)
         groups = [
-            _Group(number, tuple(row_of(samples[row], None, "", meta=True) for row in rows))
+            _Group(number, tuple(make_row(samples[row], None, "", with_meta=True) for row in rows))
             for number, rows in enumerate(members.values())
         ]
-        found: list[Any] = [None] * len(samples)
-        answers = self._cell.ask(groups, self._call, url=self.url, reach=self.reach, batch=self.batch)
+        answers = self._send(groups, self._sender, batch_size=self.batch_size)
+        rewards: list[Any] = [None] * len(samples)
         for rows, answer in zip(members.values(), answers, strict=True):
-            for place, row in enumerate(rows):
-                found[row] = answer if isinstance(answer, Lost) else answer[place]
-        return scores_of(found)
+            for position, row in enumerate(rows):
+                rewards[row] = answer if isinstance(answer, Failure) else answer[position]
+        return make_scores(rewards)
 
-    def report(self) -> str:
-        """Say in a line what was asked, and how often."""
-        return f"http: {self.part} of {public(self.url)}; {self._cell.said().replace(' rows', ' groups')}"
-
-    def _call(self, link: Link) -> Call[Any]:
-        async def some(groups: Sequence[_Group]) -> list[Any]:
-            flat = [(group.number, row) for group in groups for row in group.rows]
-            body = ours("", [row for _, row in flat])
-            for (number, _), sample in zip(flat, body["samples"], strict=True):
+    def _sender(self, client: Client) -> SendBatch[Any]:
+        async def send(groups: Sequence[_Group]) -> list[Any]:
+            rows = [row for group in groups for row in group.rows]
+            body = service_body("", rows)
+            numbers = (group.number for group in groups for _ in group.rows)
+            for sample, number in zip(body["samples"], numbers, strict=True):
                 sample["group"] = number
+            settings = {"update_state": self.update_state, "id": uuid4().hex}
             try:
-                answer = await link.post("/v1/score", body | {"update_state": self.update_state, "id": uuid4().hex})
-            except UnansweredError as error:
-                # what came instead of an answer: the groups are counted already, and not sent again
-                again = error.content and not error.false
-                raise UnansweredError(str(error), content=again, false=error.false) from None
-            try:
-                rows = [_reward(entry, self.part) for entry in answer["rows"]]
-            except (KeyError, TypeError) as error:
-                raise UnansweredError(f"the answer has not the shape of herokit: {error!r}"[:200]) from None
-            if len(rows) != len(flat):
-                raise UnansweredError(f"{len(rows)} rewards for {len(flat)} rows")
-            given = iter(rows)
-            return [[next(given) for _ in group.rows] for group in groups]
+                response = await client.post("/v1/score", body | settings)
+            except RequestError as error:
+                # after a malformed response the groups may be counted already, so they are not sent again
+                resend = error.caused_by_content and not error.is_malformed
+                raise RequestError(str(error), caused_by_content=resend, is_malformed=error.is_malformed) from None
+            rewards = iter(self._parse(response, len(rows)))
+            return [[next(rewards) for _ in group.rows] for group in groups]
 
-        return some
+        return send
+
+    def _parse(self, response: Any, count: int) -> list[Any]:
+        try:
+            rewards = [_parse_reward(row, self.column) for row in response["rows"]]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise RequestError(f"the response does not have the form of herokit: {error!r}"[:200]) from None
+        if len(rewards) != count:
+            raise RequestError(f"{len(rewards)} rewards for {count} rows")
+        return rewards
 
 
-def _reward(entry: Any, part: str) -> Any:
-    value = entry[part]
-    if value is None:
-        return Lost(f"the service: {entry['problem'] or 'a filter marked the row'}"[:500])
-    number = finite(value)
-    return number if isinstance(number, Lost) else (number, None)
+def _parse_reward(row: Mapping[str, Any], column: str) -> Any:
+    """Return (reward, None), or why the row has none: the reasons of its sources."""
+    if row[column] is not None:
+        number = parse_number(row[column])
+        return number if isinstance(number, Failure) else (number, None)
+    sources = [key.removesuffix("_status") for key in row if key.endswith("_status")]
+    reasons = [f"{s}: {row[f'{s}_reason'] or row[f'{s}_status']}" for s in sources if row[s] is None]
+    return Failure(f"the service: {'; '.join(reasons) or 'a filter dropped the row'}"[:500])

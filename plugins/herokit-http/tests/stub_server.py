@@ -1,4 +1,4 @@
-"""A server that says what a test tells it to, on loopback."""
+"""An HTTP server on loopback whose responses are given by a function of the test."""
 
 import json
 import threading
@@ -6,35 +6,34 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
-class Fake:
-    """Answers POSTs with `answer(path, body)`, and keeps what it was asked.
+class StubServer:
+    """Responds to POSTs with `respond(path, body)`, and records the requests.
 
-    An answer is JSON to send, bytes to send as they are, a (status, JSON or bytes, headers) triple, a number of seconds
-    to say nothing for, or None to hang up.
+    A response is JSON, bytes to send as they are, a (status, JSON or bytes, headers) triple, a number of seconds to wait
+    before an empty response, or None to close the connection.
     """
 
-    def __init__(self, answer):
-        self.answer, self.asked, self.headers = answer, [], []
+    def __init__(self, respond):
+        self.respond, self.requests, self.headers = respond, [], []
         self.lock = threading.Lock()
-        fake = self
+        server = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
-                raw = self.rfile.read(int(self.headers["content-length"]))
-                body = json.loads(raw)
-                with fake.lock:
-                    fake.asked.append((self.path, body))
-                    fake.headers.append(dict(self.headers))
-                found = fake.answer(self.path, body)
-                if found is None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                with server.lock:
+                    server.requests.append((self.path, body))
+                    server.headers.append(dict(self.headers))
+                response = server.respond(self.path, body)
+                if response is None:
                     self.close_connection = True
                     return
-                if isinstance(found, float):
-                    time.sleep(found)
-                    found = {}
-                status, content, headers = found if isinstance(found, tuple) else (200, found, {})
+                if isinstance(response, float):
+                    time.sleep(response)
+                    response = {}
+                status, content, headers = response if isinstance(response, tuple) else (200, response, {})
                 content = content if isinstance(content, bytes) else json.dumps(content).encode()
                 try:
                     self.send_response(status)

@@ -1,4 +1,4 @@
-"""Schemathesis makes requests out of the OpenAPI schema, valid ones and broken ones; none may end in a 5xx."""
+"""Requests that Schemathesis draws from the OpenAPI schema, valid and invalid; none may end in a 5xx."""
 
 import os
 import subprocess
@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 TOKEN = "a-token-for-the-tests"  # noqa: S105 - made up
-EXAMPLES = int(os.environ.get("HEROKIT_SCHEMA_EXAMPLES", "10"))  # of each operation and mode
+EXAMPLES = int(os.environ.get("HEROKIT_SCHEMA_EXAMPLES", "10"))  # per operation and mode
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
     state = tmp_path_factory.mktemp("state") / "s.json"
-    command = [sys.executable, Path(__file__).with_name("serving.py"), state, "brief", "linger=0.0"]
+    command = [sys.executable, Path(__file__).with_name("serve_stubs.py"), state, "short", "batch_wait_s=0.0"]
     child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={"HEROKIT_TOKEN": TOKEN})
     try:
         yield child.stderr.readline().split()[2].rstrip(",")
@@ -35,21 +35,21 @@ def operations(url):
     return [found.ok() for found in api.get_all_operations()]
 
 
-# What a schema cannot say may be wrong too, such as lists of different lengths: so a valid body may be refused.
+# A valid body may be rejected for what a schema cannot express, such as lists of different lengths.
 @pytest.mark.parametrize("mode", schemathesis.GenerationMode)
-def test_the_service_keeps_its_own_schema(operations, mode):
+def test_service_conforms_to_its_schema(operations, mode):
     assert len(operations) == 8
     for operation in operations:
         if mode.is_negative and operation.method == "get":
-            continue  # nothing to get wrong
+            continue  # it has no parameters
 
         @given(operation.as_strategy(generation_mode=mode))
         @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
-        def keeps(case):
+        def conforms(case):
             case.call_and_validate(headers=BEARER, excluded_checks=[positive_data_acceptance])
 
-        keeps()
+        conforms()
 
 
-def test_the_service_is_well_after_all_that(url):
+def test_service_is_healthy_afterwards(url):
     assert httpx2.get(f"{url}/healthz").json() == {"status": "ok", "waiting_rows": 0}

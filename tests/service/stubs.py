@@ -1,4 +1,4 @@
-"""Sources that need no model: what is exact, what is short, what takes its time, what breaks."""
+"""Stub sources that need no model: exact match, shorter is better, slow; and the application around them."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ import numpy as np
 
 from herokit import Rewarder, Status, Verdict, hero_advantage
 from herokit.service.app import make_app
-from herokit.service.engine import Keeper
+from herokit.service.engine import Engine
 from herokit.service.limits import Limits
 from herokit.service.metrics import Metrics
 
@@ -24,8 +24,8 @@ class Exact:
 
 
 @dataclass
-class Brief:
-    """Shorter is better; remembers how many rows it was asked for at a time, and may be held up."""
+class Short:
+    """Shorter is better. It records the rows of each call, can be held, and breaks its contract on "explode"."""
 
     def __post_init__(self):
         self.calls = []
@@ -40,24 +40,24 @@ class Brief:
         return [-float(len(s.completion)) for s in samples]
 
 
-class Slow(Brief):
+class Slow(Short):
     def score(self, samples):
         time.sleep(0.2)
         return super().score(samples)
 
 
-def rewarder(model=None):
-    return Rewarder({"verifier": Exact(), "rm": model or Brief()}, hero_advantage())
+def make_rewarder(model=None):
+    return Rewarder({"verifier": Exact(), "rm": model or Short()}, hero_advantage())
 
 
-def service(model=None, *, token=None, state=None, hosts=None, **limits):
-    """The application, its desk, and the reward model behind it."""
-    model = model or Brief()
+def make_service(model=None, *, token=None, state_path=None, hosts=None, **limits):
+    """Return the application, its dispatcher, and its reward model."""
+    model = model or Short()
     metrics = Metrics()
-    keeper = Keeper(rewarder(model), metrics, state)
-    app, desk = make_app(keeper, Limits(**limits), metrics, token=token, hosts=hosts)
-    return app, desk, model
+    engine = Engine(make_rewarder(model), metrics, state_path)
+    app, dispatcher = make_app(engine, Limits(**limits), metrics, token=token, hosts=hosts)
+    return app, dispatcher, model
 
 
-def group(key, *completions, reference="4"):
+def make_group(key, *completions, reference="4"):
     return [{"prompt": "2 + 2?", "completion": c, "group": key, "reference": reference} for c in completions]
