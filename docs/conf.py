@@ -17,7 +17,7 @@ root_doc = "index"
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4
 
-suppress_warnings = ["misc.highlighting_failure"]  # shortened output on a page is no fault
+suppress_warnings = ["misc.highlighting_failure"]  # output on a page may be shortened
 
 default_role = "py:obj"  # `name` in a docstring is a link where there is such a name
 napoleon_use_ivar = True
@@ -33,23 +33,23 @@ html_show_sphinx = False
 
 
 def setup(app: Any) -> None:
-    """Write the generated pages before anything is read; make links out of the docs hold."""
+    """Write the generated pages before Sphinx reads any page; rewrite links that leave docs/."""
     import make_reference
     from copied_pages import relink
 
     docs = Path(__file__).parent
 
-    def crossing(_: Any, name: str, source: list[str]) -> None:
+    def rewrite_links(_: Any, name: str, source: list[str]) -> None:
         folder = docs.joinpath(name).parent
         if "generated" not in folder.parts:
             source[0] = relink(source[0], folder, folder)
 
     number = re.compile(r"~?(?:typing\.)?Annotated\[~?(?:typing\.)?Any, 'number'\]")
 
-    def short(*event: Any) -> tuple[str, str] | None:
+    def shorten_signature(*event: Any) -> tuple[str, str] | None:
         signature, returned = event[5:7]
         return signature and (number.sub("Number", signature), returned)
 
-    app.connect("autodoc-process-signature", short)
+    app.connect("autodoc-process-signature", shorten_signature)
     app.connect("builder-inited", lambda _: make_reference.write())
-    app.connect("source-read", crossing)
+    app.connect("source-read", rewrite_links)

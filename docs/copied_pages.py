@@ -1,4 +1,4 @@
-"""Pages that lie elsewhere in the repository, and links that cross: the site has a copy of each, with links that hold."""
+"""Copies of pages from outside docs/, with links that work on the site."""
 
 import os
 import re
@@ -12,11 +12,11 @@ _LINK = re.compile(r"(\]\()([^)#:\s]+)(#[^)]*)?(\))")
 
 
 def copies() -> dict[Path, str]:
-    """Return the files that the site has a copy of, and the copies' names below `PLACE`."""
-    found = {ROOT / name: f"project/{name}" for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")}
-    found |= {path: f"plugins/{path.parent.name}.md" for path in sorted(ROOT.glob("plugins/*/README.md"))}
-    found |= {path: f"plugins/{path.name}" for path in ROOT.glob("plugins/*/src/*/embedded/MODEL_CARD.md")}
-    return {path: name for path, name in found.items() if path.exists()}
+    """Return the files of which the site has a copy, and the name of each copy below `PLACE`."""
+    pages = {ROOT / name: f"project/{name}" for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")}
+    pages |= {path: f"plugins/{path.parent.name}.md" for path in sorted(ROOT.glob("plugins/*/README.md"))}
+    pages |= {path: f"plugins/{path.name}" for path in ROOT.glob("plugins/*/src/*/embedded/MODEL_CARD.md")}
+    return {path: name for path, name in pages.items() if path.exists()}
 
 
 def copied_pages() -> dict[str, str]:
@@ -28,22 +28,22 @@ def copied_pages() -> dict[str, str]:
 
 
 def relink(text: str, here: Path, there: Path) -> str:
-    """Turn a page's relative links into ones that hold in the site; a file that the site lacks becomes its path.
+    """Rewrite the relative links of a page for the site; a link to a file outside the site becomes its path.
 
     Args:
         text: the page.
-        here: the folder it was written in.
-        there: the folder it will be read in.
+        here: the folder of the source file.
+        there: the folder of the page on the site.
     """
-    known = copies()
+    copied = copies()
 
-    def turn(match: re.Match[str]) -> str:
+    def rewrite(match: re.Match[str]) -> str:
         opening, link, anchor, closing = match.groups()
         target = Path(os.path.normpath(here / link))
-        if target in known:
-            target = PLACE / known[target]
+        if target in copied:
+            target = PLACE / copied[target]
         elif not target.is_relative_to(DOCS):
             return f"] (`{target.relative_to(ROOT)}`)" if target.is_relative_to(ROOT) else match.group()
         return f"{opening}{os.path.relpath(target, there)}{anchor or ''}{closing}"
 
-    return _LINK.sub(turn, text)
+    return _LINK.sub(rewrite, text)

@@ -72,7 +72,7 @@ def weights(seeds: range) -> Cells:
     cells["on rewards, divided by the batch's deviation", ""] = _runs(Scheme("hero", trainer="trl-batch"), seeds)
     cells["on rewards, centred", ""] = _runs(Scheme("hero", trainer="dr-grpo"), seeds)
     for low, high, steepness in ((0.5, 2.0, 5.0), (0.5, 2.0, 1.0), (0.5, 2.0, 20.0), (0.4, 3.0, 6.0), (0.1, 5.0, 5.0)):
-        scheme = Scheme("hero_advantage").but(low=low, high=high, steepness=steepness)
+        scheme = Scheme("hero_advantage").but(min_weight=low, max_weight=high, steepness=steepness)
         cells["on centred advantages", f"{low:g} to {high:g}, k = {steepness:g}"] = _runs(scheme, seeds)
     return cells
 

@@ -15,8 +15,8 @@ COLUMNS = {
     "pass8": "pass@8",
     "auc": "RM AUC, own outputs",
     "score": "RM score",
-    "silent": "silent groups",
-    "all_wrong": "all-wrong groups",
+    "silent": "zero-signal groups",
+    "all_wrong": "all-incorrect groups",
     "entropy": "entropy",
 }
 """Measures at the end of a run, and their headings."""

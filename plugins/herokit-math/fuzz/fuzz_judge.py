@@ -12,11 +12,11 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["herokit_math"]):
-    from herokit_math.equivalence_policy import Policy
+    from herokit_math import Policy
     from herokit_math.verdicts import judge
 
 POLICY = Policy()
-GOLDS = (
+REFERENCES = (
     "7",
     "x+1",
     r"\sqrt{2}",
@@ -37,19 +37,21 @@ WORDS = (
 )  # fmt: skip
 
 
-def one(data: bytes) -> None:
+def fuzz_one(data: bytes) -> None:
     """Judge one input: a reference, and a text built of mathematical words and raw characters."""
-    given = atheris.FuzzedDataProvider(data)
-    gold = GOLDS[given.ConsumeIntInRange(0, len(GOLDS) - 1)]
+    data_provider = atheris.FuzzedDataProvider(data)
+    reference = REFERENCES[data_provider.ConsumeIntInRange(0, len(REFERENCES) - 1)]
     parts = []
-    while given.remaining_bytes() and len(parts) < 60:  # noqa: PLR2004 - longer texts add nothing
-        raw = given.ConsumeBool()
-        parts.append(given.ConsumeUnicode(3) if raw else WORDS[given.ConsumeIntInRange(0, len(WORDS) - 1)])
+    while data_provider.remaining_bytes() and len(parts) < 60:  # noqa: PLR2004 - longer texts add nothing
+        raw = data_provider.ConsumeBool()
+        parts.append(
+            data_provider.ConsumeUnicode(3) if raw else WORDS[data_provider.ConsumeIntInRange(0, len(WORDS) - 1)]
+        )
     text = "".join(parts)
-    judge(gold, text, POLICY)
-    judge(text, gold, POLICY)
+    judge(reference, text, POLICY)
+    judge(text, reference, POLICY)
 
 
 if __name__ == "__main__":
-    atheris.Setup(sys.argv, one)
+    atheris.Setup(sys.argv, fuzz_one)
     atheris.Fuzz()

@@ -1,8 +1,10 @@
-# ruff: noqa: RUF001 - the characters that look alike are the point
+# ruff: noqa: RUF001 - ambiguous characters are intended
+"""Extraction of the final answer from a completion."""
+
 import pytest
 
 from herokit_math import Policy
-from herokit_math.boxes import last_boxed
+from herokit_math.boxes import find_last_boxed
 from herokit_math.verdicts import judge
 
 
@@ -20,12 +22,12 @@ from herokit_math.verdicts import judge
         ("no box", None),
     ],
 )
-def test_boxes(completion, answer):
-    assert last_boxed(completion) == answer
+def test_find_last_boxed_returns_the_content_of_the_last_boxes(completion, answer):
+    assert find_last_boxed(completion) == answer
 
 
 @pytest.mark.parametrize(
-    ("gold", "completion", "answer"),
+    ("reference", "completion", "answer"),
     [
         ("4", "2 + 2 = 4\n#### 4", "4"),
         ("41", "A: 40\nno wait\nA: 41", "41"),
@@ -52,14 +54,14 @@ def test_boxes(completion, answer):
         ("C", "C. it can't be A", "C"),
     ],
 )
-def test_the_final_answer_is_found(gold, completion, answer):
-    found = judge(gold, completion, Policy())
-    assert found.answer == answer
-    assert found.decision.equal is True
+def test_judge_extracts_the_final_answer(reference, completion, answer):
+    judgment = judge(reference, completion, Policy())
+    assert judgment.answer == answer
+    assert judgment.decision.equal is True
 
 
 @pytest.mark.parametrize(
-    ("gold", "completion"),
+    ("reference", "completion"),
     [
         ("12", r"First 12, but after all \boxed{13}"),
         ("12", "The answer is 13. Not 12!"),
@@ -68,5 +70,5 @@ def test_the_final_answer_is_found(gold, completion, answer):
         ("1", r"\boxed{1} or \boxed{2}"),
     ],
 )
-def test_an_answer_elsewhere_in_the_text_does_not_count(gold, completion):
-    assert judge(gold, completion, Policy()).decision.equal is False
+def test_judge_rejects_a_reference_that_is_only_elsewhere_in_the_text(reference, completion):
+    assert judge(reference, completion, Policy()).decision.equal is False

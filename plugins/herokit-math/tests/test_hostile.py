@@ -1,5 +1,5 @@
-# ruff: noqa: RUF001 - the characters that look alike are the point
-"""What a policy may write to break a verifier. Nothing may hang, raise, or run; the next good pair is judged right."""
+# ruff: noqa: RUF001 - ambiguous characters are intended
+"""Hostile completions: no text may hang, raise, or be executed; the next pair must be judged correctly."""
 
 import asyncio
 import time
@@ -9,12 +9,18 @@ from pathlib import Path
 import pytest
 
 from herokit.types import Sample, Status
-from herokit_math import MathVerifier, Policy, reading, tiers
-from herokit_math import verdicts as judging
+from herokit_math import MathVerifier, Policy, parser, tiers, verdicts
 from herokit_math.verdicts import judge
 
 MANY = 100_000
-GOLDS = [r"\sqrt{2}", r"\{1,x,3\}", "B", r"\text{yes}"]
+CACHED_FUNCTIONS = [
+    (tiers, "extract_reference"),
+    (tiers, "_parse_formatted_number"),
+    (parser, "parse_answer"),
+    (verdicts, "make_comparer"),
+    (verdicts, "_try_parse"),
+]
+REFERENCES = [r"\sqrt{2}", r"\{1,x,3\}", "B", r"\text{yes}"]
 CORPUS = {
     "bignum towers": [
         *([r"9^{9^{9^9}}", r"10^{10^{10}}", r"2**2**2**2**2**2", r"(10^{1000})^{1000}", r"x^{10^{300}}", r"x^{-10^{300}}", r"(1+x)^{99999}"]),
@@ -70,25 +76,25 @@ CORPUS = {
         r"\text{" + " " * 20_000, "." + " " * 20_000 + "x", "final answer" + " " * 20_000 + "is 5", "$" + "1$ and $" * 5_000,
     ],
 }  # fmt: skip
-ALL = list(dict.fromkeys(text for texts in CORPUS.values() for text in texts))
+TEXTS = list(dict.fromkeys(text for texts in CORPUS.values() for text in texts))
 LIMIT = 1.0
-LATE = 0.5  # seconds past the limit at which a call counts as hanging
-TRIES = 3  # calls of which one must be in time: a busy machine is late now and then, a hang always
+GRACE = 0.5  # seconds past the limit after which a call hangs
+TRIES = 3  # calls of which one must be in time, because a busy machine may be late
 GOOD = r"\boxed{\int_0^{7} 1\,dx}"  # only a worker can decide it
 
 
 @pytest.fixture(scope="module", autouse=True)
 def folder(tmp_path_factory):
-    """Where this module and its workers run: a canary would appear here."""
+    """Working directory of this module and its workers, where a canary file would appear."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("canaries"))
         yield Path.cwd()
 
 
 @pytest.fixture(autouse=True)
-def _nothing_ran(folder):
+def _check_canaries(folder):
     yield
-    assert not list(folder.iterdir()), "a canary was made: model text was executed"
+    assert not list(folder.iterdir()), "a canary file exists: a completion was executed"
 
 
 @pytest.fixture(scope="module")
@@ -102,101 +108,101 @@ def sample(text):
     return Sample("", text, group=0, reference="7")
 
 
-def wrapped(text):
+def make_completions(text):
     return [text, rf"\boxed{{{text}}}", f"The answer is {text}"]
 
 
-def forget():
-    for cached in (tiers.reference, tiers.written, reading.read, judging.settling, judging._read):
-        cached.cache_clear()
+def clear_caches():
+    for module, name in CACHED_FUNCTIONS:
+        getattr(module, name).cache_clear()
 
 
-def test_there_are_enough():
-    assert len(ALL) >= 300
+def test_corpus_has_at_least_300_texts():
+    assert len(TEXTS) >= 300
 
 
 @pytest.mark.parametrize("category", CORPUS)
-def test_the_tiers_in_this_process_cannot_run_long(category):
+def test_judge_is_fast_on_hostile_completions(category):
     for text in CORPUS[category]:
-        for completion in wrapped(text):
-            for gold in GOLDS:
+        for completion in make_completions(text):
+            for reference in REFERENCES:
                 start = time.process_time()
-                judge(gold, completion, Policy())
-                assert time.process_time() - start < LIMIT, (gold, completion[:80])
+                judge(reference, completion, Policy())
+                assert time.process_time() - start < LIMIT, (reference, completion[:80])
 
 
 @pytest.mark.parametrize("category", CORPUS)
-def test_hostile_references_cannot_either(category):
+def test_judge_is_fast_on_hostile_references(category):
     for text in CORPUS[category]:
         start = time.process_time()
         judge(text, r"\boxed{\frac{1}{2}}", Policy())
         assert time.process_time() - start < LIMIT, text[:80]
 
 
-def here(math, one):
-    return math.verify([one])[0]
+def verify_here(math, sample):
+    return math.verify([sample])[0]
 
 
-def in_a_thread(math, one):
+def verify_in_a_thread(math, sample):
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(math.verify, [one]).result()[0]
+        return pool.submit(math.verify, [sample]).result()[0]
 
 
-def in_asyncio(math, one):
-    return asyncio.run(math.averify([one]))[0]
+def verify_in_asyncio(math, sample):
+    return asyncio.run(math.averify([sample]))[0]
 
 
-def alone(math, ask, one):
-    """Return the verdict of one call and the wall seconds it took, a worker being up and nothing being remembered."""
+def time_call(math, verify, sample):
+    """Return the verdict and the wall seconds of one call with a ready worker and empty caches."""
     for _ in range(TRIES):
-        forget()
-        patience = time.monotonic() + 60
-        while not math._pool.pids:  # the one that was killed last is being replaced
-            assert time.monotonic() < patience, "no worker comes up"
+        clear_caches()
+        deadline = time.monotonic() + 60
+        while not math._pool.pids:  # a killed worker is being replaced
+            assert time.monotonic() < deadline, "no worker starts"
             time.sleep(0.005)
         start = time.monotonic()
-        verdict = ask(math, one)
-        took = time.monotonic() - start
-        if took < LIMIT + LATE:
+        verdict = verify(math, sample)
+        seconds = time.monotonic() - start
+        if seconds < LIMIT + GRACE:
             break
-    return verdict, took
+    return verdict, seconds
 
 
-@pytest.mark.parametrize(("ask", "form"), [(here, 1), (in_a_thread, 0), (in_asyncio, 2)])
-def test_no_string_holds_a_call_past_its_limit(math, ask, form):
-    stopped = 0
-    for text in ALL:
-        verdict, took = alone(math, ask, sample(wrapped(text)[form]))
-        assert took < LIMIT + LATE, text[:80]
+@pytest.mark.parametrize(("verify", "form"), [(verify_here, 1), (verify_in_a_thread, 0), (verify_in_asyncio, 2)])
+def test_verify_respects_the_time_limit_on_hostile_completions(math, verify, form):
+    timeouts = 0
+    for text in TEXTS:
+        verdict, seconds = time_call(math, verify, sample(make_completions(text)[form]))
+        assert seconds < LIMIT + GRACE, text[:80]
         assert verdict.value is not None, text[:80]
         if verdict.status is Status.TIMEOUT:
-            stopped += 1
-            assert alone(math, ask, sample(GOOD))[0].value == 1.0, text[:80]
-    assert stopped, "no string ran into the limit: this test holds nothing"
-    assert alone(math, ask, sample(GOOD))[0].value == 1.0
+            timeouts += 1
+            assert time_call(math, verify, sample(GOOD))[0].value == 1.0, text[:80]
+    assert timeouts, "no text reached the time limit: the test is vacuous"
+    assert time_call(math, verify, sample(GOOD))[0].value == 1.0
 
 
-def test_no_row_of_a_batch_is_lost(math):
-    verdicts = math.verify([*map(sample, ALL), sample(GOOD)])
-    assert len(verdicts) == len(ALL) + 1
+def test_verify_returns_a_verdict_for_every_hostile_completion(math):
+    verdicts = math.verify([*map(sample, TEXTS), sample(GOOD)])
+    assert len(verdicts) == len(TEXTS) + 1
     assert all(v.value is not None for v in verdicts)
     assert verdicts[-1].value == 1.0
 
 
-def test_the_event_loop_turns_while_a_pair_runs_into_its_limit(math):
-    async def both():
-        asked = asyncio.create_task(math.averify([sample(r"\boxed{\binom{10^{10}}{10^9}}")]))
+def test_averify_does_not_block_the_event_loop(math):
+    async def run():
+        task = asyncio.create_task(math.averify([sample(r"\boxed{\binom{10^{10}}{10^9}}")]))
         turns = 0
-        while not asked.done():
+        while not task.done():
             await asyncio.sleep(0.005)
             turns += 1
-        return asked.result()[0], turns
+        return task.result()[0], turns
 
-    verdict, turns = asyncio.run(both())
+    verdict, turns = asyncio.run(run())
     assert verdict.status is Status.TIMEOUT
     assert turns > 10
 
 
-def test_what_no_tier_can_read_is_unparsed_and_wrong(math):
+def test_verify_returns_unparsed_for_an_answer_that_no_tier_can_parse(math):
     verdict = math.verify([sample(r"\boxed{9^{9^{9^9}} \foo}")])[0]
     assert (verdict.value, verdict.status) == (0.0, Status.UNPARSED)

@@ -1,5 +1,5 @@
-# ruff: noqa: RUF001 - the characters that look alike are the point
-"""Invented siblings of every rule: pairs that a rule makes equal, and near ones that it must keep apart."""
+# ruff: noqa: RUF001 - ambiguous characters are intended
+"""Invented examples of every rule: pairs that it makes equal, and similar pairs that must stay different."""
 
 import random
 
@@ -7,10 +7,10 @@ import pytest
 
 from herokit_math import Policy
 from herokit_math.compare import Comparison
-from herokit_math.reading import read
-from herokit_math.tiers import decide, reference
+from herokit_math.parser import parse_answer
+from herokit_math.tiers import decide_equivalence, extract_reference
 
-SAME = {
+EQUAL = {
     "numbers": [
         ("1004", r"1\,004"), ("1004", r"1,\!004"), ("1004", "1{,}004"), ("5400", "**5400**"), ("26", '"$26"'), ("7", "7.000"), (".5", "0.5"),
         ("0", "-0"), ("2500", "2.5e3"), ("2500", r"2.5 \times 10^3"), ("3", "three"), ("1200000", "1.2 million"), ("-13", "−13"), ("-5", "‑5"), ("12345", "12 345"), ("1.23", "1,23"), ("0.125", "0,125"), ("14916", "14 {, }916"),
@@ -98,28 +98,28 @@ DIFFERENT = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("gold", "answer"), [pair for pairs in SAME.values() for pair in pairs])
-def test_same(gold, answer):
-    assert decide(reference(gold), answer, Policy()).equal is True
+@pytest.mark.parametrize(("reference", "answer"), [pair for pairs in EQUAL.values() for pair in pairs])
+def test_decide_equivalence_accepts_equal_pairs(reference, answer):
+    assert decide_equivalence(extract_reference(reference), answer, Policy()).equal is True
 
 
-@pytest.mark.parametrize(("gold", "answer"), [pair for pairs in DIFFERENT.values() for pair in pairs])
-def test_different(gold, answer):
-    assert decide(reference(gold), answer, Policy()).equal is False
+@pytest.mark.parametrize(("reference", "answer"), [pair for pairs in DIFFERENT.values() for pair in pairs])
+def test_decide_equivalence_rejects_different_pairs(reference, answer):
+    assert decide_equivalence(extract_reference(reference), answer, Policy()).equal is False
 
 
-def test_plain_numbers_are_decided_as_the_parser_would():
+def test_decide_equivalence_agrees_with_the_parser_on_plain_numbers():
     rng = random.Random(3)  # noqa: S311 - seeded pairs
     for _ in range(500):
-        gold = rng.randrange(-9, 10 ** rng.choice([1, 4, 8]))
-        near = gold + rng.choice([0, 0, 1, 0.5, 1e-4, -1e-8, 1e-13]) * rng.choice([1, max(1, abs(gold))])
+        reference = rng.randrange(-9, 10 ** rng.choice([1, 4, 8]))
+        near = reference + rng.choice([0, 0, 1, 0.5, 1e-4, -1e-8, 1e-13]) * rng.choice([1, max(1, abs(reference))])
         answer = rng.choice([str(near), f"{near:.2f}", f"{near:.9f}"])
-        ours, theirs = read(str(gold)), read(answer)
-        assert decide(str(gold), answer, Policy()).equal is Comparison(Policy()).same(ours, theirs), (gold, answer)
+        parsed = Comparison(Policy()).equal(parse_answer(str(reference)), parse_answer(answer))
+        assert decide_equivalence(str(reference), answer, Policy()).equal is parsed, (reference, answer)
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "gold", "answer", "equal"),
+    ("option", "value", "reference", "answer", "equal"),
     [
         ("decimals", "exact", r"\frac13", "0.33", False),
         ("percent", "fraction", "28", "28%", False),
@@ -137,6 +137,9 @@ def test_plain_numbers_are_decided_as_the_parser_would():
         ("ends", "ignore", "[0,1]", "[0,1)", True),
     ],
 )
-def test_policies(option, value, gold, answer, equal):
-    assert decide(gold, answer, Policy(**{option: value})).equal is equal
-    assert decide(gold, answer, Policy()).equal is not equal or (option, value) == ("percent", "fraction")
+def test_policy_option_changes_the_decision(option, value, reference, answer, equal):
+    assert decide_equivalence(reference, answer, Policy(**{option: value})).equal is equal
+    assert decide_equivalence(reference, answer, Policy()).equal is not equal or (option, value) == (
+        "percent",
+        "fraction",
+    )

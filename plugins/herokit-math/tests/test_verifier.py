@@ -1,3 +1,5 @@
+"""`MathVerifier` as a verifier."""
+
 import json
 import pickle
 from pathlib import Path
@@ -21,7 +23,7 @@ def judge(verifier, completion, reference):
     return verifier.verify([Sample("", completion, group=0, reference=reference)])[0]
 
 
-def test_is_a_verifier():
+def test_math_verifier_is_a_verifier():
     assert isinstance(MathVerifier(), Verifier)
 
 
@@ -56,39 +58,39 @@ def test_is_a_verifier():
         (r"\boxed{\int_0^1 \frac 1 2\,dx}", "0.5", 1.0),
     ],
 )
-def test_plain_cases(math, completion, reference, value):
+def test_math_verifier_judges_completions(math, completion, reference, value):
     assert judge(math, completion, reference).value == value
 
 
-def test_what_was_extracted_is_reported(math):
+def test_math_verifier_reports_the_extracted_answer(math):
     assert judge(math, "2 + 2\n#### 4", "4").answer == "4"
 
 
-def test_a_missing_reference_abstains(math):
+def test_math_verifier_abstains_without_a_reference(math):
     verdict = judge(math, r"\boxed{1}", None)
     assert (verdict.value, verdict.status) == (None, Status.FAILED)
 
 
-def test_an_empty_completion_is_wrong_and_unparsed(math):
+def test_math_verifier_returns_unparsed_for_an_empty_completion(math):
     verdict = judge(math, "", "4")
     assert (verdict.value, verdict.status) == (0.0, Status.UNPARSED)
 
 
 @pytest.mark.parametrize("setting", ["timeout", "max_workers", "memory_mb", "max_tasks_per_child"])
-def test_settings_must_be_positive(setting):
+def test_math_verifier_rejects_settings_that_are_not_positive(setting):
     with pytest.raises(ConfigError, match=setting):
         MathVerifier(**{setting: 0})
 
 
-def test_pickling_drops_the_pool(math):
+def test_pickled_math_verifier_has_no_workers(math):
     judge(math, r"\boxed{\int_0^1 x\,dx}", "2")
     copy = pickle.loads(pickle.dumps(math))
     assert copy == math
     assert not copy._pool.pids
 
 
-@pytest.mark.skipif(not DATA.exists(), reason="the shared data is not there")
-def test_agrees_with_the_labels_of_real_rollouts(math):
+@pytest.mark.skipif(not DATA.exists(), reason="no shared data")
+def test_math_verifier_agrees_with_the_labels_of_real_rollouts(math):
     rows = [json.loads(line) for line in (DATA / "gsm8k_rollouts.jsonl").read_text().splitlines()]
     samples = [Sample(r["prompt"], r["response"], r["prompt_id"], r["reference"]) for r in rows]
     agree = [v.value == r["label"] for v, r in zip(math.verify(samples), rows, strict=True)]

@@ -1,3 +1,5 @@
+"""The sympy tier in worker processes: time limits, crashes, threads, forks."""
+
 import os
 import signal
 import subprocess
@@ -11,14 +13,14 @@ from herokit.types import Sample, Status
 from herokit.workers.process import WorkerProcess
 from herokit_math import MathVerifier
 
-HARD = r"\boxed{\int_0^{%d} 2x\,dx}"  # only the sympy tier can decide it
+HARD = r"\boxed{\int_0^{%d} 2x\,dx}"  # only sympy can decide it
 
 
 def samples(count):
     return [Sample("", HARD % (k + 1), group=0, reference=str((k + 1) ** 2)) for k in range(count)]
 
 
-def test_a_pair_past_its_limit_is_a_timeout_and_the_next_is_right():
+def test_math_verifier_returns_timeout_for_a_slow_pair_and_judges_the_next():
     with MathVerifier(timeout=0.001, max_workers=1) as math:
         verdict = math.verify(samples(1))[0]
         assert (verdict.value, verdict.status) == (0.0, Status.TIMEOUT)
@@ -26,7 +28,7 @@ def test_a_pair_past_its_limit_is_a_timeout_and_the_next_is_right():
         assert math.verify(samples(1))[0].value == 1.0
 
 
-def test_killed_workers_lose_no_pair():
+def test_math_verifier_loses_no_pair_when_workers_are_killed():
     with MathVerifier(max_workers=2) as math:
         math.verify(samples(1))
         done = threading.Event()
@@ -45,9 +47,9 @@ def test_killed_workers_lose_no_pair():
 
 
 @pytest.mark.parametrize("python", ["/nonexistent", os.devnull])
-def test_math_verifier_fails_the_rows_for_sympy_when_no_worker_can_start(python):
+def test_math_verifier_fails_only_pairs_for_sympy_when_no_worker_can_start(python):
     with MathVerifier(max_workers=1, python=python) as math:
-        for _ in range(2):  # the failed start frees its place in the pool
+        for _ in range(2):  # a failed start must free its place in the pool
             easy, *hard = math.verify([Sample("", r"\boxed{4}", group=0, reference="4"), *samples(3)])
             assert easy.value == 1.0
             assert [(v.value, v.status) for v in hard] == [(None, Status.FAILED)] * 3
@@ -62,7 +64,7 @@ def test_math_verifier_marks_a_pair_under_which_every_worker_dies_as_crashed(mon
     assert "died 3 times" in verdict.reason
 
 
-def test_threads_share_one_verifier():
+def test_math_verifier_is_usable_from_threads():
     results = {}
     with MathVerifier(max_workers=2) as math:
 
@@ -77,7 +79,7 @@ def test_threads_share_one_verifier():
     assert results == {name: [1.0] * 3 for name in range(3)}
 
 
-def test_closing_leaves_no_process():
+def test_close_ends_all_worker_processes():
     math = MathVerifier(max_workers=2)
     math.verify(samples(4))
     pids = math._pool.pids
@@ -87,7 +89,7 @@ def test_closing_leaves_no_process():
 
 
 @pytest.mark.parametrize("ending", ["", "import os; os.kill(os.getpid(), 9)"])
-def test_an_unguarded_script_works_and_leaves_no_process(tmp_path, ending):
+def test_math_verifier_works_in_a_script_without_main_guard_and_leaves_no_process(tmp_path, ending):
     script = tmp_path / "script.py"
     script.write_text(
         "from herokit.types import Sample\nfrom herokit_math import MathVerifier\n"
@@ -103,7 +105,7 @@ def test_an_unguarded_script_works_and_leaves_no_process(tmp_path, ending):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
 @pytest.mark.filterwarnings("ignore:.*fork.*")  # Python and jax, where some other test imported it, warn of forks
-def test_a_forked_child_opens_workers_of_its_own():
+def test_math_verifier_starts_its_own_workers_in_a_forked_child():
     with MathVerifier(max_workers=1) as math:
         math.verify(samples(1))
         child = os.fork()
@@ -115,10 +117,10 @@ def test_a_forked_child_opens_workers_of_its_own():
         assert math.verify(samples(3))[2].value == 1.0
 
 
-def test_an_answer_that_sympy_cannot_read_is_wrong_even_where_only_sympy_reads_the_reference():
+def test_compare_returns_unparsed_for_an_answer_that_sympy_cannot_parse():
     only_sympy = r"\int_0^1 x\,dx"
     with MathVerifier(max_workers=1) as math:
-        right, short, junk, huge, nobody = math.compare(
+        correct, short, junk, huge, unreadable = math.compare(
             [
                 (only_sympy, r"\frac{1}{2}"),
                 (only_sympy, r"\frac12"),
@@ -127,6 +129,6 @@ def test_an_answer_that_sympy_cannot_read_is_wrong_even_where_only_sympy_reads_t
                 (r"\zzz", "3"),
             ]
         )
-    assert [v.value for v in (right, short, junk, huge)] == [1.0, 1.0, 0.0, 0.0]
+    assert [v.value for v in (correct, short, junk, huge)] == [1.0, 1.0, 0.0, 0.0]
     assert junk.status is huge.status is Status.UNPARSED
-    assert (nobody.value, nobody.status) == (None, Status.FAILED)  # no policy causes that
+    assert (unreadable.value, unreadable.status) == (None, Status.FAILED)  # the reference is at fault

@@ -1,6 +1,6 @@
-"""The math verifier of herokit: finds the final answer in a completion and decides whether it is the reference."""
+"""Math verifier of herokit: extracts the final answer of a completion and compares it with the reference."""
 
-from herokit_math.equivalence_policy import Policy
+from herokit_math.quantity_comparison import Policy
 from herokit_math.report import Disagreement, Explanation, Report, evaluate, explain
 from herokit_math.verifier import MathVerifier
 

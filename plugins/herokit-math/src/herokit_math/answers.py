@@ -1,18 +1,34 @@
-"""What an answer can be: one small class a type."""
+"""Types of parsed answers."""
 
 from typing import NamedTuple, TypeAlias
 
 from herokit_math.tree import Node
 from herokit_math.units import Unit
 
+__all__ = [
+    "EMPTY_SET",
+    "Answer",
+    "BasedNumeral",
+    "Choice",
+    "Collection",
+    "Interval",
+    "LabeledValue",
+    "Matrix",
+    "Quantity",
+    "Ratio",
+    "Region",
+    "RelationChain",
+    "Text",
+]
+
 
 class Quantity(NamedTuple):
-    r"""A number or an expression, with what was written around it.
+    r"""A number or an expression, with its unit or mark.
 
     Attributes:
-        node: its value; of ``45^\circ`` and ``28\%`` the 45 and the 28.
-        unit: a known unit.
-        words: the words behind it that are no known unit.
+        node: its value; 45 in ``45^\circ``, 28 in ``28\%``.
+        unit: its unit, if that is known.
+        words: the words after it that are not a known unit.
         mark: ``"%"``, ``"deg"`` or ``""``.
     """
 
@@ -22,27 +38,27 @@ class Quantity(NamedTuple):
     mark: str = ""
 
 
-class Chain(NamedTuple):
+class RelationChain(NamedTuple):
     """Expressions joined by relations: an equation, an inequality, ``a < b < c``."""
 
     parts: tuple[Node, ...]
     relations: tuple[str, ...]
 
 
-class Labelled(NamedTuple):
-    """A value with a name: ``x = 3``, ``f(x) = x + 1``, ``Minimum: 1``.
+class LabeledValue(NamedTuple):
+    """A value with a label: ``x = 3``, ``f(x) = x + 1``, ``Minimum: 1``.
 
     Attributes:
-        label: the name's text.
-        value: what it names.
-        whole: the same text as an equation, where it is one.
-        bound: variables that the label binds, as ``x`` in ``f(x)``.
+        label: the text of the label.
+        value: the value.
+        equation: the same text as an equation, if it is one.
+        bound_variables: variables that the label binds, such as ``x`` in ``f(x)``.
     """
 
     label: str
     value: "Answer"
-    whole: Chain | None = None
-    bound: tuple[str, ...] = ()
+    equation: RelationChain | None = None
+    bound_variables: tuple[str, ...] = ()
 
 
 class Interval(NamedTuple):
@@ -60,12 +76,12 @@ class Region(NamedTuple):
     parts: "tuple[Interval | Quantity, ...]"
 
 
-class Sequence(NamedTuple):
-    """Several answers.
+class Collection(NamedTuple):
+    """Several answers: a list, a tuple or a set.
 
     Attributes:
         items: the members.
-        bracket: ``""`` a plain list, ``"("`` a tuple, ``"{"`` a set, ``"["`` square brackets.
+        bracket: ``""`` for a list, ``"("`` for a tuple, ``"{"`` for a set, ``"["`` for square brackets.
     """
 
     items: "tuple[Answer, ...]"
@@ -73,44 +89,56 @@ class Sequence(NamedTuple):
 
 
 class Matrix(NamedTuple):
-    """A matrix or vector, row by row."""
+    """A matrix or vector, by rows."""
 
     rows: "tuple[tuple[Answer, ...], ...]"
 
 
-class Based(NamedTuple):
-    """A numeral in a base: ``2112_6``."""
+class BasedNumeral(NamedTuple):
+    """A numeral with a base: ``2112_6``."""
 
     digits: str
     base: int
 
 
 class Ratio(NamedTuple):
-    """A ratio, or a time of day: ``3:1``, ``12:30``.
+    """A ratio or a time of day: ``3:1``, ``12:30``.
 
     Attributes:
-        parts: what stands between the colons.
-        clock: it is written as a time is: two digits behind the colon.
-        half: ``"am"``, ``"pm"`` or ``""``.
+        parts: the expressions between the colons.
+        is_clock: whether it has the form of a time: two digits after each colon.
+        half_day: ``"am"``, ``"pm"`` or ``""``.
     """
 
     parts: tuple[Node, ...]
-    clock: bool = False
-    half: str = ""
+    is_clock: bool = False
+    half_day: str = ""
 
 
 class Choice(NamedTuple):
-    """An option of a multiple-choice question, and its text when it was given."""
+    """An option of a multiple-choice question: its letter, and its text if given."""
 
     letter: str
     text: str = ""
 
 
 class Text(NamedTuple):
-    """Words."""
+    """An answer in words."""
 
     words: tuple[str, ...]
 
 
-Answer: TypeAlias = Quantity | Chain | Labelled | Interval | Region | Sequence | Matrix | Based | Ratio | Choice | Text
-EMPTY_SET = Sequence((), "{")
+Answer: TypeAlias = (
+    Quantity
+    | RelationChain
+    | LabeledValue
+    | Interval
+    | Region
+    | Collection
+    | Matrix
+    | BasedNumeral
+    | Ratio
+    | Choice
+    | Text
+)
+EMPTY_SET = Collection((), "{")

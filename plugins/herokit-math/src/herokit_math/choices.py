@@ -1,63 +1,65 @@
-# ruff: noqa: RUF001 - the characters that look alike are the point
-"""Options of multiple-choice questions: reading a letter, finding the letter that a response picks."""
+# ruff: noqa: RUF001 - ambiguous characters are intended
+"""Multiple-choice questions: parse an option, find the option that a response chooses."""
 
 import re
 
 from herokit_math.answers import Choice
-from herokit_math.extract import ANSWER
+from herokit_math.extract import ANSWER_WORDS
 
-_ALONE = re.compile(
+__all__ = ["find_chosen_letter", "parse_choice"]
+
+_LETTER = re.compile(
     r"(?:\\(?:text|mathrm|textbf|mathbf|textit|boldsymbol)\s*\{\s*)*(?:(?:option|choice|answer)\s+)?"
     r"(?:\(\s*([A-J])\s*\)|([A-J])(?:[.:)](?=\s|$|\})|\s*$|\s*(?=\})|\s+(?=[A-Z][a-z]+\b)))\s*[.:]?\s*\}*\s*(.{0,200})",
     re.DOTALL,
 )
-_OPTION = re.compile(r"(?:option|choice)\s*:?\s*\(?([A-J])\)?\b[.:]?\s*(.{0,200})", re.IGNORECASE | re.DOTALL)
-# another letter where an option's text would begin
-_SECOND = re.compile(r"[^\w(]{0,9}(?:(?:and|or)\b|\\text)?[^\w(]{0,9}(?:\(\s*[A-J]\s*\)|[A-J][:)])")
+_NAMED_OPTION = re.compile(r"(?:option|choice)\s*:?\s*\(?([A-J])\)?\b[.:]?\s*(.{0,200})", re.IGNORECASE | re.DOTALL)
+_SECOND_LETTER = re.compile(r"[^\w(]{0,9}(?:(?:and|or)\b|\\text)?[^\w(]{0,9}(?:\(\s*[A-J]\s*\)|[A-J][:)])")
+"""A second letter in place of the option's text."""
 _OPERATION = re.compile(r"[-+*/^=<>_\\(,&]")
-_MORE = r"(?!\)?\s{0,2}(?:or|and|/)\s{0,2}\(?[A-J]\b)"  # two letters are no pick
-_PICKED = re.compile(
-    rf"(?:choice|option|{ANSWER})\s{{0,2}}(?:is|est|es|ist|è|é|是|为|は|है|هو|هي|:|：)?\s{{0,2}}"
+_NO_SECOND_LETTER = r"(?!\)?\s{0,2}(?:or|and|/)\s{0,2}\(?[A-J]\b)"  # two letters are not a choice
+_CHOSEN = re.compile(
+    rf"(?:choice|option|{ANSWER_WORDS})\s{{0,2}}(?:is|est|es|ist|è|é|是|为|は|है|هو|هي|:|：)?\s{{0,2}}"
     r"(?:for sure|definitely)?\s{0,2}[:：]?\s{0,2}\*{0,2}\(?([A-J])\b(?!['’])"
-    rf"{_MORE}|(?:it's|it is|is)\s\(?([A-J])\b(?!['’]){_MORE}",
+    rf"{_NO_SECOND_LETTER}|(?:it's|it is|is)\s\(?([A-J])\b(?!['’]){_NO_SECOND_LETTER}",
 )
-_FIRST = re.compile(r"^\W*\(?([A-J])\)?(?![a-z0-9'’])")
+_FIRST_LETTER = re.compile(r"^\W*\(?([A-J])\)?(?![a-z0-9'’])")
 
 
-def choice(text: str) -> Choice | None:
-    r"""Read an option: ``B``, ``(B)``, ``B. 12``, ``Option B``, ``\text{(B)} 12``; None when the text is none.
+def parse_choice(text: str) -> Choice | None:
+    r"""Parse an option: ``B``, ``(B)``, ``B. 12``, ``Option B``, ``\text{(B)} 12``; None if the text is not an option.
 
     Example:
-        >>> choice("(B) Alina")
+        >>> parse_choice("(B) Alina")
         Choice(letter='B', text='Alina')
-        >>> choice("B + 1") is None
+        >>> parse_choice("B + 1") is None
         True
     """
-    if len(text) > 250 or not text:  # noqa: PLR2004 - an option's text is short
+    if len(text) > 250 or not text:  # noqa: PLR2004 - options are short
         return None
-    found = _ALONE.match(text) or _OPTION.fullmatch(text)
-    if found is None:
+    match = _LETTER.match(text) or _NAMED_OPTION.fullmatch(text)
+    if match is None:
         return None
-    *letters, rest = found.groups()
-    if _OPERATION.match(rest) and not found[0].startswith(("(", "\\")):
+    *letters, rest = match.groups()
+    if _OPERATION.match(rest) and not match[0].startswith(("(", "\\")):
         return None
     if rest.startswith(("^", "=", "+", "*", "/", "_")):
         return None
-    if _SECOND.match(rest):
+    if _SECOND_LETTER.match(rest):
         return None
     return Choice(next(x for x in letters if x).upper(), rest.strip(" .{}"))
 
 
-def picked(response: str) -> str | None:
-    """Return the letter that a response picks: behind "answer is" and the like, else the one it opens with.
+def find_chosen_letter(response: str) -> str | None:
+    """Return the letter that a response chooses: the last one after a phrase such as "answer is", else the first word.
 
     Example:
-        >>> picked("Not A, because it is odd; therefore I think it's B")
+        >>> find_chosen_letter("Not A, because it is odd; therefore I think it's B")
         'B'
     """
     tail = response[-2_000:]
-    hits = list(_PICKED.finditer(tail))
-    if hits:
-        return next(x for x in hits[-1].groups() if x)
-    first = _FIRST.match(tail.strip())
+    matches = list(_CHOSEN.finditer(tail))
+    if matches:
+        return next(x for x in matches[-1].groups() if x)
+    first = _FIRST_LETTER.match(tail.strip())
     return first[1] if first else None

@@ -1,297 +1,299 @@
-"""Comparing typed answers: one rule a pair of types, what no rule covers is different."""
+"""Compare parsed answers: one rule for each pair of types; pairs without a rule are different."""
 
-from collections.abc import Callable, Iterable
-from collections.abc import Sequence as Many
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
 from herokit_math.answers import (
     Answer,
-    Based,
-    Chain,
+    BasedNumeral,
     Choice,
+    Collection,
     Interval,
-    Labelled,
+    LabeledValue,
     Matrix,
     Quantity,
     Ratio,
     Region,
-    Sequence,
+    RelationChain,
     Text,
 )  # fmt: skip
-from herokit_math.atoms import UnsupportedError
-from herokit_math.equations import same_chain, solves
-from herokit_math.equivalence_policy import Policy
+from herokit_math.expression import UnsupportedError
 from herokit_math.identity import Tier
-from herokit_math.limits import Steps
-from herokit_math.lists import as_region
-from herokit_math.reading import read
-from herokit_math.tree import INFINITY, Call, Num, rename
-from herokit_math.values import Values
+from herokit_math.limits import StepBudget
+from herokit_math.lists import to_region
+from herokit_math.parser import parse_answer
+from herokit_math.quantity_comparison import Policy, QuantityComparison
+from herokit_math.relations import equal_chains, is_solution
+from herokit_math.tree import INFINITY, Call, Num, rename_symbols
 
-_RISING, _FALLING = {"<", "\\le"}, {">", "\\ge"}
+__all__ = ["Comparison"]
+
+_INCREASING, _DECREASING = {"<", "\\le"}, {">", "\\ge"}
+_ORDERED_BRACKETS = {"(", "["}
 
 
 class Comparison:
-    """Compares one pair of answers.
+    """Comparison of one pair of answers.
 
     Args:
-        policy: what counts as the same.
-        free: the texts declare a free parameter.
+        policy: options of the comparison.
+        has_parameter: whether the texts declare a free parameter.
     """
 
-    def __init__(self, policy: Policy, *, free: bool = False) -> None:
+    def __init__(self, policy: Policy, *, has_parameter: bool = False) -> None:
         self.policy = policy
-        self.steps = Steps()
-        self.values = Values(policy, self.steps, free=free)
+        self.budget = StepBudget()
+        self.quantities = QuantityComparison(policy, self.budget, has_parameter=has_parameter)
         self.reason = ""
 
     @property
     def tier(self) -> Tier | None:
-        """The tier that decided the last quantities, None when no quantity was compared."""
-        return self.values.tier if self.values.tier is not Tier.UNDECIDED else None
+        """The tier that decided the last pair of quantities; None if no quantities were compared."""
+        return self.quantities.tier if self.quantities.tier is not Tier.UNDECIDED else None
 
-    def same(self, gold: Answer, answer: Answer) -> bool | None:  # noqa: PLR0911 - one return a type
-        """Decide whether an answer is the reference; None when no rule can say.
+    def equal(self, reference: Answer, answer: Answer) -> bool | None:  # noqa: PLR0911 - one return per type
+        """Return whether an answer is equal to the reference; None if no rule can decide.
 
         Raises:
-            LimitError: the steps are spent.
+            LimitError: the step budget is spent.
         """
-        if isinstance(gold, Choice) or isinstance(answer, Choice):
-            return self._choice(gold, answer)
-        if isinstance(gold, Labelled) or isinstance(answer, Labelled):
-            return self._labelled(gold, answer)
-        if isinstance(gold, Chain) or isinstance(answer, Chain):
-            return self._chain(gold, answer)
-        if isinstance(gold, Interval | Region) or isinstance(answer, Interval | Region):
-            return self._region(gold, answer)
-        if isinstance(gold, Matrix) or isinstance(answer, Matrix):
-            return self._matrix(gold, answer)
-        if isinstance(gold, Sequence) or isinstance(answer, Sequence):
-            return self._sequence(gold, answer)
-        if isinstance(gold, Based) or isinstance(answer, Based):
-            return self._based(gold, answer)
-        if isinstance(gold, Ratio) or isinstance(answer, Ratio):
-            return self._ratio(gold, answer)
-        if isinstance(gold, Text) or isinstance(answer, Text):
-            return self._text(gold, answer)
-        return self.values.same(gold, answer)
+        if isinstance(reference, Choice) or isinstance(answer, Choice):
+            return self._equal_choices(reference, answer)
+        if isinstance(reference, LabeledValue) or isinstance(answer, LabeledValue):
+            return self._equal_labeled_values(reference, answer)
+        if isinstance(reference, RelationChain) or isinstance(answer, RelationChain):
+            return self._equal_chains(reference, answer)
+        if isinstance(reference, Interval | Region) or isinstance(answer, Interval | Region):
+            return self._equal_regions(reference, answer)
+        if isinstance(reference, Matrix) or isinstance(answer, Matrix):
+            return self._equal_matrices(reference, answer)
+        if isinstance(reference, Collection) or isinstance(answer, Collection):
+            return self._equal_collections(reference, answer)
+        if isinstance(reference, BasedNumeral) or isinstance(answer, BasedNumeral):
+            return self._equal_based_numerals(reference, answer)
+        if isinstance(reference, Ratio) or isinstance(answer, Ratio):
+            return self._equal_ratios(reference, answer)
+        if isinstance(reference, Text) or isinstance(answer, Text):
+            return self._equal_texts(reference, answer)
+        return self.quantities.equal(reference, answer)
 
-    def _choice(self, gold: Answer, answer: Answer) -> bool | None:
-        if isinstance(gold, Choice) and isinstance(answer, Choice):
-            return gold.letter == answer.letter
-        one, two = (
-            (gold.text if isinstance(gold, Choice) else gold),
-            (answer.text if isinstance(answer, Choice) else answer),
-        )
-        if "" in (one, two):
+    def _equal_choices(self, reference: Answer, answer: Answer) -> bool | None:
+        if isinstance(reference, Choice) and isinstance(answer, Choice):
+            return reference.letter == answer.letter
+        contents = [item.text if isinstance(item, Choice) else item for item in (reference, answer)]
+        if "" in contents:
             return False
         try:
-            return self.same(*(read(x) if isinstance(x, str) else x for x in (one, two)))
+            return self.equal(*(parse_answer(item) if isinstance(item, str) else item for item in contents))
         except UnsupportedError:
             return False
 
-    def _labelled(self, gold: Answer, answer: Answer) -> bool | None:
-        if self.policy.labels == "strict" and _label(gold) != _label(answer):
+    def _equal_labeled_values(self, reference: Answer, answer: Answer) -> bool | None:
+        if self.policy.labels == "strict" and _get_label(reference) != _get_label(answer):
             return False
-        ours = gold.value if isinstance(gold, Labelled) else gold
-        theirs = answer.value if isinstance(answer, Labelled) else answer
-        if isinstance(gold, Labelled) and isinstance(answer, Labelled) and len(gold.bound) == len(answer.bound):
-            theirs = _renamed(theirs, dict(zip(answer.bound, gold.bound, strict=True)))
-        if isinstance(gold, Labelled) and isinstance(ours, Sequence) and isinstance(theirs, Sequence):
-            theirs = _by_label(gold.label, _named(answer, theirs))
-        if isinstance(ours, Chain) or isinstance(theirs, Chain):
-            return self._chain(
-                ours if isinstance(ours, Chain) else gold, theirs if isinstance(theirs, Chain) else answer
+        value, other = (item.value if isinstance(item, LabeledValue) else item for item in (reference, answer))
+        if isinstance(reference, LabeledValue):
+            other = _adapt_labels(reference, answer, other)
+        if isinstance(value, RelationChain) or isinstance(other, RelationChain):
+            return self._equal_chains(
+                value if isinstance(value, RelationChain) else reference,
+                other if isinstance(other, RelationChain) else answer,
             )
-        same = self.same(ours, theirs)
-        if same is True:
+        equal = self.equal(value, other)
+        if equal is True:
             return True
-        whole = gold.whole if isinstance(gold, Labelled) else None
-        if isinstance(answer, Labelled) and whole and answer.whole:
-            return same_chain(whole, answer.whole, self.steps) or same
-        if whole and isinstance(answer, Quantity) and solves(whole, answer.node, self.steps):
+        equation = reference.equation if isinstance(reference, LabeledValue) else None
+        if isinstance(answer, LabeledValue) and equation and answer.equation:
+            return equal_chains(equation, answer.equation, self.budget) or equal
+        if equation and isinstance(answer, Quantity) and is_solution(equation, answer.node, self.budget):
             return True
-        return same
+        return equal
 
-    def _chain(self, gold: Answer, answer: Answer) -> bool | None:
-        ours = gold.whole if isinstance(gold, Labelled) else gold
-        theirs = answer.whole if isinstance(answer, Labelled) else answer
-        if isinstance(ours, Chain) and isinstance(theirs, Chain):
-            return same_chain(ours, theirs, self.steps)
-        if isinstance(ours, Chain) and isinstance(theirs, Quantity):
-            return solves(ours, theirs.node, self.steps)
-        monotone = isinstance(ours, Chain) and (set(ours.relations) <= _RISING or set(ours.relations) <= _FALLING)
-        if isinstance(ours, Chain) and isinstance(theirs, Sequence) and monotone:
-            return self._in_order([Quantity(p) for p in ours.parts], theirs.items)
+    def _equal_chains(self, reference: Answer, answer: Answer) -> bool | None:
+        chain, other = (item.equation if isinstance(item, LabeledValue) else item for item in (reference, answer))
+        if not isinstance(chain, RelationChain):
+            return False
+        if isinstance(other, RelationChain):
+            return equal_chains(chain, other, self.budget)
+        if isinstance(other, Quantity):
+            return is_solution(chain, other.node, self.budget)
+        is_monotone = set(chain.relations) <= _INCREASING or set(chain.relations) <= _DECREASING
+        if isinstance(other, Collection) and is_monotone:
+            return self._equal_in_order([Quantity(part) for part in chain.parts], other.items)
         return False
 
-    def _region(self, gold: Answer, answer: Answer) -> bool | None:
-        inequality = isinstance(gold, Region) != isinstance(answer, Region) and len(_parts(gold) + _parts(answer)) == 2  # noqa: PLR2004
-        if inequality and self.policy.intervals == "strict":
+    def _equal_regions(self, reference: Answer, answer: Answer) -> bool | None:
+        num_parts = sum(len(item.parts) if isinstance(item, Region) else 1 for item in (reference, answer))
+        is_inequality = isinstance(reference, Region) != isinstance(answer, Region) and num_parts == 2  # noqa: PLR2004
+        if is_inequality and self.policy.intervals == "strict":
             return False
-        ours, theirs = as_region(gold), as_region(answer)
-        if ours is None or theirs is None or len(ours.parts) != len(theirs.parts):
+        region, other = to_region(reference), to_region(answer)
+        if region is None or other is None or len(region.parts) != len(other.parts):
             return False
-        return self._matched(ours.parts, theirs.parts, self._part)
+        return self._equal_unordered(region.parts, other.parts, self._equal_region_parts)
 
-    def _part(self, gold: Interval | Quantity, answer: Interval | Quantity) -> bool | None:
-        if isinstance(gold, Quantity) and isinstance(answer, Quantity):
-            return self.values.same(gold, answer)
-        if isinstance(gold, Quantity) or isinstance(answer, Quantity):
+    def _equal_region_parts(self, reference: Interval | Quantity, answer: Interval | Quantity) -> bool | None:
+        if isinstance(reference, Quantity) and isinstance(answer, Quantity):
+            return self.quantities.equal(reference, answer)
+        if isinstance(reference, Quantity) or isinstance(answer, Quantity):
             return False
-        ends = (gold.closed_low, gold.closed_high) == (answer.closed_low, answer.closed_high)
+        ends = (reference.closed_low, reference.closed_high) == (answer.closed_low, answer.closed_high)
         if not ends and self.policy.ends == "strict":
             return False
-        return _all(self.values.nodes(g, a) for g, a in ((gold.low, answer.low), (gold.high, answer.high)))
+        pairs = ((reference.low, answer.low), (reference.high, answer.high))
+        return _all_equal(self.quantities.equal_nodes(r, a) for r, a in pairs)
 
-    def _matrix(self, gold: Answer, answer: Answer) -> bool | None:
-        ours, theirs = _rows(gold), _rows(answer)
-        if ours is None or theirs is None:
+    def _equal_matrices(self, reference: Answer, answer: Answer) -> bool | None:
+        rows, other = _get_rows(reference), _get_rows(answer)
+        if rows is None or other is None:
             return False
-        if [len(r) for r in ours] != [len(r) for r in theirs]:
-            vectors = [[c for r in m for c in r] for m in (ours, theirs) if len(m) == 1 or all(len(r) == 1 for r in m)]
-            if len(vectors) != 2 or isinstance(gold, Matrix) == isinstance(answer, Matrix):  # noqa: PLR2004
+        if [len(row) for row in rows] != [len(row) for row in other]:
+            vectors = [
+                [entry for row in matrix for entry in row]
+                for matrix in (rows, other)
+                if len(matrix) == 1 or all(len(row) == 1 for row in matrix)
+            ]
+            if len(vectors) != 2 or isinstance(reference, Matrix) == isinstance(answer, Matrix):  # noqa: PLR2004
                 return False
-            return self._in_order(*vectors)
-        return _all(self._in_order(g, a) for g, a in zip(ours, theirs, strict=True))
+            return self._equal_in_order(*vectors)
+        return _all_equal(self._equal_in_order(r, a) for r, a in zip(rows, other, strict=True))
 
-    def _sequence(self, gold: Answer, answer: Answer) -> bool | None:
-        ours = gold.items if isinstance(gold, Sequence) else (gold,)
-        theirs = answer.items if isinstance(answer, Sequence) else (answer,)
-        brackets = {s.bracket for s in (gold, answer) if isinstance(s, Sequence)}
-        if len(ours) != len(theirs) and not brackets & {"(", "["}:
-            ours, theirs = self._distinct(ours), self._distinct(theirs)
-        if len(ours) != len(theirs):
+    def _equal_collections(self, reference: Answer, answer: Answer) -> bool | None:
+        items, other = (item.items if isinstance(item, Collection) else (item,) for item in (reference, answer))
+        brackets = {item.bracket for item in (reference, answer) if isinstance(item, Collection)}
+        is_tuple = bool(brackets & _ORDERED_BRACKETS)
+        if len(items) != len(other) and not is_tuple:
+            items, other = self._drop_duplicates(items), self._drop_duplicates(other)
+        if len(items) != len(other):
             return False
-        if not brackets & {"(", "["} and (pairs := _same_labels(ours, theirs)):
-            return _all(self.same(g, a) for g, a in pairs)
-        if brackets & {"(", "["} or self.policy.lists == "ordered":
-            return self._in_order(ours, theirs)
-        return self._matched(ours, theirs, self.same)
+        if not is_tuple and (pairs := _pair_by_label(items, other)):
+            return _all_equal(self.equal(r, a) for r, a in pairs)
+        if is_tuple or self.policy.lists == "ordered":
+            return self._equal_in_order(items, other)
+        return self._equal_unordered(items, other, self.equal)
 
-    def _distinct(self, items: tuple[Answer, ...]) -> tuple[Answer, ...]:
-        kept: list[Answer] = []
+    def _drop_duplicates(self, items: tuple[Answer, ...]) -> tuple[Answer, ...]:
+        unique: list[Answer] = []
         for item in items:
-            if not any(self.same(item, other) for other in kept):
-                kept.append(item)
-        return tuple(kept)
+            if not any(self.equal(item, other) for other in unique):
+                unique.append(item)
+        return tuple(unique)
 
-    def _in_order(self, gold: Many[Answer], answer: Many[Answer]) -> bool | None:
-        if len(gold) != len(answer):
+    def _equal_in_order(self, reference: Sequence[Answer], answer: Sequence[Answer]) -> bool | None:
+        if len(reference) != len(answer):
             return False
-        return _all(self.same(g, a) for g, a in zip(gold, answer, strict=True))
+        return _all_equal(self.equal(r, a) for r, a in zip(reference, answer, strict=True))
 
-    def _matched(
-        self, gold: Many[Answer], answer: Many[Answer], same: Callable[[Any, Any], bool | None]
+    def _equal_unordered(
+        self, reference: Sequence[Answer], answer: Sequence[Answer], equal: Callable[[Any, Any], bool | None]
     ) -> bool | None:
-        """Match members one to one."""
-        left = list(answer)
-        unsure = False
-        for g in gold:
-            for k, a in enumerate(left):
-                verdict = same(g, a)
-                unsure |= verdict is None
+        """Match members one to one, each with the first equal one."""
+        remaining = list(answer)
+        is_unsure = False
+        for r in reference:
+            for k, a in enumerate(remaining):
+                verdict = equal(r, a)
+                is_unsure |= verdict is None
                 if verdict:
-                    del left[k]
+                    del remaining[k]
                     break
             else:
-                return None if unsure else False
+                return None if is_unsure else False
         return True
 
-    def _based(self, gold: Answer, answer: Answer) -> bool | None:
-        if isinstance(gold, Based) and isinstance(answer, Based):
-            return gold == answer
-        numeral, other = (gold, answer) if isinstance(gold, Based) else (answer, gold)
-        if not isinstance(other, Quantity) or not isinstance(numeral, Based) or self.policy.bases == "strict":
+    def _equal_based_numerals(self, reference: Answer, answer: Answer) -> bool | None:
+        if isinstance(reference, BasedNumeral) and isinstance(answer, BasedNumeral):
+            return reference == answer
+        if not isinstance(reference, BasedNumeral) or not isinstance(answer, Quantity) or self.policy.bases == "strict":
             return False
-        return (
-            isinstance(gold, Based) and other.node == Num(Fraction(numeral.digits))
-            if numeral.digits.isdigit()
-            else False
-        )
+        return reference.digits.isdigit() and answer.node == Num(Fraction(reference.digits))
 
-    def _ratio(self, gold: Answer, answer: Answer) -> bool | None:
-        if isinstance(gold, Ratio) and isinstance(answer, Ratio):
-            if gold.half and answer.half and gold.half != answer.half:
+    def _equal_ratios(self, reference: Answer, answer: Answer) -> bool | None:
+        if isinstance(reference, Ratio) and isinstance(answer, Ratio):
+            if reference.half_day and answer.half_day and reference.half_day != answer.half_day:
                 return False
-            if len(gold.parts) != len(answer.parts):
+            if len(reference.parts) != len(answer.parts):
                 return False
-            exact = _all(self.values.nodes(g, a) for g, a in zip(gold.parts, answer.parts, strict=True))
-            if exact or gold.clock or answer.clock or len(gold.parts) != 2:  # noqa: PLR2004
-                return exact
-            (a, b), (c, d) = gold.parts, answer.parts
-            return self.values.nodes(Call("mul", (a, d)), Call("mul", (b, c)))
-        ratio, other = (gold, answer) if isinstance(gold, Ratio) else (answer, gold)
-        if not isinstance(ratio, Ratio) or not isinstance(other, Quantity) or len(ratio.parts) != 2 or ratio.half:  # noqa: PLR2004
+            pairs = zip(reference.parts, answer.parts, strict=True)
+            equal = _all_equal(self.quantities.equal_nodes(r, a) for r, a in pairs)
+            if equal or reference.is_clock or answer.is_clock or len(reference.parts) != 2:  # noqa: PLR2004
+                return equal
+            (a, b), (c, d) = reference.parts, answer.parts
+            return self.quantities.equal_nodes(Call("mul", (a, d)), Call("mul", (b, c)))
+        ratio, other = (reference, answer) if isinstance(reference, Ratio) else (answer, reference)
+        if not isinstance(ratio, Ratio) or not isinstance(other, Quantity) or len(ratio.parts) != 2 or ratio.half_day:  # noqa: PLR2004
             return False
         quotient = Quantity(Call("div", ratio.parts))
-        return self.values.same(*((quotient, other) if isinstance(gold, Ratio) else (other, quotient)))
+        return self.quantities.equal(*((quotient, other) if isinstance(reference, Ratio) else (other, quotient)))
 
-    def _text(self, gold: Answer, answer: Answer) -> bool | None:
-        if isinstance(gold, Text) and isinstance(answer, Text):
+    def _equal_texts(self, reference: Answer, answer: Answer) -> bool | None:
+        if isinstance(reference, Text) and isinstance(answer, Text):
             self.reason = "words compared"
-            return gold.words == answer.words
-        words, other = (gold, answer) if isinstance(gold, Text) else (answer, gold)
-        if isinstance(words, Text) and words.words[:1] == ("infinitely",) and isinstance(other, Quantity):
+            return reference.words == answer.words
+        text, other = (reference, answer) if isinstance(reference, Text) else (answer, reference)
+        if isinstance(text, Text) and text.words[:1] == ("infinitely",) and isinstance(other, Quantity):
             return other.node == INFINITY
-        self.reason = "words against mathematics"
+        self.reason = "words compared with mathematics"
         return False
 
 
-def _all(verdicts: Iterable[bool | None]) -> bool | None:
-    """Return False if any is, else None if any is, else True."""
-    unsure = False
+def _all_equal(verdicts: Iterable[bool | None]) -> bool | None:
+    """Return False if any verdict is False, else None if any is None, else True."""
+    is_unsure = False
     for verdict in verdicts:
         if verdict is False:
             return False
-        unsure |= verdict is None
-    return None if unsure else True
+        is_unsure |= verdict is None
+    return None if is_unsure else True
 
 
-def _label(answer: Answer) -> str:
-    return answer.label if isinstance(answer, Labelled) else ""
+def _get_label(answer: Answer) -> str:
+    return answer.label if isinstance(answer, LabeledValue) else ""
 
 
-def _parts(answer: Answer) -> tuple[Answer, ...]:
-    return answer.parts if isinstance(answer, Region) else (answer,)
-
-
-def _same_labels(gold: Many[Answer], answer: Many[Answer]) -> list[tuple[Answer, Answer]]:
-    """Pair members by their names, where both sides name all of theirs and use the same names once each."""
-    ours = {item.label: item for item in gold if isinstance(item, Labelled)}
-    theirs = {item.label: item for item in answer if isinstance(item, Labelled)}
-    if len(ours) != len(gold) or len(theirs) != len(answer) or ours.keys() != theirs.keys():
+def _pair_by_label(reference: Sequence[Answer], answer: Sequence[Answer]) -> list[tuple[Answer, Answer]]:
+    """Pair members with the same label; empty unless both sides label all members with the same distinct labels."""
+    labeled = {item.label: item for item in reference if isinstance(item, LabeledValue)}
+    other = {item.label: item for item in answer if isinstance(item, LabeledValue)}
+    if len(labeled) != len(reference) or len(other) != len(answer) or labeled.keys() != other.keys():
         return []
-    return [(ours[label], theirs[label]) for label in ours]
+    return [(labeled[label], other[label]) for label in labeled]
 
 
-def _rows(answer: Answer) -> list[list[Answer]] | None:
+def _get_rows(answer: Answer) -> list[list[Answer]] | None:
     if isinstance(answer, Matrix):
         return [list(row) for row in answer.rows]
-    if isinstance(answer, Sequence) and answer.bracket in {"(", "["}:
+    if isinstance(answer, Collection) and answer.bracket in _ORDERED_BRACKETS:
         return [list(answer.items)]
-    if isinstance(answer, Sequence) and len(answer.items) == 1:
-        return _rows(answer.items[0])
+    if isinstance(answer, Collection) and len(answer.items) == 1:
+        return _get_rows(answer.items[0])
     return None
 
 
-def _renamed(answer: Answer, names: dict[str, str]) -> Answer:
-    return answer._replace(node=rename(answer.node, names)) if isinstance(answer, Quantity) and names else answer
+def _adapt_labels(reference: LabeledValue, answer: Answer, value: Answer) -> Answer:
+    """Return the answer's value with the reference's bound variables and order of labels."""
+    if isinstance(answer, LabeledValue) and len(reference.bound_variables) == len(answer.bound_variables):
+        names = dict(zip(answer.bound_variables, reference.bound_variables, strict=True))
+        if isinstance(value, Quantity) and names:
+            value = value._replace(node=rename_symbols(value.node, names))
+    if isinstance(reference.value, Collection) and isinstance(value, Collection):
+        value = _order_by_label(reference.label, _label_items(answer, value))
+    return value
 
 
-def _named(answer: Answer, value: Sequence) -> Sequence:
-    """Give the members of ``(y, x) = (1, 2)`` their names."""
-    names = answer.label.strip("()[]{}").split(",") if isinstance(answer, Labelled) else []
+def _label_items(answer: Answer, value: Collection) -> Collection:
+    """Label the members of ``(y, x) = (1, 2)``."""
+    names = answer.label.strip("()[]{}").split(",") if isinstance(answer, LabeledValue) else []
     if len(names) != len(value.items) or len(names) == 1:
         return value
-    return Sequence(tuple(Labelled(n, v) for n, v in zip(names, value.items, strict=True)), value.bracket)
+    return Collection(tuple(LabeledValue(n, v) for n, v in zip(names, value.items, strict=True)), value.bracket)
 
 
-def _by_label(label: str, answer: Sequence) -> Sequence:
-    """Put ``y = 2, x = 1`` into the order of a reference ``(x, y) = ...``."""
+def _order_by_label(label: str, answer: Collection) -> Collection:
+    """Order ``y = 2, x = 1`` like a reference ``(x, y) = ...``."""
     order = label.strip("()[]{}").split(",")
-    named = {item.label: item for item in answer.items if isinstance(item, Labelled)}
-    if sorted(named) == sorted(order) and len(named) == len(answer.items):
-        return Sequence(tuple(named[name] for name in order), answer.bracket)
+    labeled = {item.label: item for item in answer.items if isinstance(item, LabeledValue)}
+    if sorted(labeled) == sorted(order) and len(labeled) == len(answer.items):
+        return Collection(tuple(labeled[name] for name in order), answer.bracket)
     return answer

@@ -1,38 +1,40 @@
-"""Exact values: rational arithmetic with bounded integers. Anything irrational or too large is "not exact"."""
+"""Exact evaluation of trees: rational arithmetic on integers of limited size."""
 
 import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from herokit_math.limits import MAX_ARGUMENT, MAX_BITS, MAX_TERMS, Steps
+from herokit_math.limits import MAX_ARGUMENT, MAX_BITS, MAX_TERMS, StepBudget
 from herokit_math.tree import Call, Node, Num, Sym
+
+__all__ = ["NotExactError", "evaluate_exactly", "make_index_range"]
 
 
 class NotExactError(Exception):
-    """The tree has no rational value that fits the bounds, or none at all (division by zero)."""
+    """The tree has no rational value within the limits, or no value at all (division by zero)."""
 
 
-Values = Mapping[str, Fraction]
-NONE: Values = {}
+_SymbolValues = Mapping[str, Fraction]
+_NO_VALUES: _SymbolValues = {}
 
 
-def exact(node: Node, steps: Steps, values: Values = NONE) -> Fraction:
+def evaluate_exactly(node: Node, budget: StepBudget, values: _SymbolValues = _NO_VALUES) -> Fraction:
     """Return the exact rational value of a tree.
 
     Args:
         node: the tree.
-        steps: what is left to spend on the pair.
+        budget: the pair's remaining steps.
         values: exact values of variables.
 
     Raises:
-        NotExactError: it is irrational, undefined, too large, or holds a variable without a value.
-        LimitError: `steps` are spent.
+        NotExactError: the value is irrational, undefined or too large, or a variable has no value.
+        LimitError: `budget` is spent.
 
     Example:
-        >>> exact(Call("factorial", (Num(Fraction(5)),)), Steps(100))
+        >>> evaluate_exactly(Call("factorial", (Num(Fraction(5)),)), StepBudget(100))
         Fraction(120, 1)
     """
-    steps.spend(1)
+    budget.spend(1)
     if isinstance(node, Num):
         return node.value
     if isinstance(node, Sym) and node.name in values:
@@ -40,34 +42,42 @@ def exact(node: Node, steps: Steps, values: Values = NONE) -> Fraction:
     if not isinstance(node, Call):
         raise NotExactError
     if node.op in {"sum", "prod"}:
-        return _series(node, steps, values)
+        return _series(node, budget, values)
     compute = _COMPUTE.get(node.op)
     if compute is None:
         raise NotExactError
-    return bounded(compute(*(exact(arg, steps, values) for arg in node.args)))
+    return _check_size(compute(*(evaluate_exactly(arg, budget, values) for arg in node.args)))
 
 
-def bounded(value: Fraction) -> Fraction:
-    """Return `value`; refuse one with too many bits."""
+def _check_size(value: Fraction) -> Fraction:
+    """Return `value`.
+
+    Raises:
+        NotExactError: it has more than `MAX_BITS` bits.
+    """
     if value.numerator.bit_length() + value.denominator.bit_length() > MAX_BITS:
         raise NotExactError
     return value
 
 
-def index_range(start: Fraction, stop: Fraction) -> range:
-    """Return the integers from `initial_reward` to `stop`; refuse too many, or bounds that are no integers."""
+def make_index_range(start: Fraction, stop: Fraction) -> range:
+    """Return the integers from `start` to `stop`.
+
+    Raises:
+        NotExactError: there are too many, or a bound is not an integer.
+    """
     if start.denominator != 1 or stop.denominator != 1 or stop - start > MAX_TERMS:
         raise NotExactError
     return range(int(start), int(stop) + 1)
 
 
-def _series(node: Call, steps: Steps, values: Values) -> Fraction:
+def _series(node: Call, budget: StepBudget, values: _SymbolValues) -> Fraction:
     body, index, first, last = node.args
     name = index.name if isinstance(index, Sym) else "i"
     total = Fraction(node.op == "prod")
-    for k in index_range(exact(first, steps, values), exact(last, steps, values)):
-        term = exact(body, steps, {**values, name: Fraction(k)})
-        total = bounded(total + term if node.op == "sum" else total * term)
+    for k in make_index_range(evaluate_exactly(first, budget, values), evaluate_exactly(last, budget, values)):
+        term = evaluate_exactly(body, budget, {**values, name: Fraction(k)})
+        total = _check_size(total + term if node.op == "sum" else total * term)
     return total
 
 
@@ -81,14 +91,14 @@ def _add(*terms: Fraction) -> Fraction:
 def _mul(*factors: Fraction) -> Fraction:
     total = Fraction(1)
     for factor in factors:
-        total = bounded(total * factor)
+        total = _check_size(total * factor)
     return total
 
 
-def _div(top: Fraction, bottom: Fraction) -> Fraction:
-    if bottom == 0:
+def _div(numerator: Fraction, denominator: Fraction) -> Fraction:
+    if denominator == 0:
         raise NotExactError
-    return top / bottom
+    return numerator / denominator
 
 
 def _pow(base: Fraction, exponent: Fraction) -> Fraction:
@@ -109,8 +119,8 @@ def _root(inside: Fraction, degree: Fraction) -> Fraction:
         if degree % 2 == 0:
             raise NotExactError
         return -_root(-inside, degree)
-    top, bottom = (_integer_root(n, int(degree)) for n in (inside.numerator, inside.denominator))
-    return Fraction(top, bottom)
+    numerator, denominator = (_integer_root(n, int(degree)) for n in (inside.numerator, inside.denominator))
+    return Fraction(numerator, denominator)
 
 
 def _integer_root(number: int, degree: int) -> int:

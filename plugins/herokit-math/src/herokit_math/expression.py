@@ -1,129 +1,397 @@
-"""From tokens to a tree: precedence climbing with a bounded depth; refuses what it does not fully understand."""
+"""Parse tokens into an expression tree: recursive descent with limited depth; rejects unsupported tokens."""
 
-from herokit_math.atoms import Atoms, UnsupportedError
-from herokit_math.lexer import Kind, Token
-from herokit_math.tree import Call, Node, negative
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
 
-__all__ = ["Expression", "UnsupportedError", "expression"]
+from herokit_math.lexer import FUNCTIONS, Token, TokenKind, parse_repeating_decimal
+from herokit_math.limits import MAX_DEPTH, LimitError
+from herokit_math.tree import INFINITY, Call, Const, Node, Num, Sym, negate
 
-_STARTS = {"(", "{", "[", "|"}
-_NOT_ATOMS = {
+__all__ = ["UnsupportedError", "parse_expression"]
+
+
+class UnsupportedError(Exception):
+    """The parser does not support the text."""
+
+
+_CLOSING_BRACKETS = {"(": ")", "[": "]", "{": "}", "\\{": "\\}"}
+_GREEK = {
+    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi", "rho", "sigma",
+    "tau", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Sigma", "Phi", "Psi", "Omega", "ell", "ldots",
+}  # fmt: skip
+_DECORATIONS = {"overline", "vec", "hat", "bar", "angle", "triangle", "overrightarrow", "widehat", "tilde", "dot"}
+_FUNCTION_NAMES = set("fghFGH")
+_SIMPLE_FUNCTIONS = set(FUNCTIONS.values()) - {"sqrt", "log", "lg", "cbrt"}
+_INVERSE = {"sin": "asin", "cos": "acos", "tan": "atan"}
+_OPENING = {"(", "{", "[", "|"}
+_OPERATOR_COMMANDS = {
     "*", "/", "in", "cup", "cap", "to", "Rightarrow", "implies", "iff", "approx", "pm", "mp", "rfloor", "rceil", "setminus",
     "choose", "pmod", "bmod", "mod", "quad", "sim", "cong", "equiv", "parallel", "perp", "circ", "prime", "subset",
 }  # fmt: skip
 
 
-class Expression(Atoms):
-    """Reads sums, products, signs and powers; what they are made of is read by `Atoms`."""
+class _ExpressionParser:
+    """Token cursor with one method per kind of expression: sums, products, powers, and their atoms."""
 
-    def sum(self) -> Node:
-        """Read terms joined by + and -."""
-        with self.nested():
-            terms = [self.product()]
-            while self.sees("+", "-"):
-                sign = self.take().text
-                term = self.product()
-                terms.append(term if sign == "+" else negative(term))
+    def __init__(self, tokens: list[Token], *, colon_divides: bool = False) -> None:
+        self.tokens = list(tokens)
+        self.position = 0
+        self.depth = 0
+        self.open_bars = 0
+        self.colon_divides = colon_divides
+
+    @contextmanager
+    def nesting_level(self) -> Iterator[None]:
+        """Count one level of nesting; raise LimitError if there are too many."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise LimitError(f"nested deeper than {MAX_DEPTH}")
+        yield
+        self.depth -= 1
+
+    def is_at_end(self) -> bool:
+        """Return whether all tokens are consumed."""
+        return self.position >= len(self.tokens)
+
+    def peek(self) -> Token:
+        """Return the next token."""
+        if self.is_at_end():
+            raise UnsupportedError("unexpected end")
+        return self.tokens[self.position]
+
+    def next_is(self, *texts: str) -> bool:
+        """Return whether the next token has one of `texts` and is not a word."""
+        if self.is_at_end():
+            return False
+        token = self.tokens[self.position]
+        return token.text in texts and token.kind != TokenKind.WORD
+
+    def advance(self, text: str | None = None) -> Token:
+        """Consume and return the next token; raise UnsupportedError if it is not `text`."""
+        token = self.peek()
+        if text is not None and token.text != text:
+            raise UnsupportedError(f"expected {text!r}, got {token.text!r}")
+        self.position += 1
+        return token
+
+    def parse_sum(self) -> Node:
+        """Parse terms joined by + and -."""
+        with self.nesting_level():
+            terms = [self.parse_product()]
+            while self.next_is("+", "-"):
+                sign = self.advance().text
+                term = self.parse_product()
+                terms.append(term if sign == "+" else negate(term))
         return terms[0] if len(terms) == 1 else Call("add", tuple(terms))
 
-    def product(self) -> Node:
-        """Read factors joined by signs of multiplication, division, or nothing."""
-        left = self.signed()
+    def parse_product(self) -> Node:
+        """Parse factors joined by a multiplication sign, a division sign, or nothing."""
+        left = self.parse_signed()
         while True:
-            if self.sees("*"):
-                self.take()
-                left = _times(left, self.signed())
-            elif self.sees("/", ":") and not (self.sees(":") and not self.colon_divides):
-                self.take()
-                left = Call("div", (left, self.signed()))
+            if self.next_is("*"):
+                self.advance()
+                left = _multiply(left, self.parse_signed())
+            elif self.next_is("/", ":") and not (self.next_is(":") and not self.colon_divides):
+                self.advance()
+                left = Call("div", (left, self.parse_signed()))
             elif self.starts_atom():
-                if self.here().kind == Kind.NUMBER and self.tokens[self.at - 1].kind == Kind.NUMBER:
+                if self.peek().kind == TokenKind.NUMBER and self.tokens[self.position - 1].kind == TokenKind.NUMBER:
                     raise UnsupportedError("two numbers side by side")
-                left = _times(left, self.power())
+                left = _multiply(left, self.parse_power())
             else:
                 return left
 
-    def signed(self) -> Node:
-        """Read a factor with its signs."""
-        negate = False
-        while self.sees("+", "-"):
-            negate ^= self.take().text == "-"
-        node = self.power()
-        return negative(node) if negate else node
+    def parse_signed(self) -> Node:
+        """Parse a factor with its signs."""
+        is_negative = False
+        while self.next_is("+", "-"):
+            is_negative ^= self.advance().text == "-"
+        node = self.parse_power()
+        return negate(node) if is_negative else node
 
-    def power(self) -> Node:
-        """Read an atom with its factorials, percents, degrees and exponents."""
-        return self.postfix(self.atom())
-
-    def postfix(self, node: Node) -> Node:
-        """Read what follows an atom."""
-        while not self.ended():
-            if self.sees("!"):
-                self.take()
+    def parse_power(self) -> Node:
+        """Parse an atom with its factorials, percent signs, degree signs and exponents."""
+        node = self.parse_atom()
+        while not self.is_at_end():
+            if self.next_is("!"):
+                self.advance()
                 node = Call("factorial", (node,))
-            elif self.sees("%"):
-                self.take()
+            elif self.next_is("%"):
+                self.advance()
                 node = Call("percent", (node,))
-            elif self.sees("^"):
-                self.take()
+            elif self.next_is("^"):
+                self.advance()
                 if self.skip_degree():
                     node = Call("degree", (node,))
                 else:
-                    with self.nested():
-                        node = Call("pow", (node, self.exponent()))
-            elif self.sees("circ"):
-                self.take()
+                    with self.nesting_level():
+                        node = Call("pow", (node, self.parse_exponent()))
+            elif self.next_is("circ"):
+                self.advance()
                 node = Call("degree", (node,))
             else:
                 break
         return node
 
-    def exponent(self) -> Node:
-        """Read an exponent: a group, or a signed factor."""
-        if self.sees("{"):
-            return self.group("{", "}")
-        if self.sees("-", "+"):
-            sign = self.take().text
-            node = self.exponent()
-            return negative(node) if sign == "-" else node
-        return self.power() if not self.sees("(") else self.group("(", ")")
+    def parse_exponent(self) -> Node:
+        """Parse an exponent: a group or a signed factor."""
+        if self.next_is("{"):
+            return self.parse_group("{", "}")
+        if self.next_is("-", "+"):
+            sign = self.advance().text
+            node = self.parse_exponent()
+            return negate(node) if sign == "-" else node
+        return self.parse_power() if not self.next_is("(") else self.parse_group("(", ")")
 
     def starts_atom(self) -> bool:
-        """Say whether the next token can be a factor."""
-        if self.ended():
+        """Return whether an atom can start with the next token."""
+        if self.is_at_end():
             return False
-        token = self.here()
-        if token.kind in {Kind.NUMBER, Kind.VARIABLE}:
+        token = self.peek()
+        if token.kind in {TokenKind.NUMBER, TokenKind.VARIABLE}:
             return True
-        if token.kind == Kind.COMMAND:
-            return token.text not in _NOT_ATOMS
-        return token.kind == Kind.OPERATOR and token.text in _STARTS and not (token.text == "|" and self.bars > 0)
+        if token.kind == TokenKind.COMMAND:
+            return token.text not in _OPERATOR_COMMANDS
+        closes_bar = token.text == "|" and self.open_bars > 0
+        return token.kind == TokenKind.OPERATOR and token.text in _OPENING and not closes_bar
+
+    def parse_group(self, opening: str, closing: str) -> Node:
+        """Parse an expression in brackets."""
+        self.advance(opening)
+        bars, self.open_bars = self.open_bars, 0
+        node = self.parse_sum()
+        if self.next_is("choose"):
+            self.advance()
+            node = Call("binomial", (node, self.parse_sum()))
+        self.open_bars = bars
+        self.advance(closing)
+        return node
+
+    def skip_degree(self) -> bool:
+        r"""Consume ``\circ`` or ``{\circ}``; return whether it was the next token."""
+        texts = [t.text for t in self.tokens[self.position : self.position + 3]]
+        width = 1 if texts[:1] == ["circ"] else 3 if texts == ["{", "circ", "}"] else 0
+        self.position += width
+        return width > 0
+
+    def parse_argument(self) -> Node:
+        r"""Parse a command's argument: a group, one digit, or one atom (``\frac12``)."""
+        token = self.peek()
+        if token.text == "{":
+            return self.parse_group("{", "}")
+        if token.kind == TokenKind.NUMBER and token.text.isdigit() and len(token.text) > 1:
+            self.tokens[self.position] = Token(TokenKind.NUMBER, token.text[1:])
+            return Num(Fraction(token.text[0]))
+        return self.parse_atom()
+
+    def parse_atom(self) -> Node:
+        """Parse one atom."""
+        with self.nesting_level():
+            token = self.advance()
+            if token.kind == TokenKind.NUMBER:
+                return self.parse_number(token)
+            if token.kind == TokenKind.VARIABLE:
+                return self.parse_variable(token.text)
+            if token.kind == TokenKind.COMMAND:
+                return self.parse_command(token.text)
+            if token.text in _CLOSING_BRACKETS and token.kind == TokenKind.OPERATOR:
+                self.position -= 1
+                return self.parse_group(token.text, _CLOSING_BRACKETS[token.text])
+            if token.text == "|" and token.kind == TokenKind.OPERATOR:
+                return self.parse_absolute_value()
+        raise UnsupportedError(f"{token.text!r} is not part of an expression")
+
+    def parse_absolute_value(self) -> Node:
+        """Parse up to the closing bar."""
+        self.open_bars += 1
+        node = self.parse_sum()
+        self.open_bars -= 1
+        self.advance("|")
+        return Call("abs", (node,))
+
+    def parse_number(self, token: Token) -> Node:
+        """Parse a number: grouped digits, a mixed number, a repeating decimal."""
+        digits = token.text
+        if "\\" in digits:
+            return Num(parse_repeating_decimal(digits))
+        while len(token.text) <= 3 and "." not in digits and self._digit_group_follows():  # noqa: PLR2004
+            digits += self.advance().text
+        value = Fraction(digits)
+        if "." not in digits and (part := self._parse_fraction_part()) is not None:
+            return Num(value + part)
+        if self.next_is("_"):
+            raise UnsupportedError("a number with a base")
+        places = len(digits.lower().partition("e")[0].partition(".")[2]) if "." in digits else None
+        return Num(value, places)
+
+    def _digit_group_follows(self) -> bool:
+        """Return whether a space and three digits follow."""
+        if self.is_at_end():
+            return False
+        token = self.peek()
+        return token.kind == TokenKind.NUMBER and token.after_space and len(token.text) == 3 and token.text.isdigit()  # noqa: PLR2004
+
+    def _parse_fraction_part(self) -> Fraction | None:
+        r"""Parse the proper fraction of a mixed number: ``3\frac{1}{2}``, ``3 1/2``; None if there is none."""
+        match [t.text for t in self.tokens[self.position : self.position + 7]]:
+            case ["frac", "{", top, "}", "{", bottom, "}"] if top.isdigit() and bottom.isdigit():
+                width = 7
+            case ["frac", both, *_] if len(both) == 2 and both.isdigit():  # noqa: PLR2004
+                top, bottom, width = both[0], both[1], 2
+            case [top, "/", bottom, *_] if top.isdigit() and bottom.isdigit() and self.peek().after_space:
+                width = 3
+            case _:
+                return None
+        if not 0 < int(top) < int(bottom):
+            return None
+        self.position += width
+        return Fraction(int(top), int(bottom))
+
+    def parse_variable(self, name: str) -> Node:
+        """Parse a variable with subscript and primes, the imaginary unit, Euler's number, or a function call."""
+        subscript = self.parse_subscript()
+        while self.next_is("'"):
+            self.advance()
+            subscript += "'"
+        if not subscript and name in {"i", "I"}:
+            return Const("i")
+        if not subscript and name == "e":
+            return Const("e")
+        if self.next_is("(") and (name in _FUNCTION_NAMES or (name.isupper() and self._has_one_argument())):
+            return Call("apply", (Sym(name + subscript), self.parse_group("(", ")")))
+        return Sym(name + subscript)
+
+    def _has_one_argument(self) -> bool:
+        return len(self.tokens) > self.position + 2 and self.tokens[self.position + 2].text == ")"
+
+    def parse_subscript(self) -> str:
+        """Return the text of a subscript, or an empty string."""
+        if not self.next_is("_"):
+            return ""
+        self.advance()
+        return "_" + self.read_raw_text()
+
+    def read_raw_text(self) -> str:
+        """Return the text of one group or token, without parsing it."""
+        if not self.next_is("{"):
+            return self.advance().text
+        depth = 0
+        parts: list[str] = []
+        while True:
+            text = self.advance().text
+            depth += (text == "{") - (text == "}")
+            if depth == 0:
+                return "".join(parts[1:])
+            parts.append(text)
+
+    def parse_command(self, name: str) -> Node:  # noqa: PLR0911 - one return per command
+        """Parse the arguments of a command."""
+        if name in {"frac", "binom"}:
+            first = self.parse_argument()
+            return Call("div" if name == "frac" else "binomial", (first, self.parse_argument()))
+        if name in {"sqrt", "cbrt"}:
+            return self.parse_root(name)
+        if name in {"pi", "infty"}:
+            return Const("pi") if name == "pi" else INFINITY
+        if name in _GREEK:
+            return Sym(name + self.parse_subscript())
+        if name in _SIMPLE_FUNCTIONS or name in {"log", "lg"}:
+            return self.parse_function(name)
+        if name in {"lfloor", "lceil"}:
+            node = self.parse_sum()
+            self.advance("r" + name[1:])
+            return Call(name[1:], (node,))
+        if name in {"sum", "prod"}:
+            return self.parse_series(name)
+        if name in _DECORATIONS:
+            return Sym(f"{name} {self.read_raw_text()}")
+        raise UnsupportedError(f"\\{name} is not supported")
+
+    def parse_root(self, name: str) -> Node:
+        """Parse a root and its degree."""
+        degree: Node = Num(Fraction(3 if name == "cbrt" else 2))
+        if self.next_is("["):
+            degree = self.parse_group("[", "]")
+        inside = self.parse_group("{", "}") if self.next_is("{") else self.parse_atom()
+        return Call("root", (inside, degree))
+
+    def parse_function(self, name: str) -> Node:
+        """Parse a function: its base, its power, and its arguments."""
+        base: Node | None = Num(Fraction(10)) if name == "lg" else None
+        exponent: Node | None = None
+        while self.next_is("_", "^"):
+            if self.advance().text == "_":
+                base = self.parse_argument()
+            else:
+                exponent = self.parse_group("{", "}") if self.next_is("{") else self.parse_atom()
+        if exponent == Num(Fraction(-1)) and name in _INVERSE:
+            name, exponent = _INVERSE[name], None
+        args = self.parse_function_arguments()
+        if name in {"log", "lg"}:
+            node = Call("log", (*args, base)) if base is not None else Call("ln", args)
+        else:
+            node = Call(name, args)
+        return node if exponent is None else Call("pow", (node, exponent))
+
+    def parse_function_arguments(self) -> tuple[Node, ...]:
+        """Parse ``(a, b)``, ``{a}``, ``|a|``, or the factors up to the next function or operator."""
+        if self.next_is("(", "{", "[", "\\{"):
+            closing = _CLOSING_BRACKETS[self.advance().text]
+            args = [self.parse_sum()]
+            while self.next_is(","):
+                self.advance()
+                args.append(self.parse_sum())
+            self.advance(closing)
+            return tuple(args)
+        factors = [self.parse_power()]
+        while (
+            self.starts_atom()
+            and not self.next_is("(", "[", "{")
+            and self.peek().text not in _SIMPLE_FUNCTIONS | {"log", "lg"}
+        ):
+            factors.append(self.parse_power())
+        return (factors[0] if len(factors) == 1 else Call("mul", tuple(factors)),)
+
+    def parse_series(self, name: str) -> Node:
+        """Parse a sum or product with its index and bounds."""
+        self.advance("_")
+        self.advance("{")
+        index = self.parse_atom()
+        self.advance("=")
+        start = self.parse_sum()
+        self.advance("}")
+        self.advance("^")
+        stop = self.parse_argument()
+        if not isinstance(index, Sym | Const):
+            raise UnsupportedError("a sum without an index")
+        return Call(name, (self.parse_product(), index, start, stop))
 
 
-def _times(left: Node, right: Node) -> Node:
+def _multiply(left: Node, right: Node) -> Node:
     if isinstance(left, Call) and left.op == "mul":
         return Call("mul", (*left.args, right))
     return Call("mul", (left, right))
 
 
-def expression(tokens: list[Token], *, colon_divides: bool = False) -> Node:
-    """Read all of `tokens` as one expression.
+def parse_expression(tokens: list[Token], *, colon_divides: bool = False) -> Node:
+    """Parse all of `tokens` as one expression.
 
     Args:
-        tokens: what `tokenize` returned, or a part of it.
-        colon_divides: read ``a : b`` as a quotient.
+        tokens: the output of `tokenize`, or a part of it.
+        colon_divides: whether ``a : b`` is a quotient.
 
     Raises:
-        UnsupportedError: they are not, or not fully understood.
-        LimitError: nesting is too deep.
+        UnsupportedError: the tokens are not a supported expression.
+        LimitError: they are nested too deeply.
 
     Example:
         >>> from herokit_math.lexer import tokenize
-        >>> expression(tokenize("-1/2"))
+        >>> parse_expression(tokenize("-1/2"))
         Call(op='div', args=(Num(value=Fraction(-1, 1), places=None), Num(value=Fraction(2, 1), places=None)))
     """
-    reader = Expression(tokens, colon_divides=colon_divides)
-    node = reader.sum()
-    if not reader.ended():
-        raise UnsupportedError(f"cannot read on from {reader.here().text!r}")
+    parser = _ExpressionParser(tokens, colon_divides=colon_divides)
+    node = parser.parse_sum()
+    if not parser.is_at_end():
+        raise UnsupportedError(f"unexpected {parser.peek().text!r}")
     return node

@@ -1,18 +1,20 @@
-"""Do two expressions have the same value wherever both are defined? Cheapest exact answer first."""
+"""Decide whether two expressions have the same value wherever both are defined; cheapest method first."""
 
 import zlib
 from enum import Enum
 from fractions import Fraction
 
-from herokit_math.exact import NotExactError, exact
-from herokit_math.limits import Steps
-from herokit_math.modular import NotRationalError, PoleError, modular, point
-from herokit_math.numeric import MACHINE, Arithmetic, Bound, Evaluator, UndefinedError, many_digits
-from herokit_math.tree import Node, has, symbols
+from herokit_math.exact import NotExactError, evaluate_exactly
+from herokit_math.limits import StepBudget
+from herokit_math.modular import NotRationalError, PoleError, evaluate_modulo, sample_residues
+from herokit_math.numeric import MACHINE, Arithmetic, BoundedValue, Evaluator, UndefinedError, high_precision
+from herokit_math.tree import Node, free_symbols, has_operation
+
+__all__ = ["Tier", "decide_identity", "evaluate_real", "sample_point"]
 
 
 class Tier(Enum):
-    """Which reasoning decided; the value is how a verdict names it."""
+    """Method that decided; its value is its name in a verdict's reason."""
 
     NORMAL = "normal form"
     EXACT = "exact value"
@@ -21,137 +23,143 @@ class Tier(Enum):
     UNDECIDED = "undecided"
 
 
-SALTS = (1, 2)
-_POINTS = 10
-_NEEDED = 3  # valid points at which two expressions with variables must agree
-_STEPS = frozenset({"floor", "ceil"})
-_COUNTING = frozenset("nkmjN")  # names that count, where floors and ceilings stand
-_INTEGER_ONLY = frozenset({"sum", "prod", "factorial", "binomial", "gcd", "lcm"})
+_SALTS = (1, 2)
+_NUM_POINTS = 10
+_MIN_POINTS = 3  # points at which expressions with variables must agree
+_MIN_INTEGER_POINTS = 6  # the same for integer points
+_STEP_FUNCTIONS = frozenset({"floor", "ceil"})
+_INTEGER_NAMES = frozenset("nkmjN")  # variables that are integers in expressions with step functions
+_INTEGER_OPERATIONS = frozenset({"sum", "prod", "factorial", "binomial", "gcd", "lcm"})
 
 
-def identical(left: Node, right: Node, steps: Steps) -> tuple[bool | None, Tier]:
+def decide_identity(left: Node, right: Node, budget: StepBudget) -> tuple[bool | None, Tier]:
     """Decide whether two trees are equal as functions.
 
     Args:
         left: a tree.
         right: a tree.
-        steps: what is left to spend on the pair.
+        budget: the pair's remaining steps.
 
     Returns:
-        The verdict, None when no reasoning here reaches one, and the tier.
+        The decision, None if no method decides, and the tier.
 
     Raises:
-        LimitError: `steps` are spent.
+        LimitError: `budget` is spent.
 
     Example:
         >>> from herokit_math.lexer import tokenize
-        >>> from herokit_math.expression import expression
-        >>> identical(expression(tokenize("(x+1)^2")), expression(tokenize("x^2+2x+1")), Steps())[0]
+        >>> from herokit_math.expression import parse_expression
+        >>> decide_identity(parse_expression(tokenize("(x+1)^2")), parse_expression(tokenize("x^2+2x+1")), StepBudget())[0]
         True
     """
     if left == right:
         return True, Tier.NORMAL
-    names = symbols(left) | symbols(right)
+    names = free_symbols(left) | free_symbols(right)
     if not names:
         try:
-            return exact(left, steps) == exact(right, steps), Tier.EXACT
+            return evaluate_exactly(left, budget) == evaluate_exactly(right, budget), Tier.EXACT
         except NotExactError:
             pass
     try:
-        return _rational(left, right, names, steps), Tier.RATIONAL
+        return _decide_rational(left, right, names, budget), Tier.RATIONAL
     except (NotRationalError, PoleError):
         pass
-    verdict = _numeric(left, right, names, steps)
-    return verdict, Tier.UNDECIDED if verdict is None else Tier.NUMERIC
+    equal = _decide_numeric(left, right, names, budget)
+    return equal, Tier.UNDECIDED if equal is None else Tier.NUMERIC
 
 
-def _rational(left: Node, right: Node, names: frozenset[str], steps: Steps) -> bool:
-    for salt in SALTS:
-        values = point(names, salt)
-        if modular(left, values, salt, steps) != modular(right, values, salt, steps):
+def _decide_rational(left: Node, right: Node, names: frozenset[str], budget: StepBudget) -> bool:
+    for salt in _SALTS:
+        values = sample_residues(names, salt)
+        if evaluate_modulo(left, values, salt, budget) != evaluate_modulo(right, values, salt, budget):
             return False
     return True
 
 
-def sample(names: frozenset[str], k: int, *, integers: bool) -> dict[str, Fraction]:
-    """Return the k-th test point: positive, negative, mixed, and so on; small integers at last, or on request."""
+def sample_point(names: frozenset[str], k: int, *, integers: bool) -> dict[str, Fraction]:
+    """Return the k-th test point: positive, negative and mixed fractions in turn, then small integers."""
     if integers or k >= 7:  # noqa: PLR2004 - the last points are integers
         return {n: Fraction(zlib.crc32(f"{n}{k}".encode()) % 7 + 2 + 3 * (k % 3)) for n in names}
     values = {n: Fraction(zlib.crc32(f"{n}{k}".encode()) % 9_973 + 1_999, 4_999) for n in names}
     return {n: -v if k % 3 == 1 or (k % 3 == 2 and zlib.crc32(n.encode()) % 2) else v for n, v in values.items()}  # noqa: PLR2004
 
 
-def _numeric(left: Node, right: Node, names: frozenset[str], steps: Steps) -> bool | None:
-    """Compare at test points: in machine numbers to find a difference, in many digits to confirm that there is none."""
-    integers = has(left, _INTEGER_ONLY) or has(right, _INTEGER_ONLY)
-    if names <= _COUNTING and (has(left, _STEPS) or has(right, _STEPS)):
+def _decide_numeric(left: Node, right: Node, names: frozenset[str], budget: StepBudget) -> bool | None:
+    """Compare at test points; complex values count only if no point has real values."""
+    integers = has_operation(left, _INTEGER_OPERATIONS) or has_operation(right, _INTEGER_OPERATIONS)
+    if names <= _INTEGER_NAMES and (has_operation(left, _STEP_FUNCTIONS) or has_operation(right, _STEP_FUNCTIONS)):
         integers = True
-    needed = 6 if integers else _NEEDED
-    agreed = 0
+    min_points = _MIN_INTEGER_POINTS if integers else _MIN_POINTS
+    num_agreeing = 0
     complex_points: list[dict[str, Fraction]] = []
-    for k in range(_POINTS if names else 1):
-        values = sample(names, k, integers=integers)
-        verdict, is_real = _at(left, right, values, steps)
-        if verdict is None:
+    for k in range(_NUM_POINTS if names else 1):
+        values = sample_point(names, k, integers=integers)
+        equal, is_real = _compare_at_point(left, right, values, budget)
+        if equal is None:
             continue
         if names and not is_real:
-            complex_points.append(values)  # outside the real domain: counts only when no point is inside
+            complex_points.append(values)
             continue
-        if not verdict:
+        if not equal:
             return False
-        agreed += 1
-        if agreed == needed:
+        num_agreeing += 1
+        if num_agreeing == min_points:
             return True
-    if agreed or not names:
-        return True if agreed else None
-    verdicts = [_at(left, right, values, steps)[0] for values in complex_points[:_NEEDED]]
+    if num_agreeing or not names:
+        return True if num_agreeing else None
+    verdicts = [_compare_at_point(left, right, values, budget)[0] for values in complex_points[:_MIN_POINTS]]
     return all(verdicts) if verdicts else None
 
 
-def _at(left: Node, right: Node, values: dict[str, Fraction], steps: Steps) -> tuple[bool | None, bool]:
-    """Compare at one point; also say whether both values are real."""
-    pair = _values(MACHINE, left, right, values, steps)
+def _compare_at_point(
+    left: Node, right: Node, values: dict[str, Fraction], budget: StepBudget
+) -> tuple[bool | None, bool]:
+    """Return whether two trees are equal at a point, and whether both values are real.
+
+    Machine numbers suffice to find a difference; only 60 digits confirm that there is none.
+    """
+    pair = _evaluate_pair(MACHINE, left, right, values, budget)
     if pair is not None:
         a, b = pair
-        gap, noise = abs(a.value - b.value), a.error + b.error
+        gap, max_error = abs(a.value - b.value), a.error + b.error
         size = max(abs(a.value), abs(b.value))
-        if gap > noise and noise <= 1e-6 * size:
-            return False, _real(a) and _real(b)
-    pair = _values(many_digits(), left, right, values, steps)
+        if gap > max_error and max_error <= 1e-6 * size:
+            return False, _is_real(a) and _is_real(b)
+    pair = _evaluate_pair(high_precision(), left, right, values, budget)
     if pair is None:
         return None, True
     a, b = pair
-    noise = a.error + b.error
-    if abs(a.value - b.value) > noise:
-        return False, _real(a) and _real(b)
+    max_error = a.error + b.error
+    if abs(a.value - b.value) > max_error:
+        return False, _is_real(a) and _is_real(b)
     size = max(abs(a.value), abs(b.value))
-    settled = noise <= 1e-20 * size or noise <= 1e-40  # noqa: PLR2004 - forty digits of zero count as zero
-    return (True if settled else None), _real(a) and _real(b)
+    is_precise = max_error <= 1e-20 * size or max_error <= 1e-40  # noqa: PLR2004 - values below 1e-40 are zero
+    return (True if is_precise else None), _is_real(a) and _is_real(b)
 
 
-def _values(
-    how: Arithmetic, left: Node, right: Node, values: dict[str, Fraction], steps: Steps
-) -> tuple[Bound, Bound] | None:
-    at = Evaluator(how, values, steps)
+def _evaluate_pair(
+    arithmetic: Arithmetic, left: Node, right: Node, values: dict[str, Fraction], budget: StepBudget
+) -> tuple[BoundedValue, BoundedValue] | None:
+    evaluator = Evaluator(arithmetic, values, budget)
     try:
-        return at.bound(left), at.bound(right)
+        return evaluator.evaluate(left), evaluator.evaluate(right)
     except UndefinedError:
         return None
 
 
-def _real(x: Bound) -> bool:
+def _is_real(x: BoundedValue) -> bool:
     return bool(abs(x.value.imag) <= x.error + 1e-12 * abs(x.value))
 
 
-def number(node: Node, steps: Steps) -> float | None:
-    """Return the real machine value of a tree without variables, or None."""
-    if symbols(node):
+def evaluate_real(node: Node, budget: StepBudget) -> float | None:
+    """Return the value of a tree without variables; None if it is not real, undefined or imprecise."""
+    if free_symbols(node):
         return None
-    for how in (MACHINE, many_digits()):
+    for arithmetic in (MACHINE, high_precision()):
         try:
-            x = Evaluator(how, {}, steps).bound(node)
+            x = Evaluator(arithmetic, {}, budget).evaluate(node)
         except UndefinedError:
             continue
         if x.error <= 1e-9 * abs(x.value) or x.error < 1e-12:  # noqa: PLR2004
-            return float(x.value.real) if _real(x) and abs(x.value) < 1e300 else None  # noqa: PLR2004
+            return float(x.value.real) if _is_real(x) and abs(x.value) < 1e300 else None  # noqa: PLR2004
     return None

@@ -1,30 +1,33 @@
-r"""Cutting an answer into tokens; words of prose, units and connectives are told apart from variables here."""
+r"""Split an answer into tokens; distinguishes words, units and conjunctions from variables."""
 
 import re
 from enum import IntEnum
+from fractions import Fraction
 from typing import NamedTuple
 
 from herokit_math.limits import MAX_DIGITS, MAX_TOKENS, LimitError
 from herokit_math.units import UNITS
 
+__all__ = ["FUNCTIONS", "Token", "TokenKind", "parse_repeating_decimal", "tokenize"]
 
-class Kind(IntEnum):
-    """What a token is."""
+
+class TokenKind(IntEnum):
+    """Kind of a token."""
 
     NUMBER = 0
     VARIABLE = 1
     COMMAND = 2  # \frac, a function's or constant's name
     WORD = 3  # prose, a unit
     OPERATOR = 4
-    JOIN = 5  # "and", "or"
+    CONJUNCTION = 5  # "and", "or"
 
 
 class Token(NamedTuple):
-    """A token: its kind, its text, and whether white space stands before it."""
+    """A token: its kind, its text, and whether white space precedes it."""
 
-    kind: Kind
+    kind: TokenKind
     text: str
-    spaced: bool = False
+    after_space: bool = False
 
 
 FUNCTIONS = {
@@ -33,16 +36,10 @@ FUNCTIONS = {
     "cot": "cot", "ctg": "cot", "cosec": "csc", "exp": "exp", "ln": "ln", "log": "log", "lg": "lg", "sqrt": "sqrt",
     "abs": "abs", "floor": "floor", "ceil": "ceil", "gcd": "gcd", "lcm": "lcm", "max": "max", "min": "min", "cbrt": "cbrt",
 }  # fmt: skip
-_NAMES = {
-    "pi": "pi",
-    "infinity": "infty",
-    "inf": "infty",
-    "infty": "infty",
-    "oo": "infty",
-    "theta": "theta",
-    "alpha": "alpha",
-}
-_JOINS = {"and": "and", "or": "or", "und": "and", "oder": "or", "et": "and", "ou": "or"}
+_CONSTANTS = {
+    "pi": "pi", "infinity": "infty", "inf": "infty", "infty": "infty", "oo": "infty", "theta": "theta", "alpha": "alpha",
+}  # fmt: skip
+_CONJUNCTIONS = {"and": "and", "or": "or", "und": "and", "oder": "or", "et": "and", "ou": "or"}
 _TEXT = re.compile(
     r"\\(?:text(?:bf|it|rm|sf|normal|tt|sc|up)?|math(?:rm|bf|it|sf|tt|cal)|mbox|hbox|operatorname\*?|bold(?:symbol)?|bf|rm|underline|emph)\s*\{"
 )
@@ -54,33 +51,25 @@ _TOKEN = re.compile(
     r"|(?P<word>[^\W\d_]+(?:'[a-z]+)?)"
     r"|(?P<operator>\\[\\{}|,;]|\*\*|<=|>=|!=|=<|=>|==|:=|<>|\S)"
 )  # fmt: skip
-_SUFFIX_TH = {"th", "st", "nd", "rd"}
+_ORDINAL_SUFFIXES = {"th", "st", "nd", "rd"}
 _RELATIONS = {
-    "<=": "\\le",
-    "=<": "\\le",
-    ">=": "\\ge",
-    "=>": "\\ge",
-    "!=": "\\ne",
-    "<>": "\\ne",
-    "==": "=",
-    ":=": "=",
-    "**": "^",
-}
-_SHORT = {
+    "<=": "\\le", "=<": "\\le", ">=": "\\ge", "=>": "\\ge", "!=": "\\ne", "<>": "\\ne", "==": "=", ":=": "=", "**": "^",
+}  # fmt: skip
+_SHORT_WORDS = {
     "pct", "odd", "yes", "no", "not", "all", "the", "for", "is", "are", "if", "of", "to", "in", "at", "by", "per", "her", "his",
     "she", "has", "you", "can", "any", "one", "two", "six", "ten", "was", "but", "so", "as", "it", "its", "we", "day", "due", "new",
-}  # fmt: skip  # words of one to three letters that are no product of variables
-MAX_PRODUCT = 3  # letters in a row that may be a product of variables
+}  # fmt: skip  # words of one to three letters that are not products of variables
+MAX_PRODUCT_LETTERS = 3  # letters in a row that may be a product of variables
 
 
 def tokenize(text: str) -> list[Token]:
-    r"""Cut unified text into tokens.
+    r"""Split normalized text into tokens.
 
     Args:
-        text: what `unify` returned.
+        text: the output of `normalize_text`.
 
     Raises:
-        LimitError: too many tokens, or a literal with too many digits.
+        LimitError: the text has too many tokens, or a literal has too many digits.
 
     Example:
         >>> [t.text for t in tokenize(r"2\pi r + 5\text{ cm}")]
@@ -92,47 +81,47 @@ def tokenize(text: str) -> list[Token]:
 
 
 def _scan(text: str, start: int, stop: int, tokens: list[Token], *, prose: bool) -> None:
-    level = 0
-    spaced = False
+    depth = 0
+    after_space = False
     while start < stop:
         if text[start].isspace():
-            spaced = True
+            after_space = True
             start += 1
             continue
         if text[start] == "\\" and (wrap := _TEXT.match(text, start, stop)):
-            end = _closing(text, wrap.end(), stop)
+            end = _find_closing_brace(text, wrap.end(), stop)
             _scan(text, wrap.end(), end, tokens, prose=True)
             start = end + 1
             continue
-        found = _TOKEN.match(text, start, stop)
-        if found is None:  # no character is left out: the last alternative takes any
+        match = _TOKEN.match(text, start, stop)
+        if match is None:  # unreachable: the last alternative matches any character but white space
             return
-        kind, piece, start = str(found.lastgroup), found[0], found.end()
-        if kind == "thousands" and level > 0:
+        kind, piece, start = str(match.lastgroup), match[0], match.end()
+        if kind == "thousands" and depth > 0:
             piece = piece.partition(",")[0]
-            start = found.start() + len(piece)
+            start = match.start() + len(piece)
         if piece in {"(", "[", ")", "]"}:
-            level += 1 if piece in "([" else -1
-        _add(kind, piece, tokens, spaced=spaced, prose=prose)
-        spaced = False
+            depth += 1 if piece in "([" else -1
+        _add_token(kind, piece, tokens, after_space=after_space, prose=prose)
+        after_space = False
 
 
-def _add(kind: str, piece: str, tokens: list[Token], *, spaced: bool, prose: bool) -> None:
+def _add_token(kind: str, piece: str, tokens: list[Token], *, after_space: bool, prose: bool) -> None:
     if len(tokens) >= MAX_TOKENS:
         raise LimitError(f"more than {MAX_TOKENS} tokens")
     if kind == "operator":
-        tokens.append(Token(Kind.OPERATOR, _RELATIONS.get(piece, piece), spaced))
+        tokens.append(Token(TokenKind.OPERATOR, _RELATIONS.get(piece, piece), after_space))
     elif kind == "command":
-        tokens.append(_command(piece[1:], spaced))
+        tokens.append(_command_token(piece[1:], after_space))
     elif kind == "word":
-        _word(piece, tokens, spaced=spaced, prose=prose)
+        _add_word(piece, tokens, after_space=after_space, prose=prose)
     elif len(piece) > MAX_DIGITS:
         raise LimitError(f"a literal with more than {MAX_DIGITS} digits")
     else:
-        tokens.append(Token(Kind.NUMBER, piece.replace(",", ""), spaced))
+        tokens.append(Token(TokenKind.NUMBER, piece.replace(",", ""), after_space))
 
 
-def _closing(text: str, start: int, stop: int) -> int:
+def _find_closing_brace(text: str, start: int, stop: int) -> int:
     depth = 1
     for index in range(start, stop):
         if text[index] == "{":
@@ -154,49 +143,65 @@ _ALIASES = {
 }  # fmt: skip
 
 
-def _command(name: str, spaced: bool) -> Token:  # noqa: FBT001 - a private helper, called in one place
+def _command_token(name: str, after_space: bool) -> Token:  # noqa: FBT001 - a private helper, called in one place
     name = _ALIASES.get(name, name)
     if name in {"le", "ge", "ne"}:
-        return Token(Kind.OPERATOR, "\\" + name, spaced)
+        return Token(TokenKind.OPERATOR, "\\" + name, after_space)
     if name in {"and", "or"}:
-        return Token(Kind.JOIN, name, spaced)
+        return Token(TokenKind.CONJUNCTION, name, after_space)
     if name in {"sqrt", *FUNCTIONS}:
-        return Token(Kind.COMMAND, FUNCTIONS.get(name, name), spaced)
-    return Token(Kind.COMMAND if name.isalpha() else Kind.OPERATOR, name, spaced)
+        return Token(TokenKind.COMMAND, FUNCTIONS.get(name, name), after_space)
+    return Token(TokenKind.COMMAND if name.isalpha() else TokenKind.OPERATOR, name, after_space)
 
 
-def _word(word: str, tokens: list[Token], *, spaced: bool, prose: bool) -> None:
+def _add_word(word: str, tokens: list[Token], *, after_space: bool, prose: bool) -> None:
     lower = word.lower()
-    after_number = bool(tokens) and tokens[-1].kind == Kind.NUMBER
-    if lower in _JOINS and (prose or len(word) > 1) and word != "OR":
-        tokens.append(Token(Kind.JOIN, _JOINS[lower], spaced))
+    after_number = bool(tokens) and tokens[-1].kind == TokenKind.NUMBER
+    if lower in _CONJUNCTIONS and (prose or len(word) > 1) and word != "OR":
+        tokens.append(Token(TokenKind.CONJUNCTION, _CONJUNCTIONS[lower], after_space))
     elif len(word) == 1 and word.isascii():
         unit = prose and word in UNITS and bool(tokens) and (after_number or tokens[-1].text in {"}", ")", "%"})
-        tokens.append(Token(Kind.WORD if unit else Kind.VARIABLE, word, spaced))
-    elif lower in FUNCTIONS and not (lower == "min" and (after_number or _is_unit_place(tokens))):
-        tokens.append(Token(Kind.COMMAND, FUNCTIONS[lower], spaced))
-    elif lower in _NAMES:
-        tokens.append(Token(Kind.COMMAND, _NAMES[lower], spaced))
-    elif after_number and not tokens[-1].spaced and not spaced and lower in _SUFFIX_TH:
-        tokens.append(Token(Kind.WORD, "th", spaced))
-    elif prose or lower in UNITS or lower in _SHORT or len(word) > MAX_PRODUCT or not word.isascii():
-        _prose_word(word, tokens, spaced=spaced, prose=prose)
+        tokens.append(Token(TokenKind.WORD if unit else TokenKind.VARIABLE, word, after_space))
+    elif lower in FUNCTIONS and not (lower == "min" and (after_number or _follows_unit(tokens))):
+        tokens.append(Token(TokenKind.COMMAND, FUNCTIONS[lower], after_space))
+    elif lower in _CONSTANTS:
+        tokens.append(Token(TokenKind.COMMAND, _CONSTANTS[lower], after_space))
+    elif after_number and not tokens[-1].after_space and not after_space and lower in _ORDINAL_SUFFIXES:
+        tokens.append(Token(TokenKind.WORD, "th", after_space))
+    elif prose or lower in UNITS or lower in _SHORT_WORDS or len(word) > MAX_PRODUCT_LETTERS or not word.isascii():
+        _add_prose_word(word, tokens, after_space=after_space, prose=prose)
     else:
-        tokens.extend(Token(Kind.VARIABLE, letter, spaced and k == 0) for k, letter in enumerate(word))
+        tokens.extend(Token(TokenKind.VARIABLE, letter, after_space and k == 0) for k, letter in enumerate(word))
 
 
-def _is_unit_place(tokens: list[Token]) -> bool:
-    return bool(tokens) and (tokens[-1].text == "/" or tokens[-1].kind == Kind.WORD)
+def _follows_unit(tokens: list[Token]) -> bool:
+    return bool(tokens) and (tokens[-1].text == "/" or tokens[-1].kind == TokenKind.WORD)
 
 
-def _prose_word(word: str, tokens: list[Token], *, spaced: bool, prose: bool) -> None:
-    """Add a word; a function's or constant's name glued behind one or two letters is cut off (``xsin``, ``rpi``)."""
+def _add_prose_word(word: str, tokens: list[Token], *, after_space: bool, prose: bool) -> None:
+    """Add a word; splits a function or constant from one or two letters in front of it (``xsin``, ``rpi``)."""
     if not prose:
         for cut in (1, 2):
             tail = word[cut:]
-            name = FUNCTIONS.get(tail) or _NAMES.get(tail)
+            name = FUNCTIONS.get(tail) or _CONSTANTS.get(tail)
             if name and tail not in {"min", "max", "inf", "oo", "abs", "tan"}:
-                tokens.extend(Token(Kind.VARIABLE, letter, spaced and k == 0) for k, letter in enumerate(word[:cut]))
-                tokens.append(Token(Kind.COMMAND, name))
+                tokens.extend(
+                    Token(TokenKind.VARIABLE, letter, after_space and k == 0) for k, letter in enumerate(word[:cut])
+                )
+                tokens.append(Token(TokenKind.COMMAND, name))
                 return
-    tokens.append(Token(Kind.WORD, word, spaced))
+    tokens.append(Token(TokenKind.WORD, word, after_space))
+
+
+def parse_repeating_decimal(text: str) -> Fraction:
+    r"""Return the exact value of a number with repeating decimals.
+
+    Example:
+        >>> parse_repeating_decimal(r"0.1\overline{6}")
+        Fraction(1, 6)
+    """
+    start, _, cycle = text.partition("\\")
+    whole, _, places = start.partition(".")
+    digits = "".join(c for c in cycle if c.isdigit())
+    repetend = Fraction(int(digits), (10 ** len(digits) - 1) * 10 ** len(places))
+    return Fraction(f"{whole or 0}.{places or 0}") + repetend

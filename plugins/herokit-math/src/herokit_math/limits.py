@@ -1,16 +1,32 @@
-"""What is refused before any parser or sympy sees it. Every bound of the package lives here."""
+"""Limits that are checked before any parser or sympy reads a text. Every bound of the package is in this module."""
 
 import re
 
-MAX_ANSWER = 2_000  # characters of an answer or a reference
-MAX_LATEX = 800  # characters given to the sympy tier
+__all__ = [
+    "MAX_ANSWER_CHARS",
+    "MAX_ARGUMENT",
+    "MAX_BITS",
+    "MAX_DECIMAL_EXPONENT",
+    "MAX_DEPTH",
+    "MAX_DIGITS",
+    "MAX_ITEMS",
+    "MAX_TERMS",
+    "MAX_TOKENS",
+    "LimitError",
+    "StepBudget",
+    "bracket_depth",
+    "check_latex_limits",
+]
+
+MAX_ANSWER_CHARS = 2_000  # characters of an answer or a reference
+MAX_LATEX_CHARS = 800  # characters given to the sympy tier
 MAX_DEPTH = 40  # nested groups
 MAX_TOKENS = 600  # tokens of an answer
-MAX_ITEMS = 64  # members of a list, set or tuple, rows times columns of a matrix
+MAX_ITEMS = 64  # members of a list, set or tuple; entries of a matrix
 MAX_BITS = 8_192  # bits of an exact intermediate value
-MAX_TERMS = 400  # terms of a sum or product that is worked out
-MAX_ARGUMENT = 5_000  # argument of a factorial or binomial that is worked out
-MAX_MAGNITUDE = 2_000  # decimal exponent of a numerical intermediate value
+MAX_TERMS = 400  # terms of a sum or product that is evaluated
+MAX_ARGUMENT = 5_000  # argument of a factorial or binomial that is evaluated
+MAX_DECIMAL_EXPONENT = 2_000  # decimal exponent of a numerical intermediate value
 MAX_STEPS = 30_000  # operations spent on one pair in the caller's process
 MAX_DIGITS = 400  # digits of one literal
 MAX_EXPONENT_DIGITS = 4  # digits of a literal exponent given to sympy
@@ -18,32 +34,32 @@ MAX_FACTORIAL_DIGITS = 3  # digits of a literal under a factorial given to sympy
 
 
 class LimitError(Exception):
-    """A bound was reached: the tiers in the caller's process give up on the pair."""
+    """A limit was exceeded: the tiers in the caller's process do not decide the pair."""
 
 
-class Steps:
-    """What is left to spend on one pair; every operation of every tier in the caller's process counts.
+class StepBudget:
+    """Number of operations left for one pair, shared by all tiers in the caller's process.
 
     Example:
-        >>> Steps(1).spend(2)
+        >>> StepBudget(1).spend(2)
         Traceback (most recent call last):
         ...
         herokit_math.limits.LimitError: too many steps
     """
 
-    __slots__ = ("left",)
+    __slots__ = ("remaining",)
 
-    def __init__(self, left: int = MAX_STEPS) -> None:
-        self.left = left
+    def __init__(self, remaining: int = MAX_STEPS) -> None:
+        self.remaining = remaining
 
     def spend(self, count: int) -> None:
-        """Take `count` steps.
+        """Subtract `count` steps.
 
         Raises:
-            LimitError: none are left.
+            LimitError: fewer than `count` steps are left.
         """
-        self.left -= count
-        if self.left < 0:
+        self.remaining -= count
+        if self.remaining < 0:
             raise LimitError("too many steps")
 
 
@@ -57,42 +73,42 @@ _FACTORIAL = re.compile(
 )
 
 
-def depth(text: str) -> int:
-    """Return how deep brackets nest in `text`.
+def bracket_depth(text: str) -> int:
+    """Return the maximum nesting depth of brackets in `text`.
 
     Example:
-        >>> depth("((1))")
+        >>> bracket_depth("((1))")
         2
     """
-    deepest = level = 0
+    max_depth = depth = 0
     for char in _BRACKET.findall(text):
         if char in "([{":
-            level += 1
-            deepest = max(deepest, level)
+            depth += 1
+            max_depth = max(max_depth, depth)
         else:
-            level -= 1
-    return deepest
+            depth -= 1
+    return max_depth
 
 
-def refuse_latex(text: str) -> str:  # noqa: PLR0911 - one return a limit
-    """Return why the sympy tier will not look at `text`, or an empty string.
+def check_latex_limits(text: str) -> str:  # noqa: PLR0911 - one return per limit
+    """Return which limit of the sympy tier `text` exceeds, or an empty string.
 
     Example:
-        >>> refuse_latex("9^{9^{9^9}}")
-        'refused: a tower of powers'
-        >>> refuse_latex("x^2")
+        >>> check_latex_limits("9^{9^{9^9}}")
+        'rejected: a tower of powers'
+        >>> check_latex_limits("x^2")
         ''
     """
-    if len(text) > MAX_LATEX:
-        return f"refused: longer than {MAX_LATEX} characters"
-    if depth(text) > MAX_DEPTH:
-        return f"refused: nested deeper than {MAX_DEPTH}"
+    if len(text) > MAX_LATEX_CHARS:
+        return f"rejected: longer than {MAX_LATEX_CHARS} characters"
+    if bracket_depth(text) > MAX_DEPTH:
+        return f"rejected: nested deeper than {MAX_DEPTH}"
     if _LONG_NUMBER.search(text):
-        return "refused: a literal with too many digits"
+        return "rejected: a literal with too many digits"
     if _TOWER.search(text):
-        return "refused: a tower of powers"
+        return "rejected: a tower of powers"
     if _BIG_EXPONENT.search(text):
-        return "refused: a large exponent"
+        return "rejected: a large exponent"
     if _FACTORIAL.search(text):
-        return "refused: a large factorial"
+        return "rejected: a large factorial"
     return ""

@@ -1,138 +1,131 @@
-"""Putting the members of a list together, and matrices."""
+"""Make answers from several members: collections, unions of regions, matrices."""
 
 from collections.abc import Callable
 
-from herokit_math import relations
-from herokit_math.answers import Answer, Interval, Labelled, Matrix, Quantity, Region, Sequence
-from herokit_math.atoms import UnsupportedError
-from herokit_math.lexer import Kind, Token
+from herokit_math.answers import Answer, Collection, Interval, LabeledValue, Matrix, Quantity, Region
+from herokit_math.expression import UnsupportedError
+from herokit_math.lexer import Token, TokenKind
 from herokit_math.limits import MAX_ITEMS, LimitError
-from herokit_math.relations import intersect
+from herokit_math.relations import exclude_point, intersect_regions
+
+__all__ = ["combine_items", "parse_matrix", "subtract_points", "to_region"]
 
 _MATRICES = {
-    "pmatrix",
-    "bmatrix",
-    "vmatrix",
-    "Bmatrix",
-    "Vmatrix",
-    "matrix",
-    "smallmatrix",
-    "array",
-    "cases",
-    "aligned",
-    "align",
-}
+    "pmatrix", "bmatrix", "vmatrix", "Bmatrix", "Vmatrix", "matrix", "smallmatrix", "array", "cases", "aligned", "align",
+}  # fmt: skip
 
 
-def gather(items: list[Answer], joins: set[str]) -> Answer:
-    """Return what a list of answers stands for.
+def combine_items(items: list[Answer], conjunctions: set[str]) -> Answer:
+    """Return the answer that a list of answers represents.
 
     Args:
         items: the members in order.
-        joins: what stands between them: "and" makes inequalities meet, "or" and commas unite them, "cup" unites all.
+        conjunctions: the words between them: "and" intersects inequalities, "or" and commas unite them, "cup" unites
+            everything.
     """
     flat: list[Answer] = []
     for item in items:
-        flat.extend(item.items if isinstance(item, Sequence) and item.bracket == "" else (item,))
+        flat.extend(item.items if isinstance(item, Collection) and item.bracket == "" else (item,))
     if len(flat) > MAX_ITEMS:
         raise LimitError(f"more than {MAX_ITEMS} members")
-    regions = [as_region(item) for item in flat]
+    regions = [to_region(item) for item in flat]
     if any(isinstance(item, Region) for item in flat) and all(r is not None for r in regions):
-        return _regions([r for r in regions if r is not None], joins)
-    if "cup" in joins and any(isinstance(item, Interval | Sequence) for item in flat) and None not in regions:
-        return _regions([r for r in regions if r is not None], joins)
-    if len(joins) and any(isinstance(item, Interval) for item in flat) and all(_union_part(item) for item in flat):
-        return Region(tuple(p for item in flat for p in _parts(item)))
-    return _by_label(flat)
+        return _combine_regions([r for r in regions if r is not None], conjunctions)
+    if "cup" in conjunctions and any(isinstance(item, Interval | Collection) for item in flat) and None not in regions:
+        return _combine_regions([r for r in regions if r is not None], conjunctions)
+    if conjunctions and any(isinstance(item, Interval) for item in flat) and all(map(_is_union_part, flat)):
+        return Region(tuple(p for item in flat for p in _region_parts(item)))
+    return _group_by_label(flat)
 
 
-def _union_part(item: Answer) -> bool:
-    return isinstance(item, Interval | Region) or (isinstance(item, Sequence) and item.bracket == "{")
+def _is_union_part(item: Answer) -> bool:
+    return isinstance(item, Interval | Region) or (isinstance(item, Collection) and item.bracket == "{")
 
 
-def _parts(item: Answer) -> "tuple[Interval | Quantity, ...]":
+def _region_parts(item: Answer) -> "tuple[Interval | Quantity, ...]":
     if isinstance(item, Region):
         return item.parts
     if isinstance(item, Interval):
         return (item,)
-    if isinstance(item, Sequence):
+    if isinstance(item, Collection):
         return tuple(p for p in item.items if isinstance(p, Quantity))
     return ()
 
 
-def as_region(item: Answer) -> Region | None:
-    """Return an answer as a region: an interval, a pair, a point, a set of points, a named one of these."""
-    if isinstance(item, Labelled):
-        return as_region(item.value)
+def to_region(item: Answer) -> Region | None:
+    """Return an interval, pair, point or set of points, labelled or not, as a region; None for other answers."""
+    if isinstance(item, LabeledValue):
+        return to_region(item.value)
     if isinstance(item, Region):
         return item
     if isinstance(item, Interval | Quantity):
         return Region((item,))
-    if isinstance(item, Sequence) and item.bracket == "{" and all(isinstance(p, Quantity) for p in item.items):
+    if isinstance(item, Collection) and item.bracket == "{" and all(isinstance(p, Quantity) for p in item.items):
         return Region(tuple(p for p in item.items if isinstance(p, Quantity)))
-    if isinstance(item, Sequence) and item.bracket == "(" and len(item.items) == 2:  # noqa: PLR2004 - (a, b)
+    if isinstance(item, Collection) and item.bracket == "(" and len(item.items) == 2:  # noqa: PLR2004 - (a, b)
         low, high = item.items
         if isinstance(low, Quantity) and isinstance(high, Quantity):
             return Region((Interval(low.node, high.node, closed_low=False, closed_high=False),))
     return None
 
 
-def _regions(regions: list[Region], joins: set[str]) -> Answer:
-    if joins == {"and"}:
-        found: Region | None = regions[0]
+def _combine_regions(regions: list[Region], conjunctions: set[str]) -> Answer:
+    if conjunctions == {"and"}:
+        intersection: Region | None = regions[0]
         for region in regions[1:]:
-            found = intersect(found, region) if found else None
-        if found and found.parts:
-            return found
+            intersection = intersect_regions(intersection, region) if intersection else None
+        if intersection and intersection.parts:
+            return intersection
     return Region(tuple(part for region in regions for part in region.parts))
 
 
-def _by_label(items: list[Answer]) -> Answer:
-    """Cut ``p=5, q=2, p=7, q=2`` into tuples where the labels begin again."""
-    labels = [item.label for item in items if isinstance(item, Labelled)]
+def _group_by_label(items: list[Answer]) -> Answer:
+    """Group ``p=5, q=2, p=7, q=2`` into tuples, one for each repetition of the labels."""
+    labels = [item.label for item in items if isinstance(item, LabeledValue)]
     period = len(dict.fromkeys(labels))
     if len(labels) == len(items) > period > 1 and labels == labels[:period] * (len(labels) // period):
-        return Sequence(tuple(Sequence(tuple(items[k : k + period]), "(") for k in range(0, len(items), period)))
-    return Sequence(tuple(items))
+        return Collection(tuple(Collection(tuple(items[k : k + period]), "(") for k in range(0, len(items), period)))
+    return Collection(tuple(items))
 
 
-def without(whole: Answer, points: Answer) -> Region:
-    """Return the real line without some points.
+def subtract_points(whole: Answer, points: Answer) -> Region:
+    """Return an interval without some points.
 
     Raises:
-        UnsupportedError: it is another difference of sets.
+        UnsupportedError: the arguments are other sets.
     """
-    removed = as_region(points)
-    line = as_region(whole)
-    if removed is None or line is None or len(line.parts) != 1 or any(isinstance(p, Interval) for p in removed.parts):
+    removed = to_region(points)
+    region = to_region(whole)
+    if removed is None or region is None or len(region.parts) != 1:
         raise UnsupportedError("a difference of sets")
-    found: Region | None = line
     for point in removed.parts:
-        if isinstance(point, Quantity) and found:
-            found = intersect(found, relations.half_lines(point.node))
-    if found is None:
+        if isinstance(point, Interval):
+            raise UnsupportedError("a difference of sets")
+        region = intersect_regions(region, exclude_point(point.node)) if region else None
+    if region is None:
         raise UnsupportedError("a difference of sets")
-    return found
+    return region
 
 
-def matrix(tokens: list[Token], read: Callable[[list[Token]], Answer]) -> Answer:
-    r"""Read ``\begin{pmatrix} ... \end{pmatrix}``, alone or in one pair of brackets.
+def parse_matrix(tokens: list[Token], parse_entry: Callable[[list[Token]], Answer]) -> Answer:
+    r"""Parse ``\begin{pmatrix} ... \end{pmatrix}``, which may be in one pair of brackets.
 
     Args:
         tokens: the tokens.
-        read: how to read an entry.
+        parse_entry: parses an entry.
 
     Raises:
-        UnsupportedError: it is no plain matrix.
+        UnsupportedError: the tokens are not a matrix without inner environments.
+        LimitError: it has too many entries.
     """
     if tokens[0].text in {"(", "["} and tokens[-1].text in {")", "]"}:
         tokens = tokens[1:-1]
-    name, at = _environment(tokens)
-    if name == "array" and at < len(tokens) and tokens[at].text == "{":
-        at = next((k for k in range(at, len(tokens)) if tokens[k].text == "}"), len(tokens)) + 1
-    body = tokens[at : len(tokens) - _environment_width(tokens)]
+    name, start = _parse_environment_name(tokens)
+    if name == "array" and start < len(tokens) and tokens[start].text == "{":
+        start = next((k for k in range(start, len(tokens)) if tokens[k].text == "}"), len(tokens)) + 1
+    body = tokens[start : _find_environment_end(tokens)]
     if any(t.text in {"begin", "end"} for t in body) or name not in _MATRICES:
-        raise UnsupportedError("no plain matrix")
+        raise UnsupportedError("not a plain matrix")
     rows: list[list[list[Token]]] = [[[]]]
     for token in body:
         if token.text == "cr":
@@ -141,22 +134,22 @@ def matrix(tokens: list[Token], read: Callable[[list[Token]], Answer]) -> Answer
             rows[-1].append([])
         else:
             rows[-1][-1].append(token)
-    filled = [row for row in rows if any(row)]
-    if sum(map(len, filled)) > MAX_ITEMS:
+    rows = [row for row in rows if any(row)]
+    if sum(map(len, rows)) > MAX_ITEMS:
         raise LimitError(f"more than {MAX_ITEMS} entries")
-    return Matrix(tuple(tuple(read(cell) for cell in row) for row in filled))
+    return Matrix(tuple(tuple(parse_entry(entry) for entry in row) for row in rows))
 
 
-def _environment(tokens: list[Token]) -> tuple[str, int]:
-    """Return the environment's name and where its body begins."""
+def _parse_environment_name(tokens: list[Token]) -> tuple[str, int]:
+    """Return the environment's name and the position of its body."""
     if [t.text for t in tokens[:2]] != ["begin", "{"]:
-        raise UnsupportedError("no environment")
+        raise UnsupportedError("not an environment")
     end = next((k for k, t in enumerate(tokens) if t.text == "}"), 0)
     return "".join(t.text for t in tokens[2:end]), end + 1
 
 
-def _environment_width(tokens: list[Token]) -> int:
-    at = max((k for k, t in enumerate(tokens) if t.text == "end" and t.kind == Kind.COMMAND), default=-1)
-    if at < 0 or tokens[-1].text != "}":
+def _find_environment_end(tokens: list[Token]) -> int:
+    end = max((k for k, t in enumerate(tokens) if t.text == "end" and t.kind == TokenKind.COMMAND), default=-1)
+    if end < 0 or tokens[-1].text != "}":
         raise UnsupportedError("an environment without an end")
-    return len(tokens) - at
+    return end

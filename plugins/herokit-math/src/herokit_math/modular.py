@@ -1,109 +1,108 @@
-"""Identity of rational functions, decided exactly but for chance: both sides in a prime field at random points.
+"""Evaluate rational functions at pseudo-random points of a prime field, to decide identities.
 
-pi counts as one more variable: it is transcendental, so a rational identity in it holds only when it holds for all
-values. Two different rational functions of degree d agree at a random point with probability at most d / 2**61.
+Two different rational functions of degree d agree at a random point with probability at most d / 2**61. pi is one more
+variable: it is transcendental, so a rational identity holds at pi only if it holds everywhere.
 """
 
 import zlib
 from collections.abc import Mapping
+from fractions import Fraction
 
-from herokit_math.exact import NotExactError, exact
-from herokit_math.limits import MAX_ARGUMENT, Steps
+from herokit_math.exact import NotExactError, evaluate_exactly
+from herokit_math.limits import MAX_ARGUMENT, StepBudget
 from herokit_math.tree import Call, Const, Node, Num, Sym
+
+__all__ = ["PRIME", "NotRationalError", "PoleError", "evaluate_modulo", "sample_residues"]
 
 PRIME = (1 << 61) - 1
 
 
 class NotRationalError(Exception):
-    """The tree is no rational function that fits the bounds."""
+    """The tree is not a rational function within the limits."""
 
 
 class PoleError(Exception):
-    """A denominator vanishes at this point."""
+    """A denominator is zero at this point."""
 
 
-def point(names: frozenset[str], salt: int) -> dict[str, int]:
-    """Return a pseudo-random residue for each name: the same for the same name and salt, in every process."""
-    return {name: residue(name, salt) for name in names}
+def sample_residues(names: frozenset[str], salt: int) -> dict[str, int]:
+    """Return a pseudo-random residue for each name; it depends only on the name and `salt`."""
+    return {name: _hash_residue(name, salt) for name in names}
 
 
-def residue(name: str, salt: int) -> int:
-    """Return a pseudo-random residue that depends on both arguments."""
+def _hash_residue(name: str, salt: int) -> int:
     text = f"{name}\0{salt}".encode()
     return (zlib.crc32(text) << 32 | zlib.crc32(text[::-1], 0x9E3779B9)) % (PRIME - 2) + 1
 
 
-def modular(node: Node, values: Mapping[str, int], salt: int, steps: Steps) -> int:
+def evaluate_modulo(node: Node, values: Mapping[str, int], salt: int, budget: StepBudget) -> int:
     """Return the tree's value in the field of `PRIME` elements.
 
     Args:
         node: the tree.
         values: a residue for each variable.
-        salt: picks the values of pi and of uninterpreted functions.
-        steps: what is left to spend on the pair.
+        salt: determines the values of pi and of unknown functions.
+        budget: the pair's remaining steps.
 
     Raises:
         NotRationalError: an operation is not rational.
-        PoleError: a denominator is zero there.
-        LimitError: `steps` are spent.
+        PoleError: a denominator is zero.
+        LimitError: `budget` is spent.
     """
-    steps.spend(1)
+    budget.spend(1)
     if isinstance(node, Num):
-        return _over(node.value.numerator, node.value.denominator)
+        return _divide(node.value.numerator, node.value.denominator)
     if isinstance(node, Sym):
         return values[node.name]
     if isinstance(node, Const):
         if node.constant != "pi":
             raise NotRationalError
-        return residue("\\pi", salt)
-    return _call(node, values, salt, steps)
+        return _hash_residue("\\pi", salt)
+    return _evaluate_call(node, values, salt, budget)
 
 
-def _call(node: Call, values: Mapping[str, int], salt: int, steps: Steps) -> int:  # noqa: PLR0911 - one return an operation
+def _evaluate_call(node: Call, values: Mapping[str, int], salt: int, budget: StepBudget) -> int:  # noqa: PLR0911 - one return per operation
     op = node.op
     if op == "pow":
-        return _power(modular(node.args[0], values, salt, steps), node.args[1], steps)
+        return _evaluate_power(evaluate_modulo(node.args[0], values, salt, budget), node.args[1], budget)
     if op == "apply":
         name, arg = node.args
-        return residue(f"{name}({modular(arg, values, salt, steps)})", salt)
+        return _hash_residue(f"{name}({evaluate_modulo(arg, values, salt, budget)})", salt)
     if op == "factorial":
-        return _factorial(node.args[0], steps)
+        return _evaluate_factorial(node.args[0], budget)
     if op not in {"add", "mul", "div", "neg", "percent"}:
-        return _constant(node, steps)
-    args = [modular(arg, values, salt, steps) for arg in node.args]
+        constant = _evaluate_constant(node, budget)
+        return _divide(constant.numerator, constant.denominator)
+    args = [evaluate_modulo(arg, values, salt, budget) for arg in node.args]
     if op == "add":
         return sum(args) % PRIME
     if op == "mul":
-        total = 1
+        product = 1
         for value in args:
-            total = total * value % PRIME
-        return total
+            product = product * value % PRIME
+        return product
     if op == "neg":
         return -args[0] % PRIME
-    return _over(args[0], args[1] if op == "div" else 100)
+    return _divide(args[0], args[1] if op == "div" else 100)
 
 
-def _over(top: int, bottom: int) -> int:
-    if bottom == 1:
-        return top % PRIME
-    if bottom % PRIME == 0:
+def _divide(numerator: int, denominator: int) -> int:
+    if denominator == 1:
+        return numerator % PRIME
+    if denominator % PRIME == 0:
         raise PoleError
-    return top * pow(bottom, -1, PRIME) % PRIME
+    return numerator * pow(denominator, -1, PRIME) % PRIME
 
 
-def _constant(node: Node, steps: Steps) -> int:
+def _evaluate_constant(node: Node, budget: StepBudget) -> Fraction:
     try:
-        value = exact(node, steps)
+        return evaluate_exactly(node, budget)
     except NotExactError:
         raise NotRationalError from None
-    return _over(value.numerator, value.denominator)
 
 
-def _power(base: int, exponent: Node, steps: Steps) -> int:
-    try:
-        power = exact(exponent, steps)
-    except NotExactError:
-        raise NotRationalError from None
+def _evaluate_power(base: int, exponent: Node, budget: StepBudget) -> int:
+    power = _evaluate_constant(exponent, budget)
     if power.denominator != 1:
         raise NotRationalError
     if base == 0 and power < 0:
@@ -111,15 +110,12 @@ def _power(base: int, exponent: Node, steps: Steps) -> int:
     return pow(base, int(power), PRIME)
 
 
-def _factorial(node: Node, steps: Steps) -> int:
-    try:
-        number = exact(node, steps)
-    except NotExactError:
-        raise NotRationalError from None
+def _evaluate_factorial(node: Node, budget: StepBudget) -> int:
+    number = _evaluate_constant(node, budget)
     if number.denominator != 1 or not 0 <= number <= MAX_ARGUMENT:
         raise NotRationalError
-    steps.spend(int(number) // 16)
-    total = 1
+    budget.spend(int(number) // 16)
+    product = 1
     for k in range(2, int(number) + 1):
-        total = total * k % PRIME
-    return total
+        product = product * k % PRIME
+    return product

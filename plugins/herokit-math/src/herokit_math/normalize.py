@@ -1,9 +1,11 @@
-# ruff: noqa: RUF001 - the characters that look alike are the point
-r"""One spelling for what LaTeX, unicode and markdown write in many ways; string work only, linear in the length."""
+# ruff: noqa: RUF001 - ambiguous characters are intended
+r"""Normalize spellings of LaTeX, Unicode and Markdown; string operations only, linear in the length."""
 
 import re
 
-_SINGLE = str.maketrans({
+__all__ = ["DIGIT_GROUP_SEPARATOR", "normalize_text"]
+
+_CHARACTERS = str.maketrans({
     "−": "-", "–": "-", "—": "-", "﹣": "-", "－": "-", "‐": "-", "‑": "-", "＋": "+", "×": "*", "·": "*", "⋅": "*", "∗": "*", "•": "*",
     "÷": "/", "∕": "/", "⁄": "/", "，": ",", "、": ",", "（": "(", "）": ")", "［": "[", "］": "]", "：": ":", "∶": ":", "；": ";",
     "　": " ", "\u00a0": " ", "＝": "=", "≠": "\\ne ", "≤": "\\le ", "≥": "\\ge ", "⩽": "\\le ", "⩾": "\\ge ", "＜": "<",
@@ -20,33 +22,33 @@ _SINGLE = str.maketrans({
     "∣": "|", "→": "\\to ", "⇒": "\\Rightarrow ", "。": ". ", "？": " ", "\u200b": "", "€": " ", "£": " ", "¥": " ", "₹": " ", "\ufeff": "", "\u2009": "\\,", "\u202f": "\\,",
 })  # fmt: skip
 _SUPERSCRIPTS = re.compile(r"(\^-?\{?\d\}?)\^\{(\d)\}")
-GROUPED = re.compile(r"(?<=\d)(?:\s?\{\s?,\s?\}\s?|,\\[!,;:] ?|\\[!,;: ]|~)(?=\d{3}(?!\d))")
-_DOUBLED = re.compile(r"\\\\(?=[a-zA-Z(){}\[\]])")
-_SPACING = re.compile(
+DIGIT_GROUP_SEPARATOR = re.compile(r"(?<=\d)(?:\s?\{\s?,\s?\}\s?|,\\[!,;:] ?|\\[!,;: ]|~)(?=\d{3}(?!\d))")
+_DOUBLE_BACKSLASH = re.compile(r"\\\\(?=[a-zA-Z(){}\[\]])")
+_SPACE_COMMANDS = re.compile(
     r"\\[!,;:>]|\\ |~|\\q?quad|\\(?:displaystyle|textstyle|limits|nolimits|hfill|newline|bf|rm|it|tt|sf)(?![a-zA-Z])"
 )
-_SIZING = re.compile(r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])\.?")
-_HIDDEN = re.compile(r"\\(?:hspace|vspace|phantom|hphantom|label|tag)\*?\{[^{}]*\}")
-_GLUED = re.compile(r"(?<=[\d)}])(and|or)(?=[A-Z(\\\d]|[a-z]\s*[=(])")
-_TURN = re.compile(r"<\|[a-z_]{1,20}\|>")
+_SIZE_COMMANDS = re.compile(r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])\.?")
+_INVISIBLE_COMMANDS = re.compile(r"\\(?:hspace|vspace|phantom|hphantom|label|tag)\*?\{[^{}]*\}")
+_JOINED_CONJUNCTION = re.compile(r"(?<=[\d)}])(and|or)(?=[A-Z(\\\d]|[a-z]\s*[=(])")
+_CHAT_TOKEN = re.compile(r"<\|[a-z_]{1,20}\|>")
 
 
-def unify(text: str) -> str:
-    r"""Return `text` in one spelling: ASCII operators, LaTeX commands, no sizing, no spacing commands, no dollars.
+def normalize_text(text: str) -> str:
+    r"""Return `text` with ASCII operators and LaTeX commands, without size commands, space commands and dollar signs.
 
     Example:
-        >>> unify(r"$\left( 1\,004,\ 2π \right)$")
+        >>> normalize_text(r"$\left( 1\,004,\ 2π \right)$")
         '( 1004, 2\\pi   )'
     """
     if not text.isascii():
-        text = text.translate(_SINGLE)
+        text = text.translate(_CHARACTERS)
         text = _SUPERSCRIPTS.sub(r"\1\2", text)
     else:
         text = text.replace('"', " ").replace("`", " ")
     if "\\" in text:
         if "\\\\" in text:
-            text = text.replace("\\\\", " \\cr ") if "\\begin" in text else _DOUBLED.sub(r"\\", text)
-        text = _SIZING.sub(" ", _HIDDEN.sub(" ", text))
+            text = text.replace("\\\\", " \\cr ") if "\\begin" in text else _DOUBLE_BACKSLASH.sub(r"\\", text)
+        text = _SIZE_COMMANDS.sub(" ", _INVISIBLE_COMMANDS.sub(" ", text))
         text = (
             text.replace("\\$", " ")
             .replace("\\%", "%")
@@ -56,16 +58,16 @@ def unify(text: str) -> str:
         )
         text = text.replace("\\rbrace", "\\}").replace("\\(", " ").replace("\\)", " ")
         text = text.replace("\\[", " ").replace("\\]", " ")
-        text = _SPACING.sub(" ", GROUPED.sub("", text))
+        text = _SPACE_COMMANDS.sub(" ", DIGIT_GROUP_SEPARATOR.sub("", text))
     elif "{" in text:
-        text = GROUPED.sub("", text)
+        text = DIGIT_GROUP_SEPARATOR.sub("", text)
     text = text.replace("{,}", ",") if "{,}" in text else text
     if "$" in text:
         text = text.replace("$", " ")
     if "and" in text or "or" in text:
-        text = _GLUED.sub(r" \1 ", text)
+        text = _JOINED_CONJUNCTION.sub(r" \1 ", text)
     if "**" in text and text.startswith("**"):
         text = text.removeprefix("**").removesuffix("**")
     if "<|" in text:
-        text = _TURN.split(text)[0]
+        text = _CHAT_TOKEN.split(text)[0]
     return text.strip().strip("\"'").rstrip(".。").strip()

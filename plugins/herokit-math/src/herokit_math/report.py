@@ -1,72 +1,76 @@
-"""Looking at verdicts: why one pair is judged as it is, and how well labelled pairs are judged."""
+"""Explain the verdict on a pair, and evaluate verdicts on labelled pairs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from herokit.types import Sample, Verdict
-from herokit_math.atoms import UnsupportedError
-from herokit_math.equivalence_policy import Policy
+from herokit_math.expression import UnsupportedError
 from herokit_math.limits import LimitError
-from herokit_math.reading import read
-from herokit_math.tiers import reference
+from herokit_math.parser import parse_answer
+from herokit_math.quantity_comparison import Policy
+from herokit_math.tiers import extract_reference
 from herokit_math.verifier import MathVerifier
+
+__all__ = ["Disagreement", "Explanation", "Report", "evaluate", "explain"]
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why an answer is, or is not, the reference.
+    """Why an answer is equal to the reference or not.
 
     Attributes:
-        equal: the verdict's value, None when it abstains.
-        verdict: the whole verdict; its reason names the tier and the reason.
-        gold: the type the reference was read as, or why it was not read.
-        answer: the same for the answer.
+        equal: the verdict's value; None if it abstains.
+        verdict: the verdict; its reason names the tier.
+        reference_type: the type as which the reference was parsed, or why it was not parsed.
+        answer_type: the same for the answer.
     """
 
     equal: float | None
     verdict: Verdict
-    gold: str
-    answer: str
+    reference_type: str
+    answer_type: str
 
 
-def explain(gold: str, answer: str, *, policy: Policy | None = None) -> Explanation:
-    r"""Explain one pair; the answer is taken as it is, nothing is extracted.
+def explain(reference: str, answer: str, *, policy: Policy | None = None) -> Explanation:
+    r"""Explain the verdict on an answer that is already extracted.
 
     Example:
-        >>> explain("[0.5, 8]", r"0.5 \le x \le 8").gold
+        >>> explain("[0.5, 8]", r"0.5 \le x \le 8").reference_type
         'Interval'
     """
     with MathVerifier(max_workers=1, policy=policy or Policy()) as math:
-        (verdict,) = math.compare([(gold, answer)])
-    return Explanation(verdict.value, verdict, _sort(reference(gold)), _sort(answer))
+        (verdict,) = math.compare([(reference, answer)])
+    return Explanation(verdict.value, verdict, _describe_type(extract_reference(reference)), _describe_type(answer))
 
 
-def _sort(text: str) -> str:
+def _describe_type(answer: str) -> str:
     try:
-        return type(read(text)).__name__
+        return type(parse_answer(answer)).__name__
     except (UnsupportedError, LimitError) as error:
-        return f"not read: {error}"
+        return f"not parsed: {error}"
 
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """A pair whose verdict is not its label."""
+    """A pair whose verdict differs from its label."""
 
     row: int
-    gold: str
-    text: str
+    reference: str
+    answer: str
     label: bool
     verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How verdicts agree with labels; "positive" means equal.
+    """Agreement of verdicts with labels; "positive" means equal.
 
     Attributes:
         count: the number of pairs.
-        true_positives: judged equal, labelled equal; and so on.
-        disagreements: every pair judged against its label, in order.
+        true_positives: pairs that are equal by verdict and label.
+        false_positives: pairs that are equal by verdict only.
+        false_negatives: pairs that are equal by label only.
+        disagreements: every pair whose verdict differs from its label, in order.
     """
 
     count: int
@@ -77,17 +81,17 @@ class Report:
 
     @property
     def accuracy(self) -> float:
-        """Agreeing pairs over all pairs; 1 when there are none."""
+        """Agreeing pairs over all pairs; 1 for no pairs."""
         return 1.0 - len(self.disagreements) / self.count if self.count else 1.0
 
     @property
     def precision(self) -> float:
-        """True positives over all judged equal; 1 when there are none."""
+        """True positives over all pairs that are equal by verdict; 1 if there are none."""
         return _ratio(self.true_positives, self.true_positives + self.false_positives)
 
     @property
     def recall(self) -> float:
-        """True positives over all labelled equal; 1 when there are none."""
+        """True positives over all pairs that are equal by label; 1 if there are none."""
         return _ratio(self.true_positives, self.true_positives + self.false_negatives)
 
     @property
@@ -99,12 +103,12 @@ class Report:
 def evaluate(
     pairs: Iterable[tuple[str, str, bool]], *, responses: bool = False, verifier: MathVerifier | None = None
 ) -> Report:
-    r"""Judge labelled pairs and compare.
+    r"""Judge labelled pairs and compare the verdicts with the labels.
 
     Args:
-        pairs: (reference, answer, label).
-        responses: the answers are whole completions, from which the final answer is extracted first.
-        verifier: which one; it stays open. A default one is opened and closed when None.
+        pairs: tuples (reference, answer, label).
+        responses: whether the answers are whole completions, from which the final answer is extracted first.
+        verifier: the verifier, which stays open; None for one with default settings, which is closed at the end.
 
     Example:
         >>> evaluate([("1", "1.0", True), ("1", "2", False)]).f1
@@ -114,25 +118,25 @@ def evaluate(
     math = verifier or MathVerifier()
     try:
         if responses:
-            verdicts = math.verify([Sample("", text, group=0, reference=gold) for gold, text, _ in rows])
+            verdicts = math.verify([Sample("", answer, group=0, reference=ref) for ref, answer, _ in rows])
         else:
-            verdicts = math.compare([(gold, text) for gold, text, _ in rows])
+            verdicts = math.compare([(reference, answer) for reference, answer, _ in rows])
     finally:
         if verifier is None:
             math.close()
-    judged = [v.value == 1.0 for v in verdicts]
-    wrong = tuple(
-        Disagreement(row, gold, text, bool(label), verdict)
-        for row, ((gold, text, label), verdict, equal) in enumerate(zip(rows, verdicts, judged, strict=True))
+    positives = [v.value == 1.0 for v in verdicts]
+    disagreements = tuple(
+        Disagreement(row, reference, answer, bool(label), verdict)
+        for row, ((reference, answer, label), verdict, equal) in enumerate(zip(rows, verdicts, positives, strict=True))
         if equal != bool(label)
     )
-    false_positives = sum(not d.label for d in wrong)
+    false_positives = sum(not d.label for d in disagreements)
     return Report(
         count=len(rows),
-        true_positives=sum(judged) - false_positives,
+        true_positives=sum(positives) - false_positives,
         false_positives=false_positives,
-        false_negatives=len(wrong) - false_positives,
-        disagreements=wrong,
+        false_negatives=len(disagreements) - false_positives,
+        disagreements=disagreements,
     )
 
 

@@ -1,4 +1,4 @@
-"""The sympy tier: are two LaTeX strings equal? It runs in worker processes only, and a task is one pair as JSON."""
+"""The sympy tier: compare two LaTeX strings. It runs only in worker processes; a task is a pair as JSON."""
 
 import json
 import re
@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import sympy
 from sympy.core.relational import Relational
 
-from herokit_math.limits import refuse_latex
-from herokit_math.normalize import GROUPED
+from herokit_math.limits import check_latex_limits
+from herokit_math.normalize import DIGIT_GROUP_SEPARATOR
 
 __all__ = ["load_parser"]
 
@@ -19,15 +19,15 @@ _Convert: TypeAlias = Callable[[str], Any]
 """A LaTeX parser."""
 
 _SIDE_BY_SIDE = re.compile(r"(?<![\d.^_])[\d.]+(?:\\[ ,;:!>]|\\q?quad|[\s~])+\.?\d|\.\d+\.\d")
-_SHORT = re.compile(r"\\[dt]?frac\s*(\{[^{}]*\}|\d)\s*(\{[^{}]*\}|\d)")
+_SHORT_FRACTION = re.compile(r"\\[dt]?frac\s*(\{[^{}]*\}|\d)\s*(\{[^{}]*\}|\d)")
 
 
 class _ReferenceError(Exception):
-    """The reference could not be parsed: no policy caused it."""
+    """The reference could not be parsed, which is not the policy's fault."""
 
 
 def load_parser(payload: bytes) -> Callable[[bytes], dict[str, Any]]:
-    r"""Return the function with which a worker process decides one pair; `payload` is the name of the LaTeX parser.
+    r"""Return the function by which a worker process decides a pair; `payload` is the name of the LaTeX parser.
 
     Example:
         >>> decide = load_parser(b"latex2sympy2_extended")
@@ -39,91 +39,91 @@ def load_parser(payload: bytes) -> Callable[[bytes], dict[str, Any]]:
     if parser == "latex2sympy2_extended":
         config = import_module(f"{parser}.latex2sympy2").ConversionConfig(lowercase_symbols=False)
         convert = partial(convert, is_real=False, conversion_config=config)
-    _decide(convert, "x", r"\int_0^1 2x\,dx")  # sympy loads and caches lazily; no pair pays for it
+    _decide(convert, "x", r"\int_0^1 2x\,dx")  # sympy imports and caches lazily: warm up, so that no pair times out
     return lambda task: _decide(convert, *json.loads(task))
 
 
 def _decide(convert: _Convert, reference: str, answer: str) -> dict[str, Any]:
-    """Decide one pair; whatever sympy raises becomes an undecided reply."""
+    """Return the reply to a task; if sympy raises, the pair is undecided."""
     try:
-        equal, reason = _equal(convert, reference, answer)
+        equal, reason = _parse_and_compare(convert, reference, answer)
     except _ReferenceError as error:
         return {"equal": None, "reason": str(error), "reference_readable": False}
     except MemoryError:
-        equal, reason = None, "sympy ran out of memory"
+        equal, reason = None, "out of memory"
     except RecursionError:
-        equal, reason = None, "sympy recursed too deep"
+        equal, reason = None, "recursion limit exceeded"
     except Exception as error:  # noqa: BLE001 - third-party parsers raise anything; the pair stays undecided
-        equal, reason = None, f"sympy raised {type(error).__name__}"
+        equal, reason = None, f"raised {type(error).__name__}"
     return {"equal": equal, "reason": reason, "reference_readable": True}
 
 
-def _equal(convert: _Convert, reference: str, answer: str) -> tuple[bool | None, str]:
-    """Decide whether two LaTeX strings mean the same.
+def _parse_and_compare(convert: _Convert, reference: str, answer: str) -> tuple[bool | None, str]:
+    """Decide whether two LaTeX strings are equal.
 
     Args:
         convert: the parser.
         reference: the reference; may be unreadable.
-        answer: what is checked against it; hostile.
+        answer: the answer; hostile.
 
     Returns:
-        The verdict (None: cannot say) and the reason.
+        The decision (None for undecided) and the reason.
 
     Raises:
         _ReferenceError: the reference cannot be parsed.
-        Exception: whatever the parser or sympy raises on an answer it does not understand.
+        Exception: any error of the parser or sympy on the answer.
     """
-    if refusal := refuse_latex(reference):
-        raise _ReferenceError(refusal)
+    if limit := check_latex_limits(reference):
+        raise _ReferenceError(limit)
     try:
         left = _parse(convert, reference)
     except Exception as error:
-        raise _ReferenceError(f"sympy could not read the reference: {type(error).__name__}") from error
+        raise _ReferenceError(f"could not parse the reference: {type(error).__name__}") from error
     if left is None:
-        raise _ReferenceError("sympy could not read the reference")
-    if refusal := refuse_latex(answer):
-        return None, refusal
+        raise _ReferenceError("could not parse the reference")
+    if limit := check_latex_limits(answer):
+        return None, limit
     right = _parse(convert, answer)
     if right is None:
-        return None, "sympy could not parse"
-    return _same(left, right)
+        return None, "could not parse the answer"
+    return _compare(left, right)
 
 
 def _parse(convert: _Convert, text: str) -> Any:
-    text = GROUPED.sub("", _SHORT.sub(_braces, text))
+    text = DIGIT_GROUP_SEPARATOR.sub("", _SHORT_FRACTION.sub(_add_braces, text))
     if _SIDE_BY_SIDE.search(text):
         raise ValueError("two numbers side by side")  # the parsers add or multiply them
     parsed = convert(text)
     return parsed.doit() if isinstance(parsed, sympy.Basic) else parsed
 
 
-def _braces(short: re.Match[str]) -> str:
-    r"""Write ``\frac12`` as ``\frac{1}{2}``, which the parsers want."""
-    above, below = (part.strip("{}") for part in short.groups())
-    return rf"\frac{{{above}}}{{{below}}}"
+def _add_braces(match: re.Match[str]) -> str:
+    r"""Return ``\frac{1}{2}`` for ``\frac12``, which the parsers do not support."""
+    numerator, denominator = (part.strip("{}") for part in match.groups())
+    return rf"\frac{{{numerator}}}{{{denominator}}}"
 
 
-def _same(left: Any, right: Any) -> tuple[bool | None, str]:  # noqa: PLR0911 - one return a type
+def _compare(left: Any, right: Any) -> tuple[bool | None, str]:  # noqa: PLR0911 - one return per type
     if left == right:
         return True, "identical"
     if isinstance(left, Relational) and isinstance(right, Relational):
-        return _same_relation(left, right)
+        return _compare_relations(left, right)
     if isinstance(left, sympy.MatrixBase) and isinstance(right, sympy.MatrixBase):
         if left.shape != right.shape:
             return False, "shapes differ"
-        return all(_same(a, b)[0] for a, b in zip(left, right, strict=True)), "entries compared"
+        return all(_compare(a, b)[0] for a, b in zip(left, right, strict=True)), "entries compared"
     if isinstance(left, sympy.Expr) and isinstance(right, sympy.Expr):
-        verdict = left.equals(right)
-        if verdict is None:
-            verdict = sympy.simplify(left - right) == 0
-        return bool(verdict), "difference decided"
+        equal = left.equals(right)
+        if equal is None:
+            equal = sympy.simplify(left - right) == 0
+        return bool(equal), "difference simplified"
     if isinstance(left, sympy.Set) and isinstance(right, sympy.Set):
         return bool(left.symmetric_difference(right).is_empty), "sets compared"
-    return None, f"{type(left).__name__} against {type(right).__name__}"
+    return None, f"{type(left).__name__} and {type(right).__name__}"
 
 
-def _same_relation(left: Relational, right: Relational) -> tuple[bool | None, str]:
+def _compare_relations(left: Relational, right: Relational) -> tuple[bool | None, str]:
     if left.rel_op != right.rel_op:
         return False, "relations differ"
     ratio = sympy.simplify((left.lhs - left.rhs) / (right.lhs - right.rhs))
-    return bool(ratio.is_number and ratio != 0 and (ratio > 0 or left.rel_op in {"==", "!="})), "relations"
+    return bool(ratio.is_number and ratio != 0 and (ratio > 0 or left.rel_op in {"==", "!="})), "relations compared"

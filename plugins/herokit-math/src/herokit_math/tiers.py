@@ -1,4 +1,4 @@
-"""The tiers that run in the caller's process, cheapest first; each is exact about what it claims."""
+"""Tiers that decide a pair in the caller's process, cheapest first."""
 
 import re
 from fractions import Fraction
@@ -6,182 +6,195 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from herokit_math.answers import Answer, Text
-from herokit_math.atoms import UnsupportedError
-from herokit_math.boxes import last_boxed
+from herokit_math.boxes import find_last_boxed
 from herokit_math.compare import Comparison
-from herokit_math.equivalence_policy import Policy
-from herokit_math.extract import TAIL, candidates
-from herokit_math.limits import MAX_ANSWER, LimitError
-from herokit_math.normalize import unify
-from herokit_math.reading import read
-from herokit_math.words import words
+from herokit_math.expression import UnsupportedError
+from herokit_math.extract import MAX_TAIL_CHARS, find_candidates
+from herokit_math.limits import MAX_ANSWER_CHARS, LimitError
+from herokit_math.normalize import normalize_text
+from herokit_math.parser import parse_answer
+from herokit_math.quantity_comparison import Policy
+from herokit_math.words import find_content_words
 
-_OPTION = re.compile(r"(?:\\text\{)?\(?[A-J]\)?\}?")  # of a question; its letter may be written small
-_SPACE = re.compile(r"(?<![\d.,]) | (?![\d.,])")  # one between digits parts two numbers
-_COMMA = re.compile(r"[-+]?(?:0,\d|\d{1,9},\d\d)\d{0,7}")
-_GROUPED = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
-_PLAIN = re.compile(r"\$?[-+]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)(?:\.\d+)?")
-FLOAT_DIGITS = 10**9  # a relative gap below its inverse may be the noise of a float
-LONG_DECIMAL = 5  # decimal places below which no decimal is the noise of a float
-MAX_PLAIN = 40  # characters of a number that is compared without being parsed
-_POINT = re.compile(r"[-+]?\d{1,9}\.\d{1,9}")
-_SOMETHING = re.compile(r"\w|\\")
-_DECLARED = re.compile(r"integer|\\in\s*\\mathbb|arbitrary|∈|real number|parameter|constant", re.IGNORECASE)
+__all__ = ["Decision", "decide_equivalence", "extract_reference", "parse_plain_number"]
+
+_OPTION_LETTER = re.compile(r"(?:\\text\{)?\(?[A-J]\)?\}?")  # the answer may have it in lower case
+_SPACE = re.compile(r"(?<![\d.,]) | (?![\d.,])")  # not between digits, where it separates two numbers
+_DECIMAL_COMMA = re.compile(r"[-+]?(?:0,\d|\d{1,9},\d\d)\d{0,7}")
+_THOUSANDS_COMMA = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
+_PLAIN_NUMBER = re.compile(r"\$?[-+]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)(?:\.\d+)?")
+_FLOAT_PRECISION = 10**9  # a relative difference below 1 / _FLOAT_PRECISION may be a floating-point error
+_MIN_FLOAT_PLACES = 5  # decimal places of a number that may have a floating-point error
+_MAX_PLAIN_CHARS = 40  # characters of a number that is compared without the parser
+_DECIMAL_POINT = re.compile(r"[-+]?\d{1,9}\.\d{1,9}")
+_CONTENT = re.compile(r"\w|\\")
+_PARAMETER_DECLARATION = re.compile(
+    r"integer|\\in\s*\\mathbb|arbitrary|∈|real number|parameter|constant", re.IGNORECASE
+)
 
 
 class Decision(NamedTuple):
-    """What the tiers say of a pair.
+    """Decision of the tiers on a pair.
 
     Attributes:
-        equal: None when no tier in this process can say.
-        tier: which tier decided.
-        reason: why, in words.
-        readable: the answer could be read; when not, it may be for sympy.
-        readable_gold: the reference could be read.
+        equal: whether the answer is equal to the reference; None if no tier in this process can decide.
+        tier: the tier that decided.
+        reason: the reason in words.
+        answer_readable: whether the answer could be parsed here; sympy may be able to parse it otherwise.
+        reference_readable: whether the reference could be parsed here.
     """
 
     equal: bool | None
     tier: str
     reason: str
-    readable: bool = True
-    readable_gold: bool = True
+    answer_readable: bool = True
+    reference_readable: bool = True
 
 
-_SAME = Decision(equal=True, tier="exact value", reason="equal numbers")
-_DIFFERENT = Decision(equal=False, tier="exact value", reason="different numbers")
+_EQUAL_NUMBERS = Decision(equal=True, tier="exact value", reason="equal numbers")
+_DIFFERENT_NUMBERS = Decision(equal=False, tier="exact value", reason="different numbers")
 
 
-def plain(text: str) -> tuple[int, int] | None:
-    """Return text that is nothing but a number, ``1,200``, ``-3.50``, ``$7``, as its digits and its decimal places.
+def parse_plain_number(text: str) -> tuple[int, int] | None:
+    """Return the digits and the decimal places of a number such as ``1,200``, ``-3.50``, ``$7``; None for other texts.
 
     Example:
-        >>> plain("$1,200.50")
+        >>> parse_plain_number("$1,200.50")
         (120050, 2)
     """
-    return (int(text), 0) if text.isdigit() and text.isascii() and len(text) <= MAX_PLAIN else written(text)
+    if text.isdigit() and text.isascii() and len(text) <= _MAX_PLAIN_CHARS:
+        return int(text), 0
+    return _parse_formatted_number(text)
 
 
 @lru_cache(maxsize=16_384)
-def written(text: str) -> tuple[int, int] | None:
-    """Return what `plain` does, where it is more than digits."""
-    found = _PLAIN.fullmatch(text.strip())
-    if found is None or len(text) > MAX_PLAIN:
+def _parse_formatted_number(text: str) -> tuple[int, int] | None:
+    match = _PLAIN_NUMBER.fullmatch(text.strip())
+    if match is None or len(text) > _MAX_PLAIN_CHARS:
         return None
-    whole, _, part = found[0].replace(",", "").replace("$", "").partition(".")
-    return int(whole + part), len(part)
+    whole, _, decimals = match[0].replace(",", "").replace("$", "").partition(".")
+    return int(whole + decimals), len(decimals)
 
 
 @lru_cache(maxsize=16_384)
-def reference(gold: str) -> str:
-    r"""Return the answer inside a reference: its last box, what a marker points at, or all of it.
+def extract_reference(reference: str) -> str:
+    r"""Return the answer in a reference: its last box, the text after a marker, or all of it.
 
     Example:
-        >>> reference(r"We get \boxed{7}.")
+        >>> extract_reference(r"We get \boxed{7}.")
         '7'
     """
-    if plain(gold) is not None:
-        return gold
-    if "box" in gold and (boxed := last_boxed(gold[-TAIL:])):
+    if parse_plain_number(reference) is not None:
+        return reference
+    if "box" in reference and (boxed := find_last_boxed(reference[-MAX_TAIL_CHARS:])):
         return boxed
-    found = candidates(gold)
-    marked = found[0].how in {"marker", "####", "A:"} if found else False
-    return found[0].text if marked else gold
+    candidates = find_candidates(reference)
+    is_marked = candidates[0].marker in {"answer phrase", "####", "A:"} if candidates else False
+    return candidates[0].text if is_marked else reference
 
 
-def decide(gold: str, answer: str, policy: Policy) -> Decision:  # noqa: PLR0911 - one return a tier
-    """Decide a pair without sympy.
+def decide_equivalence(reference: str, answer: str, policy: Policy) -> Decision:  # noqa: PLR0911 - one return per tier
+    """Decide without sympy whether an answer is equal to a reference.
 
     Args:
-        gold: the reference, out of its box.
+        reference: the reference, as `extract_reference` returns it.
         answer: the extracted answer; hostile.
-        policy: what counts as the same.
+        policy: options of the comparison.
 
     Example:
-        >>> decide("0.5", "1/2", Policy())[:2]
+        >>> decide_equivalence("0.5", "1/2", Policy())[:2]
         (True, 'exact value')
     """
-    if len(answer) > MAX_ANSWER or len(gold) > MAX_ANSWER:
-        said = f"longer than {MAX_ANSWER} characters"
-        return Decision(None, "limits", said, len(answer) <= MAX_ANSWER, len(gold) <= MAX_ANSWER)
-    if (numbers := _numbers(gold, answer)) is not None:
-        return numbers
-    if _SOMETHING.search(answer.replace("_", "")) is None:
-        return Decision(equal=False, tier="extraction", reason="nothing to read", readable=False)
-    bare = _bare(gold), _bare(answer)
-    if bare[0] == bare[1] or (_OPTION.fullmatch(bare[0]) and _letters(bare[0]) == _letters(bare[1])):
+    if len(answer) > MAX_ANSWER_CHARS or len(reference) > MAX_ANSWER_CHARS:
+        reason = f"longer than {MAX_ANSWER_CHARS} characters"
+        return Decision(None, "limits", reason, len(answer) <= MAX_ANSWER_CHARS, len(reference) <= MAX_ANSWER_CHARS)
+    if (decision := _decide_plain_numbers(reference, answer)) is not None:
+        return decision
+    if _CONTENT.search(answer.replace("_", "")) is None:
+        return Decision(equal=False, tier="extraction", reason="the answer is empty", answer_readable=False)
+    if _have_same_text(reference, answer):
         return Decision(equal=True, tier="normal form", reason="same text")
     try:
-        ours = read(gold)
+        parsed_reference = parse_answer(reference)
     except (UnsupportedError, LimitError) as error:
-        return Decision(None, "parser", f"reference: {error}", readable=_readable(answer), readable_gold=False)
+        return Decision(None, "parser", f"reference: {error}", _is_readable(answer), reference_readable=False)
     try:
-        theirs = read(answer)
+        parsed_answer = parse_answer(answer)
     except (UnsupportedError, LimitError) as error:
-        return Decision(None, "parser", f"answer: {error}", readable=False)
-    if isinstance(ours, Text) != isinstance(theirs, Text) and words(gold) == words(answer):
+        return Decision(None, "parser", f"answer: {error}", answer_readable=False)
+    one_is_text = isinstance(parsed_reference, Text) != isinstance(parsed_answer, Text)
+    if one_is_text and find_content_words(reference) == find_content_words(answer):
         return Decision(equal=True, tier="structure", reason="same words")
-    if (same := _decimal_comma(gold, answer)) is not None:
-        return Decision(same, "exact value", "decimal comma")
-    return _compared(ours, theirs, policy, free=bool(_DECLARED.search(gold) or _DECLARED.search(answer)))
+    if (equal := _decide_decimal_comma(reference, answer)) is not None:
+        return Decision(equal, "exact value", "decimal comma")
+    has_parameter = bool(_PARAMETER_DECLARATION.search(reference) or _PARAMETER_DECLARATION.search(answer))
+    return _decide_structure(parsed_reference, parsed_answer, Comparison(policy, has_parameter=has_parameter))
 
 
-def _numbers(gold: str, answer: str) -> Decision | None:
-    """Decide two plain numbers without parsing them; None when the rounding policy has a say."""
-    exact, given = plain(gold), plain(answer)
-    if exact is None or given is None:
+def _decide_plain_numbers(reference: str, answer: str) -> Decision | None:
+    """Decide two plain numbers without the parser; None if the rounding policy must decide."""
+    reference_number, answer_number = parse_plain_number(reference), parse_plain_number(answer)
+    if reference_number is None or answer_number is None:
         return None
-    (ours, places), (theirs, decimals) = exact, given
-    if places or decimals:
-        ours, theirs = ours * 10**decimals, theirs * 10**places
-    if ours == theirs:
-        return _SAME
-    one = 10 ** (places + decimals)
-    if ours % one:
+    (expected, expected_places), (value, places) = reference_number, answer_number
+    if expected_places or places:
+        expected, value = expected * 10**places, value * 10**expected_places
+    if expected == value:
+        return _EQUAL_NUMBERS
+    one = 10 ** (expected_places + places)
+    if expected % one:
         return None
-    if theirs % one and decimals >= LONG_DECIMAL and (places or abs(ours - theirs) * FLOAT_DIGITS < abs(ours)):
+    may_be_float = expected_places or abs(expected - value) * _FLOAT_PRECISION < abs(expected)
+    if value % one and places >= _MIN_FLOAT_PLACES and may_be_float:
         return None
-    return _DIFFERENT  # a whole reference is never approximate
+    return _DIFFERENT_NUMBERS  # a whole reference is never approximate
 
 
-def _compared(ours: Answer, theirs: Answer, policy: Policy, *, free: bool) -> Decision:
-    comparison = Comparison(policy, free=free)
+def _have_same_text(reference: str, answer: str) -> bool:
+    reference, answer = _normal_form(reference), _normal_form(answer)
+    if reference == answer:
+        return True
+    return bool(_OPTION_LETTER.fullmatch(reference)) and _option_letter(reference) == _option_letter(answer)
+
+
+def _decide_structure(reference: Answer, answer: Answer, comparison: Comparison) -> Decision:
     try:
-        equal = comparison.same(ours, theirs)
+        equal = comparison.equal(reference, answer)
     except LimitError as error:
         return Decision(None, "limits", str(error))
-    kinds = f"{type(ours).__name__} against {type(theirs).__name__}".lower()
+    types = f"{type(reference).__name__} and {type(answer).__name__}".lower()
     if equal is None:
-        return Decision(None, "undecided", kinds)
+        return Decision(None, "undecided", types)
     tier = comparison.tier.value if comparison.tier else "structure"
-    return Decision(equal, tier, comparison.reason or f"{kinds}: {'same' if equal else 'different'}")
+    return Decision(equal, tier, comparison.reason or f"{types}: {'equal' if equal else 'different'}")
 
 
-def _readable(answer: str) -> bool:
+def _is_readable(answer: str) -> bool:
     try:
-        read(answer)
+        parse_answer(answer)
     except (UnsupportedError, LimitError):
         return False
     return True
 
 
-def _decimal_comma(gold: str, answer: str) -> bool | None:
-    """Compare ``2,74`` with ``2.74``: a comma is a decimal point only where the other side has one; ``1,125`` is 1125."""
-    pair = [unify(text).replace(" ", "") for text in (gold, answer)]
-    if not (_COMMA.fullmatch(pair[0]) and _POINT.fullmatch(pair[1])) and not (
-        _POINT.fullmatch(pair[0]) and _COMMA.fullmatch(pair[1])
+def _decide_decimal_comma(reference: str, answer: str) -> bool | None:
+    """Decide ``2,74`` and ``2.74``: a comma is a decimal point only if the other side has one; ``1,125`` is 1125."""
+    pair = [normalize_text(text).replace(" ", "") for text in (reference, answer)]
+    if not (_DECIMAL_COMMA.fullmatch(pair[0]) and _DECIMAL_POINT.fullmatch(pair[1])) and not (
+        _DECIMAL_POINT.fullmatch(pair[0]) and _DECIMAL_COMMA.fullmatch(pair[1])
     ):
         return None
-    if any(map(_GROUPED.fullmatch, pair)):
+    if any(map(_THOUSANDS_COMMA.fullmatch, pair)):
         return None
-    ours, theirs = (Fraction(text.replace(",", ".")) for text in pair)
-    return True if ours == theirs else None
+    expected, value = (Fraction(text.replace(",", ".")) for text in pair)
+    return True if expected == value else None
 
 
-def _letters(text: str) -> str:
+def _option_letter(text: str) -> str:
     return text.replace("\\text", "").strip("{()}").casefold()
 
 
-def _bare(text: str) -> str:
-    """Return the normal form: one spelling, no white space but between digits; R and r are two names."""
-    unified = _SPACE.sub("", " ".join(unify(text).split()))
-    return unified.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac") or text
+def _normal_form(text: str) -> str:
+    """Return the normalized text, with white space only between digits; upper and lower case differ."""
+    normalized = _SPACE.sub("", " ".join(normalize_text(text).split()))
+    return normalized.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac") or text

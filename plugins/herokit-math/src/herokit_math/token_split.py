@@ -1,37 +1,39 @@
-"""Cutting token lists at the top level, outside every bracket."""
+"""Split lists of tokens at the top level, outside all brackets."""
 
 from collections.abc import Callable
 
-from herokit_math.lexer import Kind, Token
+from herokit_math.lexer import Token, TokenKind
 from herokit_math.limits import MAX_ITEMS, LimitError
 
-_OPEN = {"(", "[", "{", "\\{", "lfloor", "lceil", "begin"}
-_CLOSE = {")", "]", "}", "\\}", "rfloor", "rceil", "end"}
+__all__ = ["bracket_depths", "is_enclosed", "is_separator", "matches_operator", "split_tokens"]
+
+_OPENING = {"(", "[", "{", "\\{", "lfloor", "lceil", "begin"}
+_CLOSING = {")", "]", "}", "\\}", "rfloor", "rceil", "end"}
 
 
-def levels(tokens: list[Token]) -> list[int]:
-    """Return each token's bracket depth; a bracket counts as inside itself."""
-    depth, found = 0, []
+def bracket_depths(tokens: list[Token]) -> list[int]:
+    """Return each token's bracket depth; a bracket is inside itself."""
+    depth, depths = 0, []
     for token in tokens:
-        if token.kind != Kind.WORD and token.text in _OPEN:
+        if token.kind != TokenKind.WORD and token.text in _OPENING:
             depth += 1
-        found.append(depth)
-        if token.kind != Kind.WORD and token.text in _CLOSE:
+        depths.append(depth)
+        if token.kind != TokenKind.WORD and token.text in _CLOSING:
             depth -= 1
-    return found
+    return depths
 
 
-def split(tokens: list[Token], at: Callable[[Token], bool]) -> list[list[Token]]:
-    """Cut `tokens` at the top-level tokens for which `at` holds; empty pieces are dropped.
+def split_tokens(tokens: list[Token], is_delimiter: Callable[[Token], bool]) -> list[list[Token]]:
+    """Split `tokens` at the top-level delimiters; drop empty pieces.
 
     Raises:
-        LimitError: more than `MAX_ITEMS` pieces.
+        LimitError: there are more than `MAX_ITEMS` pieces.
     """
-    if not any(map(at, tokens)):
+    if not any(map(is_delimiter, tokens)):
         return [tokens] if tokens else []
     pieces: list[list[Token]] = [[]]
-    for token, level in zip(tokens, levels(tokens), strict=True):
-        if level == 0 and at(token):
+    for token, depth in zip(tokens, bracket_depths(tokens), strict=True):
+        if depth == 0 and is_delimiter(token):
             pieces.append([])
         else:
             pieces[-1].append(token)
@@ -41,20 +43,20 @@ def split(tokens: list[Token], at: Callable[[Token], bool]) -> list[list[Token]]
     return pieces
 
 
-def is_op(*texts: str) -> Callable[[Token], bool]:
-    """Return a test for operator and command tokens with one of `texts`."""
-    return lambda token: token.text in texts and token.kind in {Kind.OPERATOR, Kind.COMMAND}
+def matches_operator(*texts: str) -> Callable[[Token], bool]:
+    """Return a predicate for operators and commands with one of `texts`."""
+    return lambda token: token.text in texts and token.kind in {TokenKind.OPERATOR, TokenKind.COMMAND}
 
 
 def is_separator(token: Token) -> bool:
-    """Say whether a token separates the members of a list."""
-    return token.kind == Kind.JOIN or (token.kind == Kind.OPERATOR and token.text in {",", ";"})
+    """Return whether a token separates the members of a list."""
+    return token.kind == TokenKind.CONJUNCTION or (token.kind == TokenKind.OPERATOR and token.text in {",", ";"})
 
 
-def enclosed(tokens: list[Token]) -> bool:
-    """Say whether one pair of brackets encloses all of `tokens`."""
-    if len(tokens) < 2 or tokens[0].text not in _OPEN or tokens[-1].text not in _CLOSE:  # noqa: PLR2004
+def is_enclosed(tokens: list[Token]) -> bool:
+    """Return whether one pair of brackets encloses all of `tokens`."""
+    if len(tokens) < 2 or tokens[0].text not in _OPENING or tokens[-1].text not in _CLOSING:  # noqa: PLR2004
         return False
-    found = levels(tokens)
-    closes = [at for at, t in enumerate(tokens) if found[at] == 1 and t.kind != Kind.WORD and t.text in _CLOSE]
-    return min(found) > 0 and closes[:1] == [len(tokens) - 1]
+    depths = bracket_depths(tokens)
+    closings = [k for k, t in enumerate(tokens) if depths[k] == 1 and t.kind != TokenKind.WORD and t.text in _CLOSING]
+    return min(depths) > 0 and closings[:1] == [len(tokens) - 1]

@@ -1,15 +1,31 @@
-"""The tree an expression is read into: plain, small, free of sympy, and safe to print, hash and compare."""
+"""Expression trees: named tuples without sympy, which can be printed, hashed and compared safely."""
 
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
+__all__ = [
+    "INFINITY",
+    "OPERATIONS",
+    "ZERO",
+    "Call",
+    "Const",
+    "Node",
+    "Num",
+    "Sym",
+    "free_symbols",
+    "has_operation",
+    "negate",
+    "rename_symbols",
+    "subtract",
+]
+
 
 class Num(NamedTuple):
-    """An exact number as written.
+    """A number literal.
 
     Attributes:
         value: its exact value.
-        places: digits after the decimal point, None when it was not written as a decimal.
+        places: digits after the decimal point; None if it was not written as a decimal.
     """
 
     value: Fraction
@@ -33,7 +49,7 @@ class Call(NamedTuple):
 
     Attributes:
         op: one of `OPERATIONS`.
-        args: its operands.
+        args: the operands.
     """
 
     op: str
@@ -49,54 +65,53 @@ OPERATIONS = frozenset({
 })  # fmt: skip
 
 ZERO = Num(Fraction(0))
-ONE = Num(Fraction(1))
 INFINITY = Const("inf")
 
 
-def negative(node: Node) -> Node:
-    """Return the tree of ``-node``; a negated number stays a number."""
+def negate(node: Node) -> Node:
+    """Return the tree of ``-node``; for a number, the negative number."""
     if isinstance(node, Num):
         return Num(-node.value, node.places)
     return Call("neg", (node,))
 
 
-def minus(left: Node, right: Node) -> Node:
+def subtract(left: Node, right: Node) -> Node:
     """Return the tree of ``left - right``."""
-    return Call("add", (left, negative(right)))
+    return Call("add", (left, negate(right)))
 
 
-def symbols(node: Node) -> frozenset[str]:
+def free_symbols(node: Node) -> frozenset[str]:
     """Return the names of the free variables.
 
     Example:
-        >>> sorted(symbols(Call("add", (Sym("x"), Sym("a_{1}")))))
+        >>> sorted(free_symbols(Call("add", (Sym("x"), Sym("a_{1}")))))
         ['a_{1}', 'x']
     """
     if isinstance(node, Sym):
         return frozenset((node.name,))
     if not isinstance(node, Call):
         return frozenset()
-    if node.op in {"sum", "prod"}:  # (body, index, from, to): the index is bound
+    if node.op in {"sum", "prod"}:  # (body, index, start, stop): the index is a bound variable
         body, index, start, stop = node.args
-        return (symbols(body) - symbols(index)) | symbols(start) | symbols(stop)
+        return (free_symbols(body) - free_symbols(index)) | free_symbols(start) | free_symbols(stop)
     args = node.args[1:] if node.op == "apply" else node.args
-    return frozenset().union(*map(symbols, args))
+    return frozenset().union(*map(free_symbols, args))
 
 
-def rename(node: Node, names: dict[str, str]) -> Node:
+def rename_symbols(node: Node, names: dict[str, str]) -> Node:
     """Return `node` with variables renamed.
 
     Example:
-        >>> rename(Sym("k"), {"k": "n"})
+        >>> rename_symbols(Sym("k"), {"k": "n"})
         Sym(name='n')
     """
     if isinstance(node, Sym):
         return Sym(names.get(node.name, node.name))
     if isinstance(node, Call):
-        return Call(node.op, tuple(rename(arg, names) for arg in node.args))
+        return Call(node.op, tuple(rename_symbols(arg, names) for arg in node.args))
     return node
 
 
-def has(node: Node, ops: frozenset[str]) -> bool:
-    """Say whether any operation in `ops` occurs in `node`."""
-    return isinstance(node, Call) and (node.op in ops or any(has(arg, ops) for arg in node.args))
+def has_operation(node: Node, ops: frozenset[str]) -> bool:
+    """Return whether any operation in `ops` occurs in `node`."""
+    return isinstance(node, Call) and (node.op in ops or any(has_operation(arg, ops) for arg in node.args))

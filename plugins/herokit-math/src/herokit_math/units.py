@@ -1,15 +1,17 @@
-"""Units of measure: which words are units, and what converts into what."""
+"""Units of measure: their names and conversion factors."""
 
 from fractions import Fraction
 from typing import NamedTuple
+
+__all__ = ["UNITS", "Unit", "parse_unit"]
 
 
 class Unit(NamedTuple):
     """A unit.
 
     Attributes:
-        dimension: what it measures; units of different dimensions never agree.
-        factor: its size in the dimension's base unit.
+        dimension: the physical dimension; units of different dimensions are never equal.
+        factor: the size in the dimension's base unit.
     """
 
     dimension: str
@@ -69,7 +71,7 @@ kelvin 1 K kelvin kelvins
 """
 
 
-def _read(table: str) -> dict[str, Unit]:
+def _parse_table(table: str) -> dict[str, Unit]:
     units: dict[str, Unit] = {}
     for line in table.strip().splitlines():
         dimension, factor, *names = line.split()
@@ -77,21 +79,21 @@ def _read(table: str) -> dict[str, Unit]:
     return units
 
 
-UNITS = _read(_TABLE)
-_BEFORE = {"square": 2, "sq": 2, "cubic": 3}
-_AFTER = {"squared": 2, "cubed": 3, "^2": 2, "^3": 3}
+UNITS = _parse_table(_TABLE)
+_PREFIX_POWERS = {"square": 2, "sq": 2, "cubic": 3}
+_SUFFIX_POWERS = {"squared": 2, "cubed": 3, "^2": 2, "^3": 3}
 
 
-def read_unit(words: tuple[str, ...]) -> Unit | None:
-    """Return the unit that the words after a number name, or None when they name no known one.
+def parse_unit(words: tuple[str, ...]) -> Unit | None:
+    """Return the unit that the words after a number name; None if it is unknown.
 
     Args:
-        words: powers are spelt ``^2``, quotients ``/`` or ``per``.
+        words: the words; powers are written ``^2``, quotients ``/`` or ``per``.
 
     Example:
-        >>> read_unit(("square", "cm"))
+        >>> parse_unit(("square", "cm"))
         Unit(dimension='length^2', factor=Fraction(1, 10000))
-        >>> read_unit(("apples",)) is None
+        >>> parse_unit(("apples",)) is None
         True
     """
     parts: list[tuple[Unit, int]] = []
@@ -99,12 +101,12 @@ def read_unit(words: tuple[str, ...]) -> Unit | None:
     for word in words:
         if word in {"/", "per"}:
             sign = -1
-        elif word in _BEFORE:
-            power = _BEFORE[word]
-        elif word in _AFTER and parts:
-            parts[-1] = (parts[-1][0], parts[-1][1] * _AFTER[word])
-        elif (found := UNITS.get(word) or UNITS.get(word.lower())) is not None:
-            parts.append((found, sign * power))
+        elif word in _PREFIX_POWERS:
+            power = _PREFIX_POWERS[word]
+        elif word in _SUFFIX_POWERS and parts:
+            parts[-1] = (parts[-1][0], parts[-1][1] * _SUFFIX_POWERS[word])
+        elif (unit := UNITS.get(word) or UNITS.get(word.lower())) is not None:
+            parts.append((unit, sign * power))
             power = 1
         else:
             return None

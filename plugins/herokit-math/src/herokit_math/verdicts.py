@@ -1,4 +1,4 @@
-"""From a completion and a reference to a judgement: which candidate is the answer, and what the fast tiers say of it."""
+"""Judge a completion against a reference without sympy: select the answer, compare it, make a verdict."""
 
 from collections.abc import Callable
 from functools import lru_cache, partial
@@ -6,126 +6,130 @@ from typing import NamedTuple, TypeAlias
 
 from herokit.types import Status, Verdict
 from herokit_math.answers import Answer, Choice, Text
-from herokit_math.atoms import UnsupportedError
-from herokit_math.choices import picked
-from herokit_math.equivalence_policy import Policy
-from herokit_math.extract import Extraction, candidates, pointed
-from herokit_math.limits import LimitError, refuse_latex
-from herokit_math.reading import read
-from herokit_math.tiers import Decision, decide, plain, reference
+from herokit_math.choices import find_chosen_letter
+from herokit_math.expression import UnsupportedError
+from herokit_math.extract import Extraction, find_candidates, find_marked_answer
+from herokit_math.limits import LimitError, check_latex_limits
+from herokit_math.parser import parse_answer
+from herokit_math.quantity_comparison import Policy
+from herokit_math.tiers import Decision, decide_equivalence, extract_reference, parse_plain_number
 
-_SURE = {"boxed", "####", "A:"}  # what these point at is the answer, readable or not
+__all__ = ["Judgment", "PairComparer", "judge", "judge_completion", "make_comparer", "undecided_verdict"]
+
+_CONCLUSIVE_MARKERS = {"boxed", "####", "A:"}  # the text after these is the answer, even if it is not readable
+_NO_ANSWER = "no answer found in the completion"
 
 
-class Judgement(NamedTuple):
-    """What came of one completion.
+class Judgment(NamedTuple):
+    """Result for one completion.
 
     Attributes:
-        gold: the reference, out of its box.
-        answer: the text that was taken for the answer, None when there was none.
-        how: what pointed at it.
-        decision: what the tiers in this process say of the pair.
-        verdict: the verdict, where they decided.
+        reference: the reference, as `extract_reference` returns it.
+        answer: the extracted answer; None if there is none.
+        marker: the marker by which the answer was found.
+        decision: the decision of the tiers in this process.
+        verdict: the verdict; None if sympy must decide.
     """
 
-    gold: str
+    reference: str
     answer: str | None
-    how: str
+    marker: str
     decision: Decision
     verdict: Verdict | None
 
 
-Settle: TypeAlias = Callable[[str, str | None, str], Judgement]
-_NOTHING = "no answer found in the completion"
+PairComparer: TypeAlias = Callable[[str, str | None, str], Judgment]
+"""Compares a reference with an answer (or None) that was found by a marker."""
 
 
-def judge(gold: str, completion: str, policy: Policy) -> Judgement:
-    r"""Find the answer in a completion and compare it with the reference, without sympy.
+def judge(reference: str, completion: str, policy: Policy) -> Judgment:
+    r"""Extract the answer of a completion and compare it with the reference, without sympy.
 
     Args:
-        gold: the reference.
-        completion: what the policy wrote; hostile.
-        policy: what counts as the same.
+        reference: the reference.
+        completion: the policy's text; hostile.
+        policy: options of the comparison.
 
     Example:
-        >>> found = judge("0.5", r"It is \boxed{\frac12}.", Policy())
-        >>> found.answer, found.how, found.decision.equal
+        >>> judgment = judge("0.5", r"It is \boxed{\frac12}.", Policy())
+        >>> judgment.answer, judgment.marker, judgment.decision.equal
         ('\\frac12', 'boxed', True)
     """
-    return judged(gold, completion, settling(policy))
+    return judge_completion(reference, completion, make_comparer(policy))
 
 
-def judged(gold: str, completion: str, settle: Settle) -> Judgement:
-    """Return what `judge` does, with the comparison that `settling` made for the policy."""
-    found = pointed(completion)
-    if not isinstance(found, tuple):
-        if not (found := found or candidates(completion)):
-            return settle(gold, None, "")
-        found = _choose(reference(gold), completion, found)
-    return settle(gold, *found)
+def judge_completion(reference: str, completion: str, compare: PairComparer) -> Judgment:
+    """Extract the answer of a completion and compare it with a function from `make_comparer`."""
+    candidates = find_marked_answer(completion)
+    if isinstance(candidates, tuple):
+        return compare(reference, *candidates)
+    if not (candidates := candidates or find_candidates(completion)):
+        return compare(reference, None, "")
+    return compare(reference, *_select_candidate(extract_reference(reference), completion, candidates))
 
 
 @lru_cache(maxsize=8)
-def settling(policy: Policy) -> Settle:
-    """Return the comparison of one pair under a policy: reference, answer or None, what pointed at it.
+def make_comparer(policy: Policy) -> PairComparer:
+    """Return the function that compares pairs under a policy.
 
-    Identical pairs, as in a group of rollouts, are compared once and share their verdict. The policy is bound here and
-    is no part of what is looked up for each row: hashing it cost more than the rest.
+    It caches its results: identical pairs, as in a group of rollouts, are compared once. The policy is not part of the
+    cache's key, because hashing it for each row costs more than the rest.
 
     Example:
-        >>> settling(Policy())("1", "2", "boxed").verdict.value
+        >>> make_comparer(Policy())("1", "2", "boxed").verdict.value
         0.0
     """
-    return lru_cache(maxsize=32_768)(partial(_settled, policy))
+    return lru_cache(maxsize=32_768)(partial(_compare_pair, policy))
 
 
-def _settled(policy: Policy, gold: str, answer: str | None, how: str) -> Judgement:
-    gold = reference(gold)
+def _compare_pair(policy: Policy, reference: str, answer: str | None, marker: str) -> Judgment:
+    reference = extract_reference(reference)
     if answer is None:
-        nothing = Decision(equal=False, tier="extraction", reason=_NOTHING, readable=False)
-        return Judgement(gold, None, how, nothing, Verdict(0.0, Status.UNPARSED, _NOTHING))
-    decision = decide(gold, answer, policy)
+        decision = Decision(equal=False, tier="extraction", reason=_NO_ANSWER, answer_readable=False)
+        return Judgment(reference, None, marker, decision, Verdict(0.0, Status.UNPARSED, _NO_ANSWER))
+    decision = decide_equivalence(reference, answer, policy)
     if decision.equal is not None:
-        status = Status.JUDGED if decision.readable else Status.UNPARSED
-        said = f"{how}; {decision.tier}: {decision.reason}"
-        return Judgement(gold, answer, how, decision, Verdict(float(decision.equal), status, said, answer))
-    unasked = refuse_latex(gold)
-    if refusal := unasked or refuse_latex(answer):
-        verdict = undecided(decision, f"{how}; {decision.reason}; {refusal}", answer, gold=not unasked)
-        return Judgement(gold, answer, how, decision, verdict)
-    return Judgement(gold, answer, how, decision, None)
+        status = Status.JUDGED if decision.answer_readable else Status.UNPARSED
+        reason = f"{marker}; {decision.tier}: {decision.reason}"
+        return Judgment(reference, answer, marker, decision, Verdict(float(decision.equal), status, reason, answer))
+    reference_limit = check_latex_limits(reference)
+    if limit := reference_limit or check_latex_limits(answer):
+        reason = f"{marker}; {decision.reason}; {limit}"
+        verdict = undecided_verdict(decision, reason, answer, sympy_reads_reference=not reference_limit)
+        return Judgment(reference, answer, marker, decision, verdict)
+    return Judgment(reference, answer, marker, decision, None)
 
 
-def undecided(decision: Decision, said: str, answer: str | None, *, gold: bool) -> Verdict:
-    """Return the verdict on a pair that nothing could decide; `gold` says whether sympy reads the reference, or may.
+def undecided_verdict(decision: Decision, reason: str, answer: str | None, *, sympy_reads_reference: bool) -> Verdict:
+    """Return the verdict on a pair that neither the tiers nor sympy decided.
 
-    An unreadable reference abstains, for no policy causes it; an unreadable answer is 0, UNPARSED; two readable ones
-    that nothing could prove equal are 0.
+    None, FAILED for an unreadable reference, which is not the policy's fault; 0, UNPARSED for an unreadable answer; 0 if
+    both are readable and were not proved equal.
     """
-    if not (decision.readable_gold or gold):
-        return Verdict(None, Status.FAILED, f"{said}; the reference cannot be read", answer)
-    return Verdict(0.0, Status.JUDGED if decision.readable else Status.UNPARSED, said, answer)
+    if not (decision.reference_readable or sympy_reads_reference):
+        return Verdict(None, Status.FAILED, f"{reason}; the reference cannot be read", answer)
+    return Verdict(0.0, Status.JUDGED if decision.answer_readable else Status.UNPARSED, reason, answer)
 
 
-def _choose(gold: str, completion: str, found: list[Extraction]) -> Extraction:
-    """Return the first candidate that reads as an answer of the reference's sort: words only where it is words."""
-    sort = None if plain(gold) is not None else _read(gold)
-    if isinstance(sort, Choice) and (letter := picked(completion)) is not None:
-        return Extraction(letter, "picked option")
-    for candidate in found:
-        if candidate.how in _SURE or plain(candidate.text) is not None:
+def _select_candidate(reference: str, completion: str, candidates: list[Extraction]) -> Extraction:
+    """Return the first readable candidate; one in words only if the reference is words or an option."""
+    expected = None if parse_plain_number(reference) is not None else _try_parse(reference)
+    if isinstance(expected, Choice) and (letter := find_chosen_letter(completion)) is not None:
+        return Extraction(letter, "chosen option")
+    for candidate in candidates:
+        if candidate.marker in _CONCLUSIVE_MARKERS or parse_plain_number(candidate.text) is not None:
             return candidate
-        answer = _read(candidate.text)
-        if answer is None and candidate.how == "last value" and "\\" in candidate.text:
+        answer = _try_parse(candidate.text)
+        if answer is None and candidate.marker == "last value" and "\\" in candidate.text:
             return candidate  # a formula for sympy
-        if answer is not None and (isinstance(sort, Text | Choice) or not isinstance(answer, Text)):
+        if answer is not None and (isinstance(expected, Text | Choice) or not isinstance(answer, Text)):
             return candidate
-    return found[0]
+    return candidates[0]
 
 
 @lru_cache(maxsize=8_192)
-def _read(text: str) -> Answer | None:
+def _try_parse(text: str) -> Answer | None:
     try:
-        return read(text)
+        return parse_answer(text)
     except (UnsupportedError, LimitError):
         return None

@@ -1,4 +1,4 @@
-"""The verifier: extraction, cheap tiers in this process, sympy in worker processes, one verdict per sample."""
+"""The verifier: answer extraction and cheap tiers in the caller's process, sympy in worker processes."""
 
 import asyncio
 import json
@@ -11,10 +11,12 @@ from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
 from herokit.workers.pool import Reply, TaskFailure, WorkerPool
 from herokit.workers.process import WorkerProcess
-from herokit_math.equivalence_policy import Policy
-from herokit_math.limits import MAX_ANSWER
-from herokit_math.tiers import Decision, reference
-from herokit_math.verdicts import Judgement, Settle, judged, settling, undecided
+from herokit_math.limits import MAX_ANSWER_CHARS
+from herokit_math.quantity_comparison import Policy
+from herokit_math.tiers import Decision, extract_reference
+from herokit_math.verdicts import Judgment, PairComparer, judge_completion, make_comparer, undecided_verdict
+
+__all__ = ["MathVerifier", "Parser"]
 
 Parser: TypeAlias = Literal["latex2sympy2_extended", "latex2sympy2"]
 """A LaTeX parser of the sympy tier."""
@@ -22,24 +24,23 @@ Parser: TypeAlias = Literal["latex2sympy2_extended", "latex2sympy2"]
 
 @dataclass(frozen=True)
 class MathVerifier:
-    r"""Judges completions whose reference is a mathematical answer; a `herokit.types.Verifier`.
+    r"""1 if the final answer is mathematically equal to the reference, else 0; a `herokit.types.Verifier`.
 
-    Most pairs are decided in this process by tiers that cannot run long. The rest goes to sympy in worker processes,
-    which start when a pair first needs one and are killed when it takes too long. Usable from threads, asyncio, forked
-    processes and unguarded scripts; pickling drops the workers; `close`, a ``with`` block or the interpreter's end
-    kills them.
+    Tiers in the caller's process, of limited run time, decide most pairs. Sympy decides the rest in worker processes,
+    which start on first use and are killed after a time limit. Usable from threads, asyncio, forked processes and scripts
+    without a main guard; a pickle has no workers; `close`, a ``with`` block or the interpreter's end kills them.
 
     Args:
-        timeout: wall seconds one pair may spend in sympy; its worker is then killed and the verdict is 0, TIMEOUT.
-        max_workers: worker processes for the sympy tier.
+        timeout: wall seconds for one pair in sympy; after that its worker is killed and the verdict is 0, TIMEOUT.
+        max_workers: number of worker processes.
         memory_mb: address space of each worker.
         max_tasks_per_child: pairs after which a worker is replaced.
-        policy: what counts as the same answer.
-        parser: which LaTeX parser the workers use.
-        python: the interpreter of the workers, None for this one; lets another parser live in its own environment.
+        policy: options of the comparison.
+        parser: LaTeX parser of the workers.
+        python: Python interpreter of the workers, for a parser in another environment; None for the current one.
 
     Raises:
-        ConfigError: a setting is not positive, or no such parser.
+        ConfigError: a setting is not positive, or the parser is unknown.
 
     Example:
         >>> with MathVerifier() as math:
@@ -76,28 +77,29 @@ class MathVerifier:
     def verify(self, samples: Sequence[Sample], /) -> list[Verdict]:
         """Return one verdict per sample, in order.
 
-        A missing reference abstains (None, FAILED), as does a pair for sympy when no worker starts; a completion without a readable answer is 0, UNPARSED; one that
-        runs past the limit is 0, TIMEOUT; one under which three workers die is 0, CRASHED; nothing a sample holds raises.
+        A verdict is None, FAILED if the reference is missing or unreadable, or if sympy must decide and no worker starts;
+        0, UNPARSED if the completion has no readable answer; 0, TIMEOUT if sympy exceeds the time limit; 0, CRASHED if
+        three workers die on the pair. The contents of a sample never raise an exception.
         """
-        settle = settling(self.policy)
-        return self._verdicts([_judged(sample, settle) for sample in samples])
+        compare = make_comparer(self.policy)
+        return self._decide_open_pairs([_judge_sample(sample, compare) for sample in samples])
 
     async def averify(self, samples: Sequence[Sample], /) -> list[Verdict]:
         """Return what `verify` returns, without blocking the event loop."""
         return await asyncio.to_thread(self.verify, samples)
 
     def compare(self, pairs: Iterable[tuple[str, str]]) -> list[Verdict]:
-        r"""Return one verdict per (reference, answer) pair; the answers are taken as they are, nothing is extracted.
+        r"""Return one verdict per (reference, answer) pair, for answers that are already extracted.
 
         Example:
             >>> [v.value for v in MathVerifier().compare([("0.5", r"\frac12"), ("0.5", "2")])]
             [1.0, 0.0]
         """
-        settle = settling(self.policy)
-        return self._verdicts([settle(gold, answer, "given") for gold, answer in pairs])
+        compare = make_comparer(self.policy)
+        return self._decide_open_pairs([compare(reference, answer, "given answer") for reference, answer in pairs])
 
     def close(self) -> None:
-        """Kill the workers; the next use opens new ones."""
+        """Kill the workers; the next use starts new ones."""
         self._pool.close()
 
     def __enter__(self) -> Self:
@@ -106,35 +108,38 @@ class MathVerifier:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _verdicts(self, rows: list[Judgement | None]) -> list[Verdict]:
-        """Let the workers decide the open pairs, each distinct pair once, and return every verdict."""
-        pairs = list(dict.fromkeys((r.gold, r.answer or "") for r in rows if r and r.verdict is None))
+    def _decide_open_pairs(self, judgments: list[Judgment | None]) -> list[Verdict]:
+        """Return all verdicts; the workers decide the pairs that have none, each distinct pair once."""
+        pairs = list(dict.fromkeys((j.reference, j.answer or "") for j in judgments if j and j.verdict is None))
         tasks = [json.dumps(pair).encode() for pair in pairs]
         replies = dict(zip(pairs, self._pool.run(tasks), strict=True)) if tasks else {}
         return [
-            _NO_REFERENCE if r is None else r.verdict or _read_reply(r, replies[r.gold, r.answer or ""]) for r in rows
+            _NO_REFERENCE if j is None else j.verdict or _make_verdict(j, replies[j.reference, j.answer or ""])
+            for j in judgments
         ]
 
 
 _NO_REFERENCE = Verdict(None, Status.FAILED, "no reference")
 
 
-def _judged(sample: Sample, settle: Settle) -> Judgement | None:
+def _judge_sample(sample: Sample, compare: PairComparer) -> Judgment | None:
     if sample.reference is None or not sample.reference.strip():
         return None
     try:
-        return judged(sample.reference, sample.completion, settle)
-    except Exception as error:  # noqa: BLE001 - a mistake of ours costs one row its fast answer, never the batch
-        lost = Decision(None, "internal", f"internal error: {type(error).__name__}: {error}")
-        return Judgement(reference(sample.reference), sample.completion[-MAX_ANSWER:], "whole", lost, None)
+        return judge_completion(sample.reference, sample.completion, compare)
+    except Exception as error:  # noqa: BLE001 - a bug in the tiers must not fail the batch; sympy decides the row
+        decision = Decision(None, "internal", f"internal error: {type(error).__name__}: {error}")
+        answer = sample.completion[-MAX_ANSWER_CHARS:]
+        return Judgment(extract_reference(sample.reference), answer, "whole completion", decision, None)
 
 
-def _read_reply(row: Judgement, reply: Reply) -> Verdict:
-    """Return the verdict on a pair that a worker was given."""
+def _make_verdict(judgment: Judgment, reply: Reply) -> Verdict:
+    """Return the verdict on a pair from a worker's reply."""
+    _, answer, marker, decision, _ = judgment
     if isinstance(reply, TaskFailure):
-        return Verdict(reply.value, reply.status, f"{row.how}; sympy: {reply.reason}", row.answer)
-    reason = f"{row.how}; sympy: {reply['reason']}"
+        return Verdict(reply.value, reply.status, f"{marker}; sympy: {reply.reason}", answer)
+    reason = f"{marker}; sympy: {reply['reason']}"
     if reply["equal"] is None:
-        reason = f"{reason}; {row.decision.reason}"
-        return undecided(row.decision, reason, row.answer, gold=reply["reference_readable"])
-    return Verdict(float(reply["equal"]), Status.JUDGED, reason, row.answer)
+        reason = f"{reason}; {decision.reason}"
+        return undecided_verdict(decision, reason, answer, sympy_reads_reference=reply["reference_readable"])
+    return Verdict(float(reply["equal"]), Status.JUDGED, reason, answer)

@@ -1,8 +1,10 @@
-"""Answers in words: numbers written out, yes and no, fillers that say nothing."""
+"""Answers in words: numbers, synonyms, and filler words."""
 
 import re
 
-_UNITS = [
+__all__ = ["NUMBER_SCALES", "find_content_words", "parse_number_words"]
+
+_SMALL_NUMBERS = [
     "zero",
     "one",
     "two",
@@ -25,11 +27,11 @@ _UNITS = [
     "nineteen",
 ]
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-_NUMBERS = {w: k for k, w in enumerate(_UNITS)} | {w: 10 * k for k, w in enumerate(_TENS, 2)} | {"dozen": 12}
-SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000, "trillion": 10**12}
-_SAME = {
+_NUMBERS = {w: k for k, w in enumerate(_SMALL_NUMBERS)} | {w: 10 * k for k, w in enumerate(_TENS, 2)} | {"dozen": 12}
+NUMBER_SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000, "trillion": 10**12}
+_SYNONYMS = {
     "true": "yes", "correct": "yes", "false": "no", "incorrect": "no", "infinite": "infinitely", "none": "no",
-    "infinity": "infinitely", "doesnt": "not", "dne": "undefined", "impossible": "impossible", "tuesday": "tuesday",
+    "infinity": "infinitely", "doesnt": "not", "dne": "undefined",
 }  # fmt: skip
 _FILLERS = {
     "the", "a", "an", "is", "are", "of", "only", "any", "all", "it", "its", "be", "by", "that", "this", "there", "answer", "and",
@@ -39,36 +41,36 @@ _WORD = re.compile(r"[^\W_]+")
 _COMMAND = re.compile(r"\\[a-zA-Z]+")
 
 
-def words(text: str) -> tuple[str, ...]:
-    r"""Return the words that carry meaning, in lower case and in order.
+def find_content_words(text: str) -> tuple[str, ...]:
+    r"""Return the words of a text that are not fillers, in lower case and in order; all words if there are only fillers.
 
     Example:
-        >>> words(r"\text{The Ellipse.}")
+        >>> find_content_words(r"\text{The Ellipse.}")
         ('ellipse',)
     """
     plain = _COMMAND.sub(" ", text).lower().replace("'", "")
-    found = _WORD.findall(plain)
-    kept = tuple(_SAME.get(w, w) for w in found if w not in _FILLERS)
-    return kept or tuple(found)
+    words = _WORD.findall(plain)
+    content = tuple(_SYNONYMS.get(w, w) for w in words if w not in _FILLERS)
+    return content or tuple(words)
 
 
-def number_in_words(found: tuple[str, ...]) -> int | None:
-    """Return the whole number that words spell, or None.
+def parse_number_words(words: tuple[str, ...]) -> int | None:
+    """Return the whole number that words spell; None if they spell none.
 
     Example:
-        >>> number_in_words(("two", "hundred", "forty", "one"))
+        >>> parse_number_words(("two", "hundred", "forty", "one"))
         241
     """
-    if not found or len(found) > 12:  # noqa: PLR2004 - longer than any number worth spelling
+    if not words or len(words) > 12:  # noqa: PLR2004 - longer than a spelled number
         return None
     total = part = 0
-    for word in found:
+    for word in words:
         if word in _NUMBERS:
             part = part * 12 if word == "dozen" and part else part + _NUMBERS[word]
         elif word == "hundred":
             part = (part or 1) * 100
-        elif word in SCALES:
-            total += (part or 1) * SCALES[word]
+        elif word in NUMBER_SCALES:
+            total += (part or 1) * NUMBER_SCALES[word]
             part = 0
         else:
             return None

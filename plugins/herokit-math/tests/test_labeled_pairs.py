@@ -1,4 +1,4 @@
-"""Accuracy on labelled pairs; the thresholds are what the documentation promises. Passes without the data."""
+"""Accuracy on labelled pairs; the thresholds are those of the documentation. Skipped without the data."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ F1 = {
     "ze_math": 0.99,
 }
 
-pytestmark = pytest.mark.skipif(not PAIRS.exists(), reason="the shared data is not there")
+pytestmark = pytest.mark.skipif(not PAIRS.exists(), reason="no shared data")
 
 
 def rows(name):
@@ -27,21 +27,21 @@ def rows(name):
 
 
 @pytest.mark.parametrize("name", F1)
-def test_each_set(name):
+def test_evaluate_reaches_the_documented_f1_on_each_set(name):
     with MathVerifier(max_workers=1) as math:
         report = evaluate(rows(name), responses=True, verifier=math)
     assert report.f1 >= F1[name], report.disagreements
 
 
-def test_pooled():
+def test_evaluate_reaches_the_documented_f1_on_all_sets():
     with MathVerifier(max_workers=1) as math:
         report = evaluate([row for name in F1 for row in rows(name)], responses=True, verifier=math)
     assert report.f1 >= 0.985
     assert report.precision >= 0.995
 
 
-def test_answers_are_judged_alike_with_and_without_extraction():
+def test_evaluate_agrees_with_and_without_extraction():
     pairs = [row for name in ("hardverify_math", "synth_math") for row in rows(name)]
     with MathVerifier(max_workers=1) as math:
-        bare, extracted = (evaluate(pairs, responses=r, verifier=math) for r in (False, True))
-    assert abs(bare.f1 - extracted.f1) < 0.002
+        plain, extracted = (evaluate(pairs, responses=r, verifier=math) for r in (False, True))
+    assert abs(plain.f1 - extracted.f1) < 0.002

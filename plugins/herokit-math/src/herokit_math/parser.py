@@ -1,0 +1,255 @@
+"""Parse a text into a typed answer."""
+
+from functools import lru_cache
+from itertools import product
+
+from herokit_math.answers import EMPTY_SET, Answer, Collection, Interval, LabeledValue, Quantity, Region, Text
+from herokit_math.choices import parse_choice
+from herokit_math.expression import UnsupportedError, parse_expression
+from herokit_math.lexer import Token, TokenKind, tokenize
+from herokit_math.limits import MAX_ANSWER_CHARS, MAX_DEPTH, LimitError, bracket_depth
+from herokit_math.lists import combine_items, parse_matrix, subtract_points, to_region
+from herokit_math.normalize import normalize_text
+from herokit_math.quantities import parse_based_numeral, parse_quantity, parse_ratio, parse_words
+from herokit_math.relations import MINUS_INFINITY, build_relation
+from herokit_math.token_split import bracket_depths, is_enclosed, is_separator, matches_operator, split_tokens
+from herokit_math.tree import INFINITY, Call, Node
+from herokit_math.words import find_content_words
+
+__all__ = ["parse_answer"]
+
+_IS_RELATION = matches_operator("=", "<", ">", "\\le", "\\ge", "\\ne")
+_IS_SEMICOLON = matches_operator(";")
+_CONDITION_WORDS = {"for", "where", "when", "with", "if", "such", "given", "provided", "because", "since", "therefore"}
+_TRAILING_PUNCTUATION = {".", ",", ";", ":", "^", "=", "?", "\\,"}
+_LEADING_PUNCTUATION = {"=", ":", ",", "*", "\\,", "approx", "?"}
+_ELSE_WORDS = {"else", "otherwise"}
+_CONDITION_COMMANDS = {"pmod", "forall", "approx", "Rightarrow", "implies", "to", ","}
+_MATH_COMMANDS = {"begin", "int", "iint", "oint", "lim", "sum", "prod", "partial"}  # never part of an answer in words
+_MAX_SIGNS = 4  # independent plus-minus signs that are expanded
+_REALS = Region((Interval(MINUS_INFINITY, INFINITY, closed_low=False, closed_high=False),))
+
+
+@lru_cache(maxsize=8_192)
+def parse_answer(answer: str) -> Answer:
+    r"""Parse an answer.
+
+    Args:
+        answer: LaTeX, plain text or a mixture; hostile.
+
+    Raises:
+        UnsupportedError: the parser does not support it.
+        LimitError: it exceeds a limit.
+
+    Example:
+        >>> parse_answer(r"5\text{ apples}")
+        Quantity(node=Num(value=Fraction(5, 1), places=None), unit=None, words='apples', mark='')
+    """
+    if len(answer) > MAX_ANSWER_CHARS:
+        raise LimitError(f"longer than {MAX_ANSWER_CHARS} characters")
+    text = normalize_text(answer)
+    if bracket_depth(text) > MAX_DEPTH:
+        raise LimitError(f"nested deeper than {MAX_DEPTH}")
+    if (choice := parse_choice(text)) is not None:
+        return choice
+    tokens = tokenize(text)
+    if not any(t.kind in {TokenKind.NUMBER, TokenKind.VARIABLE, TokenKind.COMMAND} for t in tokens):
+        return _parse_prose(text, tokens)
+    try:
+        return _parse_tokens(tokens)
+    except UnsupportedError:
+        if any(t.kind == TokenKind.WORD for t in tokens) and not any(t.text in _MATH_COMMANDS for t in tokens):
+            return Text(find_content_words(text))
+        raise
+
+
+def _parse_prose(text: str, tokens: list[Token]) -> Answer:
+    if [t.text for t in tokens] == ["\\{", "\\}"]:
+        return EMPTY_SET
+    words = find_content_words(text)
+    if not words:
+        raise UnsupportedError("the answer is empty")
+    if set(words) <= {"real", "reals"}:
+        return _REALS
+    pieces = split_tokens(tokens, is_separator)
+    if len(pieces) > 1:
+        return Collection(tuple(parse_words(find_content_words(" ".join(t.text for t in piece))) for piece in pieces))
+    return parse_words(words)
+
+
+def _parse_tokens(tokens: list[Token]) -> Answer:
+    tokens = _trim_punctuation(_drop_condition(tokens))
+    for is_delimiter in (_IS_SEMICOLON, is_separator):
+        pieces = split_tokens(tokens, is_delimiter)
+        if len(pieces) > 1:
+            depths = bracket_depths(tokens)
+            conjunctions = {
+                t.text for t, d in zip(tokens, depths, strict=True) if t.kind == TokenKind.CONJUNCTION and d == 0
+            }
+            return combine_items([_parse_tokens(piece) for piece in pieces], conjunctions)
+    return _parse_single(tokens)
+
+
+def _trim_punctuation(tokens: list[Token]) -> list[Token]:
+    """Drop punctuation, equals signs and conjunctions at both ends, and bullets at the start."""
+    while tokens and (tokens[-1].text in _TRAILING_PUNCTUATION or tokens[-1].kind == TokenKind.CONJUNCTION):
+        tokens = tokens[:-1]
+    while tokens and (tokens[0].text in _LEADING_PUNCTUATION or tokens[0].kind == TokenKind.CONJUNCTION):
+        tokens = tokens[1:]
+    if not tokens:
+        raise UnsupportedError("the answer is empty")
+    return tokens
+
+
+def _drop_condition(tokens: list[Token]) -> list[Token]:
+    """Drop "for all x", "where k is an integer", a modulus, the approximation of a value, the steps before an implication."""
+    if not any(t.kind == TokenKind.WORD or t.text in _CONDITION_COMMANDS for t in tokens):
+        return tokens
+    for at, (token, depth) in enumerate(zip(tokens, bracket_depths(tokens), strict=True)):
+        if at == 0 or depth > 0:
+            continue
+        if (token.kind == TokenKind.WORD and token.text.lower() in _CONDITION_WORDS) or token.text in {
+            "pmod",
+            "forall",
+        }:
+            if any(t.kind == TokenKind.WORD and t.text.lower() in _ELSE_WORDS for t in tokens[at:]):
+                raise UnsupportedError("an answer with several cases")
+            return tokens[:at]
+        if token.text == "approx":  # a name is followed by its value, a value by its approximation
+            return tokens[at + 1 :] if at == 1 and tokens[0].kind == TokenKind.VARIABLE else tokens[:at]
+        if token.text in {"Rightarrow", "implies", "to"}:
+            return _drop_condition(tokens[at + 1 :])
+        if token.kind == TokenKind.OPERATOR and token.text == "," and _is_membership(tokens[at + 1 :]):
+            return tokens[:at]
+    return tokens
+
+
+def _is_membership(tokens: list[Token]) -> bool:
+    r"""Return whether tokens are ``k \in \mathbb{Z}``."""
+    texts = [t.text for t in tokens[:6]]
+    return len(texts) > 3 and texts[1] == "in" and texts[2] == "mathbb"  # noqa: PLR2004
+
+
+def _parse_single(tokens: list[Token]) -> Answer:  # noqa: PLR0911 - one return per form
+    """Parse an answer without separators at the top level."""
+    if any(t.text == "begin" for t in tokens[:2]):
+        return parse_matrix(tokens, _parse_tokens)
+    if (answer := _parse_set_or_signs(tokens)) is not None:
+        return answer
+    if tokens[0].kind == TokenKind.VARIABLE and tokens[0].text.isupper() and _is_tuple(tokens[1:]):
+        return LabeledValue(tokens[0].text, _parse_tokens(tokens[1:]))  # a point: A(1, 2)
+    if is_enclosed(tokens) and (group := _parse_group(tokens)) is not None:
+        return group
+    if len(split_tokens(tokens, _IS_RELATION)) > 1 or _IS_RELATION(tokens[0]):
+        return _parse_relation(tokens)
+    if (numeral := parse_based_numeral(tokens)) is not None:
+        return numeral
+    return _parse_colon(tokens) if any(t.text == ":" for t in tokens) else parse_quantity(tokens)
+
+
+def _parse_set_or_signs(tokens: list[Token]) -> Answer | None:  # noqa: PLR0911 - one return per form
+    """Parse a set, a union, a difference, a membership, or an expression with plus-minus; None for other forms."""
+    if len(pieces := split_tokens(tokens, matches_operator("setminus"))) == 2:  # noqa: PLR2004 - two operands
+        return subtract_points(_parse_tokens(pieces[0]), _parse_tokens(pieces[1]))
+    if tokens[0].text == "\\{" and is_enclosed(tokens):
+        return _parse_set(tokens[1:-1])
+    signs = [at for at, t in enumerate(tokens) if t.text in {"pm", "mp"} and t.kind == TokenKind.COMMAND]
+    if signs:
+        return _expand_signs(tokens, signs)
+    if len(pieces := split_tokens(tokens, matches_operator("cup"))) > 1:
+        return combine_items([_parse_tokens(p) for p in pieces], {"cup"})
+    if len(pieces := split_tokens(tokens, matches_operator("in"))) > 1:
+        container = _parse_tokens(pieces[-1])
+        is_interval = isinstance(container, Collection) and container.bracket == "(" and len(pieces[0]) == 1
+        return (to_region(container) or container) if is_interval else container  # "x in (1, 2)"
+    if [t.text for t in tokens] == ["mathbb", "{", "R", "}"]:
+        return _REALS
+    return EMPTY_SET if [t.text for t in tokens] == ["emptyset"] else None
+
+
+def _expand_signs(tokens: list[Token], signs: list[int]) -> Answer:
+    r"""Expand plus-minus: signs in a tuple vary independently, signs in one expression together."""
+    independent = is_enclosed(tokens) and len(signs) <= _MAX_SIGNS and any(t.text == "," for t in tokens)
+    count = len(signs)
+    flips = list(product((False, True), repeat=count)) if independent else [(False,) * count, (True,) * count]
+    answers = []
+    for flip in flips:
+        expanded = list(tokens)
+        for at, is_flipped in zip(signs, flip, strict=True):
+            is_minus = (tokens[at].text == "mp") ^ is_flipped
+            expanded[at] = Token(TokenKind.OPERATOR, "-" if is_minus else "+", tokens[at].after_space)
+        answers.append(_parse_tokens(expanded))
+    return Collection(tuple(dict.fromkeys(answers)))
+
+
+def _parse_group(tokens: list[Token]) -> Answer | None:
+    """Parse the contents of one pair of brackets; None if they are an expression."""
+    opening, closing, inside = tokens[0].text, tokens[-1].text, tokens[1:-1]
+    pieces = split_tokens(inside, lambda t: t.text in {",", ";"} and t.kind == TokenKind.OPERATOR)
+    is_pair = opening + closing == "()" and not any(t.text == "infty" for t in inside)
+    if len(pieces) == 2 and {opening, closing} <= set("()[]") and not is_pair:  # noqa: PLR2004 - [a, b)
+        low, high = (parse_expression(p) for p in pieces)
+        return Interval(low, high, opening == "[", closing == "]")
+    if len(pieces) > 1 and opening in "([{":
+        items = tuple(_parse_tokens(p) for p in pieces)
+        return Collection(items, opening)
+    if opening in "({" and inside:
+        return _parse_tokens(inside)
+    return None
+
+
+def _parse_set(inside: list[Token]) -> Answer:
+    parts = split_tokens(inside, matches_operator("|", ":"))
+    if len(parts) == 2 and any(_IS_RELATION(t) or t.text == "in" for t in parts[1]):  # noqa: PLR2004 - {x | condition}
+        return combine_items([_parse_tokens(p) for p in split_tokens(parts[1], is_separator)], {"and"})
+    if not inside:
+        return EMPTY_SET
+    answer = _parse_tokens(inside)
+    items = answer.items if isinstance(answer, Collection) and answer.bracket == "" else (answer,)
+    return Collection(items, "{")
+
+
+def _parse_relation(tokens: list[Token]) -> Answer:
+    """Parse expressions joined by relations; words on the left, or a tuple on the right, make a labelled value."""
+    pieces = split_tokens(tokens, _IS_RELATION)
+    depths = bracket_depths(tokens)
+    relations = tuple(t.text for t, depth in zip(tokens, depths, strict=True) if depth == 0 and _IS_RELATION(t))
+    if len(pieces) != len(relations) + 1:
+        raise UnsupportedError("a relation with a missing side")
+    label = "".join(t.text for t in pieces[0])
+    if set(relations) == {"="} and (
+        _is_tuple(pieces[-1]) or any(t.kind == TokenKind.WORD for t in pieces[0]) or _has_colon(pieces[-1])
+    ):
+        return LabeledValue(label, _parse_tokens(pieces[-1]))
+    last = parse_quantity(pieces[-1])
+    last_node = _apply_mark(last)
+    nodes = (*(parse_expression(piece, colon_divides=True) for piece in pieces[:-1]), last_node)
+    answer = build_relation(nodes, relations, label)
+    if isinstance(answer, LabeledValue) and answer.value == Quantity(last_node):
+        return answer._replace(value=last)
+    return last if answer == Quantity(last_node) else answer
+
+
+def _apply_mark(quantity: Quantity) -> Node:
+    operation = {"deg": "degree", "%": "percent"}.get(quantity.mark)
+    return Call(operation, (quantity.node,)) if operation else quantity.node
+
+
+def _is_tuple(tokens: list[Token]) -> bool:
+    return is_enclosed(tokens) and any(t.text in {",", ";"} for t in tokens)
+
+
+def _has_colon(tokens: list[Token]) -> bool:
+    return any(t.text == ":" for t in tokens)
+
+
+def _parse_colon(tokens: list[Token]) -> Answer:
+    """Parse a label and its value, a ratio, or a time."""
+    pieces = split_tokens(tokens, matches_operator(":"))
+    letters = [t for t in pieces[0] if t.kind in {TokenKind.WORD, TokenKind.VARIABLE}]
+    is_label = len(letters) > 2 or any(t.kind == TokenKind.WORD for t in letters)  # noqa: PLR2004 - "Bob:", not "AB:"
+    if len(pieces) > 1 and len(letters) == len(pieces[0]) and is_label:
+        start = len(pieces[0]) + 1
+        return LabeledValue("".join(t.text for t in pieces[0]), _parse_tokens(tokens[start:]))
+    ratio = parse_ratio(tokens)
+    return parse_quantity(tokens) if ratio is None else ratio

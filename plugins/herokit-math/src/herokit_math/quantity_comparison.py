@@ -1,0 +1,256 @@
+"""Compare quantities under a policy: rounding, percent, degrees, units, names of parameters."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, get_args, get_type_hints
+
+from herokit.errors import ConfigError
+from herokit_math.answers import Quantity
+from herokit_math.exact import NotExactError, evaluate_exactly
+from herokit_math.identity import Tier, decide_identity, evaluate_real
+from herokit_math.limits import StepBudget
+from herokit_math.tree import INFINITY, Call, Const, Node, Num, Sym, free_symbols, has_operation, rename_symbols
+from herokit_math.units import UNITS, Unit
+
+__all__ = ["Policy", "QuantityComparison"]
+
+_PARAMETER_NAMES = frozenset("kmnltjrsK")
+_MIN_TRUNCATED_DIGITS = 3  # significant digits of a value that may be truncated instead of rounded
+_MIN_ROUNDED_DIGITS = 2  # significant digits of a value that may be rounded
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Options of the comparison; the defaults agree with the labels of most data sets.
+
+    Attributes:
+        decimals: ``"round"`` accepts a decimal that is the other value rounded or truncated to at least two significant
+            digits (a whole reference must be matched exactly); ``"exact"`` requires equal values.
+        percent: ``"lenient"`` accepts 28% for 28 and for 0.28; ``"fraction"`` only for 0.28; ``"strict"`` for neither.
+        units: ``"lenient"`` allows a missing unit on one side and converts if both sides have one; ``"strict"`` requires
+            a unit on both sides or on neither; ``"ignore"`` drops units.
+        lists: ``"unordered"`` compares lists without brackets as sets; ``"ordered"`` as tuples.
+        labels: ``"ignore"`` accepts ``x = 3`` for 3; ``"strict"`` requires the same label.
+        intervals: ``"inequalities"`` accepts ``-3 <= x <= 2`` for ``[-3, 2]``; ``"strict"`` does not.
+        degrees: ``"lenient"`` accepts 45 degrees for 45 and for pi / 4; ``"strict"`` only for pi / 4.
+        bases: ``"lenient"`` accepts an answer without the base; ``"strict"`` does not.
+        parameters: ``"rename"`` accepts any name for a free parameter (``k * pi``, "for some integer t") and either case
+            for a variable; ``"strict"`` does not.
+        constant: ``"strict"`` compares ``+ C``; ``"ignore"`` drops a final ``+ C`` on both sides.
+        ends: ``"strict"`` distinguishes open and closed ends of intervals; ``"ignore"`` does not.
+
+    Raises:
+        ConfigError: an option has an unknown value.
+
+    Example:
+        >>> Policy(decimals="exact").percent
+        'lenient'
+    """
+
+    decimals: Literal["round", "exact"] = "round"
+    percent: Literal["lenient", "fraction", "strict"] = "lenient"
+    units: Literal["lenient", "strict", "ignore"] = "lenient"
+    lists: Literal["unordered", "ordered"] = "unordered"
+    labels: Literal["ignore", "strict"] = "ignore"
+    intervals: Literal["inequalities", "strict"] = "inequalities"
+    degrees: Literal["lenient", "strict"] = "lenient"
+    bases: Literal["lenient", "strict"] = "lenient"
+    parameters: Literal["rename", "strict"] = "rename"
+    constant: Literal["strict", "ignore"] = "strict"
+    ends: Literal["strict", "ignore"] = "strict"
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self)).items():
+            value = getattr(self, name)
+            if value not in get_args(hint):
+                raise ConfigError(f"Policy: {name} must be one of {', '.join(get_args(hint))}, got {value!r}")
+
+
+class QuantityComparison:
+    """Comparison of quantities under a policy.
+
+    Args:
+        policy: options of the comparison.
+        budget: the pair's remaining steps.
+        has_parameter: whether the text declares a free parameter; one variable may then have another name.
+
+    Attributes:
+        tier: the tier that decided the last pair.
+    """
+
+    def __init__(self, policy: Policy, budget: StepBudget, *, has_parameter: bool = False) -> None:
+        self.policy = policy
+        self.budget = budget
+        self.has_parameter = has_parameter
+        self.tier = Tier.UNDECIDED
+
+    def equal(self, reference: Quantity, answer: Quantity) -> bool | None:
+        """Return whether two quantities are equal; None if that is undecided."""
+        reference, answer = _parse_letter_unit(reference, answer), _parse_letter_unit(answer, reference)
+        if self.policy.units != "ignore":
+            if reference.unit is not None and answer.unit is not None and reference.unit != answer.unit:
+                return self._equal_converted(reference.node, reference.unit, answer.node, answer.unit)
+            if self.policy.units == "strict" and reference.unit != answer.unit:
+                return False
+        if reference.mark == answer.mark:
+            return self.equal_nodes(reference.node, answer.node)
+        if "deg" in {reference.mark, answer.mark}:
+            return self._equal_degrees(reference, answer)
+        return self._equal_percent(reference, answer)
+
+    def _equal_converted(self, reference: Node, reference_unit: Unit, answer: Node, answer_unit: Unit) -> bool | None:
+        if reference_unit.dimension != answer_unit.dimension:
+            return False
+        factor = Num(answer_unit.factor / reference_unit.factor)
+        return self.equal_nodes(reference, Call("mul", (answer, factor)))
+
+    def _equal_percent(self, reference: Quantity, answer: Quantity) -> bool | None:
+        if self.policy.percent == "strict":
+            return False
+        if self.policy.percent == "lenient":
+            equal = self.equal_nodes(reference.node, answer.node)
+            if equal is not False:
+                return equal
+        return self.equal_nodes(_apply_percent(reference), _apply_percent(answer))
+
+    def _equal_degrees(self, reference: Quantity, answer: Quantity) -> bool | None:
+        if self.policy.degrees == "lenient":
+            equal = self.equal_nodes(reference.node, answer.node)
+            if equal is not False:
+                return equal
+        radians = [Call("degree", (q.node,)) if q.mark == "deg" else q.node for q in (reference, answer)]
+        unmarked = reference.node if reference.mark != "deg" else answer.node
+        return self.equal_nodes(radians[0], radians[1]) if _contains_pi(unmarked) else False
+
+    def equal_nodes(self, reference: Node, answer: Node) -> bool | None:
+        """Return whether two expressions have the same value, up to rounding and the names of parameters."""
+        if self.policy.constant == "ignore":
+            reference, answer = _drop_constant(reference), _drop_constant(answer)
+        if _is_infinite(reference) or _is_infinite(answer):
+            return reference == answer
+        reference_names, answer_names = free_symbols(reference), free_symbols(answer)
+        if not reference_names and not answer_names and (rounded := self._equal_rounded(reference, answer)) is not None:
+            self.tier = Tier.EXACT
+            return rounded
+        equal, self.tier = decide_identity(reference, answer, self.budget)
+        if equal is True or reference_names == answer_names or self.policy.parameters == "strict":
+            return equal
+        if (renamed := self._rename(reference, answer)) is not None:
+            renamed_equal, tier = decide_identity(reference, renamed, self.budget)
+            if renamed_equal:
+                self.tier = tier
+                return True
+        return equal
+
+    def _rename(self, reference: Node, answer: Node) -> Node | None:
+        """Return the answer with the reference's names where the policy allows that, else None."""
+        reference_names, answer_names = free_symbols(reference), free_symbols(answer)
+        old, new = sorted(answer_names - reference_names), sorted(reference_names - answer_names)
+        if len(old) != len(new):
+            return None
+        if [name.lower() for name in old] == [name.lower() for name in new]:
+            return rename_symbols(answer, dict(zip(old, new, strict=True)))
+        if len(old) != 1:
+            return None
+        is_period = {*old, *new} <= _PARAMETER_NAMES and _contains_pi(reference) and _contains_pi(answer)
+        return rename_symbols(answer, {old[0]: new[0]}) if is_period or self.has_parameter else None
+
+    def _equal_rounded(self, reference: Node, answer: Node) -> bool | None:  # noqa: PLR0911 - one return per rule
+        """Apply the rounding policy to two numbers; None if it does not decide."""
+        places = _decimal_places(reference), _decimal_places(answer)
+        if places == (None, None):
+            return None
+        pair = self._evaluate_pair(reference, answer)
+        if pair is None:
+            return None
+        expected, value = pair
+        if expected == value:
+            return True
+        if self.policy.decimals == "exact":
+            return False if isinstance(expected, Fraction) and isinstance(value, Fraction) else None
+        expected, value = Fraction(expected), Fraction(value)
+        gap = abs(expected - value)
+        if _is_whole(reference):  # only floating-point errors are accepted
+            return gap * 10**9 < abs(expected) and (places[1] or 0) >= 6  # noqa: PLR2004 - digits of a float
+        if _is_whole(answer):
+            places = places[0], 0
+        if places[0] == places[1]:
+            return False
+        min_places = min(count for count in places if count is not None)
+        is_answer_shorter = places[1] == min_places
+        digits = _count_significant_digits(answer if is_answer_shorter else reference, min_places)
+        if digits < _MIN_TRUNCATED_DIGITS and not is_answer_shorter and places[1] is not None:
+            return False  # a reference of one or two digits is exact
+        step = Fraction(1, 10**min_places)
+        if digits >= _MIN_TRUNCATED_DIGITS:
+            is_truncated = abs(value) < abs(expected) if is_answer_shorter else abs(expected) < abs(value)
+            return 2 * gap <= step or (gap < step and is_truncated)
+        return digits >= _MIN_ROUNDED_DIGITS and min_places > 0 and 2 * gap <= step
+
+    def _evaluate_pair(self, reference: Node, answer: Node) -> tuple[Fraction | float, Fraction | float] | None:
+        values: list[Fraction | float] = []
+        for node in (reference, answer):
+            try:
+                values.append(evaluate_exactly(node, self.budget))
+            except NotExactError:
+                value = evaluate_real(node, self.budget)
+                if value is None:
+                    return None
+                values.append(value)
+        return values[0], values[1]
+
+
+def _is_infinite(node: Node) -> bool:
+    return node == INFINITY or (isinstance(node, Call) and node.op == "neg" and node.args[0] == INFINITY)
+
+
+def _simplify_literal(node: Node) -> Num | None:
+    """Return a number, also a negated one or a percentage, as one literal; None for other nodes."""
+    if isinstance(node, Num):
+        return node
+    inner = node.args[0] if isinstance(node, Call) and node.op in {"neg", "percent"} else None
+    if not isinstance(node, Call) or not isinstance(inner, Num):
+        return None
+    return Num(-inner.value, inner.places) if node.op == "neg" else Num(inner.value / 100, (inner.places or 0) + 2)
+
+
+def _decimal_places(node: Node) -> int | None:
+    literal = _simplify_literal(node)
+    return literal.places if literal else None
+
+
+def _count_significant_digits(node: Node, places: int) -> int:
+    """Return the number of significant digits of a literal that is written with `places` decimals."""
+    literal = _simplify_literal(node)
+    return len(str(int(abs(literal.value) * 10**places)).lstrip("0")) if literal else 0
+
+
+def _is_whole(node: Node) -> bool:
+    return isinstance(node, Num) and node.places is None and node.value.denominator == 1
+
+
+def _apply_percent(quantity: Quantity) -> Node:
+    return Call("percent", (quantity.node,)) if quantity.mark == "%" else quantity.node
+
+
+def _contains_pi(node: Node) -> bool:
+    return node == Const("pi") or (isinstance(node, Call) and any(map(_contains_pi, node.args)))
+
+
+def _parse_letter_unit(quantity: Quantity, other: Quantity) -> Quantity:
+    """Parse the variable in ``5 m`` as a unit if the other side has no variable."""
+    node = quantity.node
+    if isinstance(node, Call) and node.op == "mul" and not free_symbols(other.node) and quantity.unit is None:
+        *factors, last = node.args
+        if isinstance(last, Sym) and last.name in UNITS and len(factors) == 1 and not free_symbols(factors[0]):
+            return quantity._replace(node=factors[0], unit=UNITS[last.name])
+    return quantity
+
+
+def _drop_constant(node: Node) -> Node:
+    """Return an expression without a final ``+ C``."""
+    if not isinstance(node, Call) or node.op != "add" or node.args[-1] != Sym("C"):
+        return node
+    if has_operation(node, frozenset({"apply"})):
+        return node
+    return node.args[0] if len(node.args) == 2 else Call("add", node.args[:-1])  # noqa: PLR2004
