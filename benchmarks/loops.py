@@ -40,7 +40,7 @@ def logistic(x: Any) -> Any:
 
 
 def advantage(m: Any, c: Any) -> Any:
-    """HERO centred, weight after."""
+    """HERO centered, weight after."""
     r = bands(m, c)
     weight = 0.5 + 1.5 * logistic(5.0 * (m.std() / SPREAD_SO_FAR - 1.0) - np.log(2.0))
     return weight * (r - r.mean())

@@ -82,13 +82,13 @@ def trusted_fallback(high: float = 1.0, momentum: float = 0.97) -> Chain:
 
 
 def trusted_bands(alpha: float = 0.1, momentum: float = 0.97) -> Chain:
-    """HERO's bands, centred; uniform groups weighed by agreement (at most 1), mixed ones as they are."""
+    """HERO's bands, centered; uniform groups weighed by agreement (at most 1), mixed ones as they are."""
     bands = chain(Select("rm"), Stratify(alpha=alpha, beta=alpha))
     return chain(IfUniform(chain(bands, WeightRowsByAgreement(momentum=momentum)), bands), Center())
 
 
 def fading_bands(alpha: float = 0.1, steps: int = 100) -> Chain:
-    """HERO's bands, centred, that close linearly over the training."""
+    """HERO's bands, centered, that close linearly over the training."""
     closing = LinearSchedule(alpha, 0.001, steps)
     return chain(Select("rm"), Stratify(alpha=closing, beta=closing), Center())
 
@@ -119,13 +119,13 @@ def banded(how: str = "min-max", alpha: float = 0.1) -> Chain:
 
 
 def trusted_offsets(alpha: float = 0.1, momentum: float = 0.97) -> Chain:
-    """HERO's bands, centred, their width weighed by agreement in every group: ``A = center(c + w (rhat - c))``."""
+    """HERO's bands, centered, their width weighed by agreement in every group: ``A = center(c + w (rhat - c))``."""
     offsets = chain(Select("rm"), Stratify(alpha=alpha, beta=alpha), Add("verifier", weight=-1.0))
     return chain(offsets, WeightRowsByAgreement(momentum=momentum), Add("verifier"), Center())
 
 
 def hero_agreement(alpha: float = 0.1, beta: float = 0.1) -> Chain:
-    """HERO's bands, centred; uniform groups weighed by agreement: the best of those tried."""
+    """HERO's bands, centered; uniform groups weighed by agreement: the best of those tried."""
     return chain(Select("rm"), Stratify(alpha=alpha, beta=beta), Center(), WeightByAgreement())
 
 

@@ -23,7 +23,7 @@ def _runs(scheme: Scheme, seeds: range, recall: float = RECALL, labels: int = 64
 
 
 def bands(seeds: range) -> Cells:
-    """Change alpha and beta, one at a time, divided by the group's deviation and centred only."""
+    """Change alpha and beta, one at a time, divided by the group's deviation and centered only."""
     cells = {}
     for name in ("stratified", "hero_advantage"):
         for which in ("alpha", "beta"):
@@ -67,13 +67,13 @@ def false_positives(seeds: range) -> Cells:
 
 def weights(seeds: range) -> Cells:
     """Change the weight's steepness and bounds, and where it acts."""
-    cells = {("no weight, centred", ""): _runs(Scheme("stratified", trainer="dr-grpo"), seeds)}
+    cells = {("no weight, centered", ""): _runs(Scheme("stratified", trainer="dr-grpo"), seeds)}
     cells["on rewards, divided by the group's deviation", ""] = _runs(Scheme("hero"), seeds)
     cells["on rewards, divided by the batch's deviation", ""] = _runs(Scheme("hero", trainer="trl-batch"), seeds)
-    cells["on rewards, centred", ""] = _runs(Scheme("hero", trainer="dr-grpo"), seeds)
+    cells["on rewards, centered", ""] = _runs(Scheme("hero", trainer="dr-grpo"), seeds)
     for low, high, steepness in ((0.5, 2.0, 5.0), (0.5, 2.0, 1.0), (0.5, 2.0, 20.0), (0.4, 3.0, 6.0), (0.1, 5.0, 5.0)):
         scheme = Scheme("hero_advantage").but(min_weight=low, max_weight=high, steepness=steepness)
-        cells["on centred advantages", f"{low:g} to {high:g}, k = {steepness:g}"] = _runs(scheme, seeds)
+        cells["on centered advantages", f"{low:g} to {high:g}, k = {steepness:g}"] = _runs(scheme, seeds)
     return cells
 
 

@@ -1,4 +1,4 @@
-"""Named schemes: published rewards and one of our own, each a short chain of shared parts, each with its source.
+"""Built-in schemes: published rewards and one of our own, each a short chain of shared steps, with its source.
 
 `SCHEMES` lists them. A scheme file names one with dashes: ``use = "hero-advantage"``.
 """

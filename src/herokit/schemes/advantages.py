@@ -1,4 +1,4 @@
-"""Schemes that act on advantages, or on which rollouts are learned from."""
+"""Schemes that weight advantages or select the rollouts to learn from."""
 
 from herokit.combiners import (
     Affine,
@@ -26,21 +26,21 @@ def earned_trust(
     power: ScalarOrSchedule = 1.0,
     momentum: float = 0.97,
 ) -> Chain:
-    """GRPO where the verifier speaks; where it is silent, the reward model as far as it has earned trust.
+    """GRPO on mixed groups; on uniform groups, reward-model advantages scaled by its agreement with the verifier.
 
-    ``A = z_g(c) in mixed groups, high a^power z_g(m) in uniform ones``, with ``a`` in [0, 1] the running mean of how
-    much likelier an accepted rollout of a mixed group is to outscore a rejected one than the opposite. A reward model
-    that is hacked, or outgrown, stops agreeing and loses its say.
+    ``A = z_g(c) in mixed groups, scale a^power z_g(m) in uniform ones``, with ``a`` in [0, 1] the running mean of the
+    agreement: how much more often an accepted rollout of a mixed group has a higher score than a rejected one than the
+    opposite. A reward model that is exploited, or has no more to teach, stops agreeing and loses its influence.
 
     Args:
         verifier: the verifier's name.
         reward_model: the reward model's name.
-        scale: the scale of a uniform group's advantages under full trust, beside 1 of a mixed one.
-        power: above 1 trusts half-hearted agreement less.
-        momentum: of the running mean, for each mixed group, in [0, 1).
+        scale: the scale of the advantages of uniform groups at full agreement, relative to those of mixed groups.
+        power: the exponent of the agreement; above 1, partial agreement counts less.
+        momentum: momentum of the running mean per mixed group, in [0, 1).
 
-    Source: herokit's own, found by a search on one set of problems and tested on another; see
-    docs/explanation/when-hero-helps.md for where it helps and where it does not.
+    Source: herokit's own, found by a search on one set of problems and tested on another;
+    docs/explanation/when-hero-helps.md shows where it helps and where it does not.
 
     Example:
         >>> earned_trust().steps[-1]
@@ -52,9 +52,9 @@ def earned_trust(
 
 
 def grpo_lead(verifier: str = "verifier") -> Chain:
-    """Weigh surprises more: ``A = z_g(c) w(rho)`` where positive, ``z_g(c) w(1 - rho)`` elsewhere.
+    """Weight unexpected results more: ``A = z_g(c) w(rho)`` where positive, ``z_g(c) w(1 - rho)`` elsewhere.
 
-    The advantage part of the method; its length reward is a reward of its own. See `WeightByCorrectRate`.
+    The advantage part of the method; its length reward is a separate reward. See `WeightByCorrectRate`.
 
     Args:
         verifier: the verifier's name.
@@ -69,13 +69,13 @@ def grpo_lead(verifier: str = "verifier") -> Chain:
 
 
 def dgpo(verifier: str = "verifier", *, temperature: ScalarOrSchedule = 2.0) -> Chain:
-    """Give every group the same total advantage, then favour hard prompts: ``A = w (c - mean_g) / mad_g``.
+    """Give every group the same total advantage, then weight hard prompts more: ``A = w (c - mean_g) / mad_g``.
 
-    ``w`` shares the batch's weight among mixed groups by ``softmax(-mean correctness / temperature)``.
+    ``w`` divides the weight of the batch among mixed groups by ``softmax(-mean correctness / temperature)``.
 
     Args:
         verifier: the verifier's name.
-        temperature: T of the softmax over questions; higher weighs them more alike.
+        temperature: temperature of the softmax over prompts; higher values give more equal weights.
 
     Source: DGPO, arXiv 2601.20614, temperature 2 of its published scripts.
 

@@ -1,4 +1,4 @@
-"""What HERO is compared with: single sources, plain sums, and how trainers add several rewards."""
+"""Baselines of HERO: single sources, plain sums, and the ways in which trainers add several rewards."""
 
 from collections.abc import Mapping
 
@@ -35,7 +35,7 @@ def verifier_only(verifier: str = "verifier") -> Chain:
 def rm_only(reward_model: str = "rm") -> Chain:
     """Return the reward model's raw score as the reward: ``r = m``.
 
-    The paper sees it hacked on data that cannot be verified: the score rises from 5 to 40 while MATH500 falls to 0.
+    In the paper it is exploited on data that cannot be verified: the score rises from 5 to 40 while MATH500 falls to 0.
 
     Args:
         reward_model: the reward model's name.
@@ -50,16 +50,16 @@ def rm_only(reward_model: str = "rm") -> Chain:
 
 
 def naive_blend(verifier: str = "verifier", reward_model: str = "rm", *, weight: ScalarOrSchedule = 0.5) -> Chain:
-    """Mix both without strata: ``r = weight c + (1 - weight) minmax_g(m)``.
+    """Blend both without strata: ``r = weight c + (1 - weight) minmax_g(m)``.
 
-    Where ``weight < 0.5`` an incorrect rollout may outrank a correct one.
+    If ``weight < 0.5``, an incorrect rollout may outrank a correct one.
 
     Args:
         verifier: the verifier's name.
         reward_model: the reward model's name.
-        weight: the verifier's part, in [0, 1].
+        weight: the verifier's weight, in [0, 1].
 
-    Source: Table 9 of arXiv 2510.07242, with shares 0.1, 0.5 and 0.9.
+    Source: Table 9 of arXiv 2510.07242, with weights 0.1, 0.5 and 0.9.
 
     Example:
         >>> naive_blend(weight=0.9).steps[-1]
@@ -72,7 +72,7 @@ def sum_then_normalize(weights: Mapping[str, float] | None = None) -> Chain:
     """Add rewards by weight, then standardize in the group: ``A = z_g(sum_k w_k r_k)``.
 
     Args:
-        weights: signal -> weight; verifier and rm alike by default.
+        weights: signal -> weight; 1 for verifier and rm by default.
 
     Source: TRL 1.16.0, ``multi_objective_aggregation="sum_then_normalize"`` (its default), eps 1e-4.
 
@@ -86,10 +86,10 @@ def sum_then_normalize(weights: Mapping[str, float] | None = None) -> Chain:
 def normalize_then_sum(weights: Mapping[str, float] | None = None) -> Chain:
     """Standardize each reward in the group, add by weight, whiten the batch: ``A = z_b(sum_k w_k z_g(r_k))``.
 
-    Every reward counts by its weight whatever its scale; a weight of HERO's kind cannot survive it.
+    Every reward counts by its weight, whatever its scale. A group weight such as HERO's cancels.
 
     Args:
-        weights: signal -> weight; verifier and rm alike by default.
+        weights: signal -> weight; 1 for verifier and rm by default.
 
     Source: TRL 1.16.0, ``multi_objective_aggregation="normalize_then_sum"``, eps 1e-4: its form of GDPO.
 
@@ -127,7 +127,7 @@ def noisy_verifier(verifier: str = "verifier", *, false_positive: float = 0.0, f
         false_negative: rho1, the fraction of correct rollouts it rejects.
 
     Raises:
-        ConfigError: rates outside [0, 1), or that sum to 1 or more: such a verifier says nothing.
+        ConfigError: rates outside [0, 1), or that sum to 1 or more: such a verifier is uninformative.
 
     Source: the backward correction of arXiv 2510.00915.
 
@@ -137,6 +137,6 @@ def noisy_verifier(verifier: str = "verifier", *, false_positive: float = 0.0, f
     """
     rates = (false_positive, false_negative)
     if not all(0.0 <= rate < 1.0 for rate in rates) or sum(rates) >= 1.0:
-        raise ConfigError(f"error rates lie in [0, 1) and sum to less than 1, got {rates}")
+        raise ConfigError(f"error rates must be in [0, 1) and sum to less than 1, got {rates}")
     scale = 1.0 / (1.0 - sum(rates))
     return chain(Select(verifier), Affine(scale=scale, shift=-false_positive * scale))

@@ -1,4 +1,4 @@
-"""HERO and the forms of it that users choose between. arXiv 2510.07242 v3, ICLR 2026."""
+"""HERO and its variants. arXiv 2510.07242 v3, ICLR 2026."""
 
 from typing import Literal
 
@@ -18,16 +18,16 @@ def hero(
 ) -> Chain:
     """HERO as published: stratified normalization, then the variance-aware weight on the reward.
 
-    ``r = w(sigma_u) rhat(m, c)``: Eq. 3 to 5; see `Stratify` and `WeightByStd` for the equations and the open
-    points. The weight acts on the uncentred reward, as printed: it cancels in trainers that divide by the group's
-    standard deviation, and pulls whole groups up or down on an uncentred baseline; `hero_advantage` does neither.
+    ``r = w(sigma_u) rhat(m, c)``: Eq. 3 to 5; see `Stratify` and `WeightByStd` for the equations and what the paper
+    leaves open. The weight multiplies the uncentered reward, as published. It cancels in trainers that divide by the
+    group's standard deviation, and shifts whole groups under an uncentered baseline; `hero_advantage` avoids both.
 
     Args:
         verifier: the verifier's name.
         reward_model: the reward model's name.
         alpha: half-width of the band of incorrect rollouts.
         beta: half-width of the band of correct rollouts.
-        constants: the weight's constants: section 3.2 of the paper, or its appendix A.1.
+        constants: the constants of the weight: ``main`` from section 3.2 of the paper, ``appendix`` from its appendix A.1.
 
     Source: arXiv 2510.07242.
 
@@ -52,12 +52,12 @@ def hero_advantage(
     max_weight: ScalarOrSchedule = 2.0,
     steepness: ScalarOrSchedule = 5.0,
 ) -> Chain:
-    """HERO in advantage space, the recommended form: centre inside the group, then weigh.
+    """HERO on advantages, the recommended form: center inside the group, then weight.
 
-    ``A = w(sigma_u) (rhat - mean_g(rhat))``. Uniform groups keep their small advantages of at most alpha or beta,
-    since nothing divides by the group's deviation, and the weight survives. The weight is 1 at the running mean of
-    the spread and measures spread in its units, so neither the learning rate nor `steepness` depends on the reward
-    model. Tell the trainer to take advantages as they are.
+    ``A = w(sigma_u) (rhat - mean_g(rhat))``. Nothing divides by the group's standard deviation, so uniform groups keep
+    small advantages of at most alpha or beta, and the weight survives. The weight is 1 at the running mean of the
+    standard deviation and depends on the ratio to that mean, so neither the learning rate nor `steepness` depends on
+    the reward model. The trainer must use the advantages unchanged.
 
     Args:
         verifier: the verifier's name.
@@ -66,7 +66,7 @@ def hero_advantage(
         beta: half-width of the band of correct rollouts.
         min_weight: the smallest weight, below 1.
         max_weight: the largest weight, above 1.
-        steepness: how fast the weight rises with the relative spread.
+        steepness: how fast the weight rises with the relative standard deviation.
 
     Source: section 3.2 of arXiv 2510.07242 is titled "advantage reweighting"; the placement is ours.
 
@@ -83,7 +83,7 @@ def stratified(
 ) -> Chain:
     """HERO without its weight: ``r = rhat(m, c)``, Eq. 3 alone.
 
-    The paper's ablation "no reweighting"; what HERO amounts to in a trainer that divides by the group's deviation.
+    The paper's ablation "no reweighting". HERO equals it in a trainer that divides by the group's standard deviation.
 
     Args:
         verifier: the verifier's name.
@@ -103,7 +103,7 @@ def stratified(
 def gated_fallback(
     verifier: str = "verifier", reward_model: str = "rm", *, alpha: ScalarOrSchedule = 0.1, beta: ScalarOrSchedule = 0.1
 ) -> Chain:
-    """Trust the verifier where it tells rollouts apart; rank by the reward model only where it is silent.
+    """The verifier's value in mixed groups; HERO's bands, ranked by the reward model, in uniform ones.
 
     ``r = c in mixed groups, rhat(m, c) of Eq. 3 in uniform ones``.
 

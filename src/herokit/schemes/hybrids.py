@@ -1,4 +1,4 @@
-"""Published rewards that join a verifier with a dense score, row by row or group by group."""
+"""Published rewards that combine a verifier with a dense score."""
 
 from collections.abc import Mapping
 
@@ -22,14 +22,14 @@ __all__ = ["crf", "gdpo", "p_grpo", "progrs", "qwen_shaping", "swe_rm"]
 
 
 def qwen_shaping(verifier: str = "verifier", reward_model: str = "rm", *, scale: ScalarOrSchedule = 0.5) -> Chain:
-    """Squash the score and shift incorrect rollouts down: ``r = sigmoid(scale m) + (c - 1)``.
+    """Map the score to (0, 1) and shift incorrect rollouts down by 1: ``r = sigmoid(scale m) + (c - 1)``.
 
-    Correct rollouts lie in (0, 1), incorrect ones in (-1, 0); no group is needed.
+    Correct rollouts are in (0, 1), incorrect ones in (-1, 0). It does not compare rollouts of a group.
 
     Args:
         verifier: the verifier's name.
         reward_model: the reward model's name.
-        scale: what the score is multiplied by inside the sigmoid.
+        scale: the factor of the score inside the sigmoid.
 
     Source: Qwen2.5-Math, arXiv 2409.12122, scale 0.5.
 
@@ -44,9 +44,9 @@ def p_grpo(verifier: str = "verifier", thinking: str = "rm", format: str = "form
     """Reward thinking only where the outcome is correct: ``r = R_format + R_outcome + R_outcome R_thinking``.
 
     Args:
-        verifier: the outcome's name.
-        thinking: the thinking score's name.
-        format: the format reward's name.
+        verifier: the name of the outcome reward.
+        thinking: the name of the thinking score.
+        format: the name of the format reward.
 
     Source: Posterior-GRPO, arXiv 2508.05170.
 
@@ -63,9 +63,9 @@ def gdpo(weights: Mapping[str, float] | None = None, *, condition: str = "", thr
     ``A = z_b(sum_k w_k z_g(r_k))`` with ``r_k = 0`` where the condition's signal is below `threshold`.
 
     Args:
-        weights: signal -> weight; verifier and rm alike by default.
+        weights: signal -> weight; 1 for verifier and rm by default.
         condition: the signal that others are conditioned on; none by default.
-        threshold: how high it must be.
+        threshold: the smallest value of that signal with which the others count.
 
     Source: GDPO, arXiv 2601.05242; TRL's form is `normalize_then_sum`.
 
@@ -78,12 +78,12 @@ def gdpo(weights: Mapping[str, float] | None = None, *, condition: str = "", thr
 
 
 def swe_rm(verifier: str = "verifier", reward_model: str = "rm", unfinished: str = "unfinished") -> Chain:
-    """Lift resolved rollouts by one, lower unfinished ones by a half: ``r = s + c - 0.5 u``.
+    """Add 1 to resolved rollouts, subtract 0.5 from unfinished ones: ``r = s + c - 0.5 u``.
 
     Args:
-        verifier: 1 where the task is resolved.
-        reward_model: the score s, in [0, 1].
-        unfinished: 1 where the rollout did not come to an end.
+        verifier: the name of a signal that is 1 if the task is resolved.
+        reward_model: the name of the score s, in [0, 1].
+        unfinished: the name of a signal that is 1 if the rollout did not end by itself.
 
     Source: SWE-RM, arXiv 2512.21919: 1 + s resolved, -0.5 + s unfinished, s otherwise.
 
@@ -95,15 +95,15 @@ def swe_rm(verifier: str = "verifier", reward_model: str = "rm", unfinished: str
 
 
 def crf(verifier: str = "verifier", reward_model: str = "rm", *, weight: float = 0.1, offset: float = 0.0) -> Chain:
-    """Let a score modulate the outcome and never replace it: ``r = c [1 + weight (s + offset)]``.
+    """Scale the reward of correct rollouts by a score: ``r = c [1 + weight (s + offset)]``.
 
-    Incorrect rollouts get 0 whatever their score.
+    Incorrect rollouts get 0, whatever their score.
 
     Args:
-        verifier: the outcome's name.
-        reward_model: the conciseness score s.
+        verifier: the name of the outcome reward.
+        reward_model: the name of the conciseness score s.
         weight: the product of the paper's two coefficients.
-        offset: what is added to the score.
+        offset: a number that is added to the score.
 
     Source: the conciseness reward function, arXiv 2511.09158: ``R_o [1 + a c (s + d)]``.
 
@@ -115,16 +115,17 @@ def crf(verifier: str = "verifier", reward_model: str = "rm", *, weight: float =
 
 
 def progrs(verifier: str = "verifier", reward_model: str = "rm", *, weight: ScalarOrSchedule = 0.1) -> Chain:
-    """Rank what the verifier rejects, with a bonus that averages to zero: ``r = c + weight b``.
+    """Rank incorrect rollouts by a bonus with mean zero: ``r = c + weight b``.
 
-    ``b`` is the score of incorrect rollouts centred among the group's incorrect rollouts, 0 for correct ones; see `CenterIncorrect`.
+    ``b`` is the score of an incorrect rollout minus the mean over the group's incorrect ones, and 0 for a correct rollout;
+    see `CenterIncorrect`.
 
     Args:
         verifier: the verifier's name.
         reward_model: the reward model's name.
-        weight: what the centred scores are multiplied by.
+        weight: the factor of the centered scores.
 
-    Source: PROGRS-style centring, arXiv 2604.02341.
+    Source: PROGRS-style centering, arXiv 2604.02341.
 
     Example:
         >>> progrs().steps[1]
