@@ -1,6 +1,6 @@
-"""Write the pages of the reference that are read off the code, at each build: names, commands, scheme files, hooks.
+"""Write the generated pages of the reference: Python API, commands, scheme files, hooks.
 
-They lie in docs/reference/generated, which git ignores. Nothing is written if something public is not explained.
+Every build writes them to docs/reference/generated, which git ignores; it fails if something public is not documented.
 """
 
 import inspect
@@ -13,12 +13,12 @@ from types import NoneType
 from typing import Any
 
 from copied_pages import PLACE, copied_pages
-from public_names import Page, constant_text, pages, silent
+from public_names import Page, constant_text, pages, undocumented_names
 
 from herokit import hookspecs
 from herokit.combiners import Combiner
-from herokit.config.parameters import Setting, groups_in, settings_of, silent_settings
-from herokit.registry import GROUP, Entry, registry
+from herokit.config.parameters import Parameter, nested_dataclasses, parameters_of, undocumented_parameters
+from herokit.registry import ENTRY_POINT_GROUP, Entry, get_registry
 from herokit.testing.law import Law
 from herokit.types import RewardModel, Verifier
 
@@ -30,60 +30,60 @@ KINDS = {
 }
 
 GROUPS = {
-    GROUP: "A module with the hook below: verifiers, reward models, steps, schemes, commands.",
-    "herokit.language": "A function `detect(text, among)` that tells languages apart, for `language` and `ifeval`.",
+    ENTRY_POINT_GROUP: "A module with the hook below: verifiers, reward models, steps, schemes, commands.",
+    "herokit.language": "A function `detect(text, among)` that detects the language of a text, for `language` and `ifeval`.",
 }
-"""Entry-point groups that a package can declare, and what they are for."""
+"""Entry-point group -> what its entry points provide."""
 
 
-def complaints() -> list[str]:
-    """Name everything public that is not explained: names, settings, options."""
-    from make_commands import silent_options
+def undocumented() -> list[str]:
+    """Return everything public that is not documented: names, parameters, options."""
+    from make_commands import undocumented_options
 
-    return [*silent(), *silent_settings(registry()), *silent_options()]
+    return [*undocumented_names(), *undocumented_parameters(get_registry()), *undocumented_options()]
 
 
 def write() -> None:
     """Write all pages.
 
     Raises:
-        SystemExit: something public is not explained; the message names it.
+        SystemExit: something public is not documented; the message lists it.
     """
     from make_commands import commands
 
-    if missing := complaints():
-        raise SystemExit("public, and not explained:\n" + "\n".join(missing))
-    found = {"commands.md": commands(), "scheme-file.md": scheme_file(), "hooks.rst": hooks()} | api() | copied_pages()
-    for old in {p.relative_to(PLACE).as_posix() for p in PLACE.rglob("*.*")} - set(found):
+    if missing := undocumented():
+        raise SystemExit("public, and not documented:\n" + "\n".join(missing))
+    texts = {"commands.md": commands(), "scheme-file.md": scheme_file(), "hooks.rst": hooks()} | api() | copied_pages()
+    for old in {p.relative_to(PLACE).as_posix() for p in PLACE.rglob("*.*")} - set(texts):
         PLACE.joinpath(old).unlink()
-    for name, text in found.items():
+    for name, text in texts.items():
         path = PLACE / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or path.read_text(encoding="utf-8") != text:  # Sphinx reads again what is newer
+        if not path.exists() or path.read_text(encoding="utf-8") != text:  # Sphinx reads newer files again
             path.write_text(text, encoding="utf-8")
 
 
 def api() -> dict[str, str]:
-    """Return a page for each public module; a name is explained where it is first listed."""
+    """Return a page for each public module; a name is documented on the first page that lists it."""
     homes: dict[tuple[int, str], str] = {}
-    made, rows = {}, []
+    texts, rows = {}, []
     listed = pages()
     for page in sorted(listed, key=lambda p: p.name == "herokit"):
         for name, value in page.names.items():
             homes.setdefault((id(value), name), f"{page.name}.{name}")
     for page in listed:
-        made[f"api/{page.name}.rst"] = _api_page(page, homes)
+        texts[f"api/{page.name}.rst"] = _api_page(page, homes)
         first = (page.module.__doc__ or "").strip().splitlines()[0].replace("`", "``").replace("````", "``")
         rows.append(f"   * - :doc:`{page.name} <{page.name}>`\n     - {first}\n")
-    made["api/index.rst"] = (
+    texts["api/index.rst"] = (
         _title("Python API")
-        + "Every public name. What is not listed here is internal and may change at any time.\n\n"
+        + "All public names. Other names are internal and may change at any time.\n\n"
         + ".. list-table::\n\n"
         + "".join(rows)
         + "\n.. toctree::\n   :hidden:\n\n"
         + "".join(f"   {page.name}\n" for page in listed)
     )
-    return made
+    return texts
 
 
 def _api_page(page: Page, homes: dict[tuple[int, str], str]) -> str:
@@ -102,25 +102,26 @@ def _api_page(page: Page, homes: dict[tuple[int, str], str]) -> str:
         else:
             text += f".. py:data:: {page.name}.{name}\n\n{textwrap.indent(constant_text(page.module, name), '   ')}\n\n"
     text += "".join(laws)
-    return text + ("Explained elsewhere:\n\n" + "".join(elsewhere) if elsewhere else "")
+    return text + ("Documented elsewhere:\n\n" + "".join(elsewhere) if elsewhere else "")
 
 
 def scheme_file() -> str:
-    """Return the page of scheme files: every name, every key."""
+    """Return the page of scheme files: all names with their parameters."""
     text = textwrap.dedent(
         """\
         # Scheme files
 
         A scheme file is TOML or YAML with two keys: `sources`, a table for each verifier and reward model, under the
-        name that steps refer to; and `combine`, a step or a list of steps. Every table says `use = "name"`; its other
-        keys are listed here, as installed with all packages of this project. A number of a step may be a schedule (see
-        `linear`). `herokit schema` prints the same as a JSON schema, for [editors](../../how-to/scheme-files.md).
+        name that steps refer to; and `steps`, a step or a list of steps. Every table says `use = "name"`; its other keys
+        are the parameters listed here, with all packages of this project installed. A number of a step can be a schedule
+        (see `linear-schedule`). `herokit schema` prints the same as a JSON schema, for
+        [editors](../../how-to/scheme-files.md).
 
         """
     )
     for kind, title in KINDS.items():
         text += f"## {title}\n\n"
-        text += "".join(_entry(entry) for entry in registry() if entry.kind == kind)
+        text += "".join(_entry(entry) for entry in get_registry() if entry.kind == kind)
     return text
 
 
@@ -128,18 +129,18 @@ def _entry(entry: Entry) -> str:
     factory = entry.load()
     first = (inspect.getdoc(factory) or "").splitlines()[0].replace("``", "`")
     text = f"### {entry.name}\n\n{_literal_stars(first)} *{entry.owner}*, `{entry.target}`\n\n"
-    settings = settings_of(factory)
-    text += _table(settings)
-    for setting in settings:
-        for group in groups_in(setting.hint):
-            text += f"Keys of `{setting.name}`:\n\n{_table(settings_of(group))}"
+    parameters = parameters_of(factory)
+    text += _table(parameters)
+    for parameter in parameters:
+        for nested in nested_dataclasses(parameter.hint):
+            text += f"Keys of `{parameter.name}`:\n\n{_table(parameters_of(nested))}"
     return text
 
 
-def _table(settings: list[Setting]) -> str:
-    if not settings:
+def _table(parameters: list[Parameter]) -> str:
+    if not parameters:
         return "No keys.\n\n"
-    rows = "".join(f"| `{s.name}` | {_type(s.hint)} | {_default(s)} | {_cell(s.text)} |\n" for s in settings)
+    rows = "".join(f"| `{p.name}` | {_type(p.hint)} | {_default(p)} | {_cell(p.doc)} |\n" for p in parameters)
     return f"| key | type | default | |\n|---|---|---|---|\n{rows}\n"
 
 
@@ -147,8 +148,8 @@ TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false
 TYPES |= {Verifier: "verifier", RewardModel: "reward model", Combiner: "step or steps"}
 
 
-def _type(hint: Any) -> str:  # noqa: PLR0911 - one return a kind of type
-    """Say what a file may hold there."""
+def _type(hint: Any) -> str:  # noqa: PLR0911 - one return per kind of type
+    """Return the name of a type for the page."""
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated:
         return "number or schedule"
@@ -160,22 +161,22 @@ def _type(hint: Any) -> str:  # noqa: PLR0911 - one return a kind of type
         return f"list: {_type(parts[0])}"
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return f"table: {_type(parts[1])}"
-    if groups_in(hint):
+    if nested_dataclasses(hint):
         return "table, see below"
     if hint in TYPES or origin in TYPES:
         return TYPES[hint if hint in TYPES else origin]
-    kin = [e.name for e in registry() if e.kind == "combiner" and issubclass(e.load(), hint)]
-    return ", ".join(f"`{name}`" for name in kin)
+    names = [e.name for e in get_registry() if e.kind == "combiner" and issubclass(e.load(), hint)]
+    return ", ".join(f"`{name}`" for name in names)
 
 
-def _default(setting: Setting) -> str:
-    if setting.required:
-        return "*needed*"
+def _default(parameter: Parameter) -> str:
+    if parameter.required:
+        return "*required*"
     try:
-        text = json.dumps(setting.default)
+        text = json.dumps(parameter.default)
     except TypeError:
-        text = registry().name_of(type(setting.default)) or ""
-    return f"`{_cell(text)}`" if text and setting.default is not None else ""
+        text = get_registry().name_of(type(parameter.default)) or ""
+    return f"`{_cell(text)}`" if text and parameter.default is not None else ""
 
 
 def _cell(text: str) -> str:
@@ -187,7 +188,7 @@ def _literal_stars(text: str) -> str:
 
 
 def hooks() -> str:
-    """Return the page of the hook, and of what it is handed."""
+    """Return the page of the plugin hook and of its parameter."""
     text = _title("Hooks") + "Entry-point groups that a package can declare:\n\n"
     text += "".join(f"``{group}``\n    {what.replace('`', '``')}\n\n" for group, what in GROUPS.items())
     text += ".. automodule:: herokit.hookspecs\n   :no-members:\n   :no-index:\n\n"

@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "tests" / "verifiers"))
 
 from tables import KINDS, Case, Table, all_tables  # noqa: E402 - found by the line above
 
-from herokit.registry import VERIFIERS, Entry, load_registry  # noqa: E402
+from herokit.registry import BUILTIN_VERIFIERS, Entry, load_registry  # noqa: E402
 from herokit.verifiers.instructions import CONSTRAINTS  # noqa: E402
 
 PAGE = Path(__file__).with_name("reference") / "verifiers.md"
@@ -79,7 +79,7 @@ the second one rejects; `5` gives 0.5; `?` fails, `u` is unparsed, `t` times out
 def main() -> str:
     """Return the page."""
     offered = (entry for entry in load_registry() if entry.kind == "verifier" and entry.name not in EXCLUDED)
-    entries = {entry.name: entry for entry in offered if entry.name in VERIFIERS or entry.owner in OWNERS}
+    entries = {entry.name: entry for entry in offered if entry.name in BUILTIN_VERIFIERS or entry.owner in OWNERS}
     tables = {table.name: table for table in all_tables()}
     named = [name for names in GROUPS.values() for name in names]
     if sorted(named) != sorted(entries) or sorted(tables) != sorted(entries):
@@ -112,7 +112,7 @@ def _verifier(entry: Entry, table: Table) -> list[str]:
         raise SystemExit(f"{entry.name}: the docstring needs Args and a Source")
     kinds = Counter(case.kind for case in table.cases)
     lines = [f"\n### {entry.name}\n\n", f"`{entry.target.replace(':', '.')}`, {entry.owner}. {_text(head)}\n\n"]
-    lines.append("| setting | default | |\n|---|---|---|\n")
+    lines.append("| parameter | default | |\n|---|---|---|\n")
     defaults = inspect.signature(made).parameters
     for name, description in re.findall(
         r"^    (\w+): (.*?)(?=^    \w+: |\Z)", arguments + "\n", re.DOTALL | re.MULTILINE

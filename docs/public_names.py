@@ -1,4 +1,4 @@
-"""Which names are public: what the reference lists, what the versioning policy covers, what must have a docstring."""
+"""The public names: those that the reference lists, the versioning policy covers, and docstrings must document."""
 
 import ast
 import inspect
@@ -41,7 +41,7 @@ class Page:
 
     @cached_property
     def module(self) -> ModuleType:
-        """The module itself."""
+        """The module."""
         return import_module(self.name)
 
     @cached_property
@@ -61,7 +61,7 @@ class Page:
 
 
 def documented_constants(module: ModuleType) -> dict[str, str]:
-    """Return the constants of a module that a string below them explains, with that string."""
+    """Return the documented constants of a module: name -> the string below it."""
     body = ast.parse(inspect.getsource(module)).body
     found = {}
     for node, after in pairwise(body):
@@ -73,7 +73,7 @@ def documented_constants(module: ModuleType) -> dict[str, str]:
 
 
 def constant_text(module: ModuleType, name: str) -> str:
-    """Return what the string below a constant says, where it is defined; empty if there is none."""
+    """Return the string below a constant, where it is defined; empty if there is none."""
     for node in ast.walk(ast.parse(inspect.getsource(module))):
         if isinstance(node, ast.ImportFrom) and any((a.asname or a.name) == name for a in node.names):
             module = import_module("." * node.level + (node.module or ""), module.__package__)
@@ -90,16 +90,16 @@ def packages() -> list[str]:
 
 
 def pages() -> list[Page]:
-    """Return the pages of the reference: packages that list their names, and modules that stand alone."""
+    """Return the pages of the reference: packages with ``__all__``, and the modules that no package exports."""
     found = []
     for package in packages():
         found.append(Page(package))
         if package == "herokit":
-            found += [Page(name) for name in _below(import_module(package))]
+            found += [Page(name) for name in _public_modules(import_module(package))]
     return [page for page in found if page.names]
 
 
-def _below(package: ModuleType) -> Iterator[str]:
+def _public_modules(package: ModuleType) -> Iterator[str]:
     for module in sorted(pkgutil.iter_modules(package.__path__, f"{package.__name__}."), key=lambda m: m.name):
         if module.name in INTERNAL or module.name.rpartition(".")[2].startswith("_"):
             continue
@@ -107,13 +107,13 @@ def _below(package: ModuleType) -> Iterator[str]:
         if module.ispkg:
             inner = import_module(module.name)
             lists = hasattr(inner, "__all__")
-            for name in _below(inner):
+            for name in _public_modules(inner):
                 if not lists or hasattr(import_module(name), "__path__"):
                     yield name
 
 
-def silent() -> list[str]:
-    """Name the public names, and their public methods, that have no docstring."""
+def undocumented_names() -> list[str]:
+    """Return the public names and methods without a docstring."""
     found = []
     for page in pages():
         if not page.module.__doc__:
@@ -121,7 +121,7 @@ def silent() -> list[str]:
         for name, value in page.names.items():
             if not (inspect.isclass(value) or inspect.isroutine(value)):
                 if not isinstance(value, Law) and not constant_text(page.module, name):
-                    found.append(f"{page.name}.{name}: a constant needs a string below it that says what it is")
+                    found.append(f"{page.name}.{name}: a constant needs a string below it")
                 continue
             if not (value.__doc__ or "").strip() or (value.__doc__ or "").startswith(f"{name}("):
                 found.append(f"{page.name}.{name}")
@@ -139,4 +139,4 @@ def silent() -> list[str]:
 if __name__ == "__main__":
     for page in pages():
         print(page.name, len(page.names))
-    print(*silent(), sep="\n")
+    print(*undocumented_names(), sep="\n")

@@ -33,12 +33,12 @@ FIRST = "315532800"
 USE = """
 import herokit, sys
 from importlib.metadata import version
-from herokit.registry import registry
+from herokit.registry import get_registry
 from herokit.testing import check_combiner
 assert "site-packages" in herokit.__file__, herokit.__file__
-assert not registry().broken, registry().broken
+assert not get_registry().broken, get_registry().broken
 assert check_combiner(herokit.hero_advantage(), backends=("numpy",)).passed
-print("Python", sys.version.split()[0], "herokit", version("herokit"), len(list(registry())), "names")
+print("Python", sys.version.split()[0], "herokit", version("herokit"), len(list(get_registry())), "names")
 """
 
 

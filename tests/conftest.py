@@ -1,5 +1,6 @@
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,16 @@ def herokit(monkeypatch):
         return stopped.value.code or 0
 
     return run
+
+
+@pytest.fixture
+def use_registry(monkeypatch):
+    """Replace the registry of this process."""
+    import herokit.cli.app  # noqa: F401 - so that every module that looks up names is imported
+
+    def use(registry):
+        for name, module in list(sys.modules.items()):
+            if name.startswith("herokit.") and "get_registry" in vars(module):
+                monkeypatch.setattr(module, "get_registry", lambda: registry)
+
+    return use

@@ -1,4 +1,4 @@
-"""Names to factories: what the built-ins and the installed plugins offer. Nothing is imported until a name is used."""
+"""The registry of names: what the built-ins and the installed plugins provide. Targets are imported on first use."""
 
 import re
 import sys
@@ -14,15 +14,43 @@ import pluggy
 
 from herokit import hookspecs
 from herokit.combiners import STEPS
-from herokit.errors import ConfigError, NameClashError, PluginError, UnknownNameError, boundary, did_you_mean
+from herokit.errors import (
+    ConfigError,
+    NameClashError,
+    PluginError,
+    UnknownNameError,
+    boundary,
+    did_you_mean,
+    format_error,
+)
 from herokit.schemes import SCHEMES
 
 Kind = Literal["verifier", "reward model", "combiner", "scheme", "command", "engine"]
+"""The kinds of registered names."""
 
-GROUP = "herokit"
-"""The entry-point group that plugins declare."""
+SOURCE_KINDS: tuple[Kind, ...] = ("verifier", "reward model")
+"""The kinds of names that a scheme's ``sources`` use."""
 
-OFFERED_BY = {
+STEP_KINDS: tuple[Kind, ...] = ("combiner", "scheme")
+"""The kinds of names that a scheme's ``steps`` use."""
+
+__all__ = [
+    "BUILTIN_VERIFIERS",
+    "ENTRY_POINT_GROUP",
+    "PROVIDED_BY",
+    "SOURCE_KINDS",
+    "STEP_KINDS",
+    "Entry",
+    "Kind",
+    "Registry",
+    "get_registry",
+    "load_registry",
+]
+
+ENTRY_POINT_GROUP = "herokit"
+"""The entry-point group of plugins."""
+
+PROVIDED_BY = {
     "math": "herokit-math",
     "http": "herokit-http",
     "http-verifier": "herokit-http",
@@ -39,10 +67,9 @@ OFFERED_BY = {
     "json-schema": "herokit-structured",
     "quantity": "herokit-structured",
 }
-"""Names that come with packages of this project, for the message when the package is not installed."""
+"""Name -> the package of this project that provides it, for the error if it is not installed."""
 
-
-VERIFIERS = {
+BUILTIN_VERIFIERS = {
     "exact-match": "herokit.verifiers:ExactMatch",
     "token-f1": "herokit.verifiers:TokenF1",
     "rouge-l": "herokit.verifiers:RougeL",
@@ -74,7 +101,7 @@ VERIFIERS = {
     "process-pool": "herokit.sources:ProcessPool",
     "spot-check": "herokit.sources:SpotCheck",
 }
-"""The core's own verifiers, and those made of others."""
+"""Name -> target of the verifiers in the core package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +109,9 @@ class Entry:
     """One registered name.
 
     Attributes:
-        name: what a scheme file writes after ``use =``.
-        kind: what it makes.
-        target: ``"package.module:Attribute"``.
+        name: the value of ``use`` in scheme files.
+        kind: the kind of object.
+        target: ``"package.module:Attribute"``, a class or a function.
         owner: the plugin that registered it.
     """
 
@@ -97,7 +124,7 @@ class Entry:
         """Import the target.
 
         Raises:
-            PluginError: the module or the attribute is not there, or importing it raised.
+            PluginError: the module or the attribute does not exist, or importing it raised.
         """
         module, _, attribute = self.target.partition(":")
         with boundary(f"plugin {self.owner!r}, loading {self.name!r} from {self.target!r},"):
@@ -105,10 +132,10 @@ class Entry:
 
 
 class Registry:
-    """Every known name; a fresh one shares no state with another.
+    """All registered names. Registries share no state.
 
     Attributes:
-        broken: plugins that could not be loaded, owner -> why; they do not keep the others from working.
+        load_errors: plugin -> why it could not be loaded; the other plugins still work.
 
     Example:
         >>> load_registry(plugins=False).find("stratify").target
@@ -117,26 +144,28 @@ class Registry:
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
-        self.broken: dict[str, str] = {}
+        self.load_errors: dict[str, str] = {}
 
     def find(self, name: str, kinds: tuple[Kind, ...] = ()) -> Entry:
-        """Return what is registered under a name.
+        """Return the entry of a name.
 
         Args:
-            name: what a scheme file writes after ``use =``.
-            kinds: which kinds are acceptable; any if empty.
+            name: the value of ``use`` in scheme files.
+            kinds: the accepted kinds; any if empty.
 
         Raises:
-            UnknownNameError: nothing is; the message offers the nearest name, the package that has it, and tells of
-                plugins that failed to load.
+            UnknownNameError: nothing is registered under that name; the message says the nearest name or the package
+                that provides it, and which plugins could not be loaded.
             ConfigError: it is of another kind.
         """
         entry = self._entries.get(name)
         if entry is None:
             hint = did_you_mean(name, [e.name for e in self if not kinds or e.kind in kinds])
-            if name in OFFERED_BY:
-                hint = f"it comes with the package {OFFERED_BY[name]}"
-            failed = "".join(f"; plugin {owner!r} could not be loaded: {why}" for owner, why in self.broken.items())
+            if name in PROVIDED_BY:
+                hint = f"it comes with the package {PROVIDED_BY[name]}"
+            failed = "".join(
+                f"; plugin {owner!r} could not be loaded: {why}" for owner, why in self.load_errors.items()
+            )
             raise UnknownNameError(f"nothing is registered as {name!r}; {hint}{failed}")
         if kinds and entry.kind not in kinds:
             raise ConfigError(f"{name!r} is a {entry.kind}; expected a {' or a '.join(kinds)}")
@@ -149,17 +178,17 @@ class Registry:
         """Register one name.
 
         Raises:
-            NameClashError: the name is taken; the message names both owners.
+            NameClashError: the name is registered already; the message names both owners.
         """
-        taken = self._entries.setdefault(entry.name, entry)
-        if taken != entry:
+        other = self._entries.setdefault(entry.name, entry)
+        if other != entry:
             raise NameClashError(
-                f"{entry.name!r} is registered twice: by {taken.owner!r} as {taken.target!r} "
+                f"{entry.name!r} is registered twice: by {other.owner!r} as {other.target!r} "
                 f"and by {entry.owner!r} as {entry.target!r}; one of them must choose another name"
             )
 
     def name_of(self, factory: Any) -> str | None:
-        """Return the name under which a class or function is registered, None if it is not."""
+        """Return the name of a registered class or function, or None."""
         for entry in self:
             if entry.target.partition(":")[0] in sys.modules and entry.load() is factory:
                 return entry.name
@@ -167,7 +196,7 @@ class Registry:
 
 
 class _Register:
-    """The `hookspecs.Register` that one plugin is handed: it knows whose names it adds."""
+    """The `hookspecs.Register` of one plugin; it records the owner of each name."""
 
     def __init__(self, registry: Registry, owner: str) -> None:
         self._registry, self._owner = registry, owner
@@ -192,31 +221,25 @@ class _Register:
 
 
 def load_registry(*, plugins: bool = True, extra: Iterable[tuple[str, object]] = ()) -> Registry:
-    """Ask the built-ins, then the installed plugins, then `extra` what they offer, all through the one hook.
+    """Return a registry of the built-ins, the installed plugins and `extra`, in this order.
 
     Args:
-        plugins: whether to look for installed packages with an entry point in the group ``herokit``.
+        plugins: whether to load installed packages with an entry point in the group ``herokit``.
         extra: more plugins, (owner, object with the hook), for tests and notebooks.
 
     Raises:
-        NameClashError: two of them claim one name.
-        PluginError: a hook raised, or a hook has a signature that the specification does not know.
+        NameClashError: two plugins register one name.
+        PluginError: a hook raised, or its name or parameters differ from the specification.
 
     Example:
         >>> {entry.kind for entry in load_registry(plugins=False)} >= {"combiner", "scheme"}
         True
     """
     registry = Registry()
-    manager = pluggy.PluginManager(GROUP)
+    manager = pluggy.PluginManager(ENTRY_POINT_GROUP)
     manager.add_hookspecs(hookspecs)
-    found: list[tuple[str, object]] = [("herokit", _builtins())]
-    for point in entry_points(group=GROUP) if plugins else ():
-        owner = point.dist.name if point.dist else point.name
-        try:
-            found.append((owner, point.load()))
-        except Exception as error:  # noqa: BLE001 - a broken plugin is reported, and must not take the others down
-            registry.broken[owner] = f"{type(error).__name__}: {error}"
-    for number, (owner, plugin) in enumerate([*found, *extra]):
+    installed = _load_plugins(registry) if plugins else []
+    for number, (owner, plugin) in enumerate([("herokit", _builtins()), *installed, *extra]):
         with boundary(f"plugin {owner!r}"):
             manager.register(plugin, f"{number}:{owner}")  # two entry points of one package are two plugins
     try:
@@ -225,37 +248,49 @@ def load_registry(*, plugins: bool = True, extra: Iterable[tuple[str, object]] =
         raise PluginError(str(error)) from error
     for hook in manager.hook.herokit_register.get_hookimpls():
         owner = hook.plugin_name.partition(":")[2]
-        with boundary(f"plugin {owner!r}"):  # called one by one, so that each name knows its owner
+        with boundary(f"plugin {owner!r}"):  # called one by one, to record the owner of each name
             hook.function(_Register(registry, owner))
     return registry
 
 
+def _load_plugins(registry: Registry) -> list[tuple[str, object]]:
+    """Import the installed plugins; return (owner, plugin) of those that can be imported."""
+    plugins: list[tuple[str, object]] = []
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        owner = point.dist.name if point.dist else point.name
+        try:
+            plugins.append((owner, point.load()))
+        except Exception as error:  # noqa: BLE001 - one broken plugin must not disable the others
+            registry.load_errors[owner] = format_error(error)
+    return plugins
+
+
 @cache
-def registry() -> Registry:
+def get_registry() -> Registry:
     """Return the registry of this process: the built-ins and the installed plugins, loaded once."""
     return load_registry()
 
 
-def _dashed(name: str) -> str:
-    """Write a class's name as scheme files do.
+def _to_kebab_case(name: str) -> str:
+    """Return the registered name of a class.
 
     Example:
-        >>> _dashed("WeightByStd")
+        >>> _to_kebab_case("WeightByStd")
         'weight-by-std'
     """
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 
 
 def _builtins() -> object:
-    """Return herokit's own plugin."""
+    """Return the plugin that registers the built-in names."""
 
     @hookspecs.hookimpl
     def herokit_register(register: hookspecs.Register) -> None:
         for step in STEPS:
-            register.combiner(_dashed(step.__name__), f"herokit.combiners:{step.__name__}")
+            register.combiner(_to_kebab_case(step.__name__), f"herokit.combiners:{step.__name__}")
         for scheme in SCHEMES:
             register.scheme(scheme.__name__.replace("_", "-"), f"herokit.schemes:{scheme.__name__}")
-        for name, target in VERIFIERS.items():
+        for name, target in BUILTIN_VERIFIERS.items():
             register.verifier(name, target)
         register.reward_model("ensemble-reward-model", "herokit.sources:EnsembleRewardModel")
         register.reward_model("score-column", "herokit.sources:ScoreColumn")

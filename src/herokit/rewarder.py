@@ -18,11 +18,12 @@ from herokit.combiners import (
     StepTrace,
     Sync,
     chain,
+    check_signals,
     initial_reward,
     no_sync,
     summarize_trace,
 )
-from herokit.errors import ConfigError, DataError, SignalError, did_you_mean
+from herokit.errors import ConfigError, DataError, did_you_mean
 from herokit.outcome import RewardOutput
 from herokit.schemes import SCHEMES
 from herokit.sources import execution
@@ -88,7 +89,7 @@ class Rewarder:
         self.combiner = _resolve_combiner(combiner)
         self.sync = sync
         self.state = self.combiner.init()
-        self._try_combiner()
+        check_signals(self.combiner, self.sources)
 
     def __call__(self, samples: Sequence[Sample], *, update_state: bool = True) -> RewardOutput:
         """Score samples; pass whole groups, because a rollout is compared only with those of its group in the same call.
@@ -170,20 +171,6 @@ class Rewarder:
             trace=trace,
             seconds=outputs.seconds,
         )
-
-    def _try_combiner(self) -> None:
-        """Combine two invented rows, so that a misspelt signal is found before any source runs.
-
-        A user's step that raises on invented rows is not an error here.
-        """
-        names = dict.fromkeys(self.sources, np.array([0.0, 1.0]))
-        signals = Signals(names, Groups(np.array([0, 0]), 1))
-        try:
-            self.combiner.trace(initial_reward(signals), signals, self.combiner.init(), sync=no_sync)
-        except SignalError:
-            raise
-        except Exception:  # noqa: BLE001, S110 - a real error shows on the real rows
-            pass
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state as plain JSON values.

@@ -22,13 +22,13 @@ def made():
 
 
 def test_everything_public_is_explained(made):
-    assert made["make_reference"].complaints() == []
+    assert made["make_reference"].undocumented() == []
 
 
 def test_every_public_name_command_key_and_hook_is_on_a_page(made):
     from herokit import hookspecs
-    from herokit.config.parameters import IN_FILES, settings_of
-    from herokit.registry import registry
+    from herokit.config.parameters import CONFIG_KINDS, parameters_of
+    from herokit.registry import get_registry
 
     api = made["make_reference"].api()
     for page in made["public_names"].pages():
@@ -39,10 +39,10 @@ def test_every_public_name_command_key_and_hook_is_on_a_page(made):
         section = commands.split(f"\n## herokit {name}\n")[1].split("\n## ")[0]
         assert all(p.name == "help" or p.opts[0] in section or p.name.upper() in section for p in command.params), name
     schemes = made["make_reference"].scheme_file()
-    for entry in registry():
-        if entry.kind in IN_FILES:
+    for entry in get_registry():
+        if entry.kind in CONFIG_KINDS:
             section = schemes.split(f"\n### {entry.name}\n")[1].split("\n### ")[0]
-            assert all(f"| `{s.name}` |" in section for s in settings_of(entry.load())), entry.name
+            assert all(f"| `{s.name}` |" in section for s in parameters_of(entry.load())), entry.name
     hooks = made["make_reference"].hooks()
     assert all(f"hookspecs.{n}" in hooks for n, spec in vars(hookspecs).items() if hasattr(spec, "herokit_spec"))
 
@@ -83,7 +83,7 @@ def test_without_an_explanation_the_build_fails(tmp_path):
     environment = {"PYTHONPATH": str(tmp_path / "src"), "PATH": ""}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode != 0
-    assert done.stderr.startswith("public, and not explained:\n"), done.stderr[-2000:]
+    assert done.stderr.startswith("public, and not documented:\n"), done.stderr[-2000:]
     assert {told for _, _, told in REMOVED.values()} <= set(done.stderr.splitlines())
     assert not list(tmp_path.glob("site/**/*.html"))
 

@@ -20,12 +20,10 @@ from herokit.sources import ScoreColumn, VerdictColumn
 def test_progress_bar_shows_rows_and_rate_on_a_terminal_only(monkeypatch, capsys):
     from rich.console import Console
 
-    from herokit.cli.progress import progress
-
     text = io.StringIO()
     for terminal in (False, True):
         monkeypatch.setattr(console, "err", Console(file=text, force_terminal=terminal, width=100))
-        with progress() as watch:
+        with console.progress_bar() as watch:
             watch("checking", 500, None)
             watch("scoring", 100, 1000)
             time.sleep(0.02)

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from rollout_files import RUN, SCHEME, expected_results, make_rewarder, make_rows, read_output, score_files, write_rows
 
 from herokit import Rewarder, hero
-from herokit.cli.score import _settings, _terminable
+from herokit.cli.run_setup import interrupt_on_sigterm, run_settings
 from herokit.errors import DataError
 from herokit.files import external_sort
 from herokit.files.reading import read_rollouts
@@ -208,7 +208,7 @@ def command(folder, *arguments):
 
 def test_sigterm_interrupts_like_ctrl_c():
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), _terminable():
+    with pytest.raises(KeyboardInterrupt), interrupt_on_sigterm():
         signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) == before
 
@@ -254,10 +254,10 @@ def test_settings_include_the_files_that_a_scheme_names(tmp_path, monkeypatch):
             "rm": {"use": "ensemble-reward-model", "reward_models": [{"use": "score-column", "column": "rm.onnx"}]}
         }
     }
-    settings = _settings(table, load_registry(plugins=False))
+    settings = run_settings(table, load_registry(plugins=False))
     assert settings["scheme"] == table
     assert settings["versions"].keys() == {"herokit"}
     assert settings["files"]["rm.onnx"].startswith("5 bytes, changed 20")
     (tmp_path / "rm.onnx").write_text("models")
-    found = checkpoint.difference(settings, _settings(table, load_registry(plugins=False)))
+    found = checkpoint.difference(settings, run_settings(table, load_registry(plugins=False)))
     assert found.startswith('files.rm.onnx was "5 bytes')

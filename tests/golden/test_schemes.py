@@ -131,4 +131,4 @@ def test_the_scheme_file_name_of_every_scheme():
 
     known = load_registry(plugins=False)
     for make in schemes.SCHEMES:
-        assert build({"use": make.__name__.replace("_", "-")}, known=known) == make()
+        assert build({"use": make.__name__.replace("_", "-")}, registry=known) == make()

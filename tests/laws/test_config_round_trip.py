@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from types import ModuleType, SimpleNamespace
 
 from herokit.combiners import Stateless
-from herokit.config import build
 from herokit.hookspecs import hookimpl
 from herokit.registry import load_registry
 from herokit.testing import Profile, get_law
@@ -13,7 +12,7 @@ from herokit.testing.check import check_laws
 from herokit.testing.subjects import CombinerSubject
 
 
-def test_config_round_trip_finds_a_description_that_loses_a_parameter(monkeypatch):
+def test_config_round_trip_finds_a_description_that_loses_a_parameter(monkeypatch, use_registry):
     @dataclass(frozen=True)
     class Shift(Stateless):
         offset: float = 1.0
@@ -30,7 +29,7 @@ def test_config_round_trip_finds_a_description_that_loses_a_parameter(monkeypatc
     module.Shift = Shift
     monkeypatch.setitem(sys.modules, "faulty_shift", module)
     plugins = load_registry(plugins=False, extra=[("test", SimpleNamespace(herokit_register=herokit_register))])
-    monkeypatch.setattr(sys.modules[build.__module__], "registry", lambda: plugins)
+    use_registry(plugins)
     shift = Shift()
     object.__setattr__(shift, "factor", 3.0)
     law = get_law("config_round_trip")

@@ -11,11 +11,11 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from herokit.cli.scaffold import LONGEST, new_plugin
+from herokit.cli.new import MAX_NAME_LENGTH, new_plugin
 from herokit.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
-LONG = "w" + "-x" * ((LONGEST - 1) // 2)
+LONG = "w" + "-x" * ((MAX_NAME_LENGTH - 1) // 2)
 
 
 def run(*command, cwd, **environment):
@@ -91,7 +91,9 @@ def test_what_it_says_to_do_works_in_a_fresh_environment(what, tmp_path, monkeyp
     assert set(Requirement(own).extras) == {"cli", "testing"}
 
 
-@pytest.mark.parametrize("name", ["", "Last", "last_word", "-x", "x-", "a--b", "class", "../x", "x" * (LONGEST + 1)])
+@pytest.mark.parametrize(
+    "name", ["", "Last", "last_word", "-x", "x-", "a--b", "class", "../x", "x" * (MAX_NAME_LENGTH + 1)]
+)
 def test_a_name_that_is_none_is_refused(name, tmp_path):
     with pytest.raises(ConfigError, match="e.g. last-word; got"):
         new_plugin("verifier", name, tmp_path / "made")
@@ -103,7 +105,7 @@ def test_nothing_is_overwritten_and_no_name_taken(tmp_path, monkeypatch, herokit
     Path("herokit-mine").mkdir()
     Path("herokit-mine/notes").write_text("keep")
     assert herokit("new", "verifier", "mine") == 2
-    assert "herokit-mine: is there already; name another folder" in capsys.readouterr().err
+    assert "herokit-mine: already exists; choose another folder" in capsys.readouterr().err
     assert herokit("new", "verifier", "number") == 2
-    assert "'number' is the name of a verifier of 'herokit'; choose another" in capsys.readouterr().err
+    assert "'number' is the name of a verifier of 'herokit'; choose another name" in capsys.readouterr().err
     assert list(Path("herokit-mine").iterdir()) == [Path("herokit-mine/notes")]

@@ -30,7 +30,7 @@ SCHEME = '[sources.verifier]\nuse = "exact"\n[sources.rm]\nuse = "length"\n[[ste
 
 
 @pytest.fixture(autouse=True)
-def plugin(tmp_path, monkeypatch):
+def plugin(tmp_path, monkeypatch, use_registry):
     tmp_path.joinpath("cli_plugin.py").write_text(PLUGIN)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -41,9 +41,7 @@ def plugin(tmp_path, monkeypatch):
             register.verifier("exact", "cli_plugin:Exact")
             register.reward_model("length", "cli_plugin:Length")
 
-    known = load_registry(plugins=False, extra=[("cli-plugin", Plugin())])
-    for module in ("herokit.config.builder", "herokit.cli.app", "herokit.cli.score"):
-        monkeypatch.setattr(f"{module}.registry", lambda: known)
+    use_registry(load_registry(plugins=False, extra=[("cli-plugin", Plugin())]))
     for stream in (console.out, console.err):
         monkeypatch.setattr(stream, "_width", 200)
     tmp_path.joinpath("s.toml").write_text(SCHEME)
@@ -111,7 +109,7 @@ def test_a_file_that_is_wrong_is_refused_in_one_line(herokit, capsys, rows, mess
         (["nowhere.jsonl"], "nowhere.jsonl: no such file"),
         (
             ["r.jsonl", "--scheme", "bad.toml"],
-            "bad.toml: steps[0]: 'hero' has no setting 'alhpa'; did you mean 'alpha'?",
+            "bad.toml: steps[0]: 'hero' has no parameter 'alhpa'; did you mean 'alpha'?",
         ),
         (["r.jsonl", "--scheme", "no.toml"], "no.toml: no such scheme file"),
         (["r.jsonl", "-o", "o.csv"], "expected a file that ends in .parquet, .jsonl, .jsonl.gz or .jsonl.zst"),
@@ -167,7 +165,7 @@ def test_a_row_that_is_wrong_loses_nothing_else(herokit, capsys, bad, message):
 def test_without_a_group_column_it_says_so(herokit, capsys):
     rollouts(*({k: v for k, v in r.items() if k != "group"} for r in GOOD))
     assert herokit("score", "r.jsonl", "--scheme", "s.toml") == 0
-    assert "no group column; rows with the same prompt text share a group" in capsys.readouterr().err
+    assert "no group column; rows with the same prompt share a group" in capsys.readouterr().err
 
 
 def test_plugins_lists_names_and_owners(herokit, capsys):
@@ -283,7 +281,7 @@ def test_rows_of_several_files_are_named_with_their_file(herokit, capsys):
 def test_resuming_needs_an_output(herokit, capsys):
     rollouts(*GOOD)
     assert herokit("score", "r.jsonl", "--scheme", "s.toml", "--resume") == 2
-    assert "--resume goes on with an output that was begun: name it with -o" in capsys.readouterr().err
+    assert "--resume requires --output" in capsys.readouterr().err
 
 
 def test_explain_puts_a_group_together(herokit, capsys):

@@ -72,26 +72,26 @@ def test_a_file_and_its_scheme_are_the_same_value(tmp_path, known, ending):
         if ending == "toml"
         else "sources:\n  rm: {use: length, scale: 2}\nsteps:\n- {use: select, signal: rm}\n- {use: center}\n"
     )
-    scheme = load_scheme(path, known=known)
+    scheme = load_scheme(path, registry=known)
     assert scheme.combiner == chain(Select("rm"), Center())
-    assert build_scheme(scheme.describe(known=known), known=known) == scheme
+    assert build_scheme(scheme.describe(registry=known), registry=known) == scheme
     assert pickle.loads(pickle.dumps(scheme)) == scheme
 
 
 SOURCES = {"rm": {"use": "length"}}
 BAD = [
     ({"sources": SOURCES, "step": []}, "unknown key 'step'; did you mean 'steps'"),
-    ({"steps": [{"use": "hero"}]}, r"needs a table \[sources.NAME\]"),
-    ({"sources": {"rm": 3}, "steps": []}, r"needs at least one \[\[steps\]\] step"),
+    ({"steps": [{"use": "hero"}]}, r"expected a table \[sources.NAME\]"),
+    ({"sources": {"rm": 3}, "steps": []}, r"expected at least one table \[\[steps\]\]"),
     ({"sources": {"rm": 3}, "steps": [{"use": "hero"}]}, "sources.rm: expected a table with use"),
-    ({"sources": SOURCES, "steps": "hero"}, r"needs at least one \[\[steps\]\] step, got 'hero'"),
-    ({"sources": SOURCES, "steps": [{"use": "select", "signl": "rm"}]}, r"steps\[0\]: 'select' has no setting 'signl'; did you mean 'signal'"),
-    ({"sources": SOURCES, "steps": [{"use": "select"}]}, r"steps\[0\]: 'select' needs a setting 'signal'"),
+    ({"sources": SOURCES, "steps": "hero"}, r"expected at least one table \[\[steps\]\], got 'hero'"),
+    ({"sources": SOURCES, "steps": [{"use": "select", "signl": "rm"}]}, r"steps\[0\]: 'select' has no parameter 'signl'; did you mean 'signal'"),
+    ({"sources": SOURCES, "steps": [{"use": "select"}]}, r"steps\[0\]: 'select' needs the parameter 'signal'"),
     ({"sources": SOURCES, "steps": [{"signal": "rm"}]}, r"steps\[0\]: expected a table with use"),
     ({"sources": {"rm": {"use": "select"}}, "steps": [{"use": "rm-only"}]}, "sources.rm: 'select' is a combiner; expected a verifier or a reward model"),
     ({"sources": {"rm": {"use": "length", "scale": "2"}}, "steps": [{"use": "rm-only"}]}, "sources.rm: 'length': scale: input should be a valid number, got '2'"),
     ({"sources": SOURCES, "steps": [{"use": "hero", "alpha": 0.9}]}, "the bands overlap: alpha \\+ beta must be below 1"),
-    ({"sources": SOURCES, "steps": [{"use": "hero"}]}, "no signal 'verifier' in this batch; known: rm; sources are what steps refer to"),
+    ({"sources": SOURCES, "steps": [{"use": "hero"}]}, "steps: a step reads the signal 'verifier', but no source has that name; known: rm"),
     ({"sources": SOURCES, "steps": [{"use": "stratify", "alpha": True}]}, "alpha is a number in \\(0, 1\\], got True"),
     ({"sources": SOURCES, "steps": [{"use": "stratify", "ties": "roof"}]}, "ties: input should be 'floor' or 'midpoint', got 'roof'"),
 ]  # fmt: skip
@@ -100,7 +100,7 @@ BAD = [
 @pytest.mark.parametrize(("table", "message"), BAD, ids=[m[:40] for _, m in BAD])
 def test_a_scheme_that_is_wrong_says_where_and_what(known, table, message):
     with pytest.raises(ConfigError, match=message):
-        build_scheme(table, known=known)
+        build_scheme(table, registry=known)
 
 
 @pytest.mark.parametrize(
@@ -144,10 +144,10 @@ def test_a_group_of_settings_needs_no_name(tmp_path, monkeypatch):
             register.verifier("judge", "grouped_plugin:Judge")
 
     known = load_registry(plugins=False, extra=[("grouped", Plugin())])
-    built = build({"use": "judge", "policy": {"digits": 5}}, known=known)
+    built = build({"use": "judge", "policy": {"digits": 5}}, registry=known)
     assert (built.policy.digits, built.policy.units) == (5, True)
-    assert describe(built, known=known) == {"use": "judge", "policy": {"digits": 5}}
-    with pytest.raises(ConfigError, match="'judge': policy has no setting 'digit'; did you mean 'digits'"):
-        build({"use": "judge", "policy": {"digit": 5}}, known=known)
+    assert describe(built, registry=known) == {"use": "judge", "policy": {"digits": 5}}
+    with pytest.raises(ConfigError, match="'judge': policy has no parameter 'digit'; did you mean 'digits'"):
+        build({"use": "judge", "policy": {"digit": 5}}, registry=known)
     with pytest.raises(ConfigError, match="'judge': policy: units: input should be a valid boolean, got 'no'"):
-        build({"use": "judge", "policy": {"units": "no"}}, known=known)
+        build({"use": "judge", "policy": {"units": "no"}}, registry=known)

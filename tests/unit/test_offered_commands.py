@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from herokit.cli import console, plugin_commands
+from herokit.cli import console
 from herokit.hookspecs import hookimpl
 from herokit.registry import load_registry
 
@@ -19,7 +19,7 @@ def shout(word: Annotated[str, typer.Argument(help="What to shout.")], often: in
 
 
 @pytest.fixture
-def offer(tmp_path, monkeypatch):
+def offer(tmp_path, monkeypatch, use_registry):
     tmp_path.joinpath("shouting.py").write_text(PLUGIN)
     monkeypatch.syspath_prepend(tmp_path)
     for stream in (console.out, console.err):
@@ -33,9 +33,7 @@ def offer(tmp_path, monkeypatch):
                 for name, target in commands.items():
                     register.command(name, target)
 
-        monkeypatch.setattr(
-            plugin_commands, "registry", lambda: load_registry(plugins=False, extra=[("shouter", Plugin())])
-        )
+        use_registry(load_registry(plugins=False, extra=[("shouter", Plugin())]))
 
     return known
 
@@ -71,7 +69,7 @@ def test_a_command_of_a_package_that_is_not_installed_names_it(offer, herokit, c
 def test_a_plugin_cannot_take_a_command_of_herokit(offer, herokit, capsys):
     offer(score="shouting:shout")
     assert herokit("--help") == 2
-    assert "plugin 'shouter' offers a command 'score', which herokit has itself" in capsys.readouterr().err
+    assert "plugin 'shouter' registers the command 'score', which herokit has already" in capsys.readouterr().err
 
 
 def test_help_of_the_exporter_loads_neither_torch_nor_onnx():

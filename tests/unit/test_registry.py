@@ -75,6 +75,6 @@ def test_a_package_that_cannot_be_imported_does_not_take_the_others_down(monkeyp
     point = SimpleNamespace(name="x", dist=SimpleNamespace(name="herokit-x"), load=broken)
     monkeypatch.setattr("herokit.registry.entry_points", lambda group: [point])
     registry = load_registry()
-    assert registry.broken == {"herokit-x": "ImportError: libcuda.so"}
+    assert registry.load_errors == {"herokit-x": "ImportError: libcuda.so"}
     with pytest.raises(UnknownNameError, match="plugin 'herokit-x' could not be loaded: ImportError: libcuda.so"):
         registry.find("x-model")

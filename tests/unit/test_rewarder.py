@@ -230,7 +230,9 @@ def test_a_rewarder_pickles_with_its_state():
 
 
 def test_a_misspelt_signal_is_found_before_any_work():
-    with pytest.raises(SignalError, match="no signal 'rn' in this batch; did you mean 'rm'"):
+    with pytest.raises(
+        SignalError, match="a step reads the signal 'rn', but no source has that name; did you mean 'rm'"
+    ):
         make(hero(reward_model="rn"))
 
 

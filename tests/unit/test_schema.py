@@ -8,12 +8,12 @@ import jsonschema
 import pytest
 
 from herokit.cli import app
-from herokit.config import scheme_table
+from herokit.config import read_scheme
 from herokit.config.builder import build, describe
-from herokit.config.parameters import settings_of, silent_settings
+from herokit.config.parameters import parameters_of, undocumented_parameters
 from herokit.config.schema import scheme_schema
 from herokit.errors import ConfigError
-from herokit.registry import registry
+from herokit.registry import get_registry
 
 SCHEMA = jsonschema.Draft7Validator(scheme_schema())
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -27,13 +27,13 @@ def complaints(combine, sources=None):
 def test_it_is_a_schema_and_takes_what_the_readme_and_the_default_say():
     SCHEMA.check_schema(SCHEMA.schema)
     toml = README.read_text().split("```toml\n")[1].split("```")[0]
-    for table in (scheme_table()[0], tomllib.loads(toml)):
+    for table in (read_scheme()[0], tomllib.loads(toml)):
         assert not list(SCHEMA.iter_errors(table))
 
 
-@pytest.mark.parametrize("entry", [e for e in registry() if e.kind == "combiner"], ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", [e for e in get_registry() if e.kind == "combiner"], ids=lambda e: e.name)
 def test_what_describes_a_step_at_its_defaults_is_accepted(entry):
-    if any(s.required for s in settings_of(entry.load())):
+    if any(s.required for s in parameters_of(entry.load())):
         assert complaints({"use": entry.name}) != []
     else:
         assert complaints(describe(build({"use": entry.name}))) == []
@@ -70,7 +70,7 @@ def test_nested_tables_schedules_and_groups_of_settings():
 
 
 def test_every_setting_is_explained():
-    assert silent_settings(registry()) == []
+    assert undocumented_parameters(get_registry()) == []
     assert all(set(d) >= {"properties", "description"} for n, d in SCHEMA.schema["definitions"].items() if "use." in n)
 
 

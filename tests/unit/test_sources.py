@@ -177,14 +177,14 @@ NESTED = [
 
 @pytest.mark.parametrize("table", NESTED, ids=lambda t: t["use"])
 def test_nested_tables_build_and_are_described(known, table):
-    built = build(table, known=known)
-    again = describe(built, known=known)
-    assert build(again, known=known) == built
+    built = build(table, registry=known)
+    again = describe(built, registry=known)
+    assert build(again, registry=known) == built
     assert again["use"] == table["use"]
 
 
 def test_a_list_of_steps_is_a_chain(known):
-    assert build(NESTED[2], known=known) == IfUniform(chain(Select("rm"), Rank()), chain(Select("verifier")))
+    assert build(NESTED[2], registry=known) == IfUniform(chain(Select("rm"), Rank()), chain(Select("verifier")))
 
 
 @pytest.mark.parametrize("how", ["min", "mean_minus_std", "mean", "median"])

@@ -72,9 +72,7 @@ def test_groups_of_several_prompts_are_counted_over_batches(score):
 def test_a_source_that_no_step_reads_is_told(score):
     put("r.jsonl", *(row(text, given=n) for n, text in enumerate(("ok", "no", "nope"))))
     rm = '[sources.rm]\nuse = "score-column"\ncolumn = "given"\n'
-    told = (
-        "note: s.toml: no step reads source 'rm'; it is asked all the same, and a row on which it fails gets no reward"
-    )
+    told = "note: s.toml: no step reads the signal of source 'rm'; it still runs, and a row on which it fails gets no reward"
     forgot = '[sources.verifier]\nuse = "exact-match"\n[[steps]]\nuse = "stratify"\n'  # without "take" first
     for text in (SCHEME, forgot):
         Path("s.toml").write_text(rm + text)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from herokit.cli.scaffold import new_plugin
+from herokit.cli.new import new_plugin
 from herokit.config import load_scheme
 from herokit.errors import ConfigError
 from herokit.hookspecs import hookimpl
@@ -24,15 +24,41 @@ def test_a_scheme_file_may_begin_with_the_mark_that_windows_writes(tmp_path, end
     assert list(load_scheme(path).sources) == ["verifier"]
 
 
-def test_the_name_of_a_scheme_is_no_file_and_the_message_says_where_it_goes():
-    with pytest.raises(ConfigError) as told:
-        load_scheme("hero-advantage")
-    assert str(told.value) == (
-        "hero-advantage: no such scheme file; the scheme of that name goes into one, under its sources: "
-        '[[steps]] use = "hero-advantage"'
-    )
-    with pytest.raises(ConfigError, match="^math: no such scheme file$"):
-        load_scheme("math")
+def test_load_scheme_runs_a_named_scheme_on_the_default_sources():
+    assert load_scheme("hero") == load_scheme()
+    assert list(load_scheme("verifier-only").sources) == ["verifier"]  # no reward model runs for nothing
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "heroo",
+            r"^heroo: expected a scheme file \(.toml, .yaml, .yml\) or the name of a scheme; did you mean 'hero'",
+        ),
+        ("math", "^math: expected a scheme file .* or the name of a scheme; known: .*verifier-only"),
+        ("hero.toml", "^hero.toml: no such scheme file$"),
+        (
+            "swe-rm",
+            "'swe-rm' reads the signals unfinished, but the default sources are verifier, rm; write a scheme file",
+        ),
+    ],
+)
+def test_load_scheme_rejects_what_is_neither_a_file_nor_a_name(name, message):
+    with pytest.raises(ConfigError, match=message):
+        load_scheme(name)
+
+
+def test_commands_accept_the_name_of_a_scheme(tmp_path, monkeypatch, herokit, capsys):
+    pytest.importorskip("herokit_math")
+    monkeypatch.chdir(tmp_path)
+    rows = [{"prompt": "1 + 1?", "completion": text, "reference": "2", "group": "q"} for text in ("2", "3")]
+    Path("r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert herokit("score", "r.jsonl", "--scheme", "verifier-only", "-o", "o.jsonl") == 0
+    assert [json.loads(line)["reward"] for line in Path("o.jsonl").read_text().splitlines()] == [1.0, 0.0]
+    assert herokit("explain", "r.jsonl", "--scheme", "verifier-only", "--group", "q") == 0
+    assert herokit("check", "verifier-only", "--budget", "1s", "--json") == 0
+    capsys.readouterr()
 
 
 @pytest.mark.parametrize("name", ["r.parquet", "r.jsonl"])
@@ -52,7 +78,7 @@ def test_a_group_of_which_nothing_could_be_used_has_no_steps(tmp_path, monkeypat
     row = {"prompt": "p", "completion": "c", "group": "g"}
     Path("r.jsonl").write_text("".join(json.dumps(row) + "\n" for _ in range(2)))
     assert herokit("explain", "r.jsonl", "--group", "g", "--scheme", "s.toml") == 0
-    assert "Steps: none, for none of its rollouts could be used" in capsys.readouterr().out
+    assert "No step ran: no rollout of this group has all its signals." in capsys.readouterr().out
 
 
 def test_a_package_that_cannot_be_written_leaves_nothing_behind(tmp_path, monkeypatch):
@@ -88,7 +114,7 @@ scheme = Select("verifier")
 """
 
 
-def test_what_a_users_code_prints_is_none_of_the_json(tmp_path, monkeypatch, herokit, capfd):
+def test_what_a_users_code_prints_is_none_of_the_json(tmp_path, monkeypatch, use_registry, herokit, capfd):
     class Plugin:
         @hookimpl
         def herokit_register(self, register):
@@ -96,9 +122,7 @@ def test_what_a_users_code_prints_is_none_of_the_json(tmp_path, monkeypatch, her
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("herokit.config.builder.registry", lambda: known)
-    monkeypatch.setattr("herokit.cli.score.registry", lambda: known)
-    known = load_registry(plugins=False, extra=[("loud", Plugin())])
+    use_registry(load_registry(plugins=False, extra=[("loud", Plugin())]))
     Path("loud_verifier.py").write_text(LOUD)
     Path("s.toml").write_text(SCHEME.replace("exact-match", "loud"))
     row = {"prompt": "p", "completion": "c", "reference": "c", "group": "g", "label": 1}

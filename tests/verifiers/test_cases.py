@@ -43,7 +43,7 @@ def test_verifier_agrees_with_its_table(table):
     try:
         for case in table.cases:
             key = repr(sorted(case.settings.items(), key=str))
-            verifier = verifiers.setdefault(key, build({"use": table.name, **case.settings}, known=REGISTRY))
+            verifier = verifiers.setdefault(key, build({"use": table.name, **case.settings}, registry=REGISTRY))
             start = monotonic()
             (verdict,) = execution.verify(table.name, verifier, [case.sample])
             seconds = monotonic() - start

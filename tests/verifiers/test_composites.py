@@ -132,16 +132,16 @@ NESTED = [
 
 @pytest.mark.parametrize("table", NESTED, ids=lambda table: table["use"])
 def test_nested_table_builds_and_is_described(table):
-    built = build(table, known=KNOWN)
-    assert describe(built, known=KNOWN) == table
+    built = build(table, registry=KNOWN)
+    assert describe(built, registry=KNOWN) == table
     assert pickle.loads(pickle.dumps(built)) == built
 
 
 def test_build_names_the_place_of_a_nested_error():
     with pytest.raises(
-        ConfigError, match=r"'route': verifiers.a: 'number' has no setting 'rel_to'; did you mean 'rel_tol'"
+        ConfigError, match=r"'route': verifiers.a: 'number' has no parameter 'rel_to'; did you mean 'rel_tol'"
     ):
-        build({"use": "route", "verifiers": {"a": {"use": "number", "rel_to": 1}}}, known=KNOWN)
+        build({"use": "route", "verifiers": {"a": {"use": "number", "rel_to": 1}}}, registry=KNOWN)
 
 
 @pytest.mark.parametrize("make", [

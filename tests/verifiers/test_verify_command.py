@@ -61,7 +61,7 @@ def test_verify_sets_parameters_of_a_verifier(tmp_path, monkeypatch, capsys):
             main()
         assert json.loads(capsys.readouterr().out)["rows"] == rows
     for options, message in (
-        (["--verifier", "number", "--verifier-arg", "rel_to=1"], "has no setting 'rel_to'; did you mean 'rel_tol'?"),
+        (["--verifier", "number", "--verifier-arg", "rel_to=1"], "has no parameter 'rel_to'; did you mean 'rel_tol'?"),
         (["--verifier", "number", "--verifier-arg", "relative"], "expected KEY=VALUE"),
         (["--verifier", "number", "--verifier-arg", "extract=lines"], "extract"),
         (["--verifier", "date"], "no pair could be judged; row 1: reference: expected a date"),

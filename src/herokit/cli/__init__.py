@@ -1,1 +1,1 @@
-"""The command line: one function a command, no logic of its own."""
+"""The command line: one function per command."""

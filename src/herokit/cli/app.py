@@ -1,79 +1,190 @@
-"""The commands. Exit codes: 0 every rollout has a reward; 2 something in the input or the setup is wrong; 130 interrupted."""
+"""The command line. Exit codes: 0 success; 1 a law fails; 2 wrong options, input or setup; 130 interrupted."""
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
 from io import TextIOWrapper
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from herokit.cli import console
 from herokit.cli.check import check
 from herokit.cli.explain import explain
 from herokit.cli.new import new
-from herokit.cli.plugin_commands import Commands
-from herokit.cli.report import report
-from herokit.cli.schema import schema
+from herokit.cli.options import Columns, JsonFlag
 from herokit.cli.score import score
 from herokit.cli.serve import serve
 from herokit.cli.verify import verify
-from herokit.errors import HerokitError
-from herokit.registry import registry
+from herokit.config.schema import scheme_schema
+from herokit.errors import ConfigError, HerokitError, NameClashError, UnknownNameError
+from herokit.files.reading import parse_columns
+from herokit.registry import Entry, get_registry
+
+__all__ = ["app", "run"]
+
+COMMANDS_PROVIDED_BY = {"export-rm": "herokit-onnx[cpu,export]"}
+"""Command -> the package of this project that provides it, for the error if it is not installed."""
+
+
+class _CommandGroup(TyperGroup):
+    """herokit's commands and those of the installed plugins, which are imported when they are used or listed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands, in the order of the help.
+
+        Raises:
+            NameClashError: a plugin registers the name of one of herokit's commands.
+        """
+        names = super().list_commands(ctx)
+        registered = [entry for entry in get_registry() if entry.kind == "command"]
+        for entry in registered:
+            if entry.name in names:
+                raise NameClashError(
+                    f"plugin {entry.owner!r} registers the command {entry.name!r}, which herokit has already"
+                )
+        return [*names, *(entry.name for entry in registered)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command by name, or None.
+
+        Raises:
+            UnknownNameError: it comes with a package of this project that is not installed.
+        """
+        command = super().get_command(ctx, cmd_name)
+        if command is not None:
+            return command
+        for entry in get_registry():
+            if entry.kind == "command" and entry.name == cmd_name:
+                return _load_command(entry)
+        if cmd_name in COMMANDS_PROVIDED_BY:
+            errors = get_registry().load_errors.items()
+            failed = "".join(f"; plugin {owner!r} could not be loaded: {error}" for owner, error in errors)
+            raise UnknownNameError(f'herokit {cmd_name} needs: pip install "{COMMANDS_PROVIDED_BY[cmd_name]}"{failed}')
+        return None
+
+
+def _load_command(entry: Entry) -> Any:
+    """Return the command of a plugin; if it cannot be loaded, running it raises the error and the help still works."""
+    function: Callable[..., Any]
+    try:
+        function = entry.load()
+    except HerokitError as error:
+        load_error = error
+
+        def function() -> None:
+            raise load_error
+
+        function.__doc__ = f"Cannot be loaded: {error}"
+    command = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+    command.command(entry.name)(function)
+    return get_command(command)
+
 
 app = typer.Typer(
     name="herokit",
-    cls=Commands,
+    cls=_CommandGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
 
 
-def _version(asked: bool) -> None:  # noqa: FBT001 - typer's signature of a callback
-    if asked:
+def _print_version(requested: bool) -> None:  # noqa: FBT001 - the signature of typer's callbacks
+    if requested:
         console.out.print(f"herokit {version('herokit')}", markup=False)
         raise typer.Exit
 
 
 @app.callback()
 def main(
-    told: Annotated[
-        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_version)
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
-    """Rewards for reinforcement learning of language models: verifiers, reward models, and HERO to join them."""
-    del told
+    """Composable rewards for reinforcement learning of language models."""
+    del show_version
 
 
 app.command()(score)
 app.command()(explain)
-app.command()(report)
+
+
+@app.command()
+def report(
+    results: Annotated[str, typer.Argument(help="The output of `herokit score`: a file or a folder.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("report.html"),
+    compare: Annotated[str | None, typer.Option(help="Results of another scheme or run, to compare.")] = None,
+    column: Columns = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Draw scored rollouts: rewards by stratum, groups, weights, drift, reward hacking, disagreements.
+
+    The result is one HTML file that works offline. If the rollouts were scored more than once, with several prefixes,
+    the last results are drawn.
+    """
+    from herokit.report import write_report
+
+    path = write_report(results, output, other=compare, columns=parse_columns(column or ()))
+    size = path.stat().st_size
+    if as_json:
+        sys.stdout.write(json.dumps({"report": str(path), "bytes": size}) + "\n")
+        return
+    console.out.print(console.printable(f"Report: {path} ({size / 1e6:.1f} MB)"), soft_wrap=True)
+
+
 app.command()(verify)
 app.command()(serve)
 app.command()(check)
-app.command()(schema)
+
+
+@app.command()
+def schema(
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write this file instead of printing.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; this is always so.")] = True,  # noqa: ARG001 - every command has it
+) -> None:
+    """Print the JSON schema of scheme files, with which editors complete and check names and parameters.
+
+    It contains all installed plugins. In a TOML file, the first line `#:schema herokit.schema.json` refers to it;
+    in a YAML file, `# yaml-language-server: $schema=herokit.schema.json`.
+    """
+    text = json.dumps(scheme_schema(), indent=1) + "\n"
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{output}: cannot be written: {error.strerror or error}") from error
+    console.err.print(console.printable(f"Schema: {output}"))
+
+
 app.add_typer(new, name="new")
 
 
 @app.command()
-def plugins(as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False) -> None:
-    """List what is registered, and by which plugin."""
+def plugins(as_json: JsonFlag = False) -> None:
+    """List all registered names with the plugins that provide them."""
+    registry = get_registry()
     if as_json:
-        found = {"names": [asdict(entry) for entry in registry()], "broken": registry().broken}
-        sys.stdout.write(json.dumps(found) + "\n")
+        data = {"names": [asdict(entry) for entry in registry], "load_errors": registry.load_errors}
+        sys.stdout.write(json.dumps(data) + "\n")
         return
-    console.show_plugins(registry())
+    console.print_plugins(registry)
 
 
 def run() -> None:
-    """Run the command line: an expected error is one line and exit code 2."""
+    """Run the command line; an expected error is printed as one line and ends with exit code 2."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal may know fewer characters than models write
+            stream.reconfigure(errors="backslashreplace")  # models write characters that a terminal may lack
     try:
         app()
     except HerokitError as error:
-        console.complain("error", str(error))
+        console.print_problem("error", str(error))
         sys.exit(2)

@@ -2,14 +2,16 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from herokit.cli import console
+from herokit.cli.options import JsonFlag
 from herokit.errors import ConfigError, SetupError
 from herokit.trainers import find_trainer
 
@@ -20,25 +22,30 @@ __all__ = ["check"]
 
 STYLES = {"passed": "green", "failed": "bold red", "xpassed": "bold red", "xfailed": "yellow", "skipped": "dim"}
 
+Target: TypeAlias = Annotated[
+    str,
+    typer.Argument(help="A scheme file, a registered name such as hero, or FILE.py:OBJECT (a chain, a verifier ...)."),
+]
+Trainer: TypeAlias = Annotated[
+    str, typer.Option(help="The trainer that normalizes the rewards: trl, verl, openrlhf ...")
+]
+Budget: TypeAlias = Annotated[str, typer.Option(help="Approximate wall time in all: 60s, 5m.")]
+Format: TypeAlias = Annotated[str, typer.Option(help="The answers in the verifiers' examples: math, plain.")]
+Xfail: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(metavar="LAW=REASON", help="A law that may fail by design, with the reason; repeatable."),
+]
+Markdown: TypeAlias = Annotated[Path | None, typer.Option(help="Write the report to this file.")]
+
 
 def check(
-    scheme: Annotated[
-        str,
-        typer.Argument(
-            help="A scheme file, a registered name such as hero, or FILE.py:OBJECT (a chain, a verifier ...)."
-        ),
-    ],
-    trainer: Annotated[
-        str, typer.Option(help="The trainer whose normalization follows: trl, verl, openrlhf ...")
-    ] = "dr-grpo",
-    budget: Annotated[str, typer.Option(help="Wall time for everything, approximately: 60s, 5m.")] = "60s",
-    answer_format: Annotated[str, typer.Option(help="How answers look to its verifiers: math, plain.")] = "math",
-    xfail: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LAW=REASON", help="A law that may fail by design, with the reason; repeatable."),
-    ] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    scheme: Target,
+    trainer: Trainer = "dr-grpo",
+    budget: Budget = "60s",
+    answer_format: Format = "math",
+    xfail: Xfail = None,
+    markdown: Markdown = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Check a reward scheme against the laws; the exit code is 1 if one fails without a reason.
 
@@ -50,21 +57,13 @@ def check(
         raise SetupError(f"herokit check needs {error.name}: pip install 'herokit[testing]'") from error
     if markdown:
         _write(markdown, "", mode="a")  # fail before the budget is spent; an earlier report remains until then
-    reasons = dict(_parse_xfail(text) for text in xfail or ())
-    normalization = find_trainer(trainer)
+    reasons, seconds = _parse_xfail(xfail or []), _parse_seconds(budget)
     reports = []
-    with console.aside(as_json):
-        for report in check_scheme(
-            scheme, trainer=trainer, budget=_parse_seconds(budget), answer_format=answer_format, xfail=reasons
-        ):
+    with console.redirect_stdout_to_stderr(as_json):
+        for report in check_scheme(scheme, trainer=trainer, budget=seconds, answer_format=answer_format, xfail=reasons):
             reports.append(report)
             if not as_json:
-                console.out.print(
-                    Text(f"{report.name}, trainer {normalization.name}: {normalization.source}", style="bold")
-                )
-                console.out.print(_table(report), *([Text(report.note)] if report.note else []), "")
-                for result in report.failures:
-                    _print_failure(result)
+                _print_report(report, trainer)
     if as_json:
         sys.stdout.write(json.dumps([report.as_dict() for report in reports]) + "\n")
     if markdown:
@@ -81,14 +80,20 @@ def _write(path: Path, text: str, *, mode: Literal["a", "w"]) -> None:
         raise ConfigError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def _table(report: "Report") -> Table:
+def _print_report(report: "Report", trainer: str) -> None:
+    """Print a table of all laws, then each failure."""
+    normalization = find_trainer(trainer)
+    title = f"{report.name}, trainer {normalization.name}: {normalization.source}"
     table = Table(header_style="dim", box=None, pad_edge=False)
     table.add_column("law", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("", overflow="fold")
     for result in report:
         table.add_row(result.law, Text(result.label, style=STYLES[result.outcome]), Text(result.details))
-    return table
+    console.out.print(Text(title, style="bold"))
+    console.out.print(table, *([Text(report.note)] if report.note else []), "")
+    for result in report.failures:
+        _print_failure(result)
 
 
 def _print_failure(result: "Result") -> None:
@@ -104,12 +109,16 @@ def _print_failure(result: "Result") -> None:
     console.out.print(Text(f"In training: {result.consequence}\n"))
 
 
-def _parse_xfail(text: str) -> tuple[str, str]:
-    law, separator, reason = text.partition("=")
-    if not separator or not reason.strip():
-        example = "--xfail 'robust_to_score_noise=min-max stretches near ties'"
-        raise ConfigError(f"--xfail {text}: expected LAW=REASON, for example {example}")
-    return law.strip(), reason.strip()
+def _parse_xfail(texts: list[str]) -> Mapping[str, str]:
+    """Return law -> reason of texts LAW=REASON."""
+    reasons = {}
+    for text in texts:
+        law, separator, reason = text.partition("=")
+        if not separator or not reason.strip():
+            example = "--xfail 'robust_to_score_noise=min-max stretches near ties'"
+            raise ConfigError(f"--xfail {text}: expected LAW=REASON, for example {example}")
+        reasons[law.strip()] = reason.strip()
+    return reasons
 
 
 def _parse_seconds(text: str) -> float:

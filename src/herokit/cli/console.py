@@ -1,136 +1,198 @@
-"""What the commands print: summaries as tables, errors as one line."""
+"""Print tables, summaries, problems and progress."""
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from herokit.files.reading import format_columns
+from herokit.pipeline.run import RunCallback
 from herokit.pipeline.summary import Summary
 from herokit.registry import Registry
+
+__all__ = [
+    "MAX_SHOWN",
+    "abbreviate",
+    "err",
+    "make_table",
+    "out",
+    "print_plugins",
+    "print_problem",
+    "print_summary",
+    "printable",
+    "progress_bar",
+    "redirect_stdout_to_stderr",
+]
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-PIPED = 1000
-"""Characters of a line at most where no terminal shows it."""
+MAX_PIPED_WIDTH = 1000
+"""The width of tables that no terminal shows."""
 
-SHOWN = 3
-"""Rows or groups named in a complaint; the count says how many there are."""
+MAX_SHOWN = 3
+"""Rows or groups that a message names; it also says how many there are."""
+
+_CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that control a terminal, change the direction of text, or are lone surrogates."""
 
 
-_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Characters that move a terminal's cursor, turn its writing around, or are none."""
-
-
-def said(text: str, style: str = "") -> Text:
-    r"""Return a text to print that a model may have had a hand in: what would steer the terminal is written out.
+def printable(text: str, style: str = "") -> Text:
+    r"""Escape the control characters of a text that a model may have written.
 
     Example:
-        >>> print(said("a \x1b[2J b"))
+        >>> print(printable("a \x1b[2J b"))
         a \x1b[2J b
     """
-    return Text(_STEERING.sub(lambda found: ascii(found.group())[1:-1], text), style=style)
+    return Text(_CONTROL_CHARACTERS.sub(lambda match: ascii(match.group())[1:-1], text), style=style)
 
 
-def aside(as_json: bool) -> AbstractContextManager[object]:  # noqa: FBT001 - the option as it is
-    """Keep what sources and a user's own code print out of JSON on standard output: it goes to standard error."""
+def redirect_stdout_to_stderr(as_json: bool) -> AbstractContextManager[object]:  # noqa: FBT001 - the value of --json
+    """Return a context in which sources and a user's own code print to standard error, if standard output is JSON."""
     return redirect_stdout(sys.stderr) if as_json else nullcontext()
 
 
-def complain(kind: str, message: str) -> None:
+def print_problem(kind: str, message: str) -> None:
     """Print one line on standard error."""
     style = "bold red" if kind == "error" else "bold yellow"
-    err.print(Text.assemble((f"{kind}: ", style), said(" ".join(message.split()))))
+    err.print(Text.assemble((f"{kind}: ", style), printable(" ".join(message.split()))))
 
 
-def table(title: str, *columns: str) -> Table:
+def make_table(title: str, *columns: str) -> Table:
     """Return an empty table: the first column is text, the others are numbers."""
-    made = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
     for position, column in enumerate(columns):
-        made.add_column(column, justify="right" if position else "left", no_wrap=True)
-    return made
+        table.add_column(column, justify="right" if position else "left", no_wrap=True)
+    return table
 
 
-def part(count: int, whole: int) -> str:
-    """Return a share in percent.
+def abbreviate(items: Sequence[Any], count: int | None = None) -> str:
+    """Return the first items and the number of the others.
+
+    Args:
+        items: at least the first ones.
+        count: how many there are in all; by default those given.
 
     Example:
-        >>> part(1, 8)
+        >>> abbreviate([1, 2, 3, 4, 5]), abbreviate([1, 2, 3, 4], 99)
+        ('1, 2, 3 and 2 more', '1, 2, 3 and 96 more')
+    """
+    rest = (len(items) if count is None else count) - MAX_SHOWN
+    return ", ".join(str(item) for item in items[:MAX_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _percent(count: int, total: int) -> str:
+    """Return a fraction in percent.
+
+    Example:
+        >>> _percent(1, 8)
         '12.5 %'
     """
-    return f"{100 * count / whole:.1f} %" if whole else "-"
+    return f"{100 * count / total:.1f} %" if total else "-"
 
 
-def show_summary(summary: Summary, columns: Mapping[str, str], wall: float, used: Sequence[str]) -> None:
-    """Print what a scored file holds, and which of its columns were taken for what."""
+def print_summary(summary: Summary, columns: Mapping[str, str], seconds: float, reports: Sequence[str]) -> None:
+    """Print the summary of a scored input.
+
+    Args:
+        summary: the summary.
+        columns: role -> the column that was read.
+        seconds: wall time of the run.
+        reports: lines about the sources.
+    """
     out.print(f"[bold]{summary.rows:,}[/] rollouts of [bold]{summary.groups:,}[/] prompts")
-    out.print(said(f"Columns: {format_columns(columns)}\n", "dim"))
-    if summary.composition:
-        groups = table("Groups by verdict", "", "groups", "share")
-        for name, count in sorted(summary.composition.items()):
-            groups.add_row(name, f"{count:,}", part(count, summary.groups))
-        out.print(groups, "")
-    statuses = table("Statuses", "source", "status", "rollouts", "share")
-    statuses.columns[1].justify = "left"
-    for source, counts in summary.statuses.items():
-        for status, count in sorted(counts.items(), key=lambda item: -item[1]):
-            statuses.add_row(source, status, f"{count:,}", part(count, summary.rows))
-    out.print(statuses, "")
-    if any(s.count for s in summary.strata.values()):
-        strata = table("Reward by stratum", "verdict", "rollouts", "min", "mean", "max")
-        for name, s in summary.strata.items():
-            if s.count:
-                strata.add_row(name, f"{s.count:,}", f"{s.min:.4f}", f"{s.mean:.4f}", f"{s.max:.4f}")
-        out.print(strata, "")
-    out.print(_zero_signal_table(summary), "")
+    out.print(printable(f"Columns: {format_columns(columns)}\n", "dim"))
+    for table in (_composition_table(summary), _status_table(summary), _strata_table(summary), _signal_table(summary)):
+        if table.row_count:
+            out.print(table, "")
     if summary.weights.min != summary.weights.max:
         low, mean, high = summary.weights.min, summary.weights.mean, summary.weights.max
         out.print(f"Weights: {low:.3f} to {high:.3f}, mean {mean:.3f}")
-    spent = ", ".join(f"{name} {summary.rows / s:,.0f}" for name, s in summary.seconds.items() if s > 0)
-    out.print(f"Throughput: {summary.rows / wall:,.0f} rollouts/s ({spent} by source)")
-    for line in used:
-        out.print(said(line, "dim"))
+    rates = ", ".join(f"{name} {summary.rows / s:,.0f}" for name, s in summary.seconds.items() if s > 0)
+    out.print(f"Throughput: {summary.rows / seconds:,.0f} rollouts/s ({rates} by source)")
+    for line in reports:
+        out.print(printable(line, "dim"))
 
 
-def _zero_signal_table(summary: Summary) -> Table:
-    groups = table("Zero-signal groups", "reward", "groups", "share")
+def _composition_table(summary: Summary) -> Table:
+    table = make_table("Groups by verdict", "", "groups", "share")
+    for name, count in sorted(summary.composition.items()):
+        table.add_row(name, f"{count:,}", _percent(count, summary.groups))
+    return table
+
+
+def _status_table(summary: Summary) -> Table:
+    table = make_table("Statuses", "source", "status", "rollouts", "share")
+    table.columns[1].justify = "left"
+    for source, counts in summary.statuses.items():
+        for status, count in sorted(counts.items(), key=lambda item: -item[1]):
+            table.add_row(source, status, f"{count:,}", _percent(count, summary.rows))
+    return table
+
+
+def _strata_table(summary: Summary) -> Table:
+    table = make_table("Reward by stratum", "verdict", "rollouts", "min", "mean", "max")
+    for name, s in summary.strata.items():
+        if s.count:
+            table.add_row(name, f"{s.count:,}", f"{s.min:.4f}", f"{s.mean:.4f}", f"{s.max:.4f}")
+    return table
+
+
+def _signal_table(summary: Summary) -> Table:
+    table = make_table("Zero-signal groups", "reward", "groups", "share")
     if summary.zero_signal_groups_verifier is not None:
         count = summary.zero_signal_groups_verifier
-        groups.add_row("verifier only", f"{count:,}", part(count, summary.groups))
+        table.add_row("verifier only", f"{count:,}", _percent(count, summary.groups))
     count = summary.zero_signal_groups_scheme
-    groups.add_row("this scheme", f"{count:,}", part(count, summary.groups))
-    return groups
+    table.add_row("this scheme", f"{count:,}", _percent(count, summary.groups))
+    return table
 
 
-def show_plugins(registry: Registry) -> None:
-    """Print every registered name, what it makes and where it comes from."""
-    names = Table(header_style="dim", box=None, pad_edge=False)
+def print_plugins(registry: Registry) -> None:
+    """Print every registered name with its kind, plugin and target."""
+    table = Table(header_style="dim", box=None, pad_edge=False)
     for column in ("name", "kind", "plugin", "target"):
-        names.add_column(column, no_wrap=column != "target", overflow="fold")
+        table.add_column(column, no_wrap=column != "target", overflow="fold")
     for entry in registry:
-        names.add_row(entry.name, entry.kind, entry.owner, entry.target)
-    shown = out if out.is_terminal else Console(highlight=False, width=PIPED)  # in a pipe a row is a line
-    shown.print(names)
-    for owner, why in registry.broken.items():
-        complain("warning", f"plugin {owner!r} could not be loaded: {why}")
+        table.add_row(entry.name, entry.kind, entry.owner, entry.target)
+    console = out if out.is_terminal else Console(highlight=False, width=MAX_PIPED_WIDTH)  # in a pipe, one line per row
+    console.print(table)
+    for owner, error in registry.load_errors.items():
+        print_problem("warning", f"plugin {owner!r} could not be loaded: {error}")
 
 
-def some(items: Sequence[Any], count: int | None = None) -> str:
-    """Name the first few of many.
+class _Rate(ProgressColumn):
+    """Rows per second since the bar appeared, and the time left at that rate."""
 
-    Args:
-        items: at least the first of them.
-        count: how many there are in all, if not all are given.
+    def render(self, task: Task) -> Text:
+        rows, seconds = task.completed - task.fields["first"], task.elapsed
+        if not seconds or rows <= 0:
+            return Text("")
+        text = f"{rows / seconds:,.0f} rows/s"
+        if task.total is not None:
+            text += f", {timedelta(seconds=round((task.total - task.completed) * seconds / rows))} left"
+        return Text(text, style="dim")
 
-    Example:
-        >>> some([1, 2, 3, 4, 5]), some([1, 2, 3, 4], 99)
-        ('1, 2, 3 and 2 more', '1, 2, 3 and 96 more')
-    """
-    rest = (len(items) if count is None else count) - SHOWN
-    return ", ".join(str(item) for item in items[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+@contextmanager
+def progress_bar() -> Iterator[RunCallback]:
+    """Show stage, rows, rows per second and time left of a run on standard error, if that is a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        tasks: dict[str, Any] = {}
+
+        def update(stage: str, done: int, total: int | None) -> None:
+            if stage not in tasks:
+                for task in tasks.values():
+                    bar.update(task, visible=False)
+                tasks[stage] = bar.add_task(stage, total=total, first=done, completed=done)
+            bar.update(tasks[stage], completed=done)
+
+        yield update

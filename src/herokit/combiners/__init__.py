@@ -13,11 +13,12 @@ from herokit.combiners.base import (
     Sync,
     Weight,
     is_step,
+    is_step_type,
     no_sync,
     produces_advantage,
     summarize_trace,
 )
-from herokit.combiners.chain import Chain, Scheduled, chain, initial_reward
+from herokit.combiners.chain import Chain, Scheduled, chain, check_signals, initial_reward, signals_read
 from herokit.combiners.elementwise import Add, Affine, Clip, Interpolate, Multiply, Select, Sigmoid
 from herokit.combiners.ensemble import Ensemble, WeightedSum
 from herokit.combiners.gating import CenterIncorrect, ConsistencyFilter, FlattenLowStd, Gate, IfUniform
@@ -85,9 +86,12 @@ __all__ = [
     "Whiten",
     "ZScoreSigmoid",
     "chain",
+    "check_signals",
     "initial_reward",
     "is_step",
+    "is_step_type",
     "no_sync",
     "produces_advantage",
+    "signals_read",
     "summarize_trace",
 ]

@@ -91,9 +91,18 @@ def is_step(value: object) -> TypeGuard[Combiner[Any]]:
         >>> is_step(Center()), is_step(Center), is_step(0.5)
         (True, False, False)
     """
-    if isinstance(value, type):
-        return False
-    return all(callable(getattr(value, method, None)) for method in ("init", "combine"))
+    return is_step_type(type(value))
+
+
+def is_step_type(value: object) -> TypeGuard[type[Any]]:
+    """Return whether a value is the class of steps.
+
+    Example:
+        >>> from herokit.combiners import Center
+        >>> is_step_type(Center), is_step_type(Center())
+        (True, False)
+    """
+    return isinstance(value, type) and all(callable(getattr(value, method, None)) for method in ("init", "combine"))
 
 
 class Stateless(ABC, Generic[ArrayT]):

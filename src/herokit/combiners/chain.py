@@ -1,8 +1,11 @@
 """Composing steps: `chain`, schedules resolved, marked rows hidden."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from herokit._display import html_table, label
 from herokit._segment import namespace
@@ -19,7 +22,7 @@ from herokit.combiners.base import (
     produces_advantage,
 )
 from herokit.combiners.schedules import Schedule
-from herokit.errors import ConfigError
+from herokit.errors import ConfigError, SignalError, did_you_mean
 from herokit.types import Array, ArrayT, Groups, Signals
 
 __all__ = ["Chain", "Scheduled", "chain", "initial_reward"]
@@ -201,3 +204,52 @@ def initial_reward(signals: Signals[ArrayT]) -> ArrayT:
     first = next(iter(signals.values.values()))
     zeros: ArrayT = namespace(first).zeros_like(first)
     return zeros
+
+
+class _AnySignal(dict[str, Array]):
+    """Signals that exist as soon as a step looks them up."""
+
+    def __contains__(self, name: object) -> bool:
+        self.setdefault(str(name), np.array([0.0, 1.0]))
+        return True
+
+    def __missing__(self, name: str) -> Array:
+        return self.setdefault(name, np.array([0.0, 1.0]))
+
+
+def signals_read(combiner: Combiner[Any]) -> list[str]:
+    """Return the names of the signals that a combiner reads, in the order in which it reads them.
+
+    Every step runs on one group of two synthetic rows. A step that raises on them is skipped.
+
+    Example:
+        >>> from herokit import hero
+        >>> signals_read(hero(verifier="math"))
+        ['rm', 'math']
+    """
+    values = _AnySignal()
+    signals = Signals(values, Groups(np.array([0, 0]), 1))
+    for step in chain(combiner).steps:
+        with suppress(Exception):
+            step.combine(np.array([0.0, 1.0]), signals, step.init())
+    return list(values)
+
+
+def check_signals(combiner: Combiner[Any], names: Collection[str]) -> None:
+    """Check that a combiner reads no other signals than these.
+
+    Raises:
+        SignalError: it does; the message offers the nearest name.
+
+    Example:
+        >>> from herokit.combiners import Select
+        >>> check_signals(Select("mr"), ["rm", "verifier"])
+        Traceback (most recent call last):
+        ...
+        herokit.errors.SignalError: a step reads the signal 'mr', but no source has that name; did you mean 'rm'?
+    """
+    for name in signals_read(combiner):
+        if name not in names:
+            raise SignalError(
+                f"a step reads the signal {name!r}, but no source has that name; {did_you_mean(name, list(names))}"
+            )

@@ -1,6 +1,6 @@
-"""Tables to objects and back: ``{use = "stratify", alpha = 0.2}`` is ``Stratify(alpha=0.2)``.
+"""Build objects from tables, and describe objects as tables: ``{use = "stratify", alpha = 0.2}`` is ``Stratify(alpha=0.2)``.
 
-The registered class's own parameters are the schema. ``build(describe(x)) == x`` holds for everything registered.
+The parameters of a registered class are its schema. ``build(describe(x)) == x`` for every registered dataclass.
 """
 
 import inspect
@@ -8,80 +8,96 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
-from herokit.combiners import Chain, Scheduled, chain
+from herokit.combiners import Chain, Scheduled, chain, is_step
 from herokit.errors import ConfigError, boundary, did_you_mean
-from herokit.registry import Kind, Registry, registry
+from herokit.registry import Kind, Registry, get_registry
+
+__all__ = ["build", "describe"]
 
 
 def build(
-    table: Mapping[str, Any], *, kinds: tuple[Kind, ...] = (), where: str = "", known: Registry | None = None
+    table: Mapping[str, Any] | Any,
+    *,
+    kinds: tuple[Kind, ...] = (),
+    location: str = "",
+    registry: Registry | None = None,
 ) -> Any:
-    """Make the object that a table describes.
+    """Build the object that a table describes.
 
     Args:
-        table: ``use`` names what to make, every other key is one of its parameters; a nested table with ``use``, also
+        table: ``use`` is a registered name, every other key is one of its parameters. A nested table with ``use``, also
             in a list or under a key of its own, is built first.
-        kinds: which kinds are acceptable here; any if empty.
-        where: the place of the table, for messages, e.g. ``"hero.toml: steps[1]"``.
-        known: the registry; the process's own by default.
+        kinds: the accepted kinds of names; any if empty.
+        location: where the table is, for messages, e.g. ``"hero.toml: steps[1]"``.
+        registry: where names are looked up; by default the built-ins and the installed plugins.
 
     Raises:
-        ConfigError: no ``use``, a wrong kind, an unknown key (with "did you mean"), a value of the wrong type, or a
-            value that the constructor refuses.
+        ConfigError: not a table with ``use``, a name of another kind, an unknown key (with "did you mean"), a value of
+            the wrong type, or a value that the constructor rejects.
         UnknownNameError: nothing is registered under that name.
 
     Example:
         >>> build({"use": "stratify", "alpha": 0.2}).alpha
         0.2
     """
-    known = known or registry()
-    at = f"{where}: " if where else ""
-    params = dict(table)
-    name = params.pop("use", None)
+    registry = registry or get_registry()
+    prefix = f"{location}: " if location else ""
+    name = table.get("use") if isinstance(table, Mapping) else None
     if not isinstance(name, str):
-        raise ConfigError(f'{at}expected a table with use = "name", got {dict(table)!r}')
+        raise ConfigError(f'{prefix}expected a table with use = "name", got {table!r}')
     try:
-        entry = known.find(name, kinds)
+        entry = registry.find(name, kinds)
     except ConfigError as error:
-        raise type(error)(f"{at}{error}") from None
-    return _fill(entry.load(), params, where=f"{at}{name!r}", known=known)
+        raise type(error)(f"{prefix}{error}") from None
+    arguments = {key: value for key, value in table.items() if key != "use"}
+    return _call(entry.load(), arguments, location=f"{prefix}{name!r}", registry=registry)
 
 
-def _fill(factory: Any, params: Mapping[str, Any], *, where: str, known: Registry) -> Any:
-    """Call a class or function with a table's values, each checked against its parameter."""
-    accepted = {
+def _call(factory: Any, arguments: Mapping[str, Any], *, location: str, registry: Registry) -> Any:
+    """Call a class or function with the values of a table, after a check against its signature."""
+    parameters = {
         key: parameter
         for key, parameter in inspect.signature(factory, eval_str=True).parameters.items()
         if parameter.kind is not parameter.VAR_KEYWORD
     }
-    for key in params:
-        if key not in accepted:
-            raise ConfigError(f"{where} has no setting {key!r}; {did_you_mean(key, sorted(accepted))}")
-    for key, parameter in accepted.items():
-        if parameter.default is parameter.empty and key not in params:
-            raise ConfigError(f"{where} needs a setting {key!r}")
-    ready = {
-        key: _value(value, accepted[key].annotation, where=f"{where}: {key}", known=known)
-        for key, value in params.items()
+    for key in arguments:
+        if key not in parameters:
+            raise ConfigError(f"{location} has no parameter {key!r}; {did_you_mean(key, sorted(parameters))}")
+    for key, parameter in parameters.items():
+        if parameter.default is parameter.empty and key not in arguments:
+            raise ConfigError(f"{location} needs the parameter {key!r}")
+    values = {
+        key: _convert(value, parameters[key].annotation, location=f"{location}: {key}", registry=registry)
+        for key, value in arguments.items()
     }
     try:
-        with boundary(where):
-            return factory(**ready)
+        with boundary(location):
+            return factory(**values)
     except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from error
+        raise ConfigError(f"{location}: {error}") from error
 
 
-def _value(value: Any, hint: Any, *, where: str, known: Registry) -> Any:
-    """Check one parameter against its annotation, strictly: "0.2" is no number, true is no 1.0."""
-    if isinstance(value, Mapping) and "use" in value:
-        return build(value, where=where, known=known)
-    if isinstance(value, Mapping) and isinstance(hint, type) and is_dataclass(hint):
-        return _fill(hint, value, where=where, known=known)  # a group of settings, which needs no name
-    if isinstance(value, Mapping) and any(isinstance(v, Mapping) and "use" in v for v in value.values()):
-        return {key: _value(v, Any, where=f"{where}.{key}", known=known) for key, v in value.items()}
-    if isinstance(value, list) and any(isinstance(v, Mapping) and "use" in v for v in value):
-        built = tuple(_value(v, Any, where=f"{where}[{i}]", known=known) for i, v in enumerate(value))
-        return chain(*built) if all(hasattr(part, "combine") for part in built) else built
+def _convert(value: Any, hint: Any, *, location: str, registry: Registry) -> Any:
+    """Convert the value of one parameter: nested tables become objects, all other values are checked by type."""
+    if isinstance(value, Mapping):
+        if "use" in value:
+            return build(value, location=location, registry=registry)
+        if isinstance(hint, type) and is_dataclass(hint):  # a nested dataclass needs no name
+            return _call(hint, value, location=location, registry=registry)
+        if any(_is_named(item) for item in value.values()):
+            return {k: _convert(v, Any, location=f"{location}.{k}", registry=registry) for k, v in value.items()}
+    if isinstance(value, list) and any(_is_named(item) for item in value):
+        items = [_convert(v, Any, location=f"{location}[{i}]", registry=registry) for i, v in enumerate(value)]
+        return chain(*items) if all(is_step(item) for item in items) else tuple(items)
+    return _check_type(value, hint, location)
+
+
+def _is_named(value: Any) -> bool:
+    return isinstance(value, Mapping) and "use" in value
+
+
+def _check_type(value: Any, hint: Any, location: str) -> Any:
+    """Check a value against a type, strictly: ``"0.2"`` and ``true`` are not numbers."""
     import json
 
     from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -89,54 +105,54 @@ def _value(value: Any, hint: Any, *, where: str, known: Registry) -> Any:
     try:
         text = json.dumps(value)
     except TypeError:
-        raise ConfigError(f"{where}: a value of type {type(value).__name__} has no place here, got {value!r}") from None
+        raise ConfigError(f"{location}: a value of type {type(value).__name__} is not allowed, got {value!r}") from None
     try:
         adapter = TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
         return adapter.validate_json(text, strict=True)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ConfigError(f"{where}: {first['msg'][0].lower()}{first['msg'][1:]}, got {value!r}") from None
+        message = error.errors(include_url=False)[0]["msg"]
+        raise ConfigError(f"{location}: {message[0].lower()}{message[1:]}, got {value!r}") from None
 
 
-def describe(thing: Any, *, known: Registry | None = None) -> Any:
+def describe(value: Any, *, registry: Registry | None = None) -> Any:
     """Return the table that builds an equal object; parameters at their defaults are left out.
 
     Args:
-        thing: a step, a chain, a source: anything registered that is a dataclass, or a plain value.
-        known: the registry; the process's own by default.
+        value: a step, a chain, a source, any other registered dataclass, or a plain value.
+        registry: where names are looked up; by default the built-ins and the installed plugins.
 
     Raises:
-        ConfigError: it is not registered, or not a dataclass, so no table describes it.
+        ConfigError: no table describes the value: it is not registered, or not a dataclass.
 
     Example:
         >>> from herokit import Stratify
         >>> describe(Stratify(alpha=0.2))
         {'use': 'stratify', 'alpha': 0.2}
     """
-    known = known or registry()
-    if isinstance(thing, Chain):
-        return [describe(step, known=known) for step in thing.steps]
-    if isinstance(thing, Scheduled):
-        return describe(thing.step, known=known)
-    if isinstance(thing, Mapping):
-        return {key: describe(value, known=known) for key, value in thing.items()}
-    if isinstance(thing, tuple | list):
-        return [describe(part, known=known) for part in thing]
-    if thing is None or isinstance(thing, str | int | float | bool):
-        return thing
-    name = known.name_of(type(thing))
-    if name is None or not is_dataclass(thing):
-        raise ConfigError(f"no table describes {thing!r}: it must be a dataclass that a plugin registers")
-    return {"use": name, **_settings(thing, known)}
+    registry = registry or get_registry()
+    if isinstance(value, Chain):
+        return [describe(step, registry=registry) for step in value.steps]
+    if isinstance(value, Scheduled):
+        return describe(value.step, registry=registry)
+    if isinstance(value, Mapping):
+        return {key: describe(item, registry=registry) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [describe(item, registry=registry) for item in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    name = registry.name_of(type(value))
+    if name is None or not is_dataclass(value):
+        raise ConfigError(f"no table describes {value!r}: it must be a dataclass that a plugin registers")
+    return {"use": name, **_describe_fields(value, registry)}
 
 
-def _settings(thing: Any, known: Registry) -> dict[str, Any]:
-    """Return the parameters of a dataclass that are not at their defaults, as tables hold them."""
+def _describe_fields(value: Any, registry: Registry) -> dict[str, Any]:
+    """Return the fields of a dataclass that are not at their defaults."""
     table: dict[str, Any] = {}
-    for item in fields(thing):
-        value = getattr(thing, item.name)
-        default = item.default_factory() if item.default_factory is not MISSING else item.default
-        if item.init and (default is MISSING or value != default):
-            grouped = is_dataclass(value) and not hasattr(value, "combine") and known.name_of(type(value)) is None
-            table[item.name] = _settings(value, known) if grouped else describe(value, known=known)
+    for field in fields(value):
+        item = getattr(value, field.name)
+        default = field.default_factory() if field.default_factory is not MISSING else field.default
+        if field.init and (default is MISSING or item != default):
+            nested = is_dataclass(item) and not is_step(item) and registry.name_of(type(item)) is None
+            table[field.name] = _describe_fields(item, registry) if nested else describe(item, registry=registry)
     return table

@@ -1,4 +1,4 @@
-"""What the registered names can be told, read off the code: each setting with its type, default and meaning."""
+"""Inspect the parameters of registered classes: name, type, default, documentation."""
 
 import inspect
 import re
@@ -7,9 +7,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, is_dataclass
 from typing import Any
 
-from herokit.registry import Entry, Kind
+from herokit.combiners import is_step_type
+from herokit.registry import SOURCE_KINDS, STEP_KINDS, Entry, Kind
 
-IN_FILES: tuple[Kind, ...] = ("verifier", "reward model", "combiner", "scheme")
+__all__ = [
+    "CONFIG_KINDS",
+    "Parameter",
+    "docstring_args",
+    "nested_dataclasses",
+    "parameters_of",
+    "undocumented_parameters",
+]
+
+CONFIG_KINDS: tuple[Kind, ...] = (*SOURCE_KINDS, *STEP_KINDS)
 """The kinds of names that scheme files use."""
 
 _SECTION = re.compile(r"^(?:Attributes|Args):\n((?:[ ]+.*\n|\n)+)", re.MULTILINE)
@@ -17,98 +27,96 @@ _ITEM = re.compile(r"^    (\w+(?:, \w+)*): (.*(?:\n {5,}.*)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """One key of a table in a scheme file.
+class Parameter:
+    """A parameter of a registered class, which is a key of its table in a scheme file.
 
     Attributes:
         name: the key.
-        hint: the type of its value, as the constructor is annotated.
-        default: what it is when it is left out; meaningless if `required`.
-        required: whether it must be given.
-        text: what it means, from the docstring; empty if that does not say.
+        hint: its type annotation.
+        default: its default; meaningless if `required`.
+        required: whether it has no default.
+        doc: its text in the docstring; empty if there is none.
 
     Example:
         >>> from herokit import Stratify
-        >>> settings_of(Stratify)[1].text
-        'half-width of the lowest band, in (0, 1]. The paper: 0.05 on easy-to-verify data, 0.1 on mixed and hard-to-verify data.'
+        >>> parameters_of(Stratify)[1].doc[:44]
+        'half-width of the lowest band, in (0, 1]. Th'
     """
 
     name: str
     hint: Any
     default: Any
     required: bool
-    text: str
+    doc: str
 
 
-def settings_of(factory: Callable[..., Any]) -> list[Setting]:
-    """Return what a class or function can be told from a scheme file, in the order of its signature.
+def parameters_of(factory: Callable[..., Any]) -> list[Parameter]:
+    """Return the parameters of a class or function that a scheme file can set, in the order of the signature.
 
     Parameters that no file can hold, such as callbacks, are left out.
 
     Args:
-        factory: what a registered name stands for.
+        factory: the target of a registered name.
 
     Example:
         >>> from herokit import WeightByStd
-        >>> [s.name for s in settings_of(WeightByStd)][:3]
+        >>> [p.name for p in parameters_of(WeightByStd)][:3]
         ['signal', 'min_weight', 'max_weight']
     """
-    said = described(factory)
+    docs = docstring_args(factory)
     return [
-        Setting(name, p.annotation, p.default, p.default is p.empty, said.get(name, ""))
+        Parameter(name, p.annotation, p.default, p.default is p.empty, docs.get(name, ""))
         for name, p in inspect.signature(factory, eval_str=True).parameters.items()
-        if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and not _callback(p.annotation)
+        if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and not _is_callback(p.annotation)
     ]
 
 
-def described(factory: object) -> dict[str, str]:
-    """Return what the sections Args and Attributes of a docstring say, by name.
+def docstring_args(factory: object) -> dict[str, str]:
+    """Return the sections Args and Attributes of a docstring: name -> text.
 
     Example:
         >>> from herokit import Sample
-        >>> described(Sample)["prompt"]
+        >>> docstring_args(Sample)["prompt"]
         'the text the policy was given.'
     """
-    found: dict[str, str] = {}
+    docs: dict[str, str] = {}
     for section in _SECTION.findall((inspect.getdoc(factory) or "") + "\n"):
         for names, text in _ITEM.findall(section):
-            found |= dict.fromkeys(names.split(", "), " ".join(text.split()))
-    return found
+            docs |= dict.fromkeys(names.split(", "), " ".join(text.split()))
+    return docs
 
 
-def groups_in(hint: Any) -> list[type]:
-    """Return the groups of settings that a type names: dataclasses that a file writes as tables without ``use``.
+def nested_dataclasses(hint: Any) -> list[type]:
+    """Return the dataclasses in a type annotation that a scheme file writes as tables without ``use``.
 
     Example:
-        >>> groups_in(int | None)
+        >>> nested_dataclasses(int | None)
         []
     """
     parts: Iterable[Any] = typing.get_args(hint) or (hint,)
-    return [part for part in parts if isinstance(part, type) and is_dataclass(part) and not hasattr(part, "combine")]
+    return [part for part in parts if isinstance(part, type) and is_dataclass(part) and not is_step_type(part)]
 
 
-def silent_settings(entries: Iterable[Entry]) -> list[str]:
-    """Name the settings that no docstring explains, also those inside groups of settings.
+def undocumented_parameters(entries: Iterable[Entry]) -> list[str]:
+    """Return the parameters without a text in the docstring, also those of nested dataclasses.
 
     Example:
-        >>> from herokit.registry import registry
-        >>> silent_settings([registry().find("stratify")])
+        >>> from herokit.registry import get_registry
+        >>> undocumented_parameters([get_registry().find("stratify")])
         []
     """
-    silent = []
+    names = []
     for entry in entries:
-        if entry.kind not in IN_FILES:
+        if entry.kind not in CONFIG_KINDS:
             continue
-        for setting in settings_of(entry.load()):
-            if not setting.text:
-                silent.append(f"{entry.owner}: {entry.name}.{setting.name}")
-            for group in groups_in(setting.hint):
-                silent += [
-                    f"{entry.owner}: {entry.name}.{setting.name}.{s.name}" for s in settings_of(group) if not s.text
-                ]
-    return silent
+        prefix = f"{entry.owner}: {entry.name}"
+        for parameter in parameters_of(entry.load()):
+            if not parameter.doc:
+                names.append(f"{prefix}.{parameter.name}")
+            for nested in nested_dataclasses(parameter.hint):
+                names += [f"{prefix}.{parameter.name}.{p.name}" for p in parameters_of(nested) if not p.doc]
+    return names
 
 
-def _callback(hint: Any) -> bool:
-    """Whether a hint asks for a function."""
+def _is_callback(hint: Any) -> bool:
     return any(typing.get_origin(part) is Callable for part in (hint, *typing.get_args(hint)))

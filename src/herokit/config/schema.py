@@ -1,6 +1,6 @@
-"""The JSON schema of scheme files, for editors: completion, descriptions, errors as one types.
+"""The JSON schema of scheme files, with which editors complete, describe and check them.
 
-It is made of what is installed, so it knows the names and settings of plugins too.
+It contains the names and parameters of all installed plugins.
 """
 
 import inspect
@@ -10,52 +10,42 @@ from collections.abc import Mapping
 from typing import Any
 
 from herokit.combiners import Combiner, Schedule
-from herokit.config.parameters import IN_FILES, Setting, groups_in, settings_of
-from herokit.registry import Entry, Kind, Registry, registry
+from herokit.config.parameters import CONFIG_KINDS, Parameter, nested_dataclasses, parameters_of
+from herokit.registry import SOURCE_KINDS, STEP_KINDS, Entry, Kind, Registry, get_registry
 from herokit.types import RewardModel, Verifier
+
+__all__ = ["scheme_schema"]
 
 Json = dict[str, Any]
 
-STEPS: tuple[Kind, ...] = ("combiner", "scheme")
 
-
-def scheme_schema(known: Registry | None = None) -> Json:
-    """Return the JSON schema (draft 7, which editors of TOML and YAML both read) of scheme files.
+def scheme_schema(registry: Registry | None = None) -> Json:
+    """Return the JSON schema of scheme files: draft 7, which editors of TOML and YAML both read.
 
     Args:
-        known: the registry; the process's own by default.
+        registry: where names are looked up; by default the built-ins and the installed plugins.
 
     Example:
         >>> sorted(scheme_schema()["properties"])
         ['sources', 'steps']
     """
-    known = known or registry()
-    loaded = [(entry, entry.load()) for entry in known if entry.kind in IN_FILES]
-    schedules = [(entry, factory) for entry, factory in loaded if _schedule(factory)]
-    steps = [pair for pair in loaded if pair not in schedules]
-    definitions: Json = {
-        "source": _one_of(loaded, "verifier", "reward model"),
-        "verifier": _one_of(loaded, "verifier"),
-        "reward-model": _one_of(loaded, "reward model"),
-        "step": _one_of(steps, *STEPS),
-        "steps": {"if": {"type": "array"}, "then": {"items": _ref("step"), "minItems": 1}, "else": _ref("step")},
-        "number": {"if": {"type": "object"}, "then": _one_of(schedules, "combiner"), "else": {"type": "number"}},
-    }
-    for entry, factory in loaded:
-        definitions[f"use.{entry.name}"] = _table(factory, loaded, entry.name)
+    definitions = _definitions(registry or get_registry())
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "herokit scheme",
-        "description": "Which sources to ask, and how to combine what they say.",
+        "description": "The sources of a reward and the steps that combine their values.",
         "type": "object",
         "properties": {
             "sources": {
                 "type": "object",
-                "description": "A table for each verifier and reward model; steps refer to them by these names.",
+                "description": "One table for each verifier and reward model; steps refer to them by name.",
                 "additionalProperties": _ref("source"),
                 "minProperties": 1,
             },
-            "steps": {**_ref("steps"), "description": "The steps of the chain, in order; a named scheme is one too."},
+            "steps": {
+                **_ref("steps"),
+                "description": "The steps of the chain, in order; a named scheme can be a step.",
+            },
         },
         "required": ["sources", "steps"],
         "additionalProperties": False,
@@ -63,32 +53,50 @@ def scheme_schema(known: Registry | None = None) -> Json:
     }
 
 
+def _definitions(registry: Registry) -> Json:
+    """Return the schema of every registered name, and of the places where names are used."""
+    loaded = [(entry, entry.load()) for entry in registry if entry.kind in CONFIG_KINDS]
+    schedules = [(entry, factory) for entry, factory in loaded if _is_schedule(factory)]
+    steps = [pair for pair in loaded if pair not in schedules]
+    definitions: Json = {
+        "source": _one_of(loaded, *SOURCE_KINDS),
+        "verifier": _one_of(loaded, "verifier"),
+        "reward-model": _one_of(loaded, "reward model"),
+        "step": _one_of(steps, *STEP_KINDS),
+        "steps": {"if": {"type": "array"}, "then": {"items": _ref("step"), "minItems": 1}, "else": _ref("step")},
+        "number": {"if": {"type": "object"}, "then": _one_of(schedules, "combiner"), "else": {"type": "number"}},
+    }
+    for entry, factory in loaded:
+        definitions[f"use.{entry.name}"] = _table(factory, loaded, entry.name)
+    return definitions
+
+
 def _table(factory: Any, loaded: list[tuple[Entry, Any]], name: str | None) -> Json:
-    """Describe the table that makes one thing; without a name, a group of settings."""
-    settings = settings_of(factory)
-    keys: Json = {s.name: _setting(s, loaded) for s in settings}
-    needed = [s.name for s in settings if s.required]
+    """Return the schema of the table of a class; without a name, of a nested dataclass."""
+    parameters = parameters_of(factory)
+    properties: Json = {p.name: _parameter(p, loaded) for p in parameters}
+    required = [p.name for p in parameters if p.required]
     if name is not None:
-        keys = {"use": {"const": name}} | keys
-        needed = ["use", *needed]
-    told = (inspect.getdoc(factory) or "").splitlines()
+        properties = {"use": {"const": name}} | properties
+        required = ["use", *required]
+    doc = (inspect.getdoc(factory) or "").splitlines()
     return {
         "type": "object",
-        "description": told[0] if told else "",
-        "properties": keys,
-        "required": needed,
+        "description": doc[0] if doc else "",
+        "properties": properties,
+        "required": required,
         "additionalProperties": False,
     }
 
 
-def _setting(setting: Setting, loaded: list[tuple[Entry, Any]]) -> Json:
-    found = {"allOf": [_value(setting.hint, loaded)], "description": setting.text}
-    plain = isinstance(setting.default, str | int | float | bool)
-    return found | ({"default": setting.default} if plain and not setting.required else {})
+def _parameter(parameter: Parameter, loaded: list[tuple[Entry, Any]]) -> Json:
+    schema = {"allOf": [_value(parameter.hint, loaded)], "description": parameter.doc}
+    has_default = isinstance(parameter.default, str | int | float | bool) and not parameter.required
+    return schema | ({"default": parameter.default} if has_default else {})
 
 
-def _value(hint: Any, loaded: list[tuple[Entry, Any]]) -> Json:  # noqa: PLR0911 - one return a kind of type
-    """Describe what a value of one type looks like in a file."""
+def _value(hint: Any, loaded: list[tuple[Entry, Any]]) -> Json:  # noqa: PLR0911 - one return per kind of type
+    """Return the schema of a value of a type."""
     if hint is Any:
         return {}
     if typing.get_origin(hint) is typing.Annotated:
@@ -104,9 +112,11 @@ def _value(hint: Any, loaded: list[tuple[Entry, Any]]) -> Json:  # noqa: PLR0911
         return {"type": "array", "items": _value(parts[0], loaded)}
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return {"type": "object", "additionalProperties": _value(parts[1], loaded)}
-    if isinstance(hint, type) and (kin := [(e, x) for e, x in loaded if isinstance(x, type) and issubclass(x, hint)]):
-        return _one_of(kin, *STEPS, "verifier", "reward model")
-    if groups_in(hint):
+    if isinstance(hint, type) and (
+        subclasses := [pair for pair in loaded if isinstance(pair[1], type) and issubclass(pair[1], hint)]
+    ):
+        return _one_of(subclasses, *STEP_KINDS, *SOURCE_KINDS)
+    if nested_dataclasses(hint):
         return _table(hint, loaded, None)
     from pydantic import TypeAdapter
 
@@ -114,7 +124,7 @@ def _value(hint: Any, loaded: list[tuple[Entry, Any]]) -> Json:  # noqa: PLR0911
 
 
 def _one_of(loaded: list[tuple[Entry, Any]], *kinds: Kind) -> Json:
-    """Allow any of the names of some kinds: the list of names gives completion, the branches check the rest."""
+    """Allow the names of some kinds; the list of names serves completion, the branches check the parameters."""
     names = [entry.name for entry, _ in loaded if entry.kind in kinds]
     return {
         "type": "object",
@@ -127,7 +137,7 @@ def _one_of(loaded: list[tuple[Entry, Any]], *kinds: Kind) -> Json:
     }
 
 
-def _schedule(factory: Any) -> bool:
+def _is_schedule(factory: Any) -> bool:
     return isinstance(factory, type) and issubclass(factory, Schedule)
 
 

@@ -1,4 +1,4 @@
-"""Scheme files: which sources to ask and how to combine them, in TOML or YAML.
+"""Scheme files: the sources and the steps that combine them, in TOML or YAML.
 
 A scheme file::
 
@@ -20,19 +20,24 @@ from pathlib import Path
 from typing import Any
 
 from herokit._display import html_table, label
-from herokit.combiners import Chain, Sync, chain, no_sync
+from herokit.combiners import Chain, Sync, chain, check_signals, no_sync, signals_read
 from herokit.config.builder import build, describe
 from herokit.errors import ConfigError, SignalError, did_you_mean
-from herokit.registry import Registry, registry
+from herokit.registry import SOURCE_KINDS, STEP_KINDS, Kind, Registry, get_registry
 from herokit.rewarder import Rewarder
 from herokit.types import RewardModel, Verifier
+
+__all__ = ["SCHEME_SUFFIXES", "Scheme", "build_scheme", "load_scheme", "read_scheme"]
+
+SCHEME_SUFFIXES = (".toml", ".yaml", ".yml")
+"""The endings of scheme files."""
 
 KEYS = ("sources", "steps")
 
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """A whole reward scheme as a value: it prints, pickles, compares equal and equals its file.
+    """The sources and the chain of a reward scheme, as a value that prints, pickles and compares equal.
 
     Attributes:
         sources: name -> verifier or reward model.
@@ -51,124 +56,91 @@ class Scheme:
         """Return a `Rewarder` with a fresh state."""
         return Rewarder(self.sources, self.combiner, sync=sync)
 
-    def describe(self, *, known: Registry | None = None) -> dict[str, Any]:
-        """Return the table that `build_scheme` turns into an equal scheme."""
+    def describe(self, *, registry: Registry | None = None) -> dict[str, Any]:
+        """Return the table from which `build_scheme` builds an equal scheme."""
         return {
-            "sources": {name: describe(source, known=known) for name, source in self.sources.items()},
-            "steps": describe(self.combiner, known=known),
+            "sources": {name: describe(source, registry=registry) for name, source in self.sources.items()},
+            "steps": describe(self.combiner, registry=registry),
         }
 
 
-def build_scheme(table: Mapping[str, Any], *, where: str = "scheme", known: Registry | None = None) -> Scheme:
-    """Make the scheme that a table describes.
+def load_scheme(scheme: str | Path | None = None, *, registry: Registry | None = None) -> Scheme:
+    """Load a scheme: read its table, then build it.
 
     Args:
-        table: ``sources``, a table of tables, and ``steps``, a step or a list of steps; a step may be a named scheme.
-        where: the file's name, for messages.
-        known: the registry; the process's own by default.
+        scheme: a file, the name of a registered scheme, or None for the default; see `read_scheme`.
+        registry: where names are looked up; by default the built-ins and the installed plugins.
 
     Raises:
-        ConfigError: an unknown key (with "did you mean"), a missing one, or a value that is refused; the message
-            says where.
-        SignalError: a step refers to a source that the scheme does not have.
+        ConfigError: the scheme cannot be read or built; the message says where and why.
 
     Example:
-        >>> build_scheme({"sources": {}, "step": []})
-        Traceback (most recent call last):
-        ...
-        herokit.errors.ConfigError: scheme: unknown key 'step'; did you mean 'steps'?
+        >>> load_scheme("verifier-only").combiner
+        Chain(steps=(Select(signal='verifier'),))
     """
-    for key in table:
-        if key not in KEYS:
-            raise ConfigError(f"{where}: unknown key {key!r}; {did_you_mean(str(key), list(KEYS))}")
-    sources, steps = table.get("sources"), table.get("steps")
-    if not isinstance(sources, Mapping) or not sources:
-        raise ConfigError(f"{where}: needs a table [sources.NAME] for each verifier and reward model, got {sources!r}")
-    steps = [steps] if isinstance(steps, Mapping) else steps
-    if not isinstance(steps, list) or not steps:
-        raise ConfigError(f"{where}: needs at least one [[steps]] step, got {steps!r}")
-    scheme = Scheme(
-        {
-            name: build(
-                _table(source, f"{where}: sources.{name}"),
-                kinds=("verifier", "reward model"),
-                where=f"{where}: sources.{name}",
-                known=known,
-            )
-            for name, source in sources.items()
-        },
-        chain(
-            *(
-                build(
-                    _table(step, f"{where}: steps[{i}]"),
-                    kinds=("combiner", "scheme"),
-                    where=f"{where}: steps[{i}]",
-                    known=known,
-                )
-                for i, step in enumerate(steps)
-            )
-        ),
-    )
-    try:
-        scheme.rewarder()
-    except SignalError as error:
-        raise ConfigError(f"{where}: steps: {error}; sources are what steps refer to") from error
-    return scheme
+    table, location = read_scheme(scheme, registry=registry)
+    return build_scheme(table, location=location, registry=registry)
 
 
-def _table(value: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ConfigError(f'{where}: expected a table with use = "name", got {value!r}')
-    return value
+def read_scheme(scheme: str | Path | None = None, *, registry: Registry | None = None) -> tuple[Mapping[str, Any], str]:
+    """Return the table of a scheme, and its name for messages.
 
-
-def load_scheme(path: str | Path | None = None, *, known: Registry | None = None) -> Scheme:
-    """Read a scheme file, TOML or YAML by its ending; without a path, the embedded default: HERO on maths.
+    Args:
+        scheme: a file, TOML or YAML by its ending; or the name of a registered scheme such as ``hero``, which runs on
+            the default sources; or None for the default: HERO on maths.
+        registry: where names are looked up; by default the built-ins and the installed plugins.
 
     Raises:
-        ConfigError: the file is missing, is not TOML or YAML, or holds something that `build_scheme` refuses.
+        ConfigError: the file does not exist or is not TOML or YAML, no scheme has that name, or the scheme needs other
+            sources than the default ones.
 
     Example:
-        >>> load_scheme("nowhere.toml")
-        Traceback (most recent call last):
-        ...
-        herokit.errors.ConfigError: nowhere.toml: no such scheme file
-    """
-    table, where = scheme_table(path)
-    return build_scheme(table, where=where, known=known)
-
-
-def scheme_table(path: str | Path | None = None) -> tuple[Mapping[str, Any], str]:
-    """Read a scheme file without building it: its table, and what to call it in messages.
-
-    Raises:
-        ConfigError: the file is missing, or is not TOML or YAML.
-
-    Example:
-        >>> scheme_table()[0]["steps"]
+        >>> read_scheme()[0]["steps"]
         [{'use': 'hero'}]
+        >>> read_scheme("verifier-only")
+        ({'sources': {'verifier': {'use': 'math'}}, 'steps': {'use': 'verifier-only'}}, "scheme 'verifier-only'")
     """
-    if path is None:
-        text = files("herokit").joinpath("default_scheme.toml").read_text(encoding="utf-8")
-        return tomllib.loads(text), "default scheme"
-    path = Path(path)
+    if scheme is not None and (Path(scheme).suffix in SCHEME_SUFFIXES or Path(scheme).is_file()):
+        return _read_file(Path(scheme)), str(scheme)
+    default = tomllib.loads(files("herokit").joinpath("default_scheme.toml").read_text(encoding="utf-8"))
+    if scheme is None:
+        return default, "default scheme"
+    return _named_scheme(str(scheme), default["sources"], registry or get_registry()), f"scheme {str(scheme)!r}"
+
+
+def _named_scheme(name: str, sources: Mapping[str, Any], registry: Registry) -> Mapping[str, Any]:
+    """Return the table of a registered scheme on those of the default sources that it reads."""
+    names = [entry.name for entry in registry if entry.kind == "scheme"]
+    if name not in names:
+        raise ConfigError(
+            f"{name}: expected a scheme file ({', '.join(SCHEME_SUFFIXES)}) or the name of a scheme; "
+            f"{did_you_mean(name, names)}"
+        )
+    step = {"use": name}
+    advice = f'write a scheme file with a table [sources.NAME] for each source, and [[steps]] use = "{name}"'
+    try:
+        signals = signals_read(build(step, registry=registry))
+    except ConfigError as error:
+        raise ConfigError(f"scheme {error}; {advice}") from None
+    if missing := [signal for signal in signals if signal not in sources]:
+        raise ConfigError(
+            f"scheme {name!r} reads the signals {', '.join(missing)}, but the default sources are "
+            f"{', '.join(sources)}; {advice}"
+        )
+    return {"sources": {key: table for key, table in sources.items() if key in signals}, "steps": step}
+
+
+def _read_file(path: Path) -> Mapping[str, Any]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such scheme file{_named(str(path))}") from None
+        raise ConfigError(f"{path}: no such scheme file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     table = _parse(text, path)
     if not isinstance(table, Mapping):
         raise ConfigError(f"{path}: expected tables 'sources' and 'steps', got {type(table).__name__}")
-    return table, str(path)
-
-
-def _named(text: str) -> str:
-    """Say where the name of a scheme goes, if this is one; empty if it is none."""
-    if not any(entry.name == text and entry.kind == "scheme" for entry in registry()):
-        return ""
-    return f'; the scheme of that name goes into one, under its sources: [[steps]] use = "{text}"'
+    return table
 
 
 def _parse(text: str, path: Path) -> Any:
@@ -177,12 +149,12 @@ def _parse(text: str, path: Path) -> Any:
             return tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{path}: not TOML: {error}") from None
-    if path.suffix not in (".yaml", ".yml"):
+    if path.suffix not in SCHEME_SUFFIXES:
         raise ConfigError(f"{path}: a scheme file ends in .toml, .yaml or .yml")
     import yaml
 
-    class UniqueKeys(yaml.SafeLoader):
-        """YAML that refuses a key given twice, as TOML does."""
+    class UniqueKeyLoader(yaml.SafeLoader):
+        """Reject duplicate keys, as TOML does."""
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
             keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -192,6 +164,48 @@ def _parse(text: str, path: Path) -> Any:
             return super().construct_mapping(node, deep=deep)
 
     try:
-        return yaml.load(text, Loader=UniqueKeys)  # noqa: S506 - a subclass of SafeLoader
+        return yaml.load(text, Loader=UniqueKeyLoader)  # noqa: S506 - a subclass of SafeLoader
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+
+
+def build_scheme(table: Mapping[str, Any], *, location: str = "scheme", registry: Registry | None = None) -> Scheme:
+    """Build the scheme that a table describes.
+
+    Args:
+        table: ``sources``, a table of tables, and ``steps``, a step or a list of steps; a step may be a named scheme.
+        location: the file's name, for messages.
+        registry: where names are looked up; by default the built-ins and the installed plugins.
+
+    Raises:
+        ConfigError: a key is unknown (with "did you mean") or missing, a value is rejected, or a step reads a signal
+            that no source gives; the message says where.
+
+    Example:
+        >>> build_scheme({"sources": {}, "step": []})
+        Traceback (most recent call last):
+        ...
+        herokit.errors.ConfigError: scheme: unknown key 'step'; did you mean 'steps'?
+    """
+    for key in table:
+        if key not in KEYS:
+            raise ConfigError(f"{location}: unknown key {key!r}; {did_you_mean(str(key), list(KEYS))}")
+    sources, steps = table.get("sources"), table.get("steps")
+    if not isinstance(sources, Mapping) or not sources:
+        raise ConfigError(f"{location}: expected a table [sources.NAME] for each source, got {sources!r}")
+    steps = [steps] if isinstance(steps, Mapping) else steps
+    if not isinstance(steps, list) or not steps:
+        raise ConfigError(f"{location}: expected at least one table [[steps]], got {steps!r}")
+
+    def build_one(table: Any, kinds: tuple[Kind, ...], key: str) -> Any:
+        return build(table, kinds=kinds, location=f"{location}: {key}", registry=registry)
+
+    scheme = Scheme(
+        {name: build_one(source, SOURCE_KINDS, f"sources.{name}") for name, source in sources.items()},
+        chain(*(build_one(step, STEP_KINDS, f"steps[{i}]") for i, step in enumerate(steps))),
+    )
+    try:
+        check_signals(scheme.combiner, scheme.sources)
+    except SignalError as error:
+        raise ConfigError(f"{location}: steps: {error}") from error
+    return scheme

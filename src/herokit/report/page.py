@@ -72,14 +72,8 @@ def render(results: Results, other: Results | None = None) -> str:
         from markupsafe import Markup
     except ModuleNotFoundError as error:
         raise SetupError(f"herokit report needs {error.name}: pip install 'herokit[report]'") from None
-    groups = statistics.group_statistics(results)
-    timeline = statistics.make_timeline(results)
-    comparison = compare(results, other) if other is not None else None
-    cards = _make_cards(results, groups, timeline)
-    if comparison:
-        note = "Median and the middle 80% of groups."
-        cards.append(_card("Size of advantages, both files", note, comparison.chart))
-    cards = [card for card in cards if card["spec"]["data"]["values"]]
+    content = _make_content(results, other)
+    specs = _embed_json([card["spec"] for card in content["cards"]])
     folder = files("herokit.report")
     scripts = [_javascript_bundle(vl_convert), folder.joinpath("page.js").read_text()]
     environment = jinja2.Environment(
@@ -87,22 +81,35 @@ def render(results: Results, other: Results | None = None) -> str:
     )
     environment.filters["formulas"] = lambda text: Markup(to_html(str(text)))  # noqa: S704 - to_html escapes
     return environment.from_string(folder.joinpath("page.html").read_text()).render(
-        name=Path(results.name).name,
-        other=Path(other.name).name if other is not None else "",
-        columns=_describe_columns(results),
-        tiles=_make_tiles(results, groups, timeline),
-        warning=_hacking_warning(timeline),
-        cards=cards,
-        specs=Markup(_embed_json([card["spec"] for card in cards])),  # noqa: S704 - escaped there
-        statuses=results.statuses,
-        reasons={source: reasons for source, reasons in results.reasons.items() if reasons},
-        rows=len(results),
-        sections=make_sections(results),
-        comparison=comparison,
+        content,
+        specs=Markup(specs),  # noqa: S704 - escaped by _embed_json
         style=Markup(folder.joinpath("page.css").read_text()),  # noqa: S704 - our own
         scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own and the chart library
         hashes=_content_hashes(scripts),
     )
+
+
+def _make_content(results: Results, other: Results | None) -> dict[str, Any]:
+    """Return the variables of the page's template that depend on the results; the template escapes them."""
+    groups, timeline = statistics.group_statistics(results), statistics.make_timeline(results)
+    cards = _make_cards(results, groups, timeline)
+    comparison = compare(results, other) if other is not None else None
+    if comparison:
+        note = "Median and the middle 80% of groups."
+        cards.append(_card("Size of advantages, both files", note, comparison.chart))
+    return {
+        "name": Path(results.name).name,
+        "other": Path(other.name).name if other is not None else "",
+        "columns": _describe_columns(results),
+        "tiles": _make_tiles(results, groups, timeline),
+        "warning": _hacking_warning(timeline),
+        "cards": [card for card in cards if card["spec"]["data"]["values"]],
+        "statuses": results.statuses,
+        "reasons": {source: reasons for source, reasons in results.reasons.items() if reasons},
+        "rows": len(results),
+        "sections": make_sections(results),
+        "comparison": comparison,
+    }
 
 
 def _javascript_bundle(vl_convert: Any) -> str:

@@ -108,21 +108,15 @@ def read_results(name: str, columns: Mapping[str, str] | None = None) -> Results
         DataError: it does not exist or contains no results; the message names the missing columns.
     """
     files = find_inputs([name])
-    names: dict[str, None] = {}
-    for path in files:
-        names.update(dict.fromkeys(next((block.column_names() for block in read_blocks(path)), ())))
-    if not names:
-        raise DataError(f"{name}: the file contains no rows")
-    prefix, others = _find_prefix(name, list(names))
+    names = _column_names(name, files)
+    prefix, others = _find_prefix(name, names)
     verifiers, models = _find_sources([c for c in names if not c.startswith(others)], prefix)
-    chosen = choose_columns(name, list(names), columns or {})
+    chosen = choose_columns(name, names, columns or {})
     step = next((c for c in STEP_COLUMNS if c in names), "")
     label = next((c for c in LABEL_COLUMNS if c in names), "")
     required = [prefix + column for column in (*RESULT_COLUMNS, *verifiers, *models)]
     rows = _Rows(name, chosen, prefix, [*verifiers, *models], required, [c for c in (step, label) if c])
-    for _, block in _read_blocks(files):
-        rows.add(block)
-    numbers = {column: np.concatenate(parts) if parts else np.zeros(0) for column, parts in rows.numbers.items()}
+    numbers = rows.read(files)
     return Results(
         name=name,
         files=files,
@@ -139,6 +133,16 @@ def read_results(name: str, columns: Mapping[str, str] | None = None) -> Results
         statuses={source: dict(counts.most_common()) for source, counts in rows.statuses.items()},
         reasons={source: dict(counts.most_common(MAX_REASONS)) for source, counts in rows.reasons.items()},
     )
+
+
+def _column_names(name: str, files: Sequence[Path]) -> list[str]:
+    """Return the columns of all files."""
+    names: dict[str, None] = {}
+    for path in files:
+        names.update(dict.fromkeys(next((block.column_names() for block in read_blocks(path)), ())))
+    if not names:
+        raise DataError(f"{name}: the file contains no rows")
+    return list(names)
 
 
 def _read_blocks(files: Sequence[Path]) -> Iterator[tuple[int, Block]]:
@@ -191,20 +195,26 @@ class _Rows:
     ) -> None:
         self._name, self._columns, self._prefix, self._required = name, columns, prefix, required
         self.groups: list[Any] = []
-        self.numbers: dict[str, list[Floats]] = {column: [] for column in (*required, *optional)}
+        self._numbers: dict[str, list[Floats]] = {column: [] for column in (*required, *optional)}
         self.statuses: dict[str, Counter[str]] = {source: Counter() for source in sources}
         self.reasons: dict[str, Counter[str]] = {source: Counter() for source in sources}
 
-    def add(self, block: Block) -> None:
+    def read(self, files: Sequence[Path]) -> dict[str, Floats]:
+        """Read all files; return their columns of numbers."""
+        for _, block in _read_blocks(files):
+            self._add(block)
+        return {column: np.concatenate(parts) if parts else np.zeros(0) for column, parts in self._numbers.items()}
+
+    def _add(self, block: Block) -> None:
         group = self._columns.get("group")
         self.groups.extend(parse_rows(block, self._columns).prompts if group is None else block.values(group))
-        for column in list(self.numbers):
+        for column in list(self._numbers):
             try:
-                self.numbers[column].append(_to_floats(self._name, block, column))
+                self._numbers[column].append(_to_floats(self._name, block, column))
             except DataError:
                 if column in self._required:
                     raise
-                del self.numbers[column]  # its name is that of a step or a label, its values are not
+                del self._numbers[column]  # its name is that of a step or a label, its values are not
         for source in self.statuses:
             statuses = block.values(f"{self._prefix}{source}_status")
             reasons = block.values(f"{self._prefix}{source}_reason")

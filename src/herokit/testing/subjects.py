@@ -17,6 +17,7 @@ from herokit.combiners import (
     initial_reward,
     no_sync,
     produces_advantage,
+    signals_read,
     summarize_trace,
 )
 from herokit.rewarder import Rewarder
@@ -26,7 +27,7 @@ from herokit.testing.law import LawViolation
 from herokit.testing.samples import PLAIN, AnswerFormat, draw_chats
 from herokit.trainers import TRAINERS, Normalization
 from herokit.trainers.cancellation import AblatedChain, find_cancelled_steps
-from herokit.types import Array, Groups, RewardModel, Sample, Scores, Signals, Verdict, Verifier
+from herokit.types import Array, RewardModel, Sample, Scores, Signals, Verdict, Verifier
 
 __all__ = [
     "CombinerSubject",
@@ -36,7 +37,6 @@ __all__ = [
     "Subject",
     "VerifierSubject",
     "shorten",
-    "signals_read",
 ]
 
 MAX_SHOWN = 60
@@ -231,28 +231,6 @@ class Example:
     def map(self, function: Callable[[Batch], Batch]) -> "Example":
         """Return the example with every batch changed."""
         return Example(self.subject, function(self.batch), tuple(map(function, self.earlier)))
-
-
-class _AnySignal(dict[str, Any]):
-    """Signals that exist as soon as a step looks them up."""
-
-    def __contains__(self, name: object) -> bool:
-        self.setdefault(str(name), np.array([0.0, 1.0]))
-        return True
-
-
-def signals_read(combiner: Combiner[Any]) -> list[str]:
-    """Return the names of the signals that a combiner reads.
-
-    Example:
-        >>> from herokit import hero
-        >>> signals_read(hero(verifier="math"))
-        ['rm', 'math']
-    """
-    values = _AnySignal()
-    for step in chain(combiner).steps:
-        step.combine(np.array([0.0, 1.0]), Signals(values, Groups(np.array([0, 0]), 1)), step.init())
-    return list(values)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
