@@ -35,7 +35,7 @@ CASES = [
     (0, "plugins", "--json"),
     (0, "--version"),
     (0, "check", "verifier-only", "--budget", "1s", "--json"),
-    (1, "check", "hero", "--trainer", "trl", "--budget", "1s", "--json"),
+    (1, "check", "hero", "--trainer", "trl", "--budget", "10s", "--json"),
     (2, "score", "lost.jsonl", "--scheme", "s.toml"),
     (2, "score", "lone.jsonl", "--scheme", "s.toml"),
     (0, "score", "lone.jsonl", "--scheme", "s.toml", "--allow-incomplete"),
