@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from herokit.cli import console
+from herokit.cli.options import JsonFlag
 from herokit.config.scheme import load_scheme
 from herokit.errors import SetupError
 from herokit.service import Limits
@@ -17,7 +18,8 @@ __all__ = ["serve"]
 _DEFAULTS = Limits()
 
 _Scheme: TypeAlias = Annotated[
-    Path | None, typer.Argument(help="Scheme file, TOML or YAML; without one HERO for maths.")
+    str | None,
+    typer.Argument(help="A scheme file (TOML or YAML), or a scheme's name, e.g. hero; by default HERO on maths."),
 ]
 _Host: TypeAlias = Annotated[str, typer.Option(help="Address to listen at; beyond loopback a token is required.")]
 _Port: TypeAlias = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
@@ -42,7 +44,6 @@ _BatchWaitMs: TypeAlias = Annotated[
     float, typer.Option(min=0, help="Milliseconds to wait for more requests while a batch is not full.")
 ]
 _Timeout: TypeAlias = Annotated[float, typer.Option(min=0.01, help="Seconds per request.")]
-_AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the URL as a line of JSON.")]
 
 
 def serve(  # noqa: PLR0913, PLR0917 - typer reads every parameter as one option
@@ -60,7 +61,7 @@ def serve(  # noqa: PLR0913, PLR0917 - typer reads every parameter as one option
     max_batch_rows: _MaxBatchRows = _DEFAULTS.max_batch_rows,
     batch_wait_ms: _BatchWaitMs = _DEFAULTS.batch_wait_s * 1000,
     timeout: _Timeout = _DEFAULTS.timeout_s,
-    as_json: _AsJson = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Serve a scheme over HTTP: all ranks of a job share one reward model, one verifier pool and one running mean.
 
