@@ -37,7 +37,10 @@ ArrayT = TypeVar("ArrayT", default=Any)
 """The array type of a step that is written for one library: ``Stateless[torch.Tensor]``."""
 
 Floats: TypeAlias = NDArray[np.float64]
+"""Results, one float64 per row."""
+
 Bools: TypeAlias = NDArray[np.bool_]
+"""Masks, one boolean per row."""
 
 
 class Status(Enum):
