@@ -32,6 +32,7 @@ __all__ = [
     "VerdictError",
     "boundary",
     "check_choice",
+    "check_positive",
     "did_you_mean",
     "format_error",
 ]
@@ -104,6 +105,31 @@ def check_choice(name: str, value: object, choices: Any) -> None:
         *first, last = map(repr, allowed)
         expected = f"{', '.join(first)} or {last}" if first else last
         raise ConfigError(f"{name} must be {expected}, got {value!r}")
+
+
+def check_positive(settings: object, *names: str, allow_zero: bool = False) -> None:
+    """Check that attributes of an object are positive and finite.
+
+    Args:
+        settings: the object, whose class the message names.
+        names: its attributes.
+        allow_zero: accept 0, too.
+
+    Raises:
+        ConfigError: one is not.
+
+    Example:
+        >>> from fractions import Fraction
+        >>> check_positive(Fraction(-1, 2), "numerator")
+        Traceback (most recent call last):
+        ...
+        herokit.errors.ConfigError: Fraction: numerator must be positive and finite, got -1
+    """
+    for name in names:
+        value: Any = getattr(settings, name)
+        if not (value >= 0 if allow_zero else value > 0) or value == float("inf"):
+            expected = "at least 0" if allow_zero else "positive and finite"
+            raise ConfigError(f"{type(settings).__name__}: {name} must be {expected}, got {value!r}")
 
 
 _CONTROL = (KeyboardInterrupt, SystemExit, GeneratorExit)

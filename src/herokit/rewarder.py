@@ -3,8 +3,7 @@
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
-from types import TracebackType
-from typing import Any, Protocol, Self, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -28,7 +27,18 @@ from herokit.outcome import RewardOutput
 from herokit.schemes import SCHEMES
 from herokit.sources import execution
 from herokit.sources.execution import SourceOutputs
-from herokit.types import Array, Bools, Floats, Groups, RewardModel, Sample, Signals, Verifier, is_valid_score
+from herokit.types import (
+    Array,
+    Bools,
+    Closeable,
+    Floats,
+    Groups,
+    RewardModel,
+    Sample,
+    Signals,
+    Verifier,
+    is_valid_score,
+)
 
 __all__ = ["Rewarder"]
 
@@ -42,7 +52,7 @@ class _HasCombiner(Protocol):
         ...
 
 
-class Rewarder:
+class Rewarder(Closeable):
     """Sources, a combiner and its state: samples in, rewards out.
 
     Rows on which a source fails are removed before combining and come back as NaN with a status; they do not change
@@ -204,14 +214,6 @@ class Rewarder:
         """Close every source that holds processes, sessions or connections."""
         for source in self.sources.values():
             execution.close(source)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _resolve_combiner(combiner: Combiner[Any] | _HasCombiner | str) -> Chain:

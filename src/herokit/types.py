@@ -18,6 +18,7 @@ __all__ = [
     "MAX_ABS_SCORE",
     "Array",
     "Bools",
+    "Closeable",
     "Floats",
     "Groups",
     "RewardModel",
@@ -173,6 +174,21 @@ class Scores:
 
     def __len__(self) -> int:
         return len(self.statuses)
+
+
+class Closeable:
+    """Mixin for what has a method `close`: ``with`` closes it."""
+
+    __slots__ = ()
+
+    def close(self) -> None:
+        """Release processes, sessions and connections; does nothing by default."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 @runtime_checkable

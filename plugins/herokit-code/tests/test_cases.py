@@ -161,7 +161,7 @@ def test_is_passed(case, stdout, correct):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Limits(timeout=0), "limits.timeout must be positive and finite, got 0"),
+        (lambda: Limits(timeout=0), "Limits: timeout must be positive and finite, got 0"),
         (lambda: Limits(memory_mb=-1), "memory_mb"),
         (lambda: Limits(timeout=float("inf")), "timeout must be positive and finite, got inf"),
         (lambda: CodeVerifier(sandbox="maybe"), "sandbox must be 'required' or 'none', got 'maybe'"),

@@ -165,7 +165,7 @@ class Weight(ABC, Generic[ArrayT]):
         return reward * weight, after
 
 
-class Filter(ABC, Generic[ArrayT]):
+class Filter(Stateless[ArrayT]):
     """Base class for steps that remove rows: later steps do not see them.
 
     The rows stay in the output: `RewardOutput.kept` is False for them, their advantage and weight are 0, their reward
@@ -178,20 +178,10 @@ class Filter(ABC, Generic[ArrayT]):
     def keep(self, reward: ArrayT, signals: Signals[ArrayT]) -> ArrayT:
         """Return which rows to keep, (N,) booleans."""
 
-    def init(self) -> None:
-        """Return None: there is no state."""
-
-    def combine(
-        self,
-        reward: ArrayT,
-        signals: Signals[ArrayT],
-        state: None,  # noqa: ARG002 - the protocol's signature
-        *,
-        sync: Sync = no_sync,  # noqa: ARG002 - the protocol's signature
-    ) -> tuple[ArrayT, None]:
+    def __call__(self, reward: ArrayT, signals: Signals[ArrayT]) -> ArrayT:
         """Return 0 for removed rows; in a chain they are also hidden from later steps."""
         kept: Any = self.keep(reward, signals)
-        return reward * kept, None
+        return reward * kept  # type: ignore[no-any-return] # an array of the same library
 
 
 class ProducesAdvantage:

@@ -8,9 +8,11 @@ import sqlite3
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+
+from herokit.types import Closeable
 
 __all__ = ["GroupRuns", "Ints", "Partitions"]
 
@@ -23,7 +25,7 @@ MAX_BUFFER_BYTES = 1 << 25
 _POSITION, _ROW = "herokit:position", "herokit:row"
 
 
-class GroupRuns:
+class GroupRuns(Closeable):
     """The runs of an input: maximal stretches of consecutive rows of one group.
 
     Memory is bounded however many groups there are: each run is a record of a database.
@@ -99,12 +101,6 @@ class GroupRuns:
     def close(self) -> None:
         """Close the database."""
         self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _digest(group: Any) -> bytes:

@@ -6,6 +6,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar
 
+from herokit.types import Closeable
+
 __all__ = ["LazyResource", "ResourceOwner"]
 
 T = TypeVar("T")
@@ -83,7 +85,7 @@ class LazyResource(Generic[T]):
         self._reset()
 
 
-class ResourceOwner:
+class ResourceOwner(Closeable):
     """Base of sources that hold a `LazyResource` in `_resource`: `close`, and use as a context manager."""
 
     _resource: LazyResource[Any]
@@ -91,12 +93,6 @@ class ResourceOwner:
     def close(self) -> None:
         """Close what is open; the next use opens it again."""
         self._resource.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _after_fork() -> None:

@@ -5,10 +5,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
-from herokit.errors import ConfigError, HerokitError, PluginError, SetupError, VerdictError, format_error
-from herokit.types import Sample, Status, Verdict, Verifier
+from herokit.errors import (
+    ConfigError,
+    HerokitError,
+    PluginError,
+    SetupError,
+    VerdictError,
+    check_positive,
+    format_error,
+)
+from herokit.types import Closeable, Sample, Status, Verdict, Verifier
 from herokit.workers.pool import Reply, TaskFailure, WorkerPool
 from herokit.workers.process import WorkerProcess
 
@@ -22,7 +30,7 @@ _MAX_TIMEOUT = 1_000_000
 
 
 @dataclass(frozen=True)
-class ProcessPool:
+class ProcessPool(Closeable):
     """Run a verifier in worker processes: a sample that takes too long costs its process and nothing else.
 
     Samples are judged one at a time, each within `timeout` wall seconds; after that the process is killed and the
@@ -62,12 +70,11 @@ class ProcessPool:
     _pool: WorkerPool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name in ("max_workers", "timeout", "memory_mb", "max_tasks_per_child", "call_timeout"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ConfigError(f"process-pool: {name} must be positive, got {value!r}")
+        check_positive(self, "max_workers", "timeout", "memory_mb", "max_tasks_per_child")
+        if self.call_timeout is not None:
+            check_positive(self, "call_timeout")
         if self.timeout > _MAX_TIMEOUT:
-            raise ConfigError(f"process-pool: timeout must be at most {_MAX_TIMEOUT:,} s, got {self.timeout!r}")
+            raise ConfigError(f"ProcessPool: timeout must be at most {_MAX_TIMEOUT:,} s, got {self.timeout!r}")
         start = partial(_start_worker, self.verifier, self.memory_mb)
         pool = WorkerPool(
             start,
@@ -101,14 +108,8 @@ class ProcessPool:
         """Kill the processes; the next use starts new ones."""
         self._pool.close()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class ProcessPoolMixin:
+class ProcessPoolMixin(Closeable):
     """Base of the verifiers that work in a `ProcessPool` of their own, `_pool`."""
 
     __slots__ = ()
@@ -122,12 +123,6 @@ class ProcessPoolMixin:
     def close(self) -> None:
         """Kill the processes; the next call starts them again."""
         self._pool.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _start_worker(verifier: Verifier, memory_mb: int) -> WorkerProcess:

@@ -5,7 +5,7 @@ import unicodedata
 import zlib
 from dataclasses import dataclass, fields
 
-from herokit.errors import ConfigError
+from herokit.errors import ConfigError, check_positive
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import PerSampleVerifier, binary_verdict, unparsed
 
@@ -106,9 +106,7 @@ class Degenerate(PerSampleVerifier):
     min_compression_ratio: float = 0.08
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            if not getattr(self, field.name) > 0:
-                raise ConfigError(f"{field.name} must be positive, got {getattr(self, field.name)!r}")
+        check_positive(self, *(field.name for field in fields(self)))
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Literal, TypeAlias
 
-from herokit.errors import ConfigError, check_choice
+from herokit.errors import ConfigError, check_choice, check_positive
 from herokit.sources.process_pool import ProcessPool, ProcessPoolMixin
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
@@ -70,9 +70,7 @@ class SqlResult(ProcessPoolMixin):
         check_choice("order", self.order, RowOrder)
         if self.setup is not None and self.database is not None:
             raise ConfigError("give setup or database, not both")
-        for name in ("max_rows", "timeout", "max_workers"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} must be positive, got {getattr(self, name)!r}")
+        check_positive(self, "max_rows", "timeout", "max_workers")
         comparer = _ResultComparer(self.setup, self.database, self.order, self.max_rows, self.timeout / 2.0)
         timeout = 1.5 * self.timeout + 1.0
         pool = ProcessPool(comparer, max_workers=self.max_workers, timeout=timeout, memory_mb=1024)

@@ -4,7 +4,6 @@ import ast
 import contextlib
 import functools
 import marshal
-import math
 import os
 import platform
 import selectors
@@ -19,7 +18,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from herokit.errors import ConfigError, SetupError
+from herokit.errors import SetupError, check_positive
 from herokit_code.seccomp import filter_for
 
 __all__ = ["Limits", "RunResult", "RunStatus", "run_program", "sandbox_problem"]
@@ -69,10 +68,7 @@ class Limits:
     output_kb: int = 256
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not 0 < value < math.inf:
-                raise ConfigError(f"limits.{field.name} must be positive and finite, got {value!r}")
+        check_positive(self, *(field.name for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)

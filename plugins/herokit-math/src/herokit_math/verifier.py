@@ -5,10 +5,10 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, Self, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
-from herokit.errors import ConfigError
-from herokit.types import Sample, Status, Verdict
+from herokit.errors import ConfigError, check_positive
+from herokit.types import Closeable, Sample, Status, Verdict
 from herokit.workers.pool import Reply, TaskFailure, WorkerPool
 from herokit.workers.process import WorkerProcess
 from herokit_math.limits import MAX_ANSWER_CHARS
@@ -23,7 +23,7 @@ Parser: TypeAlias = Literal["latex2sympy2_extended", "latex2sympy2"]
 
 
 @dataclass(frozen=True)
-class MathVerifier:
+class MathVerifier(Closeable):
     r"""1 if the final answer is mathematically equal to the reference, else 0; a `herokit.types.Verifier`.
 
     Tiers in the caller's process, of limited run time, decide most pairs. Sympy decides the rest in worker processes,
@@ -58,9 +58,7 @@ class MathVerifier:
     _pool: WorkerPool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name in ("timeout", "max_workers", "memory_mb", "max_tasks_per_child"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"MathVerifier: {name} must be positive, got {getattr(self, name)!r}")
+        check_positive(self, "timeout", "max_workers", "memory_mb", "max_tasks_per_child")
         if self.parser not in get_args(Parser):
             raise ConfigError(f"MathVerifier: parser must be {' or '.join(get_args(Parser))}, got {self.parser!r}")
         start = partial(
@@ -101,12 +99,6 @@ class MathVerifier:
     def close(self) -> None:
         """Kill the workers; the next use starts new ones."""
         self._pool.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _decide_open_pairs(self, judgments: list[Judgment | None]) -> list[Verdict]:
         """Return all verdicts; the workers decide the pairs that have none, each distinct pair once."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from herokit.errors import ConfigError, PluginError
+from herokit.errors import ConfigError, PluginError, check_positive
 from herokit.reward_models.lazy import LazyResource, ResourceOwner
 from herokit.types import RewardModel, Sample, Scores, Status, Verdict, Verifier
 from herokit_ray.actors import ActorPool, Failure
@@ -30,13 +30,8 @@ class _ActorSource(ResourceOwner):
     )
 
     def __post_init__(self) -> None:
-        owner = type(self).__name__
-        for name in ("num_actors", "batch_size", "timeout"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{owner}: {name} must be positive, got {getattr(self, name)!r}")
-        for name in ("num_cpus", "num_gpus", "max_retries"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"{owner}: {name} must be at least 0, got {getattr(self, name)!r}")
+        check_positive(self, "num_actors", "batch_size", "timeout")
+        check_positive(self, "num_cpus", "num_gpus", "max_retries", allow_zero=True)
 
     def _pool(self, source: Any, method: Literal["verify", "score"]) -> ActorPool:
         resources = {"num_cpus": self.num_cpus, "num_gpus": self.num_gpus}
@@ -72,7 +67,7 @@ class RayVerifier(_ActorSource):
         >>> RayVerifier(ExactMatch(), num_actors=0)
         Traceback (most recent call last):
         ...
-        herokit.errors.ConfigError: RayVerifier: num_actors must be positive, got 0
+        herokit.errors.ConfigError: RayVerifier: num_actors must be positive and finite, got 0
     """
 
     verifier: Verifier
