@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 
-from herokit.errors import ConfigError
+from herokit.errors import check_positive
 
 __all__ = ["MIB", "Limits"]
 
@@ -30,7 +30,7 @@ class Limits:
         >>> Limits(max_request_rows=0)
         Traceback (most recent call last):
         ...
-        herokit.errors.ConfigError: Limits: max_request_rows = 0; expected a number above 0
+        herokit.errors.ConfigError: Limits: max_request_rows must be positive and finite, got 0
     """
 
     max_body_bytes: int = 64 * MIB
@@ -43,8 +43,5 @@ class Limits:
     group_size: int = 1
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            value, may_be_zero = getattr(self, item.name), item.name == "batch_wait_s"
-            if not 0 <= value < float("inf") or (value == 0 and not may_be_zero):
-                expected = "at least 0" if may_be_zero else "above 0"
-                raise ConfigError(f"Limits: {item.name} = {value!r}; expected a number {expected}")
+        check_positive(self, *(field.name for field in fields(self) if field.name != "batch_wait_s"))
+        check_positive(self, "batch_wait_s", allow_zero=True)

@@ -6,7 +6,7 @@ from time import monotonic
 import httpx2
 import tenacity
 
-from herokit.errors import ConfigError
+from herokit.errors import check_positive
 
 __all__ = ["RETRIED_STATUSES", "CircuitBreaker", "RequestPolicy", "StatusError", "retrying"]
 
@@ -39,7 +39,7 @@ class RequestPolicy:
         >>> RequestPolicy(max_attempts=0)
         Traceback (most recent call last):
         ...
-        herokit.errors.ConfigError: RequestPolicy: max_attempts = 0; expected a number above 0
+        herokit.errors.ConfigError: RequestPolicy: max_attempts must be positive and finite, got 0
     """
 
     timeout: float = 60.0
@@ -53,10 +53,7 @@ class RequestPolicy:
     token_env: str = ""
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if item.name != "token_env" and not 0 < value < float("inf"):
-                raise ConfigError(f"RequestPolicy: {item.name} = {value!r}; expected a number above 0")
+        check_positive(self, *(field.name for field in fields(self) if field.name != "token_env"))
 
 
 class StatusError(Exception):
