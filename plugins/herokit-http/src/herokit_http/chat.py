@@ -131,7 +131,7 @@ class ChatSource(HttpSource):
     def _describe(self) -> str:
         return f"judge: {self.judge.model} at {self._public_url}"
 
-    def _send(self, questions: Sequence[Question], parse: Parse) -> list[Any | Failure]:
+    def _query(self, questions: Sequence[Question], parse: Parse) -> list[Any | Failure]:
         """Return an answer per question, or why there is none."""
         return self._send(questions, lambda client: self.judge.sender(client, parse), cache_size=self.cache_size)
 

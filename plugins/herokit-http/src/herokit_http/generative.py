@@ -114,7 +114,7 @@ class GenerativeVerifier(ChatSource):
             else:
                 questions[row] = self._make_question(sample)
         votes = [Question(q.text, q.mark, seed) for q in questions.values() for seed in range(self.votes)]
-        answers = iter(self._send(votes, self._parse))
+        answers = iter(self._query(votes, self._parse))
         for row in questions:
             verdicts[row] = self._decide([next(answers) for _ in range(self.votes)])
         return [verdicts[row] for row in range(len(samples))]

@@ -89,7 +89,7 @@ class PairwiseJudge(ChatSource):
             for i, j in pairs
             for question in self._make_questions(samples[rows[i]], samples[rows[j]])
         ]
-        answers = iter(self._send(questions, _parse))
+        answers = iter(self._query(questions, _parse))
         scores: list[Any] = [None] * len(samples)
         for rows, pairs in groups:
             results = {pair: self._merge_orders([next(answers) for _ in range(1 + self.both_orders)]) for pair in pairs}

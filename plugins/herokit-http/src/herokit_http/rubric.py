@@ -90,7 +90,7 @@ class RubricJudge(ChatSource):
                 verdicts[row] = BLANK_VERDICT  # it would meet every criterion that asks to avoid something
             else:
                 questions[row] = question
-        for row, met in zip(questions, self._send([*questions.values()], _parse), strict=True):
+        for row, met in zip(questions, self._query([*questions.values()], _parse), strict=True):
             verdicts[row] = (
                 Verdict(None, Status.FAILED, met.reason) if isinstance(met, Failure) else _grade(met, weights[row])
             )
