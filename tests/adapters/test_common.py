@@ -149,7 +149,7 @@ def test_combine_rows_reads_numbers_without_statuses():
         combine_rows(rewarder(), [{"verifier": 1}], ["a"])
     with pytest.raises(DataError, match="source 'rm' cannot be read"):
         combine_rows(rewarder(), [{"verifier": 1, "rm": "high"}], ["a"])
-    with pytest.raises(DataError, match="answered for 1 samples, and there are 2"):
+    with pytest.raises(DataError, match="has outputs for 1 samples; expected 2"):
         rewarder().combine(rewarder().run_sources(SAMPLES[:1]), ["a", "a"])
     with pytest.raises(DataError, match="no answers from source 'rm'"):
         rewarder().combine(replace(rewarder().run_sources(SAMPLES), scores={}), KEYS)

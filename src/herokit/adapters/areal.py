@@ -10,9 +10,11 @@ from typing import Any
 
 from herokit.adapters.common.base import (
     REFERENCE_COLUMNS,
+    RewarderLike,
     find_reference,
     message_text,
     score_group,
+    to_rewarder,
     trainer_values_filled,
 )
 from herokit.adapters.common.info import AdapterInfo
@@ -20,7 +22,6 @@ from herokit.adapters.common.pointwise import check_group_independent
 from herokit.adapters.common.rows import combine_rows, score_one
 from herokit.errors import ConfigError, PluginError
 from herokit.outcome import RewardOutput
-from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
 __all__ = ["RewardFunction", "group_workflow"]
@@ -52,7 +53,7 @@ class RewardFunction:
         PluginError: when called: a source failed. AReaL tries again, then drops the rollout.
 
     Example:
-        >>> from herokit import Select, Verdict
+        >>> from herokit import Rewarder, Select, Verdict
         >>> class Exact:
         ...     def verify(self, samples):
         ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
@@ -61,9 +62,10 @@ class RewardFunction:
         1.0
     """
 
-    def __init__(self, rewarder: Rewarder, reference: str | Sequence[str] = REFERENCE_COLUMNS) -> None:
-        check_group_independent(rewarder, owner="AReaL's reward_fn", fix="use herokit.adapters.areal.group_workflow")
-        self.rewarder, self.reference = rewarder, reference
+    def __init__(self, rewarder: RewarderLike, reference: str | Sequence[str] = REFERENCE_COLUMNS) -> None:
+        self.rewarder, self.reference = to_rewarder(rewarder), reference
+        fix = "use herokit.adapters.areal.group_workflow"
+        check_group_independent(self.rewarder, owner="AReaL's reward_fn", fix=fix)
 
     def __call__(
         self, prompt: str, completions: str, prompt_ids: Sequence[int], completion_ids: Sequence[int], **data: Any
@@ -80,7 +82,7 @@ class RewardFunction:
 def group_workflow(
     workflow: Any,
     group_size: int,
-    rewarder: Rewarder,
+    rewarder: RewarderLike,
     tokenizer: Any,
     *,
     reference: str | Sequence[str] = REFERENCE_COLUMNS,
@@ -106,6 +108,7 @@ def group_workflow(
     if group_size < 1:
         raise ConfigError(f"AReaL: group_size must be at least 1, got {group_size}")
     base, concat = _areal_parts(base, concat)
+    group_rewarder = to_rewarder(rewarder)
 
     class GroupWorkflow(base):  # type: ignore[misc] # AReaL's own
         """All rollouts of a prompt, with the output of the chain as rewards."""
@@ -119,7 +122,7 @@ def group_workflow(
             if not accepted:
                 return None
             samples = (_make_sample(result, data, tokenizer, reference) for result in accepted)
-            self.output = await score_group(rewarder, samples, update_state=update_state)
+            self.output = await score_group(group_rewarder, samples, update_state=update_state)
             for result, value in zip(accepted, trainer_values_filled(self.output), strict=True):
                 result["rewards"] = result["rewards"].new_full(result["rewards"].shape, value)
             return concat(accepted)

@@ -7,10 +7,12 @@ from typing import Any
 
 from herokit.adapters.common.base import (
     REFERENCE_COLUMNS,
+    RewarderLike,
     check_complete_groups,
     group_ids_by_position,
     make_samples,
     nan_to_none,
+    to_rewarder,
     trainer_values,
 )
 from herokit.distributed import abort_peers_on_error
@@ -24,7 +26,7 @@ __all__ = ["AsyncRewardFunction", "RewardFunction"]
 _FIX = "call the function with all rollouts of a prompt at once"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, init=False)
 class RewardFunction:
     """``function(prompts, completions, **columns) -> list[float | None]``; it pickles if its sources do.
 
@@ -50,14 +52,24 @@ class RewardFunction:
     """
 
     rewarder: Rewarder
-    group_size: int | None = None
-    uid: str | None = None
-    reference: str | Sequence[str] = REFERENCE_COLUMNS
-    update_state: bool = True
-    output: RewardOutput | None = field(default=None, init=False, repr=False)
+    group_size: int | None
+    uid: str | None
+    reference: str | Sequence[str]
+    update_state: bool
+    output: RewardOutput | None = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        if self.group_size is None and self.uid is None:
+    def __init__(
+        self,
+        rewarder: RewarderLike,
+        group_size: int | None = None,
+        uid: str | None = None,
+        reference: str | Sequence[str] = REFERENCE_COLUMNS,
+        *,
+        update_state: bool = True,
+    ) -> None:
+        self.rewarder, self.update_state, self.output = to_rewarder(rewarder), update_state, None
+        self.group_size, self.uid, self.reference = group_size, uid, reference
+        if group_size is None and uid is None:
             raise ConfigError(
                 "a reward function needs group_size, the rollouts per prompt, or uid, the column that names groups"
             )
@@ -105,7 +117,6 @@ class RewardFunction:
         return nan_to_none(trainer_values(output))
 
 
-@dataclass(eq=False)
 class AsyncRewardFunction(RewardFunction):
     """`RewardFunction` as a coroutine function: sources run in a thread, so the event loop is not blocked.
 

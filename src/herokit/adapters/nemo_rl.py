@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.base import REFERENCE_COLUMNS, find_reference, message_text
+from herokit.adapters.common.base import REFERENCE_COLUMNS, RewarderLike, find_reference, message_text, to_rewarder
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import combine_rows
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
-from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
 __all__ = ["AdvantageEstimator", "RewardFunction", "environment", "install"]
@@ -46,7 +45,7 @@ class RewardFunction:
         reference: the key of the reference answer in a rollout's metadata.
 
     Example:
-        >>> from herokit import Select, Verdict
+        >>> from herokit import Rewarder, Select, Verdict
         >>> class Exact:
         ...     def verify(self, samples):
         ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
@@ -56,9 +55,9 @@ class RewardFunction:
         {'verifier': [1.0], 'verifier_failed': [0.0]}
     """
 
-    def __init__(self, rewarder: Rewarder, reference: str | Sequence[str] = REFERENCE_COLUMNS) -> None:
-        self.rewarder, self.reference = rewarder, reference
-        self._batcher = MicroBatcher(rewarder)
+    def __init__(self, rewarder: RewarderLike, reference: str | Sequence[str] = REFERENCE_COLUMNS) -> None:
+        self.rewarder, self.reference = to_rewarder(rewarder), reference
+        self._batcher = MicroBatcher(self.rewarder)
 
     def __call__(self, message_logs: Sequence[Any], metadata: Sequence[Any]) -> dict[str, list[float]]:
         """Return reward name -> N numbers."""
@@ -76,7 +75,7 @@ class RewardFunction:
 
 
 def environment(
-    rewarder: Rewarder, *, reference: str | Sequence[str] = REFERENCE_COLUMNS, base: Any = None, result: Any = None
+    rewarder: RewarderLike, *, reference: str | Sequence[str] = REFERENCE_COLUMNS, base: Any = None, result: Any = None
 ) -> Any:
     """Return an environment class for ``register_env``: one turn, with one reward per source.
 
@@ -90,12 +89,13 @@ def environment(
         from nemo_rl.environments.interfaces import EnvironmentInterface, EnvironmentReturn
 
         base, result = base or EnvironmentInterface, result or EnvironmentReturn
+    shared_rewarder = to_rewarder(rewarder)
 
     class Environment(base):  # type: ignore[misc] # NeMo-RL's own
         """Make it a Ray actor as NeMo-RL's own environments are."""
 
         def __init__(self, cfg: Any = None) -> None:
-            self.cfg, self.reward_function = cfg, RewardFunction(rewarder, reference)
+            self.cfg, self.reward_function = cfg, RewardFunction(shared_rewarder, reference)
 
         def step(self, message_log_batch: list[Any], metadata: list[Any]) -> Any:
             import torch
@@ -130,8 +130,8 @@ class AdvantageEstimator:
         ConfigError: when called: the batch lacks the ``reward/<name>`` of a source.
     """
 
-    def __init__(self, rewarder: Rewarder) -> None:
-        self.rewarder = rewarder
+    def __init__(self, rewarder: RewarderLike) -> None:
+        self.rewarder = to_rewarder(rewarder)
         self.output: RewardOutput | None = None
 
     def compute_advantage(
@@ -169,7 +169,7 @@ class AdvantageEstimator:
         return rows
 
 
-def install(rewarder: Rewarder) -> AdvantageEstimator:
+def install(rewarder: RewarderLike) -> AdvantageEstimator:
     """Make ``nemo_rl.algorithms.grpo`` use the estimator for any ``grpo.adv_estimator.name``, and return it."""
     from nemo_rl.algorithms import grpo
 

@@ -8,12 +8,11 @@ open-instruct calls one reward function for the rollouts of a prompt, and builds
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from herokit.adapters.common.base import reference_text, score_group, trainer_values_filled
+from herokit.adapters.common.base import RewarderLike, reference_text, score_group, to_rewarder, trainer_values_filled
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.metrics import metrics
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
-from herokit.rewarder import Rewarder
 from herokit.sources.execution import verify
 from herokit.types import Sample, Verifier
 
@@ -46,7 +45,7 @@ class RewardFunction:
             verifiers.
 
     Example:
-        >>> from herokit import Select
+        >>> from herokit import Rewarder, Select
         >>> class Length:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]
@@ -56,8 +55,8 @@ class RewardFunction:
         [1.0, 3.0]
     """
 
-    def __init__(self, rewarder: Rewarder) -> None:
-        self.rewarder = rewarder
+    def __init__(self, rewarder: RewarderLike) -> None:
+        self.rewarder = to_rewarder(rewarder)
         self.output: RewardOutput | None = None
 
     async def __call__(
@@ -91,7 +90,7 @@ def _reference(truth: Any, row: int) -> str | None:
     return reference_text(truth)
 
 
-def install(rewarder: Rewarder) -> Callable[..., Awaitable[tuple[list[float], dict[str, Any]]]]:
+def install(rewarder: RewarderLike) -> Callable[..., Awaitable[tuple[list[float], dict[str, Any]]]]:
     """Make open-instruct use the rewarder for every prompt, and return the reward function.
 
     Call it in a module that every vLLM actor imports, before ``RewardConfig.build`` runs.

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
-from herokit.adapters.common.base import reference_text, trainer_values_filled
+from herokit.adapters.common.base import RewarderLike, reference_text, to_rewarder, trainer_values_filled
 from herokit.adapters.common.gather import GroupGatherer, IncompleteGroupError
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import MicroBatcher
@@ -94,10 +94,11 @@ class RewardFunction:
         {'rewards': 1.0, 'scores': 1.0, 'extra_logs': {'verifier': 1.0, 'verifier_failed': 0.0}}
     """
 
-    def __init__(self, rewarder: Rewarder) -> None:
-        check_group_independent(rewarder, owner="OpenRLHF's reward_func", fix="use herokit.adapters.openrlhf.executor")
-        self.rewarder = rewarder
-        self._batcher = MicroBatcher(rewarder)
+    def __init__(self, rewarder: RewarderLike) -> None:
+        self.rewarder = to_rewarder(rewarder)
+        fix = "use herokit.adapters.openrlhf.executor"
+        check_group_independent(self.rewarder, owner="OpenRLHF's reward_func", fix=fix)
+        self._batcher = MicroBatcher(self.rewarder)
 
     def __call__(self, queries: Sequence[str], prompts: Sequence[str], labels: Sequence[Any]) -> dict[str, Any]:
         """Return reward, score and metrics of one rollout; lists of them for several."""
@@ -192,7 +193,7 @@ class _GroupScorer:
         return {"reward": reward, "scores": display_value(self.rewarder, row), "extra_logs": logs}
 
 
-def executor(rewarder: Rewarder, *, timeout: float = 1800.0, base: Any = None) -> Any:
+def executor(rewarder: RewarderLike, *, timeout: float = 1800.0, base: Any = None) -> Any:
     """Return an ``AgentExecutor`` class for ``--train.agent_func_path file.py``.
 
     It generates as OpenRLHF's own single-turn executor does, then gives every rollout the output of the chain over its group:
@@ -207,13 +208,14 @@ def executor(rewarder: Rewarder, *, timeout: float = 1800.0, base: Any = None) -
         from openrlhf.utils.agent import SingleTurnAgentExecutor
 
         base = SingleTurnAgentExecutor
+    shared_rewarder = to_rewarder(rewarder)
 
     class AgentExecutor(base):  # type: ignore[misc] # OpenRLHF ships no types
         """OpenRLHF's executor with rewards that compare the rollouts of a prompt."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.group_scorer = _GroupScorer(rewarder, timeout)
+            self.group_scorer = _GroupScorer(shared_rewarder, timeout)
 
         async def execute(
             self,

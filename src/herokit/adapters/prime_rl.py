@@ -10,14 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.base import REFERENCE_COLUMNS, load_state, save_state
+from herokit.adapters.common.base import (
+    REFERENCE_COLUMNS,
+    RewarderLike,
+    RewarderMixin,
+    load_state,
+    save_state,
+    to_rewarder,
+)
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import combine_rows, log_values
 from herokit.adapters.verifiers import make_sample
 from herokit.distributed import abort_peers_on_error
 from herokit.outcome import RewardOutput
-from herokit.rewarder import Rewarder
 
 __all__ = ["GroupRewardMixin", "install"]
 
@@ -34,7 +40,7 @@ INFO = AdapterInfo(
 )
 
 
-class GroupRewardMixin:
+class GroupRewardMixin(RewarderMixin):
     """Mixin for prime-rl's `Algorithm`: ``score_group`` runs the sources, combines, and assigns advantages.
 
     Attributes:
@@ -44,7 +50,6 @@ class GroupRewardMixin:
         herokit_output: of the last group.
     """
 
-    herokit: Rewarder
     herokit_reference: str | Sequence[str] = REFERENCE_COLUMNS
     herokit_folder: str | Path | None = None
     herokit_output: RewardOutput | None = None
@@ -79,7 +84,7 @@ class GroupRewardMixin:
 
 
 def install(
-    rewarder: Rewarder,
+    rewarder: RewarderLike,
     *,
     folder: str | Path | None = None,
     reference: str | Sequence[str] = REFERENCE_COLUMNS,
@@ -95,7 +100,7 @@ def install(
     """
     from prime_rl.orchestrator import algo
 
-    attributes = {"herokit": rewarder, "herokit_folder": folder, "herokit_reference": reference}
+    attributes = {"herokit": to_rewarder(rewarder), "herokit_folder": folder, "herokit_reference": reference}
     algorithm = type("GroupRewardAlgorithm", (GroupRewardMixin, algo.ALGORITHM_CLASSES[name]), attributes)
     algo.ALGORITHM_CLASSES[name] = algorithm
     return algorithm

@@ -5,14 +5,13 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from herokit.adapters.common.base import REFERENCE_COLUMNS, find_reference, message_text
+from herokit.adapters.common.base import REFERENCE_COLUMNS, RewarderLike, find_reference, message_text, to_rewarder
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import combine_rows, display_value
 from herokit.combiners import CORRECT_THRESHOLD
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
-from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
 __all__ = ["AdvantageEstimator", "RewardFunction", "register"]
@@ -47,7 +46,7 @@ class RewardFunction:
         reference: the key of the reference answer in a task or its metadata.
 
     Example:
-        >>> from herokit import Select, Verdict
+        >>> from herokit import Rewarder, Select, Verdict
         >>> class Exact:
         ...     def verify(self, samples):
         ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
@@ -56,9 +55,9 @@ class RewardFunction:
         {'reward': 1.0, 'is_correct': True, 'signals': {'verifier': 1.0}, 'metadata': {'verifier_reason': ''}}
     """
 
-    def __init__(self, rewarder: Rewarder, reference: str | Sequence[str] = REFERENCE_COLUMNS) -> None:
-        self.rewarder, self.reference = rewarder, reference
-        self._batcher = MicroBatcher(rewarder)
+    def __init__(self, rewarder: RewarderLike, reference: str | Sequence[str] = REFERENCE_COLUMNS) -> None:
+        self.rewarder, self.reference = to_rewarder(rewarder), reference
+        self._batcher = MicroBatcher(self.rewarder)
 
     def __call__(self, task: Any, episode: Any) -> _Evaluation:
         """Score an episode by the output of its last trajectory; wrap it with ``rllm.evaluator``."""
@@ -98,7 +97,7 @@ class AdvantageEstimator:
         ConfigError: when called: a trajectory lacks the signal of a source.
 
     Example:
-        >>> from herokit import Center, Select, chain
+        >>> from herokit import Center, Rewarder, Select, chain
         >>> class Length:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]
@@ -107,8 +106,8 @@ class AdvantageEstimator:
         [[-1.0, 1.0]]
     """
 
-    def __init__(self, rewarder: Rewarder) -> None:
-        self.rewarder = rewarder
+    def __init__(self, rewarder: RewarderLike) -> None:
+        self.rewarder = to_rewarder(rewarder)
         self.output: RewardOutput | None = None
 
     def __call__(
@@ -141,7 +140,7 @@ class AdvantageEstimator:
         return signals
 
 
-def register(rewarder: Rewarder, name: str = "herokit") -> Callable[..., Any]:
+def register(rewarder: RewarderLike, name: str = "herokit") -> Callable[..., Any]:
     """Register an `AdvantageEstimator` under `name`, and return it."""
     from rllm.trainer.algorithms.advantage import register_rllm_adv_estimator
 

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.base import message_text, reference_text
+from herokit.adapters.common.base import RewarderLike, RewarderMixin, message_text, reference_text, to_rewarder
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.metrics import metrics
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import Row, combine_rows, display_value, log_values
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
-from herokit.rewarder import Rewarder
 from herokit.trainers.cancellation import check_normalization
 from herokit.types import Sample
 
@@ -38,7 +37,7 @@ ROW_KEY = "herokit"
 """The key of the source results in an environment's metrics; SkyRL averages only numbers, and drops it."""
 
 
-def environment(rewarder: Rewarder, base: Any = None) -> Any:
+def environment(rewarder: RewarderLike, base: Any = None) -> Any:
     """Return an environment class for ``skyrl_gym.register``: one turn, scored by the sources.
 
     Args:
@@ -49,7 +48,8 @@ def environment(rewarder: Rewarder, base: Any = None) -> Any:
         from skyrl_gym.envs.base_text_env import BaseTextEnv
 
         base = BaseTextEnv
-    batcher = MicroBatcher(rewarder)
+    shared_rewarder = to_rewarder(rewarder)
+    batcher = MicroBatcher(shared_rewarder)
 
     class Environment(base):  # type: ignore[misc] # skyrl-gym's own
         """One turn: the action is the completion, ``reward_spec.ground_truth`` the reference."""
@@ -70,16 +70,16 @@ def environment(rewarder: Rewarder, base: Any = None) -> Any:
             self.turns += 1
             row = batcher.run([Sample(self.prompt, action, None, self.reference, self.extras)])[0]
             self.row = row
-            reward = display_value(rewarder, row)
+            reward = display_value(shared_rewarder, row)
             return {"observations": [], "reward": reward, "done": True, "metadata": dict(row)}
 
         def get_metrics(self) -> dict[str, Any]:
-            return {} if self.row is None else log_values(rewarder, self.row) | {ROW_KEY: self.row}
+            return {} if self.row is None else log_values(shared_rewarder, self.row) | {ROW_KEY: self.row}
 
     return Environment
 
 
-class GroupRewardMixin:
+class GroupRewardMixin(RewarderMixin):
     """Mixin for SkyRL's `RayPPOTrainer`: advantages of the chain in place of the rewards.
 
     Attributes:
@@ -90,7 +90,6 @@ class GroupRewardMixin:
         ConfigError: token-level rewards, or environments without source results.
     """
 
-    herokit: Rewarder
     herokit_output: RewardOutput | None = None
     cfg: Any
     all_metrics: dict[str, Any]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.base import load_state, message_text, reference_text, save_state
+from herokit.adapters.common.base import RewarderLike, load_state, message_text, reference_text, save_state, to_rewarder
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import combine_rows, display_value
@@ -58,11 +58,11 @@ class RewardFunction:
         1.0
     """
 
-    def __init__(self, rewarder: Rewarder) -> None:
-        if REWARD_KEY in rewarder.sources:
+    def __init__(self, rewarder: RewarderLike) -> None:
+        self.rewarder = to_rewarder(rewarder)
+        if REWARD_KEY in self.rewarder.sources:
             raise ConfigError(f"slime: a source cannot be named {REWARD_KEY!r}; the value to show has that name")
-        self.rewarder = rewarder
-        self._batcher = MicroBatcher(rewarder)
+        self._batcher = MicroBatcher(self.rewarder)
 
     async def __call__(self, args: Any, sample: Any, **_kwargs: Any) -> Any:  # noqa: ARG002 - slime's signature
         """Return one dictionary for a sample, a list of them for a list."""
@@ -93,8 +93,8 @@ class AdvantageEstimator:
         ConfigError: when called: samples have no ``group_index``, or rewards that are not dictionaries.
     """
 
-    def __init__(self, rewarder: Rewarder) -> None:
-        self.rewarder = rewarder
+    def __init__(self, rewarder: RewarderLike) -> None:
+        self.rewarder = to_rewarder(rewarder)
         self.output: RewardOutput | None = None
 
     def __call__(self, args: Any, samples: Sequence[Any]) -> tuple[list[float], list[float]]:  # noqa: ARG002 - slime's signature
@@ -133,7 +133,15 @@ def data_source(rewarder: Rewarder, base: Any = None) -> Any:
     Args:
         rewarder: the one of the `AdvantageEstimator`.
         base: the class to extend, by default slime's `RolloutDataSourceWithBuffer`.
+
+    Raises:
+        ConfigError: `rewarder` is a scheme or a path: a rewarder made of it has another state than the estimator's.
     """
+    if not isinstance(rewarder, Rewarder):
+        raise ConfigError(
+            f"slime: data_source saves the state of the AdvantageEstimator's Rewarder, got {rewarder!r:.200}; "
+            "pass the `rewarder` attribute of the AdvantageEstimator"
+        )
     if base is None:
         from slime.rollout.data_source import RolloutDataSourceWithBuffer
 

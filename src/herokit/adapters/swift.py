@@ -9,8 +9,10 @@ from typing import Any
 
 from herokit.adapters.common.base import (
     REFERENCE_COLUMNS,
+    RewarderLike,
     group_ids_by_position,
     make_samples,
+    to_rewarder,
     trainer_values_filled,
 )
 from herokit.adapters.common.info import AdapterInfo
@@ -67,13 +69,14 @@ class RewardFunction:
 
     def __init__(
         self,
-        rewarder: Rewarder,
+        rewarder: RewarderLike,
         group_size: int,
         *,
         reference: str | Sequence[str] = REFERENCE_COLUMNS,
         uid: str | None = None,
     ) -> None:
-        self.rewarder, self.group_size, self.reference, self.uid = rewarder, group_size, reference, uid
+        self.rewarder, self.group_size = to_rewarder(rewarder), group_size
+        self.reference, self.uid = reference, uid
         self.output: RewardOutput | None = None
 
     def __call__(self, completions: Sequence[str], **kwargs: Any) -> list[float]:
@@ -113,7 +116,7 @@ def check_settings(rewarder: Rewarder, args: Any) -> None:
         check_normalization(rewarder, entry, fix="set --scale_rewards none")
 
 
-def orm(rewarder: Rewarder, *, reference: str | Sequence[str] = REFERENCE_COLUMNS, uid: str | None = None) -> Any:
+def orm(rewarder: RewarderLike, *, reference: str | Sequence[str] = REFERENCE_COLUMNS, uid: str | None = None) -> Any:
     """Return an ``ORM`` class; put it into ``swift.rewards.orms`` under the name that ``--reward_funcs`` uses.
 
     Args:
@@ -123,13 +126,17 @@ def orm(rewarder: Rewarder, *, reference: str | Sequence[str] = REFERENCE_COLUMN
     """
     from swift.rewards import ORM
 
+    shared_rewarder = to_rewarder(rewarder)
+
     class Herokit(ORM):  # type: ignore[misc] # ms-swift's own
         """ms-swift constructs it with the training arguments, which contain the group size."""
 
         def __init__(self, args: Any = None, **kwargs: Any) -> None:
             super().__init__(args, **kwargs)
-            check_settings(rewarder, args)
-            self.reward_function = RewardFunction(rewarder, int(args.num_generations), reference=reference, uid=uid)
+            check_settings(shared_rewarder, args)
+            self.reward_function = RewardFunction(
+                shared_rewarder, int(args.num_generations), reference=reference, uid=uid
+            )
 
         def __call__(self, completions: Sequence[str], **kwargs: Any) -> list[float]:
             return self.reward_function(completions, **kwargs)

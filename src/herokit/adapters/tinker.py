@@ -7,11 +7,10 @@ advantages of the chain reach the loss as they are.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from herokit.adapters.common.base import score_group, trainer_values_filled
+from herokit.adapters.common.base import RewarderMixin, score_group, trainer_values_filled
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.rows import source_rows
 from herokit.outcome import RewardOutput
-from herokit.rewarder import Rewarder
 from herokit.sources.execution import SourceOutputs
 from herokit.types import Sample
 
@@ -30,7 +29,7 @@ INFO = AdapterInfo(
 )
 
 
-class GroupRewardMixin:
+class GroupRewardMixin(RewarderMixin):
     """Mixin for an `EnvGroupBuilder`: the output of the chain as the rewards of the group.
 
     Attributes:
@@ -40,7 +39,6 @@ class GroupRewardMixin:
         herokit_output: of the last group.
     """
 
-    herokit: Rewarder
     herokit_make_sample: Callable[[Any, Any], Sample]
     herokit_update_state: bool = True
     herokit_output: RewardOutput | None = None

@@ -11,9 +11,12 @@ import numpy as np
 
 from herokit.adapters.common.base import (
     REFERENCE_COLUMNS,
+    RewarderLike,
+    RewarderMixin,
     find_reference,
     message_text,
     score_group,
+    to_rewarder,
     trainer_values,
     trainer_values_filled,
 )
@@ -23,7 +26,6 @@ from herokit.adapters.common.rows import Row, combine_rows
 from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError, PluginError
 from herokit.outcome import RewardOutput
-from herokit.rewarder import Rewarder
 from herokit.types import Sample
 
 __all__ = ["GroupRewardMixin", "RewardFunction", "make_sample", "rubric"]
@@ -66,9 +68,9 @@ class RewardFunction:
         reference: the field of the reference answer in the task data.
     """
 
-    def __init__(self, rewarder: Rewarder, reference: str | Sequence[str] = REFERENCE_COLUMNS) -> None:
-        self.rewarder, self.reference = rewarder, reference
-        self._batcher = MicroBatcher(rewarder)
+    def __init__(self, rewarder: RewarderLike, reference: str | Sequence[str] = REFERENCE_COLUMNS) -> None:
+        self.rewarder, self.reference = to_rewarder(rewarder), reference
+        self._batcher = MicroBatcher(self.rewarder)
 
     async def __call__(self, trace: Any) -> dict[str, float]:
         """Return source name -> value.
@@ -83,13 +85,12 @@ class RewardFunction:
         return {name: row[name] for name in self.rewarder.sources}
 
 
-class GroupRewardMixin:
+class GroupRewardMixin(RewarderMixin):
     """Mixin for an environment of verifiers 0.4: combines the traces of an episode in ``finalize``.
 
     ::
 
-        class Env(GroupRewardMixin, BestOfNEnv):
-            herokit = rewarder
+        class Env(GroupRewardMixin, BestOfNEnv, herokit="hero.toml"): ...
 
     Every trace gets the output of the chain as its reward, and the values of the sources as metrics. Rewards that a trace
     already has are kept with weight 0. A trace with an error is left alone; a trace on which a source failed gets an error, so
@@ -103,7 +104,6 @@ class GroupRewardMixin:
         herokit_output: of the last episode; None if it had no trace without an error.
     """
 
-    herokit: Rewarder
     herokit_reference: str | Sequence[str] = REFERENCE_COLUMNS
     herokit_name: str = "herokit"
     herokit_update_state: bool = True
@@ -140,7 +140,10 @@ class GroupRewardMixin:
 
 
 def rubric(
-    rewarder: Rewarder, *, reference: str | Sequence[str] = ("answer", *REFERENCE_COLUMNS), update_state: bool = True
+    rewarder: RewarderLike,
+    *,
+    reference: str | Sequence[str] = ("answer", *REFERENCE_COLUMNS),
+    update_state: bool = True,
 ) -> Any:
     """Return a `Rubric` for verifiers below 0.4 whose groups are scored by the rewarder, advantages included.
 
@@ -153,13 +156,14 @@ def rubric(
         ConfigError: this release of verifiers has no rubrics.
     """
     base: Any = _rubric_class()
+    group_rewarder = to_rewarder(rewarder)
 
     class GroupRubric(base):  # type: ignore[misc] # verifiers' own
         """Sets reward, advantage and metrics of every state of a group."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.rewarder = rewarder
+            self.rewarder = group_rewarder
 
         @property
         def has_group_rewards(self) -> bool:
@@ -171,7 +175,7 @@ def rubric(
 
         async def score_group(self, states: list[Any]) -> None:
             samples = (_make_sample_from_state(state, reference) for state in states)
-            _fill(states, await score_group(rewarder, samples, update_state=update_state))
+            _fill(states, await score_group(group_rewarder, samples, update_state=update_state))
 
     return GroupRubric()
 

@@ -25,6 +25,7 @@ Rules for an adapter:
 - `check_normalization` says which steps the trainer would cancel, and `metrics.metrics` gives the numbers to log.
 - A process that combines runs the sources with `Rewarder.run_sources`, which ends the wait of the other ranks after an
   error. A process that only runs sources uses `rows.score_one` or `microbatch.MicroBatcher`: no rank waits for it.
+- What a user constructs takes a `RewarderLike`: `to_rewarder` makes the `Rewarder`.
 - ``INFO`` (`info.AdapterInfo`) describes the adapter; ``python docs/make_adapters.py`` writes
   docs/reference/adapters.md from it.
 """
@@ -35,11 +36,12 @@ import os
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from herokit.combiners import produces_advantage
+from herokit.config import Scheme, load_scheme
 from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError, DataError, did_you_mean
 from herokit.outcome import RewardOutput
@@ -48,6 +50,8 @@ from herokit.types import Array, Sample
 
 __all__ = [
     "REFERENCE_COLUMNS",
+    "RewarderLike",
+    "RewarderMixin",
     "check_complete_groups",
     "find_reference",
     "group_ids_by_position",
@@ -59,6 +63,7 @@ __all__ = [
     "returns_advantages",
     "save_state",
     "score_group",
+    "to_rewarder",
     "trainer_values",
     "trainer_values_filled",
 ]
@@ -68,6 +73,53 @@ REFERENCE_COLUMNS = ("reference", "answer", "solution", "ground_truth", "gold", 
 
 _STATE_FILE = "herokit_state.json"
 """The file in a checkpoint's folder that holds the rewarder's state."""
+
+RewarderLike: TypeAlias = Rewarder | Scheme | str | Path
+"""What adapters take in place of a `Rewarder`: a scheme, or what `load_scheme` reads, such as the path of a scheme file."""
+
+
+def to_rewarder(value: RewarderLike) -> Rewarder:
+    """Return a rewarder as it is, and a new one, with a fresh state, for a scheme or the path of a scheme file.
+
+    Raises:
+        ConfigError: the value is none of these, or the scheme file cannot be read.
+
+    Example:
+        >>> from herokit import Select
+        >>> to_rewarder(Select("verifier"))
+        Traceback (most recent call last):
+        ...
+        herokit.errors.ConfigError: expected a Rewarder, a Scheme or the path of a scheme file, got Select(signal='verifier'); \
+write Rewarder(sources, chain) with sources such as {"verifier": MathVerifier()}
+    """
+    if isinstance(value, Rewarder):
+        return value
+    if isinstance(value, Scheme):
+        return value.rewarder()
+    if isinstance(value, str | Path):
+        return load_scheme(value).rewarder()
+    raise ConfigError(
+        f"expected a Rewarder, a Scheme or the path of a scheme file, got {value!r:.200}; "
+        'write Rewarder(sources, chain) with sources such as {"verifier": MathVerifier()}'
+    )
+
+
+class RewarderMixin:
+    """Base of mixins that have a rewarder: ``class Trainer(GroupRewardMixin, Base, herokit="hero.toml")``.
+
+    The class argument `herokit` is a rewarder, a scheme or the path of a scheme file. All instances of the class share the
+    rewarder. An attribute ``herokit = rewarder`` of the class or of an instance does the same.
+
+    Attributes:
+        herokit: the rewarder.
+    """
+
+    herokit: Rewarder
+
+    def __init_subclass__(cls, *, herokit: RewarderLike | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if herokit is not None:
+            cls.herokit = to_rewarder(herokit)
 
 
 def make_samples(

@@ -14,6 +14,7 @@ from threading import Lock
 from time import perf_counter, sleep
 from typing import Generic, TypeVar
 
+from herokit.adapters.common.base import RewarderLike, to_rewarder
 from herokit.adapters.common.rows import Row, run_sources
 from herokit.reward_models.lazy import LazyResource
 from herokit.rewarder import Rewarder
@@ -199,8 +200,8 @@ class MicroBatcher:
         >>> batcher.close()
     """
 
-    def __init__(self, rewarder: Rewarder) -> None:
-        self.rewarder = rewarder
+    def __init__(self, rewarder: RewarderLike) -> None:
+        self.rewarder = to_rewarder(rewarder)
         self._queue = BatchQueue[Sample, list[Row]](self._run_sources)
 
     def run(self, samples: Sequence[Sample]) -> list[Row]:

@@ -7,15 +7,17 @@ where they are not. `GroupRewardMixin` combines after the gather and passes the 
 import asyncio
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil, gcd
 from typing import Any, Literal
 
 from herokit.adapters.common.base import (
     REFERENCE_COLUMNS,
+    RewarderLike,
     group_ids_by_position,
     make_samples,
     nan_to_none,
+    to_rewarder,
     trainer_values,
 )
 from herokit.adapters.common.metrics import metrics
@@ -25,7 +27,6 @@ from herokit.combiners import no_sync
 from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
-from herokit.rewarder import Rewarder
 from herokit.sources.execution import SourceOutputs
 from herokit.trainers.cancellation import check_normalization
 from herokit.types import Sample
@@ -46,7 +47,6 @@ class _Batch:
     log_metric: Any
 
 
-@dataclass(eq=False)
 class RewardFunction:
     """A rewarder as TRL's reward function; it pickles if its sources do.
 
@@ -54,7 +54,7 @@ class RewardFunction:
     method ``log_metric`` that TRL passes. Evaluation does not update the state. Training saves it in the `TrainerState`, and
     so in checkpoints. A row on which a source failed is None, which TRL leaves out of baseline and loss.
 
-    Attributes:
+    Args:
         rewarder: the sources and the chain.
         name: the name in TRL's log and the prefix of the metrics; unique within a trainer.
         uid: a column of ids that must be equal within each group.
@@ -62,13 +62,15 @@ class RewardFunction:
         num_generations: rollouts per prompt, for callers other than a GRPO or RLOO trainer, such as TRL's AsyncGRPO.
         on_cancelled_step: what to do if the trainer's settings cancel a step: ``"warn"``, ``"raise"`` or ``"ignore"``.
         log_rows: whether TRL's completions table gets one column per source, and NAME_reward, _weight and _status.
+
+    Attributes:
         output: of the last call.
 
     Raises:
         ConfigError: when called: incomplete groups on this rank, unknown group size, or a cancelled step.
 
     Example:
-        >>> from herokit import Select
+        >>> from herokit import Rewarder, Select
         >>> class Length:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]
@@ -77,18 +79,22 @@ class RewardFunction:
         [1.0, 3.0]
     """
 
-    rewarder: Rewarder
-    name: str = "herokit"
-    uid: str | None = None
-    reference: str | Sequence[str] = REFERENCE_COLUMNS
-    num_generations: int | None = None
-    on_cancelled_step: Literal["warn", "raise", "ignore"] = "warn"
-    log_rows: bool = True
-    output: RewardOutput | None = field(default=None, init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self.__name__ = self.name  # what TRL's log calls a reward function
-        self.state = CheckpointedState(self.name)
+    def __init__(
+        self,
+        rewarder: RewarderLike,
+        name: str = "herokit",
+        uid: str | None = None,
+        reference: str | Sequence[str] = REFERENCE_COLUMNS,
+        num_generations: int | None = None,
+        on_cancelled_step: Literal["warn", "raise", "ignore"] = "warn",
+        *,
+        log_rows: bool = True,
+    ) -> None:
+        self.rewarder, self.name, self.uid, self.reference = to_rewarder(rewarder), name, uid, reference
+        self.num_generations, self.on_cancelled_step, self.log_rows = num_generations, on_cancelled_step, log_rows
+        self.output: RewardOutput | None = None
+        self.__name__ = name  # what TRL's log calls a reward function
+        self.state = CheckpointedState(name)
         self._checked = False
 
     def __getstate__(self) -> dict[str, Any]:
@@ -203,7 +209,7 @@ class AsyncRewardFunction(RewardFunction):
     """`RewardFunction` as a coroutine function: TRL runs it concurrently with others, and sources run in a thread.
 
     Example:
-        >>> from herokit import Select
+        >>> from herokit import Rewarder, Select
         >>> class Length:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]

@@ -9,18 +9,17 @@ of every source (`RewardFunction`), and the driver combines them, in one of two 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.base import reference_text
+from herokit.adapters.common.base import RewarderLike, reference_text, to_rewarder
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import Row, combine_rows, display_value
 from herokit.adapters.verl.state import ESTIMATOR_NAME, set_default_rewarder
 from herokit.errors import ConfigError, SetupError
 from herokit.outcome import RewardOutput
-from herokit.rewarder import Rewarder
 from herokit.types import Sample, Verifier
 
 __all__ = ["AdvantageEstimator", "Packing", "RewardFunction", "register"]
@@ -83,14 +82,13 @@ class Packing:
         ]
 
 
-@dataclass(eq=False)
 class RewardFunction:
     """A rewarder as verl's ``compute_score``: runs the sources on one rollout, in batches, and combines nothing.
 
     Every row has the same keys: ``score``, ``acc`` and for each source its value (None without one), ``NAME_status`` and
     ``NAME_reason``. They become ``reward_extra_info``.
 
-    Attributes:
+    Args:
         rewarder: the one whose sources run.
         packing: packs verdict and score into ``score`` for `AdvantageEstimator`; with None, ``score`` is the verdict.
         prompt: the key of ``extra_info`` with the prompt, or several of which the first present is used.
@@ -100,7 +98,7 @@ class RewardFunction:
         SetupError: when called: there is a reward model and no prompt.
 
     Example:
-        >>> from herokit import Select, Verdict
+        >>> from herokit import Rewarder, Select, Verdict
         >>> class Exact:
         ...     def verify(self, samples):
         ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
@@ -109,11 +107,10 @@ class RewardFunction:
         1.0
     """
 
-    rewarder: Rewarder
-    packing: Packing | None = None
-    prompt: str | Sequence[str] = PROMPT_KEYS
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self, rewarder: RewarderLike, packing: Packing | None = None, prompt: str | Sequence[str] = PROMPT_KEYS
+    ) -> None:
+        self.rewarder, self.packing, self.prompt = to_rewarder(rewarder), packing, prompt
         for reserved in ("score", "acc"):
             if reserved in self.rewarder.sources:
                 raise ConfigError(f"verl: a source cannot be named {reserved!r}; verl has a column of that name")
@@ -143,20 +140,21 @@ class RewardFunction:
         return {"score": value if self.packing is None else self.packing.pack(row), "acc": value, **row}
 
 
-@dataclass(eq=False)
 class AdvantageEstimator:
     """An advantage estimator of verl: combines the batch by uid, and gives every token of a rollout its advantage.
 
-    Attributes:
+    Args:
         rewarder: the one that combines; every batch updates its state, so keep it in the driver.
         packing: the one of `RewardFunction`; None if the rewarder has one source, whose value is the score itself.
+
+    Attributes:
         output: of the last batch.
 
     Raises:
         ConfigError: several sources without packing, or a packing of other sources.
 
     Example:
-        >>> from herokit import Center, Select, chain
+        >>> from herokit import Center, Rewarder, Select, chain
         >>> class Length:
         ...     def score(self, samples):
         ...         return [len(s.completion) for s in samples]
@@ -165,13 +163,11 @@ class AdvantageEstimator:
         [-1.0, 1.0]
     """
 
-    rewarder: Rewarder
-    packing: Packing | None = None
-    output: RewardOutput | None = field(default=None, init=False, repr=False)
-
-    def __post_init__(self) -> None:
+    def __init__(self, rewarder: RewarderLike, packing: Packing | None = None) -> None:
+        self.rewarder, self.packing = to_rewarder(rewarder), packing
+        self.output: RewardOutput | None = None
         sources = set(self.rewarder.sources)
-        packed = None if self.packing is None else {self.packing.verifier, self.packing.reward_model}
+        packed = None if packing is None else {packing.verifier, packing.reward_model}
         if (packed is None and len(sources) > 1) or (packed is not None and packed != sources):
             raise ConfigError(
                 f"verl: an estimator gets one number per rollout, but the sources are {sorted(sources)} and the packed "
@@ -207,7 +203,7 @@ class AdvantageEstimator:
         return advantages, advantages.clone()
 
 
-def register(rewarder: Rewarder, packing: Packing | None = None) -> AdvantageEstimator:
+def register(rewarder: RewarderLike, packing: Packing | None = None) -> AdvantageEstimator:
     """Register the estimator under the name ``herokit``; a second call returns the first estimator.
 
     Call it in a module that ``VERL_USE_EXTERNAL_MODULES`` names: verl imports that in the driver.
@@ -216,6 +212,6 @@ def register(rewarder: Rewarder, packing: Packing | None = None) -> AdvantageEst
 
     registered = core_algos.ADV_ESTIMATOR_REGISTRY.get(ESTIMATOR_NAME)
     if not isinstance(registered, AdvantageEstimator):
-        registered = AdvantageEstimator(set_default_rewarder(rewarder), packing)
+        registered = AdvantageEstimator(set_default_rewarder(to_rewarder(rewarder)), packing)
         core_algos.register_adv_est(ESTIMATOR_NAME)(registered)
     return registered

@@ -9,9 +9,9 @@ import logging
 import os
 from typing import Any
 
+from herokit.adapters.common.base import to_rewarder
 from herokit.adapters.verl.functions import RewardFunction
 from herokit.adapters.verl.trainer import install
-from herokit.config import load_scheme
 
 __all__ = ["SCHEME_VARIABLE"]
 
@@ -20,7 +20,7 @@ SCHEME_VARIABLE = "HEROKIT_SCHEME"
 
 
 def _start(path: str) -> RewardFunction:
-    rewarder = load_scheme(path).rewarder()
+    rewarder = to_rewarder(path)
     install(rewarder)
     return RewardFunction(rewarder)
 

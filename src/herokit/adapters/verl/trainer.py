@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from herokit.adapters.common import metrics as common_metrics
+from herokit.adapters.common.base import RewarderLike, RewarderMixin, to_rewarder
 from herokit.adapters.common.rows import Row, combine_rows
 from herokit.adapters.verl.state import set_default_rewarder
 from herokit.errors import ConfigError, DataError
 from herokit.outcome import RewardOutput
-from herokit.rewarder import Rewarder
 
 __all__ = ["GroupRewardMixin", "install"]
 
 
-class GroupRewardMixin:
+class GroupRewardMixin(RewarderMixin):
     """Mixin for verl's `PPOTrainer`: the chain's advantages replace those of the configured estimator.
 
     Source results come from ``extra_fields["reward_extra_info"]``, where `RewardFunction` puts them. The configured
@@ -36,7 +36,6 @@ class GroupRewardMixin:
         DataError: a rollout has no source results.
     """
 
-    herokit: Rewarder
     herokit_output: RewardOutput | None = None
     config: Any
 
@@ -128,14 +127,14 @@ def _overwrite(batch: Any, advantages: Any) -> None:
     tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=fields)
 
 
-def install(rewarder: Rewarder) -> None:
+def install(rewarder: RewarderLike) -> None:
     """Replace every trainer in verl's registry by a subclass with `GroupRewardMixin`.
 
     Call it in a module that ``VERL_USE_EXTERNAL_MODULES`` names. A second call changes nothing.
     """
     from verl.trainer.ppo.v1 import trainer_base
 
-    default = set_default_rewarder(rewarder)
+    default = set_default_rewarder(to_rewarder(rewarder))
     for mode, trainer in list(trainer_base.TRAINER_REGISTRY.items()):
         if not issubclass(trainer, GroupRewardMixin):
             subclass = type(f"GroupReward{trainer.__name__}", (GroupRewardMixin, trainer), {"herokit": default})
