@@ -1,6 +1,6 @@
-"""The one hook a plugin implements. Importing this module imports nothing heavy.
+"""The plugin hook. Importing this module imports nothing heavy.
 
-A plugin is ten lines and an entry point in the group ``herokit``::
+A plugin is a function and an entry point in the group ``herokit``::
 
     from herokit.hookspecs import Register, hookimpl
 
@@ -13,54 +13,56 @@ from typing import Protocol
 
 import pluggy
 
+__all__ = ["Register", "herokit_register", "hookimpl", "hookspec"]
+
 hookspec = pluggy.HookspecMarker("herokit")
 hookimpl = pluggy.HookimplMarker("herokit")
 
 
 class Register(Protocol):
-    """What a plugin's hook is handed: one method a kind of thing.
+    """The argument of a plugin's hook: one method per kind of object.
 
-    `name` is what a scheme file writes after ``use =``; `target` is ``"package.module:Attribute"``, a class or a
-    function, and is imported only when the name is used.
+    `name` is the value of ``use`` in scheme files. `target` is ``"package.module:Attribute"``, a class or a function; it is
+    imported when the name is first used.
     """
 
     def verifier(self, name: str, target: str) -> None:
-        """Offer a `herokit.types.Verifier`."""
+        """Register a `herokit.types.Verifier`."""
         ...
 
     def reward_model(self, name: str, target: str) -> None:
-        """Offer a `herokit.types.RewardModel`."""
+        """Register a `herokit.types.RewardModel`."""
         ...
 
     def combiner(self, name: str, target: str) -> None:
-        """Offer a step of a chain."""
+        """Register a step of a chain."""
         ...
 
     def scheme(self, name: str, target: str) -> None:
-        """Offer a function that returns a whole chain."""
+        """Register a function that returns a chain."""
         ...
 
     def command(self, name: str, target: str) -> None:
-        """Offer ``herokit NAME``: a function whose annotated parameters are its options, as typer reads them.
+        """Register ``herokit NAME``: a function whose annotated parameters are the options, as in typer.
 
-        Its docstring is the help. `herokit --help` imports the target, so the module imports nothing heavier than typer;
-        the function imports what it needs when it runs.
+        Its docstring is the help text. ``herokit --help`` imports the target, so import heavy packages inside the
+        function.
         """
         ...
 
     def engine(self, name: str, target: str) -> None:
-        """Offer ``herokit score --engine NAME``: a class whose objects say where sources do their work.
+        """Register ``herokit score --engine NAME``: a class whose instances place sources, for example in other processes.
 
-        It has ``place(sources)``, which takes and returns name -> source, and ``prefetch_batches``, how many batches may
-        run at once; the sources that it returns must be usable from as many threads.
+        Its method ``place(sources)`` takes and returns name -> source. Its attribute ``prefetch_batches`` is the number of
+        batches that run at once; the returned sources must be usable from as many threads.
         """
         ...
 
 
 @hookspec
 def herokit_register(register: Register) -> None:
-    """Offer verifiers, reward models, combiners, schemes, commands and engines by name; import nothing heavy here.
+    """Register verifiers, reward models, combiners, schemes, commands and engines; import nothing heavy here.
 
     Args:
-        register: call its methods once for each thing offered.
+        register: call one of its methods for each name.
     """

@@ -56,7 +56,7 @@ REMOVED = {
     "a method": ("rewarder.py", '        """Return the state as plain JSON', "herokit.rewarder.Rewarder.state_dict"),
     "a key": ("combiners/stratify.py", "        alpha: half-width", "herokit: stratify.alpha"),
     "an option": ("cli/verify.py", 'help="Disagreements to print."', "herokit verify --max-disagreements"),
-    "a hook": ("hookspecs.py", '        """Offer a `herokit.types.Verifier`', "herokit.hookspecs.Register.verifier"),
+    "a hook": ("hookspecs.py", '        """Register a `herokit.types.Verifier`', "herokit.hookspecs.Register.verifier"),
 }
 """What is taken away -> the file, how the explanation begins, what the build then says."""
 

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, TypeAlias
 
 import typer
@@ -67,13 +68,9 @@ def serve(  # noqa: PLR0913, PLR0917 - typer reads every parameter as one option
 
     SIGTERM stops it: accepted requests are answered and the state is saved.
     """
-    try:
-        from herokit.service.server import TOKEN_ENV, Address, find_token
-        from herokit.service.server import serve as run
-    except ModuleNotFoundError as error:
-        raise SetupError(f"herokit serve needs {error.name}: pip install 'herokit[serve]'") from error
-    address = Address(host, port)
-    token = find_token(address, token_file, required=not no_token)
+    server = _import_server()
+    address = server.Address(host, port)
+    token = server.find_token(address, token_file, required=not no_token)
     limits = Limits(
         max_body_bytes=int(max_body_mib * MIB),
         max_request_rows=max_request_rows,
@@ -84,6 +81,14 @@ def serve(  # noqa: PLR0913, PLR0917 - typer reads every parameter as one option
         group_size=group_size,
     )
     loaded = load_scheme(scheme)
-    if token and not token_file and not os.environ.get(TOKEN_ENV):
+    if token and not token_file and not os.environ.get(server.TOKEN_ENV):
         console.err.print(f"token: {token}")
-    run(loaded, address, limits, token=token, state_path=state, save_every=save_every, as_json=as_json)
+    server.serve(loaded, address, limits, token=token, state_path=state, save_every=save_every, as_json=as_json)
+
+
+def _import_server() -> ModuleType:
+    try:
+        from herokit.service import server
+    except ModuleNotFoundError as error:
+        raise SetupError(f"herokit serve needs {error.name}: pip install 'herokit[serve]'") from error
+    return server
