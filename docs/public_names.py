@@ -63,6 +63,7 @@ class Page:
 def documented_constants(module: ModuleType) -> dict[str, str]:
     """Return the documented constants of a module: name -> the string below it."""
     body = ast.parse(inspect.getsource(module)).body
+    body += [node for block in body if isinstance(block, ast.If) for node in block.body]  # if TYPE_CHECKING
     found = {}
     for node, after in pairwise(body):
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]

@@ -13,10 +13,11 @@ from typing import Protocol
 
 import pluggy
 
-__all__ = ["Register", "herokit_register", "hookimpl", "hookspec"]
+__all__ = ["Register", "herokit_register", "hookimpl"]
 
 hookspec = pluggy.HookspecMarker("herokit")
 hookimpl = pluggy.HookimplMarker("herokit")
+"""The decorator of a plugin's function `herokit_register`."""
 
 
 class Register(Protocol):
