@@ -24,7 +24,7 @@ from herokit.types import Sample
 
 __all__ = ["explain"]
 
-TAIL = 68
+_MAX_TEXT = 68
 """Characters shown of the end of a completion."""
 
 
@@ -105,6 +105,6 @@ def _print_explanation(explanation: Explanation, samples: list[Sample]) -> None:
     text = f"Steps: {', then '.join(steps)}" if steps else "No step ran: no rollout of this group has all its signals."
     console.out.print(Text(text, style="dim"), "")
     for number, (sample, problems) in enumerate(zip(samples, explanation.problems, strict=True), start=1):
-        tail = " ".join(sample.completion.split())[-TAIL:]
+        tail = " ".join(sample.completion.split())[-_MAX_TEXT:]
         line = f"#{number} ... {tail}" + "".join(f"  [{problem}]" for problem in problems)
         console.out.print(console.printable(line), soft_wrap=True)

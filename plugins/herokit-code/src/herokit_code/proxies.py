@@ -118,15 +118,20 @@ def make_proxy_class(
         namespace["__class__"] = property(lambda _: CONTAINER_TYPES[base])
         namespace.setdefault("__radd__", SPECIAL_METHODS["radd"])
     own = () if is_error else (value,) if value else (Proxy,)
-    for parents in ((*roots, *own), own or (Exception,)):
+    result.append(_create_class(name, [(*roots, *own), own or (Exception,)], namespace))
+    for abstract in bases:
+        if abstract.__module__ == "collections.abc":  # not numbers: a Decimal would read the object's value
+            abstract.register(result[0])
+    return result[0]
+
+
+def _create_class(name: str, candidates: Iterable[tuple[Any, ...]], namespace: dict[str, Any]) -> Any:
+    """Create the class with the first of the tuples of parents that can be combined."""
+    for parents in candidates:
         try:
-            result.append(type.__new__(ProxyClass, name, tuple(dict.fromkeys(parents)), namespace))
-        except TypeError:  # these parents do not go together here
+            return type.__new__(ProxyClass, name, tuple(dict.fromkeys(parents)), namespace)
+        except TypeError:  # these parents cannot be combined here
             continue
-        for abstract in bases:
-            if abstract.__module__ == "collections.abc":  # not numbers: a Decimal would read the object's value
-                abstract.register(result[0])
-        return result[0]
     raise UntrustedResultError(f"a class {name!r} that cannot be created")
 
 
