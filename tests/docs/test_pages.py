@@ -1,52 +1,56 @@
-"""Pages written from code are up to date, and pages that show code run."""
+"""Pages are consistent: generated ones are up to date, links work, decisions are complete, the map has every room."""
 
-import importlib.util
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from page_helpers import DOCS, ROOT, load_script
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+from herokit.testing.laws import LAWS, list_laws
 
-
-def test_the_page_of_schemes_is_up_to_date():
-    spec = importlib.util.spec_from_file_location("make_schemes", DOCS / "make_schemes.py")
-    page = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(page)
-    assert page.PAGE.read_text(encoding="utf-8") == page.main(), "run python docs/make_schemes.py"
+ADRS = sorted(DOCS.glob("adr/[0-9]*.md"))
 
 
-def test_every_page_links_to_files_that_exist():
-    for page in DOCS.rglob("*.md"):
-        for link in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
-            if "generated/" in f"{page}{link}":  # written, and checked, when the site is built
-                continue
-            assert page.parent.joinpath(link).exists(), f"{page}: {link}"
+def test_schemes_page_is_up_to_date():
+    script = load_script("make_schemes")
+    assert script.PAGE.read_text(encoding="utf-8") == script.main(), "run python docs/make_schemes.py"
 
 
-def test_the_scripts_that_draw_pictures_run(tmp_path):
+def test_laws_page_is_up_to_date():
+    script = load_script("make_laws")
+    assert script.PAGE.read_text(encoding="utf-8") == script.page(), "run python docs/make_laws.py"
+
+
+def test_verifiers_page_is_up_to_date():
+    pytest.importorskip("herokit_structured")
+    script = load_script("make_verifiers")
+    assert script.PAGE.read_text(encoding="utf-8") == script.main(), "run python docs/make_verifiers.py"
+
+
+def test_laws_have_statement_reason_and_consequence():
+    assert len({law.name for law in LAWS}) == len(LAWS)
+    assert all(law.statement.endswith(".") and law.why and law.consequence for law in LAWS)
+    assert {law.kind for law in LAWS} == {"combiner", "verifier", "reward model"}
+    assert len(list_laws("combiner", universal=True)) >= 14
+
+
+@pytest.mark.parametrize("law", list_laws("combiner", universal=True), ids=str)
+def test_with_params_without_parameters_keeps_the_name(law):
+    assert str(law.with_params()) == law.name
+
+
+def test_make_weights_computes_what_survives():
     code = f"import sys; sys.path.insert(0, {str(DOCS)!r}); import make_weights as m; print(m.survival('trl-none'))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(done.stdout) > 0.99
 
 
-def test_the_scheme_file_of_the_pages_is_shown_whole_and_every_page_that_loads_it_says_where():
-    import tomllib
-
-    from herokit import hero_advantage
-    from herokit.config import build_scheme
-
-    page = DOCS / "how-to" / "scheme-files.md"
-    table = tomllib.loads(re.search(r"```toml\n(.*?)```", page.read_text(), re.DOTALL)[1])
-    assert build_scheme(table).combiner == hero_advantage(alpha=0.05, beta=0.05)
-    for other in (*DOCS.glob("how-to/*.md"), *DOCS.glob("tutorial/*.md")):
-        if other != page and "hero.toml" in other.read_text():
-            assert "scheme-files.md" in other.read_text(), other
-
-
-ADRS = sorted(DOCS.glob("adr/[0-9]*.md"))
+def test_links_lead_to_files():
+    for page in DOCS.rglob("*.md"):
+        for link in re.findall(r"\]\((?!http)([^)#]+)", page.read_text(encoding="utf-8")):
+            if "generated/" not in f"{page}{link}":  # generated, and checked, when the site is built
+                assert page.parent.joinpath(link).exists(), f"{page}: {link}"
 
 
 def test_decisions_are_numbered_in_sequence():
@@ -67,15 +71,15 @@ def test_decision_has_all_sections_and_is_listed(path):
 
 def test_architecture_names_every_room_and_only_paths_that_exist():
     text = DOCS.joinpath("explanation/architecture.md").read_text(encoding="utf-8")
-    root = DOCS.parent
     paths = set(re.findall(r"`((?:src|plugins|tests|docs|examples|benchmarks|release)/[^`]*)`", text))
-    assert [path for path in paths if not root.joinpath(path).exists()] == []
-    packages = {path.parent for path in root.glob("src/herokit/*/__init__.py")}
-    packages |= {path.parent for path in root.glob("plugins/*/pyproject.toml")}
-    assert [str(p) for p in packages if f"`{p.relative_to(root)}/`" not in text] == []
+    assert [path for path in paths if not ROOT.joinpath(path).exists()] == []
+    packages = {path.parent for path in ROOT.glob("src/herokit/*/__init__.py")}
+    packages |= {path.parent for path in ROOT.glob("plugins/*/pyproject.toml")}
+    assert [str(p) for p in packages if f"`{p.relative_to(ROOT)}/`" not in text] == []
 
 
 def test_glossary_is_in_alphabetical_order():
-    words = re.findall(r"^\| ([a-z][^|]*) \|", DOCS.joinpath("reference/glossary.md").read_text(), re.MULTILINE)
+    text = DOCS.joinpath("reference/glossary.md").read_text(encoding="utf-8")
+    words = re.findall(r"^\| ([a-z][^|]*) \|", text, re.MULTILINE)
     assert len(words) > 40
     assert words == sorted(words)

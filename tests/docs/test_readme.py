@@ -1,25 +1,23 @@
 """The README is true: its code runs and prints what it shows, its commands work, its numbers and paths exist."""
 
-import contextlib
-import io
 import re
 import shlex
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
+from page_helpers import ROOT, code_blocks, run_page
 
 from herokit import hero_advantage, schemes
 from herokit.config import build_scheme
 
-ROOT = Path(__file__).resolve().parents[2]
-README = ROOT.joinpath("README.md").read_text(encoding="utf-8")
+PAGE = ROOT / "README.md"
+README = PAGE.read_text(encoding="utf-8")
 
 
 def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return [code for _, code in code_blocks(PAGE, language)]
 
 
 def run_herokit(command, folder):
@@ -30,13 +28,13 @@ def run_herokit(command, folder):
     )
 
 
-def test_quick_start_prints_what_the_readme_shows():
+def test_quick_start_prints_what_the_readme_shows(tmp_path, monkeypatch):
     pytest.importorskip("herokit_math")
     pytest.importorskip("herokit_onnx")
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(blocks("python")[0], "README.md", "exec"), {})  # noqa: S102 - our own README
-    assert blocks("text") == [printed.getvalue()]
+    code = "".join(f"```{language}\n{block}```\n" for language, block in code_blocks(PAGE, "python", "text")[:2])
+    quick_start = tmp_path / "README.md"
+    quick_start.write_text(code)
+    run_page(quick_start, monkeypatch)
 
 
 def test_check_prints_what_the_readme_shows(tmp_path):

@@ -12,7 +12,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "tutorial" / "train-a-tiny
 
 @pytest.mark.filterwarnings("ignore:.*(gradient|activation)_checkpointing.*:FutureWarning")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_it_runs_and_the_brief_policy_grows_silent(tmp_path, monkeypatch):
+def test_tutorial_runs_and_the_exploited_reward_shortens_completions(tmp_path, monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
     for name in ("HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES", "TOKENIZERS_PARALLELISM"):
