@@ -1,54 +1,53 @@
-"""The site: nothing public goes unexplained, or its build fails; nothing is fetched."""
+"""The site: the build fails if a public name is undocumented; pages load nothing from the network."""
 
 import importlib
 import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-DOCS = ROOT / "docs"
+from page_helpers import DOCS, ROOT
 
 
 @pytest.fixture(scope="module")
-def made():
-    """The scripts that write the reference."""
+def scripts():
+    """The scripts that generate the reference, by name."""
     sys.path.insert(0, str(DOCS))
     yield {name: importlib.import_module(name) for name in ("public_names", "make_reference", "make_commands")}
     sys.path.remove(str(DOCS))
 
 
-def test_everything_public_is_explained(made):
-    assert made["make_reference"].undocumented() == []
+def test_public_names_are_documented(scripts):
+    assert scripts["make_reference"].undocumented() == []
 
 
-def test_every_public_name_command_key_and_hook_is_on_a_page(made):
+def test_reference_lists_every_name_command_key_and_hook(scripts):
     from herokit import hookspecs
     from herokit.config.parameters import CONFIG_KINDS, parameters_of
     from herokit.registry import get_registry
 
-    api = made["make_reference"].api()
-    for page in made["public_names"].pages():
+    api = scripts["make_reference"].api()
+    for page in scripts["public_names"].pages():
         text = api[f"api/{page.name}.rst"]
         assert all(re.search(rf"\b{name}\b", text) for name in page.names), page.name
-    commands = made["make_commands"].commands()
-    for name, command in made["make_commands"].all_commands():
+    commands = scripts["make_commands"].commands()
+    for name, command in scripts["make_commands"].all_commands():
         section = commands.split(f"\n## herokit {name}\n")[1].split("\n## ")[0]
         assert all(p.name == "help" or p.opts[0] in section or p.name.upper() in section for p in command.params), name
-    schemes = made["make_reference"].scheme_file()
+    schemes = scripts["make_reference"].scheme_file()
     for entry in get_registry():
         if entry.kind in CONFIG_KINDS:
             section = schemes.split(f"\n### {entry.name}\n")[1].split("\n### ")[0]
             assert all(f"| `{s.name}` |" in section for s in parameters_of(entry.load())), entry.name
-    hooks = made["make_reference"].hooks()
+    hooks = scripts["make_reference"].hooks()
     assert all(f"hookspecs.{n}" in hooks for n, spec in vars(hookspecs).items() if hasattr(spec, "herokit_spec"))
 
 
-def test_every_command_can_speak_json(made):
-    assert [n for n, c in made["make_commands"].all_commands() if all("--json" not in p.opts for p in c.params)] == []
+def test_every_command_has_the_option_json(scripts):
+    assert [
+        n for n, c in scripts["make_commands"].all_commands() if all("--json" not in p.opts for p in c.params)
+    ] == []
 
 
 REMOVED = {
@@ -58,11 +57,11 @@ REMOVED = {
     "an option": ("cli/verify.py", 'help="Disagreements to print."', "herokit verify --max-disagreements"),
     "a hook": ("hookspecs.py", '        """Register a `herokit.types.Verifier`', "herokit.hookspecs.Register.verifier"),
 }
-"""What is taken away -> the file, how the explanation begins, what the build then says."""
+"""What is removed -> the file, how its documentation begins, the line that the build then prints."""
 
 
-def without(whole, begins):
-    """Take an explanation away."""
+def remove_documentation(whole, begins):
+    """Return a file's text without the documentation that begins so."""
     assert whole.count(begins) == 1
     if begins.startswith("help"):
         return whole.replace(begins, 'help=""')
@@ -73,22 +72,22 @@ def without(whole, begins):
     return f"{whole[:at]}{' ' * (len(begins) - len(begins.lstrip()))}pass{whole[end:]}"
 
 
-def test_without_an_explanation_the_build_fails(tmp_path):
+def test_build_fails_without_documentation(tmp_path):
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(DOCS, tmp_path / "docs", ignore=shutil.ignore_patterns("__pycache__", "generated"))
     for name, begins, _ in REMOVED.values():
         path = tmp_path / "src" / "herokit" / name
-        path.write_text(without(path.read_text(), begins))
+        path.write_text(remove_documentation(path.read_text(), begins))
     command = [sys.executable, "-m", "sphinx", "-W", "-q", tmp_path / "docs", tmp_path / "site"]
     environment = {"PYTHONPATH": str(tmp_path / "src"), "PATH": ""}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode != 0
     assert done.stderr.startswith("public, and not documented:\n"), done.stderr[-2000:]
-    assert {told for _, _, told in REMOVED.values()} <= set(done.stderr.splitlines())
+    assert {message for _, _, message in REMOVED.values()} <= set(done.stderr.splitlines())
     assert not list(tmp_path.glob("site/**/*.html"))
 
 
-def test_pages_fetch_nothing(tmp_path):
+def test_pages_load_nothing_from_the_network(tmp_path):
     """One page through the theme; all pages share its head."""
     tmp_path.joinpath("conf.py").write_text(
         (DOCS / "conf.py").read_text().partition("def setup")[0].replace("Path(__file__).parent", repr(str(DOCS)))
