@@ -151,7 +151,7 @@ def test_combine_rows_reads_numbers_without_statuses():
         combine_rows(rewarder(), [{"verifier": 1, "rm": "high"}], ["a"])
     with pytest.raises(DataError, match="has outputs for 1 samples; expected 2"):
         rewarder().combine(rewarder().run_sources(SAMPLES[:1]), ["a", "a"])
-    with pytest.raises(DataError, match="no answers from source 'rm'"):
+    with pytest.raises(DataError, match="no outputs of source 'rm'"):
         rewarder().combine(replace(rewarder().run_sources(SAMPLES), scores={}), KEYS)
 
 

@@ -1,4 +1,4 @@
-"""Every entry point of every adapter takes a Rewarder, a Scheme or the path of a scheme file, and refuses a chain."""
+"""Every entry point of every adapter takes a Rewarder, a Scheme or the path of a scheme, and refuses a chain."""
 
 import asyncio
 import pickle
@@ -32,7 +32,7 @@ from herokit.errors import ConfigError
 TEXTS, PROMPTS, ANSWERS = ["4", "5"], ["2 + 2?"] * 2, ["4"] * 2
 SAMPLES = [Sample("2 + 2?", text, "q", "4") for text in TEXTS]
 CHATS = [[{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": text}] for text in TEXTS]
-REFUSED = r"expected a Rewarder, a Scheme or the path of a scheme file, got .*; write Rewarder\(sources, chain\)"
+REFUSED = r"expected a Rewarder, a Scheme, or the path or name of a scheme, got .*; write Rewarder\(sources, chain\)"
 
 
 class Base:
@@ -219,6 +219,7 @@ def test_to_rewarder_refuses_what_is_no_rewarder(value):
 
 
 def test_to_rewarder_returns_a_rewarder_as_it_is_and_new_ones_for_a_scheme(path):
+    assert to_rewarder("verifier-only").combiner == chain(Select("verifier"))
     scheme = load_scheme(path)
     rewarder = scheme.rewarder()
     assert to_rewarder(rewarder) is rewarder

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 
 from herokit import Chain, Rewarder, Sample, Scheme, Select, Signals, Stateless, Verdict, chain, hero, load_scheme
+from herokit.adapters.tinker import GroupRewardMixin
+from herokit.adapters.trl import RewardFunction
 
 
 class Exact:
@@ -22,6 +24,10 @@ class Length:
 class Halve(Stateless[torch.Tensor]):
     def __call__(self, reward: torch.Tensor, signals: Signals[torch.Tensor]) -> torch.Tensor:
         return reward / 2 + 0 * signals["rm"]
+
+
+class Builder(GroupRewardMixin, herokit="hero"):
+    pass
 
 
 rewarder = Rewarder({"verifier": Exact(), "rm": Length()}, hero())
@@ -49,4 +55,6 @@ def use(scheme: Scheme) -> Chain:
 
 
 reveal_type(use(load_scheme()))  # type: Chain
+reveal_type(Builder.herokit)  # type: Rewarder
+reveal_type(RewardFunction("hero", num_generations=4).rewarder)  # type: Rewarder
 mean: np.float64 = out.reward.mean()

@@ -135,7 +135,7 @@ def data_source(rewarder: Rewarder, base: Any = None) -> Any:
         base: the class to extend, by default slime's `RolloutDataSourceWithBuffer`.
 
     Raises:
-        ConfigError: `rewarder` is a scheme or a path: a rewarder made of it has another state than the estimator's.
+        ConfigError: `rewarder` is a scheme or its path or name: the new rewarder's state would not be that of the estimator.
     """
     if not isinstance(rewarder, Rewarder):
         raise ConfigError(

@@ -75,21 +75,21 @@ _STATE_FILE = "herokit_state.json"
 """The file in a checkpoint's folder that holds the rewarder's state."""
 
 RewarderLike: TypeAlias = Rewarder | Scheme | str | Path
-"""What adapters take in place of a `Rewarder`: a scheme, or what `load_scheme` reads, such as the path of a scheme file."""
+"""What adapters take as a rewarder: a `Rewarder`, a `Scheme`, or the path or name of one, as in `load_scheme`."""
 
 
 def to_rewarder(value: RewarderLike) -> Rewarder:
-    """Return a rewarder as it is, and a new one, with a fresh state, for a scheme or the path of a scheme file.
+    """Return a rewarder as it is, and a new one, with a fresh state, for a scheme or its path or name.
 
     Raises:
-        ConfigError: the value is none of these, or the scheme file cannot be read.
+        ConfigError: the value is none of these, or the scheme cannot be loaded.
 
     Example:
         >>> from herokit import Select
         >>> to_rewarder(Select("verifier"))
         Traceback (most recent call last):
         ...
-        herokit.errors.ConfigError: expected a Rewarder, a Scheme or the path of a scheme file, got Select(signal='verifier'); \
+        herokit.errors.ConfigError: expected a Rewarder, a Scheme, or the path or name of a scheme, got Select(signal='verifier'); \
 write Rewarder(sources, chain) with sources such as {"verifier": MathVerifier()}
     """
     if isinstance(value, Rewarder):
@@ -99,7 +99,7 @@ write Rewarder(sources, chain) with sources such as {"verifier": MathVerifier()}
     if isinstance(value, str | Path):
         return load_scheme(value).rewarder()
     raise ConfigError(
-        f"expected a Rewarder, a Scheme or the path of a scheme file, got {value!r:.200}; "
+        f"expected a Rewarder, a Scheme, or the path or name of a scheme, got {value!r:.200}; "
         'write Rewarder(sources, chain) with sources such as {"verifier": MathVerifier()}'
     )
 
@@ -107,7 +107,7 @@ write Rewarder(sources, chain) with sources such as {"verifier": MathVerifier()}
 class RewarderMixin:
     """Base of mixins that have a rewarder: ``class Trainer(GroupRewardMixin, Base, herokit="hero.toml")``.
 
-    The class argument `herokit` is a rewarder, a scheme or the path of a scheme file. All instances of the class share the
+    The class argument `herokit` is a rewarder, a scheme, or the path or name of a scheme. All instances of the class share the
     rewarder. An attribute ``herokit = rewarder`` of the class or of an instance does the same.
 
     Attributes:
