@@ -28,7 +28,7 @@ def run(*command, cwd, **environment):
 
 
 @pytest.mark.parametrize("what", ["verifier", "reward-model"])
-def test_it_installs_registers_and_passes_its_own_tests(what, tmp_path, monkeypatch, herokit, capsys):
+def test_new_plugin_installs_registers_and_passes_its_tests(what, tmp_path, monkeypatch, herokit, capsys):
     monkeypatch.chdir(tmp_path)
     assert herokit("new", what, "brand-new") == 0
     package, site = tmp_path / "herokit-brand-new", tmp_path / "site"
@@ -44,7 +44,7 @@ def test_it_installs_registers_and_passes_its_own_tests(what, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("page", ["write-a-verifier", "bring-a-reward-model"])
-def test_the_checks_of_its_page_pass(page, tmp_path, monkeypatch, herokit):
+def test_new_plugin_passes_the_check_on_its_page(page, tmp_path, monkeypatch, herokit):
     lines = (ROOT / f"docs/how-to/{page}.md").read_text().splitlines()
     new, check = (
         shlex.split(next(line for line in lines if line.startswith(f"$ herokit {word} ")))[2:]
@@ -58,7 +58,7 @@ def test_the_checks_of_its_page_pass(page, tmp_path, monkeypatch, herokit):
 
 @pytest.mark.parametrize("what", ["verifier", "reward-model"])
 @pytest.mark.parametrize("name", ["a", "last-word", LONG])
-def test_its_files_pass_the_checks_of_its_ci(what, name, tmp_path):
+def test_new_plugin_passes_the_checks_of_its_ci(what, name, tmp_path):
     new_plugin(what, name, tmp_path / "made")
     run("ruff", "check", "--no-cache", ".", cwd=tmp_path / "made")
     run("ruff", "format", "--no-cache", "--check", ".", cwd=tmp_path / "made")
@@ -70,7 +70,7 @@ def test_its_files_pass_the_checks_of_its_ci(what, name, tmp_path):
 
 
 @pytest.mark.parametrize("what", ["verifier", "reward-model"])
-def test_what_it_says_to_do_works_in_a_fresh_environment(what, tmp_path, monkeypatch, herokit, capsys):
+def test_new_plugin_instructions_upgrade_pip_before_installing(what, tmp_path, monkeypatch, herokit, capsys):
     # a fresh environment of Python 3.11 to 3.13 has a pip that knows no --group, and `herokit check` needs the command
     monkeypatch.chdir(tmp_path)
     assert herokit("new", what, "brand-new") == 0
@@ -94,13 +94,13 @@ def test_what_it_says_to_do_works_in_a_fresh_environment(what, tmp_path, monkeyp
 @pytest.mark.parametrize(
     "name", ["", "Last", "last_word", "-x", "x-", "a--b", "class", "../x", "x" * (MAX_NAME_LENGTH + 1)]
 )
-def test_a_name_that_is_none_is_refused(name, tmp_path):
+def test_new_plugin_rejects_an_invalid_name(name, tmp_path):
     with pytest.raises(ConfigError, match="e.g. last-word; got"):
         new_plugin("verifier", name, tmp_path / "made")
     assert not (tmp_path / "made").exists()
 
 
-def test_nothing_is_overwritten_and_no_name_taken(tmp_path, monkeypatch, herokit, capsys):
+def test_new_plugin_rejects_an_existing_folder_and_a_registered_name(tmp_path, monkeypatch, herokit, capsys):
     monkeypatch.chdir(tmp_path)
     Path("herokit-mine").mkdir()
     Path("herokit-mine/notes").write_text("keep")

@@ -20,24 +20,24 @@ def load(*extra):
     return load_registry(plugins=False, extra=extra)
 
 
-def test_built_ins_come_through_the_same_hook():
+def test_load_registry_registers_built_ins():
     assert {entry.owner for entry in load()} == {"herokit"}
     for entry in load():
         assert callable(entry.load()), entry
 
 
-def test_a_plugin_adds_names_and_is_named_as_their_owner():
+def test_load_registry_records_the_owner_of_a_name():
     registry = load(("mine", plugin("wiggle")))
     assert registry.find("wiggle").owner == "mine"
     assert "wiggle" not in {entry.name for entry in load()}  # registries share no state
 
 
-def test_a_clash_names_both_owners():
+def test_load_registry_rejects_a_name_of_two_plugins():
     with pytest.raises(NameClashError, match="'wiggle' is registered twice: by 'one' as 'a:B' and by 'two' as 'c:D'"):
         load(("one", plugin("wiggle", target="a:B")), ("two", plugin("wiggle", target="c:D")))
 
 
-def test_an_unknown_name_offers_the_nearest_of_the_right_kind():
+def test_find_suggests_the_nearest_name_of_the_right_kind():
     with pytest.raises(UnknownNameError, match="nothing is registered as 'stratfy'; did you mean 'stratify'"):
         load().find("stratfy")
     with pytest.raises(UnknownNameError, match="it comes with the package herokit-math"):
@@ -46,7 +46,7 @@ def test_an_unknown_name_offers_the_nearest_of_the_right_kind():
         load().find("hero", ("verifier", "reward model"))
 
 
-def test_a_hook_that_raises_or_is_misspelt_names_its_plugin():
+def test_load_registry_names_the_plugin_of_a_faulty_hook():
     @hookimpl
     def herokit_register(register):
         raise OSError("no licence")
@@ -62,13 +62,13 @@ def test_a_hook_that_raises_or_is_misspelt_names_its_plugin():
         load(("mine", SimpleNamespace(herokit_registre=herokit_registre)))
 
 
-def test_a_target_that_is_not_there_is_found_on_use_and_names_the_plugin():
+def test_load_of_a_missing_target_names_the_plugin():
     entry = load(("mine", plugin("wiggle", target="herokit:Nothing"))).find("wiggle")
     with pytest.raises(PluginError, match="plugin 'mine', loading 'wiggle' from 'herokit:Nothing'"):
         entry.load()
 
 
-def test_a_package_that_cannot_be_imported_does_not_take_the_others_down(monkeypatch):
+def test_load_registry_survives_a_plugin_that_cannot_be_imported(monkeypatch):
     def broken():
         raise ImportError("libcuda.so")
 

@@ -53,19 +53,19 @@ CASES = [
 
 
 @pytest.mark.parametrize(("code", "arguments"), [(code, rest) for code, *rest in CASES], ids=str)
-def test_a_command_ends_with_the_code_on_the_page(monkeypatch, capsys, code, arguments):
+def test_commands_exit_with_the_documented_code(monkeypatch, capsys, code, arguments):
     assert f"| {code} |" in PAGE.read_text()
     assert end(monkeypatch, *arguments) == code
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     if "--json" in arguments:
-        json.loads(told.out)
+        json.loads(printed.out)
     if code == 2:
-        assert told.err.strip()
-        assert "Traceback" not in told.err
+        assert printed.err.strip()
+        assert "Traceback" not in printed.err
 
 
 @pytest.mark.parametrize("command", [("check", "hero", "--budget", "1s"), ("score", "r.jsonl", "--scheme", "s.toml")])
-def test_interrupted_is_130(monkeypatch, capsys, command):
+def test_interrupted_commands_exit_with_130(monkeypatch, capsys, command):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 

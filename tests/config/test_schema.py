@@ -24,7 +24,7 @@ def complaints(combine, sources=None):
     return [error.message for error in SCHEMA.iter_errors(table)]
 
 
-def test_it_is_a_schema_and_takes_what_the_readme_and_the_default_say():
+def test_schema_accepts_the_readme_and_the_default_scheme():
     SCHEMA.check_schema(SCHEMA.schema)
     toml = README.read_text().split("```toml\n")[1].split("```")[0]
     for table in (read_scheme()[0], tomllib.loads(toml)):
@@ -32,7 +32,7 @@ def test_it_is_a_schema_and_takes_what_the_readme_and_the_default_say():
 
 
 @pytest.mark.parametrize("entry", [e for e in get_registry() if e.kind == "combiner"], ids=lambda e: e.name)
-def test_what_describes_a_step_at_its_defaults_is_accepted(entry):
+def test_schema_accepts_the_description_of_each_step(entry):
     if any(s.required for s in parameters_of(entry.load())):
         assert complaints({"use": entry.name}) != []
     else:
@@ -51,14 +51,14 @@ def test_what_describes_a_step_at_its_defaults_is_accepted(entry):
         ({"use": "math"}, "'math' is not one of"),
     ],
 )
-def test_what_the_builder_refuses_it_refuses(combine, message):
+def test_schema_rejects_what_build_rejects(combine, message):
     assert any(message in said for said in complaints(combine)), complaints(combine)
     if combine != {"use": "stratify", "normalizer": {"use": "select", "signal": "rm"}}:  # no constructor looks at it
         with pytest.raises(ConfigError):
             build(combine[0] if isinstance(combine, list) and combine else combine or {}, kinds=("combiner", "scheme"))
 
 
-def test_nested_tables_schedules_and_groups_of_settings():
+def test_schema_checks_nested_tables_schedules_and_dataclasses():
     schedule = {"use": "linear-schedule", "init_value": 0.2, "end_value": 0.1, "transition_steps": 10}
     assert complaints([{"use": "stratify", "alpha": schedule, "normalizer": {"use": "rank"}}, {"use": "center"}]) == []
     assert complaints({"use": "hero", "alpha": {"use": "center"}}) != []
@@ -69,12 +69,12 @@ def test_nested_tables_schedules_and_groups_of_settings():
     assert complaints({"use": "hero"}, {"a": {"use": "math", "policy": {"decimals": "off"}}}) != []
 
 
-def test_every_setting_is_explained():
+def test_schema_describes_every_parameter():
     assert undocumented_parameters(get_registry()) == []
     assert all(set(d) >= {"properties", "description"} for n, d in SCHEMA.schema["definitions"].items() if "use." in n)
 
 
-def test_the_command_prints_it_or_writes_it(monkeypatch, capsys, tmp_path):
+def test_schema_command_prints_or_writes_the_schema(monkeypatch, capsys, tmp_path):
     def herokit(*arguments):
         monkeypatch.setattr("sys.argv", ["herokit", "schema", *arguments])
         with pytest.raises(SystemExit) as stopped:

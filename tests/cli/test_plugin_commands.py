@@ -25,7 +25,7 @@ def offer(tmp_path, monkeypatch, use_registry):
     for stream in (console.out, console.err):
         monkeypatch.setattr(stream, "_width", 200)
 
-    def known(**commands):
+    def register_commands(**commands):
         class Plugin:
             @hookimpl
             def herokit_register(self, register):
@@ -35,10 +35,10 @@ def offer(tmp_path, monkeypatch, use_registry):
 
         use_registry(load_registry(plugins=False, extra=[("shouter", Plugin())]))
 
-    return known
+    return register_commands
 
 
-def test_a_plugin_brings_a_command_with_its_options_and_help(offer, herokit, capsys):
+def test_plugin_command_has_options_and_help(offer, herokit, capsys):
     offer(shout="shouting:shout")
     assert herokit("shout", "hero", "--often", "2") == 0
     assert capsys.readouterr().out == "HERO HERO\n"
@@ -48,7 +48,7 @@ def test_a_plugin_brings_a_command_with_its_options_and_help(offer, herokit, cap
     assert "What to shout." in capsys.readouterr().out
 
 
-def test_a_command_that_cannot_be_loaded_leaves_the_others_alone(offer, herokit, capsys):
+def test_plugin_command_that_cannot_be_loaded_leaves_the_others_usable(offer, herokit, capsys):
     offer(shout="shouting:shout", broken="nowhere:command")
     assert herokit("--help") == 0
     assert "Cannot be loaded" in capsys.readouterr().out
@@ -57,7 +57,7 @@ def test_a_command_that_cannot_be_loaded_leaves_the_others_alone(offer, herokit,
     assert "error: plugin 'shouter', loading 'broken'" in capsys.readouterr().err
 
 
-def test_a_command_of_a_package_that_is_not_installed_names_it(offer, herokit, capsys):
+def test_unknown_command_names_the_package_that_provides_it(offer, herokit, capsys):
     offer()
     assert herokit("export-rm", "a", "b") == 2
     assert capsys.readouterr().err == 'error: herokit export-rm needs: pip install "herokit-onnx[cpu,export]"\n'
@@ -66,13 +66,13 @@ def test_a_command_of_a_package_that_is_not_installed_names_it(offer, herokit, c
         assert f"No such command '{name}'" in capsys.readouterr().err
 
 
-def test_a_plugin_cannot_take_a_command_of_herokit(offer, herokit, capsys):
+def test_plugin_command_cannot_replace_a_command_of_herokit(offer, herokit, capsys):
     offer(score="shouting:shout")
     assert herokit("--help") == 2
     assert "plugin 'shouter' registers the command 'score', which herokit has already" in capsys.readouterr().err
 
 
-def test_help_of_the_exporter_loads_neither_torch_nor_onnx():
+def test_help_of_export_rm_imports_neither_torch_nor_onnx():
     code = (
         "import sys; from herokit.cli import app\nsys.argv = ['herokit', 'export-rm', '--help']\n"
         "try: app.run()\nexcept SystemExit: print('loaded', *sorted({m.partition('.')[0] for m in sys.modules}))"

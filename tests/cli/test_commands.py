@@ -1,4 +1,4 @@
-"""What users get wrong at the command line that is no row of a file: each is one line that says what to do."""
+"""Several commands: schemes by name, empty inputs, failing rows, JSON on standard output."""
 
 import json
 from pathlib import Path
@@ -8,45 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from herokit.cli.new import new_plugin
-from herokit.config import load_scheme
 from herokit.errors import ConfigError
 from herokit.hookspecs import hookimpl
 from herokit.registry import load_registry
 
 SCHEME = '[sources.verifier]\nuse = "exact-match"\n[[steps]]\nuse = "verifier-only"\n'
-
-
-@pytest.mark.parametrize("ending", ["toml", "yaml"])
-def test_a_scheme_file_may_begin_with_the_mark_that_windows_writes(tmp_path, ending):
-    yaml = "sources: {verifier: {use: exact-match}}\nsteps: {use: verifier-only}\n"
-    path = tmp_path / f"s.{ending}"
-    path.write_text(SCHEME if ending == "toml" else yaml, encoding="utf-8-sig")
-    assert list(load_scheme(path).sources) == ["verifier"]
-
-
-def test_load_scheme_runs_a_named_scheme_on_the_default_sources():
-    assert load_scheme("hero") == load_scheme()
-    assert list(load_scheme("verifier-only").sources) == ["verifier"]  # no reward model runs for nothing
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        (
-            "heroo",
-            r"^heroo: expected a scheme file \(.toml, .yaml, .yml\) or the name of a scheme; did you mean 'hero'",
-        ),
-        ("math", "^math: expected a scheme file .* or the name of a scheme; known: .*verifier-only"),
-        ("hero.toml", "^hero.toml: no such scheme file$"),
-        (
-            "swe-rm",
-            "'swe-rm' reads the signals unfinished, but the default sources are verifier, rm; write a scheme file",
-        ),
-    ],
-)
-def test_load_scheme_rejects_what_is_neither_a_file_nor_a_name(name, message):
-    with pytest.raises(ConfigError, match=message):
-        load_scheme(name)
 
 
 def test_commands_accept_the_name_of_a_scheme(tmp_path, monkeypatch, herokit, capsys):
@@ -62,7 +28,7 @@ def test_commands_accept_the_name_of_a_scheme(tmp_path, monkeypatch, herokit, ca
 
 
 @pytest.mark.parametrize("name", ["r.parquet", "r.jsonl"])
-def test_a_report_of_nothing_says_so(tmp_path, monkeypatch, herokit, capsys, name):
+def test_report_rejects_a_file_without_rows(tmp_path, monkeypatch, herokit, capsys, name):
     monkeypatch.chdir(tmp_path)
     if name == "r.parquet":
         pq.write_table(pa.table({"prompt": pa.array([], pa.string()), "reward": pa.array([], pa.float64())}), name)
@@ -72,7 +38,7 @@ def test_a_report_of_nothing_says_so(tmp_path, monkeypatch, herokit, capsys, nam
     assert capsys.readouterr().err == f"error: {name}: the file contains no rows\n"
 
 
-def test_a_group_of_which_nothing_could_be_used_has_no_steps(tmp_path, monkeypatch, herokit, capsys):
+def test_explain_prints_no_steps_if_all_rows_of_the_group_failed(tmp_path, monkeypatch, herokit, capsys):
     monkeypatch.chdir(tmp_path)
     Path("s.toml").write_text(SCHEME)
     row = {"prompt": "p", "completion": "c", "group": "g"}
@@ -81,7 +47,7 @@ def test_a_group_of_which_nothing_could_be_used_has_no_steps(tmp_path, monkeypat
     assert "No step ran: no rollout of this group has all its signals." in capsys.readouterr().out
 
 
-def test_a_package_that_cannot_be_written_leaves_nothing_behind(tmp_path, monkeypatch):
+def test_new_plugin_leaves_nothing_behind_if_it_cannot_write(tmp_path, monkeypatch):
     write, left = Path.write_text, [3]
 
     def full(self, *arguments, **named):
@@ -99,7 +65,7 @@ def test_a_package_that_cannot_be_written_leaves_nothing_behind(tmp_path, monkey
     assert [path.name for path in tmp_path.rglob("*")] == ["there"]
 
 
-LOUD = """
+NOISY = """
 print("imported")
 from dataclasses import dataclass
 from herokit import Select, Verdict
@@ -114,7 +80,7 @@ scheme = Select("verifier")
 """
 
 
-def test_what_a_users_code_prints_is_none_of_the_json(tmp_path, monkeypatch, use_registry, herokit, capfd):
+def test_commands_keep_the_prints_of_user_code_out_of_json(tmp_path, monkeypatch, use_registry, herokit, capfd):
     class Plugin:
         @hookimpl
         def herokit_register(self, register):
@@ -123,7 +89,7 @@ def test_what_a_users_code_prints_is_none_of_the_json(tmp_path, monkeypatch, use
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     use_registry(load_registry(plugins=False, extra=[("loud", Plugin())]))
-    Path("loud_verifier.py").write_text(LOUD)
+    Path("loud_verifier.py").write_text(NOISY)
     Path("s.toml").write_text(SCHEME.replace("exact-match", "loud"))
     row = {"prompt": "p", "completion": "c", "reference": "c", "group": "g", "label": 1}
     Path("r.jsonl").write_text("".join(json.dumps(row) + "\n" for _ in range(2)))

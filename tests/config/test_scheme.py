@@ -32,7 +32,7 @@ class Length:
 
 
 @pytest.fixture(scope="module")
-def known(tmp_path_factory):
+def registry(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plugin")
     (folder / "length_plugin.py").write_text(LENGTH)
     patch = pytest.MonkeyPatch()
@@ -54,27 +54,27 @@ STEPS = [
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda s: type(s).__name__)
-def test_build_undoes_describe(step):
+def test_describe_of_a_step_builds_an_equal_step(step):
     assert build(describe(step)) == step
     assert build(describe(type(step)("rm") if isinstance(step, Interpolate | Select) else type(step)())) is not None
 
 
 @pytest.mark.parametrize("scheme", [hero(alpha=0.2), naive_blend(weight=0.1), rm_only("m")])
-def test_build_undoes_describe_for_whole_chains(scheme):
+def test_describe_of_a_chain_builds_an_equal_chain(scheme):
     assert chain(*(build(table) for table in describe(scheme))) == scheme
 
 
 @pytest.mark.parametrize("ending", ["toml", "yaml"])
-def test_a_file_and_its_scheme_are_the_same_value(tmp_path, known, ending):
+def test_load_scheme_equals_its_description_and_its_pickle(tmp_path, registry, ending):
     path = tmp_path / f"s.{ending}"
     path.write_text(
         '[sources.rm]\nuse = "length"\nscale = 2\n[[steps]]\nuse = "select"\nsignal = "rm"\n[[steps]]\nuse = "center"\n'
         if ending == "toml"
         else "sources:\n  rm: {use: length, scale: 2}\nsteps:\n- {use: select, signal: rm}\n- {use: center}\n"
     )
-    scheme = load_scheme(path, registry=known)
+    scheme = load_scheme(path, registry=registry)
     assert scheme.combiner == chain(Select("rm"), Center())
-    assert build_scheme(scheme.describe(registry=known), registry=known) == scheme
+    assert build_scheme(scheme.describe(registry=registry), registry=registry) == scheme
     assert pickle.loads(pickle.dumps(scheme)) == scheme
 
 
@@ -98,9 +98,9 @@ BAD = [
 
 
 @pytest.mark.parametrize(("table", "message"), BAD, ids=[m[:40] for _, m in BAD])
-def test_a_scheme_that_is_wrong_says_where_and_what(known, table, message):
+def test_build_scheme_says_where_and_what_is_wrong(registry, table, message):
     with pytest.raises(ConfigError, match=message):
-        build_scheme(table, registry=known)
+        build_scheme(table, registry=registry)
 
 
 @pytest.mark.parametrize(
@@ -114,14 +114,14 @@ def test_a_scheme_that_is_wrong_says_where_and_what(known, table, message):
         ("s.toml", b"\xff\xfe", "cannot be read"),
     ],
 )
-def test_a_file_that_cannot_be_read_says_so(tmp_path, name, text, message):
+def test_load_scheme_rejects_an_unreadable_file(tmp_path, name, text, message):
     path = tmp_path / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ConfigError, match=message):
         load_scheme(path)
 
 
-def test_what_no_plugin_registers_cannot_be_described():
+def test_describe_rejects_an_unregistered_class():
     class Mine:
         pass
 
@@ -129,7 +129,7 @@ def test_what_no_plugin_registers_cannot_be_described():
         describe(Mine())
 
 
-def test_a_group_of_settings_needs_no_name(tmp_path, monkeypatch):
+def test_build_makes_nested_dataclasses_without_use(tmp_path, monkeypatch):
     (tmp_path / "grouped_plugin.py").write_text(
         "from dataclasses import dataclass, field\n"
         "@dataclass(frozen=True)\nclass Policy:\n    digits: int = 3\n    units: bool = True\n"
@@ -143,11 +143,47 @@ def test_a_group_of_settings_needs_no_name(tmp_path, monkeypatch):
         def herokit_register(self, register):
             register.verifier("judge", "grouped_plugin:Judge")
 
-    known = load_registry(plugins=False, extra=[("grouped", Plugin())])
-    built = build({"use": "judge", "policy": {"digits": 5}}, registry=known)
+    registry = load_registry(plugins=False, extra=[("grouped", Plugin())])
+    built = build({"use": "judge", "policy": {"digits": 5}}, registry=registry)
     assert (built.policy.digits, built.policy.units) == (5, True)
-    assert describe(built, registry=known) == {"use": "judge", "policy": {"digits": 5}}
+    assert describe(built, registry=registry) == {"use": "judge", "policy": {"digits": 5}}
     with pytest.raises(ConfigError, match="'judge': policy has no parameter 'digit'; did you mean 'digits'"):
-        build({"use": "judge", "policy": {"digit": 5}}, registry=known)
+        build({"use": "judge", "policy": {"digit": 5}}, registry=registry)
     with pytest.raises(ConfigError, match="'judge': policy: units: input should be a valid boolean, got 'no'"):
-        build({"use": "judge", "policy": {"units": "no"}}, registry=known)
+        build({"use": "judge", "policy": {"units": "no"}}, registry=registry)
+
+
+TOML = '[sources.verifier]\nuse = "exact-match"\n[[steps]]\nuse = "verifier-only"\n'
+
+
+@pytest.mark.parametrize("ending", ["toml", "yaml"])
+def test_load_scheme_accepts_a_byte_order_mark(tmp_path, ending):
+    yaml = "sources: {verifier: {use: exact-match}}\nsteps: {use: verifier-only}\n"
+    path = tmp_path / f"s.{ending}"
+    path.write_text(TOML if ending == "toml" else yaml, encoding="utf-8-sig")
+    assert list(load_scheme(path).sources) == ["verifier"]
+
+
+def test_load_scheme_runs_a_named_scheme_on_the_default_sources():
+    assert load_scheme("hero") == load_scheme()
+    assert list(load_scheme("verifier-only").sources) == ["verifier"]  # no reward model runs for nothing
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "heroo",
+            r"^heroo: expected a scheme file \(.toml, .yaml, .yml\) or the name of a scheme; did you mean 'hero'",
+        ),
+        ("math", "^math: expected a scheme file .* or the name of a scheme; known: .*verifier-only"),
+        ("hero.toml", "^hero.toml: no such scheme file$"),
+        (
+            "swe-rm",
+            "'swe-rm' reads the signals unfinished, but the default sources are verifier, rm; write a scheme file",
+        ),
+    ],
+)
+def test_load_scheme_rejects_what_is_neither_a_file_nor_a_name(name, message):
+    with pytest.raises(ConfigError, match=message):
+        load_scheme(name)

@@ -1,0 +1,117 @@
+"""What `herokit score` prints about inputs that it may have read in another way than intended."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from score_inputs import make_row, write_rows
+
+from herokit.cli import console
+from herokit.cli.app import run
+
+SCHEME = '[sources.verifier]\nuse = "exact-match"\n[[steps]]\nuse = "verifier-only"\n'
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(console.out, "_width", 200)
+    monkeypatch.setattr(console.err, "_width", 500)
+    Path("s.toml").write_text(SCHEME)
+
+
+@pytest.fixture
+def score(monkeypatch, capsys):
+    def run_it(*words, code=0):
+        monkeypatch.setattr("sys.argv", ["herokit", "score", *words, "--scheme", "s.toml"])
+        with pytest.raises(SystemExit) as stopped:
+            run()
+        printed = capsys.readouterr()
+        assert (stopped.value.code or 0) == code, printed.err
+        return printed
+
+    return run_it
+
+
+def test_score_prints_the_columns_that_it_reads(score):
+    write_rows(*({"problem": "p", "solution": text, "answer": "ok", "uid": 1} for text in ("ok", "no")), path="r.jsonl")
+    taken = "Columns: prompt from problem, completion from solution, reference from answer, group from uid"
+    assert taken in score("r.jsonl").out
+    columns = json.loads(score("r.jsonl", "--json").out)["columns"]
+    assert columns == {"prompt": "problem", "completion": "solution", "reference": "answer", "group": "uid"}
+
+
+def test_score_notes_groups_with_several_prompts(score):
+    write_rows(make_row("ok"), make_row("no"), make_row("ok", group=1), make_row("no", group=1), path="many/a.jsonl")
+    write_rows(
+        make_row("ok", prompt="another"), make_row("no", prompt="another"), make_row("ok", group=1), path="many/b.jsonl"
+    )
+    printed = score("many")  # each file counts its prompts from 0
+    assert "note: many: 1 groups have more than one prompt, group q: is an id used for two prompts" in printed.err
+    summary = json.loads(score("many", "--json").out)
+    assert (summary["groups"], summary["mixed_prompt_groups"], summary["mixed_prompt_examples"]) == (2, 1, ["q"])
+    assert "more than one prompt" not in score("many/a.jsonl").err
+
+
+def test_score_counts_groups_with_several_prompts_over_batches(score):
+    write_rows(*(make_row("ok", group=g // 2, prompt=str(g % 2 if g < 20 else 0)) for g in range(40)), path="r.jsonl")
+    summary = json.loads(score("r.jsonl", "--json", "--batch-groups", "3").out)
+    assert (summary["mixed_prompt_groups"], summary["mixed_prompt_examples"]) == (10, list(range(8)))
+
+
+def test_score_notes_a_source_that_no_step_reads(score):
+    write_rows(*(make_row(text, given=n) for n, text in enumerate(("ok", "no", "nope"))), path="r.jsonl")
+    rm = '[sources.rm]\nuse = "score-column"\ncolumn = "given"\n'
+    note = "note: s.toml: no step reads the signal of source 'rm'; it still runs, and a row on which it fails gets no reward"
+    forgot = '[sources.verifier]\nuse = "exact-match"\n[[steps]]\nuse = "stratify"\n'  # without "take" first
+    for text in (SCHEME, forgot):
+        Path("s.toml").write_text(rm + text)
+        assert note in score("r.jsonl").err
+    Path("s.toml").write_text(rm + forgot.replace("[[steps]]", '[[steps]]\nuse = "select"\nsignal = "rm"\n[[steps]]'))
+    assert "no step reads" not in score("r.jsonl").err
+
+
+@pytest.mark.parametrize("name", ["a[bold].jsonl", "lr[/x].jsonl"])
+def test_score_prints_a_file_name_with_brackets_unchanged(score, name):
+    write_rows(make_row("ok"), make_row("no"), path="r.jsonl")
+    Path("lr[").mkdir()
+    assert f"Results: {name}" in score("r.jsonl", "-o", name).out
+
+
+HOSTILE = "4 \x1b[2J\x1b]0;title\x07 \u202e [bold]b[/] \ud800 \r no"
+
+
+ESCAPED = r"4 \x1b[2J\x1b]0;title\x07 \u202e [bold]b[/] \ud800 no"
+
+
+def test_commands_escape_control_characters_of_completions(monkeypatch, capsys):
+    write_rows(
+        make_row(HOSTILE, prompt=HOSTILE, group=HOSTILE), make_row("no", prompt=HOSTILE, group=HOSTILE), path="r.jsonl"
+    )
+    write_rows({"completion": HOSTILE, "reference": "4", "label": 1}, path="p.jsonl")
+    for words, code in (
+        (("explain", "r.jsonl", "--scheme", "s.toml", "--group", HOSTILE), 0),
+        (("explain", "r.jsonl", "--scheme", "s.toml", "--group", "none"), 2),
+        (("verify", "p.jsonl", "--verifier", "exact-match"), 0),
+    ):
+        monkeypatch.setattr("sys.argv", ["herokit", *words])
+        with pytest.raises(SystemExit) as stopped:
+            run()
+        printed = capsys.readouterr()
+        assert (stopped.value.code or 0) == code, printed.err
+        assert not re.search("[\x07\x1b\r\u202e\ud800]", printed.out + printed.err)
+        if words[0] == "explain":
+            assert ESCAPED in printed.out + printed.err
+
+
+def test_commands_escape_characters_that_the_terminal_lacks():
+    write_rows(make_row("\u7b54\u3048 \u2603"), make_row("no"), path="r.jsonl")
+    command = [sys.executable, "-m", "herokit", "explain", "r.jsonl", "--scheme", "s.toml", "--group", "q"]
+    done = subprocess.run(command, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=True)
+    assert rb"#1 ... \u7b54\u3048 \u2603" in done.stdout
