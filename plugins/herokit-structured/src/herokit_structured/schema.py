@@ -101,7 +101,7 @@ def _validate(validator: Any, value: Any, block: str) -> Verdict:
 
 
 def _recursion_verdict(value: Any, block: str) -> Verdict:
-    """Return the verdict where validation recursed too deeply: the completion is at fault, or the schema."""
+    """Return the verdict after too deep recursion: UNPARSED if the value is nested too deeply, else abstain."""
     if _is_deeper(value, _MAX_DEPTH):
         return unparsed("nested too deeply for the schema", block)
     return abstain("reference: the schema refers to itself without end")
