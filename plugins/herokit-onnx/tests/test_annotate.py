@@ -128,3 +128,8 @@ def test_annotate_takes_linear_time_on_hostile_text(hostile):
 
 def test_annotation_tokens_are_numbered_by_position():
     assert [ord(TOKENS[name]) - 0xE000 for name in TOKEN_NAMES] == list(range(len(TOKEN_NAMES)))
+
+
+@pytest.mark.parametrize("signs", ["-", "(", "-("])
+def test_annotate_accepts_any_number_of_signs_and_brackets(signs):
+    assert TOKENS["end"] in annotate("2 pens", f"<<{signs * 5_000}1=1>>")

@@ -48,7 +48,7 @@ def test_unsupported_declared_output_shape_raises(make_model):
 
 
 def test_unsupported_actual_output_shape_raises(make_model):
-    assert "has shape () for 1 inputs of 3 tokens" in setup_error(OnnxRewardModel(str(make_model("lying"))))
+    assert "has shape () for 1 inputs of 3 tokens" in setup_error(OnnxRewardModel(str(make_model("wrong"))))
 
 
 def test_unknown_inputs_raise(make_model):

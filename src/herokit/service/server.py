@@ -123,24 +123,29 @@ def serve(
         HerokitError: a source cannot work at all.
         SetupError: the address cannot be bound, or the state's folder does not exist.
     """
-    if state_path is not None and not state_path.parent.is_dir():
-        raise SetupError(f"{state_path}: no folder {state_path.parent}; create it")
     metrics = Metrics()
-    engine = Engine(scheme.rewarder(), metrics, state_path)
-    restored = engine.load_state()
-    engine.open_sources()
+    engine, restored = _open_engine(scheme, metrics, state_path)
     hosts = None if token or not address.is_loopback else frozenset({"localhost", "127.0.0.1", "::1", address.host})
     app, dispatcher = make_app(engine, limits, metrics, token=token, hosts=hosts, save_every=save_every)
     bound = _bind(address)
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, lifespan="on", backlog=_BACKLOG
+    server = _Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="on", backlog=_BACKLOG)
     )
-    server = _Server(config)
     server.dispatcher = dispatcher
     _announce(address, bound, state_path if restored else None, has_token=token is not None, as_json=as_json)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises the signal again at its end; exit with 0
     server.run([bound])
+
+
+def _open_engine(scheme: Scheme, metrics: Metrics, state_path: Path | None) -> tuple[Engine, bool]:
+    """Return the engine with its sources open, and whether its state was restored."""
+    if state_path is not None and not state_path.parent.is_dir():
+        raise SetupError(f"{state_path}: no folder {state_path.parent}; create it")
+    engine = Engine(scheme.rewarder(), metrics, state_path)
+    restored = engine.load_state()
+    engine.open_sources()
+    return engine, restored
 
 
 def _bind(address: Address) -> socket.socket:

@@ -2,6 +2,8 @@
 
 from herokit.hookspecs import Register, hookimpl
 
+__all__ = ["herokit_register"]
+
 
 @hookimpl
 def herokit_register(register: Register) -> None:

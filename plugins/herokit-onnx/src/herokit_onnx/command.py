@@ -1,6 +1,7 @@
 """The command `herokit export-rm`: export a transformers reward model to ONNX."""
 
 import json
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeAlias, cast
@@ -8,6 +9,7 @@ from typing import Annotated, TypeAlias, cast
 import typer
 
 from herokit.errors import ConfigError
+from herokit.types import Sample
 from herokit_onnx.checkpoint import Dtype
 from herokit_onnx.config import ModelConfig
 from herokit_onnx.export import export_reward_model
@@ -78,12 +80,8 @@ def export_rm(  # noqa: PLR0913, PLR0917 - typer reads every parameter as one op
     labels at a step token. Model, tokenizer, settings and parity probes go to one folder; the probes are checked here and
     whenever the model opens.
     """
-    from herokit.files.reading import read_rollouts
-
     is_int8 = dtype is Precision.INT8
-    if is_int8 and rollouts is None:
-        raise ConfigError("--dtype int8 requires --rollouts FILE: an int8 model that ranks them unlike fp32 is deleted")
-    samples = read_rollouts(rollouts).samples[:_MAX_SAMPLES] if is_int8 and rollouts else ()
+    samples = _read_samples(rollouts) if is_int8 else ()
     path = export_reward_model(
         checkpoint,
         out,
@@ -100,6 +98,14 @@ def export_rm(  # noqa: PLR0913, PLR0917 - typer reads every parameter as one op
         path = quantize_reward_model(path, samples, min_rank_correlation=min_rank_correlation)
         check = f"rank correlation to fp32 on {len(samples)} rollouts at least {min_rank_correlation}; fp32 kept"
     _print_result(path, dtype, check, as_json=as_json)
+
+
+def _read_samples(rollouts: Path | None) -> Sequence[Sample]:
+    from herokit.files.reading import read_rollouts
+
+    if rollouts is None:
+        raise ConfigError("--dtype int8 requires --rollouts FILE: an int8 model that ranks them unlike fp32 is deleted")
+    return read_rollouts(rollouts).samples[:_MAX_SAMPLES]
 
 
 def _print_result(path: Path, dtype: Precision, check: str, *, as_json: bool) -> None:

@@ -31,6 +31,8 @@ _RUN = re.compile(
 )
 _CALC = re.compile(rf"<<(?P<left>[^<>=]*)=(?P<right>[^<>=]*)>>\s*(?P<displayed>-?{_N})?")
 _VISIBLE = "0123456789.+-*/()%= \t"
+_MAX_DEPTH = 8
+"""Nested brackets; deeper ones are not school arithmetic."""
 _LEX = re.compile(rf"{_N}|[-+*/()%]")
 
 
@@ -124,41 +126,48 @@ def evaluate(tokens: tuple[str, ...]) -> float:
         >>> evaluate(("(", "2", "+", "4", ")", "*", "50", "%")), evaluate(("2", "/", "0"))
         (3.0, nan)
     """
-    stack, at = list(tokens), 0
+    return _Calculator(tokens).sum()
 
-    def peek() -> str:
-        return stack[at] if at < len(stack) else ""
 
-    def atom(depth: int) -> float:
-        nonlocal at
-        token, at = peek(), at + 1
-        if token == "-":  # noqa: S105 - a symbol, not a password
-            return -atom(depth)
-        if token == "(" and depth < 8:  # noqa: PLR2004, S105 - deeper nesting is not school arithmetic
-            value = total(depth + 1)
-            at += 1
+class _Calculator:
+    """A recursive-descent parser that computes while it reads; anything it cannot read becomes NaN."""
+
+    def __init__(self, tokens: tuple[str, ...]) -> None:
+        self._tokens, self._at = tokens, 0
+
+    def sum(self, depth: int = 0) -> float:
+        value = self._product(depth)
+        while self._next() in ("+", "-"):
+            value += self._product(depth) if self._take() == "+" else -self._product(depth)
+        return value
+
+    def _product(self, depth: int) -> float:
+        value = self._factor(depth)
+        while self._next() in ("*", "/"):
+            is_product = self._take() == "*"
+            other = self._factor(depth)
+            value = value * other if is_product else value / other if other else float("nan")
+        return value
+
+    def _factor(self, depth: int) -> float:
+        sign = 1.0
+        while self._next() == "-":  # a loop, because a hostile completion may have thousands
+            self._take()
+            sign = -sign
+        token = self._take()
+        if token == "(" and depth < _MAX_DEPTH:  # noqa: S105 - a symbol, not a password
+            value = self.sum(depth + 1)
+            self._take()  # the closing bracket
         else:
             value = _float(token)
-        if peek() == "%":
-            at += 1
+        if self._next() == "%":
+            self._take()
             value /= 100
-        return value
+        return sign * value
 
-    def product(depth: int) -> float:
-        nonlocal at
-        value = atom(depth)
-        while peek() in ("*", "/"):
-            op, at = peek(), at + 1
-            other = atom(depth)
-            value = value * other if op == "*" else value / other if other else float("nan")
-        return value
+    def _next(self) -> str:
+        return self._tokens[self._at] if self._at < len(self._tokens) else ""
 
-    def total(depth: int) -> float:
-        nonlocal at
-        value = product(depth)
-        while peek() in ("+", "-"):
-            op, at = peek(), at + 1
-            value += product(depth) if op == "+" else -product(depth)
-        return value
-
-    return total(0)
+    def _take(self) -> str:
+        token, self._at = self._next(), self._at + 1
+        return token

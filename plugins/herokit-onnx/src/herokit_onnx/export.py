@@ -1,4 +1,16 @@
-"""From a transformers checkpoint to a folder that `OnnxRewardModel` opens: graph, tokenizer, settings, probes."""
+"""From a transformers checkpoint to a folder that `OnnxRewardModel` opens: graph, tokenizer, settings, probes.
+
+Exported are stock classes with one output, decoders or encoders; decoders with the MLP heads of
+`herokit.reward_models.families`; process reward models, decoders whose head gives one or two labels at a step token. Anything
+else raises: a class that scores by its own code, a template that cannot be written as plain text or that writes step tokens, a
+`max_length` above the model's positions.
+
+The folder gets ``<name>.onnx`` (attention fused where it is causal, pooling by mask in the graph, an fp32 head and fp32 scores),
+``tokenizer.json`` (as the checkpoint ships it), ``<name>.json`` (template, longest input) and ``<name>.probes.json``: ids and
+scores of the torch model, which the export is checked against here and again whenever it opens. If they differ here, the graph
+is deleted. A half-precision body is checked against its own rounded weights computed in fp32. ONNX Runtime cannot run bf16 on a
+CPU, so that graph is checked here in fp32, and in bf16 when it opens on a GPU.
+"""
 
 import json
 import logging
@@ -38,66 +50,44 @@ def export_reward_model(  # noqa: PLR0913 - one for each setting that a checkpoi
     dtype: Dtype = "fp32",
     revision: str | None = None,
 ) -> Path:
-    """Write a transformers reward model as ONNX, for `OnnxRewardModel`.
+    """Write a transformers reward model as ONNX for `OnnxRewardModel`, and return the path of the .onnx file.
 
-    Exports stock classes with one output, decoders or encoders; decoders with the MLP heads of
-    `herokit.reward_models.families`; process reward models, decoders whose head gives one or two labels at a step token.
-    Anything else raises.
-
-    ``out`` gets ``<name>.onnx`` (attention fused where it is causal, pooling by mask in the graph, an fp32 head and fp32
-    scores), ``tokenizer.json`` (as the checkpoint ships it), ``<name>.json`` (template, longest input) and
-    ``<name>.probes.json``: ids and scores of the torch model, which the export is checked against here and again whenever
-    it opens. A half-precision body is checked against its own rounded weights computed in fp32. ONNX Runtime cannot run
-    bf16 on a CPU, so that graph is checked here in fp32, and in bf16 when it opens on a GPU.
+    The module's docstring says what can be exported, which files are written and how they are checked.
 
     Args:
         checkpoint: a name on the hub or a folder.
         out: the folder to write, created if needed.
         system_prompt: the first message of the chat; None takes that of the model's profile, ``""`` means none.
-        template: a text with ``{prompt}`` and ``{completion}``; None takes the tokenizer's chat template, or
-            prompt, newline, completion if it has none.
-        step_token: makes it a process reward model; None takes that of the model's profile, ``""`` means an outcome
-            reward model.
+        template: a text with ``{prompt}`` and ``{completion}``; None takes the chat template, or prompt, newline, completion.
+        step_token: makes it a process reward model; None takes that of the model's profile, ``""`` means none.
         max_length: longer inputs are truncated on the left; None takes the model's positions.
         name: of the files.
         dtype: of the body; ``fp16`` and ``bf16`` are meant for GPUs.
         revision: a branch, tag or commit of the hub's repository.
 
-    Returns:
-        the path of the .onnx file.
-
     Raises:
         ConfigError: an invalid dtype, template or length.
-        SetupError: the checkpoint is not such a model, its template cannot be written as plain text, it writes step
-            tokens of its own, a package is missing, `max_length` is above the model's positions, or the export scores
-            differently than the checkpoint (it is then deleted).
+        SetupError: the checkpoint or its template cannot be exported, a package is missing, or the export scores differently.
     """
+    _check_setup(dtype, max_length, template)
+    profile = find_profile(checkpoint)
+    system_prompt = profile.system_prompt if system_prompt is None else system_prompt
+    step_token = profile.step_token if step_token is None else step_token or None
+    model = open_model(checkpoint, dtype, revision, profile, stepwise=step_token is not None)
+    tokenizer = load_tokenizer(checkpoint, revision=revision)
+    max_length = resolve_max_length(max_length, model.config, checkpoint, 4096)
+    config = _make_config(tokenizer, checkpoint, system_prompt, template, step_token, max_length)
+    return _write_model(model, tokenizer, config, out / f"{name}.onnx", dtype, checkpoint)
+
+
+def _check_setup(dtype: str, max_length: int | None, template: str | None) -> None:
+    """Check the settings, and import what exporting needs: a missing package raises before the work, not after it."""
     if dtype not in get_args(Dtype):
         raise ConfigError(f"dtype = {dtype!r}; expected one of {', '.join(get_args(Dtype))}")
     if max_length is not None and max_length < 1:
         raise ConfigError(f"max_length = {max_length}; expected at least 1")
     if template is not None and not is_template(template):
         raise ConfigError(f"template = {template!r}; expected a text with {{prompt}} and {{completion}}")
-    _check_packages()
-    profile = find_profile(checkpoint)
-    system_prompt = profile.system_prompt if system_prompt is None else system_prompt
-    step_token = profile.step_token if step_token is None else step_token or None
-    model = open_model(checkpoint, dtype, revision, profile, stepwise=step_token is not None)
-    tokenizer = load_tokenizer(checkpoint, revision=revision)
-    config = replace(_config(tokenizer, checkpoint, system_prompt, template), step_token=step_token)
-    first_ids = _check_encoding(tokenizer, checkpoint, system_prompt, config)
-    max_length = resolve_max_length(max_length, model.config, checkpoint, 4096)
-    config = replace(config, max_length=max_length, first_id=min(first_ids, default=config.first_id))
-    path = out / f"{name}.onnx"
-    rows = _write_files(path, tokenizer, config)
-    logits = reference_logits(model, rows, stepwise=step_token is not None)
-    write_probes(path, rows, logits, _TOLERANCE[dtype])
-    _write_graph(model, path, dtype, checkpoint, stepwise=step_token is not None)
-    return path
-
-
-def _check_packages() -> None:
-    """Import what exporting needs, so that a missing package raises before the work instead of after it."""
     try:
         import onnx  # noqa: F401 - the exporter imports these late
         import torch  # noqa: F401
@@ -108,12 +98,21 @@ def _check_packages() -> None:
     import_runtime()
 
 
-def _config(tokenizer: Any, checkpoint: str, system_prompt: str, template: str | None) -> ModelConfig:
+def _make_config(
+    tokenizer: Any,
+    checkpoint: str,
+    system_prompt: str,
+    template: str | None,
+    step_token: str | None,
+    max_length: int,
+) -> ModelConfig:
     """Return how a sample becomes text: a chat template writes special tokens itself, a plain one does not."""
     has_chat = template is None and bool(tokenizer.chat_template)
     text = plain_template(tokenizer, system_prompt, checkpoint) if has_chat else template or DEFAULT_TEMPLATE
     first = next((x for x in (tokenizer.bos_token_id, tokenizer.cls_token_id) if x is not None), None)
-    return ModelConfig(template=text, special_tokens=not has_chat, first_id=first)
+    config = ModelConfig(template=text, special_tokens=not has_chat, first_id=first, step_token=step_token)
+    first_ids = _check_encoding(tokenizer, checkpoint, system_prompt, config)
+    return replace(config, max_length=max_length, first_id=min(first_ids, default=first))
 
 
 def _check_encoding(tokenizer: Any, checkpoint: str, system_prompt: str, config: ModelConfig) -> set[int]:
@@ -130,6 +129,16 @@ def _check_encoding(tokenizer: Any, checkpoint: str, system_prompt: str, config:
                 "expected one per step, and none from the template or the text"
             )
     return {ids[0] for ids in rows.ids} & {tokenizer.bos_token_id, tokenizer.cls_token_id}
+
+
+def _write_model(model: Any, tokenizer: Any, config: ModelConfig, path: Path, dtype: Dtype, checkpoint: str) -> Path:
+    """Write settings, tokenizer and probes, then the graph, which the probes check; return its path."""
+    stepwise = config.step_token is not None
+    rows = _write_files(path, tokenizer, config)
+    logits = reference_logits(model, rows, stepwise=stepwise)
+    write_probes(path, rows, logits, _TOLERANCE[dtype])
+    _write_graph(model, path, dtype, checkpoint, stepwise=stepwise)
+    return path
 
 
 def _write_files(path: Path, tokenizer: Any, config: ModelConfig) -> EncodedRows:

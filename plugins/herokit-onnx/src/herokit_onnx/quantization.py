@@ -25,7 +25,7 @@ _TOLERANCE = 0.01
 def quantize_reward_model(
     model: Path, samples: Sequence[Sample], *, out: Path | None = None, min_rank_correlation: float = 0.99
 ) -> Path:
-    """Write an int8 copy (dynamic, per channel) next to a model, if it ranks `samples` like the original.
+    """Write an int8 copy (dynamic, per channel) of a model, and return its path, if it ranks `samples` like the original.
 
     It is kept if Spearman's ``rho = corr(rank(s_fp32), rank(s_int8)) >= min_rank_correlation``. Dynamic quantization uses
     one scale per batch, so int8 scores depend a little on the other rows of their batch.
@@ -36,9 +36,6 @@ def quantize_reward_model(
         out: where to write; ``<model>.int8.onnx`` if None. It must be in the model's folder, because it shares its tokenizer.
         min_rank_correlation: in (0, 1].
 
-    Returns:
-        the path of the int8 model.
-
     Raises:
         ConfigError: too few samples, or a bound outside (0, 1].
         SetupError: the correlation is below the bound (the copy is deleted), or `onnx` is not installed.
@@ -48,19 +45,8 @@ def quantize_reward_model(
             f"quantizing needs at least {_MIN_SAMPLES} samples and min_rank_correlation in (0, 1], got {len(samples)} "
             f"samples and {min_rank_correlation}"
         )
-    try:
-        import onnx
-        from onnxruntime.quantization import QuantType, quantize_dynamic
-    except ImportError as error:
-        raise SetupError(f'quantizing needs onnx ({error}); run: pip install "herokit-onnx[export]"') from error
     path = out or model.with_suffix(".int8.onnx")
-    graph = onnx.load(model)
-    del graph.graph.value_info[:]  # the quantizer infers other shapes, and raises on the difference
-    float32 = {"DefaultTensorType": onnx.TensorProto.FLOAT}
-    with _quiet_quantizer():
-        quantize_dynamic(graph, path, per_channel=True, weight_type=QuantType.QInt8, extra_options=float32)
-    if model.with_suffix(".json").exists():
-        shutil.copy(model.with_suffix(".json"), path.with_suffix(".json"))
+    _write_int8(model, path)
     with OnnxRewardModel(str(model)) as exact, OnnxRewardModel(str(path)) as small:
         rho = spearman(exact.score(samples).values, small.score(samples).values)
     if not rho >= min_rank_correlation:
@@ -74,6 +60,22 @@ def quantize_reward_model(
     rows = runner.encode(PROBE_SAMPLES)
     write_probes(path, rows, run_alone(runner, rows), _TOLERANCE)
     return path
+
+
+def _write_int8(model: Path, path: Path) -> None:
+    """Write the quantized graph and the model's settings."""
+    try:
+        import onnx
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+    except ImportError as error:
+        raise SetupError(f'quantizing needs onnx ({error}); run: pip install "herokit-onnx[export]"') from error
+    graph = onnx.load(model)
+    del graph.graph.value_info[:]  # the quantizer infers other shapes, and raises on the difference
+    float32 = {"DefaultTensorType": onnx.TensorProto.FLOAT}
+    with _quiet_quantizer():
+        quantize_dynamic(graph, path, per_channel=True, weight_type=QuantType.QInt8, extra_options=float32)
+    if model.with_suffix(".json").exists():
+        shutil.copy(model.with_suffix(".json"), path.with_suffix(".json"))
 
 
 @contextmanager
