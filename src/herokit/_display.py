@@ -7,15 +7,15 @@ from typing import Any
 
 from herokit.errors import SetupError
 
-__all__ = ["arrow_table", "html_table", "label", "pandas_frame", "polars_frame"]
+__all__ = ["arrow_table", "html_table", "pandas_frame", "polars_frame", "short_repr"]
 
 
-def label(step: object) -> str:
+def short_repr(step: object) -> str:
     """Name a step briefly: its class and what differs from the defaults.
 
     Example:
         >>> from herokit import Stratify
-        >>> label(Stratify(alpha=0.2))
+        >>> short_repr(Stratify(alpha=0.2))
         'Stratify(alpha=0.2)'
     """
     if not is_dataclass(step):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from herokit._display import arrow_table, html_table, label, pandas_frame, polars_frame
+from herokit._display import arrow_table, html_table, pandas_frame, polars_frame, short_repr
 from herokit.combiners import StepTrace
 from herokit.errors import DataError
 from herokit.records import source_columns
@@ -115,7 +115,7 @@ class RewardOutput:
         place = {row: i for i, row in enumerate(np.flatnonzero(self.valid).tolist())}
         named: list[tuple[str, Array | None]] = list(self.signals.values.items())
         for step in self.trace:
-            named += [("weight", step.weight), ("kept", step.kept), (label(step.step), step.after)]
+            named += [("weight", step.weight), ("kept", step.kept), (short_repr(step.step), step.after)]
         rows = [
             ExplanationRow(name, [float(values[place[r]]) if r in place else None for r in rollouts])
             for name, values in named

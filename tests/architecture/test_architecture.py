@@ -57,8 +57,6 @@ MIN_FILE_LINES = 60
 SMALL_FILES = {
     "src/herokit/__main__.py": "the entry point of the command",
     "src/herokit/adapters/common/info.py": "the table of adapters imports it and nothing else",
-    "src/herokit/adapters/verl/plugin.py": "the entry point that verl loads",
-    "src/herokit/cli/": "one file per command",
     "src/herokit/service/limits.py": "the command line reads it without loading FastAPI",
     "src/herokit/workers/counters.py": "sources and pools count with it",
     "plugins/herokit-torch/src/herokit_torch/sync.py": "the only part of the plugin that needs torch.distributed",

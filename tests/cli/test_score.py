@@ -174,6 +174,16 @@ def test_score_names_the_file_of_a_row_of_several_files(herokit, capsys):
     assert json.loads(capsys.readouterr().out)["failures"]["rm: gave nan"] == {"count": 1, "rows": ["2 of b.jsonl"]}
 
 
+def test_score_reads_the_scheme_file_once(monkeypatch, herokit):
+    write_rows(*ROWS)
+    paths, read_text = [], Path.read_text
+    monkeypatch.setattr(
+        Path, "read_text", lambda path, **options: (paths.append(path.name), read_text(path, **options))[1]
+    )
+    assert herokit("score", "r.jsonl", "--scheme", "s.toml") == 0
+    assert paths.count("s.toml") == 1
+
+
 def test_score_resume_requires_an_output(herokit, capsys):
     write_rows(*ROWS)
     assert herokit("score", "r.jsonl", "--scheme", "s.toml", "--resume") == 2

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from herokit._display import html_table, label
+from herokit._display import html_table, short_repr
 from herokit._segment import namespace
 from herokit.combiners.base import (
     Combiner,
@@ -69,7 +69,9 @@ class Chain:
     def _repr_html_(self) -> str:
         """Show the steps in a notebook."""
         inner = (step.step if isinstance(step, Scheduled) else step for step in self.steps)
-        rows = [(n, label(step), (step.__doc__ or "").strip().partition("\n")[0]) for n, step in enumerate(inner, 1)]
+        rows = [
+            (n, short_repr(step), (step.__doc__ or "").strip().partition("\n")[0]) for n, step in enumerate(inner, 1)
+        ]
         return html_table(f"Chain of {len(self.steps)} steps", ("", "step", "what it does"), rows)
 
     def init(self) -> tuple[Any, ...]:

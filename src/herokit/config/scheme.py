@@ -19,7 +19,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from herokit._display import html_table, label
+from herokit._display import html_table, short_repr
 from herokit.combiners import Chain, Sync, chain, check_signals, no_sync, signals_read
 from herokit.config.builder import build, describe
 from herokit.errors import ConfigError, SignalError, did_you_mean
@@ -49,7 +49,7 @@ class Scheme:
 
     def _repr_html_(self) -> str:
         """Show sources and steps in a notebook."""
-        sources = [(name, label(source)) for name, source in self.sources.items()]
+        sources = [(name, short_repr(source)) for name, source in self.sources.items()]
         return html_table("Sources", ("name", "source"), sources) + self.combiner._repr_html_()
 
     def rewarder(self, *, sync: Sync = no_sync) -> Rewarder:

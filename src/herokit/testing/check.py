@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from herokit.combiners import Chain, Combiner, chain, is_step, produces_advantage
 from herokit.config import Scheme, build, load_scheme
+from herokit.config.scheme import SCHEME_SUFFIXES
 from herokit.errors import ConfigError, boundary, did_you_mean
 from herokit.testing.backends import find_backends
 from herokit.testing.batches import SignalKind
@@ -40,8 +41,6 @@ Checkable: TypeAlias = Scheme | Combiner[Any] | Verifier | RewardModel | str
 """What can be checked: an object, or a name of `resolve_target`."""
 
 ADVANTAGE_NOTE = "It produces advantages: the trainer must use them unchanged, or it normalizes them again."
-
-SCHEME_FILES = (".toml", ".yaml", ".yml")
 
 EXPECTED = "a scheme, a chain, a step, a verifier or a reward model"
 
@@ -109,7 +108,7 @@ def resolve_target(target: Checkable) -> CheckTarget:
     """
     if not isinstance(target, str):
         return _object_target(type(target).__name__, target)
-    if target.endswith(SCHEME_FILES):
+    if target.endswith(SCHEME_SUFFIXES):
         return _object_target(target, load_scheme(target))
     if target.endswith(".py"):
         raise ConfigError(f"{target} is a Python file: name the object in it, for example {target}:scheme")

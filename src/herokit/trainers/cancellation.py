@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from herokit._display import label
+from herokit._display import short_repr
 from herokit.combiners import Chain, Combiner, Filter, Weight, initial_reward, produces_advantage
 from herokit.combiners.base import Composite
 from herokit.errors import ConfigError
@@ -194,7 +194,7 @@ def check_normalization(
 def _step_name(ablated: AblatedChain, whole: Chain) -> str:
     """Return the step's name, and the composite that contains it."""
     composite = f" in {type(whole.steps[ablated.path[0]]).__name__}" if len(ablated.path) > 1 else ""
-    return f"{label(ablated.step)}{composite}"
+    return f"{short_repr(ablated.step)}{composite}"
 
 
 def _ablations(chain: Chain, path: Path) -> Iterator[AblatedChain]:
