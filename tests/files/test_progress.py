@@ -2,16 +2,11 @@
 
 import io
 import re
-import sys
 import time
-from pathlib import Path
 
-from herokit.cli import console
-
-sys.path.insert(0, str(Path(__file__).parent))
-from rollout_files import make_rows, write_rows
-
+from helpers.rollout_files import make_rows, write_rows
 from herokit import Rewarder, hero
+from herokit.cli import console
 from herokit.pipeline.run import Job, score_job
 from herokit.reward_models.progress import report_progress
 from herokit.sources import ScoreColumn, VerdictColumn

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from rollout_files import write_lines
-
+from helpers.rollout_files import write_lines
 from herokit import Sample
 from herokit.adapters.common.base import find_reference, make_samples, message_text
 from herokit.errors import DataError

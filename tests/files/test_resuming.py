@@ -16,9 +16,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from rollout_files import RUN, SCHEME, expected_results, make_rewarder, make_rows, read_output, score_files, write_rows
-
+from helpers.rollout_files import (
+    RUN,
+    SCHEME,
+    expected_results,
+    make_rewarder,
+    make_rows,
+    read_output,
+    score_files,
+    write_rows,
+)
 from herokit import Rewarder, hero
 from herokit.cli.run_setup import interrupt_on_sigterm, run_settings
 from herokit.errors import DataError

@@ -3,8 +3,6 @@
 import json
 import random
 import resource
-import sys
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,9 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parent))
-from rollout_files import write_lines
-
+from helpers.rollout_files import write_lines
 from herokit import Rewarder, Sample, Scores, Status, Verdict, hero, rm_only, verifier_only
 from herokit.errors import DataError
 from herokit.files.reading import read_rollouts

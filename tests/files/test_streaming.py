@@ -1,7 +1,6 @@
 """Scoring in bounded memory: the layout of the rows does not matter."""
 
 import random
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from rollout_files import RUN, expected_results, make_rewarder, make_rows, read_table, score_files, write_rows
-
+from helpers.rollout_files import RUN, expected_results, make_rewarder, make_rows, read_table, score_files, write_rows
 from herokit import Rewarder, hero
 from herokit.errors import DataError
 from herokit.files import blocks, external_sort, group_batches

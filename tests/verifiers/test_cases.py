@@ -1,23 +1,17 @@
 """Every verifier of the core against its table of hard cases; every table, also a plugin's, is complete."""
 
-import sys
-from pathlib import Path
 from time import monotonic
 
 import numpy as np
 import pytest
 
-from herokit.sources import execution
-
-sys.path.insert(0, str(Path(__file__).parent))
-import scripted
-from tables import COMPOSITES, HERE, KINDS, all_tables, mismatch, tables
-
+from helpers import scripted
+from helpers.tables import COMPOSITES, HERE, KINDS, all_tables, mismatch, tables
 from herokit import Sample
 from herokit.config.builder import build
 from herokit.errors import ConfigError
 from herokit.registry import load_registry
-from herokit.sources import VerdictColumn
+from herokit.sources import VerdictColumn, execution
 from herokit.verifiers import (
     Choice,
     ExactMatch,

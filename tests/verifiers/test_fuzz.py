@@ -1,17 +1,13 @@
 """Verifiers on generated text: each gives a verdict in time, raises nothing and does not abstain."""
 
 import random
-import sys
-from pathlib import Path
 from time import monotonic, process_time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parent))
-from tables import all_tables
-
+from helpers.tables import all_tables
 from herokit import Sample
 from herokit.config.builder import build
 from herokit.verifiers.length import count_sentences

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-sys.path.insert(0, str(Path(__file__).parent))
-from tables import tables
-
+from helpers.tables import tables
 from herokit.__main__ import main
 from herokit.verifiers.evaluation import read_labels
 

@@ -3,7 +3,6 @@
 import json
 import pickle
 import signal
-import sys
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -11,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "verifiers"))
-from tables import mismatches, tables
-
+from helpers.tables import mismatches, tables
 from herokit import Sample, Status
 from herokit.config.builder import build
 from herokit.errors import SetupError

@@ -1,14 +1,11 @@
 """Tables of hard cases for the model-based verifiers, each with the response of the server behind them."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "verifiers"))
-from tables import mismatch, tables
-
+from helpers.tables import mismatch, tables
 from herokit.config.builder import build
 from herokit.sources.execution import verify
 

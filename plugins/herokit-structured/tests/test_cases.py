@@ -1,14 +1,11 @@
 """The plugin's verifiers against their tables of hard cases and the laws of verifiers."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "verifiers"))
-from tables import mismatches, tables
-
+from helpers.tables import mismatches, tables
 from herokit.config.builder import build
 from herokit.errors import ConfigError
 from herokit.testing import Profile, check_verifier

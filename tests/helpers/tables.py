@@ -9,8 +9,8 @@ import yaml
 
 from herokit.types import Sample, Verdict
 
-HERE = Path(__file__).with_name("cases")
-COMPOSITES = Path(__file__).with_name("composites")
+HERE = Path(__file__).parents[1] / "verifiers" / "cases"
+COMPOSITES = HERE.with_name("composites")
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 KINDS = ("correct", "incorrect", "malformed", "hostile")
 

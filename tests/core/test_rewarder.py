@@ -2,15 +2,11 @@ import json
 import math
 import pickle
 import re
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from given import Exact, Length, group, make
-
+from helpers.rewarders import Exact, Length, group, make
 from herokit import (
     Center,
     Rewarder,

@@ -12,9 +12,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from scripted import ScriptedVerifier, samples, values
-
+from helpers.scripted import ScriptedVerifier, samples, values
 from herokit import Status
 from herokit.errors import ConfigError, SetupError
 from herokit.sources import ProcessPool
@@ -103,9 +101,9 @@ def test_process_pool_ends_its_processes_when_collected():
 
 def test_process_pool_worker_that_hangs_ends_with_its_killed_parent():
     code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
         "import os, signal, threading, time\n"
-        "from scripted import ScriptedVerifier\n"
+        "from helpers.scripted import ScriptedVerifier\n"
         "from herokit import Sample\n"
         "from herokit.sources import ProcessPool\n"
         "pool = ProcessPool(ScriptedVerifier(), max_workers=1, timeout=0.5)\n"
@@ -180,6 +178,6 @@ def test_process_pool_raises_setup_error_when_the_verifier_cannot_be_sent_or_loa
 
     with pytest.raises(SetupError, match="Local cannot be sent to a worker process"):
         ProcessPool(Local()).verify(samples("1"))
-    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != str(Path(__file__).parent)])
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != str(Path(__file__).parents[1])])
     with pytest.raises(SetupError, match="ScriptedVerifier: the worker process failed to load: ModuleNotFoundError"):
         ProcessPool(ScriptedVerifier()).verify(samples("1"))

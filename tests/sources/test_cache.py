@@ -1,19 +1,15 @@
 """A cache of verdicts: what it keeps, what it tells apart, and what it survives."""
 
 import sqlite3
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from scripted import RecordingVerifier, ScriptedVerifier, samples, values
-
+from helpers.scripted import RecordingVerifier, ScriptedVerifier, samples, values
 from herokit import Sample, Status, Verdict
 from herokit.errors import ConfigError, SetupError
 from herokit.sources import AllOf, Cache, Cascade

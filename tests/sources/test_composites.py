@@ -1,15 +1,11 @@
 """Verifiers made of verifiers: what they ask, what they keep, what they report, and how they end."""
 
 import pickle
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import scripted
-from scripted import RecordingVerifier, ScriptedVerifier, samples, values
-
+from helpers import scripted
+from helpers.scripted import RecordingVerifier, ScriptedVerifier, samples, values
 from herokit import Rewarder, Sample, verifier_only
 from herokit.config.builder import build, describe
 from herokit.errors import ConfigError

@@ -1,20 +1,15 @@
 """What a source gives that is no verdict and no score costs its row, and tells why."""
 
 import asyncio
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from herokit.sources import execution
-
-sys.path.insert(0, str(Path(__file__).parent))
-from given import Gives, group, make
-
+from helpers.rewarders import Gives, group, make
 from herokit import Rewarder, Sample, Scores, Select, Status, Verdict, rm_only
 from herokit.combiners import Add, IfUniform, LinearSchedule, WeightByStd, chain
 from herokit.errors import VerdictError
+from herokit.sources import execution
 
 
 def test_rewarder_marks_scores_that_are_too_large():

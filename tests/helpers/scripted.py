@@ -67,4 +67,4 @@ def values(verdicts):
 
 @hookimpl
 def herokit_register(register):
-    register.verifier("scripted", "scripted:ScriptedVerifier")
+    register.verifier("scripted", "helpers.scripted:ScriptedVerifier")
