@@ -1,16 +1,19 @@
 """What sources share: concurrency, cache, threads, pickling, tokens, URLs; verifiers and `herokit serve`."""
 
 import asyncio
+import contextlib
 import math
 import pickle
 import threading
 import time
+from concurrent.futures import CancelledError
 
 import pytest
 
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status
 from herokit_http import HttpRewardModel, HttpVerifier, RequestPolicy, ServiceRewardModel
+from herokit_http.connection import EventLoopThread
 
 
 def make_model(url, policy, **settings):
@@ -222,3 +225,28 @@ def test_groups_that_the_service_may_have_counted_are_not_sent_again(serve, quic
     with ServiceRewardModel(server.url, request=quick) as rm:
         failure_of(rm.score([Sample("p", str(k), k) for k in range(4)]))
     assert len(server.requests) == requests
+
+
+def test_event_loop_thread_loses_no_call_while_it_closes():
+    """A call that is submitted at any moment of closing returns or raises; none waits forever."""
+
+    async def answer():
+        return 1
+
+    for _ in range(20):
+        thread, ended = EventLoopThread(), []
+
+        def call(thread=thread, ended=ended):
+            with contextlib.suppress(CancelledError):
+                while thread.run(answer()):
+                    pass
+            ended.append(True)
+
+        callers = [threading.Thread(target=call, daemon=True) for _ in range(3)]
+        for caller in callers:
+            caller.start()
+        time.sleep(0.002)
+        thread.close(answer)
+        for caller in callers:
+            caller.join(5.0)
+        assert len(ended) == 3

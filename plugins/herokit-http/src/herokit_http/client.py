@@ -43,7 +43,7 @@ class RequestStats:
 class Client:
     """A connection pool to one server, or to several that do the same: requests go to them in turn.
 
-    It lives in one event loop. Every address has a circuit breaker; another one opens when responses are malformed.
+    It is used in one event loop. Every address has a circuit breaker; another one opens when responses are malformed.
 
     Args:
         url: of the server; several are separated by commas.

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Hashable, Sequence
-from concurrent.futures import CancelledError, wait
+from concurrent.futures import CancelledError
 from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from typing import Any, ClassVar, Self, TypeVar
@@ -29,56 +29,54 @@ class EventLoopThread:
         >>> thread = EventLoopThread()
         >>> thread.run(asyncio.sleep(0, "done"))
         'done'
-        >>> thread.close()
+        >>> thread.close(lambda: asyncio.sleep(0))
     """
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="herokit-http", daemon=True)
+        self._lock = threading.Lock()
+        self._is_closing = False
         self._thread.start()
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether the loop runs, and in another thread than this one."""
-        return self._thread.is_alive() and threading.current_thread() is not self._thread
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the loop and return its result.
 
         Raises:
             Exception: raised by the coroutine.
-            CancelledError: it was cancelled, or the loop was closed.
+            CancelledError: it was cancelled, or the thread is closing.
         """
-        try:
+        with self._lock:  # what is submitted before `close` is cancelled by it, and nothing is submitted after
+            if self._is_closing:
+                coroutine.close()
+                raise CancelledError
             future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        except RuntimeError:  # just closed
-            coroutine.close()
-            raise CancelledError from None
         try:
-            while not wait((future,), timeout=1.0).done:
-                if not self.is_usable:  # closed by another thread before the coroutine began
-                    future.cancel()
             return future.result()
-        except BaseException:
+        except BaseException:  # an interrupt
             future.cancel()
             raise
 
-    def cancel_all(self) -> None:
-        """Cancel everything that runs in the loop."""
-
-        async def cancel() -> None:
-            tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-        self.run(cancel())
-
-    def close(self) -> None:
-        """Stop the loop and its thread."""
+    def close(self, clean_up: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Cancel what runs in the loop, run a last coroutine, and stop; does nothing in the loop's own thread."""
+        if threading.current_thread() is self._thread:  # garbage collection there: it cannot wait for itself
+            return
+        with self._lock:
+            is_closing, self._is_closing = self._is_closing, True
+        if is_closing or not self._thread.is_alive():
+            return
+        asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(clean_up(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _cancel_others() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Connection:
@@ -94,13 +92,9 @@ class Connection:
     """
 
     def __init__(self, url: str, policy: RequestPolicy, cache_size: int) -> None:
+        self.client = Client(url, policy)
         self.thread = EventLoopThread()
         self.cache = LRUCache[Hashable, Any](cache_size)
-        try:
-            self.client = self.thread.run(_open_client(url, policy))
-        except BaseException:
-            self.thread.close()
-            raise
 
     def send(self, rows: Sequence[Hashable], send: SendBatch[Any], batch_size: int) -> list[Any | Failure]:
         """Return N answers for N rows, or why there is none."""
@@ -111,14 +105,7 @@ class Connection:
 
     def close(self) -> None:
         """End the calls that run, and close the client; also called at garbage collection and at exit."""
-        if self.thread.is_usable:
-            self.thread.cancel_all()
-            self.thread.run(self.client.close())
-            self.thread.close()
-
-
-async def _open_client(url: str, policy: RequestPolicy) -> Client:
-    return Client(url, policy)
+        self.thread.close(self.client.close)
 
 
 class _Record:
