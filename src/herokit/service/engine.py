@@ -11,6 +11,7 @@ from time import time
 from typing import Any
 
 from herokit.errors import ConfigError, DataError, HerokitError, PluginError, boundary, did_you_mean
+from herokit.files.blocks import fsync_file
 from herokit.records import Row, source_columns, to_rows
 from herokit.rewarder import Rewarder
 from herokit.service.metrics import Metrics
@@ -155,8 +156,7 @@ class Engine:
         part = self.state_path.with_name(f".{self.state_path.name}.{os.getpid()}")
         with part.open("w", encoding="utf-8") as file:
             json.dump(self.rewarder.state_dict(), file)
-            file.flush()
-            os.fsync(file.fileno())
+        fsync_file(part)
         part.replace(self.state_path)
         self._saved_state = state
         self.metrics.state_saved.set(time())
