@@ -15,7 +15,6 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from helpers.tables import KINDS, Case, Table, all_tables  # noqa: E402 - found by the line above
-
 from herokit.registry import BUILTIN_VERIFIERS, Entry, load_registry  # noqa: E402
 from herokit.verifiers.instructions import CONSTRAINTS  # noqa: E402
 
