@@ -1,7 +1,4 @@
-"""Adapters for trainers: parts that all share, and one file or package per trainer.
+"""Adapters for trainers: one file or package per trainer, and what all share, in `herokit.adapters.common`.
 
 An adapter imports its trainer inside functions only, so `herokit.adapters.trl` can be imported where TRL is not installed.
-`herokit.adapters.common.base` describes how an adapter is built.
 """
-
-__all__: list[str] = []

@@ -1,3 +1,20 @@
 """What reward models that run in this process share: batches, memory, progress, score monitoring, model families."""
 
-__all__: list[str] = []
+from herokit.reward_models.batching import InferenceStats
+from herokit.reward_models.families import ModelProfile, find_profile
+from herokit.reward_models.lazy import LazyResource, ResourceOwner
+from herokit.reward_models.local import LocalRewardModel
+from herokit.reward_models.monitor import ScoreMonitor
+from herokit.reward_models.progress import progress_bar, track_progress
+
+__all__ = [
+    "InferenceStats",
+    "LazyResource",
+    "LocalRewardModel",
+    "ModelProfile",
+    "ResourceOwner",
+    "ScoreMonitor",
+    "find_profile",
+    "progress_bar",
+    "track_progress",
+]
