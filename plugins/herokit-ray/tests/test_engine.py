@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
-from sources import actor_processes
+from stub_sources import actor_processes
 
 from herokit.cli.app import app
 from herokit.errors import ConfigError

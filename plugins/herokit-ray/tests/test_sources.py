@@ -16,7 +16,13 @@ from herokit_ray import RayRewardModel, RayVerifier
 
 sys.path.insert(0, str(Path(__file__).parent))
 os.environ["PYTHONPATH"] = str(Path(__file__).parent)
-from sources import Exact, FailsToStart, Length, OneTooFew, actor_processes  # the actors import it by the same name
+from stub_sources import (  # the actors import it by the same name
+    Exact,
+    FailsToStart,
+    Length,
+    OneTooFew,
+    actor_processes,
+)
 
 pytestmark = pytest.mark.xdist_group("ray")  # every test process would start a Ray of its own
 
