@@ -104,9 +104,9 @@ print(json.dumps(asyncio.run(main())))
 def client(python: str, stubs: Path) -> None:
     """Let OpenRLHF's client send rollouts one by one, all at once, to a service that gathers groups of 4."""
     lines = (ROOT / "examples" / "rollouts.jsonl").read_text().splitlines()[:32]
-    found = [json.loads(line) for line in lines]
+    rollouts = [json.loads(line) for line in lines]
     samples = [
-        Sample(r["prompt"], r["response"], (r["prompt_id"], i // 4), r["reference"]) for i, r in enumerate(found)
+        Sample(r["prompt"], r["response"], (r["prompt_id"], i // 4), r["reference"]) for i, r in enumerate(rollouts)
     ]
     with load_scheme().rewarder() as rewarder:
         expected = np.concatenate([rewarder(samples[i : i + 4]).reward for i in range(0, len(samples), 4)])
@@ -129,15 +129,15 @@ def client(python: str, stubs: Path) -> None:
         service.terminate()
         service.communicate(timeout=60)
     assert done.returncode == 0, done.stderr[-2000:]
-    given = json.loads(done.stdout.splitlines()[-1])
-    assert all(isinstance(answer["rewards"], float) for answer in given)
-    verdicts = [answer["scores"] for answer in given]
-    correct = np.array([r["label"] for r in found], dtype=float)
+    answers = json.loads(done.stdout.splitlines()[-1])
+    assert all(isinstance(answer["rewards"], float) for answer in answers)
+    verdicts = [answer["scores"] for answer in answers]
+    correct = np.array([r["label"] for r in rollouts], dtype=float)
     print(
         f"OpenRLHF's client, {len(samples)} rollouts one by one, groups of 4: {sum(verdicts):.0f} correct, {correct.sum():.0f} by label"
     )
     off = [
-        float(np.abs(np.sort([a["rewards"] for a in given[i : i + 4]]) - np.sort(expected[i : i + 4])).max())
+        float(np.abs(np.sort([a["rewards"] for a in answers[i : i + 4]]) - np.sort(expected[i : i + 4])).max())
         for i in range(0, 32, 4)
     ]
     print(f"rewards of each group against a Rewarder here: furthest off {max(off):.1e}")
@@ -161,11 +161,11 @@ def main() -> None:
             print(f"{len(samples)} rows; transformers, row by row, gives {expected.min():.2f} to {expected.max():.2f}")
             for batch in (1, 8):
                 with HttpRewardModel(url, "openrlhf", batch_size=batch, request=QUICK) as rm:
-                    begun = time.perf_counter()
+                    start = time.perf_counter()
                     scores = rm.score(samples)
                     off = float(np.abs(scores.values - expected).max())
                     print(
-                        f"{batch} rows a request: {time.perf_counter() - begun:.2f} s, furthest off {off:.3f}; {rm.report()}"
+                        f"{batch} rows a request: {time.perf_counter() - start:.2f} s, furthest off {off:.3f}; {rm.report()}"
                     )
                     assert set(scores.statuses) == {Status.JUDGED}
                     assert off == 0.0 or batch > 1  # the server pads a batch in bf16

@@ -59,9 +59,9 @@ def start(tmp_path):
 
 
 async def post(client, number, path="/v1/score"):
-    begun = time.perf_counter()
+    start_time = time.perf_counter()
     answer = await client.post(path, json={"samples": make_group(f"g{number}", "4", "5" * (1 + number % 7))})
-    return answer, time.perf_counter() - begun
+    return answer, time.perf_counter() - start_time
 
 
 def counted(text, name):

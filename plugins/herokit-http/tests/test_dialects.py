@@ -36,16 +36,16 @@ def test_vllm_classify_with_a_template(serve, quick):
 
 
 def test_vllm_classify_without_a_template_gets_messages_one_row_per_request(serve, quick):
-    scores, asked = score(
+    scores, requests = score(
         serve, quick, "vllm-classify",
         lambda _, body: vllm([[float(len(body["messages"][-1]["content"]))]]),
         model="nvidia/AceMath-7B-RM",
     )  # fmt: skip
     assert scores.values.tolist() == [3.0, 8.0]
-    assert len(asked) == 2
-    roles = [message["role"] for message in asked[0][1]["messages"]]
+    assert len(requests) == 2
+    roles = [message["role"] for message in requests[0][1]["messages"]]
     assert roles == ["system", "user", "assistant"]
-    assert "\\boxed" in asked[0][1]["messages"][0]["content"]  # a known model's own system prompt
+    assert "\\boxed" in requests[0][1]["messages"][0]["content"]  # a known model's own system prompt
 
 
 def pooling(values):
@@ -124,9 +124,9 @@ def test_infinity_gets_one_prompt_per_request(serve, quick, rows):
         scores = [{"relevance_score": float(len(d)), "index": i} for i, d in enumerate(body["documents"])]
         return {"results": scores[::-1]}
 
-    scores, asked = score(serve, quick, "infinity-rerank", answer, rows)
+    scores, requests = score(serve, quick, "infinity-rerank", answer, rows)
     assert scores.values.tolist() == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
-    assert sorted(body["query"] for _, body in asked) == ["p0", "p1", "p2"]
+    assert sorted(body["query"] for _, body in requests) == ["p0", "p1", "p2"]
 
 
 def test_herokit_gives_the_reason_of_a_row_without_a_value(serve, quick):

@@ -41,9 +41,9 @@ def test_server_that_is_down(quick, rows):
 def test_server_that_sends_nothing_or_closes_the_connection(serve, rows, answer):
     server = serve(lambda *_: answer)
     with make_model(server.url, RequestPolicy(max_attempts=2, backoff=0.01, timeout=0.2)) as rm:
-        begun = time.monotonic()
+        start = time.monotonic()
         assert failure_of(rm.score(rows)).startswith("no answer within 0.2 s" if answer else "RemoteProtocolError")
-        assert time.monotonic() - begun < 10.0  # not 60 s per attempt
+        assert time.monotonic() - start < 10.0  # not 60 s per attempt
         assert len(server.requests) == 2
 
 
@@ -204,9 +204,9 @@ def test_breaker_stays_closed_for_rejected_rows(serve):
 def test_deadline_of_a_call(serve):
     server = serve(lambda path, body: time.sleep(0.1) or lengths(path, body))
     with make_model(server.url, RequestPolicy(deadline=1.0, max_concurrency=1), batch_size=1) as rm:
-        begun = time.monotonic()
+        start = time.monotonic()
         scores = rm.score([Sample("p", str(i), "q") for i in range(80)])
-        assert time.monotonic() - begun < 5.0
+        assert time.monotonic() - start < 5.0
     assert 1 <= scores.statuses.count(Status.JUDGED) < 40
     assert scores.reasons[-1] == "no answer within the deadline of 1 s"
 

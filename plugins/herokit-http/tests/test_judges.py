@@ -300,6 +300,6 @@ def test_bradley_terry_recovers_strengths():
     true = rng.normal(size=8)
     true -= true.mean()
     expected = {(i, j): 1 / (1 + np.exp(true[j] - true[i])) for i in range(8) for j in range(i + 1, 8)}
-    found = bradley_terry(expected, 8, prior=1e-9)
-    np.testing.assert_allclose(found, true, atol=1e-3)
+    strengths = bradley_terry(expected, 8, prior=1e-9)
+    np.testing.assert_allclose(strengths, true, atol=1e-3)
     assert win_rates({}, 2) == bradley_terry({}, 2) == [None, None]

@@ -9,10 +9,12 @@ from herokit.testing.laws import missing_reference_abstains
 from herokit_http import GenerativeVerifier, HttpRewardModel, HttpVerifier, PairwiseJudge, RubricJudge
 
 FEW = Profile(max_examples=6)
-SHOWN = re.compile(
+SECTIONS = re.compile(
     r"--- reference answer ([0-9a-f]{8}) ---\n(.*)\n--- response \1 ---\n(.*)\n--- end \1 ---", re.DOTALL
 )
-PAIR = re.compile(r"--- response A ([0-9a-f]{8}) ---\n(.*)\n--- response B \1 ---\n(.*)\n--- end \1 ---", re.DOTALL)
+RESPONSES = re.compile(
+    r"--- response A ([0-9a-f]{8}) ---\n(.*)\n--- response B \1 ---\n(.*)\n--- end \1 ---", re.DOTALL
+)
 
 
 def chat(text):
@@ -24,12 +26,12 @@ def extract_answer(completion):
 
 
 def verdict(_, body):
-    mark, reference, response = SHOWN.search(body["messages"][-1]["content"]).groups()
+    mark, reference, response = SECTIONS.search(body["messages"][-1]["content"]).groups()
     return chat(f"Hm.\nVerdict {mark}: {'CORRECT' if extract_answer(response) == reference else 'WRONG'}")
 
 
 def criterion(_, body):
-    mark, reference, response = SHOWN.search(body["messages"][-1]["content"]).groups()
+    mark, reference, response = SECTIONS.search(body["messages"][-1]["content"]).groups()
     return chat(f"Criterion {mark} 1: {'YES' if extract_answer(response) == reference else 'NO'}")
 
 
@@ -46,7 +48,7 @@ def _row(sample):
 
 
 def longer(_, body):
-    mark, first, second = PAIR.search(body["messages"][-1]["content"]).groups()
+    mark, first, second = RESPONSES.search(body["messages"][-1]["content"]).groups()
     difference = len(first) - len(second)
     return chat(f"Verdict {mark}: {'A' if difference > 0 else 'B' if difference < 0 else 'TIE'}")
 
@@ -75,7 +77,7 @@ def test_reward_model_follows_the_laws(serve):
 
 def test_pairwise_judge_follows_the_laws_except_batch_independence(serve):
     alone = "a score is the result of comparisons with the group; a single rollout has none"
-    known = {"scores_batch_independent": alone, "finite_scores": alone}
+    expected_failures = {"scores_batch_independent": alone, "finite_scores": alone}
     with PairwiseJudge(serve(longer).url, cache_size=10_000) as rm:
-        report = check_reward_model(rm, expected_failures=known, profile=FEW)
+        report = check_reward_model(rm, expected_failures=expected_failures, profile=FEW)
     assert report.passed, str(report)

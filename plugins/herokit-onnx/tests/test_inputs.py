@@ -15,7 +15,7 @@ def words(*texts):
 
 
 def add_bos(path):
-    """Let the tokenizer beside a model put the word ``j``, id 10, in front."""
+    """Let the tokenizer next to a model put the word ``j``, id 10, in front."""
     file = str(path.parent / "tokenizer.json")
     tokenizer = Tokenizer.from_file(file)
     tokenizer.post_processor = processors.TemplateProcessing(single="j $A", special_tokens=[("j", 10)])

@@ -1,4 +1,4 @@
-"""One kernel for all rows of a pack, and compiled layers; on a CPU with a stand-in for torch's kernel."""
+"""One kernel for all rows of a pack, and compiled layers; on a CPU with a stub of torch's kernel."""
 
 from inspect import signature
 
