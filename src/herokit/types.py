@@ -94,7 +94,7 @@ class Verdict:
         value: correctness in [0, 1]; None means "cannot say", and only for what the policy cannot cause
             (missing reference, broken infrastructure). An unparsable or timed-out completion is 0 with its status,
             or the policy would learn to be unparsable.
-        status: how the value came about.
+        status: how the value came about; FAILED if there is no value and no other status is given.
         reason: the reason, in words; for people, never parsed.
         answer: the answer that was read from the completion, when one was.
 
@@ -113,14 +113,16 @@ class Verdict:
 
     def __post_init__(self) -> None:
         if self.value is None:
+            if self.status is Status.JUDGED:  # nothing was judged
+                object.__setattr__(self, "status", Status.FAILED)
             return
         if type(self.value) is not float:  # a bool, an int or a number of some array library
             try:
                 object.__setattr__(self, "value", float(self.value))
             except (TypeError, ValueError):
-                raise VerdictError(f"a verdict's value lies in [0, 1] or is None, got {self.value!r}") from None
+                raise VerdictError(f"Verdict.value must be in [0, 1] or None, got {self.value!r}") from None
         if not 0.0 <= self.value <= 1.0:
-            raise VerdictError(f"a verdict's value lies in [0, 1] or is None, got {self.value!r}")
+            raise VerdictError(f"Verdict.value must be in [0, 1] or None, got {self.value!r}")
 
 
 MAX_ABS_SCORE = 1e150

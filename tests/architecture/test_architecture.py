@@ -111,6 +111,8 @@ PLUGIN_MAY_IMPORT = {
     "herokit.verifiers.base",
     "herokit.verifiers.extraction",
     "herokit.combiners",
+    "herokit",
+    "herokit.sources",
     "herokit.types",
     "herokit.errors",
     "herokit.hookspecs",

@@ -40,11 +40,13 @@ def score(monkeypatch, capsys):
 
 
 def test_score_prints_the_columns_that_it_reads(score):
-    write_rows(*({"problem": "p", "solution": text, "answer": "ok", "uid": 1} for text in ("ok", "no")), path="r.jsonl")
-    taken = "Columns: prompt from problem, completion from solution, reference from answer, group from uid"
+    write_rows(
+        *({"problem": "p", "generation": text, "answer": "ok", "uid": 1} for text in ("ok", "no")), path="r.jsonl"
+    )
+    taken = "Columns: prompt from problem, completion from generation, reference from answer, group from uid"
     assert taken in score("r.jsonl").out
     columns = json.loads(score("r.jsonl", "--json").out)["columns"]
-    assert columns == {"prompt": "problem", "completion": "solution", "reference": "answer", "group": "uid"}
+    assert columns == {"prompt": "problem", "completion": "generation", "reference": "answer", "group": "uid"}
 
 
 def test_score_notes_groups_with_several_prompts(score):

@@ -1,4 +1,4 @@
-"""The pool of worker processes: order, limits, failures, closing; through `ProcessPool` in tests/verifiers/test_pools.py."""
+"""The pool of worker processes: order, limits, failures, closing; through `ProcessPool` in tests/sources/test_process_pool.py."""
 
 import gc
 import pickle

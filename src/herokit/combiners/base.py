@@ -23,6 +23,7 @@ __all__ = [
     "Sync",
     "Weight",
     "is_step",
+    "is_step_type",
     "no_sync",
     "produces_advantage",
     "summarize_trace",
@@ -166,7 +167,7 @@ class Weight(ABC, Generic[ArrayT]):
 
 
 class Filter(Stateless[ArrayT]):
-    """Base class for steps that remove rows: later steps do not see them.
+    """Base class for steps that exclude rows: later steps do not see them.
 
     The rows stay in the output: `RewardOutput.kept` is False for them, their advantage and weight are 0, their reward
     is NaN.

@@ -25,7 +25,7 @@ from herokit.combiners.schedules import Schedule
 from herokit.errors import ConfigError, SignalError, did_you_mean
 from herokit.types import Array, ArrayT, Groups, Signals
 
-__all__ = ["Chain", "Scheduled", "chain", "initial_reward"]
+__all__ = ["Chain", "Scheduled", "chain", "check_signals", "initial_reward", "signals_read"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,15 +19,15 @@ __all__ = ["Stratify"]
 
 @dataclass(frozen=True, slots=True)
 class Stratify(Stateless):
-    """Normalize the reward inside the strata that the verifier defines (HERO, Eq. 3).
+    """Normalize the scores inside the strata that the verifier defines (HERO, Eq. 3).
 
-    With ``z = (m - min) / (max - min + eps)`` over the rollouts of one prompt that share a verifier label ``c``::
+    With the scores ``m`` (the reward so far) and ``z = (m - min) / (max - min + eps)`` over the rollouts of one prompt that share a verifier label ``c``::
 
         r = -alpha    + 2 alpha z    where c = 0     in [-alpha, +alpha]
         r = 1 - beta  + 2 beta  z    where c = 1     in [1 - beta, 1 + beta]
 
     Correctness is preserved (the bands never overlap), quality is refined inside them. A graded verifier has more
-    `levels`: each is the centre of its stratum's band, ``level + half (2 z - 1)``.
+    `levels`: each is the center of its stratum's band, ``level + half (2 z - 1)``.
 
     Args:
         verifier: the verifier's name.
@@ -36,8 +36,8 @@ class Stratify(Stateless):
         beta: half-width of the highest band, in (0, 1].
         levels: the verifier values that name the strata, increasing.
         inner_half_width: half-width of the bands in between; the smaller of alpha and beta by default.
-        thresholds: the values that part the strata, one fewer than the levels: a row belongs above an edge that its value
-            exceeds. Half-way between levels by default.
+        thresholds: the verifier values between the strata, one fewer than the levels; a row whose value exceeds a
+            threshold is in a stratum above it. Half-way between levels by default.
         normalizer: maps a stratum's scores into [0, 1]: `MinMax` (the paper; its eps is not given there, 1e-6 here),
             `Rank`, `ZScoreSigmoid` or `QuantileMinMax`.
         ties: where a stratum of one row, or of equal scores, goes. Read literally the paper puts it on its band's
@@ -78,10 +78,13 @@ class Stratify(Stateless):
             check_in_interval("inner_half_width", self.inner_half_width, "(0, inf)")
         if self.thresholds is not None:
             inside = all(
-                low < edge < high for (low, high), edge in zip(pairwise(self.levels), self.thresholds, strict=False)
+                low < threshold < high
+                for (low, high), threshold in zip(pairwise(self.levels), self.thresholds, strict=False)
             )
             if len(self.thresholds) != len(self.levels) - 1 or not inside:
-                raise ConfigError(f"edges lie one between each two of the levels {self.levels}, got {self.thresholds}")
+                raise ConfigError(
+                    f"expected one threshold between each two of the levels {self.levels}, got {self.thresholds}"
+                )
         for (low, below), (high, above) in pairwise(zip(self.levels, self._halves(widest=True), strict=True)):
             if low + below >= high - above:
                 limit = "alpha + beta must be below 1" if self.levels == (0.0, 1.0) else "the half-widths are too large"
@@ -105,10 +108,10 @@ class Stratify(Stateless):
         return [alpha, *[middle] * (len(self.levels) - 2), beta]
 
     def strata(self, signals: Signals) -> tuple[Groups, list[Array]]:
-        """Return the strata as groups, and for each edge which rows lie above it."""
+        """Return the strata as groups, and for each threshold which rows exceed it."""
         xp, groups = _segment.namespace(signals.groups.ids), signals.groups
-        edges = self.thresholds or tuple((low + high) / 2 for low, high in pairwise(self.levels))
-        above = [signals[self.verifier] > edge for edge in edges]
+        thresholds = self.thresholds or tuple((low + high) / 2 for low, high in pairwise(self.levels))
+        above = [signals[self.verifier] > threshold for threshold in thresholds]
         labels = sum((xp.astype(a, groups.ids.dtype) for a in above[1:]), xp.astype(above[0], groups.ids.dtype))
         return groups.refine(labels, len(self.levels)), above
 
@@ -122,15 +125,14 @@ class Stratify(Stateless):
             tied = _segment.expand((reach <= 0) | (reach < self.min_range), strata)
             z = xp.where(tied, xp.full_like(z, 0.5 if self.ties == "midpoint" else 0.0), z)
         halves = self._halves()
-        floors = [level - half for level, half in zip(self.levels, halves, strict=True)]
-        floor: Array = floors[0]
-        width: Array = 2.0 * halves[0]
-        for inside, (low, high), (narrow, wide) in zip(above, pairwise(floors), pairwise(halves), strict=True):
-            step = xp.astype(inside, z.dtype)
-            if wide != narrow:
-                width = width + 2.0 * (wide - narrow) * step
-            step *= high - low  # its own array, made above
-            step += floor
-            floor = step
-        floor += width * z
-        return floor
+        lowest = [level - half for level, half in zip(self.levels, halves, strict=True)]
+        reward, width = lowest[0], 2.0 * halves[0]  # of the lowest band; then one stratum higher where a row is above
+        for is_above, (low, high), (half, next_half) in zip(above, pairwise(lowest), pairwise(halves), strict=True):
+            rise = xp.astype(is_above, z.dtype)
+            if next_half != half:
+                width = width + 2.0 * (next_half - half) * rise
+            rise *= high - low  # in place, because `rise` is a new array
+            rise += reward
+            reward = rise
+        reward += width * z  # r = lowest value of the band + width of the band * z
+        return reward

@@ -29,7 +29,7 @@ __all__ = [
 
 COLUMN_NAMES: dict[str, tuple[str, ...]] = {
     "prompt": ("prompt", "question", "problem", "query", "input"),
-    "completion": ("completion", "response", "output", "generation", "solution"),
+    "completion": ("completion", "response", "output", "generation"),
     "reference": ("reference", "answer", "ground_truth", "gold", "gold_answer", "target"),
     "group": ("group", "group_id", "prompt_id", "uid", "problem_id", "question_id"),
 }
