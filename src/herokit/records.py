@@ -5,22 +5,48 @@ reward model ``rm_steps``. For a combined batch also ``group``, ``reward``, ``ad
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from herokit.errors import DataError
+from herokit.errors import ConfigError, DataError
 from herokit.sources.execution import SourceOutputs
 from herokit.types import RewardModel, Scores, Status, Verdict, Verifier
 
-__all__ = ["MISSING_ROW", "Row", "from_rows", "replace_surrogates", "source_columns", "to_rows"]
+__all__ = ["MISSING_ROW", "Row", "check_source_names", "from_rows", "replace_surrogates", "source_columns", "to_rows"]
 
 Row: TypeAlias = dict[str, Any]
 """The results of one rollout as JSON values, by column name."""
 
 MISSING_ROW = "no answer arrived"
 """The reason given for a row that is None."""
+
+
+_BATCH_COLUMNS = ("group", "reward", "advantage", "weight", "valid", "kept")
+_SOURCE_SUFFIXES = ("_status", "_reason", "_answer", "_steps")
+
+
+def check_source_names(names: Iterable[str]) -> None:
+    """Check that no two result columns have the same name.
+
+    Args:
+        names: the names of the sources.
+
+    Raises:
+        ConfigError: a source has the name of another column.
+
+    Example:
+        >>> check_source_names(["rm", "rm_status"])
+        Traceback (most recent call last):
+        ...
+        herokit.errors.ConfigError: source 'rm_status' has the name of a result column; choose another name
+    """
+    names = list(names)
+    columns = {*_BATCH_COLUMNS, *(f"{name}{suffix}" for name in names for suffix in _SOURCE_SUFFIXES)}
+    for name in names:
+        if name in columns:
+            raise ConfigError(f"source {name!r} has the name of a result column; choose another name")
 
 
 def source_columns(outputs: SourceOutputs, *, steps: bool = True) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from herokit.combiners import (
 )
 from herokit.errors import ConfigError, DataError, did_you_mean
 from herokit.outcome import RewardOutput
+from herokit.records import check_source_names
 from herokit.schemes import SCHEMES
 from herokit.sources import execution
 from herokit.sources.execution import SourceOutputs
@@ -65,7 +66,7 @@ class Rewarder(Closeable):
         sync: merges running means across processes; `no_sync` for one process.
 
     Raises:
-        ConfigError: no source, one that has neither `verify` nor `score`, or a combiner that is none of the above.
+        ConfigError: no source, one whose name is that of a result column, one that has neither `verify` nor `score`, or a combiner that is none of the above.
         SignalError: a step refers to a source that is not there.
 
     Example:
@@ -95,6 +96,7 @@ class Rewarder(Closeable):
         for name, source in sources.items():
             if isinstance(source, type) or not isinstance(source, Verifier | RewardModel):
                 raise ConfigError(f"source {name!r} must be a verifier or a reward model, got {source!r}")
+        check_source_names(sources)
         self.sources = dict(sources)
         self.combiner = _resolve_combiner(combiner)
         self.sync = sync

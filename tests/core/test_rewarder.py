@@ -332,3 +332,9 @@ def test_chain_refuses_what_holds_a_chain(step):
 def test_chain_refuses_a_name():
     with pytest.raises(ConfigError, match=re.escape("a scheme by name is a function, such as herokit.hero()")):
         chain("hero")
+
+
+@pytest.mark.parametrize("name", ["reward", "valid", "verifier_status"])
+def test_rewarder_refuses_a_source_with_the_name_of_a_result_column(name):
+    with pytest.raises(ConfigError, match=f"source '{name}' has the name of a result column"):
+        Rewarder({"verifier": Exact(), name: Length()}, Select("verifier"))
