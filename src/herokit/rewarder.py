@@ -3,7 +3,7 @@
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypedDict, cast
 
 import numpy as np
 
@@ -41,7 +41,19 @@ from herokit.types import (
     is_valid_score,
 )
 
-__all__ = ["Rewarder"]
+__all__ = ["Rewarder", "StateDict"]
+
+
+class StateDict(TypedDict):
+    """The state of a `Rewarder` as JSON values.
+
+    Attributes:
+        version: of the format.
+        state: one entry per step of the chain.
+    """
+
+    version: int
+    state: Any
 
 
 class _HasCombiner(Protocol):
@@ -184,7 +196,7 @@ class Rewarder(Closeable):
             seconds=outputs.seconds,
         )
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         """Return the state as plain JSON values.
 
         Example:
