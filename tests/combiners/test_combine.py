@@ -38,13 +38,13 @@ def test_standardize_by_hand():
     )
 
 
-def test_a_chain_flattens_and_compares():
+def test_chain_is_flat_and_compares_equal():
     assert chain(chain(Select("rm")), Center()) == Chain((Select("rm"), Center()))
     assert hash(chain(Select("rm"))) == hash(chain(Select("rm")))
 
 
 @pytest.mark.parametrize("bad", [(), ("rm",), (Select,), (None,)])
-def test_a_chain_is_made_of_steps(bad):
+def test_chain_rejects_what_is_not_a_step(bad):
     with pytest.raises(ConfigError):
         chain(*bad)
 
@@ -69,17 +69,17 @@ def test_a_chain_is_made_of_steps(bad):
         (lambda: Interpolate("rm", weight=1.5), "weight lies in \\[0, 1\\], got 1.5"),
     ],
 )
-def test_a_parameter_outside_its_range_is_named(make, message):
+def test_step_names_a_parameter_outside_its_range(make, message):
     with pytest.raises(ConfigError, match=message):
         make()
 
 
-def test_an_unknown_signal_offers_the_nearest():
+def test_signals_suggest_the_nearest_name():
     with pytest.raises(SignalError, match="no signal 'rn' in this batch; did you mean 'rm'"):
         run(Select("rn"))
 
 
-def test_two_ranks_with_sync_equal_one_with_both_batches():
+def test_sync_makes_two_ranks_equal_one_process():
     rng = np.random.default_rng(0)
     rm, index = rng.normal(size=40), np.repeat(np.arange(10), 4)
     step = WeightByStd()
@@ -97,7 +97,7 @@ def test_two_ranks_with_sync_equal_one_with_both_batches():
     assert synced.value == pytest.approx(together.value, rel=1e-12)
 
 
-def test_an_empty_group_does_not_count_in_the_mean():
+def test_weight_by_std_ignores_empty_groups():
     signals = Signals({"rm": np.array([0.0, 2.0])}, Groups(np.array([1, 1]), 5))
     _, state = WeightByStd().weigh(signals["rm"], signals, Mean())
     assert state == Mean(1, 1.0)
@@ -116,7 +116,7 @@ def test_extreme_spreads_do_not_overflow():
     np.testing.assert_allclose(weight, [2.0, 2.0, 0.5, 0.5])
 
 
-def test_a_step_of_ones_own_is_one_method():
+def test_stateless_step_needs_one_method():
     class Negate(Stateless):
         def __call__(self, reward, signals):
             return -reward
@@ -125,7 +125,7 @@ def test_a_step_of_ones_own_is_one_method():
 
 
 @pytest.mark.parametrize("relative", [False, True])
-def test_a_running_mean_of_zero_measures_nothing(relative):
+def test_weight_by_std_is_one_while_its_mean_is_zero(relative):
     step = WeightByStd(relative=relative)
     tied = Signals({"rm": np.ones(4)}, Groups.from_keys("aabb"))
     wide = Signals({"rm": np.array([0.0, 2.0, 0.0, 8.0])}, Groups.from_keys("aabb"))

@@ -45,7 +45,7 @@ def outcome(step, batches=2):
     return [rewarder([Sample("p", str(i), key) for i, key in enumerate(KEYS)]) for _ in range(batches)][-1]
 
 
-def test_a_weight_in_a_gate_is_told_where_it_acted():
+def test_if_uniform_exposes_the_weight_inside():
     plain, gated = outcome(chain(Select("rm"), WeightByStd())), outcome(GATE)
     assert (plain.weight != 1.0).all()
     assert_allclose(gated.weight, np.where(UNIFORM, plain.weight, 1.0))
@@ -53,7 +53,7 @@ def test_a_weight_in_a_gate_is_told_where_it_acted():
     assert_allclose(lines["weight"], plain.weight[4:6])
 
 
-def test_a_filter_in_a_gate_hides_rows_from_the_steps_that_follow():
+def test_if_uniform_hides_filtered_rows_from_later_steps():
     marks = chain(ConsistencyFilter(signal="rm", verifier="verifier"), Select("rm"))
     gated = outcome(chain(Select("verifier"), IfUniform(Select("rm"), marks), Center()))
     assert_array_equal(gated.kept, outcome(marks).kept | UNIFORM)
@@ -79,14 +79,14 @@ def test_advantages_made_in_a_gate_are_advantages_and_the_reward_is_what_was_bef
     assert_allclose(made.advantage, centred * made.weight)
 
 
-def test_a_gate_in_a_gate():
+def test_if_uniform_can_be_nested():
     inner = IfUniform(chain(Select("rm"), WeightByStd(), Center()), Select("verifier"))
     once, twice = outcome(inner), outcome(IfUniform(inner, Select("verifier")))
     for name in ("reward", "advantage", "weight"):
         assert_array_equal(getattr(once, name), getattr(twice, name))
 
 
-def test_an_empty_part_leaves_the_reward():
+def test_if_uniform_with_an_empty_part_leaves_the_reward():
     rest = GATE.with_parts([chain(Select("rm")), type(chain(Select("rm")))(())])
     assert_array_equal(outcome(chain(Select("verifier"), rest)).reward, np.where(UNIFORM, SCORES, VERDICTS))
 
@@ -106,7 +106,7 @@ def test_hidden_steps_are_found_inside_too():
     assert [one.path for one in find_cancelled_steps(alone, reads, as_it_is)] == [(1, 0, 0), (1,)]
 
 
-def test_the_law_names_the_weight_that_a_gate_holds():
+def test_steps_not_cancelled_names_the_weight_inside_if_uniform():
     bands = chain(Select("rm"), Stratify())
     gate = IfUniform(Select("rm"), chain(bands, WeightByStd()))
     signals = {"rm": "score", "verifier": "binary"}

@@ -21,7 +21,7 @@ FLAGS = ("verifier", "format", "unfinished", "essential", "important", "optional
 
 @pytest.mark.parametrize("make", schemes.SCHEMES, ids=lambda m: m.__name__)
 @given(sizes=st.lists(st.integers(1, 6), min_size=1, max_size=5), seed=st.integers(0, 10_000), coarse=st.booleans())
-def test_a_scheme_equals_its_loop(make, sizes, seed, coarse):
+def test_scheme_equals_a_loop_over_groups(make, sizes, seed, coarse):
     rng = np.random.default_rng(seed)
     n = sum(sizes)
     rm = rng.normal(0, 2, n)

@@ -77,7 +77,7 @@ SCALED = [
 ]  # fmt: skip
 
 
-def test_every_step_is_here():
+def test_parity_covers_every_step():
     assert {type(step) for step in SCALED} == {step for step in STEPS if not issubclass(step, Schedule)}
 
 
@@ -111,7 +111,7 @@ def run(step, signals):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("library", [name for name in LIBRARIES if name != "numpy"])
 @pytest.mark.parametrize("step", SCALED, ids=lambda s: repr(s)[:60])
-def test_every_library_agrees_with_numpy(step, library, dtype):
+def test_step_is_equal_in_every_array_library(step, library, dtype):
     data = batch(dtype=dtype)
     expected, expected_state = run(step, on("numpy", *data))
     signals = on(library, *data)
@@ -176,7 +176,7 @@ class Reads(TorchDispatchMode):
 @pytest.mark.parametrize(
     "step", [s for s in SCALED if not isinstance(s, ConsistencyFilter)], ids=lambda s: repr(s)[:60]
 )
-def test_a_device_is_read_at_most_once_a_step(step, monkeypatch):
+def test_step_reads_the_device_at_most_once(step, monkeypatch):
     signals = on("torch", *batch())
     brought, read = [], _segment.to_host
     monkeypatch.setattr(_segment, "to_host", lambda x: brought.append(x) or read(x))
@@ -187,7 +187,7 @@ def test_a_device_is_read_at_most_once_a_step(step, monkeypatch):
 
 
 @pytest.mark.parametrize("make", schemes.SCHEMES, ids=lambda m: m.__name__)
-def test_a_million_rows(make):
+def test_chain_combines_a_million_rows(make):
     rows, each = 1_000_000, 8
     rng = np.random.default_rng(0)
     names = ("rm", "verifier", "format", "unfinished", "essential", "important", "optional", "pitfall")

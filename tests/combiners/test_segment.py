@@ -15,7 +15,7 @@ def loop(x, index, count, op):
 
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize(("index", "count"), CASES)
-def test_every_reduction_equals_a_loop(library, index, count):
+def test_segment_reductions_equal_a_loop(library, index, count):
     make = LIBRARIES[library]
     x = [float(v) for v in np.random.default_rng(0).normal(size=len(index)).round(3)]
     groups, array = Groups(make(np.array(index)), count), make(np.array(x))
@@ -48,7 +48,7 @@ def test_places_and_quantiles_count_rows_that_half_precision_cannot(dtype):
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_the_running_mean_counts_groups_that_half_precision_cannot(dtype):
+def test_running_mean_counts_beyond_half_precision(dtype):
     scores = torch.asarray(np.tile([0.0, 2.0, 0.0, 1.0], 1501), dtype=dtype)
     signals = Signals({"rm": scores}, Groups(torch.arange(6004) // 2, 3002))
     _, state = WeightByStd().weigh(torch.ones_like(scores), signals, WeightByStd().init())

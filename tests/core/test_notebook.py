@@ -48,7 +48,7 @@ def outcome():
     )
 
 
-def test_the_columns_have_one_row_a_sample(outcome):
+def test_output_columns_have_one_row_per_sample(outcome):
     columns = outcome.columns()
     assert {len(column) for column in columns.values()} == {12}
     assert np.isnan(columns["verifier"][0])
@@ -71,13 +71,13 @@ def test_arrow_pandas_and_polars_say_the_same_and_copy_no_number(outcome):
 
 
 @pytest.mark.parametrize(("name", "ask"), [("pyarrow", "to_arrow"), ("pandas", "to_pandas"), ("polars", "to_polars")])
-def test_a_library_that_is_missing_is_named(outcome, monkeypatch, name, ask):
+def test_output_names_a_missing_library(outcome, monkeypatch, name, ask):
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(SetupError, match=f"this needs {name}: pip install"):
         getattr(outcome, ask)()
 
 
-def test_an_outcome_is_a_table_of_its_first_rows_and_escapes_what_models_wrote(outcome):
+def test_output_html_shows_first_rows_and_escapes_texts(outcome):
     page = Tags(outcome._repr_html_())
     assert page.tags.count("tr") == 11
     assert "script" not in page.tags
@@ -93,7 +93,7 @@ def test_chains_and_schemes_are_tables_of_their_steps():
     assert {"verifier", "rm", "Chain of 3 steps"} <= set(scheme.words)
 
 
-def test_a_bar_moves_in_a_terminal_and_is_silent_in_a_pipe(monkeypatch):
+def test_progress_bar_moves_in_a_terminal_and_is_silent_in_a_pipe(monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):
             return True

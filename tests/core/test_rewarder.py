@@ -27,7 +27,7 @@ from herokit.errors import ConfigError, PluginError, SetupError, SignalError
 from herokit.sources.execution import PATIENCE
 
 
-def test_rows_a_source_cannot_judge_come_back_with_a_reason_and_do_not_touch_the_others():
+def test_rewarder_returns_failed_rows_with_a_reason():
     good = group("a", "ok", "no", "none")
     rewarder, other = make(), make()
     mixed = [good[0], Sample("p", "ok", "a"), *good[1:]]
@@ -41,7 +41,7 @@ def test_rows_a_source_cannot_judge_come_back_with_a_reason_and_do_not_touch_the
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
-def test_a_score_that_is_not_finite_is_a_status_and_never_reaches_the_mean(bad):
+def test_rewarder_drops_scores_that_are_not_finite(bad):
     class Odd:
         def score(self, samples):
             return [bad if s.completion == "odd" else 1.0 for s in samples]
@@ -53,7 +53,7 @@ def test_a_score_that_is_not_finite_is_a_status_and_never_reaches_the_mean(bad):
     assert np.isfinite(rewarder.state[-1].value)
 
 
-def test_a_row_on_which_a_plugin_raises_fails_alone():
+def test_rewarder_fails_only_the_row_on_which_a_plugin_raises():
     class Fragile(Exact):
         def verify(self, samples):
             if any("bomb" in s.completion for s in samples):
@@ -67,7 +67,7 @@ def test_a_row_on_which_a_plugin_raises_fails_alone():
     assert np.isfinite(outcome.reward[outcome.valid]).all()
 
 
-def test_a_dead_source_is_given_up_on():
+def test_rewarder_stops_calling_a_source_that_always_raises():
     class Dead:
         calls = 0
 
@@ -82,7 +82,7 @@ def test_a_dead_source_is_given_up_on():
     assert "given up" in outcome.problems()[999]
 
 
-def test_an_error_of_ours_from_a_source_stops_the_run():
+def test_rewarder_raises_setup_errors_of_sources():
     class Unset:
         def score(self, samples):
             raise SetupError("rm.onnx: no such model file")
@@ -99,7 +99,7 @@ def test_an_error_of_ours_from_a_source_stops_the_run():
         (["a", "b"], "got <U1"),
     ],
 )
-def test_a_broken_contract_names_the_plugin(scores, message):
+def test_rewarder_names_the_plugin_that_breaks_its_contract(scores, message):
     class Wrong:
         def score(self, samples):
             return scores
@@ -108,7 +108,7 @@ def test_a_broken_contract_names_the_plugin(scores, message):
         make(rm=Wrong())(group("a", "ok", "no"))
 
 
-def test_a_verifier_must_return_verdicts():
+def test_rewarder_rejects_a_verifier_that_returns_no_verdicts():
     class Bare:
         def verify(self, samples):
             return [1.0 for _ in samples]
@@ -196,14 +196,14 @@ def test_save_load_continue_equals_never_having_stopped():
          {"count": -1, "value": 1.0}, [1, 1.0],
      ))],
 )  # fmt: skip
-def test_a_state_that_does_not_fit_is_refused(bad):
+def test_rewarder_rejects_the_state_of_another_chain(bad):
     rewarder = make()
     with pytest.raises(ConfigError):
         rewarder.load_state_dict(bad)
     assert rewarder.state == rewarder.combiner.init()
 
 
-def test_a_step_whose_state_is_a_number_goes_on_from_it():
+def test_rewarder_restores_a_number_as_state():
     class Lately:
         def init(self):
             return 0.0
@@ -217,7 +217,7 @@ def test_a_step_whose_state_is_a_number_goes_on_from_it():
     assert resumed(group("a", "ok")).reward.tolist() == [2.5]
 
 
-def test_a_rewarder_pickles_with_its_state():
+def test_rewarder_pickles_with_its_state():
     rewarder = make()
     rewarder(group("a", "ok", "no"))
     copy = pickle.loads(pickle.dumps(rewarder))
@@ -225,7 +225,7 @@ def test_a_rewarder_pickles_with_its_state():
     assert copy.combiner == rewarder.combiner
 
 
-def test_a_misspelt_signal_is_found_before_any_work():
+def test_rewarder_finds_a_misspelt_signal_at_construction():
     with pytest.raises(
         SignalError, match="a step reads the signal 'rn', but no source has that name; did you mean 'rm'"
     ):
@@ -249,17 +249,17 @@ def test_weight_and_advantage_are_kept_apart_from_the_reward():
     np.testing.assert_allclose(outcome.advantage[2] / outcome.weight[2], outcome.trace[1].after[2])
 
 
-def test_a_reward_chain_is_centred_for_the_advantage():
+def test_rewarder_centers_the_reward_of_a_chain_without_advantages():
     outcome = make(rm_only())(group("a", "a", "abc") + group("b", "ab"))
     np.testing.assert_array_equal(outcome.advantage, [-1, 1, 0])
 
 
-def test_no_samples_no_work():
+def test_rewarder_accepts_no_samples():
     outcome = make()([])
     assert outcome.reward.shape == (0,)
 
 
-def test_a_synced_rewarder_takes_part_even_when_its_rows_are_all_unusable():
+def test_rewarder_takes_part_in_the_sync_without_valid_rows():
     calls = []
 
     def sync(local):
@@ -284,7 +284,7 @@ def test_sources_are_closed():
     assert closed == [1]
 
 
-def test_a_step_that_cannot_take_made_up_rows_is_left_for_the_real_ones():
+def test_rewarder_ignores_errors_of_a_step_on_synthetic_rows():
     class Picky(Stateless):
         def __call__(self, reward, signals):
             if len(reward) < 3:

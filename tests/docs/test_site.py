@@ -44,7 +44,7 @@ def test_reference_lists_every_name_command_key_and_hook(scripts):
     assert all(f"hookspecs.{n}" in hooks for n, spec in vars(hookspecs).items() if hasattr(spec, "herokit_spec"))
 
 
-def test_every_command_has_the_option_json(scripts):
+def test_commands_page_lists_the_option_json(scripts):
     assert [
         n for n, c in scripts["make_commands"].all_commands() if all("--json" not in p.opts for p in c.params)
     ] == []

@@ -61,7 +61,7 @@ def test_first_batch_is_neutral_and_the_mean_is_read_before_it_is_written(make):
     np.testing.assert_allclose(np.asarray(second), weight * np.asarray(plain), rtol=1e-6)
 
 
-def test_a_lone_right_answer_gets_the_floor_of_its_band_or_its_midpoint(make):
+def test_stratify_puts_a_lone_row_on_the_floor_or_the_midpoint(make):
     signals = make([0, 0, 0], rm=[3, 1, 2], verifier=[1, 0, 0])
     assert float(Stratify()(signals["rm"], signals)[0]) == pytest.approx(0.9)
     assert float(Stratify(ties="midpoint")(signals["rm"], signals)[0]) == pytest.approx(1.0)
@@ -127,7 +127,7 @@ def test_float32_stays_within_1e_6_of_float64():
     np.testing.assert_allclose(reward.numpy(), reference, atol=1e-6)
 
 
-def test_a_weight_before_standardizing_cancels_and_one_after_centring_does_not():
+def test_weight_cancels_before_standardize_and_not_after_center():
     index, rm, right = _batch(2)
     signals = Signals({"rm": rm, "verifier": right}, Groups(index, 64))
     shaped, weight = chain(Select("rm"), Stratify()), WeightByStd()

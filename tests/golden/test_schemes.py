@@ -93,7 +93,7 @@ def apply(scheme):
     return scheme.combine(initial_reward(SIGNALS), SIGNALS, state)[0]
 
 
-def test_every_scheme_has_a_golden_value():
+def test_schemes_all_have_a_golden_value():
     assert set(EXPECTED) == {make.__name__ for make in schemes.SCHEMES} == set(schemes.__all__) - {"SCHEMES"}
 
 
@@ -125,7 +125,7 @@ def test_noisy_verifier_is_unbiased():
     assert 0.3 * wrong + 0.7 * right == pytest.approx(1)
 
 
-def test_the_scheme_file_name_of_every_scheme():
+def test_schemes_build_by_their_names_in_files():
     from herokit.config.builder import build
     from herokit.registry import load_registry
 

@@ -106,7 +106,7 @@ def test_step_obeys_the_universal_laws(step):
     assert report.passed, str(report)
 
 
-def test_all_registered_steps_are_tested():
+def test_steps_are_all_tested():
     tested = {type(step) for step in STEPS}
     registered = {entry.load() for entry in load_registry(plugins=False) if entry.kind == "combiner"}
     schedules = {"LinearSchedule", "CosineSchedule", "PiecewiseConstantSchedule"}

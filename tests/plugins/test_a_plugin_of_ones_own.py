@@ -36,18 +36,18 @@ def herokit(installed, *arguments):
     return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
 
 
-def test_it_is_at_most_ten_lines():
+def test_plugin_is_at_most_ten_lines():
     lines = PLUGIN.joinpath("herokit_exact.py").read_text().splitlines()
     assert len([line for line in lines if line.strip()]) <= 10
 
 
-def test_it_is_listed_with_its_owner(installed):
+def test_plugin_is_listed_with_its_owner(installed):
     listed = herokit(installed, "plugins")
     assert listed.returncode == 0, listed.stderr
     assert any(line.split()[:3] == ["exact", "verifier", "herokit-exact"] for line in listed.stdout.splitlines())
 
 
-def test_a_scheme_file_uses_it(installed, tmp_path):
+def test_plugin_is_used_by_a_scheme_file(installed, tmp_path):
     (tmp_path / "scheme.toml").write_text('[sources.verifier]\nuse = "exact"\n[[steps]]\nuse = "verifier-only"\n')
     rows = [{"prompt": "2+2?", "completion": c, "reference": "4"} for c in (" 4 ", "5")]
     (tmp_path / "r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

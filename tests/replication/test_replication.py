@@ -62,7 +62,7 @@ def table(cache, cells):
     return tables.overview(cells, results), results
 
 
-def test_the_same_seeds_give_the_same_table(tmp_path):
+def test_replication_repeats_with_the_same_seeds(tmp_path):
     cells = grid()
     first, results = table(tmp_path / "a", cells)
     second, again = table(tmp_path / "b", cells)
@@ -78,7 +78,7 @@ def test_the_same_seeds_give_the_same_table(tmp_path):
     assert any("DOES NOT HOLD" in str(claim) for claim in claims)  # three steps bear nothing out
 
 
-def test_what_is_in_the_cache_is_not_made_again(tmp_path, monkeypatch):
+def test_replication_uses_its_cache(tmp_path, monkeypatch):
     cells = dict(list(grid().items())[:1])
     table(tmp_path, cells)
     monkeypatch.setattr(pipeline, "run_stack", None)
@@ -137,7 +137,7 @@ def samples_of(task, problems, value_of):
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda t: t.name)
 @pytest.mark.parametrize("recall", [1.0, 0.5, 0.25, 0.1])
-def test_a_strict_verifier_has_the_recall_it_was_given(task, recall):
+def test_replication_verifier_has_the_given_recall(task, recall):
     problems = task.pool("dev", 300)
     right = samples_of(task, problems, task.answer)
     verdicts = [v.value for v in HiddenForm(task, recall).verify(right)]
@@ -163,13 +163,13 @@ def test_auc_counts_ties_half():
     assert math.isnan(auc([1.0], [1]))
 
 
-def test_a_changed_chain_is_another_run():
+def test_replication_runs_a_changed_chain_again():
     run = Run(TINY, Scheme("stratified"), 0.1, 1e-3, "test")
     assert run.key == replace(run, scheme=Scheme("stratified")).key
     assert len({run.key, replace(run, scheme=run.scheme.but(alpha=0.2)).key, replace(run, split="dev").key}) == 3
 
 
-def test_the_gpu_path_runs_on_a_cpu(tmp_path, monkeypatch, capsys):
+def test_replication_gpu_path_runs_on_a_cpu(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(protocol, "RECALLS", (0.1,))
     gpu.main(tmp_path, seeds=2, stack=8, device="cpu", toy=True)
     printed = capsys.readouterr().out
@@ -177,7 +177,7 @@ def test_the_gpu_path_runs_on_a_cpu(tmp_path, monkeypatch, capsys):
     assert "rollouts a second" in printed
 
 
-def test_the_command_prints_table_and_claims_and_writes_curves_plots_and_pages(tmp_path, monkeypatch):
+def test_replication_command_prints_and_writes_its_results(tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
     parquet = pytest.importorskip("pyarrow.parquet")
     testing = pytest.importorskip("typer.testing")

@@ -44,7 +44,7 @@ def samples(*completions, reference="3"):
     return [Sample("p", text, "q", reference) for text in completions]
 
 
-def test_a_cascade_asks_again_only_where_the_rule_may_be_mistaken():
+def test_cascade_runs_the_second_verifier_only_where_the_first_rejects():
     Spy.asked = []
     cascade = Cascade(Says(("3",)), Spy(("x = 3",)))
     verdicts = cascade.verify(samples("3", "4", "x = 3", "", "three"))
@@ -53,7 +53,7 @@ def test_a_cascade_asks_again_only_where_the_rule_may_be_mistaken():
     assert verdicts[2].reason == "second verifier: said; first: said"
 
 
-def test_a_cascade_keeps_the_first_verdict_where_the_second_cannot_say():
+def test_cascade_keeps_the_first_verdict_where_the_second_abstains():
     assert [v.value for v in Cascade(Says(), Says(silent=True)).verify(samples("x"))] == [0.0]
     assert Cascade(Says(silent=True), Says(("x",))).verify(samples("x"))[0].value == 1.0
     Spy.asked = []
@@ -65,12 +65,12 @@ def test_a_cascade_keeps_the_first_verdict_where_the_second_cannot_say():
 @pytest.mark.parametrize(
     ("quorum", "weights", "value"), [(0.5, None, 1.0), (0.9, None, 0.0), (1.0, None, 0.0), (0.5, (1.0, 1.0, 4.0), 0.0)]
 )
-def test_a_vote_counts_weights(quorum, weights, value):
+def test_vote_counts_weights(quorum, weights, value):
     of = (Says(("x",)), Says(("x",)), Says())
     assert Vote(of, weights, quorum).verify(samples("x"))[0].value == value
 
 
-def test_a_vote_leaves_out_who_cannot_say_and_abstains_if_nobody_can():
+def test_vote_leaves_out_members_that_abstain():
     assert Vote((Says(silent=True), Says(("x",))), quorum=1.0).verify(samples("x"))[0].value == 1.0
     verdict = Vote((Says(silent=True), Says(silent=True))).verify(samples("x"))[0]
     assert (verdict.value, verdict.status, verdict.reason) == (None, Status.FAILED, "down, down")
@@ -79,7 +79,7 @@ def test_a_vote_leaves_out_who_cannot_say_and_abstains_if_nobody_can():
     )
 
 
-def test_a_vote_survives_a_member_that_raises():
+def test_vote_survives_a_member_that_raises():
     class Broken:
         def verify(self, part):
             raise ZeroDivisionError
@@ -98,14 +98,14 @@ class Number:
 @pytest.mark.parametrize(
     ("how", "expected"), [("min", 1.0), ("mean", 4.0), ("median", 2.0), ("mean_minus_std", 4 - math.sqrt(38 / 3) / 2)]
 )
-def test_an_ensemble_of_reward_models(how, expected):
+def test_ensemble_reduces_scores(how, expected):
     model = EnsembleRewardModel((Number(2.0), Number(1.0), Number(9.0)), how, 0.5)
     scores = model.score(samples("x", "y"))
     np.testing.assert_allclose(scores.values, [expected] * 2)
     assert pickle.loads(pickle.dumps(model)) == model
 
 
-def test_an_ensemble_says_which_row_failed():
+def test_ensemble_names_the_failed_row():
     model = EnsembleRewardModel((Number(2.0), Number(float("nan"))))
     scores = model.score(samples("x"))
     assert scores.statuses == (Status.FAILED,)
@@ -131,7 +131,7 @@ def test_an_ensemble_says_which_row_failed():
         lambda: Stratify(levels=(0.0, 1.0), thresholds=(2.0,)),
     ],
 )
-def test_what_makes_no_sense_is_refused(make):
+def test_composites_reject_invalid_settings(make):
     with pytest.raises(ConfigError):
         make()
 
@@ -183,12 +183,12 @@ def test_nested_tables_build_and_are_described(known, table):
     assert again["use"] == table["use"]
 
 
-def test_a_list_of_steps_is_a_chain(known):
+def test_scheme_file_list_of_steps_is_a_chain(known):
     assert build(NESTED[2], registry=known) == IfUniform(chain(Select("rm"), Rank()), chain(Select("verifier")))
 
 
 @pytest.mark.parametrize("how", ["min", "mean_minus_std", "mean", "median"])
-def test_an_ensemble_never_scores_a_row_that_a_model_could_not(how):
+def test_ensemble_never_scores_a_row_that_a_model_could_not(how):
     models = tuple(Number(value) for value in (1.0, 5.0, math.nan))
     scores = EnsembleRewardModel(models, how).score([Sample("p", "c", "q")])
     assert math.isnan(scores.values[0])
@@ -210,7 +210,7 @@ class First:
         return [Verdict(float(s.meta["x"][2500] == 0)) for s in part]
 
 
-def test_a_cache_tells_arrays_apart_that_print_alike():
+def test_cache_distinguishes_arrays_that_print_alike():
     zeros = np.zeros(5000, dtype=int)
     other = zeros.copy()
     other[2500] = 1
@@ -221,14 +221,14 @@ def test_a_cache_tells_arrays_apart_that_print_alike():
     assert cache.report().endswith("2 judged")
 
 
-def test_what_cannot_be_told_apart_is_not_kept():
+def test_cache_skips_samples_without_a_key():
     cache = Cache(Says(("x",)))
     part = [Sample("p", "x", "q", meta={"x": lambda: 1})]
     assert [cache.verify(part)[0].value for _ in range(2)] == [1.0, 1.0]
     assert cache.report().endswith("2 judged")
 
 
-def test_a_vote_that_meets_its_quorum_is_not_lost_to_a_rounding():
+def test_vote_quorum_is_exact():
     yes, no = Says(("x",)), Says()
     vote = Vote((yes, yes, no), weights=(0.7, 0.1, 0.2), quorum=0.8)
     assert (0.7 + 0.1) / (0.7 + 0.1 + 0.2) < 0.8

@@ -27,7 +27,7 @@ def data():
     return read_rollouts(MIXED)
 
 
-def test_each_row_gets_the_verdict_of_its_label(data):
+def test_mixed_scheme_gives_each_row_the_verdict_of_its_label(data):
     with load_scheme(EXAMPLES / "mixed.toml").rewarder() as rewarder:
         out = rewarder(data.samples)
         report = rewarder.sources["verifier"].report()

@@ -284,7 +284,7 @@ def test_pairwise_judge_works_in_a_rewarder(serve, quick):
         np.testing.assert_allclose(rewarder(samples).reward, [0.0, 0.5, 1.0] * 2)
 
 
-def test_every_row_is_compared_often_enough():
+def test_pairwise_judge_compares_every_row_often_enough():
     for count in range(1, 12):
         for opponents in range(1, 12):
             met = choose_pairs(count, opponents)
