@@ -14,12 +14,12 @@ from herokit.errors import ConfigError, DataError
 from herokit.sources.execution import SourceOutputs
 from herokit.types import RewardModel, Scores, Status, Verdict, Verifier
 
-__all__ = ["MISSING_ROW", "Row", "check_source_names", "from_rows", "replace_surrogates", "source_columns", "to_rows"]
+__all__ = ["Row", "check_source_names", "from_rows", "replace_surrogates", "source_columns", "to_rows"]
 
 Row: TypeAlias = dict[str, Any]
 """The results of one rollout as JSON values, by column name."""
 
-MISSING_ROW = "no answer arrived"
+_MISSING_ROW = "no answer arrived"
 """The reason given for a row that is None."""
 
 
@@ -129,7 +129,7 @@ def _optional(rows: Sequence[Mapping[str, Any] | None], key: str) -> list[Any]:
 
 def _read_result(name: str, row: Mapping[str, Any] | None, number: int) -> tuple[float | None, Status, str]:
     if row is None:
-        return None, Status.FAILED, MISSING_ROW
+        return None, Status.FAILED, _MISSING_ROW
     if name not in row:
         raise DataError(f"row {number} has no source {name!r}; it has {sorted(row)}")
     try:

@@ -23,7 +23,7 @@ from herokit.errors import (
     did_you_mean,
     format_error,
 )
-from herokit.schemes import SCHEMES
+from herokit.schemes import SCHEMES_BY_NAME
 
 Kind = Literal["verifier", "reward model", "combiner", "scheme", "command", "engine"]
 """The kinds of registered names."""
@@ -288,8 +288,8 @@ def _builtins() -> object:
     def herokit_register(register: hookspecs.Register) -> None:
         for step in STEPS:
             register.combiner(_to_kebab_case(step.__name__), f"herokit.combiners:{step.__name__}")
-        for scheme in SCHEMES:
-            register.scheme(scheme.__name__.replace("_", "-"), f"herokit.schemes:{scheme.__name__}")
+        for name, scheme in SCHEMES_BY_NAME.items():
+            register.scheme(name, f"herokit.schemes:{scheme.__name__}")
         for name, target in BUILTIN_VERIFIERS.items():
             register.verifier(name, target)
         register.reward_model("ensemble-reward-model", "herokit.sources:EnsembleRewardModel")

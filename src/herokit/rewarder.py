@@ -25,7 +25,7 @@ from herokit.combiners import (
 from herokit.errors import ConfigError, DataError, did_you_mean
 from herokit.outcome import RewardOutput
 from herokit.records import check_source_names
-from herokit.schemes import SCHEMES
+from herokit.schemes import SCHEMES_BY_NAME
 from herokit.sources import execution
 from herokit.sources.execution import SourceOutputs
 from herokit.types import (
@@ -68,7 +68,7 @@ class _HasCombiner(Protocol):
 class Rewarder(Closeable):
     """Sources, a combiner and its state: samples in, rewards out.
 
-    Rows on which a source fails are removed before combining and come back as NaN with a status; they do not change
+    Rows on which a source fails are dropped before combining and come back as NaN with a status; they do not change
     the state. A verifier's verdict and a reward model's score become signals under the source's name.
 
     Args:
@@ -78,7 +78,8 @@ class Rewarder(Closeable):
         sync: merges running means across processes; `no_sync` for one process.
 
     Raises:
-        ConfigError: no source, one whose name is that of a result column, one that has neither `verify` nor `score`, or a combiner that is none of the above.
+        ConfigError: no source; a source with the name of a result column, or with neither `verify` nor `score`; or a
+            combiner that is none of the above.
         SignalError: a step refers to a source that is not there.
 
     Example:
@@ -233,11 +234,10 @@ class Rewarder(Closeable):
 def _resolve_combiner(combiner: Combiner[Any] | _HasCombiner | str) -> Chain:
     """Return the chain that the caller names or holds."""
     if isinstance(combiner, str):
-        named = {scheme.__name__.replace("_", "-"): scheme for scheme in SCHEMES}
         name = combiner.replace("_", "-")
-        if name not in named:
-            raise ConfigError(f"no built-in scheme is called {combiner!r}; {did_you_mean(name, list(named))}")
-        return named[name]()
+        if name not in SCHEMES_BY_NAME:
+            raise ConfigError(f"no built-in scheme is called {combiner!r}; {did_you_mean(name, list(SCHEMES_BY_NAME))}")
+        return SCHEMES_BY_NAME[name]()
     if isinstance(combiner, Rewarder):
         raise ConfigError("expected a chain, a step, a Scheme or a name, got a Rewarder; use its attribute 'combiner'")
     inner = getattr(combiner, "combiner", None)

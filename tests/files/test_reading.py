@@ -81,6 +81,12 @@ def test_read_rollouts_finds_usual_column_names(tmp_path):
     assert data.values["extra"] == [[1, 2], None]
 
 
+def test_read_rollouts_does_not_take_a_worked_solution_for_the_completion(tmp_path):
+    path = write_lines(tmp_path / "r.jsonl", {"problem": "1 + 1?", "solution": "It is 2.", "answer": "2"})
+    with pytest.raises(DataError, match="completion"):
+        read_rollouts(path)
+
+
 def test_read_rollouts_accepts_column_names(tmp_path):
     row = {"q": "2+2?", "a": "four", "truth": 4, "response": "not this"}
     data = read_rollouts(

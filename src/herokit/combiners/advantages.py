@@ -28,7 +28,7 @@ class Center(ProducesAdvantage, Stateless):
     """
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
-        """Return the centred advantage, (N,)."""
+        """Return the centered advantage, (N,)."""
         return _segment.apply_groupwise("subtract", reward, _segment.mean(reward, signals.groups), signals.groups)
 
 
@@ -58,7 +58,7 @@ class LeaveOneOut(ProducesAdvantage, Stateless):
 
 @dataclass(frozen=True, slots=True)
 class Standardize(ProducesAdvantage, Stateless):
-    """Subtract the group's mean and divide by a standard deviation: ``A = (r - mean_g) / (max(std, floor) + eps)``.
+    """Subtract the group's mean and divide by a standard deviation: ``A = (r - mean_g) / (max(std, min_std) + eps)``.
 
     The advantage of GRPO. Where implementations disagree: TRL adds 1e-4 to a sample deviation (ddof 1), verl adds
     1e-6 to a sample deviation. A group-constant weight applied *before* it cancels when the deviation is the group's,
@@ -71,7 +71,7 @@ class Standardize(ProducesAdvantage, Stateless):
             batch is what this process sees.
         eps: added to the deviation, in the reward's units.
         ddof: 1 for the sample deviation (the trainers' choice), 0 for the population's.
-        min_std: the least deviation to divide by, in the reward's units: a group that differs less keeps its small
+        min_std: the smallest deviation to divide by, in the reward's units: a group that differs less keeps its small
             advantages.
         scale: divide by this number instead of a deviation, in the reward's units.
 

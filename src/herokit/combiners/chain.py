@@ -1,4 +1,4 @@
-"""Composing steps: `chain`, schedules resolved, marked rows hidden."""
+"""Compose steps: `chain` resolves schedules, and hides the rows that a filter excludes from later steps."""
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress

@@ -38,11 +38,11 @@ class Select(Stateless):
 
 @dataclass(frozen=True, slots=True)
 class Interpolate(Stateless):
-    """Mix a signal into the reward: ``r = share * signal + (1 - share) * r``.
+    """Interpolate between the reward and a signal: ``r = weight * signal + (1 - weight) * r``.
 
     Args:
         signal: the source's name.
-        weight: its part of the mix, in [0, 1].
+        weight: of the signal, in [0, 1].
 
     Raises:
         ConfigError: `weight` lies outside [0, 1].
@@ -68,7 +68,7 @@ class Interpolate(Stateless):
 
 @dataclass(frozen=True, slots=True)
 class Add(Stateless):
-    """Add a signal to the reward: ``r = r + times * signal``.
+    """Add a signal to the reward: ``r = r + weight * signal``.
 
     Args:
         signal: the name of a source.
@@ -150,7 +150,7 @@ class Affine(Stateless):
 
 @dataclass(frozen=True, slots=True)
 class Sigmoid(Stateless):
-    """Squash the reward into (0, 1): ``r = 1 / (1 + exp(-slope * r))``, without overflow.
+    """Squash the reward into (0, 1): ``r = 1 / (1 + exp(-scale * r))``, without overflow.
 
     Args:
         scale: what the reward is multiplied by first; below 1 flattens.
@@ -180,8 +180,8 @@ class Clip(Stateless):
     """Bound the reward: ``r = min(max(r, low), high)``.
 
     Args:
-        low: the least reward that is left.
-        high: the greatest reward that is left.
+        low: the lower bound.
+        high: the upper bound.
 
     Raises:
         ConfigError: `low` is not below `high`.

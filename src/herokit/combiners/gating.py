@@ -27,9 +27,9 @@ __all__ = ["CenterIncorrect", "ConsistencyFilter", "FlattenLowStd", "Gate", "IfU
 class IfUniform(Composite):
     """Use one step in groups whose verdicts are all the same, another in mixed groups.
 
-    The "gated fallback": the verifier's own value where it tells rollouts apart, something denser where it is silent.
-    Idea: VeriGate, arXiv 2605.30451. Groups do not see each other, so each step acts as if it were alone. What weights
-    and filters inside do is told as if they stood in the chain; if either step makes advantages, the gate does.
+    The "gated fallback": the verifier's value in groups where verdicts differ, a denser signal elsewhere. Idea: VeriGate,
+    arXiv 2605.30451. Each step sees all groups, and its result is used in its own. Weights and filters inside count as
+    if they were in the chain; if either step makes advantages, this step does.
 
     Args:
         then: the step, or chain, for uniform groups.
@@ -51,15 +51,15 @@ class IfUniform(Composite):
 
     @property
     def parts(self) -> tuple[Chain, Chain]:
-        """What happens to uniform groups, and to mixed ones."""
+        """The chains for uniform and for mixed groups."""
         return chain(self.then), chain(self.otherwise)
 
     def with_parts(self, parts: Sequence[Chain]) -> Self:
-        """Return the same gate between other chains."""
+        """Return the same step with other chains."""
         return replace(self, then=parts[0], otherwise=parts[1])
 
     def trace_step(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[StepTrace, Any]:
-        """Apply both steps and choose by group; their weights and marks count where they were chosen."""
+        """Apply both steps and choose by group; their weights and filters count where they were chosen."""
         xp, groups = _segment.namespace(reward), signals.groups
         share = _segment.mean(xp.astype(signals[self.verifier] > CORRECT_THRESHOLD, reward.dtype), groups)
         uniform = _segment.expand((share == 0.0) | (share == 1.0), groups)
@@ -87,14 +87,14 @@ class IfUniform(Composite):
 
 @dataclass(frozen=True, slots=True)
 class Gate(Stateless):
-    """Keep the reward only where another signal is high enough: ``r`` if ``signal >= at_least``, else 0.
+    """Keep the reward only where another signal is high enough: ``r = r`` where ``signal >= threshold``, else 0.
 
     The conditioned reward of GDPO (arXiv 2601.05242): an easy reward, such as length, counts only once a harder one,
     such as correctness, is met.
 
     Args:
         signal: the name of a source.
-        threshold: the reward is kept where the source says at least this.
+        threshold: the reward is kept where the signal is at least this.
 
     Raises:
         ConfigError: `threshold` is no finite number.
@@ -121,14 +121,14 @@ class Gate(Stateless):
 
 @dataclass(frozen=True, slots=True)
 class FlattenLowStd(Stateless):
-    """Flatten groups whose scores hardly differ: ``r = mean_g(r)`` where ``std_g(signal) < least``.
+    """Flatten groups whose scores hardly differ: ``r = mean_g(r)`` where ``std_g(signal) < min_std``.
 
     Standardization blows the smallest difference up to unit scale; a group that this step flattens gets advantage 0
-    from any trainer. See also `Stratify.min_spread`, which flattens a stratum and keeps the verifier's signal.
+    from any trainer. See also `Stratify.min_range`, which flattens a stratum and keeps the verifier's signal.
 
     Args:
-        signal: the signal whose spread decides.
-        min_std: the least population deviation that counts, in the signal's units.
+        signal: the signal whose deviation decides.
+        min_std: the smallest population deviation that counts, in the signal's units.
 
     Raises:
         ConfigError: `min_std` is negative.
@@ -156,7 +156,7 @@ class FlattenLowStd(Stateless):
 
 @dataclass(frozen=True, slots=True)
 class CenterIncorrect(Stateless):
-    """Centre the scores of incorrect rollouts among themselves, and silence correct ones: a bonus that averages to zero.
+    """Center the scores of incorrect rollouts among themselves, and set those of correct ones to 0: a bonus that averages to zero.
 
     ``b = m - mean(m over the group's incorrect rollouts)`` where ``c = 0``, else 0: the reward model ranks what the
     verifier rejects, and cannot lift incorrect rollouts as a whole. PROGRS-style, arXiv 2604.02341.

@@ -107,7 +107,7 @@ class CosineSchedule(_Ramp):
 
 @dataclass(frozen=True, slots=True)
 class PiecewiseConstantSchedule(Schedule):
-    """Hold each value until the next training step named: ``values[i]`` from ``since[i]`` on.
+    """Hold each value until the next boundary: ``values[i + 1]`` from training step ``boundaries[i]`` on.
 
     Args:
         values: one more than `boundaries`; the first holds from step 0.

@@ -30,7 +30,7 @@ class WeightByStd(Weight):
 
     The paper leaves open: momentum, initialisation and synchronisation of ``sigma_bar``. Here it is the plain mean
     over all groups seen (or an EMA), read *before* it is written; the first batch has nothing to compare with and is
-    neutral (w = 1). The paper prints two sets of constants: section 3.2 has low 0.5, high 2, steepness 5 (the
+    neutral (w = 1). The paper prints two sets of constants: section 3.2 has min_weight 0.5, max_weight 2, steepness 5 (the
     default), appendix A.1 has 0.4, 3, 6; `published` makes either by name.
 
     The weight is constant in a group, so it cancels if the trainer then divides by the group's standard deviation.

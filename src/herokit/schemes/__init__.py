@@ -44,8 +44,12 @@ SCHEMES: tuple[Callable[..., Chain], ...] = (
 )
 """Every named scheme, HERO first."""
 
+SCHEMES_BY_NAME = {scheme.__name__.replace("_", "-"): scheme for scheme in SCHEMES}
+"""The same by the name that scheme files use."""
+
 __all__ = [
     "SCHEMES",
+    "SCHEMES_BY_NAME",
     "crf",
     "dgpo",
     "earned_trust",

@@ -89,7 +89,7 @@ def dgpo(verifier: str = "verifier", *, temperature: ScalarOrSchedule = 2.0) -> 
 def prof(verifier: str = "verifier", reward_model: str = "rm", *, keep_fraction: ScalarOrSchedule = 0.5) -> Chain:
     """Learn only from rollouts on which verifier and process score agree: filter, then ``A = z_g(c)``.
 
-    Rollouts that do not agree are marked and get advantage 0; see `ConsistencyFilter`.
+    Rollouts that do not agree are excluded and get advantage 0; see `ConsistencyFilter`.
 
     Args:
         verifier: the verifier's name.

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from herokit import Rewarder, Sample, Scores, Select, Status, Verdict
+from herokit.records import from_rows, source_columns, to_rows
+from herokit.sources.execution import SourceOutputs
+
+
+class Steps:
+    def score(self, samples):
+        return Scores(np.array([1.0, np.nan]), (Status.JUDGED, Status.FAILED), ("", "no model"), [[0.1, 0.2], None])
+
+
+class Yes:
+    def verify(self, samples):
+        return [Verdict(1.0, answer="4")] * len(samples)
+
+
+SOURCES = {"verifier": Yes(), "rm": Steps()}
+OUTPUTS = SourceOutputs({"verifier": Yes().verify(range(2))}, {"rm": Steps().score(range(2))})
+
+
+def test_from_rows_inverts_to_rows():
+    rows = to_rows(source_columns(OUTPUTS))
+    assert rows[1] == {
+        "verifier": 1.0, "verifier_status": "judged", "verifier_reason": "", "verifier_answer": "4",
+        "rm": None, "rm_status": "failed", "rm_reason": "no model", "rm_steps": None,
+    }  # fmt: skip
+    again = from_rows(SOURCES, rows)
+    assert again.verdicts == OUTPUTS.verdicts
+    np.testing.assert_array_equal(again.scores["rm"].values, OUTPUTS.scores["rm"].values)
+    assert (again.scores["rm"].statuses, again.scores["rm"].steps) == (
+        OUTPUTS.scores["rm"].statuses,
+        [[0.1, 0.2], None],
+    )
+
+
+@pytest.mark.parametrize("convert", ["to_arrow", "to_pandas", "to_polars"])
+def test_output_has_the_scores_of_steps_in_every_library(convert):
+    output = Rewarder({"rm": Steps()}, Select("rm"))([Sample("p", text, 0) for text in "ab"])
+    column = getattr(output, convert)()["rm_steps"]
+    rows = column.to_pylist() if convert == "to_arrow" else list(column)
+    assert [row if row is None else [float(x) for x in row] for row in rows] == [[0.1, 0.2], None]
+
+
+def test_to_rows_replaces_halves_of_surrogate_pairs():
+    assert to_rows({"rm_reason": ["half \ud800"]}) == [{"rm_reason": "half \ufffd"}]
