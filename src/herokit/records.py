@@ -112,14 +112,8 @@ def from_rows(sources: Mapping[str, Verifier | RewardModel], rows: Sequence[Mapp
             answers = _optional(rows, f"{name}_answer")
             verdicts[name] = [Verdict(*result, answer) for result, answer in zip(results, answers, strict=True)]
         else:
-            values = np.array([np.nan if value is None else value for value, _, _ in results], dtype=np.float64)
             steps = _optional(rows, f"{name}_steps")
-            scores[name] = Scores(
-                values,
-                tuple(status for _, status, _ in results),
-                tuple(reason for _, _, reason in results),
-                steps if any(row is not None for row in steps) else None,
-            )
+            scores[name] = Scores.from_rows((*result, row) for result, row in zip(results, steps, strict=True))
     return SourceOutputs(verdicts, scores)
 
 

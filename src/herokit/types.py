@@ -23,6 +23,7 @@ __all__ = [
     "Groups",
     "RewardModel",
     "Sample",
+    "ScoreRow",
     "Scores",
     "Signals",
     "Status",
@@ -139,18 +140,22 @@ def is_valid_score(values: Any) -> Any:
     return abs(values) <= MAX_ABS_SCORE
 
 
+ScoreRow: TypeAlias = tuple[float | None, Status, str, Sequence[float] | None]
+"""The score of one sample: value (None or NaN for none), status, reason, and scores of its steps (None for none)."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """What a reward model says of N samples, with a status for each; behaves as its `values` under numpy.
+    """The scores of a reward model for N samples, with a status for each; under numpy it is its `values`.
 
     A reward model may return a bare array instead: every finite entry then counts as judged, every other as failed.
 
     Attributes:
-        values: (N,) floats, raw logits or whatever unit the model has; NaN where it cannot say.
+        values: (N,) floats, raw logits or whatever unit the model has; NaN for no score.
         statuses: one per sample.
         reasons: the reason in words, one per sample, ``""`` where there is nothing to say.
-        steps: what a process reward model says of each step of a completion, one sequence per sample, in the model's
-            own unit; None for a sample without steps, and None altogether where the model has no notion of steps.
+        steps: the scores of a process reward model for each step of a completion, one sequence per sample, in the
+            model's own unit; None for a sample without steps, and None altogether for a model without steps.
 
     Example:
         >>> Scores.from_values([1.5, float("nan")]).statuses
@@ -170,6 +175,23 @@ class Scores:
         reasons = tuple("" if ok else f"gave {x}" for x, ok in zip(array.tolist(), usable, strict=True))
         statuses = tuple(Status.JUDGED if ok else Status.FAILED for ok in usable)
         return cls(np.where(usable, array, np.nan), statuses, reasons)
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[ScoreRow]) -> Self:
+        """Make scores of one row per sample; the inverse of `rows`.
+
+        Example:
+            >>> Scores.from_rows([(1.5, Status.JUDGED, "", None), (None, Status.FAILED, "no model", None)]).values
+            array([1.5, nan])
+        """
+        values, statuses, reasons, steps = tuple(zip(*rows, strict=True)) or ((), (), (), ())
+        array = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+        return cls(array, statuses, reasons, steps if any(row is not None for row in steps) else None)
+
+    def rows(self) -> list[ScoreRow]:
+        """Return one row per sample: value, status, reason, scores of the steps."""
+        steps = self.steps if self.steps is not None else [None] * len(self)
+        return list(zip(self.values.tolist(), self.statuses, self.reasons, steps, strict=True))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:  # noqa: FBT001 - numpy's own protocol
         return np.array(self.values, dtype=dtype, copy=copy)

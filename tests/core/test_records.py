@@ -29,10 +29,8 @@ def test_from_rows_inverts_to_rows():
     again = from_rows(SOURCES, rows)
     assert again.verdicts == OUTPUTS.verdicts
     np.testing.assert_array_equal(again.scores["rm"].values, OUTPUTS.scores["rm"].values)
-    assert (again.scores["rm"].statuses, again.scores["rm"].steps) == (
-        OUTPUTS.scores["rm"].statuses,
-        [[0.1, 0.2], None],
-    )
+    assert again.scores["rm"].rows()[0] == OUTPUTS.scores["rm"].rows()[0] == (1.0, Status.JUDGED, "", [0.1, 0.2])
+    assert again.scores["rm"].statuses == OUTPUTS.scores["rm"].statuses
 
 
 @pytest.mark.parametrize("convert", ["to_arrow", "to_pandas", "to_polars"])

@@ -24,7 +24,7 @@ from herokit import (
 from herokit.combiners import Mean, Stateless
 from herokit.config import Scheme
 from herokit.errors import ConfigError, PluginError, SetupError, SignalError
-from herokit.sources.execution import PATIENCE
+from herokit.sources.execution import MAX_FAILURES
 
 
 def test_rewarder_returns_failed_rows_with_a_reason():
@@ -78,7 +78,7 @@ def test_rewarder_stops_calling_a_source_that_always_raises():
     dead = Dead()
     outcome = make(rm=dead)(group("a", *["ok"] * 1000))
     assert not outcome.valid.any()
-    assert dead.calls <= 3 * PATIENCE
+    assert dead.calls <= 3 * MAX_FAILURES
     assert "given up" in outcome.problems()[999]
 
 

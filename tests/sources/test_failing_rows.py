@@ -44,7 +44,7 @@ def test_rewarder_marks_only_the_row_of_an_invalid_verdict(value):
 
     outcome = Rewarder({"verifier": Off()}, Select("verifier"))([Sample("p", c, "q") for c in ("on", "off", "on")])
     assert outcome.valid.tolist() == [True, False, True]
-    assert "lies in [0, 1]" in outcome.problems()[1]
+    assert "must be in [0, 1]" in outcome.problems()[1]
     with pytest.raises(VerdictError, match="lies in"):
         Verdict(value)
 

@@ -201,16 +201,10 @@ class Engine:
 
 def _slice(outputs: SourceOutputs, start: int, end: int) -> SourceOutputs:
     """Return the outputs of the rows from `start` to before `end`."""
-    scores = {
-        name: Scores(
-            all_rows.values[start:end],
-            all_rows.statuses[start:end],
-            all_rows.reasons[start:end],
-            None if all_rows.steps is None else all_rows.steps[start:end],
-        )
-        for name, all_rows in outputs.scores.items()
-    }
-    return SourceOutputs({name: verdicts[start:end] for name, verdicts in outputs.verdicts.items()}, scores)
+    return SourceOutputs(
+        {name: verdicts[start:end] for name, verdicts in outputs.verdicts.items()},
+        {name: Scores.from_rows(scores.rows()[start:end]) for name, scores in outputs.scores.items()},
+    )
 
 
 def describe_error(error: Exception) -> str:

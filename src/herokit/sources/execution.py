@@ -1,40 +1,37 @@
-"""Asking verifiers and reward models, so that one bad row never loses the batch.
+"""Run verifiers and reward models, so that one bad row never loses the batch.
 
-Plugin code runs inside a named boundary. When it raises for a batch, the batch is halved until the rows that raise
-stand alone; they come back with status failed and the reason, every other row keeps its result. A source that
-raises for row after row is given up on after `PATIENCE` failures in a row, so a dead server is not asked N times.
-A wrong number of results is a broken contract and raises.
+Plugin code runs inside a named boundary. If it raises for a batch, the batch is halved until the rows that raise are
+alone; they get the status failed and the reason, every other row keeps its result. After `MAX_FAILURES` rows that raise
+with no success between, the remaining rows fail without a call, so a dead server does not get N requests. A wrong number
+of results is a broken contract and raises.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from herokit.errors import PluginError, boundary, format_error
-from herokit.types import RewardModel, Sample, Scores, Status, Verdict, Verifier, is_valid_score
+from herokit.types import RewardModel, Sample, ScoreRow, Scores, Status, Verdict, Verifier, is_valid_score
 
-__all__ = ["PATIENCE", "SourceOutputs", "close", "report", "run_sources", "score", "verify"]
+__all__ = ["MAX_FAILURES", "SourceOutputs", "close", "report", "run_sources", "score", "verify"]
 
-PATIENCE = 16
-"""How many single rows may raise in a row, with no success between, before the rest is not asked any more."""
+MAX_FAILURES = 16
+"""Consecutive single rows that may raise before the source is not called any more."""
 
 T = TypeVar("T")
-
-_Score: TypeAlias = tuple[float, Status, str, tuple[float, ...] | None]
-"""What a reward model says of one sample: value, status, reason, scores of its steps."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SourceOutputs:
-    """What sources said of N samples, before anything is combined.
+    """The outputs of the sources for N samples, before anything is combined.
 
     Attributes:
         verdicts: verifier's name -> N verdicts.
         scores: reward model's name -> N scores.
-        seconds: source name -> wall time spent asking it.
+        seconds: source name -> wall time it took.
     """
 
     verdicts: Mapping[str, Sequence[Verdict]]
@@ -43,7 +40,7 @@ class SourceOutputs:
 
 
 def run_sources(sources: Mapping[str, Verifier | RewardModel], samples: Sequence[Sample]) -> SourceOutputs:
-    """Ask every source for every sample.
+    """Run every source on every sample.
 
     Args:
         sources: name -> verifier or reward model.
@@ -74,7 +71,7 @@ def run_sources(sources: Mapping[str, Verifier | RewardModel], samples: Sequence
 
 
 def verify(name: str, verifier: Verifier, samples: Sequence[Sample]) -> list[Verdict]:
-    """Ask a verifier; N verdicts for N samples, a failed one for each row on which it raises.
+    """Run a verifier; return N verdicts for N samples, a failed one for each row on which it raises.
 
     Args:
         name: the source's name in the scheme, for messages.
@@ -105,7 +102,7 @@ def verify(name: str, verifier: Verifier, samples: Sequence[Sample]) -> list[Ver
 
 
 def score(name: str, model: RewardModel, samples: Sequence[Sample]) -> Scores:
-    """Ask a reward model; N scores for N samples, NaN with status failed for each row on which it raises.
+    """Run a reward model; return N scores for N samples, NaN with status failed for each row on which it raises.
 
     Step scores are kept where it gives them; a row without any has None.
 
@@ -127,7 +124,7 @@ def score(name: str, model: RewardModel, samples: Sequence[Sample]) -> Scores:
     """
     owner = f"reward model {name!r}"
 
-    def judge(part: Sequence[Sample]) -> list[_Score]:
+    def judge(part: Sequence[Sample]) -> list[ScoreRow]:
         scores = model.score(part)
         if not isinstance(scores, Scores):
             array = np.asarray(scores)
@@ -141,13 +138,7 @@ def score(name: str, model: RewardModel, samples: Sequence[Sample]) -> Scores:
         return [_normalize_score(*row) for row in rows]
 
     results = _bisect_failures(owner, judge, samples, lambda why: (float("nan"), Status.FAILED, why, None))
-    values, statuses, reasons, steps = zip(*results, strict=True) if results else ((), (), (), ())
-    return Scores(
-        np.array(values, dtype=np.float64),
-        statuses,
-        reasons,
-        steps if any(row is not None for row in steps) else None,
-    )
+    return Scores.from_rows(results)
 
 
 def _steps(owner: str, steps: Any, count: int) -> list[tuple[float, ...] | None]:
@@ -163,8 +154,8 @@ def _steps(owner: str, steps: Any, count: int) -> list[tuple[float, ...] | None]
     return read
 
 
-def _normalize_score(value: float, status: Status, reason: str, steps: tuple[float, ...] | None) -> _Score:
-    """Make value and status of one score agree: failed has no value, and a judged value that is no score is failed."""
+def _normalize_score(value: float, status: Status, reason: str, steps: tuple[float, ...] | None) -> ScoreRow:
+    """Make value and status of one score agree: a failed row has no value, and an invalid value is failed."""
     if is_valid_score(value) and status is not Status.FAILED:
         return value, status, reason, steps
     why = Status.FAILED if status is Status.JUDGED else status
@@ -178,15 +169,15 @@ class _ContractError(PluginError):
 def _bisect_failures(
     owner: str, run: Callable[[Sequence[Sample]], list[T]], samples: Sequence[Sample], failed: Callable[[str], T]
 ) -> list[T]:
-    """Ask for all samples at once; where that raises, halve until the rows that raise stand alone."""
-    results: list[T] = [failed("not asked")] * len(samples)
+    """Run all samples at once; if that raises, halve the batch until the rows that raise are alone."""
+    results: list[T] = [failed("not run")] * len(samples)
     pending = [(0, len(samples))] if samples else []
     failures = 0
-    why = ""
+    reason = ""
     while pending:
         low, high = pending.pop()
-        if failures >= PATIENCE:
-            results[low:high] = [failed(f"{why} (given up after {failures} failures in a row)")] * (high - low)
+        if failures >= MAX_FAILURES:
+            results[low:high] = [failed(f"{reason} (given up after {failures} failures in a row)")] * (high - low)
             continue
         try:
             with boundary(owner):
@@ -194,10 +185,10 @@ def _bisect_failures(
         except PluginError as error:
             if isinstance(error, _ContractError) or error.__cause__ is None:
                 raise
-            why = f"raised {format_error(error.__cause__)}"
+            reason = f"raised {format_error(error.__cause__)}"
             if high - low == 1:
                 failures += 1
-                results[low] = failed(why)
+                results[low] = failed(reason)
             else:
                 middle = (low + high) // 2
                 pending += [(middle, high), (low, middle)]
@@ -210,16 +201,16 @@ def _bisect_failures(
 
 
 def report(source: Any) -> str:
-    """Ask a source how it worked, in a line; empty for one that has no `report`.
+    """Return what a source reports about its work; empty for one that has no `report`.
 
     Raises:
         PluginError: its `report` raised.
     """
-    tell = getattr(source, "report", None)
-    if not callable(tell):
+    method = getattr(source, "report", None)
+    if not callable(method):
         return ""
     with boundary(f"the report of {type(source).__name__}"):
-        return str(tell())
+        return str(method())
 
 
 def close(source: Any) -> None:
@@ -228,7 +219,7 @@ def close(source: Any) -> None:
     Raises:
         HerokitError: closing raised.
     """
-    shut = getattr(source, "close", None)
-    if callable(shut):
+    method = getattr(source, "close", None)
+    if callable(method):
         with boundary(f"closing {type(source).__name__}"):
-            shut()
+            method()

@@ -171,13 +171,7 @@ def parse_number(value: Any) -> Any:
 
 def make_scores(answers: Sequence[Any]) -> Scores:
     """Return answers, each (score, step scores or None) or `Failure`, as `Scores`."""
-    rows = [
-        (np.nan, None, Status.FAILED, x.reason) if isinstance(x, Failure) else (*x, Status.JUDGED, "") for x in answers
-    ]
-    steps = [row[1] for row in rows]
-    return Scores(
-        np.array([row[0] for row in rows], dtype=np.float64),
-        tuple(row[2] for row in rows),
-        tuple(row[3] for row in rows),
-        steps if any(row is not None for row in steps) else None,
+    return Scores.from_rows(
+        (None, Status.FAILED, x.reason, None) if isinstance(x, Failure) else (x[0], Status.JUDGED, "", x[1])
+        for x in answers
     )

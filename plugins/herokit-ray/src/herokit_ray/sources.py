@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
-import numpy as np
-
 from herokit.errors import ConfigError, PluginError, check_positive
 from herokit.reward_models.lazy import LazyResource, ResourceOwner
 from herokit.types import RewardModel, Sample, Scores, Status, Verdict, Verifier
@@ -133,18 +131,12 @@ class RayRewardModel(_ActorSource):
         name = type(self.reward_model).__name__
         batches = self._pool(self.reward_model, "score").run(samples)
         parts = [_scores(name, output, len(batch)) for batch, output in batches]
-        steps = [row for part in parts for row in (part.steps or [None] * len(part.statuses))]
-        return Scores(
-            np.concatenate([part.values for part in parts]) if parts else np.zeros(0),
-            tuple(status for part in parts for status in part.statuses),
-            tuple(reason for part in parts for reason in part.reasons),
-            steps if any(part.steps is not None for part in parts) else None,
-        )
+        return Scores.from_rows(row for part in parts for row in part.rows())
 
 
 def _scores(name: str, output: Any, count: int) -> Scores:
     if isinstance(output, Failure):
-        return Scores(np.array([np.nan]), (Status.FAILED,), (output.reason,))
+        return Scores.from_rows([(None, Status.FAILED, output.reason, None)])
     scores = output if isinstance(output, Scores) else Scores.from_values(output)
     if len(scores.statuses) != count:
         raise PluginError(f"{name} gave {len(scores.statuses)} scores for {count} samples")

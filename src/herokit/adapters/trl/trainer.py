@@ -199,14 +199,7 @@ def _concatenate(parts: Sequence[SourceOutputs]) -> SourceOutputs:
     """Join the outputs of all ranks in their order."""
     first = parts[0]
     verdicts = {name: [verdict for part in parts for verdict in part.verdicts[name]] for name in first.verdicts}
-    scores = {}
-    for name in first.scores:
-        columns = [part.scores[name] for part in parts]
-        steps = [row for x in columns for row in (x.steps if x.steps is not None else [None] * len(x))]
-        scores[name] = Scores(
-            np.concatenate([x.values for x in columns]),
-            tuple(status for x in columns for status in x.statuses),
-            tuple(reason for x in columns for reason in x.reasons),
-            steps if any(row is not None for row in steps) else None,
-        )
+    scores = {
+        name: Scores.from_rows(row for part in parts for row in part.scores[name].rows()) for name in first.scores
+    }
     return SourceOutputs(verdicts, scores)
