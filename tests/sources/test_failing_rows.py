@@ -45,7 +45,7 @@ def test_rewarder_marks_only_the_row_of_an_invalid_verdict(value):
     outcome = Rewarder({"verifier": Off()}, Select("verifier"))([Sample("p", c, "q") for c in ("on", "off", "on")])
     assert outcome.valid.tolist() == [True, False, True]
     assert "must be in [0, 1]" in outcome.problems()[1]
-    with pytest.raises(VerdictError, match="lies in"):
+    with pytest.raises(VerdictError, match="must be in"):
         Verdict(value)
 
 
