@@ -32,7 +32,7 @@ VerifierName: TypeAlias = Annotated[
     typer.Option(help="A verifier's name, see `herokit plugins`; with --scheme, the name of a source."),
 ]
 SchemeName: TypeAlias = Annotated[
-    str | None, typer.Option(help="Take the verifier and its parameters from a scheme file.")
+    str | None, typer.Option(help="Take the verifier and its parameters from a scheme: a file or a name.")
 ]
 VerifierArgs: TypeAlias = Annotated[
     list[str] | None, typer.Option(metavar="KEY=VALUE", help="A parameter of the verifier; repeatable.")
