@@ -81,6 +81,10 @@ def test_load_scheme_equals_its_description_and_its_pickle(tmp_path, registry, e
 SOURCES = {"rm": {"use": "length"}}
 BAD = [
     ({"sources": SOURCES, "step": []}, "unknown key 'step'; did you mean 'steps'"),
+    (
+        {"sources": {"reward": {"use": "length"}}, "steps": [{"use": "rm-only"}]},
+        "sources: source 'reward' has the name of a result column",
+    ),
     ({"steps": [{"use": "hero"}]}, r"expected a table \[sources.NAME\]"),
     ({"sources": {"rm": 3}, "steps": []}, r"expected at least one table \[\[steps\]\]"),
     ({"sources": {"rm": 3}, "steps": [{"use": "hero"}]}, "sources.rm: expected a table with use"),

@@ -81,7 +81,7 @@ def test_summarize_counts():
     assert (summary.rows, summary.groups, summary.invalid_rows) == (10, 6, 1)
     assert (summary.singleton_groups, summary.singleton_examples) == (2, ["lone", "none"])
     assert summary.composition == {"all correct": 2, "all incorrect": 2, "mixed": 1, "not judged": 1}
-    assert summary.statuses["verifier"] == {"judged": 10}
+    assert summary.statuses["verifier"] == {"judged": 9, "failed": 1}
     assert summary.zero_signal_groups_verifier == 5  # all but "mixed"
     assert summary.zero_signal_groups_scheme == 4  # "wrong" differs in length, so HERO ranks it
     assert {name: span.count for name, span in summary.strata.items()} == {"correct": 4, "incorrect": 5}

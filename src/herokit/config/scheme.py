@@ -23,6 +23,7 @@ from herokit._display import html_table, short_repr
 from herokit.combiners import Chain, Sync, chain, check_signals, no_sync, signals_read
 from herokit.config.builder import build, describe
 from herokit.errors import ConfigError, SignalError, did_you_mean
+from herokit.records import check_source_names
 from herokit.registry import SOURCE_KINDS, STEP_KINDS, Kind, Registry, get_registry
 from herokit.rewarder import Rewarder
 from herokit.types import RewardModel, Verifier
@@ -193,6 +194,10 @@ def build_scheme(table: Mapping[str, Any], *, location: str = "scheme", registry
     sources, steps = table.get("sources"), table.get("steps")
     if not isinstance(sources, Mapping) or not sources:
         raise ConfigError(f"{location}: expected a table [sources.NAME] for each source, got {sources!r}")
+    try:
+        check_source_names(sources)
+    except ConfigError as error:
+        raise ConfigError(f"{location}: sources: {error}") from None
     steps = [steps] if isinstance(steps, Mapping) else steps
     if not isinstance(steps, list) or not steps:
         raise ConfigError(f"{location}: expected at least one table [[steps]], got {steps!r}")
