@@ -1,6 +1,6 @@
 """The one vocabulary of results: names of columns and keys in files, data frames, HTTP answers, trainers' rows and logs.
 
-For a source ``rm``: ``rm`` (its value), ``rm_status``, ``rm_reason``; for a verifier also ``rm_answer``, for a process
+For a source ``rm``: ``rm`` (its value), ``rm_status``, ``rm_reason``; for a verifier also ``rm_answer`` and ``rm_origin``, for a process
 reward model ``rm_steps``. For a combined batch also ``group``, ``reward``, ``advantage``, ``weight``, ``valid``, ``kept``.
 """
 
@@ -24,7 +24,7 @@ _MISSING_ROW = "no answer arrived"
 
 
 _BATCH_COLUMNS = ("group", "reward", "advantage", "weight", "valid", "kept")
-_SOURCE_SUFFIXES = ("_status", "_reason", "_answer", "_steps")
+_SOURCE_SUFFIXES = ("_status", "_reason", "_answer", "_origin", "_steps")
 
 
 def check_source_names(names: Iterable[str]) -> None:
@@ -59,7 +59,7 @@ def source_columns(outputs: SourceOutputs, *, steps: bool = True) -> dict[str, A
     Example:
         >>> columns = source_columns(SourceOutputs({"verifier": [Verdict(1.0, answer="4")]}, {}))
         >>> list(columns), columns["verifier"].tolist()
-        (['verifier', 'verifier_status', 'verifier_reason', 'verifier_answer'], [1.0])
+        (['verifier', 'verifier_status', 'verifier_reason', 'verifier_answer', 'verifier_origin'], [1.0])
     """
     columns: dict[str, Any] = {}
     for name, verdicts in outputs.verdicts.items():
@@ -67,6 +67,7 @@ def source_columns(outputs: SourceOutputs, *, steps: bool = True) -> dict[str, A
         columns[f"{name}_status"] = [v.status.value for v in verdicts]
         columns[f"{name}_reason"] = [v.reason for v in verdicts]
         columns[f"{name}_answer"] = [v.answer for v in verdicts]
+        columns[f"{name}_origin"] = [v.origin for v in verdicts]
     for name, scores in outputs.scores.items():
         columns[name] = scores.values
         columns[f"{name}_status"] = [status.value for status in scores.statuses]
@@ -109,8 +110,8 @@ def from_rows(sources: Mapping[str, Verifier | RewardModel], rows: Sequence[Mapp
     for name, source in sources.items():
         results = [_read_result(name, row, number) for number, row in enumerate(rows)]
         if isinstance(source, Verifier):
-            answers = _optional(rows, f"{name}_answer")
-            verdicts[name] = [Verdict(*result, answer) for result, answer in zip(results, answers, strict=True)]
+            read = zip(_optional(rows, f"{name}_answer"), _optional(rows, f"{name}_origin"), strict=True)
+            verdicts[name] = [Verdict(*result, a, o or "") for result, (a, o) in zip(results, read, strict=True)]
         else:
             steps = _optional(rows, f"{name}_steps")
             scores[name] = Scores.from_rows((*result, row) for result, row in zip(results, steps, strict=True))

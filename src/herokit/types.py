@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import TypeVar
 
+from herokit.conversations.messages import Message, message_text
+from herokit.conversations.thinking import opens_thinking
+from herokit.conversations.views import FinalText, Turn, join_messages, read_final, read_policy_text, read_turns
 from herokit.errors import DataError, SignalError, VerdictError, did_you_mean
 
 __all__ = [
@@ -65,26 +68,98 @@ class Status(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One rollout: a completion for a prompt, the group it competes in, and what to check it against.
+    """One rollout: what the policy was given, what it wrote, the group it competes in, and what to check it against.
+
+    Its views are what sources read; each is computed once.
 
     Attributes:
-        prompt: the text the policy was given.
-        completion: the text the policy wrote.
+        prompt: the text that the policy was given, or the messages.
+        completion: the text that the policy wrote, or the messages that followed: the policy's, tools' and users'.
         group: samples that share it answer the same prompt and are compared with each other. Identity is this key
             and never the prompt's text: one prompt may be drawn twice in a batch.
-        reference: the reference answer, None when there is none (a verifier then abstains).
+        reference: what is expected: text, a number, a list or a mapping, as the page of the verifier says; None when
+            there is none (a verifier then abstains).
         meta: anything else a source wants to see, by name.
+        num_tokens: tokens of the completion, by the policy's tokenizer; None if unknown.
+        truncated: whether the generation ran into its limit; None if unknown.
+        thinking_opened: whether the prompt's template opens the thinking, so that the completion begins inside it; None
+            looks at the end of the prompt.
 
     Example:
-        >>> Sample("2 + 2?", "It is 4.", group="q1", reference="4").group
-        'q1'
+        >>> sample = Sample("2 + 2?", "<think>Easy.</think>It is 4.", group="q1", reference="4")
+        >>> sample.final_text, sample.completion_text, [message["role"] for message in sample.messages]
+        ('It is 4.', '<think>Easy.</think>It is 4.', ['user', 'assistant'])
     """
 
-    prompt: str
-    completion: str
+    prompt: str | Sequence[Message]
+    completion: str | Sequence[Message]
     group: Hashable
-    reference: str | None = None
+    reference: Any = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    num_tokens: int | None = None
+    truncated: bool | None = None
+    thinking_opened: bool | None = None
+    _final: FinalText | None = field(default=None, init=False, repr=False, compare=False)
+    _turns: tuple[Turn, ...] | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def final(self) -> FinalText:
+        """The text of the policy's last message without its thinking, where it was found, and what is wrong with it.
+
+        Raises:
+            DataError: a part of a message has an unknown type.
+        """
+        if self._final is None:
+            object.__setattr__(self, "_final", read_final(self.completion, opened=self._is_opened()))
+        return self._final  # type: ignore[return-value] # set above
+
+    @property
+    def final_text(self) -> str:
+        """The text of the policy's last message, without its thinking: what verifiers judge; ``""`` for none."""
+        return self.final.text
+
+    @property
+    def completion_text(self) -> str:
+        """Everything the policy wrote, thinking and calls included, tool results excluded."""
+        return read_policy_text(self.completion)
+
+    @property
+    def prompt_text(self) -> str:
+        """The text of the prompt; the texts of messages are joined by newlines."""
+        return self.prompt if isinstance(self.prompt, str) else "\n".join(map(message_text, self.prompt))
+
+    @property
+    def messages(self) -> list[Message]:
+        """Prompt and completion as one conversation; a text prompt is of the user, a text completion of the assistant.
+
+        A message of the assistant at the end of the prompt is the beginning of the completion's first message.
+        """
+        before: list[Message] = (
+            [{"role": "user", "content": self.prompt}] if isinstance(self.prompt, str) else list(self.prompt)
+        )
+        after: list[Message] = (
+            [{"role": "assistant", "content": self.completion}]
+            if isinstance(self.completion, str)
+            else list(self.completion)
+        )
+        return join_messages(before, after)
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """The turns of the policy: text, thinking, calls and results of each."""
+        if self._turns is None:
+            object.__setattr__(self, "_turns", read_turns(self.completion, opened=self._is_opened()))
+        return self._turns or ()
+
+    def _is_opened(self) -> bool:
+        """Return whether the completion begins inside the thinking."""
+        if self.thinking_opened is not None:
+            return self.thinking_opened
+        if isinstance(self.prompt, str):
+            return opens_thinking(self.prompt)
+        last = self.prompt[-1] if len(self.prompt) else {}
+        content = last.get("content")
+        return last.get("role") == "assistant" and isinstance(content, str) and opens_thinking(content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +173,21 @@ class Verdict:
         status: how the value came about; FAILED if there is no value and no other status is given.
         reason: the reason, in words; for people, never parsed.
         answer: the answer that was read from the completion, when one was.
+        origin: where that answer was found, in words: "answer tag", "box after </think>".
 
     Raises:
         VerdictError: `value` is no number in [0, 1].
 
     Example:
-        >>> Verdict(1.0, answer="4")
-        Verdict(value=1.0, status=<Status.JUDGED: 'judged'>, reason='', answer='4')
+        >>> Verdict(1.0, answer="4", origin="box")
+        Verdict(value=1.0, status=<Status.JUDGED: 'judged'>, reason='', answer='4', origin='box')
     """
 
     value: float | None
     status: Status = Status.JUDGED
     reason: str = ""
     answer: str | None = None
+    origin: str = ""
 
     def __post_init__(self) -> None:
         if self.value is None:

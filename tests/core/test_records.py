@@ -24,6 +24,7 @@ def test_from_rows_inverts_to_rows():
     rows = to_rows(source_columns(OUTPUTS))
     assert rows[1] == {
         "verifier": 1.0, "verifier_status": "judged", "verifier_reason": "", "verifier_answer": "4",
+        "verifier_origin": "",
         "rm": None, "rm_status": "failed", "rm_reason": "no model", "rm_steps": None,
     }  # fmt: skip
     again = from_rows(SOURCES, rows)

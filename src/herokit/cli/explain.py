@@ -80,10 +80,14 @@ def _write_explanation(explanation: Explanation, samples: list[Sample]) -> None:
     """Write JSON: for every rollout the value of each signal and step, null for no value."""
     data = {
         "group": str(explanation.group),
-        "prompt": samples[0].prompt,
+        "prompt": samples[0].prompt_text,
         "rows": [row.name for row in explanation.rows],
         "rollouts": [
-            {"completion": s.completion, "values": [row.values[i] for row in explanation.rows], "problems": problems}
+            {
+                "completion": s.completion_text,
+                "values": [row.values[i] for row in explanation.rows],
+                "problems": problems,
+            }
             for i, (s, problems) in enumerate(zip(samples, explanation.problems, strict=True))
         ],
     }
@@ -92,7 +96,7 @@ def _write_explanation(explanation: Explanation, samples: list[Sample]) -> None:
 
 def _print_explanation(explanation: Explanation, samples: list[Sample]) -> None:
     """Print a table: one row per rollout, one column per signal or step."""
-    console.out.print(console.printable(f"group {explanation.group}: {samples[0].prompt}"), "")
+    console.out.print(console.printable(f"group {explanation.group}: {samples[0].prompt_text}"), "")
     table = Table(header_style="dim", box=None, pad_edge=False)
     table.add_column("", justify="right")
     for row in explanation.rows:
@@ -105,6 +109,6 @@ def _print_explanation(explanation: Explanation, samples: list[Sample]) -> None:
     text = f"Steps: {', then '.join(steps)}" if steps else "No step ran: no rollout of this group has all its signals."
     console.out.print(Text(text, style="dim"), "")
     for number, (sample, problems) in enumerate(zip(samples, explanation.problems, strict=True), start=1):
-        tail = " ".join(sample.completion.split())[-_MAX_TEXT:]
+        tail = " ".join(sample.completion_text.split())[-_MAX_TEXT:]
         line = f"#{number} ... {tail}" + "".join(f"  [{problem}]" for problem in problems)
         console.out.print(console.printable(line), soft_wrap=True)

@@ -340,7 +340,7 @@ def _combine(rewarder: Rewarder, batch: GroupBatch, outputs: SourceOutputs) -> t
 
     output = rewarder.combine(outputs, [sample.group for sample in batch.samples])
     record = pa.record_batch({_ROW: pa.array(batch.rows, pa.int64()), **_to_arrow(output)})
-    return record, summarize(output, batch.rows.tolist(), [sample.prompt for sample in batch.samples])
+    return record, summarize(output, batch.rows.tolist(), [sample.prompt_text for sample in batch.samples])
 
 
 def result_columns(rewarder: Rewarder) -> list[str]:

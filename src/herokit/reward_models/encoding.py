@@ -111,5 +111,5 @@ def encode_rows(
         rows.ids.append(ids)
         rows.positions.append(last if step_id is None else [i for i, x in enumerate(ids) if x == step_id])
         rows.reasons.append(f"truncated: {dropped} of {len(full)} tokens dropped on the left" if dropped else "")
-        rows.prefix_keys.append(None if dropped else sample.prompt)
+        rows.prefix_keys.append(None if dropped else sample.prompt_text)
     return rows

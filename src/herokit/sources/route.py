@@ -124,8 +124,10 @@ class AfterMarker(CompositeSource):
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
         verdicts = [Verdict(0.0, Status.UNPARSED, f"no {self.marker}")] * len(samples)
-        rows = [row for row, s in enumerate(samples) if not self.required or self.marker in s.completion]
-        part = [replace(samples[row], completion=samples[row].completion.rpartition(self.marker)[2]) for row in rows]
+        rows = [row for row, s in enumerate(samples) if not self.required or self.marker in s.completion_text]
+        part = [
+            replace(samples[row], completion=samples[row].completion_text.rpartition(self.marker)[2]) for row in rows
+        ]
         for row, verdict in zip(rows, execution.verify("verifier", self.verifier, part), strict=True):
             verdicts[row] = verdict
         return verdicts

@@ -338,5 +338,5 @@ def _raised(error: Exception, example: Batch | Sequence[Sample]) -> LawViolation
 def _text_columns(samples: Sequence[Sample]) -> dict[str, Any]:
     return {
         "reference": [repr(sample.reference) for sample in samples],
-        "completion": [shorten(sample.completion) for sample in samples],
+        "completion": [shorten(sample.completion_text) for sample in samples],
     }

@@ -58,7 +58,7 @@ class Repetition(PerSampleVerifier):
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        words = _words(sample.completion)
+        words = _words(sample.completion_text)
         if not words:
             return unparsed("no words")
         grams = [tuple(words[start : start + self.n]) for start in range(len(words) - self.n + 1)]
@@ -110,7 +110,7 @@ class Degenerate(PerSampleVerifier):
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        text = sample.completion[-_MAX_CHARS:]
+        text = sample.completion_text[-_MAX_CHARS:]
         if not text.strip():
             return unparsed("empty")
         problem = self._find_run(text) or self._find_loop(text) or self._find_noise(text) or self._check_ratio(text)

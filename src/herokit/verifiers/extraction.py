@@ -74,13 +74,13 @@ def word_pattern() -> re.Pattern[str]:
 
 
 def response_text(sample: Sample) -> str:
-    """Return the text of a sample in which its answer is looked for: its completion.
+    """Return the text of a sample in which its answer is looked for: of the last message, without its thinking.
 
     Example:
         >>> response_text(Sample("6 * 7?", "The answer is 42.", group=0))
         'The answer is 42.'
     """
-    return sample.completion
+    return sample.final_text
 
 
 def find_answer(text: str, extract: ExtractMode = "answer") -> str | None:

@@ -59,7 +59,8 @@ class Tags(PerSampleVerifier):
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        text = f"<{self.names[0]}>{sample.completion}" if self.first_tag_in_prompt else sample.completion
+        text = sample.completion_text
+        text = f"<{self.names[0]}>{text}" if self.first_tag_in_prompt else text
         tags = [tag for name in self.names for tag in (f"<{name}>", f"</{name}>")]
         once = [text.count(tag) == 1 for tag in tags]
         problem = self._find_problem(text, tags) if all(once) else f"{sum(once)} of {len(tags)} tags occur once"

@@ -91,7 +91,7 @@ class Language(PerSampleVerifier):
         code = self.language or re.split("[-_]", (sample.reference or "").strip().lower())[0]
         if not is_supported(code):
             return abstain(f"reference: expected a supported ISO 639-1 code, got {sample.reference!r:.80}")
-        text = _CODE.sub(" ", sample.completion[:_MAX_CHARS])
+        text = _CODE.sub(" ", sample.completion_text[:_MAX_CHARS])
         scripts = _count_scripts(text)
         if scripts.total() < self.min_letters:
             return unparsed(f"fewer than {self.min_letters} letters")

@@ -99,7 +99,7 @@ class LengthLimit(PerSampleVerifier):
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        length = _count(sample.completion, self.unit)
+        length = _count(sample.completion_text, self.unit)
         reason = f"{length:,} {self.unit}"
         if length < self.min or self.max is None or length <= self.max:
             return binary_verdict(correct=length >= self.min, reason=reason)

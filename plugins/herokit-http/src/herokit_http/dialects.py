@@ -222,10 +222,10 @@ def make_row(sample: Sample, template: str | None, system_prompt: str, *, with_m
         system_prompt: for the text or the messages.
         with_meta: whether the sample's other values are sent.
     """
-    fields = {"prompt": sample.prompt, "completion": sample.completion, "system": system_prompt}
+    fields = {"prompt": sample.prompt_text, "completion": sample.completion_text, "system": system_prompt}
     text = "" if template is None else fill_template(template, fields)
     meta = _to_json(sample.meta) if with_meta else "{}"
-    return Row(text, system_prompt, sample.prompt, sample.completion, sample.reference, meta)
+    return Row(text, system_prompt, sample.prompt_text, sample.completion_text, sample.reference, meta)
 
 
 def fill_template(template: str, fields: Mapping[str, str]) -> str:

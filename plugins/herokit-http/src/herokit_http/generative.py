@@ -109,7 +109,7 @@ class GenerativeVerifier(ChatSource):
         for row, sample in enumerate(samples):
             if sample.reference is None:
                 verdicts[row] = _NO_REFERENCE
-            elif is_blank(sample.completion) and not is_blank(sample.reference):
+            elif is_blank(sample.completion_text) and not is_blank(sample.reference):
                 verdicts[row] = BLANK_VERDICT
             else:
                 questions[row] = self._make_question(sample)
@@ -120,11 +120,11 @@ class GenerativeVerifier(ChatSource):
         return [verdicts[row] for row in range(len(samples))]
 
     def _make_question(self, sample: Sample) -> Question:
-        mark = compute_mark(sample.prompt, sample.reference, sample.completion)
+        mark = compute_mark(sample.prompt_text, sample.reference, sample.completion_text)
         fields = {
-            "prompt": sample.prompt,
+            "prompt": sample.prompt_text,
             "reference": sample.reference or "",
-            "completion": self.judge.truncate(sample.completion),
+            "completion": self.judge.truncate(sample.completion_text),
             "mark": mark,
         }
         return Question(fill_template(self._template, fields), mark)

@@ -100,11 +100,11 @@ class PairwiseJudge(ChatSource):
     def _make_questions(self, first: Sample, second: Sample) -> list[Question]:
         questions = []
         for a, b in [(first, second), (second, first)][: 1 + self.both_orders]:
-            mark = compute_mark(a.prompt, a.completion, b.completion)
+            mark = compute_mark(a.prompt_text, a.completion_text, b.completion_text)
             fields = {
-                "prompt": a.prompt,
-                "a": self.judge.truncate(a.completion),
-                "b": self.judge.truncate(b.completion),
+                "prompt": a.prompt_text,
+                "a": self.judge.truncate(a.completion_text),
+                "b": self.judge.truncate(b.completion_text),
                 "mark": mark,
                 "criterion": self.criterion,
             }

@@ -86,7 +86,7 @@ class RubricJudge(ChatSource):
             except ConfigError as error:
                 verdicts[row] = Verdict(None, Status.FAILED, str(error)[:300])
                 continue
-            if is_blank(sample.completion):
+            if is_blank(sample.completion_text):
                 verdicts[row] = BLANK_VERDICT  # it would meet every criterion that asks to avoid something
             else:
                 questions[row] = question
@@ -100,12 +100,12 @@ class RubricJudge(ChatSource):
         """Return the question and the weights of its criteria."""
         own = sample.meta.get("rubric")
         criteria = parse_rubric(self.rubric if own is None else own)
-        mark = compute_mark(sample.prompt, sample.reference, sample.completion)
+        mark = compute_mark(sample.prompt_text, sample.reference, sample.completion_text)
         lines = (f"{k}. {' '.join(text.split())}" for k, (text, _) in enumerate(criteria, start=1))
         fields = {
-            "prompt": sample.prompt,
+            "prompt": sample.prompt_text,
             "reference": sample.reference or "(none)",
-            "completion": self.judge.truncate(sample.completion),
+            "completion": self.judge.truncate(sample.completion_text),
             "criteria": "\n".join(lines),
             "count": str(len(criteria)),
             "mark": mark,

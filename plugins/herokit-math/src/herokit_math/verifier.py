@@ -118,10 +118,10 @@ def _judge_sample(sample: Sample, compare: PairComparer) -> Judgment | None:
     if sample.reference is None or not sample.reference.strip():
         return None
     try:
-        return judge_completion(sample.reference, sample.completion, compare)
+        return judge_completion(sample.reference, sample.final_text, compare)
     except Exception as error:  # noqa: BLE001 - a bug in the tiers must not fail the batch; sympy decides the row
         decision = Decision(None, "internal", f"internal error: {type(error).__name__}: {error}")
-        answer = sample.completion[-MAX_ANSWER_CHARS:]
+        answer = sample.final_text[-MAX_ANSWER_CHARS:]
         return Judgment(extract_reference(sample.reference), answer, "whole completion", decision, None)
 
 

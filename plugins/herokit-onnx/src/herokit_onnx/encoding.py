@@ -45,7 +45,7 @@ class Encoder:
     def text(self, sample: Sample) -> str:
         """Return the text of one input."""
         if self.config.annotation == "arithmetic":
-            return annotate(sample.prompt, sample.completion)
+            return annotate(sample.prompt_text, sample.completion_text)
         text = fill_template(self.config.template, *self.fields(sample))
         return text.encode("utf-8", "replace").decode("utf-8")  # the tokenizer rejects lone surrogates
 
@@ -53,8 +53,10 @@ class Encoder:
         """Return prompt and completion for the template; with step tokens, if the model has any, only after each step."""
         token = self.config.step_token
         if token is None:
-            return sample.prompt, sample.completion
-        return escape_step_token(sample.prompt, token), insert_step_tokens(sample.completion, self.separator, token)
+            return sample.prompt_text, sample.completion_text
+        return escape_step_token(sample.prompt_text, token), insert_step_tokens(
+            sample.completion_text, self.separator, token
+        )
 
     def step_id(self) -> int | None:
         """Return the id of the step token, None for an outcome reward model.

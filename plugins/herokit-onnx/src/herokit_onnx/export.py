@@ -122,7 +122,7 @@ def _check_encoding(tokenizer: Any, checkpoint: str, system_prompt: str, config:
     if not config.special_tokens:
         check_chat_template(tokenizer, system_prompt, encoder, rows, checkpoint)
     for sample, positions in zip(PROBE_SAMPLES, rows.positions, strict=True):
-        steps = len(split_steps(sample.completion, encoder.separator))
+        steps = len(split_steps(sample.completion_text, encoder.separator))
         if config.step_token is not None and len(positions) != steps:
             raise SetupError(
                 f"{checkpoint}: a probe of {steps} steps has {len(positions)} step tokens {config.step_token!r}; "

@@ -51,7 +51,7 @@ def write_probes(model: Path, rows: EncodedRows, logits: Sequence[Floats], toler
         tolerance: relative to ``1 + |logit|``.
     """
     probes = [
-        asdict(_Probe(sample.prompt, sample.completion, ids, values.tolist()))
+        asdict(_Probe(sample.prompt_text, sample.completion_text, ids, values.tolist()))
         for sample, ids, values in zip(PROBE_SAMPLES, rows.ids, logits, strict=True)
     ]
     text = json.dumps({"tolerance": tolerance, "probes": probes}, ensure_ascii=False, indent=1)

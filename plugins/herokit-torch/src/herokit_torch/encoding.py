@@ -37,7 +37,7 @@ class Encoder:
 
     def text(self, sample: Sample) -> str:
         """Return the text of one input."""
-        prompt, completion = sample.prompt, sample.completion
+        prompt, completion = sample.prompt_text, sample.completion_text
         if self.step_token is not None:
             completion = insert_step_tokens(completion, self.separator, self.step_token)
             prompt = escape_step_token(prompt, self.step_token)

@@ -105,7 +105,7 @@ def verdicts_batch_independent(subject: VerifierSubject, example: list[str], dra
     if together != alone:
         raise LawViolation(
             "alone a sample gets another verdict than in a batch",
-            completion=[shorten(sample.completion) for sample in samples],
+            completion=[shorten(sample.completion_text) for sample in samples],
             verdict=[str(value) for value in together],
             alone=[str(value) for value in alone],
         )
@@ -309,7 +309,7 @@ def finite_scores(subject: RewardModelSubject, example: list[Sample], draw: Draw
     del draw
     scores = subject.score(example).values
     if not np.isfinite(scores).all():
-        completions = [shorten(sample.completion) for sample in example]
+        completions = [shorten(sample.completion_text) for sample in example]
         raise LawViolation("a score is not finite", completion=completions, score=scores)
 
 
@@ -379,6 +379,6 @@ def _check_verdicts(subject: VerifierSubject, samples: list[Sample], value: floa
             raise LawViolation(
                 f"{message}: expected {value:g}, got {verdict.value} ({verdict.status.value}{reason})",
                 reference=[sample.reference],
-                completion=[shorten(sample.completion)],
+                completion=[shorten(sample.completion_text)],
                 verdict=[str(verdict.value)],
             )

@@ -1,0 +1,48 @@
+"""Conversations: messages in the chat format, what the policy thought, answered and called, and readers of other layouts.
+
+`herokit.Sample` has the views that sources read: `messages`, `final_text`, `completion_text` and `turns`.
+"""
+
+from herokit.conversations.messages import (
+    Message,
+    ToolCall,
+    ToolResult,
+    check_messages,
+    has_images,
+    message_text,
+    message_thinking,
+    tool_calls,
+)
+from herokit.conversations.thinking import MARKERS, Marker, SplitText, opens_thinking, split_thinking
+from herokit.conversations.views import (
+    FinalText,
+    Turn,
+    join_messages,
+    read_final,
+    read_policy_text,
+    read_turns,
+    remove_thinking,
+)
+
+__all__ = [
+    "MARKERS",
+    "FinalText",
+    "Marker",
+    "Message",
+    "SplitText",
+    "ToolCall",
+    "ToolResult",
+    "Turn",
+    "check_messages",
+    "has_images",
+    "join_messages",
+    "message_text",
+    "message_thinking",
+    "opens_thinking",
+    "read_final",
+    "read_policy_text",
+    "read_turns",
+    "remove_thinking",
+    "split_thinking",
+    "tool_calls",
+]

@@ -1,0 +1,220 @@
+# ruff: noqa: RUF001 - the markers of some models have ambiguous characters
+r"""What of a text is thinking and what is answer: the one table of markers, and the one function that splits by it.
+
+Rules. A pair of markers encloses thinking. A closing marker alone ends thinking that the prompt's template opened. An
+opening marker without its end means that nothing was answered. A marker inside thinking is text, but each further opening
+of the same marker allows one further closing. A marker between quotes is a mention. What follows the end of the policy's
+turn was made up by the policy and is no answer. All of it takes time linear in the text.
+"""
+
+import re
+from functools import cache
+from typing import NamedTuple
+
+__all__ = ["MARKERS", "Marker", "SplitText", "opens_thinking", "split_thinking"]
+
+
+class Marker(NamedTuple):
+    """A pair of markers around thinking.
+
+    Attributes:
+        opening: the text that begins the thinking.
+        closing: the text that ends it.
+        source: the models that write it.
+        closes_alone: whether the closing marker alone ends thinking.
+    """
+
+    opening: str
+    closing: str
+    source: str
+    closes_alone: bool = True
+
+
+MARKERS = (
+    Marker("<think>", "</think>", "DeepSeek-R1, Qwen3, QwQ, GLM-4.5, Kimi K2, MiniMax, Nemotron, Olmo 3, Granite 3.3"),
+    Marker("<thinking>", "</thinking>", "prompts in the style of Claude, Reflection"),
+    Marker("<reasoning>", "</reasoning>", "notebooks on GRPO"),
+    Marker("<thought>", "</thought>", "EXAONE Deep, Gemini"),
+    Marker("<thoughts>", "</thoughts>", "prompts"),
+    Marker("<scratchpad>", "</scratchpad>", "prompts in the style of Claude"),
+    Marker("<seed:think>", "</seed:think>", "Seed-OSS"),
+    Marker("<mm:think>", "</mm:think>", "MiniMax M3"),
+    Marker("<longcat_think>", "</longcat_think>", "LongCat-Flash-Thinking"),
+    Marker("◁think▷", "◁/think▷", "Kimi 1.5 and VL"),
+    Marker("[THINK]", "[/THINK]", "Mistral: special tokens, so that a lone [/THINK] is text", closes_alone=False),
+    Marker("<|begin_of_thought|>", "<|end_of_thought|>", "SkyThought, OpenThinker"),
+    Marker("<|START_THINKING|>", "<|END_THINKING|>", "Cohere Command"),
+    Marker("<|inner_prefix|>", "<|inner_suffix|>", "Apertus"),
+    Marker("<|channel>thought", "<channel|>", "Gemma 4"),
+)
+"""The markers that are known; letters count without case. Harmony's channels (gpt-oss) have a rule of their own."""
+
+_HINTS = ("hink>", "HINK", "hink▷", "hinking>", "hought", "HOUGHT", "easoning>", "EASONING>", "cratchpad>", "inner_", "channel",
+          "assistantfinal")  # fmt: skip
+"""A text without any of these has no marker; searching them is much faster than the pattern."""
+
+_TURN_ENDS = (
+    r"<\|im_end\|>|<\|im_start\|>|<\|eot_id\|>|<\|eom_id\|>|<\|start_header_id\|>|<\|endoftext\|>|<\|end_of_text\|>|"
+    r"<\|endofturn\|>|<\|END_OF_TURN_TOKEN\|>|<\|START_OF_TURN_TOKEN\|>|<\|user\|>|<\|observation\|>|<end_of_turn>|"
+    r"<start_of_turn>|<turn\|>|<\|return\|>|<｜end▁of▁sentence｜>|<｜User｜>|\[INST\]"
+)
+_TURN_END = re.compile(_TURN_ENDS + r"|<\|end\|>")
+_TURN_END_IN_CHANNELS = re.compile(_TURN_ENDS)
+_TURN_START = re.compile(
+    r"\s*(?:<\|im_start\|>assistant\s|<\|start_header_id\|>assistant<\|end_header_id\|>|<start_of_turn>model\s|"
+    r"<\|assistant\|>|<｜Assistant｜>|<\|START_OF_TURN_TOKEN\|><\|CHATBOT_TOKEN\|>)"
+)
+_WRAPPERS = (
+    ("<|begin_of_solution|>", "<|end_of_solution|>"),
+    ("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
+    ("<|START_TEXT|>", "<|END_TEXT|>"),
+    ("<response>", "</response>"),
+)
+_CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]{0,200}(?:<\|constrain\|>[^<]{0,60})?<\|message\|>")
+_CHANNEL_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
+_PLAIN_CHANNEL = re.compile(r"\s*(?:<\|start\|>assistant\s*)?analysis(?=[\W_A-Z])")
+_QUOTES = "\"'`“”‘’«»"
+
+
+class SplitText(NamedTuple):
+    """A text of the policy, split.
+
+    Attributes:
+        answer: what is meant for the reader, ``""`` if nothing was answered.
+        thinking: the thinking, without its markers.
+        origin: where the answer was found, in words: ``"completion"``, ``"after </think>"``, ``"final channel"``.
+        problem: why nothing was answered, ``""`` otherwise.
+    """
+
+    answer: str
+    thinking: str = ""
+    origin: str = "completion"
+    problem: str = ""
+
+
+def split_thinking(text: str, *, opened: bool = False) -> SplitText:
+    """Split a text of the policy into thinking and answer.
+
+    Args:
+        text: what the policy wrote in one message; hostile, of any length.
+        opened: the prompt ends with an opening marker, so that the text begins inside the thinking.
+
+    Source: Qwen3's and DeepSeek-R1's chat templates; the parsers of SGLang and vLLM; OpenAI's harmony format.
+
+    Example:
+        >>> split_thinking("<think>perhaps 5</think> The answer is 6.")
+        SplitText(answer='The answer is 6.', thinking='perhaps 5', origin='after </think>', problem='')
+        >>> split_thinking("<think>perhaps 5").problem
+        'the thinking has no end: <think> is not closed'
+    """
+    if "<" in text or "[" in text or "｜" in text:
+        text = _own_turn(text)
+    if not opened and not any(hint in text for hint in _HINTS):
+        return SplitText(_unwrap(text))
+    if "<|channel|>" in text:
+        return _split_channels(text)
+    if (plain := _PLAIN_CHANNEL.match(text)) and "assistantfinal" in text:  # harmony without its special tokens
+        thinking, _, answer = text[plain.end() :].rpartition("assistantfinal")
+        return SplitText(answer.strip(), thinking, "final channel")
+    return _split_markers(text, opened=opened)
+
+
+def opens_thinking(prompt: str) -> bool:
+    r"""Return whether a prompt ends with an opening marker, as some chat templates do.
+
+    Example:
+        >>> opens_thinking("<|im_start|>assistant\n<think>\n"), opens_thinking("Use <think> tags.")
+        (True, False)
+    """
+    end = prompt[-40:].rstrip()
+    return end.endswith((">", "]", "▷", "thought")) and end.lower().endswith(_lower_openings())
+
+
+@cache
+def _lower_openings() -> tuple[str, ...]:
+    return tuple(marker.opening.lower() for marker in MARKERS)
+
+
+@cache
+def _pattern() -> tuple[re.Pattern[str], dict[str, tuple[Marker, bool]]]:
+    """Return the pattern of all markers, and marker and whether it closes for each text in lower case."""
+    table = {text.lower(): (m, closes) for m in MARKERS for text, closes in ((m.opening, False), (m.closing, True))}
+    longest_first = sorted(table, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE), table
+
+
+def _own_turn(text: str) -> str:
+    """Return a text without the header of the policy's turn and without what follows the turn's end."""
+    start = _TURN_START.match(text)
+    begin = start.end() if start else 0
+    end = (_TURN_END_IN_CHANNELS if "<|channel|>" in text else _TURN_END).search(text, begin)
+    text = text[begin : end.start()] if end else text[begin:]
+    before, sentence_end, _ = text.partition("</s>")
+    return before if sentence_end and "<s>" not in before else text
+
+
+def _split_markers(text: str, *, opened: bool) -> SplitText:
+    pattern, table = _pattern()
+    inside: Marker | None = None  # the marker whose thinking is open
+    in_thinking, any_pair = opened, False
+    extra = 0  # further closings that are allowed
+    begin, origin = 0, "completion"
+    thoughts: list[str] = []
+    answers: list[str] = []
+    for match in pattern.finditer(text):
+        if _is_mention(text, match):
+            continue
+        marker, closes = table[match[0].lower()]
+        if in_thinking and not closes:
+            extra += marker is inside or inside is None
+        elif in_thinking and (inside is None or marker is inside):
+            thoughts.append(text[begin : match.start()])
+            in_thinking, begin, origin = False, match.end(), f"after {marker.closing}"
+        elif not in_thinking and closes and (extra > 0 or (marker.closes_alone and not any_pair)):
+            thoughts += [*answers, text[begin : match.start()]]
+            answers, begin, extra, origin = [], match.end(), max(0, extra - 1), f"after {marker.closing}"
+        elif not in_thinking and not closes:
+            answers.append(text[begin : match.start()])
+            in_thinking, any_pair, inside, begin, extra = True, True, marker, match.end(), 0
+    rest, thinking = text[begin:], "\n".join(filter(None, map(str.strip, thoughts)))
+    if not in_thinking:
+        answer = _unwrap("\n".join(part for part in (*answers, rest) if part.strip())).strip()
+        return SplitText(answer, thinking, origin, "" if answer else "nothing follows the thinking")
+    call = rest.find("<tool_call>")
+    if 0 <= call < rest.find("</tool_call>", call):  # some models call a tool without closing their thinking
+        return SplitText(rest[call:], f"{thinking}\n{rest[:call]}".strip(), "after the thinking")
+    name = "the marker in the prompt" if inside is None else inside.opening
+    return SplitText("", f"{thinking}\n{rest}".strip(), origin, f"the thinking has no end: {name} is not closed")
+
+
+def _is_mention(text: str, match: re.Match[str]) -> bool:
+    """Return whether a marker stands between quotes."""
+    before, after = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 1]
+    return bool(before and after) and before in _QUOTES and after in _QUOTES
+
+
+def _split_channels(text: str) -> SplitText:
+    """Split harmony's channels: the last ``final`` channel is the answer, the others are thinking."""
+    answer, thoughts = None, []
+    for match in _CHANNEL.finditer(text):
+        end = _CHANNEL_END.search(text, match.end())
+        body = text[match.end() : end.start() if end else len(text)].strip()
+        if match[1] == "final":
+            answer = body
+        else:
+            thoughts.append(body)
+    thinking = "\n".join(filter(None, thoughts))
+    if answer:
+        return SplitText(answer, thinking, "final channel")
+    return SplitText(
+        "", thinking, "final channel", "the final channel is empty" if answer == "" else "no final channel"
+    )
+
+
+def _unwrap(text: str) -> str:
+    """Return a text without the markers that some models write around their answer."""
+    text = text.strip() if "<" in text else text
+    for opening, closing in _WRAPPERS:
+        if text.startswith(opening):
+            return text.removeprefix(opening).removesuffix(closing).strip()
+    return text

@@ -1,0 +1,203 @@
+"""What sources read of a conversation: the final text, everything the policy wrote, and its turns."""
+
+import json
+import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from herokit.conversations.messages import (
+    Message,
+    ToolCall,
+    ToolResult,
+    is_assistant,
+    message_text,
+    message_thinking,
+    tool_calls,
+    tool_result,
+)
+from herokit.conversations.thinking import SplitText, split_thinking
+
+__all__ = ["FinalText", "Turn", "join_messages", "read_final", "read_policy_text", "read_turns", "remove_thinking"]
+
+_TEXT_CALL = re.compile(r"<tool_call>(?:(?!</?tool_call>).){0,100000}</tool_call>", re.DOTALL)
+
+
+class FinalText(NamedTuple):
+    """The text of the policy's last message, without its thinking: what verifiers judge.
+
+    Attributes:
+        text: the text; ``""`` if there is none.
+        origin: where it was found, in words, for verdicts.
+        problem: why nothing was answered; ``""`` if something was.
+    """
+
+    text: str
+    origin: str = "completion"
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the policy wrote between two answers of the world.
+
+    Attributes:
+        text: its text, without thinking.
+        thinking: its thinking, without markers.
+        calls: the calls it made.
+        results: what tools, environments or users answered.
+        state: a key of what the policy saw; turns of one group with equal keys are in one situation.
+        span: the turn's tokens in the response, half open, if the trainer knows them.
+    """
+
+    text: str
+    thinking: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    results: tuple[ToolResult, ...] = ()
+    state: Hashable | None = None
+    span: tuple[int, int] | None = None
+
+
+def _split_message(message: Mapping[str, Any], *, opened: bool) -> SplitText:
+    """Split a message of the policy; thinking in a field of its own means that a server has read the markers."""
+    field = message_thinking(message)
+    split = split_thinking(message_text(message), opened=opened and not field)
+    return split._replace(thinking="\n".join(filter(None, (field, split.thinking)))) if field else split
+
+
+def read_final(completion: str | Sequence[Message], *, opened: bool = False) -> FinalText:
+    """Return the text of the policy's last message, without its thinking.
+
+    Args:
+        completion: text, or messages.
+        opened: the prompt's template opens the thinking.
+
+    Raises:
+        DataError: a part of a message has an unknown type.
+
+    Example:
+        >>> read_final([{"role": "assistant", "content": "41"}, {"role": "user", "content": "Or 42?"}]).text
+        '41'
+        >>> read_final([{"role": "user", "content": "42"}]).problem
+        'no message of the policy'
+    """
+    if isinstance(completion, str):
+        split, calls, where = split_thinking(completion, opened=opened), False, "completion"
+    else:
+        last = next((message for message in reversed(completion) if is_assistant(message)), None)
+        if last is None:
+            return FinalText("", "completion", "no message of the policy")
+        split, calls, where = _split_message(last, opened=opened), bool(tool_calls(last)), "last message"
+    origin = split.origin if split.origin != "completion" else where
+    text = split.answer
+    if text and not text.isspace():
+        only_calls = "<tool_call>" in text and not _TEXT_CALL.sub("", text).strip()
+        return FinalText(text, origin, "only a tool call" if only_calls else "")
+    problem = split.problem or (
+        "only a tool call" if calls else "only thinking" if split.thinking else "an empty answer"
+    )
+    return FinalText("", origin, problem)
+
+
+def read_policy_text(completion: str | Sequence[Message]) -> str:
+    r"""Return everything that the policy wrote: thinking, texts and calls of all its messages, without tool results.
+
+    Example:
+        >>> read_policy_text([{"role": "assistant", "reasoning_content": "2 + 2", "content": "4"}])
+        '2 + 2\n4'
+    """
+    if isinstance(completion, str):
+        return completion
+    texts = [text for message in completion if is_assistant(message) for text in _written(message)]
+    return "\n".join(text for text in texts if text)
+
+
+def _written(message: Mapping[str, Any]) -> Iterable[str]:
+    yield message_thinking(message)
+    yield message_text(message)
+    for call in tool_calls(message):
+        arguments: Any = call.text if call.arguments is None else call.arguments
+        text = json.dumps({"name": call.name, "arguments": arguments}, ensure_ascii=False, default=str)
+        yield f"<tool_call>{text}</tool_call>"
+
+
+def read_turns(completion: str | Sequence[Message], *, opened: bool = False) -> tuple[Turn, ...]:
+    """Return the turns of the policy; messages of the policy that follow each other are one turn.
+
+    Args:
+        completion: text, which is one turn, or messages; those of the world before the first turn belong to none.
+        opened: the prompt's template opens the thinking.
+
+    Example:
+        >>> call = {"id": "a", "function": {"name": "add", "arguments": "{}"}}
+        >>> turns = read_turns([
+        ...     {"role": "assistant", "content": "", "tool_calls": [call]},
+        ...     {"role": "tool", "tool_call_id": "a", "content": "4"},
+        ...     {"role": "assistant", "content": "It is 4."},
+        ... ])
+        >>> [(turn.text, [result.text for result in turn.results]) for turn in turns]
+        [('', ['4']), ('It is 4.', [])]
+    """
+    if isinstance(completion, str):
+        split = split_thinking(completion, opened=opened)
+        return (Turn(split.answer, split.thinking),)
+    turns: list[Turn] = []
+    for message in completion:
+        if not is_assistant(message):
+            if turns:
+                turns[-1] = _with_result(turns[-1], tool_result(message))
+            continue
+        split = _split_message(message, opened=opened)
+        turn = Turn(split.answer, split.thinking, tool_calls(message))
+        if turns and not turns[-1].results:
+            turn = _join(turns.pop(), turn)
+        turns.append(turn)
+    return tuple(turns)
+
+
+def _with_result(turn: Turn, result: ToolResult) -> Turn:
+    return Turn(turn.text, turn.thinking, turn.calls, (*turn.results, result))
+
+
+def _join(first: Turn, second: Turn) -> Turn:
+    text = "\n".join(filter(None, (first.text, second.text)))
+    thinking = "\n".join(filter(None, (first.thinking, second.thinking)))
+    return Turn(text, thinking, (*first.calls, *second.calls))
+
+
+def remove_thinking(messages: Sequence[Message], *, opened: bool = False) -> list[Message]:
+    """Return messages without the thinking of the policy: what most reward models were trained on.
+
+    Args:
+        messages: a conversation.
+        opened: the prompt's template opens the thinking.
+
+    Example:
+        >>> remove_thinking([{"role": "assistant", "reasoning_content": "2 + 2", "content": "<think>hm</think>4"}])
+        [{'role': 'assistant', 'content': '4'}]
+    """
+    result: list[Message] = []
+    for message in messages:
+        if not is_assistant(message):
+            result.append(message)
+            continue
+        fields: Any = {k: v for k, v in message.items() if k not in ("reasoning_content", "reasoning", "thinking")}
+        if message.get("content") is not None:
+            fields["content"] = _split_message(message, opened=opened).answer
+        result.append(fields)
+    return result
+
+
+def join_messages(prompt: list[Message], completion: list[Message]) -> list[Message]:
+    """Join the messages of prompt and completion; an unfinished message of the assistant is continued.
+
+    Example:
+        >>> join_messages([{"role": "assistant", "content": "It "}], [{"role": "assistant", "content": "is 4."}])
+        [{'role': 'assistant', 'content': 'It is 4.'}]
+    """
+    if prompt and completion and is_assistant(prompt[-1]) and is_assistant(completion[0]):
+        start, end = prompt[-1].get("content"), completion[0].get("content")
+        if isinstance(start, str) and isinstance(end, str) and not prompt[-1].get("tool_calls"):
+            joined: Any = {**completion[0], "content": start + end}
+            return [*prompt[:-1], joined, *completion[1:]]
+    return [*prompt, *completion]
