@@ -20,6 +20,12 @@ def commands(payload):
     return handle
 
 
+def starts_slowly(payload):
+    """Return what `commands` returns, after a second."""
+    time.sleep(1.0)
+    return commands(payload)
+
+
 def fails(_payload):
     """Raise, as a loader whose package is missing does."""
     raise ImportError("no such parser")

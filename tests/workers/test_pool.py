@@ -1,7 +1,11 @@
 """The pool of worker processes: order, limits, failures, closing; through `ProcessPool` in tests/sources/test_process_pool.py."""
 
+import errno
 import gc
+import os
 import pickle
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -49,6 +53,9 @@ def wait_until(condition, timeout=10.0):
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)
     return condition()
+
+
+LATE = "no result: the time limit of the call was reached"
 
 
 @pytest.mark.parametrize("chunk_size", [1, 3, 50])
@@ -114,6 +121,67 @@ def test_worker_pool_fails_every_task_when_no_process_starts(loader, python, rea
     pool.close()
 
 
+@pytest.mark.parametrize("call", ["subprocess.Popen", "socket.socketpair"])
+def test_worker_pool_fails_waiting_tasks_when_the_system_has_no_resources_left(pool, monkeypatch, call):
+    def refuse(*_, **__):
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"herokit.workers.process.{call}", refuse)
+        for _ in range(2):
+            replies = pool.run(tasks("a", "b"))
+            assert [(r.value, r.status, r.is_setup_error) for r in replies] == [(None, Status.FAILED, False)] * 2
+            assert "Resource temporarily unavailable" in replies[0].reason
+    assert commands_of(pool.run(tasks("a"))) == ["a"]
+
+
+def test_worker_pool_fails_tasks_when_no_thread_starts(pool, monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        (reply,) = pool.run(tasks("a"))
+        assert (reply.value, reply.status) == (None, Status.FAILED)
+        assert reply.reason == "no thread for a worker process: can't start new thread"
+    assert commands_of(pool.run(tasks("a"))) == ["a"]
+
+
+def test_worker_pool_works_when_the_standard_streams_are_closed(tmp_path):
+    script = tmp_path / "closed.py"
+    script.write_text(
+        "import os, sys\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from test_pool import commands_of, make_pool, tasks\n"
+        "os.closerange(0, 3)\n"
+        f"out = open({str(tmp_path / 'out')!r}, 'w')\n"
+        "print(commands_of(make_pool().run(tasks('a', 'b'))), file=out, flush=True)\n"
+    )
+    subprocess.run([sys.executable, script], env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, check=False)
+    assert (tmp_path / "out").read_text() == "['a', 'b']\n"
+
+
+def test_worker_pool_says_when_its_memory_is_too_little_for_any_task():
+    start = partial(WorkerProcess, "loaders:commands", b"", 20)
+    pool = WorkerPool(start, max_workers=1, timeout=5.0, max_tasks_per_child=10)
+    (reply,) = pool.run(tasks("a"))
+    pool.close()
+    assert (reply.value, reply.status, reply.is_setup_error) == (None, Status.FAILED, True)
+    assert "a limit of 20 MB leaves no memory for tasks: the worker process itself uses" in reply.reason
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no SIGSTOP on this platform")
+def test_worker_pool_replaces_a_process_that_does_not_read_its_tasks():
+    pool = make_pool(timeout=1.0)
+    pool.run(tasks("a"))
+    os.kill(pool.pids[0], signal.SIGSTOP)
+    start = time.monotonic()
+    (reply,) = pool.run([b"a" * 5_000_000])
+    assert time.monotonic() - start < 20.0
+    assert reply["command"] == "a" * 5_000_000
+    pool.close()
+
+
 def test_worker_pool_stops_a_chunk_at_a_setup_error(pool):
     replies = pool.run(tasks("a", "refuse", "b"), chunk_size=3)
     assert commands_of(replies) == ["a", Status.FAILED, Status.FAILED]
@@ -124,8 +192,60 @@ def test_worker_pool_stops_a_chunk_at_a_setup_error(pool):
 def test_worker_pool_starts_no_task_after_the_deadline(pool):
     pool.run(tasks("a"))
     replies = pool.run(tasks("a", "b"), deadline=time.monotonic() - 1.0)
-    assert [reply.reason for reply in replies] == ["not started: the time limit of the call was reached"] * 2
+    assert [(r.value, r.status, r.reason) for r in replies] == [(None, Status.FAILED, LATE)] * 2
     assert commands_of(pool.run(tasks("a"), deadline=time.monotonic() + 5.0)) == ["a"]
+
+
+@pytest.mark.parametrize("chunk_size", [1, 10])
+def test_worker_pool_ends_a_call_at_its_deadline(chunk_size):
+    pool = make_pool(timeout=30.0)
+    pool.run(tasks("a"))
+    start = time.monotonic()
+    replies = pool.run(tasks("a", "hang", "b", "hang"), chunk_size=chunk_size, deadline=start + 0.5)
+    assert 0.4 < time.monotonic() - start < 2.0
+    assert commands_of(replies) == ["a", *[Status.FAILED] * 3]
+    assert {(reply.value, reply.reason) for reply in replies[1:]} == {(None, LATE)}
+    assert commands_of(pool.run(tasks("c"))) == ["c"]
+    assert (pool.counters["killed"], pool.counters["died"]) == (1, 0)
+    pool.close()
+
+
+def test_worker_pool_ends_a_call_at_its_deadline_while_other_calls_have_all_processes():
+    pool = make_pool(timeout=2.0)
+    pool.run(tasks("a"))
+    other = threading.Thread(target=pool.run, args=(tasks("hang"),))
+    other.start()
+    time.sleep(0.2)
+    start = time.monotonic()
+    (reply,) = pool.run(tasks("a"), deadline=start + 0.3)
+    assert time.monotonic() - start < 1.5
+    assert (reply.value, reply.reason) == (None, LATE)
+    other.join()
+    pool.close()
+
+
+def test_worker_pool_ends_a_call_at_its_deadline_while_a_process_starts():
+    pool = make_pool("starts_slowly")
+    start = time.monotonic()
+    (reply,) = pool.run(tasks("a"), deadline=start + 0.2)
+    assert time.monotonic() - start < 1.0
+    assert reply.reason == LATE
+    assert commands_of(pool.run(tasks("a"))) == ["a"]
+    pool.close()
+
+
+def test_worker_pool_keeps_a_process_ready_for_the_next_kill():
+    pool = make_pool("starts_slowly", timeout=3.0)
+    pool.run(tasks("a"))
+    before = pool.pids
+    pool.run(tasks("hang"))  # takes so long that a second process is started before the first is killed
+    start = time.monotonic()
+    (reply,) = pool.run(tasks("a"))
+    assert time.monotonic() - start < 0.5
+    assert [reply["pid"]] != before
+    assert wait_until(lambda: len(pool.pids) == 2)  # the one that works, and the next spare
+    pool.close()
+    assert pool.pids == []
 
 
 def test_worker_pool_fails_waiting_tasks_when_it_is_closed(pool):

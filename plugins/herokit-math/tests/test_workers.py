@@ -56,6 +56,14 @@ def test_math_verifier_fails_only_pairs_for_sympy_when_no_worker_can_start(pytho
             assert f"cannot start a worker process with {python}" in hard[0].reason
 
 
+@pytest.mark.parametrize("memory_mb", [1, 100])
+def test_math_verifier_fails_pairs_for_sympy_when_its_workers_have_too_little_memory(memory_mb):
+    with MathVerifier(max_workers=1, memory_mb=memory_mb) as math:
+        (verdict,) = math.verify(samples(1))
+    assert (verdict.value, verdict.status) == (None, Status.FAILED)
+    assert f"a limit of {memory_mb} MB leaves no memory for tasks" in verdict.reason
+
+
 def test_math_verifier_marks_a_pair_under_which_every_worker_dies_as_crashed(monkeypatch):
     monkeypatch.setattr(WorkerProcess, "send_batch", lambda worker, *_: os.kill(worker.pid, signal.SIGKILL))
     with MathVerifier(max_workers=1) as math:

@@ -46,7 +46,7 @@ class ProcessPool(Closeable):
         timeout: wall seconds for one sample.
         memory_mb: address space of a process.
         max_tasks_per_child: samples after which a process is replaced.
-        call_timeout: wall seconds for one call; samples not started by then abstain. None: no such limit.
+        call_timeout: wall seconds for one call; samples without a result by then abstain. None: no such limit.
 
     Raises:
         ConfigError: a setting that is not positive, or a timeout of more than a million seconds.

@@ -6,10 +6,12 @@ interval timer with its default, fatal, disposition). A closed socket ends it.
 """
 
 import json
+import mmap
 import signal
 import sys
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from pkgutil import resolve_name
 
 from herokit.errors import format_error
@@ -19,6 +21,9 @@ __all__: list[str] = []
 
 _GRACE = 1.0
 """Seconds after the parent's own limit at which the kernel ends this process."""
+
+_MIN_TASK_MB = 32
+"""Megabytes that a task must be able to allocate in addition to what the process itself uses."""
 
 
 def _limit_memory(megabytes: int) -> None:
@@ -33,6 +38,26 @@ def _limit_memory(megabytes: int) -> None:
         limit = min(limit, hard)
     with suppress(ValueError, OSError):  # a platform that has the name but not the limit
         resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
+def _memory_problem(megabytes: int) -> str | None:
+    """Return what is wrong if the limit leaves no memory for tasks: every task would fail for that reason alone."""
+    try:
+        mmap.mmap(-1, _MIN_TASK_MB << 20).close()
+    except (MemoryError, OSError):
+        return (
+            f"a limit of {megabytes} MB leaves no memory for tasks: the worker process itself uses {_used_mb()}; "
+            "allow more, and check the limit of the shell (ulimit -v)"
+        )
+    return None
+
+
+def _used_mb() -> str:
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError):
+        return "most of it"
+    return f"{pages * mmap.PAGESIZE >> 20} MB"
 
 
 def _set_timer(seconds: float) -> None:
@@ -52,6 +77,9 @@ def _main(fd: int, memory_mb: int, loader: str) -> None:
         connection.send_bytes(json.dumps({"setup_error": reason}).encode())
         return
     _limit_memory(memory_mb)
+    if problem := _memory_problem(memory_mb):
+        connection.send_bytes(json.dumps({"setup_error": problem}).encode())
+        return
     connection.send_bytes(b"{}")
     while True:
         try:

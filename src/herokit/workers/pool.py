@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from herokit.errors import SetupError, format_error
 from herokit.types import Status
 from herokit.workers.counters import Counters
-from herokit.workers.process import WorkerDiedError, WorkerProcess, WorkerTimeoutError
+from herokit.workers.process import WorkerDiedError, WorkerProcess, WorkerStartError, WorkerTimeoutError
 
 __all__ = ["TaskFailure", "WorkerPool"]
 
@@ -24,7 +24,7 @@ _MAX_STARTS = 30
 """Workers that are started one after the other when something kills them before any has a task."""
 
 _CLOSED = "no result: the pool was closed"
-_LATE = "not started: the time limit of the call was reached"
+_LATE = "no result: the time limit of the call was reached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class TaskFailure:
     """Why a task has no reply.
 
     Attributes:
-        status: TIMEOUT: its worker was killed at the limit. CRASHED: worker after worker died under it. FAILED: it was
-            not started, because no worker starts, the call's time was over or the pool was closed.
+        status: TIMEOUT: its worker was killed at the limit. CRASHED: worker after worker died under it. FAILED: it has
+            no result, because no worker starts, the call's time was over or the pool was closed.
         reason: the same in words.
         is_setup_error: whether no worker can start at all.
     """
@@ -55,14 +55,15 @@ class WorkerPool:
     """Worker processes that answer tasks, each within a hard limit of wall-clock time.
 
     Processes start when tasks wait and none is idle. One that runs past the limit, dies or has answered
-    `max_tasks_per_child` tasks is replaced. A task under which a worker dies is given to the next one, three times.
-    Usable from threads and after a fork (a child starts processes of its own); a pickle or a copy has no processes;
+    `max_tasks_per_child` tasks is replaced. When the first task takes long or the first process is replaced, a spare
+    process is started, and from then on one is kept ready, so that a kill costs no other task the time of a start. A
+    task under which a worker dies is given to the next one, three times. Usable from threads and after a fork (a child starts processes of its own); a pickle or a copy has no processes;
     `close`, garbage collection or the interpreter's end kills them.
 
     Args:
         start: starts a process, for instance ``partial(WorkerProcess, loader, payload, memory_mb)``; it must be
             picklable where the pool is pickled.
-        max_workers: processes at most.
+        max_workers: processes that work at once; the spare one comes in addition.
         timeout: wall seconds for one task.
         max_tasks_per_child: tasks after which a process is replaced.
     """
@@ -88,7 +89,8 @@ class WorkerPool:
         Args:
             tasks: what the workers' loader understands.
             chunk_size: tasks that go to one worker at once; a larger number costs fewer messages.
-            deadline: the moment (`time.monotonic`) after which no task is started.
+            deadline: the moment (`time.monotonic`) at which the call ends: tasks that are running are killed, and all
+                tasks without a reply are FAILED.
         """
         chunks = [_Chunk(tasks[low : low + chunk_size], deadline) for low in range(0, len(tasks), chunk_size)]
         try:
@@ -146,8 +148,9 @@ class _Chunk:
     future: "Future[list[Reply]]" = field(default_factory=Future)
 
     @property
-    def is_late(self) -> bool:
-        return self.deadline is not None and time.monotonic() >= self.deadline
+    def is_over(self) -> bool:
+        """Whether nobody waits for replies any more."""
+        return self.abandoned or (self.deadline is not None and time.monotonic() >= self.deadline)
 
     @property
     def num_left(self) -> int:
@@ -157,14 +160,13 @@ class _Chunk:
         self.replies += [failure] * self.num_left
 
     def wait(self) -> list[Reply]:
-        """Return the replies; when the deadline passes before any task is started, say so."""
+        """Return the replies; at the deadline, stop the work and return those that are there."""
         try:
             return self.future.result(None if self.deadline is None else max(0.0, self.deadline - time.monotonic()))
         except TimeoutError:
-            if not self.future.cancel():  # it is being worked on: no further task is started, the one that runs ends
-                return self.future.result()
-        self.fail_rest(TaskFailure(Status.FAILED, _LATE))
-        return self.replies
+            replies = list(self.replies)  # the pool's thread may still add to its list
+            self.abandon()
+        return replies + [TaskFailure(Status.FAILED, _LATE)] * (len(self.tasks) - len(replies))
 
     def abandon(self) -> None:
         """Stop work for a caller that is gone."""
@@ -198,6 +200,8 @@ class _OpenPool:
         self._changed = threading.Condition()  # its lock is reentrant, as garbage collection may close the pool here
         self._queue: deque[_Chunk] = deque()
         self._threads: list[threading.Thread] = []
+        self._spare: Future[WorkerProcess | None] | None = None
+        self._num_serving = 0
         self._num_idle = 0
         self._closed = False
 
@@ -209,10 +213,15 @@ class _OpenPool:
                 chunk.future.set_result(chunk.replies)
                 return
             self._queue.append(chunk)
-            if self._num_idle < len(self._queue) and len(self._threads) < self._max_workers:
-                thread = threading.Thread(target=self._serve, name="herokit-worker", daemon=True)
-                thread.start()
-                self._threads.append(thread)
+            if self._num_idle < len(self._queue) and self._num_serving < self._max_workers:
+                try:
+                    self._start_thread(self._serve)
+                    self._num_serving += 1
+                except RuntimeError as error:  # no more threads; those that there are serve these tasks as well
+                    if not self._num_serving:
+                        self._queue.remove(chunk)
+                        chunk.fail_rest(TaskFailure(Status.FAILED, f"no thread for a worker process: {error}"))
+                        chunk.future.set_result(chunk.replies)
             self._changed.notify()
 
     def close(self) -> None:
@@ -227,9 +236,21 @@ class _OpenPool:
             self._changed.notify_all()
         for worker in list(self.workers):
             worker.stop()
-        if threading.current_thread() not in self._threads:  # where garbage collection may close the pool
-            for thread in self._threads:
-                thread.join()
+        if threading.current_thread() in self._threads:  # where garbage collection may close the pool
+            return
+        for thread in self._threads:
+            thread.join()
+        with self._changed:
+            spare, self._spare = self._spare, None
+        ready = None if spare is None else spare.result()
+        if ready is not None:
+            self._discard(ready)
+
+    def _start_thread(self, target: Callable[[], None]) -> None:
+        """Start a thread; `RuntimeError` if the system has none left."""
+        thread = threading.Thread(target=target, name="herokit-worker", daemon=True)
+        thread.start()
+        self._threads = [*(each for each in self._threads if each.is_alive()), thread]
 
     def _next_chunk(self) -> _Chunk | None:
         """Wait for tasks; None when the pool is closed."""
@@ -252,18 +273,15 @@ class _OpenPool:
             try:
                 worker = self._answer(chunk, worker)
                 chunk.fail_rest(TaskFailure(Status.FAILED, _CLOSED if self._closed else _LATE))
-                can_start = True
             except Exception as error:  # noqa: BLE001 - a caller must never wait for ever, whatever happened here
                 if chunk.worker is not None:
                     self._discard(chunk.worker)
                 worker = None
-                reason = str(error) if isinstance(error, SetupError) else format_error(error)
-                chunk.fail_rest(TaskFailure(Status.FAILED, reason, is_setup_error=True))
-                can_start = False
+                is_transient = isinstance(error, WorkerStartError)
+                reason = str(error) if is_transient or isinstance(error, SetupError) else format_error(error)
+                chunk.fail_rest(TaskFailure(Status.FAILED, reason, is_setup_error=not is_transient))
             chunk.worker = None
             chunk.future.set_result(chunk.replies)
-            if worker is None and can_start:
-                worker = self._start_ahead()
         if worker is not None:
             self._discard(worker)
 
@@ -273,13 +291,16 @@ class _OpenPool:
         Raises:
             SetupError: no process can start, or one says that it can answer no task.
         """
-        while chunk.num_left and not (self._closed or chunk.abandoned or chunk.is_late):
-            if worker is None and (worker := self._start()) is None:
-                break
+        while chunk.num_left and not (self._closed or chunk.is_over):
+            if worker is None:
+                if (worker := self._take_spare() or self._start()) is None:
+                    break
+                continue  # that took time
             chunk.worker = worker
             if not self._exchange(chunk, worker):
                 self._discard(worker)
                 worker = None
+                self._prepare_spare()
         return worker
 
     def _exchange(self, chunk: _Chunk, worker: WorkerProcess) -> bool:
@@ -288,8 +309,12 @@ class _OpenPool:
         try:
             worker.send_batch(chunk.tasks[num_before:], self._timeout)
             while chunk.num_left:
-                chunk.replies.append(worker.receive(self._timeout))
-                if self._closed or chunk.abandoned or chunk.is_late:
+                limit = self._timeout
+                if not worker.has_reply(limit / 2):  # it will probably be killed
+                    self._prepare_spare()
+                    limit /= 2
+                chunk.replies.append(worker.receive(limit))
+                if self._closed or chunk.is_over:
                     break
         except WorkerTimeoutError:
             self._counters.add(killed=1)
@@ -297,7 +322,7 @@ class _OpenPool:
             chunk.num_deaths = 0
             return False
         except WorkerDiedError:
-            self._counters.add(died=1)
+            self._counters.add(**{"killed" if chunk.abandoned else "died": 1})
             chunk.num_deaths = 1 if len(chunk.replies) > num_before else chunk.num_deaths + 1
             if chunk.num_deaths == _MAX_ATTEMPTS:
                 reason = f"the worker process died {_MAX_ATTEMPTS} times on this sample"
@@ -325,11 +350,35 @@ class _OpenPool:
                 return None
         raise SetupError(f"{_MAX_STARTS} worker processes in a row were killed while they started")
 
-    def _start_ahead(self) -> WorkerProcess | None:
-        """Start a process before the next task comes, so that no task waits for one that was killed."""
+    def _take_spare(self) -> WorkerProcess | None:
+        """Return the spare process, wait for it if it is starting, and prepare the next; None if there is none."""
+        with self._changed:
+            spare, self._spare = self._spare, None
+        worker = None if spare is None else spare.result()
+        if worker is None:
+            return None
+        if not worker.is_alive:
+            self._discard(worker)
+            return None
+        self._prepare_spare()
+        return worker
+
+    def _prepare_spare(self) -> None:
+        """Start the spare process in a thread, unless there is one."""
+        with self._changed:
+            if self._closed or self._spare is not None:
+                return
+            future: Future[WorkerProcess | None] = Future()
+            try:
+                self._start_thread(lambda: future.set_result(self._start_quietly()))
+            except RuntimeError:  # no more threads: the next task waits for a start
+                return
+            self._spare = future
+
+    def _start_quietly(self) -> WorkerProcess | None:
         try:
             return self._start()
-        except Exception:  # noqa: BLE001 - the thread must live; the next task reports what is wrong
+        except Exception:  # noqa: BLE001 - the task that needs the process starts one, and reports what is wrong
             return None
 
     def _discard(self, worker: WorkerProcess) -> None:

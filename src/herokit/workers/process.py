@@ -1,8 +1,10 @@
 """One worker process seen from its parent: started, given tasks under a wall-clock limit, killed."""
 
+import errno
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,7 +14,7 @@ from typing import Any, NoReturn
 
 from herokit.errors import SetupError
 
-__all__ = ["WorkerDiedError", "WorkerProcess", "WorkerTimeoutError", "unpack_batch"]
+__all__ = ["WorkerDiedError", "WorkerProcess", "WorkerStartError", "WorkerTimeoutError", "unpack_batch"]
 
 _START_TIMEOUT = 60.0
 """Seconds to import herokit and what the loader needs (sympy, say) on a busy machine."""
@@ -20,9 +22,22 @@ _START_TIMEOUT = 60.0
 _EXIT_TIMEOUT = 1.0
 """Seconds that a process may take to end after its socket closed."""
 
+_MIN_WAIT = 1.0
+"""Seconds at least that a message may take to pass, however small the limit of a task is."""
+
+_MAX_STREAM = 2
+"""The largest descriptor of the standard streams."""
+
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOBUFS}
+"""Errors of a system that has no resources left at the moment."""
+
 
 class WorkerTimeoutError(Exception):
     """No reply came within the limit; the process has been killed."""
+
+
+class WorkerStartError(Exception):
+    """The system has no descriptor, process or memory left to start a process; later it may have."""
 
 
 class WorkerDiedError(Exception):
@@ -44,18 +59,20 @@ class WorkerProcess:
 
     Raises:
         SetupError: the interpreter cannot be started.
+        WorkerStartError: the system has no resources left for a process.
     """
 
     def __init__(self, loader: str, payload: bytes, memory_mb: int, python: str | None = None) -> None:
         self.ready = False
         self.num_replies = 0
+        self._wait_limit = 0.0
         self._payload = payload
         path = {} if python else {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
         program = [python or sys.executable, "-P", "-m", "herokit.workers.main"]
         try:
-            parent_socket, child_socket = socket.socketpair()
+            parent_socket, child_socket = _socket_pair()
+            self._connection = Connection(parent_socket.detach())
             with child_socket:
-                self._connection = Connection(parent_socket.detach())
                 self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
                     [*program, str(child_socket.fileno()), str(memory_mb), loader],
                     pass_fds=(child_socket.fileno(),),
@@ -65,12 +82,18 @@ class WorkerProcess:
                     stderr=subprocess.DEVNULL,
                 )
         except OSError as error:
-            raise SetupError(f"cannot start a worker process with {program[0]}: {error}") from error
+            kind = WorkerStartError if error.errno in _EXHAUSTED else SetupError
+            raise kind(f"cannot start a worker process with {program[0]}: {error}") from error
 
     @property
     def pid(self) -> int:
         """The process id."""
         return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
 
     def wait_until_ready(self) -> None:
         """Send the payload and wait until the process has loaded it.
@@ -80,6 +103,7 @@ class WorkerProcess:
             WorkerDiedError: a signal ended the process; another one may come up.
         """
         try:
+            self._limit_waits(_START_TIMEOUT)
             self._send(self._payload)
             self._receive(_START_TIMEOUT)
         except WorkerTimeoutError as error:
@@ -94,10 +118,18 @@ class WorkerProcess:
         """Send tasks; the process replies to one after the other, each within `timeout` seconds.
 
         Raises:
-            WorkerDiedError: the process is gone.
+            WorkerDiedError: the process is gone, or has not read the tasks within the limit of one.
         """
         header = json.dumps([timeout, [len(task) for task in tasks]]).encode()
+        self._limit_waits(max(timeout, _MIN_WAIT))
         self._send(b"\n".join([header, b"".join(tasks)]))
+
+    def has_reply(self, timeout: float) -> bool:
+        """Return whether a reply, or the end of the process, comes within `timeout` seconds."""
+        try:
+            return self._connection.poll(timeout)
+        except OSError:
+            return True  # `receive` says what has happened
 
     def receive(self, timeout: float) -> dict[str, Any]:
         """Return the next reply.
@@ -110,6 +142,19 @@ class WorkerProcess:
         reply = self._receive(timeout)
         self.num_replies += 1
         return reply
+
+    def _limit_waits(self, seconds: float) -> None:
+        """Let a send or receive fail when the process has stopped in mid-message for so long."""
+        if seconds == self._wait_limit:
+            return
+        limit = struct.pack("@ll", int(seconds), int(seconds % 1.0 * 1e6))
+        handle = socket.socket(fileno=self._connection.fileno())
+        try:
+            handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+            handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        finally:
+            handle.detach()
+        self._wait_limit = seconds
 
     def _send(self, data: bytes) -> None:
         try:
@@ -149,6 +194,24 @@ class WorkerProcess:
         self._process.kill()
         self._process.wait()
         self._connection.close()
+
+
+def _socket_pair() -> tuple[socket.socket, socket.socket]:
+    """Return a pair of sockets whose descriptors are above those of the standard streams.
+
+    Where the caller has closed 0, 1 or 2, a socket gets their number: the worker's own streams would replace it, and
+    whatever this process prints would go to the worker.
+    """
+    reserved: list[int] = []
+    try:
+        while True:
+            pair = socket.socketpair()
+            if min(each.fileno() for each in pair) > _MAX_STREAM:
+                return pair
+            reserved += [each.detach() for each in pair]
+    finally:
+        for descriptor in reserved:
+            os.close(descriptor)
 
 
 def unpack_batch(frame: bytes) -> tuple[float, Iterator[bytes]]:
