@@ -13,6 +13,15 @@ from herokit.conversations.messages import (
     message_thinking,
     tool_calls,
 )
+from herokit.conversations.readers import (
+    LAYOUTS,
+    Conversation,
+    Layout,
+    find_layout,
+    read_conversation,
+    read_conversations,
+    split_messages,
+)
 from herokit.conversations.thinking import MARKERS, Marker, SplitText, opens_thinking, split_thinking
 from herokit.conversations.views import (
     FinalText,
@@ -25,8 +34,11 @@ from herokit.conversations.views import (
 )
 
 __all__ = [
+    "LAYOUTS",
     "MARKERS",
+    "Conversation",
     "FinalText",
+    "Layout",
     "Marker",
     "Message",
     "SplitText",
@@ -34,15 +46,19 @@ __all__ = [
     "ToolResult",
     "Turn",
     "check_messages",
+    "find_layout",
     "has_images",
     "join_messages",
     "message_text",
     "message_thinking",
     "opens_thinking",
+    "read_conversation",
+    "read_conversations",
     "read_final",
     "read_policy_text",
     "read_turns",
     "remove_thinking",
+    "split_messages",
     "split_thinking",
     "tool_calls",
 ]
