@@ -30,12 +30,14 @@ class Quantity(NamedTuple):
         unit: its unit, if that is known.
         words: the words after it that are not a known unit.
         mark: ``"%"``, ``"deg"`` or ``""``.
+        scale: 1000 for ``70K``, a million for ``70M`` and so on, if the other side is a bare number; else 1.
     """
 
     node: Node
     unit: Unit | None = None
     words: str = ""
     mark: str = ""
+    scale: int = 1
 
 
 class RelationChain(NamedTuple):
@@ -71,9 +73,15 @@ class Interval(NamedTuple):
 
 
 class Region(NamedTuple):
-    """A union of intervals and single points, from brackets or from inequalities in one variable."""
+    """A union of intervals and single points, from brackets or from inequalities in one variable.
+
+    Attributes:
+        parts: the intervals and points.
+        name: the variable of the inequalities; empty for brackets.
+    """
 
     parts: "tuple[Interval | Quantity, ...]"
+    name: str = ""
 
 
 class Collection(NamedTuple):
@@ -81,7 +89,8 @@ class Collection(NamedTuple):
 
     Attributes:
         items: the members.
-        bracket: ``""`` for a list, ``"("`` for a tuple, ``"{"`` for a set, ``"["`` for square brackets.
+        bracket: ``""`` for a list, ``"("`` for a tuple, ``"{"`` for a set, ``"["`` for square brackets, ``"|"`` for a set
+            that is given by an expression and a condition, ``"and"`` or ``"or"`` for words with such a conjunction.
     """
 
     items: "tuple[Answer, ...]"

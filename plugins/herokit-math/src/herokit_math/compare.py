@@ -24,13 +24,13 @@ from herokit_math.limits import StepBudget
 from herokit_math.lists import to_region
 from herokit_math.parser import parse_answer
 from herokit_math.quantity_comparison import Policy, QuantityComparison
-from herokit_math.relations import equal_chains, is_solution
-from herokit_math.tree import INFINITY, Call, Num, rename_symbols
+from herokit_math.relations import equal_chains, is_plain_label, is_solution, merge_parts
+from herokit_math.tree import INFINITY, Call, Node, Num, free_symbols, rename_symbols
 
 __all__ = ["Comparison"]
 
 _INCREASING, _DECREASING = {"<", "\\le"}, {">", "\\ge"}
-_ORDERED_BRACKETS = {"(", "["}
+_ORDERED_BRACKETS = {"(", "[", "|"}
 
 
 class Comparison:
@@ -100,15 +100,14 @@ class Comparison:
                 value if isinstance(value, RelationChain) else reference,
                 other if isinstance(other, RelationChain) else answer,
             )
-        equal = self.equal(value, other)
-        if equal is True:
-            return True
         equation = reference.equation if isinstance(reference, LabeledValue) else None
         if isinstance(answer, LabeledValue) and equation and answer.equation:
-            return equal_chains(equation, answer.equation, self.budget) or equal
-        if equation and isinstance(answer, Quantity) and is_solution(equation, answer.node, self.budget):
-            return True
-        return equal
+            are_comparable = _have_compatible_labels(equation.parts[0], answer.equation.parts[0])
+            equal = self.equal(value, other) if are_comparable else False
+            return equal or equal_chains(equation, answer.equation, self.budget) or equal
+        equal = self.equal(value, other)
+        solves = equation and isinstance(answer, Quantity) and is_solution(equation, answer.node, self.budget)
+        return True if solves else equal
 
     def _equal_chains(self, reference: Answer, answer: Answer) -> bool | None:
         chain, other = (item.equation if isinstance(item, LabeledValue) else item for item in (reference, answer))
@@ -129,7 +128,13 @@ class Comparison:
         if is_inequality and self.policy.intervals == "strict":
             return False
         region, other = to_region(reference), to_region(answer)
-        if region is None or other is None or len(region.parts) != len(other.parts):
+        if region is None or other is None:
+            return False
+        if region.name and other.name and region.name != other.name and "(" in region.name + other.name:
+            return False  # x > 2 and f(x) > 2
+        if len(region.parts) + len(other.parts) > 2:  # noqa: PLR2004 - a union
+            region, other = merge_parts(region), merge_parts(other)
+        if len(region.parts) != len(other.parts):
             return False
         return self._equal_unordered(region.parts, other.parts, self._equal_region_parts)
 
@@ -162,6 +167,8 @@ class Comparison:
     def _equal_collections(self, reference: Answer, answer: Answer) -> bool | None:
         items, other = (item.items if isinstance(item, Collection) else (item,) for item in (reference, answer))
         brackets = {item.bracket for item in (reference, answer) if isinstance(item, Collection)}
+        if brackets == {"and", "or"}:
+            return False
         is_tuple = bool(brackets & _ORDERED_BRACKETS)
         if len(items) != len(other) and not is_tuple:
             items, other = self._drop_duplicates(items), self._drop_duplicates(other)
@@ -232,7 +239,7 @@ class Comparison:
             self.reason = "words compared"
             return reference.words == answer.words
         text, other = (reference, answer) if isinstance(reference, Text) else (answer, reference)
-        if isinstance(text, Text) and text.words[:1] == ("infinitely",) and isinstance(other, Quantity):
+        if isinstance(text, Text) and text.words == ("infinitely",) and isinstance(other, Quantity):
             return other.node == INFINITY
         self.reason = "words compared with mathematics"
         return False
@@ -252,13 +259,33 @@ def _get_label(answer: Answer) -> str:
     return answer.label if isinstance(answer, LabeledValue) else ""
 
 
+def _have_compatible_labels(reference: Node, answer: Node) -> bool:
+    """Return whether the left sides of two equations allow to compare the right sides."""
+    if reference == answer:
+        return True
+    if not (is_plain_label(reference) and is_plain_label(answer)):
+        return False
+    if isinstance(reference, Call) and isinstance(answer, Call) and reference.op == answer.op == "apply":
+        return _is_bound(reference.args[1]) and _is_bound(answer.args[1])  # f(x) and f(t), but not f(2) and f(3)
+    return True
+
+
+def _is_bound(argument: Node) -> bool:
+    """Return whether an argument of a function contains a variable that may have another name."""
+    return any(name[:1].islower() for name in free_symbols(argument))
+
+
 def _pair_by_label(reference: Sequence[Answer], answer: Sequence[Answer]) -> list[tuple[Answer, Answer]]:
     """Pair members with the same label; empty unless both sides label all members with the same distinct labels."""
-    labeled = {item.label: item for item in reference if isinstance(item, LabeledValue)}
-    other = {item.label: item for item in answer if isinstance(item, LabeledValue)}
-    if len(labeled) != len(reference) or len(other) != len(answer) or labeled.keys() != other.keys():
+    labeled = {_get_name(item): item for item in reference}
+    other = {_get_name(item): item for item in answer}
+    if len(labeled) != len(reference) or len(other) != len(answer) or labeled.keys() != other.keys() or "" in labeled:
         return []
     return [(labeled[label], other[label]) for label in labeled]
+
+
+def _get_name(item: Answer) -> str:
+    return item.name if isinstance(item, Region) else _get_label(item)
 
 
 def _get_rows(answer: Answer) -> list[list[Answer]] | None:

@@ -142,6 +142,12 @@ def _natural(value: Fraction) -> int:
     return int(value)
 
 
+def _mod(dividend: Fraction, divisor: Fraction) -> Fraction:
+    if divisor <= 0:
+        raise NotExactError
+    return dividend % divisor
+
+
 def _factorial(n: Fraction) -> Fraction:
     if n > 900:  # noqa: PLR2004 - 900! is near MAX_BITS
         raise NotExactError
@@ -174,4 +180,5 @@ _COMPUTE: dict[str, Callable[..., Fraction]] = {
     "lcm": _integers(math.lcm),
     "max": max,
     "min": min,
+    "mod": _mod,
 }

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import permutations
 
 from herokit_math.lexer import FUNCTIONS, Token, TokenKind, parse_repeating_decimal
 from herokit_math.limits import MAX_DEPTH, LimitError
@@ -19,15 +20,22 @@ _CLOSING_BRACKETS = {"(": ")", "[": "]", "{": "}", "\\{": "\\}"}
 _GREEK = {
     "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi", "rho", "sigma",
     "tau", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Sigma", "Phi", "Psi", "Omega", "ell", "ldots",
+    "hbar", "iota", "upsilon", "Upsilon", "Xi", "Pi", "varrho", "varsigma", "varpi", "imath", "jmath", "aleph",
 }  # fmt: skip
 _DECORATIONS = {"overline", "vec", "hat", "bar", "angle", "triangle", "overrightarrow", "widehat", "tilde", "dot"}
+_MATRIX_ENVIRONMENTS = {"vmatrix", "pmatrix", "bmatrix", "matrix"}
+_MAX_DETERMINANT_ROWS = 4
 _FUNCTION_NAMES = set("fghFGH")
 _SIMPLE_FUNCTIONS = set(FUNCTIONS.values()) - {"sqrt", "log", "lg", "cbrt"}
-_INVERSE = {"sin": "asin", "cos": "acos", "tan": "atan"}
+_INVERSE = {
+    "sin": "asin", "cos": "acos", "tan": "atan", "sec": "asec", "csc": "acsc", "cot": "acot", "sinh": "asinh", "cosh": "acosh",
+    "tanh": "atanh",
+}  # fmt: skip
 _OPENING = {"(", "{", "[", "|"}
 _OPERATOR_COMMANDS = {
     "*", "/", "in", "cup", "cap", "to", "Rightarrow", "implies", "iff", "approx", "pm", "mp", "rfloor", "rceil", "setminus",
-    "choose", "pmod", "bmod", "mod", "quad", "sim", "cong", "equiv", "parallel", "perp", "circ", "prime", "subset",
+    "choose", "pmod", "bmod", "quad", "sim", "cong", "equiv", "parallel", "perp", "circ", "prime", "subset",
+    "cr", "end",
 }  # fmt: skip
 
 
@@ -39,6 +47,7 @@ class _ExpressionParser:
         self.position = 0
         self.depth = 0
         self.open_bars = 0
+        self.index_names: set[str] = set()
         self.colon_divides = colon_divides
 
     @contextmanager
@@ -95,6 +104,9 @@ class _ExpressionParser:
             elif self.next_is("/", ":") and not (self.next_is(":") and not self.colon_divides):
                 self.advance()
                 left = Call("div", (left, self.parse_signed()))
+            elif self.next_is("bmod"):
+                self.advance()
+                left = Call("mod", (left, self.parse_signed()))
             elif self.starts_atom():
                 if self.peek().kind == TokenKind.NUMBER and self.tokens[self.position - 1].kind == TokenKind.NUMBER:
                     raise UnsupportedError("two numbers side by side")
@@ -222,7 +234,8 @@ class _ExpressionParser:
             return Num(value + part)
         if self.next_is("_"):
             raise UnsupportedError("a number with a base")
-        places = len(digits.lower().partition("e")[0].partition(".")[2]) if "." in digits else None
+        mantissa, _, exponent = digits.lower().partition("e")
+        places = len(mantissa.partition(".")[2]) - int(exponent or 0) if "." in digits else None
         return Num(value, places)
 
     def _digit_group_follows(self) -> bool:
@@ -250,10 +263,9 @@ class _ExpressionParser:
 
     def parse_variable(self, name: str) -> Node:
         """Parse a variable with subscript and primes, the imaginary unit, Euler's number, or a function call."""
-        subscript = self.parse_subscript()
-        while self.next_is("'"):
-            self.advance()
-            subscript += "'"
+        subscript = self.parse_subscript() + self.parse_primes()
+        if not subscript and name in self.index_names:
+            return Sym(name)
         if not subscript and name in {"i", "I"}:
             return Const("i")
         if not subscript and name == "e":
@@ -261,6 +273,20 @@ class _ExpressionParser:
         if self.next_is("(") and (name in _FUNCTION_NAMES or (name.isupper() and self._has_one_argument())):
             return Call("apply", (Sym(name + subscript), self.parse_group("(", ")")))
         return Sym(name + subscript)
+
+    def parse_primes(self) -> str:
+        r"""Return the primes after a name: ``'`` or ``^{\prime}``; an empty string if there are none."""
+        primes = ""
+        while not self.is_at_end():
+            texts = [t.text for t in self.tokens[self.position : self.position + 4]]
+            width = (
+                1 if texts[0] == "'" else 2 if texts[:2] == ["^", "prime"] else 4 * (texts == ["^", "{", "prime", "}"])
+            )
+            if not width:
+                break
+            self.position += width
+            primes += "'"
+        return primes
 
     def _has_one_argument(self) -> bool:
         return len(self.tokens) > self.position + 2 and self.tokens[self.position + 2].text == ")"
@@ -298,12 +324,20 @@ class _ExpressionParser:
             return Sym(name + self.parse_subscript())
         if name in _SIMPLE_FUNCTIONS or name in {"log", "lg"}:
             return self.parse_function(name)
+        if name in {"sum", "prod"}:
+            return self.parse_series(name)
+        if name in {"begin", "det"}:
+            return self.parse_determinant(name)
+        return self.parse_delimited(name)
+
+    def parse_delimited(self, name: str) -> Node:
+        """Parse a rounding bracket, a set of numbers or a decorated name."""
         if name in {"lfloor", "lceil"}:
             node = self.parse_sum()
             self.advance("r" + name[1:])
             return Call(name[1:], (node,))
-        if name in {"sum", "prod"}:
-            return self.parse_series(name)
+        if name == "mathbb":
+            return Const(self.read_raw_text())
         if name in _DECORATIONS:
             return Sym(f"{name} {self.read_raw_text()}")
         raise UnsupportedError(f"\\{name} is not supported")
@@ -354,18 +388,58 @@ class _ExpressionParser:
         return (factors[0] if len(factors) == 1 else Call("mul", tuple(factors)),)
 
     def parse_series(self, name: str) -> Node:
-        """Parse a sum or product with its index and bounds."""
+        """Parse a sum or product with its index and bounds; an index named ``i`` is not the imaginary unit."""
         self.advance("_")
         self.advance("{")
-        index = self.parse_atom()
+        index = self.advance()
+        if index.kind != TokenKind.VARIABLE:
+            raise UnsupportedError("a sum without an index")
         self.advance("=")
         start = self.parse_sum()
         self.advance("}")
         self.advance("^")
         stop = self.parse_argument()
-        if not isinstance(index, Sym | Const):
-            raise UnsupportedError("a sum without an index")
-        return Call(name, (self.parse_product(), index, start, stop))
+        outer_names = self.index_names
+        self.index_names = outer_names | {index.text}
+        body = self.parse_product()
+        self.index_names = outer_names
+        return Call(name, (body, Sym(index.text), start, stop))
+
+    def parse_determinant(self, name: str) -> Node:
+        r"""Parse ``\begin{vmatrix} ... \end{vmatrix}``, or ``\det`` and a matrix."""
+        bracket = self.advance().text if name == "det" and self.next_is("(", "{") else ""
+        if name == "det":
+            self.advance("begin")
+        self.advance("{")
+        environment = self.advance().text
+        self.advance("}")
+        if environment not in ({"vmatrix"} if name == "begin" else _MATRIX_ENVIRONMENTS):
+            raise UnsupportedError("a matrix in an expression")
+        rows: list[list[Node]] = [[]]
+        while not self.next_is("end"):
+            if self.next_is("cr"):
+                self.advance()
+                rows.append([])
+            elif self.next_is("&"):
+                self.advance()
+            else:
+                rows[-1].append(self.parse_sum())
+        for text in ("end", "{", environment, "}", *([_CLOSING_BRACKETS[bracket]] if bracket else [])):
+            self.advance(text)
+        return _make_determinant([row for row in rows if row])
+
+
+def _make_determinant(rows: list[list[Node]]) -> Node:
+    """Return the determinant of a matrix of at most four rows, as the sum over permutations."""
+    size = len(rows)
+    if not 0 < size <= _MAX_DETERMINANT_ROWS or any(len(row) != size for row in rows):
+        raise UnsupportedError("a determinant of another size")
+    terms: list[Node] = []
+    for columns in permutations(range(size)):
+        product = Call("mul", tuple(rows[k][column] for k, column in enumerate(columns)))
+        num_inversions = sum(a > b for k, a in enumerate(columns) for b in columns[k:])
+        terms.append(negate(product) if num_inversions % 2 else product)
+    return Call("add", tuple(terms))
 
 
 def _multiply(left: Node, right: Node) -> Node:

@@ -24,10 +24,11 @@ class Tier(Enum):
 
 
 _SALTS = (1, 2)
-_NUM_POINTS = 10
+_NUM_POINTS = 18
 _MIN_POINTS = 3  # points at which expressions with variables must agree
 _MIN_INTEGER_POINTS = 6  # the same for integer points
-_STEP_FUNCTIONS = frozenset({"floor", "ceil"})
+_STEP_FUNCTIONS = frozenset({"floor", "ceil", "mod"})
+_PIECEWISE_OPERATIONS = frozenset({"floor", "ceil", "mod", "abs", "max", "min"})  # must agree at every point
 _INTEGER_NAMES = frozenset("nkmjN")  # variables that are integers in expressions with step functions
 _INTEGER_OPERATIONS = frozenset({"sum", "prod", "factorial", "binomial", "gcd", "lcm"})
 
@@ -77,19 +78,28 @@ def _decide_rational(left: Node, right: Node, names: frozenset[str], budget: Ste
 
 
 def sample_point(names: frozenset[str], k: int, *, integers: bool) -> dict[str, Fraction]:
-    """Return the k-th test point: positive, negative and mixed fractions in turn, then small integers."""
-    if integers or k >= 7:  # noqa: PLR2004 - the last points are integers
+    """Return the k-th test point.
+
+    The first seven are positive, negative and mixed fractions in turn, 7 to 9 small integers, 10 to 12 fractions below 1,
+    13 to 15 fractions above 5, 16 and 17 fractions below -5, for functions that are defined or differ only there.
+    """
+    if integers or 7 <= k <= 9:  # noqa: PLR2004 - the points of the docstring
         return {n: Fraction(zlib.crc32(f"{n}{k}".encode()) % 7 + 2 + 3 * (k % 3)) for n in names}
     values = {n: Fraction(zlib.crc32(f"{n}{k}".encode()) % 9_973 + 1_999, 4_999) for n in names}
+    if k > 9:  # noqa: PLR2004 - the same
+        return {n: v / 3 if k < 13 else (5 * v + 4) * (1 if k < 16 else -1) for n, v in values.items()}  # noqa: PLR2004
     return {n: -v if k % 3 == 1 or (k % 3 == 2 and zlib.crc32(n.encode()) % 2) else v for n, v in values.items()}  # noqa: PLR2004
 
 
 def _decide_numeric(left: Node, right: Node, names: frozenset[str], budget: StepBudget) -> bool | None:
-    """Compare at test points; complex values count only if no point has real values."""
-    integers = has_operation(left, _INTEGER_OPERATIONS) or has_operation(right, _INTEGER_OPERATIONS)
-    if names <= _INTEGER_NAMES and (has_operation(left, _STEP_FUNCTIONS) or has_operation(right, _STEP_FUNCTIONS)):
+    """Compare at test points; points where some part of an expression is not real count only if there are no others."""
+    sides = (left, right)
+    integers = any(has_operation(side, _INTEGER_OPERATIONS) for side in sides)
+    if names <= _INTEGER_NAMES and any(has_operation(side, _STEP_FUNCTIONS) for side in sides):
         integers = True
     min_points = _MIN_INTEGER_POINTS if integers else _MIN_POINTS
+    if any(has_operation(side, _PIECEWISE_OPERATIONS) for side in sides):
+        min_points = _NUM_POINTS
     num_agreeing = 0
     complex_points: list[dict[str, Fraction]] = []
     for k in range(_NUM_POINTS if names else 1):
@@ -114,35 +124,35 @@ def _decide_numeric(left: Node, right: Node, names: frozenset[str], budget: Step
 def _compare_at_point(
     left: Node, right: Node, values: dict[str, Fraction], budget: StepBudget
 ) -> tuple[bool | None, bool]:
-    """Return whether two trees are equal at a point, and whether both values are real.
+    """Return whether two trees are equal at a point, and whether all their parts are real there.
 
     Machine numbers suffice to find a difference; only 60 digits confirm that there is none.
     """
     pair = _evaluate_pair(MACHINE, left, right, values, budget)
     if pair is not None:
-        a, b = pair
+        a, b, is_real = pair
         gap, max_error = abs(a.value - b.value), a.error + b.error
         size = max(abs(a.value), abs(b.value))
         if gap > max_error and max_error <= 1e-6 * size:
-            return False, _is_real(a) and _is_real(b)
+            return False, is_real
     pair = _evaluate_pair(high_precision(), left, right, values, budget)
     if pair is None:
         return None, True
-    a, b = pair
+    a, b, is_real = pair
     max_error = a.error + b.error
     if abs(a.value - b.value) > max_error:
-        return False, _is_real(a) and _is_real(b)
+        return False, is_real
     size = max(abs(a.value), abs(b.value))
     is_precise = max_error <= 1e-20 * size or max_error <= 1e-40  # noqa: PLR2004 - values below 1e-40 are zero
-    return (True if is_precise else None), _is_real(a) and _is_real(b)
+    return (True if is_precise else None), is_real
 
 
 def _evaluate_pair(
     arithmetic: Arithmetic, left: Node, right: Node, values: dict[str, Fraction], budget: StepBudget
-) -> tuple[BoundedValue, BoundedValue] | None:
+) -> tuple[BoundedValue, BoundedValue, bool] | None:
     evaluator = Evaluator(arithmetic, values, budget)
     try:
-        return evaluator.evaluate(left), evaluator.evaluate(right)
+        return evaluator.evaluate(left), evaluator.evaluate(right), evaluator.is_real
     except UndefinedError:
         return None
 

@@ -35,6 +35,9 @@ FUNCTIONS = {
     "cosh": "cosh", "tanh": "tanh", "sin": "sin", "cos": "cos", "tan": "tan", "tg": "tan", "sec": "sec", "csc": "csc",
     "cot": "cot", "ctg": "cot", "cosec": "csc", "exp": "exp", "ln": "ln", "log": "log", "lg": "lg", "sqrt": "sqrt",
     "abs": "abs", "floor": "floor", "ceil": "ceil", "gcd": "gcd", "lcm": "lcm", "max": "max", "min": "min", "cbrt": "cbrt",
+    "sech": "sech", "csch": "csch", "cosech": "csch", "coth": "coth", "arcsec": "asec", "arccsc": "acsc", "arccosec": "acsc",
+    "arccot": "acot", "arctg": "atan", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "arsinh": "asinh",
+    "arcosh": "acosh", "artanh": "atanh", "asinh": "asinh", "acosh": "acosh", "atanh": "atanh",
 }  # fmt: skip
 _CONSTANTS = {
     "pi": "pi", "infinity": "infty", "inf": "infty", "infty": "infty", "oo": "infty", "theta": "theta", "alpha": "alpha",
@@ -51,6 +54,7 @@ _TOKEN = re.compile(
     r"|(?P<word>[^\W\d_]+(?:'[a-z]+)?)"
     r"|(?P<operator>\\[\\{}|,;]|\*\*|<=|>=|!=|=<|=>|==|:=|<>|\S)"
 )  # fmt: skip
+_TEMPERATURES = {"C": "celsius", "F": "fahrenheit"}
 _ORDINAL_SUFFIXES = {"th", "st", "nd", "rd"}
 _RELATIONS = {
     "<=": "\\le", "=<": "\\le", ">=": "\\ge", "=>": "\\ge", "!=": "\\ne", "<>": "\\ne", "==": "=", ":=": "=", "**": "^",
@@ -138,7 +142,7 @@ _ALIASES = {
     "leqslant": "le", "geqslant": "ge", "neq": "ne", "lt": "<", "gt": ">", "cdot": "*", "times": "*", "ast": "*", "div": "/",
     "lvert": "|", "rvert": "|", "vert": "|", "mid": "|", "lbrack": "[", "rbrack": "]", "dots": "ldots", "cdots": "ldots",
     "dotsm": "ldots", "dotsb": "ldots", "varphi": "phi", "varepsilon": "epsilon", "vartheta": "theta", "simeq": "approx",
-    "lor": "or", "land": "and", "vee": "or", "wedge": "and", "arcctg": "arccot", "varnothing": "emptyset", "colon": ":",
+    "lor": "or", "land": "and", "vee": "or", "wedge": "and", "arcctg": "arccot", "varnothing": "emptyset", "colon": ":", "mod": "bmod",
     "infin": "infty", "degree": "circ", "langle": "(", "overrightarrow": "vec", "equiv": "=", "rangle": ")", "cupdot": "cup", "bigcup": "cup", "lbrace": "{", "Alpha": "A",
 }  # fmt: skip
 
@@ -157,7 +161,9 @@ def _command_token(name: str, after_space: bool) -> Token:  # noqa: FBT001 - a p
 def _add_word(word: str, tokens: list[Token], *, after_space: bool, prose: bool) -> None:
     lower = word.lower()
     after_number = bool(tokens) and tokens[-1].kind == TokenKind.NUMBER
-    if lower in _CONJUNCTIONS and (prose or len(word) > 1) and word != "OR":
+    if word in _TEMPERATURES and _follows_degree(tokens):
+        tokens.append(Token(TokenKind.WORD, _TEMPERATURES[word], after_space))
+    elif lower in _CONJUNCTIONS and (prose or len(word) > 1) and word != "OR":
         tokens.append(Token(TokenKind.CONJUNCTION, _CONJUNCTIONS[lower], after_space))
     elif len(word) == 1 and word.isascii():
         unit = prose and word in UNITS and bool(tokens) and (after_number or tokens[-1].text in {"}", ")", "%"})
@@ -166,12 +172,21 @@ def _add_word(word: str, tokens: list[Token], *, after_space: bool, prose: bool)
         tokens.append(Token(TokenKind.COMMAND, FUNCTIONS[lower], after_space))
     elif lower in _CONSTANTS:
         tokens.append(Token(TokenKind.COMMAND, _CONSTANTS[lower], after_space))
+    elif lower == "mod":
+        tokens.append(Token(TokenKind.COMMAND, "bmod", after_space))
     elif after_number and not tokens[-1].after_space and not after_space and lower in _ORDINAL_SUFFIXES:
         tokens.append(Token(TokenKind.WORD, "th", after_space))
     elif prose or lower in UNITS or lower in _SHORT_WORDS or len(word) > MAX_PRODUCT_LETTERS or not word.isascii():
         _add_prose_word(word, tokens, after_space=after_space, prose=prose)
+    elif len(word) == MAX_PRODUCT_LETTERS and word[0].isupper() and word[1:].islower():  # a person's name
+        tokens.append(Token(TokenKind.WORD, word, after_space))
     else:
         tokens.extend(Token(TokenKind.VARIABLE, letter, after_space and k == 0) for k, letter in enumerate(word))
+
+
+def _follows_degree(tokens: list[Token]) -> bool:
+    last = [t.text.lower() for t in tokens[-2:]]
+    return last[-1:] in (["circ"], ["degrees"], ["degree"]) or last == ["circ", "}"]
 
 
 def _follows_unit(tokens: list[Token]) -> bool:

@@ -28,6 +28,8 @@ def combine_items(items: list[Answer], conjunctions: set[str]) -> Answer:
         flat.extend(item.items if isinstance(item, Collection) and item.bracket == "" else (item,))
     if len(flat) > MAX_ITEMS:
         raise LimitError(f"more than {MAX_ITEMS} members")
+    if len({item.name for item in flat if isinstance(item, Region) and item.name}) > 1:
+        return Collection(tuple(flat))  # inequalities in several variables
     regions = [to_region(item) for item in flat]
     if any(isinstance(item, Region) for item in flat) and all(r is not None for r in regions):
         return _combine_regions([r for r in regions if r is not None], conjunctions)
@@ -76,7 +78,8 @@ def _combine_regions(regions: list[Region], conjunctions: set[str]) -> Answer:
             intersection = intersect_regions(intersection, region) if intersection else None
         if intersection and intersection.parts:
             return intersection
-    return Region(tuple(part for region in regions for part in region.parts))
+    name = next((region.name for region in regions if region.name), "")
+    return Region(tuple(part for region in regions for part in region.parts), name)
 
 
 def _group_by_label(items: list[Answer]) -> Answer:

@@ -3,6 +3,8 @@ r"""Normalize spellings of LaTeX, Unicode and Markdown; string operations only, 
 
 import re
 
+from herokit_math.references import repair_commands
+
 __all__ = ["DIGIT_GROUP_SEPARATOR", "normalize_text"]
 
 _CHARACTERS = str.maketrans({
@@ -21,8 +23,10 @@ _CHARACTERS = str.maketrans({
     "σ": "\\sigma ", "φ": "\\phi ", "ω": "\\omega ", "⌊": "\\lfloor ", "⌋": "\\rfloor ", "⌈": "\\lceil ", "⌉": "\\rceil ",
     "∣": "|", "→": "\\to ", "⇒": "\\Rightarrow ", "。": ". ", "？": " ", "\u200b": "", "€": " ", "£": " ", "¥": " ", "₹": " ", "\ufeff": "", "\u2009": "\\,", "\u202f": "\\,",
 })  # fmt: skip
+_LOST_BACKSLASH = re.compile(r"[\a\b\v\f]")  # no text has these characters otherwise
 _SUPERSCRIPTS = re.compile(r"(\^-?\{?\d\}?)\^\{(\d)\}")
 DIGIT_GROUP_SEPARATOR = re.compile(r"(?<=\d)(?:\s?\{\s?,\s?\}\s?|,\\[!,;:] ?|\\[!,;: ]|~)(?=\d{3}(?!\d))")
+_DIGIT_GROUP_UNDERSCORE = re.compile(r"(?<=\d)_(?=\d{3}(?:_\d{3})*(?![\d_]))")
 _DOUBLE_BACKSLASH = re.compile(r"\\\\(?=[a-zA-Z(){}\[\]])")
 _SPACE_COMMANDS = re.compile(
     r"\\[!,;:>]|\\ |~|\\q?quad|\\(?:displaystyle|textstyle|limits|nolimits|hfill|newline|bf|rm|it|tt|sf)(?![a-zA-Z])"
@@ -30,6 +34,7 @@ _SPACE_COMMANDS = re.compile(
 _SIZE_COMMANDS = re.compile(r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])\.?")
 _INVISIBLE_COMMANDS = re.compile(r"\\(?:hspace|vspace|phantom|hphantom|label|tag)\*?\{[^{}]*\}")
 _JOINED_CONJUNCTION = re.compile(r"(?<=[\d)}])(and|or)(?=[A-Z(\\\d]|[a-z]\s*[=(])")
+_ENDS = "\\.。 \t\r\n"  # full stops and line breaks
 _CHAT_TOKEN = re.compile(r"<\|[a-z_]{1,20}\|>")
 
 
@@ -40,6 +45,8 @@ def normalize_text(text: str) -> str:
         >>> normalize_text(r"$\left( 1\,004,\ 2π \right)$")
         '( 1004, 2\\pi   )'
     """
+    if _LOST_BACKSLASH.search(text):
+        text = repair_commands(text)
     if not text.isascii():
         text = text.translate(_CHARACTERS)
         text = _SUPERSCRIPTS.sub(r"\1\2", text)
@@ -61,13 +68,21 @@ def normalize_text(text: str) -> str:
         text = _SPACE_COMMANDS.sub(" ", DIGIT_GROUP_SEPARATOR.sub("", text))
     elif "{" in text:
         text = DIGIT_GROUP_SEPARATOR.sub("", text)
+    if "_" in text:
+        text = _DIGIT_GROUP_UNDERSCORE.sub("", text)
     text = text.replace("{,}", ",") if "{,}" in text else text
     if "$" in text:
         text = text.replace("$", " ")
-    if "and" in text or "or" in text:
-        text = _JOINED_CONJUNCTION.sub(r" \1 ", text)
-    if "**" in text and text.startswith("**"):
+    return _strip_ends(_JOINED_CONJUNCTION.sub(r" \1 ", text))
+
+
+def _strip_ends(text: str) -> str:
+    """Return a text without emphasis and quotes around it, chat tokens, full stops and line breaks after it."""
+    if text.startswith("**"):
         text = text.removeprefix("**").removesuffix("**")
     if "<|" in text:
         text = _CHAT_TOKEN.split(text)[0]
-    return text.strip().strip("\"'").rstrip(".。").strip()
+    text = text.strip()
+    if text[:1] in {"'", '"'} and text[-1:] == text[:1]:
+        text = text[1:-1]
+    return text.strip().rstrip(_ENDS)

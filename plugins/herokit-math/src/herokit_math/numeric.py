@@ -86,9 +86,13 @@ class Evaluator:
         arithmetic: `MACHINE` or `high_precision()`.
         values: an exact value for each variable.
         budget: the pair's remaining steps.
+
+    Attributes:
+        is_real: whether every value so far was real, also those of the parts of a tree.
     """
 
     def __init__(self, arithmetic: Arithmetic, values: Mapping[str, Fraction], budget: StepBudget) -> None:
+        self.is_real = True
         self.arithmetic = arithmetic
         self.values = dict(values)
         self.budget = budget
@@ -101,11 +105,18 @@ class Evaluator:
             LimitError: the step budget is spent.
         """
         try:
-            return self._value(node)
+            result = self._value(node)
         except (ArithmeticError, ValueError, TypeError, NotImplementedError):
             raise UndefinedError from None
+        return result
 
-    def _value(self, node: Node) -> BoundedValue:  # noqa: PLR0911 - one return per kind of node
+    def _value(self, node: Node) -> BoundedValue:
+        result = self._compute(node)
+        if abs(result.value.imag) > result.error + 1e-12 * abs(result.value):
+            self.is_real = False
+        return result
+
+    def _compute(self, node: Node) -> BoundedValue:  # noqa: PLR0911 - one return per kind of node
         self.budget.spend(self.arithmetic.step_cost)
         if isinstance(node, Num):
             return self._exact(node.value)
@@ -115,7 +126,7 @@ class Evaluator:
             return self._constant(node.constant)
         if node.op in {"sum", "prod"}:
             return self._series(node)
-        if node.op in {"floor", "ceil", "gcd", "lcm", "max", "min"}:
+        if node.op in {"floor", "ceil", "gcd", "lcm", "max", "min", "mod"}:
             return self._discrete(node)
         compute = getattr(self, f"_{node.op}", None)
         args = [self._value(arg) for arg in (node.args[1:] if node.op == "apply" else node.args)]
@@ -135,7 +146,7 @@ class Evaluator:
     def _constant(self, name: str) -> BoundedValue:
         if name == "i":
             return BoundedValue(self.arithmetic.from_fraction(Fraction(0)) + 1j, 0)
-        if name == "inf":
+        if name not in {"pi", "e"}:
             raise UndefinedError
         return self._rounded(self.arithmetic.pi if name == "pi" else self.arithmetic.e, 0)
 
@@ -219,10 +230,13 @@ class Evaluator:
         return self._div(self._factorial(n), self._mul(self._factorial(k), self._factorial(rest)))
 
     def _function(self, op: str, x: BoundedValue) -> BoundedValue:
-        """Apply a function with an entry in `_SLOPES`, or the reciprocal of one."""
-        reciprocal = {"sec": "cos", "csc": "sin", "cot": "tan"}.get(op)
-        if reciprocal:
-            return self._div(self._exact(Fraction(1)), self._function(reciprocal, x))
+        """Apply a function with an entry in `_SLOPES`, or one that a reciprocal makes of it."""
+        if op in _RECIPROCALS:
+            return self._div(self._exact(Fraction(1)), self._function(_RECIPROCALS[op], x))
+        if op == "acot" and not x.value.real > 0:
+            raise UndefinedError  # two conventions differ there
+        if op in _INVERSE_RECIPROCALS:
+            return self._function(_INVERSE_RECIPROCALS[op], self._div(self._exact(Fraction(1)), x))
         if abs(x.value) > 10**6 or x.error > 0.01:  # noqa: PLR2004 - large arguments lose all digits
             raise UndefinedError
         value = getattr(self.arithmetic.functions, op)(x.value)
@@ -275,14 +289,19 @@ def _round_down(x: Any) -> int:
     return whole - bool(whole > x)
 
 
+_RECIPROCALS = {"sec": "cos", "csc": "sin", "cot": "tan", "sech": "cosh", "csch": "sinh", "coth": "tanh"}
+_INVERSE_RECIPROCALS = {"asec": "acos", "acsc": "asin", "acot": "atan"}
 _SLOPES: dict[str, Callable[[Any, Any], Any]] = {  # bounds on |f'(z)| from z and f(z)
-    "sin": lambda _, __: 1,
-    "cos": lambda _, __: 1,
+    "sin": lambda _, v: abs(v) + 1,
+    "cos": lambda _, v: abs(v) + 1,
     "tan": lambda _, v: abs(v) ** 2,
     "asin": lambda z, _: 1 / abs(1 - z * z) if abs(1 - z * z) else math.inf,
     "acos": lambda z, _: 1 / abs(1 - z * z) if abs(1 - z * z) else math.inf,
     "atan": lambda z, _: 1 / abs(1 + z * z) if abs(1 + z * z) else math.inf,
     "sinh": lambda _, v: abs(v) + 1,
     "cosh": lambda _, v: abs(v) + 1,
-    "tanh": lambda _, __: 1,
+    "tanh": lambda _, v: abs(v) ** 2 + 1,
+    "asinh": lambda z, _: 1 / abs(1 + z * z) + 1 if abs(1 + z * z) else math.inf,
+    "acosh": lambda z, _: 1 / abs(z * z - 1) + 1 if abs(z * z - 1) else math.inf,
+    "atanh": lambda z, _: 1 / abs(1 - z * z) if abs(1 - z * z) else math.inf,
 }

@@ -13,7 +13,7 @@ from herokit_math.normalize import normalize_text
 from herokit_math.quantities import parse_based_numeral, parse_quantity, parse_ratio, parse_words
 from herokit_math.relations import MINUS_INFINITY, build_relation
 from herokit_math.token_split import bracket_depths, is_enclosed, is_separator, matches_operator, split_tokens
-from herokit_math.tree import INFINITY, Call, Node
+from herokit_math.tree import INFINITY, Call, Node, Sym
 from herokit_math.words import find_content_words
 
 __all__ = ["parse_answer"]
@@ -69,11 +69,13 @@ def _parse_prose(text: str, tokens: list[Token]) -> Answer:
     words = find_content_words(text)
     if not words:
         raise UnsupportedError("the answer is empty")
-    if set(words) <= {"real", "reals"}:
+    if set(words) <= {"real", "reals", "all"}:
         return _REALS
     pieces = split_tokens(tokens, is_separator)
     if len(pieces) > 1:
-        return Collection(tuple(parse_words(find_content_words(" ".join(t.text for t in piece))) for piece in pieces))
+        conjunctions = {t.text for t in tokens if t.kind == TokenKind.CONJUNCTION}
+        items = tuple(parse_words(find_content_words(" ".join(t.text for t in piece))) for piece in pieces)
+        return Collection(items, conjunctions.pop() if len(conjunctions) == 1 else "")
     return parse_words(words)
 
 
@@ -132,7 +134,7 @@ def _is_membership(tokens: list[Token]) -> bool:
 
 def _parse_single(tokens: list[Token]) -> Answer:  # noqa: PLR0911 - one return per form
     """Parse an answer without separators at the top level."""
-    if any(t.text == "begin" for t in tokens[:2]):
+    if any(t.text == "begin" for t in tokens[:2]) and not _has_determinant(tokens):
         return parse_matrix(tokens, _parse_tokens)
     if (answer := _parse_set_or_signs(tokens)) is not None:
         return answer
@@ -147,6 +149,10 @@ def _parse_single(tokens: list[Token]) -> Answer:  # noqa: PLR0911 - one return 
     return _parse_colon(tokens) if any(t.text == ":" for t in tokens) else parse_quantity(tokens)
 
 
+def _has_determinant(tokens: list[Token]) -> bool:
+    return any(t.text in {"det", "vmatrix"} and t.kind in {TokenKind.COMMAND, TokenKind.WORD} for t in tokens)
+
+
 def _parse_set_or_signs(tokens: list[Token]) -> Answer | None:  # noqa: PLR0911 - one return per form
     """Parse a set, a union, a difference, a membership, or an expression with plus-minus; None for other forms."""
     if len(pieces := split_tokens(tokens, matches_operator("setminus"))) == 2:  # noqa: PLR2004 - two operands
@@ -159,8 +165,10 @@ def _parse_set_or_signs(tokens: list[Token]) -> Answer | None:  # noqa: PLR0911 
     if len(pieces := split_tokens(tokens, matches_operator("cup"))) > 1:
         return combine_items([_parse_tokens(p) for p in pieces], {"cup"})
     if len(pieces := split_tokens(tokens, matches_operator("in"))) > 1:
+        if not _is_variable(pieces[0]):
+            raise UnsupportedError("a membership of something that is not a variable")
         container = _parse_tokens(pieces[-1])
-        is_interval = isinstance(container, Collection) and container.bracket == "(" and len(pieces[0]) == 1
+        is_interval = isinstance(container, Collection) and container.bracket == "("
         return (to_region(container) or container) if is_interval else container  # "x in (1, 2)"
     if [t.text for t in tokens] == ["mathbb", "{", "R", "}"]:
         return _REALS
@@ -185,6 +193,8 @@ def _expand_signs(tokens: list[Token], signs: list[int]) -> Answer:
 def _parse_group(tokens: list[Token]) -> Answer | None:
     """Parse the contents of one pair of brackets; None if they are an expression."""
     opening, closing, inside = tokens[0].text, tokens[-1].text, tokens[1:-1]
+    if opening == "[" and len(split_tokens(inside, _IS_RELATION)) > 1:
+        return _parse_tokens(inside)  # statements in brackets: [x = 1, y = 3]
     pieces = split_tokens(inside, lambda t: t.text in {",", ";"} and t.kind == TokenKind.OPERATOR)
     is_pair = opening + closing == "()" and not any(t.text == "infty" for t in inside)
     if len(pieces) == 2 and {opening, closing} <= set("()[]") and not is_pair:  # noqa: PLR2004 - [a, b)
@@ -198,10 +208,22 @@ def _parse_group(tokens: list[Token]) -> Answer | None:
     return None
 
 
+def _is_variable(tokens: list[Token]) -> bool:
+    """Return whether tokens are one variable, with its subscript."""
+    try:
+        return isinstance(parse_expression(tokens), Sym)
+    except UnsupportedError:
+        return False
+
+
 def _parse_set(inside: list[Token]) -> Answer:
     parts = split_tokens(inside, matches_operator("|", ":"))
     if len(parts) == 2 and any(_IS_RELATION(t) or t.text == "in" for t in parts[1]):  # noqa: PLR2004 - {x | condition}
-        return combine_items([_parse_tokens(p) for p in split_tokens(parts[1], is_separator)], {"and"})
+        condition = combine_items([_parse_tokens(p) for p in split_tokens(parts[1], is_separator)], {"and"})
+        element = split_tokens(parts[0], matches_operator("in"))
+        if _is_variable(element[0]) and [t.text for t in parts[0][-3:]] in ([parts[0][-1].text], ["{", "R", "}"]):
+            return condition
+        return Collection((_parse_tokens(parts[0]), condition), "|")
     if not inside:
         return EMPTY_SET
     answer = _parse_tokens(inside)
@@ -216,15 +238,15 @@ def _parse_relation(tokens: list[Token]) -> Answer:
     relations = tuple(t.text for t, depth in zip(tokens, depths, strict=True) if depth == 0 and _IS_RELATION(t))
     if len(pieces) != len(relations) + 1:
         raise UnsupportedError("a relation with a missing side")
-    label = "".join(t.text for t in pieces[0])
+    labels = "".join(t.text for t in pieces[0]), "".join(t.text for t in pieces[-1])
     if set(relations) == {"="} and (
         _is_tuple(pieces[-1]) or any(t.kind == TokenKind.WORD for t in pieces[0]) or _has_colon(pieces[-1])
     ):
-        return LabeledValue(label, _parse_tokens(pieces[-1]))
+        return LabeledValue(labels[0], _parse_tokens(pieces[-1]))
     last = parse_quantity(pieces[-1])
     last_node = _apply_mark(last)
     nodes = (*(parse_expression(piece, colon_divides=True) for piece in pieces[:-1]), last_node)
-    answer = build_relation(nodes, relations, label)
+    answer = build_relation(nodes, relations, labels)
     if isinstance(answer, LabeledValue) and answer.value == Quantity(last_node):
         return answer._replace(value=last)
     return last if answer == Quantity(last_node) else answer

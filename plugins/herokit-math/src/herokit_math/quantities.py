@@ -3,12 +3,12 @@
 import re
 from fractions import Fraction
 
-from herokit_math.answers import BasedNumeral, Quantity, Ratio, Text
+from herokit_math.answers import EMPTY_SET, BasedNumeral, Collection, Quantity, Ratio, Text
 from herokit_math.expression import UnsupportedError, parse_expression
 from herokit_math.lexer import Token, TokenKind
 from herokit_math.limits import MAX_DIGITS
 from herokit_math.token_split import bracket_depths, matches_operator, split_tokens
-from herokit_math.tree import Call, Num
+from herokit_math.tree import Call, Num, negate
 from herokit_math.units import UNITS, parse_unit
 from herokit_math.words import NUMBER_SCALES, parse_number_words
 
@@ -22,6 +22,8 @@ _IGNORED_WORDS = {
     "only", "about", "approximately", "exactly", "roughly", "around", "therefore", "thus", "hence", "so", "is", "are", "just",
     "nearly", "approx", "equals", "usd", "rs",
 }  # fmt: skip
+_SCALES = {"k": 1_000, "K": 1_000, "M": 1_000_000, "B": 1_000_000_000}
+_NOTHING = {("none",), ("no", "solution"), ("no", "real", "solution"), ("empty", "set"), ("not", "exist")}
 _HALF_DAY = re.compile(r"(a|p)\.?\s*m\b\.?", re.IGNORECASE)
 
 
@@ -40,6 +42,7 @@ def parse_quantity(tokens: list[Token]) -> Quantity:
     start = _find_words(tokens)
     node = parse_expression(tokens[:start])
     words = _collect_unit_words(tokens[start:])
+    scale = _find_scale(tokens)
     while words and words[0] in NUMBER_SCALES:
         node = Call("mul", (node, Num(Fraction(NUMBER_SCALES[words[0]]))))
         words = words[1:]
@@ -49,9 +52,14 @@ def parse_quantity(tokens: list[Token]) -> Quantity:
         words = words[1:]
     elif words and words[0] in _RADIANS:
         words = words[1:]
-    if isinstance(node, Call) and node.op in {"percent", "degree"}:
-        mark, node = "%" if node.op == "percent" else "deg", node.args[0]
-    return Quantity(node, parse_unit(words), " ".join(words), mark)
+    is_negative = isinstance(node, Call) and node.op == "neg"
+    inside = node.args[0] if isinstance(node, Call) and is_negative else node
+    if isinstance(inside, Call) and inside.op in {"percent", "degree"}:
+        mark = "%" if inside.op == "percent" else "deg"
+        node = negate(inside.args[0]) if is_negative else inside.args[0]
+    if mark == "deg" and words[:1] in {("celsius",), ("fahrenheit",)}:
+        mark = ""
+    return Quantity(node, parse_unit(words), " ".join(words), mark, scale)
 
 
 def _find_words(tokens: list[Token]) -> int:
@@ -65,8 +73,10 @@ def _find_words(tokens: list[Token]) -> int:
             return at
         if token.kind == TokenKind.OPERATOR and token.text == "^" and "th" in [t.text for t in tokens[at + 1 : at + 3]]:
             return at
-        if token.kind == TokenKind.WORD and at > 0 and tokens[at - 1].text in "([" and depth == 1:
-            return at - 1  # "5 (meters)"
+        if token.kind == TokenKind.WORD and at > 1 and tokens[at - 1].text in {"(", "[", "{"} and depth == 1:
+            if tokens[at - 2].kind == TokenKind.COMMAND:
+                continue  # an argument
+            return at - 1  # "5 (meters)", "5{cm}"
     if tokens and tokens[0].kind == TokenKind.WORD:
         raise UnsupportedError("begins with words")
     return len(tokens)
@@ -74,11 +84,12 @@ def _find_words(tokens: list[Token]) -> int:
 
 def _collect_unit_words(tokens: list[Token]) -> tuple[str, ...]:
     words: list[str] = []
-    for previous, token in zip([None, *tokens], tokens, strict=False):
-        if token.kind == TokenKind.WORD or (token.kind == TokenKind.VARIABLE and (token.text in UNITS or words)):
+    tokens, powers = _split_powers(tokens)
+    for token in tokens:
+        if token.text in powers and token.kind == TokenKind.NUMBER:
+            words.append(token.text)
+        elif token.kind == TokenKind.WORD or (token.kind == TokenKind.VARIABLE and (token.text in UNITS or words)):
             words.append(token.text if token.text in UNITS else token.text.lower())
-        elif token.text in {"2", "3"} and previous is not None and previous.text in {"^", "{"}:
-            words.append("^" + token.text)
         elif token.text == "/":
             words.append("/")
         elif token.kind == TokenKind.NUMBER:
@@ -88,6 +99,45 @@ def _collect_unit_words(tokens: list[Token]) -> tuple[str, ...]:
     if len(words) > _MAX_UNIT_WORDS:
         raise UnsupportedError("too many words after a number")
     return tuple(word for word in words if word != "th")
+
+
+def _split_powers(tokens: list[Token]) -> tuple[list[Token], set[str]]:
+    """Join the tokens of each power: ``^``, ``{``, ``-``, ``1``, ``}``; return also the texts of the powers."""
+    joined: list[Token] = []
+    powers: set[str] = set()
+    at = 0
+    while at < len(tokens):
+        texts = [t.text for t in tokens[at : at + 5]]
+        match texts:
+            case ["^", "{", "-", digit, "}"] if digit.isdigit():
+                power, width = f"^-{digit}", 5
+            case ["^", "{", digit, "}", *_] if digit.isdigit():
+                power, width = f"^{digit}", 4
+            case ["^", "-", digit, *_] if digit.isdigit():
+                power, width = f"^-{digit}", 3
+            case ["^", digit, *_] if digit.isdigit():
+                power, width = f"^{digit}", 2
+            case _:
+                joined.append(tokens[at])
+                at += 1
+                continue
+        joined.append(Token(TokenKind.NUMBER, power))
+        powers.add(power)
+        at += width
+    return joined, powers
+
+
+def _find_scale(tokens: list[Token]) -> int:
+    """Return 1000 for ``70K``, a million for ``70M``, where the letter touches the number; 1 for other tokens."""
+    *number, last = tokens
+    if (
+        last.after_space
+        or not number
+        or number[-1].kind != TokenKind.NUMBER
+        or len(number) != 1 + (number[0].text == "-")
+    ):
+        return 1
+    return _SCALES.get(last.text, 1)
 
 
 def parse_based_numeral(tokens: list[Token]) -> BasedNumeral | None:
@@ -117,7 +167,9 @@ def parse_ratio(tokens: list[Token]) -> Ratio | None:
     return Ratio(tuple(parse_quantity(p).node for p in pieces), is_clock)
 
 
-def parse_words(words: tuple[str, ...]) -> Quantity | Text:
-    """Return a number if words spell one, else the words."""
+def parse_words(words: tuple[str, ...]) -> Quantity | Collection | Text:
+    """Return a number if words spell one, the empty set if they say that there is no solution, else the words."""
+    if words in _NOTHING:
+        return EMPTY_SET
     number = parse_number_words(words)
     return Text(words) if number is None else Quantity(Num(Fraction(number)))

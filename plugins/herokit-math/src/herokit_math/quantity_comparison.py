@@ -10,11 +10,14 @@ from herokit_math.exact import NotExactError, evaluate_exactly
 from herokit_math.identity import Tier, decide_identity, evaluate_real
 from herokit_math.limits import StepBudget
 from herokit_math.tree import INFINITY, Call, Const, Node, Num, Sym, free_symbols, has_operation, rename_symbols
-from herokit_math.units import UNITS, Unit
+from herokit_math.units import UNITS, Unit, split_unit
+from herokit_math.words import find_content_words
 
 __all__ = ["Policy", "QuantityComparison"]
 
 _PARAMETER_NAMES = frozenset("kmnltjrsK")
+_MAX_EXPONENT = 100  # decimal exponent of a number that may be rounded
+_VERBS = {"is", "are", "was", "were", "not", "cannot", "must", "has", "have", "does"}
 _MIN_TRUNCATED_DIGITS = 3  # significant digits of a value that may be truncated instead of rounded
 _MIN_ROUNDED_DIGITS = 2  # significant digits of a value that may be rounded
 
@@ -86,6 +89,9 @@ class QuantityComparison:
 
     def equal(self, reference: Quantity, answer: Quantity) -> bool | None:
         """Return whether two quantities are equal; None if that is undecided."""
+        if not _agree_in_words(reference, answer):
+            return False
+        reference, answer = _apply_scale(reference, answer), _apply_scale(answer, reference)
         reference, answer = _parse_letter_unit(reference, answer), _parse_letter_unit(answer, reference)
         if self.policy.units != "ignore":
             if reference.unit is not None and answer.unit is not None and reference.unit != answer.unit:
@@ -181,7 +187,7 @@ class QuantityComparison:
         digits = _count_significant_digits(answer if is_answer_shorter else reference, min_places)
         if digits < _MIN_TRUNCATED_DIGITS and not is_answer_shorter and places[1] is not None:
             return False  # a reference of one or two digits is exact
-        step = Fraction(1, 10**min_places)
+        step = Fraction(10) ** -min_places
         if digits >= _MIN_TRUNCATED_DIGITS:
             is_truncated = abs(value) < abs(expected) if is_answer_shorter else abs(expected) < abs(value)
             return 2 * gap <= step or (gap < step and is_truncated)
@@ -205,13 +211,21 @@ def _is_infinite(node: Node) -> bool:
 
 
 def _simplify_literal(node: Node) -> Num | None:
-    """Return a number, also a negated one or a percentage, as one literal; None for other nodes."""
-    if isinstance(node, Num):
-        return node
-    inner = node.args[0] if isinstance(node, Call) and node.op in {"neg", "percent"} else None
-    if not isinstance(node, Call) or not isinstance(inner, Num):
-        return None
-    return Num(-inner.value, inner.places) if node.op == "neg" else Num(inner.value / 100, (inner.places or 0) + 2)
+    """Return a number as one literal, also negated, as a percentage or times a power of ten; None for other nodes."""
+    match node:
+        case Num():
+            return node
+        case Call("neg", (Num(value, places),)):
+            return Num(-value, places)
+        case Call("percent", (Num(value, places),)):
+            return Num(value / 100, (places or 0) + 2)
+        case Call("mul", (head, Call("pow", (Num(base), Num(exponent))))) if (
+            base == 10 and exponent.denominator == 1 and abs(exponent) <= _MAX_EXPONENT  # noqa: PLR2004 - scientific notation
+        ):
+            literal = _simplify_literal(head)
+            if literal is not None and literal.places is not None:
+                return Num(literal.value * base ** int(exponent), literal.places - int(exponent))
+    return None
 
 
 def _decimal_places(node: Node) -> int | None:
@@ -222,7 +236,7 @@ def _decimal_places(node: Node) -> int | None:
 def _count_significant_digits(node: Node, places: int) -> int:
     """Return the number of significant digits of a literal that is written with `places` decimals."""
     literal = _simplify_literal(node)
-    return len(str(int(abs(literal.value) * 10**places)).lstrip("0")) if literal else 0
+    return len(str(int(abs(literal.value) * Fraction(10) ** places)).lstrip("0")) if literal else 0
 
 
 def _is_whole(node: Node) -> bool:
@@ -237,14 +251,41 @@ def _contains_pi(node: Node) -> bool:
     return node == Const("pi") or (isinstance(node, Call) and any(map(_contains_pi, node.args)))
 
 
+def _agree_in_words(reference: Quantity, answer: Quantity) -> bool:
+    """Return False if the words after a name or a number say something else of it: ``p is odd``, ``p is even``."""
+    if reference.words == answer.words or not (reference.words or answer.words):
+        return True
+    if reference.unit is not None or answer.unit is not None:
+        return True
+    first, second = (find_content_words(quantity.words) if quantity.words else () for quantity in (reference, answer))
+    if first == second:
+        return True
+    both = bool(reference.words and answer.words)
+    if set(first) & set(second) & set(UNITS) and set(first) - set(second) and set(second) - set(first):
+        return False  # "km north" and "km south"
+    are_names = bool(free_symbols(reference.node) or free_symbols(answer.node))
+    has_verb = any(quantity.words.partition(" ")[0] in _VERBS for quantity in (reference, answer))
+    return not (both and (are_names or has_verb)) and not (are_names and has_verb)
+
+
+def _apply_scale(quantity: Quantity, other: Quantity) -> Quantity:
+    """Return ``70K`` as 70000 if the other side is a bare number."""
+    if quantity.scale == 1 or other.unit is not None or free_symbols(other.node):
+        return quantity
+    node = quantity.node  # the letter is a factor of it, or a unit beside it
+    number = node.args[0] if isinstance(node, Call) and node.op == "mul" else node
+    return Quantity(Call("mul", (number, Num(Fraction(quantity.scale)))))
+
+
 def _parse_letter_unit(quantity: Quantity, other: Quantity) -> Quantity:
-    """Parse the variable in ``5 m`` as a unit if the other side has no variable."""
-    node = quantity.node
-    if isinstance(node, Call) and node.op == "mul" and not free_symbols(other.node) and quantity.unit is None:
-        *factors, last = node.args
-        if isinstance(last, Sym) and last.name in UNITS and len(factors) == 1 and not free_symbols(factors[0]):
-            return quantity._replace(node=factors[0], unit=UNITS[last.name])
-    return quantity
+    """Parse the variables in ``5 m`` or ``12 m/s`` as units if the other side has no variable, or only units as well."""
+    if quantity.unit is not None or not free_symbols(quantity.node):
+        return quantity
+    if (parts := split_unit(quantity.node)) is None:
+        return quantity
+    if free_symbols(other.node) and split_unit(other.node) is None:
+        return quantity
+    return quantity._replace(node=parts[0], unit=parts[1])
 
 
 def _drop_constant(node: Node) -> Node:

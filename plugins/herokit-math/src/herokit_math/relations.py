@@ -1,6 +1,8 @@
 """Equations and inequalities: make labelled values, regions or chains of relations of them, and compare chains."""
 
+import math
 from fractions import Fraction
+from itertools import pairwise
 
 from herokit_math.answers import Answer, Interval, LabeledValue, Quantity, Region, RelationChain
 from herokit_math.exact import NotExactError, evaluate_exactly
@@ -8,7 +10,7 @@ from herokit_math.identity import decide_identity, evaluate_real, sample_point
 from herokit_math.limits import StepBudget
 from herokit_math.modular import PRIME, NotRationalError, PoleError, evaluate_modulo, sample_residues
 from herokit_math.numeric import MACHINE, Evaluator, UndefinedError
-from herokit_math.tree import INFINITY, ZERO, Call, Const, Node, Num, Sym, free_symbols, negate, subtract
+from herokit_math.tree import INFINITY, ZERO, Call, Node, Num, Sym, free_symbols, has_names, negate, subtract
 
 __all__ = [
     "MINUS_INFINITY",
@@ -16,47 +18,91 @@ __all__ = [
     "equal_chains",
     "exclude_point",
     "intersect_regions",
+    "is_plain_label",
     "is_solution",
+    "merge_parts",
 ]
 
 _FLIPPED = {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le", "=": "=", "\\ne": "\\ne"}
 MINUS_INFINITY = negate(INFINITY)
 _DECISION_STEPS = 2_000
 _SALTS = (3, 4, 5)
+_NUM_POINTS = 16  # test points for the sign of a factor
+_TOLERANCE = 1e-9
+_ROUNDING = 0.005  # relative difference of two parts of a chain, one of them a decimal, that may be rounding
+_LINE_POINTS = (Fraction(-7, 3), Fraction(5, 2))  # where a function that is linear at 0 and 1 is tested
+_MODIFIERS = ("bar ", "hat ", "tilde ", "dot ", "widehat ")  # x with a bar is not x
 
 
-def build_relation(parts: tuple[Node, ...], relations: tuple[str, ...], label: str) -> Answer:
+def build_relation(parts: tuple[Node, ...], relations: tuple[str, ...], labels: tuple[str, str]) -> Answer:
     r"""Return the answer that expressions joined by relations represent.
 
     Args:
         parts: the expressions.
         relations: ``=``, ``<``, ``>``, ``\le``, ``\ge`` or ``\ne`` between them.
-        label: the text of the first part.
+        labels: the texts of the first and the last part.
     """
     chain = RelationChain(parts, relations)
     if set(relations) == {"="}:
-        return _build_equation(chain, label)
+        return _build_equation(chain, labels)
     pieces = [_solve_inequality(a, r, b) for a, r, b in zip(parts, relations, parts[1:], strict=False)]
-    if any(piece is None for piece in pieces):
-        return chain
     region = pieces[0]
     for piece in pieces[1:]:
-        region = intersect_regions(region, piece) if region and piece else None
-    return region or chain
+        is_same = region is not None and piece is not None and region.name == piece.name
+        region = intersect_regions(region, piece) if region and piece and is_same else None
+    return region if region and region.parts else chain
 
 
-def _build_equation(chain: RelationChain, label: str) -> Answer:
-    first, last = chain.parts[0], chain.parts[-1]
-    if not any(free_symbols(part) for part in chain.parts) and not isinstance(first, Call | Const):
-        return Quantity(last)
-    if not free_symbols(first) and not free_symbols(last):
-        return Quantity(last)
-    if _is_name(first):
-        variables = tuple(sorted(free_symbols(first))) if isinstance(first, Call) and first.op == "apply" else ()
-        return LabeledValue(label, Quantity(last), RelationChain((first, last), ("=",)), variables)
-    if _is_name(last) and len(chain.parts) == 2 and not free_symbols(first):  # noqa: PLR2004 - "3 = x"
-        return LabeledValue(label, Quantity(first), chain)
-    return LabeledValue(label, Quantity(last), None) if len(chain.parts) > 2 else chain  # noqa: PLR2004
+def _build_equation(chain: RelationChain, labels: tuple[str, str]) -> Answer:
+    """Return a labelled value, the value of a computation, or a plain statement.
+
+    The value of a name is the last part. A chain without a name has a value only if its parts are equal.
+    """
+    first, last = _read_call(chain.parts[0], chain.parts[-1]), chain.parts[-1]
+    if _is_label(first, last):
+        return LabeledValue(labels[0], Quantity(last), RelationChain((first, last), ("=",)), _bound_variables(first))
+    if not _is_consistent([part for part in chain.parts if not has_names(part)]):
+        return chain
+    if not any(map(has_names, chain.parts)):
+        return Quantity(last) if any(isinstance(part, Call) for part in chain.parts[:-1]) else chain
+    if len(chain.parts) > 2:  # noqa: PLR2004 - a derivation
+        return LabeledValue(labels[0], Quantity(last), None)
+    last = _read_call(last, first)
+    if _is_label(last, first):  # "3 = x"
+        return LabeledValue(labels[1], Quantity(first), RelationChain((last, first), ("=",)), _bound_variables(last))
+    return chain
+
+
+def _read_call(side: Node, value: Node) -> Node:
+    """Return ``x(t)``, which is parsed as a product, as a call if only the argument occurs in the value."""
+    match side:
+        case Call("mul", (Sym(name), Sym(variable))) if {name, variable} & free_symbols(value) == {variable}:
+            return Call("apply", side.args)
+    return side
+
+
+def _is_consistent(values: list[Node]) -> bool:
+    """Return whether constant parts of a chain are equal, as written or rounded."""
+    for a, b in pairwise(values):
+        if decide_identity(a, b, StepBudget(_DECISION_STEPS))[0] is True:
+            continue
+        x, y = (evaluate_real(node, StepBudget(_DECISION_STEPS)) for node in (a, b))
+        is_decimal = any(isinstance(node, Num) and node.places is not None for node in (a, b))
+        if x is None or y is None or not is_decimal or abs(x - y) > _ROUNDING * max(abs(x), abs(y)):
+            return False
+    return True
+
+
+def _bound_variables(label: Node) -> tuple[str, ...]:
+    return tuple(sorted(free_symbols(label))) if isinstance(label, Call) and label.op == "apply" else ()
+
+
+def _is_label(side: Node, value: Node) -> bool:
+    """Return whether a side of an equation only names its value, which must not contain the name."""
+    if not _is_name(side):
+        return False
+    is_call = isinstance(side, Call) and side.op == "apply"
+    return is_call or _is_derivative(side) or not free_symbols(side) & free_symbols(value)
 
 
 def _is_name(node: Node) -> bool:
@@ -67,7 +113,31 @@ def _is_name(node: Node) -> bool:
         return False
     if node.op == "apply":
         return True
+    if node.op == "abs" and isinstance(node.args[0], Sym) and node.args[0].name.islower():
+        return False  # |x| = 3 is an equation with two solutions
     return node.op in {"mul", "div", "abs", "sin", "cos", "tan", "degree"} and all(map(_is_name, node.args))
+
+
+def _is_derivative(node: Node) -> bool:
+    """Return whether a side is ``dy / dx``."""
+    if not isinstance(node, Call) or node.op != "div":
+        return False
+    return all(isinstance(arg, Call) and arg.op == "mul" and arg.args[0] == Sym("d") for arg in node.args)
+
+
+def is_plain_label(side: Node) -> bool:
+    r"""Return whether a side of an equation is a plain name or a call of an unknown function, without primes.
+
+    The values of two equations with plain labels can be compared; with other labels, such as ``f'(x)``, ``\sin x`` or
+    ``|AB|``, the labels must be the same.
+    """
+    if isinstance(side, Sym):
+        return "'" not in side.name and not side.name.startswith(_MODIFIERS)
+    if not isinstance(side, Call):
+        return False
+    if side.op == "apply":
+        return is_plain_label(side.args[0])
+    return side.op == "mul" and all(isinstance(arg, Sym) and arg.name[:1].isupper() for arg in side.args)
 
 
 def _solve_inequality(left: Node, sign: str, right: Node) -> Region | None:
@@ -75,7 +145,11 @@ def _solve_inequality(left: Node, sign: str, right: Node) -> Region | None:
     if _is_unknown(right) and not free_symbols(left):
         left, right, sign = right, left, _FLIPPED[sign]
     if _is_unknown(left) and not free_symbols(right):
-        return _make_region(sign, right, absolute=isinstance(left, Call) and left.op == "abs")
+        is_call = isinstance(left, Call) and left.op == "apply"
+        name = (
+            f"{left.args[0]}({left.args[1]})" if isinstance(left, Call) and is_call else next(iter(free_symbols(left)))
+        )
+        return _make_region(sign, right, absolute=isinstance(left, Call) and not is_call)._replace(name=name)
     names = free_symbols(left) | free_symbols(right)
     if len(names) != 1:
         return None
@@ -90,7 +164,7 @@ def _solve_inequality(left: Node, sign: str, right: Node) -> Region | None:
     slope = at_1 - at_0
     if slope == 0 or at_2 - at_1 != slope or at_5 - at_0 != 5 * slope:
         return None
-    return _make_region(sign if slope > 0 else _FLIPPED[sign], Num(-at_0 / slope), absolute=False)
+    return _make_region(sign if slope > 0 else _FLIPPED[sign], Num(-at_0 / slope), absolute=False)._replace(name=name)
 
 
 def _is_unknown(node: Node) -> bool:
@@ -130,7 +204,41 @@ def intersect_regions(left: Region, right: Region) -> Region | None:
             order = _compare_ends(low[0], high[0])
             if order is None or order < 0 or (order == 0 and low[1] and high[1]):
                 parts.append(Interval(low[0], high[0], low[1], high[1]))
-    return Region(tuple(parts))
+    return Region(tuple(parts), left.name or right.name)
+
+
+def merge_parts(region: Region) -> Region:
+    """Return a region with its overlapping and touching parts merged, in order; unchanged if an end has no real value.
+
+    Example:
+        >>> one, two, three = (Num(Fraction(k)) for k in (1, 2, 3))
+        >>> merge_parts(Region((Interval(two, three, True, False), Interval(one, two, True, False)))).parts
+        (Interval(low=Num(value=Fraction(1, 1), places=None), high=Num(value=Fraction(3, 1), places=None), closed_low=True, closed_high=False),)
+    """
+    parts = [
+        p if isinstance(p, Interval) else Interval(p.node, p.node, closed_low=True, closed_high=True)
+        for p in region.parts
+    ]
+    keys = [(_sort_key(part.low), _sort_key(part.high)) for part in parts]
+    if any(low is None or high is None or low > high for low, high in keys):
+        return region
+    merged: list[Interval] = []
+    for _, part in sorted(zip(keys, parts, strict=True), key=lambda pair: (pair[0][0], not pair[1].closed_low)):
+        last = merged[-1] if merged else None
+        order = _compare_ends(part.low, last.high) if last else 1
+        if last is None or order is None or order > 0 or (order == 0 and not (part.closed_low or last.closed_high)):
+            merged.append(part)
+        elif (end := _compare_ends(part.high, last.high)) is not None and end >= 0:
+            closed = part.closed_high or (end == 0 and last.closed_high)
+            merged[-1] = last._replace(high=part.high, closed_high=closed)
+    points = (Quantity(p.low) if p.closed_low and _compare_ends(p.low, p.high) == 0 else p for p in merged)
+    return Region(tuple(points), region.name)
+
+
+def _sort_key(end: Node) -> float | None:
+    if end in {INFINITY, MINUS_INFINITY}:
+        return math.inf if end == INFINITY else -math.inf
+    return evaluate_real(end, StepBudget(_DECISION_STEPS))
 
 
 def _binding_end(
@@ -162,22 +270,27 @@ def _compare_ends(a: Node, b: Node) -> int | None:
 
 
 def equal_chains(reference: RelationChain, answer: RelationChain, budget: StepBudget) -> bool | None:
-    """Return whether two chains of relations are equivalent; None if that is undecided."""
+    """Return whether two chains of relations are the same statement; None if that is undecided.
+
+    Their parts must be equal side by side, in this order or turned round; an equation or inequality with variables may
+    also be multiplied by a constant and rearranged. Whether a statement is true does not matter.
+    """
     if len(reference.parts) != len(answer.parts):
         return False
-    if len(reference.parts) == 2:  # noqa: PLR2004 - one relation
-        return _equal_relations(reference, answer, budget)
     flipped = RelationChain(answer.parts[::-1], tuple(_FLIPPED[r] for r in answer.relations[::-1]))
     for other in (answer, flipped):
         if reference.relations == other.relations:
             verdicts = [decide_identity(r, a, budget)[0] for r, a in zip(reference.parts, other.parts, strict=True)]
             if all(verdicts):
                 return True
-    return False
+    return _equal_relations(reference, answer, budget) if len(reference.parts) == 2 else False  # noqa: PLR2004
 
 
 def _equal_relations(reference: RelationChain, answer: RelationChain, budget: StepBudget) -> bool | None:
-    sign = _find_factor_sign(subtract(*reference.parts), subtract(*answer.parts), budget)
+    differences = subtract(*reference.parts), subtract(*answer.parts)
+    if not all(map(has_names, differences)):
+        return False
+    sign = _find_factor_sign(*differences, budget)
     if sign is None:
         return None
     if sign == 0:
@@ -187,30 +300,49 @@ def _equal_relations(reference: RelationChain, answer: RelationChain, budget: St
 
 
 def _find_factor_sign(left: Node, right: Node, budget: StepBudget) -> int | None:
-    """Return the sign of the constant c with ``left = c right``; 0 if there is none, None if that is undecided."""
+    """Return the sign of the constant c with ``left = c right``; None if that is undecided.
+
+    0 if there is none, or if both sides are constant: a statement such as ``x = x + 1`` is equal to no other.
+    """
     names = free_symbols(left) | free_symbols(right)
     try:
         points = [sample_residues(names, salt) for salt in _SALTS]
-        pairs = [tuple(evaluate_modulo(node, point, 0, budget) for node in (left, right)) for point in points]
+        pairs = [
+            tuple(evaluate_modulo(node, point, salt, budget) for node in (left, right))
+            for salt, point in zip(_SALTS, points, strict=True)
+        ]
     except (NotRationalError, PoleError):
         pass
     else:
         (a, b), *others = pairs
-        if not a or not b or any((a * d - c * b) % PRIME for c, d in others):
+        if (
+            not a
+            or not b
+            or all((a, b) == other for other in others)
+            or any((a * d - c * b) % PRIME for c, d in others)
+        ):
             return 0
-    ratios: list[complex] = []
-    for k in range(6):
+    values: list[tuple[complex, complex]] = []
+    for k in range(_NUM_POINTS):
         evaluator = Evaluator(MACHINE, sample_point(names, k, integers=False), budget)
         try:
-            ratios.append(complex(evaluator.evaluate(left).value / evaluator.evaluate(right).value))
-        except (UndefinedError, ZeroDivisionError):
+            pair = evaluator.evaluate(left).value, evaluator.evaluate(right).value
+        except UndefinedError:
             continue
-    if len(ratios) < 2:  # noqa: PLR2004 - one point is not evidence
+        if evaluator.is_real:
+            values.append(pair)
+    return _find_common_sign(values)
+
+
+def _find_common_sign(values: list[tuple[complex, complex]]) -> int | None:
+    if len(values) < 3:  # noqa: PLR2004 - fewer points are not evidence
         return None
-    first = ratios[0]
-    if abs(first) < 1e-12 or any(abs(r - first) > 1e-9 * abs(first) for r in ratios):  # noqa: PLR2004
+    (a, b), *others = values
+    if not a or not b or all(abs(c - a) <= _TOLERANCE * abs(a) for c, _ in others):
         return 0
-    return 1 if first.real > 0 else -1
+    if any(abs(a * d - c * b) > _TOLERANCE * abs(a * d) for c, d in others):
+        return 0
+    return 1 if (a / b).real > 0 else -1
 
 
 def is_solution(equation: RelationChain, solution: Node, budget: StepBudget) -> bool:
@@ -224,9 +356,12 @@ def is_solution(equation: RelationChain, solution: Node, budget: StepBudget) -> 
     (name,) = names
     if not free_symbols(difference) - {name} <= free_symbols(solution):
         return False
-    at_0, at_1, at_2 = (_substitute(difference, name, Num(Fraction(k))) for k in (0, 1, 2))
-    is_linear = decide_identity(Call("add", (at_0, at_2)), Call("mul", (Num(Fraction(2)), at_1)), budget)[0] is True
-    if not is_linear or decide_identity(at_0, at_1, budget)[0] is not False:
+    at_0, at_1, *others = (_substitute(difference, name, Num(x)) for x in (Fraction(0), Fraction(1), *_LINE_POINTS))
+    for x, value in zip(_LINE_POINTS, others, strict=True):
+        slope = Call("mul", (Num(x), subtract(at_1, at_0)))
+        if decide_identity(subtract(value, at_0), slope, budget)[0] is not True:
+            return False
+    if decide_identity(at_0, at_1, budget)[0] is not False:
         return False
     return decide_identity(_substitute(difference, name, solution), ZERO, budget)[0] is True
 

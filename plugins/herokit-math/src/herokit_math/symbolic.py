@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import sympy
 from sympy.core.relational import Relational
+from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
 from herokit_math.limits import check_latex_limits
 from herokit_math.normalize import DIGIT_GROUP_SEPARATOR
@@ -20,6 +21,10 @@ _Convert: TypeAlias = Callable[[str], Any]
 
 _SIDE_BY_SIDE = re.compile(r"(?<![\d.^_])[\d.]+(?:\\[ ,;:!>]|\\q?quad|[\s~])+\.?\d|\.\d+\.\d")
 _SHORT_FRACTION = re.compile(r"\\[dt]?frac\s*(\{[^{}]*\}|\d)\s*(\{[^{}]*\}|\d)")
+
+
+_STATEMENTS = (Relational, BooleanFunction, BooleanAtom)
+_UNDEFINED = (sympy.nan, sympy.zoo, sympy.AccumBounds)
 
 
 class _ReferenceError(Exception):
@@ -38,7 +43,7 @@ def load_parser(payload: bytes) -> Callable[[bytes], dict[str, Any]]:
     convert = import_module(parser).latex2sympy
     if parser == "latex2sympy2_extended":
         config = import_module(f"{parser}.latex2sympy2").ConversionConfig(lowercase_symbols=False)
-        convert = partial(convert, is_real=False, conversion_config=config)
+        convert = partial(convert, is_real=None, conversion_config=config)
     _decide(convert, "x", r"\int_0^1 2x\,dx")  # sympy imports and caches lazily: warm up, so that no pair times out
     return lambda task: _decide(convert, *json.loads(task))
 
@@ -93,8 +98,16 @@ def _parse(convert: _Convert, text: str) -> Any:
     text = DIGIT_GROUP_SEPARATOR.sub("", _SHORT_FRACTION.sub(_add_braces, text))
     if _SIDE_BY_SIDE.search(text):
         raise ValueError("two numbers side by side")  # the parsers add or multiply them
-    parsed = convert(text)
-    return parsed.doit() if isinstance(parsed, sympy.Basic) else parsed
+    return _evaluate(convert(text))
+
+
+def _evaluate(parsed: Any) -> Any:
+    """Return a parsed text with its integrals, limits and so on evaluated, but no statement replaced by its truth."""
+    if isinstance(parsed, Relational):
+        return parsed.func(parsed.lhs.doit(), parsed.rhs.doit(), evaluate=False)
+    if isinstance(parsed, sympy.Basic) and not parsed.atoms(*_STATEMENTS):
+        return parsed.doit()
+    return parsed
 
 
 def _add_braces(match: re.Match[str]) -> str:
@@ -104,10 +117,12 @@ def _add_braces(match: re.Match[str]) -> str:
 
 
 def _compare(left: Any, right: Any) -> tuple[bool | None, str]:  # noqa: PLR0911 - one return per type
-    if left == right:
-        return True, "identical"
     if isinstance(left, Relational) and isinstance(right, Relational):
         return _compare_relations(left, right)
+    if not (_is_value(left) and _is_value(right)):
+        return None, "a statement, or no definite value"
+    if left == right:
+        return True, "identical"
     if isinstance(left, sympy.MatrixBase) and isinstance(right, sympy.MatrixBase):
         if left.shape != right.shape:
             return False, "shapes differ"
@@ -122,8 +137,23 @@ def _compare(left: Any, right: Any) -> tuple[bool | None, str]:  # noqa: PLR0911
     return None, f"{type(left).__name__} and {type(right).__name__}"
 
 
+def _is_value(parsed: Any) -> bool:
+    """Return whether an object is a value: it contains no statement, and nothing that is undefined."""
+    if isinstance(parsed, sympy.MatrixBase):
+        return all(map(_is_value, parsed))
+    return isinstance(parsed, sympy.Basic) and not parsed.atoms(*_STATEMENTS) and not parsed.has(*_UNDEFINED)
+
+
 def _compare_relations(left: Relational, right: Relational) -> tuple[bool | None, str]:
-    if left.rel_op != right.rel_op:
+    """Compare statements by their sides: whether both are true, or both false, does not matter."""
+    sides = left.lhs, left.rhs, right.lhs, right.rhs
+    if not all(map(_is_value, sides)) or not all(isinstance(side, sympy.Expr) for side in sides):
+        return None, "a statement about statements"
+    other = right if left.rel_op == right.rel_op else right.reversed
+    if left.rel_op != other.rel_op:
         return False, "relations differ"
-    ratio = sympy.simplify((left.lhs - left.rhs) / (right.lhs - right.rhs))
+    differences = sympy.simplify(left.lhs - left.rhs), sympy.simplify(other.lhs - other.rhs)
+    if not all(difference.free_symbols for difference in differences):
+        return left == other, "statements without variables"
+    ratio = sympy.simplify(differences[0] / differences[1])
     return bool(ratio.is_number and ratio != 0 and (ratio > 0 or left.rel_op in {"==", "!="})), "relations compared"

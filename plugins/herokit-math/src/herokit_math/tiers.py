@@ -5,7 +5,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from herokit_math.answers import Answer, Text
+from herokit_math.answers import Answer, LabeledValue, Quantity, Text
 from herokit_math.boxes import find_last_boxed
 from herokit_math.compare import Comparison
 from herokit_math.expression import UnsupportedError
@@ -14,6 +14,7 @@ from herokit_math.limits import MAX_ANSWER_CHARS, LimitError
 from herokit_math.normalize import normalize_text
 from herokit_math.parser import parse_answer
 from herokit_math.quantity_comparison import Policy
+from herokit_math.references import InvalidReferenceError, repair_commands, to_reference_text
 from herokit_math.words import find_content_words
 
 __all__ = ["Decision", "decide_equivalence", "extract_reference", "parse_plain_number"]
@@ -22,11 +23,14 @@ _OPTION_LETTER = re.compile(r"(?:\\text\{)?\(?[A-J]\)?\}?")  # the answer may ha
 _SPACE = re.compile(r"(?<![\d.,]) | (?![\d.,])")  # not between digits, where it separates two numbers
 _DECIMAL_COMMA = re.compile(r"[-+]?(?:0,\d|\d{1,9},\d\d)\d{0,7}")
 _THOUSANDS_COMMA = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
+_COMMA_NUMBER = re.compile(r"(?<![\d.,])(\d{1,3}(?:[. ]\d{3})+|\d{1,30}),(\d{1,30})(?![\d.]|,\d)")
+_POINT = re.compile(r"\d\.\d")
 _PLAIN_NUMBER = re.compile(r"\$?[-+]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)(?:\.\d+)?")
 _FLOAT_PRECISION = 10**9  # a relative difference below 1 / _FLOAT_PRECISION may be a floating-point error
 _MIN_FLOAT_PLACES = 5  # decimal places of a number that may have a floating-point error
 _MAX_PLAIN_CHARS = 40  # characters of a number that is compared without the parser
 _DECIMAL_POINT = re.compile(r"[-+]?\d{1,9}\.\d{1,9}")
+_CONDITION = re.compile(r"\b(?:if|when|whenever|unless|provided|given|except)\b(.*)", re.DOTALL | re.IGNORECASE)
 _CONTENT = re.compile(r"\w|\\")
 _PARAMETER_DECLARATION = re.compile(
     r"integer|\\in\s*\\mathbb|arbitrary|∈|real number|parameter|constant", re.IGNORECASE
@@ -86,6 +90,10 @@ def extract_reference(reference: str) -> str:
     """
     if parse_plain_number(reference) is not None:
         return reference
+    try:
+        reference = repair_commands(to_reference_text(reference))
+    except InvalidReferenceError:
+        return reference
     if "box" in reference and (boxed := find_last_boxed(reference[-MAX_TAIL_CHARS:])):
         return boxed
     candidates = find_candidates(reference)
@@ -123,12 +131,13 @@ def decide_equivalence(reference: str, answer: str, policy: Policy) -> Decision:
     except (UnsupportedError, LimitError) as error:
         return Decision(None, "parser", f"answer: {error}", answer_readable=False)
     one_is_text = isinstance(parsed_reference, Text) != isinstance(parsed_answer, Text)
-    if one_is_text and find_content_words(reference) == find_content_words(answer):
+    if one_is_text and _find_words(reference) == _find_words(answer):
         return Decision(equal=True, tier="structure", reason="same words")
-    if (equal := _decide_decimal_comma(reference, answer)) is not None:
-        return Decision(equal, "exact value", "decimal comma")
+    if _have_different_conditions(reference, answer):
+        return Decision(equal=False, tier="structure", reason="different conditions")
     has_parameter = bool(_PARAMETER_DECLARATION.search(reference) or _PARAMETER_DECLARATION.search(answer))
-    return _decide_structure(parsed_reference, parsed_answer, Comparison(policy, has_parameter=has_parameter))
+    decision = _decide_structure(parsed_reference, parsed_answer, Comparison(policy, has_parameter=has_parameter))
+    return decision if decision.equal else _decide_decimal_comma(reference, answer, policy) or decision
 
 
 def _decide_plain_numbers(reference: str, answer: str) -> Decision | None:
@@ -169,6 +178,17 @@ def _decide_structure(reference: Answer, answer: Answer, comparison: Comparison)
     return Decision(equal, tier, comparison.reason or f"{types}: {'equal' if equal else 'different'}")
 
 
+def _have_different_conditions(reference: str, answer: str) -> bool:
+    """Return whether both texts have a condition, "5 if n is odd", and not the same."""
+    conditions = [_CONDITION.search(text) for text in (reference, answer)]
+    first, second = (_find_words(match[1]) if match else None for match in conditions)
+    return first is not None and second is not None and first != second
+
+
+def _find_words(text: str) -> tuple[str, ...]:
+    return find_content_words(normalize_text(text))
+
+
 def _is_readable(answer: str) -> bool:
     try:
         parse_answer(answer)
@@ -177,17 +197,36 @@ def _is_readable(answer: str) -> bool:
     return True
 
 
-def _decide_decimal_comma(reference: str, answer: str) -> bool | None:
-    """Decide ``2,74`` and ``2.74``: a comma is a decimal point only if the other side has one; ``1,125`` is 1125."""
+def _decide_decimal_comma(reference: str, answer: str, policy: Policy) -> Decision | None:
+    """Accept ``2,5`` for 2.5; None if no comma is a decimal point, or the texts are different all the same.
+
+    ``2,5`` is first read as a list. The other reading counts only against one value or decimals with points; ``1,125`` is
+    1125.
+    """
+    if "," not in answer:
+        return _EQUAL_NUMBERS if _are_equal_decimals(reference, answer) else None
+    parsed = parse_answer(reference)
+    text = normalize_text(answer)
+    point = _COMMA_NUMBER.sub(_replace_comma, text)
+    is_comparable = isinstance(parsed, Quantity | LabeledValue) or _POINT.search(reference)
+    if point == text or not is_comparable or not _is_readable(point):
+        return None
+    decision = _decide_structure(parsed, parse_answer(point), Comparison(policy))
+    return decision if decision.equal else None
+
+
+def _are_equal_decimals(reference: str, answer: str) -> bool:
+    """Return whether a reference with a decimal comma, of which a list is no better reading, is a number with a point."""
     pair = [normalize_text(text).replace(" ", "") for text in (reference, answer)]
-    if not (_DECIMAL_COMMA.fullmatch(pair[0]) and _DECIMAL_POINT.fullmatch(pair[1])) and not (
-        _DECIMAL_POINT.fullmatch(pair[0]) and _DECIMAL_COMMA.fullmatch(pair[1])
-    ):
-        return None
-    if any(map(_THOUSANDS_COMMA.fullmatch, pair)):
-        return None
-    expected, value = (Fraction(text.replace(",", ".")) for text in pair)
-    return True if expected == value else None
+    if not _DECIMAL_COMMA.fullmatch(pair[0]) or not _DECIMAL_POINT.fullmatch(pair[1]):
+        return False
+    return not _THOUSANDS_COMMA.fullmatch(pair[0]) and Fraction(pair[0].replace(",", ".")) == Fraction(pair[1])
+
+
+def _replace_comma(match: re.Match[str]) -> str:
+    if _THOUSANDS_COMMA.fullmatch(match[0]):
+        return match[0]
+    return match[1].replace(".", "").replace(" ", "") + "." + match[2]
 
 
 def _option_letter(text: str) -> str:

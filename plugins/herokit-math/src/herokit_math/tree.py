@@ -13,6 +13,7 @@ __all__ = [
     "Num",
     "Sym",
     "free_symbols",
+    "has_names",
     "has_operation",
     "negate",
     "rename_symbols",
@@ -60,8 +61,8 @@ Node: TypeAlias = Num | Sym | Const | Call
 
 OPERATIONS = frozenset({
     "add", "mul", "div", "pow", "neg", "root", "abs", "floor", "ceil", "factorial", "binomial", "degree", "percent",
-    "sin", "cos", "tan", "sec", "csc", "cot", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "ln", "log",
-    "sum", "prod", "apply", "gcd", "lcm", "max", "min",
+    "sin", "cos", "tan", "sec", "csc", "cot", "asin", "acos", "atan", "asec", "acsc", "acot", "sinh", "cosh", "tanh", "sech",
+    "csch", "coth", "asinh", "acosh", "atanh", "exp", "ln", "log", "sum", "prod", "apply", "gcd", "lcm", "max", "min", "mod",
 })  # fmt: skip
 
 ZERO = Num(Fraction(0))
@@ -96,6 +97,16 @@ def free_symbols(node: Node) -> frozenset[str]:
         return (free_symbols(body) - free_symbols(index)) | free_symbols(start) | free_symbols(stop)
     args = node.args[1:] if node.op == "apply" else node.args
     return frozenset().union(*map(free_symbols, args))
+
+
+def has_names(node: Node) -> bool:
+    """Return whether a tree has a free variable or an unknown function.
+
+    Example:
+        >>> has_names(Call("apply", (Sym("f"), Num(Fraction(2)))))
+        True
+    """
+    return bool(free_symbols(node)) or has_operation(node, frozenset({"apply"}))
 
 
 def rename_symbols(node: Node, names: dict[str, str]) -> Node:

@@ -1,20 +1,23 @@
-"""Units of measure: their names and conversion factors."""
+"""Units of measure: their names, dimensions and conversion factors."""
 
 from fractions import Fraction
 from typing import NamedTuple
 
-__all__ = ["UNITS", "Unit", "parse_unit"]
+from herokit_math.tree import Call, Node, Num, Sym, has_names
+
+__all__ = ["UNITS", "Unit", "parse_unit", "split_unit"]
 
 
 class Unit(NamedTuple):
     """A unit.
 
     Attributes:
-        dimension: the physical dimension; units of different dimensions are never equal.
+        dimension: its physical dimensions and their exponents, in alphabetical order; units of different dimensions are
+            never equal.
         factor: the size in the dimension's base unit.
     """
 
-    dimension: str
+    dimension: tuple[tuple[str, int], ...]
     factor: Fraction
 
 
@@ -24,6 +27,8 @@ length 1/100 cm centimeter centimeters centimetre centimetres
 length 1/1000 mm millimeter millimeters millimetre millimetres
 length 1/10 dm decimeter decimeters
 length 1000 km kilometer kilometers kilometre kilometres kms
+length 1/1000000 μm micrometer micrometers
+length 1/1000000000 nm nanometer nanometers
 length 127/5000 inch inches
 length 381/1250 ft foot feet
 length 1143/1250 yd yard yards
@@ -35,37 +40,45 @@ mass 1000000 ton tons tonne tonnes
 mass 45359237/100000 lb lbs pound pounds
 mass 45359237/1600000 oz ounce ounces
 time 1 s sec secs second seconds
+time 1/1000 ms millisecond milliseconds
 time 60 min mins minute minutes
 time 3600 h hr hrs hour hours
 time 86400 day days
 time 604800 week weeks
 month 1 month months
 month 12 yr year years
-volume 1 l L liter liters litre litres
-volume 1/1000 ml mL milliliter milliliters millilitre millilitres
+length^3 1/1000 l L liter liters litre litres
+length^3 1/1000000 ml mL cc milliliter milliliters millilitre millilitres
 gallon 1 gallon gallons
 gallon 1/4 quart quarts
 gallon 1/8 pint pints
 gallon 1/16 cup cups
+length^2 10000 ha hectare hectares
+length^2 316160658/78125 acre acres
 money 1 dollar dollars usd bucks
 money 1/100 cent cents ¢
 yuan 1 yuan rmb
 rupee 1 rupee rupees rs
 euro 1 euro euros eur
 sterling 1 quid gbp
-mph 1 mph
+length*time^-1 1397/3125 mph
+length*time^-1 5/18 kmh kph
 temperature-c 1 celsius
 temperature-f 1 fahrenheit
-speed 1 kmh kph
-energy 1 J joule joules
-energy 1000 kJ
-force 1 N newton newtons
-power 1 W watt watts
-voltage 1 V volt volts
+length^2*mass*time^-2 1000 J joule joules
+length^2*mass*time^-2 1000000 kJ kilojoule kilojoules
+length*mass*time^-2 1000 N newton newtons
+length*mass*time^-2 1000000 kN kilonewton kilonewtons
+length^2*mass*time^-3 1000 W watt watts
+length^2*mass*time^-3 1000000 kW kilowatt kilowatts
+current^-1*length^2*mass*time^-3 1000 V volt volts
 current 1 A amp amps ampere amperes
-resistance 1 ohm ohms
-pressure 1 Pa pascal pascals
-frequency 1 Hz hertz
+current*time 1 coulomb coulombs
+current^-2*length^2*mass*time^-3 1000 ohm ohms
+length^-1*mass*time^-2 1000 Pa pascal pascals
+length^-1*mass*time^-2 1000000 kPa kilopascal kilopascals
+time^-1 1 Hz hertz
+time^-1 1000 kHz
 amount 1 mol mole moles
 kelvin 1 K kelvin kelvins
 """
@@ -75,13 +88,16 @@ def _parse_table(table: str) -> dict[str, Unit]:
     units: dict[str, Unit] = {}
     for line in table.strip().splitlines():
         dimension, factor, *names = line.split()
-        units.update(dict.fromkeys(names, Unit(dimension, Fraction(factor))))
+        powers = (part.partition("^") for part in dimension.split("*"))
+        unit = Unit(tuple((name, int(power or 1)) for name, _, power in powers), Fraction(factor))
+        units.update(dict.fromkeys(names, unit))
     return units
 
 
 UNITS = _parse_table(_TABLE)
 _PREFIX_POWERS = {"square": 2, "sq": 2, "cubic": 3}
-_SUFFIX_POWERS = {"squared": 2, "cubed": 3, "^2": 2, "^3": 3}
+_SUFFIX_POWERS = {"squared": 2, "cubed": 3}
+_MAX_POWER = 9
 
 
 def parse_unit(words: tuple[str, ...]) -> Unit | None:
@@ -92,7 +108,7 @@ def parse_unit(words: tuple[str, ...]) -> Unit | None:
 
     Example:
         >>> parse_unit(("square", "cm"))
-        Unit(dimension='length^2', factor=Fraction(1, 10000))
+        Unit(dimension=(('length', 2),), factor=Fraction(1, 10000))
         >>> parse_unit(("apples",)) is None
         True
     """
@@ -103,16 +119,71 @@ def parse_unit(words: tuple[str, ...]) -> Unit | None:
             sign = -1
         elif word in _PREFIX_POWERS:
             power = _PREFIX_POWERS[word]
-        elif word in _SUFFIX_POWERS and parts:
-            parts[-1] = (parts[-1][0], parts[-1][1] * _SUFFIX_POWERS[word])
+        elif (suffix := _parse_suffix(word)) and parts:
+            parts[-1] = (parts[-1][0], parts[-1][1] * suffix)
         elif (unit := UNITS.get(word) or UNITS.get(word.lower())) is not None:
             parts.append((unit, sign * power))
             power = 1
         else:
             return None
+    return _multiply_units(parts)
+
+
+def _parse_suffix(word: str) -> int:
+    """Return the power that a word is; 0 for other words."""
+    if word in _SUFFIX_POWERS:
+        return _SUFFIX_POWERS[word]
+    digits = word.removeprefix("^").removeprefix("-")
+    is_power = word.startswith("^") and digits.isdigit() and len(digits) == 1
+    return int(word[1:]) if is_power else 0
+
+
+def _multiply_units(parts: list[tuple[Unit, int]]) -> Unit | None:
     if not parts:
         return None
     factor = Fraction(1)
-    for unit, exponent in parts:
-        factor *= unit.factor**exponent
-    return Unit("*".join(sorted(f"{u.dimension}^{e}" if e != 1 else u.dimension for u, e in parts)), factor)
+    exponents: dict[str, int] = {}
+    for unit, power in parts:
+        factor *= unit.factor**power
+        for name, exponent in unit.dimension:
+            exponents[name] = exponents.get(name, 0) + power * exponent
+    return Unit(tuple(sorted((name, exponent) for name, exponent in exponents.items() if exponent)), factor)
+
+
+def split_unit(node: Node) -> tuple[Node, Unit] | None:
+    r"""Split a tree such as ``12 m / s`` into its number and its unit; None if it is not a number with units.
+
+    Example:
+        >>> number, unit = split_unit(Call("div", (Call("mul", (Num(Fraction(12)), Sym("m"))), Sym("s"))))
+        >>> number, unit.dimension
+        (Num(value=Fraction(12, 1), places=None), (('length', 1), ('time', -1)))
+    """
+    factors: list[Node] = []
+    powers: dict[str, int] = {}
+    if not _collect_factors(node, 1, factors, powers) or not powers or not factors:
+        return None
+    unit = _multiply_units([(UNITS[name], power) for name, power in powers.items()])
+    number = factors[0] if len(factors) == 1 else Call("mul", tuple(factors))
+    return None if unit is None else (number, unit)
+
+
+def _collect_factors(node: Node, sign: int, factors: list[Node], powers: dict[str, int]) -> bool:
+    """Collect the numbers and the units of a product or quotient; return whether it has nothing else."""
+    if isinstance(node, Sym):
+        powers[node.name] = powers.get(node.name, 0) + sign
+        return node.name in UNITS
+    match node:
+        case Call("mul" | "div", (first, *rest)):
+            sign_of_rest = sign if node.op == "mul" else -sign
+            is_product = _collect_factors(first, sign, factors, powers)
+            return is_product and all(_collect_factors(arg, sign_of_rest, factors, powers) for arg in rest)
+        case Call("pow", (Sym(name), Num(exponent))) if exponent.denominator == 1 and abs(exponent) <= _MAX_POWER:
+            powers[name] = powers.get(name, 0) + sign * int(exponent)
+            return name in UNITS
+        case Call("neg", (inside,)) if sign == 1 and not factors:
+            factors.append(Num(Fraction(-1)))
+            return _collect_factors(inside, sign, factors, powers)
+    if has_names(node):
+        return False
+    factors.append(node if sign == 1 else Call("div", (Num(Fraction(1)), node)))
+    return True

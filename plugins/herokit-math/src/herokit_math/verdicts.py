@@ -12,11 +12,13 @@ from herokit_math.extract import Extraction, find_candidates, find_marked_answer
 from herokit_math.limits import LimitError, check_latex_limits
 from herokit_math.parser import parse_answer
 from herokit_math.quantity_comparison import Policy
+from herokit_math.references import is_damaged
 from herokit_math.tiers import Decision, decide_equivalence, extract_reference, parse_plain_number
 
 __all__ = ["Judgment", "PairComparer", "judge", "judge_completion", "make_comparer", "undecided_verdict"]
 
 _CONCLUSIVE_MARKERS = {"boxed", "####", "A:"}  # the text after these is the answer, even if it is not readable
+_DAMAGED = "the reference is damaged: it holds control characters, such as a form feed in place of \\f"
 _NO_ANSWER = "no answer found in the completion"
 
 
@@ -87,6 +89,9 @@ def _compare_pair(policy: Policy, reference: str, answer: str | None, marker: st
     if answer is None:
         decision = Decision(equal=False, tier="extraction", reason=_NO_ANSWER, answer_readable=False)
         return Judgment(reference, None, marker, decision, Verdict(0.0, Status.UNPARSED, _NO_ANSWER))
+    if is_damaged(reference):
+        decision = Decision(None, "reference", _DAMAGED, reference_readable=False)
+        return Judgment(reference, answer, marker, decision, Verdict(None, Status.FAILED, _DAMAGED, answer))
     decision = decide_equivalence(reference, answer, policy)
     if decision.equal is not None:
         status = Status.JUDGED if decision.answer_readable else Status.UNPARSED

@@ -30,28 +30,82 @@ _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ni
 _NUMBERS = {w: k for k, w in enumerate(_SMALL_NUMBERS)} | {w: 10 * k for k, w in enumerate(_TENS, 2)} | {"dozen": 12}
 NUMBER_SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000, "trillion": 10**12}
 _SYNONYMS = {
-    "true": "yes", "correct": "yes", "false": "no", "incorrect": "no", "infinite": "infinitely", "none": "no",
-    "infinity": "infinitely", "doesnt": "not", "dne": "undefined",
+    "true": "yes", "correct": "yes", "false": "no", "incorrect": "no", "infinite": "infinitely", "infinity": "infinitely",
+    "doesnt": "not", "dne": "undefined", "any": "all", "every": "all", "each": "all", "solutions": "solution",
+    "numbers": "number", "values": "value"
+}  # fmt: skip
+_COMMAND_SYNONYMS = {
+    "\\leq": "\\le", "\\leqslant": "\\le", "\\geq": "\\ge", "\\geqslant": "\\ge", "\\neq": "\\ne", "\\dfrac": "\\frac",
+    "\\tfrac": "\\frac", "\\cdot": "*", "\\times": "*", "\\lt": "<", "\\gt": ">",
 }  # fmt: skip
 _FILLERS = {
-    "the", "a", "an", "is", "are", "of", "only", "any", "all", "it", "its", "be", "by", "that", "this", "there", "answer", "and",
-    "or", "many", "exactly", "number", "numbers", "solution", "solutions", "value", "values",
+    "the", "an", "is", "are", "of", "it", "its", "be", "by", "that", "this", "there", "answer", "and", "many", "exactly",
 }  # fmt: skip
-_WORD = re.compile(r"[^\W_]+")
-_COMMAND = re.compile(r"\\[a-zA-Z]+")
+_COUNTED = {"number", "solution", "value"}  # fillers, but not after "no"
+_WRAPPER = r"\\(?:text[a-z]*|math(?:rm|bf|it|sf|tt|cal)|mbox|hbox|operatorname\*?|bold(?:symbol)?|emph|underline)\s*\{"
+_BRACE = re.compile(rf"{_WRAPPER}|\\.|[{{}}]", re.DOTALL)
+_GROUP = re.compile(r"\{([^{}]*)\}")
+_ENCLOSED = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]")
+_TOKEN = re.compile(
+    r"\\[a-zA-Z]+|\\[{}|]|[^\W\d_]+(?:'[a-z]+)*|\d{1,3}(?:,\d{3})+(?!\d)|\d+(?:\.\d+)?|(?<=\w)['!]|[-+*/^_=<>|()\[\]{}%&#]|"
+    r"(?<=\d):(?=\d)"
+)
 
 
 def find_content_words(text: str) -> tuple[str, ...]:
-    r"""Return the words of a text that are not fillers, in lower case and in order; all words if there are only fillers.
+    r"""Return what words say, in order: without fillers, in lower case, with signs, relations, digits, brackets, commands.
+
+    Single letters keep their case: they are names. If there are only fillers, they are kept.
+
+    Args:
+        text: normalized text.
 
     Example:
         >>> find_content_words(r"\text{The Ellipse.}")
         ('ellipse',)
+        >>> find_content_words(r"\text{slope } -3"), find_content_words("no solutions exist")
+        (('slope', '-', '3'), ('no', 'solution', 'exist'))
     """
-    plain = _COMMAND.sub(" ", text).lower().replace("'", "")
-    words = _WORD.findall(plain)
-    content = tuple(_SYNONYMS.get(w, w) for w in words if w not in _FILLERS)
-    return content or tuple(words)
+    tokens = _find_tokens(text)
+    words: list[str] = []
+    for at, token in enumerate(tokens):
+        word = _SYNONYMS.get(token.replace("'", ""), _COMMAND_SYNONYMS.get(token, token))
+        previous, following = tokens[at - 1] if at else "", tokens[at + 1] if at + 1 < len(tokens) else ""
+        is_article = word in {"a", "A"} and len(following) > 1 and following.isalpha()
+        is_hyphen = (
+            word == "-" and previous.isalpha() and following.isalpha() and min(len(previous), len(following)) > 1
+        )
+        is_counted = word in _COUNTED and words[-1:] != ["no"]
+        is_first_all = word == "all" and not words
+        if not (word in _FILLERS or is_article or is_hyphen or is_counted or is_first_all):
+            words.append(word)
+    return tuple(words) or tuple(tokens)
+
+
+def _find_tokens(text: str) -> list[str]:
+    """Return words in lower case, numbers, signs and commands, without brackets around the whole or one token."""
+    text = _GROUP.sub(_open_group, _unwrap_words(text))
+    if match := _ENCLOSED.fullmatch(text.strip()):
+        text = match[1] or match[2] or ""
+    tokens = (token.replace(",", "") for token in _TOKEN.findall(text))
+    return [t if len(t) == 1 or t.startswith("\\") else t.lower() for t in tokens]
+
+
+def _unwrap_words(text: str) -> str:
+    r"""Return a text without commands such as ``\text`` and their braces."""
+    is_wrapper: list[bool] = []
+
+    def replace(match: re.Match[str]) -> str:
+        if match[0].endswith("{") and match[0] != "\\{":
+            is_wrapper.append(match[0] != "{")
+            return " " if is_wrapper[-1] else "{"
+        return " " if match[0] == "}" and is_wrapper and is_wrapper.pop() else match[0]
+
+    return _BRACE.sub(replace, text)
+
+
+def _open_group(match: re.Match[str]) -> str:
+    return f" {match[1]} " if len(_TOKEN.findall(match[1])) < 2 else match[0]  # noqa: PLR2004 - a group of one token
 
 
 def parse_number_words(words: tuple[str, ...]) -> int | None:
