@@ -43,7 +43,7 @@ def parse_answer(answer: str) -> Answer:
 
     Example:
         >>> parse_answer(r"5\text{ apples}")
-        Quantity(node=Num(value=Fraction(5, 1), places=None), unit=None, words='apples', mark='')
+        Quantity(node=Num(value=Fraction(5, 1), places=None), unit=None, words='apples', mark='', scale=1)
     """
     if len(answer) > MAX_ANSWER_CHARS:
         raise LimitError(f"longer than {MAX_ANSWER_CHARS} characters")

@@ -29,7 +29,6 @@ _DECISION_STEPS = 2_000
 _SALTS = (3, 4, 5)
 _NUM_POINTS = 16  # test points for the sign of a factor
 _TOLERANCE = 1e-9
-_ROUNDING = 0.005  # relative difference of two parts of a chain, one of them a decimal, that may be rounding
 _LINE_POINTS = (Fraction(-7, 3), Fraction(5, 2))  # where a function that is linear at 0 and 1 is tested
 _MODIFIERS = ("bar ", "hat ", "tilde ", "dot ", "widehat ")  # x with a bar is not x
 
@@ -87,8 +86,8 @@ def _is_consistent(values: list[Node]) -> bool:
         if decide_identity(a, b, StepBudget(_DECISION_STEPS))[0] is True:
             continue
         x, y = (evaluate_real(node, StepBudget(_DECISION_STEPS)) for node in (a, b))
-        is_decimal = any(isinstance(node, Num) and node.places is not None for node in (a, b))
-        if x is None or y is None or not is_decimal or abs(x - y) > _ROUNDING * max(abs(x), abs(y)):
+        places = [node.places for node in (a, b) if isinstance(node, Num) and node.places is not None]
+        if x is None or y is None or not places or abs(x - y) > 10.0 ** -min(places):
             return False
     return True
 

@@ -154,6 +154,6 @@ def _compare_relations(left: Relational, right: Relational) -> tuple[bool | None
         return False, "relations differ"
     differences = sympy.simplify(left.lhs - left.rhs), sympy.simplify(other.lhs - other.rhs)
     if not all(difference.free_symbols for difference in differences):
-        return left == other, "statements without variables"
+        return None, "statements without variables"
     ratio = sympy.simplify(differences[0] / differences[1])
     return bool(ratio.is_number and ratio != 0 and (ratio > 0 or left.rel_op in {"==", "!="})), "relations compared"
