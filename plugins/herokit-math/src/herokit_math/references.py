@@ -17,7 +17,7 @@ _KEYS = ("target", "answer", "final_answer", "ground_truth", "value", "solution"
 """Keys of a mapping that holds a reference."""
 
 _MAX_MEMBERS = 64
-_LOST = {
+_ESCAPES = {
     "\a": "a",
     "\b": "b",
     "\t": "t",
@@ -34,7 +34,7 @@ vartheta vert varnothing vdots frac floor forall flat fbox right rangle rfloor r
 _DAMAGED_COMMANDS = re.compile(
     "|".join(
         rf"\\?{re.escape(char)}(?:{'|'.join(command[1:] for command in _COMMANDS.split() if command[0] == letter)})(?![a-z])"
-        for char, letter in _LOST.items()
+        for char, letter in _ESCAPES.items()
     )
 )
 _BARE_COMMAND = re.compile(r"(?<![\\a-zA-Z])(?=(?:[dt]?frac|sqrt|text|binom|boxed|mathrm|mathbb)\{)")
@@ -151,7 +151,7 @@ def repair_commands(text: str) -> str:
 
 def _restore_command(match: re.Match[str]) -> str:
     damaged = match[0].removeprefix("\\")
-    return f"\\{_LOST[damaged[0]]}{damaged[1:]}"
+    return f"\\{_ESCAPES[damaged[0]]}{damaged[1:]}"
 
 
 def is_damaged(text: str) -> bool:
