@@ -20,6 +20,7 @@ RUN = {
     "bring-a-reward-model": (),
     "choose-alpha-and-beta": (),
     "compose-verifiers": ("herokit_structured",),
+    "conversations": (),
     "debug-a-reward": (),
     "notebooks": (),
     "size-a-large-run": (),

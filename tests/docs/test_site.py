@@ -51,7 +51,7 @@ def test_commands_page_lists_the_option_json(scripts):
 
 
 REMOVED = {
-    "a class": ("types.py", '    """One rollout: a completion', "herokit.types.Sample"),
+    "a class": ("types.py", '    """One rollout: what the policy', "herokit.types.Sample"),
     "a method": ("rewarder.py", '        """Return the state as plain JSON', "herokit.rewarder.Rewarder.state_dict"),
     "a key": ("combiners/stratify.py", "        alpha: half-width", "herokit: stratify.alpha"),
     "an option": ("cli/verify.py", 'help="Disagreements to print."', "herokit verify --max-disagreements"),

@@ -13,15 +13,14 @@ from herokit.conversations.messages import (
     message_thinking,
     tool_calls,
 )
-from herokit.conversations.readers import (
+from herokit.conversations.readers.layouts import (
     LAYOUTS,
-    Conversation,
     Layout,
     find_layout,
     read_conversation,
     read_conversations,
-    split_messages,
 )
+from herokit.conversations.readers.rollout import Conversation, split_messages
 from herokit.conversations.thinking import MARKERS, Marker, SplitText, opens_thinking, split_thinking
 from herokit.conversations.views import (
     FinalText,

@@ -1,21 +1,3 @@
-"""Readers of conversations: from the layouts of trainers, servers and logs to messages of the chat format."""
+"""Readers of conversations: from the layouts of trainers, servers and logs to messages; `herokit.conversations` exports them."""
 
-from herokit.conversations.readers.layouts import (
-    LAYOUTS,
-    Layout,
-    find_layout,
-    read_conversation,
-    read_conversations,
-)
-from herokit.conversations.readers.rollout import Conversation, check_results, split_messages
-
-__all__ = [
-    "LAYOUTS",
-    "Conversation",
-    "Layout",
-    "check_results",
-    "find_layout",
-    "read_conversation",
-    "read_conversations",
-    "split_messages",
-]
+__all__: list[str] = []

@@ -17,7 +17,6 @@ from herokit.conversations.readers.rollout import (
 from herokit.errors import DataError
 
 __all__ = [
-    "STEP_TEXTS",
     "new_messages",
     "read_atif",
     "read_openenv",
