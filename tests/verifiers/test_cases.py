@@ -87,7 +87,10 @@ def test_list_match_abstains_if_the_reference_is_too_long():
         (lambda: LengthLimit(min=3, max=2), "max must be at least min, got 2 < 3"),
         (lambda: LengthLimit(soft_margin=2), "soft_margin is measured from max"),
         (lambda: Choice(partial_credit=True), "partial_credit needs multiple = true"),
-        (lambda: ExactMatch(extract="lines"), "extract must be 'answer', 'whole', 'line', 'tag' or 'box', got 'lines'"),
+        (
+            lambda: ExactMatch(extract="lines"),
+            "extract must be 'answer', 'whole', 'line', 'tag' or 'boxed', got 'lines'",
+        ),
         (lambda: SqlResult(timeout=0.0), "timeout must be positive and finite, got 0.0"),
         (lambda: Regex("("), "is not a valid regular expression"),
     ],

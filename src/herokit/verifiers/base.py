@@ -6,7 +6,11 @@ from typing import Any
 
 from herokit.types import Sample, Status, Verdict
 
-__all__ = ["PerSampleVerifier", "abstain", "binary_verdict", "to_list", "unparsed"]
+__all__ = ["PerSampleVerifier", "UnusableReferenceError", "abstain", "binary_verdict", "to_list", "unparsed"]
+
+
+class UnusableReferenceError(ValueError):
+    """A reference is missing or of a kind that the verifier does not take: the verdict is FAILED, with this reason."""
 
 
 class PerSampleVerifier(ABC):
@@ -15,32 +19,42 @@ class PerSampleVerifier(ABC):
     __slots__ = ()
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
-        """Return N verdicts for N samples."""
-        return [self.judge(sample) for sample in samples]
+        """Return N verdicts for N samples; a reference that cannot be used fails its row."""
+        return [self._judge_or_abstain(sample) for sample in samples]
+
+    def _judge_or_abstain(self, sample: Sample) -> Verdict:
+        try:
+            return self.judge(sample)
+        except UnusableReferenceError as error:
+            return abstain(str(error))
 
     @abstractmethod
     def judge(self, sample: Sample) -> Verdict:
-        """Return the verdict on one sample."""
+        """Return the verdict on one sample.
+
+        Raises:
+            UnusableReferenceError: the reference cannot be used.
+        """
 
 
-def binary_verdict(*, correct: bool, reason: str = "", answer: str | None = None) -> Verdict:
+def binary_verdict(*, correct: bool, reason: str = "", answer: str | None = None, origin: str = "") -> Verdict:
     """Return a verdict of 1 or 0.
 
     Example:
         >>> binary_verdict(correct=True).value
         1.0
     """
-    return Verdict(float(correct), Status.JUDGED, reason, answer)
+    return Verdict(float(correct), Status.JUDGED, reason, answer, origin)
 
 
-def unparsed(reason: str, answer: str | None = None) -> Verdict:
+def unparsed(reason: str, answer: str | None = None, origin: str = "") -> Verdict:
     """Return the verdict on a completion without a readable answer: 0, UNPARSED.
 
     Example:
         >>> unparsed("no number").value
         0.0
     """
-    return Verdict(0.0, Status.UNPARSED, reason, answer)
+    return Verdict(0.0, Status.UNPARSED, reason, answer, origin)
 
 
 def abstain(reason: str = "no reference") -> Verdict:

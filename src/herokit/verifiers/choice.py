@@ -8,15 +8,19 @@ from typing import Any
 
 from herokit.errors import ConfigError, check_choice
 from herokit.types import Sample, Status, Verdict
-from herokit.verifiers.base import PerSampleVerifier, abstain, to_list, unparsed
+from herokit.verifiers.base import PerSampleVerifier, abstain, to_list
 from herokit.verifiers.extraction import (
+    MAX_ANSWER_CHARS,
+    Extraction,
     ExtractMode,
-    Normalization,
-    find_answer,
-    normalize_text,
-    read_text_list,
-    response_text,
+    View,
+    read_answer,
+    unanswered,
+    view_text,
 )
+from herokit.verifiers.languages import choice_pattern
+from herokit.verifiers.references import reference_texts
+from herokit.verifiers.text import Normalization, first_sentence, normalize_text, read_text_list
 
 __all__ = ["Choice"]
 
@@ -31,7 +35,7 @@ _LETTER_AND_REASON = re.compile(
     r"[\[(]?([A-Z])[\])]?(?:[,;.]?\s+(?:because|since|as|due to)\b|[,;]\s+(?!(?:or|and)\b)[a-z]{2}).*", re.DOTALL
 )
 _SECOND_LETTER = re.compile(r"^(?:or|and|,|/|&)\s*[\[(]?[A-Za-z](?![A-Za-z])|\([A-Z]\)")
-_SEPARATOR = re.compile(r"\s*(?:,|;|/|&|\band\b|\s)\s*")
+_SEPARATOR = re.compile(r"\s*(?:[,;/&\u3001]|\band\b|[\u548c\u8207\u4e0e]|\s)\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class Choice(PerSampleVerifier):
         counted_from: the reference is the option's index, counted from this number (MMLU: 0); None: it is not an index.
         partial_credit: with `multiple`, give ``|chosen & correct| / |chosen or correct|`` instead of 0 or 1.
         extract: where the answer is.
+        view: what of the sample is read: the policy's last message without its thinking, or everything it wrote.
 
     Raises:
         ConfigError: there are more than 26 options, or `partial_credit` is set without `multiple`.
@@ -70,9 +75,11 @@ class Choice(PerSampleVerifier):
     counted_from: int | None = None
     partial_credit: bool = False
     extract: ExtractMode = "answer"
+    view: View = "final"
 
     def __post_init__(self) -> None:
         check_choice("extract", self.extract, ExtractMode)
+        check_choice("view", self.view, View)
         if self.options is not None and not 0 < len(self.options) <= len(_LETTERS):
             raise ConfigError(f"options must hold 1 to {len(_LETTERS)} texts, got {len(self.options)}")
         if self.partial_credit and not self.multiple:
@@ -80,20 +87,40 @@ class Choice(PerSampleVerifier):
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        if sample.reference is None:
-            return abstain()
         options = self._read_options(sample.meta)
-        expected = self._read_letters(self._index_to_letter(sample.reference), options)
+        references = reference_texts(sample, self.extract)
+        expected = self._read_letters(self._index_to_letter(", ".join(references)), options)
         if not expected or (len(expected) > 1 and not self.multiple):
             return abstain(f"reference: expected a letter or an option's text, got {sample.reference!r:.80}")
-        answer = find_answer(response_text(sample), self.extract)
-        chosen = None if answer is None else self._read_letters(answer, options)
-        if answer is None or not chosen:
-            return unparsed("no choice", answer)
+        chosen, extraction = self._read_chosen(sample, options)
+        if not chosen:
+            return unanswered(extraction, "no choice")
         reason = f"chose {', '.join(sorted(chosen))}"
         if self.partial_credit:
-            return Verdict(len(chosen & expected) / len(chosen | expected), Status.JUDGED, reason, answer)
-        return Verdict(float(chosen == expected), Status.JUDGED, reason, answer)
+            return Verdict(
+                len(chosen & expected) / len(chosen | expected),
+                Status.JUDGED,
+                reason,
+                extraction.text,
+                extraction.origin,
+            )
+        return Verdict(float(chosen == expected), Status.JUDGED, reason, extraction.text, extraction.origin)
+
+    def _read_chosen(self, sample: Sample, options: Sequence[str]) -> tuple[set[str] | None, Extraction]:
+        """Return the letters of the answer, or of the last option that a verb of choosing names in an unmarked text."""
+
+        def read(text: str) -> set[str] | None:
+            return self._read_letters(text, options) or None
+
+        chosen, extraction = read_answer(sample, read, extract=self.extract, view=self.view)
+        if chosen or self.extract != "answer" or extraction.problem:
+            return chosen, extraction
+        text = view_text(sample, self.view).text[-MAX_ANSWER_CHARS:]
+        verbs = list(choice_pattern().finditer(text))
+        if not verbs:
+            return None, extraction
+        sentence = first_sentence(text[verbs[-1].end() :].partition("\n")[0])
+        return read(sentence), Extraction(sentence, "choosing verb")
 
     def _read_options(self, meta: Any) -> Sequence[str]:
         options: Any = self.options

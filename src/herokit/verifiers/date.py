@@ -4,13 +4,16 @@ import re
 import unicodedata
 from calendar import monthrange
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeAlias
 
 from herokit.errors import check_choice
 from herokit.types import Sample, Verdict
-from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
-from herokit.verifiers.extraction import ExtractMode, find_answer, response_text, strip_markup
+from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict
+from herokit.verifiers.extraction import ExtractMode, View, read_answer, unanswered
 from herokit.verifiers.number import DASHES_TO_MINUS
+from herokit.verifiers.references import reference_text
+from herokit.verifiers.text import strip_markup
 
 __all__ = ["Date", "DateOrder"]
 
@@ -48,6 +51,7 @@ class Date(PerSampleVerifier):
         order: how ``03/05/2024`` is read: ``"DMY"``, ``"MDY"``, or ``"reject"``: not at all if both readings are dates and
             differ.
         extract: where the answer is.
+        view: what of the sample is read: the policy's last message without its thinking, or everything it wrote.
 
     Source: ISO 8601-1:2019 for the numeric forms; the two orders with slashes as the Unicode CLDR's en-GB and en-US.
 
@@ -60,24 +64,24 @@ class Date(PerSampleVerifier):
 
     order: DateOrder = "reject"
     extract: ExtractMode = "answer"
+    view: View = "final"
 
     def __post_init__(self) -> None:
         check_choice("order", self.order, DateOrder)
         check_choice("extract", self.extract, ExtractMode)
+        check_choice("view", self.view, View)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        if sample.reference is None:
-            return abstain()
-        expected = _read_date(sample.reference, self.order)
+        expected = _read_date(reference_text(sample, self.extract), self.order)
         if expected is None:
             return abstain(f"reference: expected a date, got {sample.reference!r:.80}")
-        answer = find_answer(response_text(sample), self.extract)
-        date = None if answer is None else _read_date(answer, self.order)
+        read = partial(_read_date, order=self.order)
+        date, extraction = read_answer(sample, read, extract=self.extract, view=self.view, is_value=True)
         if date is None:
-            return unparsed("no date", answer)
+            return unanswered(extraction, "no date")
         same = all(wanted is None or wanted == part for wanted, part in zip(expected, date, strict=True))
-        return binary_verdict(correct=same, answer=answer)
+        return binary_verdict(correct=same, answer=extraction.text, origin=extraction.origin)
 
 
 def _read_date(text: str, order: DateOrder = "reject") -> _PartialDate | None:

@@ -124,7 +124,7 @@ def verify_rows(
     responses = sorted(set(range(len(samples))).difference(answers))
     verdicts: dict[int, Verdict] = {}
     if compare and answers:
-        pairs = [(samples[row].reference, samples[row].completion) for row in answers]
+        pairs = [(str(samples[row].reference), samples[row].completion_text) for row in answers]
         verdicts.update(zip(answers, compare(pairs), strict=True))
     judged = execution.verify(name, verifier, [samples[row] for row in responses])
     verdicts.update(zip(responses, judged, strict=True))

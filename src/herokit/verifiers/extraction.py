@@ -1,130 +1,218 @@
-r"""Finding and normalizing answers, for the verifiers of the core and of plugins.
+r"""Where an answer is: the one order of precedence, for completions and references alike.
 
-`response_text` returns the text of a sample in which its answer is looked for, `find_answer` the final answer in that
-text. Every pattern takes time linear in its input.
+`read_answer` gives a verifier the answer of a sample. The order: the last ``<answer>`` tag, the last ``\boxed{}``, the last
+``####``, the last phrase that announces an answer in one of many languages, and without any of them the whole text if it is
+one line, else its last line, else its last sentence. A last tag or box that is empty or cut off means that nothing was
+answered. Every pattern takes time linear in its input.
 """
 
-import json
-import re
-import string
-import unicodedata
-from collections.abc import Iterator
-from functools import cache
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
-from herokit.types import Sample
+from herokit.conversations import FinalText
+from herokit.types import Sample, Verdict
+from herokit.verifiers.base import unparsed
+from herokit.verifiers.languages import denial_pattern, doubt_pattern, may_announce, phrase_pattern
+from herokit.verifiers.text import first_sentence, last_line, last_sentence
 
 __all__ = [
     "MAX_ANSWER_CHARS",
     "ExtractMode",
-    "FenceMode",
-    "Normalization",
-    "extract_code_block",
-    "find_answer",
-    "normalize_text",
-    "read_json",
-    "read_text_list",
-    "response_text",
-    "strip_markup",
-    "word_pattern",
+    "Extraction",
+    "View",
+    "after_phrase",
+    "find_answers",
+    "find_box",
+    "find_hashes",
+    "find_tag",
+    "is_doubtful",
+    "read_answer",
+    "unanswered",
+    "view_text",
 ]
 
-ExtractMode: TypeAlias = Literal["answer", "whole", "line", "tag", "box"]
+ExtractMode: TypeAlias = Literal["answer", "whole", "line", "tag", "boxed"]
 """Where the answer is. ``"answer"``: in the last ``<answer>`` tag, else in the last ``\\boxed{}``, else after the last
-``####``, else after the last "answer is" or "answer:" on its line, else the whole completion if it is one line, else its
-last line. ``"whole"``: the whole completion. ``"line"``: its last line. ``"tag"``, ``"box"``: only in that mark; without
-the mark there is no answer."""
+``####``, else after the last "the answer is" in any of many languages, else the whole text if it is one line, else its last
+line. ``"whole"``: the whole text. ``"line"``: its last line. ``"tag"``, ``"boxed"``: only in that mark; without the mark there
+is no answer."""
 
-Normalization: TypeAlias = Literal["none", "spaces", "text", "squad"]
-"""How texts are normalized before they are compared. ``"none"``: not at all. ``"spaces"``: Unicode NFC, runs of white
-space become one space. ``"text"``: also NFKC, case folding, and no Markdown emphasis, quotes, dollar signs or final full
-stop around the text. ``"squad"``: also without ASCII punctuation and English articles, as in SQuAD's script."""
+View: TypeAlias = Literal["final", "completion"]
+"""What of a sample is read. ``"final"``: the policy's last message without its thinking; ``"completion"``: everything the
+policy wrote, thinking included."""
 
-FenceMode: TypeAlias = Literal["required", "optional", "none"]
-"""Whether data must be in exactly one fenced block (``"required"``), may be (``"optional"``), or are the whole completion
-(``"none"``)."""
+_UNMARKED = ("whole text", "last line", "last sentence")
+_SENTENCES = (*_UNMARKED, "answer phrase")
 
 MAX_ANSWER_CHARS = 20_000
-"""Characters, from the end of a completion, in which an answer is looked for."""
+"""Characters, from the end of a text, in which an answer is looked for."""
 
-_MAX_BLOCK_CHARS = 1_000_000
-"""Characters of a completion in which fenced blocks are looked for."""
-
-_FENCE = re.compile(r"[ \t]{0,3}```[ \t]*([\w+-]*)[ \t]*")
-_ANSWER_WORD = re.compile(r"\banswer\b", re.IGNORECASE)
-_ANSWER_MARK = re.compile(r"(?: is\b|[ \t*_]{0,4}:)", re.IGNORECASE)
-_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_WRAPPERS = (("**", "**"), ("__", "__"), ("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("`", "`"),
-          ('"', '"'), ("'", "'"), ("\u201c", "\u201d"), ("\u2018", "\u2019"), ("\u00ab", "\u00bb"), ("*", "*"), ("_", "_"))  # fmt: skip
+T = TypeVar("T")
 
 
-@cache
-def word_pattern() -> re.Pattern[str]:
-    r"""Return the pattern of a word: letters, digits, underscores and combining marks.
+class Extraction(NamedTuple):
+    """A candidate for the answer.
 
-    Python's ``\w`` does not match combining marks, which would split words of Indic scripts.
+    Attributes:
+        text: the answer, stripped; None if nothing was answered.
+        origin: where it was found, in words, for the verdict.
+        problem: why there is none; ``""`` if there is one.
+    """
+
+    text: str | None
+    origin: str
+    problem: str = ""
+
+
+def view_text(sample: Sample, view: View) -> FinalText:
+    """Return the text of a sample that a verifier reads.
 
     Example:
-        >>> word_pattern().findall("it's हिन्दी")
-        ['it', 's', 'हिन्दी']
+        >>> sample = Sample("6 * 7?", "<think>40?</think>It is 42.", group=0)
+        >>> view_text(sample, "final").text, view_text(sample, "completion").text
+        ('It is 42.', '<think>40?</think>It is 42.')
     """
-    marks = [chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code)).startswith("M")]
-    return re.compile(rf"[\w\u200c\u200d{''.join(marks)}]+")
+    return sample.final if view == "final" else FinalText(sample.completion_text)
 
 
-def response_text(sample: Sample) -> str:
-    """Return the text of a sample in which its answer is looked for: of the last message, without its thinking.
-
-    Example:
-        >>> response_text(Sample("6 * 7?", "The answer is 42.", group=0))
-        'The answer is 42.'
-    """
-    return sample.final_text
-
-
-def find_answer(text: str, extract: ExtractMode = "answer") -> str | None:
-    r"""Return the final answer in a response, stripped; None if there is none.
+def read_answer(
+    sample: Sample,
+    read: Callable[[str], T | None],
+    *,
+    extract: ExtractMode = "answer",
+    view: View = "final",
+    is_value: bool = False,
+) -> tuple[T | None, Extraction]:
+    """Return the answer of a sample as a value, and where it was found.
 
     Args:
-        text: what the policy wrote; hostile, of any length.
+        sample: the sample.
+        read: turns the text of a candidate into a value; None if it is not of the wanted kind.
+        extract: where the answer is.
+        view: what of the sample is read.
+        is_value: the answer is a value, so that a sentence that doubts or denies it ("not 5", "perhaps 5") is no answer.
+
+    Returns:
+        The value of the first candidate that `read` can read, and that candidate; None and the first candidate if it can
+        read none. An earlier box or tag is never a candidate: a policy would be paid for its second best guess.
+
+    Example:
+        >>> read_answer(Sample("6 * 7?", "The answer is 42.", group=0), lambda text: int(text))
+        (42, Extraction(text='42', origin='answer phrase', problem=''))
+    """
+    final = view_text(sample, view)
+    if final.problem:
+        return None, Extraction(None, final.origin, final.problem)
+    candidates = find_answers(final.text, extract)
+    if is_value and extract == "answer" and is_doubtful(candidates[-1]):
+        return None, _place(Extraction(None, candidates[-1].origin, "the sentence doubts or denies its value"), final)
+    for candidate in candidates:
+        if candidate.text is not None and (value := read(candidate.text)) is not None:
+            return value, _place(candidate, final)
+    return None, _place(candidates[0], final)
+
+
+def unanswered(extraction: Extraction, reason: str) -> Verdict:
+    """Return the verdict where no answer could be read: 0, UNPARSED, with the problem or else the reason of the verifier.
+
+    Example:
+        >>> unanswered(Extraction(None, "box", "the last box is empty"), "not one number").reason
+        'the last box is empty'
+    """
+    return unparsed(extraction.problem or reason, extraction.text, extraction.origin)
+
+
+def _place(candidate: Extraction, final: FinalText) -> Extraction:
+    if final.origin == "completion":
+        return candidate
+    return candidate._replace(origin=f"{candidate.origin}, {final.origin}")
+
+
+def find_answers(text: str, extract: ExtractMode = "answer") -> list[Extraction]:
+    r"""Return the candidates for the final answer of a text, best first; at least one, without a text if there is none.
+
+    Args:
+        text: what the policy wrote, without its thinking; hostile, of any length.
         extract: where the answer is.
 
     Example:
-        >>> find_answer("Six times seven.\nThe answer is **42**.")
-        '**42**.'
-        >>> find_answer(r"So \boxed{\frac{1}{2}}", "box")
-        '\\frac{1}{2}'
+        >>> find_answers("Six times seven.\nThe answer is **42**.")[0]
+        Extraction(text='**42**', origin='answer phrase', problem='')
+        >>> find_answers(r"First \boxed{41}. No: \boxed{")[0].problem
+        'the last box is cut off'
     """
     if extract == "whole":
-        return text.strip() or None
+        return [_candidate(text, "whole text", "an empty answer")]
     end = text[-MAX_ANSWER_CHARS:]
     if extract == "line":
-        return _last_line(end)
-    if extract == "tag":
-        return _after_tag(end)
-    if extract == "box":
-        return _in_box(end)
-    for find in (_after_tag, _in_box, _after_hashes, _after_phrase):
-        if (answer := find(end)) is not None:
-            return answer or None
+        return [_candidate(last_line(end), "last line", "an empty answer")]
+    if extract != "answer":
+        mark = "answer tag" if extract == "tag" else "box"
+        extraction = find_tag(end) if extract == "tag" else find_box(end)
+        return [extraction or Extraction(None, mark, f"no {mark}")]
+    candidates: list[Extraction] = []
+    for find in (find_tag, find_box, find_hashes):
+        if (extraction := find(end)) is not None:
+            candidates.append(extraction)
+            if extraction.text is None:
+                return candidates
+    candidates += after_phrase(end)
+    return candidates or _unmarked(text, end)
+
+
+def _candidate(text: str, origin: str, problem: str) -> Extraction:
+    text = text.strip()
+    return Extraction(text, origin) if text else Extraction(None, origin, problem)
+
+
+def _unmarked(text: str, end: str) -> list[Extraction]:
+    """Return the candidates of a text without any mark of an answer."""
     whole = text.strip()
-    return (whole if "\n" not in whole else _last_line(end)) or None
+    sentence = last_sentence(end)
+    texts = (whole, "whole text") if "\n" not in whole else (last_line(end), "last line")
+    first = _candidate(*texts, "an empty answer")
+    return [first] if sentence == first.text else [first, _candidate(sentence, "last sentence", "an empty answer")]
 
 
-def _last_line(text: str) -> str | None:
-    return text.strip().rpartition("\n")[2].strip() or None
+def is_doubtful(extraction: Extraction) -> bool:
+    """Return whether the sentence of a candidate doubts or denies the value in it.
+
+    Example:
+        >>> texts = ("I do not know; it might be 12.", "It is surely not 42.", "It is 42.", "The answer is not 5.")
+        >>> [is_doubtful(find_answers(text)[-1]) for text in texts]
+        [True, True, False, True]
+    """
+    if extraction.text is None or extraction.origin not in _SENTENCES:
+        return False
+    sentence = last_sentence(extraction.text) if extraction.origin in _UNMARKED else first_sentence(extraction.text)
+    denial = denial_pattern()
+    denies = denial.search(sentence) if extraction.origin in _UNMARKED else denial.match(sentence.lstrip("*_ "))
+    return denies is not None or doubt_pattern().search(sentence) is not None
 
 
-def _after_tag(text: str) -> str | None:
+def find_tag(text: str) -> Extraction | None:
+    """Return what the last ``<answer>`` tag holds; None if there is no tag.
+
+    Example:
+        >>> find_tag("<answer>4</answer> or <answer> 5 </answer>").text
+        '5'
+    """
     start = text.rfind("<answer>")
     if start < 0:
         return None
     inside, closing, _ = text[start + len("<answer>") :].partition("</answer>")
-    return inside.strip() if closing else None
+    if not closing:
+        return Extraction(None, "answer tag", "the last answer tag is cut off")
+    return _candidate(inside, "answer tag", "the last answer tag is empty")
 
 
-def _in_box(text: str) -> str | None:
+def find_box(text: str) -> Extraction | None:
+    r"""Return what the last ``\boxed{}`` or ``\fbox{}`` holds; None if there is no box.
+
+    Example:
+        >>> find_box(r"So \boxed{\frac{1}{2}}.").text
+        '\\frac{1}{2}'
+    """
     mark = max(text.rfind("\\boxed{"), text.rfind("\\fbox{"))
     if mark < 0:
         return None
@@ -133,153 +221,44 @@ def _in_box(text: str) -> str | None:
     for end in range(start, len(text)):
         depth += (text[end] == "{") - (text[end] == "}")
         if depth == 0:
-            return text[start:end].strip()
-    return None
+            return _candidate(text[start:end], "box", "the last box is empty")
+    return Extraction(None, "box", "the last box is cut off")
 
 
-def _after_hashes(text: str) -> str | None:
+def find_hashes(text: str) -> Extraction | None:
+    r"""Return what follows the last ``####`` on its line; None if there is none.
+
+    Example:
+        >>> find_hashes("6 * 7 = 42\n#### 42").text
+        '42'
+    """
     mark = text.rfind("####")
-    return None if mark < 0 else text[mark + 4 :].strip().partition("\n")[0].strip()
-
-
-def _after_phrase(text: str) -> str | None:
-    """Return what follows the last "answer is" or "answer:" on its line."""
-    start = None
-    for word in _ANSWER_WORD.finditer(text):
-        if mark := _ANSWER_MARK.match(text, word.end()):
-            start = mark.end()
-    if start is None:
+    if mark < 0:
         return None
-    answer = text[start:].partition("\n")[0].strip(" \t:")
-    if answer.count("**") % 2:  # the other half of the emphasis is before the phrase, or after it on another line
-        answer = answer[2:] if answer.startswith("**") else answer.removesuffix("**").removesuffix("**.")
-    return answer.strip() or None
+    line = text[mark + 4 :].strip().partition("\n")[0].strip()
+    phrases = after_phrase(line) if line else []
+    return phrases[0] if phrases else _candidate(line, "####", "nothing follows the last ####")
 
 
-def strip_markup(text: str) -> str:
-    """Remove Markdown emphasis, quotes, dollar signs and a final full stop around an answer.
-
-    Example:
-        >>> strip_markup("**'Paris'**."), strip_markup("'Paris', 'Rome'")
-        ('Paris', "'Paris', 'Rome'")
-    """
-    text = text.strip()
-    for _ in range(4):
-        before = text
-        text = text.rstrip(".。").strip() if not text.endswith("..") else text
-        for opening, closing in _WRAPPERS:
-            if len(text) > len(opening) + len(closing) and text.startswith(opening) and text.endswith(closing):
-                inside = text[len(opening) : -len(closing)]
-                unwrap = len(inside) > MAX_ANSWER_CHARS or _is_pair(opening, closing, inside)
-                text = inside.strip() if unwrap else text
-        if text == before:
-            break
-    return text
-
-
-def _is_pair(opening: str, closing: str, inside: str) -> bool:
-    """Return whether the marks around a text are a pair: no mark inside closes the opening one."""
-    depth = 0
-    for match in re.finditer(f"{re.escape(opening)}|{re.escape(closing)}", inside):
-        before, after = inside[max(0, match.start() - 1) : match.start()], inside[match.end() : match.end() + 1]
-        if match[0] == opening and (opening != closing or not before.strip()):
-            depth += 1
-        elif not after.isalnum():  # a letter after it makes it an apostrophe
-            depth -= 1
-        if depth < 0:
-            return False
-    return True
-
-
-def normalize_text(text: str, normalize: Normalization) -> str:
-    """Normalize a text for comparison.
+def after_phrase(text: str) -> list[Extraction]:
+    """Return what follows the last phrase that announces an answer: the sentence, then the line; none without a phrase.
 
     Example:
-        >>> normalize_text("The  **Beatles**.", "text"), normalize_text("The Beatles!", "squad")
-        ('the beatles', 'beatles')
+        >>> [extraction.text for extraction in after_phrase("Die Antwort ist 12. Das war leicht.")]
+        ['12', '12. Das war leicht.']
     """
-    if normalize == "none":
-        return text
-    if normalize == "spaces":
-        return " ".join(unicodedata.normalize("NFC", text).split())
-    text = " ".join(strip_markup(unicodedata.normalize("NFKC", text)).replace("**", "").casefold().split())
-    if normalize == "squad":
-        text = " ".join(_ARTICLES.sub(" ", text.translate(_PUNCTUATION)).split())
-    return text
-
-
-def extract_code_block(text: str, languages: tuple[str, ...], fence: FenceMode) -> str | None:
-    r"""Return the content of the only fenced block, or the whole text where `fence` allows it; else None.
-
-    Args:
-        text: what the policy wrote.
-        languages: the words after the opening fence that count; a block without a word always counts.
-        fence: whether there must be a block.
-
-    Example:
-        >>> extract_code_block("Here:\n```json\n{}\n```", ("json",), "required")
-        '{}'
-    """
-    if len(text) > _MAX_BLOCK_CHARS:
-        return None
-    blocks = [body for language, body in _code_blocks(text) if language in (*languages, "")] if fence != "none" else []
-    if len(blocks) == 1:
-        return blocks[0].strip()
-    return None if blocks or fence == "required" else text.strip()
-
-
-def _code_blocks(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the language and the lines of each fenced block; a block that is not closed is ignored."""
-    language, lines = None, []
-    for line in text.split("\n"):
-        fence = _FENCE.fullmatch(line.rstrip("\r"))
-        if fence is None or (language is not None and fence[1]):
-            lines.append(line)
-        elif language is None:
-            language, lines = fence[1].lower(), []
-        else:
-            yield language, "\n".join(lines)
-            language = None
-
-
-def read_json(text: str) -> Any:
-    """Read strict JSON: no NaN, no infinity, no key twice.
-
-    Raises:
-        ValueError: the text is not strict JSON, or exceeds the interpreter's limits of nesting or integers.
-
-    Example:
-        >>> read_json('{"a": [1, 2.5, null]}')
-        {'a': [1, 2.5, None]}
-    """
-    try:
-        return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_reject_constant)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def read_text_list(text: str) -> list[str] | None:
-    """Read a JSON list of texts or numbers; None if the text is anything else.
-
-    Example:
-        >>> read_text_list('["a", 2]'), read_text_list("a")
-        (['a', '2'], None)
-    """
-    try:
-        items = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(items, list) or not all(isinstance(item, str | int | float) for item in items):
-        return None
-    return [item if isinstance(item, str) else json.dumps(item) for item in items]
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("duplicate key")
-    return result
-
-
-def _reject_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not valid JSON")
+    if not may_announce(text):
+        return []
+    matches = list(phrase_pattern().finditer(text)) or list(phrase_pattern(weak=True).finditer(text))
+    if not matches:
+        return []
+    line = text[matches[-1].end() :].lstrip(" \t:").lstrip("\n").partition("\n")[0].strip()
+    if line.count("**") % 2:  # the other half of the emphasis is before the phrase, or after it on another line
+        line = line[2:] if line.startswith("**") else line.removesuffix("**").removesuffix("**.")
+    sentence = first_sentence(line)
+    extraction = _candidate(sentence, "answer phrase", "nothing follows the phrase")
+    return (
+        [extraction]
+        if sentence == line.strip()
+        else [extraction, _candidate(line, "answer phrase", "nothing follows the phrase")]
+    )

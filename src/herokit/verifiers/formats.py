@@ -9,7 +9,7 @@ from xml.parsers import expat
 from herokit.errors import ConfigError, check_choice
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import PerSampleVerifier, binary_verdict, unparsed
-from herokit.verifiers.extraction import FenceMode, extract_code_block, read_json, response_text
+from herokit.verifiers.text import FenceMode, extract_code_block, read_json
 
 __all__ = ["JsonBlock", "Tags", "Xml", "Yaml", "YamlRoot"]
 
@@ -110,7 +110,7 @@ class JsonBlock(PerSampleVerifier):
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        text = extract_code_block(response_text(sample), ("json",), self.fence)
+        text = extract_code_block(sample.final_text, ("json",), self.fence)
         if text is None:
             return unparsed("not exactly one JSON block")
         try:
@@ -149,7 +149,7 @@ class Xml(PerSampleVerifier):
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        text = extract_code_block(response_text(sample), ("xml",), self.fence)
+        text = extract_code_block(sample.final_text, ("xml",), self.fence)
         if text is None:
             return unparsed("not exactly one XML block")
         if len(text) > _MAX_XML_CHARS:
@@ -192,7 +192,7 @@ class Yaml(PerSampleVerifier):
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        text = extract_code_block(response_text(sample), ("yaml", "yml"), self.fence)
+        text = extract_code_block(sample.final_text, ("yaml", "yml"), self.fence)
         if text is None:
             return unparsed("not exactly one YAML block")
         if len(text) > _MAX_YAML_CHARS:

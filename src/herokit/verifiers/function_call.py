@@ -16,7 +16,8 @@ from typing import Any, Literal, TypeAlias
 from herokit.errors import check_choice
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
-from herokit.verifiers.extraction import extract_code_block, read_json, response_text
+from herokit.verifiers.references import reference_data
+from herokit.verifiers.text import extract_code_block, read_json
 
 __all__ = ["FunctionCall", "ReferenceFormat", "StringMatch"]
 
@@ -43,7 +44,8 @@ class FunctionCall(PerSampleVerifier):
     """1 if the completion makes exactly the reference's calls, with the same functions and arguments, else 0.
 
     Calls are JSON (``{"name": ..., "arguments": {...}}``, a list of them, or OpenAI's ``{"function": {...}}``), alone, in
-    one fenced block, or each between ``<tool_call>`` tags; or they are written as ``f(a=1, b="x")``. Nothing is evaluated.
+    one fenced block, or each between ``<tool_call>`` tags; or they are written as ``f(a=1, b="x")``; or they are the
+    ``tool_calls`` of the policy's messages. Nothing is evaluated.
     Numbers are equal by value, ``true`` does not equal 1, and the order of keys does not matter. The reference ``[]``
     means that the completion should make no call.
 
@@ -75,14 +77,13 @@ class FunctionCall(PerSampleVerifier):
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        if sample.reference is None:
-            return abstain()
+        reference = reference_data(sample)
         try:
-            expected = _calls_from_json(read_json(sample.reference), short=self.reference_format == "allowed")
+            expected = _calls_from_json(reference, short=self.reference_format == "allowed")
         except ValueError as error:
             return abstain(f"reference: expected calls as JSON: {error}")
         try:
-            calls = _find_calls(response_text(sample))
+            calls = _find_calls(sample)
         except ValueError as error:
             if expected or isinstance(error, _TooManyCallsError):
                 return unparsed(f"no calls: {error}")
@@ -131,15 +132,30 @@ def _as_list(allowed: Any) -> list[Any]:
     return allowed if isinstance(allowed, list) else [allowed]
 
 
-def _find_calls(text: str) -> list[_Call]:
-    """Read the calls that a completion makes.
+def _find_calls(sample: Sample) -> list[_Call]:
+    """Read the calls that the policy makes: those of its messages, else those in its final text.
+
+    Raises:
+        ValueError: there are none that can be read.
+        _TooManyCallsError: there are more than `_MAX_CALLS`.
+    """
+    calls = [call for turn in sample.turns for call in turn.calls] if not isinstance(sample.completion, str) else []
+    if not calls:
+        return _calls_in_text(sample.final_text)
+    if unreadable := next((call.name for call in calls if call.arguments is None), None):
+        raise ValueError(f"the arguments of {unreadable!r:.60} are no JSON object")
+    return [(call.name, dict(call.arguments or {})) for call in calls]
+
+
+def _calls_in_text(text: str) -> list[_Call]:
+    """Read the calls in a text.
 
     Raises:
         ValueError: there are none that can be read.
         _TooManyCallsError: there are more than `_MAX_CALLS`.
 
     Example:
-        >>> _find_calls('<tool_call>{"name": "now", "arguments": {}}</tool_call>')
+        >>> _calls_in_text('<tool_call>{"name": "now", "arguments": {}}</tool_call>')
         [('now', {})]
     """
     if text.count("<tool_call>") > _MAX_CALLS:

@@ -88,7 +88,7 @@ class Language(PerSampleVerifier):
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        code = self.language or re.split("[-_]", (sample.reference or "").strip().lower())[0]
+        code = self.language or re.split("[-_]", str(sample.reference or "").strip().lower())[0]
         if not is_supported(code):
             return abstain(f"reference: expected a supported ISO 639-1 code, got {sample.reference!r:.80}")
         text = _CODE.sub(" ", sample.completion_text[:_MAX_CHARS])

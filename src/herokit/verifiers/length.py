@@ -8,7 +8,7 @@ from typing import Literal
 from herokit.errors import ConfigError, check_choice
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import PerSampleVerifier, binary_verdict
-from herokit.verifiers.extraction import word_pattern
+from herokit.verifiers.text import ABBREVIATIONS, word_pattern
 
 __all__ = ["LengthLimit", "LengthUnit", "count_sentences"]
 
@@ -22,38 +22,6 @@ _MAX_INDENT = 200
 """Characters before a full stop in which the start of its line is looked for; bounds the time for very long lines."""
 
 _LAST_WORD = re.compile(r"(\S{1,40})$")
-_ABBREVIATIONS = frozenset(
-    [
-        "mr",
-        "mrs",
-        "ms",
-        "dr",
-        "prof",
-        "st",
-        "jr",
-        "sr",
-        "inc",
-        "ltd",
-        "co",
-        "corp",
-        "vs",
-        "etc",
-        "fig",
-        "no",
-        "vol",
-        "al",
-        "eds",
-        "ed",
-        "pp",
-        "gen",
-        "sen",
-        "rep",
-        "gov",
-        "approx",
-        "dept",
-        "est",
-    ]
-)
 _INITIALS = re.compile(r"(?:[a-z]\.)*[a-z]", re.IGNORECASE)
 
 
@@ -161,6 +129,6 @@ def _is_abbreviation(text: str, start: int, stop: int, end: int) -> bool:
     if word.isdigit() and not line.replace(word, "", 1).strip(" \t*_#"):
         return True  # the number of a list item
     following = text[end : end + 40].lstrip()[:1]
-    if word.lower() in _ABBREVIATIONS:
+    if word.lower() in (*ABBREVIATIONS, "no"):
         return bool(following)
     return _INITIALS.fullmatch(word) is not None and word != "I" and (following.islower() or len(word) == 1)

@@ -1,5 +1,6 @@
 """Lists: the same items, in order or in any order."""
 
+import json
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -7,18 +8,20 @@ from typing import Literal
 
 from herokit.errors import check_choice
 from herokit.types import Sample, Status, Verdict
-from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
+from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict
 from herokit.verifiers.extraction import (
     MAX_ANSWER_CHARS,
+    Extraction,
     ExtractMode,
-    find_answer,
-    normalize_text,
-    read_text_list,
-    response_text,
-    strip_markup,
+    View,
+    read_answer,
+    unanswered,
+    view_text,
 )
 from herokit.verifiers.match import lcs_length
 from herokit.verifiers.number import read_number
+from herokit.verifiers.references import reference_texts
+from herokit.verifiers.text import normalize_text, read_text_list, strip_markup
 
 __all__ = ["ItemKind", "ListMatch"]
 
@@ -46,6 +49,7 @@ class ListMatch(PerSampleVerifier):
         partial_credit: give the F1 of the items instead of 0 or 1: twice the number of shared items (their longest
             common subsequence if the order matters) over the lengths of both lists.
         extract: where the answer is; with ``"answer"``, a bulleted list at the end of a completion is the answer.
+        view: what of the sample is read: the policy's last message without its thinking, or everything it wrote.
 
     Source: set and list answers of DROP (arXiv 1903.00161), which match items one to one; F1 as there, over whole items.
 
@@ -60,36 +64,44 @@ class ListMatch(PerSampleVerifier):
     item: ItemKind = "text"
     partial_credit: bool = False
     extract: ExtractMode = "answer"
+    view: View = "final"
 
     def __post_init__(self) -> None:
         check_choice("item", self.item, ItemKind)
         check_choice("extract", self.extract, ExtractMode)
+        check_choice("view", self.view, View)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        if sample.reference is None:
-            return abstain()
-        expected = self._read_items(sample.reference)
+        references = reference_texts(sample, self.extract)
+        expected = self._read_items(references[0] if len(references) == 1 else json.dumps(references))
         if not 0 < len(expected) <= _MAX_ITEMS:
             wanted = f"a list of up to {_MAX_ITEMS:,} {self.item}s"
             return abstain(f"reference: expected {wanted}, got {sample.reference!r:.80}")
-        answer = self._find_list(response_text(sample))
-        items = None if answer is None else self._read_items(answer)
+        items, extraction = self._read_answer(sample)
+        answer, origin = extraction.text, extraction.origin
         if not items:
-            return unparsed(f"no list of {self.item}s", answer)
+            return unanswered(extraction, f"no list of {self.item}s")
         if len(items) > _MAX_ITEMS:
-            return binary_verdict(correct=False, reason=f"more than {_MAX_ITEMS:,} items", answer=answer)
+            return binary_verdict(correct=False, reason=f"more than {_MAX_ITEMS:,} items", answer=answer, origin=origin)
         shared = lcs_length(items, expected) if self.ordered else sum((Counter(items) & Counter(expected)).values())
         reason = f"{shared} of {len(expected)} items, {len(items)} given"
         if self.partial_credit:
-            return Verdict(2.0 * shared / (len(items) + len(expected)), Status.JUDGED, reason, answer)
-        return binary_verdict(correct=shared == len(expected) == len(items), reason=reason, answer=answer)
+            value = 2.0 * shared / (len(items) + len(expected))
+            return Verdict(value, Status.JUDGED, reason, answer, origin)
+        return binary_verdict(
+            correct=shared == len(expected) == len(items), reason=reason, answer=answer, origin=origin
+        )
 
-    def _find_list(self, text: str) -> str | None:
-        answer = find_answer(text, self.extract)
-        if self.extract == "answer" and answer == find_answer(text, "line"):
-            return _trailing_bullets(text) or answer
-        return answer
+    def _read_answer(self, sample: Sample) -> tuple[list[str] | None, Extraction]:
+        """Return the items of the answer; a bulleted list at the end of an unmarked text is the answer, whole."""
+        read = lambda text: self._read_items(text) or None  # noqa: E731 - one use
+        items, extraction = read_answer(sample, read, extract=self.extract, view=self.view)
+        if self.extract == "answer" and extraction.origin.startswith(("last ", "whole ", "answer phrase")):
+            bullets = _trailing_bullets(view_text(sample, self.view).text)
+            if bullets and (not extraction.origin.startswith("answer") or bullets.startswith(extraction.text or "")):
+                return self._read_items(bullets) or None, Extraction(bullets, "bulleted list")
+        return items, extraction
 
     def _read_items(self, text: str) -> list[str]:
         """Return the normalized items; none if one of them is not of the wanted kind."""

@@ -6,16 +6,10 @@ from dataclasses import dataclass
 
 from herokit.errors import check_choice
 from herokit.types import Sample, Status, Verdict
-from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
-from herokit.verifiers.extraction import (
-    ExtractMode,
-    Normalization,
-    find_answer,
-    normalize_text,
-    read_text_list,
-    response_text,
-    word_pattern,
-)
+from herokit.verifiers.base import PerSampleVerifier, UnusableReferenceError, binary_verdict
+from herokit.verifiers.extraction import ExtractMode, View, read_answer, unanswered, view_text
+from herokit.verifiers.references import reference_texts
+from herokit.verifiers.text import Normalization, normalize_text, read_text_list, word_pattern
 
 __all__ = ["ExactMatch", "RougeL", "TokenF1", "lcs_length"]
 
@@ -28,10 +22,11 @@ class ExactMatch(PerSampleVerifier):
     """1 if the answer equals the reference after normalization, else 0.
 
     Args:
-        normalize: how both are normalized; see `herokit.verifiers.extraction.Normalization`. With ``"none"`` the whole
+        normalize: how both are normalized; see `herokit.verifiers.text.Normalization`. With ``"none"`` the whole
             completion is compared.
         extract: where the answer is; see `herokit.verifiers.extraction.ExtractMode`.
-        multiple: the reference is a JSON list of texts; any of them is correct.
+        view: what of the sample is read: the policy's last message without its thinking, or everything it wrote.
+        multiple: a reference that is text is a JSON list of texts; any of them is correct, as of any native list.
 
     Source: exact match of SQuAD (arXiv 1606.05250), whose normalization is ``normalize = "squad"``; several references
     as the aliases of TriviaQA (arXiv 1705.03551).
@@ -44,27 +39,34 @@ class ExactMatch(PerSampleVerifier):
     normalize: Normalization = "text"
     extract: ExtractMode = "answer"
     multiple: bool = False
+    view: View = "final"
 
     def __post_init__(self) -> None:
         check_choice("normalize", self.normalize, Normalization)
         check_choice("extract", self.extract, ExtractMode)
+        check_choice("view", self.view, View)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        if sample.reference is None:
-            return abstain()
-        references = read_text_list(sample.reference) if self.multiple else [sample.reference]
-        if not references:
-            return abstain(f"reference: expected a JSON list of texts, got {sample.reference!r:.80}")
-        text = response_text(sample)
-        answer = text if self.normalize == "none" else find_answer(text, self.extract)
+        extract: ExtractMode = "whole" if self.normalize == "none" else self.extract
+        references = self._read_references(sample, extract)
+        answer, extraction = read_answer(sample, str, extract=extract, view=self.view)
         if answer is None:
-            return unparsed("no answer")
+            return unanswered(extraction, "no answer")
+        answer = view_text(sample, self.view).text if self.normalize == "none" else answer
         normalized = normalize_text(answer, self.normalize)
         if self.normalize != "none" and not normalized:
-            return unparsed("the answer is empty", answer)
+            return unanswered(extraction, "the answer is empty")
         correct = any(normalized == normalize_text(reference, self.normalize) for reference in references)
-        return binary_verdict(correct=correct, answer=answer)
+        return binary_verdict(correct=correct, answer=answer, origin=extraction.origin)
+
+    def _read_references(self, sample: Sample, extract: ExtractMode) -> list[str]:
+        if self.multiple and isinstance(sample.reference, str):
+            references = read_text_list(sample.reference)
+            if not references:
+                raise UnusableReferenceError(f"reference: expected a JSON list of texts, got {sample.reference!r:.80}")
+            return references
+        return reference_texts(sample, extract)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class TokenF1(PerSampleVerifier):
 
     Args:
         extract: where the answer is.
+        view: what of the sample is read: the policy's last message without its thinking, or everything it wrote.
 
     Source: F1 of SQuAD (arXiv 1606.05250, section 6.1) and its evaluation script: no case, punctuation or English
     articles.
@@ -83,13 +86,15 @@ class TokenF1(PerSampleVerifier):
     """
 
     extract: ExtractMode = "answer"
+    view: View = "final"
 
     def __post_init__(self) -> None:
         check_choice("extract", self.extract, ExtractMode)
+        check_choice("view", self.view, View)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        return _overlap_verdict(sample, self.extract, "squad", _shared_words)
+        return _overlap_verdict(sample, self.extract, self.view, "squad", _shared_words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ class RougeL(PerSampleVerifier):
 
     Args:
         extract: where the answer is.
+        view: what of the sample is read: the policy's last message without its thinking, or everything it wrote.
 
     Source: Lin, "ROUGE: A Package for Automatic Evaluation of Summaries" (2004), section 3, with beta = 1; the length
     is found bit-parallel, Hyyro, AWOCA (2004).
@@ -110,33 +116,36 @@ class RougeL(PerSampleVerifier):
     """
 
     extract: ExtractMode = "whole"
+    view: View = "final"
 
     def __post_init__(self) -> None:
         check_choice("extract", self.extract, ExtractMode)
+        check_choice("view", self.view, View)
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        return _overlap_verdict(sample, self.extract, "text", lcs_length)
+        return _overlap_verdict(sample, self.extract, self.view, "text", lcs_length)
 
 
 def _overlap_verdict(
     sample: Sample,
     extract: ExtractMode,
+    view: View,
     normalize: Normalization,
     count_shared: Callable[[Sequence[str], Sequence[str]], int],
 ) -> Verdict:
-    """Return the F-measure of the words that answer and reference share."""
-    if sample.reference is None:
-        return abstain()
-    answer = find_answer(response_text(sample), extract)
-    words, expected = _words(answer or "", normalize), _words(sample.reference, normalize)
-    if not expected:
-        return abstain("reference: no words")
-    if answer is None or not words:
-        return unparsed("no words", answer)
-    cut = max(len(words), len(expected)) >= _MAX_TOKENS
+    """Return the F-measure of the words that answer and reference share, the largest of several references."""
+    references = [_words(text, normalize) for text in reference_texts(sample, extract)]
+    if not all(references):
+        raise UnusableReferenceError("reference: no words")
+    answer, extraction = read_answer(sample, str, extract=extract, view=view)
+    words = _words(answer or "", normalize)
+    if not words:
+        return unanswered(extraction, "no words")
+    cut = max(len(words), *map(len, references)) >= _MAX_TOKENS
     reason = f"only the first {_MAX_TOKENS:,} words were compared" if cut else ""
-    return Verdict(2.0 * count_shared(words, expected) / (len(words) + len(expected)), Status.JUDGED, reason, answer)
+    value = max(2.0 * count_shared(words, expected) / (len(words) + len(expected)) for expected in references)
+    return Verdict(value, Status.JUDGED, reason, answer, extraction.origin)
 
 
 def _words(text: str, normalize: Normalization) -> list[str]:

@@ -5,13 +5,16 @@ import unicodedata
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
+from functools import partial
 from math import inf
 from typing import Literal
 
 from herokit.errors import ConfigError, check_choice
 from herokit.types import Sample, Verdict
-from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
-from herokit.verifiers.extraction import ExtractMode, find_answer, response_text, strip_markup
+from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict
+from herokit.verifiers.extraction import ExtractMode, View, read_answer, unanswered
+from herokit.verifiers.references import reference_text
+from herokit.verifiers.text import strip_markup
 
 __all__ = ["DASHES_TO_MINUS", "Number", "PercentMode", "read_number"]
 
@@ -48,7 +51,7 @@ class Number(PerSampleVerifier):
     An answer ``a`` to a reference ``r`` is correct if ``|a - r| <= max(abs_tol, rel_tol |r|)``, or if both are equal when
     rounded to `digits` significant digits (half to even). The answer must be one number, such as ``1,234.5``, ``-3/4``,
     ``6.02e23``, ``2 x 10^8``, ``28%`` or ``minus $5``; words around it are allowed, a second number, an inequality, a
-    power or a root is not. Only what follows an equals sign counts, and in a reference what follows ``####``. Numbers are
+    power or a root is not. Only what follows an equals sign counts. Numbers are
     compared as fractions, so ``0.1 + 0.2`` is exact. For formulas use herokit-math, for units ``quantity``.
 
     Args:
@@ -57,6 +60,7 @@ class Number(PerSampleVerifier):
         digits: significant digits that must agree; None to use the tolerances.
         percent: ``"fraction"`` reads 28% as 0.28, ``"number"`` as 28.
         extract: where the answer is.
+        view: what of the sample is read: the policy's last message without its thinking, or everything it wrote.
 
     Raises:
         ConfigError: a tolerance is negative or infinite, or `digits` is used with a tolerance or outside 1 to 100.
@@ -74,10 +78,12 @@ class Number(PerSampleVerifier):
     digits: int | None = None
     percent: PercentMode = "fraction"
     extract: ExtractMode = "answer"
+    view: View = "final"
 
     def __post_init__(self) -> None:
         check_choice("percent", self.percent, PercentMode)
         check_choice("extract", self.extract, ExtractMode)
+        check_choice("view", self.view, View)
         if not (0.0 <= self.rel_tol < inf and 0.0 <= self.abs_tol < inf):
             raise ConfigError(
                 f"rel_tol and abs_tol must be finite and at least 0, got {self.rel_tol!r} and {self.abs_tol!r}"
@@ -89,16 +95,16 @@ class Number(PerSampleVerifier):
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        if sample.reference is None:
-            return abstain()
-        expected = read_number(sample.reference.rpartition("####")[2], self.percent)
+        expected = read_number(reference_text(sample, self.extract), self.percent)
         if expected is None:
             return abstain(f"reference: expected a number, got {sample.reference!r:.80}")
-        answer = find_answer(response_text(sample), self.extract)
-        number = None if answer is None else read_number(answer, self.percent)
+        read = partial(read_number, percent=self.percent)
+        number, extraction = read_answer(sample, read, extract=self.extract, view=self.view, is_value=True)
         if number is None:
-            return unparsed("not one number", answer)
-        return binary_verdict(correct=self._is_close(number, expected), answer=answer)
+            return unanswered(extraction, "not one number")
+        return binary_verdict(
+            correct=self._is_close(number, expected), answer=extraction.text, origin=extraction.origin
+        )
 
     def _is_close(self, number: Fraction, expected: Fraction) -> bool:
         if self.digits is not None:

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from herokit.errors import ConfigError, check_choice
 from herokit.sources.process_pool import ProcessPool, ProcessPoolMixin
 from herokit.types import Sample, Verdict
-from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
-from herokit.verifiers.extraction import MAX_ANSWER_CHARS, ExtractMode, find_answer, response_text
+from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict
+from herokit.verifiers.extraction import MAX_ANSWER_CHARS, ExtractMode, View, read_answer, unanswered
 
 __all__ = ["MatchMode", "Regex"]
 
@@ -25,22 +25,24 @@ class _Matcher(PerSampleVerifier):
     pattern: str | None
     mode: MatchMode
     extract: ExtractMode
+    view: View
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
         pattern = self.pattern if self.pattern is not None else sample.reference
-        if pattern is None:
-            return abstain("no pattern: set pattern, or give a reference")
+        if not isinstance(pattern, str):
+            return abstain("no pattern: set pattern, or give a reference that is text")
         try:
             compiled = re.compile(pattern)
         except _COMPILE_ERRORS as error:
             return abstain(f"reference: invalid regular expression: {error}")
-        answer = find_answer(response_text(sample), self.extract)
+        answer, extraction = read_answer(sample, str, extract=self.extract, view=self.view)
         if answer is None:
-            return unparsed("no answer")
+            return unanswered(extraction, "no answer")
         text = answer[-MAX_ANSWER_CHARS:]
         match = compiled.fullmatch(text) if self.mode == "full" else compiled.search(text)
-        return binary_verdict(correct=match is not None, answer=match[0][:MAX_ANSWER_CHARS] if match else answer)
+        answer = match[0][:MAX_ANSWER_CHARS] if match else answer
+        return binary_verdict(correct=match is not None, answer=answer, origin=extraction.origin)
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Regex(ProcessPoolMixin):
         pattern: the expression, with flags inside such as ``(?i)``; None to use the reference.
         mode: ``"full"``: the whole answer must match; ``"search"``: any part of it.
         extract: where the answer is; of a longer answer only the last 20,000 characters are matched.
+        view: what of the sample is read: the policy's last message without its thinking, or everything it wrote.
         timeout: wall seconds for one sample.
         max_workers: maximum number of processes.
 
@@ -73,6 +76,7 @@ class Regex(ProcessPoolMixin):
     pattern: str | None = None
     mode: MatchMode = "full"
     extract: ExtractMode = "answer"
+    view: View = "final"
     timeout: float = 1.0
     max_workers: int = 1
     _pool: ProcessPool = field(init=False, repr=False, compare=False)
@@ -81,11 +85,12 @@ class Regex(ProcessPoolMixin):
     def __post_init__(self) -> None:
         check_choice("mode", self.mode, MatchMode)
         check_choice("extract", self.extract, ExtractMode)
+        check_choice("view", self.view, View)
         try:
             re.compile(self.pattern or "")
         except _COMPILE_ERRORS as error:
             raise ConfigError(f"pattern: {self.pattern!r:.80} is not a valid regular expression: {error}") from None
-        matcher = _Matcher(self.pattern, self.mode, self.extract)
+        matcher = _Matcher(self.pattern, self.mode, self.extract, self.view)
         object.__setattr__(self, "_pool", ProcessPool(matcher, max_workers=self.max_workers, timeout=self.timeout))
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
@@ -96,7 +101,7 @@ class Regex(ProcessPoolMixin):
         return [verdicts[row] if row in verdicts else here.verify([s])[0] for row, s in enumerate(samples)]
 
 
-def _is_literal(pattern: str | None, reference: str | None) -> bool:
+def _is_literal(pattern: str | None, reference: Any) -> bool:
     """Return whether a pattern has no special characters."""
     text = pattern if pattern is not None else reference
-    return text is None or re.escape(text) == text or text.replace("-", "").replace(" ", "").isalnum()
+    return not isinstance(text, str) or re.escape(text) == text or text.replace("-", "").replace(" ", "").isalnum()

@@ -13,7 +13,8 @@ from herokit.errors import ConfigError, check_choice, check_positive
 from herokit.sources.process_pool import ProcessPool, ProcessPoolMixin
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
-from herokit.verifiers.extraction import extract_code_block, find_answer, response_text
+from herokit.verifiers.extraction import find_answers
+from herokit.verifiers.text import extract_code_block
 
 __all__ = ["RowOrder", "SqlResult"]
 
@@ -93,8 +94,8 @@ class _ResultComparer(PerSampleVerifier):
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        if sample.reference is None:
-            return abstain()
+        if not isinstance(sample.reference, str):
+            return abstain("no reference" if sample.reference is None else "reference: expected a query as text")
         setup = self.setup or sample.meta.get("setup")
         database = self.database or sample.meta.get("database")
         source = (None if setup is None else str(setup), None if database is None else str(database))
@@ -102,8 +103,8 @@ class _ResultComparer(PerSampleVerifier):
             expected = _run_query(*source, sample.reference, self.max_rows, self.timeout)
         except Exception as error:  # noqa: BLE001 - whatever it is, the data are at fault
             return abstain(f"reference: {type(error).__name__}: {error}"[:300])
-        text = extract_code_block(response_text(sample), ("sql", "sqlite"), "optional")
-        query = text if text is None or _QUERY.match(text) else find_answer(text)
+        text = extract_code_block(sample.final_text, ("sql", "sqlite"), "optional")
+        query = text if text is None or _QUERY.match(text) else find_answers(text)[0].text
         if query is None or not _QUERY.match(query):
             return unparsed("no query")
         try:

@@ -1,5 +1,6 @@
 """The verifier: extracts the program, runs each test in a sandbox of its own, and counts the tests that pass."""
 
+import json
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,6 @@ from typing import Literal
 from herokit.errors import ConfigError, DataError, check_choice
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import abstain, unparsed
-from herokit.verifiers.extraction import response_text
 from herokit_code.cases import Case, ScriptCase, read_cases
 from herokit_code.cases_runner import case_program, expected_output_size, is_passed, is_solution_unused
 from herokit_code.extract import extract_program
@@ -104,7 +104,7 @@ class CodeVerifier:
         the program passes nothing and runs out of time it is 0, TIMEOUT. The same program with the same tests runs once
         per call.
         """
-        keys = [(sample.reference, extract_program(response_text(sample))) for sample in samples]
+        keys = [(_tests_text(sample), extract_program(sample.final_text)) for sample in samples]
         jobs = dict.fromkeys((tests, program) for tests, program in keys if tests is not None and program is not None)
         stop = Event()
         with ThreadPoolExecutor(self.max_workers, thread_name_prefix="herokit-code") as pool:
@@ -192,6 +192,12 @@ def _describe_failure(run: RunResult, limits: Limits) -> str:
         return f"killed by signal {-run.exit_code}" if run.exit_code else "killed"
     last_line = run.stderr.strip().splitlines()[-1:] or [f"exit code {run.exit_code}"]
     return last_line[0][:200]
+
+
+def _tests_text(sample: Sample) -> str | None:
+    """Return a reference as text: as it is, or as JSON."""
+    reference = sample.reference.tolist() if hasattr(sample.reference, "tolist") else sample.reference
+    return reference if isinstance(reference, str | None) else json.dumps(reference, default=str)
 
 
 def _verdict_without_run(reference: str | None, program: str | None) -> Verdict:

@@ -11,8 +11,10 @@ import numpy as np
 
 from herokit.errors import ConfigError, check_choice
 from herokit.types import Sample, Verdict
-from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
-from herokit.verifiers.extraction import ExtractMode, find_answer, response_text, strip_markup
+from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict
+from herokit.verifiers.extraction import ExtractMode, View, read_answer, unanswered
+from herokit.verifiers.references import reference_text
+from herokit.verifiers.text import strip_markup
 
 __all__ = ["MissingUnit", "Quantity", "read_quantity"]
 
@@ -50,6 +52,7 @@ class Quantity(PerSampleVerifier):
         missing_unit: how an answer without a unit is judged if the reference has one: ``"incorrect"``, or ``"same"``: as
             if it had the reference's unit.
         extract: where the answer is.
+        view: what of the sample is read: the policy's last message without its thinking, or everything it wrote.
 
     Raises:
         ConfigError: the tolerance is negative.
@@ -66,34 +69,36 @@ class Quantity(PerSampleVerifier):
     rel_tol: float = 1e-9
     missing_unit: MissingUnit = "incorrect"
     extract: ExtractMode = "answer"
+    view: View = "final"
 
     def __post_init__(self) -> None:
         check_choice("missing_unit", self.missing_unit, MissingUnit)
         check_choice("extract", self.extract, ExtractMode)
+        check_choice("view", self.view, View)
         if not self.rel_tol >= 0.0:
             raise ConfigError(f"rel_tol must be at least 0, got {self.rel_tol!r}")
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        if sample.reference is None:
-            return abstain()
-        expected = read_quantity(sample.reference)
+        expected = read_quantity(reference_text(sample, self.extract))
         if expected is None:
             return abstain(f"reference: expected a quantity, got {sample.reference!r:.80}")
-        answer = find_answer(response_text(sample), self.extract)
-        quantity = None if answer is None else read_quantity(answer)
+        quantity, extraction = read_answer(sample, read_quantity, extract=self.extract, view=self.view, is_value=True)
         if quantity is None:
-            return unparsed("no quantity", answer)
+            return unanswered(extraction, "no quantity")
+        answer, origin = extraction.text, extraction.origin
         (number, unit), (expected_number, expected_unit) = quantity, expected
         if unit.dimensionless and not expected_unit.dimensionless and self.missing_unit == "same":
             unit = expected_unit
         if unit.dimensionality != expected_unit.dimensionality:
             reason = f"{unit:~} and {expected_unit:~} differ in dimension"[:120]
-            return binary_verdict(correct=False, reason=reason, answer=answer)
+            return binary_verdict(correct=False, reason=reason, answer=answer, origin=origin)
         converted = _convert(number, unit, expected_unit)
         rounding = 1e-12 * (abs(expected_number) + _zero_offset(expected_unit))
         close = abs(converted - expected_number) <= max(self.rel_tol * abs(expected_number), rounding)
-        return binary_verdict(correct=close, reason=f"{converted:.6g} {expected_unit:~}"[:120], answer=answer)
+        return binary_verdict(
+            correct=close, reason=f"{converted:.6g} {expected_unit:~}"[:120], answer=answer, origin=origin
+        )
 
 
 def read_quantity(text: str) -> tuple[float, Any] | None:

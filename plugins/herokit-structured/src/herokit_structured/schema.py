@@ -14,7 +14,8 @@ from referencing.exceptions import Unresolvable
 from herokit.errors import ConfigError, check_choice
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
-from herokit.verifiers.extraction import FenceMode, extract_code_block, read_json, response_text
+from herokit.verifiers.references import reference_data
+from herokit.verifiers.text import FenceMode, extract_code_block, read_json
 from herokit_structured.keywords import ValidationTimeoutError, bounded_keywords, check_limits_apply, pattern_time_limit
 
 __all__ = ["JsonSchema"]
@@ -24,6 +25,10 @@ _MAX_CHARS = 200_000
 
 _MAX_DEPTH = 50
 """Levels of nesting that every schema can validate; deeper values may exceed the interpreter's limit."""
+
+
+_WRAPPER_KEYS = {"name", "strict", "schema", "description", "type"}
+"""Keys of an object that wraps a schema; a schema itself has no key "schema"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +41,10 @@ class JsonSchema(PerSampleVerifier):
     a multiple of 0.1. ``format`` is only an annotation.
 
     Args:
-        schema: a JSON Schema; None to use the reference.
+        schema: a JSON Schema, also in the wrapper of APIs for structured output
+            (``{"name": ..., "strict": ..., "schema": ...}``); None to use the reference, native or as JSON.
         fence: whether the JSON is in one block between lines of three backticks, marked ``json`` or unmarked.
+        reference_key: the entry of a sample's `meta` that holds its schema; None for the reference.
 
     Raises:
         ConfigError: `schema` is not a valid schema.
@@ -53,25 +60,24 @@ class JsonSchema(PerSampleVerifier):
 
     schema: Mapping[str, Any] | None = None
     fence: FenceMode = "optional"
+    reference_key: str | None = None
 
     def __post_init__(self) -> None:
         check_choice("fence", self.fence, FenceMode)
         if self.schema is not None:
             try:
-                _make_validator(json.dumps(self.schema))
+                _make_validator(json.dumps(_unwrap(self.schema)))
             except (ValueError, TypeError) as error:
                 raise ConfigError(f"schema is invalid: {error}") from None
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
-        schema = sample.reference if self.schema is None else json.dumps(self.schema)
-        if schema is None:
-            return abstain("no schema: set schema, or give a reference")
+        schema = reference_data(sample, self.reference_key) if self.schema is None else self.schema
         try:
-            validator = _make_validator(schema)
-        except ValueError as error:
+            validator = _make_validator(json.dumps(_unwrap(schema)))
+        except (ValueError, TypeError, RecursionError) as error:
             return abstain(f"reference: invalid schema: {error}"[:300])
-        block = extract_code_block(response_text(sample), ("json",), self.fence)
+        block = extract_code_block(sample.final_text, ("json",), self.fence)
         if block is None:
             return unparsed("not exactly one JSON block")
         if len(block) > _MAX_CHARS:
@@ -81,6 +87,23 @@ class JsonSchema(PerSampleVerifier):
         except ValueError as error:
             return unparsed(f"not JSON: {error}")
         return _validate(validator, value, block)
+
+
+def _unwrap(schema: Any) -> Any:
+    """Return the schema inside the wrappers of APIs for structured output.
+
+    Example:
+        >>> _unwrap({"type": "json_schema", "json_schema": {"name": "x", "strict": True, "schema": {"type": "object"}}})
+        {'type': 'object'}
+    """
+    for _ in range(2):
+        if not isinstance(schema, Mapping):
+            return schema
+        if schema.get("type") == "json_schema" and isinstance(schema.get("json_schema"), Mapping):
+            schema = schema["json_schema"]
+        elif isinstance(schema.get("schema"), Mapping) and set(schema) <= _WRAPPER_KEYS:
+            schema = schema["schema"]
+    return schema
 
 
 def _validate(validator: Any, value: Any, block: str) -> Verdict:

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 
-from herokit.verifiers.extraction import read_json, word_pattern
 from herokit.verifiers.instructions.registry import check_texts, compare_count, constraint
 from herokit.verifiers.language import is_mostly_in, is_supported
 from herokit.verifiers.length import count_sentences
+from herokit.verifiers.text import read_json, word_pattern
 
 __all__: list[str] = []
 

@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import PerSampleVerifier, abstain, to_list, unparsed
-from herokit.verifiers.extraction import read_json, response_text
 from herokit.verifiers.instructions.registry import ArgumentError, get_constraint
+from herokit.verifiers.references import reference_data
 
 __all__ = ["IFEval"]
 
@@ -54,7 +54,7 @@ class IFEval(PerSampleVerifier):
             instructions = self._read_instructions(sample)
             if not instructions:
                 return abstain("no instructions in constraints, meta['instruction_id_list'] or the reference")
-            texts = [text for text in self._variants(response_text(sample)) if text.strip()]
+            texts = [text for text in self._variants(sample.final_text) if text.strip()]
             for name, arguments in [] if texts else instructions:
                 get_constraint(name).is_followed("", arguments)  # checks the arguments
             missed = [
@@ -74,10 +74,7 @@ class IFEval(PerSampleVerifier):
             return list(self.constraints.items())
         table: Any = sample.meta
         if "instruction_id_list" not in table and sample.reference is not None:
-            try:
-                table = read_json(sample.reference)
-            except ValueError as error:
-                raise ArgumentError(f"reference: {error}") from None
+            table = reference_data(sample)
         names = to_list(table.get("instruction_id_list")) if isinstance(table, Mapping) else None
         if not names:
             return []

@@ -1,0 +1,182 @@
+# ruff: noqa: RUF001 - words of many scripts
+r"""The one table of languages: how an answer is announced, chosen, doubted and denied in each.
+
+Verifiers of the core and of plugins read these patterns and have no words of their own. Every repetition in them is bounded,
+so that no input makes them slow.
+"""
+
+import re
+from functools import cache
+from typing import NamedTuple
+
+__all__ = [
+    "LANGUAGES",
+    "Language",
+    "choice_pattern",
+    "denial_pattern",
+    "doubt_pattern",
+    "may_announce",
+    "phrase_pattern",
+]
+
+
+class Language(NamedTuple):
+    """Words of one language, as parts of regular expressions.
+
+    Attributes:
+        code: ISO 639-1.
+        answer: nouns that announce the answer: "answer" in "the answer is 4".
+        result: nouns that announce it if no `answer` does: "result".
+        copula: what stands between the noun and the value.
+        choose: verbs before an option that is chosen.
+        doubt: words that make a statement no answer.
+        denial: words that deny the value after them.
+    """
+
+    code: str
+    answer: str
+    result: str = ""
+    copula: str = ""
+    choose: str = ""
+    doubt: str = ""
+    denial: str = ""
+
+
+LANGUAGES = (
+    Language("en", r"\banswers?", r"\bresult|\bsolution|\bcorrect (?:option|choice)", r"is|are|equals|will be|would be|should be|must be",
+             r"\b(?:choose|pick|select|go with)", r"might|may be|could be|maybe|perhaps|possibly|not sure|unsure|uncertain|"
+             r"(?:do not|don['’]t) know|no idea|cannot (?:solve|say|tell)|can['’]t (?:solve|say|tell)",
+             r"not|never|isn['’]t|aren['’]t|cannot be|can['’]t be|won['’]t be"),
+    Language("de", r"\bantwort(?:en)?", r"\blösung|\blosung|\bergebnis", r"ist|sind|lautet|beträgt", r"\bwähle", r"vielleicht|könnte|möglicherweise|"
+             r"weiß (?:es )?nicht|weiss (?:es )?nicht", r"nicht|niemals|kein"),
+    Language("fr", r"\br[ée]ponses?", r"\br[ée]sultat", r"est|sont|vaut", r"\bchoisis", r"peut-être|pourrait|ne sais pas", r"n['’]est pas|jamais|pas"),
+    Language("es", r"\brespuestas?", r"\bresultado|\bsoluci[óo]n", r"es|son", r"\belijo|\bescojo", r"quizás?|tal vez|podría|no s[ée](?! )", r"no es|no son|nunca"),
+    Language("pt", r"\brespostas?", r"\bsolução|\bsolucao", r"é|são", r"\bescolho", r"talvez|poderia|não sei", r"não é|não são|nunca"),
+    Language("it", r"\brispost[ae]", r"\brisultato|\bsoluzione", r"è|sono", r"\bscelgo", r"forse|potrebbe|non lo so", r"non è|non sono|mai"),
+    Language("nl", r"\bantwoord(?:en)?", r"\boplossing|\bresultaat", r"is|zijn|luidt", r"\bkies", r"misschien|weet (?:het )?niet", r"niet|nooit|geen"),
+    Language("sv", r"\bsvaret|\bsvar", r"\bresultatet", r"är|blir|er", "", r"kanske|kanskje|måske|vet inte", r"inte|ikke|aldrig"),
+    Language("fi", r"\bvastaus", r"\btulos", r"on", "", r"ehkä|en tiedä", r"ei ole"),
+    Language("pl", r"\bodpowied(?:ź|z|zią|zi)", r"\bwynik|\brozwiązanie", r"jest|wynosi|to", r"\bwybieram", r"może|nie wiem", r"nie jest|nie"),
+    Language("cs", r"\bodpověď|\bodpoved", r"\bvýsledek|\břešení", r"je|zní", r"\bvolím", r"možná|nevím", r"není"),
+    Language("hu", r"\bválasz", r"\beredmény|\bmegoldás", r"", "", r"talán|nem tudom", r"nem"),
+    Language("ro", r"\br[ăa]spunsul|\br[ăa]spuns", r"\brezultatul|\bsolu[țt]ia", r"este|e", r"\baleg", r"poate|nu știu", r"nu este|nu e"),
+    Language("tr", r"\bcevap|\bcevabı|\byanıt|\byanıtı", r"\bsonuç", r"", r"\bseçiyorum", r"belki|bilmiyorum", r"değil"),
+    Language("id", r"\bjawaban(?:nya)?", r"\bhasil(?:nya)?", r"adalah|ialah", r"\bmemilih", r"mungkin|tidak tahu", r"bukan"),
+    Language("vi", r"\bđáp án|\bcâu trả lời|\bđáp số", r"\bkết quả", r"là", r"\bchọn", r"có thể|có lẽ|không biết", r"không phải"),
+    Language("ru", r"\bответ", r"\bрезультат|\bрешение", r"есть|это|равен|равна|равно", r"\bвыбираю", r"может быть|возможно|не знаю", r"не"),
+    Language("uk", r"\bвідповідь", r"\bрезультат", r"є|це", r"\bобираю", r"можливо|не знаю", r"не"),
+    Language("el", r"\bαπάντηση", r"\bαποτέλεσμα", r"είναι", "", r"ίσως|δεν ξέρω", r"δεν είναι"),
+    Language("zh", r"(?:正确|正確)?答案|答", r"结果|結果|解为|解為", r"应该是|應該是|应为|應為|就是|等于|等於|是|为|為|选|選", r"(?:应|應|故|我)?(?:选择|選擇|选|選)(?:项|項)?",
+             r"可能|也许|也許|或许|或許|大概|不确定|不確定|不知道", r"不是|不为|不為|并非|並非|不等于|不等於"),
+    Language("ja", r"答え|解答|正解|回答", r"結果", r"は", r"選択肢", r"たぶん|かもしれ|おそらく|わかりません|分かりません", r"ではなく|ではありません|ではない"),
+    Language("ko", r"정답|해답|답", r"결과", r"은|는|이", r"선택지", r"아마|모르겠", r"아닌|아니라"),
+    Language("hi", r"उत्तर|जवाब", r"परिणाम", r"", "", r"शायद|नहीं पता", r"नहीं"),
+    Language("bn", r"উত্তর", r"ফলাফল", r"হল|হলো", "", r"হয়তো|জানি না", r"নয়"),
+    Language("ar", r"(?:ال)?إجابة|(?:ال)?جواب", r"(?:ال)?نتيجة", r"هو|هي", r"أختار", r"ربما|لا أعرف", r"ليس|ليست"),
+    Language("fa", r"پاسخ|جواب", r"نتیجه", r"", "", r"شاید|نمی‌دانم", r"نیست"),
+    Language("he", r"ה?תשובה", r"ה?תוצאה", r"היא|הוא", r"בוחר", r"אולי|לא יודע", r"לא|אינ[וה]"),
+    Language("th", r"คำตอบ", r"ผลลัพธ์", r"คือ|เป็น", r"เลือก", r"อาจ|ไม่แน่ใจ|ไม่รู้", r"ไม่ใช่"),
+)  # fmt: skip
+"""Twenty-eight languages; the parts of all are joined, because a text does not say which language it is in."""
+
+_SPACE = r"[^\S\n]{0,3}"
+_MARKS = r"[*_]{0,2}"
+_LATIN = re.compile(r"[a-zà-öø-ÿ]+")
+
+
+def _join(field: str) -> str:
+    return "|".join(part for language in LANGUAGES if (part := getattr(language, field)))
+
+
+@cache
+def phrase_pattern(*, weak: bool = False) -> re.Pattern[str]:
+    """Return the pattern that ends where an announced answer begins; its group ``noun`` is the word that announces.
+
+    Args:
+        weak: match "result" and the like instead of "answer".
+
+    Example:
+        >>> match = phrase_pattern().search("So the answer is: 42.")
+        >>> match["noun"], match.end()
+        ('answer', 18)
+    """
+    nouns = _join("result" if weak else "answer")
+    copulas = sorted(
+        {word for language in LANGUAGES for word in language.copula.split("|") if word}, key=len, reverse=True
+    )
+    latin = [word for word in copulas if _LATIN.match(word)]
+    others = [word for word in copulas if not _LATIN.match(word)]
+    middle = rf"(?:(?:to|of|for) (?:the|this|your|that) \w{{1,20}}(?: \w{{1,20}})?{_SPACE})?"
+    adverb = rf"(?:(?:therefore|thus|then|also|exactly|simply|for sure|hence|clearly|indeed|daher|also|donc){_SPACE})?"
+    verb = rf"(?:(?:{'|'.join(latin)})(?![^\W\d_])|{'|'.join(others)}|[=:：＝])"
+    return re.compile(
+        rf"(?P<noun>{nouns}){_MARKS}{_SPACE}{middle}{_MARKS}{_SPACE}{verb}{_MARKS}{_SPACE}{adverb}[:：]?{_SPACE}"
+        rf"|(?P<bare>{_bare_nouns(weak=weak)}){_MARKS}{_SPACE}(?=[-+]?[\d$\\(A-Z*])",
+        re.IGNORECASE,
+    )
+
+
+def _bare_nouns(*, weak: bool) -> str:
+    """Return the nouns after which a value may follow without a copula, as in Chinese, Hindi and Turkish."""
+    names = ("result",) if weak else ("answer",)
+    languages = [x for x in LANGUAGES if x.code in {"zh", "hi", "fa", "tr", "hu"}]
+    return "|".join(getattr(language, name) for language in languages for name in names)
+
+
+@cache
+def choice_pattern() -> re.Pattern[str]:
+    """Return the pattern of a verb that chooses an option; what is chosen follows it.
+
+    Example:
+        >>> choice_pattern().search("我選擇 B").end()
+        4
+    """
+    return re.compile(rf"(?:{_join('choose')}){_MARKS}{_SPACE}(?:option|choice)?[:：]?{_SPACE}", re.IGNORECASE)
+
+
+@cache
+def doubt_pattern() -> re.Pattern[str]:
+    """Return the pattern of words that make a statement no answer: "perhaps", "I do not know".
+
+    Example:
+        >>> bool(doubt_pattern().search("It might be 12.")), bool(doubt_pattern().search("It is 12."))
+        (True, False)
+    """
+    return _words("doubt")
+
+
+@cache
+def denial_pattern() -> re.Pattern[str]:
+    """Return the pattern of words that deny the value after them: "not 5".
+
+    Example:
+        >>> bool(denial_pattern().match("not 5")), bool(denial_pattern().match("nothing"))
+        (True, False)
+    """
+    return _words("denial")
+
+
+def _words(field: str) -> re.Pattern[str]:
+    """Return the pattern of the words of a field, whole words in scripts that separate them."""
+    words = [word for language in LANGUAGES for word in re.split(r"\|(?![^(]*\))", getattr(language, field)) if word]
+    separated = [word for word in words if re.match(r"[a-zà-öø-ÿα-ωа-яіїєё(]", word)]
+    others = [word for word in words if word not in separated]
+    return re.compile(rf"\b(?:{'|'.join(separated)})(?![^\W\d_])|{'|'.join(others)}", re.IGNORECASE)
+
+
+def may_announce(text: str) -> bool:
+    """Return False only if no language announces an answer in a text; much faster than the patterns.
+
+    Example:
+        >>> may_announce("2 + 2 = 4"), may_announce("The answer is 4.")
+        (False, True)
+    """
+    if not text.isascii():
+        return True
+    lower = text.lower()
+    return any(hint in lower for hint in _ASCII_HINTS)
+
+
+_ASCII_HINTS = ("answer", "result", "solution", "correct ", "antwo", "repons", "respuesta", "respost", "rispost", "soluzione",
+                "losung", "ergebnis", "oplossing", "svar", "vastaus", "odpov", "odpowied", "jawaban", "hasil", "cevap", "wynik",
+                "tulos", "raspuns", "rezultat", "solucion", "solucao")  # fmt: skip
