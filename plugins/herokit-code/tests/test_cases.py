@@ -1,4 +1,5 @@
 import json
+import time
 
 import pytest
 
@@ -108,11 +109,50 @@ def test_read_cases_rejects_references_without_readable_tests(reference):
         ("import math\nprint(math.pi)", "import math\nprint(math.pi)"),
         ("for those who wonder, the answer is 4", None),
         (" " * 200_000, None),
+        ("<answer>```python\na\n```</answer>", "a\n"),  # within tags
+        ("<answer>\n```python\na\n```\n</answer>", "a\n"),
+        ("Here is the code: ```python\na\n```", "a\n"),  # behind text
+        ("Here is the code: ```\na\n```", "a\n"),
+        ("- ```python\n  if a:\n    b\n  ```", "if a:\n  b\n"),  # a list's item
+        ("```python\na\n``` Done.", "a\n"),  # text behind the closing fence
+        ("```python\na\n```, which prints 4.", "a\n"),
+        ("```python\na\n```</answer>\nI used ``` for code.", "a\n"),
+        ("```python\nprint(4)```", "print(4)\n"),  # the closing fence behind code
+        ("<answer>```python\nprint(4)```</answer>", "print(4)\n"),
+        ("```python print(4)```", "print(4)\n"),  # all on one line
+        ("<answer>```py print(4)```</answer>", "print(4)\n"),
+        ("```python import a\nprint(a)\n```", "import a\nprint(a)\n"),
+        ("```python title=main.py\na\n```", "a\n"),
+        ("``` python\na\n```", "a\n"),
+        ("import a\n``` Done.", "import a\n"),  # the prompt opened the block
+        ("import a```", "import a"),
+        ("<think>try ```python\nb\n```</think>\n```python\na\n```", "a\n"),
+        ("The marks ``` and ``` stand around code.\n```python\na\n```", "a\n"),
+        (
+            '```python\ndef f():\n    """\n    ```python\n    f(1)\n    ```\n    """\n```',
+            'def f():\n    """\n    ```python\n    f(1)\n    ```\n    """\n',
+        ),
     ],
 )
 def test_extract_program(completion, expected):
     program = extract_program(completion)
     assert program == expected or (expected is None and not (program or "").strip("`\npython"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x```python\n" * 20_000,
+        "```" + "```python print(1)" * 10_000,
+        "```py " * 30_000,
+        "a```\n```a" * 20_000,
+        "~" * 200_000,
+    ],
+)
+def test_extract_program_reads_hostile_fences_once(text):
+    start = time.perf_counter()
+    extract_program(text)
+    assert time.perf_counter() - start < 2.0
 
 
 @pytest.mark.parametrize(

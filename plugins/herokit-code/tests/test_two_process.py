@@ -180,6 +180,16 @@ HONEST = {
     "names of the endpoint": ("def endpoint(x): return x\nend = endpoint", "import solution\nassert solution.endpoint(1) == solution.end(1) == 1"),
     "imported": ("def f(x): return x\ndef g(x): return -x", "import solution\nfrom solution import *\nfrom solution import f as h\nassert solution.f(1) == h(1) == -g(1)"),
     "pairs of lists": ("def f(n): return list(range(n))", "assert f(20_000) == list(range(20_000)) and f(3) is not f(3)"),
+    "a time zone of its own": ("from datetime import *\nclass Z(tzinfo):\n    def utcoffset(s, t): return timedelta(hours=2)\n    def tzname(s, t): return 'Z'\n    def dst(s, t): return None\ndef f(h): return datetime(2020, 1, 1, h, tzinfo=Z())", "from datetime import datetime, timedelta, timezone\nassert f(2) == datetime(2020, 1, 1, 0, tzinfo=timezone.utc) and f(3) - f(2) == timedelta(hours=1) and f(2).tzname() == 'Z' and f(2).isoformat() == '2020-01-01T02:00:00+02:00'"),
+    "a time zone of the library": ("from zoneinfo import ZoneInfo\nfrom datetime import *\ndef f(h): return datetime(2020, 7, 1, h, tzinfo=ZoneInfo('UTC')), time(h, tzinfo=timezone.utc)", "from datetime import datetime, time, timezone\nassert f(2) == (datetime(2020, 7, 1, 2, tzinfo=timezone.utc), time(2, tzinfo=timezone.utc))"),
+    "positional match": ("from dataclasses import dataclass\n@dataclass\nclass P:\n    x: int\n    y: int\ndef f(x): return P(x, 1)", "match f(2):\n    case P(2, y):\n        assert y == 1\n    case _:\n        assert False"),
+    "numbers by name": ("import math\nclass N:\n    def __init__(s, x): s.x = x\n    def __index__(s): return s.x\n    def __complex__(s): return s.x + 1j\n    def __bytes__(s): return b'%d' % s.x\n    def __trunc__(s): return s.x\n    def __floor__(s): return s.x - 1\n    def __ceil__(s): return s.x + 1\n    def __length_hint__(s): return s.x\ndef f(x): return N(x)", "import math, operator\nn = f(1)\nassert [7, 8][n] == 8 and hex(n) == '0x1' and list(range(n)) == [0] and complex(n) == 1 + 1j and bytes(n) == b'1' and math.trunc(n) == 1 and math.floor(n) == 0 and math.ceil(n) == 2 and operator.length_hint(n) == 1"),
+    "a decimal context of its own": ("from decimal import *\ngetcontext().prec = 50\ndef f(x): return Decimal(x) / 3", "from decimal import Decimal\nassert f(1) * 3 == Decimal('0.' + '9' * 50) and len(str(f(2))) == 52"),
+    "an error under another name": ("Low = Exception\nclass S: Bad = AssertionError\ndef f(x):\n    if x: raise Low('low')\n    raise S.Bad('bad')", "try:\n    f(3)\nexcept Low as e:\n    assert str(e) == 'low' and isinstance(e, Exception)\nelse:\n    assert False\ntry:\n    f(0)\nexcept S.Bad as e:\n    assert isinstance(e, AssertionError)\nfor kind in (Exception, BaseException, Low):\n    try:\n        f(1)\n    except kind:\n        continue\n    assert False"),
+    "errors passed on": ("def f(g, kind):\n    try: g()\n    except kind as e: return str(e)\nclass S: Bad = Exception", "def g(): raise ValueError('x')\nassert f(g, Exception) == f(g, S.Bad) == f(g, ValueError) == 'x'"),
+    "imported last": ("def f(x): return 2 * x\ndef close(a, b): return True", "def close(a, b): return abs(a - b) < 1e-6\nfrom solution import *\nassert close(f(2), 4) and not close(f(2), 5)"),
+    "a container with a member": ("class L(list): pass\nclass D(dict): pass\ndef f(x): return L([x]), D({x: 1})", "a, d = f(2)\nassert 2 in a and 3 not in a and 2 in d and 3 not in d"),
+    "a vector": ("class V(tuple):\n    def __add__(s, o): return V(a + b for a, b in zip(s, o))\n    def __mul__(s, k): return V(a * k for a in s)\n    def __sub__(s, o): return V(a - b for a, b in zip(s, o))\ndef f(*x): return V(x)", "assert f(1, 2) + f(1, 1) == (2, 3) and f(1, 2) * 2 == (2, 4) and f(3, 3) - f(1, 2) == (2, 1) and f(1, 2) + (1, 1) == (2, 3)"),
     "a second process": ("import os\ndef f(x):\n    r, w = os.pipe()\n    if os.fork() == 0: os.write(w, b'a'); os._exit(0)\n    os.wait(); return os.read(r, 1)", "assert f(0) == b'a'"),
 }  # fmt: skip
 
@@ -234,6 +244,16 @@ def test_shared_test_process_runs_tests_in_the_solutions_process():
         "class A:\n    __eq__ = lambda s, o: True\ndef f(x): return A()", "assert [2, 4] == f(2)", test_process="shared"
     )
     assert (result.value, result.reason) == (1.0, "1 of 1 tests, 1 in the solution's process")
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("settings", [{}, {"partial_credit": False}])
+@pytest.mark.parametrize("program", ["def f(x): return 2 * x", "def f(x): return 7", "while True: pass", "("])
+def test_reason_counts_tests_that_show_the_solution_what_is_expected(program, settings):
+    result = verdict(
+        program, "assert abs(f(3) - 6) == 0", limits=Limits(timeout=1.0), test_process="shared", **settings
+    )
+    assert "of 1 tests, 1 in the solution's process" in result.reason
 
 
 @pytest.mark.sandbox

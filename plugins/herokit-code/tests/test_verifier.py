@@ -3,9 +3,12 @@
 import json
 import pickle
 import signal
+import sys
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -26,9 +29,32 @@ CHECK = json.dumps({"test": "def check(f):\n    assert f(2) == 4", "entry_point"
 CORRECT = "def double(x):\n    return 2 * x\n"
 
 
+POWER = f"{Decimal(7**6000)}"
+
+
+@contextmanager
+def integers_of_any_length():
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    yield
+    sys.set_int_max_str_digits(limit)
+
+
+def dump_json(value):
+    with integers_of_any_length():
+        return json.dumps(value)
+
+
 def verify(program, reference=ASSERTIONS, **settings):
     sample = Sample("", f"```python\n{program}\n```", 0, reference=reference)
     return CodeVerifier(LIMITS, **settings).verify([sample])[0]
+
+
+def test_native_reference_may_hold_integers_of_any_length():
+    sample = Sample(
+        "", "```python\ndef f(x): return 7 ** x\n```", 0, {"fn_name": "f", "inputs": [[6000]], "outputs": [7**6000]}
+    )
+    assert CodeVerifier(LIMITS).verify([sample])[0].value == 1.0
 
 
 def test_verifier_agrees_with_its_table():
@@ -65,11 +91,30 @@ def test_without_partial_credit_one_failed_test_gives_0():
         ("def f(x): return x", ["from solution import f as g\nassert g(1) == 1"]),
         ("def f(x): return x", "def test_a():\n    assert f(1) == 1\ndef test_b():\n    assert f(2) == 2"),
         ("def f(x): return list(range(x))", {"fn_name": "f", "inputs": [[90_000]], "outputs": [list(range(90_000))]}),
+        ("print(7 ** int(input()))", {"inputs": ["6000"], "outputs": [POWER]}),
+        ("def f(x): return 7 ** x + 0 * 10 ** 9000", {"fn_name": "f", "inputs": [[6000]], "outputs": [7**6000]}),
+        ("def f(x): return [x, -x]", {"fn_name": "f", "inputs": [[7**6000]], "outputs": [[7**6000, -(7**6000)]]}),
+        ("def f(x): return str(7 ** x)", [f"assert f(6000) == '{POWER}'"]),
+        ("def f(x): return 7 ** x", [f"assert f(6000) == {POWER}", f"assert {POWER} == f(6000)"]),
+        (f"def f(x): return {POWER} * x", [f"assert f(1) - {POWER} == 0"]),
+        ("class Solution:\n    def f(self, x: List[int]) -> Optional[int]: return max(Counter(heapq.nlargest(2, x)), key=lambda k: inf)", {"fn_name": "f", "inputs": [[[1, 2]]], "outputs": [2]}),
+        ("class Solution:\n    def permutations(self, x): return list(itertools.permutations(x)) + [bisect_left(x, 2), bisect.bisect(x, 1), gcd(4, 6)]", {"fn_name": "permutations", "inputs": [[[1, 2]]], "outputs": [[[1, 2], [2, 1], 1, 1, 2]]}),
+        ("class Solution:\n    def f(self, x: List[int]): return reduce(add, x)", {"test": "def check(c):\n    assert c([1, 2]) == 3", "entry_point": "Solution().f"}),
+        ("def f(x: List[int]): return defaultdict(int, {1: x})", {"fn_name": "f", "inputs": [[2]], "outputs": [{"1": 2}]}),
+        ("print(open('/dev/stdin').read() + input())", {"inputs": ["ab"], "outputs": ["abab"]}),
+        ("import os, sys\nprint(os.fdopen(os.open('/dev/stdin', os.O_RDONLY)).readline(), end='')\nprint(len(sys.stdin.read()))", {"inputs": ["1\n" * 1_000_000], "outputs": ["1\n2000000"]}),
+        ("def f(x): return [float('nan'), x]", {"fn_name": "f", "inputs": [[1]], "outputs": [[float("nan"), 1]]}),
+        ("def f(x): return x", "import pytest\n@pytest.mark.parametrize('a, b', [(1, 1), (2, 2)])\n@pytest.mark.parametrize('c', [3, pytest.param(4, id='four')])\ndef test_a(a, b, c):\n    assert f(a + c) == b + c"),
+        ("def f(x): return x", "import pytest\n@pytest.fixture\ndef two(): return f(2)\n@pytest.fixture(params=[1, 3])\ndef more(request, two):\n    yield request.param + two\n    f(0)\ndef test_a(more, two):\n    assert more - two in (1, 3) and f(1.0) == pytest.approx(1 + 1e-9) and [f(1)] == pytest.approx([1])"),
+        ("def f(x): raise ValueError(f'low {x}')", "import pytest\ndef test_a():\n    with pytest.raises(ValueError, match=r'low \\d') as caught:\n        f(1)\n    assert str(caught.value) == 'low 1' and caught.type is ValueError\n    pytest.raises(ValueError, f, 1)"),
+        ("calls = []\ndef f(x): calls.append(x); return x", "import pytest\n@pytest.fixture(autouse=True)\ndef before(): f(7)\ndef test_a():\n    assert len(calls) == 1 and f(1) == 1"),
+        ("def f(x): return x", "import pytest\nCASES = [(1, 1)]\nx = f(1)\n@pytest.mark.parametrize(('a', 'b'), CASES, ids=['one'])\ndef test_a(a, b): assert f(a) == b\nif __name__ == '__main__':\n    pytest.main()"),
+        ("def f(x): return x", "def test_a():\n    assert f(1) == 1\ntest_a()\ndef test_b():\n    assert f(2) == 2"),
         ("for i in range(60_000): print(i)", {"inputs": [""], "outputs": ["\n".join(map(str, range(60_000)))]}),
     ],
 )  # fmt: skip
 def test_result_that_equals_the_expected_is_correct(program, reference):
-    verdict = verify(program, reference if isinstance(reference, str) else json.dumps(reference))
+    verdict = verify(program, reference if isinstance(reference, str) else dump_json(reference))
     assert verdict.value == 1.0, verdict.reason
 
 

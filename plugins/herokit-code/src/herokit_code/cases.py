@@ -18,16 +18,19 @@ call's result, and ``assert f(x) == literal``. Other code runs in another proces
 """
 
 import ast
-import json
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from herokit.errors import DataError
+from herokit_code.long_integers import literal, load_json, parse, unparse
+from herokit_code.pytest_functions import is_main_guard, pytest_calls
 
 __all__ = ["Case", "ExpressionCase", "ScriptCase", "StdoutCase", "read_cases"]
 
 _MAX_CASES = 1_000
 _MAX_CHARS = 4_000_000
+_ASSERTING_WORDS = ("assert", "check", "expect", "exit", "fail", "raises", "verify")
+"""Parts of the names of functions with which a test fails a solution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def read_cases(reference: str) -> tuple[Case, ...]:
     if len(reference) > _MAX_CHARS:
         raise DataError(f"the tests are {len(reference):,} characters long; at most {_MAX_CHARS:,} are read")
     try:
-        data = json.loads(reference)
+        data = load_json(reference)
     except (ValueError, RecursionError):
         data = reference
     try:
@@ -109,9 +112,10 @@ def _read(data: Any) -> list[Case]:
             return [case for entry in data for case in _read_assertions(entry)]
         return [_read_entry(entry) for entry in data]
     if "test" in data:
+        compile(parse(data["test"]), "test", "exec", dont_inherit=True)
         if "check" not in _function_names(data["test"]):
             raise ValueError("'test' defines no function check")
-        return [ScriptCase(f"{data['test']}\ncheck({_identifier(data['entry_point'])})\n")]
+        return [ScriptCase(f"{data['test']}\ncheck({_entry_point(data['entry_point'])})\n")]
     name = data.get("fn_name")
     for key in ("inputs", "outputs"):
         if not isinstance(data[key], list):
@@ -127,14 +131,14 @@ def _read(data: Any) -> list[Case]:
 
 def _read_entry(entry: dict[str, Any]) -> Case:
     if entry.get("testtype") == "functional":
-        arguments = [json.loads(line) for line in entry["input"].split("\n") if line.strip()]
+        arguments = [load_json(line) for line in entry["input"].split("\n") if line.strip()]
         name = entry.get("fn_name") or entry["metadata"]["func_name"]
-        return _call_case(name, arguments, json.loads(entry["output"]))
+        return _call_case(name, arguments, load_json(entry["output"]))
     return StdoutCase(_as_text(entry["input"]), _as_text(entry["output"]))
 
 
 def _call_case(name: str, arguments: Any, expected: Any) -> ExpressionCase:
-    listed = ", ".join(repr(a) for a in (arguments if isinstance(arguments, list) else [arguments]))
+    listed = ", ".join(literal(a) for a in (arguments if isinstance(arguments, list) else [arguments]))
     return ExpressionCase(f"_solution({_identifier(name)!r})({listed})", expected, exact=False)
 
 
@@ -142,6 +146,12 @@ def _identifier(name: str) -> str:
     if not name.isidentifier():
         raise ValueError(f"expected a function's name, got {name!r}")
     return name
+
+
+def _entry_point(name: str) -> str:
+    """Return the expression of the function that is tested: a name, or a method as ``Solution().f``."""
+    owner, separator, method = name.rpartition("().")
+    return f"{_identifier(owner)}{separator}{_identifier(method)}" if separator else _identifier(name)
 
 
 def _as_text(value: Any) -> str:
@@ -152,35 +162,47 @@ def _as_text(value: Any) -> str:
 
 def _read_assertions(code: str) -> list[Case]:
     """Return one test for each top-level assertion; the statements before it are its setup."""
+    tree = parse(code)
+    compile(tree, "test", "exec", dont_inherit=True)
     cases: list[Case] = []
-    setup: list[str] = []
-    for statement in ast.parse(code).body:
+    setup, helpers = "", set[str]()
+    for statement in tree.body:
         if isinstance(statement, ast.Assert):
-            cases.append(_assertion_case(statement, "\n".join(setup)))
+            cases.append(_assertion_case(statement, setup, helpers))
         else:
-            setup.append(ast.unparse(statement))
+            setup = f"{setup}\n{unparse(statement)}" if setup else unparse(statement)
+            helpers |= _defined_functions(statement)
     if cases or not setup:
         return cases
-    body = "\n".join(setup)
-    if any(not _only_defines(statement) for statement in ast.parse(body).body):
-        return [ScriptCase(body)]
-    tests = [name for name in _function_names(code) if name.startswith("test")]
-    if not tests:
+    calls = pytest_calls(tree.body)
+    if not (calls or any(map(_runs_something, tree.body))) or not _asserts_something(tree):
         raise ValueError("the code asserts nothing where it runs: its functions are never called")
-    return [ScriptCase(f"{body}\n{name}()\n") for name in tests]
+    return [ScriptCase(setup if call == "pass" else f"{setup}\n{call}\n") for call in calls or ["pass"]]
 
 
-def _assertion_case(statement: ast.Assert, setup: str) -> Case:
+def _assertion_case(statement: ast.Assert, setup: str, helpers: set[str]) -> Case:
     test = statement.test
-    script = ScriptCase(f"{setup}\n{ast.unparse(statement)}\n")
+    script = ScriptCase(f"{setup}\n{unparse(statement)}\n")
     if not (isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq)):
         return script
     try:
         expected = ast.literal_eval(test.comparators[0])
     except (ValueError, TypeError, SyntaxError):
         return script
-    expression = ExpressionCase(ast.unparse(test.left), expected, setup)
-    return expression if _hides_expected(test.left) else replace(script, shared_process=expression)
+    expression = ExpressionCase(unparse(test.left), expected, setup)
+    # a helper of the test may make the comparison itself
+    uses_helper = any(isinstance(node, ast.Name) and node.id in helpers for node in ast.walk(test.left))
+    hides = _hides_expected(test.left) and not uses_helper
+    return expression if hides else replace(script, shared_process=expression)
+
+
+def _defined_functions(statement: ast.stmt) -> set[str]:
+    """Return the names of the functions and classes that a statement of a test defines."""
+    nodes = list(ast.walk(statement))
+    names = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    if any(isinstance(node, ast.Lambda) for node in nodes):
+        names |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return names
 
 
 def _hides_expected(expression: ast.expr) -> bool:
@@ -198,17 +220,21 @@ def _hides_expected(expression: ast.expr) -> bool:
     return False
 
 
+def _runs_something(statement: ast.stmt) -> bool:
+    """Return whether a statement does more than define something when a test is imported."""
+    definitions = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
+    if isinstance(statement, definitions) or is_main_guard(statement):
+        return False
+    return any(isinstance(node, ast.Assert | ast.Raise | ast.Call) for node in ast.walk(statement))
+
+
+def _asserts_something(tree: ast.Module) -> bool:
+    """Return whether a code can fail a solution otherwise than by an error of the solution's own."""
+    names = [node.id if isinstance(node, ast.Name) else getattr(node, "attr", "") for node in ast.walk(tree)]
+    is_assertion = any(isinstance(node, ast.Assert | ast.Raise) for node in ast.walk(tree))
+    return is_assertion or any(word in name.lower() for name in names for word in _ASSERTING_WORDS)
+
+
 def _function_names(code: str) -> list[str]:
     """Return the names of the functions at the top level."""
-    return [statement.name for statement in ast.parse(code).body if isinstance(statement, ast.FunctionDef)]
-
-
-def _only_defines(statement: ast.stmt) -> bool:
-    """Return whether a statement only defines something: with nothing else, every solution would pass."""
-    if isinstance(statement, ast.If):  # a main guard is false in a test
-        return any(isinstance(node, ast.Name) and node.id == "__name__" for node in ast.walk(statement.test))
-    if isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr):
-        return not any(isinstance(node, ast.Call) for node in ast.walk(statement))
-    return isinstance(
-        statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom | ast.Pass
-    )
+    return [statement.name for statement in parse(code).body if isinstance(statement, ast.FunctionDef)]

@@ -7,8 +7,10 @@ import secrets
 from typing import Any
 
 from herokit_code.cases import Case, ExpressionCase, ScriptCase, StdoutCase
+from herokit_code.imports import usual_imports
+from herokit_code.long_integers import literal, read_integer
 from herokit_code.runner import UNUSED_SOLUTION
-from herokit_code.two_process import two_process_program
+from herokit_code.two_process import compiled_module, two_process_program
 
 __all__ = ["case_program", "expected_output_size", "is_passed", "is_solution_unused"]
 
@@ -50,9 +52,13 @@ _out = _os.dup(1)
 _os.dup2(2, 1)
 _sys.modules["solution"] = type(_sys)("solution")
 _namespace = vars(_sys.modules["solution"])
+for _name, _code in {modules!r}:
+    _sys.modules[_name] = type(_sys)(_name)
+    exec(__import__("marshal").loads(_code), vars(_sys.modules[_name]))
+exec({imports!r}, _namespace)
 exec(compile({program!r}, "solution.py", "exec"), _namespace)
 def _solution(name):
-    if name not in _namespace and "Solution" in _namespace:
+    if hasattr(_namespace.get("Solution"), name):
         return getattr(_namespace["Solution"](), name)
     return _namespace[name]
 _namespace.setdefault("_solution", _solution)
@@ -69,6 +75,8 @@ exec(compile({code!r}, "test.py", "exec"), _namespace)
 _os.write(_out, b"\\n{token}")
 """
 
+_MAX_SHORT = 4_300
+"""Digits of an integer that Python reads by default."""
 _MAX_RESULT_CHARS = 65_536
 """Characters of a result that are read, in addition to `expected_output_size`."""
 
@@ -77,7 +85,7 @@ def expected_output_size(case: Case) -> int:
     """Return how many characters a correct result may need: four times those expected, as numbers may be longer."""
     if isinstance(case, ScriptCase):
         return 0
-    return 4 * len(case.expected if isinstance(case, StdoutCase) else repr(case.expected))
+    return 4 * len(case.expected if isinstance(case, StdoutCase) else literal(case.expected))
 
 
 def case_program(program: str, case: Case, *, separate: bool) -> tuple[str, str, str]:
@@ -90,12 +98,18 @@ def case_program(program: str, case: Case, *, separate: bool) -> tuple[str, str,
     """
     if isinstance(case, StdoutCase):
         return program, case.stdin, ""
-    preamble = _PREAMBLE.format(program=program)
+    code = case.setup if isinstance(case, ExpressionCase) else case.code
+    is_answer = "class Solution" in program or (isinstance(case, ExpressionCase) and not case.exact)
+    preamble = _PREAMBLE.format(
+        program=program,
+        imports=usual_imports(program) if is_answer else "",
+        modules=[("pytest", compiled_module("pytest"))] if "pytest" in code else [],
+    )
     if isinstance(case, ExpressionCase):
         return preamble + _EXPRESSION.format(setup=case.setup, expression=case.expression), "", ""
     token = secrets.token_hex(8)
     if separate:
-        return two_process_program(program), f"{token}\n{case.code}", token
+        return two_process_program(program, case.code), f"{token}\n{case.code}", token
     return preamble + _SCRIPT.format(code=case.code, token=token), "", token
 
 
@@ -160,12 +174,22 @@ def _read_literal(text: str) -> Any:
         match = _LITERAL_TOKEN.match(text, position)
         if not match:
             raise ValueError(f"not a value: {text[position : position + 40]!r}")
-        tokens.append({"inf": "1e999", "infj": "1e999j"}.get(match[0], match[0]))
+        token = {"inf": "1e999", "infj": "1e999j"}.get(match[0], match[0])
+        tokens.append(hex(read_integer(token)) if len(token) > _MAX_SHORT and token.isdecimal() else token)
         position = match.end()
     try:
-        return ast.literal_eval("".join(tokens))
+        tree = ast.parse("".join(tokens), mode="eval")
+        return ast.literal_eval(_NotANumber().visit(tree) if "nan" in tokens else tree)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         raise ValueError(f"not a value: {error}") from None
+
+
+class _NotANumber(ast.NodeTransformer):
+    """Replaces the name nan by the number."""
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        """Return a constant for nan."""
+        return ast.Constant(math.nan) if node.id == "nan" else node
 
 
 def _same_text(actual: str, expected: str, tolerance: float) -> bool:
@@ -206,6 +230,8 @@ def _is_close(actual: Any, expected: Any, tolerance: float) -> bool:
             _is_close(by_text[key], value, tolerance) for key, value in expected.items()
         )
     if isinstance(expected, float) and isinstance(actual, int | float):
+        if math.isnan(expected):
+            return actual != actual  # noqa: PLR0124 - NaN
         try:
             return math.isclose(actual, expected, rel_tol=tolerance, abs_tol=tolerance)
         except OverflowError:  # an int beyond every float

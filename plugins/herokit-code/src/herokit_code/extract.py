@@ -13,7 +13,15 @@ _PROGRAM_START = re.compile(
     r"[A-Za-z_]\w*(?:, ?[A-Za-z_]\w*){0,20} ?= ?[^=\s]|\"{3}|'{3}|"
     r"(?:if|while|with) [^\n]{1,200}:\s*\n|for [\w, ]{1,80} in [^\n]{1,200}:|try:\s*\n)"
 )
-_PYTHON = {"python", "py", "python3"}
+_PYTHON_NAME = "python"
+_PYTHON = {_PYTHON_NAME, "py", "python3"}
+_FENCE_RUN = re.compile("`{3,}")
+_INFO = re.compile(r"[ \t]*[\w+#.-]{0,20}\s*")
+"""What may follow a fence that does not begin its line: a language."""
+_ONE_LINE = re.compile(r"(?<!`)```(?:python3?|py)[ \t]+([^`\n]+)```(?!`)")
+_CODE_AFTER_LANGUAGE = re.compile(r"(?:import|from|def|class)\s|print\(|#|@")
+_MAX_EXTRA_INDENT = 3
+"""Blanks by which a closing fence may be indented more than the opening one, as in CommonMark."""
 
 
 def extract_program(text: str) -> str | None:
@@ -45,25 +53,76 @@ def extract_program(text: str) -> str | None:
 def _read_blocks(text: str) -> tuple[list[tuple[str, str]], str]:
     """Return the language and the body of each fenced block in order, and the text before a single fence without language.
 
-    Each line is read once; a body is indented by as much less as its fence is.
+    A fence may follow text on its line (``<answer>```python``), and text may follow the closing one. Each line is read
+    once; a body loses the indentation of its first line.
     """
     blocks: list[tuple[str, str]] = []
-    fence, language, indent, body, before = "", "", "", [""], [""]
+    fence, language, indent, body, before = "", "", 0, [""], [""]
     for line in text.splitlines(keepends=True):
-        stripped = line.strip()
-        ticks = len(stripped) - len(stripped.lstrip(stripped[:1]))
         if fence:
-            if stripped[:1] == fence[0] and ticks >= len(fence) and ticks == len(stripped):
-                blocks.append((language, "".join(body)))
+            if _is_closing(line, fence, indent):
+                blocks.append((language, _dedent(body)))
                 fence = ""
             else:
-                body.append(line.removeprefix(indent))
-        elif stripped[:1] in ("`", "~") and ticks >= _MIN_FENCE and "`" not in stripped[ticks:]:
-            fence, language, body = stripped[:ticks], (stripped[ticks:].split() or [""])[0].lower(), []
-            indent = line[: len(line) - len(line.lstrip(" \t"))]
-        elif not blocks:
-            before.append(line)
+                body.append(line)
+            continue
+        blocks += [(_PYTHON_NAME, each[1].rstrip() + "\n") for each in _ONE_LINE.finditer(line)]
+        if opening := _find_opening(line):
+            start, fence, language, code = opening
+            indent, body = len(line) - len(line.lstrip(" \t")), [code] if code else []
+        else:
+            start = len(line)
+        if not blocks:
+            before.append(line[:start])
     single = bool(fence) and not blocks and not language
     if fence:
-        blocks.append((language, "".join(body)))
+        blocks.append((language, _dedent(_cut_at_fence(body, fence))))
     return blocks, "".join(before) if single else ""
+
+
+def _find_opening(line: str) -> tuple[int, str, str, str] | None:
+    """Return where a fence opens a block in a line, the fence, the language, and code that follows on the line."""
+    stripped = line.lstrip()
+    if (
+        stripped[:1] in ("`", "~")
+        and len(run := stripped[: len(stripped) - len(stripped.lstrip(stripped[0]))]) >= _MIN_FENCE
+    ):
+        start, info = len(line) - len(stripped), stripped[len(run) :]
+        if "`" in info:
+            return None
+    else:
+        runs = list(_FENCE_RUN.finditer(line))
+        if len(runs) % 2 == 0:  # none, or the pairs around a passage within a line
+            return None
+        start, run, info = runs[-1].start(), runs[-1][0], line[runs[-1].end() :]
+        if not _INFO.fullmatch(info):
+            return None
+    word, _, rest = info.strip().partition(" ")
+    if info[:1].isspace() and word.lower() not in _PYTHON:  # "``` Done." closes what the prompt has opened
+        return start, run, "", ""
+    return start, run, word.lower(), f"{rest}\n" if _CODE_AFTER_LANGUAGE.match(rest) else ""
+
+
+def _is_closing(line: str, fence: str, indent: int) -> bool:
+    """Return whether a line closes a block: its fence, alone or before text, not within an indented text of the program."""
+    stripped = line.strip()
+    rest = stripped.lstrip(fence[0])
+    if len(stripped) - len(rest) < len(fence) or len(line) - len(line.lstrip(" \t")) > indent + _MAX_EXTRA_INDENT:
+        return False
+    return not rest or not (rest[0].isalnum() or "`" in rest)
+
+
+def _cut_at_fence(body: list[str], fence: str) -> list[str]:
+    """Return a body that no line closes up to a fence behind code, as in ``print(4)```</answer>``."""
+    for number, line in enumerate(body):
+        runs = list(_FENCE_RUN.finditer(line))
+        if len(runs) == 1 and len(runs[0][0]) >= len(fence) and not line[runs[0].end() :].strip()[:1].isalnum():
+            return [*body[:number], line[: runs[0].start()] + "\n"]
+    return body
+
+
+def _dedent(body: list[str]) -> str:
+    """Return the lines without the indentation of the first one: no program begins indented."""
+    first = next((line for line in body if line.strip()), "")
+    indent = first[: len(first) - len(first.lstrip(" \t"))]
+    return "".join(line.removeprefix(indent) for line in body)

@@ -79,15 +79,27 @@ def mount_read_only(path: str, root: str) -> None:
         mount(None, root + path, flags=BIND | REMOUNT | RDONLY | NOSUID | locked)
 
 
+def copy_stdin(path: str) -> None:
+    """Copy stdin, a file in memory, to a path: there is no /proc through which ``/dev/stdin`` could lead to it."""
+    copy = os.open(path, os.O_CREAT | os.O_WRONLY, 0o444)
+    offset = 0
+    while data := os.pread(0, 1 << 20, offset):
+        offset += os.write(copy, data)
+    os.close(copy)
+
+
 def create_root(settings: Settings) -> None:
     """Build the new root from read-only parts of the old one and one small writable folder, and change into it."""
     mount(None, "/", flags=REC | PRIVATE)
     root = settings["root"]
-    mount("tmpfs", root, "tmpfs", NOSUID | NODEV, "size=1m,mode=755")
+    input_mb = (os.fstat(0).st_size >> 20) + 1 if settings["named_stdin"] else 0
+    mount("tmpfs", root, "tmpfs", NOSUID | NODEV, f"size={1 + input_mb}m,mode=755")
     for path in settings["visible_paths"]:
         mount_read_only(path, root)
     for name in ("null", "zero", "random", "urandom"):
         mount_read_only(f"/dev/{name}", root)
+    if settings["named_stdin"]:
+        copy_stdin(root + "/dev/stdin")
     os.symlink("/box", root + "/dev/shm")  # noqa: S108 - where multiprocessing keeps its locks
     os.mkdir(root + "/box")
     owner = f",uid={NOBODY},gid={NOBODY}" if os.getuid() == 0 and not settings["unprivileged"] else ""

@@ -63,8 +63,8 @@ class ProxyClass(type):
         return True
 
 
-def describe_class(cls: type) -> tuple[str, str, tuple[type, ...], tuple[str, ...], tuple[str, ...], str]:
-    """Return a class's name, module, bases, special methods, methods, and the built-in type that it extends."""
+def describe_class(cls: type) -> tuple[Any, ...]:
+    """Return a class's name, module, bases, special methods, methods, built-in type that it extends, and pattern arguments."""
     own = [
         c for c in cls.__mro__ if c is not object and not (issubclass(c, BaseException) and c.__module__ == "builtins")
     ]
@@ -79,7 +79,8 @@ def describe_class(cls: type) -> tuple[str, str, tuple[type, ...], tuple[str, ..
     functions = (_FUNCTION, _METHOD_DESCRIPTOR)
     methods = tuple(name for name, member in members.items() if name[:1] != "_" and type(member) in functions)
     bases = tuple(b for b in cls.__bases__ if b is not object)
-    return cls.__name__, str(cls.__module__), bases, tuple(special), methods, base
+    pattern_arguments = getattr(cls, "__match_args__", ())
+    return cls.__name__, str(cls.__module__), bases, tuple(special), methods, base, pattern_arguments
 
 
 def make_proxy_class(
@@ -90,10 +91,13 @@ def make_proxy_class(
     special: Iterable[str],
     methods: Iterable[str],
     base: str,
+    pattern_arguments: Iterable[str] = (),
 ) -> Any:
     """Return the proxy of one of the other end's classes, from its description, which is not trusted."""
-    special, methods = tuple(special), tuple(methods)
-    if any(type(text) is not str for text in (name, module, base, *special, *methods)):  # a str subclass could lie
+    special, methods, pattern_arguments = tuple(special), tuple(methods), tuple(pattern_arguments)
+    if any(
+        type(text) is not str for text in (name, module, base, *special, *methods, *pattern_arguments)
+    ):  # a str subclass could lie
         raise UntrustedResultError("a class whose description has a name that is not a text")
     roots = tuple(
         b for b in bases if isinstance(b, ProxyClass) or (isinstance(b, type) and issubclass(b, BaseException))
@@ -101,17 +105,14 @@ def make_proxy_class(
     value = _value_type(roots) or VALUE_TYPES.get(base)
     is_error = any(issubclass(b, BaseException) for b in roots)
     result: list[Any] = []
-    forwarders = {
-        method: _forwarder(endpoint, method, result)
-        for method in methods
-        if _is_method_name(method, value or BaseException)
-    }
+    names = [method for method in methods if _is_method_name(method, value or BaseException)]
     namespace: dict[str, Any] = {
         "herokit_endpoint": endpoint,
         "herokit_base": base,
         "__module__": module,
+        "__match_args__": pattern_arguments,
         **_ATTRIBUTE_ACCESS,
-        **forwarders,
+        **{method: _forwarder(endpoint, method, result) for method in names},
     }
     namespace |= _special_methods(special, value, is_error=is_error)
     if base in CONTAINER_TYPES:

@@ -31,14 +31,16 @@ BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "a
 DIFFERENCES = {f"{prefix}{name}" for prefix in ("", "i") for name in ("sub", "mod", "and", "xor")}
 """Operators with which a test measures the difference between an object and a value."""
 UNARY = ("neg", "pos", "invert", "abs")
-CONVERSIONS = (int, float, round, bool)
+INTEGER_CONVERSIONS = ("index", "trunc", "floor", "ceil")
+CONVERSIONS = (int, float, complex, bytes, round, bool)
 ITEM_ACCESS = ("getitem", "setitem", "delitem", "contains")
 BUILTINS = (len, iter, next, reversed, str, repr, format, hash, divmod)
 OPERATIONS: dict[str, Callable[..., Any]] = {
     **{
         name: getattr(_operator, f"{name}_" if name in ("and", "or") else name)
-        for name in (*COMPARISONS, *BINARY, *UNARY, *ITEM_ACCESS)
+        for name in (*COMPARISONS, *BINARY, *UNARY, *ITEM_ACCESS, "index", "length_hint")
     },
+    **{name: lambda value, name=name: getattr(__import__("math"), name)(value) for name in INTEGER_CONVERSIONS[1:]},
     **{f"i{name}": getattr(_operator, f"i{name}") for name in BINARY},
     **{function.__name__: function for function in (*CONVERSIONS, *BUILTINS, getattr, setattr, delattr)},
     "method": lambda value, name, args, kwargs: getattr(value, name)(*args, **kwargs),
@@ -135,7 +137,8 @@ def value_operator(name: str, base: Any, *, swapped: bool) -> Callable[..., Any]
 
     def method(self: Any, other: Any) -> Any:
         both_remote = self.herokit_endpoint.remote_number(other) is not None
-        if both_remote or (base is tuple and name in BINARY):  # a vector times a number is not a difference
+        is_scaled = base is tuple and name in BINARY and name not in DIFFERENCES  # a vector times a number
+        if both_remote or is_scaled:
             result = self.herokit_endpoint.request(name, *((other, self) if swapped else (self, other)))
             if both_remote or isinstance(result, tuple):
                 return result
@@ -145,10 +148,16 @@ def value_operator(name: str, base: Any, *, swapped: bool) -> Callable[..., Any]
     return method
 
 
+def _contains_method(self: Any, item: Any) -> Any:
+    if self.herokit_base in CONTENT_TYPES and self.herokit_endpoint.remote_number(item) is None:
+        return item in _contents(self)
+    return self.herokit_endpoint.request("contains", self, item)
+
+
 def _exit_method(self: Any, kind: Any, error: Any, _: Any) -> bool:
     suppressed = bool(self.herokit_endpoint.request("method", self, "__exit__", (kind, error, None), {}))
-    is_failed_test = kind is not None and issubclass(kind, AssertionError)
-    return suppressed and not is_failed_test  # a failed assertion is never suppressed
+    is_failed_test = kind is not None and (issubclass(kind, AssertionError) or not issubclass(kind, Exception))
+    return suppressed and not is_failed_test  # a failed assertion, or pytest.fail, is never suppressed
 
 
 def _forward(name: str) -> Callable[..., Any]:
@@ -161,9 +170,13 @@ SPECIAL_METHODS: dict[str, Callable[..., Any]] = {
     **{f"r{name}": _binary_method(name, swapped=True) for name in (*BINARY, "divmod")},
     **{
         name: _unary_method(name)
-        for name in (*UNARY, *(function.__name__ for function in (*CONVERSIONS, len, str, repr, format)))
+        for name in (
+            *(*UNARY, *INTEGER_CONVERSIONS, "length_hint"),
+            *(function.__name__ for function in (*CONVERSIONS, len, str, repr, format)),
+        )
     },
-    **{name: _forward(name) for name in (*ITEM_ACCESS, "iter", "next", "reversed", "hash")},
+    "contains": _contains_method,
+    **{name: _forward(name) for name in ("getitem", "setitem", "delitem", "iter", "next", "reversed", "hash")},
     "call": lambda self, *args, **kwargs: self.herokit_endpoint.request("call", self, args, kwargs),
     "enter": lambda self: self.herokit_endpoint.request("method", self, "__enter__", (), {}),
     "exit": _exit_method,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 DICT_TYPES = ("Counter", "OrderedDict", "defaultdict")
 """Library containers that are sent by reference, as the built-in ones are."""
+_LOOP_ENDS = (StopIteration, StopAsyncIteration, GeneratorExit)
+"""Errors that Python itself catches where they are raised inside a loop or a generator."""
 
 
 class RemoteReference:
@@ -154,8 +156,9 @@ def _content_to_send(value: Any) -> Any:
 def _raise(operation: str, error: Any) -> NoReturn:
     if not isinstance(error, BaseException):
         raise UntrustedResultError("raised something that is not an exception")
-    if operation in ("call", "method") and isinstance(error, StopIteration):  # it would end the test's loop
-        raise RuntimeError("the solution raised StopIteration") from error
+    is_end = operation == "next" and isinstance(error, StopIteration)
+    if isinstance(error, _LOOP_ENDS) and not is_end:  # it would end a loop or a generator of the test
+        raise RuntimeError(f"the solution raised {type(error).__name__}") from error
     raise error
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _signal import SIG_IGN, SIGINT, signal  # type: ignore[import-not-found]  # the public module imports enum
 
 from herokit_code.client import ClientEndpoint, SolutionModule, TestNamespace
 from herokit_code.proxies import to_builtin
@@ -27,8 +28,13 @@ RECURSION_LIMIT = 10_000
 _LIST_ITERATOR = type(iter(list[int]()))
 
 
-def main(program: str) -> None:
-    """Run the solution in a child process and the test in this one; stdin holds the token, a newline and the test."""
+def main(program: str, imports: str) -> None:
+    """Run the solution in a child process and the test in this one; stdin holds the token, a newline and the test.
+
+    Args:
+        program: the solution.
+        imports: code that runs before it.
+    """
     to_solution, to_test = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
@@ -36,7 +42,7 @@ def main(program: str) -> None:
         os.close(to_test[0])
         os.dup2(2, 1)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        _run_solution(program, to_solution[0], to_test[1])
+        _run_solution(program, imports, to_solution[0], to_test[1])
     os.close(to_solution[0])
     os.close(to_test[1])
     _run_test(child, to_test[0], to_solution[1])
@@ -45,21 +51,24 @@ def main(program: str) -> None:
 def _run_test(child: int, reading: int, writing: int) -> None:
     """Run the test, and print the token if it passes."""
     sys.setrecursionlimit(RECURSION_LIMIT)
+    signal(SIGINT, SIG_IGN)  # the solution may send it
     out = os.dup(1)
     os.dup2(2, 1)
     token, _, code = sys.stdin.read().partition("\n")
     endpoint = ClientEndpoint(os.fdopen(reading, "rb"), os.fdopen(writing, "wb"), child)
     endpoint.receive()  # the solution is ready
-    SolutionModule.herokit_endpoint = endpoint
+    namespace = TestNamespace(endpoint, code)
+    SolutionModule.herokit_endpoint, SolutionModule.herokit_namespace = endpoint, namespace
     sys.modules["solution"] = SolutionModule("solution")
-    exec(compile(code, "test.py", "exec", dont_inherit=True), TestNamespace(endpoint, code))  # noqa: S102 - the process's task
+    exec(compile(code, "test.py", "exec", dont_inherit=True), namespace)  # noqa: S102 - the process's task
     os.write(out, f"\n{token}{'' if endpoint.num_requests else UNUSED_SOLUTION}".encode())
 
 
-def _run_solution(program: str, reading: int, writing: int) -> NoReturn:
+def _run_solution(program: str, imports: str, reading: int, writing: int) -> NoReturn:
     """Run the solution, and perform the operations that the test requests."""
     module = sys.modules["solution"] = type(sys)("solution")
     namespace = vars(module)
+    exec(imports, namespace)  # noqa: S102 - import statements of ours
     exec(compile(program, "solution.py", "exec", dont_inherit=True), namespace)  # noqa: S102 - the sandbox's task
     returning_members = ("getattr", "getitem", *(f"i{name}" for name in BINARY))
     operations: dict[str, Callable[..., Any]] = {

@@ -92,7 +92,9 @@ class RunResult:
     seconds: float
 
 
-def run_program(program: str, stdin: str, limits: Limits, *, isolated: bool = True) -> RunResult:
+def run_program(
+    program: str, stdin: str, limits: Limits, *, isolated: bool = True, named_stdin: bool = False
+) -> RunResult:
     r"""Run a Python program and return how it ended; nothing of it outlives the call.
 
     Args:
@@ -101,6 +103,7 @@ def run_program(program: str, stdin: str, limits: Limits, *, isolated: bool = Tr
         limits: what it may use.
         isolated: run it in namespaces of its own, with a filter of its system calls. Without them every limit but the
             number of processes holds, and the program acts as this user, with this user's files and network.
+        named_stdin: whether it can open its stdin as ``/dev/stdin``, too; without isolation it always can.
 
     Raises:
         SetupError: the sandbox cannot be created on this machine; the message has the kernel's reason.
@@ -121,7 +124,8 @@ def run_program(program: str, stdin: str, limits: Limits, *, isolated: bool = Tr
     start = time.monotonic()
     folder = tempfile.mkdtemp(prefix="herokit-code-")
     try:
-        return _run(_launcher_settings(program, limits, folder, isolated=isolated), stdin, limits, start)
+        settings = _launcher_settings(program, limits, folder, isolated=isolated) | {"named_stdin": named_stdin}
+        return _run(settings, stdin, limits, start)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -156,6 +160,7 @@ def _launcher_settings(program: str, limits: Limits, folder: str, *, isolated: b
         "LANG": "C.UTF-8",
         "PYTHONUTF8": "1",
         "PYTHONHASHSEED": "0",
+        "PYTHONINTMAXSTRDIGITS": "0",  # the limit of time bounds the conversion of long integers
         "OMP_NUM_THREADS": "1",
     }
     return {

@@ -1,18 +1,21 @@
 """The verifier: extracts the program, runs each test in a sandbox of its own, and counts the tests that pass."""
 
-import json
+import sys
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from threading import Event
 from typing import Literal
 
 from herokit.errors import ConfigError, DataError, check_choice
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import abstain, unparsed
-from herokit_code.cases import Case, ScriptCase, read_cases
+from herokit_code.cases import Case, ExpressionCase, ScriptCase, StdoutCase, read_cases
 from herokit_code.cases_runner import case_program, expected_output_size, is_passed, is_solution_unused
 from herokit_code.extract import extract_program
+from herokit_code.imports import SandboxPackages
+from herokit_code.long_integers import dump_json
 from herokit_code.sandbox import Limits, RunResult, run_program
 from herokit_code.two_process import can_run_separately
 
@@ -23,6 +26,8 @@ TestProcess = Literal["separate", "shared"]
 
 _POLL_INTERVAL = 0.5
 """Seconds between two checks for an interrupt."""
+_IMPORT_TIMEOUT = 20.0
+"""Seconds at least to find out whether a package can be imported."""
 _SIGXCPU = 24
 
 
@@ -100,7 +105,7 @@ class CodeVerifier:
         """Return N verdicts for N samples, in order.
 
         The verdict abstains (None, FAILED) if there is no reference, if it holds no readable test or none that uses the
-        solution, and if the sandbox starts too late or something outside ends it. Without a program it is 0, UNPARSED; if
+        solution, if a test imports a package that the sandbox does not have, and if the sandbox starts too late or something outside ends it. Without a program it is 0, UNPARSED; if
         the program passes nothing and runs out of time it is 0, TIMEOUT. The same program with the same tests runs once
         per call.
         """
@@ -124,7 +129,8 @@ class CodeVerifier:
     def _judge(self, reference: str, program: str, *, stop: Event) -> Verdict:
         try:
             cases = read_cases(reference)
-        except DataError as error:
+            self._check_packages(cases)
+        except (DataError, _LostRunError) as error:
             return abstain(str(error))
         results: list[_CaseResult] = []
         reason = ""
@@ -156,11 +162,20 @@ class CodeVerifier:
 
     def _count_shared(self, cases: Sequence[Case]) -> str:
         """Return how many tests are code that runs in the solution's process, where the solution can cheat them."""
-        count = sum(
-            isinstance(case, ScriptCase) and not case.shared_process and not self._runs_separately(case)
-            for case in cases
-        )
+        count = sum(isinstance(case, ScriptCase) and not self._runs_separately(case) for case in cases)
         return f", {count} in the solution's process" if count else ""
+
+    def _check_packages(self, cases: Sequence[Case]) -> None:
+        """Raise `DataError` if a test cannot run, whatever the program, because the sandbox lacks what it imports."""
+        packages = _sandbox_packages(self.limits, self.sandbox)
+        for number, case in enumerate(cases, 1):
+            code = {ScriptCase: "code", ExpressionCase: "setup"}.get(type(case), "")
+            name = packages.find_missing(getattr(case, code)) if code else None
+            if name is not None:
+                raise DataError(
+                    f"test {number} cannot run: it imports {name!r}, which the sandbox does not have; install it where "
+                    f"the base interpreter of this environment finds it ({sys.base_prefix})"
+                )
 
     def _run_case(self, program: str, case: Case) -> _CaseResult:
         separate = self._runs_separately(case)
@@ -172,7 +187,13 @@ class CodeVerifier:
             output_kb=self.limits.output_kb + -(-expected_output_size(case) // 1024),
             max_processes=self.limits.max_processes + separate,
         )
-        run = run_program(source, stdin, limits, isolated=self.sandbox == "required")
+        run = run_program(
+            source,
+            stdin,
+            limits,
+            isolated=self.sandbox == "required",
+            named_stdin=isinstance(case, StdoutCase) and "/dev/" in program,
+        )
         if run.status == "lost":
             raise _LostRunError
         if run.status != "exited" or run.exit_code != 0:
@@ -181,6 +202,19 @@ class CodeVerifier:
         if is_solution_unused(run.stdout, token):
             return _CaseResult(counted=False)
         return _CaseResult("" if is_passed(case, run.stdout, token, self.tolerance) else "another result")
+
+
+@lru_cache(maxsize=16)
+def _sandbox_packages(limits: Limits, sandbox: SandboxMode) -> SandboxPackages:
+    limits = replace(limits, timeout=max(limits.timeout, _IMPORT_TIMEOUT))
+
+    def can_import(name: str) -> bool:
+        run = run_program(f"import {name}", "", limits, isolated=sandbox == "required")
+        if run.status == "lost":
+            raise _LostRunError
+        return run.exit_code == 0
+
+    return SandboxPackages(can_import)
 
 
 def _describe_failure(run: RunResult, limits: Limits) -> str:
@@ -197,7 +231,7 @@ def _describe_failure(run: RunResult, limits: Limits) -> str:
 def _tests_text(sample: Sample) -> str | None:
     """Return a reference as text: as it is, or as JSON."""
     reference = sample.reference.tolist() if hasattr(sample.reference, "tolist") else sample.reference
-    return reference if isinstance(reference, str | None) else json.dumps(reference, default=str)
+    return reference if isinstance(reference, str | None) else dump_json(reference)
 
 
 def _verdict_without_run(reference: str | None, program: str | None) -> Verdict:

@@ -35,6 +35,20 @@ COLLECTIONS: dict[type, bytes] = {list: b"l", tuple: b"t", set: b"e", frozenset:
 SCALAR_DECODERS = {letter: decode for letter, _, decode in SCALARS.values()}
 COLLECTION_TYPES = {letter: kind for kind, letter in COLLECTIONS.items()}
 CONSTRUCTED, GLOBAL, SENDERS_OBJECT, RECEIVERS_OBJECT = b"m", b"c", b"o", b"y"
+MAX_PRECISION = 10_000
+"""Digits to which the precision of the receiver's decimal context is raised at most."""
+
+
+def _fixed_zone(value: Any) -> Any:
+    """Return the time zone of a time as one of the library: zones of other classes stay where they are."""
+    zone = value.tzinfo
+    timezone = sys.modules["datetime"].timezone
+    if zone is None or type(zone) is timezone:
+        return zone
+    offset = value.utcoffset()
+    return None if offset is None else timezone(offset, str(value.tzname() or ""))
+
+
 CONSTRUCTORS: dict[tuple[str, str], Callable[[Any], tuple[Any, ...]]] = {
     ("array", "array"): lambda v: (v.typecode, v.tolist()),
     ("builtins", "complex"): lambda v: (v.real, v.imag),
@@ -45,11 +59,20 @@ CONSTRUCTORS: dict[tuple[str, str], Callable[[Any], tuple[Any, ...]]] = {
     ("collections", "defaultdict"): lambda v: (v.default_factory, dict(v)),
     ("collections", "deque"): lambda v: (list(v), v.maxlen),
     ("datetime", "date"): lambda v: (v.year, v.month, v.day),
-    ("datetime", "time"): lambda v: (v.hour, v.minute, v.second, v.microsecond, v.tzinfo),
-    ("datetime", "datetime"): lambda v: (v.year, v.month, v.day, v.hour, v.minute, v.second, v.microsecond, v.tzinfo),
+    ("datetime", "time"): lambda v: (v.hour, v.minute, v.second, v.microsecond, _fixed_zone(v)),
+    ("datetime", "datetime"): lambda v: (
+        v.year,
+        v.month,
+        v.day,
+        v.hour,
+        v.minute,
+        v.second,
+        v.microsecond,
+        _fixed_zone(v),
+    ),
     ("datetime", "timedelta"): lambda v: (v.days, v.seconds, v.microseconds),
-    ("datetime", "timezone"): lambda v: (v.utcoffset(None),),
-    ("decimal", "Decimal"): lambda v: (str(v),),
+    ("datetime", "timezone"): lambda v: (v.utcoffset(None), v.tzname(None)),
+    ("decimal", "Decimal"): lambda v: (str(v), sys.modules["decimal"].getcontext().prec),
     ("fractions", "Fraction"): lambda v: (v.numerator, v.denominator),
     ("numpy", "ndarray"): lambda v: (v.tolist(), v.dtype.str),
 }
@@ -83,6 +106,14 @@ class Wire(ABC):
     @abstractmethod
     def get_proxy(self, number: int, description: Any) -> Any:
         """Return the proxy of the other end's object with this number."""
+
+    def global_name(self, value: Any) -> tuple[str, str] | None:
+        """Return the module and name of a library's module or class; None for anything else."""
+        return global_name(type(value), value)
+
+    def import_global(self, module: str, name: str) -> Any:
+        """Return a library's module or class by its name."""
+        return _import_global(module, name)
 
     def send_bytes(self, data: bytes) -> None:
         """Send an encoded message; never returns if the other end is gone."""
@@ -123,7 +154,7 @@ class Wire(ABC):
                     self._encode(value[item], put)
         elif (number := self.remote_number(value)) is not None:
             put(HEADER.pack(RECEIVERS_OBJECT, number))
-        elif (name := global_name(kind, value)) is not None:
+        elif (name := self.global_name(value)) is not None:
             put(HEADER.pack(GLOBAL, 0))
             self._encode(name, put)
         elif (name := (kind.__module__, kind.__qualname__)) in CONSTRUCTORS:
@@ -149,14 +180,25 @@ class Wire(ABC):
             module, name, *arguments = self.decode(data)
             return _constructor(module, name)(*arguments)
         if letter == GLOBAL:
-            return _import_global(*self.decode(data))
+            return self.import_global(*self.decode(data))
         return self.local_object(size) if letter == RECEIVERS_OBJECT else self.get_proxy(size, self.decode(data))
 
 
 def _constructor(module: str, name: str) -> Callable[..., Any]:
     if (module, name) not in CONSTRUCTORS:
         raise TypeError(f"{module}.{name} is not written as constructor arguments")
+    if name == "Decimal":
+        return _construct_decimal
     return getattr(__import__(module), "array" if name == "ndarray" else name)  # type: ignore[no-any-return]
+
+
+def _construct_decimal(text: str, precision: int) -> Any:
+    """Return a decimal; if its sender computes with more digits, so does this process from now on."""
+    decimal = __import__("decimal")
+    context = decimal.getcontext()
+    if type(precision) is int and precision > context.prec:
+        context.prec = min(precision, MAX_PRECISION)
+    return decimal.Decimal(text)
 
 
 def _is_library(module: str) -> bool:
