@@ -22,6 +22,7 @@ from herokit.combiners import (
     no_sync,
     summarize_trace,
 )
+from herokit.conversations import check_group_prompts
 from herokit.errors import ConfigError, DataError, did_you_mean
 from herokit.outcome import RewardOutput
 from herokit.records import check_source_names
@@ -76,6 +77,8 @@ class Rewarder(Closeable):
         combiner: a chain, a step, the name of a built-in scheme (``"hero-advantage"``), or a `Scheme`, whose chain is
             used and whose sources are not.
         sync: merges running means across processes; `no_sync` for one process.
+        equal_prompts: whether prompts that differ inside a group raise, by text or by the content of messages and images.
+            Pass False if rollouts of different prompts compete on purpose, as two players of a game do.
 
     Raises:
         ConfigError: no source; a source with the name of a result column, or with neither `verify` nor `score`; or a
@@ -103,6 +106,7 @@ class Rewarder(Closeable):
         combiner: Combiner[Any] | _HasCombiner | str,
         *,
         sync: Sync = no_sync,
+        equal_prompts: bool = True,
     ) -> None:
         if not sources:
             raise ConfigError("a Rewarder needs at least one verifier or reward model")
@@ -113,6 +117,7 @@ class Rewarder(Closeable):
         self.sources = dict(sources)
         self.combiner = _resolve_combiner(combiner)
         self.sync = sync
+        self.equal_prompts = equal_prompts
         self.state = self.combiner.init()
         check_signals(self.combiner, self.sources)
 
@@ -124,6 +129,7 @@ class Rewarder(Closeable):
             update_state: whether the combiner's state changes; pass False for evaluation.
 
         Raises:
+            DataError: prompts differ inside a group; see `equal_prompts`.
             PluginError: a source broke its contract.
             SetupError: a source cannot work at all.
         """
@@ -132,14 +138,19 @@ class Rewarder(Closeable):
     def run_sources(self, samples: Sequence[Sample]) -> SourceOutputs:
         """Run every source on N samples; groups may be incomplete, and the state does not change.
 
+        Prompts are compared within each group; a sample whose group is None belongs to no group yet.
+
         If `sync` merges processes, an error here also makes the other ranks raise in `combine`, where they would
         otherwise wait in the collective until it times out.
 
         Raises:
+            DataError: prompts differ inside a group; see `equal_prompts`.
             PluginError: a source broke its contract.
             SetupError: a source cannot work at all.
         """
         try:
+            if self.equal_prompts:
+                check_group_prompts([sample.prompt for sample in samples], [sample.group for sample in samples])
             return execution.run_sources(self.sources, samples)
         except Exception:
             distributed.abort_peers(self.combiner, self.sources, self.state, self.sync)

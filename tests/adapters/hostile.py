@@ -13,18 +13,18 @@ class Hangs:
     """Hangs on a completion that begins with 1."""
 
     def verify(self, samples):
-        if any(sample.completion[:1] == "1" for sample in samples):
+        if any(sample.completion_text[:1] == "1" for sample in samples):
             time.sleep(3600)
-        return [Verdict(float(len(sample.completion) % 2)) for sample in samples]
+        return [Verdict(float(len(sample.completion_text) % 2)) for sample in samples]
 
 
 class Raises:
     """Raises for a completion that begins with 0, 1 or 2."""
 
     def verify(self, samples):
-        if any(sample.completion[:1] in "012" for sample in samples):
+        if any(sample.completion_text[:1] in "012" for sample in samples):
             raise RuntimeError("no such digit")
-        return [Verdict(float(len(sample.completion) % 2)) for sample in samples]
+        return [Verdict(float(len(sample.completion_text) % 2)) for sample in samples]
 
 
 class Served:
@@ -38,7 +38,7 @@ class Served:
     def score(self, samples):
         scores = []
         for sample in samples:
-            self.process.stdin.write(sample.completion.strip() + "\n")
+            self.process.stdin.write(sample.completion_text.strip() + "\n")
             self.process.stdin.flush()
             scores.append(float(self.process.stdout.readline()))
         return scores

@@ -13,14 +13,10 @@ import pytest
 
 import herokit.adapters
 from herokit import Rewarder, Sample, Select, Status, Verdict, WeightByStd, chain, hero, hero_advantage
-from herokit.adapters import openrlhf
 from herokit.adapters.common.base import (
     check_complete_groups,
     group_ids_by_position,
     load_state,
-    make_samples,
-    message_text,
-    reference_text,
     save_state,
     trainer_values,
     trainer_values_filled,
@@ -64,45 +60,6 @@ def rewarder(scheme=None):
     return Rewarder({"verifier": Judge(), "rm": Length()}, scheme or hero_advantage())
 
 
-def test_make_samples_joins_chats_and_keeps_messages():
-    system, user = {"role": "system", "content": "Be brief."}, {"role": "user", "content": "1 + 1?"}
-    messages = [
-        {"role": "assistant", "content": None, "tool_calls": []},
-        {"role": "tool", "content": "2"},
-        {
-            "role": "assistant",
-            "content": [{"type": "text", "text": "It is "}, {"type": "image"}, {"type": "text", "text": "2"}],
-        },
-    ]
-    (sample,) = make_samples([[system, user]], [messages], ["g"], {"solution": [2], "uid": ["u"]})
-    assert (sample.prompt, sample.completion, sample.reference) == ("Be brief.\n1 + 1?", "It is 2", "2")
-    assert sample.meta == {"solution": 2, "uid": "u", "messages": [system, user, *messages]}
-    assert make_samples(["p"], ["c"], ["g"])[0] == Sample("p", "c", "g")
-    assert make_samples(["p"], ["c"], ["g"], {"answer": [None]})[0].reference is None
-    assert message_text([], "completion", last=True) == ""
-
-
-@pytest.mark.parametrize(
-    ("prompts", "completions", "columns", "more", "why"),
-    [
-        (["p"], ["c", "d"], {}, {}, "expected one value per rollout"),
-        (["p"], [3], {}, {}, "row 0: completion must be text or chat messages, got 3"),
-        ([[{"content": 3}]], ["c"], {}, {}, "row 0: prompt: the content of a message must be text, got 3"),
-        (["p"], ["c"], {"answer": [{"a": 1}]}, {}, "row 0: column 'answer' must be text or a number"),
-        (
-            ["p"],
-            ["c"],
-            {"answer": ["1"]},
-            {"reference": "anser"},
-            "no column 'anser' for the reference; did you mean 'answer'",
-        ),
-    ],
-)
-def test_make_samples_names_the_unreadable_row(prompts, completions, columns, more, why):
-    with pytest.raises((DataError, ConfigError), match=why):
-        make_samples(prompts, completions, ["g"] * len(completions), columns, **more)
-
-
 def test_incomplete_groups_raise_with_the_fix():
     assert group_ids_by_position(0, 4, owner="o", fix="f") == []
     with pytest.raises(ConfigError, match="rank 1: got 6 rollouts, not a multiple of group size 4; set x=2"):
@@ -141,6 +98,16 @@ def test_combine_rows_fails_a_missing_row_alone():
     assert math.isnan(output.reward[3])
 
 
+def test_combine_rows_compares_the_prompts_of_a_group():
+    rows = [score_one(rewarder(), sample) for sample in SAMPLES]
+    prompts = ["p"] * 7 + ["q"]
+    with pytest.raises(DataError, match="group 'b' has different prompts: 'p' in row 4, 'q' in row 7"):
+        combine_rows(rewarder(), rows, KEYS, prompts=prompts)
+    combine_rows(rewarder(), rows, [*KEYS[:7], "c"], prompts=prompts)
+    anything = Rewarder({"verifier": Judge(), "rm": Length()}, hero_advantage(), equal_prompts=False)
+    combine_rows(anything, rows, KEYS, prompts=prompts)
+
+
 def test_combine_rows_reads_numbers_without_statuses():
     output = combine_rows(rewarder(), [{"verifier": 1, "rm": 2.0}, {"verifier": 0.0, "rm": float("nan")}], ["a", "a"])
     assert output.verdicts["verifier"][0] == Verdict(1.0)
@@ -159,6 +126,7 @@ def test_to_rows_has_every_status():
     rows = source_rows(rewarder().run_sources(SAMPLES[:3]))
     assert rows[2] == {
         "verifier": None, "verifier_status": "failed", "verifier_reason": "no reference", "verifier_answer": None,
+        "verifier_origin": "",
         "rm": 0.0, "rm_status": "judged", "rm_reason": "",
     }  # fmt: skip
 
@@ -229,23 +197,6 @@ def test_adapters_do_not_import_their_trainers():
     heavy = {"torch", "transformers", "accelerate", "datasets", "trl", "verl", "ray", "openrlhf", "verifiers", "swift"}
     heavy |= {"skyrl", "skyrl_gym", "areal", "slime", "rllm", "nemo_rl", "open_instruct", "tinker", "tinker_cookbook"}
     assert not heavy & set(done.stdout.split())
-
-
-class HasReference:
-    """Scores 1 if there is a reference."""
-
-    def score(self, samples):
-        return [float(sample.reference is not None) for sample in samples]
-
-
-@pytest.mark.parametrize("missing", [None, float("nan"), np.float32("nan")])
-def test_reference_text_of_a_missing_value_is_none(missing):
-    texts = [reference_text(missing), reference_text(4), reference_text("")]
-    assert texts == [None, "4", ""]
-    replies = openrlhf.RewardFunction(Rewarder({"rm": HasReference()}, Select("rm")))(
-        ["p4", "p4"], ["p", "p"], [missing, 4]
-    )
-    assert [float(x) for x in replies["rewards"]] == [0.0, 1.0]
 
 
 @pytest.mark.parametrize(("combiner", "expected"), [(Select("rm"), False), (hero(), True), (hero_advantage(), True)])

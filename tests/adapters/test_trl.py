@@ -6,10 +6,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from trl import GRPOTrainer
 
 from herokit import Rewarder, earned_trust, hero, hero_advantage
-from herokit.adapters.trl import AsyncRewardFunction, RewardFunction
-from herokit.errors import ConfigError
+from herokit.adapters.trl import AsyncRewardFunction, GroupRewardMixin, RewardFunction
+from herokit.errors import ConfigError, DataError
 from herokit.trainers import TRAINERS
 from herokit.trainers.cancellation import StepCancelledWarning
 
@@ -51,7 +52,12 @@ def test_trl_run_uses_the_advantages_of_the_chain(runs, tmp_path, kind, chat):
     result = runs.RunResult.from_trainer(trainer, function)
     batches = spy.samples
     assert len(batches) == 2
-    assert {type(s.prompt) for s in batches[0]} == {str}
+    assert {(type(s.prompt), s.truncated, s.thinking_opened) for s in batches[0]} == {
+        (list, False, False) if chat else (str, False, None)
+    }
+    assert [s.num_tokens for s in batches[0]] == [
+        len(s.final_text) + 1 for s in batches[0]
+    ]  # a token a digit, and the end
     if not kind.startswith("Group"):  # the mixin groups after the gather
         assert [s.group for s in batches[0]] == [0] * 4 + [1] * 4
     for batch in batches:
@@ -145,6 +151,25 @@ def test_reward_function_rejects_several_ids_in_a_group(runs, tmp_path):
     runs.make("GRPO", tmp_path, [RewardFunction(runs.rewarder(), uid="uid")], max_steps=1).train()
     with pytest.raises(ConfigError, match="no column 'id'"):
         runs.make("GRPO", tmp_path, [RewardFunction(runs.rewarder(), uid="id")]).train()
+
+
+@pytest.mark.parametrize("kind", ["GRPO", "GroupGRPO"])
+def test_prompts_that_differ_inside_a_group_raise_with_both_rows(runs, tmp_path, kind, monkeypatch):
+    """As those of an environment with random observations do."""
+    calculate = GRPOTrainer._calculate_rewards if kind == "GRPO" else GroupRewardMixin._calculate_rewards
+    owner = GRPOTrainer if kind == "GRPO" else GroupRewardMixin
+
+    def observed(self, inputs, prompts, *rest):
+        last = {"role": "user", "content": "You see a cat."}
+        return calculate(self, inputs, [*prompts[:6], [last], prompts[7]], *rest)
+
+    monkeypatch.setattr(owner, "_calculate_rewards", observed)
+    with pytest.raises(
+        DataError, match=r"group 1 has different prompts: '\d\+\d=' in row 4, 'You see a cat.' in row 6"
+    ):
+        runs.make(kind, tmp_path, [RewardFunction(runs.rewarder())], max_steps=1).train()
+    rewarder = Rewarder(runs.rewarder().sources, hero_advantage(), equal_prompts=False)
+    runs.make(kind, tmp_path, [RewardFunction(rewarder)], max_steps=1).train()
 
 
 def test_trl_evaluation_keeps_the_running_mean(runs, tmp_path):

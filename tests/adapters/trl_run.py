@@ -37,14 +37,14 @@ TEMPLATE = (
 )
 
 
-def tokenizer():
+def tokenizer(chat_template=TEMPLATE):
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     raw = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(letters)}, merges=[]))
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()
     raw.add_special_tokens(["<pad>", "<eos>", "<|im_start|>", "<|im_end|>"])
     fast = PreTrainedTokenizerFast(tokenizer_object=raw, pad_token="<pad>", eos_token="<eos>", padding_side="left")  # noqa: S106 - tokens of text
-    fast.chat_template = TEMPLATE
+    fast.chat_template = chat_template
     return fast
 
 
@@ -53,7 +53,7 @@ def model(kind=Qwen2ForCausalLM, **settings):
     sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     ids = {"bos_token_id": None, "eos_token_id": 257, "pad_token_id": 256}
     return kind(
-        Qwen2Config(vocab_size=260, num_key_value_heads=1, max_position_embeddings=256, **sizes, **ids, **settings)
+        Qwen2Config(vocab_size=260, num_key_value_heads=1, max_position_embeddings=4096, **sizes, **ids, **settings)
     )
 
 
@@ -77,14 +77,14 @@ class Half:
     """A verifier that judges half of all completions correct."""
 
     def verify(self, samples):
-        return [Verdict(float(digest(s.completion + (s.reference or "")) % 2)) for s in samples]
+        return [Verdict(float(digest(s.final_text + (s.reference or "")) % 2)) for s in samples]
 
 
 class Taste:
     """A reward model whose standard deviation differs between groups."""
 
     def score(self, samples):
-        return [digest("taste" + s.completion) % 1000 / 1000 * (1 + digest(s.prompt) % 5) for s in samples]
+        return [digest("taste" + s.final_text) % 1000 / 1000 * (1 + digest(s.prompt_text) % 5) for s in samples]
 
 
 class Absent:
@@ -102,16 +102,29 @@ class Absent:
 class Scripted:
     """Completions that depend on prompt and position in the group, so they are the same for any number of ranks."""
 
-    def _generate_single_turn(self, prompt_ids, *rest):
+    script = None
+    """Texts to write instead, one for each position of a group; one without ``<eos>`` at its end is cut off."""
+
+    def _generate_single_turn(self, prompt_ids, *rest, **_settings):
         siblings = self.num_generations if self.model.training else self.num_generations_eval
         first = self.accelerator.process_index * len(prompt_ids)
         completions = []
+        if self.script is not None:
+            texts = self._next_texts(len(prompt_ids))
+            completions = [self.processing_class(text)["input_ids"] for text in texts]
+            return (completions, None) if isinstance(self, GRPOTrainer) else completions
         for row, ids in enumerate(prompt_ids):
             seed = digest(f"{ids} {(first + row) % siblings} {self.state.global_step}")
             completions.append([DIGITS[(seed >> k) % 10] for k in range(1 + seed % 5)] + [257])
         return (
             (completions, None) if isinstance(self, GRPOTrainer) else completions
         )  # RLOO returns no log-probabilities
+
+    def _next_texts(self, count):
+        """Return the texts of a turn: the first of every row, then the next of the rows that called a tool."""
+        waiting = [turns[1:] for turns in getattr(self, "waiting", []) if turns[1:]]
+        self.waiting = waiting or [self.script[row % len(self.script)] for row in range(count)]
+        return [turns[0] for turns in self.waiting]
 
     def _generate_and_score_completions(self, inputs):
         out = super()._generate_and_score_completions(inputs)
@@ -140,7 +153,11 @@ TRAINERS |= {"RLOO": (RLOO, RLOOConfig), "GroupRLOO": (GroupRLOO, RLOOConfig)}
 
 
 def make(kind, out, functions, *, chat=True, callbacks=(), evaluation=False, folder=None, **settings):
-    """Make a trainer; a group has 4 rollouts, a step 8. TRL loads a reference model from where the model was saved."""
+    """Make a trainer; a group has 4 rollouts, a step 8. TRL loads a reference model from where the model was saved.
+
+    `settings` are those of the config, and ``chat_template`` and ``tools``.
+    """
+    chat_template, tools = settings.pop("chat_template", TEMPLATE), settings.pop("tools", None)
     cls, config = TRAINERS[kind]
     none = {"scale_rewards": "none"} if config is GRPOConfig else {"beta": 0.0}
     chosen = {
@@ -154,8 +171,9 @@ def make(kind, out, functions, *, chat=True, callbacks=(), evaluation=False, fol
     if folder is not None:
         policy.save_pretrained(folder)
         policy = Qwen2ForCausalLM.from_pretrained(folder)
+    more = {} if tools is None else {"tools": tools}
     return cls(
-        model=policy, reward_funcs=functions, args=args, train_dataset=rows, processing_class=tokenizer(),
+        model=policy, reward_funcs=functions, args=args, train_dataset=rows, processing_class=tokenizer(chat_template), **more,
         eval_dataset=rows.select(range(4)) if evaluation else None, callbacks=list(callbacks),
     )  # fmt: skip
 

@@ -8,18 +8,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from herokit.adapters.common.base import (
-    REFERENCE_COLUMNS,
-    RewarderLike,
-    find_reference,
-    message_text,
-    score_group,
-    to_rewarder,
-    trainer_values_filled,
-)
+from herokit.adapters.common.base import RewarderLike, score_group, to_rewarder, trainer_values_filled
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.pointwise import check_group_independent
 from herokit.adapters.common.rows import combine_rows, score_one
+from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_reference, make_sample
+from herokit.conversations import opens_thinking
 from herokit.errors import ConfigError, PluginError
 from herokit.outcome import RewardOutput
 from herokit.types import Sample
@@ -39,6 +33,10 @@ INFO = AdapterInfo(
 )
 
 
+_MAX_MARKER_TOKENS = 32
+"""Tokens at the end of a prompt in which an opening marker is looked for."""
+
+
 class RewardFunction:
     """AReaL's ``reward_fn(prompt, completions, prompt_ids, completion_ids, **data)``: one rollout by itself.
 
@@ -56,7 +54,7 @@ class RewardFunction:
         >>> from herokit import Rewarder, Select, Verdict
         >>> class Exact:
         ...     def verify(self, samples):
-        ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
+        ...         return [Verdict(float(s.final_text == s.reference)) for s in samples]
         >>> reward_fn = RewardFunction(Rewarder({"verifier": Exact()}, Select("verifier")))
         >>> reward_fn("2 + 2?", "4", [], [], answer="4")
         1.0
@@ -71,8 +69,10 @@ class RewardFunction:
         self, prompt: str, completions: str, prompt_ids: Sequence[int], completion_ids: Sequence[int], **data: Any
     ) -> float:
         """Return the output of the chain for one rollout."""
-        del prompt_ids, completion_ids
-        row = score_one(self.rewarder, Sample(prompt, completions, None, find_reference(data, self.reference), data))
+        del prompt_ids
+        answer, count = find_reference(data, self.reference), len(completion_ids) or None
+        sample = make_sample(prompt, completions, None, answer, data, location="AReaL", num_tokens=count)
+        row = score_one(self.rewarder, sample)
         output = combine_rows(self.rewarder, [row], ["group"], update_state=False)
         for problem in output.problems().values():
             raise PluginError(f"AReaL: no reward: {problem}")
@@ -146,7 +146,17 @@ def _make_sample(
     result: Mapping[str, Any], data: dict[str, Any], tokenizer: Any, reference: str | Sequence[str]
 ) -> Sample:
     """Read one rollout from the tensors of a workflow; the loss mask covers what the policy wrote."""
-    tokens, mask = result["input_ids"][0].tolist(), result["loss_mask"][0].tolist()
-    completion = tokenizer.decode([t for t, m in zip(tokens, mask, strict=True) if m], skip_special_tokens=True)
-    prompt = message_text(data.get("messages", data.get("prompt", "")), "prompt")
-    return Sample(prompt, completion, "group", find_reference(data, reference), data)
+    tokens, mask = result["input_ids"][0].tolist(), [bool(m) for m in result["loss_mask"][0].tolist()]
+    written = [token for token, is_trained in zip(tokens, mask, strict=True) if is_trained]
+    before = tokens[: mask.index(True)] if written else tokens
+    rendered = tokenizer.decode(before[-_MAX_MARKER_TOKENS:], skip_special_tokens=False)
+    return make_sample(
+        data.get("messages", data.get("prompt", "")),
+        tokenizer.decode(written, skip_special_tokens=True),
+        "group",
+        find_reference(data, reference),
+        data,
+        location="AReaL",
+        num_tokens=len(written),
+        thinking_opened=opens_thinking(rendered),
+    )

@@ -6,15 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from herokit.adapters.common.base import (
-    REFERENCE_COLUMNS,
     RewarderLike,
     check_complete_groups,
     group_ids_by_position,
-    make_samples,
     nan_to_none,
     to_rewarder,
     trainer_values,
 )
+from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_columns, make_samples
 from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
@@ -80,7 +79,7 @@ class RewardFunction:
         Args:
             prompts: N texts or chats.
             completions: N texts or chats.
-            columns: anything else the trainer passes; lists of N values are columns, the rest is ignored.
+            columns: anything else the trainer passes; lists and arrays of N values are columns, the rest is ignored.
 
         Raises:
             ConfigError: a group is incomplete, or there is no column `uid`.
@@ -95,7 +94,7 @@ class RewardFunction:
         self, prompts: Sequence[Any], completions: Sequence[Any], columns: Mapping[str, Any]
     ) -> list[Sample]:
         count = len(completions)
-        data = {k: v for k, v in columns.items() if isinstance(v, list | tuple) and len(v) == count}
+        data = find_columns(columns, count)
         with abort_peers_on_error(self.rewarder):
             group_keys = self._group_keys(count, data)
             return make_samples(prompts, completions, group_keys, data, reference=self.reference)

@@ -6,14 +6,17 @@ that calls it; it patches nothing else. An environment may name several rewards;
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.base import REFERENCE_COLUMNS, RewarderLike, find_reference, message_text, to_rewarder
+from herokit.adapters.common.base import RewarderLike, to_rewarder
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import combine_rows
+from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_reference, make_sample
+from herokit.conversations import ASSISTANT, message_text, opens_thinking
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 from herokit.types import Sample
@@ -48,7 +51,7 @@ class RewardFunction:
         >>> from herokit import Rewarder, Select, Verdict
         >>> class Exact:
         ...     def verify(self, samples):
-        ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
+        ...         return [Verdict(float(s.final_text == s.reference)) for s in samples]
         >>> reward_function = RewardFunction(Rewarder({"verifier": Exact()}, Select("verifier")))
         >>> log = [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "4"}]
         >>> reward_function([log], [{"ground_truth": "4"}])
@@ -61,17 +64,34 @@ class RewardFunction:
 
     def __call__(self, message_logs: Sequence[Any], metadata: Sequence[Any]) -> dict[str, list[float]]:
         """Return reward name -> N numbers."""
-        rows = self._batcher.run([self._make_sample(*pair) for pair in zip(message_logs, metadata, strict=True)])
+        pairs = enumerate(zip(message_logs, metadata, strict=True))
+        rows = self._batcher.run([self._make_sample(row, *pair) for row, pair in pairs])
         columns: dict[str, list[float]] = {}
         for name in self.rewarder.sources:
             columns[name] = [0.0 if row[name] is None else float(row[name]) for row in rows]
             columns[f"{name}_failed"] = [_FAILED_REWARD if row[name] is None else 0.0 for row in rows]
         return columns
 
-    def _make_sample(self, log: Sequence[Any], meta: Mapping[str, Any] | None) -> Sample:
+    def _make_sample(self, row: int, log: Sequence[Any], meta: Mapping[str, Any] | None) -> Sample:
+        """Read a message log: the policy's messages have log-probabilities, and those before are rendered by the template."""
         fields = dict(meta or {})
-        prompt, completion = message_text(list(log[:-1]), "message log"), message_text(log[-1]["content"], "reply")
-        return Sample(prompt, completion, None, find_reference(fields, self.reference), fields)
+        start = next((i for i, message in enumerate(log) if "generation_logprobs" in message), len(log) - 1)
+        counts = [len(m["token_ids"]) for m in log[start:] if m["role"] == ASSISTANT and "token_ids" in m]
+        sample = make_sample(
+            [_without_tensors(message) for message in log[:start]],
+            [_without_tensors(message) for message in log[start:]],
+            None,
+            find_reference(fields, self.reference),
+            fields,
+            location=f"NeMo-RL: row {row}",
+            num_tokens=sum(counts) or None,
+        )
+        rendered = message_text(sample.prompt[-1]) if sample.prompt else ""  # type: ignore[arg-type] # messages
+        return replace(sample, thinking_opened=opens_thinking(rendered))
+
+
+def _without_tensors(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: message[key] for key in ("role", "content") if key in message}
 
 
 def environment(

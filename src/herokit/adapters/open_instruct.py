@@ -8,13 +8,14 @@ open-instruct calls one reward function for the rollouts of a prompt, and builds
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from herokit.adapters.common.base import RewarderLike, reference_text, score_group, to_rewarder, trainer_values_filled
+from herokit.adapters.common.base import RewarderLike, score_group, to_rewarder, trainer_values_filled
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.metrics import metrics
+from herokit.adapters.common.samples import make_sample, native_value
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 from herokit.sources.execution import verify
-from herokit.types import Sample, Verifier
+from herokit.types import Verifier
 
 __all__ = ["RewardFunction", "install", "verifier_function"]
 
@@ -70,24 +71,34 @@ class RewardFunction:
         queries: Sequence[str] | None = None,
     ) -> tuple[list[float], dict[str, Any]]:
         """Return one number per rollout, and the metrics of this prompt."""
-        del responses, infos
+        del infos
         prompts = queries if queries is not None else [""] * len(decoded_responses)
         samples = (
-            Sample(prompt or "", text, "group", _reference(truth, row), {"dataset": name, "finish_reason": reason})
-            for row, (prompt, text, truth, name, reason) in enumerate(
-                zip(prompts, decoded_responses, ground_truths, datasets, finish_reasons, strict=True)
+            make_sample(
+                prompt or "",
+                text,
+                "group",
+                _reference(truth, row),
+                {"dataset": name, "finish_reason": reason},
+                location=f"open-instruct: rollout {row}",
+                num_tokens=len(tokens),
+                truncated=reason == "length",
+            )
+            for row, (prompt, text, truth, name, reason, tokens) in enumerate(
+                zip(prompts, decoded_responses, ground_truths, datasets, finish_reasons, responses, strict=True)
             )
         )
         self.output = await score_group(self.rewarder, samples)
         return trainer_values_filled(self.output), metrics(self.output)
 
 
-def _reference(truth: Any, row: int) -> str | None:
-    if isinstance(truth, list | tuple):
+def _reference(truth: Any, row: int) -> Any:
+    truth = native_value(truth)
+    if isinstance(truth, list):
         if len(truth) != 1:
             raise ConfigError(f"open-instruct: rollout {row} has {len(truth)} ground truths; herokit accepts one")
         truth = truth[0]
-    return reference_text(truth)
+    return truth
 
 
 def install(rewarder: RewarderLike) -> Callable[..., Awaitable[tuple[list[float], dict[str, Any]]]]:
@@ -133,8 +144,16 @@ def verifier_function(
             query: str | None = None,
             rollout_state: Any = None,
         ) -> Any:
-            del tokenized_prediction, rollout_state
-            verdict = verify(name, verifier, [Sample(query or "", prediction, None, _reference(label, 0))])[0]
+            del rollout_state
+            sample = make_sample(
+                query or "",
+                prediction,
+                None,
+                _reference(label, 0),
+                location="open-instruct",
+                num_tokens=len(tokenized_prediction),
+            )
+            verdict = verify(name, verifier, [sample])[0]
             if verdict.value is None:
                 raise RuntimeError(f"{name}: {verdict.reason or verdict.status.value}")
             return result(score=verdict.value, reasoning=verdict.reason or None)

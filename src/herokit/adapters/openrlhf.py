@@ -10,16 +10,18 @@ import re
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
-from herokit.adapters.common.base import RewarderLike, reference_text, to_rewarder, trainer_values_filled
+from typing_extensions import Unpack
+
+from herokit.adapters.common.base import RewarderLike, to_rewarder, trainer_values_filled
 from herokit.adapters.common.gather import GroupGatherer, IncompleteGroupError
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.pointwise import check_group_independent
 from herokit.adapters.common.rows import Row, combine_rows, display_value, log_values
+from herokit.adapters.common.samples import Generation, make_sample
 from herokit.distributed import abort_peers_on_error
 from herokit.errors import PluginError
 from herokit.rewarder import Rewarder
-from herokit.types import Sample
 
 __all__ = ["RewardFunction", "executor", "extract_completion"]
 
@@ -88,7 +90,7 @@ class RewardFunction:
         >>> from herokit import Select, Verdict
         >>> class Exact:
         ...     def verify(self, samples):
-        ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
+        ...         return [Verdict(float(s.final_text == s.reference)) for s in samples]
         >>> reward_func = RewardFunction(Rewarder({"verifier": Exact()}, Select("verifier")))
         >>> reward_func(["2 + 2?4<|im_end|>"], ["2 + 2?"], ["4"])
         {'rewards': 1.0, 'scores': 1.0, 'extra_logs': {'verifier': 1.0, 'verifier_failed': 0.0}}
@@ -103,7 +105,7 @@ class RewardFunction:
     def __call__(self, queries: Sequence[str], prompts: Sequence[str], labels: Sequence[Any]) -> dict[str, Any]:
         """Return reward, score and metrics of one rollout; lists of them for several."""
         samples = [
-            Sample(prompt, extract_completion(query, prompt), row, reference_text(label))
+            make_sample(prompt, extract_completion(query, prompt), row, label, location=f"OpenRLHF: rollout {row}")
             for row, (query, prompt, label) in enumerate(zip(queries, prompts, labels, strict=True))
         ]
         rows = self._batcher.run(samples)
@@ -162,9 +164,16 @@ class _GroupScorer:
         if group.ended == group.started:
             del self._groups[id(group.prompt), id(group.label)]
 
-    async def reward(self, group: _Group, completion: str) -> _Reply:
+    async def reward(self, group: _Group, completion: str, **generation: Unpack[Generation]) -> _Reply:
         """Return reward, score and metrics of one rollout, once all rollouts of its group are generated."""
-        sample = Sample(group.prompt, completion, group.number, reference_text(group.label))
+        sample = make_sample(
+            group.prompt,
+            completion,
+            group.number,
+            group.label,
+            location="OpenRLHF",
+            **generation,
+        )
         result: Row | Exception
         try:
             result = (await self._batcher.arun([sample]))[0]
@@ -237,7 +246,11 @@ def executor(rewarder: RewarderLike, *, timeout: float = 1800.0, base: Any = Non
                     token for begin, end in output["action_ranges"] for token in output["observation_tokens"][begin:end]
                 ]
                 completion = hf_tokenizer.decode(tokens, skip_special_tokens=True)
-                output.update(await self.group_scorer.reward(group, completion))
+                output.update(
+                    await self.group_scorer.reward(
+                        group, completion, num_tokens=len(tokens), truncated=output.get("truncated")
+                    )
+                )
                 return output
             finally:
                 self.group_scorer.leave(group)

@@ -10,17 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.base import (
-    REFERENCE_COLUMNS,
-    RewarderLike,
-    RewarderMixin,
-    load_state,
-    save_state,
-    to_rewarder,
-)
+from herokit.adapters.common.base import RewarderLike, RewarderMixin, load_state, save_state, to_rewarder
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import combine_rows, log_values
+from herokit.adapters.common.samples import REFERENCE_COLUMNS
 from herokit.adapters.verifiers import make_sample
 from herokit.distributed import abort_peers_on_error
 from herokit.outcome import RewardOutput
@@ -74,7 +68,8 @@ class GroupRewardMixin(RewarderMixin):
         with abort_peers_on_error(self.herokit):
             samples = [make_sample(trace, "group", self.herokit_reference) for trace in traces]
             rows = await self._batcher.arun(samples)
-        self.herokit_output = combine_rows(self.herokit, rows, ["group"] * len(rows))
+        prompts = [sample.prompt for sample in samples]
+        self.herokit_output = combine_rows(self.herokit, rows, ["group"] * len(rows), prompts=prompts)
         advantages = np.nan_to_num(self.herokit_output.advantage).tolist()
         for trace, row, advantage in zip(traces, rows, advantages, strict=True):
             trace.record_metrics(log_values(self.herokit, row))

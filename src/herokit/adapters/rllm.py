@@ -5,14 +5,15 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from herokit.adapters.common.base import REFERENCE_COLUMNS, RewarderLike, find_reference, message_text, to_rewarder
+from herokit.adapters.common.base import RewarderLike, to_rewarder
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import combine_rows, display_value
+from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_reference, make_sample
 from herokit.combiners import CORRECT_THRESHOLD
+from herokit.conversations import ASSISTANT
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
-from herokit.types import Sample
 
 __all__ = ["AdvantageEstimator", "RewardFunction", "register"]
 
@@ -49,7 +50,7 @@ class RewardFunction:
         >>> from herokit import Rewarder, Select, Verdict
         >>> class Exact:
         ...     def verify(self, samples):
-        ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
+        ...         return [Verdict(float(s.final_text == s.reference)) for s in samples]
         >>> evaluator = RewardFunction(Rewarder({"verifier": Exact()}, Select("verifier")))
         >>> evaluator.score({"question": "2 + 2?", "answer": "4"}, "4")
         {'reward': 1.0, 'is_correct': True, 'signals': {'verifier': 1.0}, 'metadata': {'verifier_reason': ''}}
@@ -60,15 +61,28 @@ class RewardFunction:
         self._batcher = MicroBatcher(self.rewarder)
 
     def __call__(self, task: Any, episode: Any) -> _Evaluation:
-        """Score an episode by the output of its last trajectory; wrap it with ``rllm.evaluator``."""
-        output = episode.trajectories[-1].output if episode.trajectories else ""
-        return self.score(task, "" if output is None else str(output))
+        """Score an episode by its last trajectory, with its messages if it has some; wrap it with ``rllm.evaluator``."""
+        if not episode.trajectories:
+            return self.score(task, "")
+        trajectory = episode.trajectories[-1]
+        prompt, completion = _read_messages(trajectory)
+        count = sum(len(getattr(step, "response_ids", None) or ()) for step in getattr(trajectory, "steps", None) or ())
+        return self.score(task, completion, prompt=prompt, num_tokens=count or None)
 
-    def score(self, task: Any, action: str) -> _Evaluation:
-        """Score one answer; rLLM makes an `EvalOutput` of the dictionary. A source without a value has signal NaN."""
+    def score(self, task: Any, action: Any, *, prompt: Any = None, num_tokens: int | None = None) -> _Evaluation:
+        """Score one answer; rLLM makes an `EvalOutput` of the dictionary. A source without a value has signal NaN.
+
+        Args:
+            task: a mapping, or rLLM's own, with the reference.
+            action: text or messages.
+            prompt: text or messages; by default the question of the task.
+            num_tokens: tokens of the answer.
+        """
         fields = task if isinstance(task, dict) else {"question": getattr(task, "instruction", ""), **task.metadata}
-        prompt = next((fields[name] for name in ("question", "prompt", "problem") if name in fields), "")
-        sample = Sample(message_text(prompt, "prompt"), action, None, find_reference(fields, self.reference), fields)
+        if prompt is None:
+            prompt = next((fields[name] for name in ("question", "prompt", "problem") if name in fields), "")
+        answer = find_reference(fields, self.reference)
+        sample = make_sample(prompt, action, None, answer, fields, location="rLLM", num_tokens=num_tokens)
         row = self._batcher.run([sample])[0]
         value = display_value(self.rewarder, row)
         return {
@@ -79,6 +93,23 @@ class RewardFunction:
             },
             "metadata": {f"{name}_reason": row[f"{name}_reason"] for name in self.rewarder.sources},
         }
+
+
+def _read_messages(trajectory: Any) -> tuple[Any, Any]:
+    """Return prompt and completion of a trajectory: messages if its steps have the conversation, else its output.
+
+    An output that is no part of the last message was set by the agent, and is what it wants to be judged.
+    """
+    output = "" if trajectory.output is None else str(trajectory.output)
+    chats = [
+        chat for step in getattr(trajectory, "steps", None) or () if (chat := getattr(step, "chat_completions", None))
+    ]
+    if not chats or chats[-1][-1].get("role") != ASSISTANT or chats[0][-1].get("role") != ASSISTANT:
+        return None, output
+    prompt, last = chats[0][:-1], chats[-1]
+    if last[: len(prompt)] != prompt or output.strip() not in str(last[-1].get("content")):
+        return None, output
+    return prompt, last[len(prompt) :]
 
 
 class AdvantageEstimator:

@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.base import RewarderLike, RewarderMixin, message_text, reference_text, to_rewarder
+from herokit.adapters.common.base import RewarderLike, RewarderMixin, to_rewarder
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.metrics import metrics
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import Row, combine_rows, display_value, log_values
+from herokit.adapters.common.samples import make_sample
+from herokit.adapters.common.templates import ChatTemplate
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 from herokit.trainers.cancellation import check_normalization
-from herokit.types import Sample
 
 __all__ = ["ROW_KEY", "GroupRewardMixin", "advantage_estimator", "environment", "register"]
 
@@ -37,11 +38,12 @@ ROW_KEY = "herokit"
 """The key of the source results in an environment's metrics; SkyRL averages only numbers, and drops it."""
 
 
-def environment(rewarder: RewarderLike, base: Any = None) -> Any:
+def environment(rewarder: RewarderLike, base: Any = None, *, template: ChatTemplate | None = None) -> Any:
     """Return an environment class for ``skyrl_gym.register``: one turn, scored by the sources.
 
     Args:
         rewarder: the one whose sources run; nothing is combined.
+        template: the policy's chat template, which says whether it opens the thinking; SkyRL shows environments none.
         base: the class to extend, by default skyrl-gym's `BaseTextEnv`.
     """
     if base is None:
@@ -57,18 +59,22 @@ def environment(rewarder: RewarderLike, base: Any = None) -> Any:
         def __init__(self, env_config: Any = None, extras: Mapping[str, Any] | None = None) -> None:
             super().__init__()
             self.extras = dict(extras or {})
-            self.reference = reference_text((self.extras.get("reward_spec") or {}).get("ground_truth"))
+            self.reference = (self.extras.get("reward_spec") or {}).get("ground_truth")
             self.env_config = env_config
-            self.prompt = ""
+            self.prompt: Any = ""
             self.row: Row | None = None
 
         def init(self, prompt: Any) -> Any:
-            self.prompt = message_text(prompt, "prompt")
+            self.prompt = prompt
             return super().init(prompt)
 
         def step(self, action: str) -> dict[str, Any]:
             self.turns += 1
-            row = batcher.run([Sample(self.prompt, action, None, self.reference, self.extras)])[0]
+            opened = None if template is None else template.opens_thinking(self.prompt)
+            sample = make_sample(
+                self.prompt, action, None, self.reference, self.extras, location="SkyRL", thinking_opened=opened
+            )
+            row = batcher.run([sample])[0]
             self.row = row
             reward = display_value(shared_rewarder, row)
             return {"observations": [], "reward": reward, "done": True, "metadata": dict(row)}

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.base import RewarderLike, load_state, message_text, reference_text, save_state, to_rewarder
+from herokit.adapters.common.base import RewarderLike, load_state, save_state, to_rewarder
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import combine_rows, display_value
+from herokit.adapters.common.samples import make_sample
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
@@ -51,7 +52,7 @@ class RewardFunction:
         >>> from herokit import Select, Verdict
         >>> class Exact:
         ...     def verify(self, samples):
-        ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
+        ...         return [Verdict(float(s.final_text == s.reference)) for s in samples]
         >>> rm = RewardFunction(Rewarder({"verifier": Exact()}, Select("verifier")))
         >>> sample = SimpleNamespace(prompt="2 + 2?", response="4", label="4", metadata={}, group_index=0)
         >>> asyncio.run(rm(None, sample))["reward"]
@@ -73,8 +74,18 @@ class RewardFunction:
 
 
 def _make_sample(sample: Any) -> Sample:
-    prompt, reference = message_text(sample.prompt, "prompt"), reference_text(sample.label)
-    return Sample(prompt, sample.response, sample.group_index, reference, dict(sample.metadata))
+    """Read a sample of slime; its loss mask covers what the policy wrote, without the answers of tools."""
+    mask, status = getattr(sample, "loss_mask", None), getattr(sample, "status", None)
+    return make_sample(
+        sample.prompt,
+        sample.response,
+        sample.group_index,
+        sample.label,
+        dict(sample.metadata),
+        location=f"slime: sample {getattr(sample, 'index', None)}",
+        num_tokens=sum(mask) if mask is not None else getattr(sample, "response_length", 0) or None,
+        truncated=None if status is None else getattr(status, "value", status) == "truncated",
+    )
 
 
 class AdvantageEstimator:
@@ -91,6 +102,7 @@ class AdvantageEstimator:
 
     Raises:
         ConfigError: when called: samples have no ``group_index``, or rewards that are not dictionaries.
+        DataError: when called: rollouts of one group have different prompts.
     """
 
     def __init__(self, rewarder: RewarderLike) -> None:
@@ -99,15 +111,20 @@ class AdvantageEstimator:
 
     def __call__(self, args: Any, samples: Sequence[Any]) -> tuple[list[float], list[float]]:  # noqa: ARG002 - slime's signature
         """Return the values to show and the advantages, one per sample."""
+        first_row: dict[Any, int] = {}
         last_row: dict[Any, int] = {}
         rollouts = []
         for row, sample in enumerate(samples):
             _check_sample(row, sample)
             index = sample.index if sample.rollout_id is None else sample.rollout_id
             rollouts.append((sample.group_index, row if index is None else index))
+            first_row.setdefault(rollouts[-1], row)
             last_row[rollouts[-1]] = row
         last = [samples[row] for row in last_row.values()]
-        self.output = combine_rows(self.rewarder, [s.reward for s in last], [s.group_index for s in last])
+        prompts = [samples[row].prompt for row in first_row.values()]  # a later part of a rollout may have its own
+        self.output = combine_rows(
+            self.rewarder, [s.reward for s in last], [s.group_index for s in last], prompts=prompts
+        )
         position = {rollout: i for i, rollout in enumerate(last_row)}
         advantages = np.nan_to_num(self.output.advantage).tolist()
         for sample, rollout in zip(samples, rollouts, strict=True):

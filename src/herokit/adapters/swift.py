@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from herokit.adapters.common.base import (
-    REFERENCE_COLUMNS,
     RewarderLike,
     group_ids_by_position,
-    make_samples,
     to_rewarder,
     trainer_values_filled,
 )
 from herokit.adapters.common.info import AdapterInfo
+from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_columns, make_samples
 from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
@@ -81,9 +80,7 @@ class RewardFunction:
 
     def __call__(self, completions: Sequence[str], **kwargs: Any) -> list[float]:
         """Return one number per row; ms-swift calls this on every rank with its own rows."""
-        columns: dict[str, Sequence[Any]] = {
-            k: v for k, v in kwargs.items() if isinstance(v, list | tuple) and len(v) == len(completions)
-        }
+        columns = find_columns(kwargs, len(completions))
         evaluation = any(value in _EVALUATION_SPLITS for value in columns.get("split", ()))
         with abort_peers_on_error(self.rewarder):
             samples = self._make_samples(completions, columns)

@@ -9,12 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from herokit.adapters.common import samples as common_samples
 from herokit.adapters.common.base import (
-    REFERENCE_COLUMNS,
     RewarderLike,
     RewarderMixin,
-    find_reference,
-    message_text,
     score_group,
     to_rewarder,
     trainer_values,
@@ -23,6 +21,7 @@ from herokit.adapters.common.base import (
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import Row, combine_rows
+from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_reference
 from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError, PluginError
 from herokit.outcome import RewardOutput
@@ -44,7 +43,10 @@ INFO = AdapterInfo(
 
 
 def make_sample(trace: Any, group: Hashable, reference: str | Sequence[str] = REFERENCE_COLUMNS) -> Sample:
-    """Make a sample from a trace of verifiers 0.4: the prompt of its task, its last reply, and the task's reference answer.
+    """Make a sample from a trace of verifiers 0.4: the messages of its last branch, and the task's reference answer.
+
+    A trace without messages of the policy, and one whose root agent's reply is set, has the prompt of its task and its last
+    reply instead.
 
     Args:
         trace: a trace whose task data has the reference answer as a field.
@@ -54,7 +56,27 @@ def make_sample(trace: Any, group: Hashable, reference: str | Sequence[str] = RE
     data = trace.task.data
     names = (reference,) if isinstance(reference, str) else reference
     answer = find_reference({name: getattr(data, name, None) for name in names}, names)
-    return Sample(data.prompt_text, trace.last_reply, group, answer, {"trace": trace})
+    prompt, completion = _read_branch(trace)
+    return common_samples.make_sample(
+        data.prompt_text if prompt is None else prompt,
+        trace.last_reply if prompt is None else completion,
+        group,
+        answer,
+        {"trace": trace},
+        location="verifiers",
+        num_tokens=getattr(trace, "num_output_tokens", 0) or None,
+        truncated=getattr(trace, "is_truncated", None),
+    )
+
+
+def _read_branch(trace: Any) -> tuple[list[Any] | None, list[Any]]:
+    """Return the messages before and from the policy's first one, on the last branch of a trace; None if it wrote none."""
+    branches = [] if getattr(trace, "root_reply", None) is not None else getattr(trace, "branches", None)
+    nodes = branches[-1].nodes if branches else []
+    start = next((i for i, node in enumerate(nodes) if node.sampled), None)
+    if start is None:
+        return None, []
+    return [node.message for node in nodes[:start]], [node.message for node in nodes[start:]]
 
 
 class RewardFunction:
@@ -122,7 +144,10 @@ class GroupRewardMixin(RewarderMixin):
         with abort_peers_on_error(self.herokit):
             samples = [make_sample(trace, episode.id, self.herokit_reference) for trace in traces]
             rows = await self._batcher.arun(samples)
-        output = combine_rows(self.herokit, rows, [episode.id] * len(rows), update_state=self.herokit_update_state)
+        prompts = [sample.prompt for sample in samples]
+        output = combine_rows(
+            self.herokit, rows, [episode.id] * len(rows), prompts=prompts, update_state=self.herokit_update_state
+        )
         self.herokit_output = output
         problems = output.problems()
         for i, (trace, row, value) in enumerate(zip(traces, rows, trainer_values(output).tolist(), strict=True)):
@@ -198,21 +223,20 @@ def _rubric_class() -> Any:
 def _make_sample_from_state(state: Mapping[str, Any], reference: str | Sequence[str]) -> Sample:
     names = (reference,) if isinstance(reference, str) else reference
     fields = {name: state.get(name) for name in names}  # State.get also looks into the input; iteration does not
-    answer = find_reference(fields, names) or find_reference(state.get("info") or {}, names)
-    return Sample(
-        message_text(_to_mappings(state["prompt"]), "prompt"),
-        message_text(_to_mappings(state["completion"]), "completion", last=True),
+    answer = find_reference(fields, names)
+    if answer is None:
+        answer = find_reference(state.get("info") or {}, names)
+    tokens = [step["tokens"]["completion_ids"] for step in state.get("trajectory") or [] if step.get("tokens")]
+    return common_samples.make_sample(
+        state["prompt"],
+        state["completion"],
         "group",
         answer,
         {"state": state},
+        location="verifiers",
+        num_tokens=sum(map(len, tokens)) or None,
+        truncated=state.get("is_truncated"),
     )
-
-
-def _to_mappings(messages: Any) -> Any:
-    """Return messages as mappings; newer releases have objects."""
-    if not isinstance(messages, list | tuple):
-        return messages
-    return [m if isinstance(m, Mapping) else {"role": m.role, "content": m.content} for m in messages]
 
 
 def _fill(states: Sequence[Any], output: RewardOutput) -> None:

@@ -43,7 +43,7 @@ def explain(
     """
     with console.redirect_stdout_to_stderr(as_json):
         loaded = load_scheme(scheme)
-    with loaded.rewarder() as rewarder, TemporaryDirectory(prefix="herokit-") as name:
+    with loaded.rewarder(equal_prompts=False) as rewarder, TemporaryDirectory(prefix="herokit-") as name:
         folder, location = Path(name), " ".join(rollouts)
         index = index_input(location, find_inputs(rollouts), parse_columns(column or ()), folder)
         if not index.contiguous:

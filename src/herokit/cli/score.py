@@ -88,7 +88,7 @@ def _note_unread_sources(scheme: Scheme, location: str) -> None:
 def _run(job: Job, scheme: Scheme, engine: str | None, arguments: Sequence[str]) -> tuple[RunProgress, list[str]]:
     """Score a job; return its progress and the reports of the sources."""
     place, run_sources = find_engine(engine, arguments)
-    with Rewarder(place(scheme.sources), scheme.combiner) as rewarder, interrupt_on_sigterm():
+    with Rewarder(place(scheme.sources), scheme.combiner, equal_prompts=False) as rewarder, interrupt_on_sigterm():
         try:
             with console.progress_bar() as callback:
                 progress = score_job(job, rewarder, run_sources=run_sources, on_progress=callback)

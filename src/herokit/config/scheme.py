@@ -53,9 +53,9 @@ class Scheme:
         sources = [(name, short_repr(source)) for name, source in self.sources.items()]
         return html_table("Sources", ("name", "source"), sources) + self.combiner._repr_html_()
 
-    def rewarder(self, *, sync: Sync = no_sync) -> Rewarder:
+    def rewarder(self, *, sync: Sync = no_sync, equal_prompts: bool = True) -> Rewarder:
         """Return a `Rewarder` with a fresh state."""
-        return Rewarder(self.sources, self.combiner, sync=sync)
+        return Rewarder(self.sources, self.combiner, sync=sync, equal_prompts=equal_prompts)
 
     def describe(self, *, registry: Registry | None = None) -> dict[str, Any]:
         """Return the table from which `build_scheme` builds an equal scheme."""

@@ -4,6 +4,7 @@
 """
 
 from herokit.conversations.messages import (
+    ASSISTANT,
     Message,
     ToolCall,
     ToolResult,
@@ -13,6 +14,7 @@ from herokit.conversations.messages import (
     message_thinking,
     tool_calls,
 )
+from herokit.conversations.prompts import are_equal_prompts, check_group_prompts, compress_prompt, fill_images
 from herokit.conversations.readers.layouts import (
     LAYOUTS,
     Layout,
@@ -33,6 +35,7 @@ from herokit.conversations.views import (
 )
 
 __all__ = [
+    "ASSISTANT",
     "LAYOUTS",
     "MARKERS",
     "Conversation",
@@ -44,7 +47,11 @@ __all__ = [
     "ToolCall",
     "ToolResult",
     "Turn",
+    "are_equal_prompts",
+    "check_group_prompts",
     "check_messages",
+    "compress_prompt",
+    "fill_images",
     "find_layout",
     "has_images",
     "join_messages",

@@ -38,7 +38,7 @@ def test_rllm_estimator_returns_the_advantages_of_the_chain(stubs):
 
 
 def test_rllm_reward_function_reads_an_episode(stubs):
-    task = SimpleNamespace(instruction="2 + 2?", metadata={"answer": 4})
+    task = SimpleNamespace(instruction="2 + 2?", metadata={"answer": "4"})
     episode = SimpleNamespace(trajectories=[SimpleNamespace(output="4")])
     assert RewardFunction(stubs.make_rewarder())(task, episode)["is_correct"] is True
 

@@ -80,7 +80,8 @@ def test_slime_estimator_accepts_short_groups(stubs):
 def test_slime_estimator_counts_a_cut_rollout_once(stubs):
     rewarder = stubs.make_rewarder()
     samples = rewarded(stubs, rewarder)
-    cut = Sample(group_index=0, index=0, rollout_id=0, label="4", reward=samples[0].reward)
+    cut = Sample(group_index=0, index=0, rollout_id=0, prompt=samples[0].prompt, label="4", reward=samples[0].reward)
+    samples[0].prompt = "a summary of the first part"  # the prompt of a later part may differ
     _, rewards = AdvantageEstimator(rewarder)(ARGS, [cut, *samples])
     np.testing.assert_allclose(
         rewards[1:], np.nan_to_num(stubs.make_rewarder()(stubs.make_samples()).advantage), atol=1e-12

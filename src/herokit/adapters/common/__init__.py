@@ -5,7 +5,6 @@ from herokit.adapters.common.base import (
     RewarderMixin,
     group_ids_by_position,
     load_state,
-    make_samples,
     save_state,
     score_group,
     to_rewarder,
@@ -15,8 +14,11 @@ from herokit.adapters.common.gather import GroupGatherer
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.pointwise import check_group_independent
 from herokit.adapters.common.rows import combine_rows, score_one
+from herokit.adapters.common.samples import make_sample, make_samples
+from herokit.adapters.common.templates import ChatTemplate
 
 __all__ = [
+    "ChatTemplate",
     "GroupGatherer",
     "MicroBatcher",
     "RewarderLike",
@@ -25,6 +27,7 @@ __all__ = [
     "combine_rows",
     "group_ids_by_position",
     "load_state",
+    "make_sample",
     "make_samples",
     "save_state",
     "score_group",

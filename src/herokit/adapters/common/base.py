@@ -1,8 +1,8 @@
-"""Samples, groups, values and state: the parts that every adapter is built from.
+"""Groups, values and state: the parts that every adapter is built from; `samples` makes its samples.
 
 Trainers call rewards in three ways. An adapter supports one of them and stays thin.
 
-1. **One batch per call** (TRL, ms-swift, open-instruct, tinker-cookbook): `make_samples` makes samples,
+1. **One batch per call** (TRL, ms-swift, open-instruct, tinker-cookbook): `samples.make_samples` makes samples,
    `group_ids_by_position` or a column of ids gives the groups, `check_complete_groups` rejects groups that are split
    over calls, ``rewarder(samples, update_state=training)`` scores them, and `trainer_values` is what the trainer gets.
 2. **One sample per call, the batch in the driver** (verl, slime, SkyRL, NeMo-RL, rLLM): a worker returns
@@ -17,7 +17,10 @@ a registry of the trainer).
 
 Rules for an adapter:
 
-- A group is identified by position or by an id, never by the text of the prompt.
+- A group is identified by position or by an id, never by the text of the prompt. A `Rewarder` compares the prompts of a
+  group when it runs the sources; a driver that has the prompts passes them to `rows.combine_rows`.
+- A sample has what the trainer has (`samples.make_sample`): messages, the native reference, the number of tokens, whether
+  the generation was truncated, and whether the chat template opens the thinking (`templates.ChatTemplate`).
 - A row without a reward is NaN in `RewardOutput` and None for a trainer, never 0. A trainer that accepts no None gets
   advantage 0 and, where it has one, a mask.
 - Only training updates the state: evaluation passes ``update_state=False``. The state is saved with the trainer's
@@ -34,7 +37,7 @@ import asyncio
 import json
 import os
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -42,24 +45,20 @@ import numpy as np
 
 from herokit.combiners import produces_advantage
 from herokit.config import Scheme, load_scheme
+from herokit.conversations import check_group_prompts
 from herokit.distributed import abort_peers_on_error
-from herokit.errors import ConfigError, DataError, did_you_mean
+from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.types import Array, Sample
 
 __all__ = [
-    "REFERENCE_COLUMNS",
     "RewarderLike",
     "RewarderMixin",
     "check_complete_groups",
-    "find_reference",
     "group_ids_by_position",
     "load_state",
-    "make_samples",
-    "message_text",
     "nan_to_none",
-    "reference_text",
     "returns_advantages",
     "save_state",
     "score_group",
@@ -67,9 +66,6 @@ __all__ = [
     "trainer_values",
     "trainer_values_filled",
 ]
-
-REFERENCE_COLUMNS = ("reference", "answer", "solution", "ground_truth", "gold", "gold_answer", "target", "label")
-"""Usual names of the column of reference answers; adapters take the first one that is present."""
 
 _STATE_FILE = "herokit_state.json"
 """The file in a checkpoint's folder that holds the rewarder's state."""
@@ -120,131 +116,6 @@ class RewarderMixin:
         super().__init_subclass__(**kwargs)
         if herokit is not None:
             cls.herokit = to_rewarder(herokit)
-
-
-def make_samples(
-    prompts: Sequence[Any],
-    completions: Sequence[Any],
-    group_keys: Sequence[Hashable],
-    columns: Mapping[str, Sequence[Any]] | None = None,
-    *,
-    reference: str | Sequence[str] = REFERENCE_COLUMNS,
-) -> list[Sample]:
-    """Make N samples from what a trainer passes.
-
-    Args:
-        prompts: N texts or lists of chat messages. The texts of a chat are joined by newlines, and its messages are kept
-            in ``meta["messages"]``, followed by those of the completion.
-        completions: N texts or lists of chat messages; of several messages, the last text is judged.
-        group_keys: the group of every row, N; see `group_ids_by_position`.
-        columns: the columns of the data set, N values each; every sample has its own values in `meta`.
-        reference: the column of reference answers, or several names of which the first present is used.
-
-    Raises:
-        DataError: lengths differ, or a prompt, completion or reference has another type; the message names the row.
-        ConfigError: the named reference column is missing.
-
-    Example:
-        >>> chat = [{"role": "user", "content": "1 + 1?"}]
-        >>> answer = [{"role": "assistant", "content": "2"}]
-        >>> sample = make_samples([chat], [answer], ["q1"], {"answer": [2]})[0]
-        >>> sample.prompt, sample.completion, sample.reference
-        ('1 + 1?', '2', '2')
-    """
-    columns = columns or {}
-    lengths = {"prompts": len(prompts), "completions": len(completions), "group_keys": len(group_keys)}
-    lengths |= {f"column {name!r}": len(values) for name, values in columns.items()}
-    if len(set(lengths.values())) > 1:
-        raise DataError(f"lengths differ: expected one value per rollout in each, got {lengths}")
-    reference_column = _reference_column(columns, reference)
-    samples = []
-    for row, (prompt, completion, key) in enumerate(zip(prompts, completions, group_keys, strict=True)):
-        meta = {name: values[row] for name, values in columns.items()}
-        prompt_text = message_text(prompt, f"row {row}: prompt")
-        completion_text = message_text(completion, f"row {row}: completion", last=True)
-        if not isinstance(prompt, str):
-            tail = completion if not isinstance(completion, str) else [{"role": "assistant", "content": completion}]
-            meta["messages"] = [*prompt, *tail]
-        answer = None
-        if reference_column is not None:
-            answer = _checked_reference(meta[reference_column], f"row {row}: column {reference_column!r}")
-        samples.append(Sample(prompt_text, completion_text, key, answer, meta))
-    return samples
-
-
-def _reference_column(columns: Mapping[str, Sequence[Any]], reference: str | Sequence[str]) -> str | None:
-    if not isinstance(reference, str):
-        return next((name for name in reference if name in columns), None)
-    if reference not in columns:
-        raise ConfigError(f"no column {reference!r} for the reference; {did_you_mean(reference, list(columns))}")
-    return reference
-
-
-def message_text(value: Any, location: str, *, last: bool = False) -> str:
-    r"""Return the text of a text or of chat messages.
-
-    Args:
-        value: a text, or messages ``{role, content}``. The content is a text, None, or a list of parts, of which the
-            text parts are read.
-        location: the place in the input, for messages.
-        last: return the last message that has text, instead of all texts joined by newlines.
-
-    Raises:
-        DataError: `value` is neither text nor messages.
-
-    Example:
-        >>> message_text([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}], "prompt")
-        'Be brief.\nHi'
-    """
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list | tuple) and all(isinstance(message, Mapping) for message in value):
-        contents = [_content_text(message.get("content"), location) for message in value]
-        texts = [text for text in contents if text is not None]
-        return (texts[-1] if texts else "") if last else "\n".join(texts)
-    raise DataError(f"{location} must be text or chat messages, got {value!r}"[:300])
-
-
-def _content_text(content: Any, location: str) -> str | None:
-    if content is None or isinstance(content, str):
-        return content
-    if isinstance(content, list | tuple) and all(isinstance(part, Mapping) for part in content):
-        return "".join(str(part.get("text", "")) for part in content if part.get("type", "text") == "text")
-    raise DataError(f"{location}: the content of a message must be text, got {content!r}"[:300])
-
-
-def _checked_reference(value: Any, location: str) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, int | float | np.number):
-        return reference_text(value)
-    raise DataError(
-        f"{location} must be text or a number to be a reference, got {type(value).__name__}; "
-        "name another column with reference=..., or pass reference=() and read the column from meta"
-    )
-
-
-def find_reference(fields: Mapping[str, Any], reference: str | Sequence[str] = REFERENCE_COLUMNS) -> str | None:
-    """Return the reference answer of one row as text: the first named field that has a value, else None.
-
-    Example:
-        >>> find_reference({"answer": 4}), find_reference({"label": None})
-        ('4', None)
-    """
-    names = (reference,) if isinstance(reference, str) else reference
-    values = (fields.get(name) for name in names)
-    return next((text for value in values if (text := reference_text(value))), None)
-
-
-def reference_text(value: Any) -> str | None:
-    """Return a reference answer as text; None for None and for NaN, which marks a missing value in data frames.
-
-    Example:
-        >>> reference_text(4), reference_text(float("nan"))
-        ('4', None)
-    """
-    missing = value is None or (isinstance(value, float | np.floating) and np.isnan(value))
-    return None if missing else str(value)
 
 
 def group_ids_by_position(
@@ -313,6 +184,9 @@ async def score_group(rewarder: Rewarder, samples: Iterable[Sample], *, update_s
         samples: all rollouts of the group. Pass a generator: if reading a rollout raises, no other rank waits for this one.
         update_state: False for evaluation.
 
+    Raises:
+        DataError: the rollouts answer different prompts.
+
     Example:
         >>> from herokit import Center, Select, chain
         >>> class Length:
@@ -324,6 +198,8 @@ async def score_group(rewarder: Rewarder, samples: Iterable[Sample], *, update_s
     """
     with abort_peers_on_error(rewarder):
         group = list(samples)
+        if rewarder.equal_prompts:
+            check_group_prompts([sample.prompt for sample in group], ["group"] * len(group))
     outputs = await asyncio.to_thread(rewarder.run_sources, group)
     return rewarder.combine(outputs, ["group"] * len(group), update_state=update_state)
 

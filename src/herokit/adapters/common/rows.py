@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
+from herokit.conversations import check_group_prompts
 from herokit.outcome import RewardOutput
 from herokit.records import Row, from_rows, source_columns, to_rows
 from herokit.rewarder import Rewarder
@@ -40,7 +41,7 @@ def source_rows(outputs: SourceOutputs) -> list[Row]:
     Example:
         >>> from herokit import Verdict
         >>> source_rows(SourceOutputs({"verifier": [Verdict(1.0, answer="4")]}, {}))
-        [{'verifier': 1.0, 'verifier_status': 'judged', 'verifier_reason': '', 'verifier_answer': '4'}]
+        [{'verifier': 1.0, 'verifier_status': 'judged', 'verifier_reason': '', 'verifier_answer': '4', 'verifier_origin': ''}]
     """
     return to_rows(source_columns(outputs, steps=False))
 
@@ -64,6 +65,7 @@ def combine_rows(
     rows: Sequence[Mapping[str, Any] | None],
     group_keys: Sequence[Hashable],
     *,
+    prompts: Sequence[Any] | None = None,
     update_state: bool = True,
 ) -> RewardOutput:
     """Combine rows that workers returned: the driver's part, once for the whole batch.
@@ -72,11 +74,14 @@ def combine_rows(
         rewarder: one with the same sources as the workers'.
         rows: N rows of `score_one`; None for a rollout without an answer from a worker.
         group_keys: the group of every row, N.
+        prompts: the prompt of every row, N, if the driver has them: those of a group are compared.
         update_state: False for evaluation.
 
     Raises:
-        DataError: a row lacks a source of this rewarder.
+        DataError: a row lacks a source of this rewarder, or prompts differ inside a group.
     """
+    if prompts is not None and rewarder.equal_prompts:
+        check_group_prompts(prompts, group_keys)
     return rewarder.combine(from_rows(rewarder.sources, rows), group_keys, update_state=update_state)
 
 

@@ -12,16 +12,16 @@ from math import ceil, gcd
 from typing import Any, Literal
 
 from herokit.adapters.common.base import (
-    REFERENCE_COLUMNS,
     RewarderLike,
     group_ids_by_position,
-    make_samples,
     nan_to_none,
     to_rewarder,
     trainer_values,
 )
 from herokit.adapters.common.metrics import metrics
 from herokit.adapters.common.rows import format_status, source_rows
+from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_columns, make_samples
+from herokit.adapters.common.templates import ChatTemplate
 from herokit.adapters.trl.state import CheckpointedState, has_state
 from herokit.combiners import no_sync
 from herokit.distributed import abort_peers_on_error
@@ -54,6 +54,10 @@ class RewardFunction:
     method ``log_metric`` that TRL passes. Evaluation does not update the state. Training saves it in the `TrainerState`, and
     so in checkpoints. A row on which a source failed is None, which TRL leaves out of baseline and loss.
 
+    Samples have messages as TRL has them, with tool calls and results; the number of tokens, except of rows with messages of
+    tools, whose tokens TRL mixes in; whether the generation was truncated, as TRL counts it; and whether the chat template
+    opens the thinking.
+
     Args:
         rewarder: the sources and the chain.
         name: the name in TRL's log and the prefix of the metrics; unique within a trainer.
@@ -68,6 +72,8 @@ class RewardFunction:
 
     Raises:
         ConfigError: when called: incomplete groups on this rank, unknown group size, or a cancelled step.
+        DataError: when called: prompts differ inside a group, as those of an environment with random observations do; see
+            ``Rewarder(equal_prompts=False)``.
 
     Example:
         >>> from herokit import Rewarder, Select
@@ -96,9 +102,10 @@ class RewardFunction:
         self.__name__ = name  # what TRL's log calls a reward function
         self.state = CheckpointedState(name)
         self._checked = False
+        self._template: ChatTemplate | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"output": None}
+        return self.__dict__ | {"output": None, "_template": None}
 
     def __call__(self, prompts: Sequence[Any], completions: Sequence[Any], **kwargs: Any) -> list[float | None]:
         """Return the output of the chain for N rollouts; TRL calls this.
@@ -113,11 +120,11 @@ class RewardFunction:
         return self._finish(batch, self.rewarder.run_sources(batch.samples))
 
     def run_sources(
-        self, prompts: Sequence[Any], completions: Sequence[Any], columns: Mapping[str, Sequence[Any]]
+        self, prompts: Sequence[Any], completions: Sequence[Any], columns: Mapping[str, Sequence[Any]], trainer: Any
     ) -> SourceOutputs:
         """Run the sources on N rollouts whose groups are not known yet."""
         no_keys = [None] * len(completions)
-        return self.rewarder.run_sources(make_samples(prompts, completions, no_keys, columns, reference=self.reference))
+        return self.rewarder.run_sources(self._make_samples(prompts, completions, no_keys, columns, trainer))
 
     def combine(
         self, outputs: SourceOutputs, group_keys: Sequence[Any], trainer_state: Any, *, training: bool
@@ -162,7 +169,7 @@ class RewardFunction:
 
     def _prepare(self, prompts: Sequence[Any], completions: Sequence[Any], kwargs: dict[str, Any]) -> _Batch:
         trainer = _find_trainer(kwargs.get("log_metric"))
-        columns = {k: v for k, v in kwargs.items() if isinstance(v, list | tuple) and len(v) == len(completions)}
+        columns = find_columns(kwargs, len(completions))
         size = self.num_generations if trainer is None else group_size(trainer)
         if size is None:
             raise ConfigError(f"{self.name}: the group size is unknown without a trainer; pass num_generations")
@@ -170,11 +177,43 @@ class RewardFunction:
             len(completions), size, self.uids(columns), owner=_owner(trainer), fix=_fix_training(trainer)
         )
         self._check(trainer)
-        samples = make_samples(prompts, completions, keys, columns, reference=self.reference)
+        samples = self._make_samples(prompts, completions, keys, columns, trainer)
         trainer_state = kwargs.get("trainer_state")
         self._restore(trainer_state)
         training = trainer is None or trainer.model.training
         return _Batch(samples, training, trainer_state, kwargs.get("log_extra"), kwargs.get("log_metric"))
+
+    def _make_samples(
+        self,
+        prompts: Sequence[Any],
+        completions: Sequence[Any],
+        group_keys: Sequence[Any],
+        columns: Mapping[str, Sequence[Any]],
+        trainer: Any,
+    ) -> list[Sample]:
+        ids = columns.get("completion_ids", [()] * len(completions))
+        return make_samples(
+            prompts,
+            completions,
+            group_keys,
+            columns,
+            reference=self.reference,
+            num_tokens=[_count_tokens(*pair) for pair in zip(completions, ids, strict=True)],
+            truncated=[_is_truncated(trainer, row) for row in ids],
+            thinking_opened=self._find_openings(prompts, trainer),
+        )
+
+    def _find_openings(self, prompts: Sequence[Any], trainer: Any) -> Sequence[bool | None] | None:
+        """Return for each row whether the trainer's chat template opens the thinking."""
+        tokenizer = getattr(trainer, "processing_class", None)
+        if tokenizer is None:
+            return None
+        if self._template is None or self._template.tokenizer is not tokenizer:
+            settings = getattr(trainer, "chat_template_kwargs", None) or {}
+            self._template = ChatTemplate(tokenizer, getattr(trainer, "chat_template", None), **settings)
+        if _has_parser(tokenizer):  # it knows what the prompt has opened, and has moved the thinking
+            return [None if isinstance(prompt, str) else False for prompt in prompts]
+        return list(map(self._template.opens_thinking, prompts))
 
     def _finish(self, batch: _Batch, outputs: SourceOutputs) -> list[float | None]:
         keys = [sample.group for sample in batch.samples]
@@ -252,6 +291,27 @@ def check_settings(function: RewardFunction, trainer: Any) -> None:
     if entry and function.on_cancelled_step != "ignore":
         fix += ", or use herokit.adapters.trl.GroupRewardMixin with a chain that produces advantages (hero_advantage)"
         check_normalization(function.rewarder, entry, fix=fix, on_cancelled_step=function.on_cancelled_step)
+
+
+def _count_tokens(completion: Any, ids: Sequence[int]) -> int | None:
+    """Return the tokens that the policy wrote; None where TRL mixes in those of tools, or passes none."""
+    is_pure = isinstance(completion, str) or all(message.get("role") == "assistant" for message in completion)
+    return len(ids) if is_pure and len(ids) else None
+
+
+def _is_truncated(trainer: Any, ids: Sequence[int]) -> bool | None:
+    """Return whether the last token is no end of a turn, which is how TRL counts truncated completions."""
+    ends = getattr(trainer, "eos_token_ids", None)
+    if not ends or not len(ids):
+        return None
+    tokenizer = getattr(trainer.processing_class, "tokenizer", trainer.processing_class)
+    return ids[-1] not in (*ends, tokenizer.pad_token_id)
+
+
+def _has_parser(tokenizer: Any) -> bool:
+    """Return whether TRL has the tokenizer parse completions, so that thinking and calls are in fields of their own."""
+    tokenizer = getattr(tokenizer, "tokenizer", tokenizer)
+    return any(getattr(tokenizer, name, None) is not None for name in ("response_template", "response_schema"))
 
 
 def _find_trainer(log_metric: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from herokit.adapters.common.base import group_ids_by_position, returns_advantages
 from herokit.adapters.trl.functions import RewardFunction, check_settings, group_size
 from herokit.combiners import no_sync, produces_advantage
+from herokit.conversations import check_group_prompts, compress_prompt
 from herokit.errors import ConfigError, PluginError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
@@ -20,10 +21,11 @@ __all__ = ["GroupRewardMixin"]
 
 @dataclass(frozen=True, slots=True)
 class RankResult:
-    """What one rank contributes to the gather: the outputs of its sources and the ids of its rows, or an error."""
+    """What one rank contributes to the gather: the outputs of its sources, ids and prompts of its rows, or an error."""
 
     outputs: SourceOutputs | None = None
     uids: Sequence[Any] | None = None
+    prompts: Sequence[Any] = ()
     error: str = ""
     cause: Exception | None = None
 
@@ -53,6 +55,7 @@ class GroupRewardMixin:
     Raises:
         ConfigError: at construction: not exactly one `RewardFunction`, a cancelled step, settings under which A_rest cannot
             be computed, or a `sync` in the rewarder, which would count every row once per rank.
+        DataError: prompts differ inside a group; every rank raises.
         PluginError: a source failed as a whole on some rank; every rank raises.
     """
 
@@ -88,7 +91,7 @@ class GroupRewardMixin:
         function, rank = self._function, trainer.accelerator.process_index
         table = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)  # type: ignore[misc]
         columns = _columns(trainer, inputs, completion_ids_list)
-        results = self._gather(lambda: function.run_sources(prompts, completions, columns), columns)
+        results = self._gather(lambda: function.run_sources(prompts, completions, columns, trainer), columns, prompts)
         outputs = _concatenate([result.outputs for result in results if result.outputs is not None])
         local = results[rank].outputs or outputs
         uids = None if results[rank].uids is None else [uid for result in results for uid in result.uids or ()]
@@ -99,6 +102,8 @@ class GroupRewardMixin:
             owner=f"TRL, all {len(results)} ranks",
             fix="the trainer generated incomplete groups",
         )
+        if self.herokit.equal_prompts:
+            check_group_prompts([prompt for result in results for prompt in result.prompts], group_keys)
         output = function.combine(
             replace(outputs, seconds=local.seconds), group_keys, trainer.state, training=trainer.model.training
         )
@@ -110,14 +115,14 @@ class GroupRewardMixin:
         return table
 
     def _gather(
-        self, run_sources: Callable[[], SourceOutputs], columns: Mapping[str, Sequence[Any]]
+        self, run_sources: Callable[[], SourceOutputs], columns: Mapping[str, Sequence[Any]], prompts: Sequence[Any]
     ) -> list[RankResult]:
         """Run the sources on this rank, and return the results of all ranks; an error on one rank raises on every rank."""
         from accelerate.utils import gather_object
 
         function = self._function
         try:
-            local = RankResult(run_sources(), function.uids(columns))
+            local = RankResult(run_sources(), function.uids(columns), [compress_prompt(prompt) for prompt in prompts])
         except Exception as error:  # noqa: BLE001 - every rank raises it after the gather
             local = RankResult(error=f"{type(error).__name__}: {error}", cause=error)
         results: list[RankResult] = gather_object([replace(local, cause=None)])

@@ -14,18 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.base import RewarderLike, reference_text, to_rewarder
+from herokit.adapters.common.base import RewarderLike, to_rewarder
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import Row, combine_rows, display_value
+from herokit.adapters.common.samples import make_sample
+from herokit.adapters.common.templates import ChatTemplate
 from herokit.adapters.verl.state import ESTIMATOR_NAME, set_default_rewarder
 from herokit.errors import ConfigError, SetupError
 from herokit.outcome import RewardOutput
-from herokit.types import Sample, Verifier
+from herokit.types import Verifier
 
 __all__ = ["AdvantageEstimator", "Packing", "RewardFunction", "register"]
 
 PROMPT_KEYS = ("prompt", "question", "problem")
-"""Keys of ``extra_info`` that hold the text of the prompt; the first one present is used."""
+"""Keys of ``extra_info`` that hold the prompt, text or messages; the first one present is used."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ class RewardFunction:
         rewarder: the one whose sources run.
         packing: packs verdict and score into ``score`` for `AdvantageEstimator`; with None, ``score`` is the verdict.
         prompt: the key of ``extra_info`` with the prompt, or several of which the first present is used.
+        template: the policy's chat template, which says whether it opens the thinking; verl passes neither the rendered prompt
+            nor a tokenizer. It is read only for prompts that are messages.
 
     Raises:
         ConfigError: a source is named ``score`` or ``acc``.
@@ -101,16 +105,22 @@ class RewardFunction:
         >>> from herokit import Rewarder, Select, Verdict
         >>> class Exact:
         ...     def verify(self, samples):
-        ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
+        ...         return [Verdict(float(s.final_text == s.reference)) for s in samples]
         >>> compute_score = RewardFunction(Rewarder({"verifier": Exact()}, Select("verifier")))
         >>> compute_score("math", "4", "4", {})["score"]
         1.0
     """
 
     def __init__(
-        self, rewarder: RewarderLike, packing: Packing | None = None, prompt: str | Sequence[str] = PROMPT_KEYS
+        self,
+        rewarder: RewarderLike,
+        packing: Packing | None = None,
+        prompt: str | Sequence[str] = PROMPT_KEYS,
+        *,
+        template: ChatTemplate | None = None,
     ) -> None:
         self.rewarder, self.packing, self.prompt = to_rewarder(rewarder), packing, prompt
+        self.template = template
         for reserved in ("score", "acc"):
             if reserved in self.rewarder.sources:
                 raise ConfigError(f"verl: a source cannot be named {reserved!r}; verl has a column of that name")
@@ -127,14 +137,18 @@ class RewardFunction:
         """Return the source results of one rollout; verl calls this in a thread of a reward worker."""
         info = dict(extra_info or {})
         names = (self.prompt,) if isinstance(self.prompt, str) else self.prompt
-        prompt = next((str(info[name]) for name in names if name in info), None)
+        prompt = next((info[name] for name in names if info.get(name) is not None), None)
         if prompt is None and not all(isinstance(s, Verifier) for s in self.rewarder.sources.values()):
             raise SetupError(
                 f"verl: a reward model needs the prompt, but extra_info has none of {names}, only {sorted(info)}; "
                 "add the text of the prompt when preparing the data"
             )
         meta = info | {"data_source": data_source} | kwargs
-        sample = Sample(prompt or "", solution_str, None, reference_text(ground_truth), meta)
+        prompt = "" if prompt is None else prompt
+        opened = None if self.template is None else self.template.opens_thinking(prompt)
+        sample = make_sample(
+            prompt, solution_str, None, ground_truth, meta, location=f"verl: {data_source}", thinking_opened=opened
+        )
         row = self._batcher.run([sample])[0]
         value = display_value(self.rewarder, row)
         return {"score": value if self.packing is None else self.packing.pack(row), "acc": value, **row}

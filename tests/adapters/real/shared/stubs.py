@@ -9,8 +9,8 @@ class Exact:
     def verify(self, samples):
         return [
             Verdict(None, Status.FAILED, "the sandbox is down")
-            if "broken" in s.completion
-            else Verdict(float(s.completion.strip() == s.reference))
+            if "broken" in s.final_text
+            else Verdict(float(s.final_text.strip() == s.reference))
             for s in samples
         ]
 
@@ -19,8 +19,8 @@ class Brief:
     """Prefers short completions; requires a prompt."""
 
     def score(self, samples):
-        assert all(isinstance(s.prompt, str) for s in samples)
-        return [-0.25 * len(s.completion) for s in samples]
+        assert all(s.prompt_text for s in samples)
+        return [-0.25 * len(s.completion_text) for s in samples]
 
 
 TEXTS = ("4", "four", "eleven", "4", "it is 4", "5", "55", "broken")
