@@ -7,7 +7,7 @@ advantages in place of rewards (their group mean is 0) pass unchanged.
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from typing_extensions import Unpack
@@ -185,6 +185,12 @@ class _GroupScorer:
             row: Row = dict.fromkeys(self.rewarder.sources) if isinstance(result, Exception) else result
             return self._reply(row, 0.0, failed=True)
 
+    async def reward_output(self, group: _Group, output: Mapping[str, Any], tokenizer: Any) -> _Reply:
+        """Do the same for what an executor returned: the completion is what its action ranges cover."""
+        tokens = [token for begin, end in output["action_ranges"] for token in output["observation_tokens"][begin:end]]
+        completion = tokenizer.decode(tokens, skip_special_tokens=True)
+        return await self.reward(group, completion, num_tokens=len(tokens), truncated=output.get("truncated"))
+
     def _combine(self, results: Sequence[Row | Exception]) -> list[_Reply]:
         rows = [result for result in results if not isinstance(result, Exception)]
         with abort_peers_on_error(self.rewarder):
@@ -242,15 +248,7 @@ def executor(rewarder: RewarderLike, *, timeout: float = 1800.0, base: Any = Non
                 output = await super().execute(
                     prompt, label, sampling_params, max_length, hf_tokenizer, llm_engine, images
                 )
-                tokens = [
-                    token for begin, end in output["action_ranges"] for token in output["observation_tokens"][begin:end]
-                ]
-                completion = hf_tokenizer.decode(tokens, skip_special_tokens=True)
-                output.update(
-                    await self.group_scorer.reward(
-                        group, completion, num_tokens=len(tokens), truncated=output.get("truncated")
-                    )
-                )
+                output.update(await self.group_scorer.reward_output(group, output, hf_tokenizer))
                 return output
             finally:
                 self.group_scorer.leave(group)
