@@ -36,6 +36,12 @@ def test_cache_key_depends_on_the_content_and_not_on_the_group():
         (Sample("p", "1", 0, "s"), 1),
         (Sample("p", "1", 0, None), 1),
         (Sample("p", "1", 0, "r", {"task": "a"}), 1),
+        (Sample("p", "1", 0, ["r"]), 1),
+        (Sample("p", "1", 0, "r", thinking_opened=True), 1),
+        (Sample("p", "1", 0, "r", truncated=True), 1),
+        (Sample("p", "1", 0, "r", num_tokens=3), 1),
+        (Sample([{"role": "user", "content": "p"}], "1", 0, "r"), 1),
+        (Sample("p", [{"role": "assistant", "content": "1"}], 0, "r"), 1),
     ):
         recorded = []
         cache = Cache(RecordingVerifier((recorded,)), version="1")
@@ -44,10 +50,19 @@ def test_cache_key_depends_on_the_content_and_not_on_the_group():
         assert len(recorded) == 1 + again, other
 
 
+def test_cache_key_depends_on_images_and_native_references():
+    recorded = []
+    cache = Cache(RecordingVerifier((recorded,)), version="1")
+    for pixel, reference in ((1, {"target": [1]}), (1, {"target": [1]}), (2, {"target": [1]}), (2, {"target": [2]})):
+        parts = [{"type": "image", "image": np.full((64, 64), pixel)}]
+        cache.verify([Sample([{"role": "user", "content": parts}], "1", 0, reference)])
+    assert len(recorded) == 3
+
+
 def test_cache_file_serves_only_the_same_verifier(tmp_path):
     path = str(tmp_path / "verdicts.db")
     part = samples("3", "4", "5")
-    expected = Verdict(1.0, Status.JUDGED, "", "3")
+    expected = Verdict(1.0, Status.JUDGED, "", "3", "whole text")
     assert Cache(Number(), path).verify(part)[0] == expected
     again = Cache(Number(), path)
     assert again.verify(part)[0] == expected

@@ -224,8 +224,9 @@ def _make_sample_from_state(state: Mapping[str, Any], reference: str | Sequence[
     names = (reference,) if isinstance(reference, str) else reference
     fields = {name: state.get(name) for name in names}  # State.get also looks into the input; iteration does not
     answer = find_reference(fields, names)
-    if answer is None:
-        answer = find_reference(state.get("info") or {}, names)
+    if answer is None or answer == "":  # a state without an answer has an empty one
+        other = find_reference(state.get("info") or {}, names)
+        answer = answer if other is None else other
     tokens = [step["tokens"]["completion_ids"] for step in state.get("trajectory") or [] if step.get("tokens")]
     return common_samples.make_sample(
         state["prompt"],

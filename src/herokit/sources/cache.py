@@ -227,13 +227,15 @@ class _VerdictFile:
                 marks = ",".join("?" * len(part))
                 rows = db.execute(f"SELECT key, verdict FROM verdicts WHERE key IN ({marks})", part)  # noqa: S608 - marks
                 for key, text in rows:
-                    value, status, reason, answer = json.loads(text)
-                    hits[bytes(key)] = Verdict(value, Status(status), reason, answer)
+                    value, status, reason, answer, origin = json.loads(text)
+                    hits[bytes(key)] = Verdict(value, Status(status), reason, answer, origin)
         return hits
 
     def put_many(self, verdicts: Mapping[bytes, Verdict]) -> None:
         """Keep verdicts."""
-        rows = [(key, json.dumps([v.value, v.status.value, v.reason, v.answer])) for key, v in verdicts.items()]
+        rows = [
+            (key, json.dumps([v.value, v.status.value, v.reason, v.answer, v.origin])) for key, v in verdicts.items()
+        ]
         with closing(self._open()) as db, db:
             db.executemany("INSERT OR REPLACE INTO verdicts (key, verdict) VALUES (?, ?)", rows)
             newest = db.execute("SELECT max(rowid) FROM verdicts").fetchone()[0] or 0
@@ -263,11 +265,13 @@ def _package_version(package: str) -> str:
 
 
 def _digest(fingerprint: str, sample: Sample) -> bytes:
+    values = {
+        field.name: getattr(sample, field.name) for field in fields(sample) if field.init and field.name != "group"
+    }
     try:
-        meta = _encode(dict(sample.meta), _unique_text)
+        content = _encode([fingerprint, values | {"meta": dict(sample.meta)}], _unique_text)
     except RecursionError:  # it holds itself
-        meta = _unique_text(sample)
-    content = json.dumps([fingerprint, sample.prompt, sample.completion, sample.reference, meta])
+        content = _unique_text(sample)
     return blake2b(content.encode("utf-8", "surrogatepass"), digest_size=20).digest()
 
 
