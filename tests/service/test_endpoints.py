@@ -41,7 +41,7 @@ def test_score_names_results_as_the_columns_of_result_files(client):
     judged, failed = score(client, *rows).json()["rows"]
     assert judged == {
         "group": 1, "reward": judged["reward"], "advantage": 0.0, "weight": judged["weight"], "valid": True, "kept": True,
-        "verifier": 1.0, "verifier_status": "judged", "verifier_reason": "", "verifier_answer": "4",
+        "verifier": 1.0, "verifier_status": "judged", "verifier_reason": "", "verifier_answer": "4", "verifier_origin": "",
         "rm": -1.0, "rm_status": "judged", "rm_reason": "",
     }  # fmt: skip
     assert list(judged) == list(make_rewarder()(to_samples(rows)).columns())
@@ -116,9 +116,25 @@ def test_answers_are_stored_for_as_many_rows_as_the_queue_holds():
         assert dispatcher._answer_rows == 6
 
 
+def test_prompts_that_differ_inside_a_group_are_refused(client):
+    rows = make_group("a", "4", "5")
+    rows[1]["prompt"] = "3 + 3?"
+    reply = score(client, *rows)
+    assert reply.status_code == 422
+    assert "group 'a' has different prompts: '2 + 2?' in row 0, '3 + 3?' in row 1" in reply.json()["error"]
+    assert client.post("/v1/sources/verifier", json={"samples": rows}).status_code == 200  # it combines nothing
+    assert score(client, *make_group("a", "4", "5")).status_code == 200
+
+
 def test_single_source_and_misspelt_name(client):
     [row] = client.post("/v1/sources/verifier", json={"samples": make_group(0, "5")}).json()["rows"]
-    assert row == {"verifier": 0.0, "verifier_status": "judged", "verifier_reason": "", "verifier_answer": "5"}
+    assert row == {
+        "verifier": 0.0,
+        "verifier_status": "judged",
+        "verifier_reason": "",
+        "verifier_answer": "5",
+        "verifier_origin": "",
+    }
     missing = client.post("/v1/sources/verifer", json={"samples": make_group(0, "5")})
     assert missing.status_code == 404
     assert "did you mean 'verifier'?" in missing.json()["error"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from time import time
 from typing import Any
 
+from herokit.conversations import check_group_prompts
 from herokit.errors import ConfigError, DataError, HerokitError, PluginError, boundary, did_you_mean
 from herokit.files.blocks import fsync_file
 from herokit.records import Row, source_columns, to_rows
@@ -177,6 +178,9 @@ class Engine:
             raise
 
     def _run_sources(self, key: Hashable, requests: Sequence[Sequence[Sample]]) -> SourceOutputs:
+        if isinstance(key, ScoreKey) and self.rewarder.equal_prompts:
+            for one in requests:
+                check_group_prompts([sample.prompt for sample in one], [sample.group for sample in one])
         samples = [  # groups of two requests are two groups, even if their keys are equal
             replace(sample, group=(number, sample.group)) for number, one in enumerate(requests) for sample in one
         ]
