@@ -83,6 +83,9 @@ def test_false_and_true_statements_are_all_different():
     [
         ("x=20", "[1=2]"), ("x=4", "[x=5]"), ("[x=1,y=2]", "[x=1,y=3]"), ("1<2", "5<6"), ("x=x+1", "y=y+1"), (r"\frac10", r"\frac20"),
         (r"\infty-\infty", r"\frac{0}{0}"), ("x=1=2", "x=1=3"), (r"\int_0^1 2x dx=1", "1=1"), ("x=1", "y=1"), (r"5\ne6", r"7\ne8"),
+        (r"\frac{\partial u}{\partial t}", "0"),
+        (r"\frac{\partial u}{\partial t}", r"\frac{dy}{dx}"),
+        (r"\lim_{n\to\infty}a_n", "a_n"),
         (r"\lim_{x\to0}\sin\frac1x", r"\lim_{x\to0}\cos\frac1x"),
     ],
 )  # fmt: skip

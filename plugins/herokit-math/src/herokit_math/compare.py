@@ -226,8 +226,7 @@ class Comparison:
             equal = _all_equal(self.quantities.equal_nodes(r, a) for r, a in pairs)
             if equal or reference.is_clock or answer.is_clock or len(reference.parts) != 2:  # noqa: PLR2004
                 return equal
-            (a, b), (c, d) = reference.parts, answer.parts
-            return self.quantities.equal_nodes(Call("mul", (a, d)), Call("mul", (b, c)))
+            return self.quantities.equal_nodes(Call("div", reference.parts), Call("div", answer.parts))
         ratio, other = (reference, answer) if isinstance(reference, Ratio) else (answer, reference)
         if not isinstance(ratio, Ratio) or not isinstance(other, Quantity) or len(ratio.parts) != 2 or ratio.half_day:  # noqa: PLR2004
             return False

@@ -103,7 +103,7 @@ def _trim_punctuation(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
-def _drop_condition(tokens: list[Token]) -> list[Token]:
+def _drop_condition(tokens: list[Token]) -> list[Token]:  # noqa: PLR0911 - one return per form
     """Drop "for all x", "where k is an integer", a modulus, the approximation of a value, the steps before an implication."""
     if not any(t.kind == TokenKind.WORD or t.text in _CONDITION_COMMANDS for t in tokens):
         return tokens
@@ -116,6 +116,8 @@ def _drop_condition(tokens: list[Token]) -> list[Token]:
         }:
             if any(t.kind == TokenKind.WORD and t.text.lower() in _ELSE_WORDS for t in tokens[at:]):
                 raise UnsupportedError("an answer with several cases")
+            if at == 1 and tokens[0].kind == TokenKind.VARIABLE and token.kind == TokenKind.WORD:
+                return tokens  # "x such that x > 2": the condition is the answer
             return tokens[:at]
         if token.text == "approx":  # a name is followed by its value, a value by its approximation
             return tokens[at + 1 :] if at == 1 and tokens[0].kind == TokenKind.VARIABLE else tokens[:at]

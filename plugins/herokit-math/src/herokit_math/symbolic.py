@@ -106,8 +106,15 @@ def _evaluate(parsed: Any) -> Any:
     if isinstance(parsed, Relational):
         return parsed.func(parsed.lhs.doit(), parsed.rhs.doit(), evaluate=False)
     if isinstance(parsed, sympy.Basic) and not parsed.atoms(*_STATEMENTS):
-        return parsed.doit()
+        return sympy.nan if any(map(_is_of_a_name, parsed.atoms(sympy.Derivative, sympy.Limit))) else parsed.doit()
     return parsed
+
+
+def _is_of_a_name(node: Any) -> bool:
+    """Return whether a derivative or limit is of names that may depend on its variable: sympy would call them constant."""
+    body = node.args[0]
+    variables = set(node.variables) if isinstance(node, sympy.Derivative) else {node.args[1]}
+    return bool(body.free_symbols) and not variables & body.free_symbols
 
 
 def _add_braces(match: re.Match[str]) -> str:
