@@ -11,6 +11,7 @@ from herokit_math.tiers import decide_equivalence
 from herokit_math.words import find_content_words
 
 STATEMENTS = [
+    ("1", "x=0=1"), ("k=1", "k=0=1"), ("1", "x/x=1"), ("f(x)", "f(x)=f(x)"), (r"50^\circ", r"50\%"), ("1", r"x \text{ if } 1=1"), ("1", r"\pm\pm1"), ("0", r"\Gamma(0)"),
     ("x=20", "[1=2]"), (r"k=\frac{12}{7}", r"\left[k=5\right]"), ("[x=1, y=2]", "[x=1, y=3]"), ("[a=3]", "[b=7]"), ("x=4", "[x=5]"),
     ("x=k", "[x=k+1]"), ("5<6", "1<2"), ("x=5", "5=5"), ("12", "5 = 12"), ("12", "12 = 12"), ("105", "35+71 = 105"), ("x=x+1", "y=y+1"),
     ("x=x", "y=y"), ("3<x<2", "1<x<0"), ("1=2", "3=4"), ("1=1", "2=2"), ("x=y", "x=y+1"), ("x^2=4", "x^2=9"), ("x>1, y<2", "x<2, y>1"),
@@ -21,7 +22,7 @@ STATEMENTS = [
 SAME_STATEMENTS = [
     ("x=5", "[x=5]"), ("[x=1, y=2]", "y=2, x=1"), ("5<6", "6>5"), ("105", "35+70 = 105"), ("0.33", r"\frac13 = 0.33"), ("f(3)+4=f(2)", "f(2)=f(3)+4"),
     ("x^2+y^2=9", "9=x^2+y^2"), ("x>1, y<2", "y<2, x>1"), ("a<b<c", "c>b>a"), ("x=y", "y=x"), ("x = 1", "1 = x"), ("2x+y=3", "4x+2y=6"), ("1=2", "1 = 2"),
-    (r"\{2k | k\in\mathbb{Z}\}", r"\{2n : n\in\mathbb{Z}\}"), ("(1,3)", r"\{x\in\mathbb{R} | 1<x<3\}"), ("11", "x = 5 + 6 = 11"),
+    (r"\{2k | k\in\mathbb{Z}\}", r"\{2n : n\in\mathbb{Z}\}"), ("(1,3)", r"\{x\in\mathbb{R} | 1<x<3\}"), ("11", "x = 5 + 6 = 11"), ("24", r"\Gamma(5)"), ("x", r"x\cdot x^0"),
 ]  # fmt: skip
 WORDS = [
     (r"\text{even numbers } \geq 4", r"\text{even numbers } \leq 4"), (r"\text{slope } -3", r"\text{slope } 3"), (r"\text{angle } \alpha", r"\text{angle } \beta"),

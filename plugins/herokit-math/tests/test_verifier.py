@@ -76,7 +76,7 @@ def test_math_verifier_returns_unparsed_for_an_empty_completion(math):
     assert (verdict.value, verdict.status) == (0.0, Status.UNPARSED)
 
 
-@pytest.mark.parametrize("setting", ["timeout", "max_workers", "memory_mb", "max_tasks_per_child"])
+@pytest.mark.parametrize("setting", ["timeout", "max_workers", "memory_mb", "max_tasks_per_child", "call_timeout"])
 def test_math_verifier_rejects_settings_that_are_not_positive(setting):
     with pytest.raises(ConfigError, match=setting):
         MathVerifier(**{setting: 0})

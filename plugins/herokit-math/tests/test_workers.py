@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import psutil
 import pytest
@@ -13,6 +14,7 @@ from herokit.types import Sample, Status
 from herokit.workers.process import WorkerProcess
 from herokit_math import MathVerifier
 
+GRACE = 2.0  # seconds that a busy machine may be late
 HARD = r"\boxed{\int_0^{%d} 2x\,dx}"  # only sympy can decide it
 
 
@@ -26,6 +28,55 @@ def test_math_verifier_returns_timeout_for_a_slow_pair_and_judges_the_next():
         assert (verdict.value, verdict.status) == (0.0, Status.TIMEOUT)
     with MathVerifier(max_workers=1) as math:
         assert math.verify(samples(1))[0].value == 1.0
+
+
+SLOW = r"\int_0^{%d} \frac{x^{%d} \sin(x^2) e^{\cos x}}{1+x^7+\ln(1+x)}\,dx"  # past any limit
+
+
+def slow_pairs(count):
+    return [(str(k), SLOW % (k, k)) for k in range(2, count + 2)]
+
+
+def test_a_pair_past_the_limit_costs_no_new_worker():
+    with MathVerifier(timeout=0.5, max_workers=1) as math:
+        math.verify(samples(1))
+        pids = math._pool.pids
+        verdicts = math.compare([*slow_pairs(4), (HARD % 3, "9")])
+        assert [v.status for v in verdicts[:4]] == [Status.TIMEOUT] * 4
+        assert [v.value for v in verdicts] == [0.0] * 4 + [1.0]
+        assert math._pool.pids == pids
+
+
+def test_call_timeout_ends_a_call_of_hopeless_pairs():
+    with MathVerifier(timeout=30.0, max_workers=2, call_timeout=1.5) as math:
+        start = time.monotonic()
+        verdicts = math.compare(slow_pairs(1024))
+        assert time.monotonic() - start < 1.5 + 1.0 + GRACE
+        assert {(v.value, v.status) for v in verdicts} == {(None, Status.FAILED)}
+        assert "time limit of the call" in verdicts[-1].reason
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs prctl")
+def test_a_busy_child_ends_with_its_worker():
+    with MathVerifier(timeout=30.0, max_workers=1, call_timeout=20.0) as math:
+        math.verify(samples(1))
+        (pid,) = math._pool.pids
+        (child,) = psutil.Process(pid).children()
+        thread = threading.Thread(target=math.compare, args=(slow_pairs(1),))
+        thread.start()
+        time.sleep(0.3)
+        math.close()
+        thread.join()
+        _, alive = psutil.wait_procs([child], timeout=5)
+        assert not alive
+
+
+def test_a_worker_whose_child_dies_is_replaced():
+    with MathVerifier(max_workers=1) as math:
+        math.verify(samples(1))
+        (child,) = psutil.Process(math._pool.pids[0]).children()
+        child.kill()
+        assert math.verify(samples(2))[1].value == 1.0
 
 
 def test_math_verifier_loses_no_pair_when_workers_are_killed():

@@ -320,6 +320,8 @@ class _ExpressionParser:
             return self.parse_root(name)
         if name in {"pi", "infty"}:
             return Const("pi") if name == "pi" else INFINITY
+        if name == "Gamma" and self.next_is("("):
+            return Call("factorial", (Call("add", (self.parse_group("(", ")"), Num(Fraction(-1)))),))
         if name in _GREEK:
             return Sym(name + self.parse_subscript())
         if name in _SIMPLE_FUNCTIONS or name in {"log", "lg"}:

@@ -105,7 +105,7 @@ def _evaluate_power(base: int, exponent: Node, budget: StepBudget) -> int:
     power = _evaluate_constant(exponent, budget)
     if power.denominator != 1:
         raise NotRationalError
-    if base == 0 and power < 0:
+    if base == 0 and power <= 0:
         raise PoleError
     return pow(base, int(power), PRIME)
 

@@ -185,6 +185,8 @@ class Evaluator:
     def _whole_power(self, base: BoundedValue, power: int) -> BoundedValue:
         one = self._exact(Fraction(1))
         if power == 0:
+            if abs(base.value) <= base.error:
+                raise UndefinedError
             return one
         product = self._mul(*([base] * abs(power)))
         return product if power > 0 else self._div(one, product)

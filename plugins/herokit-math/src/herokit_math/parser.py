@@ -1,7 +1,7 @@
 """Parse a text into a typed answer."""
 
 from functools import lru_cache
-from itertools import product
+from itertools import pairwise, product
 
 from herokit_math.answers import EMPTY_SET, Answer, Collection, Interval, LabeledValue, Quantity, Region, Text
 from herokit_math.choices import parse_choice
@@ -179,6 +179,8 @@ def _parse_set_or_signs(tokens: list[Token]) -> Answer | None:  # noqa: PLR0911 
 
 def _expand_signs(tokens: list[Token], signs: list[int]) -> Answer:
     r"""Expand plus-minus: signs in a tuple vary independently, signs in one expression together."""
+    if any(second - first == 1 for first, second in pairwise(signs)):
+        raise UnsupportedError("two signs side by side")
     independent = is_enclosed(tokens) and len(signs) <= _MAX_SIGNS and any(t.text == "," for t in tokens)
     count = len(signs)
     flips = list(product((False, True), repeat=count)) if independent else [(False,) * count, (True,) * count]
@@ -241,6 +243,8 @@ def _parse_relation(tokens: list[Token]) -> Answer:
     if len(pieces) != len(relations) + 1:
         raise UnsupportedError("a relation with a missing side")
     labels = "".join(t.text for t in pieces[0]), "".join(t.text for t in pieces[-1])
+    if any(t.kind == TokenKind.WORD and t.text.lower() in _CONDITION_WORDS for t in pieces[0]):
+        raise UnsupportedError("a condition on the left of a relation")
     if set(relations) == {"="} and (
         _is_tuple(pieces[-1]) or any(t.kind == TokenKind.WORD for t in pieces[0]) or _has_colon(pieces[-1])
     ):

@@ -120,6 +120,8 @@ class QuantityComparison:
         return self.equal_nodes(_apply_percent(reference), _apply_percent(answer))
 
     def _equal_degrees(self, reference: Quantity, answer: Quantity) -> bool | None:
+        if "%" in {reference.mark, answer.mark}:
+            return False
         if self.policy.degrees == "lenient":
             equal = self.equal_nodes(reference.node, answer.node)
             if equal is not False:

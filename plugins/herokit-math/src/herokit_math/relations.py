@@ -1,6 +1,7 @@
 """Equations and inequalities: make labelled values, regions or chains of relations of them, and compare chains."""
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
@@ -55,10 +56,13 @@ def build_relation(parts: tuple[Node, ...], relations: tuple[str, ...], labels: 
 def _build_equation(chain: RelationChain, labels: tuple[str, str]) -> Answer:
     """Return a labelled value, the value of a computation, or a plain statement.
 
-    The value of a name is the last part. A chain without a name has a value only if its parts are equal.
+    The value of a name is the last part of its derivation. Without a computation, or without a name, a chain has a value
+    only if its parts are equal.
     """
     first, last = _read_call(chain.parts[0], chain.parts[-1]), chain.parts[-1]
-    if _is_label(first, last):
+    if _is_label(first, last) and (
+        any(isinstance(part, Call) for part in chain.parts[1:-1]) or _is_consistent(chain.parts[1:])
+    ):
         return LabeledValue(labels[0], Quantity(last), RelationChain((first, last), ("=",)), _bound_variables(first))
     if not _is_consistent([part for part in chain.parts if not has_names(part)]):
         return chain
@@ -80,7 +84,7 @@ def _read_call(side: Node, value: Node) -> Node:
     return side
 
 
-def _is_consistent(values: list[Node]) -> bool:
+def _is_consistent(values: Sequence[Node]) -> bool:
     """Return whether constant parts of a chain are equal, as written or rounded."""
     for a, b in pairwise(values):
         if decide_identity(a, b, StepBudget(_DECISION_STEPS))[0] is True:
@@ -98,7 +102,7 @@ def _bound_variables(label: Node) -> tuple[str, ...]:
 
 def _is_label(side: Node, value: Node) -> bool:
     """Return whether a side of an equation only names its value, which must not contain the name."""
-    if not _is_name(side):
+    if not _is_name(side) or side == value:
         return False
     is_call = isinstance(side, Call) and side.op == "apply"
     return is_call or _is_derivative(side) or not free_symbols(side) & free_symbols(value)
@@ -114,7 +118,12 @@ def _is_name(node: Node) -> bool:
         return True
     if node.op == "abs" and isinstance(node.args[0], Sym) and node.args[0].name.islower():
         return False  # |x| = 3 is an equation with two solutions
-    return node.op in {"mul", "div", "abs", "sin", "cos", "tan", "degree"} and all(map(_is_name, node.args))
+    is_distinct = len(set(node.args)) == len(node.args)
+    return (
+        node.op in {"mul", "div", "abs", "sin", "cos", "tan", "degree"}
+        and is_distinct
+        and all(map(_is_name, node.args))
+    )
 
 
 def _is_derivative(node: Node) -> bool:

@@ -5,7 +5,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from herokit_math.answers import Answer, LabeledValue, Quantity, Text
+from herokit_math.answers import Answer, Collection, LabeledValue, Quantity, Text
 from herokit_math.boxes import find_last_boxed
 from herokit_math.compare import Comparison
 from herokit_math.expression import UnsupportedError
@@ -209,6 +209,8 @@ def _decide_decimal_comma(reference: str, answer: str, policy: Policy) -> Decisi
     text = normalize_text(answer)
     point = _COMMA_NUMBER.sub(_replace_comma, text)
     is_comparable = isinstance(parsed, Quantity | LabeledValue) or _POINT.search(reference)
+    if ";" not in text and isinstance(list_ := parse_answer(answer), Collection) and list_.bracket:
+        return None  # a pair or a set
     if point == text or not is_comparable or not _is_readable(point):
         return None
     decision = _decide_structure(parsed, parse_answer(point), Comparison(policy))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -32,6 +33,8 @@ class MathVerifier(Closeable):
 
     Args:
         timeout: wall seconds for one pair in sympy; after that its worker is killed and the verdict is 0, TIMEOUT.
+        call_timeout: wall seconds for one call in sympy; pairs without a result by then are None, FAILED. None: no such
+            limit.
         max_workers: number of worker processes.
         memory_mb: address space of each worker.
         max_tasks_per_child: pairs after which a worker is replaced.
@@ -55,19 +58,22 @@ class MathVerifier(Closeable):
     policy: Policy = field(default_factory=Policy)
     parser: Parser = "latex2sympy2_extended"
     python: str | None = None
+    call_timeout: float | None = 300.0
     _pool: WorkerPool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_positive(self, "timeout", "max_workers", "memory_mb", "max_tasks_per_child")
+        if self.call_timeout is not None:
+            check_positive(self, "call_timeout")
         if self.parser not in get_args(Parser):
             raise ConfigError(f"MathVerifier: parser must be {' or '.join(get_args(Parser))}, got {self.parser!r}")
-        start = partial(
-            WorkerProcess, "herokit_math.symbolic:load_parser", self.parser.encode(), self.memory_mb, self.python
-        )
+        payload = json.dumps([self.parser, self.timeout]).encode()
+        loader = "herokit_math.forking:load_forking_parser"
+        start = partial(WorkerProcess, loader, payload, self.memory_mb, self.python)
         pool = WorkerPool(
             start,
             max_workers=self.max_workers,
-            timeout=self.timeout,
+            timeout=self.timeout + _GRACE,
             max_tasks_per_child=self.max_tasks_per_child,
         )
         object.__setattr__(self, "_pool", pool)
@@ -104,12 +110,16 @@ class MathVerifier(Closeable):
         """Return all verdicts; the workers decide the pairs that have none, each distinct pair once."""
         pairs = list(dict.fromkeys((j.reference, j.answer or "") for j in judgments if j and j.verdict is None))
         tasks = [json.dumps(pair).encode() for pair in pairs]
-        replies = dict(zip(pairs, self._pool.run(tasks), strict=True)) if tasks else {}
+        deadline = None if self.call_timeout is None else time.monotonic() + self.call_timeout
+        replies = dict(zip(pairs, self._pool.run(tasks, deadline=deadline), strict=True)) if tasks else {}
         return [
             _NO_REFERENCE if j is None else j.verdict or _make_verdict(j, replies[j.reference, j.answer or ""])
             for j in judgments
         ]
 
+
+_GRACE = 0.25
+"""Seconds past the limit after which the pool kills a worker that has not replaced its child."""
 
 _NO_REFERENCE = Verdict(None, Status.FAILED, "no reference")
 
@@ -130,6 +140,8 @@ def _make_verdict(judgment: Judgment, reply: Reply) -> Verdict:
     _, answer, marker, decision, _ = judgment
     if isinstance(reply, TaskFailure):
         return Verdict(reply.value, reply.status, f"{marker}; sympy: {reply.reason}", answer)
+    if "timeout" in reply:
+        return Verdict(0.0, Status.TIMEOUT, f"{marker}; sympy: {reply['timeout']}", answer)
     reason = f"{marker}; sympy: {reply['reason']}"
     if reply["equal"] is None:
         reason = f"{reason}; {decision.reason}"
