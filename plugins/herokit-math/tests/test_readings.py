@@ -16,6 +16,15 @@ KINDS = {
 }  # fmt: skip
 
 EQUAL = {
+    "systems and cases": [
+        (r"\begin{cases} x=1 \\ y=2 \end{cases}", "x=1, y=2"), (r"f(x)=\begin{cases} x & x>0 \\ -x & x\le 0\end{cases}", r"f(x)=\begin{cases} x, & \text{if } x>0 \\ -x, & x\leq 0\end{cases}"),
+    ],
+    "angles": [(r"\sin 30^\circ", "0.5"), (r"\cos^{-1}(0.5)", r"60^\circ"), (r"\tan 45^\circ", "1")],
+    "combinations": [("C_5^2", "10"), ("C_{10}^{3}", "120"), (r"{5 \choose 2}", "10"), (r"2n \choose n", r"\binom{2n}{n}")],
+    "quantities in two units": [("1 hour 30 minutes", "90 minutes"), ("1 h 30 min", "1.5 h"), ("5 ft 6 in", "66 inches"), (r"2 \text{ m } 5 \text{ cm}", "205 cm")],
+    "intervals": [("]1,3[", "(1,3)"), ("[1;3[", "[1,3)"), (r"x \neq 2", r"x\in\mathbb{R}, x\neq2")],
+    "words": [("three-fifths", "3/5"), ("one half", "0.5"), ("twenty-five percent", r"25\%"), (r"\mathbb{Z}", "all integers"), (r"\emptyset", "empty set")],
+    "notation": [("1.2 x 10^{-3}", "0.0012"), ("1010_2", "(1010)_2"), ("1:2:3", "2:4:6"), (r"\|v\|", r"\lVert v \rVert"), (r"\overline{z}", r"\bar{z}"), (r"\sqrt[n]{x}", "x^{1/n}")],
     "degrees": [
         (r"-30^\circ", "-30"), (r"-12^\circ\text{C}", "-12"), (r"-12^\circ\text{C}", "-12°C"), ("20 degrees Celsius", r"20^\circ C"), (r"-5\%", "-0.05"), (r"68^\circ F", "68"),
     ],
@@ -53,6 +62,13 @@ EQUAL = {
     "digits": [("7000", "7_000"), ("1234567", "1_234_567")],
 }  # fmt: skip
 DIFFERENT = {
+    "systems and cases": [(r"\begin{cases} x=1 \\ y=2 \end{cases}", "x=2, y=1"), (r"f(x)=\begin{cases} x & x>0 \\ -x & x\le 0\end{cases}", r"f(x)=\begin{cases} x & x<0 \\ -x & x\ge 0\end{cases}")],
+    "angles": [(r"\sin 30^\circ", "0.6"), (r"\cos^{-1}(0.5)", r"61^\circ"), (r"\sqrt2", "2")],
+    "combinations": [("C_5^2", "20"), ("C_1^2", "0"), (r"{5 \choose 2}", r"\frac52")],
+    "quantities in two units": [("1 hour 30 minutes", "1.3 hours"), ("5 ft 6 in", "5.6 ft"), ("5 ft 6 in", "66 ft")],
+    "intervals": [("]1,3[", "[1,3]"), ("[1;3[", "(1,3)")],
+    "words": [("three-fifths", "5/3"), ("one half", "2"), ("twenty-five percent", "250")],
+    "notation": [("1.2 x 10^{-3}", "0.012"), ("1:2:3", "2:4:5"), (r"\|v\|", "|v|"), (r"\sqrt[n]{x}", "x^n")],
     "degrees": [(r"-30^\circ", "30"), ("20°C", "20°F"), (r"-30^\circ", "-31")],
     "scientific notation": [(r"4.64\times10^{-3}", r"\frac{1}{216}"), ("123456", r"1.23\times10^5"), (r"4.63\times10^{-3}", "4.63"), (r"1.23\times10^5", "125000")],
     "domain": [(r"3\arcsin\sqrt b", r"\frac32\arccos(1-b)"), (r"\sqrt{x-20}\sqrt{x-20}", "20-x"), (r"\max(x,-3)", "x"), (r"\sqrt{x^2}", "x"), (r"|x-6|", "6-x"), (r"\lfloor x\rfloor", r"\lceil x\rceil-1+0.5")],

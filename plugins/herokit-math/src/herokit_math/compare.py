@@ -224,9 +224,12 @@ class Comparison:
                 return False
             pairs = zip(reference.parts, answer.parts, strict=True)
             equal = _all_equal(self.quantities.equal_nodes(r, a) for r, a in pairs)
-            if equal or reference.is_clock or answer.is_clock or len(reference.parts) != 2:  # noqa: PLR2004
+            if equal or reference.is_clock or answer.is_clock:
                 return equal
-            return self.quantities.equal_nodes(Call("div", reference.parts), Call("div", answer.parts))
+            quotients = [
+                [Call("div", (first, part)) for part in rest] for first, *rest in (reference.parts, answer.parts)
+            ]
+            return _all_equal(self.quantities.equal_nodes(r, a) for r, a in zip(*quotients, strict=True))
         ratio, other = (reference, answer) if isinstance(reference, Ratio) else (answer, reference)
         if not isinstance(ratio, Ratio) or not isinstance(other, Quantity) or len(ratio.parts) != 2 or ratio.half_day:  # noqa: PLR2004
             return False

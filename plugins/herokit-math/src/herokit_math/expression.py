@@ -24,6 +24,7 @@ _GREEK = {
 }  # fmt: skip
 _DECORATIONS = {"overline", "vec", "hat", "bar", "angle", "triangle", "overrightarrow", "widehat", "tilde", "dot"}
 _MATRIX_ENVIRONMENTS = {"vmatrix", "pmatrix", "bmatrix", "matrix"}
+_MAX_COMBINATION_DIGITS = 8
 _MAX_DETERMINANT_ROWS = 4
 _FUNCTION_NAMES = set("fghFGH")
 _SIMPLE_FUNCTIONS = set(FUNCTIONS.values()) - {"sqrt", "log", "lg", "cbrt"}
@@ -31,7 +32,7 @@ _INVERSE = {
     "sin": "asin", "cos": "acos", "tan": "atan", "sec": "asec", "csc": "acsc", "cot": "acot", "sinh": "asinh", "cosh": "acosh",
     "tanh": "atanh",
 }  # fmt: skip
-_OPENING = {"(", "{", "[", "|"}
+_OPENING = {"(", "{", "[", "|", "\\|"}
 _OPERATOR_COMMANDS = {
     "*", "/", "in", "cup", "cap", "to", "Rightarrow", "implies", "iff", "approx", "pm", "mp", "rfloor", "rceil", "setminus",
     "choose", "pmod", "bmod", "quad", "sim", "cong", "equiv", "parallel", "perp", "circ", "prime", "subset",
@@ -165,7 +166,7 @@ class _ExpressionParser:
             return True
         if token.kind == TokenKind.COMMAND:
             return token.text not in _OPERATOR_COMMANDS
-        closes_bar = token.text == "|" and self.open_bars > 0
+        closes_bar = token.text in {"|", "\\|"} and self.open_bars > 0
         return token.kind == TokenKind.OPERATOR and token.text in _OPENING and not closes_bar
 
     def parse_group(self, opening: str, closing: str) -> Node:
@@ -210,17 +211,17 @@ class _ExpressionParser:
             if token.text in _CLOSING_BRACKETS and token.kind == TokenKind.OPERATOR:
                 self.position -= 1
                 return self.parse_group(token.text, _CLOSING_BRACKETS[token.text])
-            if token.text == "|" and token.kind == TokenKind.OPERATOR:
-                return self.parse_absolute_value()
+            if token.text in {"|", "\\|"} and token.kind == TokenKind.OPERATOR:
+                return self.parse_absolute_value(token.text)
         raise UnsupportedError(f"{token.text!r} is not part of an expression")
 
-    def parse_absolute_value(self) -> Node:
-        """Parse up to the closing bar."""
+    def parse_absolute_value(self, bar: str) -> Node:
+        """Parse up to the closing bar; double bars are a norm, an unknown function."""
         self.open_bars += 1
         node = self.parse_sum()
         self.open_bars -= 1
-        self.advance("|")
-        return Call("abs", (node,))
+        self.advance(bar)
+        return Call("abs", (node,)) if bar == "|" else Call("apply", (Sym("norm"), node))
 
     def parse_number(self, token: Token) -> Node:
         """Parse a number: grouped digits, a mixed number, a repeating decimal."""
@@ -264,6 +265,8 @@ class _ExpressionParser:
     def parse_variable(self, name: str) -> Node:
         """Parse a variable with subscript and primes, the imaginary unit, Euler's number, or a function call."""
         subscript = self.parse_subscript() + self.parse_primes()
+        if name == "C" and (count := self.parse_combination(subscript)) is not None:
+            return count
         if not subscript and name in self.index_names:
             return Sym(name)
         if not subscript and name in {"i", "I"}:
@@ -273,6 +276,23 @@ class _ExpressionParser:
         if self.next_is("(") and (name in _FUNCTION_NAMES or (name.isupper() and self._has_one_argument())):
             return Call("apply", (Sym(name + subscript), self.parse_group("(", ")")))
         return Sym(name + subscript)
+
+    def parse_combination(self, subscript: str) -> Node | None:
+        """Parse the rest of ``C_5^2``, the number of pairs of five, after its subscript; None for other powers."""
+        total = subscript.removeprefix("_")
+        texts = [t.text for t in self.tokens[self.position : self.position + 4]]
+        chosen = texts[1] if texts[:1] == ["^"] and len(texts) > 1 and texts[1].isdigit() else ""
+        if texts[:2] == ["^", "{"] and texts[3:] == ["}"] and texts[2].isdigit():
+            chosen = texts[2]
+        if not (
+            total.isdigit()
+            and chosen
+            and len(total) + len(chosen) < _MAX_COMBINATION_DIGITS
+            and int(chosen) <= int(total)
+        ):
+            return None
+        self.position += 2 if texts[1].isdigit() else 4
+        return Call("binomial", (Num(Fraction(total)), Num(Fraction(chosen))))
 
     def parse_primes(self) -> str:
         r"""Return the primes after a name: ``'`` or ``^{\prime}``; an empty string if there are none."""
@@ -315,6 +335,12 @@ class _ExpressionParser:
         """Parse the arguments of a command."""
         if name in {"frac", "binom"}:
             first = self.parse_argument()
+            if (
+                name == "frac"
+                and first == Sym("d")
+                and [t.text for t in self.tokens[self.position : self.position + 2]] == ["{", "d"]
+            ):
+                raise UnsupportedError("a derivative")
             return Call("div" if name == "frac" else "binomial", (first, self.parse_argument()))
         if name in {"sqrt", "cbrt"}:
             return self.parse_root(name)
@@ -468,6 +494,9 @@ def parse_expression(tokens: list[Token], *, colon_divides: bool = False) -> Nod
     """
     parser = _ExpressionParser(tokens, colon_divides=colon_divides)
     node = parser.parse_sum()
+    if parser.next_is("choose"):
+        parser.advance()
+        node = Call("binomial", (node, parser.parse_sum()))
     if not parser.is_at_end():
         raise UnsupportedError(f"unexpected {parser.peek().text!r}")
     return node

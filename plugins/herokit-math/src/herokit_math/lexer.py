@@ -143,12 +143,14 @@ _ALIASES = {
     "lvert": "|", "rvert": "|", "vert": "|", "mid": "|", "lbrack": "[", "rbrack": "]", "dots": "ldots", "cdots": "ldots",
     "dotsm": "ldots", "dotsb": "ldots", "varphi": "phi", "varepsilon": "epsilon", "vartheta": "theta", "simeq": "approx",
     "lor": "or", "land": "and", "vee": "or", "wedge": "and", "arcctg": "arccot", "varnothing": "emptyset", "colon": ":", "mod": "bmod",
-    "infin": "infty", "degree": "circ", "langle": "(", "overrightarrow": "vec", "equiv": "=", "rangle": ")", "cupdot": "cup", "bigcup": "cup", "lbrace": "{", "Alpha": "A",
+    "infin": "infty", "degree": "circ", "langle": "(", "overrightarrow": "vec", "equiv": "=", "rangle": ")", "cupdot": "cup", "bigcup": "cup", "bar": "overline", "lVert": "\\|", "rVert": "\\|", "Vert": "\\|", "lbrace": "{", "Alpha": "A",
 }  # fmt: skip
 
 
 def _command_token(name: str, after_space: bool) -> Token:  # noqa: FBT001 - a private helper, called in one place
     name = _ALIASES.get(name, name)
+    if name == "\\|":
+        return Token(TokenKind.OPERATOR, name, after_space)
     if name in {"le", "ge", "ne"}:
         return Token(TokenKind.OPERATOR, "\\" + name, after_space)
     if name in {"and", "or"}:

@@ -6,7 +6,8 @@ from herokit_math.answers import Answer, Collection, Interval, LabeledValue, Mat
 from herokit_math.expression import UnsupportedError
 from herokit_math.lexer import Token, TokenKind
 from herokit_math.limits import MAX_ITEMS, LimitError
-from herokit_math.relations import exclude_point, intersect_regions
+from herokit_math.relations import MINUS_INFINITY, exclude_point, intersect_regions
+from herokit_math.tree import INFINITY
 
 __all__ = ["combine_items", "parse_matrix", "subtract_points", "to_region"]
 
@@ -30,6 +31,10 @@ def combine_items(items: list[Answer], conjunctions: set[str]) -> Answer:
         raise LimitError(f"more than {MAX_ITEMS} members")
     if len({item.name for item in flat if isinstance(item, Region) and item.name}) > 1:
         return Collection(tuple(flat))  # inequalities in several variables
+    if "or" not in conjunctions and "cup" not in conjunctions and len(flat) > 1:
+        flat = [item for item in flat if not _is_real_line(item)] or flat[:1]  # "x real, x > 2"
+        if len(flat) == 1:
+            return flat[0]
     regions = [to_region(item) for item in flat]
     if any(isinstance(item, Region) for item in flat) and all(r is not None for r in regions):
         return _combine_regions([r for r in regions if r is not None], conjunctions)
@@ -38,6 +43,12 @@ def combine_items(items: list[Answer], conjunctions: set[str]) -> Answer:
     if conjunctions and any(isinstance(item, Interval) for item in flat) and all(map(_is_union_part, flat)):
         return Region(tuple(p for item in flat for p in _region_parts(item)))
     return _group_by_label(flat)
+
+
+def _is_real_line(item: Answer) -> bool:
+    if not isinstance(item, Region) or len(item.parts) != 1 or not isinstance(item.parts[0], Interval):
+        return False
+    return (item.parts[0].low, item.parts[0].high) == (MINUS_INFINITY, INFINITY)
 
 
 def _is_union_part(item: Answer) -> bool:
@@ -110,7 +121,7 @@ def subtract_points(whole: Answer, points: Answer) -> Region:
     return region
 
 
-def parse_matrix(tokens: list[Token], parse_entry: Callable[[list[Token]], Answer]) -> Answer:
+def parse_matrix(tokens: list[Token], parse_entry: Callable[[list[Token]], Answer]) -> Matrix:
     r"""Parse ``\begin{pmatrix} ... \end{pmatrix}``, which may be in one pair of brackets.
 
     Args:

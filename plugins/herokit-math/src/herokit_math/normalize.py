@@ -27,6 +27,7 @@ _LOST_BACKSLASH = re.compile(r"[\a\b\v\f]")  # no text has these characters othe
 _SUPERSCRIPTS = re.compile(r"(\^-?\{?\d\}?)\^\{(\d)\}")
 DIGIT_GROUP_SEPARATOR = re.compile(r"(?<=\d)(?:\s?\{\s?,\s?\}\s?|,\\[!,;:] ?|\\[!,;: ]|~)(?=\d{3}(?!\d))")
 _DIGIT_GROUP_UNDERSCORE = re.compile(r"(?<=\d)_(?=\d{3}(?:_\d{3})*(?![\d_]))")
+_LETTER_TIMES = re.compile(r"(?<=\d) {0,3}[xX] {0,3}(?=10 {0,3}\^)")
 _DOUBLE_BACKSLASH = re.compile(r"\\\\(?=[a-zA-Z(){}\[\]])")
 _SPACE_COMMANDS = re.compile(
     r"\\[!,;:>]|\\ |~|\\q?quad|\\(?:displaystyle|textstyle|limits|nolimits|hfill|newline|bf|rm|it|tt|sf)(?![a-zA-Z])"
@@ -35,6 +36,7 @@ _SIZE_COMMANDS = re.compile(r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])
 _INVISIBLE_COMMANDS = re.compile(r"\\(?:hspace|vspace|phantom|hphantom|label|tag)\*?\{[^{}]*\}")
 _JOINED_CONJUNCTION = re.compile(r"(?<=[\d)}])(and|or)(?=[A-Z(\\\d]|[a-z]\s*[=(])")
 _ENDS = "\\.。 \t\r\n"  # full stops and line breaks
+_INTERVAL = re.compile(r"([\[\]])([^\[\]()]{1,80}[,;][^\[\]()]{1,80})([\[\]])")
 _CHAT_TOKEN = re.compile(r"<\|[a-z_]{1,20}\|>")
 
 
@@ -68,12 +70,20 @@ def normalize_text(text: str) -> str:
         text = _SPACE_COMMANDS.sub(" ", DIGIT_GROUP_SEPARATOR.sub("", text))
     elif "{" in text:
         text = DIGIT_GROUP_SEPARATOR.sub("", text)
+    text = _LETTER_TIMES.sub("*", text)
     if "_" in text:
         text = _DIGIT_GROUP_UNDERSCORE.sub("", text)
     text = text.replace("{,}", ",") if "{,}" in text else text
     if "$" in text:
         text = text.replace("$", " ")
+    if "[" in text or "]" in text:
+        text = _INTERVAL.sub(_turn_brackets, text)
     return _strip_ends(_JOINED_CONJUNCTION.sub(r" \1 ", text))
+
+
+def _turn_brackets(match: re.Match[str]) -> str:
+    """Return ``(1, 3)`` for ``]1, 3[``."""
+    return ("[" if match[1] == "[" else "(") + match[2] + ("]" if match[3] == "]" else ")")
 
 
 def _strip_ends(text: str) -> str:

@@ -193,12 +193,12 @@ class Evaluator:
 
     def _root(self, inside: BoundedValue, degree: BoundedValue) -> BoundedValue:
         n = round(degree.value.real)
-        is_odd = n % 2 == 1 and abs(degree.value - n) <= degree.error + 1e-12
+        is_whole = abs(degree.value - n) <= degree.error + 1e-12
         if abs(inside.value) <= inside.error:
             return BoundedValue(inside.value * 0, inside.error ** (1 / max(n, 1)) if inside.error else 0)
-        if is_odd and abs(inside.value.imag) <= inside.error and inside.value.real < 0:
+        if n % 2 == 1 and is_whole and abs(inside.value.imag) <= inside.error and inside.value.real < 0:
             return self._neg(self._root(self._neg(inside), degree))
-        if n == 2 and degree.error < 1e-9:  # noqa: PLR2004 - a square root
+        if n == 2 and is_whole:  # noqa: PLR2004 - a square root
             value = self.arithmetic.functions.sqrt(inside.value)
             return self._rounded(value, inside.error / abs(value))
         return self._exp(self._div(self._ln(inside), degree))

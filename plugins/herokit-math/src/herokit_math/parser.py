@@ -3,7 +3,7 @@
 from functools import lru_cache
 from itertools import pairwise, product
 
-from herokit_math.answers import EMPTY_SET, Answer, Collection, Interval, LabeledValue, Quantity, Region, Text
+from herokit_math.answers import EMPTY_SET, Answer, Collection, Interval, LabeledValue, Quantity, Region
 from herokit_math.choices import parse_choice
 from herokit_math.expression import UnsupportedError, parse_expression
 from herokit_math.lexer import Token, TokenKind, tokenize
@@ -59,7 +59,7 @@ def parse_answer(answer: str) -> Answer:
         return _parse_tokens(tokens)
     except UnsupportedError:
         if any(t.kind == TokenKind.WORD for t in tokens) and not any(t.text in _MATH_COMMANDS for t in tokens):
-            return Text(find_content_words(text))
+            return parse_words(find_content_words(text))
         raise
 
 
@@ -137,7 +137,7 @@ def _is_membership(tokens: list[Token]) -> bool:
 def _parse_single(tokens: list[Token]) -> Answer:  # noqa: PLR0911 - one return per form
     """Parse an answer without separators at the top level."""
     if any(t.text == "begin" for t in tokens[:2]) and not _has_determinant(tokens):
-        return parse_matrix(tokens, _parse_tokens)
+        return _parse_environment(tokens)
     if (answer := _parse_set_or_signs(tokens)) is not None:
         return answer
     if tokens[0].kind == TokenKind.VARIABLE and tokens[0].text.isupper() and _is_tuple(tokens[1:]):
@@ -149,6 +149,21 @@ def _parse_single(tokens: list[Token]) -> Answer:  # noqa: PLR0911 - one return 
     if (numeral := parse_based_numeral(tokens)) is not None:
         return numeral
     return _parse_colon(tokens) if any(t.text == ":" for t in tokens) else parse_quantity(tokens)
+
+
+def _parse_environment(tokens: list[Token]) -> Answer:
+    """Parse a matrix, a system of equations, or the cases of a function."""
+    matrix = parse_matrix(tokens, _parse_entry)
+    is_system = any(t.text in {"cases", "aligned", "align"} for t in tokens[:4])
+    if is_system and all(len(row) == 1 for row in matrix.rows):
+        return combine_items([row[0] for row in matrix.rows], set())
+    return matrix
+
+
+def _parse_entry(tokens: list[Token]) -> Answer:
+    """Parse an entry of a matrix; a condition may begin with "if"."""
+    is_condition = len(tokens) > 1 and tokens[0].kind == TokenKind.WORD and tokens[0].text.lower() in _CONDITION_WORDS
+    return _parse_tokens(tokens[1:] if is_condition else tokens)
 
 
 def _has_determinant(tokens: list[Token]) -> bool:
@@ -246,7 +261,10 @@ def _parse_relation(tokens: list[Token]) -> Answer:
     if any(t.kind == TokenKind.WORD and t.text.lower() in _CONDITION_WORDS for t in pieces[0]):
         raise UnsupportedError("a condition on the left of a relation")
     if set(relations) == {"="} and (
-        _is_tuple(pieces[-1]) or any(t.kind == TokenKind.WORD for t in pieces[0]) or _has_colon(pieces[-1])
+        pieces[-1][0].text == "begin"
+        or _is_tuple(pieces[-1])
+        or any(t.kind == TokenKind.WORD for t in pieces[0])
+        or _has_colon(pieces[-1])
     ):
         return LabeledValue(labels[0], _parse_tokens(pieces[-1]))
     last = parse_quantity(pieces[-1])

@@ -8,9 +8,9 @@ from herokit_math.expression import UnsupportedError, parse_expression
 from herokit_math.lexer import Token, TokenKind
 from herokit_math.limits import MAX_DIGITS
 from herokit_math.token_split import bracket_depths, matches_operator, split_tokens
-from herokit_math.tree import Call, Num, negate
+from herokit_math.tree import Call, Const, Num, negate
 from herokit_math.units import UNITS, parse_unit
-from herokit_math.words import NUMBER_SCALES, parse_number_words
+from herokit_math.words import NUMBER_SCALES, parse_fraction_words, parse_number_words
 
 __all__ = ["parse_based_numeral", "parse_quantity", "parse_ratio", "parse_words"]
 
@@ -23,7 +23,10 @@ _IGNORED_WORDS = {
     "nearly", "approx", "equals", "usd", "rs",
 }  # fmt: skip
 _SCALES = {"k": 1_000, "K": 1_000, "M": 1_000_000, "B": 1_000_000_000}
+_NUMBER_SETS = {("integers",): "Z", ("integer",): "Z", ("natural",): "N", ("rational",): "Q", ("complex",): "C"}
 _NOTHING = {("none",), ("no", "solution"), ("no", "real", "solution"), ("empty", "set"), ("not", "exist")}
+_MAX_MIXED_UNITS = 4
+_INCH = {"in": UNITS["inch"]}  # elsewhere it is a preposition
 _HALF_DAY = re.compile(r"(a|p)\.?\s*m\b\.?", re.IGNORECASE)
 
 
@@ -39,6 +42,8 @@ def parse_quantity(tokens: list[Token]) -> Quantity:
     number = parse_number_words(tuple(t.text.lower() for t in tokens if t.kind == TokenKind.WORD))
     if number is not None and all(t.kind == TokenKind.WORD or t.text in {"-", "and"} for t in tokens):
         return Quantity(Num(Fraction(number)))
+    if (quantity := _parse_mixed_units(tokens)) is not None:
+        return quantity
     start = _find_words(tokens)
     node = parse_expression(tokens[:start])
     words = _collect_unit_words(tokens[start:])
@@ -60,6 +65,21 @@ def parse_quantity(tokens: list[Token]) -> Quantity:
     if mark == "deg" and words[:1] in {("celsius",), ("fahrenheit",)}:
         mark = ""
     return Quantity(node, parse_unit(words), " ".join(words), mark, scale)
+
+
+def _parse_mixed_units(tokens: list[Token]) -> Quantity | None:
+    """Parse ``5 ft 6 in`` or ``1 h 30 min``; None for other tokens."""
+    tokens = [token for token in tokens if token.text not in {"and", ","}]
+    numbers, names = tokens[::2], tokens[1::2]
+    if not 1 < len(names) == len(numbers) <= _MAX_MIXED_UNITS or any(t.kind != TokenKind.NUMBER for t in numbers):
+        return None
+    units = [UNITS.get(name.text) or _INCH.get(name.text) for name in names]
+    if any(unit is None or units[0] is None or unit.dimension != units[0].dimension for unit in units):
+        return None
+    parts = [Call("mul", (parse_expression([n]), Num(u.factor))) for n, u in zip(numbers, units, strict=True) if u]
+    first = units[0]
+    total = Call("div", (Call("add", tuple(parts)), Num(first.factor if first else Fraction(1))))
+    return Quantity(total, first, names[0].text)
 
 
 def _find_words(tokens: list[Token]) -> int:
@@ -143,6 +163,8 @@ def _find_scale(tokens: list[Token]) -> int:
 def parse_based_numeral(tokens: list[Token]) -> BasedNumeral | None:
     """Parse a numeral with a base, ``2112_{6}``; None for other tokens."""
     match [t.text for t in tokens]:
+        case ["(", digits, ")", "_", *rest] if digits.isalnum():
+            return parse_based_numeral([tokens[1], *tokens[3:]]) if rest else None
         case [digits, "_", text] | [digits, "_", "{", text, "}"] if text.isdigit() and digits.isalnum():
             base = int(text) if len(text) < MAX_DIGITS else 0
             return BasedNumeral(digits.lstrip("0") or "0", base) if 2 <= base <= 36 else None  # noqa: PLR2004 - digits end at z
@@ -171,5 +193,8 @@ def parse_words(words: tuple[str, ...]) -> Quantity | Collection | Text:
     """Return a number if words spell one, the empty set if they say that there is no solution, else the words."""
     if words in _NOTHING:
         return EMPTY_SET
-    number = parse_number_words(words)
-    return Text(words) if number is None else Quantity(Num(Fraction(number)))
+    if words in _NUMBER_SETS:
+        return Quantity(Const(_NUMBER_SETS[words]))
+    mark = "%" if words[-1:] in {(word,) for word in _PERCENT} else ""
+    number = parse_fraction_words(words[:-1] if mark else words)
+    return Text(words) if number is None else Quantity(Num(number), mark=mark)

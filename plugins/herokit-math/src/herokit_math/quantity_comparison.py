@@ -16,6 +16,7 @@ from herokit_math.words import find_content_words
 __all__ = ["Policy", "QuantityComparison"]
 
 _PARAMETER_NAMES = frozenset("kmnltjrsK")
+_INVERSE_OPERATIONS = frozenset({"asin", "acos", "atan", "asec", "acsc", "acot"})
 _MAX_EXPONENT = 100  # decimal exponent of a number that may be rounded
 _VERBS = {"is", "are", "was", "were", "not", "cannot", "must", "has", "have", "does"}
 _MIN_TRUNCATED_DIGITS = 3  # significant digits of a value that may be truncated instead of rounded
@@ -128,7 +129,8 @@ class QuantityComparison:
                 return equal
         radians = [Call("degree", (q.node,)) if q.mark == "deg" else q.node for q in (reference, answer)]
         unmarked = reference.node if reference.mark != "deg" else answer.node
-        return self.equal_nodes(radians[0], radians[1]) if _contains_pi(unmarked) else False
+        is_angle = _contains_pi(unmarked) or has_operation(unmarked, _INVERSE_OPERATIONS)
+        return self.equal_nodes(radians[0], radians[1]) if is_angle else False
 
     def equal_nodes(self, reference: Node, answer: Node) -> bool | None:
         """Return whether two expressions have the same value, up to rounding and the names of parameters."""
@@ -163,7 +165,7 @@ class QuantityComparison:
         is_period = {*old, *new} <= _PARAMETER_NAMES and _contains_pi(reference) and _contains_pi(answer)
         return rename_symbols(answer, {old[0]: new[0]}) if is_period or self.has_parameter else None
 
-    def _equal_rounded(self, reference: Node, answer: Node) -> bool | None:  # noqa: PLR0911 - one return per rule
+    def _equal_rounded(self, reference: Node, answer: Node) -> bool | None:
         """Apply the rounding policy to two numbers; None if it does not decide."""
         places = _decimal_places(reference), _decimal_places(answer)
         if places == (None, None):
@@ -174,9 +176,15 @@ class QuantityComparison:
         expected, value = pair
         if expected == value:
             return True
-        if self.policy.decimals == "exact":
-            return False if isinstance(expected, Fraction) and isinstance(value, Fraction) else None
-        expected, value = Fraction(expected), Fraction(value)
+        if not (isinstance(expected, Fraction) and isinstance(value, Fraction)):
+            is_round = self.policy.decimals == "round"
+            is_rounded = is_round and self._is_rounded(reference, answer, Fraction(expected), Fraction(value))
+            return True if is_rounded else None  # the floating-point error decides nothing
+        return self.policy.decimals == "round" and self._is_rounded(reference, answer, expected, value)
+
+    def _is_rounded(self, reference: Node, answer: Node, expected: Fraction, value: Fraction) -> bool:
+        """Return whether one of two numbers is the other one, rounded or truncated, as they are written."""
+        places = _decimal_places(reference), _decimal_places(answer)
         gap = abs(expected - value)
         if _is_whole(reference):  # only floating-point errors are accepted
             return gap * 10**9 < abs(expected) and (places[1] or 0) >= 6  # noqa: PLR2004 - digits of a float

@@ -31,7 +31,7 @@ _SALTS = (3, 4, 5)
 _NUM_POINTS = 16  # test points for the sign of a factor
 _TOLERANCE = 1e-9
 _LINE_POINTS = (Fraction(-7, 3), Fraction(5, 2))  # where a function that is linear at 0 and 1 is tested
-_MODIFIERS = ("bar ", "hat ", "tilde ", "dot ", "widehat ")  # x with a bar is not x
+_MODIFIERS = {"overline", "hat", "tilde", "dot", "widehat"}  # x with a bar is not x
 
 
 def build_relation(parts: tuple[Node, ...], relations: tuple[str, ...], labels: tuple[str, str]) -> Answer:
@@ -140,7 +140,8 @@ def is_plain_label(side: Node) -> bool:
     ``|AB|``, the labels must be the same.
     """
     if isinstance(side, Sym):
-        return "'" not in side.name and not side.name.startswith(_MODIFIERS)
+        modifier, _, letter = side.name.rpartition(" ")
+        return "'" not in side.name and not (modifier in _MODIFIERS and len(letter) == 1)
     if not isinstance(side, Call):
         return False
     if side.op == "apply":

@@ -1,8 +1,9 @@
 """Answers in words: numbers, synonyms, and filler words."""
 
 import re
+from fractions import Fraction
 
-__all__ = ["NUMBER_SCALES", "find_content_words", "parse_number_words"]
+__all__ = ["NUMBER_SCALES", "find_content_words", "parse_fraction_words", "parse_number_words"]
 
 _SMALL_NUMBERS = [
     "zero",
@@ -29,6 +30,10 @@ _SMALL_NUMBERS = [
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _NUMBERS = {w: k for k, w in enumerate(_SMALL_NUMBERS)} | {w: 10 * k for k, w in enumerate(_TENS, 2)} | {"dozen": 12}
 NUMBER_SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000, "trillion": 10**12}
+_DENOMINATORS = {
+    "half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
+    "tenth": 10,
+}  # fmt: skip
 _SYNONYMS = {
     "true": "yes", "correct": "yes", "false": "no", "incorrect": "no", "infinite": "infinitely", "infinity": "infinitely",
     "doesnt": "not", "dne": "undefined", "any": "all", "every": "all", "each": "all", "solutions": "solution",
@@ -106,6 +111,21 @@ def _unwrap_words(text: str) -> str:
 
 def _open_group(match: re.Match[str]) -> str:
     return f" {match[1]} " if len(_TOKEN.findall(match[1])) < 2 else match[0]  # noqa: PLR2004 - a group of one token
+
+
+def parse_fraction_words(words: tuple[str, ...]) -> Fraction | None:
+    """Return the number that words spell, also a fraction such as "three fifths"; None if they spell none.
+
+    Example:
+        >>> parse_fraction_words(("three", "fifths"))
+        Fraction(3, 5)
+    """
+    whole = parse_number_words(words)
+    if whole is not None or not words:
+        return None if whole is None else Fraction(whole)
+    denominator = _DENOMINATORS.get(words[-1]) or _DENOMINATORS.get(words[-1].removesuffix("s"))
+    numerator = parse_number_words(words[:-1])
+    return Fraction(numerator, denominator) if numerator is not None and denominator else None
 
 
 def parse_number_words(words: tuple[str, ...]) -> int | None:
