@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from itertools import permutations
 
 from herokit_math.lexer import FUNCTIONS, Token, TokenKind, parse_repeating_decimal
 from herokit_math.limits import MAX_DEPTH, LimitError
-from herokit_math.tree import INFINITY, Call, Const, Node, Num, Sym, negate
+from herokit_math.tree import INFINITY, Call, Const, Node, Num, Sym, make_determinant, multiply, negate
 
 __all__ = ["UnsupportedError", "parse_expression"]
 
@@ -101,7 +100,7 @@ class _ExpressionParser:
         while True:
             if self.next_is("*"):
                 self.advance()
-                left = _multiply(left, self.parse_signed())
+                left = multiply(left, self.parse_signed())
             elif self.next_is("/", ":") and not (self.next_is(":") and not self.colon_divides):
                 self.advance()
                 left = Call("div", (left, self.parse_signed()))
@@ -111,7 +110,7 @@ class _ExpressionParser:
             elif self.starts_atom():
                 if self.peek().kind == TokenKind.NUMBER and self.tokens[self.position - 1].kind == TokenKind.NUMBER:
                     raise UnsupportedError("two numbers side by side")
-                left = _multiply(left, self.parse_power())
+                left = multiply(left, self.parse_power())
             else:
                 return left
 
@@ -454,26 +453,10 @@ class _ExpressionParser:
                 rows[-1].append(self.parse_sum())
         for text in ("end", "{", environment, "}", *([_CLOSING_BRACKETS[bracket]] if bracket else [])):
             self.advance(text)
-        return _make_determinant([row for row in rows if row])
-
-
-def _make_determinant(rows: list[list[Node]]) -> Node:
-    """Return the determinant of a matrix of at most four rows, as the sum over permutations."""
-    size = len(rows)
-    if not 0 < size <= _MAX_DETERMINANT_ROWS or any(len(row) != size for row in rows):
-        raise UnsupportedError("a determinant of another size")
-    terms: list[Node] = []
-    for columns in permutations(range(size)):
-        product = Call("mul", tuple(rows[k][column] for k, column in enumerate(columns)))
-        num_inversions = sum(a > b for k, a in enumerate(columns) for b in columns[k:])
-        terms.append(negate(product) if num_inversions % 2 else product)
-    return Call("add", tuple(terms))
-
-
-def _multiply(left: Node, right: Node) -> Node:
-    if isinstance(left, Call) and left.op == "mul":
-        return Call("mul", (*left.args, right))
-    return Call("mul", (left, right))
+        rows = [row for row in rows if row]
+        if not 0 < len(rows) <= _MAX_DETERMINANT_ROWS or any(len(row) != len(rows) for row in rows):
+            raise UnsupportedError("a determinant of another size")
+        return make_determinant(rows)
 
 
 def parse_expression(tokens: list[Token], *, colon_divides: bool = False) -> Node:

@@ -1,6 +1,8 @@
 """Expression trees: named tuples without sympy, which can be printed, hashed and compared safely."""
 
+from collections.abc import Sequence
 from fractions import Fraction
+from itertools import permutations
 from typing import NamedTuple, TypeAlias
 
 __all__ = [
@@ -15,6 +17,8 @@ __all__ = [
     "free_symbols",
     "has_names",
     "has_operation",
+    "make_determinant",
+    "multiply",
     "negate",
     "rename_symbols",
     "subtract",
@@ -79,6 +83,23 @@ def negate(node: Node) -> Node:
 def subtract(left: Node, right: Node) -> Node:
     """Return the tree of ``left - right``."""
     return Call("add", (left, negate(right)))
+
+
+def multiply(left: Node, right: Node) -> Node:
+    """Return the tree of ``left right``; factors of a product on the left are not nested."""
+    if isinstance(left, Call) and left.op == "mul":
+        return Call("mul", (*left.args, right))
+    return Call("mul", (left, right))
+
+
+def make_determinant(rows: Sequence[Sequence[Node]]) -> Node:
+    """Return the determinant of a square matrix as the sum over permutations; n! terms."""
+    terms: list[Node] = []
+    for columns in permutations(range(len(rows))):
+        product = Call("mul", tuple(rows[k][column] for k, column in enumerate(columns)))
+        num_inversions = sum(a > b for k, a in enumerate(columns) for b in columns[k:])
+        terms.append(negate(product) if num_inversions % 2 else product)
+    return Call("add", tuple(terms))
 
 
 def free_symbols(node: Node) -> frozenset[str]:
