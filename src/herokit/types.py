@@ -110,7 +110,7 @@ class Sample:
             DataError: a part of a message has an unknown type.
         """
         if self._final is None:
-            object.__setattr__(self, "_final", read_final(self.completion, opened=self._is_opened()))
+            object.__setattr__(self, "_final", read_final(self.completion, opened=self.begins_in_thinking))
         return self._final  # type: ignore[return-value] # set above
 
     @property
@@ -148,11 +148,12 @@ class Sample:
     def turns(self) -> tuple[Turn, ...]:
         """The turns of the policy: text, thinking, calls and results of each."""
         if self._turns is None:
-            object.__setattr__(self, "_turns", read_turns(self.completion, opened=self._is_opened()))
+            object.__setattr__(self, "_turns", read_turns(self.completion, opened=self.begins_in_thinking))
         return self._turns or ()
 
-    def _is_opened(self) -> bool:
-        """Return whether the completion begins inside the thinking."""
+    @property
+    def begins_in_thinking(self) -> bool:
+        """Whether the completion begins inside the thinking, because the prompt opens it."""
         if self.thinking_opened is not None:
             return self.thinking_opened
         if isinstance(self.prompt, str):

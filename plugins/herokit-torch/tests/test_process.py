@@ -157,9 +157,10 @@ def test_results_file_has_steps_and_scores(prm, tmp_path, tiny):
 
 
 def test_end_id_survives_truncation(prm):
+    from herokit.reward_models.inputs import InputView
     from herokit_torch.encoding import Encoder
 
-    encode = Encoder(prm[1], "", "{prompt}{completion}", 10, end_id=9).encode
+    encode = Encoder(prm[1], InputView(), "{prompt}{completion}", 10, end_id=9).encode
     encoded = encode([Sample("", "a" * 30, group=0), Sample("", "a", group=0)])
     assert [len(row) for row in encoded.ids] == [10, 2]
     assert [row[-1] for row in encoded.ids] == [9, 9]

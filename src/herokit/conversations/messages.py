@@ -9,10 +9,18 @@ from herokit.errors import DataError
 
 __all__ = [
     "ASSISTANT",
+    "CALL_PARTS",
+    "IMAGE_PARTS",
+    "OTHER_PARTS",
+    "RESULT_PARTS",
+    "TEXT_PARTS",
+    "THINKING_FIELDS",
+    "THINKING_PARTS",
     "Message",
     "ToolCall",
     "ToolResult",
     "check_messages",
+    "content_parts",
     "has_images",
     "is_assistant",
     "message_text",
@@ -27,21 +35,21 @@ ASSISTANT = "assistant"
 TOOL_ROLES = frozenset({"tool", "function", "environment", "ipython"})
 """Roles of what a tool or an environment answered."""
 
-_TEXT_PARTS = {"text": "text", "output_text": "text", "input_text": "text", "refusal": "refusal"}
+TEXT_PARTS = {"text": "text", "output_text": "text", "input_text": "text", "refusal": "refusal"}
 """Type of a part that readers see -> its key."""
 
-_THINKING_PARTS = {
+THINKING_PARTS = {
     "thinking": "thinking",
     "reasoning": "reasoning",
     "reasoning_text": "text",
     "redacted_thinking": "data",
 }
-_IMAGE_PARTS = frozenset({"image", "image_url", "input_image"})
-_OTHER_PARTS = frozenset({"audio", "audio_url", "input_audio", "video", "video_url", "file", "input_file"})
-_CALL_PARTS = frozenset({"tool_use", "tool_call"})
-_RESULT_PARTS = frozenset({"tool_result"})
-_KNOWN_PARTS = frozenset({*_TEXT_PARTS, *_THINKING_PARTS, *_CALL_PARTS, *_RESULT_PARTS}) | _IMAGE_PARTS | _OTHER_PARTS
-_THINKING_FIELDS = ("reasoning_content", "reasoning", "thinking")
+IMAGE_PARTS = frozenset({"image", "image_url", "input_image"})
+OTHER_PARTS = frozenset({"audio", "audio_url", "input_audio", "video", "video_url", "file", "input_file"})
+CALL_PARTS = frozenset({"tool_use", "tool_call"})
+RESULT_PARTS = frozenset({"tool_result"})
+_KNOWN_PARTS = frozenset({*TEXT_PARTS, *THINKING_PARTS, *CALL_PARTS, *RESULT_PARTS}) | IMAGE_PARTS | OTHER_PARTS
+THINKING_FIELDS = ("reasoning_content", "reasoning", "thinking")
 
 
 class Message(TypedDict, total=False):
@@ -174,7 +182,7 @@ def message_text(message: Mapping[str, Any]) -> str:
     if isinstance(content, str):
         return content
     parts = content_parts(message)
-    return "".join(str(part.get(_TEXT_PARTS[part["type"]]) or "") for part in parts if part["type"] in _TEXT_PARTS)
+    return "".join(str(part.get(TEXT_PARTS[part["type"]]) or "") for part in parts if part["type"] in TEXT_PARTS)
 
 
 def message_thinking(message: Mapping[str, Any]) -> str:
@@ -184,11 +192,11 @@ def message_thinking(message: Mapping[str, Any]) -> str:
         >>> message_thinking({"role": "assistant", "reasoning_content": "2 + 2", "content": "4"})
         '2 + 2'
     """
-    fields = [message[key] for key in _THINKING_FIELDS if isinstance(message.get(key), str) and message[key]]
+    fields = [message[key] for key in THINKING_FIELDS if isinstance(message.get(key), str) and message[key]]
     texts = fields[:1]  # servers write the same thinking under two names
     if not isinstance(message.get("content"), str):
         for part in content_parts(message):
-            if (key := _THINKING_PARTS.get(part["type"])) is not None:
+            if (key := THINKING_PARTS.get(part["type"])) is not None:
                 texts.append(str(part.get(key) or part.get("text") or ""))
     return "\n".join(text for text in texts if text)
 
@@ -201,7 +209,7 @@ def has_images(messages: Sequence[Mapping[str, Any]]) -> bool:
         True
     """
     return any(
-        part["type"] in _IMAGE_PARTS or part["type"] in _OTHER_PARTS
+        part["type"] in IMAGE_PARTS or part["type"] in OTHER_PARTS
         for message in messages
         if not isinstance(message.get("content"), str | None)
         for part in content_parts(message)
@@ -222,7 +230,7 @@ def tool_calls(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
     if isinstance(message.get("function_call"), Mapping):
         entries.append(message["function_call"])
     if not isinstance(message.get("content"), str | None):
-        entries += [part for part in content_parts(message) if part["type"] in _CALL_PARTS]
+        entries += [part for part in content_parts(message) if part["type"] in CALL_PARTS]
     return tuple(_read_call(entry) for entry in entries if isinstance(entry, Mapping))
 
 

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from herokit.conversations.messages import (
+    TEXT_PARTS,
+    THINKING_FIELDS,
+    THINKING_PARTS,
     Message,
     ToolCall,
     ToolResult,
+    content_parts,
     is_assistant,
     message_text,
     message_thinking,
@@ -168,6 +172,8 @@ def _join(first: Turn, second: Turn) -> Turn:
 def remove_thinking(messages: Sequence[Message], *, opened: bool = False) -> list[Message]:
     """Return messages without the thinking of the policy: what most reward models were trained on.
 
+    A message without any is returned as it is; of a content of parts, those that are neither text nor thinking stay.
+
     Args:
         messages: a conversation.
         opened: the prompt's template opens the thinking.
@@ -176,16 +182,25 @@ def remove_thinking(messages: Sequence[Message], *, opened: bool = False) -> lis
         >>> remove_thinking([{"role": "assistant", "reasoning_content": "2 + 2", "content": "<think>hm</think>4"}])
         [{'role': 'assistant', 'content': '4'}]
     """
-    result: list[Message] = []
-    for message in messages:
-        if not is_assistant(message):
-            result.append(message)
-            continue
-        fields: Any = {k: v for k, v in message.items() if k not in ("reasoning_content", "reasoning", "thinking")}
-        if message.get("content") is not None:
-            fields["content"] = _split_message(message, opened=opened).answer
-        result.append(fields)
-    return result
+    return [_remove_own(message, opened=opened) if is_assistant(message) else message for message in messages]
+
+
+def _remove_own(message: Message, *, opened: bool) -> Message:
+    fields: Any = {key: value for key, value in message.items() if key not in THINKING_FIELDS}
+    content = message.get("content")
+    if content is None:
+        return fields  # type: ignore[no-any-return] # a message
+    split = split_thinking(message_text(message), opened=opened and not message_thinking(message))
+    has_markers = split.origin != "completion" or bool(split.problem)
+    if isinstance(content, str):
+        fields["content"] = split.answer if has_markers else content
+        return fields  # type: ignore[no-any-return] # a message
+    parts = [part for part in content_parts(message) if part["type"] not in THINKING_PARTS]
+    if has_markers:
+        others = [part for part in parts if part["type"] not in TEXT_PARTS]
+        parts = [*([{"type": "text", "text": split.answer}] if split.answer else []), *others]
+    fields["content"] = parts
+    return fields  # type: ignore[no-any-return] # a message
 
 
 def join_messages(prompt: list[Message], completion: list[Message]) -> list[Message]:

@@ -1,14 +1,23 @@
 """From samples to token ids: templates, one BOS, truncation on the left, and the positions at which scores are read."""
 
 import re
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from herokit.errors import SetupError
+from herokit.reward_models.inputs import UnscorableError
 from herokit.types import Sample
 
-__all__ = ["DEFAULT_TEMPLATE", "EncodedRows", "check_step_token", "encode_rows", "fill_template", "is_template"]
+__all__ = [
+    "DEFAULT_TEMPLATE",
+    "EncodedRows",
+    "check_step_token",
+    "encode_rows",
+    "fill_template",
+    "is_template",
+    "tokenize_rows",
+]
 
 DEFAULT_TEMPLATE = "{prompt}\n{completion}"
 
@@ -51,23 +60,52 @@ class EncodedRows:
         positions: the positions of each row at which scores are read.
         reasons: what truncation dropped from each row, ``""`` for nothing.
         prefix_keys: rows with equal keys may share a prefix; None shares with no row.
+        problems: row -> why it cannot be scored; such a row has no ids.
     """
 
     ids: list[list[int]]
     positions: list[list[int]]
     reasons: list[str]
     prefix_keys: list[Hashable]
+    problems: dict[int, UnscorableError] = field(default_factory=dict)
 
     def select(self, rows: Iterable[int]) -> Self:
-        """Return the given rows, in the given order."""
+        """Return the given rows, which can be scored, in the given order."""
         order = list(rows)
         columns = (self.ids, self.positions, self.reasons, self.prefix_keys)
         return type(self)(*([column[i] for i in order] for column in columns))  # type: ignore[arg-type] # of one kind each
 
 
+def tokenize_rows(
+    samples: Sequence[Sample],
+    render: Callable[[Sample], str],
+    tokenize: Callable[[list[str]], Iterable[Sequence[int]]],
+) -> Iterator[Sequence[int] | UnscorableError]:
+    """Return the token ids of N samples, or why one cannot be scored.
+
+    Args:
+        samples: N samples.
+        render: returns the text of one sample, or raises `UnscorableError`.
+        tokenize: texts -> token ids of each.
+
+    Example:
+        >>> list(tokenize_rows([Sample("", "a", 0)], lambda sample: sample.completion_text, lambda texts: [[97]]))
+        [[97]]
+    """
+    rows: list[str | UnscorableError] = []
+    for sample in samples:
+        try:
+            rows.append(render(sample).encode("utf-8", "replace").decode("utf-8"))  # no tokenizer takes lone surrogates
+        except UnscorableError as error:
+            rows.append(error)
+    texts = [row for row in rows if isinstance(row, str)]
+    ids = iter(tokenize(texts) if texts else [])
+    return (next(ids) if isinstance(row, str) else row for row in rows)
+
+
 def encode_rows(
     samples: Sequence[Sample],
-    token_ids: Iterable[Sequence[int]],
+    token_ids: Iterable[Sequence[int] | UnscorableError],
     *,
     max_length: int,
     first_ids: frozenset[int] = frozenset(),
@@ -82,7 +120,7 @@ def encode_rows(
 
     Args:
         samples: N samples.
-        token_ids: their token ids, uncut.
+        token_ids: their token ids, uncut, or why a sample cannot be scored.
         max_length: tokens that the model takes, at least 1.
         first_ids: ids of BOS and CLS.
         end_id: an id that must end the input.
@@ -97,7 +135,14 @@ def encode_rows(
     rows = EncodedRows([], [], [], [])
     end = [] if end_id is None else [end_id]
     room = max_length - len(end)
-    for sample, raw in zip(samples, token_ids, strict=True):
+    for row, (sample, raw) in enumerate(zip(samples, token_ids, strict=True)):
+        if isinstance(raw, UnscorableError):
+            rows.problems[row] = raw
+            for column in (rows.ids, rows.positions):
+                column.append([])
+            rows.reasons.append("")
+            rows.prefix_keys.append(None)
+            continue
         full = list(raw) or [0]
         while full[:2] == full[:1] * 2 and full[0] in first_ids:
             del full[0]

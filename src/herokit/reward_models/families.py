@@ -30,6 +30,7 @@ class ModelProfile:
 
     Attributes:
         system_prompt: the first message of the chat template.
+        thinking: what the model was trained to see of the policy's thinking: ``drop`` (nothing) or ``keep``.
         step_token: the token at which a process reward model is scored, one score each; None for an outcome reward model.
         end_token_attribute: the config attribute that names a token id which must end the input.
         head: the attribute of the model that turns a hidden state into logits.
@@ -43,6 +44,7 @@ class ModelProfile:
     """
 
     system_prompt: str = ""
+    thinking: Literal["drop", "keep"] = "drop"
     step_token: str | None = None
     end_token_attribute: str | None = None
     head: str = "score"

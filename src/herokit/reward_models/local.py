@@ -18,6 +18,7 @@ from herokit.reward_models.batching import (
     unique_rows,
 )
 from herokit.reward_models.encoding import EncodedRows, is_template
+from herokit.reward_models.inputs import Thinking, UnscorableError
 from herokit.reward_models.lazy import LazyResource, ResourceOwner
 from herokit.reward_models.monitor import ScoreMonitor
 from herokit.reward_models.process import Aggregate, Floats, aggregate_steps, step_probabilities
@@ -85,6 +86,8 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
         max_batch_tokens: tokens per batch; None takes the default of the device.
         max_length: longer inputs are truncated on the left, which the row's reason says; None takes the model's own.
         template: a text with ``{prompt}`` and ``{completion}`` that replaces the model's own.
+        thinking: what the model is shown of the policy's thinking: ``drop`` (nothing) or ``keep``; None takes the model's own.
+        ignore_images: score samples with images by their text alone; otherwise their rows fail.
         step_separator: the text between two steps of a completion.
         aggregate: how step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
         progress_callback: called with (unique rows done, unique rows in all) after every batch.
@@ -93,6 +96,8 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
     max_batch_tokens: int | None = None
     max_length: int | None = None
     template: str | None = None
+    thinking: Thinking | None = None
+    ignore_images: bool = False
     step_separator: str = "\n\n"
     aggregate: Aggregate = "min"
     progress_callback: ProgressCallback | None = field(default=None, repr=False, compare=False)
@@ -105,6 +110,8 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
         owner = type(self).__name__
         if self.aggregate not in get_args(Aggregate):
             raise ConfigError(f"{owner}: aggregate = {self.aggregate!r}; expected one of {get_args(Aggregate)}")
+        if self.thinking not in (None, *get_args(Thinking)):
+            raise ConfigError(f"{owner}: thinking = {self.thinking!r}; expected one of {get_args(Thinking)}")
         if not self.step_separator:
             raise ConfigError(f"{owner}: step_separator is empty; expected the text between two steps")
         if self.template is not None and not is_template(self.template):
@@ -126,6 +133,7 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
     def score(self, samples: Sequence[Sample], /) -> Scores:
         """Return N scores for N samples, in order; a row that cannot be scored is NaN with status failed.
 
+        A row of which nothing is left without its thinking is NaN with status unparsed.
         The scores of a process reward model carry the probabilities of their steps, None for a row without any.
         """
         runner = self._runner()
@@ -139,9 +147,12 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
             "; ".join(filter(None, (reason or other, truncation)))
             for (_, reason, _), other, truncation in zip(rows, scores.reasons, truncations, strict=True)
         )
-        return replace(
-            scores, reasons=tuple(reasons), steps=tuple(steps for *_, steps in rows) if runner.stepwise else None
+        statuses = (
+            row.status if isinstance(row, UnscorableError) else status
+            for row, status in zip(logits, scores.statuses, strict=True)
         )
+        steps = tuple(steps for *_, steps in rows) if runner.stepwise else None
+        return replace(scores, statuses=tuple(statuses), reasons=tuple(reasons), steps=steps)
 
     def step_scores(self, samples: Sequence[Sample], /) -> list[Floats]:
         """Return for each of N samples the probabilities that its steps are correct, (S,); S differs and may be 0.
@@ -153,10 +164,10 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
         if not runner.stepwise:
             raise ConfigError(f"{self._describe()}: has no step_token: it scores samples, not steps")
         logits, _ = self._logits(runner, samples)
-        return [np.empty(0) if row is None else step_probabilities(row) for row in logits]
+        return [step_probabilities(row) if isinstance(row, np.ndarray) else np.empty(0) for row in logits]
 
     def encode(self, samples: Sequence[Sample], /) -> list[list[int]]:
-        """Return the token ids of N samples, as the model sees them."""
+        """Return the token ids of N samples, as the model sees them; none for a sample that it cannot score."""
         return self._runner().encode(samples).ids
 
     @property
@@ -182,12 +193,15 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
         self._record.monitor.logits = not runner.stepwise
         return runner
 
-    def _logits(self, runner: R, samples: Sequence[Sample]) -> tuple[list[Floats | None], list[str]]:
-        """Return for each row its (P, L) logits, None if it does not fit in memory; and what truncation dropped."""
+    def _logits(
+        self, runner: R, samples: Sequence[Sample]
+    ) -> tuple[list[Floats | UnscorableError | None], list[str]]:
+        """Return for each row its (P, L) logits, why it has none, or None if it does not fit in memory; and what was cut."""
         started = perf_counter()
         encoded = runner.encode(samples)
-        first, inverse = unique_rows(encoded.ids)
-        unique = encoded.select(first.tolist())
+        scorable = [row for row in range(len(samples)) if row not in encoded.problems]
+        first, inverse = unique_rows([encoded.ids[row] for row in scorable])
+        unique = encoded.select(scorable[k] for k in first.tolist())
         done = tokens = 0
 
         def on_done(batch: MicroBatch) -> None:
@@ -215,10 +229,17 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
         with self._resource.lock:
             self._record.max_batch_tokens = limit
             self._record.stats += stats
-        return [results[i] for i in inverse.tolist()], encoded.reasons
+        logits: list[Floats | UnscorableError | None] = [encoded.problems.get(row) for row in range(len(samples))]
+        for row, position in zip(scorable, inverse.tolist(), strict=True):
+            logits[row] = results[position]
+        return logits, encoded.reasons
 
-    def _score_row(self, logits: Floats | None, *, stepwise: bool) -> tuple[float, str, tuple[float, ...] | None]:
+    def _score_row(
+        self, logits: Floats | UnscorableError | None, *, stepwise: bool
+    ) -> tuple[float, str, tuple[float, ...] | None]:
         """Return the score of one row, why it has none, and the scores of its steps."""
+        if isinstance(logits, UnscorableError):
+            return float("nan"), logits.reason, None
         if logits is None:
             return float("nan"), OUT_OF_MEMORY, None
         if stepwise:

@@ -5,8 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from herokit.errors import SetupError
-from herokit.reward_models.encoding import DEFAULT_TEMPLATE, EncodedRows, check_step_token, encode_rows, fill_template
-from herokit.reward_models.process import escape_step_token, insert_step_tokens
+from herokit.reward_models.encoding import (
+    DEFAULT_TEMPLATE,
+    EncodedRows,
+    check_step_token,
+    encode_rows,
+    fill_template,
+    tokenize_rows,
+)
+from herokit.reward_models.inputs import InputView, UnscorableError
 from herokit.types import Sample
 
 __all__ = ["Encoder"]
@@ -18,34 +25,32 @@ class Encoder:
 
     Attributes:
         tokenizer: a transformers tokenizer.
-        system_prompt: the first message of the chat, ``""`` for none.
+        view: what the model is shown of a sample.
         template: a text with ``{prompt}`` and ``{completion}``; None takes the tokenizer's chat template, or
             ``"{prompt}\n{completion}"`` if it has none.
         max_length: longer inputs are truncated on the left, but keep a BOS or CLS in front.
-        step_token: of a process reward model, None for an outcome reward model.
-        separator: the text between two steps of a completion.
         end_id: an id that must end the input.
     """
 
     tokenizer: Any
-    system_prompt: str
+    view: InputView
     template: str | None
     max_length: int
-    step_token: str | None = None
-    separator: str = "\n\n"
     end_id: int | None = None
 
     def text(self, sample: Sample) -> str:
-        """Return the text of one input."""
-        prompt, completion = sample.prompt_text, sample.completion_text
-        if self.step_token is not None:
-            completion = insert_step_tokens(completion, self.separator, self.step_token)
-            prompt = escape_step_token(prompt, self.step_token)
+        """Return the text of one input.
+
+        Raises:
+            UnscorableError: nothing can be scored, or the chat template rejects the conversation.
+        """
         if not self.has_chat:
-            return fill_template(self.template or DEFAULT_TEMPLATE, prompt, completion)
-        system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
-        turns = [{"role": "user", "content": prompt}, {"role": "assistant", "content": completion}]
-        return str(self.tokenizer.apply_chat_template([*system, *turns], tokenize=False, add_generation_prompt=False))
+            return fill_template(self.template or DEFAULT_TEMPLATE, *self.view.texts(sample))
+        messages = self.view.messages(sample)
+        try:
+            return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=False))
+        except Exception as error:  # a template raises its own errors and any of Python's
+            raise UnscorableError(f"the chat template raised {type(error).__name__}: {error}"[:300]) from error
 
     @property
     def has_chat(self) -> bool:
@@ -61,7 +66,7 @@ class Encoder:
         first_ids = {self.tokenizer.bos_token_id, self.tokenizer.cls_token_id} - {None}
         return encode_rows(
             samples,
-            self._tokenize([self.text(sample) for sample in samples]) if samples else [],
+            tokenize_rows(samples, self.text, self._tokenize),
             max_length=self.max_length,
             first_ids=frozenset(first_ids),
             end_id=self.end_id,
@@ -73,11 +78,14 @@ class Encoder:
         return ids
 
     def _step_id(self) -> int | None:
-        token = self.step_token
+        token = self.view.step_token
         if token is None:
             return None
         step_id = check_step_token(token, self.tokenizer.encode(token, add_special_tokens=False))
-        count = self._tokenize([self.text(Sample("", "", 0))])[0].count(step_id)
+        try:
+            count = self._tokenize([self.text(Sample("", "", 0))])[0].count(step_id)
+        except UnscorableError as error:
+            raise SetupError(f"an empty prompt with one empty step cannot be encoded: {error.reason}") from error
         if count != 1:
             raise SetupError(
                 f"step_token = {token!r} occurs {count} times in the text of one empty step; expected once: the template "

@@ -10,6 +10,7 @@ from herokit.reward_models.batching import MicroBatch
 from herokit.reward_models.checkpoints import checkpoint_errors, load_model, load_tokenizer, resolve_max_length
 from herokit.reward_models.encoding import EncodedRows
 from herokit.reward_models.families import find_profile
+from herokit.reward_models.inputs import InputView
 from herokit.reward_models.local import LocalRewardModel
 from herokit.reward_models.process import Floats
 from herokit.types import Sample
@@ -35,7 +36,7 @@ class TorchRunner:
     @property
     def stepwise(self) -> bool:
         """Whether it is a process reward model."""
-        return self.encoder.step_token is not None
+        return self.encoder.view.step_token is not None
 
     def encode(self, samples: Sequence[Sample]) -> EncodedRows:
         """Return the token ids of N samples."""
@@ -76,14 +77,19 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
         device_map: how transformers spreads the model over devices, e.g. ``"auto"``; needs accelerate; excludes `device`.
         attn_implementation: transformers' attention implementation, for models that are not packed.
         trust_remote_code: run the code that the checkpoint's repository brings. Only for repositories you have read.
-        system_prompt: None takes that of the model's family (`herokit.reward_models.families`), ``""`` means none.
+        system_prompt: of conversations without a system message; None takes that of the model's family
+            (`herokit.reward_models.families`), ``""`` means none.
         step_token: makes it a process reward model; None takes that of the model's family, ``""`` means an outcome
             reward model.
         min_sharing_gain: prefixes are shared where tokens without sharing / tokens with it reach this; 0 always, inf never.
         compile: compile the layers with `torch.compile`; opening then takes half a minute or more, for 4 % on a CPU.
         max_batch_tokens: tokens per batch; None takes 2048 on a CPU, 32768 on a GPU. Halved when memory runs out.
         max_length: longer inputs are truncated on the left, which the row's reason says; None takes the model's positions.
-        template: a text with ``{prompt}`` and ``{completion}`` that replaces the tokenizer's chat template.
+        template: a text with ``{prompt}`` and ``{completion}`` that replaces the tokenizer's chat template; the completion is
+            then the final text.
+        thinking: what the model is shown of the policy's thinking: ``drop`` (nothing) or ``keep``; None takes that of the
+            model's family.
+        ignore_images: score samples with images by their text alone; otherwise their rows fail.
         step_separator: the text between two steps of a completion.
         aggregate: how step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
         progress_callback: called with (unique rows done, unique rows in all) after every batch; see also
@@ -147,11 +153,15 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
         end_id = getattr(model.config, profile.end_token_attribute) if profile.end_token_attribute else None
         encoder = Encoder(
             tokenizer,
-            profile.system_prompt if self.system_prompt is None else self.system_prompt,
+            InputView(
+                thinking=self.thinking or profile.thinking,
+                ignore_images=self.ignore_images,
+                system_prompt=profile.system_prompt if self.system_prompt is None else self.system_prompt,
+                step_token=(profile.step_token if self.step_token is None else self.step_token) or None,
+                separator=self.step_separator,
+            ),
             self.template,
             resolve_max_length(self.max_length, model.config, self.model, 32768),
-            (profile.step_token if self.step_token is None else self.step_token) or None,
-            self.step_separator,
             end_id,
         )
         with checkpoint_errors(self.model):
