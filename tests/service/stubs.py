@@ -18,7 +18,7 @@ class Exact:
         return [
             Verdict(None, Status.FAILED, "no reference")
             if s.reference is None
-            else Verdict(float(s.completion.strip() == s.reference), answer=s.completion.strip())
+            else Verdict(float(s.final_text.strip() == s.reference), answer=s.final_text.strip())
             for s in samples
         ]
 
@@ -35,9 +35,9 @@ class Short:
     def score(self, samples):
         self.calls.append(len(samples))
         self.gate.wait(10)
-        if any("explode" in s.completion for s in samples):
+        if any("explode" in s.completion_text for s in samples):
             return np.zeros(len(samples) + 1)
-        return [-float(len(s.completion)) for s in samples]
+        return [-float(len(s.completion_text)) for s in samples]
 
 
 class Slow(Short):

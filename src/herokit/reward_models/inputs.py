@@ -130,7 +130,9 @@ class InputView:
         parts = content_parts(message)
         kinds = {part["type"] for part in parts}
         if kinds & RESULT_PARTS:
-            raise UnscorableError(f"a message of the {message.get('role')} has a part 'tool_result'; expected a tool message")
+            raise UnscorableError(
+                f"a message of the {message.get('role')} has a part 'tool_result'; expected a tool message"
+            )
         media = sorted(kinds & (IMAGE_PARTS | OTHER_PARTS))
         if media and not (self.ignore_images or self.takes_images):
             raise UnscorableError(

@@ -193,9 +193,7 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
         self._record.monitor.logits = not runner.stepwise
         return runner
 
-    def _logits(
-        self, runner: R, samples: Sequence[Sample]
-    ) -> tuple[list[Floats | UnscorableError | None], list[str]]:
+    def _logits(self, runner: R, samples: Sequence[Sample]) -> tuple[list[Floats | UnscorableError | None], list[str]]:
         """Return for each row its (P, L) logits, why it has none, or None if it does not fit in memory; and what was cut."""
         started = perf_counter()
         encoded = runner.encode(samples)

@@ -7,18 +7,19 @@ import json
 import secrets
 from collections.abc import Sequence
 from time import time
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr
 
 from herokit.adapters.openrlhf import extract_completion
+from herokit.conversations.messages import Message
 from herokit.errors import DataError
 from herokit.records import Row
 from herokit.service.dispatch import Dispatcher
 from herokit.service.engine import ScoreKey, SourceKey
-from herokit.service.schemas import Json, json_response
+from herokit.service.schemas import Json, Messages, json_response
 from herokit.types import Sample
 
 __all__ = ["add_compat_routes"]
@@ -44,13 +45,6 @@ class OpenRLHFResponse(BaseModel):
     extra_logs: dict[str, float | list[float]]
 
 
-class Message(_Lenient):
-    """One chat message."""
-
-    role: StrictStr
-    content: StrictStr
-
-
 class ClassifyRequest(_Lenient):
     """vLLM's /classify: texts, or the messages of one chat."""
 
@@ -58,7 +52,7 @@ class ClassifyRequest(_Lenient):
         default=None, description="A reward model of the scheme; required if it has several."
     )
     input: StrictStr | list[StrictStr] | None = None
-    messages: list[Message] | None = None
+    messages: Messages | None = None
     use_activation: StrictBool | None = Field(
         default=None, description="True applies a sigmoid. Scores are raw by default, unlike vLLM's."
     )
@@ -118,7 +112,8 @@ def add_compat_routes(router: APIRouter, dispatcher: Dispatcher) -> None:
 def _openrlhf_samples(body: OpenRLHFRequest) -> list[Sample]:
     """Return queries as rollouts; those of one request that share prompt and label share a group.
 
-    A query begins with its prompt, which is removed; a query that does not is a completion as a whole.
+    A query begins with its prompt, which is removed; a query that does not is a completion as a whole. A label is a native
+    reference: text, a number, a list or an object.
 
     Raises:
         DataError: the lists have different lengths, or are empty.
@@ -135,8 +130,8 @@ def _openrlhf_samples(body: OpenRLHFRequest) -> list[Sample]:
     samples = []
     for query, given, label in zip(queries, prompts, labels, strict=True):
         prompt = given or ""
-        reference = label if label is None or isinstance(label, str) else json.dumps(label)
-        samples.append(Sample(prompt, extract_completion(query, prompt), (prompt, reference), reference))
+        key = label if label is None or isinstance(label, str) else json.dumps(label)
+        samples.append(Sample(prompt, extract_completion(query, prompt), (prompt, key), label))
     return samples
 
 
@@ -165,8 +160,8 @@ def _classify_samples(body: ClassifyRequest) -> list[Sample]:
     if body.messages is not None:
         if not body.messages:
             raise DataError("'messages' is empty")
-        prompt = "\n".join(message.content for message in body.messages[:-1])
-        return [Sample(prompt, body.messages[-1].content, 0)]
+        messages = cast("list[Message]", body.messages)
+        return [Sample(messages[:-1], messages[-1:], 0)]
     texts = [body.input] if isinstance(body.input, str) else body.input or []
     if not texts:
         raise DataError("'input' is empty")

@@ -89,8 +89,7 @@ class Dispatcher:
     async def run_in_group(self, request: Request, sample: Sample) -> Row:
         """Wait until all rollouts of a group have arrived, and return the row of this one."""
         self.queue.check_room(1, self.gatherer.num_waiting)
-        key = (sample.prompt, sample.reference)
-        return await _until_disconnect(request, self.gatherer.acollect(key, sample, self.limits.group_size))
+        return await _until_disconnect(request, self.gatherer.acollect(sample.group, sample, self.limits.group_size))
 
     async def _submit(self, key: Hashable, samples: Sequence[Sample]) -> list[Row]:
         if len(samples) > self.limits.max_request_rows:

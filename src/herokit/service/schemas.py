@@ -3,16 +3,28 @@
 from typing import Annotated, Any, Literal
 
 import pydantic_core
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, StrictBool, StrictInt, StrictStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+)
 from starlette.responses import Response
 from typing_extensions import TypeAliasType
 
+from herokit.conversations.messages import check_messages
 from herokit.types import Sample
 
 __all__ = [
     "ErrorResponse",
     "Health",
     "Json",
+    "Messages",
     "SampleBody",
     "ScoreRequest",
     "ScoreResponse",
@@ -31,6 +43,14 @@ def _to_integer(x: Any) -> Any:
 Int = Annotated[Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)], BeforeValidator(_to_integer)]
 Key = StrictStr | Int
 Json = TypeAliasType("Json", "StrictStr | StrictBool | Int | FiniteFloat | list[Json] | dict[str, Json] | None")
+_MAX_MESSAGES = 10_000
+
+Messages = Annotated[
+    list[dict[StrictStr, Json]],
+    Field(max_length=_MAX_MESSAGES, description="Messages in the chat format: objects with role and content."),
+    AfterValidator(lambda messages: check_messages(messages, "messages")),
+]
+Count = Annotated[Annotated[StrictInt, Field(ge=0, lt=2**31)], BeforeValidator(_to_integer)]
 Cell = float | str | list[float | None] | None
 
 
@@ -41,15 +61,21 @@ class _Request(BaseModel):
 class SampleBody(_Request):
     """One rollout, as `herokit.Sample`."""
 
-    prompt: StrictStr
-    completion: StrictStr
+    prompt: StrictStr | Messages
+    completion: StrictStr | Messages
     group: Key
-    reference: StrictStr | None = None
+    reference: Json = Field(default=None, description="Text, a number, a list or an object, as the verifier takes it.")
     meta: dict[StrictStr, Json] = Field(default_factory=dict)
+    num_tokens: Count | None = Field(default=None, description="Tokens of the completion.")
+    truncated: StrictBool | None = Field(default=None, description="Whether the generation ran into its limit.")
+    thinking_opened: StrictBool | None = Field(
+        default=None,
+        description="Whether the prompt's template opens the thinking; null looks at the end of the prompt.",
+    )
 
     def sample(self) -> Sample:
         """Return it as a `Sample`."""
-        return Sample(self.prompt, self.completion, self.group, self.reference, self.meta)
+        return Sample(**{name: getattr(self, name) for name in type(self).model_fields})
 
 
 class ScoreRequest(_Request):

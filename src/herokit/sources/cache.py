@@ -43,7 +43,7 @@ _TRANSIENT_ERRORS = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_
 class Cache(CompositeSource):
     """Run a verifier once on the same content; verdicts are kept in memory, and in a file if `path` names one.
 
-    The key is a digest of prompt, completion, reference and meta (not of the group), of the verifier with all its
+    The key is a digest of the sample without its group, of the verifier with all its
     settings, of the versions of the packages it and the verifiers inside it come from, and of `version`. Only verdicts
     that are judged or unparsed are kept. Equal samples of one batch are judged once. A file that cannot be read or written
     for a while (locked, full) costs time, not rows; `report` counts it. A `Cascade`, a `Vote` or a `NoisyVerifiers` judges

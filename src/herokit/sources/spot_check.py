@@ -76,7 +76,8 @@ class SpotCheck(CompositeSource):
         """Return which samples are re-checked; each copy of one content in a batch is drawn by itself."""
         drawn, copies = [], Counter[str]()
         for sample in samples:
-            content = "\0".join(map(str, (self.seed, sample.prompt, sample.completion, sample.reference or "")))
+            reference = "" if sample.reference is None else sample.reference
+            content = "\0".join(map(str, (self.seed, sample.prompt, sample.completion, reference)))
             text = f"{content}\0{copies[content]}" if copies[content] else content
             copies[content] += 1
             digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()

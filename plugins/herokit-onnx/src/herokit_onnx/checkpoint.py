@@ -1,4 +1,4 @@
-"""The checkpoint to export: its torch model, the logits that the graph must reproduce, its chat template as plain text."""
+"""The checkpoint to export: its torch model, the logits that the graph must reproduce, its chat template."""
 
 from typing import Any, Literal, TypeAlias
 
@@ -8,11 +8,13 @@ from herokit.errors import SetupError
 from herokit.reward_models.checkpoints import load_model
 from herokit.reward_models.encoding import EncodedRows
 from herokit.reward_models.families import ModelProfile
+from herokit.reward_models.inputs import UnscorableError
 from herokit.reward_models.process import Floats
+from herokit.types import Sample
 from herokit_onnx.encoding import Encoder
 from herokit_onnx.parity import PROBE_SAMPLES
 
-__all__ = ["Dtype", "check_chat_template", "open_model", "plain_template", "reference_logits"]
+__all__ = ["Dtype", "check_chat_template", "open_model", "reference_logits"]
 
 Dtype: TypeAlias = Literal["fp32", "fp16", "bf16"]
 
@@ -76,35 +78,21 @@ def reference_logits(model: Any, rows: EncodedRows, *, stepwise: bool) -> list[F
     return values
 
 
-def plain_template(tokenizer: Any, system_prompt: str, checkpoint: str) -> str:
-    """Return a chat template as plain text, by rendering it for two words that occur nowhere else.
+def check_chat_template(tokenizer: Any, encoder: Encoder, checkpoint: str) -> None:
+    """Check that the chat template writes prompt and completion, and that the encoder renders it as transformers does.
 
     Raises:
-        SetupError: it does not write prompt and completion once each.
+        SetupError: it does not.
     """
-    text = _render_chat(tokenizer, system_prompt, _PROMPT, _COMPLETION)
-    if text.count(_PROMPT) != 1 or text.count(_COMPLETION) != 1:
-        raise SetupError(
-            f"{checkpoint}: its chat template does not write prompt and completion once each; pass template"
-        )
-    return text.replace(_PROMPT, "{prompt}").replace(_COMPLETION, "{completion}")
-
-
-def check_chat_template(
-    tokenizer: Any, system_prompt: str, encoder: Encoder, rows: EncodedRows, checkpoint: str
-) -> None:
-    """Compare the untruncated ids of the probes with those that the chat template itself gives.
-
-    Raises:
-        SetupError: they differ.
-    """
-    for sample, ids in zip(PROBE_SAMPLES, rows.ids, strict=True):
-        text = _render_chat(tokenizer, system_prompt, *encoder.fields(sample))
-        if ids != tokenizer.encode(text, add_special_tokens=False):
-            raise SetupError(f"{checkpoint}: its chat template changes the text that it is given; pass template")
-
-
-def _render_chat(tokenizer: Any, system_prompt: str, prompt: str, completion: str) -> str:
-    system = [{"role": "system", "content": system_prompt}] if system_prompt else []
-    turns = [{"role": "user", "content": prompt}, {"role": "assistant", "content": completion}]
-    return str(tokenizer.apply_chat_template([*system, *turns], tokenize=False))
+    for sample in (Sample(_PROMPT, _COMPLETION, group=0), *PROBE_SAMPLES):
+        try:
+            text = encoder.text(sample)
+            own = tokenizer.apply_chat_template(encoder.view.messages(sample), tokenize=False)
+        except UnscorableError as error:
+            raise SetupError(f"{checkpoint}: {error.reason}; pass template") from error
+        if text != own:
+            raise SetupError(f"{checkpoint}: its chat template cannot be rendered without transformers; pass template")
+        if sample.prompt == _PROMPT and (text.count(_PROMPT) != 1 or text.count(_COMPLETION) != 1):
+            raise SetupError(
+                f"{checkpoint}: its chat template does not write prompt and completion once each; pass template"
+            )

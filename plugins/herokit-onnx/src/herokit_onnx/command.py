@@ -110,10 +110,13 @@ def _read_samples(rollouts: Path | None) -> Sequence[Sample]:
 
 def _print_result(path: Path, dtype: Precision, check: str, *, as_json: bool) -> None:
     size = sum(file.stat().st_size for file in (path, Path(f"{path}.data")) if file.exists())
-    template = ModelConfig.load(path).template
+    config = ModelConfig.load(path)
+    template = config.chat_template or config.template
     if as_json:
-        typer.echo(json.dumps({"model": str(path), "dtype": dtype.value, "bytes": size, "template": template}))
+        settings = {"template": template, "system_prompt": config.system_prompt, "thinking": config.thinking}
+        typer.echo(json.dumps({"model": str(path), "dtype": dtype.value, "bytes": size, **settings}))
         return
     typer.echo(f"{path}: {dtype.value}, {size / 1e6:.1f} MB, {check}")
-    typer.echo(f"Template: {template!r}")
+    typer.echo(f"{'Chat template' if config.chat_template else 'Template'}: {template!r}")
+    typer.echo(f"System prompt: {config.system_prompt!r}; thinking: {config.thinking}")
     typer.echo(f'Scheme file: use = "onnx", model = "{path}"')

@@ -1,8 +1,8 @@
 """What a model expects of its input and means by its output: a JSON file next to the .onnx file."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -22,6 +22,13 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "special_tokens": (lambda x: type(x) is bool, "true or false"),
     "first_id": (lambda x: type(x) is int and x >= 0, "a token id"),
     "step_token": (lambda x: isinstance(x, str) and bool(x), "the text of one token"),
+    "chat_template": (lambda x: isinstance(x, str) and bool(x), "a chat template in jinja's language"),
+    "chat_variables": (
+        lambda x: isinstance(x, dict) and all(isinstance(key, str) for key in x),
+        "an object of texts by name",
+    ),
+    "system_prompt": (lambda x: isinstance(x, str), "a text"),
+    "thinking": (lambda x: x in ("drop", "keep"), "drop or keep"),
 }
 
 
@@ -30,7 +37,7 @@ class ModelConfig:
     """How to turn a sample into tokens, and the model's output into one score per row.
 
     Attributes:
-        template: the text of one input, with ``{prompt}`` and ``{completion}``; ignored when annotated.
+        template: the text of one input, with ``{prompt}`` and ``{completion}``; not used with a chat template or annotation.
         annotation: ``arithmetic`` rewrites the text as the embedded model was trained on (`herokit_onnx.annotate`).
         max_length: longer inputs are truncated on the left, which the row's reason says.
         output: the name of the output to read, None for the first.
@@ -39,6 +46,10 @@ class ModelConfig:
         first_id: the id of a BOS or CLS token: a second one in front is dropped, and truncation keeps the first.
         step_token: makes it a process reward model: the token is written after every step, and the output, one score per
             token, is read there as the logit of a probability.
+        chat_template: renders the whole conversation, special tokens included.
+        chat_variables: texts of special tokens for the chat template, such as ``bos_token``.
+        system_prompt: the first message of a chat that has no system message.
+        thinking: what the model is shown of the policy's thinking: ``drop`` (nothing) or ``keep``.
 
     Example:
         >>> ModelConfig.from_dict({"max_length": 512}, "rm.json").max_length
@@ -53,6 +64,10 @@ class ModelConfig:
     special_tokens: bool = False
     first_id: int | None = None
     step_token: str | None = None
+    chat_template: str | None = None
+    chat_variables: Mapping[str, Any] = field(default_factory=dict)
+    system_prompt: str = ""
+    thinking: Literal["drop", "keep"] = "drop"
 
     @classmethod
     def from_dict(cls, data: Any, location: str) -> Self:
@@ -67,7 +82,7 @@ class ModelConfig:
         """
         if not isinstance(data, dict):
             raise SetupError(f"{location}: expected a JSON object of settings, found {type(data).__name__}")
-        names = [field.name for field in fields(cls)]
+        names = [each.name for each in fields(cls)]
         for key in data:
             if key not in names:
                 raise SetupError(f"{location}: unknown setting {key!r}; {did_you_mean(key, names)}")

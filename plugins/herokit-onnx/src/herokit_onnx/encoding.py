@@ -1,13 +1,13 @@
-"""From samples to token ids: template or annotation, then the tokenizer of a JSON file."""
+"""From samples to token ids: chat template, plain template or annotation, then the tokenizer of a JSON file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from herokit.errors import SetupError
-from herokit.reward_models.encoding import EncodedRows, check_step_token, encode_rows, fill_template
-from herokit.reward_models.process import escape_step_token, insert_step_tokens
+from herokit.reward_models.encoding import EncodedRows, check_step_token, encode_rows, fill_template, tokenize_rows
+from herokit.reward_models.inputs import InputView
 from herokit.types import Sample
 from herokit_onnx.annotate import annotate
 from herokit_onnx.config import ModelConfig
@@ -36,27 +36,45 @@ def open_tokenizer(path: Path) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """Turns samples into token ids as one model's config says; `separator` is the text between steps of a completion."""
+    """Turns samples into token ids as one model's config says.
+
+    Attributes:
+        tokenizer: of the package `tokenizers`.
+        config: of the model.
+        separator: the text between steps of a completion.
+        ignore_images: images are left out; otherwise samples with images cannot be scored.
+    """
 
     tokenizer: Any
     config: ModelConfig
     separator: str = "\n\n"
+    ignore_images: bool = False
+
+    @property
+    def view(self) -> InputView:
+        """What the model is shown of a sample."""
+        config = self.config
+        return InputView(
+            thinking=config.thinking,
+            ignore_images=self.ignore_images,
+            system_prompt=config.system_prompt,
+            step_token=config.step_token,
+            separator=self.separator,
+        )
 
     def text(self, sample: Sample) -> str:
-        """Return the text of one input."""
-        if self.config.annotation == "arithmetic":
-            return annotate(sample.prompt_text, sample.completion_text)
-        text = fill_template(self.config.template, *self.fields(sample))
-        return text.encode("utf-8", "replace").decode("utf-8")  # the tokenizer rejects lone surrogates
+        """Return the text of one input.
 
-    def fields(self, sample: Sample) -> tuple[str, str]:
-        """Return prompt and completion for the template; with step tokens, if the model has any, only after each step."""
-        token = self.config.step_token
-        if token is None:
-            return sample.prompt_text, sample.completion_text
-        return escape_step_token(sample.prompt_text, token), insert_step_tokens(
-            sample.completion_text, self.separator, token
-        )
+        Raises:
+            UnscorableError: nothing can be scored, or the chat template rejects the conversation.
+        """
+        if self.config.annotation == "arithmetic":
+            return annotate(*self.view.texts(sample))
+        if self.config.chat_template is None:
+            return fill_template(self.config.template, *self.view.texts(sample))
+        from herokit_onnx.chat_template import render_chat
+
+        return render_chat(self.config.chat_template, self.view.messages(sample), self.config.chat_variables)
 
     def step_id(self) -> int | None:
         """Return the id of the step token, None for an outcome reward model.
@@ -72,14 +90,15 @@ class Encoder:
     def encode(self, samples: Sequence[Sample]) -> EncodedRows:
         """Return the token ids of N samples."""
         config = self.config
-        encodings = self.tokenizer.encode_batch_fast(
-            [self.text(sample) for sample in samples], add_special_tokens=config.special_tokens
-        )
         return encode_rows(
             samples,
-            (encoding.ids for encoding in encodings),
+            tokenize_rows(samples, self.text, self._tokenize),
             max_length=config.max_length,
             first_ids=frozenset() if config.first_id is None else frozenset({config.first_id}),
             step_id=self.step_id(),
             pooling=config.pooling,
         )
+
+    def _tokenize(self, texts: list[str]) -> Iterator[list[int]]:
+        encodings = self.tokenizer.encode_batch_fast(texts, add_special_tokens=self.config.special_tokens)
+        return (encoding.ids for encoding in encodings)

@@ -2,11 +2,11 @@
 
 Exported are stock classes with one output, decoders or encoders; decoders with the MLP heads of
 `herokit.reward_models.families`; process reward models, decoders whose head gives one or two labels at a step token. Anything
-else raises: a class that scores by its own code, a template that cannot be written as plain text or that writes step tokens, a
+else raises: a class that scores by its own code, a chat template that rejects a simple conversation or that writes step tokens, a
 `max_length` above the model's positions.
 
 The folder gets ``<name>.onnx`` (attention fused where it is causal, pooling by mask in the graph, an fp32 head and fp32 scores),
-``tokenizer.json`` (as the checkpoint ships it), ``<name>.json`` (template, longest input) and ``<name>.probes.json``: ids and
+``tokenizer.json`` (as the checkpoint ships it), ``<name>.json`` (chat template, longest input) and ``<name>.probes.json``: ids and
 scores of the torch model, which the export is checked against here and again whenever it opens. If they differ here, the graph
 is deleted. A half-precision body is checked against its own rounded weights computed in fp32. ONNX Runtime cannot run bf16 on a
 CPU, so that graph is checked here in fp32, and in bf16 when it opens on a GPU.
@@ -26,7 +26,7 @@ from herokit.reward_models.checkpoints import checkpoint_errors, load_tokenizer,
 from herokit.reward_models.encoding import DEFAULT_TEMPLATE, EncodedRows, is_template
 from herokit.reward_models.families import find_profile
 from herokit.reward_models.process import split_steps
-from herokit_onnx.checkpoint import Dtype, check_chat_template, open_model, plain_template, reference_logits
+from herokit_onnx.checkpoint import Dtype, check_chat_template, open_model, reference_logits
 from herokit_onnx.config import ModelConfig
 from herokit_onnx.encoding import Encoder
 from herokit_onnx.parity import PROBE_SAMPLES, check_bf16_graph, check_probes, write_probes
@@ -107,20 +107,32 @@ def _make_config(
     max_length: int,
 ) -> ModelConfig:
     """Return how a sample becomes text: a chat template writes special tokens itself, a plain one does not."""
-    has_chat = template is None and bool(tokenizer.chat_template)
-    text = plain_template(tokenizer, system_prompt, checkpoint) if has_chat else template or DEFAULT_TEMPLATE
     first = next((x for x in (tokenizer.bos_token_id, tokenizer.cls_token_id) if x is not None), None)
-    config = ModelConfig(template=text, special_tokens=not has_chat, first_id=first, step_token=step_token)
-    first_ids = _check_encoding(tokenizer, checkpoint, system_prompt, config)
+    thinking = find_profile(checkpoint).thinking
+    if template is None and tokenizer.chat_template:
+        with checkpoint_errors(checkpoint, "its chat template cannot be read"):
+            chat_template = tokenizer.get_chat_template()
+        config = ModelConfig(
+            first_id=first,
+            step_token=step_token,
+            chat_template=chat_template,
+            chat_variables=dict(tokenizer.special_tokens_map),
+            system_prompt=system_prompt,
+            thinking=thinking,
+        )
+    else:
+        plain = template or DEFAULT_TEMPLATE
+        config = ModelConfig(plain, special_tokens=True, first_id=first, step_token=step_token, thinking=thinking)
+    first_ids = _check_encoding(tokenizer, checkpoint, config)
     return replace(config, max_length=max_length, first_id=min(first_ids, default=first))
 
 
-def _check_encoding(tokenizer: Any, checkpoint: str, system_prompt: str, config: ModelConfig) -> set[int]:
+def _check_encoding(tokenizer: Any, checkpoint: str, config: ModelConfig) -> set[int]:
     """Check ids and step tokens of the untruncated probes; return the ids of BOS or CLS with which they begin."""
     encoder = Encoder(tokenizer.backend_tokenizer, replace(config, max_length=10**9))
+    if config.chat_template is not None:
+        check_chat_template(tokenizer, encoder, checkpoint)
     rows = encoder.encode(PROBE_SAMPLES)
-    if not config.special_tokens:
-        check_chat_template(tokenizer, system_prompt, encoder, rows, checkpoint)
     for sample, positions in zip(PROBE_SAMPLES, rows.positions, strict=True):
         steps = len(split_steps(sample.completion_text, encoder.separator))
         if config.step_token is not None and len(positions) != steps:

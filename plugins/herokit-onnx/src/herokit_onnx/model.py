@@ -30,7 +30,9 @@ class OnnxRewardModel(LocalRewardModel[OnnxRunner]):
         io_binding: bind inputs and output to the provider's device; None does so with CUDA only.
         max_batch_tokens: padded tokens per batch; None takes 512 on a CPU, 16384 elsewhere. Halved when memory runs out.
         max_length: overrides the config's; longer inputs are truncated on the left, which the row's reason says.
-        template: overrides the config's.
+        template: overrides the config's, and its chat template.
+        thinking: what the model is shown of the policy's thinking: ``drop`` (nothing) or ``keep``; None takes the config's.
+        ignore_images: score samples with images by their text alone; otherwise their rows fail.
         step_separator: the text between two steps of a completion, for a process reward model.
         aggregate: how step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
         progress_callback: called with (unique rows done, unique rows in all) after every batch; see also
@@ -80,10 +82,12 @@ class OnnxRewardModel(LocalRewardModel[OnnxRunner]):
         path = _EMBEDDED if self.model == "embedded" else Path(self.model)
         config = ModelConfig.load(path)
         if self.template is not None:
-            settings = {**asdict(config), "template": self.template, "annotation": "none"}
+            settings = {**asdict(config), "template": self.template, "annotation": "none", "chat_template": None}
             config = ModelConfig.from_dict(settings, type(self).__name__)
         if self.max_length is not None:
             config = replace(config, max_length=self.max_length)
+        if self.thinking is not None:
+            config = replace(config, thinking=self.thinking)
         runner = open_runner(
             path,
             config,
@@ -94,4 +98,5 @@ class OnnxRewardModel(LocalRewardModel[OnnxRunner]):
         )
         if self.template is None and self.max_length is None and self.tokenizer is None:
             check_probes(path, runner)
-        return replace(runner, encoder=replace(runner.encoder, separator=self.step_separator))
+        encoder = replace(runner.encoder, separator=self.step_separator, ignore_images=self.ignore_images)
+        return replace(runner, encoder=encoder)

@@ -315,7 +315,7 @@ def finite_scores(subject: RewardModelSubject, example: list[Sample], draw: Draw
 
 @law("reward model", run_once=True)
 def hostile_text_scored_or_failed(subject: RewardModelSubject, example: None, draw: Draw) -> None:
-    """Empty, malformed and hostile text gets a finite score, or NaN with the status failed; nothing raises.
+    """Empty, malformed and hostile text gets a finite score, or NaN with the status failed or unparsed; nothing raises.
 
     Why: the policy writes all of these in its first thousand steps.
 
@@ -324,8 +324,8 @@ def hostile_text_scored_or_failed(subject: RewardModelSubject, example: None, dr
     del example, draw
     for text in HOSTILE:
         scores = subject.score([Sample("p", text, 0)])
-        if not np.isfinite(scores.values[0]) and scores.statuses[0] is not Status.FAILED:
-            raise LawViolation("the score is NaN without the status failed", completion=[shorten(text)])
+        if not np.isfinite(scores.values[0]) and scores.statuses[0] not in (Status.FAILED, Status.UNPARSED):
+            raise LawViolation("the score is NaN without the status failed or unparsed", completion=[shorten(text)])
 
 
 @law("reward model", run_once=True)
