@@ -18,7 +18,7 @@ class Exact:
         return [
             Verdict(None, Status.FAILED, "no reference")
             if s.reference is None
-            else Verdict(float(s.final_text.strip() == s.reference), answer=s.final_text.strip())
+            else Verdict(float(s.final_text.strip() == str(s.reference)), answer=s.final_text.strip())
             for s in samples
         ]
 

@@ -43,14 +43,19 @@ def raw(text):
         (json.dumps(sample(group=True)), 422),
         (json.dumps(sample(group=2**63)), 422),
         (json.dumps(sample(completion=None)), 422),
-        (json.dumps(sample(reference=4)), 422),
+        (json.dumps(sample(num_tokens=-1)), 422),
         (json.dumps(sample(refrence="4")), 422),
         (json.dumps({"samples": []}), 422),
         (json.dumps({"samples": [], "rememeber": True}), 422),
         (json.dumps({"samples": sample()["samples"] * 9}), 413),
         (json.dumps(sample(prompt="x" * 200_000)), 413),
+        (json.dumps(sample(completion=[{"content": "no role"}])), 422),
+        (json.dumps(sample(completion=[{"role": "assistant", "content": [{"type": "clip"}]}])), 422),
+        (json.dumps(sample(prompt=[{"role": "user", "content": 4}])), 422),
+        (json.dumps(sample(prompt={"role": "user", "content": "4"})), 422),
+        (json.dumps(sample(prompt=[{"role": ""}] * 10_001)), 413),
     ],
-    ids=range(21),
+    ids=range(26),
 )
 def test_invalid_bodies_are_rejected_without_repeating_them(client, body, code):
     answer = client.post("/v1/score", content=body, headers=JSON)

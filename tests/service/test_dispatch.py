@@ -109,8 +109,8 @@ def test_requests_with_different_keys_do_not_share_a_batch():
 
 def test_rollouts_of_a_prompt_become_a_group_and_other_references_do_not():
     async def story(dispatcher, model):
-        rollouts = [Sample("p", "x" * (i + 1), i, "4") for i in range(3)]
-        other = asyncio.create_task(dispatcher.run_in_group(Client(), Sample("p", "x", 9, "5")))
+        rollouts = [Sample("p", "x" * (i + 1), ("p", "4"), "4") for i in range(3)]
+        other = asyncio.create_task(dispatcher.run_in_group(Client(), Sample("p", "x", ("p", "5"), "5")))
         rows = await asyncio.gather(*(dispatcher.run_in_group(Client(), sample) for sample in rollouts))
         assert [row["rm"] for row in rows] == [-1.0, -2.0, -3.0]
         assert model.calls == [3]

@@ -219,3 +219,27 @@ def test_shutdown_saves_the_state(tmp_path):
     assert dispatcher.engine.load_state()
     assert dispatcher.engine.rewarder.state_dict() == state
     assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_samples_may_be_conversations_with_native_references(client):
+    user = {"role": "user", "content": "2 + 2?"}
+    call = {"id": "a", "type": "function", "function": {"name": "add", "arguments": {"x": 2}}}
+    turns = [
+        {"role": "assistant", "content": None, "reasoning_content": "hm", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "a", "content": "4"},
+        {"role": "assistant", "content": [{"type": "output_text", "text": "<think>5</think>4"}]},
+    ]
+    fields = {"group": "g", "reference": 4, "num_tokens": 9, "truncated": False, "thinking_opened": False}
+    rows = score(
+        client, {"prompt": [user], "completion": turns, **fields}, {"prompt": "p", "completion": "5", "group": "g"}
+    )
+    first, second = rows.json()["rows"]
+    assert (first["verifier"], first["verifier_answer"]) == (1.0, "4")
+    assert first["rm"] == -float(len(Sample([user], turns, 0).completion_text))
+    assert second["verifier"] is None
+    chat = {"messages": [user, turns[2]]}
+    assert client.post("/classify", json=chat).json()["data"][0]["probs"] == [-17.0]
+    for broken in ({"messages": [{"content": "4"}]}, {"messages": [{"role": "user", "content": [{"type": "clip"}]}]}):
+        answer = client.post("/classify", json=broken)
+        assert answer.status_code == 422
+        assert "messages" in answer.json()["error"]

@@ -4,7 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -246,3 +246,29 @@ class Constant:
 
     def verify(self, part):
         return ScriptedVerifier().verify(samples(*[f"{self.mark} y"] * len(part)))
+
+
+def test_cache_tells_conversations_apart(tmp_path):
+    user = {"role": "user", "content": "1 + 1?"}
+    answers = [
+        [{"role": "assistant", "content": "2"}],
+        [{"role": "assistant", "content": "2", "reasoning_content": "1 + 1 = 2"}],
+        [{"role": "assistant", "content": [{"type": "text", "text": "2"}, {"type": "image", "image": np.zeros(2)}]}],
+        [{"role": "assistant", "content": [{"type": "text", "text": "2"}, {"type": "image", "image": np.ones(2)}]}],
+        "2",
+    ]
+    part = [Sample([user], answer, 0, reference=[2, "two"]) for answer in answers]
+    part += [replace(part[0], prompt="1 + 1?"), replace(part[0], reference=2), replace(part[0], truncated=True)]
+    part += [replace(sample, group=1) for sample in part]
+    judged = []
+
+    @dataclass(frozen=True)
+    class Count:
+        def verify(self, samples):
+            judged.extend(samples)
+            return [Verdict(1.0, answer=sample.final_text, origin="message") for sample in samples]
+
+    for _ in range(2):
+        verdicts = Cache(Count(), str(tmp_path / "verdicts.db")).verify(part)
+        assert {verdict.origin for verdict in verdicts} == {"message"}
+    assert len(judged) == 8

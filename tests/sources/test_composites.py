@@ -1,12 +1,14 @@
 """Verifiers made of verifiers: what they ask, what they keep, what they report, and how they end."""
 
 import pickle
+from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from helpers import scripted
 from helpers.scripted import RecordingVerifier, ScriptedVerifier, samples, values
-from herokit import Rewarder, Sample, verifier_only
+from herokit import Rewarder, Sample, Verdict, verifier_only
 from herokit.config.builder import build, describe
 from herokit.errors import ConfigError
 from herokit.registry import load_registry
@@ -82,6 +84,21 @@ def test_spot_check_draws_copies_one_by_one():
     check.verify(samples(*["11 x"] * 4000))
     checked = int(check.report().split()[1])
     assert 325 < checked < 475  # four deviations of a binomial; all or none would make the intervals worthless
+
+
+def test_spot_check_draws_conversations_with_native_references():
+    check = SpotCheck(Count(), reference_verifier=Count(), fraction=0.5)
+    user = {"role": "user", "content": "1 + 1?"}
+    part = [Sample([user], [{"role": "assistant", "content": str(k)}], k, np.arange(3)) for k in range(200)]
+    reports = [(check.verify(part), check.report())[1] for _ in range(2)]
+    assert 70 < int(reports[0].split()[1]) < 130
+    assert int(reports[1].split()[1]) == 2 * int(reports[0].split()[1])  # the same ones again
+
+
+@dataclass(frozen=True)
+class Count:
+    def verify(self, samples):
+        return [Verdict(1.0) for _ in samples]
 
 
 def test_spot_check_intervals_contain_the_true_rates():

@@ -102,7 +102,7 @@ class SourceRow(BaseModel):
     """The results of sources for one rollout, named as the columns of a result file.
 
     For a source `rm`: `rm`, null without a value; `rm_status`, one of judged, unparsed, timeout, crashed, failed;
-    `rm_reason`; for a verifier also `rm_answer`, the answer that it read; for a process reward model also `rm_steps`.
+    `rm_reason`; for a verifier also `rm_answer` and `rm_origin`, the answer that it read and where; for a process reward model also `rm_steps`.
     """
 
     model_config = ConfigDict(extra="allow")
