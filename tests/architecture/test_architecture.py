@@ -106,6 +106,7 @@ PLUGIN_MAY_IMPORT = {
     "herokit.reward_models.process",
     "herokit.reward_models.progress",
     "herokit.reward_models.encoding",
+    "herokit.reward_models.inputs",
     "herokit.reward_models.checkpoints",
     "herokit.sources.cache",
     "herokit.verifiers.base",

@@ -231,7 +231,7 @@ def test_samples_may_be_conversations_with_native_references(client):
     ]
     fields = {"group": "g", "reference": 4, "num_tokens": 9, "truncated": False, "thinking_opened": False}
     rows = score(
-        client, {"prompt": [user], "completion": turns, **fields}, {"prompt": "p", "completion": "5", "group": "g"}
+        client, {"prompt": [user], "completion": turns, **fields}, {"prompt": "p", "completion": "5", "group": "h"}
     )
     first, second = rows.json()["rows"]
     assert (first["verifier"], first["verifier_answer"]) == (1.0, "4")

@@ -9,7 +9,7 @@ from herokit.errors import ConfigError, SetupError
 from herokit.reward_models.batching import MicroBatch
 from herokit.reward_models.checkpoints import checkpoint_errors, load_model, load_tokenizer, resolve_max_length
 from herokit.reward_models.encoding import EncodedRows
-from herokit.reward_models.families import find_profile
+from herokit.reward_models.families import ModelProfile, find_profile
 from herokit.reward_models.inputs import InputView
 from herokit.reward_models.local import LocalRewardModel
 from herokit.reward_models.process import Floats
@@ -153,13 +153,7 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
         end_id = getattr(model.config, profile.end_token_attribute) if profile.end_token_attribute else None
         encoder = Encoder(
             tokenizer,
-            InputView(
-                thinking=self.thinking or profile.thinking,
-                ignore_images=self.ignore_images,
-                system_prompt=profile.system_prompt if self.system_prompt is None else self.system_prompt,
-                step_token=(profile.step_token if self.step_token is None else self.step_token) or None,
-                separator=self.step_separator,
-            ),
+            self._view(profile),
             self.template,
             resolve_max_length(self.max_length, model.config, self.model, 32768),
             end_id,
@@ -172,3 +166,13 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
             compile_layers(forward, self.model)
         device = "cpu" if model.device.type == "cpu" else "gpu"
         return TorchRunner(encoder, forward, _MAX_BATCH_TOKENS[device])
+
+    def _view(self, profile: ModelProfile) -> InputView:
+        """Return what the model is shown of a sample: settings that are None are those of its family."""
+        return InputView(
+            thinking=self.thinking or profile.thinking,
+            ignore_images=self.ignore_images,
+            system_prompt=profile.system_prompt if self.system_prompt is None else self.system_prompt,
+            step_token=(profile.step_token if self.step_token is None else self.step_token) or None,
+            separator=self.step_separator,
+        )
