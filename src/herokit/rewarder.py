@@ -233,7 +233,7 @@ class Rewarder(Closeable):
             self.state = _state_from_json(self.combiner.init(), data["state"])
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(
-                f"the saved state does not fit this chain of {len(self.combiner.steps)} steps: {error!r}"
+                f"the saved state does not fit this chain of {len(self.combiner.steps)} steps: {error!r:.300}"
             ) from error
 
     def close(self) -> None:

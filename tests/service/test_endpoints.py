@@ -104,16 +104,7 @@ def test_named_request_that_failed_is_run_again():
             assert score(client, *make_group("a", "4", "explode"), id="0123456789").status_code == 500
         assert len(model.calls) == 2
         assert not dispatcher._answers
-        assert dispatcher._answer_rows == 0
-
-
-def test_answers_are_stored_for_as_many_rows_as_the_queue_holds():
-    app, dispatcher, _ = make_service(max_queue_rows=6)
-    with TestClient(app) as client:
-        for number in range(5):
-            score(client, *make_group("a", "4", "5"), id=f"request-{number}")
-        assert list(dispatcher._answers) == ["request-2", "request-3", "request-4"]
-        assert dispatcher._answer_rows == 6
+        assert dispatcher._answer_bytes == 0
 
 
 def test_prompts_that_differ_inside_a_group_are_refused(client):

@@ -72,6 +72,12 @@ def _make_lifespan(dispatcher: Dispatcher, save_every: float) -> Callable[[FastA
             await dispatcher.close()
             try:
                 dispatcher.engine.save_state()
+            except OSError as error:
+                dispatcher.final_save_failed = True
+                path = dispatcher.engine.state_path
+                sys.stderr.write(
+                    f"herokit serve: the last state could not be saved: {error}; {path} has the state of the last save\n"
+                )
             finally:
                 dispatcher.engine.rewarder.close()
 

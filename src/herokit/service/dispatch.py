@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import TypeVar
 
@@ -14,11 +15,15 @@ from herokit.records import Row
 from herokit.service.engine import Engine, ScoreKey, SourceKey
 from herokit.service.limits import Limits
 from herokit.service.metrics import Metrics
+from herokit.service.schemas import to_json
 from herokit.types import Sample
 
-__all__ = ["Dispatcher", "RequestTimeoutError"]
+__all__ = ["Dispatcher", "IdInUseError", "RequestTimeoutError"]
 
 T = TypeVar("T")
+
+_ANSWER_OVERHEAD = 1024
+"""Bytes that a stored answer takes in addition to its text."""
 
 
 class RequestTimeoutError(Exception):
@@ -31,6 +36,25 @@ class RequestTimeoutError(Exception):
     def __init__(self, timeout: float, *, started: bool) -> None:
         super().__init__(f"out of time after {timeout:g} s while {'being scored' if started else 'waiting'}")
         self.started = started
+
+
+class IdInUseError(Exception):
+    """Another request had the same id."""
+
+
+@dataclass(slots=True)
+class _Answer:
+    """The answer to a request with an id.
+
+    Attributes:
+        digest: of the request's body.
+        task: what makes it.
+        num_bytes: its size once it is there.
+    """
+
+    digest: bytes
+    task: "asyncio.Task[bytes]"
+    num_bytes: int = 0
 
 
 class Dispatcher:
@@ -52,8 +76,9 @@ class Dispatcher:
         )
         self.gatherer = GroupGatherer[Sample, Row](self._score_group, limits.timeout_s, unique_keys=False)
         self.draining = False
-        self._answers: OrderedDict[str, tuple[asyncio.Task[list[Row]], int]] = OrderedDict()
-        self._answer_rows = 0
+        self.final_save_failed = False
+        self._answers: OrderedDict[str, _Answer] = OrderedDict()
+        self._answer_bytes = 0
         metrics.waiting_rows.set_function(lambda: self.queue.num_waiting)
 
     def drain(self) -> None:
@@ -73,18 +98,34 @@ class Dispatcher:
         """Queue the samples of a request and return their rows; the request is dropped when its client goes away."""
         return await _until_disconnect(request, self._submit(key, samples))
 
-    async def run_once(self, request: Request, name: str, key: ScoreKey, samples: Sequence[Sample]) -> list[Row]:
-        """Do the same for a request with a name: sent again, it gets the answer to the first one.
+    async def run_once(
+        self, request: Request, name: str, digest: bytes, key: ScoreKey, samples: Sequence[Sample]
+    ) -> bytes:
+        """Do the same for a request with a name, and return JSON: sent again, it gets the answer to the first one.
 
         It is not dropped when its client goes away, because the client may come back. The latest answers are stored, as
-        many rows of them as the queue holds; a request that failed is forgotten.
+        many bytes of them as the limits allow; a request that failed is forgotten.
+
+        Args:
+            request: the request.
+            name: its id.
+            digest: of its body.
+            key: as for `run`.
+            samples: of the request.
+
+        Raises:
+            IdInUseError: a request with this id had another body.
         """
         if name not in self._answers:
-            task = asyncio.create_task(self._submit(key, samples))
-            self._answers[name] = (task, len(samples))
-            self._answer_rows += len(samples)
-            task.add_done_callback(lambda done: self._trim_answers(name, done))
-        return await _until_disconnect(request, asyncio.shield(self._answers[name][0]))
+            answer = _Answer(digest, asyncio.create_task(self._answer(key, samples)))
+            self._answers[name] = answer
+            answer.task.add_done_callback(lambda _: self._store(name, answer))
+        elif self._answers[name].digest != digest:
+            raise IdInUseError(f"the id {name!r} belongs to a request with another body; draw a new one at random")
+        return await _until_disconnect(request, asyncio.shield(self._answers[name].task))
+
+    async def _answer(self, key: ScoreKey, samples: Sequence[Sample]) -> bytes:
+        return to_json({"rows": await self._submit(key, samples)})
 
     async def run_in_group(self, request: Request, sample: Sample) -> Row:
         """Wait until all rollouts of a group have arrived, and return the row of this one."""
@@ -116,16 +157,18 @@ class Dispatcher:
         self.metrics.count_batch(sum(map(len, requests)), perf_counter() - start)
         return results
 
-    def _trim_answers(self, name: str, done: "asyncio.Task[list[Row]]") -> None:
-        """Forget a request that failed, and the oldest answers if there are too many."""
-        if done.cancelled() or done.exception() is not None:
-            self._answer_rows -= self._answers.pop(name)[1]
-        while self._answer_rows > self.limits.max_queue_rows:
-            oldest, (task, rows) = next(iter(self._answers.items()))
-            if not task.done() or oldest == name:
-                break
-            del self._answers[oldest]
-            self._answer_rows -= rows
+    def _store(self, name: str, answer: _Answer) -> None:
+        """Count the bytes of an answer, forget it if the request failed, and the oldest answers if there are too many."""
+        if answer.task.cancelled() or answer.task.exception() is not None:
+            del self._answers[name]
+            return
+        answer.num_bytes = len(answer.task.result()) + _ANSWER_OVERHEAD
+        self._answer_bytes += answer.num_bytes
+        while self._answer_bytes > self.limits.max_answer_bytes:
+            oldest = next(iter(self._answers))
+            if not self._answers[oldest].task.done():
+                return
+            self._answer_bytes -= self._answers.pop(oldest).num_bytes
 
 
 async def _until_disconnect(request: Request, work: Awaitable[T]) -> T:

@@ -1,5 +1,6 @@
 """The object behind the endpoints: it holds the `Rewarder`, runs batches of requests, and saves the state to disk."""
 
+import glob
 import json
 import math
 import os
@@ -15,6 +16,7 @@ from herokit.errors import ConfigError, DataError, HerokitError, PluginError, bo
 from herokit.files.blocks import fsync_file
 from herokit.records import Row, source_columns, to_rows
 from herokit.rewarder import Rewarder
+from herokit.service.bodies import reject_duplicates
 from herokit.service.metrics import Metrics
 from herokit.sources import execution
 from herokit.sources.execution import SourceOutputs
@@ -24,6 +26,8 @@ __all__ = ["Engine", "ScoreKey", "SourceKey", "describe_error"]
 
 _MAX_STATE_NUMBER = 2.0**53
 """The largest number that a saved state may hold: above it, floats skip integers."""
+
+_MAX_STATE_BYTES = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +137,17 @@ class Engine:
         try:
             if not self.state_path.exists():
                 return False
-            data = json.loads(self.state_path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            _remove_leftovers(self.state_path)
+            if self.state_path.stat().st_size > _MAX_STATE_BYTES:
+                raise ValueError(f"it has more than {_MAX_STATE_BYTES:,} bytes")  # noqa: TRY301 - as for other reasons
+            data = json.loads(
+                self.state_path.read_text(encoding="utf-8"), object_pairs_hook=reject_duplicates
+            )
+        except (OSError, ValueError, RecursionError) as error:
             raise ConfigError(f"{self.state_path}: not a readable state: {error}") from error
         try:
+            if not isinstance(data, Mapping):
+                raise ConfigError(f"expected an object with 'version' and 'state', got {type(data).__name__}")  # noqa: TRY301
             self.restore_state(data)
         except ConfigError as error:
             raise ConfigError(f"{self.state_path}: {error}") from error
@@ -149,16 +160,20 @@ class Engine:
         The file is replaced in one step, so a crash leaves the old one or the new one.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: it cannot be written; the file is then what it was.
         """
         if self.state_path is None or self.rewarder.state == self._saved_state:
             return False
         state = self.rewarder.state
         part = self.state_path.with_name(f".{self.state_path.name}.{os.getpid()}")
-        with part.open("w", encoding="utf-8") as file:
-            json.dump(self.rewarder.state_dict(), file)
-        fsync_file(part)
-        part.replace(self.state_path)
+        try:
+            with part.open("w", encoding="utf-8") as file:
+                json.dump(self.rewarder.state_dict(), file)
+            fsync_file(part)
+            part.replace(self.state_path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
         self._saved_state = state
         self.metrics.state_saved.set(time())
         return True
@@ -209,6 +224,25 @@ def _slice(outputs: SourceOutputs, start: int, end: int) -> SourceOutputs:
         {name: verdicts[start:end] for name, verdicts in outputs.verdicts.items()},
         {name: Scores.from_rows(scores.rows()[start:end]) for name, scores in outputs.scores.items()},
     )
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove the unfinished state files of processes that were killed while they wrote."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        process = part.name.rpartition(".")[2]
+        if process.isdecimal() and not _is_running(int(process)):
+            with suppress(OSError):
+                part.unlink()
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # it runs as another user
+        return True
+    return process != os.getpid()
 
 
 def describe_error(error: Exception) -> str:

@@ -1,10 +1,8 @@
 """Strict body parsing, and exception handlers: every error becomes JSON that says what is wrong."""
 
 from collections.abc import Callable, Coroutine
-from json import JSONDecodeError
 from typing import Any
 
-import pydantic_core
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -15,10 +13,11 @@ from herokit.adapters.common.gather import IncompleteGroupError
 from herokit.adapters.common.microbatch import QueueFullError
 from herokit.errors import ConfigError, DataError, HerokitError, PluginError
 from herokit.service import schemas
-from herokit.service.dispatch import RequestTimeoutError
+from herokit.service.bodies import BodyReader
+from herokit.service.dispatch import IdInUseError, RequestTimeoutError
 from herokit.service.engine import describe_error
 
-__all__ = ["ERROR_RESPONSES", "StrictRoute", "add_error_handlers"]
+__all__ = ["ERROR_RESPONSES", "add_error_handlers", "strict_route"]
 
 _MAX_ERRORS = 3
 """Errors of one body that are named."""
@@ -29,7 +28,8 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
         400: "the body is not JSON",
         401: "no token, or a wrong one",
         408: "the request was not read in time",
-        413: "too many bytes or rows",
+        409: "another request had this id",
+        413: "too many bytes, values or rows",
         415: "the header content-type is not application/json",
         422: "the body is not what the endpoint takes",
         424: "a row has no value, which this protocol cannot express",
@@ -42,25 +42,31 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
 """What every endpoint may answer in addition to 200, for the OpenAPI schema."""
 
 
-class StrictRoute(APIRoute):
-    """A route that reads bodies as strict JSON: no NaN, no integers of thousands of digits, no lone surrogates."""
+def strict_route(reader: BodyReader) -> type[APIRoute]:
+    """Return the class of routes that read bodies as strict JSON, with a reader."""
+    return type("StrictRoute", (_StrictRoute,), {"reader": reader})
+
+
+class _StrictRoute(APIRoute):
+    reader: BodyReader
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler."""
         handle = super().get_route_handler()
 
         async def handle_strictly(request: Request) -> Response:
-            return await handle(_StrictRequest(request.scope, request.receive))
+            strict = _StrictRequest(request.scope, request.receive)
+            strict.reader = self.reader
+            return await handle(strict)
 
         return handle_strictly
 
 
 class _StrictRequest(Request):
+    reader: BodyReader
+
     async def json(self) -> Any:
-        try:
-            return pydantic_core.from_json(await self.body(), allow_inf_nan=False)
-        except ValueError as error:
-            raise JSONDecodeError(str(error), "", 0) from None
+        return await self.reader.read(await self.body())
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -69,6 +75,7 @@ def add_error_handlers(app: FastAPI) -> None:
         HTTPException: lambda _, error: JSONResponse({"error": str(error.detail)}, error.status_code, error.headers),
         RequestValidationError: _answer_invalid_body,
         QueueFullError: lambda _, error: _answer(429, str(error), error.retry_after),
+        IdInUseError: lambda _, error: _answer(409, str(error)),
         RequestTimeoutError: lambda _, error: (
             _answer(504, str(error)) if error.started else _answer(503, str(error), retry_after=1)
         ),

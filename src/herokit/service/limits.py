@@ -17,6 +17,8 @@ class Limits:
         max_body_bytes: bytes per request; above it 413.
         max_inflight_bytes: bytes of all requests that are being read or answered; above it 429.
         max_request_rows: rows per request; above it 413.
+        max_request_values: values of all kinds in one body, which bounds the time to parse it; above it 413.
+        max_answer_bytes: bytes of stored answers to requests with an id; the oldest are forgotten first.
         max_queue_rows: rows that wait; a request that does not fit gets 429 with Retry-After.
         max_batch_rows: rows that the `Rewarder` scores at once; a larger request runs alone, because groups are not split.
         batch_wait_s: seconds to wait for more requests while a batch is not full.
@@ -36,6 +38,8 @@ class Limits:
     max_body_bytes: int = 64 * MIB
     max_inflight_bytes: int = 512 * MIB
     max_request_rows: int = 8192
+    max_request_values: int = 200_000
+    max_answer_bytes: int = 64 * MIB
     max_queue_rows: int = 65536
     max_batch_rows: int = 4096
     batch_wait_s: float = 0.002

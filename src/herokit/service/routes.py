@@ -1,16 +1,19 @@
 """The endpoints of herokit's own protocol, of the state, and for operations."""
 
+import asyncio
 from collections import Counter
+from hashlib import blake2b
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response, Security
 from fastapi.security import HTTPBearer
 
 from herokit.errors import DataError
 from herokit.service import schemas
+from herokit.service.bodies import BodyReader
 from herokit.service.compat import add_compat_routes
 from herokit.service.dispatch import Dispatcher
 from herokit.service.engine import ScoreKey, SourceKey
-from herokit.service.error_handlers import ERROR_RESPONSES, StrictRoute
+from herokit.service.error_handlers import ERROR_RESPONSES, strict_route
 
 __all__ = ["add_routes"]
 
@@ -24,7 +27,7 @@ def add_routes(app: FastAPI, dispatcher: Dispatcher, *, has_token: bool) -> None
         has_token: whether the OpenAPI schema says that all but /healthz require a token; the middleware checks it.
     """
     security = [Security(HTTPBearer(auto_error=False))] if has_token else []
-    router = APIRouter(route_class=StrictRoute, dependencies=security)
+    router = APIRouter(route_class=strict_route(BodyReader(dispatcher.limits)), dependencies=security)
     _add_native_routes(router, dispatcher)
     _add_state_routes(router, dispatcher)
     add_compat_routes(router, dispatcher)
@@ -40,10 +43,9 @@ def _add_native_routes(router: APIRouter, dispatcher: Dispatcher) -> None:
         _check_group_sizes(body)
         key, samples = ScoreKey(body.update_state), [sample.sample() for sample in body.samples]
         if body.id is None:
-            rows = await dispatcher.run(request, key, samples)
-        else:
-            rows = await dispatcher.run_once(request, body.id, key, samples)
-        return schemas.json_response({"rows": rows})
+            return schemas.json_response({"rows": await dispatcher.run(request, key, samples)})
+        digest = await asyncio.to_thread(lambda data: blake2b(data).digest(), await request.body())
+        return schemas.json_bytes_response(await dispatcher.run_once(request, body.id, digest, key, samples))
 
     @router.post("/v1/sources/{name}", response_model=schemas.SourceResponse, responses={404: ERROR_RESPONSES[422]})
     async def run_source(request: Request, name: str, body: schemas.SourceRequest) -> Response:

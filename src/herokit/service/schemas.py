@@ -31,7 +31,9 @@ __all__ = [
     "SourceRequest",
     "SourceResponse",
     "State",
+    "json_bytes_response",
     "json_response",
+    "to_json",
 ]
 
 
@@ -85,7 +87,8 @@ class ScoreRequest(_Request):
     update_state: StrictBool = Field(default=True, description="False for evaluation: the running means do not move.")
     id: Annotated[StrictStr, Field(min_length=8, max_length=80)] | None = Field(
         default=None,
-        description="A random name of this request: if it is sent again, it gets the same answer and is counted once.",
+        description="A random name of this request: if the same bytes are sent again, they get the same answer and are "
+        "counted once; other bytes under this name are refused.",
     )
     group_size: Annotated[Annotated[StrictInt, Field(ge=1, lt=2**31)], BeforeValidator(_to_integer)] | None = Field(
         default=None, description="Rollouts that each group must have; a group of another size is rejected."
@@ -152,6 +155,16 @@ class ErrorResponse(BaseModel):
     error: str
 
 
+def to_json(data: Any) -> bytes:
+    """Return JSON; non-finite numbers become null."""
+    return pydantic_core.to_json(data, inf_nan_mode="null")
+
+
 def json_response(data: Any, code: int = 200) -> Response:
     """Return a JSON response; non-finite numbers become null."""
-    return Response(pydantic_core.to_json(data, inf_nan_mode="null"), code, media_type="application/json")
+    return json_bytes_response(to_json(data), code)
+
+
+def json_bytes_response(data: bytes, code: int = 200) -> Response:
+    """Return a response of JSON that is written already."""
+    return Response(data, code, media_type="application/json")

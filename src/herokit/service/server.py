@@ -121,6 +121,7 @@ def serve(
     Raises:
         ConfigError: the state is not of this scheme.
         HerokitError: a source cannot work at all.
+        SystemExit: with code 1, if the last state could not be saved.
         SetupError: the address cannot be bound, or the state's folder does not exist.
     """
     metrics = Metrics()
@@ -136,6 +137,8 @@ def serve(
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises the signal again at its end; exit with 0
     server.run([bound])
+    if dispatcher.final_save_failed:
+        raise SystemExit(1)
 
 
 def _open_engine(scheme: Scheme, metrics: Metrics, state_path: Path | None) -> tuple[Engine, bool]:
