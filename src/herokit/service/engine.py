@@ -140,9 +140,7 @@ class Engine:
             _remove_leftovers(self.state_path)
             if self.state_path.stat().st_size > _MAX_STATE_BYTES:
                 raise ValueError(f"it has more than {_MAX_STATE_BYTES:,} bytes")  # noqa: TRY301 - as for other reasons
-            data = json.loads(
-                self.state_path.read_text(encoding="utf-8"), object_pairs_hook=reject_duplicates
-            )
+            data = json.loads(self.state_path.read_text(encoding="utf-8"), object_pairs_hook=reject_duplicates)
         except (OSError, ValueError, RecursionError) as error:
             raise ConfigError(f"{self.state_path}: not a readable state: {error}") from error
         try:
