@@ -79,9 +79,9 @@ def _count_keys(body: bytes, max_values: int, deadline: float) -> int:
     num_values, num_keys, position, step = 1, 0, 0, 0
     while True:
         start = body.find(_QUOTE, position)
-        between = body[position:] if start < 0 else body[position:start]
-        num_keys += between.count(b":")
-        num_values += between.count(b",") + between.count(b"[") + between.count(b"{")
+        segment = body[position:] if start < 0 else body[position:start]
+        num_keys += segment.count(b":")
+        num_values += segment.count(b",") + segment.count(b"[") + segment.count(b"{")
         if num_values > max_values:
             raise HTTPException(413, f"the body has more than {max_values} values; expected fewer per request")
         if start < 0:
