@@ -112,10 +112,11 @@ def are_equal_prompts(a: Any, b: Any) -> bool:
         >>> are_equal_prompts([{"role": "user", "content": "Hi"}], [{"role": "user", "content": "Hi"}])
         True
     """
-    if a is b:
-        return True
-    if isinstance(a, str) or isinstance(b, str):
-        return bool(a == b)
+    try:
+        if a is b or (a == b) is True:
+            return True
+    except (TypeError, ValueError, RuntimeError):  # arrays inside, compared one by one below
+        pass
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         return a.keys() == b.keys() and all(are_equal_prompts(a[key], b[key]) for key in a)
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
