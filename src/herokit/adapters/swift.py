@@ -4,7 +4,7 @@ ms-swift sums rewards with ``nansum``: a missing reward would count as 0. The ou
 a neutral number in its place. Groups are consecutive rows, as in TRL.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from herokit.adapters.common.base import (
@@ -15,6 +15,7 @@ from herokit.adapters.common.base import (
 )
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_columns, make_samples
+from herokit.conversations import ASSISTANT
 from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
@@ -91,7 +92,8 @@ class RewardFunction:
         count = len(completions)
         if "messages" not in columns:
             raise ConfigError(f"ms-swift: no messages for {count} completions; got columns {sorted(columns)}")
-        prompts = [chat[:-1] for chat in columns.pop("messages")]
+        chats, infos = columns.pop("messages"), columns.get("rollout_infos", [None] * count)
+        splits = [_split_chat(*pair) for pair in zip(chats, infos, strict=True)]
         uids = columns.get(self.uid) if self.uid is not None else columns.get("prompt_id")
         group_keys = group_ids_by_position(
             count,
@@ -100,7 +102,17 @@ class RewardFunction:
             owner="ms-swift, one rank",
             fix="make per_device_train_batch_size x steps_per_generation a multiple of num_generations",
         )
-        return make_samples(prompts, completions, group_keys, columns, reference=self.reference)
+        prompts, answers = [prompt for prompt, _ in splits], [answer for _, answer in splits]
+        truncated = columns.get("is_truncated")
+        return make_samples(prompts, answers, group_keys, columns, reference=self.reference, truncated=truncated)
+
+
+def _split_chat(chat: Sequence[Any], infos: Any) -> tuple[list[Any], list[Any]]:
+    """Split a chat where the policy began: its last message, or that of the first turn of a multi-turn scheduler."""
+    turns = infos.get("num_turns") if isinstance(infos, Mapping) else None
+    written = [number for number, message in enumerate(chat) if message["role"] == ASSISTANT]
+    start = written[-(turns or 1) :][0] if written else len(chat)
+    return list(chat[:start]), list(chat[start:])
 
 
 def check_settings(rewarder: Rewarder, args: Any) -> None:

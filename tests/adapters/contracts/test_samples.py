@@ -292,6 +292,19 @@ def test_swift_hands_over_messages_and_images(rewarder, recorder):
         function([TEXT] * 2, messages=chats, solution=[4, 5], images=[["cat.png"], ["dog.png"]])
 
 
+def test_swift_hands_over_the_turns_of_a_scheduler(rewarder, recorder):
+    call = {"role": "assistant", "content": "<tool_call>{}</tool_call>"}
+    first = [SYSTEM, USER, call, {"role": "tool", "content": "4"}, {"role": "assistant", "content": TEXT}]
+    second = [SYSTEM, USER, {"role": "assistant", "content": "Perhaps 4."}]
+    swift.RewardFunction(rewarder, 2)(
+        [TEXT, "Perhaps 4."], messages=[first, second], solution=[4, 4],
+        rollout_infos=[{"num_turns": 2}, {"num_turns": 1}], is_truncated=[False, True],
+    )  # fmt: skip
+    assert [facts(s) for s in recorder.samples] == [("It is 4.", 4, None, False), ("Perhaps 4.", 4, None, True)]
+    assert [s.prompt for s in recorder.samples] == [[SYSTEM, USER]] * 2
+    assert recorder.samples[0].turns[0].results[0].text == "4"
+
+
 def test_tinker_compares_the_prompts_of_a_group(rewarder):
     builder = type("Builder", (tinker.GroupRewardMixin,), {}, herokit=rewarder)
     builder.herokit_make_sample = staticmethod(lambda text, env: Sample(env, text, None))
