@@ -49,22 +49,18 @@ def test_score_prints_the_columns_that_it_reads(score):
     assert columns == {"prompt": "problem", "completion": "generation", "reference": "answer", "group": "uid"}
 
 
-def test_score_notes_groups_with_several_prompts(score):
+def test_score_rejects_a_group_with_several_prompts(score):
     write_rows(make_row("ok"), make_row("no"), make_row("ok", group=1), make_row("no", group=1), path="many/a.jsonl")
     write_rows(
         make_row("ok", prompt="another"), make_row("no", prompt="another"), make_row("ok", group=1), path="many/b.jsonl"
     )
-    printed = score("many")  # each file counts its prompts from 0
-    assert "note: many: 1 groups have more than one prompt, group q: is an id used for two prompts" in printed.err
-    summary = json.loads(score("many", "--json").out)
-    assert (summary["groups"], summary["mixed_prompt_groups"], summary["mixed_prompt_examples"]) == (2, 1, ["q"])
-    assert "more than one prompt" not in score("many/a.jsonl").err
-
-
-def test_score_counts_groups_with_several_prompts_over_batches(score):
-    write_rows(*(make_row("ok", group=g // 2, prompt=str(g % 2 if g < 20 else 0)) for g in range(40)), path="r.jsonl")
-    summary = json.loads(score("r.jsonl", "--json", "--batch-groups", "3").out)
-    assert (summary["mixed_prompt_groups"], summary["mixed_prompt_examples"]) == (10, list(range(8)))
+    printed = score("many", code=2)  # each file counts its prompts from 0
+    assert (
+        "error: many: rows 1 of many/a.jsonl and 1 of many/b.jsonl are in group 'q', but their prompts differ: 'p' and "
+        "'another'. Is an id used for two prompts, for example in two files that both count from 0? Name another column with "
+        "--column group=COLUMN" in printed.err
+    )
+    score("many/a.jsonl")
 
 
 def test_score_notes_a_source_that_no_step_reads(score):

@@ -36,7 +36,7 @@ def test_read_rollouts_treats_nan_references_as_missing(tmp_path):
     pq.write_table(
         pa.table({"prompt": ["p"] * 2, "response": ["4"] * 2, "answer": [4.0, float("nan")]}), tmp_path / "r.parquet"
     )
-    for file, first in ((path, "4"), (tmp_path / "r.parquet", "4.0")):
+    for file, first in ((path, "4"), (tmp_path / "r.parquet", 4.0)):
         assert [s.reference for s in read_rollouts(file).samples] == [first, None]
 
 
@@ -83,30 +83,8 @@ def test_read_rollouts_accepts_column_names(tmp_path):
     data = read_rollouts(
         write_lines(tmp_path / "r.jsonl", row), {"prompt": "q", "completion": "a", "reference": "truth"}
     )
-    assert data.samples == [Sample("2+2?", "four", "2+2?", "4", {"response": "not this"})]
+    assert data.samples == [Sample("2+2?", "four", "2+2?", 4, {"response": "not this"})]
     assert "group" not in data.columns
-
-
-def test_read_rollouts_joins_chat_messages(tmp_path):
-    row = {"prompt": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "2+2?"}],
-           "completion": [{"role": "assistant", "content": "4"}]}  # fmt: skip
-    assert read_rollouts(write_lines(tmp_path / "r.jsonl", row)).samples == [
-        Sample("Be brief.\n2+2?", "4", "Be brief.\n2+2?", None)
-    ]
-
-
-def test_read_rollouts_reads_messages(tmp_path):
-    call = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "add"}}]}
-    parts = [{"type": "text", "text": "It is "}, {"type": "image_url", "image_url": "x"}, {"type": "text", "text": "4"}]
-    chats = [
-        [call, {"role": "tool", "content": "4"}, {"role": "assistant", "content": parts}],
-        [{"role": "assistant", "content": "4"}, call],
-        [call],
-    ]
-    rows = [{"prompt": [{"role": "user", "content": "2+2?"}, call], "completion": chat} for chat in chats]
-    path = write_lines(tmp_path / "r.jsonl", *rows)
-    assert [s.prompt for s in read_rollouts(path).samples] == ["2+2?"] * 3
-    assert [s.completion for s in read_rollouts(path).samples] == ["It is 4", "4", ""]
 
 
 def test_read_rollouts_gives_equal_samples_from_parquet_and_json(tmp_path):
@@ -124,15 +102,14 @@ def test_read_rollouts_gives_equal_samples_from_parquet_and_json(tmp_path):
         ("r.jsonl", ["[" * 100_000 + "\n"], "r.jsonl: line 1 is not valid JSON"),
         ("r.jsonl", ["[1]\n"], "r.jsonl: line 1 is a JSON list; expected one object"),
         ("r.jsonl", ["[\n", json.dumps(ROW), "]\n"], r"r.jsonl: contains one JSON value over many lines; expected one object per line. Convert a list with jq -c '\.\[\]'"),
-        ("r.jsonl", [ROW | {"response": [{"role": "assistant", "content": 4}]}], "row 1: completion must be text or chat messages, got \\[{'role'"),
-        ("r.jsonl", [ROW | {"response": [{"text": "4"}]}], "row 1: completion must be text or chat messages, got \\[{'text'"),
-        ("r.jsonl", [ROW | {"response": [{"role": "assistant", "content": [{"type": "text", "text": 4}]}]}], "row 1: completion must be text or chat"),
+        ("r.jsonl", [ROW | {"response": [{"role": "assistant", "content": 4}]}], "row 1: completion: message 0: content must be text, a list of parts or null, got 4"),
+        ("r.jsonl", [ROW | {"response": [{"text": "4"}]}], "row 1: completion: message 0 has no role; it has text"),
+        ("r.jsonl", [ROW | {"response": [{"role": "assistant", "content": [{"type": "text", "text": 4}]}]}], "row 1: completion: message 0: a part 'text' has no text: {'type': 'text', 'text': 4}"),
         ("r.jsonl", [ROW | {"response": []}], "row 1: completion must be text or chat messages, got \\[\\]"),
         ("r.jsonl", [ROW | {"response": ["4"]}], "row 1: completion must be text or chat messages, got \\['4'\\]"),
         ("r.jsonl", [{"text": "x"}], "no column for the prompt: none of prompt, question.* among text; name it with --column prompt=COLUMN"),
         ("r.jsonl", [ROW, ROW | {"response": None}], "row 2: completion must be text or chat messages, got None"),
         ("r.jsonl", [ROW | {"prompt_id": None}], "row 1: group must be text or a number, got None"),
-        ("r.jsonl", [ROW | {"answer": {"x": 1}}], "row 1: reference must be text or a number, got dict"),
         ("r.jsonl", [ROW, '{"prompt": "p", "response": "4", "response": "5"}\n'], "r.jsonl: line 2: duplicate key 'response'; keep one of them"),
         ("r.jsonl", ['{"prompt": "p", "response": "4", "extra": {"a": 1, "a": 2}}\n'], "r.jsonl: line 1: duplicate key 'a'"),
         ("r.csv", [], "unsupported file type '.csv'; expected .jsonl, .json, .ndjson, .parquet"),

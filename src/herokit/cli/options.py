@@ -24,7 +24,10 @@ SchemeName: TypeAlias = Annotated[
 
 Columns: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(metavar="ROLE=COLUMN", help="ROLE is prompt, completion, reference or group; repeatable."),
+    typer.Option(
+        metavar="ROLE=COLUMN",
+        help="ROLE is prompt, completion, reference, group, conversation, images, num_tokens or truncated; repeatable.",
+    ),
 ]
 
 BatchGroups: TypeAlias = Annotated[

@@ -132,13 +132,6 @@ def _print_problems(location: str, progress: RunProgress) -> bool:
         console.print_problem(
             "note", f"{location}: no group column; rows with the same prompt share a group (--column group=COLUMN)"
         )
-    if summary.mixed_prompt_groups:
-        examples = console.abbreviate(summary.mixed_prompt_examples, summary.mixed_prompt_groups)
-        console.print_problem(
-            "note",
-            f"{location}: {summary.mixed_prompt_groups} groups have more than one prompt, group {examples}: is an id "
-            "used for two prompts, for example in two files that both count from 0? (--column group=COLUMN)",
-        )
     failures = list(summary.failures.items())[: console.MAX_SHOWN]
     for reason, failure in failures:
         rows = console.abbreviate([index.row_label(row) for row in failure.rows], failure.count)

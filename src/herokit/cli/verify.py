@@ -138,7 +138,7 @@ def _count_statuses(verdicts: Sequence[Verdict]) -> Counter[str]:
 def _print_disagreements(agreement: Agreement, data: Rollouts, verdicts: Sequence[Verdict], limit: int) -> None:
     for row in agreement.disagreements[:limit]:
         sample, verdict = data.samples[row], verdicts[row]
-        answer = verdict.answer if verdict.answer is not None else sample.completion
+        answer = verdict.answer if verdict.answer is not None else sample.final_text
         decision = "accepted" if (verdict.value or 0.0) > CORRECT_THRESHOLD else "rejected"
         reason = verdict.reason or verdict.status.value
         line = f"row {row + 1}: {decision} {answer!r:.80} for {sample.reference!r:.80}: {reason}"

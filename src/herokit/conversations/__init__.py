@@ -14,15 +14,22 @@ from herokit.conversations.messages import (
     message_thinking,
     tool_calls,
 )
-from herokit.conversations.prompts import are_equal_prompts, check_group_prompts, compress_prompt, fill_images
+from herokit.conversations.prompts import (
+    are_equal_prompts,
+    check_group_prompts,
+    compress_prompt,
+    content_key,
+    fill_images,
+)
 from herokit.conversations.readers.layouts import (
     LAYOUTS,
     Layout,
     find_layout,
     read_conversation,
     read_conversations,
+    read_messages,
 )
-from herokit.conversations.readers.rollout import Conversation, split_messages
+from herokit.conversations.readers.rollout import Conversation, check_results, find_truncation, split_messages
 from herokit.conversations.thinking import MARKERS, Marker, SplitText, opens_thinking, split_thinking
 from herokit.conversations.views import (
     FinalText,
@@ -50,9 +57,12 @@ __all__ = [
     "are_equal_prompts",
     "check_group_prompts",
     "check_messages",
+    "check_results",
     "compress_prompt",
+    "content_key",
     "fill_images",
     "find_layout",
+    "find_truncation",
     "has_images",
     "join_messages",
     "message_text",
@@ -61,6 +71,7 @@ __all__ = [
     "read_conversation",
     "read_conversations",
     "read_final",
+    "read_messages",
     "read_policy_text",
     "read_turns",
     "remove_thinking",

@@ -1,5 +1,6 @@
 """Prompts of a group: rollouts are compared only if they answer the same prompt, images included."""
 
+import json
 from collections.abc import Hashable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 from herokit.conversations.messages import content_parts, message_text
 from herokit.errors import DataError
 
-__all__ = ["are_equal_prompts", "check_group_prompts", "compress_prompt", "fill_images"]
+__all__ = ["are_equal_prompts", "check_group_prompts", "compress_prompt", "content_key", "fill_images"]
 
 _IMAGE_PARTS = ("image", "image_url", "input_image")
 
@@ -73,6 +74,16 @@ def compress_prompt(prompt: Any) -> Any:
     if isinstance(prompt, list | tuple):
         return [compress_prompt(value) for value in prompt]
     return f"{type(prompt).__name__} {_digest(prompt)}"
+
+
+def content_key(value: str | Sequence[Mapping[str, Any]]) -> str:
+    """Return a text that only equal prompts or completions have: a text itself, messages as JSON with sorted keys.
+
+    Example:
+        >>> content_key([{"role": "user", "content": "Hi"}]) == content_key([{"content": "Hi", "role": "user"}])
+        True
+    """
+    return value if isinstance(value, str) else json.dumps(compress_prompt(value), sort_keys=True, ensure_ascii=False)
 
 
 def fill_images(messages: Sequence[Mapping[str, Any]], images: Sequence[Any]) -> list[Any]:

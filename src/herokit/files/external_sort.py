@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from herokit.conversations import content_key
 from herokit.types import Closeable
 
 __all__ = ["GroupRuns", "Ints", "Partitions"]
@@ -49,28 +50,36 @@ class GroupRuns(Closeable):
         for setting in ("journal_mode = OFF", "synchronous = OFF", "temp_store = FILE", "cache_size = -32768"):
             self._database.execute(f"PRAGMA {setting}")
         if not existing:
-            self._database.execute("CREATE TABLE runs (start INTEGER PRIMARY KEY, key BLOB, length INTEGER)")
+            self._database.execute(
+                "CREATE TABLE runs (start INTEGER PRIMARY KEY, key BLOB, length INTEGER, prompt INTEGER)"
+            )
             self._database.execute("BEGIN")
-        self._pending: list[tuple[int, bytes, int]] = []
+        self._pending: list[tuple[int, bytes, int, int]] = []
         self._group: Any = self  # equals no group
+        self._prompt: Any = None
+        self._conflict: tuple[int, int] | None = None
         self._start = self._row = 0
 
-    def add(self, groups: Sequence[Any]) -> None:
-        """Add the groups of the next rows."""
-        for row, group in enumerate(groups, self._row):
+    def add(self, groups: Sequence[Any], prompts: Sequence[Any] | None = None) -> None:
+        """Add the groups of the next rows, and their prompts if a group can have several."""
+        for i, group in enumerate(groups):
             if group != self._group:
-                self._end_run(row)
-                self._group, self._start = group, row
+                self._end_run(self._row + i)
+                self._group, self._start = group, self._row + i
+                self._prompt = prompts[i] if prompts is not None else None
+            elif prompts is not None and prompts[i] != self._prompt and self._conflict is None:
+                self._conflict = (self._start, self._row + i)
         self._row += len(groups)
         if len(self._pending) >= RUNS_PER_QUERY:
             self._write()
 
     def _end_run(self, row: int) -> None:
         if row > self._start:
-            self._pending.append((self._start, _digest(self._group), row - self._start))
+            prompt = 0 if self._prompt is None else _prompt_number(self._prompt)
+            self._pending.append((self._start, _digest(self._group), row - self._start, prompt))
 
     def _write(self) -> None:
-        self._database.executemany("INSERT INTO runs VALUES (?, ?, ?)", self._pending)
+        self._database.executemany("INSERT INTO runs VALUES (?, ?, ?, ?)", self._pending)
         self._pending.clear()
 
     def finish(self) -> tuple[int, bool, int]:
@@ -78,12 +87,21 @@ class GroupRuns(Closeable):
         self._end_run(self._row)
         self._start = self._row
         self._write()
-        self._database.execute("CREATE INDEX by_key ON runs (key, start, length)")
+        self._database.execute("CREATE INDEX by_key ON runs (key, start, length, prompt)")
         self._database.execute("COMMIT")
         totals = "SELECT count(*) AS runs, sum(length) AS total FROM runs GROUP BY key"
         query = f"SELECT count(*), max(runs), max(total) FROM ({totals})"  # noqa: S608 - constants
         groups, most_runs, largest = self._database.execute(query).fetchone()
         return int(groups), (most_runs or 1) == 1, int(largest or 0)
+
+    def find_conflict(self) -> tuple[int, int] | None:
+        """Return two rows that have one group and different prompts, None if there are none; after `finish`."""
+        if self._conflict is None:
+            keys = "SELECT key FROM runs GROUP BY key HAVING min(prompt) < max(prompt) LIMIT 1"
+            query = f"SELECT min(start) FROM runs WHERE key = ({keys}) GROUP BY prompt ORDER BY 1 LIMIT 2"  # noqa: S608 - constants
+            starts = [start for (start,) in self._database.execute(query)]
+            self._conflict = (starts[0], starts[1]) if starts else None
+        return self._conflict
 
     def positions(self) -> Generator[Ints, None, None]:
         """Yield the position of every row, in row order, once groups lie together in order of first appearance."""
@@ -118,6 +136,12 @@ def _digest(group: Any) -> bytes:
     else:
         text = f"{type(group).__name__} {group!r}"
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _prompt_number(prompt: Any) -> int:
+    """Return 8 bytes of a prompt's digest as a number of sqlite."""
+    data = content_key(prompt).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big", signed=True)
 
 
 class Partitions:

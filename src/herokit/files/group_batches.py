@@ -13,8 +13,9 @@ import numpy as np
 
 from herokit.errors import DataError
 from herokit.files.blocks import ArrowBlock, Block, JsonBlock, fingerprint, fsync_file, read_blocks
+from herokit.files.column_types import ColumnTypes
 from herokit.files.external_sort import GroupRuns, Ints, Partitions
-from herokit.files.reading import ColumnTypes, choose_columns, parse_rows, read_samples
+from herokit.files.reading import choose_columns, parse_rows, read_samples
 from herokit.types import Sample
 
 __all__ = ["RUNS_FILE", "GroupBatch", "InputIndex", "index_input", "read_batches", "read_input", "spill"]
@@ -65,11 +66,15 @@ class InputIndex:
         Args:
             row: the row in the whole input, from 0.
         """
-        for file in self.files:
-            if row < file["rows"]:
-                return f"{row + 1}" if len(self.files) == 1 else f"{row + 1} of {file['path']}"
-            row -= file["rows"]
-        return f"{row + 1}"
+        return _row_label([(file["path"], file["rows"]) for file in self.files], row)
+
+
+def _row_label(files: Sequence[tuple[Any, int]], row: int) -> str:
+    for path, count in files:
+        if row < count:
+            return f"{row + 1}" if len(files) == 1 else f"{row + 1} of {path}"
+        row -= count
+    return f"{row + 1}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,8 +110,8 @@ def index_input(
         on_rows: called with the number of rows of each block.
 
     Raises:
-        DataError: the input has no row, a row that cannot be read, no column for a required role, or a group of more
-            than 131,072 rollouts.
+        DataError: the input has no row, a row that cannot be read, no column for a required role, a group with two prompts,
+            or a group of more than 131,072 rollouts.
     """
     first = next((block for path in paths for block in read_blocks(path)), None)
     if first is None:
@@ -119,10 +124,13 @@ def index_input(
         with _write_errors(folder), GroupRuns(folder / RUNS_FILE) as runs:
             types, counts, num_bytes = _read_all(paths, chosen, runs, on_rows)
             groups, contiguous, largest = runs.finish()
+            conflict = runs.find_conflict()
             fsync_file(folder / RUNS_FILE)
         if choose_columns(location, types.names, columns) == chosen:
             break
         names = types.names  # a column with a role begins in a later block
+    if conflict:
+        raise _conflict_error(location, list(zip(paths, counts, strict=True)), chosen, conflict)
     if largest > MAX_GROUP_ROWS:
         raise DataError(
             f"{location}: a group has {largest:,} rollouts, but at most {MAX_GROUP_ROWS:,} fit in memory. Is the group "
@@ -133,6 +141,27 @@ def index_input(
     return InputIndex(location, files, chosen, types.dumps(), sum(counts), groups, contiguous, partition_rows)
 
 
+def _conflict_error(
+    location: str, files: Sequence[tuple[Path, int]], columns: Mapping[str, str], conflict: tuple[int, int]
+) -> DataError:
+    """Return the error of two rows that have one group and different prompts."""
+    found = []
+    for row in conflict:
+        start = 0
+        for path, count in files:
+            if start <= row < start + count:
+                block = next(iter(read_blocks(path, row - start)))
+                found.append(parse_rows(block, columns))
+            start += count
+    group = found[0].groups[0]
+    prompts = " and ".join(repr(rows.prompts[0])[:100] for rows in found)
+    first, second = (_row_label(files, row) for row in conflict)
+    return DataError(
+        f"{location}: rows {first} and {second} are in group {group!r:.60}, but their prompts differ: {prompts}. Is an id used "
+        "for two prompts, for example in two files that both count from 0? Name another column with --column group=COLUMN"
+    )
+
+
 def _read_all(
     paths: Sequence[Path], columns: Mapping[str, str], runs: GroupRuns, on_rows: Callable[[int], None]
 ) -> tuple[ColumnTypes, list[int], int]:
@@ -141,7 +170,8 @@ def _read_all(
     for number, path in enumerate(paths):
         for block in read_blocks(path):
             types.update_block(block)
-            runs.add(parse_rows(block, columns).groups)
+            rows = parse_rows(block, columns)
+            runs.add(rows.groups, rows.prompts if "group" in columns else None)
             counts[number] += len(block)
             num_bytes += block.num_bytes
             on_rows(len(block))

@@ -1,23 +1,32 @@
-"""Read the rows of rollout files into samples, and find the Arrow type of every column.
+"""Read the rows of rollout files into samples.
 
-A rollout has four roles: prompt, completion, reference and group. Which column has which role is chosen by its name.
+A rollout has roles: prompt, completion, reference, group. Which column has which role is chosen by its name.
 """
 
-import json
-from base64 import b64decode, b64encode
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from herokit.conversations import (
+    Conversation,
+    Message,
+    check_results,
+    content_key,
+    fill_images,
+    find_truncation,
+    message_text,
+    read_conversation,
+    read_messages,
+)
 from herokit.errors import ConfigError, DataError, did_you_mean
-from herokit.files.blocks import ArrowBlock, Block, check_file, read_blocks
-from herokit.records import replace_surrogates
+from herokit.files.blocks import Block, check_file, read_blocks
 from herokit.types import Sample
 
 __all__ = [
+    "META_ROLES",
     "PAIR_COLUMN_NAMES",
-    "ColumnTypes",
     "Rollouts",
     "choose_columns",
     "format_columns",
@@ -27,22 +36,34 @@ __all__ = [
     "read_samples",
 ]
 
+_OPTIONAL_NAMES: dict[str, tuple[str, ...]] = {
+    "conversation": ("messages", "conversations", "conversation", "trajectory"),
+    "images": ("images", "image"),
+    "num_tokens": ("num_tokens", "completion_tokens", "num_completion_tokens"),
+    "truncated": ("truncated", "is_truncated", "finish_reason", "stop_reason"),
+}
+
 COLUMN_NAMES: dict[str, tuple[str, ...]] = {
     "prompt": ("prompt", "question", "problem", "query", "input"),
     "completion": ("completion", "response", "output", "generation"),
     "reference": ("reference", "answer", "ground_truth", "gold", "gold_answer", "target"),
     "group": ("group", "group_id", "prompt_id", "uid", "problem_id", "question_id"),
+    **_OPTIONAL_NAMES,
 }
-"""The usual column names of each role; the first that exists is used. `--column role=name` overrides them."""
+"""The usual column names of each role; the first that exists is used. `--column role=name` overrides them.
+
+A conversation holds prompt and completion; it is looked for where no completion is.
+"""
 
 PAIR_COLUMN_NAMES: dict[str, tuple[str, ...]] = {
     "completion": ("completion", "response", "answer", "prediction", "output"),
     "reference": ("reference", "gold", "ground_truth", "gold_answer", "target"),
+    **_OPTIONAL_NAMES,
 }
 """The same for labelled pairs, where ``answer`` is the text to verify."""
 
-_JSON_TEXT = b"herokit:json"
-"""Marks the field of a column whose values have no common type and are written as JSON text."""
+META_ROLES = frozenset({"images", "num_tokens", "truncated"})
+"""Roles whose columns are also in a sample's meta."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,9 +119,9 @@ def read_rollouts(
 ) -> Rollouts:
     """Read a rollout file with one completion per row.
 
-    Prompts and completions are text or chat messages: a list of ``{role, content}``, where a content is text, null or a
-    list of parts, of which the text parts count. Without a group column, rows with the same prompt share a group. Columns
-    without a role become the sample's `meta`.
+    Prompts and completions are text or messages of any layout; a column of a conversation holds both. Without a group
+    column, rows with the same prompt share a group. Images are part of the prompt. Columns without a role become the
+    sample's `meta`.
 
     Args:
         path: a ``.jsonl``, ``.json`` (lines), ``.ndjson`` or ``.parquet`` file; JSON lines may be compressed, ``.gz``,
@@ -111,7 +132,7 @@ def read_rollouts(
 
     Raises:
         DataError: the file does not exist, is of an unknown type, is damaged or has no rows; a required role has no
-            column; or a row's prompt or completion is not text.
+            column; or a row's prompt or completion is neither text nor messages.
 
     Example:
         >>> read_rollouts("nowhere.jsonl")
@@ -160,10 +181,15 @@ def choose_columns(
             raise DataError(f"{location}: no column {column!r} for the {role}; {did_you_mean(column, list(names))}")
     chosen = dict(columns)
     for role, candidates in usual.items():
+        if role == "conversation" and "completion" in chosen:
+            continue
         taken = set(chosen.values())
         column = next((name for name in candidates if name in names and name not in taken), "")
         if role not in chosen and column:
             chosen[role] = column
+    if "conversation" in chosen:
+        _check_conversation(location, columns)
+        return {role: column for role, column in chosen.items() if role not in {"prompt", "completion"}}
     for role in required:
         if role not in chosen:
             others = [f"{name!r} is the {other}" for other, name in chosen.items() if name in usual[role]]
@@ -174,37 +200,58 @@ def choose_columns(
     return chosen
 
 
+def _check_conversation(location: str, columns: Mapping[str, str]) -> None:
+    """Check that no other role is named beside a conversation that holds it."""
+    if others := [role for role in ("prompt", "completion") if role in columns]:
+        raise DataError(
+            f"{location}: a conversation holds prompt and completion; name the {others[0]} or the conversation with "
+            "--column, not both"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class ParsedRows:
-    """The checked prompt, completion, group and reference of N rows."""
+    """The checked values of N rows.
 
-    prompts: Sequence[str]
-    completions: Sequence[str]
+    Attributes:
+        prompts: texts or messages.
+        completions: texts or messages.
+        groups: the group's keys.
+        references: what is expected, as in the file; None for none.
+        lengths: tokens of the completions, and whether they are truncated; empty without such columns.
+    """
+
+    prompts: Sequence[str | list[Message]]
+    completions: Sequence[str | list[Message]]
     groups: Sequence[Any]
-    references: Sequence[str | None]
+    references: Sequence[Any]
+    lengths: Sequence[tuple[int | None, bool | None]] = ()
 
 
 def parse_rows(block: Block, columns: Mapping[str, str]) -> ParsedRows:
     """Read and check the roles of a block's rows.
 
     Raises:
-        DataError: a prompt or completion that is not text, a group or reference that is not text or a number; the
+        DataError: a prompt or completion that is neither text nor messages, a group that is neither text nor a number; the
             message names file and row.
     """
-    prompts = _read_texts(block, columns.get("prompt"), "prompt", last=False)
-    completions = _read_texts(block, columns["completion"], "completion", last=True)
-    groups: Sequence[Any] = block.values(columns["group"]) if "group" in columns else prompts
+    conversations = _read_conversations(block, columns.get("conversation"))
+    if conversations:
+        prompts: Sequence[str | list[Message]] = [conversation.prompt for conversation in conversations]
+        completions: Sequence[str | list[Message]] = [conversation.completion for conversation in conversations]
+    else:
+        prompts = _read_column(block, columns.get("prompt"), "prompt")
+        completions = _read_column(block, columns["completion"], "completion")
+        _check_calls(block, prompts, completions)
+    if "images" in columns:
+        prompts = list(map(_add_images, prompts, block.values(columns["images"])))
+    groups: Sequence[Any] = block.values(columns["group"]) if "group" in columns else list(map(_prompt_key, prompts))
     for row, group in enumerate(groups):
         if group is None or isinstance(group, list | dict) or group != group:  # noqa: PLR0124 - NaN
             raise DataError(f"{_location(block, row)}: group must be text or a number, got {group!r}")
     references = block.values(columns["reference"]) if "reference" in columns else [None] * len(block)
-    for row, reference in enumerate(references):
-        if isinstance(reference, list | dict):
-            raise DataError(
-                f"{_location(block, row)}: reference must be text or a number, got {type(reference).__name__}"
-            )
-    texts = [None if r is None or r != r else str(r) for r in references]  # noqa: PLR0124 - NaN
-    return ParsedRows(prompts, completions, groups, texts)
+    references = [None if r is None or r != r else r for r in references]  # noqa: PLR0124 - NaN
+    return ParsedRows(prompts, completions, groups, references, _read_lengths(block, columns, conversations))
 
 
 def read_samples(block: Block, columns: Mapping[str, str], names: Sequence[str]) -> list[Sample]:
@@ -218,166 +265,98 @@ def read_samples(block: Block, columns: Mapping[str, str], names: Sequence[str])
     Raises:
         DataError: as `parse_rows`.
     """
-    rows, roles = parse_rows(block, columns), set(columns.values())
+    rows = parse_rows(block, columns)
+    roles = {column for role, column in columns.items() if role not in META_ROLES}
     meta = block.meta([name for name in names if name not in roles])
-    return list(map(Sample, rows.prompts, rows.completions, rows.groups, rows.references, meta))
+    lengths = zip(*rows.lengths, strict=True) if rows.lengths else ()
+    return list(map(Sample, rows.prompts, rows.completions, rows.groups, rows.references, meta, *lengths))
 
 
 def _location(block: Block, row: int) -> str:
     return f"{block.path}: row {block.first_row + row + 1}"
 
 
-def _read_texts(block: Block, column: str | None, role: str, *, last: bool) -> list[str]:
+def _read_conversations(block: Block, column: str | None) -> list[Conversation]:
     if column is None:
-        return [""] * len(block)
+        return []
     return [
-        value if isinstance(value, str) else _message_text(value, f"{_location(block, row)}: {role}", last=last)
+        read_conversation(value, place=f"{_location(block, row)}: {column}")
         for row, value in enumerate(block.values(column))
     ]
 
 
-def _message_text(value: Any, location: str, *, last: bool) -> str:
-    """Return the text of chat messages: of the last one with text, or of all."""
-    if isinstance(value, list) and value and all(map(_is_message, value)):
-        texts = [_content_text(m["content"]) for m in value if m.get("content") is not None]
-        return (texts[-1] if texts else "") if last else "\n".join(texts)
-    raise DataError(f"{location} must be text or chat messages, got {value!r}"[:300])
+def _read_column(block: Block, column: str | None, role: str) -> Sequence[str | list[Message]]:
+    if column is None:
+        return [""] * len(block)
+    return [
+        value if isinstance(value, str) else read_messages(value, f"{_location(block, row)}: {role}")
+        for row, value in enumerate(block.values(column))
+    ]
 
 
-def _is_message(value: Any) -> bool:
-    """Whether a value is a message whose content is text, a list of parts, or null, as in a tool call."""
-    if not isinstance(value, dict):
-        return False
-    content = value.get("content")
-    if content is None:
-        return "role" in value
-    return isinstance(content, str) or (isinstance(content, list) and all(map(_is_part, content)))
+def _add_images(prompt: str | list[Message], images: Any) -> str | list[Message]:
+    values = images if isinstance(images, list) else [] if images is None else [images]
+    if not values:
+        return prompt
+    return fill_images([{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt, values)
 
 
-def _is_part(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("text"), str | None)
+def _check_calls(block: Block, prompts: Sequence[Any], completions: Sequence[Any]) -> None:
+    """Check that every result of a tool follows its call, which may be in the prompt."""
+    for row, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
+        if not isinstance(completion, str):
+            before = prompt if not isinstance(prompt, str) else []
+            check_results([*before, *completion], _location(block, row))
 
 
-def _content_text(content: str | Sequence[Mapping[str, Any]]) -> str:
-    if isinstance(content, str):
-        return content
-    return "".join(part.get("text") or "" for part in content if part.get("type", "text") == "text")
+def _prompt_key(prompt: str | list[Message]) -> str:
+    """Return a prompt as the key of its group: its text, with a digest if it has more than a system's and a user's text."""
+    if isinstance(prompt, str):
+        return prompt
+    text = "\n".join(map(message_text, prompt))
+    roles = [message["role"] for message in prompt]
+    if roles in (["user"], ["system", "user"]) and all(isinstance(m["content"], str) and len(m) == 2 for m in prompt):  # noqa: PLR2004 - role and content
+        return text
+    digest = hashlib.blake2b(content_key(prompt).encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+    return f"{text} [{digest}]"
 
 
-class ColumnTypes:
-    """The columns of an input and the common Arrow type of each, updated block by block.
-
-    A column whose values have no common type (1 and "two") is written to Parquet as JSON text.
-
-    Args:
-        text: what `dumps` returned.
-
-    Example:
-        >>> types = ColumnTypes()
-        >>> types.update("x", [1, None]); types.update("x", [0.5]); types.update("y", ["a"]); types.update("y", [1])
-        >>> types.schema().types
-        [DataType(double), DataType(string)]
-        >>> types.to_array("y", ["a", 1, None]).to_pylist()
-        ['"a"', '1', None]
-    """
-
-    def __init__(self, text: str = "") -> None:
-        import pyarrow as pa
-
-        self._fields: dict[str, Any] = {}
-        if text:
-            self._fields = {f.name: f for f in pa.ipc.read_schema(pa.py_buffer(b64decode(text)))}
-
-    def dumps(self) -> str:
-        """Return the types as text."""
-        return b64encode(self.schema().serialize().to_pybytes()).decode()
-
-    def schema(self) -> Any:
-        """Return the Arrow schema."""
-        import pyarrow as pa
-
-        return pa.schema(list(self._fields.values()))
-
-    @property
-    def names(self) -> list[str]:
-        """The columns, in order of first appearance."""
-        return list(self._fields)
-
-    def update_block(self, block: Block) -> None:
-        """Take a block's columns into account."""
-        if isinstance(block, ArrowBlock):
-            for field in block.batch.schema:
-                self._merge(field.name, field.type)
-        else:
-            for name in block.column_names():
-                self.update(name, block.values(name))
-
-    def update(self, name: str, values: Sequence[Any]) -> None:
-        """Take some of a column's values into account."""
-        if not self._is_json(name):
-            array = _to_array(values, None)
-            self._merge(name, None if array is None else array.type)
-
-    def _merge(self, name: str, kind: Any) -> None:
-        import pyarrow as pa
-
-        if self._is_json(name):
-            return
-        if kind is None or _has_empty_struct(kind):
-            self.use_json(name)
-            return
-        before = self._fields.get(name)
-        if before is None or before.type != kind:
-            try:
-                both = [pa.schema([pa.field(name, k)]) for k in (before.type if before else kind, kind)]
-                self._fields[name] = pa.unify_schemas(both, promote_options="permissive").field(0)
-            except pa.ArrowException:
-                self.use_json(name)
-
-    def use_json(self, name: str) -> None:
-        """Write a column as JSON text from now on."""
-        import pyarrow as pa
-
-        self._fields[name] = pa.field(name, pa.string(), metadata={_JSON_TEXT: b""})
-
-    def _is_json(self, name: str) -> bool:
-        field = self._fields.get(name)
-        return field is not None and _JSON_TEXT in (field.metadata or {})
-
-    def block_array(self, name: str, block: Block) -> Any:
-        """Return a block's column as an Arrow array, or None if its values do not fit the column's type."""
-        import pyarrow as pa
-
-        if isinstance(block, ArrowBlock) and name in block.batch.schema.names and not self._is_json(name):
-            try:
-                return block.batch.column(name).cast(self._fields[name].type)
-            except pa.ArrowException:
-                return None
-        return self.to_array(name, block.values(name))
-
-    def to_array(self, name: str, values: Sequence[Any]) -> Any:
-        """Return values of a column as an Arrow array, or None if they do not fit the column's type."""
-        if self._is_json(name):
-            values = [None if v is None else json.dumps(v, ensure_ascii=False, default=str) for v in values]
-        return _to_array(values, self._fields[name].type)
+def _read_lengths(
+    block: Block, columns: Mapping[str, str], conversations: Sequence[Conversation]
+) -> Sequence[tuple[int | None, bool | None]]:
+    """Return the tokens of every completion, and whether it is truncated; a column precedes what a conversation has."""
+    if not conversations and columns.keys().isdisjoint({"num_tokens", "truncated"}):
+        return ()
+    counts: Sequence[Any] = [conversation.num_tokens for conversation in conversations] or [None] * len(block)
+    cuts: Sequence[Any] = [conversation.truncated for conversation in conversations] or [None] * len(block)
+    if "num_tokens" in columns:
+        counts = [
+            _read_count(value, block, row, columns) for row, value in enumerate(block.values(columns["num_tokens"]))
+        ]
+    if "truncated" in columns:
+        cuts = [_read_cut(value, block, row, columns) for row, value in enumerate(block.values(columns["truncated"]))]
+    return list(zip(counts, cuts, strict=True))
 
 
-def _to_array(values: Sequence[Any], kind: Any) -> Any:
-    import pyarrow as pa
-
-    try:
-        return pa.array(values, kind)
-    except UnicodeEncodeError:
-        return _to_array([replace_surrogates(value) for value in values], kind)
-    except (pa.ArrowException, OverflowError):
+def _read_count(value: Any, block: Block, row: int, columns: Mapping[str, str]) -> int | None:
+    if value is None or value != value:  # noqa: PLR0124 - NaN
         return None
+    if isinstance(value, int | float) and value >= 0 and value == int(value):
+        return int(value)
+    raise DataError(
+        f"{_location(block, row)}: {columns['num_tokens']} must be a number of tokens or null, got {value!r:.80}; rename the "
+        "column, or name another with --column num_tokens=COLUMN"
+    )
 
 
-def _has_empty_struct(kind: Any) -> bool:
-    """Whether a type contains a struct without fields, which Parquet cannot store."""
-    import pyarrow as pa
-
-    if pa.types.is_struct(kind):
-        return kind.num_fields == 0 or any(_has_empty_struct(kind.field(i).type) for i in range(kind.num_fields))
-    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
-    return bool(is_list) and _has_empty_struct(kind.value_type)
+def _read_cut(value: Any, block: Block, row: int, columns: Mapping[str, str]) -> bool | None:
+    if value is None or value != value:  # noqa: PLR0124 - NaN
+        return None
+    if isinstance(value, str | bool):
+        return find_truncation(value)
+    if value in {0, 1}:
+        return bool(value)
+    raise DataError(
+        f'{_location(block, row)}: {columns["truncated"]} must be true, false, a reason such as "length", or null, got '
+        f"{value!r:.80}; rename the column, or name another with --column truncated=COLUMN"
+    )

@@ -14,9 +14,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from herokit.errors import DataError, did_you_mean
+from herokit.files.column_types import ColumnTypes
 from herokit.files.external_sort import Partitions
 from herokit.files.group_batches import GroupBatch, InputIndex, index_input, read_batches, spill
-from herokit.files.reading import ColumnTypes
+from herokit.files.reading import META_ROLES
 from herokit.files.writing import Output, check_columns, move_into_place, write_results
 from herokit.outcome import RewardOutput
 from herokit.pipeline.checkpoint import MAX_BUFFER_BYTES, Checkpoint, RunProgress
@@ -327,7 +328,9 @@ def _check_source_columns(rewarder: Rewarder, index: InputIndex, names: Sequence
                 raise DataError(
                     f"{index.location}: source {name!r} reads a column {column!r}; {did_you_mean(column, list(names))}"
                 )
-            if role := next((role for role, chosen in index.columns.items() if chosen == column), None):
+            if role := next(
+                (r for r, chosen in index.columns.items() if chosen == column and r not in META_ROLES), None
+            ):
                 raise DataError(
                     f"{index.location}: source {name!r} reads column {column!r}, which is used as the {role}; name the "
                     f"{role} with --column {role}=COLUMN"
@@ -340,7 +343,7 @@ def _combine(rewarder: Rewarder, batch: GroupBatch, outputs: SourceOutputs) -> t
 
     output = rewarder.combine(outputs, [sample.group for sample in batch.samples])
     record = pa.record_batch({_ROW: pa.array(batch.rows, pa.int64()), **_to_arrow(output)})
-    return record, summarize(output, batch.rows.tolist(), [sample.prompt_text for sample in batch.samples])
+    return record, summarize(output, batch.rows.tolist())
 
 
 def result_columns(rewarder: Rewarder) -> list[str]:

@@ -37,8 +37,6 @@ class Summary:
         groups: groups, one per prompt.
         singleton_groups: groups of one rollout, which give a group-relative trainer no signal.
         singleton_examples: the first of them.
-        mixed_prompt_groups: groups with more than one prompt: turns of a conversation, or an id that was used twice.
-        mixed_prompt_examples: the first of them.
         composition: number of groups that are all correct, mixed, all incorrect or not judged by the first verifier.
         statuses: source name -> status -> rollouts.
         strata: rewards of the rollouts that are ``correct`` and ``incorrect`` by the first verifier.
@@ -55,8 +53,6 @@ class Summary:
     groups: int = 0
     singleton_groups: int = 0
     singleton_examples: list[Any] = field(default_factory=list)
-    mixed_prompt_groups: int = 0
-    mixed_prompt_examples: list[Any] = field(default_factory=list)
     composition: dict[str, int] = field(default_factory=dict)
     statuses: dict[str, dict[str, int]] = field(default_factory=dict)
     strata: dict[str, Moments] = field(default_factory=dict)
@@ -78,8 +74,6 @@ class Summary:
             groups=self.groups + other.groups,
             singleton_groups=self.singleton_groups + other.singleton_groups,
             singleton_examples=(self.singleton_examples + other.singleton_examples)[:MAX_EXAMPLES],
-            mixed_prompt_groups=self.mixed_prompt_groups + other.mixed_prompt_groups,
-            mixed_prompt_examples=(self.mixed_prompt_examples + other.mixed_prompt_examples)[:MAX_EXAMPLES],
             composition=_add(self.composition, other.composition),
             statuses={n: _add(self.statuses.get(n, {}), other.statuses.get(n, {})) for n in names},
             strata={n: self.strata.get(n, empty).merge(other.strata.get(n, empty)) for n in strata},
@@ -120,21 +114,18 @@ def _merge_failures(one: Mapping[str, Failure], other: Mapping[str, Failure]) ->
     return {reason: both[reason] for reason in first[:MAX_EXAMPLES]}
 
 
-def summarize(output: RewardOutput, rows: Sequence[int] | None = None, prompts: Sequence[str] = ()) -> Summary:
+def summarize(output: RewardOutput, rows: Sequence[int] | None = None) -> Summary:
     """Summarize one batch; of several verifiers the first one defines the strata.
 
     Args:
         output: N rows; the rows of a group lie together.
         rows: (N,) the position of each row in the input; 0 to N - 1 by default.
-        prompts: (N,) the prompts, to find groups with more than one.
     """
     keys = output.group_keys
     positions = range(len(keys)) if rows is None else rows
     starts = [row for row in range(len(keys)) if row == 0 or keys[row] != keys[row - 1]]
     sizes = np.diff([*starts, len(keys)])
     singletons = [keys[start] for start, size in zip(starts, sizes, strict=True) if size == 1]
-    changes = (i for i in range(1, len(prompts)) if prompts[i] != prompts[i - 1] and keys[i] == keys[i - 1])
-    mixed_prompts = list(dict.fromkeys(keys[i] for i in changes))
     reasons: dict[str, list[int]] = {}
     for row, reason in output.problems().items():
         reasons.setdefault(reason, []).append(int(positions[row]))
@@ -143,8 +134,6 @@ def summarize(output: RewardOutput, rows: Sequence[int] | None = None, prompts: 
         groups=len(starts),
         singleton_groups=len(singletons),
         singleton_examples=singletons[:MAX_EXAMPLES],
-        mixed_prompt_groups=len(mixed_prompts),
-        mixed_prompt_examples=mixed_prompts[:MAX_EXAMPLES],
         statuses=_count_statuses(output),
         zero_signal_groups_scheme=_count_without_signal(output.advantage, starts),
         weights=Moments.from_values(output.weight),

@@ -1,6 +1,7 @@
 """Read scored rollouts: the numbers of every row as arrays, the texts of a few rows on request."""
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from herokit.conversations import content_key
 from herokit.errors import DataError
 from herokit.files.blocks import Block, find_inputs, read_blocks
 from herokit.files.reading import choose_columns, parse_rows
-from herokit.types import Groups
+from herokit.types import Groups, Sample
 
 __all__ = ["Floats", "Results", "read_results"]
 
@@ -76,10 +78,11 @@ class Results:
             reasons = {source: block.values(f"{self.prefix}{source}_reason") for source in self.statuses}
             for row in chosen:
                 i = row - start
+                sample = Sample(parsed.prompts[i], parsed.completions[i], parsed.groups[i], parsed.references[i])
                 texts[row] = {
-                    "prompt": parsed.prompts[i],
-                    "completion": parsed.completions[i],
-                    "reference": parsed.references[i],
+                    "prompt": sample.prompt_text,
+                    "completion": sample.completion_text,
+                    "reference": _to_text(sample.reference),
                     "group": parsed.groups[i],
                     "answer": answers[i],
                     "reasons": "; ".join(f"{source}: {values[i]}" for source, values in reasons.items() if values[i]),
@@ -90,8 +93,8 @@ class Results:
         """Return 16 bytes that identify all completions in their order."""
         digest = hashlib.blake2b(digest_size=16)
         for _, block in _read_blocks(self.files):
-            for text in parse_rows(block, self.columns).completions:
-                data = text.encode("utf-8", "surrogatepass")
+            for completion in parse_rows(block, self.columns).completions:
+                data = content_key(completion).encode("utf-8", "surrogatepass")
                 digest.update(b"%d " % len(data) + data)
         return digest.digest()
 
@@ -207,7 +210,7 @@ class _Rows:
 
     def _add(self, block: Block) -> None:
         group = self._columns.get("group")
-        self.groups.extend(parse_rows(block, self._columns).prompts if group is None else block.values(group))
+        self.groups.extend(parse_rows(block, self._columns).groups if group is None else block.values(group))
         for column in list(self._numbers):
             try:
                 self._numbers[column].append(_to_floats(self._name, block, column))
@@ -220,6 +223,13 @@ class _Rows:
             reasons = block.values(f"{self._prefix}{source}_reason")
             self.statuses[source].update(statuses)
             self.reasons[source].update(r or s for s, r in zip(statuses, reasons, strict=True) if s != "judged")
+
+
+def _to_text(reference: Any) -> str | None:
+    """Return a reference for people: lists and objects as JSON."""
+    if reference is None or isinstance(reference, str):
+        return reference
+    return json.dumps(reference, ensure_ascii=False, default=str)
 
 
 def _to_floats(name: str, block: Block, column: str) -> Floats:

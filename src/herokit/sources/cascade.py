@@ -78,4 +78,4 @@ def _is_doubtful(sample: Sample, verdict: Verdict) -> bool:
     answer = verdict.answer
     if verdict.status is Status.UNPARSED or (answer is not None and not answer.strip()):
         return False
-    return not all(_NUMBER.fullmatch(text.strip()) for text in (answer or "", sample.reference))
+    return not all(_NUMBER.fullmatch(text.strip()) for text in (answer or "", str(sample.reference)))

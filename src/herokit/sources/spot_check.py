@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from herokit._statistics import format_rate
+from herokit.conversations import content_key
 from herokit.errors import ConfigError
 from herokit.sources import execution
 from herokit.sources.composite import CompositeSource, accepts
@@ -76,8 +77,8 @@ class SpotCheck(CompositeSource):
         """Return which samples are re-checked; each copy of one content in a batch is drawn by itself."""
         drawn, copies = [], Counter[str]()
         for sample in samples:
-            reference = "" if sample.reference is None else sample.reference
-            content = "\0".join(map(str, (self.seed, sample.prompt, sample.completion, reference)))
+            reference = "" if sample.reference is None else str(sample.reference)
+            content = "\0".join((str(self.seed), *map(content_key, (sample.prompt, sample.completion)), reference))
             text = f"{content}\0{copies[content]}" if copies[content] else content
             copies[content] += 1
             digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()

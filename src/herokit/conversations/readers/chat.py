@@ -157,9 +157,11 @@ def read_error(value: Mapping[str, Any]) -> bool | None:
     for entry in (value, value.get("metadata"), value.get("extra")):
         if not isinstance(entry, Mapping):
             continue
-        for key in ("is_error", "isError", "error"):
-            if key in entry:
+        for key in ("is_error", "isError"):
+            if entry.get(key) is not None:
                 return bool(entry[key])
+        if "error" in entry:
+            return bool(entry["error"])
         if isinstance(entry.get("success"), bool):
             return not entry["success"]
         if entry.get("status") in {"error", "failed", "success", "completed"}:
@@ -169,6 +171,10 @@ def read_error(value: Mapping[str, Any]) -> bool | None:
 
 def _level_content(parts: Sequence[Mapping[str, Any]], value: Mapping[str, Any], place: str) -> Any:
     """Return the content: a text if all parts are text, None if there is none."""
+    for part in parts:
+        key = "refusal" if part["type"] == "refusal" else "text"
+        if part["type"] in _TEXT_KINDS and not (key in part and isinstance(part[key], str | None)):
+            raise DataError(f"{place}: a part {part['type']!r} has no {key}: {part!r:.200}")
     if all(part["type"] in _TEXT_KINDS for part in parts):
         text = message_text({"content": list(parts)})
         return None if not parts and not isinstance(value.get("content"), str) else text
@@ -186,7 +192,11 @@ def _level_part(part: Mapping[str, Any], place: str) -> dict[str, Any]:
         return {"type": "image_url", "image_url": {"url": url}}
     if kind == "image" and isinstance(source, Mapping) and source.get("data"):
         return {"type": "image_url", "image_url": {"url": f"data:{source.get('media_type')};base64,{source['data']}"}}
-    if kind == "input_image" or (kind == "image" and isinstance(part.get("image"), str)):
+    if (
+        kind == "input_image"
+        or (kind == "image_url" and isinstance(part.get("image_url"), str))
+        or (kind == "image" and isinstance(part.get("image"), str))
+    ):
         url = part.get("image_url") or part.get("image") or part.get("file_id")
         return {"type": "image_url", "image_url": url if isinstance(url, Mapping) else {"url": url}}
     return {key: item for key, item in part.items() if item is not None}
@@ -202,7 +212,11 @@ def first_sampled(values: Sequence[Any]) -> int | None:
         if not isinstance(value, Mapping) or ROLES.get(str(value.get("role")), value.get("role")) != "assistant":
             continue
         mask = value.get("token_loss_mask")
-        if value.get("source") == "generate" or value.get("sampled") is True or "generation_logprobs" in value:
+        if (
+            value.get("source") == "generate"
+            or value.get("sampled") is True
+            or value.get("generation_logprobs") is not None
+        ):
             return number
         if value.get("trainable") is True or (isinstance(mask, list | tuple) and any(mask)):
             return number

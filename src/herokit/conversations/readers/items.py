@@ -16,7 +16,7 @@ from herokit.conversations.readers.rollout import (
 )
 from herokit.errors import DataError
 
-__all__ = ["ITEM_TYPES", "read_nemo_gym", "read_responses"]
+__all__ = ["ITEM_TYPES", "read_items", "read_nemo_gym", "read_responses"]
 
 _CALLS = {"function_call": "arguments", "custom_tool_call": "input", "mcp_call": "arguments"}
 """Type of an item that calls a tool of the user -> the key of its arguments."""
@@ -129,7 +129,8 @@ def _parse(text: Any) -> Mapping[str, Any] | None:
     return arguments if isinstance(arguments, Mapping) else None
 
 
-def _read_items(value: Any, place: str) -> _Items:
+def read_items(value: Any, place: str) -> _Items:
+    """Read items of the Responses API; a text is one of the user."""
     items = _Items(place)
     value = [{"role": "user", "content": value}] if isinstance(value, str) else value
     for number, item in enumerate(as_list(value, place)):
@@ -139,7 +140,7 @@ def _read_items(value: Any, place: str) -> _Items:
 
 def _read_input(request: Mapping[str, Any], place: str) -> list[Message]:
     instructions = request.get("instructions")
-    messages = _read_items(request["input"], f"{place}: input").messages if request.get("input") is not None else []
+    messages = read_items(request["input"], f"{place}: input").messages if request.get("input") is not None else []
     system: list[Message] = [{"role": "system", "content": instructions}] if isinstance(instructions, str) else []
     return [*system, *messages]
 
@@ -147,14 +148,14 @@ def _read_input(request: Mapping[str, Any], place: str) -> list[Message]:
 def read_responses(value: Any, place: str, layout: str = "openai-responses") -> list[Conversation]:
     """Read items of the Responses API: a list of them, or an object with ``output`` and perhaps ``input``."""
     if isinstance(value, Sequence) and not isinstance(value, str):
-        items = _read_items(value, place)
+        items = read_items(value, place)
         prompt, completion = split_messages(items.messages, place)
         return [make_conversation(prompt, completion, layout, place, num_tokens=items.num_tokens)]
     return [_read_response(value, value, place, layout)]
 
 
 def _read_response(request: Mapping[str, Any], response: Mapping[str, Any], place: str, layout: str) -> Conversation:
-    output = _read_items(response.get("output"), f"{place}: output")
+    output = read_items(response.get("output"), f"{place}: output")
     details, usage = response.get("incomplete_details"), response.get("usage")
     reason = details.get("reason") if isinstance(details, Mapping) else None
     tokens = usage.get("output_tokens") if isinstance(usage, Mapping) else None

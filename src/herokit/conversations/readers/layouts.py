@@ -4,10 +4,13 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from herokit.conversations.readers.items import ITEM_TYPES, read_nemo_gym, read_responses
+from herokit.conversations.messages import Message
+from herokit.conversations.readers.chat import level_messages
+from herokit.conversations.readers.items import ITEM_TYPES, read_items, read_nemo_gym, read_responses
 from herokit.conversations.readers.rollout import Conversation, Decode, to_plain
 from herokit.conversations.readers.steps import read_atif, read_openenv, read_rllm, read_skyrl
 from herokit.conversations.readers.traces import (
+    level_turns,
     read_anthropic,
     read_chat,
     read_inspect,
@@ -20,7 +23,7 @@ from herokit.conversations.readers.traces import (
 )
 from herokit.errors import ConfigError, DataError, did_you_mean
 
-__all__ = ["LAYOUTS", "Layout", "find_layout", "read_conversation", "read_conversations"]
+__all__ = ["LAYOUTS", "Layout", "find_layout", "read_conversation", "read_conversations", "read_messages"]
 
 Reader: TypeAlias = Callable[[Any, str], list[Conversation]]
 
@@ -49,12 +52,12 @@ class _Shape:
         self.value = value
         self.messages = _elements(value, "messages")
         self.steps = _elements(value, "steps")
-        self.item_keys: frozenset[Any] = frozenset().union(*self.messages)
-        self.step_keys: frozenset[Any] = frozenset().union(*self.steps)
+        self.item_keys = _keys(self.messages)
+        self.step_keys = _keys(self.steps)
         self.types = {item.get("type") for item in self.messages if isinstance(item.get("type"), str)}
         parts = [part for item in self.messages for part in _objects(item.get("content"))]
         self.part_types = {str(part.get("type")) for part in parts}
-        self.part_keys: frozenset[Any] = frozenset().union(*parts)
+        self.part_keys = _keys(parts)
         self.have_roles = bool(self.messages) and all("role" in item or "type" in item for item in self.messages)
         self.roles_at_all = any("role" in item for item in self.messages)
 
@@ -73,6 +76,11 @@ class _Shape:
             keys = ", ".join(sorted(map(str, self.item_keys))) or "no keys"
             return f"a list of {len(self.value)} elements with {keys}"[:300]
         return f"{self.value!r}"[:200]
+
+
+def _keys(items: Iterable[Mapping[str, Any]]) -> frozenset[Any]:
+    """Return the keys that have a value somewhere; tables fill up what other rows have with None."""
+    return frozenset(key for item in items for key, value in item.items() if value is not None)
 
 
 def _objects(value: Any) -> list[Mapping[str, Any]]:
@@ -269,6 +277,36 @@ def read_conversations(
         raise DataError(
             f"{place}: expected {chosen.shape} ({chosen.name}), got {_Shape(value).describe()}: {error!r:.100}"
         ) from None
+
+
+def read_messages(value: Any, place: str = "messages") -> list[Message]:
+    """Read a part of a conversation in the chat format, such as a prompt: nothing is split, and nothing needs an answer.
+
+    Args:
+        value: messages, items of the Responses API, turns of ShareGPT, blocks of Anthropic, or an object that has one of them.
+        place: the place in the input, for errors.
+
+    Raises:
+        DataError: it is none of these or empty; a message has no role or no content; a part or an item has an unknown type.
+
+    Example:
+        >>> read_messages([{"from": "human", "value": "1 + 1?"}])
+        [{'role': 'user', 'content': '1 + 1?'}]
+    """
+    value = to_plain(value, place)
+    if isinstance(value, Mapping):
+        inner = next((value[key] for key in ("messages", "output", "input", "conversations") if value.get(key)), None)
+        value = [value] if inner is None else inner
+    if not isinstance(value, list) or not value or not all(isinstance(item, Mapping) for item in value):
+        raise DataError(f"{place} must be text or chat messages, got {value!r}"[:300])
+    shape = _Shape(value)
+    if _is_sharegpt(shape):
+        return level_turns(value, place)
+    if _is_items(shape):
+        return read_items(value, place).messages
+    if _is_anthropic(shape) and not shape.roles_at_all:
+        value = [{"role": "assistant", "content": value}]
+    return level_messages(value, place)
 
 
 def _parse_json(text: str, place: str) -> Any:

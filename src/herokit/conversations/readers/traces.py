@@ -20,6 +20,7 @@ from herokit.conversations.readers.steps import new_messages, read_text_or_messa
 from herokit.errors import DataError
 
 __all__ = [
+    "level_turns",
     "read_anthropic",
     "read_chat",
     "read_inspect",
@@ -289,10 +290,17 @@ _SHAREGPT_ROLES = ROLES | {"user": "user", "assistant": "assistant", "system": "
 
 def read_sharegpt(value: Any, place: str) -> list[Conversation]:
     """Read turns with ``from`` and ``value``."""
-    turns = value["conversations"] if isinstance(value, Mapping) else value
-    messages: list[dict[str, Any]] = []
+    messages: list[Message] = []
     if isinstance(value, Mapping) and isinstance(value.get("system"), str) and value["system"]:
-        messages.append({"role": "system", "content": value["system"]})
+        messages = [{"role": "system", "content": value["system"]}]
+    messages += level_turns(value["conversations"] if isinstance(value, Mapping) else value, place)
+    prompt, completion = split_messages(messages, place)
+    return [make_conversation(prompt, completion, "sharegpt", place)]
+
+
+def level_turns(turns: Any, place: str) -> list[Message]:
+    """Return turns of ShareGPT in the chat format."""
+    messages: list[dict[str, Any]] = []
     for number, turn in enumerate(as_list(turns, place)):
         role, at = turn.get("from"), f"{place}: turn {number}"
         if not isinstance(role, str):
@@ -306,8 +314,7 @@ def read_sharegpt(value: Any, place: str) -> list[Conversation]:
         else:
             known = ", ".join(sorted({*_SHAREGPT_ROLES, "function_call"}))
             raise DataError(f"{at}: unknown role {role!r:.60}; known: {known}")
-    prompt, completion = split_messages(level_messages(messages, place), place)
-    return [make_conversation(prompt, completion, "sharegpt", place)]
+    return level_messages(messages, place)
 
 
 def _parse_calls(text: Any, place: str) -> list[dict[str, Any]]:
