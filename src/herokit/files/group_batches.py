@@ -145,16 +145,16 @@ def _conflict_error(
     location: str, files: Sequence[tuple[Path, int]], columns: Mapping[str, str], conflict: tuple[int, int]
 ) -> DataError:
     """Return the error of two rows that have one group and different prompts."""
-    found = []
+    rows_in_conflict = []
     for row in conflict:
         start = 0
         for path, count in files:
             if start <= row < start + count:
                 block = next(iter(read_blocks(path, row - start)))
-                found.append(parse_rows(block, columns))
+                rows_in_conflict.append(parse_rows(block, columns))
             start += count
-    group = found[0].groups[0]
-    prompts = " and ".join(repr(rows.prompts[0])[:100] for rows in found)
+    group = rows_in_conflict[0].groups[0]
+    prompts = " and ".join(repr(rows.prompts[0])[:100] for rows in rows_in_conflict)
     first, second = (_row_label(files, row) for row in conflict)
     return DataError(
         f"{location}: rows {first} and {second} are in group {group!r:.60}, but their prompts differ: {prompts}. Is an id used "
