@@ -224,7 +224,7 @@ def test_score_command_prints_how_to_resume(tmp_path):
     write_rows(tmp_path / "i.jsonl", make_rows(2000))
     child = subprocess.Popen(command(tmp_path, "-o", "o.jsonl"), cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     manifest = tmp_path / "o.jsonl.part" / "manifest.json"
-    while not manifest.exists() or '"shards": 0' in manifest.read_text():
+    while not manifest.exists() or '"digests": []' in manifest.read_text():
         assert child.poll() is None
         time.sleep(0.01)
     child.send_signal(signal.SIGINT)

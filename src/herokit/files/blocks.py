@@ -154,16 +154,14 @@ def fingerprint(path: Path) -> dict[str, Any]:
 
 
 def describe_change(path: Path, before: Mapping[str, Any]) -> str:
-    """Return how a file differs from its earlier `fingerprint`, or "" if it does not.
-
-    The content is read only if the sizes are equal and the times of change are not.
-    """
-    stat = path.stat()
-    if stat.st_size != before["size"]:
-        return f"{path}: has {stat.st_size:,} bytes now, had {before['size']:,}"
-    if stat.st_mtime_ns != before["changed"] and fingerprint(path)["digest"] != before["digest"]:
-        return f"{path}: its content has changed"
-    return ""
+    """Return how a file's content differs from its earlier `fingerprint`, or "" if it does not."""
+    try:
+        size = path.stat().st_size
+        if size != before["size"]:
+            return f"{path}: has {size:,} bytes now, had {before['size']:,}"
+        return "" if fingerprint(path)["digest"] == before["digest"] else f"{path}: its content has changed"
+    except OSError as error:
+        return f"{path}: cannot be read: {error.strerror or error}"
 
 
 def fsync_file(path: Path) -> None:

@@ -5,10 +5,14 @@ from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from typing import Any
 
+from herokit.errors import DataError
 from herokit.files.blocks import ArrowBlock, Block
 from herokit.records import replace_surrogates
 
 __all__ = ["ColumnTypes"]
+
+_MAX_DEPTH = 100
+"""Levels of lists and objects in a column; Arrow reads no schema back that has 128."""
 
 _JSON_TEXT = b"herokit:json"
 """Marks the field of a column whose values have no common type and are written as JSON text."""
@@ -73,6 +77,11 @@ class ColumnTypes:
 
         if self._is_json(name):
             return
+        if kind is not None and _depth(kind) > _MAX_DEPTH:
+            raise DataError(
+                f"column {name!r} is nested more than {_MAX_DEPTH} levels deep, which Parquet cannot store; write it as "
+                "JSON text, or leave it out"
+            )
         if kind is None or _has_empty_struct(kind):
             self.use_json(name)
             return
@@ -121,6 +130,14 @@ def _to_array(values: Sequence[Any], kind: Any) -> Any:
         return _to_array([replace_surrogates(value) for value in values], kind)
     except (pa.ArrowException, OverflowError):
         return None
+
+
+def _depth(kind: Any) -> int:
+    """Return how deep a type is nested; 0 for a number or text."""
+    level, kinds = 0, [kind]
+    while kinds := [each.field(i).type for each in kinds for i in range(each.num_fields)]:
+        level += 1
+    return level
 
 
 def _has_empty_struct(kind: Any) -> bool:

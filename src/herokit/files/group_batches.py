@@ -113,6 +113,7 @@ def index_input(
         DataError: the input has no row, a row that cannot be read, no column for a required role, a group with two prompts,
             or a group of more than 131,072 rollouts.
     """
+    before = [_version(path) for path in paths]
     first = next((block for path in paths for block in read_blocks(path)), None)
     if first is None:
         raise DataError(f"{location}: the file{'s contain' if len(paths) > 1 else ' contains'} no rows")
@@ -137,6 +138,9 @@ def index_input(
             "column right? Name it with --column group=COLUMN"
         )
     files = [fingerprint(path) | {"rows": count} for path, count in zip(paths, counts, strict=True)]
+    for path, version in zip(paths, before, strict=True):
+        if _version(path) != version:
+            raise DataError(f"{path}: changed while it was being read; start again when nothing writes to it")
     partition_rows = max(256, min(1 << 16, PARTITION_BYTES * sum(counts) // max(1, num_bytes)))
     return InputIndex(location, files, chosen, types.dumps(), sum(counts), groups, contiguous, partition_rows)
 
@@ -160,6 +164,15 @@ def _conflict_error(
         f"{location}: rows {first} and {second} are in group {group!r:.60}, but their prompts differ: {prompts}. Is an id used "
         "for two prompts, for example in two files that both count from 0? Name another column with --column group=COLUMN"
     )
+
+
+def _version(path: Path) -> tuple[int, int]:
+    """Return a file's size and time of change."""
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return stat.st_size, stat.st_mtime_ns
 
 
 def _read_all(

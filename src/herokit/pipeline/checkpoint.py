@@ -4,11 +4,12 @@ The manifest is replaced as a whole, after the shards that it counts are on disk
 complete shards only; a shard that it does not count is written again. It depends on the scored rows alone.
 """
 
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,7 +34,7 @@ class RunProgress:
         index: the input.
         summary: the summary of the scored rows.
         rows: rollouts scored.
-        shards: shards of results written.
+        digests: of the content of each shard of results.
         spilled: whether the input has been sorted by group, where that is needed.
         written: whether the output is complete and only has to be moved into place.
         seconds: time spent scoring.
@@ -42,7 +43,7 @@ class RunProgress:
     index: InputIndex
     summary: Summary = field(default_factory=Summary)
     rows: int = 0
-    shards: int = 0
+    digests: list[str] = field(default_factory=list)
     spilled: bool = False
     written: bool = False
     seconds: float = 0.0
@@ -108,11 +109,13 @@ class Checkpoint:
         """
         try:
             manifest = json.loads((self.folder / _MANIFEST).read_text(encoding="utf-8"))
+            if manifest.pop("digest") != _digest(json.dumps(manifest).encode()):
+                raise ValueError("its content is not what was written")  # noqa: TRY301 - as for other damage
             index = InputIndex(**manifest["index"])
             summary = Summary.from_dict(manifest["progress"]["summary"])
             progress = RunProgress(**manifest["progress"] | {"index": index, "summary": summary})
             settings, state = manifest["settings"], manifest["state"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DataError(
                 f"{self.folder}: the manifest cannot be read: {error!r}; delete that folder to restart"
             ) from error
@@ -131,30 +134,34 @@ class Checkpoint:
     def _shard(self, number: int) -> Path:
         return self.folder / f"results-{number:06}.arrow"
 
-    def save(self, progress: RunProgress, state: Mapping[str, Any], records: Sequence[Any] = ()) -> None:
-        """Save progress.
+    def save(self, progress: RunProgress, state: Mapping[str, Any], records: Sequence[Any] = ()) -> RunProgress:
+        """Save progress, and return it with the digest of the new shard.
 
         Args:
-            progress: counts the new shard, if there is one.
+            progress: as after `records`; their shard is added to its digests.
             state: the rewarder's state after the rows that `progress` counts.
             records: results since the last shard; they become the last one.
         """
         try:
             if records:
-                self._write_shard(self._shard(progress.shards - 1), records)
+                digest = self._write_shard(self._shard(len(progress.digests)), records)
+                progress = replace(progress, digests=[*progress.digests, digest])
             plain = asdict(progress)
             manifest = {"settings": self.settings, "index": plain.pop("index"), "progress": plain, "state": state}
             part = self.folder / f"{_MANIFEST}.part"
-            with part.open("w", encoding="utf-8") as file:
-                json.dump(manifest, file, default=str)
+            text = json.dumps(manifest, default=str)
+            manifest = {"digest": _digest(json.dumps(json.loads(text)).encode()), **json.loads(text)}
+            part.write_text(json.dumps(manifest), encoding="utf-8")
             fsync_file(part)
             part.replace(self.folder / _MANIFEST)
             fsync_file(self.folder)
             self.saved = progress
         except OSError as error:
             raise DataError(f"{self.folder}: cannot be written: {error.strerror or error}") from error
+        return progress
 
-    def _write_shard(self, path: Path, records: Sequence[Any]) -> None:
+    def _write_shard(self, path: Path, records: Sequence[Any]) -> str:
+        """Write results and return the digest of the file."""
         import pyarrow as pa
 
         part = path.with_suffix(".part")  # an interrupted save that is repeated has written and counted `path`
@@ -163,7 +170,9 @@ class Checkpoint:
             for record in records:
                 stream.write_batch(record)
         fsync_file(part)
+        digest = _digest(part.read_bytes())
         part.replace(path)
+        return digest
 
     def records(self, progress: RunProgress) -> Iterator[Any]:
         """Read the results, in the order in which they were scored.
@@ -173,12 +182,15 @@ class Checkpoint:
         """
         import pyarrow as pa
 
-        for number in range(progress.shards):
+        for number, digest in enumerate(progress.digests):
             path = self._shard(number)
             try:
-                with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
+                data = path.read_bytes()
+                if _digest(data) != digest:
+                    raise ValueError("its content is not what was written")  # noqa: TRY301 - as for other damage
+                with pa.ipc.open_stream(pa.py_buffer(data)) as stream:
                     yield from stream
-            except (OSError, pa.ArrowException) as error:
+            except (OSError, ValueError, pa.ArrowException) as error:
                 raise DataError(
                     f"{path}: cannot be read: {str(error).splitlines()[0]}; delete its folder to restart"
                 ) from error
@@ -191,6 +203,10 @@ class Checkpoint:
             elif path.name != _MANIFEST:
                 path.unlink()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def _lock_file(descriptor: int) -> bool:

@@ -313,9 +313,9 @@ class _ResultBuffer:
             return
         _, progress, self._run.rewarder.state = self._entries[-1]  # drops the state of an interrupted batch
         if self._run.checkpoint:
-            progress = replace(progress, shards=self.saved.shards + 1)
+            progress = replace(progress, digests=self.saved.digests)
             records = [record for record, _, _ in self._entries]
-            self._run.checkpoint.save(progress, self._run.rewarder.state_dict(), records)
+            progress = self._run.checkpoint.save(progress, self._run.rewarder.state_dict(), records)
         self.saved = progress
         self._entries, self._num_bytes, self._last = [], 0, perf_counter()
 
