@@ -14,6 +14,7 @@ from herokit.adapters.common.base import (
     trainer_values,
 )
 from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_columns, make_samples
+from herokit.adapters.common.templates import ChatTemplate
 from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
@@ -35,6 +36,7 @@ class RewardFunction:
         uid: the column that names the groups; with `group_size`, each must then have that many rows.
         reference: the column of reference answers, or several names of which the first present is used.
         update_state: whether calls update the rewarder's state; for evaluation, `dataclasses.replace` it by False.
+        template: the policy's chat template, which says whether it opens the thinking behind prompts that are messages.
         output: of the last call.
 
     Raises:
@@ -44,7 +46,7 @@ class RewardFunction:
         >>> from herokit import Select
         >>> class Length:
         ...     def score(self, samples):
-        ...         return [len(s.completion) for s in samples]
+        ...         return [len(s.completion_text) for s in samples]
         >>> function = RewardFunction(Rewarder({"rm": Length()}, Select("rm")), group_size=2)
         >>> function(prompts=["p", "p"], completions=["a", "bcd"])
         [1.0, 3.0]
@@ -55,6 +57,7 @@ class RewardFunction:
     uid: str | None
     reference: str | Sequence[str]
     update_state: bool
+    template: ChatTemplate | None
     output: RewardOutput | None = field(init=False, repr=False)
 
     def __init__(
@@ -65,8 +68,10 @@ class RewardFunction:
         reference: str | Sequence[str] = REFERENCE_COLUMNS,
         *,
         update_state: bool = True,
+        template: ChatTemplate | None = None,
     ) -> None:
         self.rewarder, self.update_state, self.output = to_rewarder(rewarder), update_state, None
+        self.template = template
         self.group_size, self.uid, self.reference = group_size, uid, reference
         if group_size is None and uid is None:
             raise ConfigError(
@@ -97,7 +102,10 @@ class RewardFunction:
         data = find_columns(columns, count)
         with abort_peers_on_error(self.rewarder):
             group_keys = self._group_keys(count, data)
-            return make_samples(prompts, completions, group_keys, data, reference=self.reference)
+            opened = None if self.template is None else list(map(self.template.opens_thinking, prompts))
+            return make_samples(
+                prompts, completions, group_keys, data, reference=self.reference, thinking_opened=opened
+            )
 
     def _group_keys(self, count: int, data: Mapping[str, Sequence[Any]]) -> Sequence[Hashable]:
         if self.uid is None:
@@ -123,7 +131,7 @@ class AsyncRewardFunction(RewardFunction):
         >>> from herokit import Select
         >>> class Length:
         ...     def score(self, samples):
-        ...         return [len(s.completion) for s in samples]
+        ...         return [len(s.completion_text) for s in samples]
         >>> function = AsyncRewardFunction(Rewarder({"rm": Length()}, Select("rm")), uid="uid")
         >>> asyncio.run(function(["p", "p"], ["a", "bcd"], uid=["q", "q"]))
         [1.0, 3.0]

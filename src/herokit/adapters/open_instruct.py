@@ -49,7 +49,7 @@ class RewardFunction:
         >>> from herokit import Rewarder, Select
         >>> class Length:
         ...     def score(self, samples):
-        ...         return [len(s.completion) for s in samples]
+        ...         return [len(s.completion_text) for s in samples]
         >>> reward_fn = RewardFunction(Rewarder({"rm": Length()}, Select("rm")))
         >>> import asyncio
         >>> asyncio.run(reward_fn([[1], [2]], ["a", "bcd"], ["4", "4"], ["math", "math"], ["stop"] * 2, None))[0]

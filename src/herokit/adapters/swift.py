@@ -15,6 +15,7 @@ from herokit.adapters.common.base import (
 )
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_columns, make_samples
+from herokit.adapters.common.templates import ChatTemplate
 from herokit.conversations import ASSISTANT
 from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError
@@ -49,6 +50,7 @@ class RewardFunction:
         group_size: rollouts per prompt.
         reference: the column of reference answers, or several names of which the first present is used.
         uid: a column of ids that must be equal within each group.
+        template: the policy's chat template, which says whether it opens the thinking; ms-swift passes none.
 
     Attributes:
         output: of the last call.
@@ -60,7 +62,7 @@ class RewardFunction:
         >>> from herokit import Select
         >>> class Length:
         ...     def score(self, samples):
-        ...         return [len(s.completion) for s in samples]
+        ...         return [len(s.completion_text) for s in samples]
         >>> reward = RewardFunction(Rewarder({"rm": Length()}, Select("rm")), 2)
         >>> chat = [{"role": "user", "content": "Hi"}]
         >>> reward(["a", "bcd"], messages=[[*chat, {"role": "assistant", "content": t}] for t in ("a", "bcd")])
@@ -74,8 +76,9 @@ class RewardFunction:
         *,
         reference: str | Sequence[str] = REFERENCE_COLUMNS,
         uid: str | None = None,
+        template: ChatTemplate | None = None,
     ) -> None:
-        self.rewarder, self.group_size = to_rewarder(rewarder), group_size
+        self.rewarder, self.group_size, self.template = to_rewarder(rewarder), group_size, template
         self.reference, self.uid = reference, uid
         self.output: RewardOutput | None = None
 
@@ -103,8 +106,16 @@ class RewardFunction:
             fix="make per_device_train_batch_size x steps_per_generation a multiple of num_generations",
         )
         prompts, answers = [prompt for prompt, _ in splits], [answer for _, answer in splits]
-        truncated = columns.get("is_truncated")
-        return make_samples(prompts, answers, group_keys, columns, reference=self.reference, truncated=truncated)
+        opened = None if self.template is None else list(map(self.template.opens_thinking, prompts))
+        return make_samples(
+            prompts,
+            answers,
+            group_keys,
+            columns,
+            reference=self.reference,
+            truncated=columns.get("is_truncated"),
+            thinking_opened=opened,
+        )
 
 
 def _split_chat(chat: Sequence[Any], infos: Any) -> tuple[list[Any], list[Any]]:
@@ -125,13 +136,20 @@ def check_settings(rewarder: Rewarder, args: Any) -> None:
         check_normalization(rewarder, entry, fix="set --scale_rewards none")
 
 
-def orm(rewarder: RewarderLike, *, reference: str | Sequence[str] = REFERENCE_COLUMNS, uid: str | None = None) -> Any:
+def orm(
+    rewarder: RewarderLike,
+    *,
+    reference: str | Sequence[str] = REFERENCE_COLUMNS,
+    uid: str | None = None,
+    template: ChatTemplate | None = None,
+) -> Any:
     """Return an ``ORM`` class; put it into ``swift.rewards.orms`` under the name that ``--reward_funcs`` uses.
 
     Args:
         rewarder: the sources and the chain; each rank has one.
         reference: the column of reference answers, or several names of which the first present is used.
         uid: a column of ids, by default ms-swift's ``prompt_id``.
+        template: the policy's chat template, which says whether it opens the thinking.
     """
     from swift.rewards import ORM
 
@@ -144,7 +162,7 @@ def orm(rewarder: RewarderLike, *, reference: str | Sequence[str] = REFERENCE_CO
             super().__init__(args, **kwargs)
             check_settings(shared_rewarder, args)
             self.reward_function = RewardFunction(
-                shared_rewarder, int(args.num_generations), reference=reference, uid=uid
+                shared_rewarder, int(args.num_generations), reference=reference, uid=uid, template=template
             )
 
         def __call__(self, completions: Sequence[str], **kwargs: Any) -> list[float]:

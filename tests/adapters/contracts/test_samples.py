@@ -1,6 +1,7 @@
 """What every adapter hands to the sources: messages, native references, tokens, truncation, opened thinking."""
 
 import asyncio
+import pickle
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from herokit import Rewarder, Sample, Select
 from herokit.adapters import (
     areal,
+    generic,
     nemo_rl,
     open_instruct,
     openrlhf,
@@ -19,6 +21,7 @@ from herokit.adapters import (
     slime,
     swift,
     tinker,
+    trl,
     verifiers,
     verl,
 )
@@ -303,6 +306,21 @@ def test_swift_hands_over_the_turns_of_a_scheduler(rewarder, recorder):
     assert [facts(s) for s in recorder.samples] == [("It is 4.", 4, None, False), ("Perhaps 4.", 4, None, True)]
     assert [s.prompt for s in recorder.samples] == [[SYSTEM, USER]] * 2
     assert recorder.samples[0].turns[0].results[0].text == "4"
+
+
+@pytest.mark.parametrize("name", ["generic", "trl", "swift"])
+def test_functions_take_the_chat_template(rewarder, recorder, name):
+    template = ChatTemplate(Tokenizer())
+    if name == "swift":
+        chats = [[USER, {"role": "assistant", "content": "Perhaps 4."}]] * 2
+        swift.RewardFunction(rewarder, 2, template=template)(["Perhaps 4."] * 2, messages=chats)
+    elif name == "trl":
+        function = pickle.loads(pickle.dumps(trl.RewardFunction(rewarder, num_generations=2, template=template)))
+        recorder = function.rewarder.sources["rm"]
+        function(prompts=[[USER]] * 2, completions=["Perhaps 4."] * 2)
+    else:
+        generic.RewardFunction(rewarder, 2, template=template)([[USER]] * 2, ["Perhaps 4."] * 2)
+    assert [(s.final_text, s.thinking_opened) for s in recorder.samples] == [("", True)] * 2
 
 
 def test_tinker_compares_the_prompts_of_a_group(rewarder):

@@ -191,7 +191,7 @@ async def score_group(rewarder: Rewarder, samples: Iterable[Sample], *, update_s
         >>> from herokit import Center, Select, chain
         >>> class Length:
         ...     def score(self, samples):
-        ...         return [len(s.completion) for s in samples]
+        ...         return [len(s.completion_text) for s in samples]
         >>> rewarder = Rewarder({"rm": Length()}, chain(Select("rm"), Center()))
         >>> asyncio.run(score_group(rewarder, (Sample("p", text, "q") for text in ("a", "bcd")))).advantage.tolist()
         [-1.0, 1.0]

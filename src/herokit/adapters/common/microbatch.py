@@ -193,7 +193,7 @@ class MicroBatcher:
         >>> from herokit import Select
         >>> class Length:
         ...     def score(self, samples):
-        ...         return [len(s.completion) for s in samples]
+        ...         return [len(s.completion_text) for s in samples]
         >>> batcher = MicroBatcher(Rewarder({"rm": Length()}, Select("rm")))
         >>> batcher.run([Sample("p", "abc", "q")])
         [{'rm': 3.0, 'rm_status': 'judged', 'rm_reason': ''}]

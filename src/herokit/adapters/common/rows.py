@@ -52,7 +52,7 @@ def score_one(rewarder: Rewarder, sample: Sample) -> Row:
     Example:
         >>> class Length:
         ...     def score(self, samples):
-        ...         return [len(s.completion) for s in samples]
+        ...         return [len(s.completion_text) for s in samples]
         >>> from herokit import Select
         >>> score_one(Rewarder({"rm": Length()}, Select("rm")), Sample("p", "abc", "q"))
         {'rm': 3.0, 'rm_status': 'judged', 'rm_reason': ''}

@@ -65,6 +65,7 @@ class RewardFunction:
         reference: the column of reference answers, or several names of which the first present is used.
         num_generations: rollouts per prompt, for callers other than a GRPO or RLOO trainer, such as TRL's AsyncGRPO.
         on_cancelled_step: what to do if the trainer's settings cancel a step: ``"warn"``, ``"raise"`` or ``"ignore"``.
+        template: the policy's chat template, for such callers; a GRPO or RLOO trainer has its own.
         log_rows: whether TRL's completions table gets one column per source, and NAME_reward, _weight and _status.
 
     Attributes:
@@ -79,7 +80,7 @@ class RewardFunction:
         >>> from herokit import Rewarder, Select
         >>> class Length:
         ...     def score(self, samples):
-        ...         return [len(s.completion) for s in samples]
+        ...         return [len(s.completion_text) for s in samples]
         >>> reward = RewardFunction(Rewarder({"rm": Length()}, Select("rm")), num_generations=2)
         >>> reward(prompts=["p", "p"], completions=["a", "bcd"])
         [1.0, 3.0]
@@ -94,6 +95,7 @@ class RewardFunction:
         num_generations: int | None = None,
         on_cancelled_step: Literal["warn", "raise", "ignore"] = "warn",
         *,
+        template: ChatTemplate | None = None,
         log_rows: bool = True,
     ) -> None:
         self.rewarder, self.name, self.uid, self.reference = to_rewarder(rewarder), name, uid, reference
@@ -102,10 +104,11 @@ class RewardFunction:
         self.__name__ = name  # what TRL's log calls a reward function
         self.state = CheckpointedState(name)
         self._checked = False
-        self._template: ChatTemplate | None = None
+        self.template = template
+        self._trainer_template: ChatTemplate | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"output": None, "_template": None}
+        return self.__dict__ | {"output": None, "_trainer_template": None}
 
     def __call__(self, prompts: Sequence[Any], completions: Sequence[Any], **kwargs: Any) -> list[float | None]:
         """Return the output of the chain for N rollouts; TRL calls this.
@@ -207,13 +210,13 @@ class RewardFunction:
         """Return for each row whether the trainer's chat template opens the thinking."""
         tokenizer = getattr(trainer, "processing_class", None)
         if tokenizer is None:
-            return None
-        if self._template is None or self._template.tokenizer is not tokenizer:
+            return None if self.template is None else list(map(self.template.opens_thinking, prompts))
+        if self._trainer_template is None or self._trainer_template.tokenizer is not tokenizer:
             settings = getattr(trainer, "chat_template_kwargs", None) or {}
-            self._template = ChatTemplate(tokenizer, getattr(trainer, "chat_template", None), **settings)
+            self._trainer_template = ChatTemplate(tokenizer, getattr(trainer, "chat_template", None), **settings)
         if _has_parser(tokenizer):  # it knows what the prompt has opened, and has moved the thinking
             return [None if isinstance(prompt, str) else False for prompt in prompts]
-        return list(map(self._template.opens_thinking, prompts))
+        return list(map(self._trainer_template.opens_thinking, prompts))
 
     def _finish(self, batch: _Batch, outputs: SourceOutputs) -> list[float | None]:
         keys = [sample.group for sample in batch.samples]
@@ -251,7 +254,7 @@ class AsyncRewardFunction(RewardFunction):
         >>> from herokit import Rewarder, Select
         >>> class Length:
         ...     def score(self, samples):
-        ...         return [len(s.completion) for s in samples]
+        ...         return [len(s.completion_text) for s in samples]
         >>> reward = AsyncRewardFunction(Rewarder({"rm": Length()}, Select("rm")), num_generations=2)
         >>> asyncio.run(reward(prompts=["p", "p"], completions=["a", "bcd"]))
         [1.0, 3.0]

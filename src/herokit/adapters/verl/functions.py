@@ -171,7 +171,7 @@ class AdvantageEstimator:
         >>> from herokit import Center, Rewarder, Select, chain
         >>> class Length:
         ...     def score(self, samples):
-        ...         return [len(s.completion) for s in samples]
+        ...         return [len(s.completion_text) for s in samples]
         >>> estimator = AdvantageEstimator(Rewarder({"rm": Length()}, chain(Select("rm"), Center())))
         >>> estimator.advantages([1.0, 3.0], ["q", "q"]).tolist()
         [-1.0, 1.0]
