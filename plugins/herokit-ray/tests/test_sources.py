@@ -12,6 +12,7 @@ import pytest
 from herokit import Rewarder, Sample, Status, hero
 from herokit.config.builder import build
 from herokit.errors import ConfigError, PluginError, SetupError
+from herokit.verifiers import ExactMatch
 from herokit_ray import RayRewardModel, RayVerifier
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -48,6 +49,16 @@ def test_scores_and_steps_are_in_order():
         assert result.steps is None if bare else result.steps[3] == [1.0, 3.0]
         assert model.score([]).values.shape == (0,)
         model.close()
+
+
+def test_actors_are_sent_conversations():
+    user = {"role": "user", "content": [{"type": "text", "text": "1 + 1?"}, {"type": "image", "image": b"cat"}]}
+    texts = ["<think>3</think>2", "3", "<think>2"]
+    part = [Sample([user], [{"role": "assistant", "content": x}], 0, ["2"], num_tokens=3) for x in texts]
+    with RayVerifier(ExactMatch(), batch_size=2) as verifier:
+        result = verifier.verify(part)
+    assert result == ExactMatch().verify(part)
+    assert [(v.value, v.status.value) for v in result] == [(1.0, "judged"), (0.0, "judged"), (0.0, "unparsed")]
 
 
 def test_sample_that_kills_actors_fails_alone():

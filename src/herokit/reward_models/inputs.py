@@ -78,7 +78,7 @@ class InputView:
         num_written = 1 if isinstance(sample.completion, str) else len(sample.completion)
         start = max(0, len(original) - num_written)
         try:
-            messages = self._show(original[:start]) + self._show(original[start:], opened=sample.begins_in_thinking)
+            messages = self.show(original[:start]) + self.show(original[start:], opened=sample.begins_in_thinking)
             self._check_answer(sample, original[start:], messages[start:])
         except DataError as error:
             raise UnscorableError(str(error)) from None
@@ -101,12 +101,12 @@ class InputView:
             else list(sample.completion)
         )
         try:
-            shown = self._show(written, opened=sample.begins_in_thinking)
+            shown = self.show(written, opened=sample.begins_in_thinking)
             self._check_answer(sample, written, shown)
             if isinstance(sample.prompt, str):
                 prompt = sample.prompt
             else:
-                prompt = "\n".join(map(message_text, self._show(sample.prompt)))
+                prompt = "\n".join(map(message_text, self.show(sample.prompt)))
         except DataError as error:
             raise UnscorableError(str(error)) from None
         kept = self.thinking == "keep"
@@ -118,7 +118,17 @@ class InputView:
             insert_step_tokens(completion, self.separator, self.step_token),
         )
 
-    def _show(self, messages: Sequence[Message], *, opened: bool = False) -> list[Message]:
+    def show(self, messages: Sequence[Message], *, opened: bool = False) -> list[Message]:
+        """Return messages with each content as text, or as parts if images are sent; thinking as the setting says.
+
+        Args:
+            messages: a part of a conversation.
+            opened: the first message of the policy begins inside the thinking.
+
+        Raises:
+            UnscorableError: a part cannot be shown to the model.
+            DataError: a part has an unknown type.
+        """
         shown = remove_thinking(messages, opened=opened) if self.thinking == "drop" else messages
         return [
             message if isinstance(message.get("content"), str | None) else self._show_parts(message)

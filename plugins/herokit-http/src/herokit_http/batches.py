@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 from herokit.sources.cache import LRUCache
+from herokit.types import Status
 from herokit_http.client import Client, RequestError
 
 __all__ = ["Failure", "SendBatch", "check_count", "send_rows"]
@@ -15,9 +16,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a row has no answer."""
+    """Why a row has no answer; `status` is `UNPARSED` if its completion is the cause."""
 
     reason: str
+    status: Status = field(default=Status.FAILED, repr=False)
 
 
 SendBatch: TypeAlias = Callable[[Sequence[Any]], Awaitable[Sequence[T | Failure]]]

@@ -1,18 +1,36 @@
 """Judges behind the OpenAI-compatible chat API: one question per request, one text as the answer."""
 
+import json
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
-from herokit.errors import ConfigError
-from herokit.types import Status, Verdict
+from herokit.conversations import MARKERS, Message, split_thinking
+from herokit.errors import ConfigError, DataError
+from herokit.reward_models.inputs import InputView, UnscorableError
+from herokit.types import Sample, Status, Verdict
 from herokit_http.batches import Failure, SendBatch
 from herokit_http.client import Client, RequestError
 from herokit_http.connection import HttpSource
+from herokit_http.conversation import json_value, show_messages
+from herokit_http.dialects import fill_template
 
-__all__ = ["BLANK_VERDICT", "ChatSource", "Judge", "Question", "compute_mark", "is_blank", "shorten"]
+__all__ = [
+    "ChatSource",
+    "Judge",
+    "JudgedSample",
+    "Question",
+    "View",
+    "blank_verdict",
+    "compute_mark",
+    "is_blank",
+    "shorten",
+]
+
+View: TypeAlias = Literal["final", "completion", "messages"]
+"""What a judge is shown of a completion: the final text, everything that the policy wrote, or all messages."""
 
 Parse: TypeAlias = Callable[["Question", str], Any]
 """A question and the judge's text -> a value, or `Failure` if the text is outside the grammar."""
@@ -30,12 +48,55 @@ class Question:
         mark: hexadecimal digits that the verdict must contain; they depend on the completion, which cannot contain them.
         seed: differs between votes on the same text.
         num_verdicts: how many verdicts the answer must have.
+        images: parts of the user's message after the text, as JSON.
     """
 
     text: str
     mark: str
     seed: int = 0
     num_verdicts: int = 1
+    images: tuple[str, ...] = ()
+
+    @property
+    def content(self) -> str | list[Any]:
+        """The content of the user's message."""
+        if not self.images:
+            return self.text
+        return [{"type": "text", "text": self.text}, *map(json.loads, self.images)]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedSample:
+    """What a judge is shown of one sample.
+
+    Attributes:
+        prompt: the prompt as messages.
+        completion: the completion as messages of `view` "messages", or one text.
+        reference: the reference as text, None for none.
+        problem: why nothing was answered, "" if something was.
+        view: what of parts and thinking is shown.
+    """
+
+    prompt: Sequence[Message]
+    completion: str | Sequence[Message]
+    reference: str | None
+    problem: str
+    view: InputView
+
+    def key(self) -> tuple[str, str | None, str]:
+        """Return all that is shown, as texts from which a mark is made."""
+        (prompt, seen), (completion, more) = self.show("")
+        return "".join((prompt, *seen)), self.reference, "".join((completion, *more))
+
+    def show(self, mark: str) -> tuple[tuple[str, list[str]], tuple[str, list[str]]]:
+        """Return prompt and completion, each as a text and the images in it.
+
+        Raises:
+            UnscorableError: a part cannot be shown.
+        """
+        if isinstance(self.completion, str):
+            return show_messages(self.prompt, mark, self.view), (self.completion, [])
+        return show_messages(self.prompt, mark, self.view), show_messages(self.completion, mark, self.view)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +146,7 @@ class Judge:
             system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
             body: dict[str, Any] = {
                 "model": self.model,
-                "messages": [*system, {"role": "user", "content": question.text}],
+                "messages": [*system, {"role": "user", "content": question.content}],
                 "temperature": self.temperature,
                 "max_tokens": self.max_tokens,
             }
@@ -108,8 +169,12 @@ class Judge:
             return Failure(f"the judge was cut off at {self.max_tokens} tokens")
         if not isinstance(text, str):
             return Failure("the judge gave no text")
-        answer = text.rpartition("</think>")[2]
-        return Failure("the judge did not finish thinking") if answer.lstrip().startswith("<think>") else answer
+        split = split_thinking(text)
+        if not split.problem:
+            return split.answer
+        start = text.lstrip()[:40].lower()
+        starts_thinking = start.startswith(tuple(marker.opening.lower() for marker in MARKERS))
+        return Failure("the judge did not finish thinking") if starts_thinking else text
 
 
 @dataclass(frozen=True)
@@ -119,14 +184,52 @@ class ChatSource(HttpSource):
     Attributes:
         judge: the model, and how it is sampled.
         cache_size: answers to store.
+        view: what the judge is shown of a completion: ``final``, the last message of the policy without its thinking;
+            ``completion``, everything that the policy wrote; or ``messages``, all messages with tool results.
+        ignore_images: leave images out; otherwise the judge is sent them.
     """
 
     judge: Judge = field(default_factory=Judge, kw_only=True)
     cache_size: int = field(default=0, kw_only=True)
+    view: View = field(default="final", kw_only=True)
+    ignore_images: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_at_least("cache_size", 0)
+        if self.view not in get_args(View):
+            raise ConfigError(f"{type(self).__name__}: view = {self.view!r}; expected one of {get_args(View)}")
+
+    def _read(self, sample: Sample) -> JudgedSample | Failure:
+        """Return what the judge is shown of a sample, or why it cannot be shown."""
+        prompt: Sequence[Message] = (
+            [{"role": "user", "content": sample.prompt}] if isinstance(sample.prompt, str) else sample.prompt
+        )
+        try:
+            completion: Any = sample.final_text if self.view == "final" else sample.completion_text
+            if self.view == "messages" and not isinstance(sample.completion, str):
+                completion = sample.completion
+            reference = sample.reference
+            if reference is not None and not isinstance(reference, str):
+                reference = json.dumps(json_value(reference, "reference"), ensure_ascii=False)
+            view = InputView(ignore_images=self.ignore_images, takes_images=True)
+            problem = sample.final.problem if self.view == "final" else ""
+            judged = JudgedSample(prompt, completion, reference, problem, view)
+            judged.show("")
+        except (DataError, UnscorableError) as error:
+            return Failure(str(error)[:300])
+        return judged
+
+    def _ask(self, template: str, mark: str, fields: Mapping[str, str], *shown: JudgedSample) -> Question:
+        """Return a question about the completions of samples with one prompt, named ``completion``, or ``a`` and ``b``."""
+        names = ("completion",) if len(shown) == 1 else ("a", "b")
+        (prompt, images), _ = shown[0].show(mark)
+        texts = {"prompt": prompt, "mark": mark}
+        for name, judged in zip(names, shown, strict=True):
+            text, more = judged.show(mark)[1]
+            texts[name] = self.judge.truncate(text)
+            images = [*images, *more]
+        return Question(fill_template(template, {**fields, **texts}), mark, images=tuple(images))
 
     def _describe(self) -> str:
         return f"judge: {self.judge.model} at {self._public_url}"
@@ -136,8 +239,14 @@ class ChatSource(HttpSource):
         return self._send(questions, lambda client: self.judge.sender(client, parse), cache_size=self.cache_size)
 
 
-BLANK_VERDICT = Verdict(0.0, Status.UNPARSED, "blank: no letter, digit or symbol")
-"""The verdict of a blank completion; the judge is not asked."""
+def blank_verdict(judged: JudgedSample) -> Verdict | None:
+    """Return the verdict of a completion without an answer, for which the judge is not asked; None for any other."""
+    completion = judged.completion
+    if judged.problem:
+        return Verdict(0.0, Status.UNPARSED, judged.problem)
+    if not isinstance(completion, str) or not is_blank(completion):
+        return None
+    return Verdict(0.0, Status.UNPARSED, "blank: no letter, digit or symbol")
 
 
 def is_blank(text: str) -> bool:

@@ -13,6 +13,7 @@ from herokit.errors import ConfigError
 from herokit.reward_models.lazy import LazyResource, ResourceOwner
 from herokit.reward_models.monitor import ScoreMonitor
 from herokit.sources.cache import LRUCache
+from herokit.types import Status
 from herokit_http.batches import Failure, SendBatch, send_rows
 from herokit_http.client import Client, parse_urls, redact_url
 from herokit_http.request_policy import RequestPolicy
@@ -166,7 +167,7 @@ class HttpSource(ResourceOwner, ABC):
 
     def _send(
         self,
-        rows: Sequence[Hashable],
+        rows: Sequence[Hashable | Failure],
         make_sender: Callable[[Client], SendBatch[Any]],
         *,
         batch_size: int = 1,
@@ -175,7 +176,7 @@ class HttpSource(ResourceOwner, ABC):
         """Return N answers for N rows, or why there is none.
 
         Args:
-            rows: what to send.
+            rows: what to send, or why a row cannot be sent.
             make_sender: given the client, returns what sends a batch.
             batch_size: rows per request.
             cache_size: answers to store.
@@ -184,8 +185,10 @@ class HttpSource(ResourceOwner, ABC):
             ConfigError: the token's variable is not set.
         """
         connection = self._resource.get(lambda: Connection(self.url, self.request, cache_size))
-        answers = connection.send(rows, make_sender(connection.client), batch_size)
+        sent = [row for row in rows if not isinstance(row, Failure)]
+        received = iter(connection.send(sent, make_sender(connection.client), batch_size))
+        answers = [row if isinstance(row, Failure) else next(received) for row in rows]
         with self._resource.lock:
             self._record.rows += len(answers)
-            self._record.failed += sum(isinstance(answer, Failure) for answer in answers)
+            self._record.failed += sum(isinstance(x, Failure) and x.status is Status.FAILED for x in answers)
         return answers

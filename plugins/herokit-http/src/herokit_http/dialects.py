@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from herokit.reward_models.inputs import InputView
 from herokit.types import Sample
 from herokit_http.batches import Failure
 from herokit_http.client import RequestError
+from herokit_http.conversation import json_messages, json_sample, json_value
 
 __all__ = ["DIALECTS", "TEMPLATES", "Dialect", "Row", "fill_template", "make_row", "parse_response", "service_body"]
 
@@ -27,25 +29,20 @@ class Row:
     """One rollout as a server is sent it; equal rows get equal scores.
 
     Attributes:
-        text: prompt and completion in one text, as the server's model was trained on; "" where messages are sent.
-        system_prompt: the first message, "" for none.
-        prompt: the prompt.
-        completion: the completion.
-        reference: the reference answer, for servers that judge.
-        meta: the sample's other values as JSON, for servers that take them.
+        text: prompt and completion in one text, as the server's model was trained on; "" where it is not sent.
+        prompt: the text of the prompt.
+        completion: the text of the completion.
+        messages: the conversation as JSON; "" where it is not sent.
+        reference: the reference as JSON, for servers that judge.
+        sample: the whole sample as JSON, for `herokit serve`.
     """
 
-    text: str
-    system_prompt: str
-    prompt: str
-    completion: str
-    reference: str | None
-    meta: str = "{}"
-
-    def messages(self) -> list[dict[str, str]]:
-        """Return it as a chat."""
-        turns = (("system", self.system_prompt), ("user", self.prompt), ("assistant", self.completion))
-        return [{"role": role, "content": text} for role, text in turns if text or role != "system"]
+    text: str = ""
+    prompt: str = ""
+    completion: str = ""
+    messages: str = ""
+    reference: str = "null"
+    sample: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +57,7 @@ class Dialect:
         template: how prompt and completion become one text by default; "" requires the user to set it, None sends messages,
             one row per request.
         pairs: the server is sent prompt and completion separately, and needs no template.
+        samples: the server is sent whole samples, and needs no template.
         single_prompt: the rows of a request must share their prompt.
     """
 
@@ -68,6 +66,7 @@ class Dialect:
     parse: Callable[[Any, int, str], list[Any]]
     template: str | None = ""
     pairs: bool = False
+    samples: bool = False
     single_prompt: bool = False
 
 
@@ -79,9 +78,10 @@ def _vllm(**extra: str) -> Callable[[str, Sequence[Row]], dict[str, Any]]:
 
     def body(model: str, rows: Sequence[Row]) -> dict[str, Any]:
         head = {"model": model, "use_activation": False, "activation": False, **extra}
-        if rows[0].text:
+        if not rows[0].messages:
             return head | {"input": [row.text for row in rows], "add_special_tokens": False}
-        return head | {"messages": rows[0].messages(), "add_generation_prompt": False, "continue_final_message": False}
+        messages = json.loads(rows[0].messages)
+        return head | {"messages": messages, "add_generation_prompt": False, "continue_final_message": False}
 
     return body
 
@@ -110,24 +110,13 @@ def _flatten(values: Any) -> list[Any]:
 
 
 def _openrlhf_body(_: str, rows: Sequence[Row]) -> dict[str, Any]:
-    labels = [row.reference for row in rows]
+    labels = [json.loads(row.reference) for row in rows]
     return {"query": [row.text for row in rows], "prompts": [row.prompt for row in rows], "labels": labels}
 
 
 def service_body(_: str, rows: Sequence[Row]) -> dict[str, Any]:
     """Return what `herokit serve` is sent."""
-    return {
-        "samples": [
-            {
-                "prompt": row.prompt,
-                "completion": row.completion,
-                "group": number,
-                "reference": row.reference,
-                "meta": json.loads(row.meta),
-            }
-            for number, row in enumerate(rows)
-        ]
-    }
+    return {"samples": [json.loads(row.sample) | {"group": number} for number, row in enumerate(rows)]}
 
 
 def _parse_service(response: Any, _: int, source: str) -> list[Any]:
@@ -195,7 +184,7 @@ DIALECTS: dict[str, Dialect] = {
         pairs=True,
         single_prompt=True,
     ),
-    "herokit": Dialect("/v1/sources/{model}", service_body, _parse_service, pairs=True),
+    "herokit": Dialect("/v1/sources/{model}", service_body, _parse_service, samples=True),
 }  # fmt: skip
 """Name -> dialect."""
 
@@ -213,19 +202,26 @@ def parse_response(dialect: str, parse: Callable[[], list[Any]]) -> list[Any]:
         raise RequestError(message[:200], caused_by_content=True, is_malformed=True) from None
 
 
-def make_row(sample: Sample, template: str | None, system_prompt: str, *, with_meta: bool = False) -> Row:
+def make_row(sample: Sample, dialect: Dialect, template: str | None, view: InputView) -> Row:
     """Return a sample as it is sent.
 
     Args:
         sample: the rollout.
+        dialect: of the server.
         template: a text with ``{prompt}``, ``{completion}`` and ``{system}``; None sends messages.
-        system_prompt: for the text or the messages.
-        with_meta: whether the sample's other values are sent.
+        view: what the server's model is shown.
+
+    Raises:
+        UnscorableError: nothing can be scored, or a part cannot be sent.
     """
-    fields = {"prompt": sample.prompt_text, "completion": sample.completion_text, "system": system_prompt}
-    text = "" if template is None else fill_template(template, fields)
-    meta = _to_json(sample.meta) if with_meta else "{}"
-    return Row(text, system_prompt, sample.prompt_text, sample.completion_text, sample.reference, meta)
+    if dialect.samples:
+        return Row(sample=json.dumps(json_sample(sample)))
+    if template is None and not dialect.pairs:
+        return Row(messages=json.dumps(json_messages(view.messages(sample))))
+    prompt, completion = view.texts(sample)
+    fields = {"prompt": prompt, "completion": completion, "system": view.system_prompt}
+    text = "" if dialect.pairs or template is None else fill_template(template, fields)
+    return Row(text, prompt, completion, reference=json.dumps(json_value(sample.reference, "reference")))
 
 
 def fill_template(template: str, fields: Mapping[str, str]) -> str:
@@ -236,19 +232,3 @@ def fill_template(template: str, fields: Mapping[str, str]) -> str:
         '{b} x {c}'
     """
     return re.sub(r"\{([a-z]+)\}", lambda match: fields.get(match[1], match[0]), template)
-
-
-def _to_json(meta: Mapping[str, Any]) -> str:
-    """Return the part of a sample's other values that JSON can hold.
-
-    Example:
-        >>> _to_json({"task": "math", "when": object(), "limit": float("inf")})
-        '{"task": "math"}'
-    """
-    values = {}
-    for name, value in meta.items():
-        try:
-            values[str(name)] = json.loads(json.dumps(value, allow_nan=False))
-        except (TypeError, ValueError, RecursionError):
-            continue  # an image or a tensor is not sent
-    return json.dumps(values, sort_keys=True)

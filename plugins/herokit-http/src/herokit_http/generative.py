@@ -1,14 +1,13 @@
 """A language model that judges whether an answer equals the reference."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
 from herokit_http.batches import Failure
-from herokit_http.chat import BLANK_VERDICT, ChatSource, Question, compute_mark, is_blank, shorten
-from herokit_http.dialects import fill_template
+from herokit_http.chat import ChatSource, JudgedSample, Question, blank_verdict, compute_mark, is_blank, shorten
 from herokit_http.judge_output import parse_last_line, parse_verdict
 
 __all__ = ["GenerativeVerifier"]
@@ -65,6 +64,9 @@ class GenerativeVerifier(ChatSource):
             has learned to confuse the judge.
         judge: the model, and how it is sampled.
         cache_size: answers to store.
+        view: what the judge is shown of a completion: ``final``, the last message of the policy without its thinking;
+            ``completion``, everything that the policy wrote; or ``messages``, all messages with tool results.
+        ignore_images: leave images out; otherwise the judge is sent them.
         request: how hard to try, and when to give up.
 
     Raises:
@@ -107,27 +109,23 @@ class GenerativeVerifier(ChatSource):
         verdicts: dict[int, Verdict] = {}
         questions: dict[int, Question] = {}
         for row, sample in enumerate(samples):
+            judged = self._read(sample)
             if sample.reference is None:
                 verdicts[row] = _NO_REFERENCE
-            elif is_blank(sample.completion_text) and not is_blank(sample.reference):
-                verdicts[row] = BLANK_VERDICT
+            elif isinstance(judged, Failure):
+                verdicts[row] = Verdict(None, Status.FAILED, judged.reason)
+            elif not is_blank(judged.reference or "") and (blank := blank_verdict(judged)):
+                verdicts[row] = blank
             else:
-                questions[row] = self._make_question(sample)
-        votes = [Question(q.text, q.mark, seed) for q in questions.values() for seed in range(self.votes)]
+                questions[row] = self._make_question(judged)
+        votes = [replace(question, seed=seed) for question in questions.values() for seed in range(self.votes)]
         answers = iter(self._query(votes, self._parse))
         for row in questions:
             verdicts[row] = self._decide([next(answers) for _ in range(self.votes)])
         return [verdicts[row] for row in range(len(samples))]
 
-    def _make_question(self, sample: Sample) -> Question:
-        mark = compute_mark(sample.prompt_text, sample.reference, sample.completion_text)
-        fields = {
-            "prompt": sample.prompt_text,
-            "reference": sample.reference or "",
-            "completion": self.judge.truncate(sample.completion_text),
-            "mark": mark,
-        }
-        return Question(fill_template(self._template, fields), mark)
+    def _make_question(self, judged: JudgedSample) -> Question:
+        return self._ask(self._template, compute_mark(*judged.key()), {"reference": judged.reference or ""}, judged)
 
     def _parse(self, question: Question, text: str) -> float | Failure:
         if self.template == "general-verifier":

@@ -10,6 +10,7 @@ import numpy as np
 
 from herokit.errors import ConfigError, did_you_mean
 from herokit.reward_models.families import find_profile
+from herokit.reward_models.inputs import InputView, Thinking, UnscorableError
 from herokit.reward_models.process import Aggregate, aggregate_steps
 from herokit.types import Sample, Scores, Status
 from herokit_http.batches import Failure, SendBatch, check_count
@@ -37,10 +38,13 @@ class HttpRewardModel(HttpSource):
         template: how prompt and completion become one text: ``plain``, ``chatml``, ``llama3`` or a text with
             ``{prompt}``, ``{completion}`` and ``{system}``. None sends vLLM the messages, so that it applies the model's own
             chat template; the SGLang and TEI dialects require one.
-        system_prompt: None takes that of the model's family.
+        system_prompt: of conversations without a system message; None takes that of the model's family.
         aggregate: how step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
         batch_size: rows per request; messages go one by one.
         cache_size: scores to store.
+        thinking: what the model is shown of the policy's thinking: ``drop`` (nothing) or ``keep``; None takes that of the
+            model's family. ``herokit`` is sent the whole sample.
+        ignore_images: leave images out; otherwise messages are sent with them, and a row fails where text is sent.
         request: how hard to try, and when to give up.
 
     Raises:
@@ -62,10 +66,14 @@ class HttpRewardModel(HttpSource):
     aggregate: Aggregate = "last"
     batch_size: int = 32
     cache_size: int = 0
+    thinking: Thinking | None = None
+    ignore_images: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_at_least("batch_size", 1)
+        if self.thinking not in (None, *get_args(Thinking)):
+            raise ConfigError(f"HttpRewardModel: thinking = {self.thinking!r}; expected one of {get_args(Thinking)}")
         self._check_at_least("cache_size", 0)
         if self.aggregate not in get_args(Aggregate):
             raise ConfigError(f"HttpRewardModel: aggregate = {self.aggregate!r}; expected one of {get_args(Aggregate)}")
@@ -76,7 +84,7 @@ class HttpRewardModel(HttpSource):
         if self.dialect == "herokit" and not self.model:
             raise ConfigError("HttpRewardModel: dialect 'herokit' needs model = the name of a source of its scheme")
         text = self._template
-        if self._dialect.pairs or text is None:
+        if self._dialect.pairs or self._dialect.samples or text is None:
             return
         if not text:
             raise ConfigError(
@@ -102,14 +110,26 @@ class HttpRewardModel(HttpSource):
     def score(self, samples: Sequence[Sample], /) -> Scores:
         """Return N scores for N samples, in order; NaN with status failed and the reason where there is none."""
         template = self._template
-        system_prompt = find_profile(self.model).system_prompt if self.system_prompt is None else self.system_prompt
-        rows = [make_row(s, template, system_prompt, with_meta=self.dialect == "herokit") for s in samples]
+        profile = find_profile(self.model)
+        view = InputView(
+            thinking=self.thinking or profile.thinking,
+            ignore_images=self.ignore_images,
+            takes_images=template is None and not self._dialect.pairs,
+            system_prompt=profile.system_prompt if self.system_prompt is None else self.system_prompt,
+        )
+        rows = [self._make_row(sample, view) for sample in samples]
         batch_size = 1 if template is None else self.batch_size
         scores = make_scores(self._send(rows, self._sender, batch_size=batch_size, cache_size=self.cache_size))
         with self._resource.lock:
             for warning in self._record.monitor.update(scores.values):
                 LOG.warning("%s: %s", self._public_url, warning)
         return scores
+
+    def _make_row(self, sample: Sample, view: InputView) -> Row | Failure:
+        try:
+            return make_row(sample, self._dialect, self._template, view)
+        except UnscorableError as error:
+            return Failure(error.reason, error.status)
 
     def _sender(self, client: Client) -> SendBatch[Any]:
         dialect = self._dialect
@@ -172,6 +192,5 @@ def parse_number(value: Any) -> Any:
 def make_scores(answers: Sequence[Any]) -> Scores:
     """Return answers, each (score, step scores or None) or `Failure`, as `Scores`."""
     return Scores.from_rows(
-        (None, Status.FAILED, x.reason, None) if isinstance(x, Failure) else (x[0], Status.JUDGED, "", x[1])
-        for x in answers
+        (None, x.status, x.reason, None) if isinstance(x, Failure) else (x[0], Status.JUDGED, "", x[1]) for x in answers
     )

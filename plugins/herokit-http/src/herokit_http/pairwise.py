@@ -10,8 +10,7 @@ import numpy as np
 from herokit.errors import ConfigError
 from herokit.types import Sample, Scores
 from herokit_http.batches import Failure
-from herokit_http.chat import ChatSource, Question, compute_mark, shorten
-from herokit_http.dialects import fill_template
+from herokit_http.chat import ChatSource, JudgedSample, Question, compute_mark, shorten
 from herokit_http.judge_output import parse_verdict
 from herokit_http.model import make_scores
 
@@ -54,6 +53,9 @@ class PairwiseJudge(ChatSource):
         rating: ``wins``, the mean result in [0, 1]; or ``bradley-terry``, log-strengths with mean 0 in each group.
         judge: the model, and how it is sampled.
         cache_size: answers to store.
+        view: what the judge is shown of a completion: ``final``, the last message of the policy without its thinking;
+            ``completion``, everything that the policy wrote; or ``messages``, all messages with tool results.
+        ignore_images: leave images out; otherwise the judge is sent them.
         request: how hard to try, and when to give up.
 
     Raises:
@@ -79,36 +81,35 @@ class PairwiseJudge(ChatSource):
 
     def score(self, samples: Sequence[Sample], /) -> Scores:
         """Return N scores for N samples, in order; pass whole groups."""
+        judged: dict[int, JudgedSample] = {}
+        scores: list[Any] = [None] * len(samples)
         members: dict[Hashable, list[int]] = defaultdict(list)
         for row, sample in enumerate(samples):
-            members[sample.group].append(row)
+            shown = self._read(sample)
+            if isinstance(shown, Failure):
+                scores[row] = shown
+            else:
+                judged[row] = shown
+                members[sample.group].append(row)
         groups = [(rows, choose_pairs(len(rows), self.min_opponents)) for rows in members.values()]
         questions = [
             question
             for rows, pairs in groups
             for i, j in pairs
-            for question in self._make_questions(samples[rows[i]], samples[rows[j]])
+            for question in self._make_questions(judged[rows[i]], judged[rows[j]])
         ]
         answers = iter(self._query(questions, _parse))
-        scores: list[Any] = [None] * len(samples)
         for rows, pairs in groups:
             results = {pair: self._merge_orders([next(answers) for _ in range(1 + self.both_orders)]) for pair in pairs}
             for row, score in zip(rows, self._rate(results, len(rows)), strict=True):
                 scores[row] = score
         return make_scores(scores)
 
-    def _make_questions(self, first: Sample, second: Sample) -> list[Question]:
+    def _make_questions(self, first: JudgedSample, second: JudgedSample) -> list[Question]:
         questions = []
         for a, b in [(first, second), (second, first)][: 1 + self.both_orders]:
-            mark = compute_mark(a.prompt_text, a.completion_text, b.completion_text)
-            fields = {
-                "prompt": a.prompt_text,
-                "a": self.judge.truncate(a.completion_text),
-                "b": self.judge.truncate(b.completion_text),
-                "mark": mark,
-                "criterion": self.criterion,
-            }
-            questions.append(Question(fill_template(_PROMPT, fields), mark))
+            mark = compute_mark(a.key()[0], a.key()[2], b.key()[2])
+            questions.append(self._ask(_PROMPT, mark, {"criterion": self.criterion}, a, b))
         return questions
 
     def _merge_orders(self, answers: Sequence[Any]) -> float | Failure:

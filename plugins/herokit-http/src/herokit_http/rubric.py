@@ -2,14 +2,13 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from herokit.errors import ConfigError
 from herokit.types import Sample, Status, Verdict
 from herokit_http.batches import Failure
-from herokit_http.chat import BLANK_VERDICT, ChatSource, Question, compute_mark, is_blank, shorten
-from herokit_http.dialects import fill_template
+from herokit_http.chat import ChatSource, JudgedSample, Question, blank_verdict, compute_mark, shorten
 from herokit_http.judge_output import parse_criteria
 
 __all__ = ["RubricJudge", "parse_rubric"]
@@ -55,6 +54,9 @@ class RubricJudge(ChatSource):
             list of ``{"description": ..., "weight": ...}``.
         judge: the model, and how it is sampled.
         cache_size: answers to store.
+        view: what the judge is shown of a completion: ``final``, the last message of the policy without its thinking;
+            ``completion``, everything that the policy wrote; or ``messages``, all messages with tool results.
+        ignore_images: leave images out; otherwise the judge is sent them.
         request: how hard to try, and when to give up.
 
     Raises:
@@ -81,13 +83,17 @@ class RubricJudge(ChatSource):
         questions: dict[int, Question] = {}
         weights: dict[int, list[float]] = {}
         for row, sample in enumerate(samples):
+            judged = self._read(sample)
+            if isinstance(judged, Failure):
+                verdicts[row] = Verdict(None, Status.FAILED, judged.reason)
+                continue
             try:
-                question, weights[row] = self._make_question(sample)
+                question, weights[row] = self._make_question(sample, judged)
             except ConfigError as error:
                 verdicts[row] = Verdict(None, Status.FAILED, str(error)[:300])
                 continue
-            if is_blank(sample.completion_text):
-                verdicts[row] = BLANK_VERDICT  # it would meet every criterion that asks to avoid something
+            if blank := blank_verdict(judged):
+                verdicts[row] = blank  # it would meet every criterion that asks to avoid something
             else:
                 questions[row] = question
         for row, met in zip(questions, self._query([*questions.values()], _parse), strict=True):
@@ -96,22 +102,18 @@ class RubricJudge(ChatSource):
             )
         return [verdicts[row] for row in range(len(samples))]
 
-    def _make_question(self, sample: Sample) -> tuple[Question, list[float]]:
+    def _make_question(self, sample: Sample, judged: JudgedSample) -> tuple[Question, list[float]]:
         """Return the question and the weights of its criteria."""
         own = sample.meta.get("rubric")
         criteria = parse_rubric(self.rubric if own is None else own)
-        mark = compute_mark(sample.prompt_text, sample.reference, sample.completion_text)
         lines = (f"{k}. {' '.join(text.split())}" for k, (text, _) in enumerate(criteria, start=1))
         fields = {
-            "prompt": sample.prompt_text,
-            "reference": sample.reference or "(none)",
-            "completion": self.judge.truncate(sample.completion_text),
+            "reference": judged.reference or "(none)",
             "criteria": "\n".join(lines),
             "count": str(len(criteria)),
-            "mark": mark,
         }
-        question = Question(fill_template(_PROMPT, fields), mark, num_verdicts=len(criteria))
-        return question, [weight for _, weight in criteria]
+        question = self._ask(_PROMPT, compute_mark(*judged.key()), fields, judged)
+        return replace(question, num_verdicts=len(criteria)), [weight for _, weight in criteria]
 
 
 def parse_rubric(rubric: Any) -> list[tuple[str, float]]:

@@ -7,11 +7,12 @@ from typing import Any, ClassVar, Literal
 from uuid import uuid4
 
 from herokit.errors import ConfigError
+from herokit.reward_models.inputs import InputView, UnscorableError
 from herokit.types import Sample, Scores
 from herokit_http.batches import Failure, SendBatch
 from herokit_http.client import Client, RequestError, parse_urls
 from herokit_http.connection import HttpSource
-from herokit_http.dialects import Row, make_row, service_body
+from herokit_http.dialects import DIALECTS, Row, make_row, service_body
 from herokit_http.model import make_scores, parse_number
 
 __all__ = ["ServiceRewardModel"]
@@ -66,10 +67,7 @@ class ServiceRewardModel(HttpSource):
         members: dict[Hashable, list[int]] = defaultdict(list)
         for row, sample in enumerate(samples):
             members[sample.group].append(row)
-        groups = [
-            _Group(number, tuple(make_row(samples[row], None, "", with_meta=True) for row in rows))
-            for number, rows in enumerate(members.values())
-        ]
+        groups = [_make_group(number, [samples[row] for row in rows]) for number, rows in enumerate(members.values())]
         answers = self._send(groups, self._sender, batch_size=self.batch_size)
         rewards: list[Any] = [None] * len(samples)
         for rows, answer in zip(members.values(), answers, strict=True):
@@ -104,6 +102,14 @@ class ServiceRewardModel(HttpSource):
         if len(rewards) != count:
             raise RequestError(f"{len(rewards)} rewards for {count} rows")
         return rewards
+
+
+def _make_group(number: int, samples: Sequence[Sample]) -> _Group | Failure:
+    """Return a group; it cannot be sent without a row that cannot be sent."""
+    try:
+        return _Group(number, tuple(make_row(sample, DIALECTS["herokit"], None, InputView()) for sample in samples))
+    except UnscorableError as error:
+        return Failure(f"a row of the group cannot be sent: {error.reason}")
 
 
 def _parse_reward(row: Mapping[str, Any], column: str) -> Any:

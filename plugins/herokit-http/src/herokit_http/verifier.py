@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from herokit.errors import ConfigError
+from herokit.reward_models.inputs import InputView, UnscorableError
 from herokit.types import Sample, Status, Verdict
 from herokit_http.batches import Failure, SendBatch
 from herokit_http.client import Client
@@ -25,6 +26,8 @@ class HttpVerifier(HttpSource):
         dialect: ``herokit`` for `herokit serve`; ``openrlhf`` for a remote reward with values in [0, 1].
         batch_size: rows per request.
         cache_size: verdicts to store.
+        view: what ``openrlhf`` is sent of the completion: ``final``, the last message without its thinking, or
+            ``completion``, everything that the policy wrote. ``herokit`` is sent the whole sample.
         request: how hard to try, and when to give up.
 
     Raises:
@@ -44,11 +47,14 @@ class HttpVerifier(HttpSource):
     dialect: Literal["herokit", "openrlhf"] = "herokit"
     batch_size: int = 64
     cache_size: int = 0
+    view: Literal["final", "completion"] = "final"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_at_least("batch_size", 1)
         self._check_at_least("cache_size", 0)
+        if self.view not in ("final", "completion"):
+            raise ConfigError(f"HttpVerifier: view = {self.view!r}; expected 'final' or 'completion'")
         if self.dialect not in ("herokit", "openrlhf"):
             raise ConfigError(f"HttpVerifier: dialect = {self.dialect!r}; expected 'herokit' or 'openrlhf'")
         if (self.dialect == "herokit") != bool(self.source):
@@ -62,10 +68,17 @@ class HttpVerifier(HttpSource):
 
     def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples, in order."""
-        template = DIALECTS[self.dialect].template
-        rows = [make_row(sample, template, "", with_meta=self.dialect == "herokit") for sample in samples]
+        rows = [self._make_row(sample) for sample in samples]
         answers = self._send(rows, self._sender, batch_size=self.batch_size, cache_size=self.cache_size)
-        return [Verdict(None, Status.FAILED, x.reason) if isinstance(x, Failure) else x for x in answers]
+        return [_fail(answer) if isinstance(answer, Failure) else answer for answer in answers]
+
+    def _make_row(self, sample: Sample) -> Row | Failure:
+        dialect = DIALECTS[self.dialect]
+        view = InputView("drop" if self.view == "final" else "keep", ignore_images=True)
+        try:
+            return make_row(sample, dialect, dialect.template, view)
+        except UnscorableError as error:
+            return Failure(error.reason, error.status)
 
     def _sender(self, client: Client) -> SendBatch[Any]:
         dialect = DIALECTS[self.dialect]
@@ -83,6 +96,10 @@ class HttpVerifier(HttpSource):
         return [value if isinstance(value, Failure) else Verdict(value) for value in values]
 
 
+def _fail(failure: Failure) -> Verdict:
+    return Verdict(None if failure.status is Status.FAILED else 0.0, failure.status, failure.reason)
+
+
 def _parse_row(row: Any, source: str) -> Verdict | Failure:
     """Read one verdict of `herokit serve`."""
     status, reason = Status(row[f"{source}_status"]), row[f"{source}_reason"]
@@ -93,7 +110,8 @@ def _parse_row(row: Any, source: str) -> Verdict | Failure:
         return value
     if status is Status.FAILED or (status is not Status.JUDGED and value):
         return Failure(f"gave {value:g} with status {status.value}")
-    return Verdict(value, status, str(reason)[:500], None if answer is None else str(answer))
+    origin = row.get(f"{source}_origin") or ""
+    return Verdict(value, status, str(reason)[:500], None if answer is None else str(answer), str(origin)[:200])
 
 
 def _parse_fraction(value: Any) -> Any:
