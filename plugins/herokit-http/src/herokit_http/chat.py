@@ -220,7 +220,7 @@ class ChatSource(HttpSource):
             return Failure(str(error)[:300])
         return judged
 
-    def _ask(self, template: str, mark: str, fields: Mapping[str, str], *shown: JudgedSample) -> Question:
+    def _write_question(self, template: str, mark: str, fields: Mapping[str, str], *shown: JudgedSample) -> Question:
         """Return a question about the completions of samples with one prompt, named ``completion``, or ``a`` and ``b``."""
         names = ("completion",) if len(shown) == 1 else ("a", "b")
         (prompt, images), _ = shown[0].show(mark)

@@ -125,7 +125,9 @@ class GenerativeVerifier(ChatSource):
         return [verdicts[row] for row in range(len(samples))]
 
     def _make_question(self, judged: JudgedSample) -> Question:
-        return self._ask(self._template, compute_mark(*judged.key()), {"reference": judged.reference or ""}, judged)
+        return self._write_question(
+            self._template, compute_mark(*judged.key()), {"reference": judged.reference or ""}, judged
+        )
 
     def _parse(self, question: Question, text: str) -> float | Failure:
         if self.template == "general-verifier":

@@ -109,7 +109,7 @@ class PairwiseJudge(ChatSource):
         questions = []
         for a, b in [(first, second), (second, first)][: 1 + self.both_orders]:
             mark = compute_mark(a.key()[0], a.key()[2], b.key()[2])
-            questions.append(self._ask(_PROMPT, mark, {"criterion": self.criterion}, a, b))
+            questions.append(self._write_question(_PROMPT, mark, {"criterion": self.criterion}, a, b))
         return questions
 
     def _merge_orders(self, answers: Sequence[Any]) -> float | Failure:

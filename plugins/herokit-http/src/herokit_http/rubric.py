@@ -112,7 +112,7 @@ class RubricJudge(ChatSource):
             "criteria": "\n".join(lines),
             "count": str(len(criteria)),
         }
-        question = self._ask(_PROMPT, compute_mark(*judged.key()), fields, judged)
+        question = self._write_question(_PROMPT, compute_mark(*judged.key()), fields, judged)
         return replace(question, num_verdicts=len(criteria)), [weight for _, weight in criteria]
 
 
