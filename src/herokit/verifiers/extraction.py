@@ -1,11 +1,12 @@
 r"""Where an answer is: the one order of precedence, for completions and references alike.
 
-`read_answer` gives a verifier the answer of a sample. The order: the last ``<answer>`` tag, the last ``\boxed{}``, the last
+`read_answer` gives a verifier the answer of a sample. The order: the last ``<answer>`` tag, the last ``\boxed{}`` (unless "final answer" follows it), the last
 ``####``, the last phrase that announces an answer in one of many languages, and without any of them the whole text if it is
 one line, else its last line, else its last sentence. A last tag or box that is empty or cut off means that nothing was
 answered. Every pattern takes time linear in its input.
 """
 
+import re
 from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
@@ -21,8 +22,10 @@ __all__ = [
     "Extraction",
     "View",
     "after_phrase",
+    "doubts_or_denies",
     "find_answers",
     "find_box",
+    "find_final_answer",
     "find_hashes",
     "find_tag",
     "is_doubtful",
@@ -41,6 +44,9 @@ View: TypeAlias = Literal["final", "completion"]
 """What of a sample is read. ``"final"``: the policy's last message without its thinking; ``"completion"``: everything the
 policy wrote, thinking included."""
 
+_VALUE = re.compile(r"\d[\d.,/]*|\\[a-zA-Z]+|\b[A-Z]\b")
+_ADVERB = re.compile(r"^\w{1,20}ly\s")
+_DENIED_VALUE = re.compile(r"\s{0,3}(?:equal to |be )?[$*\\(+-]{0,3}(?:\d|[A-Z]\b)")
 _UNMARKED = ("whole text", "last line", "last sentence")
 _SENTENCES = (*_UNMARKED, "answer phrase")
 
@@ -151,7 +157,7 @@ def find_answers(text: str, extract: ExtractMode = "answer") -> list[Extraction]
         extraction = find_tag(end) if extract == "tag" else find_box(end)
         return [extraction or Extraction(None, mark, f"no {mark}")]
     candidates: list[Extraction] = []
-    for find in (find_tag, find_box, find_hashes):
+    for find in (find_tag, find_final_answer, find_box, find_hashes):
         if (extraction := find(end)) is not None:
             candidates.append(extraction)
             if extraction.text is None:
@@ -184,14 +190,30 @@ def is_doubtful(extraction: Extraction) -> bool:
     """
     if extraction.text is None or extraction.origin not in _SENTENCES:
         return False
-    sentence = last_sentence(extraction.text) if extraction.origin in _UNMARKED else first_sentence(extraction.text)
-    denial = denial_pattern()
-    denies = denial.search(sentence) if extraction.origin in _UNMARKED else denial.match(sentence.lstrip("*_ "))
-    return denies is not None or doubt_pattern().search(sentence) is not None
+    if extraction.origin in _UNMARKED:
+        return doubts_or_denies(last_sentence(extraction.text))
+    sentence = first_sentence(extraction.text)
+    sentence = _ADVERB.sub("", sentence.lstrip("*_ "))
+    denial = denial_pattern().match(sentence)
+    denies = denial is not None and _DENIED_VALUE.match(sentence, denial.end()) is not None
+    return denies or doubt_pattern().search(sentence) is not None
+
+
+def doubts_or_denies(sentence: str) -> bool:
+    """Return whether a sentence doubts what it says, or denies its last value.
+
+    Example:
+        >>> doubts_or_denies("It is not 42."), doubts_or_denies("It is not 41, it is 42.")
+        (True, False)
+    """
+    sentence = sentence[-1_000:]
+    denials = list(denial_pattern().finditer(sentence))
+    denies = bool(denials) and len(_VALUE.findall(sentence, denials[-1].end())) == 1
+    return denies or doubt_pattern().search(sentence) is not None
 
 
 def find_tag(text: str) -> Extraction | None:
-    """Return what the last ``<answer>`` tag holds; None if there is no tag.
+    """Return what the last ``<answer>`` tag holds, or the box or phrase in it; None if there is no tag.
 
     Example:
         >>> find_tag("<answer>4</answer> or <answer> 5 </answer>").text
@@ -203,6 +225,9 @@ def find_tag(text: str) -> Extraction | None:
     inside, closing, _ = text[start + len("<answer>") :].partition("</answer>")
     if not closing:
         return Extraction(None, "answer tag", "the last answer tag is cut off")
+    inner = find_box(inside) or next(iter(after_phrase(inside)), None)
+    if inner is not None and inner.text is not None:
+        return Extraction(inner.text, "answer tag")
     return _candidate(inside, "answer tag", "the last answer tag is empty")
 
 
@@ -223,6 +248,20 @@ def find_box(text: str) -> Extraction | None:
         if depth == 0:
             return _candidate(text[start:end], "box", "the last box is empty")
     return Extraction(None, "box", "the last box is cut off")
+
+
+def find_final_answer(text: str) -> Extraction | None:
+    r"""Return what a phrase "final answer" announces behind the last box: the box held a step; None without such a phrase.
+
+    Example:
+        >>> find_final_answer(r"We get \boxed{255}. Final answer: 10455.").text
+        '10455'
+    """
+    box = max(text.rfind("\\boxed{"), text.rfind("\\fbox{"))
+    if box < 0 or "inal answer" not in text[box:].replace("A", "a"):
+        return None
+    phrase = next(iter(after_phrase(text[box:])), None)
+    return phrase if phrase is not None and phrase.text is not None else None
 
 
 def find_hashes(text: str) -> Extraction | None:

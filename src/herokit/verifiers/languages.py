@@ -12,6 +12,7 @@ from typing import NamedTuple
 __all__ = [
     "LANGUAGES",
     "Language",
+    "answer_nouns",
     "choice_pattern",
     "denial_pattern",
     "doubt_pattern",
@@ -44,7 +45,7 @@ class Language(NamedTuple):
 
 LANGUAGES = (
     Language("en", r"\banswers?", r"\bresult|\bsolution|\bcorrect (?:option|choice)", r"is|are|equals|will be|would be|should be|must be",
-             r"\b(?:choose|pick|select|go with)", r"might|may be|could be|maybe|perhaps|possibly|not sure|unsure|uncertain|"
+             r"\b(?:choose|pick|select|go with)", r"(?:might|may|could)(?: well)? be (?=[-+$\\(*\d])|maybe|perhaps|possibly|not sure|unsure|uncertain|"
              r"(?:do not|don['’]t) know|no idea|cannot (?:solve|say|tell)|can['’]t (?:solve|say|tell)",
              r"not|never|isn['’]t|aren['’]t|cannot be|can['’]t be|won['’]t be"),
     Language("de", r"\bantwort(?:en)?", r"\blösung|\blosung|\bergebnis", r"ist|sind|lautet|beträgt", r"\bwähle", r"vielleicht|könnte|möglicherweise|"
@@ -162,6 +163,11 @@ def _words(field: str) -> re.Pattern[str]:
     separated = [word for word in words if re.match(r"[a-zà-öø-ÿα-ωа-яіїєё(]", word)]
     others = [word for word in words if word not in separated]
     return re.compile(rf"\b(?:{'|'.join(separated)})(?![^\W\d_])|{'|'.join(others)}", re.IGNORECASE)
+
+
+def answer_nouns() -> str:
+    """Return the nouns that announce an answer, as alternatives of a regular expression."""
+    return _join("answer")
 
 
 def may_announce(text: str) -> bool:

@@ -8,6 +8,10 @@ __all__ = ["find_last_boxed"]
 
 _BOX = re.compile(r"\\{1,2}f?box(?:ed)?\s*(?=[{\s\w])|\\{1,2}boxed(?=[^a-z])")
 _CONNECTOR = re.compile(r"\b(?:and|or|und|oder|et|ou|y|o|и|или)\b|[,;&、，；和或]", re.IGNORECASE)
+_CORRECTION = re.compile(
+    r"\b(?:then|wait|no|not|actually|instead|finally|but|so|hence|thus|therefore|rather|maybe)\b", re.IGNORECASE
+)
+"""Words after which a second box corrects the first instead of adding to it."""
 _LETTERS = re.compile(r"[^\W\d_]+")
 _MAX_GAP_CHARS = 60  # characters between two boxes of one answer
 _MAX_GAP_WORDS = 5  # words between two boxes of one answer
@@ -22,8 +26,12 @@ class _Box(NamedTuple):
     content: str
 
 
-def _read_braces(text: str, start: int) -> tuple[str, int]:
-    """Return the content and the end of the brace group at `start`; an unclosed group ends with its line."""
+def _read_braces(text: str, start: int, *, unclosed: bool = False) -> tuple[str, int]:
+    """Return the content and the end of the brace group at `start`; an unclosed group ends with its line.
+
+    An unclosed group that the end of the text cuts off has no content, unless `unclosed` says to read it: the policy did
+    not finish it.
+    """
     depth = 0
     index = start
     while index < len(text):
@@ -38,13 +46,13 @@ def _read_braces(text: str, start: int) -> tuple[str, int]:
             if depth == 0:
                 return text[start + 1 : index], index + 1
         index += 1
-    line = text[start + 1 :].partition("\n")[0]
-    return line.rstrip("$. "), start + 1 + len(line)
+    line, newline, _ = text[start + 1 :].partition("\n")
+    return line.rstrip("$. ") if newline or unclosed else "", start + 1 + len(line)
 
 
 def _are_joined(gap: str) -> bool:
     r"""Return whether the text between two boxes is one connector and few other words."""
-    if len(gap) > _MAX_GAP_CHARS:
+    if len(gap) > _MAX_GAP_CHARS or _CORRECTION.search(gap):
         return False
     bare = re.sub(r"\\(?:text|mathrm|textbf)\b|\\[a-z]+", " ", gap)
     connectors = _CONNECTOR.findall(bare)
@@ -55,11 +63,12 @@ def _are_joined(gap: str) -> bool:
     return (len(connectors) == 1 or joined in {",and", ",or"}) and words <= _MAX_GAP_WORDS
 
 
-def find_last_boxed(text: str) -> str | None:
+def find_last_boxed(text: str, *, unclosed: bool = False) -> str | None:
     r"""Return the content of the last box; if connectors join it to the boxes before it, the contents of all of them.
 
     Args:
         text: a completion of limited length.
+        unclosed: read a box that the end of the text cuts off, as for references.
 
     Returns:
         The contents, joined by commas; None if there is no box.
@@ -76,8 +85,8 @@ def find_last_boxed(text: str) -> str | None:
     if at < 0 and "box" not in text:
         return None
     if at >= 0 and text.find("box", max(0, at - _MIN_DISTANCE), at) < 0 and text.find("box", at + 6) < 0:
-        return _read_braces(text, at + 6)[0].strip()  # the common case, without regular expressions
-    boxes = _find_boxes(text)
+        return _read_braces(text, at + 6, unclosed=unclosed)[0].strip()  # the common case, without regular expressions
+    boxes = _find_boxes(text, unclosed=unclosed)
     if not boxes:
         return None
     contents = [boxes[-1].content]
@@ -88,7 +97,7 @@ def find_last_boxed(text: str) -> str | None:
     return ", ".join(dict.fromkeys(map(_unwrap_boxes, reversed(contents))))
 
 
-def _find_boxes(text: str) -> list[_Box]:
+def _find_boxes(text: str, *, unclosed: bool) -> list[_Box]:
     """Return the last boxes of a text, without boxes inside boxes."""
     boxes: list[_Box] = []
     for match in list(_BOX.finditer(text))[-_MAX_BOXES:]:
@@ -96,7 +105,7 @@ def _find_boxes(text: str) -> list[_Box]:
         if boxes and match.start() < boxes[-1].end:
             continue
         if start < len(text) and text[start] == "{":
-            content, end = _read_braces(text, start)
+            content, end = _read_braces(text, start, unclosed=unclosed)
         else:  # \boxed 5
             content = text[start : start + 40].lstrip().split("$")[0].split("\n")[0].rstrip(". ")
             end = start + len(content)
@@ -110,5 +119,5 @@ def _unwrap_boxes(content: str) -> str:
         match = _BOX.match(content)
         if match is None or content[match.end() : match.end() + 1] != "{":
             break
-        content = _read_braces(content, match.end())[0].strip()
+        content = _read_braces(content, match.end(), unclosed=True)[0].strip()
     return content

@@ -3,8 +3,8 @@
 
 import re
 
+from herokit.verifiers.languages import answer_nouns
 from herokit_math.answers import Choice
-from herokit_math.extract import ANSWER_WORDS
 
 __all__ = ["find_chosen_letter", "parse_choice"]
 
@@ -19,7 +19,7 @@ _SECOND_LETTER = re.compile(r"[^\w(]{0,9}(?:(?:and|or)\b|\\text)?[^\w(]{0,9}(?:\
 _OPERATION = re.compile(r"[-+*/^=<>_\\(,&]")
 _NO_SECOND_LETTER = r"(?!\)?\s{0,2}(?:or|and|/)\s{0,2}\(?[A-J]\b)"  # two letters are not a choice
 _CHOSEN = re.compile(
-    rf"(?:choice|option|{ANSWER_WORDS})\s{{0,2}}(?:is|est|es|ist|è|é|是|为|は|है|هو|هي|:|：)?\s{{0,2}}"
+    rf"(?:choice|option|{answer_nouns()})\s{{0,2}}(?:is|est|es|ist|è|é|是|为|為|选|選|は|है|هو|هي|:|：)?\s{{0,2}}"
     r"(?:for sure|definitely)?\s{0,2}[:：]?\s{0,2}\*{0,2}\(?([A-J])\b(?!['’])"
     rf"{_NO_SECOND_LETTER}|(?:it's|it is|is)\s\(?([A-J])\b(?!['’]){_NO_SECOND_LETTER}",
 )

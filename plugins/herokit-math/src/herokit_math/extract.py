@@ -1,116 +1,112 @@
-# ruff: noqa: RUF001 - ambiguous characters are intended
-"""Extract the final answer from a completion.
+# ruff: noqa: RUF001 - words of many scripts
+r"""Extract the final answer from a completion.
 
-If candidates disagree, the first of this list is used: the last boxes, unless an explicit "final answer" follows them;
-``####``; a line ``A:``; the last "the answer is" in one of many languages; the whole completion, if it is short; the
-last formula, bold text or number.
+The order of precedence is that of `herokit.verifiers.extraction`: the last ``<answer>`` tag, the last boxes (unless "final answer" follows them), ``####`` or a line
+``A:``, the last phrase that announces an answer. Without any of them it is the whole text if that is short, else the last
+expression of the last sentence, whole: never a number torn out of it.
 """
 
 import re
-from typing import NamedTuple
+from collections.abc import Iterator
+from itertools import pairwise
 
+from herokit.verifiers.extraction import (
+    Extraction,
+    ExtractMode,
+    doubts_or_denies,
+    find_answers,
+    find_hashes,
+    find_tag,
+    is_doubtful,
+)
+from herokit.verifiers.languages import may_announce, phrase_pattern
+from herokit.verifiers.text import first_sentence, last_sentence
 from herokit_math.boxes import find_last_boxed
+from herokit_math.scan import Span, find_expressions
 
-__all__ = ["ANSWER_WORDS", "MAX_TAIL_CHARS", "Extraction", "find_candidates", "find_marked_answer"]
+__all__ = ["MAX_TAIL_CHARS", "find_candidates", "find_marked_answer"]
 
 MAX_TAIL_CHARS = 20_000  # characters at the end that are searched for markers
 _MAX_CHARS_BEFORE_BOX = 4_000  # characters before the last box that are searched for boxes of the same answer
 _MAX_BARE_ANSWER_CHARS = 300  # characters of a completion that is an answer without a marker
 
-_SPACE = r"[^\S\n]{0,3}"
-_COPULA = (
-    _SPACE + r"(?:\*\*)?" + _SPACE + r"(?:to (?:the|this) \w{1,20} )?"
-    r"(?:is|are|est|es|ist|è|é|是|为|為|は|है|هو|هي|는|은|equals|[:：=])"
-    + _SPACE
-    + r"(?:therefore|thus|exactly|simply|for sure|also)?"
-    + _SPACE
-    + r"[:：]?(?:\*\*)?"
-)  # every repetition is bounded, so that no input makes these patterns slow
-ANSWER_WORDS = (
-    "answer|réponse|reponse|respuesta|resposta|risposta|antwort|lösung|ответ|答案|答え|答|정답|답|उत्तर|जवाब|الإجابة|"
-    "الجواب|cevap|đáp án"
-)  # "answer" in many languages
-_MARKER = re.compile(
-    r"(?:correct (?:option|choice)|\bresult|\bsolution|" + ANSWER_WORDS + ")" + _COPULA,
-    re.IGNORECASE,
-)
-_MARKER_WORDS = ("correct ", "result", "solution", *filter(str.isascii, ANSWER_WORDS.split("|")))
-_FINAL_ANSWER = re.compile(r"final\s{1,3}answer" + _COPULA, re.IGNORECASE)
-_SENTENCE_END = re.compile(r"[.!?](?:\s+(?=[A-Z\[*<])|\s*$)|。|<\|")
-_NEGATION = re.compile(r"(?:\w{1,20}ly )?(?:not|never)\s{1,3}(?:equal to )?[$*\\(+-]{0,3}\d")
+_FINAL_ANSWER = re.compile(r"\bfinal\s{1,3}answer", re.IGNORECASE)
 _CONTRAST = re.compile(r"\bbut\b|\brather\b|[;,]")
-_VERB = re.compile(r"(?<=\s)(?:is|are|be|est|sont|ist|es|was|equals|to|by|of)(?=\s)|[:：]")
-_FORMULA = re.compile(
-    r"\$\$([^$]{1,400})\$\$|\$([^$\n]{1,400})\$|\\\[(.{1,400}?)\\\]|\\\(([^\n]{1,400}?)\\\)", re.DOTALL
+_VERB = re.compile(
+    r"(?<=\s)(?:is|are|be|est|sont|ist|sind|es|son|was|were|equals?|gets?|finds?|found|obtain|obtained|gives?|yields?|"
+    r"ha(?:s|ve)|leaves|makes|costs?|needs?|to|by|of)(?=\s)|[:：]"
 )
-_BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*")
-_NUMBER = re.compile(
-    r"(?:(?<![\w.,\\])|(?<=[^\x00-\x7f]))[-+−]?[$€£]?(?:\\[dt]?frac\{-?\d+\}\{\d+\}|"
-    r"(?:\d{1,3}(?:[,\u00a0\u202f ]\d{3})+(?!\d)(?:\.\d+)?|\d+(?:[.,]\d+)?|\.\d+)(?:[ \t]*/[ \t]*\d+)?(?:[ \t]*\\?%)?)"
-)
-_NAME = re.compile(r"\\?[a-zA-Z]{1,4}(?:\([a-z]\))?|\\?[a-zA-Z]{1,8}_\{?\w{1,3}\}?")  # a formula that is only a name
+_WORD = re.compile(r"[^\W\d_]{2,}+(?!\s?[:：=])")  # not a label
+_CONNECTORS = {"and", "or", "und", "oder", "et", "ou", "или", "answer", "solution", "result"}
+_MAX_UNIT_WORDS = 2
+_OR = re.compile(r"[\s$]*,?\s*(?:or|oder|ou|o|или|或|または|hoặc)\b|[\s$]*(?:或|または|또는)")
 
 
-class Extraction(NamedTuple):
-    """A candidate for the final answer: its text, and the marker by which it was found."""
-
-    text: str
-    marker: str
-
-
-def find_candidates(completion: str) -> list[Extraction]:
-    r"""Return the candidates for the final answer, best first.
+def find_candidates(completion: str, extract: ExtractMode = "answer") -> list[Extraction]:
+    r"""Return the candidates for the final answer, best first; at least one, without a text if there is none.
 
     Args:
         completion: the policy's text; hostile, of any length.
+        extract: where the answer is; see `herokit.verifiers.extraction.ExtractMode`.
 
     Example:
         >>> find_candidates("2 + 2 = 4\n#### 4")[0]
-        Extraction(text='4', marker='####')
+        Extraction(text='4', origin='####', problem='')
+        >>> find_candidates("The area, as we saw, is 5x/2.")[-1]
+        Extraction(text='5x/2', origin='last expression', problem='')
     """
-    marked = find_marked_answer(completion)
-    if isinstance(marked, tuple):
-        return [Extraction(*marked)]
-    if marked:
-        return marked
+    if extract == "boxed":
+        return [_find_box(completion) or Extraction(None, "box", "no box")]
+    if extract != "answer":
+        return find_answers(completion, extract)
+    if (marked := find_marked_answer(completion)) is not None:
+        return [marked]
     text = completion[-MAX_TAIL_CHARS:].strip()
-    candidates = _find_after_marker(text, _MARKER) if _may_contain_marker(text) else []
-    if candidates and candidates[0].marker == "negated answer":
+    if may_announce(text) and (candidates := _find_after_phrase(text)):
         return candidates
-    if len(text) <= _MAX_BARE_ANSWER_CHARS and not candidates:
-        candidates.append(Extraction(text, "whole completion"))
-    candidates.extend(_last_values(text))
-    return candidates
+    return _find_unmarked(text)
 
 
-def find_marked_answer(completion: str) -> tuple[str, str] | list[Extraction]:
-    r"""Return the answer in a box or after ``####`` or ``A:``, and that marker.
+def find_marked_answer(completion: str) -> Extraction | None:
+    r"""Return the answer in a tag, a box, after ``####`` or after ``A:``; None without such a mark.
 
     Args:
         completion: the policy's text; hostile, of any length.
 
-    Returns:
-        A plain pair (answer, marker), for speed: it is the common case. Otherwise a list: the candidates if a "final
-        answer" follows the box, empty if there is no such marker.
-
     Example:
-        >>> find_marked_answer("2 + 2 = 4\n#### 4")
-        ('4', '####')
+        >>> find_marked_answer(r"First \boxed{41}. No: \boxed{").problem
+        'the last box is empty or cut off'
     """
-    if "\\" in completion and (at := completion.rfind("box")) >= 0:
-        boxed = find_last_boxed(completion[max(0, at - _MAX_CHARS_BEFORE_BOX) : at + MAX_TAIL_CHARS])
-        if boxed:
-            if completion.find("nswer", at) < 0:
-                return boxed, "boxed"
-            final = _find_after_marker(completion[at : at + MAX_TAIL_CHARS], _FINAL_ANSWER)
-            return [*final, Extraction(boxed, "boxed")] if final else (boxed, "boxed")
     text = completion if len(completion) <= MAX_TAIL_CHARS else completion[-MAX_TAIL_CHARS:]
-    hashes = text.rfind("####") if "#" in text else -1
-    if hashes < 0:
-        line = _find_answer_line(text)
-        return [] if line is None else (line, "A:")
-    line = text[hashes + 4 :].strip().partition("\n")[0].strip()
-    return (line, "####") if line else []
+    if "<answer>" in text and (tag := find_tag(text)) is not None:
+        return _find_box(tag.text)._replace(origin="answer tag") if tag.text and "box" in tag.text else tag  # type: ignore[union-attr]
+    if "\\" in completion and (box := _find_box(completion)) is not None:
+        return _find_final_answer(completion) or box
+    if "#" in text and (hashes := find_hashes(text)) is not None:
+        return hashes
+    line = _find_answer_line(text)
+    return None if line is None else Extraction(line, "A:")
+
+
+def _find_box(text: str) -> Extraction | None:
+    """Return what the last boxes hold; None if there is no box."""
+    at = text.rfind("box")
+    if at < 0:
+        return None
+    boxed = find_last_boxed(text[max(0, at - _MAX_CHARS_BEFORE_BOX) : at + MAX_TAIL_CHARS])
+    if boxed is None:
+        return None
+    return Extraction(boxed, "box") if boxed else Extraction(None, "box", "the last box is empty or cut off")
+
+
+def _find_final_answer(text: str) -> Extraction | None:
+    """Return what "final answer" announces behind the last box; None without such a phrase."""
+    at = text.rfind("box")
+    rest = text[at : at + MAX_TAIL_CHARS]
+    if "inal" not in rest or not _FINAL_ANSWER.search(rest):
+        return None
+    candidates = _find_after_phrase(rest)
+    return next((c for c in candidates if c.text and _words_or(c.origin, c.text) == c.origin), None)
 
 
 def _find_answer_line(text: str) -> str | None:
@@ -125,59 +121,82 @@ def _find_answer_line(text: str) -> str | None:
     return None
 
 
-def _may_contain_marker(text: str) -> bool:
-    """Return False for ASCII text without any ASCII word of a marker."""
-    if not text.isascii():
-        return True
-    lower = text.lower()
-    return any(word in lower for word in _MARKER_WORDS)
-
-
-def _find_after_marker(text: str, marker: re.Pattern[str]) -> list[Extraction]:
-    """Return candidates after the last marker: the sentence, what follows its last verb, its first value."""
-    matches = list(marker.finditer(text))
+def _find_after_phrase(text: str) -> list[Extraction]:
+    """Return candidates after the last phrase: a formula of its own line, the sentence, its predicate, its first expression."""
+    matches = list(phrase_pattern().finditer(text)) or list(phrase_pattern(weak=True).finditer(text))
     if not matches:
         return []
-    rest = text[matches[-1].end() :].lstrip()
+    rest = text[matches[-1].end() :].lstrip(" \t:*").lstrip()
     for opening, closing in (("$$", "$$"), ("\\[", "\\]")):
         if rest.startswith(opening) and (stop := rest.find(closing, 2)) > 0:
             return [Extraction(rest[2:stop].strip(), "answer phrase")]
-    line = rest.partition("\n")[0]
-    end = _SENTENCE_END.search(line)
-    sentence = (line[: end.start()] if end else line).strip()
+    sentence = first_sentence(rest.partition("\n")[0])
     if not sentence:
-        return []
-    if _NEGATION.match(sentence):  # "not 5"; "but 6" may follow
-        contrast = _CONTRAST.search(sentence)
-        value = _first_value(sentence[contrast.end() :]) if contrast else None
-        return [Extraction(value, "answer phrase") if value else Extraction(sentence, "negated answer")]
-    texts = [sentence]
+        return [Extraction(None, "answer phrase", "nothing follows the phrase")]
+    if is_doubtful(Extraction(sentence, "answer phrase")):
+        contrast = _CONTRAST.search(sentence)  # "not 5, but 6"
+        if contrast and not is_doubtful(Extraction(sentence[contrast.end() :], "answer phrase")):
+            return _first_expression(sentence[contrast.end() :], "answer phrase")
+        return [Extraction(None, "answer phrase", "the sentence doubts or denies its value")]
     verbs = list(_VERB.finditer(sentence))
-    predicate = sentence[verbs[-1].end() :].strip() if verbs else sentence
-    if predicate and verbs:
-        texts.append(predicate)
-    texts.extend(first for part in (predicate, sentence) if (first := _first_value(part)))
-    return [Extraction(text, "answer phrase") for text in texts]
+    predicate = sentence[verbs[-1].end() :].strip() if verbs else ""
+    texts = [text for text in (sentence, predicate) if text]
+    return [
+        *(Extraction(text, "answer phrase") for text in texts),
+        *_first_expression(predicate or sentence, "answer phrase"),
+    ]
 
 
-def _find_values(text: str) -> list[tuple[int, str]]:
-    """Return the end and the text of every formula (names excepted), bold text and number in `text`."""
-    formulas = list(_FORMULA.finditer(text)) if "$" in text or "\\" in text else []
-    values = [(m.end(), next(g for g in m.groups() if g).strip()) for m in formulas]
-    values = [(end, formula) for end, formula in values if not _NAME.fullmatch(formula)]
-    bold = list(_BOLD.finditer(text)) if "**" in text else []
-    values += [(m.end(), m[1].strip()) for m in bold]
-    spans = [m.span() for m in formulas + bold]
-    numbers = [(m.end(), m[0]) for m in _NUMBER.finditer(text) if not any(a <= m.start() < b for a, b in spans)]
-    return sorted(values + numbers)
+def _first_expression(text: str, origin: str) -> list[Extraction]:
+    """Return the first expression of a text; none if another one is offered beside it."""
+    spans = find_expressions(text[:2_000])
+    if not spans:
+        return [Extraction(None, origin, "no expression follows")]
+    if _is_hedge(text, spans):
+        return [Extraction(None, origin, "several answers are offered")]
+    return [Extraction(spans[0].text, origin)]
 
 
-def _first_value(text: str) -> str | None:
-    values = _find_values(text[:2_000])
-    return values[0][1] if values else None
+def _is_hedge(text: str, spans: list[Span]) -> bool:
+    """Return whether "or" joins two of the expressions."""
+    return any(_OR.match(text, left.end) and right.start - left.end < 40 for left, right in pairwise(spans))  # noqa: PLR2004 - a few words
 
 
-def _last_values(text: str) -> list[Extraction]:
-    """Return the last four values, the last one first."""
-    values = _find_values(text[-2_000:])
-    return [Extraction(value, "last value") for _, value in reversed(values[-4:])]
+def _find_unmarked(text: str) -> list[Extraction]:
+    """Return candidates of a text without marks: all of it if it is short, else the last expression of its last sentences."""
+    if not text:
+        return [Extraction(None, "whole text", "an empty answer")]
+    whole = [Extraction(text, _words_or("whole text", text))] if len(text) <= _MAX_BARE_ANSWER_CHARS else []
+    for sentence in _sentences_backwards(text[-2_000:]):
+        if doubts_or_denies(sentence):
+            return [Extraction(None, "last sentence", "the sentence doubts or denies its value")]
+        spans = find_expressions(sentence)
+        if not spans:
+            continue
+        if _is_hedge(sentence, spans):
+            return whole or [Extraction(None, "last sentence", "several answers are offered")]
+        verbs = list(_VERB.finditer(sentence))
+        predicate = sentence[verbs[-1].end() if verbs else 0 :].strip().rstrip(".")
+        texts = [sentence, predicate] if sentence != text else [predicate]
+        found = [Extraction(part, _words_or("last sentence", part)) for part in texts]
+        return [*whole, *found, Extraction(spans[-1].text, "last expression")]
+    return whole or [Extraction(None, "last sentence", "no expression")]
+
+
+def _sentences_backwards(text: str) -> Iterator[str]:
+    """Yield the sentences of a text, the last one first."""
+    while text := text.strip():
+        sentence = last_sentence(text)
+        yield sentence
+        text = text[: len(text) - len(sentence)] if text.endswith(sentence) and sentence else ""
+
+
+def _words_or(origin: str, text: str) -> str:
+    """Return the origin of a text, or ``"words"`` if it has more words than an expression with its unit."""
+    spans = find_expressions(text)
+    rest = text
+    for span in reversed(spans):
+        rest = rest[: span.start] + " " + rest[span.end :]
+    words = [word for word in _WORD.finditer(rest) if word[0].lower() not in _CONNECTORS]
+    is_expression = spans and len(words) <= _MAX_UNIT_WORDS and not (words and words[0].start() < spans[0].start)
+    return origin if is_expression else "words"

@@ -9,7 +9,7 @@ from herokit_math.answers import Answer, Collection, LabeledValue, Quantity, Tex
 from herokit_math.boxes import find_last_boxed
 from herokit_math.compare import Comparison
 from herokit_math.expression import UnsupportedError
-from herokit_math.extract import MAX_TAIL_CHARS, find_candidates
+from herokit_math.extract import find_candidates
 from herokit_math.limits import MAX_ANSWER_CHARS, LimitError
 from herokit_math.normalize import normalize_text
 from herokit_math.parser import parse_answer
@@ -94,11 +94,11 @@ def extract_reference(reference: str) -> str:
         reference = repair_commands(to_reference_text(reference))
     except InvalidReferenceError:
         return reference
-    if "box" in reference and (boxed := find_last_boxed(reference[-MAX_TAIL_CHARS:])):
+    if "box" in reference and (boxed := find_last_boxed(reference, unclosed=True)):
         return boxed
-    candidates = find_candidates(reference)
-    is_marked = candidates[0].marker in {"answer phrase", "####", "A:"} if candidates else False
-    return candidates[0].text if is_marked else reference
+    best = find_candidates(reference)[0]
+    is_marked = best.origin in {"answer tag", "box", "answer phrase", "####", "A:"}
+    return best.text if is_marked and best.text is not None else reference
 
 
 def decide_equivalence(reference: str, answer: str, policy: Policy) -> Decision:  # noqa: PLR0911 - one return per tier

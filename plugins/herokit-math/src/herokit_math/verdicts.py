@@ -5,10 +5,11 @@ from functools import lru_cache, partial
 from typing import NamedTuple, TypeAlias
 
 from herokit.types import Status, Verdict
+from herokit.verifiers.extraction import Extraction, ExtractMode
 from herokit_math.answers import Answer, Choice, Text
 from herokit_math.choices import find_chosen_letter
 from herokit_math.expression import UnsupportedError
-from herokit_math.extract import Extraction, find_candidates, find_marked_answer
+from herokit_math.extract import find_candidates
 from herokit_math.limits import LimitError, check_latex_limits
 from herokit_math.parser import parse_answer
 from herokit_math.quantity_comparison import Policy
@@ -17,7 +18,7 @@ from herokit_math.tiers import Decision, decide_equivalence, extract_reference, 
 
 __all__ = ["Judgment", "PairComparer", "judge", "judge_completion", "make_comparer", "undecided_verdict"]
 
-_CONCLUSIVE_MARKERS = {"boxed", "####", "A:"}  # the text after these is the answer, even if it is not readable
+_CONCLUSIVE_ORIGINS = {"answer tag", "box", "####", "A:"}  # the text there is the answer, even if it is not readable
 _DAMAGED = "the reference is damaged: it holds control characters, such as a form feed in place of \\f"
 _NO_ANSWER = "no answer found in the completion"
 
@@ -28,46 +29,50 @@ class Judgment(NamedTuple):
     Attributes:
         reference: the reference, as `extract_reference` returns it.
         answer: the extracted answer; None if there is none.
-        marker: the marker by which the answer was found.
+        origin: where the answer was found.
         decision: the decision of the tiers in this process.
         verdict: the verdict; None if sympy must decide.
     """
 
     reference: str
     answer: str | None
-    marker: str
+    origin: str
     decision: Decision
     verdict: Verdict | None
 
 
-PairComparer: TypeAlias = Callable[[str, str | None, str], Judgment]
-"""Compares a reference with an answer (or None) that was found by a marker."""
+PairComparer: TypeAlias = Callable[[str, str, str], Judgment]
+"""Compares a reference with an answer (or None) and where it was found."""
 
 
-def judge(reference: str, completion: str, policy: Policy) -> Judgment:
+def judge(reference: str, completion: str, policy: Policy, extract: ExtractMode = "answer") -> Judgment:
     r"""Extract the answer of a completion and compare it with the reference, without sympy.
 
     Args:
         reference: the reference.
         completion: the policy's text; hostile.
         policy: options of the comparison.
+        extract: where the answer is.
 
     Example:
         >>> judgment = judge("0.5", r"It is \boxed{\frac12}.", Policy())
-        >>> judgment.answer, judgment.marker, judgment.decision.equal
-        ('\\frac12', 'boxed', True)
+        >>> judgment.answer, judgment.origin, judgment.decision.equal
+        ('\\frac12', 'box', True)
     """
-    return judge_completion(reference, completion, make_comparer(policy))
+    return judge_completion(reference, completion, make_comparer(policy), extract)
 
 
-def judge_completion(reference: str, completion: str, compare: PairComparer) -> Judgment:
+def judge_completion(
+    reference: str, completion: str, compare: PairComparer, extract: ExtractMode = "answer"
+) -> Judgment:
     """Extract the answer of a completion and compare it with a function from `make_comparer`."""
-    candidates = find_marked_answer(completion)
-    if isinstance(candidates, tuple):
-        return compare(reference, *candidates)
-    if not (candidates := candidates or find_candidates(completion)):
-        return compare(reference, None, "")
-    return compare(reference, *_select_candidate(extract_reference(reference), completion, candidates))
+    candidates = find_candidates(completion, extract)
+    best = candidates[0]
+    if best.origin not in _CONCLUSIVE_ORIGINS:
+        best = _select_candidate(extract_reference(reference), completion, candidates)
+    if best.text is None:
+        return _no_answer(reference, best)
+    return compare(reference, best.text, best.origin)
 
 
 @lru_cache(maxsize=8)
@@ -78,42 +83,49 @@ def make_comparer(policy: Policy) -> PairComparer:
     cache's key, because hashing it for each row costs more than the rest.
 
     Example:
-        >>> make_comparer(Policy())("1", "2", "boxed").verdict.value
+        >>> make_comparer(Policy())("1", "2", "box").verdict.value
         0.0
     """
     return lru_cache(maxsize=32_768)(partial(_compare_pair, policy))
 
 
-def _compare_pair(policy: Policy, reference: str, answer: str | None, marker: str) -> Judgment:
+def _no_answer(reference: str, best: Extraction) -> Judgment:
+    decision = Decision(equal=False, tier="extraction", reason=best.problem, answer_readable=False)
+    verdict = Verdict(0.0, Status.UNPARSED, best.problem or _NO_ANSWER, None, best.origin)
+    return Judgment(extract_reference(reference), None, best.origin, decision, verdict)
+
+
+def _compare_pair(policy: Policy, reference: str, answer: str, origin: str) -> Judgment:
     reference = extract_reference(reference)
-    if answer is None:
-        decision = Decision(equal=False, tier="extraction", reason=_NO_ANSWER, answer_readable=False)
-        return Judgment(reference, None, marker, decision, Verdict(0.0, Status.UNPARSED, _NO_ANSWER))
     if is_damaged(reference):
         decision = Decision(None, "reference", _DAMAGED, reference_readable=False)
-        return Judgment(reference, answer, marker, decision, Verdict(None, Status.FAILED, _DAMAGED, answer))
+        return Judgment(reference, answer, origin, decision, Verdict(None, Status.FAILED, _DAMAGED, answer, origin))
     decision = decide_equivalence(reference, answer, policy)
     if decision.equal is not None:
         status = Status.JUDGED if decision.answer_readable else Status.UNPARSED
-        reason = f"{marker}; {decision.tier}: {decision.reason}"
-        return Judgment(reference, answer, marker, decision, Verdict(float(decision.equal), status, reason, answer))
+        reason = f"{decision.tier}: {decision.reason}"
+        return Judgment(
+            reference, answer, origin, decision, Verdict(float(decision.equal), status, reason, answer, origin)
+        )
     reference_limit = check_latex_limits(reference)
     if limit := reference_limit or check_latex_limits(answer):
-        reason = f"{marker}; {decision.reason}; {limit}"
-        verdict = undecided_verdict(decision, reason, answer, sympy_reads_reference=not reference_limit)
-        return Judgment(reference, answer, marker, decision, verdict)
-    return Judgment(reference, answer, marker, decision, None)
+        reason = f"{decision.reason}; {limit}"
+        verdict = undecided_verdict(decision, reason, answer, origin, sympy_reads_reference=not reference_limit)
+        return Judgment(reference, answer, origin, decision, verdict)
+    return Judgment(reference, answer, origin, decision, None)
 
 
-def undecided_verdict(decision: Decision, reason: str, answer: str | None, *, sympy_reads_reference: bool) -> Verdict:
+def undecided_verdict(
+    decision: Decision, reason: str, answer: str | None, origin: str, *, sympy_reads_reference: bool
+) -> Verdict:
     """Return the verdict on a pair that neither the tiers nor sympy decided.
 
     None, FAILED for an unreadable reference, which is not the policy's fault; 0, UNPARSED for an unreadable answer; 0 if
     both are readable and were not proved equal.
     """
     if not (decision.reference_readable or sympy_reads_reference):
-        return Verdict(None, Status.FAILED, f"{reason}; the reference cannot be read", answer)
-    return Verdict(0.0, Status.JUDGED if decision.answer_readable else Status.UNPARSED, reason, answer)
+        return Verdict(None, Status.FAILED, f"{reason}; the reference cannot be read", answer, origin)
+    return Verdict(0.0, Status.JUDGED if decision.answer_readable else Status.UNPARSED, reason, answer, origin)
 
 
 def _select_candidate(reference: str, completion: str, candidates: list[Extraction]) -> Extraction:
@@ -122,10 +134,12 @@ def _select_candidate(reference: str, completion: str, candidates: list[Extracti
     if isinstance(expected, Choice) and (letter := find_chosen_letter(completion)) is not None:
         return Extraction(letter, "chosen option")
     for candidate in candidates:
-        if candidate.marker in _CONCLUSIVE_MARKERS or parse_plain_number(candidate.text) is not None:
+        if candidate.text is None or parse_plain_number(candidate.text) is not None:
             return candidate
+        if candidate.origin == "words" and not isinstance(expected, Text | Choice):
+            continue
         answer = _try_parse(candidate.text)
-        if answer is None and candidate.marker == "last value" and "\\" in candidate.text:
+        if answer is None and candidate.origin == "last expression" and "\\" in candidate.text:
             return candidate  # a formula for sympy
         if answer is not None and (isinstance(expected, Text | Choice) or not isinstance(answer, Text)):
             return candidate

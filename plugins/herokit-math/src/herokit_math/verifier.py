@@ -4,16 +4,19 @@ import asyncio
 import json
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
-from herokit.errors import ConfigError, check_positive
+from herokit.errors import ConfigError, check_choice, check_positive
 from herokit.types import Closeable, Sample, Status, Verdict
+from herokit.verifiers.extraction import ExtractMode, View, view_text
+from herokit.verifiers.references import plain_reference
 from herokit.workers.pool import Reply, TaskFailure, WorkerPool
 from herokit.workers.process import WorkerProcess
 from herokit_math.limits import MAX_ANSWER_CHARS
 from herokit_math.quantity_comparison import Policy
+from herokit_math.references import InvalidReferenceError, to_reference_text
 from herokit_math.tiers import Decision, extract_reference
 from herokit_math.verdicts import Judgment, PairComparer, judge_completion, make_comparer, undecided_verdict
 
@@ -39,6 +42,8 @@ class MathVerifier(Closeable):
         memory_mb: address space of each worker.
         max_tasks_per_child: pairs after which a worker is replaced.
         policy: options of the comparison.
+        extract: where the answer is; ``"boxed"`` accepts nothing but a box.
+        view: what of the sample is read: the policy's last message without its thinking, or everything it wrote.
         parser: LaTeX parser of the workers.
         python: Python interpreter of the workers, for a parser in another environment; None for the current one.
 
@@ -56,6 +61,8 @@ class MathVerifier(Closeable):
     memory_mb: int = 1024
     max_tasks_per_child: int = 500
     policy: Policy = field(default_factory=Policy)
+    extract: ExtractMode = "answer"
+    view: View = "final"
     parser: Parser = "latex2sympy2_extended"
     python: str | None = None
     call_timeout: float | None = 300.0
@@ -65,6 +72,8 @@ class MathVerifier(Closeable):
         check_positive(self, "timeout", "max_workers", "memory_mb", "max_tasks_per_child")
         if self.call_timeout is not None:
             check_positive(self, "call_timeout")
+        check_choice("extract", self.extract, ExtractMode)
+        check_choice("view", self.view, View)
         if self.parser not in get_args(Parser):
             raise ConfigError(f"MathVerifier: parser must be {' or '.join(get_args(Parser))}, got {self.parser!r}")
         payload = json.dumps([self.parser, self.timeout]).encode()
@@ -86,7 +95,11 @@ class MathVerifier(Closeable):
         three workers die on the pair. The contents of a sample never raise an exception.
         """
         compare = make_comparer(self.policy)
-        return self._decide_open_pairs([_judge_sample(sample, compare) for sample in samples])
+        judgments = [_judge_sample(sample, compare, self.extract, self.view) for sample in samples]
+        verdicts = self._decide_open_pairs(judgments)
+        if self.view == "completion":
+            return verdicts
+        return [_with_place(verdict, sample.final.origin) for verdict, sample in zip(verdicts, samples, strict=True)]
 
     async def averify(self, samples: Sequence[Sample], /) -> list[Verdict]:
         """Return what `verify` returns, without blocking the event loop."""
@@ -106,14 +119,15 @@ class MathVerifier(Closeable):
         """Kill the workers; the next use starts new ones."""
         self._pool.close()
 
-    def _decide_open_pairs(self, judgments: list[Judgment | None]) -> list[Verdict]:
+    def _decide_open_pairs(self, judgments: Sequence[Judgment | Verdict]) -> list[Verdict]:
         """Return all verdicts; the workers decide the pairs that have none, each distinct pair once."""
-        pairs = list(dict.fromkeys((j.reference, j.answer or "") for j in judgments if j and j.verdict is None))
+        undecided = [j for j in judgments if isinstance(j, Judgment) and j.verdict is None]
+        pairs = list(dict.fromkeys((j.reference, j.answer or "") for j in undecided))
         tasks = [json.dumps(pair).encode() for pair in pairs]
         deadline = None if self.call_timeout is None else time.monotonic() + self.call_timeout
         replies = dict(zip(pairs, self._pool.run(tasks, deadline=deadline), strict=True)) if tasks else {}
         return [
-            _NO_REFERENCE if j is None else j.verdict or _make_verdict(j, replies[j.reference, j.answer or ""])
+            j if isinstance(j, Verdict) else j.verdict or _make_verdict(j, replies[j.reference, j.answer or ""])
             for j in judgments
         ]
 
@@ -121,29 +135,41 @@ class MathVerifier(Closeable):
 _GRACE = 0.25
 """Seconds past the limit after which the pool kills a worker that has not replaced its child."""
 
-_NO_REFERENCE = Verdict(None, Status.FAILED, "no reference")
 
-
-def _judge_sample(sample: Sample, compare: PairComparer) -> Judgment | None:
-    if sample.reference is None or not sample.reference.strip():
-        return None
+def _judge_sample(sample: Sample, compare: PairComparer, extract: ExtractMode, view: View) -> Judgment | Verdict:
+    reference: Any = sample.reference
+    if not isinstance(reference, str) or not reference.strip():
+        try:
+            reference = to_reference_text(plain_reference(sample))
+        except InvalidReferenceError as error:
+            reason = "no reference" if plain_reference(sample) in (None, "") else str(error)
+            return Verdict(None, Status.FAILED, reason)
+    text, origin, problem = view_text(sample, view)
+    if problem:
+        return Verdict(0.0, Status.UNPARSED, problem, None, origin)
     try:
-        return judge_completion(sample.reference, sample.final_text, compare)
+        return judge_completion(reference, text, compare, extract)
     except Exception as error:  # noqa: BLE001 - a bug in the tiers must not fail the batch; sympy decides the row
         decision = Decision(None, "internal", f"internal error: {type(error).__name__}: {error}")
-        answer = sample.final_text[-MAX_ANSWER_CHARS:]
-        return Judgment(extract_reference(sample.reference), answer, "whole completion", decision, None)
+        return Judgment(extract_reference(reference), text[-MAX_ANSWER_CHARS:], "whole text", decision, None)
+
+
+def _with_place(verdict: Verdict, place: str) -> Verdict:
+    """Return a verdict that says in which part of the completion its answer was found."""
+    if place == "completion" or verdict.value is None or verdict.origin == place:
+        return verdict
+    return replace(verdict, origin=f"{verdict.origin}, {place}")
 
 
 def _make_verdict(judgment: Judgment, reply: Reply) -> Verdict:
     """Return the verdict on a pair from a worker's reply."""
-    _, answer, marker, decision, _ = judgment
+    _, answer, origin, decision, _ = judgment
     if isinstance(reply, TaskFailure):
-        return Verdict(reply.value, reply.status, f"{marker}; sympy: {reply.reason}", answer)
+        return Verdict(reply.value, reply.status, f"sympy: {reply.reason}", answer, origin)
     if "timeout" in reply:
-        return Verdict(0.0, Status.TIMEOUT, f"{marker}; sympy: {reply['timeout']}", answer)
-    reason = f"{marker}; sympy: {reply['reason']}"
+        return Verdict(0.0, Status.TIMEOUT, f"sympy: {reply['timeout']}", answer, origin)
+    reason = f"sympy: {reply['reason']}"
     if reply["equal"] is None:
         reason = f"{reason}; {decision.reason}"
-        return undecided_verdict(decision, reason, answer, sympy_reads_reference=reply["reference_readable"])
-    return Verdict(float(reply["equal"]), Status.JUDGED, reason, answer)
+        return undecided_verdict(decision, reason, answer, origin, sympy_reads_reference=reply["reference_readable"])
+    return Verdict(float(reply["equal"]), Status.JUDGED, reason, answer, origin)
