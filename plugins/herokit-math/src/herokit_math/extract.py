@@ -178,8 +178,8 @@ def _find_unmarked(text: str) -> list[Extraction]:
         verbs = list(_VERB.finditer(sentence))
         predicate = sentence[verbs[-1].end() if verbs else 0 :].strip().rstrip(".")
         texts = [sentence, predicate] if sentence != text else [predicate]
-        found = [Extraction(part, _words_or("last sentence", part)) for part in texts]
-        return [*whole, *found, Extraction(spans[-1].text, "last expression")]
+        parts = [Extraction(part, _words_or("last sentence", part)) for part in texts]
+        return [*whole, *parts, Extraction(spans[-1].text, "last expression")]
     return whole or [Extraction(None, "last sentence", "no expression")]
 
 
