@@ -124,17 +124,17 @@ def _make_span(text: str, tokens: list[re.Match[str]]) -> Span | None:
 
 def _trim_brackets(tokens: list[re.Match[str]]) -> list[re.Match[str]]:
     """Drop brackets at the ends that have no partner inside."""
-    opened: list[int] = []
-    lonely: list[int] = []
+    open_brackets: list[int] = []
+    without_partner: list[int] = []
     for index, token in enumerate(tokens):
         if token[0] == "|":
             continue
         if token.lastgroup == "open":
-            opened.append(index)
+            open_brackets.append(index)
         elif token.lastgroup == "close":
-            lonely += [] if opened else [index]
-            opened = opened[:-1]
-    bad = {*lonely, *opened}
+            without_partner += [] if open_brackets else [index]
+            open_brackets = open_brackets[:-1]
+    bad = {*without_partner, *open_brackets}
     low, high = 0, len(tokens)
     while low < high and low in bad:
         low += 1
