@@ -135,6 +135,9 @@ def test_decide_equivalence_agrees_with_the_parser_on_plain_numbers():
         ("parameters", "strict", r"k\pi", r"n\pi", False),
         ("constant", "ignore", "x^2", "x^2+C", True),
         ("ends", "ignore", "[0,1]", "[0,1)", True),
+        ("case", "strict", "ellipse", "Ellipse", False),
+        ("case", "strict", "B", "b", False),
+        ("commas", "strict", "2.5", "2,5", False),
     ],
 )
 def test_policy_option_changes_the_decision(option, value, reference, answer, equal):
@@ -143,3 +146,40 @@ def test_policy_option_changes_the_decision(option, value, reference, answer, eq
         "percent",
         "fraction",
     )
+
+
+STRICT = [
+    (r"\frac13", "0.33"), ("0.28", "28%"), ("28", "28%"), ("450", "450 cm"), ("1,3", "3,1"), ("x=3", "3"), ("[-3,2]", r"-3\le x\le2"), ("45", r"45^\circ"),
+    ("204_5", "204"), (r"k\pi", r"n\pi"), ("x^2", "x^2+C"), ("[0,1]", "[0,1)"), ("Monday", "monday"), ("2.5", "2,5"), ("x", "y=x"), (r"\pi", "3.1"), ("2cx", "2Cx"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("reference", "answer"), STRICT)
+def test_strict_policy_accepts_nothing_that_is_only_policy(reference, answer):
+    assert decide_equivalence(reference, answer, Policy.strict()).equal is False
+
+
+@pytest.mark.parametrize(
+    ("reference", "answer"),
+    [
+        ("0.5", r"\frac12"),
+        ("(x+1)^2", "x^2+2x+1"),
+        ("Monday", "Monday"),
+        ("1, 3", "1,3"),
+        ("5 cm", "50 mm"),
+        ("x=3", "x = 3.0"),
+        ("B", "(B)"),
+        (r"\text{yes}", "yes"),
+        (r"45^\circ", r"\frac{\pi}{4}"),
+    ],
+)
+def test_strict_policy_accepts_what_is_equal(reference, answer):
+    assert decide_equivalence(reference, answer, Policy.strict()).equal is True
+
+
+def test_strict_policy_is_strict_in_every_option():
+    strict = Policy.strict()
+    assert {name: getattr(strict, name) for name in strict.__slots__} == {
+        "decimals": "exact", "percent": "strict", "units": "strict", "lists": "ordered", "labels": "strict", "intervals": "strict", "degrees": "strict",
+        "bases": "strict", "parameters": "strict", "constant": "strict", "ends": "strict", "case": "strict", "commas": "strict",
+    }  # fmt: skip

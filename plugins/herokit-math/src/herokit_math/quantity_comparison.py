@@ -42,6 +42,8 @@ class Policy:
             for a variable; ``"strict"`` does not.
         constant: ``"strict"`` compares ``+ C``; ``"ignore"`` drops a final ``+ C`` on both sides.
         ends: ``"strict"`` distinguishes open and closed ends of intervals; ``"ignore"`` does not.
+        case: ``"ignore"`` accepts words and option letters in upper or lower case; ``"strict"`` does not.
+        commas: ``"decimal"`` accepts ``2,5`` for 2.5; ``"strict"`` reads a list.
 
     Raises:
         ConfigError: an option has an unknown value.
@@ -62,6 +64,19 @@ class Policy:
     parameters: Literal["rename", "strict"] = "rename"
     constant: Literal["strict", "ignore"] = "strict"
     ends: Literal["strict", "ignore"] = "strict"
+    case: Literal["ignore", "strict"] = "ignore"
+    commas: Literal["decimal", "strict"] = "decimal"
+
+    @classmethod
+    def strict(cls) -> "Policy":
+        """Return the options that accept only what is equal as it is written.
+
+        Example:
+            >>> Policy.strict().labels, Policy.strict().decimals
+            ('strict', 'exact')
+        """
+        strict = {name: "strict" for name, hint in get_type_hints(cls).items() if "strict" in get_args(hint)}
+        return cls(**strict | {"decimals": "exact", "lists": "ordered"})  # type: ignore[arg-type]  # names of options
 
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(type(self)).items():

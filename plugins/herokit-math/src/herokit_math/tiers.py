@@ -31,6 +31,7 @@ _MIN_FLOAT_PLACES = 5  # decimal places of a number that may have a floating-poi
 _MAX_PLAIN_CHARS = 40  # characters of a number that is compared without the parser
 _DECIMAL_POINT = re.compile(r"[-+]?\d{1,9}\.\d{1,9}")
 _CONDITION = re.compile(r"\b(?:if|when|whenever|unless|provided|given|except)\b(.*)", re.DOTALL | re.IGNORECASE)
+_LETTERS = re.compile(r"(?<!\\)\b[^\W\d_]+")
 _CONTENT = re.compile(r"\w|\\")
 _PARAMETER_DECLARATION = re.compile(
     r"integer|\\in\s*\\mathbb|arbitrary|∈|real number|parameter|constant", re.IGNORECASE
@@ -101,7 +102,7 @@ def extract_reference(reference: str) -> str:
     return best.text if is_marked and best.text is not None else reference
 
 
-def decide_equivalence(reference: str, answer: str, policy: Policy) -> Decision:  # noqa: PLR0911 - one return per tier
+def decide_equivalence(reference: str, answer: str, policy: Policy) -> Decision:
     """Decide without sympy whether an answer is equal to a reference.
 
     Args:
@@ -113,6 +114,20 @@ def decide_equivalence(reference: str, answer: str, policy: Policy) -> Decision:
         >>> decide_equivalence("0.5", "1/2", Policy())[:2]
         (True, 'exact value')
     """
+    decision = _decide_texts(reference, answer, policy)
+    if decision.equal and policy.case == "strict" and _differ_in_case(reference, answer):
+        return Decision(equal=False, tier="structure", reason="upper and lower case")
+    return decision
+
+
+def _differ_in_case(reference: str, answer: str) -> bool:
+    """Return whether a word of the answer is one of the reference in another case."""
+    words, other = (set(_LETTERS.findall(normalize_text(text))) for text in (reference, answer))
+    return bool({word.casefold() for word in words} & {word.casefold() for word in other - words})
+
+
+def _decide_texts(reference: str, answer: str, policy: Policy) -> Decision:  # noqa: PLR0911 - one return per tier
+    """Return the decision of the cheapest tier that has one."""
     if len(answer) > MAX_ANSWER_CHARS or len(reference) > MAX_ANSWER_CHARS:
         reason = f"longer than {MAX_ANSWER_CHARS} characters"
         return Decision(None, "limits", reason, len(answer) <= MAX_ANSWER_CHARS, len(reference) <= MAX_ANSWER_CHARS)
@@ -203,6 +218,8 @@ def _decide_decimal_comma(reference: str, answer: str, policy: Policy) -> Decisi
     ``2,5`` is first read as a list. The other reading counts only against one value or decimals with points; ``1,125`` is
     1125.
     """
+    if policy.commas == "strict":
+        return None
     if "," not in answer:
         return _EQUAL_NUMBERS if _are_equal_decimals(reference, answer) else None
     parsed = parse_answer(reference)
