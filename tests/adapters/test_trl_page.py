@@ -60,9 +60,18 @@ def run_example(code, runs, folders, tmp_path, **names):
     return names["trainer"].state.log_history[0], names
 
 
-@pytest.mark.parametrize("chat", [True, False], ids=["chat", "plain"])
-def test_torch_reward_model_scores_as_trl_does(runs, folders, tmp_path, chat):
-    template = {} if chat else {"template": "{prompt}{completion}"}
+def add_turns(row):
+    """Put a system message and an earlier turn in front of the question."""
+    turn = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ask me."}]
+    return {"prompt": [{"role": "system", "content": "Be brief."}, *turn, *row["prompt"]]}
+
+
+@pytest.mark.parametrize("kind", ["chat", "turns", "plain"])
+def test_torch_reward_model_scores_as_trl_does(runs, folders, tmp_path, kind, monkeypatch):
+    chat, template = kind != "plain", {"template": "{prompt}{completion}"} if kind == "plain" else {}
+    if kind == "turns":
+        rows = runs.data().map(add_turns)
+        monkeypatch.setattr(runs, "data", lambda **_: rows)
     with TorchRewardModel(str(folders["rm"]), **template) as model:
         ours = RewardFunction(runs.rewarder({"verifier": runs.Half(), "rm": model}), on_cancelled_step="ignore")
         trainer = runs.make("GRPO", tmp_path, [ours, str(folders["rm"])], chat=chat, max_steps=1)
