@@ -16,6 +16,7 @@ from herokit import hookspecs
 from herokit.combiners import STEPS
 from herokit.errors import (
     ConfigError,
+    HerokitError,
     NameClashError,
     PluginError,
     UnknownNameError,
@@ -127,8 +128,12 @@ class Entry:
             PluginError: the module or the attribute does not exist, or importing it raised.
         """
         module, _, attribute = self.target.partition(":")
-        with boundary(f"plugin {self.owner!r}, loading {self.name!r} from {self.target!r},"):
-            return getattr(import_module(module), attribute)
+        owner = f"plugin {self.owner!r}, loading {self.name!r} from {self.target!r},"
+        try:
+            with boundary(owner):
+                return getattr(import_module(module), attribute)
+        except SystemExit as error:
+            raise PluginError(f"{owner} raised {format_error(error)}") from error
 
 
 class Registry:
@@ -171,6 +176,9 @@ class Registry:
             raise ConfigError(f"{name!r} is a {entry.kind}; expected a {' or a '.join(kinds)}")
         return entry
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
     def __iter__(self) -> Iterator[Entry]:
         return iter(sorted(self._entries.values(), key=lambda e: (e.kind, e.name)))
 
@@ -179,7 +187,9 @@ class Registry:
 
         Raises:
             NameClashError: the name is registered already; the message names both owners.
+            PluginError: the name or the target is not what it should be.
         """
+        _check_entry(entry)
         other = self._entries.setdefault(entry.name, entry)
         if other != entry:
             raise NameClashError(
@@ -228,29 +238,62 @@ def load_registry(*, plugins: bool = True, extra: Iterable[tuple[str, object]] =
         extra: more plugins, (owner, object with the hook), for tests and notebooks.
 
     Raises:
-        NameClashError: two plugins register one name.
-        PluginError: a hook raised, or its name or parameters differ from the specification.
+        NameClashError: a plugin in `extra` registers a name that there is.
+        PluginError: a hook in `extra` raised, or its name or parameters differ from the specification. An installed plugin
+            with such a fault is disabled and is in `Registry.load_errors`.
 
     Example:
         >>> {entry.kind for entry in load_registry(plugins=False)} >= {"combiner", "scheme"}
         True
     """
     registry = Registry()
+    _register(registry, "herokit", _builtins())
+    for owner, plugin in _load_plugins(registry) if plugins else []:
+        try:
+            _register(registry, owner, plugin)
+        except HerokitError as error:
+            registry.load_errors[owner] = str(error)
+    for owner, plugin in extra:
+        _register(registry, owner, plugin)
+    return registry
+
+
+def _register(registry: Registry, owner: str, plugin: object) -> None:
+    """Register all names of a plugin, or none.
+
+    Raises:
+        NameClashError: a name is registered already.
+        PluginError: its hook raised, or differs from the specification.
+    """
     manager = pluggy.PluginManager(ENTRY_POINT_GROUP)
     manager.add_hookspecs(hookspecs)
-    installed = _load_plugins(registry) if plugins else []
-    for number, (owner, plugin) in enumerate([("herokit", _builtins()), *installed, *extra]):
-        with boundary(f"plugin {owner!r}"):
-            manager.register(plugin, f"{number}:{owner}")  # two entry points of one package are two plugins
+    names = Registry()
     try:
-        manager.check_pending()
-    except pluggy.PluginValidationError as error:
-        raise PluginError(str(error)) from error
-    for hook in manager.hook.herokit_register.get_hookimpls():
-        owner = hook.plugin_name.partition(":")[2]
-        with boundary(f"plugin {owner!r}"):  # called one by one, to record the owner of each name
-            hook.function(_Register(registry, owner))
-    return registry
+        with boundary(f"plugin {owner!r}"):
+            manager.register(plugin, owner)
+            manager.check_pending()
+            for hook in manager.hook.herokit_register.get_hookimpls():
+                hook.function(_Register(names, owner))
+    except (SystemExit, GeneratorExit) as error:
+        raise PluginError(f"plugin {owner!r} raised {format_error(error)}") from error
+    clashes = [entry for entry in names if entry.name in registry]
+    for entry in clashes or names:
+        registry.add(entry)
+
+
+def _check_entry(entry: Entry) -> None:
+    """Check the texts with which a plugin registers a name.
+
+    Raises:
+        PluginError: they are not texts, or not of the expected form.
+    """
+    name: object = entry.name
+    target: object = entry.target
+    owner = f"plugin {entry.owner!r} registers"
+    if not isinstance(name, str) or not name.isprintable() or name.strip() != name or not name:
+        raise PluginError(f"{owner} the name {name!r:.80}; expected a text without blanks around it")
+    if not isinstance(target, str) or not all(target.partition(":")):
+        raise PluginError(f'{owner} {name!r} with the target {target!r:.80}; expected "package.module:Attribute"')
 
 
 def _load_plugins(registry: Registry) -> list[tuple[str, object]]:
@@ -260,7 +303,9 @@ def _load_plugins(registry: Registry) -> list[tuple[str, object]]:
         owner = point.dist.name if point.dist else point.name
         try:
             plugins.append((owner, point.load()))
-        except Exception as error:  # noqa: BLE001 - one broken plugin must not disable the others
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - one broken plugin must not disable the others, nor end the program
             registry.load_errors[owner] = format_error(error)
     return plugins
 

@@ -1,3 +1,4 @@
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -78,3 +79,75 @@ def test_load_registry_survives_a_plugin_that_cannot_be_imported(monkeypatch):
     assert registry.load_errors == {"herokit-x": "ImportError: libcuda.so"}
     with pytest.raises(UnknownNameError, match="plugin 'herokit-x' could not be loaded: ImportError: libcuda.so"):
         registry.find("x-model")
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Return a function that loads a registry with these installed plugins: name -> what loading it does."""
+
+    def install(**plugins):
+        points = [
+            SimpleNamespace(name=name, dist=SimpleNamespace(name=name), load=load) for name, load in plugins.items()
+        ]
+        monkeypatch.setattr("herokit.registry.entry_points", lambda group: points)
+        return load_registry()
+
+    return install
+
+
+def raises(error):
+    def load_plugin(*_):
+        raise error
+
+    return load_plugin
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit(3), GeneratorExit(), ImportError("no"), RecursionError(), MemoryError(), BaseException("x"), StopIteration()]
+)  # fmt: skip
+@pytest.mark.parametrize("place", ["import", "hook"])
+def test_plugin_that_raises_anything_disables_itself_alone(installed, error, place):
+    faulty = SimpleNamespace(herokit_register=hookimpl(lambda register: raises(error)()))
+    registry = installed(bad=raises(error) if place == "import" else lambda: faulty, good=lambda: plugin("wiggle"))
+    assert registry.find("wiggle").owner == "good"
+    assert registry.find("hero").owner == "herokit"
+    assert list(registry.load_errors) == ["bad"]
+    assert type(error).__name__ in registry.load_errors["bad"]
+
+
+@pytest.mark.parametrize(
+    ("names", "target", "message"),
+    [
+        ((3,), "a:B", "registers the name 3; expected a text"),
+        ((None,), "a:B", "registers the name None"),
+        (([],), "a:B", r"registers the name \[\]"),
+        (("",), "a:B", "registers the name ''"),
+        (("a\n",), "a:B", "registers the name 'a"),
+        (("ok", "hero"), "a:B", "'hero' is registered twice: by 'herokit'"),
+        (("wiggle",), 3, 'registers .wiggle. with the target 3; expected "package.module:Attribute"'),
+        (("wiggle",), "nothing", "registers .wiggle. with the target .nothing."),
+    ],
+)
+def test_names_that_are_faulty_disable_their_plugin_alone(installed, names, target, message):
+    registry = installed(good=lambda: plugin("good-name"), bad=lambda: plugin(*names, target=target))
+    assert list(registry.load_errors) == ["bad"]
+    assert re.search(message, registry.load_errors["bad"])
+    assert "good-name" in registry
+    assert "ok" not in registry  # all names of a plugin or none
+    assert registry.find("hero").owner == "herokit"
+
+
+def test_plugin_with_a_wrong_hook_disables_itself_alone(installed):
+    wrong_name = SimpleNamespace(herokit_registre=hookimpl(lambda register: None))
+    wrong_parameter = SimpleNamespace(herokit_register=hookimpl(lambda registry: None))
+    registry = installed(a=lambda: wrong_name, b=lambda: wrong_parameter, good=lambda: plugin("good-name"))
+    assert list(registry.load_errors) == ["a", "b"]
+    assert "good-name" in registry
+
+
+def test_target_that_exits_at_import_is_an_error_of_its_plugin(tmp_path, monkeypatch):
+    (tmp_path / "exits_at_import.py").write_text("raise SystemExit(0)")
+    monkeypatch.syspath_prepend(tmp_path)
+    entry = load(("mine", plugin("wiggle", target="exits_at_import:A"))).find("wiggle")
+    with pytest.raises(PluginError, match="plugin 'mine', loading 'wiggle' .* raised SystemExit"):
+        entry.load()

@@ -1,4 +1,5 @@
 import pickle
+import time
 
 import pytest
 
@@ -191,3 +192,45 @@ def test_load_scheme_runs_a_named_scheme_on_the_default_sources():
 def test_load_scheme_rejects_what_is_neither_a_file_nor_a_name(name, message):
     with pytest.raises(ConfigError, match=message):
         load_scheme(name)
+
+
+_SOURCES = "sources: {verifier: {use: exact-match}}\n"
+HOSTILE = {
+    "contains itself.yaml": "sources: &a {verifier: *a}\nsteps: *a\n",
+    "a list in itself.yaml": f"{_SOURCES}steps: &s [*s]\n",
+    "a value in itself.yaml": "sources: {verifier: {use: number, decimals: &p {x: *p}}}\nsteps: {use: hero}\n",
+    "deep.yaml": "a: " + "[" * 20_000 + "]" * 20_000,
+    "900 levels.yaml": f"sources: {{verifier: {{use: number, decimals: {'[' * 900 + ']' * 900}}}}}\n",
+    "blocks.yaml": "".join(f"{' ' * level}a:\n" for level in range(1_300)),
+    "repeats.yaml": "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10)),
+    "keys.yaml": _SOURCES + "".join(f"k{i}: 1\n" for i in range(20_000)),
+    "keys of a source.yaml": f"sources: {{verifier: {{use: number, {', '.join(f'k{i}: 1' for i in range(20_000))}}}}}\n",
+    "keys.toml": "".join(f"k{i} = 1\n" for i in range(20_000)),
+    "4,000 keys.yaml": _SOURCES + "".join(f"k{i}: 1\n" for i in range(4_000)),
+    "steps.toml": "[sources.verifier]\nuse = 'exact-match'\n" + "[[steps]]\nuse = 'center'\n" * 20_000,
+    "deep.toml": "a = " + "[" * 20_000 + "]" * 20_000,
+    "900 levels.toml": "a = " + "[" * 900 + "]" * 900,
+    "deep names.toml": "a" + ".a" * 3_000 + " = 1",
+    "a long text.yaml": "a: " + "x" * 2_000_000,
+    "digits.yaml": f"a: {'9' * 5_000}\n",
+    "digits.toml": f"a = {'9' * 5_000}\n",
+    "a date.yaml": "a: 2020-99-99\n",
+    "no key.yaml": "sources: {null: {use: exact-match}}\nsteps: {use: hero}\n",
+    "a truth.yaml": "sources: {verifier: {use: exact-match, yes: 1}}\nsteps: {use: hero}\n",
+    "a key twice.yaml": "sources: {}\nsources: {}\n",
+    "an object.yaml": "a: !!python/object/apply:os.system [x]\n",
+    "null bytes.yaml": "\x00", "null bytes.toml": "\x00",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_scheme_file_ends_in_one_line_within_seconds(tmp_path, name):
+    path = tmp_path / name
+    path.write_text(HOSTILE[name])
+    start = time.process_time()
+    with pytest.raises(ConfigError) as caught:
+        load_scheme(path)
+    assert time.process_time() - start < 3.0  # one second on a machine that is not busy
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 700 + len(str(path))

@@ -167,6 +167,42 @@ def test_verifier_abstains_without_tests_and_rejects_without_a_program():
     ]
 
 
+WIDE = {
+    "printed as itself": "\U00010348",
+    "escaped": "\U000e0001",
+    "a lone surrogate": "\ud800",
+    "a null byte": "\x00",
+    "a line separator": "\u2028",
+    "a quote": "'",
+    "a backslash": "\\",
+    "a brace": "{",
+}
+
+
+@pytest.mark.parametrize("name", WIDE)
+@pytest.mark.parametrize(
+    "reference", [ASSERTIONS, CHECK, '{"inputs": [""], "outputs": ["4"]}'], ids=["call", "code", "text"]
+)
+def test_text_of_the_policy_never_raises(name, reference):
+    limits = Limits(timeout=10.0, disk_mb=1, output_kb=1, max_files=16)
+    texts = [
+        f"x = '{WIDE[name] * 190_000}'\n{CORRECT}",
+        WIDE[name] * 190_000,
+        f"print('{WIDE[name] * 10_000}')",
+        f"# {WIDE[name] * 190_000}",
+    ]
+    samples = [Sample("", f"```python\n{text}\n```", 0, reference) for text in texts]
+    verdicts = CodeVerifier(limits).verify(samples)
+    assert all(verdict.value is not None and verdict.status in (Status.JUDGED, Status.UNPARSED) for verdict in verdicts)
+    if name in ("printed as itself", "escaped", "a line separator", "a brace") and "inputs" not in reference:
+        assert verdicts[0].value == 1.0, verdicts[0].reason
+
+
+def test_limits_within_which_no_program_starts_are_an_error():
+    with pytest.raises(SetupError, match=r"no program can start within Limits\(.*memory_mb=4"):
+        CodeVerifier(Limits(memory_mb=4)).verify([Sample("", f"```python\n{CORRECT}\n```", 0, reference=ASSERTIONS)])
+
+
 def test_equal_programs_run_once(monkeypatch):
     calls = []
     original = sandbox.run_program

@@ -35,6 +35,10 @@ SCHEME_SUFFIXES = (".toml", ".yaml", ".yml")
 
 KEYS = ("sources", "steps")
 
+_MAX_BYTES = 1_000_000
+_MAX_VALUES = 5_000
+_MAX_DEPTH = 50
+
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
@@ -133,6 +137,8 @@ def _named_scheme(name: str, sources: Mapping[str, Any], registry: Registry) -> 
 
 def _read_file(path: Path) -> Mapping[str, Any]:
     try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ConfigError(f"{path}: has {path.stat().st_size:,} bytes; a scheme file has at most {_MAX_BYTES:,}")
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such scheme file") from None
@@ -141,14 +147,44 @@ def _read_file(path: Path) -> Mapping[str, Any]:
     table = _parse(text, path)
     if not isinstance(table, Mapping):
         raise ConfigError(f"{path}: expected tables 'sources' and 'steps', got {type(table).__name__}")
+    _check_tables(table, path)
     return table
 
 
+def _check_tables(table: Mapping[Any, Any], path: Path) -> None:
+    """Check that keys are text, and that nesting and size are bounded, also where YAML repeats or contains a value in itself.
+
+    Raises:
+        ConfigError: they are not; the message says where.
+    """
+    waiting: list[tuple[Any, str, int]] = [(table, "", 0)]
+    num_values = 0
+    while waiting:
+        value, key, depth = waiting.pop()
+        num_values += 1
+        if depth > _MAX_DEPTH or num_values > _MAX_VALUES:
+            limit = f"is nested more than {_MAX_DEPTH} levels deep" if depth > _MAX_DEPTH else "repeats values"
+            raise ConfigError(
+                f"{path}: {key[:80] or 'the scheme'} {limit}; a scheme has at most {_MAX_VALUES:,} values"
+            )
+        if isinstance(value, Mapping):
+            for name, item in value.items():
+                if not isinstance(name, str):
+                    raise ConfigError(
+                        f"{path}: {key[:80] or 'the scheme'} has the key {name!r:.80}; expected text, in quotes"
+                    )
+                waiting.append((item, f"{key}.{name}" if key else name, depth + 1))
+        elif isinstance(value, list):
+            waiting += [(item, f"{key}[{i}]", depth + 1) for i, item in enumerate(value)]
+
+
 def _parse(text: str, path: Path) -> Any:
+    if sum(map(text.count, "\n,[{")) > _MAX_VALUES:
+        raise ConfigError(f"{path}: has more than {_MAX_VALUES:,} lines, items and tables; a scheme has fewer")
     if path.suffix == ".toml":
         try:
             return tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError(f"{path}: not TOML: {error}") from None
     if path.suffix not in SCHEME_SUFFIXES:
         raise ConfigError(f"{path}: a scheme file ends in .toml, .yaml or .yml")
@@ -158,16 +194,18 @@ def _parse(text: str, path: Path) -> Any:
         """Reject duplicate keys, as TOML does."""
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
-            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-            for key in keys:
-                if keys.count(key) > 1:
-                    raise ConfigError(f"{path}: line {node.start_mark.line + 1}: key {key!r} is given twice")
+            seen = set()
+            for key in (self.construct_object(key, deep=True) for key, _ in node.value):
+                if isinstance(key, Hashable) and key in seen:
+                    raise ConfigError(f"{path}: line {node.start_mark.line + 1}: key {key!r:.80} is given twice")
+                seen.add(key if isinstance(key, Hashable) else None)
             return super().construct_mapping(node, deep=deep)
 
     try:
         return yaml.load(text, Loader=UniqueKeyLoader)  # noqa: S506 - a subclass of SafeLoader
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    except (yaml.YAMLError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:400]  # dates and numbers raise errors of Python's own
+        raise ConfigError(f"{path}: not YAML: {reason}") from None
 
 
 def build_scheme(table: Mapping[str, Any], *, location: str = "scheme", registry: Registry | None = None) -> Scheme:

@@ -103,7 +103,8 @@ def create_root(settings: Settings) -> None:
     os.symlink("/box", root + "/dev/shm")  # noqa: S108 - where multiprocessing keeps its locks
     os.mkdir(root + "/box")
     owner = f",uid={NOBODY},gid={NOBODY}" if os.getuid() == 0 and not settings["unprivileged"] else ""
-    size = f"size={settings['disk_mb']}m,nr_inodes={settings['max_files'] + 8},mode=700{owner}"
+    program_kb = -(-len(settings["program"].encode()) // 1024) + 8  # comes in addition to what it may write
+    size = f"size={settings['disk_mb'] * 1024 + program_kb}k,nr_inodes={settings['max_files'] + 8},mode=700{owner}"
     mount("tmpfs", root + "/box", "tmpfs", NOSUID | NODEV, size)
     os.mkdir(root + "/old")
     os.chdir(root)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from threading import Event
 from typing import Literal
 
-from herokit.errors import ConfigError, DataError, check_choice
+from herokit.errors import ConfigError, DataError, SetupError, check_choice
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import abstain, unparsed
 from herokit_code.cases import Case, ExpressionCase, ScriptCase, StdoutCase, read_cases
@@ -77,7 +77,7 @@ class CodeVerifier:
 
     Raises:
         ConfigError: a setting is outside its range.
-        SetupError: on first use, if the sandbox cannot be created on this machine.
+        SetupError: on use, if the sandbox cannot be created on this machine, or the limits allow no program at all.
 
     Example:
         >>> verifier = CodeVerifier(Limits(timeout=10), sandbox="none")  # this example trusts its program
@@ -150,6 +150,8 @@ class CodeVerifier:
         if not results:
             return abstain("no test uses the solution: any program would pass")
         passed = sum(not result.problem for result in results)
+        if not passed:
+            _check_start(self.limits, self.sandbox)
         if any(result.timed_out for result in results) and not passed:
             status, value = Status.TIMEOUT, 0.0
         else:
@@ -215,6 +217,15 @@ def _sandbox_packages(limits: Limits, sandbox: SandboxMode) -> SandboxPackages:
         return run.exit_code == 0
 
     return SandboxPackages(can_import)
+
+
+@lru_cache(maxsize=16)
+def _check_start(limits: Limits, sandbox: SandboxMode) -> None:
+    """Raise `SetupError` if the limits allow no program at all, so that every program would fail for that reason."""
+    run = run_program("", "", limits, isolated=sandbox == "required")
+    if run.status != "lost" and run.exit_code != 0:
+        problem = _describe_failure(run, limits)
+        raise SetupError(f"no program can start within {limits}, not even an empty one: {problem}; allow more")
 
 
 def _describe_failure(run: RunResult, limits: Limits) -> str:
