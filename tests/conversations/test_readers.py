@@ -137,6 +137,26 @@ def test_read_conversation_of_rllm_keeps_the_thinking_that_later_histories_drop(
     assert len(conversation.completion) == 3
 
 
+def test_read_conversation_of_rllm_ignores_the_empty_texts_that_are_defaults():
+    first = {
+        "chat_completions": [USER, {"role": "assistant", "content": "multiply(6, 7)"}],
+        "model_response": "",
+        "thought": "",
+    }
+    last = {
+        "chat_completions": [],
+        "observation": "42",
+        "action": {"action": "It is 42."},
+        "model_response": "",
+        "thought": "so",
+    }
+    conversation = read_conversation({"name": "solver", "steps": [first, last]})
+    assert [(m["role"], m["content"]) for m in conversation.completion] == [
+        ("assistant", "multiply(6, 7)"), ("user", "42"), ("assistant", "It is 42."),
+    ]  # fmt: skip
+    assert conversation.completion[-1]["reasoning_content"] == "so"
+
+
 def test_read_conversation_decodes_the_tokens_of_verl():
     value = {"prompt_ids": [1], "response_ids": [2, 3, 4, 5], "response_mask": [1, 1, 0, 1], "reward_score": 0.5}
     conversation = read_conversation(value, decode=lambda tokens: " ".join(map(str, tokens)))

@@ -45,11 +45,53 @@ def test_read_rollouts_keeps_messages(tmp_path, name):
 @pytest.mark.parametrize("layout", VALUES)
 def test_read_rollouts_splits_a_column_that_holds_the_whole_conversation(tmp_path, layout, column):
     more = {"conversation": "other"} if column == "other" else {}
-    data = read(tmp_path, {column: VALUES[layout], "answer": 42, "system": "x"}, **more)
+    data = read(tmp_path, {column: VALUES[layout], "answer": 42, "extra": "x"}, **more)
     (sample,) = data.samples
     assert data.columns == {"conversation": column, "reference": "answer"}
-    assert (sample.final_text, sample.reference, sample.meta) == ("It is 42.", 42, {"system": "x"})
+    assert (sample.final_text, sample.reference, sample.meta) == ("It is 42.", 42, {"extra": "x"})
     assert [m["role"] for m in sample.completion][-1] == "assistant"
+
+
+@pytest.mark.parametrize("name", ["r.jsonl", "r.parquet"])
+@pytest.mark.parametrize("layout", [layout for layout, value in VALUES.items() if isinstance(value, dict)])
+def test_read_rollouts_reads_rows_of_every_layout(tmp_path, layout, name):
+    if name == "r.parquet" and layout in {"skyrl", "inspect", "anthropic"}:
+        pytest.skip("Arrow has no type for contents that are texts and lists, or for empty objects")
+    row = VALUES[layout] | ({} if layout in {"verifiers", "inspect"} else {"answer": "42"})
+    if layout == "openai-responses":
+        row |= {"object": "response"}
+    (sample,) = read(tmp_path, row, name=name).samples
+    assert (sample.final_text, sample.reference) == ("It is 42.", "42")
+    assert sample.messages[:2] == [SYSTEM, USER]
+    assert [result.text for result in sample.turns[0].results] == ["42"]
+    scored = [row | {"group": group, "right": 1.0, "given": 1.0} for group in "aba"]
+    texts = [str(write_rows(tmp_path / name, scored))]
+    assert len(read_table(score_files(tmp_path, texts, prefix="new_"))) == 3
+
+
+def test_read_rollouts_names_a_row_that_holds_several_rollouts(tmp_path):
+    choices = [{"message": ANSWER, "finish_reason": "stop"}] * 2
+    with pytest.raises(DataError, match=r"row 1: holds 2 rollouts \(0, 1\)"):
+        read(tmp_path, {"choices": choices})
+    (sample,) = read(
+        tmp_path, {"prompt": "q", "completion": "A", "choices": ["A", "B"]}
+    ).samples  # options of a question
+    assert sample.completion == "A"
+    (sample,) = read(tmp_path, {"prompt": "q", "completion": "A", "steps": ["A", "B"]}).samples
+    assert sample.completion == "A"
+    (sample,) = read(
+        tmp_path, {"question": "q", "answer": "A", "value": OPENAI, "nodes": 3}, conversation="value"
+    ).samples
+    assert sample.final_text == "It is 42."
+
+
+def test_read_rollouts_takes_the_system_message_from_its_column(tmp_path):
+    (sample,) = read(tmp_path, {"messages": OPENAI[1:], "system": "Use tools."}).samples
+    assert sample.prompt == [SYSTEM, USER]
+    (sample,) = read(tmp_path, {"messages": OPENAI, "system": "Another."}).samples
+    assert sample.prompt == [SYSTEM, USER]
+    (sample,) = read(tmp_path, {"prompt": "q", "completion": "4", "system": "x"}).samples
+    assert sample.prompt == "q"
 
 
 def test_read_rollouts_reads_messages_as_json_text(tmp_path):

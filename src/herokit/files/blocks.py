@@ -205,6 +205,10 @@ class Block(ABC):
     def meta(self, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
         """Return, for every row, its values in some columns; None is left out."""
 
+    def whole_rows(self) -> Sequence[Mapping[str, Any]]:
+        """Return, for every row, its values in all columns; None is left out."""
+        return [dict(row) for row in self.meta(self.column_names())]
+
 
 @dataclass(frozen=True, slots=True)
 class JsonBlock(Block):

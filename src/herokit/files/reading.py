@@ -38,6 +38,7 @@ __all__ = [
 
 _OPTIONAL_NAMES: dict[str, tuple[str, ...]] = {
     "conversation": ("messages", "conversations", "conversation", "trajectory"),
+    "system": ("system", "system_prompt"),
     "images": ("images", "image"),
     "num_tokens": ("num_tokens", "completion_tokens", "num_completion_tokens"),
     "truncated": ("truncated", "is_truncated", "finish_reason", "stop_reason"),
@@ -52,7 +53,8 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {
 }
 """The usual column names of each role; the first that exists is used. `--column role=name` overrides them.
 
-A conversation holds prompt and completion; it is looked for where no completion is.
+A conversation holds prompt and completion; it is looked for where no completion is. A column of the system's message counts
+beside a conversation only.
 """
 
 PAIR_COLUMN_NAMES: dict[str, tuple[str, ...]] = {
@@ -62,8 +64,25 @@ PAIR_COLUMN_NAMES: dict[str, tuple[str, ...]] = {
 }
 """The same for labelled pairs, where ``answer`` is the text to verify."""
 
-META_ROLES = frozenset({"images", "num_tokens", "truncated"})
+META_ROLES = frozenset({"system", "images", "num_tokens", "truncated"})
 """Roles whose columns are also in a sample's meta."""
+
+WHOLE_ROW = "*"
+"""Stands for the column of a conversation whose layout is that of the whole row, such as a trajectory or a trace."""
+
+_ROW_MARKS = (
+    {"responses_create_params", "response"},
+    {"schema_version", "steps"},
+    {"epoch", "messages", "output"},
+    {"object", "status", "output"},
+    {"message_log"},
+    {"raw_prompt"},
+    {"trajectories"},
+)
+"""Columns that together mark rows of such a layout."""
+
+_WEAK_ROW_MARKS = ({"nodes"}, {"steps"}, {"choices"}, {"response_ids"})
+"""The same, where there is no completion."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,7 +126,9 @@ def format_columns(columns: Mapping[str, str]) -> str:
         >>> format_columns({"prompt": "question", "completion": "output"})
         'prompt from question, completion from output'
     """
-    return ", ".join(f"{role} from {column}" for role, column in columns.items())
+    return ", ".join(
+        f"{role} from {'whole rows' if column == WHOLE_ROW else column}" for role, column in columns.items()
+    )
 
 
 def read_rollouts(
@@ -174,14 +195,14 @@ def choose_columns(
         >>> choose_columns("r.jsonl", ["question", "output", "id"], {"group": "id"})
         {'group': 'id', 'prompt': 'question', 'completion': 'output'}
     """
-    for role, column in columns.items():
-        if role not in usual:
-            raise DataError(f"--column {role}={column}: unknown role {role!r}; {did_you_mean(role, list(usual))}")
-        if column not in names:
-            raise DataError(f"{location}: no column {column!r} for the {role}; {did_you_mean(column, list(names))}")
+    _check_named(location, names, columns, usual)
     chosen = dict(columns)
+    if "conversation" in usual and chosen.keys().isdisjoint({"prompt", "completion", "conversation"}):
+        chosen |= _find_whole_row(names, usual["completion"])
     for role, candidates in usual.items():
-        if role == "conversation" and "completion" in chosen:
+        if role == ("conversation" if "completion" in chosen else "completion" if "conversation" in chosen else ""):
+            continue
+        if role == "system" and "conversation" not in chosen:
             continue
         taken = set(chosen.values())
         column = next((name for name in candidates if name in names and name not in taken), "")
@@ -198,6 +219,24 @@ def choose_columns(
                 f"{''.join(f': {text}' for text in others)}; name it with --column {role}=COLUMN"
             )
     return chosen
+
+
+def _check_named(
+    location: str, names: Sequence[str], columns: Mapping[str, str], usual: Mapping[str, tuple[str, ...]]
+) -> None:
+    """Check that roles and columns that the user names exist."""
+    for role, column in columns.items():
+        if role not in usual:
+            raise DataError(f"--column {role}={column}: unknown role {role!r}; {did_you_mean(role, list(usual))}")
+        if column not in names and (role, column) != ("conversation", WHOLE_ROW):
+            raise DataError(f"{location}: no column {column!r} for the {role}; {did_you_mean(column, list(names))}")
+
+
+def _find_whole_row(names: Sequence[str], completions: Sequence[str]) -> dict[str, str]:
+    """Return the role of a conversation if the columns are those of a layout of whole rows."""
+    has_completion = any(name in names for name in (*completions, *_OPTIONAL_NAMES["conversation"]))
+    marks = _ROW_MARKS if has_completion else (*_ROW_MARKS, *_WEAK_ROW_MARKS)
+    return {"conversation": WHOLE_ROW} if any(mark.issubset(names) for mark in marks) else {}
 
 
 def _check_conversation(location: str, columns: Mapping[str, str]) -> None:
@@ -237,7 +276,11 @@ def parse_rows(block: Block, columns: Mapping[str, str]) -> ParsedRows:
     """
     conversations = _read_conversations(block, columns.get("conversation"))
     if conversations:
-        prompts: Sequence[str | list[Message]] = [conversation.prompt for conversation in conversations]
+        systems = block.values(columns["system"]) if "system" in columns else [None] * len(block)
+        pairs = zip(conversations, systems, strict=True)
+        prompts: Sequence[str | list[Message]] = [
+            _with_system(conversation.prompt, text) for conversation, text in pairs
+        ]
         completions: Sequence[str | list[Message]] = [conversation.completion for conversation in conversations]
     else:
         prompts = _read_column(block, columns.get("prompt"), "prompt")
@@ -279,10 +322,22 @@ def _location(block: Block, row: int) -> str:
 def _read_conversations(block: Block, column: str | None) -> list[Conversation]:
     if column is None:
         return []
+    if column == WHOLE_ROW:
+        return [read_conversation(value, place=_location(block, row)) for row, value in enumerate(block.whole_rows())]
     return [
         read_conversation(value, place=f"{_location(block, row)}: {column}")
         for row, value in enumerate(block.values(column))
     ]
+
+
+def _with_system(prompt: list[Message], text: Any) -> list[Message]:
+    """Return a prompt that begins with the system's message, if a row keeps it apart."""
+    has_system = bool(prompt) and prompt[0]["role"] in {"system", "developer"}
+    return (
+        prompt
+        if has_system or not isinstance(text, str) or not text
+        else [{"role": "system", "content": text}, *prompt]
+    )
 
 
 def _read_column(block: Block, column: str | None, role: str) -> Sequence[str | list[Message]]:

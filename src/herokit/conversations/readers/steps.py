@@ -101,7 +101,7 @@ def _read_trajectory(value: Mapping[str, Any], place: str) -> Conversation:
 def _read_step(step: Mapping[str, Any], place: str, *, first: bool) -> list[Message]:
     """Return the new messages of a step; the last one is the policy's."""
     chat = step.get("chat_completions")
-    written = step.get("model_response")
+    written = step.get("model_response") or None  # the empty text is a default
     if chat:
         messages = level_messages(as_list(chat, f"{place}: chat_completions"), place)
         while messages and messages[-1]["role"] != "assistant" and written is None:
