@@ -326,3 +326,14 @@ def test_parquet_with_unused_columns_in_its_messages_reads_as_json_does(tmp_path
     pq.write_table(table, tmp_path / "r.parquet")
     from_parquet = read_rollouts(tmp_path / "r.parquet").samples
     assert from_parquet == read(tmp_path, {"prompt": "q", "completion": OPENAI[2:]}).samples
+
+
+@pytest.mark.parametrize("value", [None, "x"])
+def test_score_job_writes_lists_of_objects_with_an_empty_field(tmp_path, value):
+    steps = [[{"advantage": None, "text": "a"}, {"advantage": None, "text": "b"}], [{"advantage": value, "text": "c"}]]
+    files = []
+    for number, step in enumerate(steps):
+        row = {"prompt": "p", "completion": "c", "group": number, "right": 1.0, "given": 1.0, "trace": step}
+        files.append(str(write_rows(tmp_path / f"{number}.parquet", [row] * 3)))
+    scored = read_table(score_files(tmp_path, files))
+    assert [row["trace"] for row in scored] == [step for step in steps for _ in range(3)]

@@ -108,10 +108,15 @@ class ColumnTypes:
         import pyarrow as pa
 
         if isinstance(block, ArrowBlock) and name in block.batch.schema.names and not self._is_json(name):
+            column, kind = block.batch.column(name), self._fields[name].type
+            if column.type == kind:
+                return column
             try:
-                return block.batch.column(name).cast(self._fields[name].type)
+                cast = column.cast(kind)
+                cast.validate()  # a cast of empty columns inside lists makes invalid arrays in pyarrow 26
             except pa.ArrowException:
-                return None
+                return self.to_array(name, block.values(name))
+            return cast
         return self.to_array(name, block.values(name))
 
     def to_array(self, name: str, values: Sequence[Any]) -> Any:
