@@ -14,6 +14,8 @@ import pytest
 import torch
 import transformers
 
+from herokit import Rewarder, rm_only
+from herokit.sources import EnsembleRewardModel
 from herokit.types import Sample, Status
 from herokit_onnx import OnnxRewardModel, export_reward_model
 from herokit_torch import TorchRewardModel
@@ -257,3 +259,39 @@ def test_steps_are_those_of_the_policy_and_no_other_text_makes_one(tmp_path):
     sample = Sample(prompt, completion, 0)
     for rm in (TorchRewardModel(str(tmp_path), step_token=token), OnnxRewardModel(str(path))):
         np.testing.assert_allclose(rm.step_scores([sample])[0], steps, rtol=0, atol=1e-5)
+
+
+def test_beginning_of_an_answer_in_the_prompt_is_continued(checkpoint):
+    folder, path = checkpoint("chatml")
+    opened = [TURNS[0], {"role": "assistant", "content": "<think>\n"}]
+    samples = [
+        Sample(opened, "perhaps 3\n</think>\nIt is 2.", 0),
+        Sample([TURNS[0], {"role": "assistant", "content": "It is "}], "2.", 0),
+        Sample(opened, "perhaps 3", 0),
+    ]
+    expected = plain_score(folder, conversation(TURNS[:1], "It is 2."))
+    for rm in (TorchRewardModel(str(folder)), OnnxRewardModel(str(path))):
+        scores = rm.score(samples)
+        np.testing.assert_allclose(scores.values[:2], expected, rtol=0, atol=1e-4)
+        assert scores.statuses[2] is Status.UNPARSED
+    with TorchRewardModel(str(folder), thinking="keep") as rm:
+        kept = plain_score(folder, conversation(TURNS[:1], "<think>\nperhaps 3\n</think>\nIt is 2."))
+        assert rm.score(samples[:1]).values[0] == pytest.approx(kept, abs=1e-4)
+
+
+def test_rewarder_drops_rows_without_an_answer_and_says_why(checkpoint):
+    folder, path = checkpoint("chatml")
+    samples = [Sample("1 + 1?", text, "q") for text in ("2", "<think>3</think>2 or so", "<think>perhaps")]
+    with TorchRewardModel(str(folder)) as one, OnnxRewardModel(str(path)) as two:
+        for source in (one, EnsembleRewardModel((one, two))):
+            outcome = Rewarder({"rm": source}, rm_only())(samples)
+            assert np.isfinite(outcome.reward).tolist() == [True, True, False]
+            assert outcome.columns()["rm_status"][2] == "unparsed"
+            assert "the thinking has no end" in outcome.problems()[2]
+        broken = EnsembleRewardModel((one, Broken()))
+        assert broken.score(samples).statuses == (Status.FAILED,) * 3
+
+
+class Broken:
+    def score(self, samples):
+        return [float("nan")] * len(samples)

@@ -53,12 +53,22 @@ class EnsembleRewardModel(CompositeSource):
             raise ConfigError(f"EnsembleRewardModel: std_coef must be at least 0, got {self.std_coef!r}")
 
     def score(self, samples: Sequence[Sample], /) -> Scores:
-        """Return N scores for N samples."""
+        """Return N scores for N samples; a row has no score if a model has none, and the status of that model.
+
+        A row that failed for one model is failed, whatever the status of the others.
+        """
         columns = [execution.score(f"{i}", model, samples) for i, model in enumerate(self.reward_models)]
         joint = join(
             [scores.values for scores in columns], self.reduction, self.std_coef
         )  # NaN where any model has none
         valid = is_valid_score(joint) & np.logical_and.reduce([is_valid_score(scores.values) for scores in columns])
         reasons = tuple("; ".join(d for d in row if d) for row in zip(*(s.reasons for s in columns), strict=True))
-        statuses = tuple(Status.JUDGED if is_valid else Status.FAILED for is_valid in valid)
+        rows = zip(valid.tolist(), zip(*(scores.statuses for scores in columns), strict=True), strict=True)
+        statuses = tuple(Status.JUDGED if is_valid else _join_statuses(row) for is_valid, row in rows)
         return Scores(np.where(valid, joint, np.nan), statuses, reasons)
+
+
+def _join_statuses(statuses: Sequence[Status]) -> Status:
+    """Return the status of a row without a score: the one that is not judged, failed if there are several."""
+    others = {status for status in statuses if status is not Status.JUDGED}
+    return others.pop() if len(others) == 1 else Status.FAILED
