@@ -77,7 +77,7 @@ def docstring_args(factory: object) -> dict[str, str]:
     Example:
         >>> from herokit import Sample
         >>> docstring_args(Sample)["prompt"]
-        'the text the policy was given.'
+        'the text that the policy was given, or the messages.'
     """
     docs: dict[str, str] = {}
     for section in _SECTION.findall((inspect.getdoc(factory) or "") + "\n"):

@@ -119,8 +119,9 @@ def _openrlhf_samples(body: OpenRLHFRequest) -> list[Sample]:
         DataError: the lists have different lengths, or are empty.
 
     Example:
-        >>> _openrlhf_samples(OpenRLHFRequest(query=["1+1? 2<|im_end|>"], prompts=["1+1?"], labels=["2"]))
-        [Sample(prompt='1+1?', completion=' 2', group=('1+1?', '2'), reference='2', meta={})]
+        >>> (sample,) = _openrlhf_samples(OpenRLHFRequest(query=["1+1? 2<|im_end|>"], prompts=["1+1?"], labels=["2"]))
+        >>> sample.prompt, sample.completion, sample.reference
+        ('1+1?', ' 2', '2')
     """
     queries = [body.query] if isinstance(body.query, str) else body.query
     prompts = _to_list(body.prompts, len(queries), "prompts")

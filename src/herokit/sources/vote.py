@@ -44,7 +44,7 @@ class Vote(CompositeSource):
         ...         return [Verdict(self.value) for _ in samples]
         >>> vote = Vote((Constant(1.0), Constant(1.0), Constant(0.0)), quorum=0.6)
         >>> vote.verify([Sample("p", "c", "q", "r")])
-        [Verdict(value=1.0, status=<Status.JUDGED: 'judged'>, reason='1, 1, 0', answer=None)]
+        [Verdict(value=1.0, status=<Status.JUDGED: 'judged'>, reason='1, 1, 0', answer=None, origin='')]
     """
 
     verifiers: tuple[Verifier, ...]

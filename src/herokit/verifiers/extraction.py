@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias, TypeVar
 from herokit.conversations import FinalText
 from herokit.types import Sample, Verdict
 from herokit.verifiers.base import unparsed
-from herokit.verifiers.languages import denial_pattern, doubt_pattern, may_announce, phrase_pattern
+from herokit.verifiers.languages import denial_pattern, doubt_pattern, ending_pattern, may_announce, phrase_pattern
 from herokit.verifiers.text import first_sentence, last_line, last_sentence
 
 __all__ = [
@@ -294,7 +294,7 @@ def after_phrase(text: str) -> list[Extraction]:
     line = text[matches[-1].end() :].lstrip(" \t:").lstrip("\n").partition("\n")[0].strip()
     if line.count("**") % 2:  # the other half of the emphasis is before the phrase, or after it on another line
         line = line[2:] if line.startswith("**") else line.removesuffix("**").removesuffix("**.")
-    sentence = first_sentence(line)
+    sentence = ending_pattern().sub("", first_sentence(line))
     extraction = _candidate(sentence, "answer phrase", "nothing follows the phrase")
     return (
         [extraction]

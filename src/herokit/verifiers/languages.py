@@ -16,6 +16,7 @@ __all__ = [
     "choice_pattern",
     "denial_pattern",
     "doubt_pattern",
+    "ending_pattern",
     "may_announce",
     "phrase_pattern",
 ]
@@ -32,6 +33,7 @@ class Language(NamedTuple):
         choose: verbs before an option that is chosen.
         doubt: words that make a statement no answer.
         denial: words that deny the value after them.
+        ending: verbs behind the value, in languages that end with them.
     """
 
     code: str
@@ -41,6 +43,7 @@ class Language(NamedTuple):
     choose: str = ""
     doubt: str = ""
     denial: str = ""
+    ending: str = ""
 
 
 LANGUAGES = (
@@ -69,12 +72,13 @@ LANGUAGES = (
     Language("el", r"\bαπάντηση", r"\bαποτέλεσμα", r"είναι", "", r"ίσως|δεν ξέρω", r"δεν είναι"),
     Language("zh", r"(?:正确|正確)?答案|答", r"结果|結果|解为|解為", r"应该是|應該是|应为|應為|就是|等于|等於|是|为|為|选|選", r"(?:应|應|故|我)?(?:选择|選擇|选|選)(?:项|項)?",
              r"可能|也许|也許|或许|或許|大概|不确定|不確定|不知道", r"不是|不为|不為|并非|並非|不等于|不等於"),
-    Language("ja", r"答え|解答|正解|回答", r"結果", r"は", r"選択肢", r"たぶん|かもしれ|おそらく|わかりません|分かりません", r"ではなく|ではありません|ではない"),
-    Language("ko", r"정답|해답|답", r"결과", r"은|는|이", r"선택지", r"아마|모르겠", r"아닌|아니라"),
-    Language("hi", r"उत्तर|जवाब", r"परिणाम", r"", "", r"शायद|नहीं पता", r"नहीं"),
+    Language("ja", r"答え|解答|正解|回答", r"結果", r"は", r"選択肢", r"たぶん|かもしれ|おそらく|わかりません|分かりません", r"ではなく|ではありません|ではない",
+             r"になります|となります|です|である|だ"),
+    Language("ko", r"정답|해답|답", r"결과", r"은|는|이", r"선택지", r"아마|모르겠", r"아닌|아니라", r"입니다|이에요|예요|이다"),
+    Language("hi", r"उत्तर|जवाब", r"परिणाम", r"", "", r"शायद|नहीं पता", r"नहीं", r"\s(?:है|हैं)"),
     Language("bn", r"উত্তর", r"ফলাফল", r"হল|হলো", "", r"হয়তো|জানি না", r"নয়"),
     Language("ar", r"(?:ال)?إجابة|(?:ال)?جواب", r"(?:ال)?نتيجة", r"هو|هي", r"أختار", r"ربما|لا أعرف", r"ليس|ليست"),
-    Language("fa", r"پاسخ|جواب", r"نتیجه", r"", "", r"شاید|نمی‌دانم", r"نیست"),
+    Language("fa", r"پاسخ|جواب", r"نتیجه", r"", "", r"شاید|نمی‌دانم", r"نیست", r"\s(?:است)"),
     Language("he", r"ה?תשובה", r"ה?תוצאה", r"היא|הוא", r"בוחר", r"אולי|לא יודע", r"לא|אינ[וה]"),
     Language("th", r"คำตอบ", r"ผลลัพธ์", r"คือ|เป็น", r"เลือก", r"อาจ|ไม่แน่ใจ|ไม่รู้", r"ไม่ใช่"),
 )  # fmt: skip
@@ -163,6 +167,17 @@ def _words(field: str) -> re.Pattern[str]:
     separated = [word for word in words if re.match(r"[a-zà-öø-ÿα-ωа-яіїєё(]", word)]
     others = [word for word in words if word not in separated]
     return re.compile(rf"\b(?:{'|'.join(separated)})(?![^\W\d_])|{'|'.join(others)}", re.IGNORECASE)
+
+
+@cache
+def ending_pattern() -> re.Pattern[str]:
+    """Return the pattern of a verb at the end of a sentence that announces an answer.
+
+    Example:
+        >>> ending_pattern().sub("", "12です")
+        '12'
+    """
+    return re.compile(rf"(?:{_join('ending')})[.。\u0964]?$")
 
 
 def answer_nouns() -> str:

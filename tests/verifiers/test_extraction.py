@@ -1,0 +1,170 @@
+# ruff: noqa: RUF001 - words of many scripts
+"""Where an answer is: the one order of precedence, languages, doubts, views and native references."""
+
+from time import perf_counter
+
+import pytest
+
+from herokit import Sample, Status
+from herokit.verifiers import Choice, Date, ExactMatch, FunctionCall, ListMatch, Number, TokenF1
+from herokit.verifiers.base import UnusableReferenceError
+from herokit.verifiers.extraction import find_answers
+from herokit.verifiers.languages import LANGUAGES, phrase_pattern
+from herokit.verifiers.references import reference_data, reference_text, reference_texts
+
+
+def verdict(verifier, completion, reference, **fields):
+    return verifier.verify([Sample("q", completion, 0, reference, **fields)])[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "origin"),
+    [
+        ("<answer>4</answer>", "4", "answer tag"),
+        ("<answer>4</answer> then <answer>5</answer>", "5", "answer tag"),
+        (r"<answer>so \boxed{5}</answer>", "5", "answer tag"),
+        (r"<answer>The answer is 5.</answer>", "5", "answer tag"),
+        (r"<answer>4</answer> \boxed{5}", "4", "answer tag"),
+        (r"\boxed{5} #### 4", "5", "box"),
+        (r"\boxed{5}. The answer is 4.", "5", "box"),
+        (r"\boxed{5}. Final answer: 4.", "4", "answer phrase"),
+        ("The answer is 4.\n#### 5", "5", "####"),
+        ("The answer is 4. The answer is 5.", "5", "answer phrase"),
+        ("The result is 4. So the answer is 5. The result is big.", "5", "answer phrase"),
+        ("The result is 5.", "5", "answer phrase"),
+        ("The answer is Dr. Who.", "Dr. Who", "answer phrase"),
+        ("The answer is 12. That was easy.", "12", "answer phrase"),
+        ("one line", "one line", "whole text"),
+        ("two\nlines", "lines", "last line"),
+        ("<answer>4", None, "answer tag"),
+        ("<answer></answer>", None, "answer tag"),
+        (r"\boxed{4} and \boxed{", None, "box"),
+        (r"\boxed{4} and \boxed{}", None, "box"),
+        ("#### 4\n####", None, "####"),
+        ("The answer is 4. The answer is", None, "answer phrase"),
+        ("", None, "whole text"),
+    ],
+)
+def test_find_answers_keeps_the_order_of_precedence(text, answer, origin):
+    best = find_answers(text)[0]
+    assert (best.text, best.origin) == (answer, origin)
+    assert bool(best.problem) is (answer is None)
+
+
+SENTENCES = {
+    "en": "The answer is 12.", "de": "Die Antwort ist 12.", "fr": "La réponse est 12.", "es": "La respuesta es 12.",
+    "pt": "A resposta é 12.", "it": "La risposta è 12.", "nl": "Het antwoord is 12.", "sv": "Svaret är 12.",
+    "fi": "Vastaus on 12.", "pl": "Odpowiedź to 12.", "cs": "Odpověď je 12.", "hu": "A válasz: 12.",
+    "ro": "Răspunsul este 12.", "tr": "Cevap: 12.", "id": "Jawabannya adalah 12.", "vi": "Đáp án là 12.",
+    "ru": "Ответ: 12.", "uk": "Відповідь: 12.", "el": "Η απάντηση είναι 12.", "zh": "答案是12。", "ja": "答えは12です。",
+    "ko": "정답은 12입니다.", "hi": "उत्तर 12 है।", "bn": "উত্তর হল 12।", "ar": "الإجابة هي 12.", "fa": "پاسخ: 12",
+    "he": "התשובה היא 12.", "th": "คำตอบคือ 12",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", [language.code for language in LANGUAGES])
+def test_number_reads_the_answer_of_every_language(code):
+    text = f"3 + 4 + 5: {SENTENCES[code]}"
+    assert find_answers(text)[0].origin == "answer phrase", text
+    assert verdict(Number(), text, 12).value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("completion", "reference", "expected"),
+    [
+        ("答案是 B", "B", 1), ("选 C", "C", 1), ("我選擇 D", "D", 1), ("答案选A", "A", 1), ("正確答案為 B。", "B", 1),
+        ("Die Antwort ist B.", "B", 1), ("La réponse est (C).", "C", 1), ("Ответ: D", "D", 1), ("I choose B.", "B", 1),
+        ("The answer is B. I checked it.", "B", 1), ("The answer is not B", "B", 0), ("A or B", "B", 0),
+        (r"So \boxed{E = mc^2}. Answer: (B)", "B", 1), (r"\boxed{A} or \boxed{B", "A", 0),
+        ("<think>Answer: A</think>Answer: B", "B", 1), ("<think>Answer: A</think>Answer: B", "A", 0),
+    ],
+)  # fmt: skip
+def test_choice_reads_the_answer_that_counts(completion, reference, expected):
+    assert verdict(Choice(), completion, reference).value == expected
+
+
+@pytest.mark.parametrize(
+    "completion",
+    ["It is surely not 12.", "I do not know; it might be 12.", "Perhaps 12?", "The answer is not 12.", "Vielleicht 12.", "可能是12",
+     "12 or 13", "The answer is 12 or 13.", "<think>12</think>", "<think>12", r"12 \boxed{}"],
+)  # fmt: skip
+def test_number_takes_no_value_that_is_doubted_denied_or_hedged(completion):
+    assert verdict(Number(), completion, 12).status is Status.UNPARSED
+
+
+def test_text_verifiers_keep_texts_that_deny():
+    assert verdict(ExactMatch(), "not guilty", "not guilty").value == 1.0
+    assert verdict(ExactMatch(), "The answer is not guilty.", "not guilty").value == 1.0
+    assert verdict(TokenF1(), "perhaps tomorrow", "perhaps tomorrow").value == 1.0
+
+
+def test_verdict_says_what_was_read_and_where():
+    found = verdict(Number(), "<think>11</think>The answer is 12.", 12)
+    assert (found.answer, found.origin) == ("12", "answer phrase, after </think>")
+    assert verdict(Number(), [{"role": "assistant", "content": r"\boxed{12}"}], 12).origin == "box, last message"
+
+
+@pytest.mark.parametrize("verifier", [Number, Choice, ExactMatch, TokenF1, ListMatch, Date])
+def test_verifier_with_boxed_accepts_nothing_but_a_box(verifier):
+    reference = {Choice: "B", Date: "2024-03-05"}.get(verifier, "12")
+    assert verdict(verifier(extract="boxed"), rf"So \boxed{{{reference}}}", reference).value == 1.0
+    for text in (reference, f"The answer is {reference}", f"<answer>{reference}</answer>", f"#### {reference}"):
+        assert verdict(verifier(extract="boxed"), text, reference).status is Status.UNPARSED
+
+
+def test_view_chooses_what_is_read():
+    assert verdict(Number(), "<think>12</think>", 12).status is Status.UNPARSED
+    assert verdict(Number(view="completion"), r"<think>\boxed{12}</think>", 12).value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(4, "4"), (4.0, "4"), (0.5, "0.5"), ("4", "4"), (["4"], "4"), ({"target": 4}, "4"), ({"answer": ["4"]}, "4"),
+     (r"So \boxed{4}.", "4"), ("#### 4", "4"), ("<answer>4</answer>", "4"), ("Die Antwort ist 4.", "4"), (True, "true")],
+)  # fmt: skip
+def test_reference_text_reads_native_values(value, text):
+    assert reference_text(Sample("q", "", 0, value)) == text
+
+
+@pytest.mark.parametrize("value", [None, "", float("nan"), [], object(), {"a": 1, "b": 2}, [{"x": 1}], b"4"])
+def test_an_unusable_reference_fails_the_row_and_shows_no_repr_as_text(value):
+    with pytest.raises(UnusableReferenceError):
+        reference_text(Sample("q", "", 0, value))
+    for verifier in (Number(), ExactMatch(), Choice(), TokenF1(), ListMatch(), Date()):
+        assert verdict(verifier, "4", value).status is Status.FAILED
+
+
+def test_reference_texts_are_alternatives_of_text_verifiers():
+    assert reference_texts(Sample("q", "", 0, ["Paris", "paris city"])) == ["Paris", "paris city"]
+    assert verdict(ExactMatch(), "Paris", ["Paris", "City of Light"]).value == 1.0
+    assert verdict(ExactMatch(), "Rome", {"target": ["Paris", "City of Light"]}).value == 0.0
+    assert verdict(ListMatch(), "red and blue", ["blue", "red"]).value == 1.0
+    assert verdict(Choice(multiple=True), "A, C", ["A", "C"]).value == 1.0
+    assert verdict(Choice(counted_from=0), "B", 1).value == 1.0
+
+
+def test_reference_data_reads_native_values_and_json():
+    assert (
+        reference_data(Sample("q", "", 0, '{"a": [1]}')) == reference_data(Sample("q", "", 0, {"a": [1]})) == {"a": [1]}
+    )
+    with pytest.raises(UnusableReferenceError, match=r"meta\['schema'\]: missing"):
+        reference_data(Sample("q", "", 0), "schema")
+
+
+def test_function_call_reads_the_calls_of_messages():
+    call = {"id": "1", "type": "function", "function": {"name": "now", "arguments": '{"zone": "UTC"}'}}
+    expected = [{"name": "now", "arguments": {"zone": "UTC"}}]
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    assert verdict(FunctionCall(), [message], expected).value == 1.0
+    broken = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "now", "arguments": "{"}}]}
+    assert verdict(FunctionCall(), [broken], expected).status is Status.UNPARSED
+
+
+@pytest.mark.parametrize(
+    "text", ["answer ", "answer is ", "答案", "ответ ", "the answer to the ", "réponse ** ", "cevap ", "not "]
+)
+def test_find_answers_takes_linear_time(text):
+    phrase_pattern(), phrase_pattern(weak=True)
+    started = perf_counter()
+    find_answers(text * 20_000)
+    assert perf_counter() - started < 5.0
