@@ -66,8 +66,14 @@ class Status(Enum):
     FAILED = "failed"  # the source could not do its work: missing reference, broken infrastructure, non-finite score
 
 
+class _Views:
+    """Room for the views that a sample has computed; no fields, so that making and pickling a sample do not pay for them."""
+
+    __slots__ = ("_final", "_turns")
+
+
 @dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(_Views):
     """One rollout: what the policy was given, what it wrote, the group it competes in, and what to check it against.
 
     Its views are what sources read; each is computed once.
@@ -99,8 +105,6 @@ class Sample:
     num_tokens: int | None = None
     truncated: bool | None = None
     thinking_opened: bool | None = None
-    _final: FinalText | None = field(default=None, init=False, repr=False, compare=False)
-    _turns: tuple[Turn, ...] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def final(self) -> FinalText:
@@ -109,9 +113,11 @@ class Sample:
         Raises:
             DataError: a part of a message has an unknown type.
         """
-        if self._final is None:
-            object.__setattr__(self, "_final", read_final(self.completion, opened=self.begins_in_thinking))
-        return self._final  # type: ignore[return-value] # set above
+        final: FinalText | None = getattr(self, "_final", None)
+        if final is None:
+            final = read_final(self.completion, opened=self.begins_in_thinking)
+            object.__setattr__(self, "_final", final)
+        return final
 
     @property
     def final_text(self) -> str:
@@ -147,9 +153,11 @@ class Sample:
     @property
     def turns(self) -> tuple[Turn, ...]:
         """The turns of the policy: text, thinking, calls and results of each."""
-        if self._turns is None:
-            object.__setattr__(self, "_turns", read_turns(self.completion, opened=self.begins_in_thinking))
-        return self._turns or ()
+        turns: tuple[Turn, ...] | None = getattr(self, "_turns", None)
+        if turns is None:
+            turns = read_turns(self.completion, opened=self.begins_in_thinking)
+            object.__setattr__(self, "_turns", turns)
+        return turns
 
     @property
     def begins_in_thinking(self) -> bool:

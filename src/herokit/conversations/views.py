@@ -20,7 +20,7 @@ from herokit.conversations.messages import (
     tool_calls,
     tool_result,
 )
-from herokit.conversations.thinking import SplitText, split_thinking
+from herokit.conversations.thinking import SplitText, is_plain, split_thinking
 
 __all__ = ["FinalText", "Turn", "join_messages", "read_final", "read_policy_text", "read_turns", "remove_thinking"]
 
@@ -86,6 +86,8 @@ def read_final(completion: str | Sequence[Message], *, opened: bool = False) -> 
         'no message of the policy'
     """
     if isinstance(completion, str):
+        if not opened and is_plain(completion) and completion and not completion.isspace():
+            return FinalText(completion)
         split, calls, where = split_thinking(completion, opened=opened), False, "completion"
     else:
         last = next((message for message in reversed(completion) if is_assistant(message)), None)

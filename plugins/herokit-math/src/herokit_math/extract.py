@@ -82,7 +82,7 @@ def find_marked_answer(completion: str) -> Extraction | None:
         return _find_box(tag.text)._replace(origin="answer tag") if tag.text and "box" in tag.text else tag  # type: ignore[union-attr]
     if "\\" in completion and (box := _find_box(completion)) is not None:
         return _find_final_answer(completion) or box
-    if "#" in text and (hashes := find_hashes(text)) is not None:
+    if "####" in text and (hashes := find_hashes(text)) is not None:
         return hashes
     line = _find_answer_line(text)
     return None if line is None else Extraction(line, "A:")

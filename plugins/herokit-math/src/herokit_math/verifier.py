@@ -99,7 +99,10 @@ class MathVerifier(Closeable):
         verdicts = self._decide_open_pairs(judgments)
         if self.view == "completion":
             return verdicts
-        return [_with_place(verdict, sample.final.origin) for verdict, sample in zip(verdicts, samples, strict=True)]
+        places = [sample.final.origin for sample in samples]
+        if all(place == "completion" for place in places):
+            return verdicts
+        return [_with_place(verdict, place) for verdict, place in zip(verdicts, places, strict=True)]
 
     async def averify(self, samples: Sequence[Sample], /) -> list[Verdict]:
         """Return what `verify` returns, without blocking the event loop."""
