@@ -11,6 +11,7 @@ from herokit.conversations.messages import (
     RESULT_PARTS,
     TEXT_PARTS,
     Message,
+    ToolCall,
     content_parts,
     is_assistant,
     message_text,
@@ -159,10 +160,7 @@ class InputView:
         if thinking := message_thinking(message):
             fields["reasoning_content"] = thinking
         if kinds & CALL_PARTS:
-            fields["tool_calls"] = [
-                {"id": x.call_id, "type": "function", "function": {"name": x.name, "arguments": x.arguments or x.text}}
-                for x in tool_calls(message)
-            ]
+            fields["tool_calls"] = [_call_entry(call) for call in tool_calls(message)]
         return cast("Message", fields)
 
     def _check_answer(self, sample: Sample, original: Sequence[Message], shown: Sequence[Message]) -> None:
@@ -188,6 +186,12 @@ class InputView:
             if is_assistant(messages[k]) and isinstance(text, str) and not (marked[k].get("tool_calls") and not text):
                 marked[k]["content"] = insert_step_tokens(text, self.separator, token)
         return marked
+
+
+def _call_entry(call: ToolCall) -> dict[str, Any]:
+    """Return a call as an entry of ``tool_calls``, its arguments by name if they are."""
+    arguments: Any = call.text if call.arguments is None else dict(call.arguments)
+    return {"id": call.call_id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
 def _escape(value: Any, token: str) -> Any:
