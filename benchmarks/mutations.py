@@ -76,6 +76,8 @@ def _ignored_parts(node: ast.AST) -> list[ast.AST]:
         return [node]
     if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
         return [*node.exc.args]
+    if isinstance(node, ast.keyword) and node.arg == "strict":  # of `zip`: a check
+        return [node.value]
     if isinstance(node, ast.AnnAssign):
         return [node.annotation]
     if isinstance(node, ast.FunctionDef):

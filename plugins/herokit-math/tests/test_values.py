@@ -172,20 +172,6 @@ def test_machine_errors_are_within_their_bounds_and_not_far_below(text):
     assert machine.error >= 1e-17 * abs(machine.value)
 
 
-@pytest.mark.parametrize(("text", "factor"), [  # how an error of the argument grows
-    ("x+x", 2), ("3x", 3), ("x*x", 20), ("1/x", 0.01), ("x/7", 1 / 7), ("x^3", 300), ("-x", 1), ("|x|", 1), (r"\sqrt x", 0.158), (r"\ln x", 0.1), (r"\sin x", 0.839), (r"\arctan x", 0.0099), ("e^x", 22026), (r"\tan x", 1.42), (r"\sqrt[3]x", 0.0718),
-    (r"x\%", 0.01), (r"\cos x", 0.544), ("x^{-2}", 0.002), (r"\tanh(x/10)", 0.042), (r"x^{2.5}", 79),
-])  # fmt: skip
-def test_errors_of_arguments_grow_like_the_derivative(text, factor):
-    class Inexact(Evaluator):
-        def _compute(self, node):
-            value = super()._compute(node)
-            return value._replace(error=value.error + 1e-6) if node == Sym("x") else value
-
-    result = Inexact(MACHINE, {"x": Fraction(10)}, StepBudget(STEPS)).evaluate(parse(text))
-    assert 0.99e-6 * factor <= result.error <= 12e-6 * (factor + 1)
-
-
 def test_evaluator_knows_whether_all_parts_are_real():
     for text, is_real in (
         (r"\sqrt x", True),
@@ -289,3 +275,104 @@ def test_parse_expression_rejects_what_is_not_an_expression(text):
 ])  # fmt: skip
 def test_parse_expression_returns_trees(text, node):
     assert parse(text) == node
+
+
+class InexactEvaluator(Evaluator):
+    """Evaluator in which the variable ``x`` has an absolute error of 1e-6."""
+
+    def _compute(self, node):
+        value = super()._compute(node)
+        return value._replace(error=1e-6) if node == Sym("x") else value
+
+
+def bound(text, x):
+    """Return the value at x and the bound of its error in units of 1e-6."""
+    result = InexactEvaluator(MACHINE, {"x": Fraction(x)}, StepBudget(STEPS)).evaluate(parse(text))
+    return result.value, result.error / 1e-6
+
+
+BOUNDS = [  # the derivative's bound of the module's docstring, times its safety factor
+    ("x+x", 3, 2.0), ("x+1", 3, 1.0), ("-x", 3, 1.0), ("3x", 3, 3.0), ("x*x", 3, 6.0), ("1/x", 4, 2 / 16), ("x/5", 4, 2 / 5), ("x^3", 2, 12.0), ("x^{-1}", 4, 2 / 16), ("|x|", -3, 1.0), (r"\sqrt x", 4, 0.5), (r"\ln x", 4, 0.5), ("e^{x}", 1, 2 * math.e),
+    (r"x\%", 4, 2 / 100), (r"x^\circ", 4, math.pi / 180), (r"\sin x", 1, 4 * (math.sin(1) + 2)), (r"\cos x", 1, 4 * (math.cos(1) + 2)), (r"\tan x", 1, 4 * (math.tan(1) ** 2 + 1)), (r"\arcsin x", 0.5, 4 * (1 / 0.75 + 1)), (r"\arccos x", 0.5, 4 * (1 / 0.75 + 1)),
+    (r"\arctan x", 0.5, 4 * (1 / 1.25 + 1)), (r"\sinh x", 1, 4 * (math.sinh(1) + 2)), (r"\cosh x", 1, 4 * (math.cosh(1) + 2)), (r"\tanh x", 1, 4 * (math.tanh(1) ** 2 + 2)), (r"\operatorname{arsinh}x", 0.5, 4 * (1 / 1.25 + 2)),
+    (r"\operatorname{arcosh}x", 2, 4 * (1 / 3 + 2)), (r"\operatorname{artanh}x", 0.5, 4 * (1 / 0.75 + 1)), ("x!", 2, 32.0), (r"\sqrt[4]{x}", 16, 2 * 2 * 2 * 2 / 16 / 4), (r"\log_2x", 8, 2 * (2 / 8) / math.log(2)), (r"\max(x,0\pi)", 3, 1.0), (r"\min(x,2\pi)", 3, 1.0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "x", "error"), BOUNDS)
+def test_bounds_follow_from_the_derivative(text, x, error):
+    assert bound(text, x)[1] == pytest.approx(error, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1/(x-3)",
+        r"\ln(x-3)",
+        r"\frac{1}{x-3.0000015}",
+        r"\ln(3.0000015-x)",
+        r"\lfloor x+0\pi\rfloor",
+        r"\lceil x+0\pi\rceil",
+        "(x-3)^0",
+        r"\lfloor x-0.0000005+0\pi\rfloor",
+        r"e^{10^6x-3000000}",
+        r"\sin(10^5x)",
+    ],
+)
+def test_values_within_the_error_of_a_pole_or_step_are_undefined(text):
+    with pytest.raises(UndefinedError):
+        bound(text, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r"\lfloor x-0.5+0\pi\rfloor", 2),
+        (r"\lceil x-0.5+0\pi\rceil", 3),
+        (r"\lfloor x+0.000002+0\pi\rfloor", 3),
+        (r"\frac{1}{x-2.9}", 10),
+        (r"\lceil x-0.000002+0\pi\rceil", 3),
+        (r"\frac{1}{x-2.999997}", 1e6 / 3),
+    ],
+)
+def test_values_beyond_the_error_of_a_pole_or_step_are_defined(text, value):
+    assert bound(text, 3)[0].real == pytest.approx(value, rel=1e-6)
+
+
+def test_roots_near_zero_have_the_root_of_the_error():
+    value, error = bound(r"\sqrt{x-3}", 3)
+    assert (value, error * 1e-6) == (0, pytest.approx(1e-3, rel=1e-3))
+    assert bound(r"\sqrt[3]{x-3}", 3)[1] * 1e-6 == pytest.approx(1e-2, rel=1e-3)
+    assert bound(r"\sqrt{x-2.9999}", 3)[0] == pytest.approx(1e-2)
+    assert numeric(r"\sqrt{0}").error == 0
+    assert bound(r"\sqrt[3]{x}", -8)[0] == pytest.approx(-2)
+    assert numeric(r"\sqrt[3]{i\pi}").value == pytest.approx(math.pi ** (1 / 3) * complex(math.cos(math.pi / 6), 0.5))
+
+
+def test_rounding_errors_have_the_size_of_the_operands():
+    assert numeric("1/3").error == pytest.approx(2.0**-51 / 3, rel=0.1) or numeric("1/3").error < 1e-15
+    assert numeric(r"\pi-3").error == pytest.approx(2 * (math.pi + 3) * 2.0**-51, rel=0.6)
+    assert numeric(r"e^{\pi}").error > 4 * math.exp(math.pi) * 2.0**-51
+    assert numeric(r"\sin\pi").error > 4 * math.pi * 2.0**-51
+    assert numeric("2.5!").error > 64 * math.gamma(3.5) * 2.0**-51
+
+
+def test_numbers_at_the_limits_of_the_tiers():
+    assert numeric("149!/148!").value == pytest.approx(149)
+    assert numeric("x^{64}", x=2).value == 2.0**64
+    assert numeric(r"\sin(10^6)").value == pytest.approx(math.sin(10**6))
+    with pytest.raises(UndefinedError):
+        numeric(r"\sin(10^6+1)")
+    assert numeric("e^{x}", x=690).value == pytest.approx(math.exp(690))
+    for text in ("e^{x+1}", r"10^{301}\pi", "(1001+x)!"):
+        with pytest.raises(UndefinedError):
+            numeric(text, x=690)
+    assert modulo("(x-5)^1", x=5) == 0
+    assert modulo("(x-5)^2+x", x=5) == 5
+    with pytest.raises(PoleError):
+        evaluate_modulo(Num(Fraction(1, PRIME)), {}, 1, StepBudget(9))
+    assert evaluate_modulo(Num(Fraction(1, PRIME - 1)), {}, 1, StepBudget(9)) == PRIME - 1
+    assert exact(r"\frac{1}{2^{2040}}*\frac{1}{2^{2040}}") == Fraction(1, 2**4080)
+    assert exact(r"\sqrt{0}") == 0
+    with pytest.raises(NotExactError):
+        exact("2^{4000}*2^{4000}*2^{192}")
