@@ -69,6 +69,16 @@ CORPUS = {
         *(f"{name}(open('CANARY','w'))" for name in ("sin", "sympify", "parse_expr", "N", "Integer", "Function('f')", "S", "Matrix")),
         *(f"\\{name}{{__import__('os').system('touch CANARY')}}" for name in ("frac", "sqrt", "int", "mathrm", "lim", "sum", "begin")),
     ],
+    "statements and readings": [
+        *(r"\begin{vmatrix}" + r"\\".join(["&".join([entry] * size)] * size) + r"\end{vmatrix}" for size in (2, 4, 5, 30) for entry in ("x", "9^{999}", r"\frac{1}{x}", r"\begin{vmatrix}1\end{vmatrix}")),
+        *(r"\det" * k + r"\begin{pmatrix}1\end{pmatrix}" for k in (1, 2, 200)), *(rf"C_{{{10**k}}}^{{{10**k // 2}}}" for k in range(1, 9)), *(rf"10^{{{k}}} \bmod 7" for k in (9, 99, 9999, 10**9)),
+        *("1 h 30 min " * k for k in (1, 2, 50, 400)), *("]1,2[" * k for k in (1, 40, 300)), *("[1;" * k for k in (2, 300)), *("1,5; " * k for k in (2, 60, 300)), "1_000" * 200, "1_" * 800, "_".join(["123"] * 300), "1," * 900 + "5",
+        *(w * k for w in (r"\begin{cases}", r"\begin{cases} x \\ y \end{cases}", r"x \text{ such that } ", r"\text{if } ", "if n is odd ", r"\|", "f'", r"\{x|", r"\in\mathbb{R}, ") for k in (3, 100)),
+        *(f"{a}{r}{b}" * k for a, r, b in (("1", "=", "2"), ("x", "<", "x+1"), ("[k", "=", "5]")) for k in (1, 40, 300)), "=".join(["x+1"] * 300), "=".join(["1+1"] * 300), r"\cup".join(["(1,2)"] * 60), r"\cup".join([f"({k},{k + 2})" for k in range(60)]),
+        *(f"5 {'m' * k}" for k in (5, 300)), "5 " + "kg m / s ^ -2 " * 30, "5 " + "m^{9} " * 8, "5 m^{-9}" * 100, "5\\ \\mathrm{m" + "/s" * 300 + "}", r"\text{" + "no solution " * 150 + "}", r"\text{ " * 100, r"\textbf{" * 200 + "x" + "}" * 200, "non-" * 400 + "zero",
+        *(f"\\{name} 10^{{{k}}}" for name in ("sech", "coth", "arcsec", "arccot") for k in (1, 100, 10**6)), r"\operatorname{arcosh}(10^{400})", r"\Gamma(10^{9})", r"\Gamma(\Gamma(\Gamma(9)))", r"\sum_{i=1}^{400} i^{i^i}", r"\sum_{i=1}^{i} i", r"\prod_{i=0}^{400}\sum_{i=0}^{400} i",
+        "\frac" * 300, "\times" * 300, "frac{" * 300, "\x0c" * 900, '["' + '1", "' * 300 + '2"]', '["' * 500, "[" * 700 + '"' + "]" * 700, '{"target": ' * 300, "half " * 300, "three fifths " * 200, "x10^" * 300, "1 x 10^" * 300, "$" + "1 $ " * 300,
+    ],
     "catastrophic patterns": [
         *(f"The answer is {c * 20_000}" for c in " \t1a.*(\\$,-"), *(("answer" + c) * 5_000 for c in (" is ", ": ", " = ", "  ")),
         *(w * 20_000 for w in ("####", "A:", "\nA:", "**", "$1$ ", r"\( ", r"\[", "$$", "is ", "1.", r"\boxed", "and ", "option ")),

@@ -16,6 +16,7 @@ KINDS = {
 }  # fmt: skip
 
 EQUAL = {
+    "money": [("12", "12 $"), ("2.5", "2,5 $ par mois"), ("2.5", "Total : 2,5 $"), ("12 dollars", "12 $"), ("12", "$12")],
     "systems and cases": [
         (r"\begin{cases} x=1 \\ y=2 \end{cases}", "x=1, y=2"), (r"f(x)=\begin{cases} x & x>0 \\ -x & x\le 0\end{cases}", r"f(x)=\begin{cases} x, & \text{if } x>0 \\ -x, & x\leq 0\end{cases}"),
     ],
@@ -62,6 +63,7 @@ EQUAL = {
     "digits": [("7000", "7_000"), ("1234567", "1_234_567")],
 }  # fmt: skip
 DIFFERENT = {
+    "money": [("12 meters", "12 $"), ("12", "13 $")],
     "systems and cases": [(r"\begin{cases} x=1 \\ y=2 \end{cases}", "x=2, y=1"), (r"f(x)=\begin{cases} x & x>0 \\ -x & x\le 0\end{cases}", r"f(x)=\begin{cases} x & x<0 \\ -x & x\ge 0\end{cases}")],
     "angles": [(r"\sin 30^\circ", "0.6"), (r"\cos^{-1}(0.5)", r"61^\circ"), (r"\sqrt2", "2")],
     "combinations": [("C_5^2", "20"), ("C_1^2", "0"), (r"{5 \choose 2}", r"\frac52")],

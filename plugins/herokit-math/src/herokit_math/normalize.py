@@ -28,6 +28,7 @@ _SUPERSCRIPTS = re.compile(r"(\^-?\{?\d\}?)\^\{(\d)\}")
 DIGIT_GROUP_SEPARATOR = re.compile(r"(?<=\d)(?:\s?\{\s?,\s?\}\s?|,\\[!,;:] ?|\\[!,;: ]|~)(?=\d{3}(?!\d))")
 _DIGIT_GROUP_UNDERSCORE = re.compile(r"(?<=\d)_(?=\d{3}(?:_\d{3})*(?![\d_]))")
 _LETTER_TIMES = re.compile(r"(?<=\d) {0,3}[xX] {0,3}(?=10 {0,3}\^)")
+_MONEY = re.compile(r"(?<=\d) ?\$(?=\s|\Z)")  # 12 $, as in French; a pair of signs is mathematics
 _DOUBLE_BACKSLASH = re.compile(r"\\\\(?=[a-zA-Z(){}\[\]])")
 _SPACE_COMMANDS = re.compile(
     r"\\[!,;:>]|\\ |~|\\q?quad|\\(?:displaystyle|textstyle|limits|nolimits|hfill|newline|bf|rm|it|tt|sf)(?![a-zA-Z])"
@@ -75,6 +76,7 @@ def normalize_text(text: str) -> str:
         text = _DIGIT_GROUP_UNDERSCORE.sub("", text)
     text = text.replace("{,}", ",") if "{,}" in text else text
     if "$" in text:
+        text = _MONEY.sub(" dollars ", text) if text.count("$") == 1 else text
         text = text.replace("$", " ")
     if "[" in text or "]" in text:
         text = _INTERVAL.sub(_turn_brackets, text)
