@@ -376,3 +376,63 @@ def test_numbers_at_the_limits_of_the_tiers():
     assert exact(r"\sqrt{0}") == 0
     with pytest.raises(NotExactError):
         exact("2^{4000}*2^{4000}*2^{192}")
+
+
+UNIT = 2.0**-51  # the roundoff of machine numbers
+ROUNDING = [  # the bound at exact arguments, in units of the roundoff
+    (r"\exp(1)", 6 * math.e), (r"\ln2", 2 + math.log(2)), (r"\sin1", 4 * (math.sin(1) + 2) + 4 * math.sin(1)), (r"\tan1", 4 * (math.tan(1) ** 2 + 1) + 4 * math.tan(1)), ("2.5!", (16 * 2.5 + 64) * math.gamma(3.5)),
+    (r"\sqrt3", 3 / math.sqrt(3) + math.sqrt(3)), ("1+2", 3 + 3 * 2), ("2*3", 6 + 6 + 6), ("7/2", 2 * (7 + 3.5 * 2) / 2 + 3.5), (r"\pi", math.pi), ("e", math.e), ("3", 3), (r"\arctan1", 4 * (0.5 + 1) + math.pi), ("-3", 3), ("|3|", 3),
+    (r"\operatorname{arsinh}1", 4 * (0.5 + 2) + 4 * math.asinh(1)), (r"\operatorname{arcosh}2", 4 * (1 / 3 + 2) * 2 + 4 * math.acosh(2)), (r"\arcsin0.5", 4 * (4 / 3 + 1) * 0.5 + 4 * math.asin(0.5)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "error"), ROUNDING)
+def test_rounding_errors_follow_from_the_operations(text, error):
+    assert numeric(text).error / UNIT == pytest.approx(error, rel=1e-6)
+
+
+def test_a_divisor_of_twice_its_error_is_zero():
+    with pytest.raises(UndefinedError):
+        bound("1/x", Fraction("0.000002"))
+    with pytest.raises(UndefinedError):
+        bound(r"\ln x", Fraction("0.000002"))
+    assert bound("1/x", Fraction("0.0000021"))[0].real == pytest.approx(1 / 2.1e-6)
+
+
+def test_expressions_that_agree_at_few_points_are_different():
+    names = frozenset("n")
+    points = [sample_point(names, k, integers=True)["n"] for k in range(3)]
+    zeros = "".join(f"(n-{point})" for point in points)
+    assert identical(f"n!+{zeros}", "n!") is False
+    points = [sample_point(frozenset("x"), k, integers=False)["x"] for k in range(2)]
+    zeros = "".join(f"(x-\\frac{{{point.numerator}}}{{{point.denominator}}})" for point in points)
+    assert identical(rf"\sin x+{zeros}", r"\sin x") is False
+    values = {sample_point(names, k, integers=True)["n"] for k in range(18)} | {
+        sample_point(frozenset("abcdefgh"), k, integers=True)[c] for k in range(9) for c in "abcdefgh"
+    }
+    assert (min(values), max(values)) == (2, 14)
+
+
+def test_points_of_a_name_do_not_depend_on_other_names():
+    for k in range(18):
+        assert (
+            sample_point(frozenset("xy"), k, integers=False)["x"]
+            == sample_point(frozenset("x"), k, integers=False)["x"]
+        )
+    mixed = {name: [sample_point(frozenset(name), k, integers=False)[name] > 0 for k in (2, 5)] for name in "abcdefgxyz"}
+    assert {tuple(signs) for signs in mixed.values()} == {(True, True), (False, False)}
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "equal"),
+    [
+        (r"\sqrt{-1}", r"\sqrt{-4}/2", True),
+        ("i+x", "x+i", True),
+        ("i+x", "x-i", False),
+        (r"e^{ix}", r"\cos x+i\sin x", True),
+        (r"e^{ix}", r"\cos x-i\sin x", False),
+        (r"\ln(-1)", r"i\pi", True),
+    ],
+)
+def test_complex_expressions_are_compared_where_nothing_is_real(left, right, equal):
+    assert identical(left, right) is equal

@@ -106,8 +106,9 @@ class Comparison:
             equal = self.equal(value, other) if are_comparable else False
             return equal or equal_chains(equation, answer.equation, self.budget) or equal
         equal = self.equal(value, other)
-        solves = equation and isinstance(answer, Quantity) and is_solution(equation, answer.node, self.budget)
-        return True if solves else equal
+        if equal is not True and equation and isinstance(answer, Quantity):
+            return is_solution(equation, answer.node, self.budget) or equal
+        return equal
 
     def _equal_chains(self, reference: Answer, answer: Answer) -> bool | None:
         chain, other = (item.equation if isinstance(item, LabeledValue) else item for item in (reference, answer))

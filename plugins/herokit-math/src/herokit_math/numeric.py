@@ -112,7 +112,7 @@ class Evaluator:
 
     def _value(self, node: Node) -> BoundedValue:
         result = self._compute(node)
-        if abs(result.value.imag) > result.error + 1e-12 * abs(result.value):
+        if self.is_real and (imag := result.value.imag) and abs(imag) > result.error + 1e-12 * abs(result.value):
             self.is_real = False
         return result
 
@@ -291,19 +291,23 @@ def _round_down(x: Any) -> int:
     return whole - bool(whole > x)
 
 
+def _invert(z: Any) -> Any:
+    return 1 / abs(z) if z else math.inf
+
+
 _RECIPROCALS = {"sec": "cos", "csc": "sin", "cot": "tan", "sech": "cosh", "csch": "sinh", "coth": "tanh"}
 _INVERSE_RECIPROCALS = {"asec": "acos", "acsc": "asin", "acot": "atan"}
 _SLOPES: dict[str, Callable[[Any, Any], Any]] = {  # bounds on |f'(z)| from z and f(z)
     "sin": lambda _, v: abs(v) + 1,
     "cos": lambda _, v: abs(v) + 1,
     "tan": lambda _, v: abs(v) ** 2,
-    "asin": lambda z, _: 1 / abs(1 - z * z) if abs(1 - z * z) else math.inf,
-    "acos": lambda z, _: 1 / abs(1 - z * z) if abs(1 - z * z) else math.inf,
-    "atan": lambda z, _: 1 / abs(1 + z * z) if abs(1 + z * z) else math.inf,
+    "asin": lambda z, _: _invert(1 - z * z),
+    "acos": lambda z, _: _invert(1 - z * z),
+    "atan": lambda z, _: _invert(1 + z * z),
     "sinh": lambda _, v: abs(v) + 1,
     "cosh": lambda _, v: abs(v) + 1,
     "tanh": lambda _, v: abs(v) ** 2 + 1,
-    "asinh": lambda z, _: 1 / abs(1 + z * z) + 1 if abs(1 + z * z) else math.inf,
-    "acosh": lambda z, _: 1 / abs(z * z - 1) + 1 if abs(z * z - 1) else math.inf,
-    "atanh": lambda z, _: 1 / abs(1 - z * z) if abs(1 - z * z) else math.inf,
+    "asinh": lambda z, _: _invert(1 + z * z) + 1,
+    "acosh": lambda z, _: _invert(1 - z * z) + 1,
+    "atanh": lambda z, _: _invert(1 - z * z),
 }

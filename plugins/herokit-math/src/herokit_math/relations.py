@@ -365,14 +365,14 @@ def is_solution(equation: RelationChain, solution: Node, budget: StepBudget) -> 
     (name,) = names
     if not free_symbols(difference) - {name} <= free_symbols(solution):
         return False
+    if decide_identity(_substitute(difference, name, solution), ZERO, budget)[0] is not True:
+        return False
     at_0, at_1, *others = (_substitute(difference, name, Num(x)) for x in (Fraction(0), Fraction(1), *_LINE_POINTS))
     for x, value in zip(_LINE_POINTS, others, strict=True):
         slope = Call("mul", (Num(x), subtract(at_1, at_0)))
         if decide_identity(subtract(value, at_0), slope, budget)[0] is not True:
             return False
-    if decide_identity(at_0, at_1, budget)[0] is not False:
-        return False
-    return decide_identity(_substitute(difference, name, solution), ZERO, budget)[0] is True
+    return decide_identity(at_0, at_1, budget)[0] is False
 
 
 def _substitute(node: Node, name: str, value: Node) -> Node:
