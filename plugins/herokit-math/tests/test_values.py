@@ -419,7 +419,9 @@ def test_points_of_a_name_do_not_depend_on_other_names():
             sample_point(frozenset("xy"), k, integers=False)["x"]
             == sample_point(frozenset("x"), k, integers=False)["x"]
         )
-    mixed = {name: [sample_point(frozenset(name), k, integers=False)[name] > 0 for k in (2, 5)] for name in "abcdefgxyz"}
+    mixed = {
+        name: [sample_point(frozenset(name), k, integers=False)[name] > 0 for k in (2, 5)] for name in "abcdefgxyz"
+    }
     assert {tuple(signs) for signs in mixed.values()} == {(True, True), (False, False)}
 
 
