@@ -68,7 +68,7 @@ class RewardOutput:
         >>> from herokit.schemes import rm_only
         >>> class Length:
         ...     def score(self, samples):
-        ...         return [float(len(s.completion)) if s.completion else float("nan") for s in samples]
+        ...         return [float(len(s.completion_text)) if s.completion_text else float("nan") for s in samples]
         >>> outcome = Rewarder({"rm": Length()}, rm_only())([Sample("p", "abc", "q"), Sample("p", "", "q")])
         >>> outcome.reward.tolist(), outcome.problems()
         ([3.0, nan], {1: 'rm: gave nan'})
@@ -103,7 +103,7 @@ class RewardOutput:
             >>> from herokit import Rewarder, Sample, Select, Center, chain
             >>> class Length:
             ...     def score(self, samples):
-            ...         return [float(len(s.completion)) for s in samples]
+            ...         return [float(len(s.completion_text)) for s in samples]
             >>> output = Rewarder({"rm": Length()}, chain(Select("rm"), Center()))([Sample("p", "abc", "q")])
             >>> [(row.name, row.values) for row in output.explain("q").rows]
             [('rm', [3.0]), ("Select(signal='rm')", [3.0]), ('Center()', [0.0])]

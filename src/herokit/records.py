@@ -101,7 +101,7 @@ def from_rows(sources: Mapping[str, Verifier | RewardModel], rows: Sequence[Mapp
     Example:
         >>> class Length:
         ...     def score(self, samples):
-        ...         return [len(s.completion) for s in samples]
+        ...         return [len(s.completion_text) for s in samples]
         >>> from_rows({"rm": Length()}, [{"rm": 2.0, "rm_status": "judged"}, None]).scores["rm"].reasons
         ('', 'no answer arrived')
     """

@@ -90,10 +90,10 @@ class Rewarder(Closeable):
         >>> from herokit.schemes import hero
         >>> class Exact:
         ...     def verify(self, samples):
-        ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
+        ...         return [Verdict(float(s.final_text == s.reference)) for s in samples]
         >>> class Short:
         ...     def score(self, samples):
-        ...         return [-float(len(s.completion)) for s in samples]
+        ...         return [-float(len(s.completion_text)) for s in samples]
         >>> rewarder = Rewarder({"verifier": Exact(), "rm": Short()}, hero())
         >>> samples = [Sample("1 + 1?", text, "q1", "2") for text in ("2", "two", "eleven")]
         >>> rewarder(samples).reward.round(3).tolist()
@@ -174,7 +174,7 @@ class Rewarder(Closeable):
             >>> from herokit import Sample, Select
             >>> class Length:
             ...     def score(self, samples):
-            ...         return [len(s.completion) for s in samples]
+            ...         return [len(s.completion_text) for s in samples]
             >>> rewarder = Rewarder({"rm": Length()}, Select("rm"))
             >>> rewarder.combine(rewarder.run_sources([Sample("p", "abc", "q")]), ["q"]).reward.tolist()
             [3.0]

@@ -53,7 +53,7 @@ def run_sources(sources: Mapping[str, Verifier | RewardModel], samples: Sequence
     Example:
         >>> class Length:
         ...     def score(self, samples):
-        ...         return [len(s.completion) for s in samples]
+        ...         return [len(s.completion_text) for s in samples]
         >>> run_sources({"length": Length()}, [Sample("1+1", "two", "q")]).scores["length"].values.tolist()
         [3.0]
     """
@@ -85,7 +85,7 @@ def verify(name: str, verifier: Verifier, samples: Sequence[Sample]) -> list[Ver
     Example:
         >>> class Exact:
         ...     def verify(self, samples):
-        ...         return [Verdict(float(s.completion == s.reference)) for s in samples]
+        ...         return [Verdict(float(s.final_text == s.reference)) for s in samples]
         >>> verify("exact", Exact(), [Sample("1+1", "2", "q", "2")])[0].value
         1.0
     """
@@ -118,7 +118,7 @@ def score(name: str, model: RewardModel, samples: Sequence[Sample]) -> Scores:
     Example:
         >>> class Length:
         ...     def score(self, samples):
-        ...         return [len(s.completion) for s in samples]
+        ...         return [len(s.completion_text) for s in samples]
         >>> score("length", Length(), [Sample("1+1", "two", "q")]).values.tolist()
         [3.0]
     """

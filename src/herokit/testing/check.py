@@ -231,7 +231,7 @@ def check_verifier(
         >>> from herokit import Verdict
         >>> class Contains:
         ...     def verify(self, samples):
-        ...         return [Verdict(float(s.reference in s.completion)) for s in samples]
+        ...         return [Verdict(float(s.reference in s.final_text)) for s in samples]
         >>> check_verifier(Contains(), profile=Profile(max_examples=20)).failures[0].law
         'near_miss_rejected'
     """
@@ -272,7 +272,7 @@ def check_reward_model(
     Example:
         >>> class Length:
         ...     def score(self, samples):
-        ...         return [float(len(s.completion)) for s in samples]
+        ...         return [float(len(s.completion_text)) for s in samples]
         >>> [result.law for result in check_reward_model(Length(), profile=Profile(max_examples=20)).failures]
         ['reward_model_pickle_round_trip']
     """

@@ -237,7 +237,7 @@ def trainer_values_filled(output: RewardOutput) -> list[float]:
         >>> from herokit import Rewarder, Select
         >>> class Length:
         ...     def score(self, samples):
-        ...         return [float(len(s.completion)) if s.completion else float("nan") for s in samples]
+        ...         return [float(len(s.completion_text)) if s.completion_text else float("nan") for s in samples]
         >>> samples = [Sample("p", text, "q") for text in ("a", "bcd", "")]
         >>> trainer_values_filled(Rewarder({"rm": Length()}, Select("rm"))(samples))
         [1.0, 3.0, 2.0]

@@ -33,7 +33,7 @@ def metrics(output: RewardOutput, prefix: str = "herokit/") -> dict[str, float]:
         >>> from herokit import Rewarder, Sample, Select
         >>> class Length:
         ...     def score(self, samples):
-        ...         return [float(len(s.completion)) if s.completion else float("nan") for s in samples]
+        ...         return [float(len(s.completion_text)) if s.completion_text else float("nan") for s in samples]
         >>> values = metrics(Rewarder({"rm": Length()}, Select("rm"))([Sample("p", "ab", "q"), Sample("p", "", "q")]))
         >>> values["herokit/rm/mean"], values["herokit/rm/failed"], values["herokit/rows/invalid"]
         (2.0, 0.5, 0.5)
