@@ -240,7 +240,7 @@ def load_registry(*, plugins: bool = True, extra: Iterable[tuple[str, object]] =
     Raises:
         NameClashError: a plugin in `extra` registers a name that there is.
         PluginError: a hook in `extra` raised, or its name or parameters differ from the specification. An installed plugin
-            with such a fault is disabled and is in `Registry.load_errors`.
+            with such a fault is disabled and is in ``load_errors`` of the registry.
 
     Example:
         >>> {entry.kind for entry in load_registry(plugins=False)} >= {"combiner", "scheme"}
