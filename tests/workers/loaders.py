@@ -11,6 +11,8 @@ def commands(payload):
         command = task.decode()
         if command == "hang":
             time.sleep(60)
+        if command == "pause":
+            time.sleep(0.7)
         if command == "crash":
             os._exit(9)
         if command == "refuse":

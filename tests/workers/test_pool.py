@@ -182,6 +182,17 @@ def test_worker_pool_replaces_a_process_that_does_not_read_its_tasks():
     pool.close()
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc on this platform")
+def test_worker_pool_gives_the_task_of_a_stopped_process_to_another():
+    pool = make_pool(timeout=1.0)
+    pool.run(tasks("a"))
+    threading.Timer(0.3, lambda: os.kill(pool.pids[0], signal.SIGSTOP)).start()
+    (reply,) = pool.run(tasks("pause"))
+    pool.close()
+    assert reply["command"] == "pause"
+    assert (pool.counters["died"], pool.counters["killed"]) == (1, 0)
+
+
 def test_worker_pool_stops_a_chunk_at_a_setup_error(pool):
     replies = pool.run(tasks("a", "refuse", "b"), chunk_size=3)
     assert commands_of(replies) == ["a", Status.FAILED, Status.FAILED]

@@ -135,6 +135,13 @@ def test_verifier_abstains_if_the_sandbox_is_ended_from_outside(monkeypatch):
     assert "test 1: the sandbox did not start" in verdict.reason
 
 
+def test_run_that_is_ended_from_outside_is_repeated(monkeypatch):
+    runs = [sandbox.RunResult("lost", None, "", "", 0.0)] * 2
+    original = sandbox.run_program
+    monkeypatch.setattr("herokit_code.verifier.run_program", lambda *a, **k: runs.pop() if runs else original(*a, **k))
+    assert verify(CORRECT).value == 1.0
+
+
 @pytest.mark.parametrize("receiver", ["the main thread", "another thread"])
 def test_interrupt_starts_no_further_test(monkeypatch, receiver):
     calls = []

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, NoReturn
 
 from herokit.errors import SetupError
@@ -165,6 +166,8 @@ class WorkerProcess:
     def _receive(self, timeout: float) -> dict[str, Any]:
         try:
             if not self._connection.poll(timeout):
+                if _is_stopped(self.pid):  # by a signal from outside: that is not the task's fault
+                    self._raise_died()
                 self.kill()
                 raise WorkerTimeoutError(f"no reply within {timeout:g} s")
             reply: dict[str, Any] = json.loads(self._connection.recv_bytes())
@@ -176,6 +179,8 @@ class WorkerProcess:
         return reply
 
     def _raise_died(self) -> NoReturn:
+        if _is_stopped(self.pid):
+            self._process.kill()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_EXIT_TIMEOUT)  # it may close the socket a moment before it ends by itself
         self.kill()
@@ -212,6 +217,14 @@ def _socket_pair() -> tuple[socket.socket, socket.socket]:
     finally:
         for descriptor in reserved:
             os.close(descriptor)
+
+
+def _is_stopped(pid: int) -> bool:
+    """Return whether a signal has stopped a process; False where there is no /proc."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"T"
+    except (OSError, IndexError):
+        return False
 
 
 def unpack_batch(frame: bytes) -> tuple[float, Iterator[bytes]]:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from threading import Event
@@ -26,6 +27,8 @@ TestProcess = Literal["separate", "shared"]
 
 _POLL_INTERVAL = 0.5
 """Seconds between two checks for an interrupt."""
+_MAX_RUNS = 3
+"""Runs of a test whose runs are lost: something outside ended them."""
 _IMPORT_TIMEOUT = 20.0
 """Seconds at least to find out whether a package can be imported."""
 _SIGXCPU = 24
@@ -138,7 +141,7 @@ class CodeVerifier:
             if stop.is_set():
                 return abstain("stopped")
             try:
-                result = self._run_case(program, case)
+                result = self._run_repeatedly(program, case)
             except _LostRunError as error:
                 return abstain(f"test {number}: {error}")
             if not result.counted:
@@ -178,6 +181,13 @@ class CodeVerifier:
                     f"test {number} cannot run: it imports {name!r}, which the sandbox does not have; install it where "
                     f"the base interpreter of this environment finds it ({sys.base_prefix})"
                 )
+
+    def _run_repeatedly(self, program: str, case: Case) -> _CaseResult:
+        """Run a test until a run says something about the program, three times at most."""
+        for _ in range(_MAX_RUNS - 1):
+            with suppress(_LostRunError):
+                return self._run_case(program, case)
+        return self._run_case(program, case)
 
     def _run_case(self, program: str, case: Case) -> _CaseResult:
         separate = self._runs_separately(case)
