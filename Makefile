@@ -60,6 +60,7 @@ replicate-full: .venv/.docs
 
 soak: .venv/.test
 	$(BIN)/python benchmarks/soak.py
+	$(BIN)/python benchmarks/soak_faults.py
 
 clean:
 	rm -rf .venv .venv-trainers build dist docs/reference/generated demo.parquet .pytest_cache .mypy_cache .ruff_cache .hypothesis
