@@ -38,6 +38,7 @@ from herokit.types import (
     RewardModel,
     Sample,
     Signals,
+    Status,
     Verifier,
     is_valid_score,
 )
@@ -179,7 +180,7 @@ class Rewarder(Closeable):
             >>> rewarder.combine(rewarder.run_sources([Sample("p", "abc", "q")]), ["q"]).reward.tolist()
             [3.0]
         """
-        columns = {name: _column(name, outputs, len(group_keys)) for name in self.sources}
+        columns = {name: _column(name, outputs, group_keys) for name in self.sources}
         valid = np.logical_and.reduce([is_valid_score(x) for x in columns.values()])
         groups = Groups.from_keys(key for key, ok in zip(group_keys, valid, strict=True) if ok)
         signals = Signals({name: x[valid] for name, x in columns.items()}, groups)
@@ -255,8 +256,9 @@ def _resolve_combiner(combiner: Combiner[Any] | _HasCombiner | str) -> Chain:
     return inner if isinstance(inner, Chain) else chain(cast("Combiner[Any]", combiner))
 
 
-def _column(name: str, outputs: SourceOutputs, count: int) -> Floats:
-    """Return the values of one source, (N,), NaN where it failed."""
+def _column(name: str, outputs: SourceOutputs, group_keys: Sequence[Hashable]) -> Floats:
+    """Return the values of one source, (N,), NaN where it failed; what the policy left without a score is the worst."""
+    count = len(group_keys)
     if name in outputs.verdicts:
         values = np.array([np.nan if v.value is None else v.value for v in outputs.verdicts[name]], dtype=np.float64)
     elif name in outputs.scores:
@@ -265,6 +267,29 @@ def _column(name: str, outputs: SourceOutputs, count: int) -> Floats:
         raise DataError(f"no outputs of source {name!r}; there are {[*outputs.verdicts, *outputs.scores]}")
     if len(values) != count:
         raise DataError(f"source {name!r} has outputs for {len(values)} samples; expected {count}")
+    return _fill_with_lowest(values, outputs.scores[name].statuses, group_keys) if name in outputs.scores else values
+
+
+def _fill_with_lowest(values: Floats, statuses: Sequence[Status], group_keys: Sequence[Hashable]) -> Floats:
+    """Give rows that the policy left without a score the lowest score of their group, else of the batch, else 0.
+
+    No score means "worst" in the unit of every reward model, and a row that left its batch would cost the policy nothing.
+
+    Example:
+        >>> statuses = [Status.JUDGED, Status.JUDGED, Status.UNPARSED, Status.FAILED]
+        >>> _fill_with_lowest(np.array([2.0, -1.0, np.nan, np.nan]), statuses, "aaaa").tolist()
+        [2.0, -1.0, -1.0, nan]
+    """
+    unanswered = [row for row, s in enumerate(statuses) if s is not Status.FAILED and not is_valid_score(values[row])]
+    if not unanswered:
+        return values
+    lowest: dict[Hashable, float] = {}
+    for key, value in zip(group_keys, values.tolist(), strict=True):
+        if is_valid_score(value):
+            lowest[key] = min(value, lowest.get(key, value))
+    overall = min(lowest.values(), default=0.0)
+    values = values.copy()
+    values[unanswered] = [lowest.get(group_keys[row], overall) for row in unanswered]
     return values
 
 

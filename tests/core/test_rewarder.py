@@ -124,7 +124,8 @@ def test_statuses_that_a_reward_model_gives_are_kept():
 
     outcome = make(rm=Told())(group("a", "ok", "no"))
     assert outcome.scores["rm"].statuses == (Status.JUDGED, Status.TIMEOUT)
-    assert outcome.problems() == {1: "rm: slow"}
+    assert outcome.problems() == {}  # the completion caused it: the row has the lowest score
+    assert outcome.valid.tolist() == [True, True]
 
 
 def stepwise(*, bad=()):
@@ -338,3 +339,26 @@ def test_chain_refuses_a_name():
 def test_rewarder_refuses_a_source_with_the_name_of_a_result_column(name):
     with pytest.raises(ConfigError, match=f"source '{name}' has the name of a result column"):
         Rewarder({"verifier": Exact(), name: Length()}, Select("verifier"))
+
+
+def test_rewarder_gives_unanswered_rows_the_lowest_score_of_their_group():
+    class Model:
+        def score(self, samples):
+            rows = {
+                "good": (2.0, Status.JUDGED, "", None),
+                "bad": (-1.0, Status.JUDGED, "", None),
+                "endless": (None, Status.UNPARSED, "the thinking has no end", None),
+                "broken": (None, Status.FAILED, "no server", None),
+            }
+            return Scores.from_rows(rows[sample.completion] for sample in samples)
+
+    completions = ["good", "bad", "endless", "broken", "endless", "endless"]
+    groups = ["a", "a", "a", "a", "b", "b"]
+    samples = [Sample("p", text, key) for text, key in zip(completions, groups, strict=True)]
+    output = Rewarder({"rm": Model()}, Select("rm"))(samples)
+    assert output.reward[:3].tolist() == [2.0, -1.0, -1.0]
+    assert output.valid.tolist() == [True, True, True, False, True, True]
+    assert output.reward[4:].tolist() == [-1.0, -1.0]  # a group without any score: the lowest of the batch
+    assert np.isnan(output.scores["rm"].values[2])  # results keep what the model said
+    alone = Rewarder({"rm": Model()}, Select("rm"))([Sample("p", "endless", "c"), Sample("p", "endless", "c")])
+    assert alone.reward.tolist() == [0.0, 0.0]
