@@ -7,9 +7,10 @@ reference                                      what is tested
 ``[{"input": ..., "output": ...}, ...]``       the same, a test each; ``"testtype": "functional"`` is a call,
                                                one JSON argument a line (LiveCodeBench)
 ``["assert f(1) == 2", ...]``                  assertions, a test each (MBPP)
-``{"test": "def check(f): ...", "entry_point": "f"}``   one test, the whole code (HumanEval)
+``{"test": "def check(f): ...", "entry_point": "f"}``   one test, the whole code (HumanEval); ``Solution().f`` too
 any other text                                 Python code; each top-level ``assert`` is a test; without any, each
-                                               function ``test...()``, or else the whole code
+                                               function ``test...()`` with its parameters and fixtures, or
+                                               else the whole code
 ============================================== =======================================================
 
 Expected values that can be compared outside the sandbox never enter it, so a solution cannot copy them: printed text, a
