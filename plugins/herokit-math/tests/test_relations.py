@@ -283,3 +283,28 @@ def test_parse_unit_rejects_other_words(words):
 def test_split_unit_separates_number_and_unit(text, number, dimension):
     parts = split_unit(parse_answer(text).node)
     assert (parts and (parts[0], parts[1].dimension)) == (None if number is None else (number, dimension))
+
+
+def test_ends_that_are_written_differently_are_the_same_end():
+    assert ends(merge_parts(to_region(parse_answer(r"(0,\sqrt{4}]\cup(2,3)")))) == ["(0,3)"]
+    assert len(ends(merge_parts(to_region(parse_answer(r"(0,\sqrt{4})\cup(2,3)"))))) == 2
+
+
+def test_a_derivation_has_its_last_value_and_half_a_derivative_is_no_label():
+    assert parse_answer("x=5+5+1=7=11").value.node.value == 11
+    for text in (r"\frac{dy}{ax}=x", r"\frac{ay}{dx}=x"):
+        assert isinstance(parse_answer(text), RelationChain)
+    assert isinstance(parse_answer(r"\frac{dy}{dx}=x"), LabeledValue)
+
+
+@pytest.mark.parametrize(
+    ("text", "dimension"), [("12m^9", (("length", 9),)), ("12(-m)", (("length", 1),)), ("-(12m)", (("length", 1),))]
+)
+def test_split_unit_reads_powers_and_signs(text, dimension):
+    number, unit = split_unit(parse_answer(text).node)
+    assert unit.dimension == dimension
+    assert (number == Num(Fraction(12))) == (text == "12m^9")
+
+
+def test_split_unit_leaves_calls_alone():
+    assert split_unit(parse_answer("12f(2)m").node) is None

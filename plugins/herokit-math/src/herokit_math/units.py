@@ -180,7 +180,7 @@ def _collect_factors(node: Node, sign: int, factors: list[Node], powers: dict[st
         case Call("pow", (Sym(name), Num(exponent))) if exponent.denominator == 1 and abs(exponent) <= _MAX_POWER:
             powers[name] = powers.get(name, 0) + sign * int(exponent)
             return name in UNITS
-        case Call("neg", (inside,)) if sign == 1 and not factors:
+        case Call("neg", (inside,)):
             factors.append(Num(Fraction(-1)))
             return _collect_factors(inside, sign, factors, powers)
     if has_names(node):
