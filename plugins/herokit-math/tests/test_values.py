@@ -438,3 +438,8 @@ def test_points_of_a_name_do_not_depend_on_other_names():
 )
 def test_complex_expressions_are_compared_where_nothing_is_real(left, right, equal):
     assert identical(left, right) is equal
+
+
+def test_a_value_just_beyond_twice_its_error_is_not_zero():
+    assert bound("1/x", Fraction("0.0000025"))[0].real == pytest.approx(1 / 2.5e-6)
+    assert bound(r"\ln x", Fraction("0.0000025"))[0].real == pytest.approx(math.log(2.5e-6))

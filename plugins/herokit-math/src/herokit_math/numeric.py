@@ -204,7 +204,7 @@ class Evaluator:
         return self._exp(self._div(self._ln(inside), degree))
 
     def _abs(self, x: BoundedValue) -> BoundedValue:
-        return BoundedValue(abs(x.value) + 0 * x.value, x.error)
+        return BoundedValue(abs(x.value), x.error)
 
     def _exp(self, x: BoundedValue) -> BoundedValue:
         if abs(x.value) > 700 * self.arithmetic.step_cost or x.error > 0.1:  # noqa: PLR2004 - e**710 overflows
@@ -283,7 +283,7 @@ class Evaluator:
         """Return a pseudo-random value of an unknown function, from its name and its argument to eight digits."""
         z = complex(x.value)
         digest = zlib.crc32(f"{name}:{z.real:.8g}:{z.imag:.8g}".encode())
-        return self._exact(Fraction(digest % 100_003 + 1, 50_000))
+        return self._exact(Fraction(digest, 1 << 31))
 
 
 def _round_down(x: Any) -> int:
