@@ -37,6 +37,11 @@ MARKERS = (
     Marker("<thought>", "</thought>", "EXAONE Deep, Gemini"),
     Marker("<thoughts>", "</thoughts>", "prompts"),
     Marker("<scratchpad>", "</scratchpad>", "prompts in the style of Claude"),
+    Marker("<analysis>", "</analysis>", "prompts in the style of Claude"),
+    Marker("<reflection>", "</reflection>", "Reflection, inside or behind its thinking", closes_alone=False),
+    Marker("<rationale>", "</rationale>", "prompts"),
+    Marker("<|thinking|>", "<|/thinking|>", "prompts"),
+    Marker("<unused94>thought", "<unused95>", "MedGemma"),
     Marker("<seed:think>", "</seed:think>", "Seed-OSS"),
     Marker("<mm:think>", "</mm:think>", "MiniMax M3"),
     Marker("<longcat_think>", "</longcat_think>", "LongCat-Flash-Thinking"),
@@ -51,8 +56,8 @@ MARKERS = (
 
 _TURN_ENDS = (
     r"\|im_end\|>|\|im_start\|>|\|eot_id\|>|\|eom_id\|>|\|start_header_id\|>|\|endoftext\|>|\|end_of_text\|>|"
-    r"\|endofturn\|>|\|END_OF_TURN_TOKEN\|>|\|START_OF_TURN_TOKEN\|>|\|user\|>|\|observation\|>|end_of_turn>|"
-    r"start_of_turn>|turn\|>|\|return\|>|｜end▁of▁sentence｜>|｜User｜>|INST\]"
+    r"\|endofturn\|>|\|END_OF_TURN_TOKEN\|>|\|START_OF_TURN_TOKEN\|>|\|user\|>|\|observation\|>|end_of_turn>|eos>|\|endofassistant\|>|"
+    r"\|start_of_role\|>|start_of_turn>|turn\|>|\|return\|>|｜end▁of▁sentence｜>|｜User｜>|INST\]"
 )
 _TURN_END = re.compile(
     rf"[<\[](?:{_TURN_ENDS}|\|end\|>)"
@@ -70,7 +75,7 @@ _WRAPPERS = (
 )
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]{0,200}(?:<\|constrain\|>[^<]{0,60})?<\|message\|>")
 _CHANNEL_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
-_PLAIN_CHANNEL = re.compile(r"\s*(?:<\|start\|>assistant\s*)?analysis(?=[\W_A-Z])")
+_PLAIN_CHANNEL = re.compile(r"\s*(?:(?:<\|start\|>)?assistant\s*)?analysis(?=[\W_A-Z])")
 _QUOTES = "\"'`“”‘’«»"
 
 
@@ -116,7 +121,7 @@ def split_thinking(text: str, *, opened: bool = False) -> SplitText:
     return _split_markers(text, opened=opened)
 
 
-_SECOND_CHARS = frozenset("|/\uff5ctTrRsSmMlLeEcCI")
+_SECOND_CHARS = frozenset("|/\uff5ctTrRsSmMlLeEcCIaAu")
 """What follows ``<`` or ``[`` in markers, ends of turns and wrappers."""
 
 

@@ -18,7 +18,7 @@ from herokit.verifiers.extraction import (
     unanswered,
     view_text,
 )
-from herokit.verifiers.languages import choice_pattern
+from herokit.verifiers.languages import choice_pattern, right_pattern, wrong_pattern
 from herokit.verifiers.references import reference_texts
 from herokit.verifiers.text import Normalization, first_sentence, normalize_text, read_text_list
 
@@ -27,7 +27,11 @@ __all__ = ["Choice"]
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 _LATEX_WRAPPER = re.compile(r"\\(?:text|textbf|mathrm|mathbf|boxed)\s?\{([^{}]*)\}")
-_LETTER = re.compile(r"(?:the )?(?:(?:correct )?(?:option|choice|answer)\s{0,2})?[\[(]?([A-Za-z])[\])]?", re.IGNORECASE)
+_NAMES = r"(?:option|choice|answer|letter|opción|opzione|opção|letra|lettre|lettera|alternativa|选项|選項)"
+_LETTER = re.compile(
+    rf"(?:(?:the|la|el|le|die|der|das) )?(?:(?:a |o )?(?:correct )?{_NAMES}\s{{0,2}})?[\[(]?([A-Za-z])[\])]?\s?(?:选项|選項|项|項)?",
+    re.IGNORECASE,
+)
 _LETTER_AND_TEXT = re.compile(
     r"(?:(?:option|choice)\s{0,2})?[\[(]?([A-Za-z])(?:[\])][.:]?|[.:])(?:\s+(.*))?", re.IGNORECASE | re.DOTALL
 )
@@ -143,7 +147,9 @@ class Choice(PerSampleVerifier):
         """Return the letters that a text chooses; none if it chooses nothing or contradicts itself."""
         unwrapped = _LATEX_WRAPPER.sub(r"\1", text[:2_000]).strip()
         text = unicodedata.normalize("NFKC", unwrapped).replace("**", "").replace("$", "")
-        text = text.strip(" \t\n\"'`").rstrip(".\u3002")
+        text = right_pattern().sub("", text.strip(" \t\n\"'`")).rstrip(".\u3002")
+        if wrong_pattern().search(text):
+            return set()
         if len(text) == 1 and text in _LETTERS[: len(options) or None]:
             return {text}
         forms: tuple[Normalization, ...] = ("spaces", "text")

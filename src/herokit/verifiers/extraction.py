@@ -13,20 +13,34 @@ from typing import Literal, NamedTuple, TypeAlias, TypeVar
 from herokit.conversations import FinalText
 from herokit.types import Sample, Verdict
 from herokit.verifiers.base import unparsed
-from herokit.verifiers.languages import denial_pattern, doubt_pattern, ending_pattern, may_announce, phrase_pattern
+from herokit.verifiers.languages import (
+    CONDITION,
+    QUESTION,
+    RETRACTION,
+    denial_pattern,
+    doubt_pattern,
+    ending_pattern,
+    may_announce,
+    phrase_pattern,
+    wrong_pattern,
+)
 from herokit.verifiers.text import first_sentence, last_line, last_sentence
 
 __all__ = [
+    "DENIED_BOX",
     "MAX_ANSWER_CHARS",
     "ExtractMode",
     "Extraction",
+    "Phrase",
     "View",
     "after_phrase",
+    "denies_box",
     "doubts_or_denies",
     "find_answers",
     "find_box",
     "find_final_answer",
     "find_hashes",
+    "find_phrase",
     "find_tag",
     "is_doubtful",
     "read_answer",
@@ -193,10 +207,14 @@ def is_doubtful(extraction: Extraction) -> bool:
     if extraction.origin in _UNMARKED:
         return doubts_or_denies(last_sentence(extraction.text))
     sentence = first_sentence(extraction.text)
-    sentence = _ADVERB.sub("", sentence.lstrip("*_ "))
-    denial = denial_pattern().match(sentence)
+    sentence = sentence.lstrip("*_ ")
+    denial = denial_pattern().match(sentence) or denial_pattern().match(sentence := _ADVERB.sub("", sentence))
     denies = denial is not None and _DENIED_VALUE.match(sentence, denial.end()) is not None
-    return denies or doubt_pattern().search(sentence) is not None
+    return denies or _is_unsure(sentence)
+
+
+def _is_unsure(sentence: str) -> bool:
+    return any(p.search(sentence) is not None for p in (doubt_pattern(), wrong_pattern(), QUESTION))
 
 
 def doubts_or_denies(sentence: str) -> bool:
@@ -209,7 +227,7 @@ def doubts_or_denies(sentence: str) -> bool:
     sentence = sentence[-1_000:]
     denials = list(denial_pattern().finditer(sentence))
     denies = bool(denials) and len(_VALUE.findall(sentence, denials[-1].end())) == 1
-    return denies or doubt_pattern().search(sentence) is not None
+    return denies or _is_unsure(sentence)
 
 
 def find_tag(text: str) -> Extraction | None:
@@ -241,6 +259,8 @@ def find_box(text: str) -> Extraction | None:
     mark = max(text.rfind("\\boxed{"), text.rfind("\\fbox{"))
     if mark < 0:
         return None
+    if denies_box(text, mark):
+        return Extraction(None, "box", DENIED_BOX)
     start = text.index("{", mark) + 1
     depth = 1
     for end in range(start, len(text)):
@@ -248,6 +268,24 @@ def find_box(text: str) -> Extraction | None:
         if depth == 0:
             return _candidate(text[start:end], "box", "the last box is empty")
     return Extraction(None, "box", "the last box is cut off")
+
+
+DENIED_BOX = "the sentence denies the last box"
+
+
+def denies_box(text: str, start: int) -> bool:
+    r"""Return whether the word before a box denies it.
+
+    Args:
+        text: the text.
+        start: where the box begins.
+
+    Example:
+        >>> denies_box(r"It is not $\boxed{5}$.", 11), denies_box(r"It is $\boxed{5}$.", 7)
+        (True, False)
+    """
+    word = text[max(0, start - 30) : start].rstrip(" $*([{").rpartition(" ")[2]
+    return bool(word) and denial_pattern().fullmatch(word) is not None
 
 
 def find_final_answer(text: str) -> Extraction | None:
@@ -279,6 +317,41 @@ def find_hashes(text: str) -> Extraction | None:
     return phrases[0] if phrases else _candidate(line, "####", "nothing follows the last ####")
 
 
+class Phrase(NamedTuple):
+    """Where an announced answer begins.
+
+    Attributes:
+        end: the position behind the phrase.
+        problem: why the phrase announces nothing: its sentence asks, denies or assumes; ``""`` otherwise.
+    """
+
+    end: int
+    problem: str = ""
+
+
+def find_phrase(text: str) -> Phrase | None:
+    """Return the last phrase that announces an answer; None without one. A word that takes it back begins a new answer.
+
+    Example:
+        >>> find_phrase("So the answer is 4."), find_phrase("The answer is 4. Wait, it is 5.")
+        (Phrase(end=17, problem=''), Phrase(end=21, problem=''))
+        >>> find_phrase("If the answer is 4, then we are done.").problem
+        'the sentence with the answer asks, assumes or denies it'
+    """
+    if not may_announce(text):
+        return None
+    matches = list(phrase_pattern().finditer(text)) or list(phrase_pattern(weak=True).finditer(text))
+    if not matches:
+        return None
+    start, end = matches[-1].span()
+    before = text[max(0, start - 200) : start].rpartition("\n")[2]
+    before = before[max(before.rfind(mark) + 1 for mark in ".!?。") :].strip(" *_>")
+    if CONDITION.search(before):
+        return Phrase(end, "the sentence with the answer asks, assumes or denies it")
+    retraction = RETRACTION.search(text, end)
+    return Phrase(retraction.end() if retraction else end)
+
+
 def after_phrase(text: str) -> list[Extraction]:
     """Return what follows the last phrase that announces an answer: the sentence, then the line; none without a phrase.
 
@@ -286,12 +359,12 @@ def after_phrase(text: str) -> list[Extraction]:
         >>> [extraction.text for extraction in after_phrase("Die Antwort ist 12. Das war leicht.")]
         ['12', '12. Das war leicht.']
     """
-    if not may_announce(text):
+    phrase = find_phrase(text)
+    if phrase is None:
         return []
-    matches = list(phrase_pattern().finditer(text)) or list(phrase_pattern(weak=True).finditer(text))
-    if not matches:
-        return []
-    line = text[matches[-1].end() :].lstrip(" \t:").lstrip("\n").partition("\n")[0].strip()
+    if phrase.problem:
+        return [Extraction(None, "answer phrase", phrase.problem)]
+    line = text[phrase.end :].lstrip(" \t:,").lstrip("\n").partition("\n")[0].strip()
     if line.count("**") % 2:  # the other half of the emphasis is before the phrase, or after it on another line
         line = line[2:] if line.startswith("**") else line.removesuffix("**").removesuffix("**.")
     sentence = ending_pattern().sub("", first_sentence(line))

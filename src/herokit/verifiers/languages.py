@@ -10,7 +10,10 @@ from functools import cache
 from typing import NamedTuple
 
 __all__ = [
+    "CONDITION",
     "LANGUAGES",
+    "QUESTION",
+    "RETRACTION",
     "Language",
     "answer_nouns",
     "choice_pattern",
@@ -19,6 +22,8 @@ __all__ = [
     "ending_pattern",
     "may_announce",
     "phrase_pattern",
+    "right_pattern",
+    "wrong_pattern",
 ]
 
 
@@ -34,6 +39,8 @@ class Language(NamedTuple):
         doubt: words that make a statement no answer.
         denial: words that deny the value after them.
         ending: verbs behind the value, in languages that end with them.
+        right: what says of the option before it that it is the answer: "is correct".
+        wrong: what says of the value before it that it is not the answer: "is wrong".
     """
 
     code: str
@@ -44,37 +51,46 @@ class Language(NamedTuple):
     doubt: str = ""
     denial: str = ""
     ending: str = ""
+    right: str = ""
+    wrong: str = ""
 
 
 LANGUAGES = (
     Language("en", r"\banswers?", r"\bresult|\bsolution|\bcorrect (?:option|choice)", r"is|are|equals|will be|would be|should be|must be",
-             r"\b(?:choose|pick|select|go with)", r"(?:might|may|could)(?: well)? be (?=[-+$\\(*\d])|maybe|perhaps|possibly|not sure|unsure|uncertain|"
-             r"(?:do not|don['’]t) know|no idea|cannot (?:solve|say|tell)|can['’]t (?:solve|say|tell)",
-             r"not|never|isn['’]t|aren['’]t|cannot be|can['’]t be|won['’]t be"),
+             r"\b(?:choose|pick|select|go with|must be|so|hence|thus|therefore)\b", r"(?:might|may|could)(?: well)? be (?=[-+$\\(*\d])|maybe|perhaps|possibly|not sure|unsure|uncertain|"
+             r"(?:do not|don['’]t) know|not known|any(?:thing|where) (?:from|between)|(?:about|around|roughly) \d{1,20} (?:to|or) |no idea|cannot (?:solve|say|tell)|can['’]t (?:solve|say|tell)",
+             r"not|never|isn['’]t|aren['’]t|cannot be|can['’]t be|won['’]t be|hardly|(?:any|every)thing (?:but|except)|other than|ruled? out|"
+             r"(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller) than|up to|above|below)(?=\W{0,3}\d)",
+             right=r"(?:is|are) (?:the )?(?:correct|right|true)(?: (?:answer|option|choice|one))?",
+             wrong=r"(?:is|are) (?:wrong|incorrect|false|impossible|excluded|ruled out|not (?:right|correct|true|possible|the (?:\w{1,20} )?(?:answer|option|choice|one)))|is out"),
     Language("de", r"\bantwort(?:en)?", r"\blösung|\blosung|\bergebnis", r"ist|sind|lautet|beträgt", r"\bwähle", r"vielleicht|könnte|möglicherweise|"
-             r"weiß (?:es )?nicht|weiss (?:es )?nicht", r"nicht|niemals|kein"),
-    Language("fr", r"\br[ée]ponses?", r"\br[ée]sultat", r"est|sont|vaut", r"\bchoisis", r"peut-être|pourrait|ne sais pas", r"n['’]est pas|jamais|pas"),
-    Language("es", r"\brespuestas?", r"\bresultado|\bsoluci[óo]n", r"es|son", r"\belijo|\bescojo", r"quizás?|tal vez|podría|no s[ée](?! )", r"no es|no son|nunca"),
-    Language("pt", r"\brespostas?", r"\bsolução|\bsolucao", r"é|são", r"\bescolho", r"talvez|poderia|não sei", r"não é|não são|nunca"),
-    Language("it", r"\brispost[ae]", r"\brisultato|\bsoluzione", r"è|sono", r"\bscelgo", r"forse|potrebbe|non lo so", r"non è|non sono|mai"),
-    Language("nl", r"\bantwoord(?:en)?", r"\boplossing|\bresultaat", r"is|zijn|luidt", r"\bkies", r"misschien|weet (?:het )?niet", r"niet|nooit|geen"),
+             r"weiß (?:es )?nicht|weiss (?:es )?nicht", r"nicht|niemals|kein", right=r"ist (?:die )?(?:richtige?|korrekte?)(?: (?:antwort|option))?",
+             wrong=r"ist (?:falsch|nicht (?:richtig|korrekt|die (?:\w{1,20} )?(?:antwort|lösung)))"),
+    Language("fr", r"\br[ée]ponses?", r"\br[ée]sultat|\bbonne option", r"est|sont|vaut", r"\bchoisis", r"peut-être|pourrait|ne sais pas", r"n['’]est pas|jamais|pas",
+             right=r"est (?:la )?(?:bonne|correcte?|juste|vraie?)(?: r[ée]ponse)?", wrong=r"est (?:faux|fausse|incorrecte?)|n['’]est pas (?:correcte?|juste|la (?:\w{1,20} )?r[ée]ponse)"),
+    Language("es", r"\brespuestas?", r"\bresultado|\bsoluci[óo]n|\bopci[óo]n", r"es|son", r"\belijo|\bescojo", r"quizás?|tal vez|podría|no s[ée](?! )", r"no es|no son|nunca",
+             right=r"es (?:la )?(?:respuesta |opción )?correct[ao]", wrong=r"es (?:incorrect[ao]|fals[ao])|no es (?:correct[ao]|la (?:\w{1,20} )?respuesta)"),
+    Language("pt", r"\brespostas?", r"\bsolução|\bsolucao|\balternativa", r"é|são", r"\bescolho", r"talvez|poderia|não sei", r"não é|não são|nunca", right=r"(?:é|está) (?:a )?(?:resposta |opção )?corret[ao]", wrong=r"(?:é|está) (?:incorret[ao]|fals[ao]|errad[ao])"),
+    Language("it", r"\brispost[ae]", r"\brisultato|\bsoluzione", r"è|sono", r"\bscelgo", r"forse|potrebbe|non lo so", r"non è|non sono|mai", right=r"è (?:la )?(?:risposta )?(?:corrett[ao]|giust[ao])", wrong=r"è (?:sbagliat[ao]|errat[ao]|fals[ao])"),
+    Language("nl", r"\bantwoord(?:en)?", r"\boplossing|\bresultaat", r"is|zijn|luidt", r"\bkies", r"misschien|weet (?:het )?niet", r"niet|nooit|geen", right=r"is (?:juist|correct|goed)", wrong=r"is (?:fout|onjuist|verkeerd)"),
     Language("sv", r"\bsvaret|\bsvar", r"\bresultatet", r"är|blir|er", "", r"kanske|kanskje|måske|vet inte", r"inte|ikke|aldrig"),
     Language("fi", r"\bvastaus", r"\btulos", r"on", "", r"ehkä|en tiedä", r"ei ole"),
     Language("pl", r"\bodpowied(?:ź|z|zią|zi)", r"\bwynik|\brozwiązanie", r"jest|wynosi|to", r"\bwybieram", r"może|nie wiem", r"nie jest|nie"),
     Language("cs", r"\bodpověď|\bodpoved", r"\bvýsledek|\břešení", r"je|zní", r"\bvolím", r"možná|nevím", r"není"),
     Language("hu", r"\bválasz", r"\beredmény|\bmegoldás", r"", "", r"talán|nem tudom", r"nem"),
     Language("ro", r"\br[ăa]spunsul|\br[ăa]spuns", r"\brezultatul|\bsolu[țt]ia", r"este|e", r"\baleg", r"poate|nu știu", r"nu este|nu e"),
-    Language("tr", r"\bcevap|\bcevabı|\byanıt|\byanıtı", r"\bsonuç", r"", r"\bseçiyorum", r"belki|bilmiyorum", r"değil"),
+    Language("tr", r"\bcevap|\bcevabı|\byanıt|\byanıtı", r"\bsonuç", r"", r"\bseçiyorum", r"belki|bilmiyorum", r"değil", r"['’]?[dt][ıiuü]r", right=r"doğru(?:dur)?", wrong=r"değil(?:dir)?|yanlış(?:tır)?"),
     Language("id", r"\bjawaban(?:nya)?", r"\bhasil(?:nya)?", r"adalah|ialah", r"\bmemilih", r"mungkin|tidak tahu", r"bukan"),
     Language("vi", r"\bđáp án|\bcâu trả lời|\bđáp số", r"\bkết quả", r"là", r"\bchọn", r"có thể|có lẽ|không biết", r"không phải"),
-    Language("ru", r"\bответ", r"\bрезультат|\bрешение", r"есть|это|равен|равна|равно", r"\bвыбираю", r"может быть|возможно|не знаю", r"не"),
+    Language("ru", r"\bответ", r"\bрезультат|\bрешение", r"есть|это|равен|равна|равно", r"\bвыбираю", r"может быть|возможно|не знаю", r"не", right=r"верно|правильный ответ", wrong=r"неверно|неправильно"),
     Language("uk", r"\bвідповідь", r"\bрезультат", r"є|це", r"\bобираю", r"можливо|не знаю", r"не"),
     Language("el", r"\bαπάντηση", r"\bαποτέλεσμα", r"είναι", "", r"ίσως|δεν ξέρω", r"δεν είναι"),
-    Language("zh", r"(?:正确|正確)?答案|答", r"结果|結果|解为|解為", r"应该是|應該是|应为|應為|就是|等于|等於|是|为|為|选|選", r"(?:应|應|故|我)?(?:选择|選擇|选|選)(?:项|項)?",
-             r"可能|也许|也許|或许|或許|大概|不确定|不確定|不知道", r"不是|不为|不為|并非|並非|不等于|不等於"),
+    Language("zh", r"(?:正确|正確)?答案】?|答】?", r"结果|結果|解为|解為", r"应该是|應該是|应为|應為|就是|等于|等於|是|为|為|选|選", r"(?:选择|選擇|选|選)(?:项|項)?(?=[\s:：(（]{0,3}[A-Za-z])",
+             r"可能|也许|也許|或许|或許|大概|不确定|不確定|不知道", r"不是|不为|不為|并非|並非|不等于|不等於",
+             right=r"(?:选项|選項|项|項)?\s?(?:是|为|為)?(?:正确|正確|对|對)(?:的|答案|选项|選項)?", wrong=r"(?:是|为|為)?(?:错|錯)(?:误|誤)?的?|不(?:正确|正確|对|對|是答案)"),
     Language("ja", r"答え|解答|正解|回答", r"結果", r"は", r"選択肢", r"たぶん|かもしれ|おそらく|わかりません|分かりません", r"ではなく|ではありません|ではない",
-             r"になります|となります|です|である|だ"),
-    Language("ko", r"정답|해답|답", r"결과", r"은|는|이", r"선택지", r"아마|모르겠", r"아닌|아니라", r"입니다|이에요|예요|이다"),
+             r"になります|となります|です|である|だ", right=r"が(?:正解|正しい)(?:です)?", wrong=r"では(?:ない|ありません)(?:です)?|は(?:誤り|間違い|不正解)(?:です)?"),
+    Language("ko", r"정답|해답|답", r"결과", r"은|는|이", r"선택지", r"아마|모르겠", r"아닌|아니라", r"입니다|이에요|예요|이다", right=r"[이가] (?:정답|맞)\w{0,4}", wrong=r"[이가]? ?(?:아닙니다|아니다|아니에요|틀렸\w{0,3})"),
     Language("hi", r"उत्तर|जवाब", r"परिणाम", r"", "", r"शायद|नहीं पता", r"नहीं", r"\s(?:है|हैं)"),
     Language("bn", r"উত্তর", r"ফলাফল", r"হল|হলো", "", r"হয়তো|জানি না", r"নয়"),
     Language("ar", r"(?:ال)?إجابة|(?:ال)?جواب", r"(?:ال)?نتيجة", r"هو|هي", r"أختار", r"ربما|لا أعرف", r"ليس|ليست"),
@@ -87,6 +103,24 @@ LANGUAGES = (
 _SPACE = r"[^\S\n]{0,3}"
 _MARKS = r"[*_]{0,2}"
 _LATIN = re.compile(r"[a-zà-öø-ÿ]+")
+
+
+CONDITION = re.compile(
+    r"^(?:if|is|are|suppose|assume|unless|whether|should)\b|\b(?:wrong|false|untrue|not true|doubt|deny|don['’]t (?:think|believe)|"
+    r"do not (?:think|believe)|unlikely|whether)\b(?!.*(?:\b(?:but|so)\b|[,;:]))",
+    re.IGNORECASE,
+)
+"""What stands before "the answer is 4" in a sentence that asks, assumes or denies it."""
+
+RETRACTION = re.compile(
+    r"\b(?:wait|just kidding|correction|scratch that|(?:that|this|it) is (?:wrong|incorrect)|(?:that|it)['’]s (?:wrong|incorrect)|"
+    r"I was wrong|on second thought)\b",
+    re.IGNORECASE,
+)
+"""What takes an answer back; a new one may follow."""
+
+QUESTION = re.compile(r"^(?:is|are|can|could|does|do|was|might|may|should)\b.{0,200}\d.{0,200}\?$", re.IGNORECASE)
+"""A sentence that asks for a value."""
 
 
 def _join(field: str) -> str:
@@ -113,9 +147,12 @@ def phrase_pattern(*, weak: bool = False) -> re.Pattern[str]:
     others = [word for word in copulas if not _LATIN.match(word)]
     middle = rf"(?:(?:to|of|for) (?:the|this|your|that) \w{{1,20}}(?: \w{{1,20}})?{_SPACE})?"
     adverb = rf"(?:(?:therefore|thus|then|also|exactly|simply|for sure|hence|clearly|indeed|daher|also|donc){_SPACE})?"
-    verb = rf"(?:(?:{'|'.join(latin)})(?![^\W\d_])|{'|'.join(others)}|[=:：＝])"
+    adjective = (
+        rf"(?:{_SPACE}(?:finale?|correct[ae]|corretta|correta|exact[ae]|definitiva|définitive|richtig|juste)\b)?"
+    )
+    verb = rf"(?:(?:{'|'.join(latin)})(?![^\W\d_])|{'|'.join(others)}|[=:：＝]|[–—-](?=\s))"
     return re.compile(
-        rf"(?P<noun>{nouns}){_MARKS}{_SPACE}{middle}{_MARKS}{_SPACE}{verb}{_MARKS}{_SPACE}{adverb}[:：]?{_SPACE}"
+        rf"(?P<noun>{nouns}){adjective}{_MARKS}{_SPACE}{middle}{_MARKS}{_SPACE}{verb}{_MARKS}{_SPACE}{adverb}[:：]?{_SPACE}"
         rf"|(?P<bare>{_bare_nouns(weak=weak)}){_MARKS}{_SPACE}(?=[-+]?[\d$\\(A-Z*])",
         re.IGNORECASE,
     )
@@ -178,6 +215,35 @@ def ending_pattern() -> re.Pattern[str]:
         '12'
     """
     return re.compile(rf"(?:{_join('ending')})[.。\u0964]?$")
+
+
+@cache
+def right_pattern() -> re.Pattern[str]:
+    """Return the pattern of what says, at the end of a sentence, that the option before it is the answer.
+
+    Example:
+        >>> right_pattern().sub("", "Option B is correct.")
+        'Option B'
+    """
+    return _predicate("right")
+
+
+@cache
+def wrong_pattern() -> re.Pattern[str]:
+    """Return the pattern of what says, at the end of a sentence, that the value before it is not the answer.
+
+    Example:
+        >>> bool(wrong_pattern().search("42 is wrong.")), bool(wrong_pattern().search("41 is wrong, it is 42."))
+        (True, False)
+    """
+    return _predicate("wrong")
+
+
+def _predicate(field: str) -> re.Pattern[str]:
+    """Return the pattern of the words of a field at the end of a sentence."""
+    separated = "|".join(getattr(x, field) for x in LANGUAGES if x.code not in {"zh", "ja", "ko"} and getattr(x, field))
+    joined = "|".join(getattr(x, field) for x in LANGUAGES if x.code in {"zh", "ja", "ko"})
+    return re.compile(rf"{_MARKS}[\s,]{{0,3}}(?:\b(?:{separated})|{joined})[\s.!*。]{{0,3}}$", re.IGNORECASE)
 
 
 def answer_nouns() -> str:

@@ -37,6 +37,8 @@ _NUMBER = re.compile(
     r"(?:[eE]([-+]?\d{1,4})|\s?(?:x|\*|\u00d7|\\times)\s?10\s?(?:\^|\*\*)\s?\{?([-+]?\d{1,4})\}?)?"
     r"(?:\s?/\s?(\d+))?(\s?\\?%)?(?![\w^]|[.,]\d|/)"
 )
+_DECIMAL_COMMA = re.compile(r"(?<![\w.,])(\d{1,3}(?:\.\d{3})+|\d+),(\d+)(?![\w.,])")
+_THOUSANDS = re.compile(r"(?<![\w.,])\d{1,3}(?:([ \u00a0\u202f_'\u2019.])\d{3})(?:\1\d{3})*(?=,\d|(?![\w.,]|\s\d))")
 _RELATION = re.compile(r"[<>\u2264\u2265\u2260]|!=|\\(?:[lg]eq?|neq?|pm)\b|\u00b1")
 _SUPERSCRIPT = re.compile(r"[\u207a\u207b]?[\u00b2\u00b3\u00b9\u2070\u2074-\u2079]+")
 _SUBSCRIPT = re.compile(r"[\u2080-\u2089]+")
@@ -50,7 +52,7 @@ class Number(PerSampleVerifier):
 
     An answer ``a`` to a reference ``r`` is correct if ``|a - r| <= max(abs_tol, rel_tol |r|)``, or if both are equal when
     rounded to `digits` significant digits (half to even). The answer must be one number, such as ``1,234.5``, ``-3/4``,
-    ``6.02e23``, ``2 x 10^8``, ``28%`` or ``minus $5``; words around it are allowed, a second number, an inequality, a
+    ``6.02e23``, ``2 x 10^8``, ``28%`` or ``minus $5``, with a decimal comma too (``2,5``, ``1.234,5``); words around it are allowed, a second number, an inequality, a
     power or a root is not. Only what follows an equals sign counts. Numbers are
     compared as fractions, so ``0.1 + 0.2`` is exact. For formulas use herokit-math, for units ``quantity``.
 
@@ -134,7 +136,7 @@ def read_number(text: str, percent: PercentMode = "fraction") -> Fraction | None
     if re.search(r"\d", around) or _FORMULA.search(around):
         return None
     sign, digits, exponent, power, denominator, percent_sign = matches[0].groups()
-    if len(digits) > _MAX_DIGITS or len(denominator or "") > _MAX_DIGITS or not digits.isascii():
+    if len(digits) > _MAX_DIGITS or len(denominator or "") > _MAX_DIGITS:
         return None
     shift = int(exponent or power or 0)
     if abs(shift) > _MAX_EXPONENT or (denominator is not None and int(denominator) == 0):
@@ -150,8 +152,33 @@ def _prepare(text: str) -> str:
     text = strip_markup(text[: 4 * _MAX_DIGITS])
     text = _SUBSCRIPT.sub(r"_\g<0>", _SUPERSCRIPT.sub(r"^\g<0>", text))  # NFKC would turn 5² into 52
     text = _NEGATIVE.sub("-", unicodedata.normalize("NFKC", text).translate(DASHES_TO_MINUS))
+    text = "".join(str(unicodedata.decimal(c, c)) for c in text) if not text.isascii() else text
     text = text.replace("{,}", ",").replace("\\,", "").replace("\\!", "")
+    text = _THOUSANDS.sub(_join_thousands, text)
+    text = _DECIMAL_COMMA.sub(_replace_decimal_comma, text)
     return re.sub(r"\\d?t?frac\s?\{(\d{1,400})\}\{(\d{1,400})\}", r"\1/\2", text)
+
+
+def _join_thousands(match: re.Match[str]) -> str:
+    """Return a number without the separators of its thousands; a single full stop is a decimal point."""
+    text = match[0]
+    return (
+        text
+        if match[1] == "." and text.count(".") == 1 and match.string[match.end() : match.end() + 1] != ","
+        else text.replace(match[1], "")
+    )
+
+
+def _replace_decimal_comma(match: re.Match[str]) -> str:
+    """Return a number with a decimal point; a comma before exactly three digits separates thousands.
+
+    Example:
+        >>> [_DECIMAL_COMMA.sub(_replace_decimal_comma, text) for text in ("2,5", "1.234,5", "1,234", "0,125")]
+        ['2.5', '1234.5', '1,234', '0.125']
+    """
+    whole, decimals = match.groups()
+    is_thousands = len(decimals) == 3 and len(whole) <= 3 and not whole.startswith("0")  # noqa: PLR2004 - digits
+    return match[0] if is_thousands else f"{whole.replace('.', '')}.{decimals}"
 
 
 def _round_significant(value: Fraction, digits: int) -> Decimal:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 __all__ = ["find_last_boxed"]
 
-_BOX = re.compile(r"\\{1,2}f?box(?:ed)?\s*(?=[{\s\w])|\\{1,2}boxed(?=[^a-z])")
+_BOX = re.compile(r"\\{1,2}(?:f|frame)?box(?:ed)?\s*(?=[{\s\w])|\\{1,2}boxed(?=[^a-z])")
 _CONNECTOR = re.compile(r"\b(?:and|or|und|oder|et|ou|y|o|и|или)\b|[,;&、，；和或]", re.IGNORECASE)
 _CORRECTION = re.compile(
     r"\b(?:then|wait|no|not|actually|instead|finally|but|so|hence|thus|therefore|rather|maybe)\b", re.IGNORECASE
@@ -18,6 +18,10 @@ _MAX_GAP_WORDS = 5  # words between two boxes of one answer
 _MAX_NESTED_BOXES = 4  # boxes inside boxes that are opened
 _MAX_BOXES = 32  # boxes that are searched, from the end
 _MIN_DISTANCE = 1_000  # characters without another box before the last one: it is the only box of the answer
+
+
+_BLANK = re.compile(r"(?:[\s?.…$_{}~]|\\(?:[,;:! ]|(?:q?quad|[lc]?dots|phantom\{[^{}]*\}|text|mathrm)(?![a-z])))*")
+"""A box that shows nothing, or only question marks and dots."""
 
 
 class _Box(NamedTuple):
@@ -85,11 +89,14 @@ def find_last_boxed(text: str, *, unclosed: bool = False) -> str | None:
     if at < 0 and "box" not in text:
         return None
     if at >= 0 and text.find("box", max(0, at - _MIN_DISTANCE), at) < 0 and text.find("box", at + 6) < 0:
-        return _read_braces(text, at + 6, unclosed=unclosed)[0].strip()  # the common case, without regular expressions
+        only = _read_braces(text, at + 6, unclosed=unclosed)[0].strip()  # the common case, without regular expressions
+        return only if only[:1].isalnum() or not _BLANK.fullmatch(only) else ""
     boxes = _find_boxes(text, unclosed=unclosed)
     if not boxes:
         return None
     contents = [boxes[-1].content]
+    if _BLANK.fullmatch(contents[0]):
+        return ""
     for box, next_box in zip(reversed(boxes[:-1]), reversed(boxes[1:]), strict=True):
         if not _are_joined(text[box.end : next_box.start]):
             break
@@ -119,5 +126,8 @@ def _unwrap_boxes(content: str) -> str:
         match = _BOX.match(content)
         if match is None or content[match.end() : match.end() + 1] != "{":
             break
-        content = _read_braces(content, match.end(), unclosed=True)[0].strip()
+        inner, end = _read_braces(content, match.end(), unclosed=True)
+        if content[end:].strip(" $."):
+            break
+        content = inner.strip()
     return content

@@ -11,15 +11,18 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from herokit.verifiers.extraction import (
+    DENIED_BOX,
     Extraction,
     ExtractMode,
+    denies_box,
     doubts_or_denies,
     find_answers,
     find_hashes,
+    find_phrase,
     find_tag,
     is_doubtful,
 )
-from herokit.verifiers.languages import may_announce, phrase_pattern
+from herokit.verifiers.languages import doubt_pattern
 from herokit.verifiers.text import first_sentence, last_sentence
 from herokit_math.boxes import find_last_boxed
 from herokit_math.scan import Span, find_expressions
@@ -31,7 +34,8 @@ _MAX_CHARS_BEFORE_BOX = 4_000  # characters before the last box that are searche
 _MAX_BARE_ANSWER_CHARS = 300  # characters of a completion that is an answer without a marker
 
 _FINAL_ANSWER = re.compile(r"\bfinal\s{1,3}answer", re.IGNORECASE)
-_CONTRAST = re.compile(r"\bbut\b|\brather\b|[;,]")
+_CONTRAST = re.compile(r"(?<!thing )\bbut\b|\brather\b|[;,]")
+_LAST_BOX = re.compile(r"\\{1,2}(?:f|frame)?box")
 _VERB = re.compile(
     r"(?<=\s)(?:is|are|be|est|sont|ist|sind|es|son|was|were|equals?|gets?|finds?|found|obtain|obtained|gives?|yields?|"
     r"ha(?:s|ve)|leaves|makes|costs?|needs?|to|by|of)(?=\s)|[:：]"
@@ -39,7 +43,7 @@ _VERB = re.compile(
 _WORD = re.compile(r"[^\W\d_]{2,}+(?!\s?[:：=])")  # not a label
 _CONNECTORS = {"and", "or", "und", "oder", "et", "ou", "или", "answer", "solution", "result"}
 _MAX_UNIT_WORDS = 2
-_OR = re.compile(r"[\s$]*,?\s*(?:or|oder|ou|o|или|或|または|hoặc)\b|[\s$]*(?:或|または|또는)")
+_OR = re.compile(r"[\s$]*[,(]?\s*(?:or|oder|ou|o|или|或|または|hoặc)\b|[\s$]*(?:或|または|또는)")
 
 
 def find_candidates(completion: str, extract: ExtractMode = "answer") -> list[Extraction]:
@@ -62,7 +66,7 @@ def find_candidates(completion: str, extract: ExtractMode = "answer") -> list[Ex
     if (marked := find_marked_answer(completion)) is not None:
         return [marked]
     text = completion[-MAX_TAIL_CHARS:].strip()
-    if may_announce(text) and (candidates := _find_after_phrase(text)):
+    if candidates := _find_after_phrase(text):
         return candidates
     return _find_unmarked(text)
 
@@ -96,6 +100,8 @@ def _find_box(text: str) -> Extraction | None:
     boxed = find_last_boxed(text[max(0, at - _MAX_CHARS_BEFORE_BOX) : at + MAX_TAIL_CHARS])
     if boxed is None:
         return None
+    if (box := _LAST_BOX.search(text, max(0, at - 12))) and denies_box(text, box.start()):
+        return Extraction(None, "box", DENIED_BOX)
     return Extraction(boxed, "box") if boxed else Extraction(None, "box", "the last box is empty or cut off")
 
 
@@ -123,10 +129,12 @@ def _find_answer_line(text: str) -> str | None:
 
 def _find_after_phrase(text: str) -> list[Extraction]:
     """Return candidates after the last phrase: a formula of its own line, the sentence, its predicate, its first expression."""
-    matches = list(phrase_pattern().finditer(text)) or list(phrase_pattern(weak=True).finditer(text))
-    if not matches:
+    phrase = find_phrase(text)
+    if phrase is None:
         return []
-    rest = text[matches[-1].end() :].lstrip(" \t:*").lstrip()
+    if phrase.problem:
+        return [Extraction(None, "answer phrase", phrase.problem)]
+    rest = text[phrase.end :].lstrip(" \t:*,").lstrip()
     for opening, closing in (("$$", "$$"), ("\\[", "\\]")):
         if rest.startswith(opening) and (stop := rest.find(closing, 2)) > 0:
             return [Extraction(rest[2:stop].strip(), "answer phrase")]
@@ -134,10 +142,7 @@ def _find_after_phrase(text: str) -> list[Extraction]:
     if not sentence:
         return [Extraction(None, "answer phrase", "nothing follows the phrase")]
     if is_doubtful(Extraction(sentence, "answer phrase")):
-        contrast = _CONTRAST.search(sentence)  # "not 5, but 6"
-        if contrast and not is_doubtful(Extraction(sentence[contrast.end() :], "answer phrase")):
-            return _first_expression(sentence[contrast.end() :], "answer phrase")
-        return [Extraction(None, "answer phrase", "the sentence doubts or denies its value")]
+        return _after_contrast(sentence)
     verbs = list(_VERB.finditer(sentence))
     predicate = sentence[verbs[-1].end() :].strip() if verbs else ""
     texts = [text for text in (sentence, predicate) if text]
@@ -145,6 +150,16 @@ def _find_after_phrase(text: str) -> list[Extraction]:
         *(Extraction(text, "answer phrase") for text in texts),
         *_first_expression(predicate or sentence, "answer phrase"),
     ]
+
+
+def _after_contrast(sentence: str) -> list[Extraction]:
+    """Return the 6 of "not 5, but 6"; nothing for another sentence that doubts or denies its value."""
+    contrast = _CONTRAST.search(sentence)
+    if contrast and not doubt_pattern().search(sentence):
+        rest = sentence[contrast.end() :]
+        if not is_doubtful(Extraction(rest, "answer phrase")):
+            return _first_expression(rest, "answer phrase")
+    return [Extraction(None, "answer phrase", "the sentence doubts or denies its value")]
 
 
 def _first_expression(text: str, origin: str) -> list[Extraction]:
@@ -158,7 +173,9 @@ def _first_expression(text: str, origin: str) -> list[Extraction]:
 
 
 def _is_hedge(text: str, spans: list[Span]) -> bool:
-    """Return whether "or" joins two of the expressions."""
+    """Return whether "or" joins two of the expressions, or "otherwise" tells them apart."""
+    if len(spans) > 1 and "otherwise" in text:
+        return True
     return any(_OR.match(text, left.end) and right.start - left.end < 40 for left, right in pairwise(spans))  # noqa: PLR2004 - a few words
 
 
