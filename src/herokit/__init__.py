@@ -14,6 +14,7 @@ from herokit.errors import HerokitError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.schemes import earned_trust, hero, hero_advantage, naive_blend, rm_only, verifier_only
+from herokit.sources import as_reward_model, as_verifier
 from herokit.types import Groups, RewardModel, Sample, Scores, Signals, Status, Verdict, Verifier
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ __all__ = [
     "Verifier",
     "WeightByStd",
     "__version__",
+    "as_reward_model",
+    "as_verifier",
     "chain",
     "earned_trust",
     "hero",

@@ -147,9 +147,11 @@ class Registry:
         'herokit.combiners:Stratify'
     """
 
+    load_errors: dict[str, str]
+
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
-        self.load_errors: dict[str, str] = {}
+        self.load_errors = {}
 
     def find(self, name: str, kinds: tuple[Kind, ...] = ()) -> Entry:
         """Return the entry of a name.

@@ -1,7 +1,7 @@
 """`Rewarder`: runs the sources, combines their signals, and owns the combiner's state."""
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any, Protocol, TypedDict, cast
 
@@ -29,6 +29,7 @@ from herokit.records import check_source_names
 from herokit.schemes import SCHEMES_BY_NAME
 from herokit.sources import execution
 from herokit.sources.execution import SourceOutputs
+from herokit.sources.functions import as_source
 from herokit.types import (
     Array,
     Bools,
@@ -74,7 +75,8 @@ class Rewarder(Closeable):
     the state. A verifier's verdict and a reward model's score become signals under the source's name.
 
     Args:
-        sources: name -> verifier or reward model; the names are what the combiner's steps refer to.
+        sources: name -> verifier, reward model, or reward function of a trainer (`herokit.sources.functions`), which
+            is a verifier if its name begins with ``verifier``; the names are what the combiner's steps refer to.
         combiner: a chain, a step, the name of a built-in scheme (``"hero-advantage"``), or a `Scheme`, whose chain is
             used and whose sources are not.
         sync: merges running means across processes; `no_sync` for one process.
@@ -82,8 +84,8 @@ class Rewarder(Closeable):
             Pass False if rollouts of different prompts compete on purpose, as two players of a game do.
 
     Raises:
-        ConfigError: no source; a source with the name of a result column, or with neither `verify` nor `score`; or a
-            combiner that is none of the above.
+        ConfigError: no source; a source with the name of a result column, or that is none of the above; or such a
+            combiner.
         SignalError: a step refers to a source that is not there.
 
     Example:
@@ -103,7 +105,7 @@ class Rewarder(Closeable):
 
     def __init__(
         self,
-        sources: Mapping[str, Verifier | RewardModel],
+        sources: Mapping[str, Verifier | RewardModel | Callable[..., Any]],
         combiner: Combiner[Any] | _HasCombiner | str,
         *,
         sync: Sync = no_sync,
@@ -111,11 +113,8 @@ class Rewarder(Closeable):
     ) -> None:
         if not sources:
             raise ConfigError("a Rewarder needs at least one verifier or reward model")
-        for name, source in sources.items():
-            if isinstance(source, type) or not isinstance(source, Verifier | RewardModel):
-                raise ConfigError(f"source {name!r} must be a verifier or a reward model, got {source!r}")
         check_source_names(sources)
-        self.sources = dict(sources)
+        self.sources = {name: as_source(name, source) for name, source in sources.items()}
         self.combiner = _resolve_combiner(combiner)
         self.sync = sync
         self.equal_prompts = equal_prompts

@@ -15,6 +15,7 @@ from herokit import (
     Select,
     Standardize,
     Status,
+    Verdict,
     WeightByStd,
     chain,
     hero,
@@ -108,13 +109,36 @@ def test_rewarder_names_the_plugin_that_breaks_its_contract(scores, message):
         make(rm=Wrong())(group("a", "ok", "no"))
 
 
-def test_rewarder_rejects_a_verifier_that_returns_no_verdicts():
+@pytest.mark.parametrize("value", [1.0, True, np.float32(1), {"score": 1, "reason": "fine"}, Verdict(1.0)])
+def test_rewarder_takes_bare_values_for_verdicts(value):
     class Bare:
         def verify(self, samples):
-            return [1.0 for _ in samples]
+            return [value for _ in samples]
 
-    with pytest.raises(PluginError, match="verifier 'verifier' must return a Verdict for each sample, got 1.0"):
-        make(verifier=Bare())(group("a", "ok"))
+    assert make(verifier=Bare())(group("a", "ok")).verdicts["verifier"][0].value == 1.0
+
+
+def test_rewarder_rejects_a_verifier_that_returns_texts():
+    class Texts:
+        def verify(self, samples):
+            return ["yes" for _ in samples]
+
+    with pytest.raises(PluginError, match="verifier 'verifier' must return a Verdict for each sample: .* text 'yes'"):
+        make(verifier=Texts())(group("a", "ok"))
+
+
+def test_rewarder_awaits_sources_that_are_coroutines():
+    class Waits:
+        async def verify(self, samples):
+            return Exact().verify(samples)
+
+    class Scores:
+        async def score(self, samples):
+            return [1.0, None, {"score": 2.0}]
+
+    outcome = make(verifier=Waits(), rm=Scores())(group("a", "ok", "no", "ok"))
+    assert outcome.problems() == {1: "rm: returned None"}
+    assert outcome.signals["rm"].tolist() == [1.0, 2.0]
 
 
 def test_statuses_that_a_reward_model_gives_are_kept():

@@ -24,6 +24,7 @@ RUN = {
     "debug-a-reward": (),
     "notebooks": (),
     "size-a-large-run": (),
+    "use-your-reward-function": (),
     "write-a-verifier": (),
 }
 """Pages whose Python runs here, and the packages that they need."""
@@ -62,7 +63,9 @@ def test_python_compiles_and_imports_names_that_exist(path):
 
 
 @pytest.mark.parametrize("path", ALL, ids=page_id)
-def test_schemes_build(path):
+def test_schemes_build(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_rewards.py").write_text("def accuracy(completions, answer): ...\ndef brevity(completion): ...\n")
     for language, block in code_blocks(path, "toml", "yaml"):
         table = tomllib.loads(block) if language == "toml" else yaml.safe_load(block)
         if isinstance(table, dict) and "sources" in table:

@@ -107,7 +107,7 @@ def test_check_accepts_expected_failures():
         (["nowhere.py:scheme"], "no such file"),
         (["json:nothing"], "json has no 'nothing'"),
         (["math:pi"], "expected a scheme, a chain, a step, a verifier or a reward model, got float"),
-        (["my_reward.py"], "my_reward.py is a Python file: name the object in it, for example my_reward.py:scheme"),
+        (["my_reward.py"], "my_reward.py names no object; write for example my_reward.py:accuracy"),
     ],
 )
 def test_check_says_what_is_wrong(words, message):

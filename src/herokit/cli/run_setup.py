@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from herokit.cli.options import parse_arguments
 from herokit.config.builder import build
+from herokit.config.objects import is_place
 from herokit.errors import ConfigError
 from herokit.pipeline.run import SourceRunner, prefetch, run_in_order
 from herokit.registry import Registry
@@ -56,7 +57,9 @@ def find_engine(name: str | None, arguments: Sequence[str]) -> tuple[Callable[[S
 def run_settings(table: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
     """Return what determines the results of a scheme: its table, the versions of its plugins, the files that it names."""
     texts = set(_find_texts(table))
-    owners = {registry.find(text).owner for key, text in texts if key == "use"} | {"herokit"}
+    used = {text for key, text in texts if key == "use"}
+    owners = {registry.find(name).owner for name in used if not is_place(name)} | {"herokit"}
+    texts |= {("file", name.rpartition(":")[0]) for name in used if is_place(name)}
     return {
         "versions": {owner: _find_version(owner) for owner in sorted(owners)},
         "scheme": table,

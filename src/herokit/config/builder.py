@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
-from herokit.combiners import Chain, Scheduled, chain, is_step
+from herokit.combiners import Chain, Schedule, Scheduled, chain, is_step
+from herokit.config.objects import is_place, load_object
 from herokit.errors import ConfigError, boundary, did_you_mean
-from herokit.registry import Kind, Registry, get_registry
+from herokit.registry import SOURCE_KINDS, Kind, Registry, get_registry
+from herokit.sources.functions import as_source
+from herokit.types import RewardModel, Verifier
 
 __all__ = ["build", "describe"]
 
@@ -21,15 +24,17 @@ def build(
     kinds: tuple[Kind, ...] = (),
     location: str = "",
     registry: Registry | None = None,
+    name: str = "",
 ) -> Any:
     """Build the object that a table describes.
 
     Args:
-        table: ``use`` is a registered name, every other key is one of its parameters. A nested table with ``use``, also
+        table: ``use`` is a registered name or the place of an object (``my_rewards.py:accuracy``), every other key is one of its parameters. A nested table with ``use``, also
             in a list or under a key of its own, is built first.
         kinds: the accepted kinds of names; any if empty.
         location: where the table is, for messages, e.g. ``"hero.toml: steps[1]"``.
         registry: where names are looked up; by default the built-ins and the installed plugins.
+        name: of the source, which says whether a function is a verifier or a reward model; see `as_source`.
 
     Raises:
         ConfigError: not a table with ``use``, a name of another kind, an unknown key (with "did you mean"), a value of
@@ -42,15 +47,45 @@ def build(
     """
     registry = registry or get_registry()
     prefix = f"{location}: " if location else ""
-    name = table.get("use") if isinstance(table, Mapping) else None
-    if not isinstance(name, str):
+    use = table.get("use") if isinstance(table, Mapping) else None
+    if not isinstance(use, str):
         raise ConfigError(f'{prefix}expected a table with use = "name", got {table!r}')
+    arguments = {key: value for key, value in table.items() if key != "use"}
     try:
-        entry = registry.find(name, kinds)
+        value = load_object(use) if is_place(use) else registry.find(use, kinds).load()
     except ConfigError as error:
         raise type(error)(f"{prefix}{error}") from None
-    arguments = {key: value for key, value in table.items() if key != "use"}
-    return _call(entry.load(), arguments, location=f"{prefix}{name!r}", registry=registry)
+    if is_place(use):
+        return _use_object(value, arguments, kinds, location=f"{prefix}{use!r}", registry=registry, name=name)
+    return _call(value, arguments, location=f"{prefix}{use!r}", registry=registry)
+
+
+def _use_object(
+    value: Any, arguments: Mapping[str, Any], kinds: tuple[Kind, ...], *, location: str, registry: Registry, name: str
+) -> Any:
+    """Return an object from a file as a source or a step.
+
+    A class, and a function where a step belongs, is called with the arguments; a function where a source belongs is one.
+
+    Raises:
+        ConfigError: it is neither, or takes no parameters.
+    """
+    is_source = bool(name) or bool(set(kinds) & set(SOURCE_KINDS))
+    if isinstance(value, type) or not (is_source or is_step(value) or isinstance(value, Schedule)):
+        if not callable(value):
+            raise ConfigError(f"{location} is {value!r:.100}; expected a step, a class or a function that returns one")
+        value, arguments = _call(value, arguments, location=location, registry=registry), {}
+    if is_source and not isinstance(value, Verifier | RewardModel):
+        try:
+            value = as_source(name or "verifier", value, style=arguments.get("style"))
+        except ConfigError as error:
+            raise ConfigError(f"{location}: {error}") from None
+        arguments = {key: argument for key, argument in arguments.items() if key != "style"}
+    if arguments:
+        raise ConfigError(f"{location} takes no parameters; got {', '.join(arguments)}")
+    if not (is_source or is_step(value) or isinstance(value, Schedule)):
+        raise ConfigError(f"{location} gives {value!r:.100}; expected a step")
+    return value
 
 
 def _call(factory: Any, arguments: Mapping[str, Any], *, location: str, registry: Registry) -> Any:
@@ -66,8 +101,9 @@ def _call(factory: Any, arguments: Mapping[str, Any], *, location: str, registry
     for key, parameter in parameters.items():
         if parameter.default is parameter.empty and key not in arguments:
             raise ConfigError(f"{location} needs the parameter {key!r}")
+    hints = {key: Any if p.annotation is p.empty else p.annotation for key, p in parameters.items()}
     values = {
-        key: _convert(value, parameters[key].annotation, location=f"{location}: {key}", registry=registry)
+        key: _convert(value, hints[key], location=f"{location}: {key}", registry=registry)
         for key, value in arguments.items()
     }
     try:
@@ -81,15 +117,26 @@ def _convert(value: Any, hint: Any, *, location: str, registry: Registry) -> Any
     """Convert the value of one parameter: nested tables become objects, all other values are checked by type."""
     if isinstance(value, Mapping):
         if "use" in value:
-            return build(value, location=location, registry=registry)
+            return build(value, location=location, registry=registry, name=_source_name(hint))
         if isinstance(hint, type) and is_dataclass(hint):  # a nested dataclass needs no name
             return _call(hint, value, location=location, registry=registry)
         if any(_is_named(item) for item in value.values()):
-            return {k: _convert(v, Any, location=f"{location}.{k}", registry=registry) for k, v in value.items()}
+            return {
+                k: _convert(v, hint if _is_named(v) else Any, location=f"{location}.{k}", registry=registry)
+                for k, v in value.items()
+            }
     if isinstance(value, list) and any(_is_named(item) for item in value):
-        items = [_convert(v, Any, location=f"{location}[{i}]", registry=registry) for i, v in enumerate(value)]
+        items = [
+            _convert(v, hint if _is_named(v) else Any, location=f"{location}[{i}]", registry=registry)
+            for i, v in enumerate(value)
+        ]
         return chain(*items) if all(is_step(item) for item in items) else tuple(items)
     return _check_type(value, hint, location)
+
+
+def _source_name(hint: Any) -> str:
+    """Return a name for the source that a parameter takes, which says what a function there becomes; empty for none."""
+    return "rm" if "RewardModel" in str(hint) else "verifier" if "Verifier" in str(hint) else ""
 
 
 def _is_named(value: Any) -> bool:

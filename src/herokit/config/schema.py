@@ -18,6 +18,8 @@ __all__ = ["scheme_schema"]
 
 Json = dict[str, Any]
 
+_PLACE: Json = {"type": "string", "pattern": ":", "description": "an object in a file: my_rewards.py:accuracy"}
+
 
 def scheme_schema(registry: Registry | None = None) -> Json:
     """Return the JSON schema of scheme files: draft 7, which editors of TOML and YAML both read.
@@ -129,7 +131,7 @@ def _one_of(loaded: list[tuple[Entry, Any]], *kinds: Kind) -> Json:
     return {
         "type": "object",
         "required": ["use"],
-        "properties": {"use": {"enum": names}},
+        "properties": {"use": {"if": _PLACE, "else": {"enum": names}}},
         "allOf": [
             {"if": {"properties": {"use": {"const": name}}, "required": ["use"]}, "then": _ref(f"use.{name}")}
             for name in names

@@ -240,11 +240,11 @@ def build_scheme(table: Mapping[str, Any], *, location: str = "scheme", registry
     if not isinstance(steps, list) or not steps:
         raise ConfigError(f"{location}: expected at least one table [[steps]], got {steps!r}")
 
-    def build_one(table: Any, kinds: tuple[Kind, ...], key: str) -> Any:
-        return build(table, kinds=kinds, location=f"{location}: {key}", registry=registry)
+    def build_one(table: Any, kinds: tuple[Kind, ...], key: str, name: str = "") -> Any:
+        return build(table, kinds=kinds, location=f"{location}: {key}", registry=registry, name=name)
 
     scheme = Scheme(
-        {name: build_one(source, SOURCE_KINDS, f"sources.{name}") for name, source in sources.items()},
+        {name: build_one(source, SOURCE_KINDS, f"sources.{name}", name) for name, source in sources.items()},
         chain(*(build_one(step, STEP_KINDS, f"steps[{i}]") for i, step in enumerate(steps))),
     )
     try:

@@ -1,9 +1,10 @@
-"""Sources made of sources (verifiers joined, routed, cached, limited and checked) and columns read as sources."""
+"""Sources made of sources (verifiers joined, routed, cached, limited and checked) functions and columns as sources."""
 
 from herokit.sources.cache import Cache
 from herokit.sources.cascade import Cascade
 from herokit.sources.column import ScoreColumn, VerdictColumn
 from herokit.sources.ensemble import EnsembleRewardModel
+from herokit.sources.functions import FunctionRewardModel, FunctionVerifier, as_reward_model, as_verifier
 from herokit.sources.logic import AllOf, AnyOf
 from herokit.sources.process_pool import ProcessPool
 from herokit.sources.route import AfterMarker, Route
@@ -17,6 +18,8 @@ __all__ = [
     "Cache",
     "Cascade",
     "EnsembleRewardModel",
+    "FunctionRewardModel",
+    "FunctionVerifier",
     "NoisyVerifiers",
     "ProcessPool",
     "Route",
@@ -24,4 +27,6 @@ __all__ = [
     "SpotCheck",
     "VerdictColumn",
     "Vote",
+    "as_reward_model",
+    "as_verifier",
 ]

@@ -6,14 +6,15 @@ with no success between, the remaining rows fail without a call, so a dead serve
 of results is a broken contract and raises.
 """
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, TypeVar
 
-import numpy as np
-
 from herokit.errors import PluginError, boundary, format_error
+from herokit.sources.coroutines import run_coroutine
+from herokit.sources.results import to_float_array, to_score, to_verdict
 from herokit.types import RewardModel, Sample, ScoreRow, Scores, Status, Verdict, Verifier, is_valid_score
 
 __all__ = ["MAX_FAILURES", "SourceOutputs", "close", "report", "run_sources", "score", "verify"]
@@ -79,7 +80,7 @@ def verify(name: str, verifier: Verifier, samples: Sequence[Sample]) -> list[Ver
         samples: what to judge.
 
     Raises:
-        PluginError: it returned a wrong number of results, or something that is not a `Verdict`.
+        PluginError: it returned a wrong number of results, or something that is no verdict; see `results.to_verdict`.
         HerokitError: its own, on purpose, e.g. `SetupError`: no row can be judged.
 
     Example:
@@ -92,11 +93,11 @@ def verify(name: str, verifier: Verifier, samples: Sequence[Sample]) -> list[Ver
     owner = f"verifier {name!r}"
 
     def judge(part: Sequence[Sample]) -> list[Verdict]:
-        verdicts = list(verifier.verify(part))
-        for verdict in verdicts:
-            if not isinstance(verdict, Verdict):
-                raise _ContractError(f"{owner} must return a Verdict for each sample, got {verdict!r}")
-        return verdicts
+        verdicts = list(_await(verifier.verify(part)))
+        try:
+            return list(map(to_verdict, verdicts))
+        except TypeError as error:
+            raise _ContractError(f"{owner} must return a Verdict for each sample: {error}") from error
 
     return _bisect_failures(owner, judge, samples, lambda why: Verdict(None, Status.FAILED, why))
 
@@ -125,9 +126,11 @@ def score(name: str, model: RewardModel, samples: Sequence[Sample]) -> Scores:
     owner = f"reward model {name!r}"
 
     def judge(part: Sequence[Sample]) -> list[ScoreRow]:
-        scores = model.score(part)
+        scores = _await(model.score(part))
         if not isinstance(scores, Scores):
-            array = np.asarray(scores)
+            array = to_float_array(scores)
+            if array.ndim == 1 and array.dtype == object:  # None, mappings, verdicts
+                return list(map(to_score, array.tolist()))
             if array.ndim != 1 or array.dtype.kind not in "fiub":
                 raise _ContractError(
                     f"{owner} must return scores of shape ({len(part)},), got {array.dtype} {array.shape}"
@@ -139,6 +142,11 @@ def score(name: str, model: RewardModel, samples: Sequence[Sample]) -> Scores:
 
     results = _bisect_failures(owner, judge, samples, lambda why: (float("nan"), Status.FAILED, why, None))
     return Scores.from_rows(results)
+
+
+def _await(returned: Any) -> Any:
+    """Return what a source returned; the result of a coroutine."""
+    return run_coroutine(returned) if inspect.isawaitable(returned) else returned
 
 
 def _steps(owner: str, steps: Any, count: int) -> list[tuple[float, ...] | None]:

@@ -1,17 +1,13 @@
 """Check a scheme, a chain, a step, a verifier or a reward model against the laws."""
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeAlias
 
 from herokit.combiners import Chain, Combiner, chain, is_step, produces_advantage
 from herokit.config import Scheme, build, load_scheme
+from herokit.config.objects import is_place, load_object
 from herokit.config.scheme import SCHEME_SUFFIXES
 from herokit.errors import ConfigError, boundary, did_you_mean
 from herokit.testing.backends import find_backends
@@ -110,36 +106,14 @@ def resolve_target(target: Checkable) -> CheckTarget:
         return _object_target(type(target).__name__, target)
     if target.endswith(SCHEME_SUFFIXES):
         return _object_target(target, load_scheme(target))
-    if target.endswith(".py"):
-        raise ConfigError(f"{target} is a Python file: name the object in it, for example {target}:scheme")
-    if ":" not in target:
+    if not is_place(target):
         return _object_target(target, build({"use": target}))
-    location, _, attribute = target.rpartition(":")
-    with boundary(f"loading {target}"):
-        module = _import(location)
-    if not hasattr(module, attribute):
-        raise ConfigError(f"{location} has no {attribute!r}")
-    value = getattr(module, attribute)
+    value = load_object(target)
     is_target = isinstance(value, Scheme | Verifier | RewardModel) or is_step(value)
     if isinstance(value, type) or (callable(value) and not is_target):  # a class of verifiers has their methods too
         with boundary(f"calling {target}"):
             value = value()
     return _object_target(target, value)
-
-
-def _import(location: str) -> ModuleType:
-    if not location.endswith(".py"):
-        return import_module(location)
-    path = Path(location)
-    if not path.is_file():
-        raise ConfigError(f"{location}: no such file")
-    spec = spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ConfigError(f"{location}: not a Python file")
-    module = module_from_spec(spec)
-    sys.modules[path.stem] = module  # so that its classes can be pickled
-    spec.loader.exec_module(module)
-    return module
 
 
 def _object_target(name: str, value: object) -> CheckTarget:

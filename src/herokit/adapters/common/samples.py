@@ -7,6 +7,7 @@ from typing_extensions import Unpack
 
 from herokit.conversations import Message, check_messages, fill_images
 from herokit.errors import ConfigError, DataError, did_you_mean
+from herokit.sources.functions import REFERENCE_COLUMNS
 from herokit.types import Sample
 
 __all__ = [
@@ -18,9 +19,6 @@ __all__ = [
     "make_samples",
     "native_value",
 ]
-
-REFERENCE_COLUMNS = ("reference", "answer", "solution", "ground_truth", "gold", "gold_answer", "target", "label")
-"""Usual names of the column of reference answers; adapters take the first one that has a value in the row."""
 
 IMAGE_COLUMNS = ("images", "image")
 """Columns of images that belong to the prompt."""

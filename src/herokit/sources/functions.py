@@ -1,0 +1,472 @@
+"""Reward functions as sources: those of TRL, verl, OpenRLHF and verifiers, and plain ones.
+
+The names of the parameters decide how a function is called:
+
+========= ================================================================ ====================================
+style     parameters                                                       called
+========= ================================================================ ====================================
+trl       ``prompts, completions, **columns``                              once for a batch, texts or messages
+verl      ``data_source, solution_str, ground_truth, extra_info``          once for each sample, texts
+openrlhf  ``queries, prompts, labels``                                     once for a batch, texts
+verifiers ``prompt, completion, answer, state, info, task``                once for each sample, messages
+plain     ``completion, reference``, other columns by name                 once for each sample, the final text
+========= ================================================================ ====================================
+
+A function needs only those parameters that it uses. It may be a coroutine function.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, TypeAlias
+
+from herokit.errors import ConfigError, SetupError, check_choice, format_error
+from herokit.sources.coroutines import gather_outcomes, run_coroutine
+from herokit.sources.results import SCORE_KEYS, to_float_array, to_score, to_verdict
+from herokit.types import RewardModel, Sample, Scores, Status, Verdict, Verifier
+
+__all__ = [
+    "REFERENCE_COLUMNS",
+    "FunctionRewardModel",
+    "FunctionVerifier",
+    "Style",
+    "as_reward_model",
+    "as_source",
+    "as_verifier",
+    "call_function",
+    "find_style",
+]
+
+Style: TypeAlias = Literal["trl", "verl", "openrlhf", "verifiers", "plain"]
+"""Whose reward functions one is like."""
+
+REFERENCE_COLUMNS = ("reference", "answer", "solution", "ground_truth", "gold", "gold_answer", "target", "label")
+"""Usual names of the column of reference answers; adapters take the first one that has a value in the row."""
+
+_COMPLETIONS = ("completion", "response", "output", "prediction", "pred")
+_REFERENCES = (*REFERENCE_COLUMNS, "expected")
+_VERIFIERS_NAMES = ("prompt", "completion", "answer", "state", "info", "task")
+
+_SIGNATURES: dict[Style, str] = {
+    "trl": "(prompts, completions, **columns)",
+    "verl": "(data_source, solution_str, ground_truth, extra_info)",
+    "openrlhf": "(queries, prompts, labels)",
+    "verifiers": "(prompt, completion, answer, state, info)",
+    "plain": "(completion, reference)",
+}
+
+_PARAMETERS: dict[Style, tuple[str, ...]] = {
+    "verl": ("data_source", "solution_str", "ground_truth", "extra_info"),
+    "openrlhf": ("queries", "prompts", "labels"),
+    "verifiers": _VERIFIERS_NAMES,
+}
+"""The parameters that are passed; the other styles take any column of the samples."""
+
+_TRL_RUNTIME = ("completion_ids", "trainer_state", "log_extra", "log_metric", "environments")
+"""What TRL passes and only a trainer has."""
+
+
+def find_style(function: Callable[..., Any]) -> Style:
+    """Return whose reward functions one is like, by the names of its parameters.
+
+    Raises:
+        ConfigError: they are those of none; the message lists what is expected.
+
+    Example:
+        >>> find_style(lambda completions, **kwargs: []), find_style(lambda completion, reference: True)
+        ('trl', 'plain')
+    """
+    names = set(_parameters(function))
+    if "solution_str" in names:
+        return "verl"
+    if "queries" in names:
+        return "openrlhf"
+    if "completions" in names:
+        return "trl"
+    if "completion" in names and (names & {"state", "info", "task"} or names >= {"prompt", "completion", "answer"}):
+        return "verifiers"
+    if names & set(_COMPLETIONS):
+        return "plain"
+    expected = "; ".join(f"{style}: {signature}" for style, signature in _SIGNATURES.items())
+    raise ConfigError(
+        f"{_describe(function)} is not like a reward function; expected the parameters of one of these: {expected}; "
+        "or name one with style=, or write a class with the method verify(samples) or score(samples)"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Function:
+    """A reward function and how it is called.
+
+    Args:
+        function: the function, a coroutine function, or an object that can be called.
+        style: whose signature it has; None goes by the names of its parameters.
+
+    Raises:
+        ConfigError: it cannot be called, or its parameters are not those of its style.
+    """
+
+    function: Callable[..., Any]
+    style: Style | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.function, type) or not callable(self.function):
+            raise ConfigError(f"expected a function, got {self.function!r:.200}")
+        if self.style is None:
+            object.__setattr__(self, "style", find_style(self.function))
+        check_choice("style", self.style, Style)
+        _check_parameters(self.function, _style(self))
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns that must be present."""
+        if self.style not in ("trl", "plain"):
+            return ()
+        usual = {"prompt", "prompts", "completion", "completions", *_COMPLETIONS, *_REFERENCES}
+        names = [name for name, p in _parameters(self.function).items() if p.default is p.empty and name not in usual]
+        return () if self.style == "plain" and not _binds_by_name(self.function) else tuple(names)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionVerifier(_Function):
+    """A reward function as a verifier: what it returns is correctness in [0, 1], a boolean, None or a `Verdict`.
+
+    Args:
+        function: the function, a coroutine function, or an object that can be called.
+        style: whose signature it has; None goes by the names of its parameters, see `Style`.
+
+    Raises:
+        ConfigError: it cannot be called, or its parameters are not those of its style.
+
+    Example:
+        >>> def accuracy(completions, answer, **kwargs):
+        ...     return [text == a for text, a in zip(completions, answer)]
+        >>> FunctionVerifier(accuracy).verify([Sample("1 + 1?", "2", "q", "2")])[0].value
+        1.0
+    """
+
+    def verify(self, samples: Sequence[Sample], /) -> list[Verdict]:
+        """Return N verdicts for N samples."""
+        return [
+            Verdict(None, Status.FAILED, f"raised {format_error(value)}")
+            if isinstance(value, Exception)
+            else to_verdict(value)
+            for value in call_function(self.function, samples, style=_style(self))
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRewardModel(_Function):
+    """A reward function as a reward model: what it returns is a number, a boolean, None or a `Verdict`.
+
+    Args:
+        function: the function, a coroutine function, or an object that can be called.
+        style: whose signature it has; None goes by the names of its parameters, see `Style`.
+
+    Raises:
+        ConfigError: it cannot be called, or its parameters are not those of its style.
+
+    Example:
+        >>> FunctionRewardModel(lambda completion: -len(completion)).score([Sample("1 + 1?", "two", "q")]).values
+        array([-3.])
+    """
+
+    def score(self, samples: Sequence[Sample], /) -> Scores:
+        """Return N scores for N samples."""
+        return Scores.from_rows(
+            (float("nan"), Status.FAILED, f"raised {format_error(value)}", None)
+            if isinstance(value, Exception)
+            else to_score(value)
+            for value in call_function(self.function, samples, style=_style(self))
+        )
+
+
+def as_verifier(function: Callable[..., Any], *, style: Style | None = None) -> FunctionVerifier:
+    """Make a verifier of a reward function.
+
+    Args:
+        function: a reward function of TRL, verl, OpenRLHF or verifiers, or ``(completion, reference)``.
+        style: whose signature it has; None goes by the names of its parameters.
+
+    Raises:
+        ConfigError: its parameters are not those of a reward function.
+
+    Example:
+        >>> def compute_score(data_source, solution_str, ground_truth, extra_info=None):
+        ...     return {"score": float(solution_str == ground_truth)}
+        >>> as_verifier(compute_score).verify([Sample("1 + 1?", "2", "q", "2")])[0].value
+        1.0
+    """
+    return FunctionVerifier(function, style)
+
+
+def as_reward_model(function: Callable[..., Any], *, style: Style | None = None) -> FunctionRewardModel:
+    """Make a reward model of a reward function; see `as_verifier`.
+
+    Raises:
+        ConfigError: its parameters are not those of a reward function.
+
+    Example:
+        >>> as_reward_model(lambda prompt, completion: len(prompt) - len(completion), style="plain").style
+        'plain'
+    """
+    return FunctionRewardModel(function, style)
+
+
+def as_source(name: str, source: Any, *, style: Style | None = None) -> Verifier | RewardModel:
+    """Return a source as it is, and a reward function as a source.
+
+    A function is a verifier if the name begins with ``verifier``, else a reward model.
+
+    Args:
+        name: the name of the source.
+        source: a verifier, a reward model, or a function.
+        style: of a function.
+
+    Raises:
+        ConfigError: it is none of these.
+
+    Example:
+        >>> type(as_source("verifier", lambda completion, reference: completion == reference)).__name__
+        'FunctionVerifier'
+    """
+    if isinstance(source, type):
+        raise ConfigError(f"source {name!r} is the class {source.__name__}; did you mean {source.__name__}(...)?")
+    if isinstance(source, Verifier | RewardModel):
+        return source
+    if not callable(source):
+        raise ConfigError(
+            f"source {name!r} must be a verifier, a reward model or a reward function, got {source!r:.200}"
+        )
+    try:
+        return (as_verifier if name.startswith("verifier") else as_reward_model)(source, style=style)
+    except ConfigError as error:
+        raise ConfigError(f"source {name!r}: {error}") from None
+
+
+def call_function(function: Callable[..., Any], samples: Sequence[Sample], *, style: Style) -> list[Any]:
+    """Call a reward function on N samples and return what it gave, N values.
+
+    A sample without a reference is left out, with a verdict that says so, if the function cannot work without one. A
+    function that is called for each sample keeps one bad sample from losing the others: what it raises is returned in
+    place of the value. Errors of its code (`TypeError`, `AttributeError`, `NameError`) are raised.
+
+    Raises:
+        SetupError: no sample has a column that the function cannot work without.
+        TypeError: what it returned is not N values.
+    """
+    names = _references_needed(function, style)
+    rows = [row for row, sample in enumerate(samples) if _has_values(sample, names)]
+    values: list[Any] = [_NO_REFERENCE] * len(samples)
+    part = samples if len(rows) == len(samples) else [samples[row] for row in rows]
+    for row, value in zip(rows, _call(function, part, style) if rows else [], strict=True):
+        values[row] = value
+    return values
+
+
+def _call(function: Callable[..., Any], samples: Sequence[Sample], style: Style) -> list[Any]:
+    try:
+        if style in ("trl", "openrlhf"):
+            make = _trl_arguments if style == "trl" else _openrlhf_arguments
+            returned = function(**_accepted(function, make(function, samples)))
+            return _to_list(run_coroutine(returned) if inspect.isawaitable(returned) else returned, len(samples))
+        return _call_each(_argument_rows(function, samples, style))
+    except _CODE_ERRORS as error:
+        error.add_note(f"{_describe(function)} was taken for a reward function like {style}'s; style= overrides")
+        raise
+
+
+_NO_REFERENCE = Verdict(None, Status.FAILED, "no reference")
+
+_CODE_ERRORS = (TypeError, AttributeError, NameError)
+
+
+def _call_each(rows: Iterable[Callable[[], Any]]) -> list[Any]:
+    """Make a call for each sample; an exception takes the place of its value, an error of code is raised."""
+    outcomes: list[Any] = []
+    for call in rows:
+        try:
+            outcomes.append(call())
+        except _CODE_ERRORS:
+            raise
+        except Exception as error:  # noqa: BLE001 - it costs this row
+            outcomes.append(error)
+    waiting = [row for row, value in enumerate(outcomes) if inspect.isawaitable(value)]
+    results = run_coroutine(gather_outcomes([outcomes[row] for row in waiting])) if waiting else []
+    for row, value in zip(waiting, results, strict=True):
+        if isinstance(value, _CODE_ERRORS):
+            raise value
+        cancelled = isinstance(value, BaseException) and not isinstance(value, Exception)
+        outcomes[row] = RuntimeError(f"was cancelled: {value!r}") if cancelled else value
+    return outcomes
+
+
+def _argument_rows(function: Callable[..., Any], samples: Sequence[Sample], style: Style) -> list[Callable[[], Any]]:
+    """Return for each sample a call of the function."""
+    if style == "plain" and not _binds_by_name(function):
+        count = len(_positional(function))
+        return [partial(function, *(sample.final_text, sample.reference)[:count]) for sample in samples]
+    if style == "plain":
+        _check_columns(function, samples)
+    make = {"verl": _verl_arguments, "verifiers": _verifiers_arguments, "plain": _plain_arguments}[style]
+    return [partial(function, **_accepted(function, make(sample))) for sample in samples]
+
+
+def _trl_arguments(function: Callable[..., Any], samples: Sequence[Sample]) -> dict[str, Any]:
+    _check_columns(function, samples)
+    names = dict.fromkeys(name for sample in samples for name in sample.meta)
+    columns = {name: [sample.meta.get(name) for sample in samples] for name in names}
+    references = {name: [sample.reference for sample in samples] for name in REFERENCE_COLUMNS if name not in names}
+    conversations = {
+        "prompts": [_native(sample.prompt) for sample in samples],
+        "completions": [_native(sample.completion) for sample in samples],
+    }
+    return references | columns | conversations
+
+
+def _openrlhf_arguments(function: Callable[..., Any], samples: Sequence[Sample]) -> dict[str, Any]:  # noqa: ARG001 - as for TRL
+    return {
+        "queries": [sample.prompt_text + sample.completion_text for sample in samples],
+        "prompts": [sample.prompt_text for sample in samples],
+        "labels": [sample.reference for sample in samples],
+    }
+
+
+def _verl_arguments(sample: Sample) -> dict[str, Any]:
+    extra = sample.meta.get("extra_info")
+    return {
+        "data_source": sample.meta.get("data_source"),
+        "solution_str": sample.completion_text,
+        "ground_truth": sample.reference,
+        "extra_info": dict(sample.meta) if extra is None else extra,
+    }
+
+
+def _verifiers_arguments(sample: Sample) -> dict[str, Any]:
+    conversation = sample.messages
+    count = 1 if isinstance(sample.completion, str) else len(sample.completion)
+    fields = {
+        "prompt": conversation[:-count] if count else conversation,
+        "completion": conversation[-count:] if count else [],
+        "answer": sample.reference,
+        "info": sample.meta.get("info") or {},
+        "task": sample.meta.get("task") or "default",
+    }
+    return fields | {"state": dict(sample.meta) | fields}
+
+
+def _plain_arguments(sample: Sample) -> dict[str, Any]:
+    references = dict.fromkeys(_REFERENCES, sample.reference)
+    texts = dict.fromkeys(_COMPLETIONS, sample.final_text)
+    return references | dict(sample.meta) | texts | {"prompt": sample.prompt_text}
+
+
+def _native(value: Any) -> Any:
+    return value if isinstance(value, str) else list(value)
+
+
+def _to_list(returned: Any, count: int) -> list[Any]:
+    """Return what a function of batches gave as N values."""
+    if isinstance(returned, Mapping):
+        key = next((key for key in ("rewards", "scores", *SCORE_KEYS) if key in returned), None)
+        if key is None:
+            raise TypeError(f"returned a mapping without 'rewards' or 'scores'; it has {list(returned)!r:.100}")
+        returned = returned[key]
+    values = to_float_array(returned).tolist() if hasattr(returned, "shape") else returned
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise TypeError(f"returned {returned!r:.80}; expected one value for each of {count} completions")
+    values = list(values)
+    if len(values) != count:
+        raise TypeError(f"returned {len(values)} values for {count} completions")
+    return values
+
+
+def _references_needed(function: Callable[..., Any], style: Style) -> list[str]:
+    """Return the parameters without a default that take the reference."""
+    if style == "plain" and not _binds_by_name(function):
+        return _positional(function)[1:2]
+    usual = ("labels",) if style == "openrlhf" else ("answer",) if style == "verifiers" else _REFERENCES
+    return [name for name, p in _parameters(function).items() if p.default is p.empty and name in usual]
+
+
+def _has_values(sample: Sample, names: Iterable[str]) -> bool:
+    return sample.reference is not None or all(sample.meta.get(name) is not None for name in names)
+
+
+def _check_columns(function: Callable[..., Any], samples: Sequence[Sample]) -> None:
+    """Check that some sample has each column that a function of columns cannot work without."""
+    passed = {"prompts", "completions", "prompt", *_COMPLETIONS, *_REFERENCES}
+    for name, parameter in _parameters(function).items():
+        needed = parameter.default is parameter.empty and name not in passed
+        if needed and not any(name in sample.meta for sample in samples):
+            known = sorted({key for sample in samples for key in sample.meta})
+            raise SetupError(f"{_describe(function)} needs a column {name!r}; the samples have {known!r:.200}")
+
+
+def _check_parameters(function: Callable[..., Any], style: Style) -> None:
+    """Check that a function needs no parameter that nobody passes, and takes at least one that is."""
+    parameters = _parameters(function)
+    required = [name for name, p in parameters.items() if p.default is p.empty]
+    if style == "plain" and not _binds_by_name(function):
+        if len(required) > 2 or not _positional(function):  # noqa: PLR2004 - completion and reference
+            raise ConfigError(f"{_describe(function)} was named plain; expected {_SIGNATURES['plain']}")
+        return
+    known = _PARAMETERS.get(style)
+    missing = [name for name in required if (name not in known if known else name in _TRL_RUNTIME and style == "trl")]
+    if missing:
+        raise ConfigError(
+            f"{_describe(function)} was taken for a reward function like {style}'s, {_SIGNATURES[style]}; nothing passes "
+            f"{', '.join(missing)}: give it a default, bind it with functools.partial, or name another style="
+        )
+    takes = {"trl": ("prompts", "completions"), "plain": _COMPLETIONS}.get(style, known or ())
+    if not set(takes) & set(parameters) and not _takes_any(function):
+        raise ConfigError(f"{_describe(function)} is not like a reward function of {style}, {_SIGNATURES[style]}")
+
+
+def _accepted(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those arguments that a function takes."""
+    if _takes_any(function):
+        return dict(arguments)
+    names = _parameters(function)
+    return {name: value for name, value in arguments.items() if name in names}
+
+
+def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Return the parameters that have names.
+
+    Raises:
+        ConfigError: they are unknown, as of some functions in C.
+    """
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"the parameters of {function!r:.100} are unknown: {error}; wrap it in a function") from None
+    return {n: p for n, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+
+
+def _positional(function: Callable[..., Any]) -> list[str]:
+    return [name for name, p in _parameters(function).items() if p.kind is not p.KEYWORD_ONLY]
+
+
+def _binds_by_name(function: Callable[..., Any]) -> bool:
+    """Return whether a plain function names its completion as usual; else it is called by position."""
+    return bool(set(_COMPLETIONS) & set(_parameters(function)))
+
+
+def _takes_any(function: Callable[..., Any]) -> bool:
+    return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(function).parameters.values())
+
+
+def _style(function: _Function) -> Style:
+    assert function.style is not None  # noqa: S101 - set by the constructor
+    return function.style
+
+
+def _describe(function: Callable[..., Any]) -> str:
+    inner = function.func if isinstance(function, partial) else function
+    name = getattr(inner, "__qualname__", None) or type(inner).__name__
+    try:
+        return f"{name}{inspect.signature(function)}"
+    except (TypeError, ValueError):
+        return name
