@@ -1,13 +1,57 @@
 """What notebooks show of chains and outcomes, and the tables that other libraries take. Nothing heavy is imported."""
 
 import html
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 from herokit.errors import SetupError
 
-__all__ = ["arrow_table", "html_table", "pandas_frame", "polars_frame", "short_repr"]
+__all__ = [
+    "arrow_table",
+    "escape_controls",
+    "format_columns",
+    "html_table",
+    "pandas_frame",
+    "polars_frame",
+    "short_repr",
+    "shorten",
+]
+
+_CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that control a terminal, change the direction of text, or are lone surrogates."""
+
+
+def escape_controls(text: str) -> str:
+    r"""Escape the control characters of a text that a model may have written.
+
+    Example:
+        >>> escape_controls("a \x1b[2J b")
+        'a \\x1b[2J b'
+    """
+    return _CONTROL_CHARACTERS.sub(lambda match: ascii(match.group())[1:-1], text)
+
+
+def shorten(text: str, max_chars: int, full: bool = False) -> str:  # noqa: FBT001, FBT002 - passed on by its callers
+    """Return at most the first characters of a text, unless all of it is wanted.
+
+    Example:
+        >>> shorten("abcdefgh", 6), shorten("abcdefgh", 6, full=True)
+        ('abc...', 'abcdefgh')
+    """
+    return text if full or len(text) <= max_chars else f"{text[: max_chars - 3]}..."
+
+
+def format_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table, every column aligned to the right.
+
+    Example:
+        >>> format_columns(["", "reward"], [["#1", "0.5"]])
+        ['    reward', '#1     0.5']
+    """
+    widths = [max(len(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in (heads, *rows)]
 
 
 def short_repr(step: object) -> str:

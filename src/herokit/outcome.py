@@ -1,19 +1,29 @@
 """`RewardOutput`, the result of a `Rewarder`: one row per sample, with a status for every source."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from herokit._display import arrow_table, html_table, pandas_frame, polars_frame, short_repr
-from herokit.combiners import StepTrace
+from herokit._display import (
+    arrow_table,
+    escape_controls,
+    format_columns,
+    html_table,
+    pandas_frame,
+    polars_frame,
+    short_repr,
+    shorten,
+)
+from herokit.combiners import CORRECT_THRESHOLD, StepTrace
 from herokit.errors import DataError
-from herokit.records import source_columns
+from herokit.records import Row, source_columns, to_rows
 from herokit.sources.execution import SourceOutputs
-from herokit.types import Array, Bools, Floats, Scores, Signals, Verdict, is_valid_score
+from herokit.types import Array, Bools, Floats, Sample, Scores, Signals, Status, Verdict, is_valid_score
 
-__all__ = ["Explanation", "ExplanationRow", "RewardOutput"]
+__all__ = ["Explanation", "ExplanationRow", "RewardOutput", "describe_results"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,27 +34,157 @@ class ExplanationRow:
     values: list[float | None]
 
 
+_MAX_TEXT = 68
+"""Characters shown of the end of a completion, and of an answer or a reference."""
+
+_MAX_PROMPT = 300
+
+_CAUSES = {
+    Status.JUDGED.value: "",
+    Status.UNPARSED.value: "it gives no answer",
+    Status.TIMEOUT.value: "the check ran out of time",
+    Status.CRASHED.value: "it made the check crash",
+    Status.FAILED.value: "the source failed, not the policy",
+}
+"""What each status means, for people."""
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What happened to one group.
+    """What happened to one group; ``print(explanation)`` shows it.
 
     Attributes:
         group: the key of the group.
         rollouts: its rollouts, as rows of the output.
         rows: the signals, then the result of each step.
         problems: for each rollout, why it has no value; empty if it has one.
+        results: for each rollout, the results of the sources, by the names of `herokit.records`.
+        samples: the rollouts themselves, if they were given.
     """
 
     group: Hashable
     rollouts: list[int]
     rows: list[ExplanationRow]
     problems: list[list[str]]
+    results: list[Row] = field(default_factory=list)
+    samples: Sequence[Sample] = ()
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self, *, full: bool = False) -> str:
+        """Return the explanation as text: problems, a table of signals and steps, and each rollout with its verdicts.
+
+        Control characters are escaped, for a model wrote much of it.
+
+        Args:
+            full: whether prompts, completions and answers are shown whole.
+
+        Example:
+            >>> verdicts = [{"verifier": 0.0, "verifier_status": "judged", "verifier_reason": "", "verifier_answer": "5"}]
+            >>> print(Explanation("q", [0], [ExplanationRow("verifier", [0.0])], [[]], verdicts).text())
+            group q
+            <BLANKLINE>
+                verifier
+            #1    0.0000
+            <BLANKLINE>
+            No step ran: no rollout of this group has all its signals.
+            <BLANKLINE>
+            #1
+               verifier: rejected: read '5'
+        """
+        lines = [*self._heading(full), "", *self._table(), "", self._steps(), ""]
+        references = self._references()
+        for i in range(len(self.rollouts)):
+            lines.append(f"#{i + 1}{self._completion(i, full)}")
+            lines += [f"   reference: {shorten(references[i], _MAX_TEXT, full)}"] if len(set(references)) > 1 else []
+            lines += [f"   {line}" for line in describe_results(self.results[i], full=full)] if self.results else []
+        return escape_controls("\n".join(lines))
+
+    def _references(self) -> list[str]:
+        return [repr(sample.reference) for sample in self.samples]
+
+    def _heading(self, full: bool) -> list[str]:  # noqa: FBT001 - private
+        prompt = shorten(self.samples[0].prompt_text, _MAX_PROMPT, full) if self.samples else ""
+        lines = [f"group {self.group}: {prompt}" if prompt else f"group {self.group}"]
+        if references := self._references():
+            equal = len(set(references)) == 1
+            lines.append(f"reference: {shorten(references[0], _MAX_PROMPT, full) if equal else 'differs, see below'}")
+        invalid = [(i, reasons) for i, reasons in enumerate(self.problems) if reasons]
+        if invalid:
+            lines.append(f"{len(invalid)} of {len(self.rollouts)} rollouts have no reward:")
+            lines += [f"  #{i + 1} {'; '.join(reasons)}" for i, reasons in invalid]
+        return lines
+
+    def _table(self) -> list[str]:
+        heads = ["", *(row.name.partition("(")[0] for row in self.rows)]
+        cells = [
+            [f"#{i + 1}", *("-" if row.values[i] is None else f"{row.values[i]:.4f}" for row in self.rows)]
+            for i in range(len(self.rollouts))
+        ]
+        return format_columns(heads, cells)
+
+    def _steps(self) -> str:
+        steps = [row.name for row in self.rows if "(" in row.name]
+        return f"Steps: {', then '.join(steps)}" if steps else _NO_STEP if self._is_unscored() else _UNKNOWN_STEPS
+
+    def _is_unscored(self) -> bool:
+        return not any(row.name in ("reward", "advantage") for row in self.rows)
+
+    def _completion(self, i: int, full: bool) -> str:  # noqa: FBT001 - private
+        if not self.samples:
+            return ""
+        text = self.samples[i].completion_text
+        return f"\n{text}" if full else f" ... {' '.join(text.split())[-_MAX_TEXT:]}"
+
+
+_NO_STEP = "No step ran: no rollout of this group has all its signals."
+_UNKNOWN_STEPS = (
+    "Read from the file, nothing was scored again; --scheme NAME shows the steps of a scheme on these results."
+)
+
+
+def describe_results(row: Mapping[str, Any], *, full: bool = False) -> list[str]:
+    """Return what each source found in one rollout, in words: a line for each verdict, and for each score that is missing.
+
+    Args:
+        row: the results of the sources, by the names of `herokit.records`.
+        full: whether answers are shown whole.
+
+    Example:
+        >>> describe_results({"v": 1.0, "v_status": "judged", "v_reason": "", "v_answer": "4", "v_origin": "box"})
+        ["v: accepted: read '4' (box)"]
+        >>> describe_results({"v": 0.0, "v_status": "unparsed", "v_reason": "the last box is cut off", "v_answer": None})
+        ['v: rejected: it gives no answer (unparsed): the last box is cut off']
+        >>> describe_results({"rm": None, "rm_status": "failed", "rm_reason": "gave nan"})
+        ['rm: no score: the source failed, not the policy (failed): gave nan']
+    """
+    lines = []
+    for name in row:
+        status = row.get(f"{name}_status")
+        if status is None:
+            continue
+        value, is_verdict = row[name], f"{name}_answer" in row
+        if not is_verdict and status == Status.JUDGED.value:
+            continue  # the table shows the score
+        decision = "accepted" if value is not None and value > CORRECT_THRESHOLD else "rejected"
+        if not is_verdict or value is None:
+            decision = "no verdict" if is_verdict else "no score"
+        cause = f"{_CAUSES.get(status)} ({status})" if _CAUSES.get(status) else ""
+        answer, origin = row.get(f"{name}_answer"), row.get(f"{name}_origin")
+        if answer is not None:
+            cause += f"{'; ' if cause else ''}read {shorten(repr(answer), _MAX_TEXT, full)}" + (
+                f" ({origin})" if origin else ""
+            )
+        lines.append(": ".join(part for part in (name, decision, cause, row.get(f"{name}_reason") or "") if part))
+    return lines
 
 
 _MAX_DISPLAYED_ROWS = 10
+_MAX_DISPLAYED_REASONS = 3
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RewardOutput:
     """The result of a `Rewarder` for N samples, one row each in the order given.
 
@@ -90,11 +230,40 @@ class RewardOutput:
         """Return why each invalid row has no reward: row -> reasons, each after its source's name."""
         return {row: "; ".join(self._reasons(row)) for row in np.flatnonzero(~self.valid).tolist()}
 
-    def explain(self, group: Hashable) -> "Explanation":
+    def __repr__(self) -> str:
+        num_invalid = int(np.sum(~self.valid))
+        problems = f", {num_invalid} without a reward: see problems()" if num_invalid else ""
+        return f"RewardOutput({len(self.group_keys):,} rollouts of {len(set(self.group_keys)):,} groups{problems})"
+
+    def __str__(self) -> str:
+        """Return a few lines: what is missing and why, then statuses, rewards and groups."""
+        count, lines = (
+            len(self.group_keys),
+            [f"{len(self.group_keys):,} rollouts of {len(set(self.group_keys)):,} groups"],
+        )
+        reasons: dict[str, list[int]] = {}
+        for row, reason in self.problems().items():
+            reasons.setdefault(reason, []).append(row)
+        for reason, rows in list(reasons.items())[:_MAX_DISPLAYED_REASONS]:
+            lines.append(f"no reward: {len(rows):,} of {count:,} (first row {rows[0]}): {reason}")
+        if len(reasons) > _MAX_DISPLAYED_REASONS:
+            lines.append(f"and {len(reasons) - _MAX_DISPLAYED_REASONS} more reasons: see problems()")
+        if count and not np.any(self.advantage[self.valid]):
+            lines.append("every advantage is 0: no rollout gives a signal")
+        for name, verdicts in self.verdicts.items():
+            accepted = sum(v.value is not None and v.value > CORRECT_THRESHOLD for v in verdicts)
+            lines.append(f"{name}: {accepted:,} of {count:,} accepted; {_count(v.status for v in verdicts)}")
+        for name, scores in self.scores.items():
+            lines.append(f"{name}: {_range(scores.values)}; {_count(scores.statuses)}")
+        lines += [f"{name}: {_range(getattr(self, name))}" for name in ("reward", "advantage")]
+        return escape_controls("\n".join(lines))
+
+    def explain(self, group: Hashable, samples: Sequence[Sample] = ()) -> "Explanation":
         """Return what each step did to each rollout of one group.
 
         Args:
             group: the key of the group, as the samples have it.
+            samples: the samples of this output, so that the explanation shows prompt, reference and completions.
 
         Raises:
             DataError: no rollout of this output is in that group.
@@ -121,7 +290,9 @@ class RewardOutput:
             for name, values in named
             if values is not None
         ]
-        return Explanation(group, rollouts, rows, [self._reasons(row) for row in rollouts])
+        problems = [[] if self.valid[row] else self._reasons(row) for row in rollouts]
+        results = to_rows({name: [values[r] for r in rollouts] for name, values in self._source_columns().items()})
+        return Explanation(group, rollouts, rows, problems, results, [samples[r] for r in rollouts] if samples else ())
 
     def columns(self) -> dict[str, Any]:
         """Return the results as columns, one row a sample: numbers as they are, texts as lists.
@@ -139,11 +310,10 @@ class RewardOutput:
             ['4']
         """
         combined = {name: getattr(self, name) for name in ("reward", "advantage", "weight", "valid", "kept")}
-        return {
-            "group": list(self.group_keys),
-            **combined,
-            **source_columns(SourceOutputs(self.verdicts, self.scores)),
-        }
+        return {"group": list(self.group_keys), **combined, **self._source_columns()}
+
+    def _source_columns(self) -> dict[str, Any]:
+        return source_columns(SourceOutputs(self.verdicts, self.scores))
 
     def to_arrow(self) -> Any:
         """Return the `columns` as a pyarrow table; numbers are not copied.
@@ -196,3 +366,25 @@ class RewardOutput:
 def _plain(value: Any) -> object:
     """Turn a number of numpy into one of Python."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _count(statuses: Iterable[Status]) -> str:
+    """Return how often each status occurs, the rarest first.
+
+    Example:
+        >>> _count([Status.JUDGED, Status.FAILED, Status.JUDGED])
+        '1 failed, 2 judged'
+    """
+    counts = Counter(status.value for status in statuses)
+    return ", ".join(f"{count:,} {status}" for status, count in reversed(counts.most_common()))
+
+
+def _range(values: Floats) -> str:
+    """Return the smallest value, the mean and the largest one.
+
+    Example:
+        >>> _range(np.array([1.0, 2.0, np.nan]))
+        '1 to 2, mean 1.5'
+    """
+    finite = values[np.isfinite(values)]
+    return f"{finite.min():.4g} to {finite.max():.4g}, mean {finite.mean():.4g}" if len(finite) else "no value"

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypedDict, cast
 import numpy as np
 
 from herokit import distributed
+from herokit._display import short_repr
 from herokit.combiners import (
     Center,
     Chain,
@@ -120,6 +121,10 @@ class Rewarder(Closeable):
         self.equal_prompts = equal_prompts
         self.state = self.combiner.init()
         check_signals(self.combiner, self.sources)
+
+    def __repr__(self) -> str:
+        sources = ", ".join(f"{name!r}: {short_repr(source)}" for name, source in self.sources.items())
+        return f"Rewarder({{{sources}}}, {' -> '.join(map(short_repr, self.combiner.steps))})"
 
     def __call__(self, samples: Sequence[Sample], *, update_state: bool = True) -> RewardOutput:
         """Score samples; pass whole groups, because a rollout is compared only with those of its group in the same call.

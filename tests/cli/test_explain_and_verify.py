@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from score_inputs import ROWS, write_rows
+from score_inputs import ROWS, make_row, write_rows
 
 pytestmark = pytest.mark.usefixtures("stub_sources")
 
@@ -16,10 +16,84 @@ def test_explain_prints_the_numbers_of_score(herokit, capsys):
     write_rows(*ROWS)
     assert herokit("explain", "r.jsonl", "--scheme", "s.toml", "--group", "q") == 0
     shown = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert shown[1] == ["verifier", "rm", "Select", "Stratify", "weight", "WeightByStd"]
-    assert shown[2] == ["#1", *(f"{x:.4f}" for x in (1, 2, 2, 0.9, 1, 0.9))]
-    assert shown[4] == ["#3", *(f"{x:.4f}" for x in (0, 4, 4, 0.1, 1, 0.1))]
+    assert shown[:3] == [["group", "q:", "p"], ["reference:", "'ok'"], []]
+    assert shown[3] == ["verifier", "rm", "Select", "Stratify", "weight", "WeightByStd"]
+    assert shown[4] == ["#1", *(f"{x:.4f}" for x in (1, 2, 2, 0.9, 1, 0.9))]
+    assert shown[6] == ["#3", *(f"{x:.4f}" for x in (0, 4, 4, 0.1, 1, 0.1))]
     assert ["#3", "...", "nope"] in shown
+    assert ["verifier:", "rejected:", "read", "'nope'"] in shown
+
+
+def test_explain_shows_where_an_answer_was_read_and_why_it_was_rejected(herokit, capsys):
+    texts = ("So \\boxed{42}", "\\boxed{42} or \\boxed{", "The answer is 41.", "x " * 200 + "42")
+    write_rows(*(make_row(text, reference=42) for text in texts))
+    Path("n.toml").write_text('[sources.verifier]\nuse = "number"\n[[steps]]\nuse = "verifier-only"\n')
+    assert herokit("explain", "r.jsonl", "--scheme", "n.toml") == 0
+    shown = capsys.readouterr().out
+    assert "reference: 42\n" in shown
+    assert "   verifier: accepted: read '42' (box)\n" in shown
+    assert "   verifier: rejected: it gives no answer (unparsed): the last box is cut off\n" in shown
+    assert "   verifier: rejected: read '41' (answer phrase)" in shown
+    assert "x " * 200 not in shown
+    assert herokit("explain", "r.jsonl", "--scheme", "n.toml", "--full") == 0
+    assert "x " * 200 in capsys.readouterr().out
+
+
+def test_explain_names_what_has_no_reward_first(herokit, capsys):
+    write_rows(make_row("ok"), make_row("nan"))
+    assert herokit("explain", "r.jsonl", "--scheme", "s.toml") == 0
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[2:4] == ["1 of 2 rollouts have no reward:", "  #2 rm: gave nan"]
+    assert "   rm: no score: the source failed, not the policy (failed): gave nan" in shown
+
+
+def test_explain_chooses_the_group_with_both_verdicts_and_the_widest_rewards(herokit, capsys):
+    narrow = [make_row(text, group="narrow") for text in ("ok", "no", "nope")]
+    equal = [make_row("ok", group="equal"), make_row("ok", group="equal")]
+    wide = [make_row(text, group="wide") for text in ("ok", "wrong" * 9)]
+    uniform = [make_row(text, group="uniform") for text in ("n", "no" * 50)]
+    write_rows(*equal, *uniform, *wide, *narrow)
+    Path("b.toml").write_text(
+        '[sources.verifier]\nuse = "exact"\n[sources.rm]\nuse = "length"\n[[steps]]\nuse = "rm-only"\n'
+    )
+    assert herokit("explain", "r.jsonl", "--scheme", "b.toml") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("group wide: p\n")
+    assert "The most telling of 4 groups (of 4); --group NAME shows another." in shown
+
+
+def test_explain_reads_a_scored_file_and_runs_no_source(herokit, capsys, monkeypatch):
+    write_rows(*ROWS)
+    assert herokit("score", "r.jsonl", "--scheme", "s.toml", "-o", "o.jsonl", "--prefix", "a_") == 0
+    import cli_plugin
+
+    def fail(*_):
+        raise AssertionError("a source ran")
+
+    monkeypatch.setattr(cli_plugin.Exact, "verify", fail)
+    monkeypatch.setattr(cli_plugin.Length, "score", fail)
+    capsys.readouterr()
+    assert herokit("explain", "o.jsonl") == 0
+    shown = capsys.readouterr().out
+    assert "group q: p" in shown
+    assert shown.splitlines()[3].split() == ["verifier", "rm", "reward", "weight", "advantage"]
+    assert shown.splitlines()[4].split()[:4] == ["#1", "1.0000", "2.0000", "0.9000"]
+    assert "nothing was scored again" in shown
+    assert herokit("explain", "o.jsonl", "--scheme", "s.toml", "--group", "q") == 0
+    steps = capsys.readouterr().out.splitlines()[3].split()
+    assert steps == ["verifier", "rm", "Select", "Stratify", "weight", "WeightByStd"]
+    assert herokit("explain", "o.jsonl", "--scheme", "s.toml", "--rescore", "--group", "q", "--json") == 0
+    rollouts = json.loads(capsys.readouterr().out)["rollouts"]
+    assert "a source ran" in rollouts[0]["problems"][0]
+
+
+def test_explain_of_a_scored_file_shows_rows_without_a_reward(herokit, capsys):
+    write_rows(make_row("ok"), make_row("nan"), make_row("no"))
+    assert herokit("score", "r.jsonl", "--scheme", "s.toml", "-o", "o.jsonl", "--allow-incomplete") == 0
+    capsys.readouterr()
+    assert herokit("explain", "o.jsonl") == 0
+    shown = capsys.readouterr().out
+    assert "1 of 3 rollouts have no reward:\n  #2 rm: gave nan" in shown
 
 
 def test_explain_suggests_groups_for_an_unknown_one(herokit, capsys):

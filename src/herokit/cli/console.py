@@ -1,6 +1,5 @@
 """Print tables, summaries, problems and progress."""
 
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
@@ -12,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
+from herokit._display import escape_controls
 from herokit.files.reading import format_columns
 from herokit.pipeline.run import RunCallback
 from herokit.pipeline.summary import Summary
@@ -40,9 +40,6 @@ MAX_PIPED_WIDTH = 1000
 MAX_SHOWN = 3
 """Rows or groups that a message names; it also says how many there are."""
 
-_CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Characters that control a terminal, change the direction of text, or are lone surrogates."""
-
 
 def printable(text: str, style: str = "") -> Text:
     r"""Escape the control characters of a text that a model may have written.
@@ -51,7 +48,7 @@ def printable(text: str, style: str = "") -> Text:
         >>> print(printable("a \x1b[2J b"))
         a \x1b[2J b
     """
-    return Text(_CONTROL_CHARACTERS.sub(lambda match: ascii(match.group())[1:-1], text), style=style)
+    return Text(escape_controls(text), style=style)
 
 
 def redirect_stdout_to_stderr(as_json: bool) -> AbstractContextManager[object]:  # noqa: FBT001 - the value of --json

@@ -16,7 +16,7 @@ from herokit.files.blocks import Block, find_inputs, read_blocks
 from herokit.files.reading import choose_columns, parse_rows
 from herokit.types import Groups, Sample
 
-__all__ = ["Floats", "Results", "read_results"]
+__all__ = ["Floats", "Results", "find_prefix", "find_sources", "read_results"]
 
 Floats: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -112,8 +112,8 @@ def read_results(name: str, columns: Mapping[str, str] | None = None) -> Results
     """
     files = find_inputs([name])
     names = _column_names(name, files)
-    prefix, others = _find_prefix(name, names)
-    verifiers, models = _find_sources([c for c in names if not c.startswith(others)], prefix)
+    prefix, others = find_prefix(name, names)
+    verifiers, models = find_sources([c for c in names if not c.startswith(others)], prefix)
     chosen = choose_columns(name, names, columns or {})
     step = next((c for c in STEP_COLUMNS if c in names), "")
     label = next((c for c in LABEL_COLUMNS if c in names), "")
@@ -157,7 +157,7 @@ def _read_blocks(files: Sequence[Path]) -> Iterator[tuple[int, Block]]:
             start += len(block)
 
 
-def _find_prefix(name: str, columns: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+def find_prefix(name: str, columns: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """Find what precedes ``reward``, ``advantage`` and ``weight``: nothing, or the ``--prefix`` of `herokit score`.
 
     Returns:
@@ -173,7 +173,7 @@ def _find_prefix(name: str, columns: Sequence[str]) -> tuple[str, tuple[str, ...
     )
 
 
-def _find_sources(columns: Sequence[str], prefix: str) -> tuple[list[str], list[str]]:
+def find_sources(columns: Sequence[str], prefix: str) -> tuple[list[str], list[str]]:
     """Return the names of the verifiers and of the reward models whose values, statuses and reasons are there."""
     sources = [
         column.removeprefix(prefix)

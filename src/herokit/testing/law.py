@@ -300,9 +300,11 @@ class Report:
         raise KeyError(law)
 
     def __str__(self) -> str:
-        """Return the failures with their counterexamples as text."""
+        """Return the failures with their counterexamples and their consequences as text."""
         lines = [f"{self.name}: {len(self.failures)} of {len(self.results)} laws failed"]
-        lines += [f"{r.label} {r.law}: {r.violation or r.details}" for r in self.failures]
+        for result in self.failures:
+            lines.append(f"{result.label} {result.law}: {result.violation or result.details}")
+            lines += [f"In training: {result.consequence}"] if result.violation and result.consequence else []
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
