@@ -115,6 +115,15 @@ def test_read_cases_rejects_references_without_readable_tests(reference):
         ("Here is the code: ```\na\n```", "a\n"),
         ("- ```python\n  if a:\n    b\n  ```", "if a:\n  b\n"),  # a list's item
         ("```python\na\n``` Done.", "a\n"),  # text behind the closing fence
+        ("```python\na\n```That is it.", "a\n"),
+        ("```{python}\na\n```", "a\n"),
+        ("<answer>print(4)</answer>", "print(4)"),  # tags without a fence
+        ("So:\n<code>\n  x = 4\n  print(x)\n</code>", "\nx = 4\nprint(x)\n"),
+        ("[PYTHON]\nprint(4)\n[/PYTHON]", "\nprint(4)\n"),
+        ("<answer>print(3)</answer><answer>print(4)</answer>", "print(4)"),
+        ("<answer>I give up</answer>", None),
+        ('print("<answer>9</answer>"[8])', 'print("<answer>9</answer>"[8])'),  # a program that holds tags
+        ("<answer>" * 20_000, None),
         ("```python\na\n```, which prints 4.", "a\n"),
         ("```python\na\n```</answer>\nI used ``` for code.", "a\n"),
         ("```python\nprint(4)```", "print(4)\n"),  # the closing fence behind code

@@ -20,6 +20,9 @@ _INFO = re.compile(r"[ \t]*[\w+#.-]{0,20}\s*")
 """What may follow a fence that does not begin its line: a language."""
 _ONE_LINE = re.compile(r"(?<!`)```(?:python3?|py)[ \t]+([^`\n]+)```(?!`)")
 _CODE_AFTER_LANGUAGE = re.compile(r"(?:import|from|def|class)\s|print\(|#|@")
+_TAGS = (("<answer>", "</answer>"), ("<code>", "</code>"), ("<solution>", "</solution>"), ("[PYTHON]", "[/PYTHON]"))
+"""Marks around a program without a fence."""
+
 _MAX_EXTRA_INDENT = 3
 """Blanks by which a closing fence may be indented more than the opening one, as in CommonMark."""
 
@@ -28,7 +31,7 @@ def extract_program(text: str) -> str | None:
     r"""Return the last fenced Python block, else the last block without a language, else a program without a fence.
 
     A block that is not closed counts, because the policy may have been cut off. A text without blocks is a program only
-    if it begins like one; so is the text before a single fence, because the prompt may have opened the block. Nothing is
+    if it begins like one, or if what stands between tags such as ``<answer>`` does; so is the text before a single fence, because the prompt may have opened the block. Nothing is
     parsed or compiled here: that happens in the sandbox.
 
     Example:
@@ -47,7 +50,21 @@ def extract_program(text: str) -> str | None:
         bodies = [body for language, body in blocks if language in languages and body.strip()]
         if bodies:
             return bodies[-1]
-    return text if not blocks and _PROGRAM_START.match(text) else None
+    if blocks:
+        return None
+    if not _PROGRAM_START.match(text):
+        text = _find_tagged(text)
+    return _dedent(text.splitlines(keepends=True)) if _PROGRAM_START.match(text) else None
+
+
+def _find_tagged(text: str) -> str:
+    """Return what stands between the last tags around a program; ``""`` without tags."""
+    for opening, closing in _TAGS:
+        end = text.rfind(closing)
+        start = text.rfind(opening, 0, max(0, end))
+        if start >= 0:
+            return text[start + len(opening) : end]
+    return ""
 
 
 def _read_blocks(text: str) -> tuple[list[tuple[str, str]], str]:
@@ -98,6 +115,7 @@ def _find_opening(line: str) -> tuple[int, str, str, str] | None:
         if not _INFO.fullmatch(info):
             return None
     word, _, rest = info.strip().partition(" ")
+    word = word.strip("{}.")
     if info[:1].isspace() and word.lower() not in _PYTHON:  # "``` Done." closes what the prompt has opened
         return start, run, "", ""
     return start, run, word.lower(), f"{rest}\n" if _CODE_AFTER_LANGUAGE.match(rest) else ""
@@ -109,7 +127,9 @@ def _is_closing(line: str, fence: str, indent: int) -> bool:
     rest = stripped.lstrip(fence[0])
     if len(stripped) - len(rest) < len(fence) or len(line) - len(line.lstrip(" \t")) > indent + _MAX_EXTRA_INDENT:
         return False
-    return not rest or not (rest[0].isalnum() or "`" in rest)
+    word, _, more = rest.partition(" ")
+    is_sentence = bool(more) and word.lower() not in _PYTHON and "=" not in more  # "```That is it."
+    return not rest or is_sentence or not (rest[0].isalnum() or "`" in rest)
 
 
 def _cut_at_fence(body: list[str], fence: str) -> list[str]:

@@ -28,6 +28,8 @@ _MAX_DEPTH = 50
 
 
 _WRAPPER_KEYS = {"name", "strict", "schema", "description", "type"}
+_TOOL_KEYS = {"name", "description", "strict", "type", "parameters", "input_schema"}
+"""Keys of a tool; its arguments have the schema ``parameters``, or ``input_schema``."""
 """Keys of an object that wraps a schema; a schema itself has no key "schema"."""
 
 
@@ -42,7 +44,7 @@ class JsonSchema(PerSampleVerifier):
 
     Args:
         schema: a JSON Schema, also in the wrapper of APIs for structured output
-            (``{"name": ..., "strict": ..., "schema": ...}``); None to use the reference, native or as JSON.
+            (``{"name": ..., "strict": ..., "schema": ...}``), or of a tool's arguments; None to use the reference, native or as JSON.
         fence: whether the JSON is in one block between lines of three backticks, marked ``json`` or unmarked.
         reference_key: the entry of a sample's `meta` that holds its schema; None for the reference.
 
@@ -77,7 +79,7 @@ class JsonSchema(PerSampleVerifier):
             validator = _make_validator(json.dumps(_unwrap(schema)))
         except (ValueError, TypeError, RecursionError) as error:
             return abstain(f"reference: invalid schema: {error}"[:300])
-        block = extract_code_block(sample.final_text, ("json",), self.fence)
+        block = extract_code_block(_answer_part(sample.final_text), ("json",), self.fence)
         if block is None:
             return unparsed("not exactly one JSON block")
         if len(block) > _MAX_CHARS:
@@ -90,7 +92,7 @@ class JsonSchema(PerSampleVerifier):
 
 
 def _unwrap(schema: Any) -> Any:
-    """Return the schema inside the wrappers of APIs for structured output.
+    """Return the schema inside the wrappers of APIs for structured output, or the schema of a tool's arguments.
 
     Example:
         >>> _unwrap({"type": "json_schema", "json_schema": {"name": "x", "strict": True, "schema": {"type": "object"}}})
@@ -101,9 +103,25 @@ def _unwrap(schema: Any) -> Any:
             return schema
         if schema.get("type") == "json_schema" and isinstance(schema.get("json_schema"), Mapping):
             schema = schema["json_schema"]
+        elif schema.get("type") == "function" and isinstance(schema.get("function"), Mapping):
+            schema = schema["function"]
         elif isinstance(schema.get("schema"), Mapping) and set(schema) <= _WRAPPER_KEYS:
             schema = schema["schema"]
+        elif "name" in schema and set(schema) <= _TOOL_KEYS:
+            schema = schema.get("parameters", schema.get("input_schema", schema))
     return schema
+
+
+def _answer_part(text: str) -> str:
+    """Return what the last ``<answer>`` tag holds; the whole text if there is no tag or the text is JSON itself.
+
+    Example:
+        >>> _answer_part('So <answer>{"a": 1}</answer>'), _answer_part('{"a": "<answer></answer>"}')
+        ('{"a": 1}', '{"a": "<answer></answer>"}')
+    """
+    if text.lstrip()[:1] in ("{", "[", '"') or "<answer>" not in text:
+        return text
+    return text.rpartition("<answer>")[2].partition("</answer>")[0]
 
 
 def _validate(validator: Any, value: Any, block: str) -> Verdict:
@@ -148,6 +166,11 @@ def _is_deeper(value: Any, levels: int) -> bool:
     return bool(layer)
 
 
+_ANNOTATIONS = {"$schema", "$id", "$defs", "$comment", "$anchor", "definitions", "title", "description", "default", "examples", "format",
+                "deprecated", "readOnly", "writeOnly", "contentEncoding", "contentMediaType", "contentSchema"}  # fmt: skip
+"""Keywords of a schema that demand nothing of a value."""
+
+
 @lru_cache(maxsize=1024)
 def _make_validator(text: str) -> Any:
     """Return the validator of a schema.
@@ -167,6 +190,9 @@ def _make_validator(text: str) -> Any:
     extend: Any = validators.extend
     try:
         dialect.check_schema(schema)
+        known = {*dialect.VALIDATORS, *_ANNOTATIONS}
+        if isinstance(schema, dict) and schema and not known & set(schema):
+            raise ValueError(f"it has no keyword of JSON Schema, only {sorted(schema)[:5]}, so every JSON would pass")
     except (SchemaError, RecursionError) as error:
         raise ValueError(getattr(error, "message", "nested too deeply")) from None
     check_limits_apply(schema)
