@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from score_inputs import ROWS, make_row, write_rows
+from score_inputs import ROWS, make_row, read_rows, write_rows
 
 pytestmark = pytest.mark.usefixtures("stub_sources")
 
@@ -117,14 +117,55 @@ def test_verify_prints_rates_and_disagreements(herokit, capsys):
     shown = capsys.readouterr().out
     assert "exact on 4 labelled pairs" in shown
     assert "False positives 1, false negatives 1, abstained 0" in shown
-    assert "row 3: rejected 'oK' for 'ok': judged" in shown
-    assert "row 4: accepted 'ok' for 'ok': judged" in shown
+    table = [line.split() for line in shown.splitlines()]
+    assert ["row", "label", "reference", "exact", "read", "from", "reason"] in table
+    assert ["3", "correct", "'ok'", "rejected", "'oK'"] in table
+    assert ["4", "incorrect", "'ok'", "accepted", "'ok'"] in table
     assert herokit("verify", "r.jsonl", "--verifier", "exact", "--json") == 0
     figures = json.loads(capsys.readouterr().out)
     assert (figures["accuracy"], figures["precision"], figures["recall"], figures["F1"]) == (0.5, 0.5, 0.5, 0.5)
     assert figures["rows"] == [3, 4]
     assert figures["intervals"]["recall"][0] < 0.5 < figures["intervals"]["recall"][1]
     assert figures["statuses"] == {"judged": 4}
+
+
+def test_verify_writes_all_disagreements_with_their_columns(herokit, capsys):
+    write_rows(*({"answer": a, "gold": "ok", "label": 1, "id": i} for i, a in enumerate(["ok", "\x1b", "no"])))
+    words = ("verify", "r.jsonl", "--verifier", "exact", "--max-disagreements", "0", "-o", "d.jsonl")
+    assert herokit(*words) == 0
+    assert "and 2 more; --max-disagreements or -o shows them" in capsys.readouterr().out
+    rows = read_rows("d.jsonl")
+    assert [(row["row"], row["id"], row["exact"], row["exact_answer"]) for row in rows] == [
+        (2, 1, 0, "\x1b"),
+        (3, 2, 0, "no"),
+    ]
+    assert herokit("verify", "r.jsonl", "--verifier", "exact", "-o", "d.txt") == 2
+    assert "d.txt: unsupported output '.txt'; expected a file that ends in .jsonl" in capsys.readouterr().err
+    assert herokit("verify", "r.jsonl", "--verifier", "exact", "-o", "r.jsonl") == 2
+    assert "r.jsonl: is the input; choose another output" in capsys.readouterr().err
+
+
+def test_verify_shows_two_verifiers_side_by_side(herokit, capsys):
+    pairs = [("ok", 1), ("no", 0), ("oK", 1), ("ok.", 1)]
+    write_rows(*({"answer": a, "gold": "ok", "label": x} for a, x in pairs))
+    words = ("verify", "r.jsonl", "--verifier", "exact", "--verifier", "exact-match")
+    assert herokit(*words, "-o", "d.jsonl") == 0
+    shown = capsys.readouterr().out
+    table = [line.split() for line in shown.splitlines()]
+    assert "exact and exact-match on 4 labelled pairs" in shown
+    assert ["exact", "95", "%", "interval", "exact-match", "95", "%", "interval"] in table
+    assert next(row for row in table if row[:2] == ["accuracy", "0.5000"])[5] == "1.0000"
+    assert [row[0] for row in table if row and row[0].isdigit()] == ["3", "4"]
+    assert [(row["exact"], row["exact-match"]) for row in read_rows("d.jsonl")] == [(0, 1), (0, 1)]
+    assert herokit(*words, "--json") == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["verifiers"]["exact"]["accuracy"] == 0.5
+    assert figures["rows"] == [3, 4]
+    assert herokit(*words, "--verifier", "number") == 2
+    assert (
+        "--verifier: expected one verifier or two different ones, got exact, exact-match, number"
+        in capsys.readouterr().err
+    )
 
 
 def test_verify_requires_labels_and_references(herokit, capsys):

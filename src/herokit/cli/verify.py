@@ -4,13 +4,15 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 from rich.text import Text
 
+from herokit._display import shorten
 from herokit.cli import console
 from herokit.cli.options import JsonFlag, parse_arguments
 from herokit.combiners import CORRECT_THRESHOLD
@@ -18,8 +20,10 @@ from herokit.config.builder import build
 from herokit.config.scheme import load_scheme
 from herokit.errors import ConfigError, DataError, did_you_mean
 from herokit.files.reading import PAIR_COLUMN_NAMES, Rollouts, parse_columns, read_rollouts
+from herokit.records import replace_surrogates, source_columns, to_rows
 from herokit.sources import execution
-from herokit.types import Verdict, Verifier
+from herokit.sources.execution import SourceOutputs
+from herokit.types import Status, Verdict, Verifier
 from herokit.verifiers.evaluation import Agreement, measure_agreement, read_labels, verify_rows
 
 __all__ = ["verify"]
@@ -27,9 +31,14 @@ __all__ = ["verify"]
 Pairs: TypeAlias = Annotated[
     Path, typer.Argument(help="JSONL or Parquet with columns for reference, completion (or answer) and label.")
 ]
-VerifierName: TypeAlias = Annotated[
-    str | None,
-    typer.Option(help="A verifier's name, see `herokit plugins`; with --scheme, the name of a source."),
+VerifierNames: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A verifier's name, see `herokit plugins`; with --scheme, the name of a source. Give two to compare them."
+    ),
+]
+Output: TypeAlias = Annotated[
+    Path | None, typer.Option("-o", "--output", help="Write the rows that are shown, all of them, to this JSONL file.")
 ]
 SchemeName: TypeAlias = Annotated[
     str | None, typer.Option(help="Take the verifier and its parameters from a scheme: a file or a name.")
@@ -42,42 +51,89 @@ Columns: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(metavar="ROLE=COLUMN", help="ROLE is completion or reference; repeatable."),
 ]
+_MAX_VERIFIERS = 2
+_MAX_TEXT = 60
+"""Characters shown of an answer, a reference or a reason."""
+
 MaxDisagreements: TypeAlias = Annotated[int, typer.Option(min=0, help="Disagreements to print.")]
 
 
-def verify(
+def verify(  # noqa: PLR0913, PLR0917 - one parameter per option
     pairs: Pairs,
-    verifier: VerifierName = None,
+    verifier: VerifierNames = None,
     scheme: SchemeName = None,
     verifier_arg: VerifierArgs = None,
     label: Label = "label",
     column: Columns = None,
     max_disagreements: MaxDisagreements = 20,
+    output: Output = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Print accuracy, precision, recall, F1 and error rates of a verifier on labelled pairs, and its disagreements.
 
     A value above 0.5 accepts. Other columns become the samples' meta: a task to route by, options to choose from. In a
-    row whose column `kind` is "answer", the completion is a bare answer, from which nothing is extracted.
+    row whose column `kind` is "answer", the completion is a bare answer, from which nothing is extracted. Two verifiers
+    are shown side by side, with the rows on which they differ.
     """
+    names: list[str | None] = [*verifier] if verifier else [None]
+    if len(names) > _MAX_VERIFIERS or len(set(names)) < len(names):
+        raise ConfigError(f"--verifier: expected one verifier or two different ones, got {', '.join(map(str, names))}")
+    if output is not None:
+        _check_output(output, pairs)
     data = read_rollouts(pairs, parse_columns(column or ()), usual=PAIR_COLUMN_NAMES, required=("completion",))
     if label not in data.values:
         raise DataError(f"{pairs}: no column {label!r} with labels; name it with --label COLUMN")
     labels = read_labels(str(pairs), label, data.values[label])
     with console.redirect_stdout_to_stderr(as_json):
-        name, source = _find_verifier(verifier, scheme, verifier_arg or ())
-        verdicts, seconds, report = _run(name, source, data)
-    agreement = measure_agreement([verdict.value for verdict in verdicts], labels)
-    if not agreement.count:
-        raise DataError(f"{pairs}: no pair could be judged; row 1: {verdicts[0].reason or verdicts[0].status.value}")
+        sources = [_find_verifier(name, scheme, verifier_arg or ()) for name in names]
+        runs = [_run(name, source, data, labels) for name, source in sources]
+    for run in runs:
+        if not run.agreement.count:
+            reason = run.verdicts[0].reason or run.verdicts[0].status.value
+            raise DataError(f"{pairs}: no pair could be judged; row 1: {reason}")
+    rows = list(runs[0].agreement.disagreements) if len(runs) == 1 else differing_rows(runs)
+    if output is not None:
+        _write_rows(output, rows, data, runs)
     if as_json:
-        _write_json(agreement, verdicts)
+        _write_json(runs, rows)
         return
-    _print_agreement(name, agreement, verdicts, seconds)
-    if report:
-        console.out.print(console.printable(report))
-    _print_disagreements(agreement, data, verdicts, max_disagreements)
-    _print_abstentions(verdicts)
+    _print_rates(runs)
+    _print_rows(rows[:max_disagreements], data, runs, labels)
+    if len(rows) > max_disagreements:
+        console.out.print(f"and {len(rows) - max_disagreements} more; --max-disagreements or -o shows them")
+    for run in runs:
+        _print_abstentions(run.verdicts)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The verdicts of one verifier.
+
+    Attributes:
+        name: the verifier's name.
+        verdicts: one per pair.
+        agreement: how they compare with the labels.
+        seconds: wall time.
+        report: the verifier's own line.
+    """
+
+    name: str
+    verdicts: Sequence[Verdict]
+    agreement: Agreement
+    seconds: float
+    report: str
+
+
+def differing_rows(runs: Sequence[Run]) -> list[int]:
+    """Return the rows on which verifiers decide differently, no verdict being a decision of its own."""
+    decisions = zip(*([_decision(verdict) for verdict in run.verdicts] for run in runs), strict=True)
+    return [row for row, row_decisions in enumerate(decisions) if len(set(row_decisions)) > 1]
+
+
+def _decision(verdict: Verdict) -> str:
+    if verdict.value is None:
+        return "no verdict"
+    return "accepted" if verdict.value > CORRECT_THRESHOLD else "rejected"
 
 
 def _find_verifier(verifier: str | None, scheme: str | None, arguments: Sequence[str]) -> tuple[str, Verifier]:
@@ -94,57 +150,106 @@ def _find_verifier(verifier: str | None, scheme: str | None, arguments: Sequence
     return name, sources[name]
 
 
-def _run(name: str, verifier: Verifier, data: Rollouts) -> tuple[list[Verdict], float, str]:
-    """Return the verdicts, the wall time and the verifier's report."""
+def _run(name: str, verifier: Verifier, data: Rollouts, labels: Sequence[bool]) -> Run:
+    """Run a verifier on all pairs, and close it."""
     start = perf_counter()
     try:
         verdicts = verify_rows(name, verifier, data.samples, data.values)
         report = execution.report(verifier)
     finally:
         execution.close(verifier)
-    return verdicts, perf_counter() - start, report
+    agreement = measure_agreement([verdict.value for verdict in verdicts], labels)
+    return Run(name, verdicts, agreement, perf_counter() - start, report)
 
 
-def _write_json(agreement: Agreement, verdicts: Sequence[Verdict]) -> None:
-    rates = agreement.rates()
-    data = {
-        "pairs": agreement.count,
-        "abstained": agreement.abstained,
+def _check_output(output: Path, pairs: Path) -> None:
+    """Check the file of the rows before anything runs."""
+    if output.suffix != ".jsonl":
+        raise ConfigError(f"{output}: unsupported output {output.suffix!r}; expected a file that ends in .jsonl")
+    if output.resolve() == pairs.resolve():
+        raise ConfigError(f"{output}: is the input; choose another output")
+    if not output.absolute().parent.is_dir():
+        raise ConfigError(f"{output}: no such folder {str(output.absolute().parent)!r}; create it first")
+
+
+def _write_rows(output: Path, rows: Sequence[int], data: Rollouts, runs: Sequence[Run]) -> None:
+    """Write rows with all their columns and, after the verifier's name and "_", value, status, reason, answer and origin."""
+    results = [to_rows(source_columns(SourceOutputs({run.name: run.verdicts}, {}))) for run in runs]
+    try:
+        with output.open("w", encoding="utf-8") as file:
+            for row in rows:
+                values = {name: column[row] for name, column in data.values.items() if column[row] is not None}
+                for result in results:
+                    values |= result[row]
+                line = json.dumps({"row": row + 1, **replace_surrogates(values)}, ensure_ascii=False, default=str)
+                file.write(line + "\n")
+    except OSError as error:
+        raise DataError(f"{output}: cannot be written: {error.strerror or error}") from error
+
+
+def _write_json(runs: Sequence[Run], rows: Sequence[int]) -> None:
+    """Write the figures of one verifier; of two, those of each, and the rows on which they differ."""
+    figures = {run.name: _figures(run) for run in runs}
+    data = next(iter(figures.values())) if len(runs) == 1 else {"verifiers": figures}
+    sys.stdout.write(json.dumps(data | {"rows": [row + 1 for row in rows]}) + "\n")
+
+
+def _figures(run: Run) -> dict[str, Any]:
+    rates = run.agreement.rates()
+    return {
+        "pairs": run.agreement.count,
+        "abstained": run.agreement.abstained,
         **{name: estimate for name, (estimate, _, _) in rates.items()},
         "intervals": {name: [low, high] for name, (_, low, high) in rates.items()},
-        "statuses": dict(_count_statuses(verdicts)),
-        "rows": [row + 1 for row in agreement.disagreements],
+        "statuses": dict(_count_statuses(run.verdicts)),
     }
-    sys.stdout.write(json.dumps(data) + "\n")
 
 
-def _print_agreement(name: str, agreement: Agreement, verdicts: Sequence[Verdict], seconds: float) -> None:
-    table = console.make_table(f"{name} on {agreement.count:,} labelled pairs", "", "", "95 % interval")
-    for rate, (estimate, low, high) in agreement.rates().items():
-        table.add_row(rate, f"{estimate:.4f}", f"{low:.4f} to {high:.4f}")
+def _print_rates(runs: Sequence[Run]) -> None:
+    title = f"{' and '.join(run.name for run in runs)} on {runs[0].agreement.count:,} labelled pairs"
+    heads = [head for run in runs for head in (run.name if len(runs) > 1 else "", "95 % interval")]
+    table = console.make_table(title, "", *heads)
+    rates = [run.agreement.rates() for run in runs]
+    for rate in rates[0]:
+        cells = (each[rate] for each in rates)
+        table.add_row(rate, *(text for e, low, high in cells for text in (f"{e:.4f}", f"{low:.4f} to {high:.4f}")))
     console.out.print(table, "")
-    console.out.print(
-        f"False positives {agreement.false_positives}, false negatives {agreement.false_negatives}, "
-        f"abstained {agreement.abstained}; {len(verdicts) / seconds:,.0f} pairs/s"
-    )
-    counts = ", ".join(f"{status} {count:,}" for status, count in _count_statuses(verdicts).most_common())
-    console.out.print(Text(f"Statuses: {counts}"))
+    for run in runs:
+        agreement, prefix = run.agreement, f"{run.name}: " if len(runs) > 1 else ""
+        counts = ", ".join(f"{status} {count:,}" for status, count in _count_statuses(run.verdicts).most_common())
+        figures = (
+            f"False positives {agreement.false_positives}, false negatives {agreement.false_negatives}, "
+            f"abstained {agreement.abstained}; {len(run.verdicts) / run.seconds:,.0f} pairs/s"
+        )
+        console.out.print(Text(f"{prefix}{figures}\n{prefix}Statuses: {counts}"))
+        if run.report:
+            console.out.print(console.printable(run.report))
 
 
 def _count_statuses(verdicts: Sequence[Verdict]) -> Counter[str]:
     return Counter(verdict.status.value for verdict in verdicts)
 
 
-def _print_disagreements(agreement: Agreement, data: Rollouts, verdicts: Sequence[Verdict], limit: int) -> None:
-    for row in agreement.disagreements[:limit]:
-        sample, verdict = data.samples[row], verdicts[row]
-        answer = verdict.answer if verdict.answer is not None else sample.final_text
-        decision = "accepted" if (verdict.value or 0.0) > CORRECT_THRESHOLD else "rejected"
-        reason = verdict.reason or verdict.status.value
-        line = f"row {row + 1}: {decision} {answer!r:.80} for {sample.reference!r:.80}: {reason}"
-        console.out.print(console.printable(line), soft_wrap=True)
-    if len(agreement.disagreements) > limit:
-        console.out.print(f"and {len(agreement.disagreements) - limit} more; --max-disagreements shows them")
+def _print_rows(rows: Sequence[int], data: Rollouts, runs: Sequence[Run], labels: Sequence[bool]) -> None:
+    """Print a table of rows: the label, the reference, and what each verifier decided, read and gave as its reason."""
+    if not rows:
+        return
+    width = _MAX_TEXT if len(runs) == 1 else _MAX_TEXT // 2
+    heads = [head for run in runs for head in (run.name, "read", "from", "reason")]
+    table = console.make_table("" if len(runs) == 1 else "Where they differ", "row", "label", "reference", *heads)
+    for column in table.columns:
+        column.justify = "left"
+        column.no_wrap = False
+        column.overflow = "fold"
+    for row in rows:
+        cells = [str(row + 1), "correct" if labels[row] else "incorrect", repr(data.samples[row].reference)]
+        for run in runs:
+            verdict = run.verdicts[row]
+            answer = verdict.answer if verdict.answer is not None else f"...{data.samples[row].final_text[-width:]}"
+            reason = verdict.reason or ("" if verdict.status is Status.JUDGED else verdict.status.value)
+            cells += [_decision(verdict), repr(answer), verdict.origin, reason]
+        table.add_row(*(console.printable(shorten(" ".join(cell.split()), width)) for cell in cells))
+    console.out.print("", table)
 
 
 def _print_abstentions(verdicts: Sequence[Verdict]) -> None:
