@@ -21,6 +21,7 @@ from herokit.conversations.messages import (
     tool_result,
 )
 from herokit.conversations.thinking import SplitText, is_plain, split_thinking
+from herokit.errors import DataError
 
 __all__ = ["FinalText", "Turn", "join_messages", "read_final", "read_policy_text", "read_turns", "remove_thinking"]
 
@@ -77,7 +78,7 @@ def read_final(completion: str | Sequence[Message], *, opened: bool = False) -> 
         opened: the prompt's template opens the thinking.
 
     Raises:
-        DataError: a part of a message has an unknown type.
+        DataError: a part of a message has an unknown type, or the completion is one message instead of a list.
 
     Example:
         >>> read_final([{"role": "assistant", "content": "41"}, {"role": "user", "content": "Or 42?"}]).text
@@ -89,6 +90,8 @@ def read_final(completion: str | Sequence[Message], *, opened: bool = False) -> 
         if not opened and is_plain(completion) and completion and not completion.isspace():
             return FinalText(completion)
         split, calls, where = split_thinking(completion, opened=opened), False, "completion"
+    elif isinstance(completion, Mapping):
+        raise DataError("a completion must be text or a list of messages, got one message; put it into a list")
     else:
         last = next((message for message in reversed(completion) if is_assistant(message)), None)
         if last is None:

@@ -208,7 +208,9 @@ def is_doubtful(extraction: Extraction) -> bool:
         return doubts_or_denies(last_sentence(extraction.text))
     sentence = first_sentence(extraction.text)
     sentence = sentence.lstrip("*_ ")
-    denial = denial_pattern().match(sentence) or denial_pattern().match(sentence := _ADVERB.sub("", sentence))
+    denial = denial_pattern().match(sentence)
+    if denial is None and (adverb := _ADVERB.match(sentence)):
+        denial = denial_pattern().match(sentence, adverb.end())
     denies = denial is not None and _DENIED_VALUE.match(sentence, denial.end()) is not None
     return denies or _is_unsure(sentence)
 

@@ -57,7 +57,7 @@ class Language(NamedTuple):
 
 LANGUAGES = (
     Language("en", r"\banswers?", r"\bresult|\bsolution|\bcorrect (?:option|choice)", r"is|are|equals|will be|would be|should be|must be",
-             r"\b(?:choose|pick|select|go with|must be|so|hence|thus|therefore)\b", r"(?:might|may|could)(?: well)? be (?=[-+$\\(*\d])|maybe|perhaps|possibly|not sure|unsure|uncertain|"
+             r"\b(?:choose|pick|select|go with|must be|so|hence|thus|therefore)\b", r"(?:might|may|could)(?: well)? be (?=[-+$\\(*\d])|maybe|perhaps|possibly|not sure|unsure|uncertain|unlikely|"
              r"(?:do not|don['’]t) know|not known|any(?:thing|where) (?:from|between)|(?:about|around|roughly) \d{1,20} (?:to|or) |no idea|cannot (?:solve|say|tell)|can['’]t (?:solve|say|tell)",
              r"not|never|isn['’]t|aren['’]t|cannot be|can['’]t be|won['’]t be|hardly|(?:any|every)thing (?:but|except)|other than|ruled? out|"
              r"(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller) than|up to|above|below)(?=\W{0,3}\d)",

@@ -130,4 +130,4 @@ def _unwrap_boxes(content: str) -> str:
         if content[end:].strip(" $."):
             break
         content = inner.strip()
-    return content
+    return _BOX.sub("", content)

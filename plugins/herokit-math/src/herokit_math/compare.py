@@ -288,6 +288,8 @@ def _pair_by_label(reference: Sequence[Answer], answer: Sequence[Answer]) -> lis
 
 
 def _get_name(item: Answer) -> str:
+    if isinstance(item, Quantity) and item.unit is None:
+        return item.words  # "5 red, 3 blue"
     return item.name if isinstance(item, Region) else _get_label(item)
 
 

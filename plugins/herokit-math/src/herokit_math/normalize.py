@@ -23,6 +23,12 @@ _CHARACTERS = str.maketrans({
     "σ": "\\sigma ", "φ": "\\phi ", "ω": "\\omega ", "⌊": "\\lfloor ", "⌋": "\\rfloor ", "⌈": "\\lceil ", "⌉": "\\rceil ",
     "∣": "|", "→": "\\to ", "⇒": "\\Rightarrow ", "。": ". ", "？": " ", "\u200b": "", "€": " ", "£": " ", "¥": " ", "₹": " ", "\ufeff": "", "\u2009": "\\,", "\u202f": "\\,",
 })  # fmt: skip
+_MICRO = re.compile(
+    r"(?<=\d)((?:\\[ ,]|[\s~])*)(?:[µμ]|\\(?:text|mathrm)\s*\{\s*(?:[µμ]|\\mu)\s*|\\mu\s*\\(?:text|mathrm)\s*\{)\s*([msgL])(?![a-zA-Z])"
+)
+_MICRO_UNITS = {"m": "micrometers", "s": "microseconds", "g": "micrograms", "L": "microliters"}
+_NEGATIVE_WORD = re.compile(r"\b(?:minus|negative) +(?=[\d\\.(])", re.IGNORECASE)
+_GROUPED_BY_POINTS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.])")
 _LOST_BACKSLASH = re.compile(r"[\a\b\v\f]")  # no text has these characters otherwise
 _SUPERSCRIPTS = re.compile(r"(\^-?\{?\d\}?)\^\{(\d)\}")
 DIGIT_GROUP_SEPARATOR = re.compile(r"(?<=\d)(?:\s?\{\s?,\s?\}\s?|,\\[!,;:] ?|\\[!,;: ]|~)(?=\d{3}(?!\d))")
@@ -50,6 +56,8 @@ def normalize_text(text: str) -> str:
     """
     if _LOST_BACKSLASH.search(text):
         text = repair_commands(text)
+    if "\\mu" in text or "µ" in text or "μ" in text:
+        text = _MICRO.sub(_name_micro_unit, text)
     if not text.isascii():
         text = text.translate(_CHARACTERS)
         text = _SUPERSCRIPTS.sub(r"\1\2", text)
@@ -71,16 +79,32 @@ def normalize_text(text: str) -> str:
         text = _SPACE_COMMANDS.sub(" ", DIGIT_GROUP_SEPARATOR.sub("", text))
     elif "{" in text:
         text = DIGIT_GROUP_SEPARATOR.sub("", text)
+    text = _normalize_numbers(text)
+    if "$" in text:
+        text = _MONEY.sub(" dollars ", text) if text.count("$") == 1 else text
+        text = text.replace("$", " ")
+    if "inus " in text or "egative " in text:
+        text = _NEGATIVE_WORD.sub("-", text)
+    if "[" in text or "]" in text:
+        text = _INTERVAL.sub(_turn_brackets, text)
+    return _strip_ends(_JOINED_CONJUNCTION.sub(r" \1 ", text))
+
+
+def _normalize_numbers(text: str) -> str:
+    """Return a text without the separators of digit groups."""
     text = _LETTER_TIMES.sub("*", text)
     if "_" in text:
         text = _DIGIT_GROUP_UNDERSCORE.sub("", text)
     text = text.replace("{,}", ",") if "{,}" in text else text
-    if "$" in text:
-        text = _MONEY.sub(" dollars ", text) if text.count("$") == 1 else text
-        text = text.replace("$", " ")
-    if "[" in text or "]" in text:
-        text = _INTERVAL.sub(_turn_brackets, text)
-    return _strip_ends(_JOINED_CONJUNCTION.sub(r" \1 ", text))
+    if text.count(".") > 1:
+        text = _GROUPED_BY_POINTS.sub(lambda match: match[0].replace(".", ""), text)
+    return text
+
+
+def _name_micro_unit(match: re.Match[str]) -> str:
+    r"""Return "micrometers" for ``\mu\text{m}`` behind a number."""
+    opening = r"\text{" if "{" in match[0] else " "
+    return match[1] + opening + _MICRO_UNITS[match[2]]
 
 
 def _turn_brackets(match: re.Match[str]) -> str:

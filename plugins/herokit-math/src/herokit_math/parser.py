@@ -25,6 +25,10 @@ _TRAILING_PUNCTUATION = {".", ",", ";", ":", "^", "=", "?", "\\,"}
 _LEADING_PUNCTUATION = {"=", ":", ",", "*", "\\,", "approx", "?"}
 _ELSE_WORDS = {"else", "otherwise"}
 _CONDITION_COMMANDS = {"pmod", "forall", "approx", "Rightarrow", "implies", "to", ","}
+_LEADING_VERBS = {
+    "simplifies", "simplify", "reduces", "reduce", "evaluates", "leads", "converges", "tends", "goes", "equal", "comes", "amounts",
+    "equivalent", "rounds", "adds", "sums", "approaches", "up", "simplified", "reduced",
+}  # fmt: skip
 _MATH_COMMANDS = {"begin", "int", "iint", "oint", "lim", "sum", "prod", "partial"}  # never part of an answer in words
 _MAX_SIGNS = 4  # independent plus-minus signs that are expanded
 _REALS = Region((Interval(MINUS_INFINITY, INFINITY, closed_low=False, closed_high=False),))
@@ -121,11 +125,18 @@ def _drop_condition(tokens: list[Token]) -> list[Token]:  # noqa: PLR0911 - one 
             return tokens[:at]
         if token.text == "approx":  # a name is followed by its value, a value by its approximation
             return tokens[at + 1 :] if at == 1 and tokens[0].kind == TokenKind.VARIABLE else tokens[:at]
-        if token.text in {"Rightarrow", "implies", "to"}:
+        if token.text in {"Rightarrow", "implies"} or (token.text == "to" and _leads_to(tokens[:at], token)):
             return _drop_condition(tokens[at + 1 :])
         if token.kind == TokenKind.OPERATOR and token.text == "," and _is_membership(tokens[at + 1 :]):
             return tokens[:at]
     return tokens
+
+
+def _leads_to(before: list[Token], to: Token) -> bool:
+    r"""Return whether "to" leads to the answer: "simplifies to 5", ``x \to 5``; not "parallel to" or "4 to 5"."""
+    if to.kind == TokenKind.WORD:
+        return before[-1].text.lower() in _LEADING_VERBS
+    return any(t.kind in {TokenKind.VARIABLE, TokenKind.COMMAND} for t in before)
 
 
 def _is_membership(tokens: list[Token]) -> bool:

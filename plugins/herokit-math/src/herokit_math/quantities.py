@@ -96,10 +96,18 @@ def _find_words(tokens: list[Token]) -> int:
         if token.kind == TokenKind.WORD and at > 1 and tokens[at - 1].text in {"(", "[", "{"} and depth == 1:
             if tokens[at - 2].kind == TokenKind.COMMAND:
                 continue  # an argument
-            return at - 1  # "5 (meters)", "5{cm}"
+            return _first_unit(tokens, at - 1)  # "5 (meters)", "5{cm}", "3 J/(kg K)"
     if tokens and tokens[0].kind == TokenKind.WORD:
         raise UnsupportedError("begins with words")
     return len(tokens)
+
+
+def _first_unit(tokens: list[Token], end: int) -> int:
+    """Return the position of the first of the units, ``/`` and ``*`` that stand before a position."""
+    if tokens[end - 1].text in {"/", "*"}:
+        while end > 1 and (tokens[end - 1].text in {"/", "*"} or tokens[end - 1].text in UNITS):
+            end -= 1
+    return end
 
 
 def _collect_unit_words(tokens: list[Token]) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ _ESCAPES = {
 }  # what an escape made of \a and so on
 _COMMANDS = """
 alpha approx angle arcsin arccos arctan ast begin beta bar binom boxed big bigl bigr bigcup bmod bot boldsymbol text textbf
-textit textrm times tan tanh theta tau triangle tfrac top tilde neq not neg nabla notin nolimits vec vee varphi varepsilon
+textit textrm times tan tanh theta tau triangle tfrac top tilde neq not neg nabla notin nu nolimits vec vee varphi varepsilon
 vartheta vert varnothing vdots frac floor forall flat fbox right rangle rfloor rceil rho rbrace rvert rightarrow
 """
 _DAMAGED_COMMANDS = re.compile(

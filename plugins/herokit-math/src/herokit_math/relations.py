@@ -146,7 +146,9 @@ def is_plain_label(side: Node) -> bool:
         return False
     if side.op == "apply":
         return is_plain_label(side.args[0])
-    return side.op == "mul" and all(isinstance(arg, Sym) and arg.name[:1].isupper() for arg in side.args)
+    return side.op == "mul" and all(
+        isinstance(arg, Sym) and arg.name[:1].isupper() and "'" not in arg.name for arg in side.args
+    )
 
 
 def _solve_inequality(left: Node, sign: str, right: Node) -> Region | None:

@@ -144,7 +144,8 @@ def _decide_texts(reference: str, answer: str, policy: Policy) -> Decision:  # n
     try:
         parsed_answer = parse_answer(answer)
     except (UnsupportedError, LimitError) as error:
-        return Decision(None, "parser", f"answer: {error}", answer_readable=False)
+        unreadable = Decision(None, "parser", f"answer: {error}", answer_readable=False)
+        return _decide_decimal_comma(reference, answer, policy) or unreadable
     one_is_text = isinstance(parsed_reference, Text) != isinstance(parsed_answer, Text)
     if one_is_text and _find_words(reference) == _find_words(answer):
         return Decision(equal=True, tier="structure", reason="same words")
@@ -226,7 +227,12 @@ def _decide_decimal_comma(reference: str, answer: str, policy: Policy) -> Decisi
     text = normalize_text(answer)
     point = _COMMA_NUMBER.sub(_replace_comma, text)
     is_comparable = isinstance(parsed, Quantity | LabeledValue) or _POINT.search(reference)
-    if ";" not in text and isinstance(list_ := parse_answer(answer), Collection) and list_.bracket:
+    if (
+        ";" not in text
+        and _is_readable(answer)
+        and isinstance(list_ := parse_answer(answer), Collection)
+        and list_.bracket
+    ):
         return None  # a pair or a set
     if point == text or not is_comparable or not _is_readable(point):
         return None

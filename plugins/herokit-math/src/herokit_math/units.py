@@ -28,6 +28,9 @@ length 1/1000 mm millimeter millimeters millimetre millimetres
 length 1/10 dm decimeter decimeters
 length 1000 km kilometer kilometers kilometre kilometres kms
 length 1/1000000 μm micrometer micrometers
+time 1/1000000 microsecond microseconds
+mass 1/1000000 microgram micrograms
+length^3 1/1000000000 microliter microliters
 length 1/1000000000 nm nanometer nanometers
 length 127/5000 inch inches
 length 381/1250 ft foot feet
