@@ -132,9 +132,9 @@ def _drop_condition(tokens: list[Token]) -> list[Token]:  # noqa: PLR0911 - one 
     return tokens
 
 
-def _leads_to(before: list[Token], to: Token) -> bool:
+def _leads_to(before: list[Token], token: Token) -> bool:
     r"""Return whether "to" leads to the answer: "simplifies to 5", ``x \to 5``; not "parallel to" or "4 to 5"."""
-    if to.kind == TokenKind.WORD:
+    if token.kind == TokenKind.WORD:
         return before[-1].text.lower() in _LEADING_VERBS
     return any(t.kind in {TokenKind.VARIABLE, TokenKind.COMMAND} for t in before)
 
