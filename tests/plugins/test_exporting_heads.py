@@ -245,7 +245,7 @@ def test_export_command_and_scoring_write_steps(process, name, tmp_path, herokit
     assert herokit("export-rm", folder, tmp_path / "out", "--json", *given) == 0
     said = json.loads(capsys.readouterr().out)
     assert json.loads((tmp_path / "out" / "rm.json").read_text())["step_token"] == STEP
-    rows = [{"prompt": s.prompt, "completion": s.completion, "group": s.group} for s in SOLUTIONS]
+    rows = [{"prompt": s.prompt, "completion": s.completion, "group": s.prompt} for s in SOLUTIONS for _ in "ab"]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     scheme = f'[sources.prm]\nuse = "onnx"\nmodel = "{said["model"]}"\naggregate = "mean"\n'
     (tmp_path / "s.toml").write_text(scheme + '[[steps]]\nuse = "select"\nsignal = "prm"\n')
@@ -253,7 +253,7 @@ def test_export_command_and_scoring_write_steps(process, name, tmp_path, herokit
     assert herokit("score", tmp_path / "in.jsonl", "--scheme", tmp_path / "s.toml", "-o", out) == 0
     expected = TorchRewardModel(str(folder), step_token=token, aggregate="mean").score(SOLUTIONS)
     result = [json.loads(line) for line in out.read_text().splitlines()]
-    for row, value, steps in zip(result, expected.values, expected.steps, strict=True):
+    for row, value, steps in zip(result[::2], expected.values, expected.steps, strict=True):
         assert row["prm_status"] == "judged"
         np.testing.assert_allclose(row["prm_steps"], steps, rtol=0, atol=1e-4)
         assert row["prm"] == pytest.approx(value, abs=1e-4)

@@ -279,15 +279,15 @@ def test_beginning_of_an_answer_in_the_prompt_is_continued(checkpoint):
         assert rm.score(samples[:1]).values[0] == pytest.approx(kept, abs=1e-4)
 
 
-def test_rewarder_drops_rows_without_an_answer_and_says_why(checkpoint):
+def test_rewarder_gives_rows_without_an_answer_the_lowest_score(checkpoint):
     folder, path = checkpoint("chatml")
     samples = [Sample("1 + 1?", text, "q") for text in ("2", "<think>3</think>2 or so", "<think>perhaps")]
     with TorchRewardModel(str(folder)) as one, OnnxRewardModel(str(path)) as two:
         for source in (one, EnsembleRewardModel((one, two))):
             outcome = Rewarder({"rm": source}, rm_only())(samples)
-            assert np.isfinite(outcome.reward).tolist() == [True, True, False]
+            assert outcome.reward[2] == min(outcome.reward[:2])
             assert outcome.columns()["rm_status"][2] == "unparsed"
-            assert "the thinking has no end" in outcome.problems()[2]
+            assert "the thinking has no end" in outcome.columns()["rm_reason"][2]
         broken = EnsembleRewardModel((one, Broken()))
         assert broken.score(samples).statuses == (Status.FAILED,) * 3
 

@@ -87,7 +87,7 @@ def read_final(completion: str | Sequence[Message], *, opened: bool = False) -> 
         'no message of the policy'
     """
     if isinstance(completion, str):
-        if not opened and is_plain(completion) and completion and not completion.isspace():
+        if not opened and completion and is_plain(completion) and not completion.isspace():
             return FinalText(completion)
         split, calls, where = split_thinking(completion, opened=opened), False, "completion"
     elif isinstance(completion, Mapping):

@@ -161,4 +161,4 @@ def is_damaged(text: str) -> bool:
         >>> is_damaged("\x0coo{1}"), is_damaged(r"\frac{1}{3}")
         (True, False)
     """
-    return _CONTROL.search(text) is not None
+    return not (text.isascii() and text.isprintable()) and _CONTROL.search(text) is not None

@@ -9,7 +9,7 @@ from herokit.verifiers.extraction import Extraction, ExtractMode
 from herokit_math.answers import Answer, Choice, Text
 from herokit_math.choices import find_chosen_letter
 from herokit_math.expression import UnsupportedError
-from herokit_math.extract import find_candidates
+from herokit_math.extract import find_candidates, find_marked_answer
 from herokit_math.limits import LimitError, check_latex_limits
 from herokit_math.parser import parse_answer
 from herokit_math.quantity_comparison import Policy
@@ -66,10 +66,12 @@ def judge_completion(
     reference: str, completion: str, compare: PairComparer, extract: ExtractMode = "answer"
 ) -> Judgment:
     """Extract the answer of a completion and compare it with a function from `make_comparer`."""
-    candidates = find_candidates(completion, extract)
-    best = candidates[0]
-    if best.origin not in _CONCLUSIVE_ORIGINS:
-        best = _select_candidate(extract_reference(reference), completion, candidates)
+    best = find_marked_answer(completion) if extract == "answer" else None
+    if best is None:
+        candidates = find_candidates(completion, extract)
+        best = candidates[0]
+        if best.origin not in _CONCLUSIVE_ORIGINS:
+            best = _select_candidate(extract_reference(reference), completion, candidates)
     if best.text is None:
         return _no_answer(reference, best)
     return compare(reference, best.text, best.origin)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, TypeAlias, get_args
 
+from herokit.conversations import FinalText
 from herokit.errors import ConfigError, check_choice, check_positive
 from herokit.types import Closeable, Sample, Status, Verdict
 from herokit.verifiers.extraction import ExtractMode, View, view_text
@@ -95,14 +96,14 @@ class MathVerifier(Closeable):
         three workers die on the pair. The contents of a sample never raise an exception.
         """
         compare = make_comparer(self.policy)
-        judgments = [_judge_sample(sample, compare, self.extract, self.view) for sample in samples]
+        finals = [view_text(sample, self.view) for sample in samples]
+        judgments = [
+            _judge_sample(sample, final, compare, self.extract) for sample, final in zip(samples, finals, strict=True)
+        ]
         verdicts = self._decide_open_pairs(judgments)
-        if self.view == "completion":
+        if all(final.origin == "completion" for final in finals):
             return verdicts
-        places = [sample.final.origin for sample in samples]
-        if all(place == "completion" for place in places):
-            return verdicts
-        return [_with_place(verdict, place) for verdict, place in zip(verdicts, places, strict=True)]
+        return [_with_place(verdict, final.origin) for verdict, final in zip(verdicts, finals, strict=True)]
 
     async def averify(self, samples: Sequence[Sample], /) -> list[Verdict]:
         """Return what `verify` returns, without blocking the event loop."""
@@ -139,7 +140,7 @@ _GRACE = 0.25
 """Seconds past the limit after which the pool kills a worker that has not replaced its child."""
 
 
-def _judge_sample(sample: Sample, compare: PairComparer, extract: ExtractMode, view: View) -> Judgment | Verdict:
+def _judge_sample(sample: Sample, final: FinalText, compare: PairComparer, extract: ExtractMode) -> Judgment | Verdict:
     reference: Any = sample.reference
     if not isinstance(reference, str) or not reference.strip():
         try:
@@ -147,7 +148,7 @@ def _judge_sample(sample: Sample, compare: PairComparer, extract: ExtractMode, v
         except InvalidReferenceError as error:
             reason = "no reference" if plain_reference(sample) in (None, "") else str(error)
             return Verdict(None, Status.FAILED, reason)
-    text, origin, problem = view_text(sample, view)
+    text, origin, problem = final
     if problem:
         return Verdict(0.0, Status.UNPARSED, problem, None, origin)
     try:
