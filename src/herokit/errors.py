@@ -21,10 +21,12 @@ from types import TracebackType
 from typing import Any, get_args
 
 __all__ = [
+    "CODE_ERRORS",
     "ConfigError",
     "DataError",
     "HerokitError",
     "NameClashError",
+    "NoSignalWarning",
     "PluginError",
     "SetupError",
     "SignalError",
@@ -81,6 +83,14 @@ class SetupError(HerokitError, RuntimeError):
 
 class PluginError(HerokitError, RuntimeError):
     """Plugin code broke its contract or raised; the message names the plugin."""
+
+
+class NoSignalWarning(RuntimeWarning):
+    """A part of a reward that teaches nothing: a source without any value or that no step reads, groups of one row."""
+
+
+CODE_ERRORS = (TypeError, AttributeError, NameError)
+"""Errors of a program's code, not of its data: a source that raises them on every sample of its first batch stops the run."""
 
 
 def check_choice(name: str, value: object, choices: Any) -> None:

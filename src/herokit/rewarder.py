@@ -1,6 +1,7 @@
 """`Rewarder`: runs the sources, combines their signals, and owns the combiner's state."""
 
 import math
+import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any, Protocol, TypedDict, cast
@@ -19,12 +20,13 @@ from herokit.combiners import (
     Sync,
     chain,
     check_signals,
+    find_unread_sources,
     initial_reward,
     no_sync,
     summarize_trace,
 )
 from herokit.conversations import check_group_prompts
-from herokit.errors import ConfigError, DataError, did_you_mean
+from herokit.errors import ConfigError, DataError, NoSignalWarning, did_you_mean
 from herokit.outcome import RewardOutput
 from herokit.records import check_source_names
 from herokit.schemes import SCHEMES_BY_NAME
@@ -42,6 +44,7 @@ from herokit.types import (
     Signals,
     Status,
     Verifier,
+    group_key,
     is_valid_score,
 )
 
@@ -120,7 +123,12 @@ class Rewarder(Closeable):
         self.sync = sync
         self.equal_prompts = equal_prompts
         self.state = self.combiner.init()
+        self.monitor = execution.SourceMonitor()
+        self._warned_of_groups = False
         check_signals(self.combiner, self.sources)
+        for name in find_unread_sources(self.combiner, self.sources):
+            message = f"no step reads the signal of source {name!r}; it still runs, and a row on which it fails gets no reward"
+            warnings.warn(message, NoSignalWarning, stacklevel=2)
 
     def __repr__(self) -> str:
         sources = ", ".join(f"{name!r}: {short_repr(source)}" for name, source in self.sources.items())
@@ -155,8 +163,9 @@ class Rewarder(Closeable):
         """
         try:
             if self.equal_prompts:
-                check_group_prompts([sample.prompt for sample in samples], [sample.group for sample in samples])
-            return execution.run_sources(self.sources, samples)
+                keys = [group_key(sample.group, row) for row, sample in enumerate(samples)]
+                check_group_prompts([sample.prompt for sample in samples], keys)
+            return execution.run_sources(self.sources, samples, self.monitor)
         except Exception:
             distributed.abort_peers(self.combiner, self.sources, self.state, self.sync)
             raise
@@ -184,6 +193,9 @@ class Rewarder(Closeable):
             >>> rewarder.combine(rewarder.run_sources([Sample("p", "abc", "q")]), ["q"]).reward.tolist()
             [3.0]
         """
+        group_keys = tuple(group_key(key, row) for row, key in enumerate(group_keys))
+        if update_state:
+            self._check_group_sizes(group_keys)
         columns = {name: _column(name, outputs, group_keys) for name in self.sources}
         valid = np.logical_and.reduce([is_valid_score(x) for x in columns.values()])
         groups = Groups.from_keys(key for key, ok in zip(group_keys, valid, strict=True) if ok)
@@ -205,13 +217,25 @@ class Rewarder(Closeable):
             weight=weight,
             valid=valid,
             kept=kept == 1.0,
-            group_keys=tuple(group_keys),
+            group_keys=group_keys,
             signals=signals,
             verdicts=outputs.verdicts,
             scores=outputs.scores,
             trace=trace,
             seconds=outputs.seconds,
         )
+
+    def _check_group_sizes(self, group_keys: Sequence[Hashable]) -> None:
+        """Warn once if no row has another to compare with."""
+        if len(group_keys) < 2 or self._warned_of_groups or len(set(group_keys)) < len(group_keys):  # noqa: PLR2004 - two rows
+            return
+        self._warned_of_groups = True
+        first = ", ".join(f"{key!r:.40}" for key in group_keys[:3])
+        message = (
+            f"all {len(group_keys)} groups have one row (groups {first} ...), so every group-relative advantage is 0: give "
+            "all rollouts of a prompt the same group"
+        )
+        warnings.warn(message, NoSignalWarning, stacklevel=3)
 
     def state_dict(self) -> StateDict:
         """Return the state as plain JSON values.

@@ -32,6 +32,7 @@ __all__ = [
     "Status",
     "Verdict",
     "Verifier",
+    "group_key",
     "is_valid_score",
 ]
 
@@ -326,6 +327,39 @@ class RewardModel(Protocol):
         ...
 
 
+def group_key(value: Any, row: int) -> Hashable:
+    """Return the key of a row's group as a value that equals that of the other rows; numbers in arrays become numbers.
+
+    Args:
+        value: a text, a number, an array without dimensions, or anything else that can be hashed.
+        row: for messages.
+
+    Raises:
+        DataError: it cannot be hashed, it is an array of several values, or NaN, which equals nothing.
+
+    Example:
+        >>> group_key(np.array(3), 0), group_key("q1", 1)
+        (3, 'q1')
+    """
+    if type(value) is str or type(value) is int:
+        return value
+    if hasattr(value, "ndim") and hasattr(value, "tolist"):  # arrays hash by identity: each row a group of its own
+        if value.ndim != 0:
+            raise DataError(
+                f"row {row}: group is an array of shape {tuple(value.shape)}; expected one value for each row"
+            )
+        value = value.tolist()
+    if value != value:  # noqa: PLR0124 - NaN
+        raise DataError(
+            f"row {row}: group is NaN, which equals no other; expected the same id for all rollouts of a prompt"
+        )
+    try:
+        hash(value)
+    except TypeError as error:
+        raise DataError(f"row {row}: group {value!r:.100} cannot be a key: {error}") from None
+    return value  # type: ignore[no-any-return] # it can be hashed
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Groups(Generic[ArrayT]):
     """Which group each row belongs to: flat ids, no padding, any order, any sizes.
@@ -354,15 +388,10 @@ class Groups(Generic[ArrayT]):
             keys: one per row; equal keys share a group.
 
         Raises:
-            DataError: a key cannot be hashed; the message names the row.
+            DataError: a key cannot be hashed, or is NaN; the message names the row.
         """
         seen: dict[Hashable, int] = {}
-        index = []
-        for row, key in enumerate(keys):
-            try:
-                index.append(seen.setdefault(key, len(seen)))
-            except TypeError as error:
-                raise DataError(f"row {row}: group {key!r} cannot be a key: {error}") from None
+        index = [seen.setdefault(group_key(key, row), len(seen)) for row, key in enumerate(keys)]
         ids: Any = np.asarray(index, dtype=np.int64)
         return cls(ids, len(seen))
 

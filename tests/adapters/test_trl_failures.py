@@ -8,6 +8,7 @@ import pytest
 from transformers import TrainerCallback
 
 from herokit.adapters.trl import RewardFunction
+from herokit.errors import PluginError
 from herokit.sources import ProcessPool
 
 pytestmark = [
@@ -82,3 +83,19 @@ def test_trl_run_continues_after_the_reward_model_died(runs, hostile, tmp_path, 
     assert all(status.startswith("rm failed: raised BrokenPipeError") for status in rows["herokit_status"])
     assert rows["used"] == [0.0] * 8
     assert None not in rows["verifier"]
+
+
+class OneSample:
+    def verify(self, sample):
+        return sample.completion == sample.reference
+
+
+@pytest.mark.parametrize("kind", ["GRPO", "GroupGRPO"])
+def test_trl_run_stops_at_the_first_batch_with_the_error_of_a_source(runs, tmp_path, kind):
+    with runs.rewarder({"verifier": OneSample(), "rm": runs.Taste()}) as rewarder:
+        trainer = runs.make(kind, tmp_path, [RewardFunction(rewarder)], max_steps=3)
+        with pytest.raises(
+            PluginError, match="verifier 'verifier' raised AttributeError: 'list' object has no attribute"
+        ):
+            trainer.train()
+    assert trainer.state.global_step == 0

@@ -1,6 +1,7 @@
 """Print tables, summaries, problems and progress."""
 
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from datetime import timedelta
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from herokit._display import escape_controls
+from herokit.errors import NoSignalWarning
 from herokit.files.reading import format_columns
 from herokit.pipeline.run import RunCallback
 from herokit.pipeline.summary import Summary
@@ -26,6 +28,7 @@ __all__ = [
     "print_plugins",
     "print_problem",
     "print_summary",
+    "print_warnings",
     "printable",
     "progress_bar",
     "redirect_stdout_to_stderr",
@@ -60,6 +63,27 @@ def print_problem(kind: str, message: str) -> None:
     """Print one line on standard error."""
     style = "bold red" if kind == "error" else "bold yellow"
     err.print(Text.assemble((f"{kind}: ", style), printable(" ".join(message.split()))))
+
+
+@contextmanager
+def print_warnings(location: str) -> Iterator[None]:
+    """Print warnings about parts of a reward that teach nothing as notes, on standard error.
+
+    Args:
+        location: the scheme.
+    """
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+        warnings.simplefilter("always", NoSignalWarning)
+
+        def print_note(message: Any, category: type[Warning], filename: str, lineno: int, *rest: Any) -> None:
+            if issubclass(category, NoSignalWarning):
+                print_problem("note", f"{location}: {message}")
+            else:
+                show(message, category, filename, lineno, *rest)
+
+        warnings.showwarning = print_note  # type: ignore[assignment] # its last parameters have defaults
+        yield
 
 
 def make_table(title: str, *columns: str) -> Table:

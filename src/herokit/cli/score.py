@@ -11,7 +11,6 @@ import typer
 from herokit.cli import console
 from herokit.cli.options import BatchGroups, Columns, JsonFlag, Rollouts, SchemeName
 from herokit.cli.run_setup import find_engine, interrupt_on_sigterm, run_settings
-from herokit.combiners import signals_read
 from herokit.config.scheme import Scheme, build_scheme, read_scheme
 from herokit.errors import ConfigError, HerokitError
 from herokit.files.blocks import find_inputs
@@ -63,26 +62,14 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter per option
     with console.redirect_stdout_to_stderr(as_json):
         table, location = read_scheme(scheme)
         loaded = build_scheme(table, location=location)
-    _note_unread_sources(loaded, location)
     settings, results = run_settings(table, get_registry()), find_output(output) if output else None
     paths, columns = find_inputs(rollouts), parse_columns(column or ())
     job = Job(" ".join(rollouts), paths, columns, results, settings, prefix, batch_groups, resume, checkpoint_every)
-    with console.redirect_stdout_to_stderr(as_json):
+    with console.redirect_stdout_to_stderr(as_json), console.print_warnings(location):
         progress, reports = _run(job, loaded, engine, engine_arg or ())
     _print_results(progress, output, reports, as_json=as_json)
     if _print_problems(job.location, progress) and not allow_incomplete:
         raise typer.Exit(2)
-
-
-def _note_unread_sources(scheme: Scheme, location: str) -> None:
-    signals = signals_read(scheme.combiner)
-    for name in scheme.sources:
-        if name not in signals:
-            console.print_problem(
-                "note",
-                f"{location}: no step reads the signal of source {name!r}; it still runs, and a row on which it fails "
-                "gets no reward",
-            )
 
 
 def _run(job: Job, scheme: Scheme, engine: str | None, arguments: Sequence[str]) -> tuple[RunProgress, list[str]]:

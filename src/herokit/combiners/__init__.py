@@ -18,7 +18,15 @@ from herokit.combiners.base import (
     produces_advantage,
     summarize_trace,
 )
-from herokit.combiners.chain import Chain, Scheduled, chain, check_signals, initial_reward, signals_read
+from herokit.combiners.chain import (
+    Chain,
+    Scheduled,
+    chain,
+    check_signals,
+    find_unread_sources,
+    initial_reward,
+    signals_read,
+)
 from herokit.combiners.elementwise import Add, Affine, Clip, Interpolate, Multiply, Select, Sigmoid
 from herokit.combiners.ensemble import Ensemble, WeightedSum
 from herokit.combiners.gating import CenterIncorrect, ConsistencyFilter, FlattenLowStd, Gate, IfUniform
@@ -87,6 +95,7 @@ __all__ = [
     "ZScoreSigmoid",
     "chain",
     "check_signals",
+    "find_unread_sources",
     "initial_reward",
     "is_step",
     "is_step_type",

@@ -1,7 +1,6 @@
 """Compose steps: `chain` resolves schedules, and hides the rows that a filter excludes from later steps."""
 
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -25,7 +24,7 @@ from herokit.combiners.schedules import Schedule
 from herokit.errors import ConfigError, SignalError, did_you_mean
 from herokit.types import Array, ArrayT, Groups, Signals
 
-__all__ = ["Chain", "Scheduled", "chain", "check_signals", "initial_reward", "signals_read"]
+__all__ = ["Chain", "Scheduled", "chain", "check_signals", "find_unread_sources", "initial_reward", "signals_read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,12 +228,31 @@ def signals_read(combiner: Combiner[Any]) -> list[str]:
         >>> signals_read(hero(verifier="math"))
         ['rm', 'math']
     """
-    values = _AnySignal()
+    return _try_steps(combiner)[0]
+
+
+def _try_steps(combiner: Combiner[Any]) -> tuple[list[str], bool]:
+    """Run each step on synthetic rows; return the names of the signals it read, and whether every step worked."""
+    values, complete = _AnySignal(), True
     signals = Signals(values, Groups(np.array([0, 0]), 1))
     for step in chain(combiner).steps:
-        with suppress(Exception):
+        try:
             step.combine(np.array([0.0, 1.0]), signals, step.init())
-    return list(values)
+        except Exception:  # noqa: BLE001 - a step may need more rows than these
+            complete = False
+    return list(values), complete
+
+
+def find_unread_sources(combiner: Combiner[Any], names: Iterable[str]) -> list[str]:
+    """Return the names of sources whose signals no step reads; none if a step does not run on synthetic rows.
+
+    Example:
+        >>> from herokit import Select
+        >>> find_unread_sources(Select("rm"), ["rm", "verifier"])
+        ['verifier']
+    """
+    signals, complete = _try_steps(combiner)
+    return [name for name in names if complete and name not in signals]
 
 
 def check_signals(combiner: Combiner[Any], names: Collection[str]) -> None:

@@ -199,7 +199,7 @@ class Engine:
         ]
         sources = self.rewarder.sources
         outputs = execution.run_sources(
-            {key.name: sources[key.name]} if isinstance(key, SourceKey) else sources, samples
+            {key.name: sources[key.name]} if isinstance(key, SourceKey) else sources, samples, self.rewarder.monitor
         )
         self.metrics.count_source_seconds(outputs.seconds)
         for name, verdicts in outputs.verdicts.items():

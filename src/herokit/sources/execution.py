@@ -3,21 +3,24 @@
 Plugin code runs inside a named boundary. If it raises for a batch, the batch is halved until the rows that raise are
 alone; they get the status failed and the reason, every other row keeps its result. After `MAX_FAILURES` rows that raise
 with no success between, the remaining rows fail without a call, so a dead server does not get N requests. A wrong number
-of results is a broken contract and raises.
+of results is a broken contract and raises, and so does a source whose code fails on every row of its first batch.
 """
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, TypeVar
 
-from herokit.errors import PluginError, boundary, format_error
+from herokit.errors import CODE_ERRORS, NoSignalWarning, PluginError, boundary, format_error
 from herokit.sources.coroutines import run_coroutine
 from herokit.sources.results import to_float_array, to_score, to_verdict
 from herokit.types import RewardModel, Sample, ScoreRow, Scores, Status, Verdict, Verifier, is_valid_score
 
-__all__ = ["MAX_FAILURES", "SourceOutputs", "close", "report", "run_sources", "score", "verify"]
+__all__ = ["MAX_FAILURES", "SourceMonitor", "SourceOutputs", "close", "report", "run_sources", "score", "verify"]
 
 MAX_FAILURES = 16
 """Consecutive single rows that may raise before the source is not called any more."""
@@ -40,12 +43,53 @@ class SourceOutputs:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
-def run_sources(sources: Mapping[str, Verifier | RewardModel], samples: Sequence[Sample]) -> SourceOutputs:
+@dataclass(slots=True)
+class SourceMonitor:
+    """What is known of the sources of a rewarder, also of those inside others: which have worked, which do not.
+
+    Attributes:
+        working: the paths of sources that gave a value, e.g. ``("verifier", "0")`` for the first of a vote.
+        failures: path -> samples without a value since the last one with a value.
+        warned: the paths of sources about which a warning was given.
+    """
+
+    working: set[tuple[str, ...]] = field(default_factory=set)
+    failures: dict[tuple[str, ...], int] = field(default_factory=dict)
+    warned: set[tuple[str, ...]] = field(default_factory=set)
+
+    def observe(self, path: tuple[str, ...], owner: str, reasons: Sequence[str | None]) -> None:
+        """Take note of one batch; warn once if a source gives no value at all.
+
+        Args:
+            path: the source.
+            owner: the same for people.
+            reasons: for each sample why it has no value, None if it has one.
+        """
+        if None in reasons:
+            self.working.add(path)
+            self.failures.pop(path, None)
+            return
+        self.failures[path] = count = self.failures.get(path, 0) + len(reasons)
+        if path in self.warned or not reasons or (len(reasons) == 1 and count < MAX_FAILURES):
+            return
+        self.warned.add(path)
+        message = f"{owner} gave no value on any of {count} samples: {reasons[0]}; such rows get no reward"
+        warnings.warn(message, NoSignalWarning, stacklevel=2)
+
+
+_MONITOR: ContextVar[tuple[SourceMonitor | None, tuple[str, ...]]] = ContextVar("_MONITOR", default=(None, ()))
+"""The monitor of the rewarder whose sources run, and the path to the source that runs."""
+
+
+def run_sources(
+    sources: Mapping[str, Verifier | RewardModel], samples: Sequence[Sample], monitor: SourceMonitor | None = None
+) -> SourceOutputs:
     """Run every source on every sample.
 
     Args:
         sources: name -> verifier or reward model.
         samples: N samples.
+        monitor: remembers which sources work; without one, nothing is said of a source that never does.
 
     Raises:
         PluginError: a source broke its contract.
@@ -61,13 +105,17 @@ def run_sources(sources: Mapping[str, Verifier | RewardModel], samples: Sequence
     verdicts: dict[str, Sequence[Verdict]] = {}
     scores: dict[str, Scores] = {}
     seconds: dict[str, float] = {}
-    for name, source in sources.items():
-        started = perf_counter()
-        if isinstance(source, Verifier):
-            verdicts[name] = verify(name, source, samples)
-        else:
-            scores[name] = score(name, source, samples)
-        seconds[name] = perf_counter() - started
+    token = _MONITOR.set((monitor, ()))
+    try:
+        for name, source in sources.items():
+            started = perf_counter()
+            if isinstance(source, Verifier):
+                verdicts[name] = verify(name, source, samples)
+            else:
+                scores[name] = score(name, source, samples)
+            seconds[name] = perf_counter() - started
+    finally:
+        _MONITOR.reset(token)
     return SourceOutputs(verdicts, scores, seconds)
 
 
@@ -97,9 +145,14 @@ def verify(name: str, verifier: Verifier, samples: Sequence[Sample]) -> list[Ver
         try:
             return list(map(to_verdict, verdicts))
         except TypeError as error:
+            for coroutine in filter(inspect.iscoroutine, verdicts):
+                coroutine.close()
             raise _ContractError(f"{owner} must return a Verdict for each sample: {error}") from error
 
-    return _bisect_failures(owner, judge, samples, lambda why: Verdict(None, Status.FAILED, why))
+    with _observed(name) as observe:
+        verdicts = _bisect_failures(owner, judge, samples, lambda why: Verdict(None, Status.FAILED, why))
+        observe(owner, [(v.reason or v.status.value) if v.value is None else None for v in verdicts])
+    return verdicts
 
 
 def score(name: str, model: RewardModel, samples: Sequence[Sample]) -> Scores:
@@ -140,8 +193,39 @@ def score(name: str, model: RewardModel, samples: Sequence[Sample]) -> Scores:
         rows = zip(scores.values.tolist(), scores.statuses, scores.reasons, steps, strict=True)
         return [_normalize_score(*row) for row in rows]
 
-    results = _bisect_failures(owner, judge, samples, lambda why: (float("nan"), Status.FAILED, why, None))
+    with _observed(name) as observe:
+        results = _bisect_failures(owner, judge, samples, lambda why: (float("nan"), Status.FAILED, why, None))
+        observe(owner, [(why or status.value) if status is Status.FAILED else None for _, status, why, _ in results])
     return Scores.from_rows(results)
+
+
+@contextmanager
+def _observed(name: str) -> Iterator[Callable[[str, Sequence[str | None]], None]]:
+    """Enter a source; yield a function that takes note of why its samples have no value."""
+    monitor, path = _MONITOR.get()
+    path = (*path, name)
+    token = _MONITOR.set((monitor, path))
+    try:
+        yield lambda owner, reasons: None if monitor is None else monitor.observe(path, owner, reasons)
+    finally:
+        _MONITOR.reset(token)
+
+
+def _raise_code_error(owner: str, errors: Sequence[BaseException], count: int) -> None:
+    """Raise if all samples of a source's first batch failed with errors of its code.
+
+    Raises:
+        PluginError: they did; the source's own error is its cause.
+    """
+    monitor, path = _MONITOR.get()
+    if monitor is None or path in monitor.working or path in monitor.failures:
+        return
+    if all(isinstance(error, CODE_ERRORS) for error in errors):
+        notes = "".join(f"; {note}" for note in getattr(errors[0], "__notes__", ()))
+        raise _ContractError(
+            f"{owner} raised {format_error(errors[0])}, on all {count} samples of its first batch{notes}; a source is "
+            "called with a list of samples, and an error of its code stops the run here"
+        ) from errors[0]
 
 
 def _await(returned: Any) -> Any:
@@ -180,12 +264,13 @@ def _bisect_failures(
     """Run all samples at once; if that raises, halve the batch until the rows that raise are alone."""
     results: list[T] = [failed("not run")] * len(samples)
     pending = [(0, len(samples))] if samples else []
-    failures = 0
+    errors: list[BaseException] = []  # since the last success
+    success = False
     reason = ""
     while pending:
         low, high = pending.pop()
-        if failures >= MAX_FAILURES:
-            results[low:high] = [failed(f"{reason} (given up after {failures} failures in a row)")] * (high - low)
+        if len(errors) >= MAX_FAILURES:
+            results[low:high] = [failed(f"{reason} (given up after {len(errors)} failures in a row)")] * (high - low)
             continue
         try:
             with boundary(owner):
@@ -195,7 +280,7 @@ def _bisect_failures(
                 raise
             reason = f"raised {format_error(error.__cause__)}"
             if high - low == 1:
-                failures += 1
+                errors.append(error.__cause__)
                 results[low] = failed(reason)
             else:
                 middle = (low + high) // 2
@@ -203,8 +288,10 @@ def _bisect_failures(
             continue
         if len(part) != high - low:
             raise PluginError(f"{owner} returned {len(part)} results for {high - low} samples")
-        failures = 0
+        errors, success = [], True
         results[low:high] = part
+    if errors and not success:
+        _raise_code_error(owner, errors, len(samples))
     return results
 
 

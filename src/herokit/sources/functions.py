@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
-from herokit.errors import ConfigError, SetupError, check_choice, format_error
+from herokit.errors import CODE_ERRORS, ConfigError, SetupError, check_choice, format_error
 from herokit.sources.coroutines import gather_outcomes, run_coroutine
 from herokit.sources.results import SCORE_KEYS, to_float_array, to_score, to_verdict
 from herokit.types import RewardModel, Sample, Scores, Status, Verdict, Verifier
@@ -272,14 +272,14 @@ def _call(function: Callable[..., Any], samples: Sequence[Sample], style: Style)
             returned = function(**_accepted(function, make(function, samples)))
             return _to_list(run_coroutine(returned) if inspect.isawaitable(returned) else returned, len(samples))
         return _call_each(_argument_rows(function, samples, style))
-    except _CODE_ERRORS as error:
-        error.add_note(f"{_describe(function)} was taken for a reward function like {style}'s; style= overrides")
+    except CODE_ERRORS as error:
+        note = f"{_describe(function)} was taken for a reward function like {style}'s; style= overrides"
+        if note not in getattr(error, "__notes__", ()):
+            error.add_note(note)
         raise
 
 
 _NO_REFERENCE = Verdict(None, Status.FAILED, "no reference")
-
-_CODE_ERRORS = (TypeError, AttributeError, NameError)
 
 
 def _call_each(rows: Iterable[Callable[[], Any]]) -> list[Any]:
@@ -288,14 +288,14 @@ def _call_each(rows: Iterable[Callable[[], Any]]) -> list[Any]:
     for call in rows:
         try:
             outcomes.append(call())
-        except _CODE_ERRORS:
+        except CODE_ERRORS:
             raise
         except Exception as error:  # noqa: BLE001 - it costs this row
             outcomes.append(error)
     waiting = [row for row, value in enumerate(outcomes) if inspect.isawaitable(value)]
     results = run_coroutine(gather_outcomes([outcomes[row] for row in waiting])) if waiting else []
     for row, value in zip(waiting, results, strict=True):
-        if isinstance(value, _CODE_ERRORS):
+        if isinstance(value, CODE_ERRORS):
             raise value
         cancelled = isinstance(value, BaseException) and not isinstance(value, Exception)
         outcomes[row] = RuntimeError(f"was cancelled: {value!r}") if cancelled else value

@@ -32,7 +32,7 @@ def run_sources(rewarder: Rewarder, samples: Sequence[Sample]) -> list[Row]:
         PluginError: a source broke its contract.
         SetupError: a source cannot work at all.
     """
-    return source_rows(execution.run_sources(rewarder.sources, samples))
+    return source_rows(execution.run_sources(rewarder.sources, samples, rewarder.monitor))
 
 
 def source_rows(outputs: SourceOutputs) -> list[Row]:
