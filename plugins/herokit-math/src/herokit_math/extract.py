@@ -66,6 +66,8 @@ def find_candidates(completion: str, extract: ExtractMode = "answer") -> list[Ex
     if (marked := find_marked_answer(completion)) is not None:
         return [marked]
     text = completion[-MAX_TAIL_CHARS:].strip()
+    if text.isascii() and 0 < len(text) <= _MAX_BARE_ANSWER_CHARS and len(text.split(None, 1)) == 1:
+        return [Extraction(text, "whole text")]  # one word or one formula: nothing announces, doubts or hedges in it
     if candidates := _find_after_phrase(text):
         return candidates
     return _find_unmarked(text)
