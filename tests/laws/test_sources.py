@@ -16,7 +16,7 @@ PROFILE = Profile(max_examples=60, seconds=30.0, shrink_seconds=2.0)
 @dataclass(frozen=True)
 class Boxed:
     def verify(self, samples):
-        found = [re.findall(r"\\boxed\{\s*([^{}]*?)\s*\}", sample.completion) for sample in samples]
+        found = [re.findall(r"\\boxed\{\s*([^{}]*?)\s*\}", sample.final_text) for sample in samples]
         return [Verdict(float(bool(f) and f[-1] == s.reference)) for f, s in zip(found, samples, strict=True)]
 
 

@@ -19,7 +19,7 @@ from herokit.sources import (
 )
 from herokit.testing import Profile, check_verifier
 from herokit.testing.laws import missing_reference_abstains
-from herokit.testing.samples import PLAIN, AnswerFormat
+from herokit.testing.samples import DOMAINS, PLAIN, AnswerFormat
 from herokit.verifiers import (
     Choice,
     Date,
@@ -67,9 +67,7 @@ def prose(choose):
     return " ".join(f"{WORDS[(at * 3 + choose(5)) % 5]}{at}" for at in range(30 + choose(20)))
 
 
-LETTERS = answer_format(
-    "letters", lambda choose: "ABCDE"[choose(5)], lambda a, choose: chr((ord(a) - 64) % 5 + 65), reference="A"
-)
+LETTERS = PLAIN.with_domain(DOMAINS["choice"])
 DATES = answer_format(
     "dates",
     lambda choose: f"2024-{1 + choose(12):02}-{1 + choose(28):02}",
@@ -128,6 +126,9 @@ NEVER_0_OR_1 = dict.fromkeys(
     ("reference_accepted", "near_miss_rejected", "hostile_text_rejected"),
     "its values are probabilities, which are never 0 or 1",
 )
+PARTIAL_CREDIT = {
+    "hack_does_not_pay": "it gives credit for every word of the reference, also to an answer that lists several"
+}
 WITH_REFERENCE = {
     "exact-match": (ExactMatch(), PLAIN),
     "token-f1": (TokenF1(), PLAIN),
@@ -167,7 +168,12 @@ def test_verifier_with_reference_keeps_the_laws(name):
     verifier, answer_format = WITH_REFERENCE[name]
     try:
         report = check_verifier(
-            verifier, answer_format=answer_format, claims=[missing_reference_abstains], timeout=12.0, profile=PROFILE
+            verifier,
+            answer_format=answer_format,
+            claims=[missing_reference_abstains],
+            expected_failures=PARTIAL_CREDIT if isinstance(verifier, TokenF1 | RougeL) else None,
+            timeout=12.0,
+            profile=PROFILE,
         )
     finally:
         execution.close(verifier)

@@ -31,6 +31,9 @@ Trainer: TypeAlias = Annotated[
 ]
 Budget: TypeAlias = Annotated[str, typer.Option(help="Approximate wall time in all: 60s, 5m.")]
 Format: TypeAlias = Annotated[str, typer.Option(help="The answers in the verifiers' examples: math, plain.")]
+Domain: TypeAlias = Annotated[
+    str, typer.Option(help="What the answers are: integers, decimals, expressions, choice, short-text.")
+]
 Xfail: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(metavar="LAW=REASON", help="A law that may fail by design, with the reason; repeatable."),
@@ -43,6 +46,7 @@ def check(
     trainer: Trainer = "dr-grpo",
     budget: Budget = "60s",
     answer_format: Format = "math",
+    domain: Domain = "integers",
     xfail: Xfail = None,
     markdown: Markdown = None,
     as_json: JsonFlag = False,
@@ -60,7 +64,9 @@ def check(
     reasons, seconds = _parse_xfail(xfail or []), _parse_seconds(budget)
     reports = []
     with console.redirect_stdout_to_stderr(as_json):
-        for report in check_scheme(scheme, trainer=trainer, budget=seconds, answer_format=answer_format, xfail=reasons):
+        for report in check_scheme(
+            scheme, trainer=trainer, budget=seconds, answer_format=answer_format, domain=domain, xfail=reasons
+        ):
             reports.append(report)
             if not as_json:
                 _print_report(report, trainer)
@@ -91,6 +97,8 @@ def _print_report(report: "Report", trainer: str) -> None:
     for result in report:
         table.add_row(result.law, Text(result.label, style=STYLES[result.outcome]), Text(result.details))
     console.out.print(Text(title, style="bold"))
+    if report.headline:
+        console.out.print(Text(f"{report.headline}\n", style="bold"))
     console.out.print(table, *([Text(report.note)] if report.note else []), "")
     for result in report.failures:
         _print_failure(result)

@@ -12,10 +12,10 @@ from herokit.config.scheme import SCHEME_SUFFIXES
 from herokit.errors import ConfigError, boundary, did_you_mean
 from herokit.testing.backends import find_backends
 from herokit.testing.batches import SignalKind
-from herokit.testing.known_failures import known_failures
+from herokit.testing.known_failures import known_failures, known_source_failures
 from herokit.testing.law import Law, Report, TargetKind
 from herokit.testing.laws import list_laws
-from herokit.testing.samples import ANSWER_FORMATS, AnswerFormat
+from herokit.testing.samples import ANSWER_FORMATS, DOMAINS, AnswerFormat
 from herokit.testing.search import QUICK, Profile, try_laws
 from herokit.testing.subjects import CombinerSubject, RewardModelSubject, Subject, VerifierSubject
 from herokit.trainers import find_trainer
@@ -74,8 +74,8 @@ class CheckTarget:
         """Return what the laws of `kind` are tried on.
 
         Args:
-            options: ``signals``, ``trainer`` and ``backends`` of a combiner, ``answer_format`` and ``timeout`` of a
-                verifier, ``tolerance`` of a reward model; see `check_combiner`, `check_verifier`, `check_reward_model`.
+            options: ``signals``, ``trainer`` and ``backends`` of a combiner, ``answer_format``, ``domain`` and ``timeout``
+                of a verifier, ``tolerance`` of a reward model; see `check_combiner`, `check_verifier`, `check_reward_model`.
         """
         if self.combiner is not None:
             return _combiner_subject(self.combiner, **{"signals": self.signals, **options})
@@ -183,6 +183,7 @@ def check_verifier(
     claims: Iterable[Law] = (),
     expected_failures: Mapping[str, str] | None = None,
     answer_format: AnswerFormat | str = "plain",
+    domain: str = "",
     timeout: float = 5.0,
     profile: Profile = QUICK,
     name: str = "",
@@ -194,6 +195,7 @@ def check_verifier(
         claims: further laws that it must satisfy.
         expected_failures: law -> why it fails by design; strict.
         answer_format: how answers look: ``"plain"``, ``"math"``, or your own.
+        domain: what the answers are, a key of `herokit.testing.samples.DOMAINS`; by default what the format says.
         timeout: seconds that it may spend on one expensive completion.
         profile: how long to search.
         name: the report's name; by default the repr of the verifier.
@@ -210,7 +212,7 @@ def check_verifier(
         'near_miss_rejected'
     """
     source = _only_source(resolve_target(verifier), "verifier")
-    subject = _verifier_subject(source, answer_format=answer_format, timeout=timeout)
+    subject = _verifier_subject(source, answer_format=answer_format, domain=domain, timeout=timeout)
     laws = (*list_laws("verifier", universal=True), *claims)
     try:
         return check_laws(subject, laws, profile, name or repr(source), expected_failures)
@@ -265,6 +267,7 @@ def check_scheme(
     trainer: str = "dr-grpo",
     budget: float = 60.0,
     answer_format: str = "math",
+    domain: str = "",
     xfail: Mapping[str, str] | None = None,
 ) -> Iterator[Report]:
     """Check a scheme's chain and its sources against all laws: what `herokit check` does; yields one report for each.
@@ -274,14 +277,16 @@ def check_scheme(
         trainer: the trainer whose normalization follows the chain.
         budget: wall seconds for everything, approximately.
         answer_format: how answers look to its verifiers: ``"math"`` or ``"plain"``.
+        domain: what the answers are: ``"integers"``, ``"decimals"``, ``"expressions"``, ``"choice"`` or ``"short-text"``.
         xfail: law -> why it may fail by design, besides the known failures of the steps; not strict.
 
     Raises:
-        ConfigError: no such target, answer format, trainer or law.
+        ConfigError: no such target, answer format, domain, trainer or law.
     """
     for law in xfail or {}:
         _check_name("law", law, [law.name for law in list_laws()])
     _check_name("answer format", answer_format, list(ANSWER_FORMATS))
+    _check_name("domain", domain, ["", *DOMAINS])
     resolved = resolve_target(target)
     share = budget / (len(resolved.sources) + (resolved.combiner is not None))
     profile = Profile(
@@ -297,8 +302,10 @@ def check_scheme(
     for name, source in resolved.sources.items():
         title = f"{resolved.name}: sources.{name}" if resolved.combiner is not None else resolved.name
         part = CheckTarget(title, sources={name: source})
-        subject = part.subject(answer_format=answer_format) if part.kind == "verifier" else part.subject()
-        yield check_laws(subject, list_laws(part.kind), fewer, title, xfail, strict=False)
+        options = {"answer_format": answer_format, "domain": domain} if part.kind == "verifier" else {}
+        subject = part.subject(**options)
+        allowed = {**known_source_failures(source), **(xfail or {})}
+        yield check_laws(subject, list_laws(part.kind), fewer, title, allowed, strict=False)
         _close(source)
 
 
@@ -394,11 +401,14 @@ def _combiner_subject(
 
 
 def _verifier_subject(
-    verifier: Verifier, *, answer_format: AnswerFormat | str = "plain", timeout: float = 5.0
+    verifier: Verifier, *, answer_format: AnswerFormat | str = "plain", domain: str = "", timeout: float = 5.0
 ) -> VerifierSubject:
     if isinstance(answer_format, str):
         _check_name("answer format", answer_format, list(ANSWER_FORMATS))
         answer_format = ANSWER_FORMATS[answer_format]
+    if domain:
+        _check_name("domain", domain, list(DOMAINS))
+        answer_format = answer_format.with_domain(DOMAINS[domain])
     return VerifierSubject(verifier, answer_format, timeout)
 
 

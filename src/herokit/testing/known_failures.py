@@ -1,4 +1,4 @@
-"""Steps that violate a law by design, and why."""
+"""Steps and sources that violate a law by design, and why."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
@@ -19,8 +19,9 @@ from herokit.combiners import (
     chain,
     is_step,
 )
+from herokit.verifiers import RougeL, TokenF1
 
-__all__ = ["known_failures"]
+__all__ = ["known_failures", "known_source_failures"]
 
 RULES: tuple[tuple[Callable[[Any], bool], str, str], ...] = (
     (
@@ -87,6 +88,26 @@ RULES: tuple[tuple[Callable[[Any], bool], str, str], ...] = (
     (lambda step: isinstance(step, Scheduled), "batch_split_invariance", "a schedule counts batches"),
 )
 """(whether a rule applies to a step, law, reason)."""
+
+SOURCE_RULES: tuple[tuple[tuple[type, ...], str, str], ...] = (
+    (
+        (TokenF1, RougeL),
+        "hack_does_not_pay",
+        "it gives credit for every word of the reference, also to an answer that lists several",
+    ),
+)
+"""(classes of sources, law, reason)."""
+
+
+def known_source_failures(source: object) -> dict[str, str]:
+    """Return the laws that a source may violate by design: law -> reason.
+
+    Example:
+        >>> from herokit.verifiers import ExactMatch, RougeL
+        >>> sorted(known_source_failures(RougeL())), known_source_failures(ExactMatch())
+        (['hack_does_not_pay'], {})
+    """
+    return {law: reason for classes, law, reason in SOURCE_RULES if isinstance(source, classes)}
 
 
 def known_failures(combiner: Combiner[Any]) -> dict[str, str]:

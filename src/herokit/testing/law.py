@@ -54,6 +54,7 @@ class Law:
         costly: whether it is tried on a part of the examples only.
         score_range: which scores it is tried on.
         measures: the name of the returned measurement, and how the measurements of all examples are combined.
+        headline: what the rows of a counterexample are, for a law that tries a panel: ``"attacks paid"``.
         params: parameters set by `with_params`.
         module: the module that defines it.
     """
@@ -69,6 +70,7 @@ class Law:
     costly: bool = False
     score_range: ScoreRange = "any"
     measures: tuple[str, Callable[[float, float], float]] | None = None
+    headline: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
     module: str = ""
 
@@ -95,6 +97,7 @@ def law(
     costly: bool = False,
     score_range: ScoreRange = "any",
     measures: tuple[str, Callable[[float, float], float]] | None = None,
+    headline: str = "",
 ) -> Callable[[Callable[..., float | None]], Law]:
     """Turn a function into a `Law`; its docstring holds the statement, a ``Why:`` and an ``In training:`` paragraph."""
 
@@ -113,6 +116,7 @@ def law(
             costly=costly,
             score_range=score_range,
             measures=measures,
+            headline=headline,
             module=check.__module__,
         )
 
@@ -131,6 +135,7 @@ class LawViolation(AssertionError):  # noqa: N818 - it reports a finding, and us
         message: what is wrong.
         columns: the counterexample: name -> one entry per row.
         earlier: the batches that came before, as text; set by the search.
+        measured: what the law measured all the same.
 
     Example:
         >>> print(LawViolation("the reward is too high", reward=[0.5]))
@@ -146,6 +151,7 @@ class LawViolation(AssertionError):  # noqa: N818 - it reports a finding, and us
             **{name.replace("_", " "): np.asarray(values).tolist() for name, values in columns.items()},
         }
         self.earlier: tuple[str, ...] = ()
+        self.measured: float | None = None
         super().__init__(message)
 
     @property
@@ -177,6 +183,7 @@ class Result:
         skip_reason: why the last example was not applicable.
         checked: the number of applicable examples.
         measured: what the law measured, e.g. ``{"smallest margin": 0.8}``.
+        panel: what the rows of the counterexample are, if the law tries a panel; see `Law.headline`.
         timed_out: whether time ran out before all examples were tried.
         seconds: wall time.
     """
@@ -191,6 +198,7 @@ class Result:
     skip_reason: str = ""
     checked: int = 0
     measured: Mapping[str, float] = field(default_factory=dict)
+    panel: str = ""
     timed_out: bool = False
     seconds: float = 0.0
 
@@ -219,6 +227,19 @@ class Result:
         if self.violation is not None:
             return self.violation.message
         return self.skip_reason if self.outcome == "skipped" else ""
+
+    @property
+    def headline(self) -> str:
+        """How many entries of the law's panel failed; empty if the law has no panel or did not try it.
+
+        Example:
+            >>> Result("hack_does_not_pay", checked=1, measured={"attacks tried": 64}, panel="attacks paid").headline
+            '0 of 64 attacks paid'
+        """
+        if not self.panel or not self.measured:
+            return ""
+        failed = 0 if self.violation is None else len(next(iter(self.violation.columns.values())))
+        return f"{failed} of {int(next(iter(self.measured.values())))} {self.panel}"
 
     @property
     def details(self) -> str:
@@ -285,6 +306,11 @@ class Report:
         """The results that failed, or passed where a failure was expected."""
         return tuple(result for result in self.results if not result.ok)
 
+    @property
+    def headline(self) -> str:
+        """The numbers of attacks that paid and of equivalent answers that lost their reward; empty for a chain."""
+        return ", ".join(result.headline for result in self.results if result.headline)
+
     def __iter__(self) -> Iterator[Result]:
         return iter(self.results)
 
@@ -302,6 +328,7 @@ class Report:
     def __str__(self) -> str:
         """Return the failures with their counterexamples and their consequences as text."""
         lines = [f"{self.name}: {len(self.failures)} of {len(self.results)} laws failed"]
+        lines += [self.headline] if self.headline else []
         for result in self.failures:
             lines.append(f"{result.label} {result.law}: {result.violation or result.details}")
             lines += [f"In training: {result.consequence}"] if result.violation and result.consequence else []
@@ -312,6 +339,7 @@ class Report:
         return {
             "name": self.name,
             "passed": self.passed,
+            "headline": self.headline,
             "note": self.note,
             "results": [result.as_dict() for result in self.results],
         }
@@ -335,6 +363,7 @@ def to_markdown(reports: Iterable[Report], *, trainer: str) -> str:
     for report in reports:
         counts = f"{len(report.results)} laws, {len(report.failures)} failed."
         lines += [f"# {report.name}", "", f"Trainer: {trainer}. {counts} {report.note}".rstrip(), ""]
+        lines += [f"**{report.headline}.**", ""] if report.headline else []
         lines += ["| law | outcome | |", "|---|---|---|"]
         lines += [f"| {r.law} | {r.label} | {r.details.replace('|', chr(92) + '|')} |" for r in report]
         lines.append("")

@@ -1,21 +1,34 @@
 """Texts that verifiers and reward models are tried on: answers and how they are written, chat completions, hostile text."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Self
 
+from herokit.testing.attacks import (
+    ATTACKS,
+    BOXED_REWRITES,
+    CHOICE_ATTACKS,
+    NUMBER_ATTACKS,
+    REWRITES,
+    Attack,
+    Case,
+    Rewrite,
+)
 from herokit.testing.batches import Draw
 from herokit.types import Sample
 
 __all__ = [
     "ANSWER_FORMATS",
     "CANARY",
+    "DOMAINS",
     "EXPENSIVE",
     "HOSTILE",
     "MATH",
     "PLAIN",
     "SENTENCES",
     "AnswerFormat",
+    "Domain",
     "code_injections",
     "draw_chats",
 ]
@@ -93,6 +106,27 @@ def code_injections(canary: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class Domain:
+    """What the answers are.
+
+    Attributes:
+        name: for messages.
+        draw: draws an answer, written as a reference.
+        near_miss: draws an answer that is close to the first one and incorrect.
+        equivalents: pairs of equal answers.
+        attacks: what must not be paid.
+        reference: the reference for completions without an answer.
+    """
+
+    name: str
+    draw: Callable[[Draw], str]
+    near_miss: Callable[[str, Draw], str]
+    equivalents: tuple[tuple[str, str], ...] = ()
+    attacks: tuple[Attack, ...] = ATTACKS
+    reference: str = "41"
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerFormat:
     """The answers that a verifier expects, and how a policy writes them.
 
@@ -104,6 +138,8 @@ class AnswerFormat:
         variants: functions that write the same answer in other ways; empty if there is only one way.
         equivalents: pairs of equal answers.
         reference: the reference for completions without an answer.
+        attacks: completions that are not right, made from a right and a wrong answer.
+        rewrites: other ways to write a right completion, which keep its verdict.
     """
 
     name: str
@@ -113,6 +149,47 @@ class AnswerFormat:
     variants: tuple[Callable[[str], str], ...] = ()
     equivalents: tuple[tuple[str, str], ...] = ()
     reference: str = "41"
+    attacks: tuple[Attack, ...] = ()
+    rewrites: tuple[Rewrite, ...] = ()
+
+    def with_domain(self, domain: Domain) -> Self:
+        r"""Return the format for other answers, written in the same way.
+
+        Example:
+            >>> MATH.with_domain(DOMAINS["choice"]).write("B")
+            'The answer is $\\boxed{B}$.'
+        """
+        return replace(
+            self,
+            name=f"{self.name}, {domain.name}",
+            draw=domain.draw,
+            near_miss=domain.near_miss,
+            equivalents=domain.equivalents if self.equivalents else (),
+            attacks=domain.attacks,
+            reference=domain.reference,
+        )
+
+    def draw_case(self, draw: Draw) -> Case:
+        """Draw a right and two wrong answers, none part of another if the draws allow it.
+
+        Example:
+            >>> case = MATH.draw_case(lambda n: n // 2)
+            >>> case.right, case.wrong, case.other
+            ('500', '5007', '1500')
+        """
+        right = self.draw(draw)
+        drawn = [self.draw(draw) for _ in range(NUM_DRAWN_ANSWERS)]
+        apart = [answer for answer in drawn if answer not in right and right not in answer]
+        near = [self.near_miss(right, lambda n, k=k: k % n) for k in range(NUM_NEAR_MISSES)]  # type: ignore[misc]
+        wrong, other, *_ = dict.fromkeys([*apart, *near])
+        return Case(right, wrong, other, self.write)
+
+
+NUM_DRAWN_ANSWERS = 8
+"""How many answers are drawn to find two that are wrong and unlike the right one."""
+
+NUM_NEAR_MISSES = 4
+"""How many near misses of the right answer stand in if they are all alike."""
 
 
 def _near_number(answer: str, draw: Draw) -> str:
@@ -125,7 +202,85 @@ def _number(draw: Draw) -> str:
     return str(draw(1000)) if draw(4) else str(draw(99) - 99)
 
 
-PLAIN = AnswerFormat("plain text", _number, write=lambda answer: answer, near_miss=_near_number)
+def _decimal(draw: Draw) -> str:
+    return f"{'-' if draw(4) == 1 else ''}{draw(100)}.{draw(9)}{1 + draw(9)}"
+
+
+def _near_decimal(answer: str, draw: Draw) -> str:
+    """Return the number plus one, with a digit more, moved by a place, or negated."""
+    whole, _, digits = answer.partition(".")
+    return (
+        f"{int(whole) + 1}.{digits}",
+        f"{whole}7.{digits}",
+        f"{whole}{digits[0]}.{digits[1:]}",
+        answer[1:] if whole.startswith("-") else f"-{answer}",
+    )[draw(4)]
+
+
+def _expression(draw: Draw) -> str:
+    form = (r"{}x+{}", r"{}x^2-{}", r"\frac{{{}}}{{x+{}}}")[draw(3)]
+    return form.format(2 + draw(8), 1 + draw(9))
+
+
+def _near_expression(answer: str, draw: Draw) -> str:
+    """Return the expression with another variable, plus one, negated, or with the other sign inside."""
+    swapped = answer.translate(str.maketrans("+-", "-+"))
+    return (answer.replace("x", "y"), f"{answer}+1", f"-({answer})", swapped)[draw(4)]
+
+
+CHOICES = "ABCDE"
+
+NAMES = ("Paris", "Marie Curie", "the Black Sea", "oxygen", "Johann Sebastian Bach", "blue whale")
+
+
+def _near_name(answer: str, draw: Draw) -> str:
+    """Return another name, or the name with a word more."""
+    other = NAMES[(NAMES.index(answer) + 1) % len(NAMES)]
+    return (other, f"{answer} {other}", f"{answer} Junior", f"New {answer}")[draw(4)]
+
+
+DOMAINS = {
+    "integers": Domain(
+        "integers",
+        _number,
+        _near_number,
+        (("2", "2.0"), ("1000", "1,000"), ("-3", "-3.0")),
+        (*ATTACKS, *NUMBER_ATTACKS),
+    ),
+    "decimals": Domain(
+        "decimals",
+        _decimal,
+        _near_decimal,
+        (("0.5", "0.50"), ("0.5", ".5"), ("1234.5", "1,234.5")),
+        (*ATTACKS, *NUMBER_ATTACKS),
+        "41.5",
+    ),
+    "expressions": Domain(
+        "expressions",
+        _expression,
+        _near_expression,
+        (("x+1", "1+x"), ("2x", "x+x"), (r"\frac{1}{x}", "1/x"), ("x^2-1", "(x-1)(x+1)")),
+        reference="41x",
+    ),
+    "choice": Domain(
+        "choices",
+        lambda draw: CHOICES[draw(len(CHOICES))],
+        lambda answer, draw: CHOICES[(CHOICES.index(answer) + 1 + draw(len(CHOICES) - 1)) % len(CHOICES)],
+        attacks=(*ATTACKS, *CHOICE_ATTACKS),
+        reference="D",
+    ),
+    "short-text": Domain("names", lambda draw: NAMES[draw(len(NAMES))], _near_name, reference="Sofia"),
+}
+"""Kinds of answers, by the name of `herokit check --domain`."""
+
+PLAIN = AnswerFormat(
+    "plain text",
+    _number,
+    write=lambda answer: answer,
+    near_miss=_near_number,
+    attacks=(*ATTACKS, *NUMBER_ATTACKS),
+    rewrites=REWRITES,
+)
 """The completion is the answer."""
 
 MATH = AnswerFormat(
@@ -147,6 +302,8 @@ MATH = AnswerFormat(
         ("x+1", "1+x"),
         ("-3", "-3.0"),
     ),
+    attacks=(*ATTACKS, *NUMBER_ATTACKS),
+    rewrites=(*REWRITES, *BOXED_REWRITES),
 )
 """The completion ends with the answer in a box."""
 

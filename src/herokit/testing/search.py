@@ -104,7 +104,9 @@ class _Trial:
 
     def __init__(self, law: Law, subject: Subject, profile: Profile, *, reason: str, strict: bool) -> None:
         self.law, self.subject, self.profile = law, subject, profile
-        self.result = Result(str(law), law.statement, law.universal, law.consequence, reason, strict)
+        self.result = Result(
+            str(law), law.statement, law.universal, law.consequence, reason, strict, panel=law.headline
+        )
 
     def holds(self, example: Any, draw: Draw) -> bool:
         try:
@@ -128,17 +130,21 @@ class _Trial:
         except LawViolation as violation:
             violation.earlier = tuple(map(str, getattr(example, "earlier", ())))
             result.checked += 1
+            self._measure(violation.measured)
             if result.violation is None or len(str(violation)) <= len(str(result.violation)):
                 self._keep(violation)
             raise
         else:
             result.checked += 1
-            if measured is not None and self.law.measures:
-                name, combine = self.law.measures
-                known = result.measured.get(name)
-                result.measured = {name: measured if known is None else combine(known, measured)}
+            self._measure(measured)
         finally:
             result.seconds += monotonic() - begin
+
+    def _measure(self, measured: float | None) -> None:
+        if measured is not None and self.law.measures:
+            name, combine = self.law.measures
+            known = self.result.measured.get(name)
+            self.result.measured = {name: measured if known is None else combine(known, measured)}
 
     def shrink(self) -> None:
         """Let hypothesis find the violation again and shrink it; the result keeps the smallest one seen."""

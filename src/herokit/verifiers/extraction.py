@@ -60,7 +60,7 @@ policy wrote, thinking included."""
 
 _VALUE = re.compile(r"\d[\d.,/]*|\\[a-zA-Z]+|\b[A-Z]\b")
 _ADVERB = re.compile(r"^\w{1,20}ly\s")
-_DENIED_VALUE = re.compile(r"\s{0,3}(?:equal to |be )?[$*\\(+-]{0,3}(?:\d|[A-Z]\b)")
+_DENIED_VALUE = re.compile(r"\s{0,3}(?:equal to |be )?[$*\\(+-]{0,3}(?:\d|[A-Z]\b|\\(?:[dt]?frac|sqrt|pi)\b)")
 _UNMARKED = ("whole text", "last line", "last sentence")
 _SENTENCES = (*_UNMARKED, "answer phrase")
 
@@ -124,7 +124,7 @@ def read_answer(
     if final.problem:
         return None, Extraction(None, final.origin, final.problem)
     candidates = find_answers(final.text, extract)
-    if is_value and extract == "answer" and is_doubtful(candidates[-1]):
+    if is_value and (_is_denied_mark(candidates[0]) or (extract == "answer" and is_doubtful(candidates[-1]))):
         return None, _place(Extraction(None, candidates[-1].origin, "the sentence doubts or denies its value"), final)
     for candidate in candidates:
         if candidate.text is not None and (value := read(candidate.text)) is not None:
@@ -217,6 +217,14 @@ def is_doubtful(extraction: Extraction) -> bool:
 
 def _is_unsure(sentence: str) -> bool:
     return any(p.search(sentence) is not None for p in (doubt_pattern(), wrong_pattern(), QUESTION))
+
+
+def _is_denied_mark(extraction: Extraction) -> bool:
+    r"""Return whether a box, a tag or what follows ``####`` denies the value in it: ``\boxed{not 5}``."""
+    if extraction.text is None or extraction.origin in _SENTENCES:
+        return False
+    denial = denial_pattern().match(extraction.text.removeprefix("\\text{"))
+    return denial is not None and doubts_or_denies(extraction.text)
 
 
 def doubts_or_denies(sentence: str) -> bool:

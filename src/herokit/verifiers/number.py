@@ -35,10 +35,14 @@ _NUMBER = re.compile(
     r"(?<![\w.,])([-+]?)\s?[$€£¥]?\s?"
     r"(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)"
     r"(?:[eE]([-+]?\d{1,4})|\s?(?:x|\*|\u00d7|\\times)\s?10\s?(?:\^|\*\*)\s?\{?([-+]?\d{1,4})\}?)?"
-    r"(?:\s?/\s?(\d+))?(\s?\\?%)?(?![\w^]|[.,]\d|/)"
+    r"(?:\s?/\s?(\d+))?(?:[\s~]?(?:\\(?:text|mathrm|mbox)\{)?\s?(?i:(thousand|million|billion|trillion)s?)\b)?"
+    r"(\s?\\?%)?(?![\w^]|[.,]\d|/)"
 )
 _DECIMAL_COMMA = re.compile(r"(?<![\w.,])(\d{1,3}(?:\.\d{3})+|\d+),(\d+)(?![\w.,])")
 _THOUSANDS = re.compile(r"(?<![\w.,])\d{1,3}(?:([ \u00a0\u202f_'\u2019.])\d{3})(?:\1\d{3})*(?=,\d|(?![\w.,]|\s\d))")
+_SCALES = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+"""Words after a number that multiply it by a power of ten."""
+
 _RELATION = re.compile(r"[<>\u2264\u2265\u2260]|!=|\\(?:[lg]eq?|neq?|pm)\b|\u00b1")
 _SUPERSCRIPT = re.compile(r"[\u207a\u207b]?[\u00b2\u00b3\u00b9\u2070\u2074-\u2079]+")
 _SUBSCRIPT = re.compile(r"[\u2080-\u2089]+")
@@ -52,9 +56,9 @@ class Number(PerSampleVerifier):
 
     An answer ``a`` to a reference ``r`` is correct if ``|a - r| <= max(abs_tol, rel_tol |r|)``, or if both are equal when
     rounded to `digits` significant digits (half to even). The answer must be one number, such as ``1,234.5``, ``-3/4``,
-    ``6.02e23``, ``2 x 10^8``, ``28%`` or ``minus $5``, with a decimal comma too (``2,5``, ``1.234,5``); words around it are allowed, a second number, an inequality, a
-    power or a root is not. Only what follows an equals sign counts. Numbers are
-    compared as fractions, so ``0.1 + 0.2`` is exact. For formulas use herokit-math, for units ``quantity``.
+    ``6.02e23``, ``2 x 10^8``, ``28%``, ``3 million`` or ``minus $5``, with a decimal comma too (``2,5``, ``1.234,5``); words
+    around it are allowed, a second number, an inequality, a power or a root is not. Only what follows an equals sign counts.
+    Numbers are compared as fractions, so ``0.1 + 0.2`` is exact. For formulas use herokit-math, for units ``quantity``.
 
     Args:
         rel_tol: tolerance relative to the reference's size.
@@ -135,10 +139,10 @@ def read_number(text: str, percent: PercentMode = "fraction") -> Fraction | None
     around = text[: matches[0].start()] + text[matches[0].end() :]
     if re.search(r"\d", around) or _FORMULA.search(around):
         return None
-    sign, digits, exponent, power, denominator, percent_sign = matches[0].groups()
+    sign, digits, exponent, power, denominator, scale, percent_sign = matches[0].groups()
     if len(digits) > _MAX_DIGITS or len(denominator or "") > _MAX_DIGITS:
         return None
-    shift = int(exponent or power or 0)
+    shift = int(exponent or power or 0) + (_SCALES[scale.lower()] if scale else 0)
     if abs(shift) > _MAX_EXPONENT or (denominator is not None and int(denominator) == 0):
         return None
     value = Fraction(digits.replace(",", "").rstrip(".")) * Fraction(10) ** shift / int(denominator or 1)

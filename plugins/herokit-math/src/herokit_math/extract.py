@@ -45,6 +45,9 @@ _CONNECTORS = {"and", "or", "und", "oder", "et", "ou", "или", "answer", "solu
 _MAX_UNIT_WORDS = 2
 _OR = re.compile(r"[\s$]*[,(]?\s*(?:or|oder|ou|o|или|或|または|hoặc)\b|[\s$]*(?:或|または|또는)")
 
+_BETWEEN = re.compile(r"\bbetween[\s$]{1,5}$", re.IGNORECASE)
+_AND = re.compile(r"[\s$]*and\b", re.IGNORECASE)
+
 
 def find_candidates(completion: str, extract: ExtractMode = "answer") -> list[Extraction]:
     r"""Return the candidates for the final answer, best first; at least one, without a text if there is none.
@@ -175,10 +178,14 @@ def _first_expression(text: str, origin: str) -> list[Extraction]:
 
 
 def _is_hedge(text: str, spans: list[Span]) -> bool:
-    """Return whether "or" joins two of the expressions, or "otherwise" tells them apart."""
+    """Return whether "or" joins two of the expressions, "between" and "and" enclose the answer, or "otherwise" tells them apart."""
     if len(spans) > 1 and "otherwise" in text:
         return True
-    return any(_OR.match(text, left.end) and right.start - left.end < 40 for left, right in pairwise(spans))  # noqa: PLR2004 - a few words
+    return any(
+        (_OR.match(text, left.end) or (_BETWEEN.search(text, 0, left.start) and _AND.match(text, left.end)))
+        and right.start - left.end < 40  # noqa: PLR2004 - a few words
+        for left, right in pairwise(spans)
+    )
 
 
 def _find_unmarked(text: str) -> list[Extraction]:

@@ -5,8 +5,9 @@ The attributes of this package are the laws themselves: ``from herokit.testing.l
 
 from herokit.errors import ConfigError, did_you_mean
 from herokit.testing.law import Law, TargetKind
-from herokit.testing.laws import invariance, purity, reward, sources, trainer
-from herokit.testing.laws.invariance import *  # noqa: F403 - every law, by the `__all__` of its module
+from herokit.testing.laws import hacking, invariance, purity, reward, sources, trainer
+from herokit.testing.laws.hacking import *  # noqa: F403 - every law, by the `__all__` of its module
+from herokit.testing.laws.invariance import *  # noqa: F403
 from herokit.testing.laws.purity import *  # noqa: F403
 from herokit.testing.laws.reward import *  # noqa: F403
 from herokit.testing.laws.sources import *  # noqa: F403
@@ -18,10 +19,11 @@ __all__ += purity.__all__
 __all__ += reward.__all__
 __all__ += trainer.__all__
 __all__ += sources.__all__
+__all__ += hacking.__all__
 
 LAWS: tuple[Law, ...] = tuple(
     value
-    for module in (invariance, purity, reward, trainer, sources)
+    for module in (invariance, purity, reward, trainer, sources, hacking)
     for value in vars(module).values()
     if isinstance(value, Law)
 )

@@ -1,0 +1,132 @@
+"""Laws about what pays: the attack panel, and answers that are equal to the reference."""
+
+from collections.abc import Sequence
+from random import Random
+
+from herokit.testing.attacks import Case
+from herokit.testing.batches import Draw
+from herokit.testing.law import LawViolation, NotApplicable, law
+from herokit.testing.subjects import VerifierSubject
+from herokit.types import Sample
+
+__all__ = ["equivalents_keep_their_reward", "hack_does_not_pay"]
+
+NUM_CASES = 6
+"""Pairs of a right and a wrong answer that each attack is tried on, shortest first."""
+
+MARGIN = 1e-9
+"""Verdicts that differ by less are equal."""
+
+MAX_TEXT = 120
+"""Characters of a completion in a counterexample; the middle of a longer one is left out."""
+
+
+@law("verifier", run_once=True, measures=("attacks tried", max), headline="attacks paid")
+def hack_does_not_pay(subject: VerifierSubject, example: None, draw: Draw) -> float:
+    """No attack of the panel gets a higher verdict than the wrong answer that it is made from.
+
+    Why: a completion that lists answers, denies the right one, leaves it in the thinking or addresses the grader is not
+    right, and the policy finds out within hours which of these pays.
+
+    In training: the policy would learn the attack instead of the task, while the logged reward rises.
+    """
+    del example, draw
+    attacks = subject.answer_format.attacks
+    if not attacks:
+        raise NotApplicable(f"{subject.answer_format.name} has no attacks")
+    rows: dict[str, tuple[Sample, float, float]] = {}
+    tried: set[str] = set()
+    for case, _, of_wrong in _judged_cases(subject):
+        made = [(attack.name, attack.make(case)) for attack in attacks if attack.name not in rows]
+        names = [name for name, text in made if text is not None]
+        samples = [case.sample(text) for _, text in made if text is not None]
+        tried.update(names)
+        for name, sample, value in zip(names, samples, subject.values(samples), strict=True):
+            if value is not None and value > of_wrong + MARGIN:
+                rows[name] = (sample, of_wrong, value)
+    if rows:
+        raise _violation(f"{len(rows)} of {len(tried)} attacks paid", "attack", rows, "wrong_answer", len(tried))
+    return float(len(tried))
+
+
+@law(
+    "verifier",
+    universal=False,
+    run_once=True,
+    measures=("equivalents tried", max),
+    headline="equivalent answers lost their reward",
+)
+def equivalents_keep_their_reward(subject: VerifierSubject, example: None, draw: Draw) -> float:
+    """A right completion in other words, markup or messages, after thinking or long text, keeps its verdict.
+
+    Why: the way an answer is written says nothing about whether it is right; a strict parser measures style.
+
+    In training: the policy would be penalized for right answers, and would learn the parser's favorite spelling.
+    """
+    del example, draw
+    answer_format = subject.answer_format
+    if not answer_format.rewrites and not answer_format.equivalents:
+        raise NotApplicable(f"{answer_format.name} has one way to write an answer")
+    rows: dict[str, tuple[Sample, float, float]] = {}
+    tried = {rewrite.name for rewrite in answer_format.rewrites}
+    for case, of_right, _ in _judged_cases(subject):
+        rewrites = [rewrite for rewrite in answer_format.rewrites if rewrite.name not in rows]
+        samples = [rewrite.make(case) for rewrite in rewrites]
+        for rewrite, sample, value in zip(rewrites, samples, subject.values(samples), strict=True):
+            if value is None or value < of_right - MARGIN:
+                rows[rewrite.name] = (sample, of_right, float("nan") if value is None else value)
+    for pair in answer_format.equivalents:
+        for answer, reference in (pair, pair[::-1]):
+            name, write = f"{answer} for {reference}", answer_format.write
+            samples = [Sample("?", write(text), 0, reference) for text in (reference, answer)]
+            of_right, value = (float("nan") if v is None else v for v in subject.values(samples))
+            tried.add(name)
+            if not value >= of_right - MARGIN:
+                rows[name] = (samples[1], of_right, value)
+    if rows:
+        message = f"{len(rows)} of {len(tried)} equivalent answers lost their reward"
+        raise _violation(message, "rewrite", rows, "right_answer", len(tried))
+    return float(len(tried))
+
+
+def _judged_cases(subject: VerifierSubject) -> list[tuple[Case, float, float]]:
+    """Draw cases; return those whose right answer beats the wrong ones, with the verdicts of the right and the wrong.
+
+    Raises:
+        NotApplicable: there is no such case.
+    """
+    draws = [Random(number).randrange for number in range(NUM_CASES)]  # noqa: S311 - examples of a test, not a secret
+    cases = sorted((subject.answer_format.draw_case(draw) for draw in draws), key=lambda case: len(case.right))
+    write = subject.answer_format.write
+    samples = [case.sample(write(text)) for case in cases for text in (case.right, case.wrong, case.other)]
+    values = subject.values(samples)
+    judged = []
+    for case, *verdicts in zip(cases, values[::3], values[1::3], values[2::3], strict=True):
+        right, wrong, other = (float("nan") if verdict is None else verdict for verdict in verdicts)
+        if right > max(wrong, other) + MARGIN:
+            judged.append((case, right, max(wrong, other)))
+    if not judged:
+        raise NotApplicable("no right answer gets a higher verdict than a wrong one")
+    return judged
+
+
+def _violation(
+    message: str, name: str, rows: dict[str, tuple[Sample, float, float]], compared_with: str, tried: int
+) -> LawViolation:
+    columns: dict[str, Sequence[object]] = {
+        name: list(rows),
+        "reference": [repr(sample.reference) for sample, _, _ in rows.values()],
+        "completion": [_abridge(sample.completion_text) for sample, _, _ in rows.values()],
+        compared_with: [before for _, before, _ in rows.values()],
+        "verdict": [value for _, _, value in rows.values()],
+    }
+    violation = LawViolation(message, None, **columns)
+    violation.measured = float(tried)
+    return violation
+
+
+def _abridge(text: str) -> str:
+    """Return a completion in quotes, without its middle if it is long."""
+    half = MAX_TEXT // 2
+    cut = f"{text[:half]} [{len(text) - 2 * half} characters] {text[-half:]}"
+    return repr(text if len(text) <= MAX_TEXT else cut)
