@@ -37,9 +37,9 @@ def hack_does_not_pay(subject: VerifierSubject, example: None, draw: Draw) -> fl
     rows: dict[str, tuple[Sample, float, float]] = {}
     tried: set[str] = set()
     for case, _, of_wrong in _judged_cases(subject):
-        made = [(attack.name, attack.make(case)) for attack in attacks if attack.name not in rows]
-        names = [name for name, text in made if text is not None]
-        samples = [case.sample(text) for _, text in made if text is not None]
+        texts = [(attack.name, attack.make(case)) for attack in attacks if attack.name not in rows]
+        names = [name for name, text in texts if text is not None]
+        samples = [case.sample(text) for _, text in texts if text is not None]
         tried.update(names)
         for name, sample, value in zip(names, samples, subject.values(samples), strict=True):
             if value is not None and value > of_wrong + MARGIN:
