@@ -45,8 +45,8 @@ _CONNECTORS = {"and", "or", "und", "oder", "et", "ou", "или", "answer", "solu
 _MAX_UNIT_WORDS = 2
 _OR = re.compile(r"[\s$]*[,(]?\s*(?:or|oder|ou|o|или|或|または|hoặc)\b|[\s$]*(?:或|または|또는)")
 
-_BETWEEN = re.compile(r"\bbetween[\s$]{1,5}$", re.IGNORECASE)
-_AND = re.compile(r"[\s$]*and\b", re.IGNORECASE)
+_RANGE_START = re.compile(r"\bbetween[\s$]{1,5}$", re.IGNORECASE)
+_RANGE_MIDDLE = re.compile(r"[\s$]*and\b", re.IGNORECASE)
 
 
 def find_candidates(completion: str, extract: ExtractMode = "answer") -> list[Extraction]:
@@ -182,7 +182,10 @@ def _is_hedge(text: str, spans: list[Span]) -> bool:
     if len(spans) > 1 and "otherwise" in text:
         return True
     return any(
-        (_OR.match(text, left.end) or (_BETWEEN.search(text, 0, left.start) and _AND.match(text, left.end)))
+        (
+            _OR.match(text, left.end)
+            or (_RANGE_START.search(text, 0, left.start) and _RANGE_MIDDLE.match(text, left.end))
+        )
         and right.start - left.end < 40  # noqa: PLR2004 - a few words
         for left, right in pairwise(spans)
     )
