@@ -18,8 +18,9 @@ from herokit.cli.options import JsonFlag, parse_arguments
 from herokit.combiners import CORRECT_THRESHOLD
 from herokit.config.builder import build
 from herokit.config.scheme import load_scheme
+from herokit.conversations.columns import PAIR_COLUMN_NAMES
 from herokit.errors import ConfigError, DataError, did_you_mean
-from herokit.files.reading import PAIR_COLUMN_NAMES, Rollouts, parse_columns, read_rollouts
+from herokit.files.reading import Rollouts, parse_columns, read_rollouts
 from herokit.records import replace_surrogates, source_columns, to_rows
 from herokit.sources import execution
 from herokit.sources.execution import SourceOutputs

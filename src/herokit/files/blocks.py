@@ -7,12 +7,13 @@ import json
 import os
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from glob import glob, has_magic
 from pathlib import Path
 from typing import IO, Any, cast
 
+from herokit.conversations.columns import find_path, is_completion_list
 from herokit.errors import DataError
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "JsonBlock",
     "check_file",
     "describe_change",
+    "explode",
     "find_inputs",
     "fingerprint",
     "fsync_file",
@@ -202,8 +204,37 @@ class Block(ABC):
         """Return a column as Python values; None where a row lacks it."""
 
     @abstractmethod
+    def explode(self, name: str, first_row: int) -> "Block":
+        """Return a row for each completion in the lists of a column; the other columns are repeated.
+
+        Args:
+            name: the column, or a path, whose first part then holds the completions.
+            first_row: the position of the first of these rows.
+        """
+
+    def paths(self, names: Sequence[str]) -> list[str]:
+        """Return those of some names with dots that lead to a value in any row."""
+        columns = set(self.column_names())
+        paths = [name for name in names if name not in columns and name.partition(".")[0] in columns]
+        return [name for name in paths if any(value is not None for value in self.values(name))]
+
+    def _lists(self, name: str) -> list[list[Any]]:
+        lists = list(self.values(name))
+        for row, value in enumerate(lists):
+            if not is_completion_list(value):
+                raise DataError(
+                    f"{self.path}: row {self.first_row + row + 1}: {name} must be a list of completions, as in the first row, "
+                    f"got {value!r:.80}; write either a list in every row, or one row per completion"
+                )
+        return lists
+
+    @abstractmethod
     def meta(self, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
         """Return, for every row, its values in some columns; None is left out."""
+
+    @abstractmethod
+    def skip(self, count: int) -> "Block":
+        """Return the rows after the first ones."""
 
     def whole_rows(self) -> Sequence[Mapping[str, Any]]:
         """Return, for every row, its values in all columns; None is left out."""
@@ -232,8 +263,19 @@ class JsonBlock(Block):
         return list(dict.fromkeys(name for row in self.rows for name in row))
 
     def values(self, name: str) -> Sequence[Any]:
-        """Return a column as Python values."""
-        return [row.get(name) for row in self.rows]
+        """Return a column, or what a path leads to, as Python values."""
+        root, *path = name.split(".")
+        return [row[name] if name in row else find_path(row.get(root), path) if path else None for row in self.rows]
+
+    def explode(self, name: str, first_row: int) -> Block:
+        """Return a row for each completion in the lists of a column."""
+        root, lists = name.partition(".")[0], self._lists(name)
+        rows = [{**row, root: text} for row, texts in zip(self.rows, lists, strict=True) for text in texts]
+        return JsonBlock(self.path, first_row, rows, self.line_bytes)
+
+    def skip(self, count: int) -> Block:
+        """Return the rows after the first ones."""
+        return JsonBlock(self.path, self.first_row + count, self.rows[count:], self.line_bytes)
 
     def meta(self, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
         """Return, for every row, its values in some columns."""
@@ -262,11 +304,31 @@ class ArrowBlock(Block):
         return list(self.batch.schema.names)
 
     def values(self, name: str) -> Sequence[Any]:
-        """Return a column as Python values."""
+        """Return a column, or what a path leads to, as Python values."""
         if name not in self.converted:
-            exists = name in self.batch.schema.names
-            self.converted[name] = self.batch.column(name).to_pylist() if exists else [None] * len(self)
+            root, *path = name.split(".")
+            if name in self.batch.schema.names:
+                self.converted[name] = self.batch.column(name).to_pylist()
+            else:
+                self.converted[name] = (
+                    [find_path(value, path) for value in self.values(root)] if path else [None] * len(self)
+                )
         return self.converted[name]
+
+    def explode(self, name: str, first_row: int) -> Block:
+        """Return a row for each completion in the lists of a column."""
+        import pyarrow as pa
+
+        root, lists = name.partition(".")[0], self._lists(name)
+        rows = pa.array([row for row, texts in enumerate(lists) for _ in texts], pa.int64())
+        batch = self.batch.take(rows)
+        texts = pa.array([text for texts in lists for text in texts])
+        columns = [texts if n == root else batch.column(n) for n in batch.schema.names]
+        return ArrowBlock(self.path, first_row, pa.record_batch(columns, names=batch.schema.names))
+
+    def skip(self, count: int) -> Block:
+        """Return the rows after the first ones."""
+        return ArrowBlock(self.path, self.first_row + count, self.batch.slice(count))
 
     def meta(self, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
         """Return, for every row, its values in some columns."""
@@ -300,16 +362,35 @@ class _LazyMeta(Mapping[str, Any]):
         return dict, (dict(self),)  # a pickled row must not take its whole block along
 
 
-def read_blocks(path: Path, start: int = 0) -> Iterator[Block]:
+def explode(blocks: Iterable[Block], column: str, start: int = 0) -> Iterator[Block]:
+    """Yield blocks of one file with a row for each completion in the lists of a column.
+
+    Args:
+        blocks: its blocks, from the first row on.
+        column: the column, or a path.
+        start: the first of the new rows to yield.
+    """
+    row = 0
+    for block in blocks:
+        exploded = block.explode(column, row)
+        row += len(exploded)
+        if row > start:
+            yield exploded.skip(max(0, start - exploded.first_row))
+
+
+def read_blocks(path: Path, start: int = 0, *, list_column: str = "") -> Iterator[Block]:
     """Read a file in blocks, in bounded memory.
 
     Args:
         path: a rollout file that `check_file` accepts.
         start: the first row to read, from 0; earlier rows are skipped cheaply.
+        list_column: a column of lists of completions, each of which becomes a row; "" for none.
 
     Raises:
         DataError: a line is not valid JSON or longer than 256 MB, an archive is damaged, or the file is not Parquet.
     """
+    if list_column:
+        return explode(read_blocks(path), list_column, start)
     kind, compression = split_suffix(path)
     return _read_parquet(path, start) if kind == PARQUET_SUFFIX else _read_json(path, compression, start)
 

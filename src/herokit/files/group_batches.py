@@ -15,7 +15,14 @@ from herokit.errors import DataError
 from herokit.files.blocks import ArrowBlock, Block, JsonBlock, fingerprint, fsync_file, read_blocks
 from herokit.files.column_types import ColumnTypes
 from herokit.files.external_sort import GroupRuns, Ints, Partitions
-from herokit.files.reading import choose_columns, parse_rows, read_samples
+from herokit.files.reading import (
+    choose_columns,
+    find_list_column,
+    list_paths,
+    parse_rows,
+    read_samples,
+    rename_list_column,
+)
 from herokit.types import Sample
 
 __all__ = ["RUNS_FILE", "GroupBatch", "InputIndex", "index_input", "read_batches", "read_input", "spill"]
@@ -49,6 +56,8 @@ class InputIndex:
         groups: number of groups.
         contiguous: whether the rows of every group lie together.
         partition_rows: rows of about 64 MB.
+        list_column: the column of lists of completions, each of which became a row; "" for none.
+        references: rows that have a reference.
     """
 
     location: str
@@ -59,6 +68,8 @@ class InputIndex:
     groups: int
     contiguous: bool
     partition_rows: int
+    list_column: str = ""
+    references: int = 0
 
     def row_label(self, row: int) -> str:
         """Return a row as people count it: from 1 in its file, with the file's name if there are several.
@@ -117,21 +128,27 @@ def index_input(
     first = next((block for path in paths for block in read_blocks(path)), None)
     if first is None:
         raise DataError(f"{location}: the file{'s contain' if len(paths) > 1 else ' contains'} no rows")
-    names = list(first.column_names())
+    dotted = list_paths(columns)
+    names = [*first.column_names(), *first.paths(dotted)]
     if not set(names).issuperset(columns.values()):  # a named column may begin in a later block
-        names = list(dict.fromkeys(n for path in paths for block in read_blocks(path) for n in block.column_names()))
+        blocks = (block for path in paths for block in read_blocks(path))
+        names = list(dict.fromkeys(name for b in blocks for name in (*b.column_names(), *b.paths(dotted))))
     while True:
         chosen = choose_columns(location, names, columns)
+        list_column = find_list_column(first, chosen)
         with _write_errors(folder), GroupRuns(folder / RUNS_FILE) as runs:
-            types, counts, num_bytes = _read_all(paths, chosen, runs, on_rows)
+            roles = rename_list_column(chosen) if list_column else chosen
+            scan = _read_all(paths, roles, list_column, dotted, runs, on_rows)
             groups, contiguous, largest = runs.finish()
             conflict = runs.find_conflict()
             fsync_file(folder / RUNS_FILE)
-        if choose_columns(location, types.names, columns) == chosen:
+        all_names = [*scan.types.names, *scan.paths]
+        if choose_columns(location, all_names, columns) == chosen:
             break
-        names = types.names  # a column with a role begins in a later block
+        names = all_names  # a column with a role begins in a later block
+    counts = scan.counts
     if conflict:
-        raise _conflict_error(location, list(zip(paths, counts, strict=True)), chosen, conflict)
+        raise _conflict_error(location, list(zip(paths, counts, strict=True)), roles, list_column, conflict)
     if largest > MAX_GROUP_ROWS:
         raise DataError(
             f"{location}: a group has {largest:,} rollouts, but at most {MAX_GROUP_ROWS:,} fit in memory. Is the group "
@@ -141,12 +158,19 @@ def index_input(
     for path, version in zip(paths, before, strict=True):
         if _version(path) != version:
             raise DataError(f"{path}: changed while it was being read; start again when nothing writes to it")
-    partition_rows = max(256, min(1 << 16, PARTITION_BYTES * sum(counts) // max(1, num_bytes)))
-    return InputIndex(location, files, chosen, types.dumps(), sum(counts), groups, contiguous, partition_rows)
+    partition_rows = max(256, min(1 << 16, PARTITION_BYTES * sum(counts) // max(1, scan.num_bytes)))
+    types = scan.types.dumps()
+    return InputIndex(
+        location, files, roles, types, sum(counts), groups, contiguous, partition_rows, list_column, scan.references
+    )
 
 
 def _conflict_error(
-    location: str, files: Sequence[tuple[Path, int]], columns: Mapping[str, str], conflict: tuple[int, int]
+    location: str,
+    files: Sequence[tuple[Path, int]],
+    columns: Mapping[str, str],
+    list_column: str,
+    conflict: tuple[int, int],
 ) -> DataError:
     """Return the error of two rows that have one group and different prompts."""
     rows_in_conflict = []
@@ -154,7 +178,7 @@ def _conflict_error(
         start = 0
         for path, count in files:
             if start <= row < start + count:
-                block = next(iter(read_blocks(path, row - start)))
+                block = next(iter(read_blocks(path, row - start, list_column=list_column)))
                 rows_in_conflict.append(parse_rows(block, columns))
             start += count
     group = rows_in_conflict[0].groups[0]
@@ -175,20 +199,39 @@ def _version(path: Path) -> tuple[int, int]:
     return stat.st_size, stat.st_mtime_ns
 
 
+@dataclass(slots=True)
+class _Scan:
+    """What reading all rows finds: types, paths with values, rows of each file, references and bytes."""
+
+    types: ColumnTypes
+    paths: dict[str, None]
+    counts: list[int]
+    references: int = 0
+    num_bytes: int = 0
+
+
 def _read_all(
-    paths: Sequence[Path], columns: Mapping[str, str], runs: GroupRuns, on_rows: Callable[[int], None]
-) -> tuple[ColumnTypes, list[int], int]:
-    """Read all rows; return the columns' types, the rows of each file and the bytes of all."""
-    types, counts, num_bytes = ColumnTypes(), [0] * len(paths), 0
+    paths: Sequence[Path],
+    columns: Mapping[str, str],
+    list_column: str,
+    dotted: Sequence[str],
+    runs: GroupRuns,
+    on_rows: Callable[[int], None],
+) -> _Scan:
+    """Read all rows; lists of completions in `list_column` become rows, `dotted` are paths to look for."""
+    scan = _Scan(ColumnTypes(), {}, [0] * len(paths))
     for number, path in enumerate(paths):
-        for block in read_blocks(path):
-            types.update_block(block)
+        for raw in read_blocks(path):
+            scan.paths |= dict.fromkeys(raw.paths(dotted))
+            block = raw.explode(list_column, scan.counts[number]) if list_column else raw
+            scan.types.update_block(block)
             rows = parse_rows(block, columns)
             runs.add(rows.groups, rows.prompts if "group" in columns else None)
-            counts[number] += len(block)
-            num_bytes += block.num_bytes
+            scan.counts[number] += len(block)
+            scan.references += sum(reference is not None for reference in rows.references)
+            scan.num_bytes += block.num_bytes
             on_rows(len(block))
-    return types, counts, num_bytes
+    return scan
 
 
 def read_input(index: InputIndex, start: int = 0) -> Iterator[tuple[int, Block]]:
@@ -202,7 +245,7 @@ def read_input(index: InputIndex, start: int = 0) -> Iterator[tuple[int, Block]]
         path, count = Path(file["path"]), file["rows"]
         if start < offset + count:
             end = max(0, start - offset)
-            for block in read_blocks(path, end):
+            for block in read_blocks(path, end, list_column=index.list_column):
                 end = block.first_row + len(block)
                 if end <= count:
                     yield offset + block.first_row, block

@@ -20,49 +20,24 @@ from herokit.conversations import (
     read_conversation,
     read_messages,
 )
+from herokit.conversations.columns import COLUMN_NAMES, is_completion_list, join_instruction
 from herokit.errors import ConfigError, DataError, did_you_mean
-from herokit.files.blocks import Block, check_file, read_blocks
+from herokit.files.blocks import Block, check_file, explode, read_blocks
 from herokit.types import Sample
 
 __all__ = [
     "META_ROLES",
-    "PAIR_COLUMN_NAMES",
     "Rollouts",
     "choose_columns",
+    "find_list_column",
     "format_columns",
+    "list_paths",
     "parse_columns",
     "parse_rows",
     "read_rollouts",
     "read_samples",
+    "rename_list_column",
 ]
-
-_OPTIONAL_NAMES: dict[str, tuple[str, ...]] = {
-    "conversation": ("messages", "conversations", "conversation", "trajectory"),
-    "system": ("system", "system_prompt"),
-    "images": ("images", "image"),
-    "num_tokens": ("num_tokens", "completion_tokens", "num_completion_tokens"),
-    "truncated": ("truncated", "is_truncated", "finish_reason", "stop_reason"),
-}
-
-COLUMN_NAMES: dict[str, tuple[str, ...]] = {
-    "prompt": ("prompt", "question", "problem", "query", "input"),
-    "completion": ("completion", "response", "output", "generation"),
-    "reference": ("reference", "answer", "ground_truth", "gold", "gold_answer", "target"),
-    "group": ("group", "group_id", "prompt_id", "uid", "problem_id", "question_id"),
-    **_OPTIONAL_NAMES,
-}
-"""The usual column names of each role; the first that exists is used. `--column role=name` overrides them.
-
-A conversation holds prompt and completion; it is looked for where no completion is. A column of the system's message counts
-beside a conversation only.
-"""
-
-PAIR_COLUMN_NAMES: dict[str, tuple[str, ...]] = {
-    "completion": ("completion", "response", "answer", "prediction", "output"),
-    "reference": ("reference", "gold", "ground_truth", "gold_answer", "target"),
-    **_OPTIONAL_NAMES,
-}
-"""The same for labelled pairs, where ``answer`` is the text to verify."""
 
 META_ROLES = frozenset({"system", "images", "num_tokens", "truncated"})
 """Roles whose columns are also in a sample's meta."""
@@ -167,9 +142,40 @@ def read_rollouts(
     if not blocks:
         raise DataError(f"{path}: the file contains no rows")
     names = list(dict.fromkeys(name for block in blocks for name in block.column_names()))
-    chosen = choose_columns(str(path), names, columns or {}, usual, required)
+    paths = list(dict.fromkeys(name for block in blocks for name in block.paths(list_paths(columns or {}, usual))))
+    chosen = choose_columns(str(path), [*names, *paths], columns or {}, usual, required)
+    if column := find_list_column(blocks[0], chosen):
+        blocks, chosen = list(explode(blocks, column)), rename_list_column(chosen)
     samples = [sample for block in blocks for sample in read_samples(block, chosen, names)]
     return Rollouts({name: [v for block in blocks for v in block.values(name)] for name in names}, samples, chosen)
+
+
+def list_paths(columns: Mapping[str, str], usual: Mapping[str, tuple[str, ...]] = COLUMN_NAMES) -> list[str]:
+    """Return the names with dots that may be a column's: the usual ones and those that the user gives.
+
+    Example:
+        >>> list_paths({"group": "extra_info.index"}, {"reference": ("answer", "reward_model.ground_truth")})
+        ['reward_model.ground_truth', 'extra_info.index']
+    """
+    names = [name for candidates in usual.values() for name in candidates]
+    return [name for name in (*names, *columns.values()) if "." in name]
+
+
+def find_list_column(block: Block, columns: Mapping[str, str]) -> str:
+    """Return the column of completions if a row holds a list of them, else "".
+
+    Args:
+        block: the first rows of the input; the first value decides.
+        columns: role -> column.
+    """
+    column = columns.get("completion", "")
+    first = next((value for value in block.values(column) if value is not None), None) if column else None
+    return column if is_completion_list(first) else ""
+
+
+def rename_list_column(columns: Mapping[str, str]) -> dict[str, str]:
+    """Return the columns after `explode`: the completions of a path lie in its first part."""
+    return {role: name.partition(".")[0] if role == "completion" else name for role, name in columns.items()}
 
 
 def choose_columns(
@@ -234,7 +240,7 @@ def _check_named(
 
 def _find_whole_row(names: Sequence[str], completions: Sequence[str]) -> dict[str, str]:
     """Return the role of a conversation if the columns are those of a layout of whole rows."""
-    has_completion = any(name in names for name in (*completions, *_OPTIONAL_NAMES["conversation"]))
+    has_completion = any(name in names for name in (*completions, *COLUMN_NAMES["conversation"]))
     marks = _ROW_MARKS if has_completion else (*_ROW_MARKS, *_WEAK_ROW_MARKS)
     return {"conversation": WHOLE_ROW} if any(mark.issubset(names) for mark in marks) else {}
 
@@ -284,6 +290,8 @@ def parse_rows(block: Block, columns: Mapping[str, str]) -> ParsedRows:
         completions: Sequence[str | list[Message]] = [conversation.completion for conversation in conversations]
     else:
         prompts = _read_column(block, columns.get("prompt"), "prompt")
+        if columns.get("prompt") == "instruction" and isinstance(prompts, list):
+            prompts = join_instruction(prompts, block.values("input"))
         completions = _read_column(block, columns["completion"], "completion")
         _check_calls(block, prompts, completions)
     if "images" in columns:
@@ -343,10 +351,15 @@ def _with_system(prompt: list[Message], text: Any) -> list[Message]:
 def _read_column(block: Block, column: str | None, role: str) -> Sequence[str | list[Message]]:
     if column is None:
         return [""] * len(block)
-    return [
-        value if isinstance(value, str) else read_messages(value, f"{_location(block, row)}: {role}")
-        for row, value in enumerate(block.values(column))
-    ]
+    values: list[str | list[Message]] = []
+    for row, value in enumerate(block.values(column)):
+        if role == "completion" and is_completion_list(value):
+            raise DataError(
+                f"{_location(block, row)}: {column} holds a list of completions, the first row only one; write either a list "
+                "in every row, or one row per completion"
+            )
+        values.append(value if isinstance(value, str) else read_messages(value, f"{_location(block, row)}: {role}"))
+    return values
 
 
 def _add_images(prompt: str | list[Message], images: Any) -> str | list[Message]:

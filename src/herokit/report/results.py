@@ -13,7 +13,7 @@ import numpy as np
 from herokit.conversations import content_key
 from herokit.errors import DataError
 from herokit.files.blocks import Block, find_inputs, read_blocks
-from herokit.files.reading import choose_columns, parse_rows
+from herokit.files.reading import choose_columns, list_paths, parse_rows
 from herokit.types import Groups, Sample
 
 __all__ = ["Floats", "Results", "find_prefix", "find_sources", "read_results"]
@@ -111,7 +111,7 @@ def read_results(name: str, columns: Mapping[str, str] | None = None) -> Results
         DataError: it does not exist or contains no results; the message names the missing columns.
     """
     files = find_inputs([name])
-    names = _column_names(name, files)
+    names = _column_names(name, files, list_paths(columns or {}))
     prefix, others = find_prefix(name, names)
     verifiers, models = find_sources([c for c in names if not c.startswith(others)], prefix)
     chosen = choose_columns(name, names, columns or {})
@@ -138,11 +138,12 @@ def read_results(name: str, columns: Mapping[str, str] | None = None) -> Results
     )
 
 
-def _column_names(name: str, files: Sequence[Path]) -> list[str]:
-    """Return the columns of all files."""
+def _column_names(name: str, files: Sequence[Path], paths: Sequence[str]) -> list[str]:
+    """Return the columns of all files, and those of some names with dots that lead to a value."""
     names: dict[str, None] = {}
     for path in files:
-        names.update(dict.fromkeys(next((block.column_names() for block in read_blocks(path)), ())))
+        first = next(iter(read_blocks(path)), None)
+        names.update(dict.fromkeys([*first.column_names(), *first.paths(paths)] if first else ()))
     if not names:
         raise DataError(f"{name}: the file contains no rows")
     return list(names)

@@ -21,13 +21,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
+from herokit.conversations.columns import REFERENCE_COLUMNS
 from herokit.errors import CODE_ERRORS, ConfigError, SetupError, check_choice, format_error
 from herokit.sources.coroutines import gather_outcomes, run_coroutine
 from herokit.sources.results import SCORE_KEYS, to_float_array, to_score, to_verdict
 from herokit.types import RewardModel, Sample, Scores, Status, Verdict, Verifier
 
 __all__ = [
-    "REFERENCE_COLUMNS",
     "FunctionRewardModel",
     "FunctionVerifier",
     "Style",
@@ -40,9 +40,6 @@ __all__ = [
 
 Style: TypeAlias = Literal["trl", "verl", "openrlhf", "verifiers", "plain"]
 """Whose reward functions one is like."""
-
-REFERENCE_COLUMNS = ("reference", "answer", "solution", "ground_truth", "gold", "gold_answer", "target", "label")
-"""Usual names of the column of reference answers; adapters take the first one that has a value in the row."""
 
 _COMPLETIONS = ("completion", "response", "output", "prediction", "pred")
 _REFERENCES = (*REFERENCE_COLUMNS, "expected")

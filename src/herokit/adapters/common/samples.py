@@ -6,8 +6,8 @@ from typing import Any, TypedDict
 from typing_extensions import Unpack
 
 from herokit.conversations import Message, check_messages, fill_images
+from herokit.conversations.columns import REFERENCE_COLUMNS
 from herokit.errors import ConfigError, DataError, did_you_mean
-from herokit.sources.functions import REFERENCE_COLUMNS
 from herokit.types import Sample
 
 __all__ = [

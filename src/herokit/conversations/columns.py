@@ -1,0 +1,134 @@
+"""The one table of column names: what files, data sets and trainers call prompt, completion, reference and group.
+
+A name with dots is a path: ``reward_model.ground_truth`` is a key of an object, ``resps.0`` a position in a list.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+__all__ = [
+    "COLUMN_NAMES",
+    "PAIR_COLUMN_NAMES",
+    "REFERENCE_COLUMNS",
+    "find_path",
+    "is_completion_list",
+    "join_instruction",
+]
+
+REFERENCE_COLUMNS = (
+    "reference",
+    "answer",
+    "ground_truth",
+    "gold",
+    "gold_answer",
+    "expected_answer",
+    "target",
+    "solution",
+    "label",
+    "labels",
+)
+"""Usual names of the column of reference answers; adapters take the first one that has a value in the row."""
+
+_OPTIONAL_NAMES: dict[str, tuple[str, ...]] = {
+    "conversation": ("messages", "conversations", "conversation", "trajectory"),
+    "system": ("system", "system_prompt"),
+    "images": ("images", "image"),
+    "num_tokens": ("num_tokens", "completion_tokens", "num_completion_tokens"),
+    "truncated": ("truncated", "is_truncated", "finish_reason", "stop_reason"),
+}
+
+COLUMN_NAMES: dict[str, tuple[str, ...]] = {
+    "prompt": (
+        "prompt",
+        "question",
+        "problem",
+        "query",
+        "instruction",
+        "input",
+        "arguments.gen_args_0.arg_0",
+        "arguments.0.0",
+    ),
+    "completion": (
+        "completion",
+        "response",
+        "output",
+        "generation",
+        "model_output",
+        "completions",
+        "responses",
+        "generations",
+        "resps.0",
+        "resps",
+    ),
+    "reference": (*REFERENCE_COLUMNS, "gts", "reward_model.ground_truth"),
+    "group": (
+        "group",
+        "group_id",
+        "prompt_id",
+        "uid",
+        "problem_id",
+        "question_id",
+        "example_id",
+        "doc_id",
+        "_ng_task_index",
+    ),
+    **_OPTIONAL_NAMES,
+}
+"""The usual column names of each role; the first that exists is used. `--column role=name` overrides them.
+
+A conversation holds prompt and completion; it is looked for where no completion is. A column of the system's message counts
+beside a conversation only.
+"""
+
+PAIR_COLUMN_NAMES: dict[str, tuple[str, ...]] = {
+    "completion": ("completion", "response", "answer", "prediction", "output"),
+    "reference": ("reference", "gold", "ground_truth", "gold_answer", "target"),
+    **_OPTIONAL_NAMES,
+}
+"""The same for labelled pairs, where ``answer`` is the text to verify."""
+
+
+def find_path(value: Any, path: Iterable[str]) -> Any:
+    """Return the part of a nested value that a path leads to; None if there is none.
+
+    Args:
+        value: objects and lists inside each other.
+        path: keys of objects and positions in lists.
+
+    Example:
+        >>> find_path({"ground_truth": "4"}, ["ground_truth"]), find_path([["a", {}]], ["0", "0"]), find_path(None, ["a"])
+        ('4', 'a', None)
+    """
+    for part in path:
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value
+
+
+def is_completion_list(value: Any) -> bool:
+    """Return whether a value holds several completions, texts or conversations, instead of the messages of one.
+
+    Example:
+        >>> is_completion_list(["4", "5"]), is_completion_list([{"role": "assistant", "content": "4"}])
+        (True, False)
+    """
+    if not isinstance(value, list) or not value:
+        return False
+    return all(isinstance(part, str) for part in value) or all(isinstance(part, list) and part for part in value)
+
+
+def join_instruction(prompts: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
+    r"""Return instructions with their inputs below, where there are any: the Alpaca layout.
+
+    Example:
+        >>> join_instruction(["Add.", "Greet."], ["1, 2", ""])
+        ['Add.\n\n1, 2', 'Greet.']
+    """
+    return [
+        f"{prompt}\n\n{text}" if isinstance(prompt, str) and isinstance(text, str) and text.strip() else prompt
+        for prompt, text in zip(prompts, inputs, strict=True)
+    ]
