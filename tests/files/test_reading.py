@@ -11,7 +11,7 @@ import pytest
 from helpers.rollout_files import write_lines
 from herokit import Sample
 from herokit.errors import DataError
-from herokit.files.blocks import find_inputs
+from herokit.files.inputs import find_inputs
 from herokit.files.reading import read_rollouts
 from herokit.files.writing import find_output
 

@@ -12,7 +12,7 @@ from helpers.rollout_files import RUN, expected_results, make_rewarder, make_row
 from herokit import Rewarder, hero
 from herokit.errors import DataError
 from herokit.files import blocks, external_sort, group_batches
-from herokit.files.blocks import find_inputs
+from herokit.files.inputs import find_inputs
 from herokit.files.writing import find_output
 from herokit.pipeline.run import Job, prefetch, score_job
 from herokit.sources import ScoreColumn, VerdictColumn

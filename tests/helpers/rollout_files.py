@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from herokit import Rewarder, Sample, hero
-from herokit.files.blocks import find_inputs
+from herokit.files.inputs import find_inputs
 from herokit.files.writing import find_output
 from herokit.pipeline.run import Job, score_job
 from herokit.sources import ScoreColumn, VerdictColumn

@@ -15,9 +15,9 @@ from herokit.cli.options import BatchGroups, Columns, JsonFlag, Rollouts, Scheme
 from herokit.combiners import CORRECT_THRESHOLD
 from herokit.config.scheme import load_scheme
 from herokit.errors import DataError
-from herokit.files.blocks import find_inputs
 from herokit.files.column_types import ColumnTypes
 from herokit.files.group_batches import GroupBatch, InputIndex, index_input, read_batches, spill
+from herokit.files.inputs import find_inputs
 from herokit.files.reading import parse_columns
 from herokit.outcome import Explanation, RewardOutput
 from herokit.report.scored import ScoredColumns, find_scored_columns

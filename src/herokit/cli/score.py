@@ -13,7 +13,7 @@ from herokit.cli.options import BatchGroups, Columns, JsonFlag, Rollouts, Scheme
 from herokit.cli.run_setup import find_engine, interrupt_on_sigterm, run_settings
 from herokit.config.scheme import Scheme, build_scheme, read_scheme
 from herokit.errors import ConfigError, HerokitError
-from herokit.files.blocks import find_inputs
+from herokit.files.inputs import find_inputs
 from herokit.files.reading import parse_columns
 from herokit.files.writing import OUTPUT_SUFFIXES, find_output
 from herokit.pipeline.checkpoint import RunProgress

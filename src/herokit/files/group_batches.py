@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from herokit.errors import DataError
-from herokit.files.blocks import ArrowBlock, Block, JsonBlock, fingerprint, fsync_file, read_blocks
+from herokit.files.blocks import ArrowBlock, Block, JsonBlock, read_blocks
 from herokit.files.column_types import ColumnTypes
 from herokit.files.external_sort import GroupRuns, Ints, Partitions
+from herokit.files.inputs import fingerprint, fsync_file
 from herokit.files.reading import (
     choose_columns,
     find_list_column,
@@ -125,14 +126,8 @@ def index_input(
             or a group of more than 131,072 rollouts.
     """
     before = [_version(path) for path in paths]
-    first = next((block for path in paths for block in read_blocks(path)), None)
-    if first is None:
-        raise DataError(f"{location}: the file{'s contain' if len(paths) > 1 else ' contains'} no rows")
     dotted = list_paths(columns)
-    names = [*first.column_names(), *first.paths(dotted)]
-    if not set(names).issuperset(columns.values()):  # a named column may begin in a later block
-        blocks = (block for path in paths for block in read_blocks(path))
-        names = list(dict.fromkeys(name for b in blocks for name in (*b.column_names(), *b.paths(dotted))))
+    first, names = _first_names(location, paths, columns, dotted)
     while True:
         chosen = choose_columns(location, names, columns)
         list_column = find_list_column(first, chosen)
@@ -142,10 +137,9 @@ def index_input(
             groups, contiguous, largest = runs.finish()
             conflict = runs.find_conflict()
             fsync_file(folder / RUNS_FILE)
-        all_names = [*scan.types.names, *scan.paths]
-        if choose_columns(location, all_names, columns) == chosen:
-            break
-        names = all_names  # a column with a role begins in a later block
+        names = [*scan.types.names, *scan.paths]
+        if choose_columns(location, names, columns) == chosen:
+            break  # otherwise a column with a role begins in a later block
     counts = scan.counts
     if conflict:
         raise _conflict_error(location, list(zip(paths, counts, strict=True)), roles, list_column, conflict)
@@ -163,6 +157,20 @@ def index_input(
     return InputIndex(
         location, files, roles, types, sum(counts), groups, contiguous, partition_rows, list_column, scan.references
     )
+
+
+def _first_names(
+    location: str, paths: Sequence[Path], columns: Mapping[str, str], dotted: Sequence[str]
+) -> tuple[Block, list[str]]:
+    """Return the first block and its columns, or all columns if those that the user names begin later."""
+    first = next((block for path in paths for block in read_blocks(path)), None)
+    if first is None:
+        raise DataError(f"{location}: the file{'s contain' if len(paths) > 1 else ' contains'} no rows")
+    names = [*first.column_names(), *first.paths(dotted)]
+    if not set(names).issuperset(columns.values()):  # a named column may begin in a later block
+        blocks = (block for path in paths for block in read_blocks(path))
+        names = list(dict.fromkeys(name for b in blocks for name in (*b.column_names(), *b.paths(dotted))))
+    return first, names
 
 
 def _conflict_error(

@@ -22,7 +22,8 @@ from herokit.conversations import (
 )
 from herokit.conversations.columns import COLUMN_NAMES, is_completion_list, join_instruction
 from herokit.errors import ConfigError, DataError, did_you_mean
-from herokit.files.blocks import Block, check_file, explode, read_blocks
+from herokit.files.blocks import Block, explode, read_blocks
+from herokit.files.inputs import check_file
 from herokit.types import Sample
 
 __all__ = [

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from herokit.errors import DataError
-from herokit.files.blocks import Block, fsync_file, split_suffix
+from herokit.files.blocks import Block
 from herokit.files.column_types import ColumnTypes
 from herokit.files.group_batches import InputIndex, read_input
+from herokit.files.inputs import fsync_file, split_suffix
 from herokit.records import replace_surrogates
 
 __all__ = ["OUTPUT_SUFFIXES", "Output", "check_columns", "find_output", "move_into_place", "write_results"]

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from herokit.errors import DataError
-from herokit.files.blocks import describe_change, fsync_file
 from herokit.files.group_batches import RUNS_FILE, InputIndex
+from herokit.files.inputs import describe_change, fsync_file
 from herokit.pipeline.summary import Summary
 
 __all__ = ["MAX_BUFFER_BYTES", "Checkpoint", "RunProgress", "difference"]

@@ -12,7 +12,8 @@ import numpy as np
 
 from herokit.conversations import content_key
 from herokit.errors import DataError
-from herokit.files.blocks import Block, find_inputs, read_blocks
+from herokit.files.blocks import Block, read_blocks
+from herokit.files.inputs import find_inputs
 from herokit.files.reading import choose_columns, list_paths, parse_rows
 from herokit.types import Groups, Sample
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from herokit.conversations import check_group_prompts
 from herokit.errors import ConfigError, DataError, HerokitError, PluginError, boundary, did_you_mean
-from herokit.files.blocks import fsync_file
+from herokit.files.inputs import fsync_file
 from herokit.records import Row, source_columns, to_rows
 from herokit.rewarder import Rewarder
 from herokit.service.bodies import reject_duplicates

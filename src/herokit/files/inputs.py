@@ -1,0 +1,160 @@
+"""Find rollout files by name, folder or pattern, and notice if one changes."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from glob import glob, has_magic
+from pathlib import Path
+from typing import Any
+
+from herokit.errors import DataError
+
+__all__ = [
+    "JSON_SUFFIXES",
+    "PARQUET_SUFFIX",
+    "check_file",
+    "describe_change",
+    "find_inputs",
+    "fingerprint",
+    "fsync_file",
+    "split_suffix",
+]
+
+JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")
+PARQUET_SUFFIX = ".parquet"
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+SUFFIXES = (*JSON_SUFFIXES, PARQUET_SUFFIX)
+
+
+def split_suffix(path: Path) -> tuple[str, str | None]:
+    """Return a file's format, as its suffix, and its compression.
+
+    Example:
+        >>> split_suffix(Path("a.jsonl.gz")), split_suffix(Path("a.parquet"))
+        (('.jsonl', 'gzip'), ('.parquet', None))
+    """
+    compression = COMPRESSIONS.get(path.suffix)
+    return (Path(path.stem).suffix if compression else path.suffix), compression
+
+
+def _is_rollout_file(path: Path) -> bool:
+    kind, compression = split_suffix(path)
+    return kind in JSON_SUFFIXES or (kind == PARQUET_SUFFIX and compression is None)
+
+
+def check_file(path: Path) -> None:
+    """Check that a path names a rollout file.
+
+    Raises:
+        DataError: the file does not exist, is a folder, a pipe or a device, or has another suffix.
+    """
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; expected a file")
+    if not path.is_file():
+        if str(path) == "-" or path.exists():
+            raise DataError(
+                f"{path}: is a pipe or a device, but rows are read more than once; write them to a file first"
+            )
+        raise DataError(f"{path}: no such file")
+    _check_suffix(path)
+
+
+def _check_suffix(path: Path) -> None:
+    if not _is_rollout_file(path):
+        raise DataError(
+            f"{path}: unsupported file type {''.join(path.suffixes[-2:])!r}; expected {', '.join(SUFFIXES)} "
+            f"(JSON lines may be compressed: {', '.join(JSON_SUFFIXES[0] + end for end in COMPRESSIONS)})"
+        )
+
+
+def find_inputs(texts: Sequence[str]) -> list[Path]:
+    """Return the rollout files that the texts name, each once.
+
+    Args:
+        texts: files, folders and globs (``**`` matches nested folders). A folder stands for every rollout file in it and
+            below it, except hidden files and unfinished results. Files of a folder or a glob are sorted by path.
+
+    Raises:
+        DataError: a text names no file, or a file is listed twice.
+
+    Example:
+        >>> find_inputs(["nowhere.jsonl"])
+        Traceback (most recent call last):
+        ...
+        herokit.errors.DataError: nowhere.jsonl: no such file
+    """
+    paths: list[Path] = []
+    for text in texts:
+        try:
+            paths += _find(text)
+        except OSError as error:
+            raise DataError(f"{error.filename or text}: cannot be read: {error.strerror or error}") from None
+    seen: set[Path] = set()
+    for path in paths:
+        real = path.resolve()
+        if real in seen:
+            raise DataError(f"{path}: is listed twice among the inputs; its rollouts would count twice")
+        seen.add(real)
+    return paths
+
+
+def _find(text: str) -> list[Path]:
+    path = Path(text)
+    if path.is_dir():
+        files = sorted(_walk(path))
+        if not files:
+            raise DataError(f"{path}: the folder contains no rollout file ({', '.join(SUFFIXES)})")
+        return files
+    if path.is_file() or not has_magic(text):
+        check_file(path)
+        return [path]
+    matches = sorted(p for p in map(Path, glob(text, recursive=True)) if p.is_file())  # noqa: PTH207 - the user's pattern may be absolute
+    if not matches:
+        raise DataError(f"{text}: matches no file")
+    for match in matches:
+        _check_suffix(match)
+    return matches
+
+
+def _walk(path: Path) -> Iterator[Path]:
+    """Find the rollout files below a folder; a folder that cannot be read is an error."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for folder, folders, names in os.walk(path, onerror=refuse):
+        folders[:] = filter(_is_visible, folders)
+        files = (Path(folder, name) for name in filter(_is_visible, names))
+        yield from (file for file in files if _is_rollout_file(file) and file.is_file())
+
+
+def _is_visible(name: str) -> bool:
+    return not (name.startswith((".", "_")) or name.endswith(".part"))
+
+
+def fingerprint(path: Path) -> dict[str, Any]:
+    """Return a file's path, size, time of change and a digest of its content."""
+    stat = path.stat()
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    return {"path": str(path), "size": stat.st_size, "changed": stat.st_mtime_ns, "digest": digest}
+
+
+def describe_change(path: Path, before: Mapping[str, Any]) -> str:
+    """Return how a file's content differs from its earlier `fingerprint`, or "" if it does not."""
+    try:
+        size = path.stat().st_size
+        if size != before["size"]:
+            return f"{path}: has {size:,} bytes now, had {before['size']:,}"
+        return "" if fingerprint(path)["digest"] == before["digest"] else f"{path}: its content has changed"
+    except OSError as error:
+        return f"{path}: cannot be read: {error.strerror or error}"
+
+
+def fsync_file(path: Path) -> None:
+    """Flush a file, or the entries of a folder, to the disk, so that a crash of the machine does not lose it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
