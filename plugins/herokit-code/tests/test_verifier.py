@@ -264,3 +264,12 @@ def test_verifier_keeps_the_laws():
         profile=profile,
     )
     assert report.passed, str(report)
+
+
+def test_tests_may_be_in_a_column_of_their_own():
+    sample = Sample(
+        "Double x.", "def double(x):\n    return 2 * x\n", 0, "see tests", {"tests": "assert double(2) == 4"}
+    )
+    with_key = CodeVerifier(sandbox="none", reference_key="tests")
+    assert with_key.verify([sample])[0].value == 1.0
+    assert CodeVerifier(sandbox="none", reference_key="missing").verify([sample])[0].value is None

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from threading import Event
-from typing import Literal
+from typing import Any, Literal
 
 from herokit.errors import ConfigError, DataError, SetupError, check_choice
 from herokit.types import Sample, Status, Verdict
@@ -75,6 +75,7 @@ class CodeVerifier:
         test_process: ``"separate"``: run a test that is code in another process than the solution if it can be;
             ``"shared"``: run all such tests in the solution's process, where an object that equals everything passes
             them.
+        reference_key: the entry of a sample's `meta` that holds its tests; None for the reference.
 
     Source: tests as APPS (arXiv 2105.09938), MBPP (2108.07732), HumanEval (2107.03374) and LiveCodeBench (2403.07974) write them.
 
@@ -95,6 +96,7 @@ class CodeVerifier:
     max_workers: int = 2
     sandbox: SandboxMode = "required"
     test_process: TestProcess = "separate"
+    reference_key: str | None = None
 
     def __post_init__(self) -> None:
         check_choice("sandbox", self.sandbox, SandboxMode)
@@ -112,7 +114,7 @@ class CodeVerifier:
         the program passes nothing and runs out of time it is 0, TIMEOUT. The same program with the same tests runs once
         per call.
         """
-        keys = [(_tests_text(sample), extract_program(sample.final_text)) for sample in samples]
+        keys = [(_tests_text(sample, self.reference_key), extract_program(sample.final_text)) for sample in samples]
         jobs = dict.fromkeys((tests, program) for tests, program in keys if tests is not None and program is not None)
         stop = Event()
         with ThreadPoolExecutor(self.max_workers, thread_name_prefix="herokit-code") as pool:
@@ -249,9 +251,10 @@ def _describe_failure(run: RunResult, limits: Limits) -> str:
     return last_line[0][:200]
 
 
-def _tests_text(sample: Sample) -> str | None:
-    """Return a reference as text: as it is, or as JSON."""
-    reference = sample.reference.tolist() if hasattr(sample.reference, "tolist") else sample.reference
+def _tests_text(sample: Sample, key: str | None) -> str | None:
+    """Return the tests of a sample as text: as they are, or as JSON."""
+    reference: Any = sample.reference if key is None else sample.meta.get(key)
+    reference = reference.tolist() if hasattr(reference, "tolist") else reference
     return reference if isinstance(reference, str | None) else dump_json(reference)
 
 
