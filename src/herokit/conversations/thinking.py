@@ -37,6 +37,11 @@ MARKERS = (
     Marker("<thought>", "</thought>", "EXAONE Deep, Gemini"),
     Marker("<thoughts>", "</thoughts>", "prompts"),
     Marker("<scratchpad>", "</scratchpad>", "prompts in the style of Claude"),
+    Marker("<analysis>", "</analysis>", "prompts in the style of Claude"),
+    Marker("<reflection>", "</reflection>", "Reflection, inside or behind its thinking", closes_alone=False),
+    Marker("<rationale>", "</rationale>", "prompts"),
+    Marker("<|thinking|>", "<|/thinking|>", "prompts"),
+    Marker("<unused94>thought", "<unused95>", "MedGemma"),
     Marker("<seed:think>", "</seed:think>", "Seed-OSS"),
     Marker("<mm:think>", "</mm:think>", "MiniMax M3"),
     Marker("<longcat_think>", "</longcat_think>", "LongCat-Flash-Thinking"),
@@ -51,7 +56,8 @@ MARKERS = (
 
 _TURN_ENDS = (
     r"\|im_end\|>|\|im_start\|>|\|eot_id\|>|\|eom_id\|>|\|start_header_id\|>|\|endoftext\|>|\|end_of_text\|>|"
-    r"\|endofturn\|>|\|END_OF_TURN_TOKEN\|>|\|START_OF_TURN_TOKEN\|>|\|user\|>|\|observation\|>|end_of_turn>|"
+    r"\|endofturn\|>|\|END_OF_TURN_TOKEN\|>|\|START_OF_TURN_TOKEN\|>|\|user\|>|\|observation\|>|end_of_turn>|eos>|"
+    r"\|endofassistant\|>|\|start_of_role\|>|"
     r"start_of_turn>|turn\|>|\|return\|>|｜end▁of▁sentence｜>|｜User｜>|INST\]"
 )
 _TURN_END = re.compile(
@@ -70,7 +76,7 @@ _WRAPPERS = (
 )
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]{0,200}(?:<\|constrain\|>[^<]{0,60})?<\|message\|>")
 _CHANNEL_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
-_PLAIN_CHANNEL = re.compile(r"\s*(?:<\|start\|>assistant\s*)?analysis(?=[\W_A-Z])")
+_PLAIN_CHANNEL = re.compile(r"\s*(?:(?:<\|start\|>)?assistant\s*)?analysis(?=[\W_A-Z])")
 _QUOTES = "\"'`“”‘’«»"
 
 
@@ -132,7 +138,7 @@ def is_plain(text: str) -> bool:
             for part in text.split(opening)[1:]:
                 if part[:1] in _SECOND_CHARS:
                     return False
-    return (text.isascii() or "\u25c1" not in text) and not text[:20].lstrip().startswith("analysis")
+    return (text.isascii() or "\u25c1" not in text) and not text[:20].lstrip().startswith(("analysis", "assistant"))
 
 
 def opens_thinking(prompt: str) -> bool:

@@ -14,6 +14,7 @@ from herokit.verifiers.extraction import (
     Extraction,
     ExtractMode,
     View,
+    is_denied,
     read_answer,
     unanswered,
     view_text,
@@ -33,7 +34,8 @@ _LETTER = re.compile(
     re.IGNORECASE,
 )
 _LETTER_AND_TEXT = re.compile(
-    r"(?:(?:option|choice)\s{0,2})?[\[(]?([A-Za-z])(?:[\])][.:]?|[.:])(?:\s+(.*))?", re.IGNORECASE | re.DOTALL
+    r"(?:(?:option|choice)\s{0,2})?[\[(]?([A-Za-z])(?:[\])][.:]?|[.:]|\s[-\u2013](?=\s\w\w))(?:\s+(.*))?",
+    re.IGNORECASE | re.DOTALL,
 )
 _LETTER_AND_REASON = re.compile(
     r"[\[(]?([A-Z])[\])]?(?:[,;.]?\s+(?:because|since|as|due to)\b|[,;]\s+(?!(?:or|and)\b)[a-z]{2}).*", re.DOTALL
@@ -121,9 +123,9 @@ class Choice(PerSampleVerifier):
             return chosen, extraction
         text = view_text(sample, self.view).text[-MAX_ANSWER_CHARS:]
         verbs = list(choice_pattern().finditer(text))
-        if not verbs:
+        if not verbs or is_denied(text, verbs[-1].start()):
             return None, extraction
-        sentence = first_sentence(text[verbs[-1].end() :].partition("\n")[0])
+        sentence = first_sentence(text[verbs[-1].end() :].partition("\n")[0].lstrip(" ,:"))
         return read(sentence), Extraction(sentence, "choosing verb")
 
     def _read_options(self, meta: Any) -> Sequence[str]:
@@ -145,11 +147,14 @@ class Choice(PerSampleVerifier):
 
     def _read_letters(self, text: str, options: Sequence[str]) -> set[str]:
         """Return the letters that a text chooses; none if it chooses nothing or contradicts itself."""
-        unwrapped = _LATEX_WRAPPER.sub(r"\1", text[:2_000]).strip()
+        unwrapped = _LATEX_WRAPPER.sub(r"\1", text[:2_000]).replace("\\ ", " ").strip()
         text = unicodedata.normalize("NFKC", unwrapped).replace("**", "").replace("$", "")
-        text = right_pattern().sub("", text.strip(" \t\n\"'`")).rstrip(".\u3002")
-        if wrong_pattern().search(text):
-            return set()
+        text = text.strip(" \t\n\"'`")
+        if not _LETTER_AND_REASON.fullmatch(text):
+            if wrong_pattern().search(text):
+                return set()
+            text = right_pattern().sub("", text).removeprefix("Only ").removeprefix("only ")
+        text = text.rstrip(".\u3002")
         if len(text) == 1 and text in _LETTERS[: len(options) or None]:
             return {text}
         forms: tuple[Normalization, ...] = ("spaces", "text")

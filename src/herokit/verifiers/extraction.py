@@ -14,6 +14,7 @@ from herokit.conversations import FinalText
 from herokit.types import Sample, Verdict
 from herokit.verifiers.base import unparsed
 from herokit.verifiers.languages import (
+    ANOTHER_CLAUSE,
     CONDITION,
     QUESTION,
     RETRACTION,
@@ -34,7 +35,6 @@ __all__ = [
     "Phrase",
     "View",
     "after_phrase",
-    "denies_box",
     "doubts_or_denies",
     "find_answers",
     "find_box",
@@ -42,6 +42,7 @@ __all__ = [
     "find_hashes",
     "find_phrase",
     "find_tag",
+    "is_denied",
     "is_doubtful",
     "read_answer",
     "unanswered",
@@ -61,6 +62,7 @@ policy wrote, thinking included."""
 _VALUE = re.compile(r"\d[\d.,/]*|\\[a-zA-Z]+|\b[A-Z]\b")
 _ADVERB = re.compile(r"^\w{1,20}ly\s")
 _DENIED_VALUE = re.compile(r"\s{0,3}(?:equal to |be )?[$*\\(+-]{0,3}(?:\d|[A-Z]\b|\\(?:[dt]?frac|sqrt|pi)\b)")
+_MAX_WORDS_DENIED = 2  # words between a denial and the value that it denies
 _UNMARKED = ("whole text", "last line", "last sentence")
 _SENTENCES = (*_UNMARKED, "answer phrase")
 
@@ -233,10 +235,14 @@ def doubts_or_denies(sentence: str) -> bool:
     Example:
         >>> doubts_or_denies("It is not 42."), doubts_or_denies("It is not 41, it is 42.")
         (True, False)
+        >>> doubts_or_denies("The number of balls that are not red is 5.")
+        False
     """
     sentence = sentence[-1_000:]
     denials = list(denial_pattern().finditer(sentence))
-    denies = bool(denials) and len(_VALUE.findall(sentence, denials[-1].end())) == 1
+    values = list(_VALUE.finditer(sentence, denials[-1].end())) if denials else []
+    between = sentence[denials[-1].end() : values[0].start()] if values else ""
+    denies = len(values) == 1 and not ANOTHER_CLAUSE.search(between) and len(between.split()) <= _MAX_WORDS_DENIED
     return denies or _is_unsure(sentence)
 
 
@@ -269,7 +275,7 @@ def find_box(text: str) -> Extraction | None:
     mark = max(text.rfind("\\boxed{"), text.rfind("\\fbox{"))
     if mark < 0:
         return None
-    if denies_box(text, mark):
+    if is_denied(text, mark):
         return Extraction(None, "box", DENIED_BOX)
     start = text.index("{", mark) + 1
     depth = 1
@@ -283,15 +289,15 @@ def find_box(text: str) -> Extraction | None:
 DENIED_BOX = "the sentence denies the last box"
 
 
-def denies_box(text: str, start: int) -> bool:
-    r"""Return whether the word before a box denies it.
+def is_denied(text: str, start: int) -> bool:
+    r"""Return whether the word before a box or a verb of choosing denies it.
 
     Args:
         text: the text.
-        start: where the box begins.
+        start: where the box or the verb begins.
 
     Example:
-        >>> denies_box(r"It is not $\boxed{5}$.", 11), denies_box(r"It is $\boxed{5}$.", 7)
+        >>> is_denied(r"It is not $\boxed{5}$.", 11), is_denied(r"It is $\boxed{5}$.", 7)
         (True, False)
     """
     word = text[max(0, start - 30) : start].rstrip(" $*([{").rpartition(" ")[2]

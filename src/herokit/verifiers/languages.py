@@ -10,6 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 __all__ = [
+    "ANOTHER_CLAUSE",
     "CONDITION",
     "LANGUAGES",
     "QUESTION",
@@ -56,8 +57,8 @@ class Language(NamedTuple):
 
 
 LANGUAGES = (
-    Language("en", r"\banswers?", r"\bresult|\bsolution|\bcorrect (?:option|choice)", r"is|are|equals|will be|would be|should be|must be",
-             r"\b(?:choose|pick|select|go with|must be|so|hence|thus|therefore)\b", r"(?:might|may|could)(?: well)? be (?=[-+$\\(*\d])|maybe|perhaps|possibly|not sure|unsure|uncertain|unlikely|"
+    Language("en", r"\banswers?", r"\bresult|\bsolution|\b(?:correct|right|best|final|my) (?:option|choice)|\bthe letter", r"is|are|equals|will be|would be|should be|must be",
+             r"\b(?:choose|pick|select|go with|must be|so|hence|thus|therefore|it is|it['’]s|this is)\b", r"(?:might|may|could)(?: well)? be (?=[-+$\\(*\d])|maybe|perhaps|possibly|not sure|unsure|uncertain|unlikely|"
              r"(?:do not|don['’]t) know|not known|any(?:thing|where) (?:from|between)|(?:about|around|roughly) \d{1,20} (?:to|or) |no idea|cannot (?:solve|say|tell)|can['’]t (?:solve|say|tell)",
              r"not|never|isn['’]t|aren['’]t|cannot be|can['’]t be|won['’]t be|hardly|(?:any|every)thing (?:but|except)|other than|ruled? out|"
              r"(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller) than|up to|above|below)(?=\W{0,3}\d)",
@@ -85,7 +86,7 @@ LANGUAGES = (
     Language("ru", r"\bответ", r"\bрезультат|\bрешение", r"есть|это|равен|равна|равно", r"\bвыбираю", r"может быть|возможно|не знаю", r"не", right=r"верно|правильный ответ", wrong=r"неверно|неправильно"),
     Language("uk", r"\bвідповідь", r"\bрезультат", r"є|це", r"\bобираю", r"можливо|не знаю", r"не"),
     Language("el", r"\bαπάντηση", r"\bαποτέλεσμα", r"είναι", "", r"ίσως|δεν ξέρω", r"δεν είναι"),
-    Language("zh", r"(?:正确|正確)?答案】?|答】?", r"结果|結果|解为|解為", r"应该是|應該是|应为|應為|就是|等于|等於|是|为|為|选|選", r"(?:选择|選擇|选|選)(?:项|項)?(?=[\s:：(（]{0,3}[A-Za-z])",
+    Language("zh", r"(?:正确|正確)?答案】?|答】?", r"结果|結果|解为|解為|(?:选项|選項)|(?:正确|正確)的", r"应该是|應該是|应为|應為|就是|等于|等於|是|为|為|选|選", r"(?<![不没沒别])(?:选择|選擇|选|選)(?:项|項)?(?=[\s:：(（]{0,3}[A-Za-z])",
              r"可能|也许|也許|或许|或許|大概|不确定|不確定|不知道", r"不是|不为|不為|并非|並非|不等于|不等於",
              right=r"(?:选项|選項|项|項)?\s?(?:是|为|為)?(?:正确|正確|对|對)(?:的|答案|选项|選項)?", wrong=r"(?:是|为|為)?(?:错|錯)(?:误|誤)?的?|不(?:正确|正確|对|對|是答案)"),
     Language("ja", r"答え|解答|正解|回答", r"結果", r"は", r"選択肢", r"たぶん|かもしれ|おそらく|わかりません|分かりません", r"ではなく|ではありません|ではない",
@@ -106,11 +107,17 @@ _LATIN = re.compile(r"[a-zà-öø-ÿ]+")
 
 
 CONDITION = re.compile(
-    r"^(?:if|is|are|suppose|assume|unless|whether|should)\b|\b(?:wrong|false|untrue|not true|doubt|deny|don['’]t (?:think|believe)|"
+    r"^(?:if|is|are|suppose|assume|unless|whether|should)\b(?!.*[,;:])|\b(?:wrong|false|untrue|not true|doubt|deny|don['’]t (?:think|believe)|"
     r"do not (?:think|believe)|unlikely|whether)\b(?!.*(?:\b(?:but|so)\b|[,;:]))",
     re.IGNORECASE,
 )
 """What stands before "the answer is 4" in a sentence that asks, assumes or denies it."""
+
+ANOTHER_CLAUSE = re.compile(
+    r"[,;:=，：]|\b(?:is|are|was|were|gives?|gets?|makes?|has|have|ist|sind|est|sont|es|son|è|sono|é|são)\b",
+    re.IGNORECASE,
+)
+"""What stands between a denial and a value that it does not deny: "not red is 5"."""
 
 RETRACTION = re.compile(
     r"\b(?:wait|just kidding|correction|scratch that|(?:that|this|it) is (?:wrong|incorrect)|(?:that|it)['’]s (?:wrong|incorrect)|"
@@ -264,6 +271,6 @@ def may_announce(text: str) -> bool:
     return any(hint in lower for hint in _ASCII_HINTS)
 
 
-_ASCII_HINTS = ("answer", "result", "solution", "correct ", "antwo", "repons", "respuesta", "respost", "rispost", "soluzione",
+_ASCII_HINTS = ("answer", "result", "solution", "option", "choice", "letter", "opcion", "alternativa", "antwo", "repons", "respuesta", "respost", "rispost", "soluzione",
                 "losung", "ergebnis", "oplossing", "svar", "vastaus", "odpov", "odpowied", "jawaban", "hasil", "cevap", "wynik",
                 "tulos", "raspuns", "rezultat", "solucion", "solucao")  # fmt: skip

@@ -14,12 +14,12 @@ from herokit.verifiers.extraction import (
     DENIED_BOX,
     Extraction,
     ExtractMode,
-    denies_box,
     doubts_or_denies,
     find_answers,
     find_hashes,
     find_phrase,
     find_tag,
+    is_denied,
     is_doubtful,
 )
 from herokit.verifiers.languages import doubt_pattern
@@ -36,6 +36,7 @@ _MAX_BARE_ANSWER_CHARS = 300  # characters of a completion that is an answer wit
 _FINAL_ANSWER = re.compile(r"\bfinal\s{1,3}answer", re.IGNORECASE)
 _CONTRAST = re.compile(r"(?<!thing )\bbut\b|\brather\b|[;,]")
 _LAST_BOX = re.compile(r"\\{1,2}(?:f|frame)?box")
+_NOT_OTHER = re.compile(r"(?<=[\d$)}]),\s(?:and )?not [^,]{1,40}$")
 _VERB = re.compile(
     r"(?<=\s)(?:is|are|be|est|sont|ist|sind|es|son|was|were|equals?|gets?|finds?|found|obtain|obtained|gives?|yields?|"
     r"ha(?:s|ve)|leaves|makes|costs?|needs?|to|by|of)(?=\s)|[:：]"
@@ -105,7 +106,7 @@ def _find_box(text: str) -> Extraction | None:
     boxed = find_last_boxed(text[max(0, at - _MAX_CHARS_BEFORE_BOX) : at + MAX_TAIL_CHARS])
     if boxed is None:
         return None
-    if (box := _LAST_BOX.search(text, max(0, at - 12))) and denies_box(text, box.start()):
+    if (box := _LAST_BOX.search(text, max(0, at - 12))) and is_denied(text, box.start()):
         return Extraction(None, "box", DENIED_BOX)
     return Extraction(boxed, "box") if boxed else Extraction(None, "box", "the last box is empty or cut off")
 
@@ -197,8 +198,9 @@ def _find_unmarked(text: str) -> list[Extraction]:
         return [Extraction(None, "whole text", "an empty answer")]
     whole = [Extraction(text, _words_or("whole text", text))] if len(text) <= _MAX_BARE_ANSWER_CHARS else []
     for sentence in _sentences_backwards(text[-2_000:]):
-        if doubts_or_denies(sentence):
+        if doubts_or_denies(_NOT_OTHER.sub("", sentence)):
             return [Extraction(None, "last sentence", "the sentence doubts or denies its value")]
+        sentence = _NOT_OTHER.sub("", sentence)  # noqa: PLW2901 - "3, not 4"
         spans = find_expressions(sentence)
         if not spans:
             continue

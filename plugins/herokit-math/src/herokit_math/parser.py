@@ -136,7 +136,8 @@ def _leads_to(before: list[Token], token: Token) -> bool:
     r"""Return whether "to" leads to the answer: "simplifies to 5", ``x \to 5``; not "parallel to" or "4 to 5"."""
     if token.kind == TokenKind.WORD:
         return before[-1].text.lower() in _LEADING_VERBS
-    return any(t.kind in {TokenKind.VARIABLE, TokenKind.COMMAND} for t in before)
+    texts = {t.text for t in before}
+    return "," not in texts and any(t.kind in {TokenKind.VARIABLE, TokenKind.COMMAND} for t in before)
 
 
 def _is_membership(tokens: list[Token]) -> bool:
