@@ -33,10 +33,9 @@ ROWS = {
         (r"<thinking>\boxed{5}</thinking><answer>6</answer>", "6", 1),
         ("<think>\\boxed{5}</think>\n\n**Final Answer**\n\\boxed{6}", "6", 1),
         ("The tag `<think>` starts it. The answer is 6.", "6", 1),
-        ("assistantanalysis maybe 5 assistantfinal 6", "6", 1), ("&lt;think&gt;5&lt;/think&gt;6", "6", 1),
-        ("<think>5</think>", "5", 0), (r"<analysis>\boxed{5}", "5", 0), ("Okay, so 5.\n</thinking>\n6", "6", 1),
-        (r"[THINK]\boxed{5}", "5", 0), (r"◁think▷\boxed{5}", "5", 0), (r"<seed:think>\boxed{5}", "5", 0),
-        (r"<|begin_of_thought|>\boxed{5}", "5", 0),
+        ("assistantanalysis maybe 5 assistantfinal 6", "6", 1), ("<think>5</think>", "5", 0),
+        (r"<analysis>\boxed{5}", "5", 0), ("Okay, so 5.\n</thinking>\n6", "6", 1), (r"[THINK]\boxed{5}", "5", 0),
+        (r"◁think▷\boxed{5}", "5", 0), (r"<seed:think>\boxed{5}", "5", 0), (r"<|begin_of_thought|>\boxed{5}", "5", 0),
     ],
     "answer-tags": [
         ("<answer>7</answer> hmm, no: <answer>8</answer>", "8", 1),
@@ -45,7 +44,7 @@ ROWS = {
         ("\\boxed{3}\n<answer>4</answer>", "4", 1), ("<answer>4</answer>\n\\boxed{3}", "4", 1),
         (r"<answer>(0, \infty)</answer>", r"(0,\infty)", 1), ("<answer>3^{4}</answer>", "4", 0),
         ("<answer>3^{4}</answer>", "81", 1), ("<answer> \n x = 5 \n </answer>", "5", 1),
-        ("<answer></answer> 42", "42", 0), ("<ANSWER>9</ANSWER>", "9", 1), ("<answer>1 or 2 or 3</answer>", "3", 0),
+        ("<answer></answer> 42", "42", 0), ("<answer>1 or 2 or 3</answer>", "3", 0),
         ("6", r"<answer>\boxed{6}</answer>", 1), ("<answer>5", "5", 0),
     ],
     "last-number-is-not-the-last-expression": [

@@ -241,8 +241,8 @@ def doubts_or_denies(sentence: str) -> bool:
     sentence = sentence[-1_000:]
     denials = list(denial_pattern().finditer(sentence))
     values = list(_VALUE.finditer(sentence, denials[-1].end())) if denials else []
-    between = sentence[denials[-1].end() : values[0].start()] if values else ""
-    denies = len(values) == 1 and not ANOTHER_CLAUSE.search(between) and len(between.split()) <= _MAX_WORDS_DENIED
+    words = sentence[denials[-1].end() : values[0].start()] if values else ""
+    denies = len(values) == 1 and not ANOTHER_CLAUSE.search(words) and len(words.split()) <= _MAX_WORDS_DENIED
     return denies or _is_unsure(sentence)
 
 
