@@ -21,6 +21,8 @@ def value(completion, reference, **settings):
         (r"◁think▷7◁/think▷8", "8", 1),
         (r"<think>\boxed{7}", "7", 0),
         ("<answer>x = 4</answer>", "4", 1),
+        ("<ANSWER>4</ANSWER>", "4", 1),
+        ("<answer>4</answer><Answer>5</Answer>", "4", 0),
         (r"<answer>the result is \boxed{4}</answer>", "4", 1),
         ("<answer>4</answer> or <answer>5</answer>", "5", 1),
         ("<answer>4</answer> or <answer>5</answer>", "4", 0),

@@ -62,6 +62,7 @@ policy wrote, thinking included."""
 _VALUE = re.compile(r"\d[\d.,/]*|\\[a-zA-Z]+|\b[A-Z]\b")
 _ADVERB = re.compile(r"^\w{1,20}ly\s")
 _DENIED_VALUE = re.compile(r"\s{0,3}(?:equal to |be )?[$*\\(+-]{0,3}(?:\d|[A-Z]\b|\\(?:[dt]?frac|sqrt|pi)\b)")
+_TAG = re.compile(r"</?answer>", re.IGNORECASE)
 _MAX_WORDS_DENIED = 2  # words between a denial and the value that it denies
 _UNMARKED = ("whole text", "last line", "last sentence")
 _SENTENCES = (*_UNMARKED, "answer phrase")
@@ -253,6 +254,8 @@ def find_tag(text: str) -> Extraction | None:
         >>> find_tag("<answer>4</answer> or <answer> 5 </answer>").text
         '5'
     """
+    if "<ANSWER>" in text or "<Answer>" in text:
+        text = _TAG.sub(lambda match: match[0].lower(), text)
     start = text.rfind("<answer>")
     if start < 0:
         return None

@@ -88,7 +88,7 @@ def find_marked_answer(completion: str) -> Extraction | None:
         'the last box is empty or cut off'
     """
     text = completion if len(completion) <= MAX_TAIL_CHARS else completion[-MAX_TAIL_CHARS:]
-    if "<answer>" in text and (tag := find_tag(text)) is not None:
+    if ("<answer>" in text or "<ANSWER>" in text or "<Answer>" in text) and (tag := find_tag(text)) is not None:
         return _find_box(tag.text)._replace(origin="answer tag") if tag.text and "box" in tag.text else tag  # type: ignore[union-attr]
     if "\\" in completion and (box := _find_box(completion)) is not None:
         return _find_final_answer(completion) or box
