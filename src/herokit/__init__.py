@@ -9,6 +9,7 @@ loads numpy and nothing heavier; `load_scheme` and `Scheme` are imported on firs
 
 from typing import TYPE_CHECKING, Any
 
+from herokit.arrays import ArrayCombiner, combine
 from herokit.combiners import Center, Chain, MinMax, Rank, Select, Standardize, Stateless, Stratify, WeightByStd, chain
 from herokit.errors import HerokitError
 from herokit.outcome import RewardOutput
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     """The version of the installed distribution."""
 
 __all__ = [
+    "ArrayCombiner",
     "Center",
     "Chain",
     "Groups",
@@ -49,6 +51,7 @@ __all__ = [
     "as_reward_model",
     "as_verifier",
     "chain",
+    "combine",
     "earned_trust",
     "hero",
     "hero_advantage",
@@ -69,7 +72,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("herokit")
-    raise AttributeError(f"module 'herokit' has no attribute {name!r}")
+    hint = '; arrays: herokit.combine({"verifier": v, "rm": s}, groups=ids, combiner=herokit.hero())'
+    raise AttributeError(f"module 'herokit' has no attribute {name!r}{hint if 'reward' in name.lower() else ''}")
 
 
 def __dir__() -> list[str]:

@@ -21,6 +21,7 @@ from herokit.combiners import CORRECT_THRESHOLD, StepTrace
 from herokit.errors import DataError
 from herokit.records import Row, source_columns, to_rows
 from herokit.sources.execution import SourceOutputs
+from herokit.sources.results import to_float_array
 from herokit.types import Array, Bools, Floats, Sample, Scores, Signals, Status, Verdict, is_valid_score
 
 __all__ = ["Explanation", "ExplanationRow", "RewardOutput", "describe_results"]
@@ -188,6 +189,8 @@ _MAX_DISPLAYED_REASONS = 3
 class RewardOutput:
     """The result of a `Rewarder` for N samples, one row each in the order given.
 
+    The result of `herokit.combine` has arrays of the caller's library, and no verdicts and scores.
+
     Attributes:
         reward: (N,) the chain's value before the first step that makes an advantage; NaN where a source failed or a
             filter removed the row.
@@ -228,10 +231,10 @@ class RewardOutput:
 
     def problems(self) -> dict[int, str]:
         """Return why each invalid row has no reward: row -> reasons, each after its source's name."""
-        return {row: "; ".join(self._reasons(row)) for row in np.flatnonzero(~self.valid).tolist()}
+        return {row: "; ".join(self._reasons(row)) for row in np.flatnonzero(~to_float_array(self.valid)).tolist()}
 
     def __repr__(self) -> str:
-        num_invalid = int(np.sum(~self.valid))
+        num_invalid = int(np.sum(~to_float_array(self.valid)))
         problems = f", {num_invalid} without a reward: see problems()" if num_invalid else ""
         return f"RewardOutput({len(self.group_keys):,} rollouts of {len(set(self.group_keys)):,} groups{problems})"
 
@@ -248,14 +251,14 @@ class RewardOutput:
             lines.append(f"no reward: {len(rows):,} of {count:,} (first row {rows[0]}): {reason}")
         if len(reasons) > _MAX_DISPLAYED_REASONS:
             lines.append(f"and {len(reasons) - _MAX_DISPLAYED_REASONS} more reasons: see problems()")
-        if count and not np.any(self.advantage[self.valid]):
+        if count and not np.any(to_float_array(self.advantage[self.valid])):
             lines.append("every advantage is 0: no rollout gives a signal")
         for name, verdicts in self.verdicts.items():
             accepted = sum(v.value is not None and v.value > CORRECT_THRESHOLD for v in verdicts)
             lines.append(f"{name}: {accepted:,} of {count:,} accepted; {_count(v.status for v in verdicts)}")
         for name, scores in self.scores.items():
             lines.append(f"{name}: {_range(scores.values)}; {_count(scores.statuses)}")
-        lines += [f"{name}: {_range(getattr(self, name))}" for name in ("reward", "advantage")]
+        lines += [f"{name}: {_range(to_float_array(getattr(self, name)))}" for name in ("reward", "advantage")]
         return escape_controls("\n".join(lines))
 
     def explain(self, group: Hashable, samples: Sequence[Sample] = ()) -> "Explanation":
@@ -281,7 +284,7 @@ class RewardOutput:
         if not rollouts:
             known = ", ".join(map(repr, dict.fromkeys(self.group_keys)))
             raise DataError(f"no rollout is in group {group!r}; groups here: {known}"[:300])
-        place = {row: i for i, row in enumerate(np.flatnonzero(self.valid).tolist())}
+        place = {row: i for i, row in enumerate(np.flatnonzero(to_float_array(self.valid)).tolist())}
         named: list[tuple[str, Array | None]] = list(self.signals.values.items())
         for step in self.trace:
             named += [("weight", step.weight), ("kept", step.kept), (short_repr(step.step), step.after)]
@@ -309,7 +312,9 @@ class RewardOutput:
             >>> outcome.columns()["verifier_answer"]
             ['4']
         """
-        combined = {name: getattr(self, name) for name in ("reward", "advantage", "weight", "valid", "kept")}
+        combined = {
+            name: to_float_array(getattr(self, name)) for name in ("reward", "advantage", "weight", "valid", "kept")
+        }
         return {"group": list(self.group_keys), **combined, **self._source_columns()}
 
     def _source_columns(self) -> dict[str, Any]:
@@ -347,7 +352,7 @@ class RewardOutput:
             [_plain(columns[name][row]) for name in heads]
             for row in range(min(len(self.group_keys), _MAX_DISPLAYED_ROWS))
         ]
-        num_invalid = int(np.sum(~self.valid))
+        num_invalid = int(np.sum(~to_float_array(self.valid)))
         title = f"{len(self.group_keys):,} rollouts of {len(set(self.group_keys)):,} groups"
         return html_table(title, heads, rows, f"{num_invalid} without a reward: see problems()" if num_invalid else "")
 

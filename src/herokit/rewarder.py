@@ -1,21 +1,17 @@
 """`Rewarder`: runs the sources, combines their signals, and owns the combiner's state."""
 
-import math
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any, Protocol, TypedDict, cast
 
 import numpy as np
 
 from herokit import distributed
 from herokit._display import short_repr
+from herokit.arrays import load_state, named_chain, split_trace, state_to_json, warn_of_single_rows
 from herokit.combiners import (
-    Center,
     Chain,
     Combiner,
-    Filter,
-    Mean,
     StepTrace,
     Sync,
     chain,
@@ -23,13 +19,11 @@ from herokit.combiners import (
     find_unread_sources,
     initial_reward,
     no_sync,
-    summarize_trace,
 )
 from herokit.conversations import check_group_prompts
-from herokit.errors import ConfigError, DataError, NoSignalWarning, did_you_mean
+from herokit.errors import ConfigError, DataError, NoSignalWarning
 from herokit.outcome import RewardOutput
 from herokit.records import check_source_names
-from herokit.schemes import SCHEMES_BY_NAME
 from herokit.sources import execution
 from herokit.sources.execution import SourceOutputs
 from herokit.sources.functions import as_source
@@ -210,7 +204,7 @@ class Rewarder(Closeable):
             state = self.combiner.skip_batch(state)
         if update_state:
             self.state = state
-        reward, advantage, weight, kept = (_expand_rows(x, valid) for x in _split(trace, signals))
+        reward, advantage, weight, kept = (_expand_rows(x, valid) for x in split_trace(trace, signals))
         return RewardOutput(
             reward=reward,
             advantage=advantage,
@@ -230,12 +224,7 @@ class Rewarder(Closeable):
         if len(group_keys) < 2 or self._warned_of_groups or len(set(group_keys)) < len(group_keys):  # noqa: PLR2004 - two rows
             return
         self._warned_of_groups = True
-        first = ", ".join(f"{key!r:.40}" for key in group_keys[:3])
-        message = (
-            f"all {len(group_keys)} groups have one row (groups {first} ...), so every group-relative advantage is 0: give "
-            "all rollouts of a prompt the same group"
-        )
-        warnings.warn(message, NoSignalWarning, stacklevel=3)
+        warn_of_single_rows(group_keys)
 
     def state_dict(self) -> StateDict:
         """Return the state as plain JSON values.
@@ -248,7 +237,7 @@ class Rewarder(Closeable):
             >>> Rewarder({"rm": Zero()}, chain(Select("rm"), WeightByStd())).state_dict()
             {'version': 1, 'state': [None, {'count': 0, 'value': 0.0}]}
         """
-        return {"version": 1, "state": _state_to_json(self.state)}
+        return {"version": 1, "state": state_to_json(self.state)}
 
     def load_state_dict(self, data: Mapping[str, Any]) -> None:
         """Restore a saved state: the next call returns what it would have returned without the interruption.
@@ -256,14 +245,7 @@ class Rewarder(Closeable):
         Raises:
             ConfigError: the state is of another version or of another chain.
         """
-        if data.get("version") != 1:
-            raise ConfigError(f"a saved state has version 1, got {data.get('version')!r}")
-        try:
-            self.state = _state_from_json(self.combiner.init(), data["state"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ConfigError(
-                f"the saved state does not fit this chain of {len(self.combiner.steps)} steps: {error!r:.300}"
-            ) from error
+        self.state = load_state(self.combiner, data)
 
     def close(self) -> None:
         """Close every source that holds processes, sessions or connections."""
@@ -274,10 +256,7 @@ class Rewarder(Closeable):
 def _resolve_combiner(combiner: Combiner[Any] | _HasCombiner | str) -> Chain:
     """Return the chain that the caller names or holds."""
     if isinstance(combiner, str):
-        name = combiner.replace("_", "-")
-        if name not in SCHEMES_BY_NAME:
-            raise ConfigError(f"no built-in scheme is called {combiner!r}; {did_you_mean(name, list(SCHEMES_BY_NAME))}")
-        return SCHEMES_BY_NAME[name]()
+        return named_chain(combiner)
     if isinstance(combiner, Rewarder):
         raise ConfigError("expected a chain, a step, a Scheme or a name, got a Rewarder; use its attribute 'combiner'")
     inner = getattr(combiner, "combiner", None)
@@ -321,55 +300,8 @@ def _fill_with_lowest(values: Floats, statuses: Sequence[Status], group_keys: Se
     return values
 
 
-def _split(trace: Sequence[StepTrace], signals: Signals) -> tuple[Floats, Floats, Floats, Bools]:
-    """Return reward, advantage, weight and kept rows; if no step makes an advantage, center the reward per group."""
-    before = initial_reward(signals)
-    out = trace[-1].after if trace else before
-    reward, weight, kept = summarize_trace(trace, before)
-    kept = np.ones(len(out), dtype=bool) if kept is None else kept
-    weight = np.ones_like(out) if weight is None else weight
-    advantage = out if reward is not None else chain(_Keep(kept), Center()).combine(out, signals, (None, None))[0]
-    reward = out if reward is None else reward
-    return np.where(kept, reward, np.nan), advantage, np.where(kept, weight, 0.0), kept
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Keep(Filter):
-    """Keep the given rows."""
-
-    kept: Bools
-
-    def keep(self, reward: Array, signals: Signals) -> Array:  # noqa: ARG002 - the protocol's signature
-        return self.kept
-
-
 def _expand_rows(x: Array, valid: Bools) -> Floats:
     """Spread the values of the valid rows over all rows, NaN elsewhere."""
     full = np.full(len(valid), np.nan)
     full[valid] = x
     return full
-
-
-def _state_to_json(state: Any) -> Any:
-    if isinstance(state, tuple):
-        return [_state_to_json(part) for part in state]
-    return asdict(state) if is_dataclass(state) and not isinstance(state, type) else state
-
-
-def _state_from_json(example: Any, data: Any) -> Any:
-    """Rebuild a state of the shape of `example` from plain values."""
-    if isinstance(example, tuple):
-        return tuple(_state_from_json(e, d) for e, d in zip(example, data, strict=True))
-    if is_dataclass(example) and not isinstance(example, type):
-        if set(data) != {f.name for f in fields(example)}:
-            raise ValueError(f"{type(example).__name__} has fields {[f.name for f in fields(example)]}, got {data!r}")
-        if isinstance(example, Mean):  # the fields of other states are not checked
-            data = {name: _state_from_json(getattr(example, name), value) for name, value in data.items()}
-        return type(example)(**data)
-    if isinstance(example, int) and isinstance(data, int) and not isinstance(data, bool) and data >= 0:
-        return data  # a count of groups or of training steps
-    if isinstance(example, float) and isinstance(data, float | int) and math.isfinite(data):
-        return float(data)
-    if data != example:
-        raise ValueError(f"expected {example!r}, got {data!r}")
-    return data

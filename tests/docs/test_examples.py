@@ -17,6 +17,7 @@ from herokit.config import build_scheme
 WRITTEN = sorted(path for path in DOCS.rglob("*.md") if "generated" not in path.parts)
 ALL = [*WRITTEN, ROOT / "README.md", *sorted(ROOT.glob("plugins/*/README.md"))]
 RUN = {
+    "arrays": (),
     "bring-a-reward-model": (),
     "choose-alpha-and-beta": (),
     "compose-verifiers": ("herokit_structured",),

@@ -1,10 +1,11 @@
 """Compose steps: `chain` resolves schedules, and hides the rows that a filter excludes from later steps."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
+from array_api_compat import is_numpy_array
 
 from herokit._display import html_table, short_repr
 from herokit._segment import namespace
@@ -20,8 +21,9 @@ from herokit.combiners.base import (
     no_sync,
     produces_advantage,
 )
+from herokit.combiners.inputs import number_groups, read_arrays, spread_rows
 from herokit.combiners.schedules import Schedule
-from herokit.errors import ConfigError, SignalError, did_you_mean
+from herokit.errors import ConfigError, DataError, SignalError, did_you_mean
 from herokit.types import Array, ArrayT, Groups, Signals
 
 __all__ = ["Chain", "Scheduled", "chain", "check_signals", "find_unread_sources", "initial_reward", "signals_read"]
@@ -73,6 +75,31 @@ class Chain:
         ]
         return html_table(f"Chain of {len(self.steps)} steps", ("", "step", "what it does"), rows)
 
+    def __call__(
+        self, values: Mapping[str, Any] | None = None, groups: Any = None, *rest: Any, **signals: Any
+    ) -> Array:
+        """Return the output of the chain for arrays, (N,), with a fresh state; `herokit.combine` returns all of it.
+
+        Args:
+            values: signal -> N values, of any array library.
+            groups: N ids.
+            rest: too many arguments, for the message.
+            signals: the values by keyword, in place of `values`.
+
+        Raises:
+            DataError: the arrays do not fit; the message says what to write.
+
+        Example:
+            >>> from herokit import hero
+            >>> hero()({"verifier": [1, 0], "rm": [0.2, 0.4]}, groups=["q", "q"]).tolist()
+            [0.9, -0.1]
+        """
+        if rest or (values is not None and not isinstance(values, Mapping)):
+            names = ", ".join(f"{name!r}: ..." for name in signals_read(self))
+            raise DataError(f"signals have names; write chain({{{names}}}, groups=ids)")
+        read, valid, _ = read_arrays(values if values is not None else signals, groups)
+        return spread_rows(self.combine(initial_reward(read), read, self.init())[0], valid)
+
     def init(self) -> tuple[Any, ...]:
         """Return the steps' states, in order."""
         return tuple(step.init() for step in self.steps)
@@ -99,7 +126,12 @@ class Chain:
     def trace(
         self, reward: Array, signals: Signals, state: tuple[Any, ...], *, sync: Sync = no_sync
     ) -> tuple[Sequence[StepTrace], tuple[Any, ...]]:
-        """Apply every step and keep what each one did, for explanations and diagnostics."""
+        """Apply every step and keep what each one did, for explanations and diagnostics.
+
+        A reward of None begins with zeros. Groups may be bare ids, or ids of numpy beside values of another library.
+        """
+        signals = _with_groups(signals)
+        reward = initial_reward(signals) if reward is None else reward
         done, after = [], []
         kept: Array | None = None
         for step, before in zip(self.steps, state, strict=True):
@@ -118,6 +150,20 @@ class Chain:
             done.append(trace)
             after.append(now)
         return done, tuple(after)
+
+
+def _with_groups(signals: Signals) -> Signals:
+    """Return signals whose groups are `Groups` in the library of the values."""
+    groups: Any = signals.groups
+    first = next(iter(signals.values.values()), None)
+    if not isinstance(groups, Groups):
+        ids, count = number_groups(groups)
+    elif first is None or not is_numpy_array(groups.ids) or is_numpy_array(first):
+        return signals
+    else:
+        ids, count = groups.ids, groups.num_groups
+    moved = ids if first is None or is_numpy_array(first) else namespace(first).asarray(ids, device=first.device)
+    return Signals(signals.values, Groups(moved, count))
 
 
 def _apply(step: Any, reward: Array, signals: Signals, state: Any, sync: Sync) -> tuple[StepTrace, Array, Any]:

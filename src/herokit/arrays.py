@@ -1,0 +1,239 @@
+"""Combine arrays that people already have: `combine` for one batch, `ArrayCombiner` for a training loop."""
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from typing import Any
+
+from herokit._segment import namespace
+from herokit.combiners import (
+    Center,
+    Chain,
+    Combiner,
+    Filter,
+    Mean,
+    StepTrace,
+    Sync,
+    chain,
+    check_signals,
+    initial_reward,
+    no_sync,
+    summarize_trace,
+)
+from herokit.combiners.inputs import read_arrays, spread_rows
+from herokit.errors import ConfigError, NoSignalWarning, did_you_mean
+from herokit.outcome import RewardOutput
+from herokit.schemes import SCHEMES_BY_NAME
+from herokit.types import Array, Signals
+
+__all__ = [
+    "ArrayCombiner",
+    "combine",
+    "load_state",
+    "named_chain",
+    "split_trace",
+    "state_from_json",
+    "state_to_json",
+    "warn_of_single_rows",
+]
+
+
+def combine(values: Mapping[str, Any], groups: Any, combiner: Combiner[Any] | str) -> RewardOutput:
+    """Combine one batch of arrays, with a fresh state.
+
+    Args:
+        values: signal -> N numbers or booleans: lists, or arrays of numpy, torch or jax in any precision.
+        groups: N ids, equal for the rollouts of a prompt: texts or numbers, in a list or an array.
+        combiner: a chain, a step, or the name of a built-in scheme.
+
+    Returns:
+        Arrays in the library, floating dtype and device of the values. A row without a finite value in every signal is NaN
+        and changes no other, as in a `Rewarder`.
+
+    Raises:
+        DataError: the arrays do not fit together; the message says what to write.
+        SignalError: a step reads a signal that is not there.
+
+    Example:
+        >>> from herokit import hero_advantage
+        >>> output = combine({"verifier": [1, 0, 0], "rm": [0.3, 0.5, 0.1]}, ["q", "q", "q"], hero_advantage())
+        >>> output.advantage.round(3).tolist()
+        [0.6, -0.2, -0.4]
+    """
+    return ArrayCombiner(combiner)(values, groups)
+
+
+class ArrayCombiner:
+    """A chain with its state, for a training loop of one's own: arrays in, rewards and advantages out.
+
+    Args:
+        combiner: a chain, a step, or the name of a built-in scheme.
+        sync: merges running means across processes; `no_sync` for one process.
+
+    Attributes:
+        state: of the chain.
+
+    Example:
+        >>> from herokit import hero_advantage
+        >>> rewards = ArrayCombiner(hero_advantage())
+        >>> _ = rewards({"verifier": [1, 0], "rm": [0.3, 0.5]}, groups=["q", "q"])
+        >>> rewards.state_dict()["state"][-1]["count"]
+        1
+    """
+
+    def __init__(self, combiner: Combiner[Any] | str, *, sync: Sync = no_sync) -> None:
+        self.combiner = named_chain(combiner) if isinstance(combiner, str) else chain(combiner)
+        self.sync = sync
+        self.state = self.combiner.init()
+        self._warned = False
+
+    def __call__(self, values: Mapping[str, Any], groups: Any, *, update_state: bool = True) -> RewardOutput:
+        """Combine one batch; pass whole groups.
+
+        Args:
+            values: signal -> N numbers or booleans; see `combine`.
+            groups: N ids.
+            update_state: whether the state changes; pass False for evaluation.
+
+        Raises:
+            DataError: the arrays do not fit together; the message says what to write.
+            SignalError: a step reads a signal that is not there.
+        """
+        signals, valid, ids = read_arrays(values, groups)
+        check_signals(self.combiner, signals.values)
+        if update_state and not self._warned and 2 <= len(ids) == signals.groups.num_groups:  # noqa: PLR2004 - two rows
+            self._warned = True
+            warn_of_single_rows(ids)
+        trace: Sequence[StepTrace] = ()
+        state = self.state
+        if signals.groups.num_groups or self.sync is not no_sync:
+            trace, state = self.combiner.trace(initial_reward(signals), signals, state, sync=self.sync)
+        elif valid.shape[0]:
+            state = self.combiner.skip_batch(state)
+        if update_state:
+            self.state = state
+        reward, advantage, weight, kept = split_trace(trace, signals)
+        xp = namespace(reward)
+        return RewardOutput(
+            reward=spread_rows(reward, valid),
+            advantage=spread_rows(advantage, valid),
+            weight=spread_rows(weight, valid),
+            valid=valid,
+            kept=kept if kept.shape == valid.shape else spread_rows(xp.astype(kept, reward.dtype), valid) == 1,
+            group_keys=ids,
+            signals=signals,
+            verdicts={},
+            scores={},
+            trace=trace,
+            seconds={},
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state as plain JSON values, as `Rewarder.state_dict` does."""
+        return {"version": 1, "state": state_to_json(self.state)}
+
+    def load_state_dict(self, data: Mapping[str, Any]) -> None:
+        """Restore a saved state, also that of a `Rewarder` with the same chain.
+
+        Raises:
+            ConfigError: the state is of another version or of another chain.
+        """
+        self.state = load_state(self.combiner, data)
+
+
+def warn_of_single_rows(group_keys: Sequence[Any]) -> None:
+    """Warn that no row has another of its group to compare with."""
+    first = ", ".join(f"{key!r:.40}" for key in group_keys[:3])
+    message = (
+        f"all {len(group_keys)} groups have one row (groups {first} ...), so every group-relative advantage is 0: give "
+        "all rollouts of a prompt the same group"
+    )
+    warnings.warn(message, NoSignalWarning, stacklevel=4)
+
+
+def load_state(combiner: Chain, data: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the state that a state dict holds.
+
+    Raises:
+        ConfigError: the state is of another version or of another chain.
+    """
+    if data.get("version") != 1:
+        raise ConfigError(f"a saved state has version 1, got {data.get('version')!r}")
+    try:
+        state: tuple[Any, ...] = state_from_json(combiner.init(), data["state"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"the saved state does not fit this chain of {len(combiner.steps)} steps: {error!r:.300}"
+        ) from error
+    return state
+
+
+def named_chain(name: str) -> Chain:
+    """Return the chain of a built-in scheme.
+
+    Raises:
+        ConfigError: there is no such scheme.
+
+    Example:
+        >>> named_chain("verifier-only")
+        Chain(steps=(Select(signal='verifier'),))
+    """
+    dashed = name.replace("_", "-")
+    if dashed not in SCHEMES_BY_NAME:
+        raise ConfigError(f"no built-in scheme is called {name!r}; {did_you_mean(dashed, list(SCHEMES_BY_NAME))}")
+    return SCHEMES_BY_NAME[dashed]()
+
+
+def split_trace(trace: Sequence[StepTrace], signals: Signals) -> tuple[Array, Array, Array, Array]:
+    """Return reward, advantage, weight and kept rows; if no step makes an advantage, center the reward per group."""
+    before = initial_reward(signals)
+    out = trace[-1].after if trace else before
+    xp = namespace(out)
+    reward, weight, kept = summarize_trace(trace, before)
+    kept = xp.ones(out.shape, dtype=xp.bool, device=out.device) if kept is None else kept
+    weight = xp.ones_like(out) if weight is None else weight
+    advantage = out if reward is not None else chain(_Keep(kept), Center()).combine(out, signals, (None, None))[0]
+    reward = out if reward is None else reward
+    return (
+        xp.where(kept, reward, xp.full_like(reward, float("nan"))),
+        advantage,
+        xp.where(kept, weight, xp.zeros_like(weight)),
+        kept,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Keep(Filter):
+    """Keep the given rows."""
+
+    kept: Array
+
+    def keep(self, reward: Array, signals: Signals) -> Array:  # noqa: ARG002 - the protocol's signature
+        return self.kept
+
+
+def state_to_json(state: Any) -> Any:
+    """Return the state of a chain as plain JSON values."""
+    if isinstance(state, tuple):
+        return [state_to_json(part) for part in state]
+    return asdict(state) if is_dataclass(state) and not isinstance(state, type) else state
+
+
+def state_from_json(example: Any, data: Any) -> Any:
+    """Rebuild a state of the shape of `example` from plain values."""
+    if isinstance(example, tuple):
+        return tuple(state_from_json(e, d) for e, d in zip(example, data, strict=True))
+    if is_dataclass(example) and not isinstance(example, type):
+        if set(data) != {f.name for f in fields(example)}:
+            raise ValueError(f"{type(example).__name__} has fields {[f.name for f in fields(example)]}, got {data!r}")
+        if isinstance(example, Mean):  # the fields of other states are not checked
+            data = {name: state_from_json(getattr(example, name), value) for name, value in data.items()}
+        return type(example)(**data)
+    if isinstance(example, int) and isinstance(data, int) and not isinstance(data, bool) and data >= 0:
+        return data  # a count of groups or of training steps
+    if isinstance(example, float) and isinstance(data, float | int) and math.isfinite(data):
+        return float(data)
+    if data != example:
+        raise ValueError(f"expected {example!r}, got {data!r}")
+    return data

@@ -1,0 +1,162 @@
+"""Signals from arrays that people already have: lists, numpy, torch in any precision, jax, and ids of any kind."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, is_array_api_obj, is_numpy_array, is_torch_array
+
+from herokit.errors import DataError
+from herokit.types import Array, Groups, Signals, group_key, is_valid_score
+
+__all__ = ["number_groups", "read_arrays", "spread_rows"]
+
+_FORM = 'write combine({"verifier": v, "rm": s}, groups=ids, combiner=hero())'
+
+
+def read_arrays(values: Mapping[str, Any], groups: Any) -> tuple[Signals, Array, Sequence[Hashable]]:
+    """Return the signals of the rows that have every value, which rows these are, and the ids of all rows.
+
+    Args:
+        values: signal -> N numbers or booleans: a list, or an array of numpy, torch or jax. Lists and numpy arrays are moved
+            to the library and device of the others. NaN and None are no value.
+        groups: N ids: a list of texts or numbers, or an array.
+
+    Returns:
+        Signals in the inputs' library, device and floating dtype (the widest, if they differ); (N,) booleans of the same
+        library; the ids.
+
+    Raises:
+        DataError: no mapping of arrays, or lengths, shapes or libraries that do not fit; the message names the signal.
+    """
+    if not values:
+        raise DataError(f"expected a mapping from signal to values, got {values!r:.80}; {_FORM}")
+    if groups is None:
+        raise DataError(f"the groups are missing; {_FORM}")
+    arrays = _to_one_library({name: _to_array(name, x) for name, x in values.items()})
+    xp = array_namespace(*arrays.values())
+    _check_lengths(arrays, groups)
+    first = next(iter(arrays.values()))
+    valid = xp.ones(first.shape, dtype=xp.bool, device=first.device)
+    for x in arrays.values():  # narrower floats do not reach the limit
+        valid = valid & (is_valid_score(x) if x.dtype == xp.float64 else xp.isfinite(x))
+    ids: Any = groups.ids if isinstance(groups, Groups) else groups
+    host: Any = _host_ids(ids)
+    if bool(xp.all(valid)):
+        index, num_groups = number_groups(host)
+    else:
+        arrays = {name: x[valid] for name, x in arrays.items()}
+        rows = np.flatnonzero(_to_numpy(valid))
+        index, num_groups = number_groups(host[rows] if isinstance(host, np.ndarray) else [host[r] for r in rows])
+    place = index if is_numpy_array(first) else xp.asarray(index, device=first.device)
+    return Signals(arrays, Groups(place, num_groups)), valid, host
+
+
+def number_groups(ids: Any) -> tuple[Any, int]:
+    """Number ids in order of first appearance: (N,) integers of numpy, and how many there are.
+
+    Raises:
+        DataError: an id is NaN, cannot be hashed, or is an array of several values; the message names the row.
+
+    Example:
+        >>> number_groups([7, 7, 3, 7])
+        (array([0, 0, 1, 0]), 2)
+    """
+    host = _host_ids(ids)
+    if not isinstance(host, np.ndarray) or host.dtype.kind not in "iufb":
+        keys = host.tolist() if isinstance(host, np.ndarray) else host
+        groups = Groups.from_keys(keys)
+        return groups.ids, groups.num_groups
+    if host.dtype.kind == "f" and np.isnan(host).any():
+        group_key(float("nan"), int(np.flatnonzero(np.isnan(host))[0]))
+    if not len(host):
+        return np.zeros(0, dtype=np.int64), 0
+    new = np.empty(len(host), dtype=bool)
+    new[0] = True
+    np.not_equal(host[1:], host[:-1], out=new[1:])
+    runs = np.cumsum(new) - 1
+    starts = host[new]
+    unique, first, inverse = np.unique(starts, return_index=True, return_inverse=True)
+    if len(unique) == len(starts):  # each group is one run of rows, as trainers place them
+        return runs, len(starts)
+    place = np.empty(len(unique), dtype=np.int64)
+    place[np.argsort(first, kind="stable")] = np.arange(len(unique))
+    return place[inverse][runs], len(unique)
+
+
+def spread_rows(x: Array, valid: Array) -> Array:
+    """Spread the values of the valid rows over all rows, NaN elsewhere; x itself if all are valid.
+
+    Example:
+        >>> spread_rows(np.array([1.0]), np.array([False, True])).tolist()
+        [nan, 1.0]
+    """
+    if x.shape[0] == valid.shape[0]:
+        return x
+    xp = array_namespace(x, valid)
+    full = xp.full(valid.shape, float("nan"), dtype=x.dtype, device=x.device)
+    if x.shape[0] == 0:
+        return full
+    place = xp.cumulative_sum(xp.astype(valid, xp.int32)) - 1
+    return xp.where(valid, xp.take(x, xp.where(valid, place, xp.zeros_like(place))), full)
+
+
+def _to_array(name: str, values: Any) -> Array:
+    """Return values as an array of floats, (N,)."""
+    if hasattr(values, "to_numpy"):  # a series of pandas or polars
+        values = values.to_numpy()
+    if not is_array_api_obj(values):
+        try:
+            values = np.array([np.nan if v is None else float(v) for v in values], dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"signal {name!r} must be N numbers, got {values!r:.80}: {error}; {_FORM}") from None
+    if values.ndim != 1:
+        raise DataError(
+            f"signal {name!r} has shape {tuple(values.shape)}; expected one value for each row: reshape(-1), with an id for each"
+        )
+    return values.detach() if is_torch_array(values) else values
+
+
+def _to_one_library(arrays: dict[str, Array]) -> dict[str, Array]:
+    """Return all arrays in one library, device and floating dtype; lists and numpy follow the others."""
+    lead = next((x for x in arrays.values() if not is_numpy_array(x)), next(iter(arrays.values())))
+    xp = array_namespace(lead)
+    moved = {}
+    for name, x in arrays.items():
+        if not is_numpy_array(x) and type(x) is not type(lead) and array_namespace(x) is not xp:
+            raise DataError(f"signal {name!r} is a {type(x).__module__} array, another one of {type(lead).__module__}")
+        moved[name] = xp.asarray(x, device=lead.device) if is_numpy_array(x) and not is_numpy_array(lead) else x
+        if moved[name].device != lead.device:
+            raise DataError(f"signal {name!r} is on {moved[name].device}, another one on {lead.device}")
+    native = [moved[name].dtype for name, x in arrays.items() if is_numpy_array(x) == is_numpy_array(lead)]
+    floats = [dtype for dtype in native if xp.isdtype(dtype, "real floating")]
+    if floats:
+        dtype = xp.result_type(*floats)
+    else:
+        dtype = np.float64 if is_numpy_array(lead) else xp.__array_namespace_info__().default_dtypes()["real floating"]
+    return {name: xp.astype(x, dtype, copy=False) for name, x in moved.items()}
+
+
+def _check_lengths(arrays: Mapping[str, Array], groups: Any) -> None:
+    lengths = {f"signal {name!r}": x.shape[0] for name, x in arrays.items()}
+    lengths["groups"] = len(_host_ids(groups.ids if isinstance(groups, Groups) else groups))
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"lengths differ: expected one value for each row in each, got {lengths}")
+
+
+def _host_ids(ids: Any) -> Sequence[Hashable] | Any:
+    """Return ids as a numpy array, or as a list of keys."""
+    if isinstance(ids, str) or not hasattr(ids, "__len__"):
+        raise DataError(f"groups must be one id for each row, got {ids!r:.80}; {_FORM}")
+    if hasattr(ids, "to_numpy"):
+        ids = ids.to_numpy()
+    if not is_array_api_obj(ids):
+        return ids
+    host = _to_numpy(ids)
+    if host.ndim != 1:
+        raise DataError(f"groups have shape {host.shape}; expected one id for each row: reshape(-1)")
+    return host
+
+
+def _to_numpy(x: Array) -> Any:
+    return x.detach().cpu().numpy() if is_torch_array(x) else np.asarray(x)
