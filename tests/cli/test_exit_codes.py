@@ -17,7 +17,8 @@ SCHEME = '[sources.verifier]\nuse = "number"\n[[steps]]\nuse = "verifier-only"\n
 def files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    Path("lost.jsonl").write_text("".join(json.dumps(row | {"reference": None}) + "\n" for row in ROWS))
+    lost = [row | {"reference": None} if i else row for i, row in enumerate(ROWS)]
+    Path("lost.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lost))
     Path("lone.jsonl").write_text(json.dumps(ROWS[0]) + "\n")
     Path("s.toml").write_text(SCHEME)
 

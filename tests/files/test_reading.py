@@ -112,7 +112,7 @@ def test_read_rollouts_gives_equal_samples_from_parquet_and_json(tmp_path):
         ("r.jsonl", [ROW | {"prompt_id": None}], "row 1: group must be text or a number, got None"),
         ("r.jsonl", [ROW, '{"prompt": "p", "response": "4", "response": "5"}\n'], "r.jsonl: line 2: duplicate key 'response'; keep one of them"),
         ("r.jsonl", ['{"prompt": "p", "response": "4", "extra": {"a": 1, "a": 2}}\n'], "r.jsonl: line 1: duplicate key 'a'"),
-        ("r.csv", [], "unsupported file type '.csv'; expected .jsonl, .json, .ndjson, .parquet"),
+        ("r.tsv", [], "unsupported file type '.tsv'; expected .jsonl, .json, .ndjson, .parquet"),
         ("r.parquet", ["PAR?"], "r.parquet: not a Parquet file"),
     ],
 )  # fmt: skip

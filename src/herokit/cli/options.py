@@ -12,7 +12,7 @@ __all__ = ["BatchGroups", "Columns", "JsonFlag", "Rollouts", "SchemeName", "pars
 
 Rollouts: TypeAlias = Annotated[
     list[str],
-    typer.Argument(help="JSONL (.gz, .zst) or Parquet with one row per completion: files, folders or globs."),
+    typer.Argument(help="JSONL (.gz, .zst), JSON, Parquet, Arrow or CSV: files, folders or globs."),
 ]
 
 SchemeName: TypeAlias = Annotated[

@@ -35,6 +35,7 @@ EngineArgs: TypeAlias = Annotated[
     list[str] | None, typer.Option(metavar="KEY=VALUE", help="A parameter of the engine; repeatable.")
 ]
 CheckpointEvery: TypeAlias = Annotated[float, typer.Option(min=0, help="Minimum seconds between two checkpoints.")]
+Limit: TypeAlias = Annotated[int | None, typer.Option(min=1, help="Score only the first N rollouts of the input.")]
 AllowIncomplete: TypeAlias = Annotated[bool, typer.Option("--allow-incomplete", help=INCOMPLETE_HELP)]
 
 
@@ -49,6 +50,7 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter per option
     engine: Engine = None,
     engine_arg: EngineArgs = None,
     checkpoint_every: CheckpointEvery = 30.0,
+    limit: Limit = None,
     allow_incomplete: AllowIncomplete = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -64,7 +66,8 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter per option
         loaded = build_scheme(table, location=location)
     settings, results = run_settings(table, get_registry()), find_output(output) if output else None
     paths, columns = find_inputs(rollouts), parse_columns(column or ())
-    job = Job(" ".join(rollouts), paths, columns, results, settings, prefix, batch_groups, resume, checkpoint_every)
+    name = " ".join(rollouts)
+    job = Job(name, paths, columns, results, settings, prefix, batch_groups, resume, checkpoint_every, limit)
     with console.redirect_stdout_to_stderr(as_json), console.print_warnings(location):
         progress, reports = _run(job, loaded, engine, engine_arg or ())
     _print_results(progress, output, reports, as_json=as_json)

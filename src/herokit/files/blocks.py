@@ -1,18 +1,20 @@
 """Read rollout files in blocks of consecutive rows, in bounded memory."""
 
 import codecs
+import csv
 import gzip
 import json
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
 
 from herokit.conversations.columns import find_path, is_completion_list
 from herokit.errors import DataError
-from herokit.files.inputs import PARQUET_SUFFIX, split_suffix
+from herokit.files.inputs import ARROW_SUFFIXES, CSV_SUFFIX, PARQUET_SUFFIX, split_suffix
 
 __all__ = [
     "ArrowBlock",
@@ -86,8 +88,8 @@ class Block(ABC):
         """Return, for every row, its values in some columns; None is left out."""
 
     @abstractmethod
-    def skip(self, count: int) -> "Block":
-        """Return the rows after the first ones."""
+    def slice(self, start: int, stop: int) -> "Block":
+        """Return the rows from one position to another."""
 
     def whole_rows(self) -> Sequence[Mapping[str, Any]]:
         """Return, for every row, its values in all columns; None is left out."""
@@ -126,9 +128,9 @@ class JsonBlock(Block):
         rows = [{**row, root: text} for row, texts in zip(self.rows, lists, strict=True) for text in texts]
         return JsonBlock(self.path, first_row, rows, self.line_bytes)
 
-    def skip(self, count: int) -> Block:
-        """Return the rows after the first ones."""
-        return JsonBlock(self.path, self.first_row + count, self.rows[count:], self.line_bytes)
+    def slice(self, start: int, stop: int) -> Block:
+        """Return the rows from one position to another."""
+        return JsonBlock(self.path, self.first_row + start, self.rows[start:stop], self.line_bytes)
 
     def meta(self, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
         """Return, for every row, its values in some columns."""
@@ -179,9 +181,9 @@ class ArrowBlock(Block):
         columns = [texts if n == root else batch.column(n) for n in batch.schema.names]
         return ArrowBlock(self.path, first_row, pa.record_batch(columns, names=batch.schema.names))
 
-    def skip(self, count: int) -> Block:
-        """Return the rows after the first ones."""
-        return ArrowBlock(self.path, self.first_row + count, self.batch.slice(count))
+    def slice(self, start: int, stop: int) -> Block:
+        """Return the rows from one position to another."""
+        return ArrowBlock(self.path, self.first_row + start, self.batch.slice(start, max(0, stop - start)))
 
     def meta(self, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
         """Return, for every row, its values in some columns."""
@@ -228,7 +230,7 @@ def explode(blocks: Iterable[Block], column: str, start: int = 0) -> Iterator[Bl
         exploded = block.explode(column, row)
         row += len(exploded)
         if row > start:
-            yield exploded.skip(max(0, start - exploded.first_row))
+            yield exploded.slice(max(0, start - exploded.first_row), len(exploded))
 
 
 def read_blocks(path: Path, start: int = 0, *, list_column: str = "") -> Iterator[Block]:
@@ -245,7 +247,15 @@ def read_blocks(path: Path, start: int = 0, *, list_column: str = "") -> Iterato
     if list_column:
         return explode(read_blocks(path), list_column, start)
     kind, compression = split_suffix(path)
-    return _read_parquet(path, start) if kind == PARQUET_SUFFIX else _read_json(path, compression, start)
+    if kind == PARQUET_SUFFIX:
+        return _read_parquet(path, start)
+    if kind in ARROW_SUFFIXES:
+        return _read_arrow(path, start)
+    if kind == CSV_SUFFIX:
+        return _group_rows(path, _read_csv(path), start)
+    if kind == ".json" and _is_json_list(path, compression):
+        return _group_rows(path, _read_list(path, compression), start)
+    return _read_json(path, compression, start)
 
 
 def _open_parquet(path: Path) -> Any:
@@ -280,6 +290,101 @@ def _read_parquet(path: Path, start: int) -> Iterator[Block]:
                     row += batch.num_rows
             except (pa.ArrowException, OSError) as error:
                 raise DataError(f"{path}: cannot be read past row {row}: {str(error).splitlines()[0]}") from None
+
+
+def _read_arrow(path: Path, start: int) -> Iterator[Block]:
+    """Read an Arrow file or stream: `datasets` writes streams, pandas and polars write files."""
+    import pyarrow as pa
+
+    row = 0
+    try:
+        with pa.memory_map(str(path)) as source:
+            is_file = source.read(6) == b"ARROW1"
+            source.seek(0)
+            reader = pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
+            batches = map(reader.get_batch, range(reader.num_record_batches)) if is_file else iter(reader)
+            for batch in batches:
+                for first in range(0, batch.num_rows, MAX_BLOCK_ROWS):
+                    part = batch.slice(first, MAX_BLOCK_ROWS)
+                    skip = min(max(0, start - row), part.num_rows)
+                    if skip < part.num_rows:
+                        yield ArrowBlock(path, row + skip, part.slice(skip))
+                    row += part.num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: not an Arrow file, or cannot be read past row {row}: {str(error)[:200]}") from None
+
+
+def _group_rows(path: Path, rows: Iterable[tuple[dict[str, Any], int]], start: int) -> Iterator[Block]:
+    """Collect rows, each with its size, into blocks."""
+    first, part, num_bytes = start, list[dict[str, Any]](), 0
+    for row, size in islice(rows, start, None):
+        part.append(row)
+        num_bytes += size
+        if len(part) == MAX_BLOCK_ROWS or num_bytes >= BLOCK_BYTES:
+            yield JsonBlock(path, first, part, num_bytes)
+            first, part, num_bytes = first + len(part), [], 0
+    if part:
+        yield JsonBlock(path, first, part, num_bytes)
+
+
+def _read_csv(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield the rows of a CSV file with a header; every value is a text, an empty one is missing."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            names = next(reader, [])
+            if duplicate := next((name for name in names if names.count(name) > 1), None):
+                raise DataError(f"{path}: column {duplicate!r} occurs twice; rename one of them")
+            for values in reader:
+                if not values:
+                    continue
+                if len(values) != len(names):
+                    raise DataError(
+                        f"{path}: line {reader.line_num}: expected {len(names)} values ({', '.join(names)}), got {len(values)}; "
+                        "put texts with commas or line breaks in quotes"
+                    )
+                row = {name: value for name, value in zip(names, values, strict=True) if value}
+                yield dict.fromkeys(names) | row, sum(map(len, values))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not encoded in UTF-8: {error.reason} at byte {error.start}") from None
+    except csv.Error as error:
+        raise DataError(f"{path}: line {reader.line_num}: not valid CSV: {error}; fix or delete that line") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def _is_json_list(path: Path, compression: str | None) -> bool:
+    """Return whether a file begins with "[", as no file of JSON lines with objects does."""
+    try:
+        with _open_lines(path, compression) as file:
+            return file.read(1 << 12).removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"[")
+    except (OSError, EOFError, zlib.error):
+        return False  # the reader of lines says what is wrong
+
+
+def _read_list(path: Path, compression: str | None) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield the objects of a JSON list, which is read whole."""
+    try:
+        with _open_lines(path, compression) as file:
+            data = file.read(MAX_LINE_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+    if len(data) > MAX_LINE_BYTES:
+        raise DataError(
+            f"{path}: is a JSON list of more than {MAX_LINE_BYTES >> 20} MB, which is read whole; convert it to JSON lines with "
+            "jq -c '.[]'"
+        )
+    try:
+        rows = _DECODER.decode(data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogatepass"))
+    except _DuplicateKeyError as error:
+        raise DataError(f"{path}: duplicate key {str(error)!r}; keep one of them") from None
+    except (ValueError, RecursionError) as error:
+        why = f"{error.msg} in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else str(error)
+        raise DataError(f"{path}: is not valid JSON: {why}") from None
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            raise DataError(f"{path}: item {number} of the list is a {type(row).__name__}; expected an object {{...}}")
+        yield row, len(data) // len(rows)
 
 
 def _read_json(path: Path, compression: str | None, start: int) -> Iterator[Block]:

@@ -3,7 +3,7 @@
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +59,7 @@ class InputIndex:
         partition_rows: rows of about 64 MB.
         list_column: the column of lists of completions, each of which became a row; "" for none.
         references: rows that have a reference.
+        limit: the number of rows that were read; None for all.
     """
 
     location: str
@@ -71,6 +72,7 @@ class InputIndex:
     partition_rows: int
     list_column: str = ""
     references: int = 0
+    limit: int | None = None
 
     def row_label(self, row: int) -> str:
         """Return a row as people count it: from 1 in its file, with the file's name if there are several.
@@ -110,6 +112,7 @@ def index_input(
     columns: Mapping[str, str],
     folder: Path,
     *,
+    limit: int | None = None,
     on_rows: Callable[[int], None] = _ignore,
 ) -> InputIndex:
     """Read an input once: check every row, find its columns, their types, and where its groups lie.
@@ -119,6 +122,7 @@ def index_input(
         paths: its files, in order.
         columns: role -> column, for columns with unusual names.
         folder: where to store the runs of the groups, for `spill`.
+        limit: the number of rows to read; None for all.
         on_rows: called with the number of rows of each block.
 
     Raises:
@@ -133,7 +137,7 @@ def index_input(
         list_column = find_list_column(first, chosen)
         with _write_errors(folder), GroupRuns(folder / RUNS_FILE) as runs:
             roles = rename_list_column(chosen) if list_column else chosen
-            scan = _read_all(paths, roles, list_column, dotted, runs, on_rows)
+            scan = _read_all(_limit_rows(paths, list_column, dotted, limit), len(paths), roles, runs, on_rows)
             groups, contiguous, largest = runs.finish()
             conflict = runs.find_conflict()
             fsync_file(folder / RUNS_FILE)
@@ -143,20 +147,28 @@ def index_input(
     counts = scan.counts
     if conflict:
         raise _conflict_error(location, list(zip(paths, counts, strict=True)), roles, list_column, conflict)
+    _check_group_size(location, largest)
+    files = [fingerprint(path) | {"rows": count} for path, count in zip(paths, counts, strict=True)]
+    _check_unchanged(paths, before)
+    partition_rows = max(256, min(1 << 16, PARTITION_BYTES * sum(counts) // max(1, scan.num_bytes)))
+    where = (groups, contiguous, partition_rows)
+    return InputIndex(
+        location, files, roles, scan.types.dumps(), sum(counts), *where, list_column, scan.references, limit
+    )
+
+
+def _check_unchanged(paths: Sequence[Path], before: Sequence[tuple[int, int]]) -> None:
+    for path, version in zip(paths, before, strict=True):
+        if _version(path) != version:
+            raise DataError(f"{path}: changed while it was being read; start again when nothing writes to it")
+
+
+def _check_group_size(location: str, largest: int) -> None:
     if largest > MAX_GROUP_ROWS:
         raise DataError(
             f"{location}: a group has {largest:,} rollouts, but at most {MAX_GROUP_ROWS:,} fit in memory. Is the group "
             "column right? Name it with --column group=COLUMN"
         )
-    files = [fingerprint(path) | {"rows": count} for path, count in zip(paths, counts, strict=True)]
-    for path, version in zip(paths, before, strict=True):
-        if _version(path) != version:
-            raise DataError(f"{path}: changed while it was being read; start again when nothing writes to it")
-    partition_rows = max(256, min(1 << 16, PARTITION_BYTES * sum(counts) // max(1, scan.num_bytes)))
-    types = scan.types.dumps()
-    return InputIndex(
-        location, files, roles, types, sum(counts), groups, contiguous, partition_rows, list_column, scan.references
-    )
 
 
 def _first_names(
@@ -218,27 +230,42 @@ class _Scan:
     num_bytes: int = 0
 
 
+def _limit_rows(
+    paths: Sequence[Path], list_column: str, dotted: Sequence[str], limit: int | None
+) -> Iterator[tuple[int, list[str], Block]]:
+    """Yield the number of each file, paths with values and blocks, up to a number of rows in all."""
+    total = 0
+    for number, path in enumerate(paths):
+        first_row = 0
+        for raw in read_blocks(path):
+            block = raw.explode(list_column, first_row) if list_column else raw
+            first_row += len(block)
+            if limit is not None:
+                block = block.slice(0, min(len(block), limit - total))
+            total += len(block)
+            yield number, raw.paths(dotted), block
+            if total == limit:
+                return
+
+
 def _read_all(
-    paths: Sequence[Path],
+    blocks: Iterable[tuple[int, list[str], Block]],
+    num_files: int,
     columns: Mapping[str, str],
-    list_column: str,
-    dotted: Sequence[str],
     runs: GroupRuns,
     on_rows: Callable[[int], None],
 ) -> _Scan:
-    """Read all rows; lists of completions in `list_column` become rows, `dotted` are paths to look for."""
-    scan = _Scan(ColumnTypes(), {}, [0] * len(paths))
-    for number, path in enumerate(paths):
-        for raw in read_blocks(path):
-            scan.paths |= dict.fromkeys(raw.paths(dotted))
-            block = raw.explode(list_column, scan.counts[number]) if list_column else raw
-            scan.types.update_block(block)
-            rows = parse_rows(block, columns)
-            runs.add(rows.groups, rows.prompts if "group" in columns else None)
-            scan.counts[number] += len(block)
-            scan.references += sum(reference is not None for reference in rows.references)
-            scan.num_bytes += block.num_bytes
-            on_rows(len(block))
+    """Read all rows of the blocks of an input."""
+    scan = _Scan(ColumnTypes(), {}, [0] * num_files)
+    for number, dotted, block in blocks:
+        scan.paths |= dict.fromkeys(dotted)
+        scan.types.update_block(block)
+        rows = parse_rows(block, columns)
+        runs.add(rows.groups, rows.prompts if "group" in columns else None)
+        scan.counts[number] += len(block)
+        scan.references += sum(reference is not None for reference in rows.references)
+        scan.num_bytes += block.num_bytes
+        on_rows(len(block))
     return scan
 
 
@@ -254,9 +281,13 @@ def read_input(index: InputIndex, start: int = 0) -> Iterator[tuple[int, Block]]
         if start < offset + count:
             end = max(0, start - offset)
             for block in read_blocks(path, end, list_column=index.list_column):
+                if index.limit is not None:
+                    block = block.slice(0, min(len(block), count - block.first_row))  # noqa: PLW2901 - the rest is not read
                 end = block.first_row + len(block)
                 if end <= count:
                     yield offset + block.first_row, block
+                if end == count and index.limit is not None:
+                    break
             if end != count:
                 raise DataError(f"{path}: has {end:,} rows, had {count:,}: the file changed while it was being scored")
         offset += count

@@ -10,6 +10,8 @@ from typing import Any
 from herokit.errors import DataError
 
 __all__ = [
+    "ARROW_SUFFIXES",
+    "CSV_SUFFIX",
     "JSON_SUFFIXES",
     "PARQUET_SUFFIX",
     "check_file",
@@ -23,7 +25,9 @@ __all__ = [
 JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")
 PARQUET_SUFFIX = ".parquet"
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
-SUFFIXES = (*JSON_SUFFIXES, PARQUET_SUFFIX)
+ARROW_SUFFIXES = (".arrow", ".feather")
+CSV_SUFFIX = ".csv"
+SUFFIXES = (*JSON_SUFFIXES, PARQUET_SUFFIX, *ARROW_SUFFIXES, CSV_SUFFIX)
 
 
 def split_suffix(path: Path) -> tuple[str, str | None]:
@@ -39,7 +43,7 @@ def split_suffix(path: Path) -> tuple[str, str | None]:
 
 def _is_rollout_file(path: Path) -> bool:
     kind, compression = split_suffix(path)
-    return kind in JSON_SUFFIXES or (kind == PARQUET_SUFFIX and compression is None)
+    return kind in JSON_SUFFIXES or (kind in SUFFIXES and compression is None)
 
 
 def check_file(path: Path) -> None:

@@ -16,8 +16,8 @@ import numpy as np
 from herokit.errors import DataError, did_you_mean
 from herokit.files.column_types import ColumnTypes
 from herokit.files.external_sort import Partitions
-from herokit.files.group_batches import GroupBatch, InputIndex, index_input, read_batches, spill
-from herokit.files.reading import META_ROLES
+from herokit.files.group_batches import GroupBatch, InputIndex, index_input, read_batches, read_input, spill
+from herokit.files.reading import META_ROLES, read_samples
 from herokit.files.writing import Output, check_columns, move_into_place, write_results
 from herokit.outcome import RewardOutput
 from herokit.pipeline.checkpoint import MAX_BUFFER_BYTES, Checkpoint, RunProgress
@@ -25,9 +25,10 @@ from herokit.pipeline.summary import Summary, summarize
 from herokit.records import replace_surrogates
 from herokit.reward_models.progress import track_progress
 from herokit.rewarder import Rewarder
+from herokit.sources import execution
 from herokit.sources.composite import columns_read
 from herokit.sources.execution import SourceOutputs
-from herokit.types import Scores, Verifier
+from herokit.types import Scores, Status, Verifier
 
 __all__ = ["Job", "RunCallback", "SourceRunner", "prefetch", "result_columns", "run_in_order", "score_job"]
 
@@ -62,6 +63,7 @@ class Job:
         batch_groups: groups per batch; running means are updated after each batch.
         resume: whether to continue an interrupted run.
         checkpoint_every: minimum seconds between two checkpoints.
+        limit: the number of rows to score; None for all.
     """
 
     location: str
@@ -73,6 +75,7 @@ class Job:
     batch_groups: int = 64
     resume: bool = False
     checkpoint_every: float = 30.0
+    limit: int | None = None
 
 
 def run_in_order(
@@ -148,6 +151,7 @@ def score_job(
         "columns": dict(job.columns),
         "prefix": job.prefix,
         "batch_groups": job.batch_groups,
+        "limit": job.limit,
     }
     with Checkpoint(job.output.work_folder, settings) as checkpoint:
         if checkpoint.exists and not job.resume:
@@ -197,9 +201,10 @@ class _Run:
         """Index the input and check it against the sources and the output."""
         job = self.job
         counter = self._row_counter("checking", None)
-        index = index_input(job.location, job.paths, job.columns, self.folder, on_rows=counter)
+        index = index_input(job.location, job.paths, job.columns, self.folder, limit=job.limit, on_rows=counter)
         names = ColumnTypes(index.types).names
         _check_source_columns(self.rewarder, index, names)
+        _check_references(self.rewarder, index, names)
         if job.output is not None:
             check_columns(job.output, names, [job.prefix + name for name in result_columns(self.rewarder)])
         return self._save(RunProgress(index))
@@ -335,6 +340,28 @@ def _check_source_columns(rewarder: Rewarder, index: InputIndex, names: Sequence
                     f"{index.location}: source {name!r} reads column {column!r}, which is used as the {role}; name the "
                     f"{role} with --column {role}=COLUMN"
                 )
+
+
+def _check_references(rewarder: Rewarder, index: InputIndex, names: Sequence[str]) -> None:
+    """Check, if no row has a reference, that no verifier refuses the first row for that."""
+    verifiers = {name: source for name, source in rewarder.sources.items() if isinstance(source, Verifier)}
+    if index.references or not verifiers:
+        return
+    _, block = next(read_input(index))
+    sample = read_samples(block, index.columns, names)[:1]
+    for name, verifier in verifiers.items():
+        verdict = execution.verify(name, verifier, sample)[0]
+        if verdict.status is Status.FAILED and _NO_REFERENCE in verdict.reason:
+            column = index.columns.get("reference")
+            why = f"column {column!r} is empty in every row" if column else "there is no column for them"
+            raise DataError(
+                f"{index.location}: verifier {name!r} needs references, but {why}; the columns are {', '.join(names)}. Name one with "
+                "--column reference=COLUMN; a path such as reward_model.ground_truth works, too"
+            )
+
+
+_NO_REFERENCE = "no reference"
+"""The reason of verifiers for a sample without one."""
 
 
 def _combine(rewarder: Rewarder, batch: GroupBatch, outputs: SourceOutputs) -> tuple[Any, Summary]:
