@@ -25,7 +25,7 @@ class Exact:
     """A correct verifier: the boxed answer, else the whole completion, equals the reference."""
 
     def judge(self, sample):
-        if sample.reference is None:
+        if not isinstance(sample.reference, str) or not sample.reference.strip():
             return Verdict(None)
         answer = boxed(sample.final_text)
         return Verdict(float((sample.final_text.strip() if answer is None else answer) == sample.reference))
@@ -36,7 +36,7 @@ class Exact:
 
 class Substring(Exact):
     def judge(self, sample):
-        return Verdict(float(sample.reference is not None and sample.reference in sample.completion))
+        return Verdict(float(isinstance(sample.reference, str) and sample.reference in sample.completion_text))
 
 
 class Evals(Exact):
@@ -110,7 +110,37 @@ class LosesTheLastVerdict(Exact):
         return super().verify(samples)[:-1]
 
 
+class DropsUnreadableRows(Exact):
+    def verify(self, samples):
+        readable = [sample for sample in samples if boxed(sample.final_text)]
+        return [self.judge(sample) for sample in readable] + [Verdict(0.0)] * (len(samples) - len(readable))
+
+
+class EmptyEqualsEmpty(Exact):
+    def judge(self, sample):
+        return Verdict(float((boxed(sample.final_text) or "") == str(sample.reference or "")))
+
+
+class RewritesMessages(Exact):
+    def judge(self, sample):
+        verdict = super().judge(sample)
+        if not isinstance(sample.completion, str):
+            sample.completion[0]["content"] = sample.completion[0]["content"].strip("$.")
+        return verdict
+
+
+class NotesInMeta(Exact):
+    def judge(self, sample):
+        sample.meta.setdefault("tags", []).append("judged")
+        return super().judge(sample)
+
+
 VERIFIERS = {
+    "drops unreadable rows": (DropsUnreadableRows(), MATH, "unreadable_rows_move_no_verdict"),
+    "empty equals empty": (EmptyEqualsEmpty(), MATH, "empty_reference_pays_nothing"),
+    "empty is in every text": (Substring(), MATH, "empty_reference_pays_nothing"),
+    "rewrites messages": (RewritesMessages(), MATH, "samples_not_modified"),
+    "writes to the metadata": (NotesInMeta(), MATH, "samples_not_modified"),
     "accepts substrings": (Substring(), PLAIN, "near_miss_rejected"),
     "evals": (Evals(), PLAIN, "no_code_execution"),
     "finishes out of order": (FinishesOutOfOrder(), MATH, "verdicts_order_preserved"),

@@ -110,7 +110,7 @@ class GenerativeVerifier(ChatSource):
         questions: dict[int, Question] = {}
         for row, sample in enumerate(samples):
             judged = self._read(sample)
-            if sample.reference is None:
+            if sample.reference is None or not str(sample.reference).strip() or sample.reference in ([], (), {}):
                 verdicts[row] = _NO_REFERENCE
             elif isinstance(judged, Failure):
                 verdicts[row] = Verdict(None, Status.FAILED, judged.reason)

@@ -1,13 +1,16 @@
 """Laws of verifiers and reward models."""
 
+import copy
 import pickle
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import numpy as np
 
+from herokit.conversations.messages import Message
 from herokit.testing.batches import Draw
 from herokit.testing.law import LawViolation, NotApplicable, law
 from herokit.testing.laws.helpers import audit_events, draw_permutation
@@ -17,6 +20,7 @@ from herokit.types import Sample, Status
 
 __all__ = [
     "answer_format_invariance",
+    "empty_reference_pays_nothing",
     "finite_scores",
     "hostile_text_rejected",
     "hostile_text_scored_or_failed",
@@ -26,12 +30,14 @@ __all__ = [
     "padding_invariance",
     "reference_accepted",
     "reward_model_pickle_round_trip",
+    "samples_not_modified",
     "scores_batch_independent",
     "scores_order_preserved",
     "surrounding_text_invariance",
     "symmetric_equivalence",
     "timeout_respected",
     "truncation_reported",
+    "unreadable_rows_move_no_verdict",
     "verdicts_batch_independent",
     "verdicts_order_preserved",
     "verifier_pickle_round_trip",
@@ -39,6 +45,9 @@ __all__ = [
 
 EXECUTION_EVENTS = frozenset({"os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "exec", "compile"})
 """Audit events of executed text; they count if they name the canary."""
+
+EMPTY_REFERENCES: tuple[Any, ...] = ("", "  ", "\n", (), {})
+"""References of rows whose data have an error."""
 
 NUM_PADDING_SENTENCES = 400
 """Sentences of a completion next to which all others are mostly padding."""
@@ -109,6 +118,76 @@ def verdicts_batch_independent(subject: VerifierSubject, example: list[str], dra
             verdict=[str(value) for value in together],
             alone=[str(value) for value in alone],
         )
+
+
+@law("verifier")
+def unreadable_rows_move_no_verdict(subject: VerifierSubject, example: list[str], draw: Draw) -> None:
+    """Among unreadable and hostile completions every row gets the verdict that it gets alone.
+
+    Why: code that drops what it cannot read returns the other verdicts one row too early.
+
+    In training: rollouts would be rewarded for their neighbors, in the batches with unreadable text only.
+    """
+    samples: list[Sample] = []
+    for sample in _mixed_samples(subject, example):
+        hostile = HOSTILE[draw(len(HOSTILE))]
+        samples += [Sample("?", hostile, 0, subject.answer_format.reference), sample]
+    together, alone = subject.values(samples), [subject.values([sample])[0] for sample in samples]
+    if together != alone:
+        raise LawViolation(
+            "next to unreadable completions a sample gets another verdict than alone",
+            completion=[shorten(sample.completion_text) for sample in samples],
+            verdict=[str(value) for value in together],
+            alone=[str(value) for value in alone],
+        )
+
+
+@law("verifier", run_once=True)
+def empty_reference_pays_nothing(subject: VerifierSubject, example: None, draw: Draw) -> None:
+    """An empty reference raises nothing, changes no other row, and no completion is correct for it.
+
+    Why: an empty text is part of every text and equals every empty answer.
+
+    In training: on prompts with an error in the data every rollout, or every empty one, would be paid.
+    """
+    del example
+    right = subject.answer_format.reference
+    answer = subject.answer_format.write(right)
+    references = (right, subject.answer_format.near_miss(right, draw))
+    if len(set(subject.values([Sample("?", answer, 0, reference) for reference in references]))) == 1:
+        raise NotApplicable("it does not read the reference")
+    for reference in EMPTY_REFERENCES:
+        samples = [Sample("?", text, 0, reference) for text in (answer, "", " ", "None", "nan")]
+        neighbor = Sample("?", answer, 0, right)
+        *values, of_neighbor = subject.values([*samples, neighbor])
+        for sample, value in zip(samples, values, strict=True):
+            if value:
+                message = f"the reference {reference!r} is empty, and a completion gets {value:g}"
+                completion = [shorten(sample.completion_text)]
+                raise LawViolation(message, reference=[repr(reference)], completion=completion, verdict=[value])
+        (alone,) = subject.values([neighbor])
+        if of_neighbor != alone:
+            raise LawViolation(f"next to the empty reference {reference!r} a row gets {of_neighbor}, alone {alone}")
+
+
+@law("verifier", run_once=True)
+def samples_not_modified(subject: VerifierSubject, example: None, draw: Draw) -> None:
+    """Messages, references and metadata are the same before and after.
+
+    Why: other sources read the same objects, and trainers log and reuse them.
+
+    In training: a source would judge what another one left, and logs would show texts that nobody wrote.
+    """
+    del example, draw
+    right = subject.answer_format.reference
+    message: Message = {"role": "assistant", "content": subject.answer_format.write(right)}
+    sample = Sample([{"role": "user", "content": "?"}], [message], 0, [right], {"source": {"name": "a"}, "tags": ["b"]})
+    before = copy.deepcopy((sample.prompt, sample.completion, sample.reference, dict(sample.meta)))
+    subject.values([sample])
+    after = (sample.prompt, sample.completion, sample.reference, dict(sample.meta))
+    for name, old, new in zip(("prompt", "completion", "reference", "meta"), before, after, strict=True):
+        if old != new:
+            raise LawViolation(f"it modified the {name} of a sample", before=[str(old)], after=[str(new)])
 
 
 @law("verifier", run_once=True)
