@@ -24,6 +24,8 @@ def value(completion, reference, **settings):
         ("<ANSWER>4</ANSWER>", "4", 1),
         ("<answer>4</answer><Answer>5</Answer>", "4", 0),
         (r"<answer>the result is \boxed{4}</answer>", "4", 1),
+        ("<answer>a box</answer>", "a box", 1),
+        (r"<answer>\boxed{}</answer>", "4", 0),
         ("<answer>4</answer> or <answer>5</answer>", "5", 1),
         ("<answer>4</answer> or <answer>5</answer>", "4", 0),
         ("<answer>4</answer> or <answer>5", "4", 0),

@@ -89,7 +89,8 @@ def find_marked_answer(completion: str) -> Extraction | None:
     """
     text = completion if len(completion) <= MAX_TAIL_CHARS else completion[-MAX_TAIL_CHARS:]
     if ("<answer>" in text or "<ANSWER>" in text or "<Answer>" in text) and (tag := find_tag(text)) is not None:
-        return _find_box(tag.text)._replace(origin="answer tag") if tag.text and "box" in tag.text else tag  # type: ignore[union-attr]
+        box = _find_box(tag.text) if tag.text else None
+        return tag if box is None else box._replace(origin="answer tag")
     if "\\" in completion and (box := _find_box(completion)) is not None:
         return _find_final_answer(completion) or box
     if "####" in text and (hashes := find_hashes(text)) is not None:
