@@ -115,6 +115,7 @@ PLUGIN_MAY_IMPORT = {
     "herokit.verifiers.references",
     "herokit.verifiers.text",
     "herokit.conversations",
+    "herokit.conversations.columns",
     "herokit.combiners",
     "herokit",
     "herokit.sources",

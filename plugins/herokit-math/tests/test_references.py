@@ -28,7 +28,7 @@ def test_to_reference_text_writes_native_references(reference, text):
     ("reference", "message"),
     [
         (None, "missing"), (math.nan, "nan"), (math.inf, "inf"), ("", "empty"), ("  ", "empty"), ([], "list of 0"), ([1] * 65, "list of 65"), ({}, "0 of the keys"), ({"x": 1}, "0 of the keys"),
-        ({"target": 1, "answer": 2}, "2 of the keys"), (b"5", "type bytes"), (object(), "type object"), ([None], "missing"), ([[[1]]], "type list"), ({"target": None}, "missing"), ([{"a": 1}], "type dict"),
+        ({"target": 1, "answer": 2}, "2 of the keys"), (b"5", "type bytes"), (object(), "type object"), ([None], "missing"), ([[[1]]], "type list"), ({"target": None}, "0 of the keys"), ([{"a": 1}], "type dict"),
         ('[""]', "empty"),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The one table of column names: what files, data sets and trainers call prompt, completion, reference and group.
+"""The one table of column names, and the values of columns: what files, data sets and trainers give as prompt or reference.
 
 A name with dots is a path: ``reward_model.ground_truth`` is a key of an object, ``resps.0`` a position in a list.
 """
@@ -13,6 +13,8 @@ __all__ = [
     "find_path",
     "is_completion_list",
     "join_instruction",
+    "native_value",
+    "to_list",
 ]
 
 REFERENCE_COLUMNS = (
@@ -132,3 +134,37 @@ def join_instruction(prompts: Sequence[Any], inputs: Sequence[Any]) -> list[Any]
         f"{prompt}\n\n{text}" if isinstance(prompt, str) and isinstance(text, str) and text.strip() else prompt
         for prompt, text in zip(prompts, inputs, strict=True)
     ]
+
+
+def to_list(value: Any) -> Any:
+    """Return an array as a list, anything else unchanged: pandas reads lists in Parquet files as arrays.
+
+    Example:
+        >>> import numpy as np
+        >>> to_list(np.array(["a", "b"])), to_list("a")
+        (['a', 'b'], 'a')
+    """
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def native_value(value: Any) -> Any:
+    """Return arrays and scalars of numpy, torch and pandas as values of Python, also inside lists and mappings.
+
+    NaN becomes None: it marks a missing value in data frames.
+
+    Example:
+        >>> import numpy as np
+        >>> native_value({"target": np.array([1, 2])}), native_value(np.float32(0.5)), native_value(float("nan"))
+        ({'target': [1, 2]}, 0.5, None)
+    """
+    if value is None or isinstance(value, bool | int) or type(value) is str:
+        return value
+    value = to_list(value)
+    if isinstance(value, float):
+        return None if value != value else value  # noqa: PLR0124 - NaN
+    if isinstance(value, Mapping):
+        return {key: native_value(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        parts = [native_value(part) for part in value]
+        return parts if isinstance(value, list) else tuple(parts)
+    return None if type(value).__name__ in ("NAType", "NaTType") else value

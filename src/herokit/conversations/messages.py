@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+from herokit.conversations.columns import to_list
 from herokit.errors import DataError
 
 __all__ = [
@@ -121,7 +122,7 @@ def check_messages(value: Any, location: str) -> list[Message]:
 image_url, input_audio, input_file, input_image, input_text, output_text, reasoning, reasoning_text, redacted_thinking, \
 refusal, text, thinking, tool_call, tool_result, tool_use, video, video_url
     """
-    value = value.tolist() if hasattr(value, "tolist") else value  # pandas reads lists in Parquet files as arrays
+    value = to_list(value)
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence):
         raise DataError(f"{location} must be text or a list of messages, got {value!r}"[:300])
     for number, message in enumerate(value):
@@ -145,7 +146,7 @@ def content_parts(message: Mapping[str, Any], location: str = "message") -> list
         return []
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
-    content = content.tolist() if hasattr(content, "tolist") else content
+    content = to_list(content)
     content = [content] if isinstance(content, Mapping) else content
     if not isinstance(content, list | tuple):
         raise DataError(f"{location}: content must be text, a list of parts or null, got {content!r}"[:300])
@@ -224,8 +225,7 @@ def tool_calls(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
         >>> tool_calls({"role": "assistant", "content": None, "tool_calls": [call]})
         (ToolCall(name='add', arguments={'x': 1}, call_id='a', text='{"x": 1}'),)
     """
-    calls: Any = message.get("tool_calls")
-    calls = calls.tolist() if hasattr(calls, "tolist") else calls
+    calls = to_list(message.get("tool_calls"))
     entries = list(calls) if isinstance(calls, list | tuple) else []
     if isinstance(message.get("function_call"), Mapping):
         entries.append(message["function_call"])

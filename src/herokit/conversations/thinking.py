@@ -11,7 +11,7 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-__all__ = ["MARKERS", "Marker", "SplitText", "opens_thinking", "split_thinking"]
+__all__ = ["MARKERS", "Marker", "SplitText", "is_plain", "opens_thinking", "split_thinking"]
 
 
 class Marker(NamedTuple):
@@ -60,9 +60,8 @@ _TURN_ENDS = (
     r"\|endofassistant\|>|\|start_of_role\|>|"
     r"start_of_turn>|turn\|>|\|return\|>|｜end▁of▁sentence｜>|｜User｜>|INST\]"
 )
-_TURN_END = re.compile(
-    rf"[<\[](?:{_TURN_ENDS}|\|end\|>)"
-)  # the first character apart, so that the search skips fast to it
+# the first character stands apart, so that the search skips fast to it
+_TURN_END = re.compile(rf"[<\[](?:{_TURN_ENDS}|\|end\|>)")
 _TURN_END_IN_CHANNELS = re.compile(rf"[<\[](?:{_TURN_ENDS})")
 _TURN_START = re.compile(
     r"\s*(?:<\|im_start\|>assistant\s|<\|start_header_id\|>assistant<\|end_header_id\|>|<start_of_turn>model\s|"

@@ -284,12 +284,17 @@ def _read_parquet(path: Path, start: int) -> Iterator[Block]:
             block_rows = max(1, min(MAX_BLOCK_ROWS, BLOCK_BYTES * group.num_rows // max(1, group.total_byte_size)))
             try:
                 for batch in file.iter_batches(block_rows, row_groups=[number], use_threads=False):
-                    skip = min(max(0, start - row), batch.num_rows)
-                    if skip < batch.num_rows:
-                        yield ArrowBlock(path, row + skip, batch.slice(skip))
+                    yield from _from_row(path, batch, row, start)
                     row += batch.num_rows
             except (pa.ArrowException, OSError) as error:
                 raise DataError(f"{path}: cannot be read past row {row}: {str(error).splitlines()[0]}") from None
+
+
+def _from_row(path: Path, batch: Any, row: int, start: int) -> Iterator[Block]:
+    """Yield what a batch, which begins at `row`, has from row `start` on."""
+    skip = min(max(0, start - row), batch.num_rows)
+    if skip < batch.num_rows:
+        yield ArrowBlock(path, row + skip, batch.slice(skip))
 
 
 def _read_arrow(path: Path, start: int) -> Iterator[Block]:
@@ -306,9 +311,7 @@ def _read_arrow(path: Path, start: int) -> Iterator[Block]:
             for batch in batches:
                 for first in range(0, batch.num_rows, MAX_BLOCK_ROWS):
                     part = batch.slice(first, MAX_BLOCK_ROWS)
-                    skip = min(max(0, start - row), part.num_rows)
-                    if skip < part.num_rows:
-                        yield ArrowBlock(path, row + skip, part.slice(skip))
+                    yield from _from_row(path, part, row, start)
                     row += part.num_rows
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: not an Arrow file, or cannot be read past row {row}: {str(error)[:200]}") from None

@@ -124,6 +124,14 @@ class _Function:
         names = [name for name, p in _parameters(self.function).items() if p.default is p.empty and name not in usual]
         return () if self.style == "plain" and not _binds_by_name(self.function) else tuple(names)
 
+    def _call(self, samples: Sequence[Sample]) -> list[Any]:
+        """Return what the function gave for each sample; what it raised, as a verdict that failed."""
+        values = call_function(self.function, samples, style=_style(self))
+        return [
+            Verdict(None, Status.FAILED, f"raised {format_error(value)}") if isinstance(value, Exception) else value
+            for value in values
+        ]
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionVerifier(_Function):
@@ -145,12 +153,7 @@ class FunctionVerifier(_Function):
 
     def verify(self, samples: Sequence[Sample], /) -> list[Verdict]:
         """Return N verdicts for N samples."""
-        return [
-            Verdict(None, Status.FAILED, f"raised {format_error(value)}")
-            if isinstance(value, Exception)
-            else to_verdict(value)
-            for value in call_function(self.function, samples, style=_style(self))
-        ]
+        return [to_verdict(value) for value in self._call(samples)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +174,7 @@ class FunctionRewardModel(_Function):
 
     def score(self, samples: Sequence[Sample], /) -> Scores:
         """Return N scores for N samples."""
-        return Scores.from_rows(
-            (float("nan"), Status.FAILED, f"raised {format_error(value)}", None)
-            if isinstance(value, Exception)
-            else to_score(value)
-            for value in call_function(self.function, samples, style=_style(self))
-        )
+        return Scores.from_rows(to_score(value) for value in self._call(samples))
 
 
 def as_verifier(function: Callable[..., Any], *, style: Style | None = None) -> FunctionVerifier:

@@ -91,9 +91,11 @@ class Route(CompositeSource):
 
 @dataclass(frozen=True, slots=True)
 class AfterMarker(CompositeSource):
-    """Run a verifier on the text after the last marker of a completion: the answer of a reasoning model, as readers see it.
+    """Run a verifier on the text after the last marker of a completion: for markers of your own, such as ``</plan>``.
 
-    Instructions, lengths and forms are meant for the answer; ``AfterMarker(IFEval())`` keeps the thinking out of them.
+    Verifiers that judge the final text leave out the thinking of known markers by themselves, see
+    `herokit.conversations.MARKERS`. Those that judge the whole completion, such as lengths and languages, get the answer alone by
+    this; ``required`` makes thinking without an end incorrect.
 
     Args:
         verifier: the verifier.

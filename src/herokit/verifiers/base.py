@@ -2,11 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 from herokit.types import Sample, Status, Verdict
 
-__all__ = ["PerSampleVerifier", "UnusableReferenceError", "abstain", "binary_verdict", "to_list", "unparsed"]
+__all__ = ["PerSampleVerifier", "UnusableReferenceError", "abstain", "binary_verdict", "unparsed"]
 
 
 class UnusableReferenceError(ValueError):
@@ -65,14 +64,3 @@ def abstain(reason: str = "no reference") -> Verdict:
         'no reference'
     """
     return Verdict(None, Status.FAILED, reason)
-
-
-def to_list(value: Any) -> Any:
-    """Return an array as a list, anything else unchanged: pandas reads lists in Parquet files as arrays.
-
-    Example:
-        >>> import numpy as np
-        >>> to_list(np.array(["a", "b"])), to_list("a")
-        (['a', 'b'], 'a')
-    """
-    return value.tolist() if hasattr(value, "tolist") else value

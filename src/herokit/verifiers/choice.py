@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from herokit.conversations.columns import to_list
 from herokit.errors import ConfigError, check_choice
 from herokit.types import Sample, Status, Verdict
-from herokit.verifiers.base import PerSampleVerifier, abstain, to_list
+from herokit.verifiers.base import PerSampleVerifier, abstain
 from herokit.verifiers.extraction import (
     MAX_ANSWER_CHARS,
     Extraction,

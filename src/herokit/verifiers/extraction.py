@@ -1,9 +1,9 @@
 r"""Where an answer is: the one order of precedence, for completions and references alike.
 
-`read_answer` gives a verifier the answer of a sample. The order: the last ``<answer>`` tag, the last ``\boxed{}`` (unless "final answer" follows it), the last
-``####``, the last phrase that announces an answer in one of many languages, and without any of them the whole text if it is
-one line, else its last line, else its last sentence. A last tag or box that is empty or cut off means that nothing was
-answered. Every pattern takes time linear in its input.
+`read_answer` gives a verifier the answer of a sample. The order: the last ``<answer>`` tag, the last ``\boxed{}`` (unless
+"final answer" follows it), the last ``####``, the last phrase that announces an answer in one of many languages, and without
+any of them the whole text if it is one line, else its last line, else its last sentence. A last tag, box or ``####`` that is
+empty or cut off means that nothing was answered. Every pattern takes time linear in its input.
 """
 
 import re
@@ -209,8 +209,7 @@ def is_doubtful(extraction: Extraction) -> bool:
         return False
     if extraction.origin in _UNMARKED:
         return doubts_or_denies(last_sentence(extraction.text))
-    sentence = first_sentence(extraction.text)
-    sentence = sentence.lstrip("*_ ")
+    sentence = first_sentence(extraction.text).lstrip("*_ ")
     denial = denial_pattern().match(sentence)
     if denial is None and (adverb := _ADVERB.match(sentence)):
         denial = denial_pattern().match(sentence, adverb.end())

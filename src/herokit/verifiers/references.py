@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from herokit.conversations.columns import native_value
 from herokit.types import Sample
 from herokit.verifiers.base import UnusableReferenceError
 from herokit.verifiers.extraction import ExtractMode, after_phrase, find_box, find_hashes, find_tag
@@ -10,6 +11,7 @@ from herokit.verifiers.text import read_json
 
 __all__ = [
     "ANSWER_KEYS",
+    "answer_keys",
     "plain_reference",
     "reference_data",
     "reference_text",
@@ -20,6 +22,7 @@ ANSWER_KEYS = (
     "target",
     "answer",
     "answers",
+    "final_answer",
     "ground_truth",
     "reference",
     "value",
@@ -41,18 +44,23 @@ def plain_reference(sample: Sample) -> Any:
         >>> plain_reference(Sample("?", "4", 0, {"target": 4})), plain_reference(Sample("?", "4", 0, float("nan")))
         (4, None)
     """
-    return _plain(sample.reference, _MAX_DEPTH)
-
-
-def _plain(value: Any, depth: int) -> Any:
-    value = value.tolist() if hasattr(value, "tolist") else value
-    if isinstance(value, float) and value != value:  # noqa: PLR0124 - NaN
-        return None
-    if isinstance(value, Mapping) and depth:
-        keys = [key for key in ANSWER_KEYS if value.get(key) is not None]
-        if len(keys) == 1:
-            return _plain(value[keys[0]], depth - 1)
+    value = native_value(sample.reference)
+    for _ in range(_MAX_DEPTH):
+        keys = answer_keys(value) if isinstance(value, Mapping) else []
+        if len(keys) != 1:
+            break
+        value = value[keys[0]]
     return value
+
+
+def answer_keys(mapping: Mapping[Any, Any]) -> list[str]:
+    """Return the keys of a mapping that hold an answer.
+
+    Example:
+        >>> answer_keys({"target": 98, "numbers": [1, 2], "label": None})
+        ['target']
+    """
+    return [key for key in ANSWER_KEYS if mapping.get(key) is not None]
 
 
 def reference_text(sample: Sample, extract: ExtractMode = "answer") -> str:
@@ -128,10 +136,9 @@ def reference_data(sample: Sample, key: str | None = None) -> Any:
         >>> reference_data(Sample("?", "{}", 0, '{"a": 1}')), reference_data(Sample("?", "{}", 0, None, {"s": [1]}), "s")
         ({'a': 1}, [1])
     """
-    value: Any = sample.reference if key is None else sample.meta.get(key)
-    value = value.tolist() if hasattr(value, "tolist") else value
+    value = native_value(sample.reference if key is None else sample.meta.get(key))
     place = "reference" if key is None else f"meta[{key!r}]"
-    if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124 - NaN
+    if value is None:
         raise UnusableReferenceError("no reference" if key is None else f"{place}: missing")
     if not isinstance(value, str):
         return value

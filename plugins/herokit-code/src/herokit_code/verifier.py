@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from threading import Event
-from typing import Any, Literal
+from typing import Literal
 
+from herokit.conversations.columns import to_list
 from herokit.errors import ConfigError, DataError, SetupError, check_choice
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import abstain, unparsed
@@ -253,8 +254,7 @@ def _describe_failure(run: RunResult, limits: Limits) -> str:
 
 def _tests_text(sample: Sample, key: str | None) -> str | None:
     """Return the tests of a sample as text: as they are, or as JSON."""
-    reference: Any = sample.reference if key is None else sample.meta.get(key)
-    reference = reference.tolist() if hasattr(reference, "tolist") else reference
+    reference = to_list(sample.reference if key is None else sample.meta.get(key))
     return reference if isinstance(reference, str | None) else dump_json(reference)
 
 

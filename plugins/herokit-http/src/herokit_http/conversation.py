@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any
 
 from herokit.conversations import Message, tool_calls
+from herokit.conversations.columns import to_list
 from herokit.reward_models.inputs import InputView, UnscorableError
 from herokit.types import Sample
 
@@ -65,7 +66,7 @@ def json_messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
 
 
 def _json_content(content: Any) -> Any:
-    content = content.tolist() if hasattr(content, "tolist") else content
+    content = to_list(content)
     if isinstance(content, list | tuple):
         return [_json_part(part) for part in content]
     return json_value(content, "content")

@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-__all__ = ["InvalidReferenceError", "is_damaged", "repair_commands", "to_reference_text"]
+from herokit.verifiers.references import ANSWER_KEYS, answer_keys
 
-_KEYS = ("target", "answer", "final_answer", "ground_truth", "value", "solution")
-"""Keys of a mapping that holds a reference."""
+__all__ = ["InvalidReferenceError", "is_damaged", "repair_commands", "to_reference_text"]
 
 _MAX_MEMBERS = 64
 _ESCAPES = {
@@ -49,8 +48,8 @@ def to_reference_text(reference: object) -> str:
     r"""Return the text of a reference that a data set stores as a number, a list, a mapping or JSON.
 
     Args:
-        reference: text; a number; a list, whose members are all required; a mapping with one known key (``target``,
-            ``answer``, ``final_answer``, ``ground_truth``, ``value`` or ``solution``). Text that is a JSON list of strings
+        reference: text; a number; a list, whose members are all required; a mapping with one of
+            `herokit.verifiers.references.ANSWER_KEYS`. Text that is a JSON list of strings
             or such a mapping is read as one.
 
     Raises:
@@ -111,10 +110,10 @@ def _format_number(number: Fraction | Decimal | float) -> str:
 
 
 def _get_value(mapping: Mapping[object, object]) -> object:
-    keys = [key for key in _KEYS if key in mapping]
+    keys = answer_keys(mapping)
     if len(keys) != 1:
         raise InvalidReferenceError(
-            f"the reference is a mapping with {len(keys)} of the keys {', '.join(_KEYS)}; expected one"
+            f"the reference is a mapping with {len(keys)} of the keys {', '.join(ANSWER_KEYS)}; expected one"
         )
     return mapping[keys[0]]
 

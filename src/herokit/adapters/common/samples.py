@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 from typing_extensions import Unpack
 
 from herokit.conversations import Message, check_messages, fill_images
-from herokit.conversations.columns import REFERENCE_COLUMNS
+from herokit.conversations.columns import REFERENCE_COLUMNS, native_value
 from herokit.errors import ConfigError, DataError, did_you_mean
 from herokit.types import Sample
 
@@ -170,26 +170,3 @@ def find_reference(fields: Mapping[str, Any], reference: str | Sequence[str] = R
     names = (reference,) if isinstance(reference, str) else reference
     values = [value for name in names if (value := native_value(fields.get(name))) is not None]
     return next((value for value in values if value != ""), values[0] if values else None)
-
-
-def native_value(value: Any) -> Any:
-    """Return arrays and scalars of numpy, torch and pandas as values of Python, also inside lists and mappings.
-
-    NaN becomes None: it marks a missing value in data frames.
-
-    Example:
-        >>> import numpy as np
-        >>> native_value({"target": np.array([1, 2])}), native_value(np.float32(0.5)), native_value(float("nan"))
-        ({'target': [1, 2]}, 0.5, None)
-    """
-    if value is None or isinstance(value, bool | int) or type(value) is str:
-        return value
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, float):
-        return None if value != value else value  # noqa: PLR0124 - NaN
-    if isinstance(value, Mapping):
-        return {key: native_value(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [native_value(part) for part in value]
-    return None if type(value).__name__ in ("NAType", "NaTType") else value

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, TypeAlias
 
+from herokit.conversations.columns import to_list
 from herokit.conversations.messages import Message, is_assistant, message_text, tool_calls
 from herokit.errors import DataError
 
@@ -170,7 +171,8 @@ def _to_plain(value: Any) -> Any:
         return _to_plain(value.model_dump())
     if is_dataclass(value):
         return {field.name: _to_plain(getattr(value, field.name)) for field in fields(value)}
-    return _to_plain(value.tolist()) if hasattr(value, "tolist") else value
+    plain = to_list(value)
+    return value if plain is value else _to_plain(plain)
 
 
 def as_list(value: Any, place: str) -> list[Any]:

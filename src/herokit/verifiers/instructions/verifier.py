@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from herokit.conversations.columns import to_list
 from herokit.types import Sample, Status, Verdict
-from herokit.verifiers.base import PerSampleVerifier, abstain, to_list, unparsed
+from herokit.verifiers.base import PerSampleVerifier, abstain, unparsed
 from herokit.verifiers.instructions.registry import ArgumentError, get_constraint
 from herokit.verifiers.references import reference_data
 
