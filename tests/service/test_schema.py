@@ -8,7 +8,8 @@ from pathlib import Path
 import httpx2
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
+from jsonschema import Draft202012Validator
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 TOKEN = "a-token-for-the-tests"  # noqa: S105 - made up
@@ -38,10 +39,18 @@ def operations(url):
     return [found.ok() for found in api.get_all_operations()]
 
 
+def has_valid_body(document, case):
+    """Return whether a body that was drawn as invalid is valid all the same: another branch of an ``anyOf`` may take it."""
+    path, method = case.operation.path.replace("~", "~0").replace("/", "~1"), case.operation.method.lower()
+    schema = f"#/paths/{path}/{method}/requestBody/content/application~1json/schema"
+    return Draft202012Validator({**document, "$ref": schema}).is_valid(case.body)
+
+
 # A valid body may be rejected for what a schema cannot express, such as lists of different lengths.
 @pytest.mark.parametrize("mode", schemathesis.GenerationMode)
-def test_service_conforms_to_its_schema(operations, mode):
+def test_service_conforms_to_its_schema(url, operations, mode):
     assert len(operations) == 8
+    document = httpx2.get(f"{url}/openapi.json", headers=BEARER).json()
     for operation in operations:
         if mode.is_negative and operation.method == "get":
             continue  # it has no parameters
@@ -49,6 +58,7 @@ def test_service_conforms_to_its_schema(operations, mode):
         @given(operation.as_strategy(generation_mode=mode))
         @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
         def conforms(case):
+            assume(not (mode.is_negative and case.media_type == "application/json" and has_valid_body(document, case)))
             case.call_and_validate(headers=BEARER, excluded_checks=[positive_data_acceptance])
 
         conforms()
