@@ -93,7 +93,7 @@ def from_rows(sources: Mapping[str, Verifier | RewardModel], rows: Sequence[Mapp
 
     Args:
         sources: name -> source, those whose results the rows hold.
-        rows: N rows; a source whose value is None or NaN has failed, a row of None has failed as a whole.
+        rows: N rows; a source that judged without a value has failed, a row of None has failed as a whole.
 
     Raises:
         DataError: a row lacks a source, or holds a value that is not a number.
@@ -132,8 +132,8 @@ def _read_result(name: str, row: Mapping[str, Any] | None, number: int) -> tuple
         status = Status(row.get(f"{name}_status", Status.JUDGED if value is not None else Status.FAILED))
     except (TypeError, ValueError) as error:
         raise DataError(f"row {number}: source {name!r} cannot be read: {error}") from None
-    if value is None or not math.isfinite(value):
-        value, status = None, Status.FAILED
+    if value is None or not math.isfinite(value):  # what the policy caused keeps its status
+        value, status = None, Status.FAILED if status is Status.JUDGED else status
     return value, status, str(row.get(f"{name}_reason") or "")
 
 

@@ -70,7 +70,8 @@ class Rewarder(Closeable):
     """Sources, a combiner and its state: samples in, rewards out.
 
     Rows on which a source fails are dropped before combining and come back as NaN with a status; they do not change
-    the state. A verifier's verdict and a reward model's score become signals under the source's name.
+    the state. A row that the policy left without a score (see `Status`) gets the lowest score of its group instead. A
+    verifier's verdict and a reward model's score become signals under the source's name.
 
     Args:
         sources: name -> verifier, reward model, or reward function of a trainer (`herokit.sources.functions`), which

@@ -52,8 +52,9 @@ Bools: TypeAlias = NDArray[np.bool_]
 class Status(Enum):
     """Why a verdict or a score has, or lacks, a value.
 
-    A value of 0 with `UNPARSED`, `TIMEOUT` or `CRASHED` is caused by the completion and counts as incorrect; a value of
-    None (or NaN) with `FAILED` is not, and the row is dropped before anything is combined.
+    `UNPARSED`, `TIMEOUT` and `CRASHED` are caused by the completion: a verdict of 0 counts as incorrect, and a row to which a
+    reward model gives no score (NaN) gets the lowest score of its group. `FAILED` is not caused by it: the row is dropped
+    before anything is combined.
 
     Example:
         >>> [s.value for s in Status]

@@ -44,3 +44,19 @@ def test_output_has_the_scores_of_steps_in_every_library(convert):
 
 def test_to_rows_replaces_halves_of_surrogate_pairs():
     assert to_rows({"rm_reason": ["half \ud800"]}) == [{"rm_reason": "half \ufffd"}]
+
+
+@pytest.mark.parametrize("status", [Status.UNPARSED, Status.TIMEOUT, Status.CRASHED])
+def test_from_rows_keeps_the_status_of_a_row_that_the_policy_left_without_a_score(status):
+    """A worker sends null and the status; as `failed`, the row would leave the batch and cost the policy nothing."""
+    scores = Scores.from_rows([(1.0, Status.JUDGED, "", None), (None, status, "the thinking has no end", None)])
+    rows = to_rows(source_columns(SourceOutputs({}, {"rm": scores})))
+    back = from_rows({"rm": Steps()}, rows).scores["rm"]
+    assert back.statuses == (Status.JUDGED, status)
+    output = Rewarder({"rm": Steps()}, Select("rm")).combine(SourceOutputs({}, {"rm": back}), ["q", "q"])
+    assert output.reward.tolist() == [1.0, 1.0]
+
+
+def test_from_rows_fails_a_row_that_is_judged_without_a_value():
+    (status,) = from_rows({"rm": Steps()}, [{"rm": float("nan"), "rm_status": "judged"}]).scores["rm"].statuses
+    assert status is Status.FAILED

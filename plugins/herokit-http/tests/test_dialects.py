@@ -129,12 +129,13 @@ def test_infinity_gets_one_prompt_per_request(serve, quick, rows):
     assert sorted(body["query"] for _, body in requests) == ["p0", "p1", "p2"]
 
 
-def test_herokit_gives_the_reason_of_a_row_without_a_value(serve, quick):
+@pytest.mark.parametrize("status", [Status.FAILED, Status.UNPARSED])
+def test_herokit_gives_status_and_reason_of_a_row_without_a_value(serve, quick, status):
     judged = {"rm": 1.0, "rm_status": "judged", "rm_reason": ""}
-    answer = {"rows": [judged, {"rm": None, "rm_status": "failed", "rm_reason": "no"}]}
+    answer = {"rows": [judged, {"rm": None, "rm_status": status.value, "rm_reason": "no"}]}
     scores, [(path, body)] = score(serve, quick, "herokit", answer, model="rm")
-    assert (path, scores.reasons) == ("/v1/sources/rm", ("", "failed: no"))
-    assert scores.statuses == (Status.JUDGED, Status.FAILED)
+    assert (path, scores.reasons) == ("/v1/sources/rm", ("", "no"))
+    assert scores.statuses == (Status.JUDGED, status)
     assert body["samples"][0] == {
         "prompt": "Why {completion}?", "completion": "So.", "group": 0, "reference": "42", "meta": {}
     }  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from herokit.reward_models.inputs import InputView
-from herokit.types import Sample
+from herokit.types import Sample, Status
 from herokit_http.batches import Failure
 from herokit_http.client import RequestError
 from herokit_http.conversation import json_messages, json_sample, json_value
@@ -120,9 +120,9 @@ def service_body(_: str, rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _parse_service(response: Any, _: int, source: str) -> list[Any]:
-    """Return the value of each row of `herokit serve`, or why it has none."""
+    """Return the value of each row of `herokit serve`, or why it has none, with the status that the server gave."""
     return [
-        Failure(f"{row[f'{source}_status']}: {row[f'{source}_reason']}") if row[source] is None else row[source]
+        Failure(row[f"{source}_reason"], Status(row[f"{source}_status"])) if row[source] is None else row[source]
         for row in response["rows"]
     ]
 
