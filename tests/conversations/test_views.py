@@ -2,7 +2,7 @@
 
 import pickle
 from dataclasses import replace
-from time import process_time
+from time import thread_time
 
 import pytest
 
@@ -147,8 +147,11 @@ def test_sample_views_survive_pickling_and_replacing():
 
 def test_final_text_of_a_text_costs_microseconds():
     text = "We add the two numbers and find that the answer is 42. " * 6
-    samples = [Sample("q", text, 0) for _ in range(5_000)]
-    started = process_time()
-    for sample in samples:
-        _ = sample.final_text
-    assert (process_time() - started) / len(samples) < 50e-6  # measured: about 3; the bound only finds a kind of fault
+    times = []
+    for _ in range(3):  # the least of three: memory of other tests may be cleaned up meanwhile
+        samples = [Sample("q", text, 0) for _ in range(1_000)]
+        started = thread_time()
+        for sample in samples:
+            _ = sample.final_text
+        times.append((thread_time() - started) / len(samples))
+    assert min(times) < 50e-6  # measured: about 2; the bound only finds a kind of fault
