@@ -134,6 +134,55 @@ def _join(field: str) -> str:
     return "|".join(part for language in LANGUAGES if (part := getattr(language, field)))
 
 
+_PIECE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|.", re.DOTALL)  # an escape, a set of characters, a character
+
+
+def _alternatives(part: str) -> list[str]:
+    """Split a part at the bars outside parentheses."""
+    words, depth = [""], 0
+    for piece in _PIECE.findall(part):
+        depth += (piece == "(") - (piece == ")")
+        if piece == "|" and depth == 0:
+            words.append("")
+        else:
+            words[-1] += piece
+    return words
+
+
+_FIRST_LETTER = re.compile(r"(\\b)?(?:\(\?:|\[)*(\w)")
+
+
+def _any_of(part: str) -> str:
+    r"""Return the same alternatives, those of one first letter together and those of other scripts behind one comparison.
+
+    A pattern then tries a few letters at each place of a text instead of a hundred words.
+
+    Example:
+        >>> _any_of(r"\bone|\bother|two|答案")
+        '\\b(?:o(?:ne|ther))|t(?:wo)|(?=[^\\x00-\\x7f])(?:答案)'
+    """
+    letters: dict[tuple[str, str], list[str]] = {}
+    others: list[str] = []
+    foreign: list[str] = []
+    for word in _alternatives(part):
+        match = _FIRST_LETTER.match(word)
+        boundary, letter = (match[1] or "", match[2]) if match else ("", "")
+        rest = word[len(boundary) + 1 :]
+        if letter and not letter.isascii():
+            foreign.append(word)
+        elif word.startswith(boundary + letter) and letter and rest[:1] not in tuple("?*+{"):
+            letters.setdefault((boundary, letter), []).append(rest)
+        else:
+            others.append(word)
+    groups = []
+    for boundary in dict.fromkeys(boundary for boundary, _ in letters):
+        inside = "|".join(f"{letter}(?:{'|'.join(rest)})" for (b, letter), rest in letters.items() if b == boundary)
+        groups.append(f"{boundary}(?:{inside})" if boundary else inside)
+    if foreign:
+        others.append(rf"(?=[^\x00-\x7f])(?:{'|'.join(foreign)})")
+    return "|".join(groups + others)
+
+
 @cache
 def phrase_pattern(*, weak: bool = False) -> re.Pattern[str]:
     """Return the pattern that ends where an announced answer begins; its group ``noun`` is the word that announces.
@@ -146,21 +195,21 @@ def phrase_pattern(*, weak: bool = False) -> re.Pattern[str]:
         >>> match["noun"], match.end()
         ('answer', 18)
     """
-    nouns = _join("result" if weak else "answer")
+    nouns = _any_of(_join("result" if weak else "answer"))
     copulas = sorted(
         {word for language in LANGUAGES for word in language.copula.split("|") if word}, key=len, reverse=True
     )
     latin = [word for word in copulas if _LATIN.match(word)]
     others = [word for word in copulas if not _LATIN.match(word)]
     middle = rf"(?:(?:to|of|for) (?:the|this|your|that) \w{{1,20}}(?: \w{{1,20}})?{_SPACE})?"
-    adverb = rf"(?:(?:therefore|thus|then|also|exactly|simply|for sure|hence|clearly|indeed|daher|also|donc){_SPACE})?"
+    adverb = rf"(?:(?:therefore|thus|then|also|exactly|simply|for sure|hence|clearly|indeed|daher|donc){_SPACE})?"
     adjective = (
         rf"(?:{_SPACE}(?:finale?|correct[ae]|corretta|correta|exact[ae]|definitiva|définitive|richtig|juste)\b)?"
     )
     verb = rf"(?:(?:{'|'.join(latin)})(?![^\W\d_])|{'|'.join(others)}|[=:：＝]|[–—-](?=\s))"
     return re.compile(
         rf"(?P<noun>{nouns}){adjective}{_MARKS}{_SPACE}{middle}{_MARKS}{_SPACE}{verb}{_MARKS}{_SPACE}{adverb}[:：]?{_SPACE}"
-        rf"|(?P<bare>{_bare_nouns(weak=weak)}){_MARKS}{_SPACE}(?=[-+]?[\d$\\(A-Z*])",
+        rf"|(?P<bare>{_any_of(_bare_nouns(weak=weak))}){_MARKS}{_SPACE}(?=[-+]?[\d$\\(A-Z*])",
         re.IGNORECASE,
     )
 
@@ -180,7 +229,7 @@ def choice_pattern() -> re.Pattern[str]:
         >>> choice_pattern().search("我選擇 B").end()
         4
     """
-    return re.compile(rf"(?:{_join('choose')}){_MARKS}{_SPACE}(?:option|choice)?[:：]?{_SPACE}", re.IGNORECASE)
+    return re.compile(rf"(?:{_any_of(_join('choose'))}){_MARKS}{_SPACE}(?:option|choice)?[:：]?{_SPACE}", re.IGNORECASE)
 
 
 @cache
@@ -207,10 +256,11 @@ def denial_pattern() -> re.Pattern[str]:
 
 def _words(field: str) -> re.Pattern[str]:
     """Return the pattern of the words of a field, whole words in scripts that separate them."""
-    words = [word for language in LANGUAGES for word in re.split(r"\|(?![^(]*\))", getattr(language, field)) if word]
+    words = _alternatives(_join(field))
     separated = [word for word in words if re.match(r"[a-zà-öø-ÿα-ωа-яіїєё(]", word)]
     others = [word for word in words if word not in separated]
-    return re.compile(rf"\b(?:{'|'.join(separated)})(?![^\W\d_])|{'|'.join(others)}", re.IGNORECASE)
+    apart = rf"\b(?:{_any_of('|'.join(separated))})(?![^\W\d_])"
+    return re.compile(rf"{apart}|{_any_of('|'.join(others))}", re.IGNORECASE)
 
 
 @cache
@@ -250,7 +300,9 @@ def _predicate(field: str) -> re.Pattern[str]:
     """Return the pattern of the words of a field at the end of a sentence."""
     separated = "|".join(getattr(x, field) for x in LANGUAGES if x.code not in {"zh", "ja", "ko"} and getattr(x, field))
     joined = "|".join(getattr(x, field) for x in LANGUAGES if x.code in {"zh", "ja", "ko"})
-    return re.compile(rf"{_MARKS}[\s,]{{0,3}}(?:\b(?:{separated})|{joined})[\s.!*。]{{0,3}}$", re.IGNORECASE)
+    return re.compile(
+        rf"{_MARKS}[\s,]{{0,3}}(?:\b(?:{_any_of(separated)})|{_any_of(joined)})[\s.!*。]{{0,3}}$", re.IGNORECASE
+    )
 
 
 def answer_nouns() -> str:

@@ -44,6 +44,8 @@ _VERB = re.compile(
 _WORD = re.compile(r"[^\W\d_]{2,}+(?!\s?[:：=])")  # not a label
 _CONNECTORS = {"and", "or", "und", "oder", "et", "ou", "или", "answer", "solution", "result"}
 _MAX_UNIT_WORDS = 2
+_MAX_PLAIN_WORDS = 20  # words that are no expression with its unit, even if some are functions or connectors
+_HIDES_WORDS = re.compile(r"[$\\*]|\bor\b|\band\b")  # formulas hold words, and a list may be joined by many "and"
 _OR = re.compile(r"[\s$]*[,(]?\s*(?:or|oder|ou|o|или|或|または|hoặc)\b|[\s$]*(?:或|または|또는)")
 
 _RANGE_START = re.compile(r"\bbetween[\s$]{1,5}$", re.IGNORECASE)
@@ -225,6 +227,8 @@ def _sentences_backwards(text: str) -> Iterator[str]:
 
 def _words_or(origin: str, text: str) -> str:
     """Return the origin of a text, or ``"words"`` if it has more words than an expression with its unit."""
+    if not _HIDES_WORDS.search(text) and len(_WORD.findall(text)) > _MAX_PLAIN_WORDS:
+        return "words"  # without a search for expressions
     spans = find_expressions(text)
     rest = text
     for span in reversed(spans):

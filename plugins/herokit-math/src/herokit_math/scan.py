@@ -10,21 +10,22 @@ from typing import NamedTuple
 __all__ = ["Span", "find_expressions"]
 
 _GROUP = r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]{0,200}\}){0,400}\}){0,400}\}"
+_FUNCTION = r"(?:(?:arc)?(?:sin|cos|tan|cot|sec|csc)h?|log|ln|exp|sqrt|max|min|mod|gcd|lcm|pi|det|lim)(?![a-z])"
+_WORD = r"[^\W\d_]{2,}+(?:['\u2019-][^\W\d_]+)*+"
 _TOKEN = re.compile(
     r"(?P<formula>\$\$[^$]{1,400}\$\$|\$[^$\n]{1,400}\$|\\\[.{1,400}?\\\]|\\\([^\n]{1,400}?\\\))"
     r"|(?P<bold>\*\*[^*\n]{1,80}\*\*)"
     r"|(?P<number>(?:\d{1,3}(?:[,\u00a0\u202f]\d{3})+(?!\d)|\d+)(?:[.,]\d+)?(?:\\?%|°)?|\.\d+)"
     rf"|(?P<command>\\[a-zA-Z]+\*?(?:\s?{_GROUP}|\s?\[[^\]\n]{{0,20}}\]){{0,3}}|\\[%,;:! ]|[\u221a\u221e\u03c0])"
     rf"|(?P<script>[\^_]\s?{_GROUP})"
-    r"|(?P<function>(?:arc)?(?:sin|cos|tan|cot|sec|csc)h?(?![a-z])|(?:log|ln|exp|sqrt|max|min|mod|gcd|lcm|pi|det|lim)(?![a-z]))"
-    r"|(?P<word>[^\W\d_]{2,}(?:['\u2019-][^\W\d_]+)*)"
+    rf"|(?P<function>{_FUNCTION})"
+    rf"|(?P<word>{_WORD}(?: (?!{_FUNCTION}){_WORD})*+)"  # a run of words is one token
     r"|(?P<letter>[^\W\d_])"
     r"|(?P<comma>,)|(?P<open>[(\[{|])|(?P<close>[)\]}|])"
     r"|(?P<operator>[-+*/^_=<>\u2264\u2265\u2260\u2248\u00b1\u00d7\u00b7\u00f7\u2212\u2213\u222a\u2229!'\u2032:&])"
     r"|(?P<stop>\S)",
     re.DOTALL,
 )
-_CURRENCY = "$€£¥"
 _OPERANDS = {"number", "command", "function", "letter", "formula", "bold"}
 _NAME = re.compile(r"\\?[a-zA-Z]{1,4}(?:\([a-z]\))?|\\?[a-zA-Z]{1,8}_\{?\w{1,3}\}?")  # a formula that is only a name
 _VALUE = re.compile(r"\d|\\[a-zA-Z]|[\u221e\u03c0\u221a]|[a-zA-Z]\s*[-+*/^=(]|\b(?:pi|sqrt|ln|log)\b")
@@ -87,7 +88,7 @@ def _is_part_of_word(tokens: list[re.Match[str]], first: int) -> bool:
     """Return whether a run begins inside a word, as "2A" in "AZYUK2A"."""
     before = tokens[first - 1] if first else None
     adjacent = before is not None and before.lastgroup == "word" and before.end() == tokens[first].start()
-    return adjacent and before is not None and before[0].isascii()  # Chinese writes no blanks
+    return adjacent and before is not None and before[0][-1].isascii()  # Chinese writes no blanks
 
 
 def _is_operator(token: re.Match[str]) -> bool:
