@@ -17,14 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
 PROJECTS = [ROOT, *sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))]
 PYTHONS = ("3.11", "3.12", "3.13")
-TRIED = (
-    "herokit[cli,testing]",
-    "herokit-math",
-    "herokit-onnx[cpu]",
-    "herokit-structured",
-    "herokit-language",
-    "herokit-code",
-)
+TRIED = "herokit[cli,testing,math,onnx,structured,language,code]"
 """What is installed to be tried: everything but what needs torch, ray or a server."""
 
 FIRST = "315532800"
@@ -111,7 +104,7 @@ def try_all() -> None:
             folder = Path(name)
             run(at_hand[version], "-m", "venv", folder / "v")
             python = folder / "v" / "bin" / "python"
-            run(python, "-m", "pip", "install", "-q", "--find-links", DIST, *TRIED)
+            run(python, "-m", "pip", "install", "-q", "--find-links", DIST, TRIED)
             print(run(python, "-c", USE, cwd=folder))
             herokit = folder / "v" / "bin" / "herokit"
             rollouts = folder / "r.jsonl"

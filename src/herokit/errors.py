@@ -4,7 +4,9 @@ The tree::
 
     HerokitError
     ├── ConfigError(ValueError)        a setting is wrong: a scheme file, a step's parameter, an option
+    │   ├── SchemeError                several settings of one scheme are wrong: all of them, a line each
     │   ├── UnknownNameError           no plugin registered that name
+    │   │   └── NotInstalledError      a package of this project has it
     │   ├── NameClashError             two plugins registered one name
     │   └── VerdictError               a verdict's value is no correctness; costs the row, not the batch
     ├── DataError(ValueError)          an input file or row cannot be used
@@ -15,7 +17,8 @@ The tree::
 A message names the offending value, what was expected, and who owns it (plugin, group, row).
 """
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from difflib import get_close_matches
 from types import TracebackType
 from typing import Any, get_args
@@ -24,10 +27,13 @@ __all__ = [
     "CODE_ERRORS",
     "ConfigError",
     "DataError",
+    "ErrorCollector",
     "HerokitError",
     "NameClashError",
     "NoSignalWarning",
+    "NotInstalledError",
     "PluginError",
+    "SchemeError",
     "SetupError",
     "SignalError",
     "UnknownNameError",
@@ -37,6 +43,7 @@ __all__ = [
     "check_positive",
     "did_you_mean",
     "format_error",
+    "install_command",
 ]
 
 
@@ -55,6 +62,119 @@ class ConfigError(HerokitError, ValueError):
 
 class UnknownNameError(ConfigError):
     """A name that no plugin registered; the message offers the nearest one."""
+
+
+class NotInstalledError(UnknownNameError):
+    """A name that a package of this project provides, which is not installed.
+
+    Attributes:
+        message: what is not installed.
+        extra: of herokit, with which it comes.
+
+    Example:
+        >>> str(NotInstalledError("'math' is not installed", "math"))
+        "'math' is not installed; run: pip install 'herokit[math]'"
+    """
+
+    def __init__(self, message: str, extra: str) -> None:
+        super().__init__(message, extra)
+        self.message = message
+        self.extra = extra
+
+    def __str__(self) -> str:
+        """Return the message with the command that installs it."""
+        return f"{self.message}; run: {install_command(self.extra)}"
+
+
+def install_command(*extras: str) -> str:
+    """Return the command that installs extras of herokit.
+
+    Example:
+        >>> install_command("torch", "math")
+        "pip install 'herokit[math,torch]'"
+    """
+    return f"pip install 'herokit[{','.join(sorted(set(extras)))}]'"
+
+
+class SchemeError(ConfigError):
+    """Several settings of one scheme are wrong; what is not installed is installed by one command.
+
+    Attributes:
+        location: the scheme.
+        errors: what is wrong, in the order of the scheme.
+
+    Example:
+        >>> print(SchemeError("s.toml", [ConfigError("s.toml: sources.rm: ..."), NotInstalledError("'math' ...", "math")]))
+        s.toml: 2 errors
+          sources.rm: ...
+          'math' ...
+          To install what is missing, run: pip install 'herokit[math]'
+    """
+
+    MAX_SHOWN = 20
+
+    def __init__(self, location: str, errors: Sequence[ConfigError]) -> None:
+        super().__init__(location, tuple(errors))
+        self.location = location
+        self.errors = tuple(errors)
+
+    def lines(self) -> list[str]:
+        """Return the message as lines: how many errors there are, then each."""
+        lines = [f"{self.location}: {len(self.errors)} errors".removeprefix(": ")]
+        for error in self.errors[: self.MAX_SHOWN]:
+            text = error.message if isinstance(error, NotInstalledError) else str(error)
+            lines.append("  " + " ".join(text.removeprefix(f"{self.location}: ").split()))
+        if len(self.errors) > self.MAX_SHOWN:
+            lines.append(f"  and {len(self.errors) - self.MAX_SHOWN} more")
+        if extras := [error.extra for error in self.errors if isinstance(error, NotInstalledError)]:
+            lines.append(f"  To install what is missing, run: {install_command(*extras)}")
+        return lines
+
+    def __str__(self) -> str:
+        """Return the lines."""
+        return "\n".join(self.lines())
+
+
+class ErrorCollector:
+    """Collects the errors of several settings, to raise all of them at once.
+
+    Example:
+        >>> errors = ErrorCollector()
+        >>> for value in (3, 4):
+        ...     with errors.collect():
+        ...         check_choice("ddof", value, (0, 1))
+        >>> errors.raise_all("mine")
+        Traceback (most recent call last):
+        ...
+        herokit.errors.SchemeError: mine: 2 errors
+          ddof must be 0 or 1, got 3
+          ddof must be 0 or 1, got 4
+    """
+
+    def __init__(self) -> None:
+        self.errors: list[ConfigError] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.errors)
+
+    @contextmanager
+    def collect(self) -> Iterator[None]:
+        """Run a block; take its `ConfigError`, or all of its `SchemeError`, instead of raising."""
+        try:
+            yield
+        except SchemeError as error:
+            self.errors += error.errors
+        except ConfigError as error:
+            self.errors.append(error)
+
+    def raise_all(self, location: str = "") -> None:
+        """Raise what was collected: nothing, the only error as it is, or all of them.
+
+        Raises:
+            ConfigError: something was collected.
+        """
+        if self.errors:
+            raise self.errors[0] if len(self.errors) == 1 else SchemeError(location, self.errors)
 
 
 class NameClashError(ConfigError):

@@ -44,9 +44,11 @@ def check_source_names(names: Iterable[str]) -> None:
     """
     names = list(names)
     columns = {*_BATCH_COLUMNS, *(f"{name}{suffix}" for name in names for suffix in _SOURCE_SUFFIXES)}
-    for name in names:
-        if name in columns:
-            raise ConfigError(f"source {name!r} has the name of a result column; choose another name")
+    if clashes := [repr(name) for name in names if name in columns]:
+        subject = (
+            f"source {clashes[0]} has the name" if len(clashes) == 1 else f"sources {', '.join(clashes)} have names"
+        )
+        raise ConfigError(f"{subject} of a result column; choose another name")
 
 
 def source_columns(outputs: SourceOutputs, *, steps: bool = True) -> dict[str, Any]:

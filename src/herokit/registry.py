@@ -18,6 +18,7 @@ from herokit.errors import (
     ConfigError,
     HerokitError,
     NameClashError,
+    NotInstalledError,
     PluginError,
     UnknownNameError,
     boundary,
@@ -38,7 +39,7 @@ STEP_KINDS: tuple[Kind, ...] = ("combiner", "scheme")
 __all__ = [
     "BUILTIN_VERIFIERS",
     "ENTRY_POINT_GROUP",
-    "PROVIDED_BY",
+    "EXTRAS_BY_NAME",
     "SOURCE_KINDS",
     "STEP_KINDS",
     "Entry",
@@ -51,24 +52,24 @@ __all__ = [
 ENTRY_POINT_GROUP = "herokit"
 """The entry-point group of plugins."""
 
-PROVIDED_BY = {
-    "math": "herokit-math",
-    "http": "herokit-http",
-    "http-verifier": "herokit-http",
-    "http-service": "herokit-http",
-    "generative-verifier": "herokit-http",
-    "rubric-judge": "herokit-http",
-    "pairwise-judge": "herokit-http",
-    "onnx": "herokit-onnx[cpu]",
-    "torch": "herokit-torch[rm]",
-    "ray": "herokit-ray",
-    "ray-verifier": "herokit-ray",
-    "ray-reward-model": "herokit-ray",
-    "code": "herokit-code",
-    "json-schema": "herokit-structured",
-    "quantity": "herokit-structured",
+EXTRAS_BY_NAME = {
+    "math": "math",
+    "http": "http",
+    "http-verifier": "http",
+    "http-service": "http",
+    "generative-verifier": "http",
+    "rubric-judge": "http",
+    "pairwise-judge": "http",
+    "onnx": "onnx",
+    "torch": "torch",
+    "ray": "ray",
+    "ray-verifier": "ray",
+    "ray-reward-model": "ray",
+    "code": "code",
+    "json-schema": "structured",
+    "quantity": "structured",
 }
-"""Name -> the package of this project that provides it, for the error if it is not installed."""
+"""Name -> the extra of herokit that provides it, for the error if it is not installed."""
 
 BUILTIN_VERIFIERS = {
     "exact-match": "herokit.verifiers:ExactMatch",
@@ -161,18 +162,19 @@ class Registry:
             kinds: the accepted kinds; any if empty.
 
         Raises:
-            UnknownNameError: nothing is registered under that name; the message says the nearest name or the package
-                that provides it, and which plugins could not be loaded.
+            UnknownNameError: nothing is registered under that name; the message says the nearest name, and which
+                plugins could not be loaded.
+            NotInstalledError: a package of this project provides it; the message says the command that installs it.
             ConfigError: it is of another kind.
         """
         entry = self._entries.get(name)
         if entry is None:
-            hint = did_you_mean(name, [e.name for e in self if not kinds or e.kind in kinds])
-            if name in PROVIDED_BY:
-                hint = f"it comes with the package {PROVIDED_BY[name]}"
             failed = "".join(
                 f"; plugin {owner!r} could not be loaded: {why}" for owner, why in self.load_errors.items()
             )
+            if name in EXTRAS_BY_NAME:
+                raise NotInstalledError(f"{name!r} is not installed{failed}", EXTRAS_BY_NAME[name])
+            hint = did_you_mean(name, [e.name for e in self if not kinds or e.kind in kinds])
             raise UnknownNameError(f"nothing is registered as {name!r}; {hint}{failed}")
         if kinds and entry.kind not in kinds:
             raise ConfigError(f"{name!r} is a {entry.kind}; expected a {' or a '.join(kinds)}")

@@ -41,7 +41,7 @@ def test_load_registry_rejects_a_name_of_two_plugins():
 def test_find_suggests_the_nearest_name_of_the_right_kind():
     with pytest.raises(UnknownNameError, match="nothing is registered as 'stratfy'; did you mean 'stratify'"):
         load().find("stratfy")
-    with pytest.raises(UnknownNameError, match="it comes with the package herokit-math"):
+    with pytest.raises(UnknownNameError, match=r"^'math' is not installed; run: pip install 'herokit\[math\]'$"):
         load().find("math", ("verifier",))
     with pytest.raises(ConfigError, match="'hero' is a scheme; expected a verifier or a reward model"):
         load().find("hero", ("verifier", "reward model"))

@@ -96,7 +96,7 @@ BAD = [
     ({"sources": {"rm": {"use": "select"}}, "steps": [{"use": "rm-only"}]}, "sources.rm: 'select' is a combiner; expected a verifier or a reward model"),
     ({"sources": {"rm": {"use": "length", "scale": "2"}}, "steps": [{"use": "rm-only"}]}, "sources.rm: 'length': scale: input should be a valid number, got '2'"),
     ({"sources": SOURCES, "steps": [{"use": "hero", "alpha": 0.9}]}, "the bands overlap: alpha \\+ beta must be below 1"),
-    ({"sources": SOURCES, "steps": [{"use": "hero"}]}, "steps: a step reads the signal 'verifier', but no source has that name; known: rm"),
+    ({"sources": SOURCES, "steps": [{"use": "hero"}]}, r"steps\[0\]: a step reads the signal 'verifier', but no source has that name; known: rm"),
     ({"sources": SOURCES, "steps": [{"use": "stratify", "alpha": True}]}, "alpha is a number in \\(0, 1\\], got True"),
     ({"sources": SOURCES, "steps": [{"use": "stratify", "ties": "roof"}]}, "ties: input should be 'floor' or 'midpoint', got 'roof'"),
 ]  # fmt: skip
@@ -224,7 +224,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_scheme_file_ends_in_one_line_within_seconds(tmp_path, name):
+def test_hostile_scheme_file_ends_in_a_short_message_within_seconds(tmp_path, name):
     path = tmp_path / name
     path.write_text(HOSTILE[name])
     start = time.process_time()
@@ -232,5 +232,5 @@ def test_hostile_scheme_file_ends_in_one_line_within_seconds(tmp_path, name):
         load_scheme(path)
     assert time.process_time() - start < 3.0  # one second on a machine that is not busy
     assert str(caught.value).startswith(f"{path}: ")
-    assert "\n" not in str(caught.value)
+    assert len(str(caught.value).splitlines()) <= 10
     assert len(str(caught.value)) < 700 + len(str(path))

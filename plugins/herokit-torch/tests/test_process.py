@@ -170,5 +170,5 @@ def test_end_id_survives_truncation(prm):
 
 def test_missing_transformers_raises_with_the_install_command(monkeypatch, prm):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(SetupError, match=r'pip install "herokit-torch\[rm\]"'):
+    with pytest.raises(SetupError, match=r"pip install 'herokit\[torch\]'"):
         TorchRewardModel(str(prm[0])).score(SOLUTIONS)

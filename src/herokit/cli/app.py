@@ -22,7 +22,7 @@ from herokit.cli.score import score
 from herokit.cli.serve import serve
 from herokit.cli.verify import verify
 from herokit.config.schema import scheme_schema
-from herokit.errors import ConfigError, HerokitError, NameClashError, UnknownNameError
+from herokit.errors import ConfigError, HerokitError, NameClashError, SchemeError, UnknownNameError
 from herokit.files.reading import parse_columns
 from herokit.registry import Entry, get_registry
 
@@ -179,12 +179,15 @@ def plugins(as_json: JsonFlag = False) -> None:
 
 
 def run() -> None:
-    """Run the command line; an expected error is printed as one line and ends with exit code 2."""
+    """Run the command line; an expected error is printed as one line, several as a line each, and ends with exit code 2."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # models write characters that a terminal may lack
     try:
         app()
     except HerokitError as error:
-        console.print_problem("error", str(error))
+        first, *others = error.lines() if isinstance(error, SchemeError) else [str(error)]
+        console.print_problem("error", first)
+        for line in others:
+            console.err.print(console.printable(line))
         sys.exit(2)

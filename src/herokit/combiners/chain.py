@@ -314,8 +314,10 @@ def check_signals(combiner: Combiner[Any], names: Collection[str]) -> None:
         ...
         herokit.errors.SignalError: a step reads the signal 'mr', but no source has that name; did you mean 'rm'?
     """
-    for name in signals_read(combiner):
-        if name not in names:
-            raise SignalError(
-                f"a step reads the signal {name!r}, but no source has that name; {did_you_mean(name, list(names))}"
-            )
+    problems = [
+        f"a step reads the signal {name!r}, but no source has that name; {did_you_mean(name, list(names))}"
+        for name in signals_read(combiner)
+        if name not in names
+    ]
+    if problems:
+        raise SignalError("; ".join(problems))

@@ -4,18 +4,18 @@ The parameters of a registered class are its schema. ``build(describe(x)) == x``
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
 from herokit.combiners import Chain, Schedule, Scheduled, chain, is_step
 from herokit.config.objects import is_place, load_object
-from herokit.errors import ConfigError, boundary, did_you_mean
+from herokit.errors import ConfigError, ErrorCollector, HerokitError, boundary, did_you_mean
 from herokit.registry import SOURCE_KINDS, Kind, Registry, get_registry
 from herokit.sources.functions import as_source
 from herokit.types import RewardModel, Verifier
 
-__all__ = ["build", "describe"]
+__all__ = ["MAX_UNKNOWN_KEYS", "build", "check_keys", "describe"]
 
 
 def build(
@@ -39,6 +39,7 @@ def build(
     Raises:
         ConfigError: not a table with ``use``, a name of another kind, an unknown key (with "did you mean"), a value of
             the wrong type, or a value that the constructor rejects.
+        SchemeError: several of these, in this table and those inside it.
         UnknownNameError: nothing is registered under that name.
 
     Example:
@@ -54,7 +55,8 @@ def build(
     try:
         value = load_object(use) if is_place(use) else registry.find(use, kinds).load()
     except ConfigError as error:
-        raise type(error)(f"{prefix}{error}") from None
+        message, *rest = error.args
+        raise type(error)(f"{prefix}{message}", *rest) from None
     if is_place(use):
         return _use_object(value, arguments, kinds, location=f"{prefix}{use!r}", registry=registry, name=name)
     return _call(value, arguments, location=f"{prefix}{use!r}", registry=registry)
@@ -95,22 +97,75 @@ def _call(factory: Any, arguments: Mapping[str, Any], *, location: str, registry
         for key, parameter in inspect.signature(factory, eval_str=True).parameters.items()
         if parameter.kind is not parameter.VAR_KEYWORD
     }
-    for key in arguments:
-        if key not in parameters:
-            raise ConfigError(f"{location} has no parameter {key!r}; {did_you_mean(key, sorted(parameters))}")
-    for key, parameter in parameters.items():
-        if parameter.default is parameter.empty and key not in arguments:
-            raise ConfigError(f"{location} needs the parameter {key!r}")
-    hints = {key: Any if p.annotation is p.empty else p.annotation for key, p in parameters.items()}
-    values = {
-        key: _convert(value, hints[key], location=f"{location}: {key}", registry=registry)
-        for key, value in arguments.items()
-    }
+    required = [key for key, parameter in parameters.items() if parameter.default is parameter.empty]
+    errors = ErrorCollector()
+    check_keys(arguments, list(parameters), errors, f"{location} has no parameter")
+    for key in required:
+        if key not in arguments:
+            errors.errors.append(ConfigError(f"{location} needs the parameter {key!r}"))
+    values: dict[str, Any] = {}
+    for key, value in arguments.items():
+        if key in parameters:
+            annotation = parameters[key].annotation
+            hint = Any if annotation is parameters[key].empty else annotation
+            with errors.collect():
+                values[key] = _convert(value, hint, location=f"{location}: {key}", registry=registry)
+    if errors:
+        _try_values(factory, values, required, errors, location)
+    errors.raise_all(location)
     try:
         with boundary(location):
             return factory(**values)
     except ConfigError as error:
+        _try_values(factory, values, required, errors, location)
+        errors.raise_all(location)
         raise ConfigError(f"{location}: {error}") from error
+
+
+MAX_UNKNOWN_KEYS = 5
+"""Unknown keys of one table that are named."""
+
+
+def check_keys(table: Mapping[Any, Any], known: list[str], errors: ErrorCollector, subject: str) -> None:
+    """Collect an error for each unknown key of a table, with what was probably meant.
+
+    Args:
+        table: the table.
+        known: the allowed keys.
+        errors: takes the errors.
+        subject: the beginning of the message, before the key.
+
+    Example:
+        >>> errors = ErrorCollector()
+        >>> check_keys({"signl": "rm"}, ["signal"], errors, "'select' has no parameter")
+        >>> [str(error) for error in errors.errors]
+        ["'select' has no parameter 'signl'; did you mean 'signal'?"]
+    """
+    unknown = [key for key in table if key not in known]
+    for key in unknown[:MAX_UNKNOWN_KEYS]:
+        errors.errors.append(ConfigError(f"{subject} {key!r:.80}; {did_you_mean(str(key)[:80], sorted(known))}"))
+    if len(unknown) > MAX_UNKNOWN_KEYS:
+        errors.errors.append(ConfigError(f"{subject} of {len(unknown) - MAX_UNKNOWN_KEYS:,} more keys"))
+
+
+def _try_values(
+    factory: Any, values: Mapping[str, Any], required: list[str], errors: ErrorCollector, location: str
+) -> None:
+    """Collect what a constructor rejects, trying each optional value alone: a constructor raises at the first one."""
+    only_stores = is_dataclass(factory) or inspect.isfunction(factory)
+    if not only_stores or any(key not in values for key in required):
+        return
+    messages = set()
+    for key in [key for key in values if key not in required] or [""]:
+        try:
+            with boundary(location):
+                factory(**{name: value for name, value in values.items() if name in required or name == key})
+        except ConfigError as error:
+            if str(error) not in messages:
+                messages.add(str(error))
+                errors.errors.append(ConfigError(f"{location}: {error}"))
+        except HerokitError:
+            continue  # not a setting; the call with all values says it
 
 
 def _convert(value: Any, hint: Any, *, location: str, registry: Registry) -> Any:
@@ -121,17 +176,22 @@ def _convert(value: Any, hint: Any, *, location: str, registry: Registry) -> Any
         if isinstance(hint, type) and is_dataclass(hint):  # a nested dataclass needs no name
             return _call(hint, value, location=location, registry=registry)
         if any(_is_named(item) for item in value.values()):
-            return {
-                k: _convert(v, hint if _is_named(v) else Any, location=f"{location}.{k}", registry=registry)
-                for k, v in value.items()
-            }
+            items = _convert_all(value.values(), hint, [f"{location}.{key}" for key in value], registry)
+            return dict(zip(value, items, strict=True))
     if isinstance(value, list) and any(_is_named(item) for item in value):
-        items = [
-            _convert(v, hint if _is_named(v) else Any, location=f"{location}[{i}]", registry=registry)
-            for i, v in enumerate(value)
-        ]
+        items = _convert_all(value, hint, [f"{location}[{i}]" for i in range(len(value))], registry)
         return chain(*items) if all(is_step(item) for item in items) else tuple(items)
     return _check_type(value, hint, location)
+
+
+def _convert_all(items: Iterable[Any], hint: Any, locations: list[str], registry: Registry) -> list[Any]:
+    """Convert the items of a list or a table, some of which have names."""
+    errors, values = ErrorCollector(), []
+    for item, location in zip(items, locations, strict=True):
+        with errors.collect():
+            values.append(_convert(item, hint if _is_named(item) else Any, location=location, registry=registry))
+    errors.raise_all()
+    return values
 
 
 def _source_name(hint: Any) -> str:

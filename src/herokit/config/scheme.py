@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from herokit._display import html_table, short_repr
-from herokit.combiners import Chain, Sync, chain, check_signals, no_sync, signals_read
-from herokit.config.builder import build, describe
-from herokit.errors import ConfigError, SignalError, did_you_mean
+from herokit.combiners import Chain, Combiner, Sync, chain, check_signals, no_sync, signals_read
+from herokit.config.builder import build, check_keys, describe
+from herokit.errors import ConfigError, ErrorCollector, SignalError, did_you_mean
 from herokit.records import check_source_names
-from herokit.registry import SOURCE_KINDS, STEP_KINDS, Kind, Registry, get_registry
+from herokit.registry import SOURCE_KINDS, STEP_KINDS, Registry, get_registry
 from herokit.rewarder import Rewarder
 from herokit.types import RewardModel, Verifier
 
@@ -219,36 +219,58 @@ def build_scheme(table: Mapping[str, Any], *, location: str = "scheme", registry
     Raises:
         ConfigError: a key is unknown (with "did you mean") or missing, a value is rejected, or a step reads a signal
             that no source gives; the message says where.
+        SchemeError: several of these.
+        NotInstalledError: a source or a step comes with an extra of herokit that is not installed; several are named in
+            one `SchemeError`, with one command.
 
     Example:
-        >>> build_scheme({"sources": {}, "step": []})
+        >>> build_scheme({"sources": {"rm": {"use": "lenght-limit"}}, "step": []})
         Traceback (most recent call last):
         ...
-        herokit.errors.ConfigError: scheme: unknown key 'step'; did you mean 'steps'?
+        herokit.errors.SchemeError: scheme: 3 errors
+          unknown key 'step'; did you mean 'steps'?
+          expected at least one table [[steps]], got None
+          sources.rm: nothing is registered as 'lenght-limit'; did you mean 'length-limit'?
     """
-    for key in table:
-        if key not in KEYS:
-            raise ConfigError(f"{location}: unknown key {key!r}; {did_you_mean(str(key), list(KEYS))}")
-    sources, steps = table.get("sources"), table.get("steps")
-    if not isinstance(sources, Mapping) or not sources:
-        raise ConfigError(f"{location}: expected a table [sources.NAME] for each source, got {sources!r}")
-    try:
-        check_source_names(sources)
-    except ConfigError as error:
-        raise ConfigError(f"{location}: sources: {error}") from None
+    errors = ErrorCollector()
+    check_keys(table, list(KEYS), errors, f"{location}: unknown key")
+    tables, steps = table.get("sources"), table.get("steps")
+    if not isinstance(tables, Mapping) or not tables:
+        errors.errors.append(
+            ConfigError(f"{location}: expected a table [sources.NAME] for each source, got {tables!r:.100}")
+        )
+        tables = {}
     steps = [steps] if isinstance(steps, Mapping) else steps
     if not isinstance(steps, list) or not steps:
-        raise ConfigError(f"{location}: expected at least one table [[steps]], got {steps!r}")
-
-    def build_one(table: Any, kinds: tuple[Kind, ...], key: str, name: str = "") -> Any:
-        return build(table, kinds=kinds, location=f"{location}: {key}", registry=registry, name=name)
-
-    scheme = Scheme(
-        {name: build_one(source, SOURCE_KINDS, f"sources.{name}", name) for name, source in sources.items()},
-        chain(*(build_one(step, STEP_KINDS, f"steps[{i}]") for i, step in enumerate(steps))),
-    )
+        errors.errors.append(ConfigError(f"{location}: expected at least one table [[steps]], got {steps!r:.100}"))
+        steps = []
     try:
-        check_signals(scheme.combiner, scheme.sources)
+        check_source_names(tables)
+    except ConfigError as error:
+        errors.errors.append(ConfigError(f"{location}: sources: {error}"))
+    sources: dict[str, Verifier | RewardModel] = {}
+    for name, source in tables.items():
+        with errors.collect():
+            sources[name] = build(
+                source, kinds=SOURCE_KINDS, location=f"{location}: sources.{name}", registry=registry, name=name
+            )
+    built: list[Combiner[Any]] = []
+    for i, step in enumerate(steps):
+        with errors.collect():
+            built.append(build(step, kinds=STEP_KINDS, location=f"{location}: steps[{i}]", registry=registry))
+            if tables:
+                _check_signals(built[-1], tables, f"{location}: steps[{i}]")
+    errors.raise_all(location)
+    return Scheme(sources, chain(*built))
+
+
+def _check_signals(step: Combiner[Any], sources: Mapping[str, Any], location: str) -> None:
+    """Check that a step reads no other signals than the sources give.
+
+    Raises:
+        ConfigError: it does.
+    """
+    try:
+        check_signals(step, sources)
     except SignalError as error:
-        raise ConfigError(f"{location}: steps: {error}") from error
-    return scheme
+        raise ConfigError(f"{location}: {error}") from error

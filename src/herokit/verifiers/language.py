@@ -9,7 +9,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import TypeAlias, cast
 
-from herokit.errors import ConfigError, SetupError, boundary
+from herokit.errors import ConfigError, SetupError, boundary, install_command
 from herokit.types import Sample, Verdict
 from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
 
@@ -156,7 +156,7 @@ def get_detector() -> Detector:
     if not points:
         raise SetupError(
             "languages that share a script need a language detector, and none is installed; "
-            "run: pip install herokit-language"
+            f"run: {install_command('language')}"
         )
     with boundary(f"the language detector {points[0].value}"):
         return cast("Detector", points[0].load())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from herokit.errors import ConfigError, SetupError
+from herokit.errors import ConfigError, SetupError, install_command
 from herokit.reward_models.batching import MicroBatch
 from herokit.reward_models.checkpoints import checkpoint_errors, load_model, load_tokenizer, resolve_max_length
 from herokit.reward_models.encoding import EncodedRows
@@ -134,9 +134,7 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
             import torch
             import transformers  # noqa: F401 - for the message
         except ImportError as error:
-            raise SetupError(
-                f'transformers cannot be imported ({error}); run: pip install "herokit-torch[rm]"'
-            ) from error
+            raise SetupError(f"transformers cannot be imported ({error}); run: {install_command('torch')}") from error
         from herokit_torch.forward import choose_forward, compile_layers
 
         profile = find_profile(self.model)
