@@ -17,8 +17,8 @@ TRAINER = "dr-grpo"
 PROFILE = Profile(max_examples=60, seconds=1e9, shrink_seconds=0.0)
 """Without a time limit, so that the page is the same on every machine."""
 
-PARAMETERS = {"earned_trust": {"momentum": 0.0}}
-"""Parameters with which one or two batches act like a long training: the trust is that of the last batch."""
+PARAMETERS = {"earned_trust": {"momentum": 0.0}, "dapo": {"max_tokens": 6, "buffer": 4}}
+"""Parameters that fit small batches: the trust is that of the last batch, and lengths are small numbers."""
 
 CELLS = {"passed": "yes", "failed": "no", "skipped": "-"}
 
@@ -37,7 +37,8 @@ LAWS_INTRODUCTION = """
 
 Every scheme satisfies the universal laws (row order, group ids, batch splits, state, purity, array libraries), except
 where the last section says otherwise. The laws below are properties that a scheme may have or not; the advantages are
-those of the trainer `{trainer}` (centered, not divided); `earned_trust` has momentum 0, so that it trusts at once. `-`:
+those of the trainer `{trainer}` (centered, not divided); `earned_trust` has momentum 0, so that it trusts at once,
+and `dapo` a limit of 6 tokens. `-`:
 not applicable, because the scheme reads no verdict or no score.
 
 """

@@ -343,5 +343,6 @@ def _builtins() -> object:
             register.verifier(name, target)
         register.reward_model("ensemble-reward-model", "herokit.sources:EnsembleRewardModel")
         register.reward_model("score-column", "herokit.sources:ScoreColumn")
+        register.reward_model("num-tokens", "herokit.sources:NumTokens")
 
     return SimpleNamespace(herokit_register=herokit_register)

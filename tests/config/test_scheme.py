@@ -185,7 +185,7 @@ def test_load_scheme_runs_a_named_scheme_on_the_default_sources():
         ("hero.toml", "^hero.toml: no such scheme file$"),
         (
             "swe-rm",
-            "'swe-rm' reads the signals unfinished, but the default sources are verifier, rm; write a scheme file",
+            "'swe-rm' reads the signals unfinished, but the default sources are verifier, rm, tokens; write a scheme file",
         ),
     ],
 )

@@ -14,6 +14,7 @@ SIGNALS = Signals(
         "rm": np.array(RM),
         "verifier": np.array(C),
         "format": np.array([1.0, 1.0, 0.0, 1.0, 1.0, 0.0]),
+        "tokens": np.array([1000.0, 18432.0, 20480.0, 30000.0, 5.0, 16384.0]),
         "unfinished": np.array([0.0, 0.0, 1.0, 0.0, 0.0, 1.0]),
         "essential": np.array(C),
         "important": np.array([1.0, 1.0, 0.0, 0.0, 1.0, 0.0]),
@@ -62,6 +63,15 @@ def conditioned():
     return z(raw)
 
 
+# 0.5 less the place between the shortest and the longest, which incorrect rollouts feel below 0 only
+KIMI = np.array([0.0, 0.5 - 17432 / 29000, 0.5 - 19480 / 29000, -0.5, 0.0, -0.5])
+
+
+def centered(values):
+    a, b = np.array(values[:4]), np.array(values[4:])
+    return np.array([*(a - a.mean()), *(b - b.mean())])
+
+
 EXPECTED = {
     "hero": W_PAPER * EQ3,
     "hero_advantage": W_ONE * CENTRED,
@@ -84,6 +94,9 @@ EXPECTED = {
     "dgpo": [-0.5 / 0.5001, 0.5 / 0.5001, -0.5 / 0.5001, 0.5 / 0.5001, 0, 0],  # one mixed group: its weight is 1
     "rubric": [(0.7 + 0.3) / 2.9, 1.7 / 2.9, 1.2 / 2.9, 1.9 / 2.9, 1.9 / 2.9, 0.0],
     "noisy_verifier": C,
+    "dapo": [*z([-1, 1 - 0.5, -1 - 1, 1 - 1]), 0, 0],  # the buffer is 16384 to 20480
+    "grpo_length": [*z(C[:4] + KIMI[:4]), *z(KIMI[4:])],
+    "hero_length": W_ONE * centered(np.array(EQ3) + 0.2 * KIMI),
 }
 
 

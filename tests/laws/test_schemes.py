@@ -9,6 +9,10 @@ from herokit.testing.known_failures import known_failures
 NEVER_NORMALIZED = "the score is used in its own scale"
 HACKABLE = "the reward is the score"
 STANDARD = "in unit scale a hacked score moves a rollout by about a standard deviation"
+STRETCHED = (
+    "in a group of equal verdicts the deviation is that of the lengths alone, and dividing by it gives them unit scale"
+)
+SHORTER = "of two lengths the longer one gets less, on purpose"
 OUTWEIGHED = "verdict and score are added in unit scale, so a high score outweighs a verdict"
 
 KNOWN_FAILURES = {
@@ -25,6 +29,9 @@ KNOWN_FAILURES = {
         "verifier_dominates",
         "hacking_gain_bounded",
     },
+    "dapo": {"robust_to_score_noise"},
+    "grpo_length": {"robust_to_score_noise"},
+    "hero_length": {"robust_to_score_noise"},
     "dgpo": {"group_independence"},
     "gdpo": {"group_independence", "robust_to_score_noise"},
     "normalize_then_sum": {"group_independence", "robust_to_score_noise"},
@@ -66,6 +73,18 @@ OTHER_FAILURES = {
         "affine_invariant_in_score": "eps is added to deviations in the score's unit",
         "hacking_gain_bounded": STANDARD,
     },
+    "dapo": {
+        "monotone_in_score": SHORTER,
+        "affine_invariant_in_score": "the limit is in tokens",
+        "hacking_gain_bounded": STANDARD,
+        "uniform_groups_not_amplified": STRETCHED,
+    },
+    "grpo_length": {
+        "monotone_in_score": SHORTER,
+        "hacking_gain_bounded": STANDARD,
+        "uniform_groups_not_amplified": STRETCHED,
+    },
+    "hero_length": {"monotone_in_score": SHORTER},
     "sum_then_normalize": {
         "verifier_dominates": "the raw score is added to the verdict: the larger one wins",
         "affine_invariant_in_score": "the raw score's unit decides how much it weighs against the verdict",
@@ -82,7 +101,10 @@ SIGNALS = {
 """Signals that are neither a binary verdict nor an unbounded score."""
 
 
-PARAMETERS = {"earned_trust": {"momentum": 0.0}}  # as after a long training: the trust is that of the last batch
+PARAMETERS = {
+    "earned_trust": {"momentum": 0.0},  # as after a long training: the trust is that of the last batch
+    "dapo": {"max_tokens": 6, "buffer": 4},  # lengths like the numbers that laws are tried on
+}
 
 
 @pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.__name__)

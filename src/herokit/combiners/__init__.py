@@ -30,6 +30,7 @@ from herokit.combiners.chain import (
 from herokit.combiners.elementwise import Add, Affine, Clip, Interpolate, Multiply, Select, Sigmoid
 from herokit.combiners.ensemble import Ensemble, WeightedSum
 from herokit.combiners.gating import CenterIncorrect, ConsistencyFilter, FlattenLowStd, Gate, IfUniform
+from herokit.combiners.lengths import CosineLength, ExcessLength, GroupLengthPenalty, KimiLength, SoftOverlong
 from herokit.combiners.normalizers import MinMax, Normalizer, QuantileMinMax, Rank, ZScoreSigmoid
 from herokit.combiners.schedules import CosineSchedule, LinearSchedule, PiecewiseConstantSchedule, Schedule
 from herokit.combiners.stratify import Stratify
@@ -42,6 +43,7 @@ STEPS = (
     *(Center, LeaveOneOut, DivideByMad, Standardize, Whiten),
     *(WeightByAgreement, WeightByCorrectRate, WeightByDifficulty, WeightByStd),
     *(CenterIncorrect, IfUniform, Gate, FlattenLowStd, ConsistencyFilter),
+    *(CosineLength, ExcessLength, GroupLengthPenalty, KimiLength, SoftOverlong),
     *(CosineSchedule, LinearSchedule, PiecewiseConstantSchedule),
 )
 """Every step, and the schedules that stand for their numbers: what a scheme file can name."""
@@ -58,14 +60,18 @@ __all__ = [
     "Combiner",
     "Composite",
     "ConsistencyFilter",
+    "CosineLength",
     "CosineSchedule",
     "DivideByMad",
     "Ensemble",
+    "ExcessLength",
     "Filter",
     "FlattenLowStd",
     "Gate",
+    "GroupLengthPenalty",
     "IfUniform",
     "Interpolate",
+    "KimiLength",
     "LeaveOneOut",
     "LinearSchedule",
     "Mean",
@@ -80,6 +86,7 @@ __all__ = [
     "Scheduled",
     "Select",
     "Sigmoid",
+    "SoftOverlong",
     "Standardize",
     "Stateless",
     "StepTrace",

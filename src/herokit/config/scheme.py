@@ -110,7 +110,9 @@ def read_scheme(scheme: str | Path | None = None, *, registry: Registry | None =
     default = tomllib.loads(files("herokit").joinpath("default_scheme.toml").read_text(encoding="utf-8"))
     if scheme is None:
         return default, "default scheme"
-    return _named_scheme(str(scheme), default["sources"], registry or get_registry()), f"scheme {str(scheme)!r}"
+    return _named_scheme(
+        str(scheme), {**default["sources"], "tokens": {"use": "num-tokens"}}, registry or get_registry()
+    ), f"scheme {str(scheme)!r}"
 
 
 def _named_scheme(name: str, sources: Mapping[str, Any], registry: Registry) -> Mapping[str, Any]:

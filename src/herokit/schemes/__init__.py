@@ -18,6 +18,7 @@ from herokit.schemes.baselines import (
 )
 from herokit.schemes.hero import gated_fallback, hero, hero_advantage, stratified
 from herokit.schemes.hybrids import crf, gdpo, p_grpo, progrs, qwen_shaping, swe_rm
+from herokit.schemes.lengths import dapo, grpo_length, hero_length
 
 SCHEMES: tuple[Callable[..., Chain], ...] = (
     hero,
@@ -41,6 +42,9 @@ SCHEMES: tuple[Callable[..., Chain], ...] = (
     dgpo,
     rubric,
     noisy_verifier,
+    dapo,
+    grpo_length,
+    hero_length,
 )
 """Every named scheme, HERO first."""
 
@@ -51,13 +55,16 @@ __all__ = [
     "SCHEMES",
     "SCHEMES_BY_NAME",
     "crf",
+    "dapo",
     "dgpo",
     "earned_trust",
     "gated_fallback",
     "gdpo",
     "grpo_lead",
+    "grpo_length",
     "hero",
     "hero_advantage",
+    "hero_length",
     "naive_blend",
     "noisy_verifier",
     "normalize_then_sum",

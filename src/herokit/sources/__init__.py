@@ -9,6 +9,7 @@ from herokit.sources.logic import AllOf, AnyOf
 from herokit.sources.process_pool import ProcessPool
 from herokit.sources.route import AfterMarker, Route
 from herokit.sources.spot_check import SpotCheck
+from herokit.sources.tokens import NumTokens
 from herokit.sources.vote import NoisyVerifiers, Vote
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "FunctionRewardModel",
     "FunctionVerifier",
     "NoisyVerifiers",
+    "NumTokens",
     "ProcessPool",
     "Route",
     "ScoreColumn",

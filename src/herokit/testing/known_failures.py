@@ -8,6 +8,7 @@ from herokit.combiners import (
     Chain,
     Combiner,
     ConsistencyFilter,
+    KimiLength,
     MinMax,
     Scheduled,
     Standardize,
@@ -25,7 +26,7 @@ __all__ = ["known_failures", "known_source_failures"]
 
 RULES: tuple[tuple[Callable[[Any], bool], str, str], ...] = (
     (
-        lambda step: isinstance(step, Stratify | MinMax),
+        lambda step: isinstance(step, Stratify | MinMax | KimiLength),
         "robust_to_score_noise",
         "the smallest and the largest score get the ends of the band, however close they are",
     ),

@@ -69,7 +69,7 @@ class AblatedChain:
 
 
 def find_cancelled_steps(chain: Chain, verdicts: Mapping[str, bool], advantages: Advantages) -> list[AblatedChain]:
-    """Return the steps that change no advantage.
+    """Return the steps that change rewards, and no advantage.
 
     The chain runs with and without each step on synthetic groups: verdicts of 0 or 1, some groups uniform, scores with
     a standard deviation between 0.3 and 12. Not tried are filters, steps that produce advantages (trainers do the same
@@ -93,7 +93,7 @@ def find_cancelled_steps(chain: Chain, verdicts: Mapping[str, bool], advantages:
     rng = np.random.default_rng(0)
     ids = np.repeat(np.arange(NUM_GROUPS), GROUP_SIZE)
     groups = [ids == group for group in range(NUM_GROUPS)]
-    candidates = list(_ablations(chain, ()))
+    candidates, active = list(_ablations(chain, ())), set[Path]()
     state = chain.init()
     for scale in SCORE_SCALES:
         scales = scale * rng.uniform(0.3, 3.0, NUM_GROUPS)[ids]
@@ -113,8 +113,18 @@ def find_cancelled_steps(chain: Chain, verdicts: Mapping[str, bool], advantages:
             without, _ = advantages(ablated.chain(chain), signals, ablated.state(state))
             if not any(advantages_differ(full[rows], without[rows]) for rows in groups):
                 cancelled.append(ablated)
+                active |= {ablated.path} if _changes_rewards(chain, ablated, signals, state) else set()
         candidates, state = cancelled, next_state
-    return candidates
+    return [ablated for ablated in candidates if ablated.path in active]
+
+
+def _changes_rewards(chain: Chain, ablated: AblatedChain, signals: Signals, state: Any) -> bool:
+    """Return whether a step does something on synthetic rows; a penalty beyond a thousand tokens does nothing there."""
+    position, *inner = ablated.path
+    reward = initial_reward(signals)
+    after = chain.trace(reward, signals, state)[0][position].after
+    without = ablated.chain(chain).trace(reward, signals, ablated.state(state))[0]
+    return advantages_differ(after, without[position if inner else position - 1].after)
 
 
 def advantages_differ(full: Array, without: Array) -> bool:
