@@ -204,7 +204,8 @@ def quantiles(x: Array, groups: Groups, shares: Sequence[float]) -> list[Array]:
     """
     xp = array_namespace(x)
     order, _, first = _sorted(x, groups)
-    value = xp.concat([xp.take(x, order), xp.zeros_like(x[:1])])  # one more, for places past the end
+    one = xp.zeros_like(xp.sum(x, keepdims=True))
+    value = xp.concat([xp.take(x, order), one])  # one more, for places past the end
     last = xp.clip(counts(groups, x) - 1, 0, None)
     parts = []
     for share in shares:

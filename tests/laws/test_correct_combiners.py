@@ -87,7 +87,7 @@ class Novelty(Weight):
         means = _segment.mean(m, signals.groups)
         some = _segment.counts(signals.groups, m) > 0
         count = int(xp.sum(xp.astype(some, signals.groups.ids.dtype)))
-        local = Mean(count, float(xp.sum(xp.where(some, means, xp.zeros_like(means)))) / count)
+        local = Mean(count, float(xp.sum(xp.where(some, means, xp.zeros_like(means)))) / max(count, 1))
         weight = 1.0 + 0.5 * xp.tanh(xp.abs(means - state.value))
         return _segment.expand(weight, signals.groups), state.merge(sync(local))
 

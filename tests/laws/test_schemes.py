@@ -12,15 +12,21 @@ STANDARD = "in unit scale a hacked score moves a rollout by about a standard dev
 STRETCHED = (
     "in a group of equal verdicts the deviation is that of the lengths alone, and dividing by it gives them unit scale"
 )
-SHORTER = "of two lengths the longer one gets less, on purpose"
+NO_COST = "the length of an incorrect rollout costs nothing"
 OUTWEIGHED = "verdict and score are added in unit scale, so a high score outweighs a verdict"
 
 KNOWN_FAILURES = {
     "hero": {"affine_invariant_in_score", "robust_to_score_noise"},
     "hero_advantage": {"robust_to_score_noise"},
     "stratified": {"robust_to_score_noise"},
-    "gated_fallback": {"robust_to_score_noise"},
-    "earned_trust": {"robust_to_score_noise", "batch_split_invariance"},
+    "gated_fallback": {"robust_to_score_noise", "strictly_monotone_in_score"},
+    "earned_trust": {
+        "robust_to_score_noise",
+        "batch_split_invariance",
+        "strictly_monotone_in_score",
+    },
+    "progrs": {"strictly_monotone_in_score"},
+    "grpo_lead": {"advantages_sum_to_zero"},
     "naive_blend": {"robust_to_score_noise"},
     "prof": {
         "row_permutation_equivariance",
@@ -28,13 +34,15 @@ KNOWN_FAILURES = {
         "neutral_to_constant_score",
         "verifier_dominates",
         "hacking_gain_bounded",
+        "monotone_in_verdict",
+        "strictly_monotone_in_score",
     },
     "dapo": {"robust_to_score_noise"},
     "grpo_length": {"robust_to_score_noise"},
     "hero_length": {"robust_to_score_noise"},
     "dgpo": {"group_independence"},
-    "gdpo": {"group_independence", "robust_to_score_noise"},
-    "normalize_then_sum": {"group_independence", "robust_to_score_noise"},
+    "gdpo": {"group_independence", "robust_to_score_noise", "group_copies_invariance"},
+    "normalize_then_sum": {"group_independence", "robust_to_score_noise", "group_copies_invariance"},
     "sum_then_normalize": {"robust_to_score_noise"},
 }
 """Laws that fail for a reason given in `herokit.testing.known_failures`."""
@@ -55,8 +63,13 @@ OTHER_FAILURES = {
     "swe_rm": {
         "verifier_dominates": "1 + s and s meet at 1; a resolved but unfinished rollout is not considered",
         "monotone_in_score": "an unfinished rollout is penalized",
+        "strictly_monotone_in_score": "an unfinished rollout is penalized",
     },
-    "p_grpo": {"verifier_dominates": "the format reward is worth as much as the outcome"},
+    "crf": {"strictly_monotone_in_score": "incorrect rollouts get 0, whatever their scores"},
+    "p_grpo": {
+        "verifier_dominates": "the format reward is worth as much as the outcome",
+        "strictly_monotone_in_score": "the score of an incorrect rollout does not count",
+    },
     "progrs": {
         "verifier_dominates": "the bonus of incorrect rollouts is centered, not bounded",
         "bounded": NEVER_NORMALIZED,
@@ -74,17 +87,16 @@ OTHER_FAILURES = {
         "hacking_gain_bounded": STANDARD,
     },
     "dapo": {
-        "monotone_in_score": SHORTER,
-        "affine_invariant_in_score": "the limit is in tokens",
         "hacking_gain_bounded": STANDARD,
         "uniform_groups_not_amplified": STRETCHED,
+        "strictly_monotone_in_score": "up to the limit every length costs the same",
     },
     "grpo_length": {
-        "monotone_in_score": SHORTER,
         "hacking_gain_bounded": STANDARD,
         "uniform_groups_not_amplified": STRETCHED,
+        "strictly_monotone_in_score": NO_COST,
     },
-    "hero_length": {"monotone_in_score": SHORTER},
+    "hero_length": {"strictly_monotone_in_score": NO_COST},
     "sum_then_normalize": {
         "verifier_dominates": "the raw score is added to the verdict: the larger one wins",
         "affine_invariant_in_score": "the raw score's unit decides how much it weighs against the verdict",
@@ -122,4 +134,5 @@ def test_scheme_obeys_all_laws_except_known_failures(scheme):
     )
     assert report.passed, str(report)
     assert not any(result.timed_out for result in report)
-    assert all(result.outcome != "skipped" for result in report if result.universal)
+    skipped = {result.law for result in report if result.universal and result.outcome == "skipped"}
+    assert skipped <= ({"graded_verdicts_accepted"} if name == "rm_only" else set())

@@ -27,8 +27,8 @@ __all__ = [
     "meta_sources",
 ]
 
-SignalKind = Literal["binary", "grade", "unit", "score"]
-"""What a signal holds: 0 or 1; 0, 0.5 or 1; any number in [0, 1]; any finite number."""
+SignalKind = Literal["binary", "grade", "unit", "score", "cost"]
+"""What a signal holds: 0 or 1; 0, 0.5 or 1; any number in [0, 1]; any finite number; one from 0 up of which less is better."""
 
 ScoreRange = Literal["any", "plain", "wide"]
 """Which scores a batch holds: all but extreme ones, small exact ones, or extreme ones too."""
@@ -70,6 +70,7 @@ _ENTRIES: dict[SignalKind, tuple[float, ...]] = {
     "grade": (0.0, 1.0, 0.5),
     "unit": (0.0, 1.0, 0.0, 1.0, 0.5, 0.25, 0.75),  # the ends twice, because most faults show there
     "score": (0.0, *(float(sign * k) for k in range(1, MAX_STEP + 1) for sign in (1, -1))),
+    "cost": tuple(map(float, range(MAX_STEP + 1))),
 }
 """The entries of a signal, simplest first."""
 
@@ -248,7 +249,10 @@ class MetaRewardModel:
 
 def meta_sources(signals: Mapping[str, SignalKind]) -> dict[str, Verifier | RewardModel]:
     """Return one stub source per signal: a reward model for a score, else a verifier."""
-    return {name: MetaRewardModel(name) if kind == "score" else MetaVerifier(name) for name, kind in signals.items()}
+    return {
+        name: MetaRewardModel(name) if kind in ("score", "cost") else MetaVerifier(name)
+        for name, kind in signals.items()
+    }
 
 
 def format_table(columns: Mapping[str, Sequence[Any]]) -> str:

@@ -149,7 +149,7 @@ def check_combiner(
         claims: further laws that it must satisfy; `list_laws` returns them, `Law.with_params` sets their parameters.
         expected_failures: law -> why it fails by design; strict: a law that passes is reported.
         signals: what each signal holds; by default what the scheme's sources return, else a name that starts with
-            ``verifier`` is binary and any other is a score.
+            ``verifier`` is binary, ``tokens`` is a cost and any other is a score.
         trainer: the trainer whose normalization the trainer laws use, a key of `herokit.trainers.TRAINERS`.
         backends: names of array libraries; by default all that are installed except jax, which compiles each shape.
         profile: how long to search.

@@ -5,15 +5,18 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from herokit.combiners import (
+    CenterIncorrect,
     Chain,
     Combiner,
     ConsistencyFilter,
+    IfUniform,
     KimiLength,
     MinMax,
     Scheduled,
     Standardize,
     Stratify,
     WeightByAgreement,
+    WeightByCorrectRate,
     WeightByDifficulty,
     WeightByStd,
     Whiten,
@@ -87,6 +90,43 @@ RULES: tuple[tuple[Callable[[Any], bool], str, str], ...] = (
         "its weights are a softmax over the prompts of the batch",
     ),
     (lambda step: isinstance(step, Scheduled), "batch_split_invariance", "a schedule counts batches"),
+    (
+        lambda step: isinstance(step, Whiten) or (isinstance(step, Standardize) and step.scope == "batch"),
+        "group_copies_invariance",
+        "the sample deviation of a batch depends on its number of rows",
+    ),
+    (
+        lambda step: isinstance(step, WeightByAgreement),
+        "group_copies_invariance",
+        "its moving average takes a step for each mixed group",
+    ),
+    (lambda step: isinstance(step, Whiten), "advantages_sum_to_zero", "the baseline is the mean of the batch"),
+    (lambda step: isinstance(step, Whiten), "singleton_has_zero_advantage", "the baseline is the mean of the batch"),
+    (
+        lambda step: isinstance(step, WeightByCorrectRate),
+        "advantages_sum_to_zero",
+        "positive and negative advantages have different weights",
+    ),
+    (
+        lambda step: isinstance(step, ConsistencyFilter),
+        "monotone_in_verdict",
+        "a dropped rollout gets a reward of 0, whether it is correct or not",
+    ),
+    (
+        lambda step: isinstance(step, ConsistencyFilter),
+        "strictly_monotone_in_score",
+        "the score decides which rollouts remain, and is no part of their reward",
+    ),
+    (
+        lambda step: isinstance(step, IfUniform),
+        "strictly_monotone_in_score",
+        "one kind of groups may be rewarded without the score",
+    ),
+    (
+        lambda step: isinstance(step, CenterIncorrect),
+        "strictly_monotone_in_score",
+        "correct rollouts get no bonus, whatever their score",
+    ),
 )
 """(whether a rule applies to a step, law, reason)."""
 

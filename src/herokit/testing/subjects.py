@@ -101,7 +101,7 @@ class CombinerSubject:
         trainer: Normalization = TRAINERS["dr-grpo"],
         backends: tuple[Backend, ...] = (NUMPY,),
     ) -> "CombinerSubject":
-        """Find out which signals the combiner reads; without other information ``verifier...`` is binary, others scores.
+        """Find out which signals the combiner reads; by default ``verifier...`` is binary, ``tokens`` a cost, others scores.
 
         Example:
             >>> from herokit import hero
@@ -111,7 +111,8 @@ class CombinerSubject:
         unused, given = copy.deepcopy(chain(combiner)), signals or {}
         names = list(given) or signals_read(combiner)
         kinds: dict[str, SignalKind] = {
-            name: given.get(name, "binary" if name.startswith("verifier") else "score") for name in names
+            name: given.get(name, "binary" if name.startswith("verifier") else "cost" if name == "tokens" else "score")
+            for name in names
         }
         return cls(chain(combiner), kinds, trainer, backends, unused=unused)
 

@@ -19,6 +19,7 @@ __all__ = [
     "check_equal",
     "draw_permutation",
     "entries_differ",
+    "nested_lists",
     "states_differ",
 ]
 
@@ -80,7 +81,7 @@ def states_differ(a: Any, b: Any) -> bool:
         >>> states_differ((None, 1.0), (None, 1.0 + 1e-12)), states_differ((1,), (2,))
         (False, True)
     """
-    a, b = _nested_lists(a), _nested_lists(b)
+    a, b = nested_lists(a), nested_lists(b)
     if isinstance(a, list) and isinstance(b, list):
         return len(a) != len(b) or any(states_differ(x, y) for x, y in zip(a, b, strict=True))
     try:
@@ -89,14 +90,19 @@ def states_differ(a: Any, b: Any) -> bool:
         return bool(a != b)
 
 
-def _nested_lists(state: Any) -> Any:
-    """Return a state as nested lists of numbers."""
+def nested_lists(state: Any) -> Any:
+    """Return a state as nested lists of numbers.
+
+    Example:
+        >>> nested_lists({"mean": (1, 0.5)})
+        [[1, 0.5]]
+    """
     if isinstance(state, tuple | list):
-        return [_nested_lists(part) for part in state]
+        return [nested_lists(part) for part in state]
     if is_dataclass(state) and not isinstance(state, type):
-        return _nested_lists(list(asdict(state).values()))
+        return nested_lists(list(asdict(state).values()))
     if isinstance(state, dict):
-        return _nested_lists(list(state.values()))
+        return nested_lists(list(state.values()))
     return state
 
 

@@ -1,5 +1,6 @@
 """Universal laws: a combiner is a value, and its only memory is the state that it returns."""
 
+import copy
 import dataclasses
 import json
 import pickle
@@ -30,7 +31,7 @@ __all__ = [
 
 @law("combiner")
 def inputs_not_modified(subject: CombinerSubject, example: Example, draw: Draw) -> None:
-    """The input arrays are the same before and after.
+    """The input arrays and the input state are the same before and after.
 
     Why: trainers log and reuse the scores that they pass in; an in-place operation changes them silently.
 
@@ -38,8 +39,10 @@ def inputs_not_modified(subject: CombinerSubject, example: Example, draw: Draw) 
     """
     del draw
     batch, signals = example.batch, NUMPY.signals(example.batch)
-    reward = initial_reward(signals)
-    subject.apply(signals, batch, example.state)
+    reward, state = initial_reward(signals), copy.deepcopy(example.state)
+    subject.apply(signals, batch, state)
+    if states_differ(example.state, state):
+        raise LawViolation(f"it modified the state that it was given, {example.state!r}, to {state!r}", batch)
     subject.combiner.combine(reward, signals, subject.combiner.init())
     for name, before in batch.values.items():
         after = to_numpy(signals[name])

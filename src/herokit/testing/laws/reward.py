@@ -13,10 +13,13 @@ from herokit.testing.subjects import CombinerSubject, Example
 __all__ = [
     "affine_invariant_in_score",
     "bounded",
+    "graded_verdicts_accepted",
     "hacking_gain_bounded",
     "monotone_in_score",
+    "monotone_in_verdict",
     "neutral_to_constant_score",
     "robust_to_score_noise",
+    "strictly_monotone_in_score",
     "verifier_dominates",
 ]
 
@@ -74,7 +77,7 @@ def bounded(subject: CombinerSubject, example: Example, draw: Draw, *, limit: fl
 
 @law("combiner", universal=False)
 def monotone_in_score(subject: CombinerSubject, example: Example, draw: Draw) -> None:
-    """Of two rollouts of a group with equal verdicts, the one with the higher score never gets the lower reward.
+    """Of two rollouts of a group with equal verdicts, the one with the higher score (the lower cost) never gets less.
 
     Why: the reward model is there to rank rollouts.
 
@@ -84,18 +87,113 @@ def monotone_in_score(subject: CombinerSubject, example: Example, draw: Draw) ->
     if not subject.scores:
         raise NotApplicable("it reads no score")
     batch, run = example.batch, example.run
-    higher, lower = _dominating_pairs(batch, subject.scores, equal_in=subject.verdicts)
+    higher, lower = _dominating_pairs(_costs_negated(subject, batch), subject.scores, equal_in=subject.verdicts)
     if not len(higher):
         raise NotApplicable("no two rollouts of a group have equal verdicts and different scores")
     wrong = run.output[higher] < run.output[lower] - TOLERANCE
     if wrong.any():
         first = int(np.argmax(wrong))
         raise LawViolation(
-            f"row {higher[first] + 1} has a higher score than row {lower[first] + 1} and gets a lower reward",
+            f"row {higher[first] + 1} has {_better(subject)} than row {lower[first] + 1} and gets a lower reward",
             batch,
             reward=run.output,
             advantage=run.advantage,
         )
+
+
+@law("combiner", universal=False, score_range="plain")
+def strictly_monotone_in_score(
+    subject: CombinerSubject, example: Example, draw: Draw, *, resolution: float = 0.0
+) -> None:
+    """Of two rollouts of a group with equal verdicts, the one whose score is higher by more than `resolution` gets more.
+
+    Why: clipping, rounding and quantiles make equal what the reward model tells apart; whoever wants that names it.
+
+    In training: in groups with equal verdicts, where the score is the only signal, there would be none.
+    """
+    del draw
+    if not subject.scores:
+        raise NotApplicable("it reads no score")
+    batch, run = example.batch, example.run
+    signed = _costs_negated(subject, batch)
+    higher, lower = _dominating_pairs(signed, subject.scores, equal_in=subject.verdicts)
+    distances = [signed.values[name][higher] - signed.values[name][lower] for name in subject.scores]
+    apart = np.max(distances, axis=0) > resolution
+    higher, lower = higher[apart], lower[apart]
+    if not len(higher):
+        raise NotApplicable("no two rollouts of a group have equal verdicts and different scores")
+    wrong = run.output[higher] <= run.output[lower]
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        raise LawViolation(
+            f"row {higher[first] + 1} has {_better(subject)} than row {lower[first] + 1} and does not get more",
+            batch,
+            reward=run.output,
+            advantage=run.advantage,
+        )
+
+
+def _costs_negated(subject: CombinerSubject, batch: Batch) -> Batch:
+    """Return the batch with costs as scores, so that more is better in every signal."""
+    return batch.replace(**{name: -batch.values[name] for name in subject.scores if subject.signals[name] == "cost"})
+
+
+def _better(subject: CombinerSubject) -> str:
+    kinds = {subject.signals[name] for name in subject.scores}
+    return "a lower cost" if kinds == {"cost"} else "a higher score" if "cost" not in kinds else "better scores"
+
+
+GRADES = (0.0, 0.3, 0.5, 0.8, 1.0)
+"""Verdicts of a verifier with partial credit."""
+
+
+def _graded(subject: CombinerSubject, example: Example, draw: Draw) -> Batch:
+    """Return the batch with graded verdicts in the place of binary ones.
+
+    Raises:
+        NotApplicable: it reads no verdict.
+    """
+    if not subject.verdicts:
+        raise NotApplicable("it reads no verdict")
+    n = len(example.batch)
+    return example.batch.replace(
+        **{name: np.array([GRADES[draw(len(GRADES))] for _ in range(n)]) for name in subject.verdicts}
+    )
+
+
+@law("combiner")
+def graded_verdicts_accepted(subject: CombinerSubject, example: Example, draw: Draw) -> None:
+    """Verdicts between 0 and 1 give finite rewards and no error, of the float type that binary verdicts give.
+
+    Why: a verifier with partial credit returns 0.3; a table of two rows or an integer index knows 0 and 1 only.
+
+    In training: the job would stop at the first partly correct rollout, or lose its group.
+    """
+    batch = _graded(subject, example, draw)
+    run = subject.run(batch, example.state)
+    if not np.isfinite(run.output).all():
+        raise LawViolation("with graded verdicts the reward is not finite", batch, reward=run.output)
+
+
+@law("combiner", universal=False)
+def monotone_in_verdict(subject: CombinerSubject, example: Example, draw: Draw) -> None:
+    """Of two rollouts of a group with equal scores, the one with the higher verdict, also a graded one, never gets less.
+
+    Why: a better verdict is never a reason for less reward.
+
+    In training: the policy would move away from the more correct of two answers.
+    """
+    graded = _graded(subject, example, draw)
+    constant = graded.replace(**{name: np.full(len(graded), graded.values[name][0]) for name in subject.scores})
+    run = subject.run(constant, example.state)
+    higher, lower = _dominating_pairs(constant, subject.verdicts)
+    if not len(higher):
+        raise NotApplicable("no two rollouts of a group have different verdicts")
+    wrong = run.output[higher] < run.output[lower] - TOLERANCE
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        message = f"row {higher[first] + 1} has a higher verdict than row {lower[first] + 1} and gets a lower reward"
+        raise LawViolation(message, constant, reward=run.output, advantage=run.advantage)
 
 
 @law("combiner", universal=False, score_range="plain")
@@ -182,7 +280,7 @@ def hacking_gain_bounded(subject: CombinerSubject, example: Example, draw: Draw,
     for score in (HACKED_SCORE, -HACKED_SCORE):
         changed = {name: batch.values[name].copy() for name in subject.scores}
         for name, values in changed.items():
-            values[row] = score if subject.signals[name] == "score" else float(score > 0)
+            values[row] = {"score": score, "cost": max(0.0, -score)}.get(subject.signals[name], float(score > 0))
         after = subject.run(batch.replace(**changed), example.state).output
         gains.append(float(after[row] - before[row]))
         if gains[-1] > limit:

@@ -6,13 +6,19 @@ import numpy as np
 
 from herokit.combiners import Weight
 from herokit.testing.backends import NUMPY
-from herokit.testing.batches import Draw, Numbers
+from herokit.testing.batches import Batch, Draw, Numbers
 from herokit.testing.law import LawViolation, NotApplicable, law
 from herokit.testing.laws.helpers import TOLERANCE
 from herokit.testing.subjects import CombinerSubject, Example
 from herokit.trainers.cancellation import advantages_differ
 
-__all__ = ["steps_not_cancelled", "uniform_groups_not_amplified", "zero_advantage_without_signal"]
+__all__ = [
+    "advantages_sum_to_zero",
+    "singleton_has_zero_advantage",
+    "steps_not_cancelled",
+    "uniform_groups_not_amplified",
+    "zero_advantage_without_signal",
+]
 
 MIN_REWARD_CHANGE = 0.2
 """A step changes rewards if one of them moves by this share of the group's largest deviation."""
@@ -109,3 +115,38 @@ def zero_advantage_without_signal(subject: CombinerSubject, example: Example, dr
     if any(np.abs(run.advantage[rows]).max() > TOLERANCE for rows in groups):
         message = f"all signals of a group are equal, and under {subject.trainer.name} its advantages are not zero"
         raise LawViolation(message, constant, reward=run.reward, advantage=run.advantage)
+
+
+@law("combiner", universal=False, score_range="plain")
+def advantages_sum_to_zero(subject: CombinerSubject, example: Example, draw: Draw) -> None:
+    """The advantages of each group sum to zero.
+
+    Why: a group is compared with itself; with another baseline every rollout of a group can be praised or blamed.
+
+    In training: the policy would become more or less likely to say anything at all, and its entropy would drift.
+    """
+    del subject, draw
+    run = example.run
+    for rows in example.batch.rows_by_group():
+        total, size = float(run.advantage[rows].sum()), float(np.abs(run.advantage[rows]).sum())
+        if abs(total) > TOLERANCE * max(1.0, size):
+            message = f"the advantages of group {example.batch.labels()[rows[0]]} sum to {total:.5g}"
+            raise LawViolation(message, example.batch, reward=run.reward, advantage=run.advantage)
+
+
+@law("combiner", universal=False)
+def singleton_has_zero_advantage(subject: CombinerSubject, example: Example, draw: Draw) -> None:
+    """The only rollout of a group gets an advantage of zero.
+
+    Why: there is nothing to compare it with; its reward says how hard its prompt is, not how good it is.
+
+    In training: after lost or filtered rollouts, what remains of a group would be praised for an easy prompt.
+    """
+    row = draw(len(example.batch))
+    group_ids = example.batch.group_ids.copy()
+    group_ids[row] = example.batch.num_groups
+    batch = Batch(example.batch.values, group_ids, example.batch.num_groups + 1)
+    run = subject.run(batch, example.state)
+    if not abs(run.advantage[row]) <= TOLERANCE:
+        message = f"row {row + 1} is alone in its group and gets an advantage of {run.advantage[row]:.5g}"
+        raise LawViolation(message, batch, reward=run.reward, advantage=run.advantage)
