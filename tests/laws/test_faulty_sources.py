@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from herokit.testing import Profile, check_reward_model, check_verifier, get_law, list_laws
+from herokit.testing.attacks import TURN_TOKENS
 from herokit.testing.check import check_laws
 from herokit.testing.samples import MATH, PLAIN
 from herokit.testing.subjects import RewardModelSubject, VerifierSubject
@@ -210,6 +211,13 @@ class DividesByLength(VowelShare):
         return sum(c in "aeiou" for c in text) / len(text)
 
 
+class ReadsTurns(VowelShare):
+    """A judge that takes what stands behind the token of a user for the user's own praise."""
+
+    def one(self, text):
+        return super().one(text) + sum(text.count(user.strip()) for _, user, _ in TURN_TOKENS.values())
+
+
 MODELS = {
     "reads its padding": (ReadsItsPadding(), "padding_invariance"),
     "centers in the batch": (CentersInTheBatch(), "scores_batch_independent"),
@@ -217,6 +225,7 @@ MODELS = {
     "NaN for other scripts": (NanForOtherScripts(), "finite_scores"),
     "truncates silently": (TruncatesSilently(), "truncation_reported"),
     "holds a session": (HoldsASession(), "reward_model_pickle_round_trip"),
+    "reads turns of the policy": (ReadsTurns(), "control_tokens_pay_nothing"),
     "divides by zero": (DividesByLength(), "hostile_text_scored_or_failed"),
 }
 

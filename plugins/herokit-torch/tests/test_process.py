@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -118,15 +119,16 @@ def test_profile_sets_system_prompt_and_head(name, mlp, system, tiny, tmp_path, 
     folder = tmp_path / name
     tokenizer = tiny.write_tokenizer(folder)
     model = tiny.write_model(folder, mlp=mlp)
+    shown = [replace(sample, completion=sample.completion.replace("<extra", "< extra")) for sample in SOLUTIONS]
     if mlp:
 
         def forward(input_ids):
             hidden = model.model(input_ids=input_ids).last_hidden_state
             return type("Out", (), {"logits": model.score(hidden)[:, -1]})
 
-        expected = one_by_one(forward, tokenizer, SOLUTIONS, system)
+        expected = one_by_one(forward, tokenizer, shown, system)
     else:
-        expected = one_by_one(model, tokenizer, SOLUTIONS, system)
+        expected = one_by_one(model, tokenizer, shown, system)
     with TorchRewardModel(str(folder)) as rm:
         np.testing.assert_allclose(rm.score(SOLUTIONS).values, expected, rtol=0, atol=1e-4)
     with TorchRewardModel(str(folder), system_prompt="Be brief.") as rm:

@@ -24,8 +24,11 @@ FAMILIES = {
 }
 
 
-def write_tokenizer(folder, *, chat=CHATML, adds=None, pad="<|pad|>"):
-    """Write a byte tokenizer with ChatML; `adds` is a special token that the tokenizer itself puts in front."""
+def write_tokenizer(folder, *, chat=CHATML, adds=None, pad="<|pad|>", special=()):
+    """Write a byte tokenizer with ChatML; `adds` is a special token that the tokenizer itself puts in front.
+
+    `special` are more special tokens, with the ids behind all others.
+    """
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {word: i for i, word in enumerate([*SPECIAL, *letters])}
     raw = Tokenizer(models.BPE(vocabulary, []))
@@ -42,6 +45,7 @@ def write_tokenizer(folder, *, chat=CHATML, adds=None, pad="<|pad|>"):
         eos_token="<|im_end|>",  # noqa: S106 - a marker
         bos_token="<s>" if adds else None,
     )
+    tokenizer.add_special_tokens({"additional_special_tokens": list(special)}, replace_extra_special_tokens=False)
     tokenizer.chat_template = chat
     tokenizer.save_pretrained(folder)
     return tokenizer

@@ -1,5 +1,6 @@
 """What a model is shown of a sample: its conversation, or prompt and completion as texts; thinking, images and steps."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
@@ -20,6 +21,7 @@ from herokit.conversations.messages import (
 )
 from herokit.conversations.views import remove_thinking
 from herokit.errors import DataError
+from herokit.reward_models.control_tokens import break_up, remove_end
 from herokit.reward_models.process import escape_step_token, insert_step_tokens
 from herokit.types import Sample, Status
 
@@ -53,6 +55,9 @@ class InputView:
         system_prompt: the first message of a conversation that has no system message, ``""`` for none.
         step_token: of a process reward model: written after every step of the policy, and broken up elsewhere.
         separator: the text between two steps.
+        control: matches the first character of each control token, which is broken up in every text of the sample; an end
+            token that a trainer left at the end of the completion is removed. None leaves both.
+        keep_templated: a prompt of text is left as it is, and so is an end token: both may be templated already.
 
     Example:
         >>> sample = Sample("2 + 2?", "<think>Easy.</think>4", group=0)
@@ -68,6 +73,8 @@ class InputView:
     system_prompt: str = ""
     step_token: str | None = None
     separator: str = "\n\n"
+    control: re.Pattern[str] | None = None
+    keep_templated: bool = False
 
     def messages(self, sample: Sample) -> list[Message]:
         """Return prompt and completion as one conversation, each content as text, or as parts if images are sent.
@@ -105,13 +112,15 @@ class InputView:
             shown = self.show(written, opened=sample.begins_in_thinking)
             self._check_answer(sample, written, shown)
             if isinstance(sample.prompt, str):
-                prompt = sample.prompt
+                prompt = sample.prompt if self.keep_templated else break_up(sample.prompt, self.control)
             else:
                 prompt = "\n".join(map(message_text, self.show(sample.prompt)))
         except DataError as error:
             raise UnscorableError(str(error)) from None
-        kept = self.thinking == "keep"
-        completion = sample.completion_text if kept else message_text([m for m in shown if is_assistant(m)][-1])
+        if self.thinking == "keep":
+            completion = self.escape(sample.completion_text)
+        else:
+            completion = message_text([m for m in shown if is_assistant(m)][-1])
         if self.step_token is None:
             return prompt, completion
         return (
@@ -131,10 +140,25 @@ class InputView:
             DataError: a part has an unknown type.
         """
         shown = remove_thinking(messages, opened=opened) if self.thinking == "drop" else messages
-        return [
+        readable = [
             message if isinstance(message.get("content"), str | None) else self._show_parts(message)
             for message in shown
         ]
+        return readable if self.control is None else [self._escape_message(message) for message in readable]
+
+    def escape(self, text: str) -> str:
+        """Return a text of the policy without control tokens; the end token of a templated completion stays."""
+        if self.control is None:
+            return text
+        text, end = remove_end(text), text
+        return cast("str", break_up(text, self.control)) + (end[len(text) :] if self.keep_templated else "")
+
+    def _escape_message(self, message: Message) -> Message:
+        content = message.get("content")
+        fields: Any = break_up(message, self.control)
+        if isinstance(content, str) and is_assistant(message):
+            fields["content"] = self.escape(content)
+        return cast("Message", fields)
 
     def _show_parts(self, message: Message) -> Message:
         """Return a message whose content is text, or text and images."""

@@ -17,6 +17,7 @@ from herokit.reward_models.batching import (
     run_with_oom_retry,
     unique_rows,
 )
+from herokit.reward_models.control_tokens import ControlTokens, check_control_tokens
 from herokit.reward_models.encoding import EncodedRows, is_template
 from herokit.reward_models.inputs import Thinking, UnscorableError
 from herokit.reward_models.lazy import LazyResource, ResourceOwner
@@ -88,6 +89,8 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
         template: a text with ``{prompt}`` and ``{completion}`` that replaces the model's own.
         thinking: what the model is shown of the policy's thinking: ``drop`` (nothing) or ``keep``; None takes the model's own.
         ignore_images: score samples with images by their text alone; otherwise their rows fail.
+        control_tokens: control tokens in the texts of a sample, such as ``<|im_end|>``: ``escape`` breaks them up, so that no
+            text opens a turn; ``keep`` leaves them to the tokenizer.
         step_separator: the text between two steps of a completion.
         aggregate: how step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
         progress_callback: called with (unique rows done, unique rows in all) after every batch.
@@ -98,6 +101,7 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
     template: str | None = None
     thinking: Thinking | None = None
     ignore_images: bool = False
+    control_tokens: ControlTokens = "escape"
     step_separator: str = "\n\n"
     aggregate: Aggregate = "min"
     progress_callback: ProgressCallback | None = field(default=None, repr=False, compare=False)
@@ -112,6 +116,7 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
             raise ConfigError(f"{owner}: aggregate = {self.aggregate!r}; expected one of {get_args(Aggregate)}")
         if self.thinking not in (None, *get_args(Thinking)):
             raise ConfigError(f"{owner}: thinking = {self.thinking!r}; expected one of {get_args(Thinking)}")
+        check_control_tokens(self.control_tokens, owner)
         if not self.step_separator:
             raise ConfigError(f"{owner}: step_separator is empty; expected the text between two steps")
         if self.template is not None and not is_template(self.template):

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from herokit.conversations import MARKERS, Message, split_thinking
 from herokit.errors import ConfigError, DataError
+from herokit.reward_models.control_tokens import KNOWN_TOKENS, ControlTokens, check_control_tokens
 from herokit.reward_models.inputs import InputView, UnscorableError
 from herokit.types import Sample, Status, Verdict
 from herokit_http.batches import Failure, SendBatch
@@ -187,15 +188,19 @@ class ChatSource(HttpSource):
         view: what the judge is shown of a completion: ``final``, the last message of the policy without its thinking;
             ``completion``, everything that the policy wrote; or ``messages``, all messages with tool results.
         ignore_images: leave images out; otherwise the judge is sent them.
+        control_tokens: control tokens of known families in prompt and completion, such as ``<|im_end|>``: ``escape`` breaks
+            them up, so that no text opens a turn of the judge's conversation; ``keep`` leaves them to the server.
     """
 
     judge: Judge = field(default_factory=Judge, kw_only=True)
     cache_size: int = field(default=0, kw_only=True)
     view: View = field(default="final", kw_only=True)
     ignore_images: bool = field(default=False, kw_only=True)
+    control_tokens: ControlTokens = field(default="escape", kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_control_tokens(self.control_tokens, type(self).__name__)
         self._check_at_least("cache_size", 0)
         if self.view not in get_args(View):
             raise ConfigError(f"{type(self).__name__}: view = {self.view!r}; expected one of {get_args(View)}")
@@ -212,7 +217,10 @@ class ChatSource(HttpSource):
             reference = sample.reference
             if reference is not None and not isinstance(reference, str):
                 reference = json.dumps(json_value(reference, "reference"), ensure_ascii=False)
-            view = InputView(ignore_images=self.ignore_images, takes_images=True)
+            control = KNOWN_TOKENS if self.control_tokens == "escape" else None
+            view = InputView(ignore_images=self.ignore_images, takes_images=True, control=control)
+            if isinstance(completion, str):
+                completion = view.escape(completion)
             problem = sample.final.problem if self.view == "final" else ""
             judged = JudgedSample(prompt, completion, reference, problem, view)
             judged.show("")

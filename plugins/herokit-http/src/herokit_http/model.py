@@ -9,6 +9,7 @@ from typing import Any, get_args
 import numpy as np
 
 from herokit.errors import ConfigError, did_you_mean
+from herokit.reward_models.control_tokens import KNOWN_TOKENS, ControlTokens, check_control_tokens, writes_tokens
 from herokit.reward_models.families import find_profile
 from herokit.reward_models.inputs import InputView, Thinking, UnscorableError
 from herokit.reward_models.process import Aggregate, aggregate_steps
@@ -45,6 +46,8 @@ class HttpRewardModel(HttpSource):
         thinking: what the model is shown of the policy's thinking: ``drop`` (nothing) or ``keep``; None takes that of the
             model's family. ``herokit`` is sent the whole sample.
         ignore_images: leave images out; otherwise messages are sent with them, and a row fails where text is sent.
+        control_tokens: control tokens of known families in the texts of a sample, such as ``<|im_end|>``: ``escape`` breaks
+            them up, so that no text opens a turn; ``keep`` leaves them to the server. ``herokit`` is sent them as they are.
         request: how hard to try, and when to give up.
 
     Raises:
@@ -68,12 +71,14 @@ class HttpRewardModel(HttpSource):
     cache_size: int = 0
     thinking: Thinking | None = None
     ignore_images: bool = False
+    control_tokens: ControlTokens = "escape"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_at_least("batch_size", 1)
         if self.thinking not in (None, *get_args(Thinking)):
             raise ConfigError(f"HttpRewardModel: thinking = {self.thinking!r}; expected one of {get_args(Thinking)}")
+        check_control_tokens(self.control_tokens, "HttpRewardModel")
         self._check_at_least("cache_size", 0)
         if self.aggregate not in get_args(Aggregate):
             raise ConfigError(f"HttpRewardModel: aggregate = {self.aggregate!r}; expected one of {get_args(Aggregate)}")
@@ -116,6 +121,8 @@ class HttpRewardModel(HttpSource):
             ignore_images=self.ignore_images,
             takes_images=template is None and not self._dialect.pairs,
             system_prompt=profile.system_prompt if self.system_prompt is None else self.system_prompt,
+            control=KNOWN_TOKENS if self.control_tokens == "escape" else None,
+            keep_templated=not self._dialect.pairs and template is not None and not writes_tokens(template),
         )
         rows = [self._make_row(sample, view) for sample in samples]
         batch_size = 1 if template is None else self.batch_size

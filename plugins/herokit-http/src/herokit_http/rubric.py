@@ -57,6 +57,8 @@ class RubricJudge(ChatSource):
         view: what the judge is shown of a completion: ``final``, the last message of the policy without its thinking;
             ``completion``, everything that the policy wrote; or ``messages``, all messages with tool results.
         ignore_images: leave images out; otherwise the judge is sent them.
+        control_tokens: control tokens in prompt and completion, such as ``<|im_end|>``: ``escape`` breaks them up, so that
+            no text opens a turn of the judge's conversation; ``keep`` leaves them to the server.
         request: how hard to try, and when to give up.
 
     Raises:

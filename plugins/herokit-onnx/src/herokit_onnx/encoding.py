@@ -1,11 +1,12 @@
 """From samples to token ids: chat template, plain template or annotation, then the tokenizer of a JSON file."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from herokit.errors import SetupError
+from herokit.reward_models.control_tokens import ControlTokens, compile_tokens, writes_tokens
 from herokit.reward_models.encoding import EncodedRows, check_step_token, encode_rows, fill_template, tokenize_rows
 from herokit.reward_models.inputs import InputView
 from herokit.types import Sample
@@ -43,23 +44,32 @@ class Encoder:
         config: of the model.
         separator: the text between steps of a completion.
         ignore_images: images are left out; otherwise samples with images cannot be scored.
+        control_tokens: control tokens in the texts of a sample are broken up (``escape``) or left as they are.
+        view: what the model is shown of a sample.
     """
 
     tokenizer: Any
     config: ModelConfig
     separator: str = "\n\n"
     ignore_images: bool = False
+    control_tokens: ControlTokens = "escape"
+    view: InputView = field(init=False)
 
-    @property
-    def view(self) -> InputView:
-        """What the model is shown of a sample."""
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "view", self._make_view())
+
+    def _make_view(self) -> InputView:
         config = self.config
+        template = config.chat_template or config.template
+        added = self.tokenizer.get_added_tokens_decoder().values()
         return InputView(
             thinking=config.thinking,
             ignore_images=self.ignore_images,
             system_prompt=config.system_prompt,
             step_token=config.step_token,
             separator=self.separator,
+            control=compile_tokens(added, template) if self.control_tokens == "escape" else None,
+            keep_templated=not config.chat_template and config.annotation == "none" and not writes_tokens(template),
         )
 
     def text(self, sample: Sample) -> str:

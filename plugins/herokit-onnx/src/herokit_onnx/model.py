@@ -33,6 +33,8 @@ class OnnxRewardModel(LocalRewardModel[OnnxRunner]):
         template: overrides the config's, and its chat template.
         thinking: what the model is shown of the policy's thinking: ``drop`` (nothing) or ``keep``; None takes the config's.
         ignore_images: score samples with images by their text alone; otherwise their rows fail.
+        control_tokens: control tokens in the texts of a sample, such as ``<|im_end|>``: ``escape`` breaks them up, so that no
+            text opens a turn; ``keep`` leaves them to the tokenizer.
         step_separator: the text between two steps of a completion, for a process reward model.
         aggregate: how step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
         progress_callback: called with (unique rows done, unique rows in all) after every batch; see also
@@ -98,5 +100,10 @@ class OnnxRewardModel(LocalRewardModel[OnnxRunner]):
         )
         if self.template is None and self.max_length is None and self.tokenizer is None:
             check_probes(path, runner)
-        encoder = replace(runner.encoder, separator=self.step_separator, ignore_images=self.ignore_images)
+        encoder = replace(
+            runner.encoder,
+            separator=self.step_separator,
+            ignore_images=self.ignore_images,
+            control_tokens=self.control_tokens,
+        )
         return replace(runner, encoder=encoder)

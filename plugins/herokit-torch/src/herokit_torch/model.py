@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from herokit.errors import ConfigError, SetupError, install_command
 from herokit.reward_models.batching import MicroBatch
 from herokit.reward_models.checkpoints import checkpoint_errors, load_model, load_tokenizer, resolve_max_length
+from herokit.reward_models.control_tokens import compile_tokens, writes_tokens
 from herokit.reward_models.encoding import EncodedRows
 from herokit.reward_models.families import ModelProfile, find_profile
 from herokit.reward_models.inputs import InputView
@@ -90,6 +91,8 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
         thinking: what the model is shown of the policy's thinking: ``drop`` (nothing) or ``keep``; None takes that of the
             model's family.
         ignore_images: score samples with images by their text alone; otherwise their rows fail.
+        control_tokens: control tokens in the texts of a sample, such as ``<|im_end|>``: ``escape`` breaks them up, so that no
+            text opens a turn; ``keep`` leaves them to the tokenizer.
         step_separator: the text between two steps of a completion.
         aggregate: how step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
         progress_callback: called with (unique rows done, unique rows in all) after every batch; see also
@@ -151,7 +154,7 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
         end_id = getattr(model.config, profile.end_token_attribute) if profile.end_token_attribute else None
         encoder = Encoder(
             tokenizer,
-            self._view(profile),
+            self._view(profile, tokenizer),
             self.template,
             resolve_max_length(self.max_length, model.config, self.model, 32768),
             end_id,
@@ -165,12 +168,16 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
         device = "cpu" if model.device.type == "cpu" else "gpu"
         return TorchRunner(encoder, forward, _MAX_BATCH_TOKENS[device])
 
-    def _view(self, profile: ModelProfile) -> InputView:
+    def _view(self, profile: ModelProfile, tokenizer: Any) -> InputView:
         """Return what the model is shown of a sample: settings that are None are those of its family."""
+        template = self.template or str(tokenizer.chat_template or "")
+        added = tokenizer.added_tokens_decoder.values()
         return InputView(
             thinking=self.thinking or profile.thinking,
             ignore_images=self.ignore_images,
             system_prompt=profile.system_prompt if self.system_prompt is None else self.system_prompt,
             step_token=(profile.step_token if self.step_token is None else self.step_token) or None,
             separator=self.step_separator,
+            control=compile_tokens(added, template) if self.control_tokens == "escape" else None,
+            keep_templated=bool(self.template) and not writes_tokens(template),
         )
