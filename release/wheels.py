@@ -29,7 +29,7 @@ from importlib.metadata import version
 from herokit.registry import get_registry
 from herokit.testing import check_combiner
 assert "site-packages" in herokit.__file__, herokit.__file__
-assert not get_registry().broken, get_registry().broken
+assert not get_registry().load_errors, get_registry().load_errors
 assert check_combiner(herokit.hero_advantage(), backends=("numpy",)).passed
 print("Python", sys.version.split()[0], "herokit", version("herokit"), len(list(get_registry())), "names")
 """

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any
 
+from herokit._display import short_repr
 from herokit._segment import namespace
 from herokit.combiners import (
     Center,
@@ -22,9 +23,8 @@ from herokit.combiners import (
     summarize_trace,
 )
 from herokit.combiners.inputs import read_arrays, spread_rows
-from herokit.errors import ConfigError, NoSignalWarning, did_you_mean
+from herokit.errors import ConfigError, NoSignalWarning
 from herokit.outcome import RewardOutput
-from herokit.schemes import SCHEMES_BY_NAME
 from herokit.types import Array, Signals
 
 __all__ = [
@@ -45,7 +45,7 @@ def combine(values: Mapping[str, Any], groups: Any, combiner: Combiner[Any] | st
     Args:
         values: signal -> N numbers or booleans: lists, or arrays of numpy, torch or jax in any precision.
         groups: N ids, equal for the rollouts of a prompt: texts or numbers, in a list or an array.
-        combiner: a chain, a step, or the name of a built-in scheme.
+        combiner: a chain, a step, or the name of one, such as ``"hero-advantage"`` or ``"my_rewards.py:scheme"``.
 
     Returns:
         Arrays in the library, floating dtype and device of the values. A row without a finite value in every signal is NaN
@@ -68,7 +68,7 @@ class ArrayCombiner:
     """A chain with its state, for a training loop of one's own: arrays in, rewards and advantages out.
 
     Args:
-        combiner: a chain, a step, or the name of a built-in scheme.
+        combiner: a chain, a step, or the name of one, such as ``"hero-advantage"`` or ``"my_rewards.py:scheme"``.
         sync: merges running means across processes; `no_sync` for one process.
 
     Attributes:
@@ -87,6 +87,9 @@ class ArrayCombiner:
         self.sync = sync
         self.state = self.combiner.init()
         self._warned = False
+
+    def __repr__(self) -> str:
+        return f"ArrayCombiner({' -> '.join(map(short_repr, self.combiner.steps))})"
 
     def __call__(self, values: Mapping[str, Any], groups: Any, *, update_state: bool = True) -> RewardOutput:
         """Combine one batch; pass whole groups.
@@ -170,19 +173,27 @@ def load_state(combiner: Chain, data: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def named_chain(name: str) -> Chain:
-    """Return the chain of a built-in scheme.
+    """Return the chain that a name stands for: a registered scheme or step, or an object in a file.
+
+    Args:
+        name: ``"hero-advantage"``, ``"center"`` or ``"my_rewards.py:scheme"``; underscores count as dashes.
 
     Raises:
-        ConfigError: there is no such scheme.
+        ConfigError: there is no such name, or it is that of something else.
 
     Example:
         >>> named_chain("verifier-only")
         Chain(steps=(Select(signal='verifier'),))
     """
-    dashed = name.replace("_", "-")
-    if dashed not in SCHEMES_BY_NAME:
-        raise ConfigError(f"no built-in scheme is called {name!r}; {did_you_mean(dashed, list(SCHEMES_BY_NAME))}")
-    return SCHEMES_BY_NAME[dashed]()
+    from herokit.config.builder import build
+    from herokit.config.objects import is_place, is_scheme_file
+    from herokit.registry import STEP_KINDS
+
+    if is_scheme_file(name):
+        raise ConfigError(
+            f"expected the steps, got the scheme file {name!r}; write herokit.load_scheme({name!r}).rewarder()"
+        )
+    return chain(build({"use": name if is_place(name) else name.replace("_", "-")}, kinds=STEP_KINDS))
 
 
 def split_trace(trace: Sequence[StepTrace], signals: Signals) -> tuple[Array, Array, Array, Array]:

@@ -21,7 +21,7 @@ from herokit.combiners import (
     no_sync,
 )
 from herokit.conversations import check_group_prompts
-from herokit.errors import ConfigError, DataError, NoSignalWarning
+from herokit.errors import ConfigError, DataError, ErrorCollector, NoSignalWarning
 from herokit.outcome import RewardOutput
 from herokit.records import check_source_names
 from herokit.sources import execution
@@ -75,9 +75,11 @@ class Rewarder(Closeable):
 
     Args:
         sources: name -> verifier, reward model, or reward function of a trainer (`herokit.sources.functions`), which
-            is a verifier if its name begins with ``verifier``; the names are what the combiner's steps refer to.
-        combiner: a chain, a step, the name of a built-in scheme (``"hero-advantage"``), or a `Scheme`, whose chain is
-            used and whose sources are not.
+            is a verifier if its name begins with ``verifier``; or, as in scheme files, a registered name
+            (``"exact-match"``), the place of an object (``"my_rewards.py:accuracy"``), or a table
+            (``{"use": "number", "rel_tol": 0.01}``). The combiner's steps refer to the names.
+        combiner: a chain, a step, the name of one (``"hero-advantage"``, ``"my_rewards.py:scheme"``), or a `Scheme`, whose
+            chain is used and whose sources are not.
         sync: merges running means across processes; `no_sync` for one process.
         equal_prompts: whether prompts that differ inside a group raise, by text or by the content of messages and images.
             Pass False if rollouts of different prompts compete on purpose, as two players of a game do.
@@ -104,7 +106,7 @@ class Rewarder(Closeable):
 
     def __init__(
         self,
-        sources: Mapping[str, Verifier | RewardModel | Callable[..., Any]],
+        sources: Mapping[str, Verifier | RewardModel | Callable[..., Any] | str | Mapping[str, Any]],
         combiner: Combiner[Any] | _HasCombiner | str,
         *,
         sync: Sync = no_sync,
@@ -113,7 +115,7 @@ class Rewarder(Closeable):
         if not sources:
             raise ConfigError("a Rewarder needs at least one verifier or reward model")
         check_source_names(sources)
-        self.sources = {name: as_source(name, source) for name, source in sources.items()}
+        self.sources = _resolve_sources(sources)
         self.combiner = _resolve_combiner(combiner)
         self.sync = sync
         self.equal_prompts = equal_prompts
@@ -252,6 +254,28 @@ class Rewarder(Closeable):
         """Close every source that holds processes, sessions or connections."""
         for source in self.sources.values():
             execution.close(source)
+
+
+def _resolve_sources(sources: Mapping[str, Any]) -> dict[str, Verifier | RewardModel]:
+    """Return the sources that the caller holds or names.
+
+    Raises:
+        ConfigError: one or several of them are no sources.
+    """
+    errors = ErrorCollector()
+    resolved: dict[str, Verifier | RewardModel] = {}
+    for name, source in sources.items():
+        table = {"use": source} if isinstance(source, str) else source
+        with errors.collect():
+            if isinstance(table, Mapping):
+                from herokit.config.builder import build
+                from herokit.registry import SOURCE_KINDS
+
+                resolved[name] = build(table, kinds=SOURCE_KINDS, location=f"source {name!r}", name=name)
+            else:
+                resolved[name] = as_source(name, source)
+    errors.raise_all("Rewarder")
+    return resolved
 
 
 def _resolve_combiner(combiner: Combiner[Any] | _HasCombiner | str) -> Chain:

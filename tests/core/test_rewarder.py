@@ -336,7 +336,7 @@ def test_rewarder_takes_the_chain_of_a_scheme():
 @pytest.mark.parametrize(
     ("combiner", "message"),
     [
-        ("heero", "no built-in scheme is called 'heero'; did you mean 'hero'?"),
+        ("heero", "nothing is registered as 'heero'; did you mean 'hero'?"),
         (Select, "got the class Select; did you mean Select(...)?"),
         (hero, "got the function hero; did you forget to call it?"),
         (Rewarder({"rm": Length()}, Select("rm")), "got a Rewarder; use its attribute 'combiner'"),

@@ -18,7 +18,7 @@ Rollouts: TypeAlias = Annotated[
 SchemeName: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        help="A scheme file (TOML or YAML), or a scheme's name, e.g. hero-advantage; by default HERO on maths."
+        help="A scheme file (TOML or YAML), a scheme's name, e.g. hero-advantage, or FILE.py:OBJECT; by default HERO on maths."
     ),
 ]
 

@@ -20,7 +20,9 @@ _DEFAULTS = Limits()
 
 _Scheme: TypeAlias = Annotated[
     str | None,
-    typer.Argument(help="A scheme file (TOML or YAML), or a scheme's name, e.g. hero; by default HERO on maths."),
+    typer.Argument(
+        help="A scheme file (TOML or YAML), a scheme's name, e.g. hero, or FILE.py:OBJECT; by default HERO on maths."
+    ),
 ]
 _Host: TypeAlias = Annotated[str, typer.Option(help="Address to listen at; beyond loopback a token is required.")]
 _Port: TypeAlias = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]

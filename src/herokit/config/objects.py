@@ -9,7 +9,10 @@ from typing import Any
 
 from herokit.errors import ConfigError, boundary, did_you_mean
 
-__all__ = ["is_place", "load_object"]
+__all__ = ["SCHEME_SUFFIXES", "is_place", "is_scheme_file", "load_object"]
+
+SCHEME_SUFFIXES = (".toml", ".yaml", ".yml")
+"""The endings of scheme files."""
 
 _LOADED: set[str] = set()
 """The modules that were loaded from files: a file of the same name elsewhere takes the place of one."""
@@ -23,6 +26,16 @@ def is_place(name: str) -> bool:
         (True, False)
     """
     return ":" in name or name.endswith(".py")
+
+
+def is_scheme_file(name: str) -> bool:
+    """Return whether a name is that of a scheme file, by its ending.
+
+    Example:
+        >>> is_scheme_file("hero.toml"), is_scheme_file("hero")
+        (True, False)
+    """
+    return name.endswith(SCHEME_SUFFIXES)
 
 
 def load_object(place: str) -> Any:

@@ -12,6 +12,7 @@ A scheme file::
     use = "hero"
 """
 
+import inspect
 import tomllib
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -20,18 +21,16 @@ from pathlib import Path
 from typing import Any
 
 from herokit._display import html_table, short_repr
-from herokit.combiners import Chain, Combiner, Sync, chain, check_signals, no_sync, signals_read
+from herokit.combiners import Chain, Combiner, Sync, chain, check_signals, is_step, no_sync, signals_read
 from herokit.config.builder import build, check_keys, describe
-from herokit.errors import ConfigError, ErrorCollector, SignalError, did_you_mean
+from herokit.config.objects import SCHEME_SUFFIXES, is_place, load_object
+from herokit.errors import ConfigError, ErrorCollector, SignalError, boundary, did_you_mean
 from herokit.records import check_source_names
 from herokit.registry import SOURCE_KINDS, STEP_KINDS, Registry, get_registry
 from herokit.rewarder import Rewarder
 from herokit.types import RewardModel, Verifier
 
 __all__ = ["SCHEME_SUFFIXES", "Scheme", "build_scheme", "load_scheme", "read_scheme"]
-
-SCHEME_SUFFIXES = (".toml", ".yaml", ".yml")
-"""The endings of scheme files."""
 
 KEYS = ("sources", "steps")
 
@@ -73,7 +72,7 @@ def load_scheme(scheme: str | Path | None = None, *, registry: Registry | None =
     """Load a scheme: read its table, then build it.
 
     Args:
-        scheme: a file, the name of a registered scheme, or None for the default; see `read_scheme`.
+        scheme: a file, the name of a registered scheme, the place of an object, or None for the default; see `read_scheme`.
         registry: where names are looked up; by default the built-ins and the installed plugins.
 
     Raises:
@@ -92,12 +91,14 @@ def read_scheme(scheme: str | Path | None = None, *, registry: Registry | None =
 
     Args:
         scheme: a file, TOML or YAML by its ending; or the name of a registered scheme such as ``hero``, which runs on
-            the default sources; or None for the default: HERO on maths.
+            the default sources; or the place of an object, such as ``my_rewards.py:scheme``: a `Scheme`, a `Rewarder`, a
+            table, a chain or a step, which run on the default sources, or a function or class that returns one; or None
+            for the default: HERO on maths.
         registry: where names are looked up; by default the built-ins and the installed plugins.
 
     Raises:
-        ConfigError: the file does not exist or is not TOML or YAML, no scheme has that name, or the scheme needs other
-            sources than the default ones.
+        ConfigError: the file does not exist or is not TOML or YAML, no scheme has that name, the object is something
+            else, or the scheme needs other sources than the default ones.
 
     Example:
         >>> read_scheme()[0]["steps"]
@@ -110,19 +111,51 @@ def read_scheme(scheme: str | Path | None = None, *, registry: Registry | None =
     default = tomllib.loads(files("herokit").joinpath("default_scheme.toml").read_text(encoding="utf-8"))
     if scheme is None:
         return default, "default scheme"
-    return _named_scheme(
-        str(scheme), {**default["sources"], "tokens": {"use": "num-tokens"}}, registry or get_registry()
-    ), f"scheme {str(scheme)!r}"
+    name, registry = str(scheme), registry or get_registry()
+    if is_place(name):
+        value = _load_scheme_object(name)
+        if isinstance(value, Mapping):
+            return value, name
+        if isinstance(value, Scheme | Rewarder):
+            return {"use": name}, name
+    else:
+        _check_scheme_name(name, registry)
+    sources = {**default["sources"], "tokens": {"use": "num-tokens"}}
+    return _use_default_sources(name, sources, registry), f"scheme {name!r}"
 
 
-def _named_scheme(name: str, sources: Mapping[str, Any], registry: Registry) -> Mapping[str, Any]:
-    """Return the table of a registered scheme on those of the default sources that it reads."""
+def _load_scheme_object(place: str) -> Any:
+    """Return a scheme, a rewarder, a table or a step from a file; a function or class is called without arguments.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    value = load_object(place)
+    kinds = (Scheme, Rewarder, Mapping)
+    is_complete = isinstance(value, kinds) or (is_step(value) and not isinstance(value, type))
+    if not is_complete and callable(value):
+        try:
+            inspect.signature(value).bind()
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"{place}: {error}; expected a scheme, or a function that returns one") from None
+        with boundary(f"calling {place}"):
+            value = value()
+    if not (isinstance(value, kinds) or is_step(value)):
+        raise ConfigError(f"{place} is {value!r:.100}; expected a Scheme, a Rewarder, a table, a chain or a step")
+    return value
+
+
+def _check_scheme_name(name: str, registry: Registry) -> None:
     names = [entry.name for entry in registry if entry.kind == "scheme"]
     if name not in names:
         raise ConfigError(
             f"{name}: expected a scheme file ({', '.join(SCHEME_SUFFIXES)}) or the name of a scheme; "
             f"{did_you_mean(name, names)}"
         )
+
+
+def _use_default_sources(name: str, sources: Mapping[str, Any], registry: Registry) -> Mapping[str, Any]:
+    """Return the table of a scheme's steps on those of the default sources that they read."""
     step = {"use": name}
     advice = f'write a scheme file with a table [sources.NAME] for each source, and [[steps]] use = "{name}"'
     try:
@@ -214,7 +247,8 @@ def build_scheme(table: Mapping[str, Any], *, location: str = "scheme", registry
     """Build the scheme that a table describes.
 
     Args:
-        table: ``sources``, a table of tables, and ``steps``, a step or a list of steps; a step may be a named scheme.
+        table: ``sources``, a table of tables, and ``steps``, a step or a list of steps; a step may be a named scheme. Or
+            only ``use``, the place of a `Scheme` or a `Rewarder`.
         location: the file's name, for messages.
         registry: where names are looked up; by default the built-ins and the installed plugins.
 
@@ -234,6 +268,10 @@ def build_scheme(table: Mapping[str, Any], *, location: str = "scheme", registry
           expected at least one table [[steps]], got None
           sources.rm: nothing is registered as 'lenght-limit'; did you mean 'length-limit'?
     """
+    if set(table) == {"use"} and is_place(str(table["use"])):
+        value = _load_scheme_object(table["use"])
+        if isinstance(value, Scheme | Rewarder):
+            return Scheme(value.sources, value.combiner)
     errors = ErrorCollector()
     check_keys(table, list(KEYS), errors, f"{location}: unknown key")
     tables, steps = table.get("sources"), table.get("steps")

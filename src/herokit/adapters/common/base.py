@@ -71,7 +71,7 @@ _STATE_FILE = "herokit_state.json"
 """The file in a checkpoint's folder that holds the rewarder's state."""
 
 RewarderLike: TypeAlias = Rewarder | Scheme | str | Path
-"""What adapters take as a rewarder: a `Rewarder`, a `Scheme`, or the path or name of one, as in `load_scheme`."""
+"""What adapters take as a rewarder: a `Rewarder`, a `Scheme`, or the path, name or place of one, as in `load_scheme`."""
 
 
 def to_rewarder(value: RewarderLike) -> Rewarder:
