@@ -31,6 +31,7 @@ def batch(rows: int) -> tuple[dict[str, Any], Any]:
     rng = np.random.default_rng(0)
     flags = ("verifier", "format", "unfinished", "essential", "important", "optional", "pitfall")
     values = {"rm": rng.normal(size=rows), **{name: (rng.random(rows) < 0.4).astype(float) for name in flags}}  # noqa: PLR2004 - a typical share
+    values |= {"prm": values["rm"], "turn": values["rm"]}  # rollouts of one part
     return values, np.repeat(np.arange(rows // EACH), EACH)
 
 

@@ -102,6 +102,10 @@ LOOPS: dict[str, Callable[[Any, Any, Mapping[str, Any]], Any]] = {
         (o["essential"] + 0.7 * o["important"] + 0.3 * o["optional"] + 0.9 * o["pitfall"]) / 2.9
     ),
     "noisy_verifier": lambda _m, c, _: c,
+    # rollouts of one part, whose signals `prm` and `turn` are the scores
+    "process_supervision": lambda m, _c, _: z(m),
+    "turn_grpo": lambda m, c, _: z(c) + z(m),
+    "gigpo": lambda _m, c, _: 2.0 * (c - c.mean()),
 }
 
 

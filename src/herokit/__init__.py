@@ -16,7 +16,7 @@ from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.schemes import earned_trust, hero, hero_advantage, naive_blend, rm_only, verifier_only
 from herokit.sources import as_reward_model, as_verifier
-from herokit.types import Groups, RewardModel, Sample, Scores, Signals, Status, Verdict, Verifier
+from herokit.types import Groups, Parts, RewardModel, Sample, Scores, Signals, Status, Verdict, Verifier
 
 if TYPE_CHECKING:
     from herokit.config import Scheme, load_scheme
@@ -31,6 +31,7 @@ __all__ = [
     "Groups",
     "HerokitError",
     "MinMax",
+    "Parts",
     "Rank",
     "RewardModel",
     "RewardOutput",

@@ -14,13 +14,30 @@ from array_api_compat import array_namespace, is_jax_array, is_numpy_array, is_t
 
 from herokit.types import Array, Groups
 
-__all__ = ["apply_groupwise", "counts", "expand", "mean", "namespace", "quantiles", "ranks", "reduce", "std", "to_host"]
+__all__ = [
+    "apply_groupwise",
+    "counts",
+    "expand",
+    "intersect",
+    "mean",
+    "namespace",
+    "previous",
+    "quantiles",
+    "ranks",
+    "reduce",
+    "std",
+    "sum_to_go",
+    "to_host",
+]
 
 _Op = Literal["sum", "min", "max"]
 
 _IDENTITY: dict[_Op, float] = {"sum": 0.0, "min": float("inf"), "max": -float("inf")}
 _NUMPY: dict[_Op, Any] = {"sum": np.add, "min": np.minimum, "max": np.maximum}
 _TORCH: dict[_Op, str] = {"sum": "sum", "min": "amin", "max": "amax"}
+
+_MIN_FREE_WEIGHT = 1e-3
+"""A group's weight exceeds `ddof` by more than this, or it has no deviation."""
 
 _MIN_WIDE_GROUP = 64
 """Groups wider than this are reduced by the library's own row reduction, not column by column."""
@@ -136,26 +153,100 @@ def counts(groups: Groups, like: Array) -> Array:
 
 
 def mean(x: Array, groups: Groups) -> Array:
-    """Average `x` (N,) over each group, (G,); an empty group gives 0."""
+    """Average `x` (N,) over each group, (G,); an empty group gives 0, and rows count by their weights if they have any.
+
+    Example:
+        >>> mean(np.array([0.0, 4.0, 4.0]), Groups(np.array([0, 0, 0]), 1, weights=np.array([1.0, 0.5, 0.5]))).tolist()
+        [2.0]
+    """
+    if groups.weights is not None:
+        return reduce(x * groups.weights, groups, "sum") / _total_weight(groups)
     xp = array_namespace(x)
     count = counts(groups, x)
     return reduce(x, groups, "sum") / xp.where(count > 0, count, xp.ones_like(count))
 
 
+def _total_weight(groups: Groups) -> Array:
+    total = reduce(groups.weights, groups, "sum")
+    xp = array_namespace(total)
+    return xp.where(total > 0, total, xp.ones_like(total))
+
+
 def std(x: Array, groups: Groups, *, ddof: int = 0) -> Array:
     """Spread of `x` (N,) in each group, (G,): two passes; 0 where a group has `ddof` rows or fewer.
+
+    Rows with weights count by them: ``sqrt(sum w (x - mean)^2 / (sum w - ddof))``.
 
     Example:
         >>> std(np.array([1.0, 3.0, 5.0]), Groups(np.array([0, 0, 1]), 2)).tolist()
         [1.0, 0.0]
     """
     xp = array_namespace(x)
-    count = counts(groups, x)
+    count = counts(groups, x) if groups.weights is None else reduce(groups.weights, groups, "sum")
     some = xp.where(count > 0, count, xp.ones_like(count))
-    away = apply_groupwise("subtract", x, reduce(x, groups, "sum") / some, groups)
+    total = reduce(x if groups.weights is None else x * groups.weights, groups, "sum")
+    away = apply_groupwise("subtract", x, total / some, groups)
     away *= away  # its own array, made above
+    if groups.weights is not None:
+        away = away * groups.weights
+        ddof_left = count > ddof + _MIN_FREE_WEIGHT  # weights such as 1/3 sum to 1 up to rounding
+        free = xp.where(ddof_left, count - ddof, xp.ones_like(count))
+        return xp.where(ddof_left, xp.sqrt(reduce(away, groups, "sum") / free), xp.zeros_like(free))
     free = xp.where(count > ddof, count - ddof, xp.ones_like(count))
     return xp.sqrt(reduce(away, groups, "sum") / free)
+
+
+def sum_to_go(x: Array, segments: Groups, gamma: float, max_length: int) -> Array:
+    """Sum each row and the later rows of its segment, discounted: ``y_t = sum_{k >= t} gamma^(k - t) x_k``, (S,).
+
+    Doubles the reach of every row until it covers a segment, so that no number of another segment enters a sum, which a
+    difference of cumulative sums would do. The rows of a segment lie one after the other.
+
+    Args:
+        x: (S,) the values.
+        segments: the segment of every row.
+        gamma: the discount per row.
+        max_length: no segment has more rows than this.
+
+    Example:
+        >>> sum_to_go(np.array([1.0, 2.0, 4.0, 8.0]), Groups(np.array([0, 0, 0, 1]), 2), 0.5, 3).tolist()
+        [3.0, 4.0, 4.0, 8.0]
+    """
+    xp, ids = array_namespace(x), segments.ids
+    reach = 1
+    while reach < min(max_length, x.shape[0]):
+        later = gamma**reach * x[reach:]
+        later = xp.where(ids[:-reach] == ids[reach:], later, xp.zeros_like(later))
+        x = xp.concat([x[:-reach] + later, x[-reach:]])
+        reach *= 2
+    return x
+
+
+def previous(x: Array, segments: Groups, first: Array) -> Array:
+    """Return the value of the row before, (S,), and `first` (S,) for the first row of a segment.
+
+    Example:
+        >>> previous(np.array([1.0, 2.0, 4.0]), Groups(np.array([0, 0, 1]), 2), np.zeros(3)).tolist()
+        [0.0, 1.0, 0.0]
+    """
+    xp, ids = array_namespace(x), segments.ids
+    return xp.concat([first[:1], xp.where(ids[1:] == ids[:-1], x[:-1], first[1:])])
+
+
+def intersect(first: Groups, second: Groups) -> Groups:
+    """Return the groups of rows that agree in both; their numbers are below the number of rows.
+
+    Example:
+        >>> intersect(Groups(np.array([0, 0, 1, 0]), 2), Groups(np.array([0, 1, 1, 0]), 2)).ids.tolist()
+        [0, 1, 2, 0]
+    """
+    xp = array_namespace(first.ids)
+    order = xp.argsort(second.ids, stable=True)
+    order = xp.take(order, xp.argsort(xp.take(first.ids, order), stable=True))
+    a, b = xp.take(first.ids, order), xp.take(second.ids, order)
+    new = xp.astype((a[1:] != a[:-1]) | (b[1:] != b[:-1]), a.dtype)
+    run = xp.concat([xp.zeros_like(a[:1]), xp.cumulative_sum(new)])
+    return Groups(xp.take(run, xp.argsort(order, stable=True)), order.shape[0], first.weights)
 
 
 def _sorted(x: Array, groups: Groups) -> tuple[Array, Groups, Array]:

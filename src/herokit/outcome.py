@@ -18,6 +18,7 @@ from herokit._display import (
     shorten,
 )
 from herokit.combiners import CORRECT_THRESHOLD, StepTrace
+from herokit.credit import Credit
 from herokit.errors import DataError
 from herokit.records import Row, source_columns, to_rows
 from herokit.sources.execution import SourceOutputs
@@ -205,6 +206,7 @@ class RewardOutput:
         scores: source name -> N scores.
         trace: what each step did to the valid rows.
         seconds: source name -> wall time it took.
+        credit: the advantages of the parts of rollouts, if the chain gives any; `advantage` is their mean then.
 
     Example:
         >>> from herokit import Rewarder, Sample
@@ -228,6 +230,7 @@ class RewardOutput:
     scores: Mapping[str, Scores]
     trace: Sequence[StepTrace]
     seconds: Mapping[str, float]
+    credit: Credit | None = None
 
     def problems(self) -> dict[int, str]:
         """Return why each invalid row has no reward: row -> reasons, each after its source's name."""
@@ -315,7 +318,8 @@ class RewardOutput:
         combined = {
             name: to_float_array(getattr(self, name)) for name in ("reward", "advantage", "weight", "valid", "kept")
         }
-        return {"group": list(self.group_keys), **combined, **self._source_columns()}
+        credit = {} if self.credit is None else {"credit": self.credit.ragged()}
+        return {"group": list(self.group_keys), **combined, **credit, **self._source_columns()}
 
     def _source_columns(self) -> dict[str, Any]:
         return source_columns(SourceOutputs(self.verdicts, self.scores))
@@ -357,15 +361,19 @@ class RewardOutput:
         return html_table(title, heads, rows, f"{num_invalid} without a reward: see problems()" if num_invalid else "")
 
     def _reasons(self, row: int) -> list[str]:
-        return [
-            f"{name}: {verdicts[row].reason or verdicts[row].status.value}"
-            for name, verdicts in self.verdicts.items()
-            if verdicts[row].value is None
-        ] + [
-            f"{name}: {scores.reasons[row] or scores.statuses[row].value}"
-            for name, scores in self.scores.items()
-            if not is_valid_score(scores.values[row])
-        ]
+        return (
+            [
+                f"{name}: {verdicts[row].reason or verdicts[row].status.value}"
+                for name, verdicts in self.verdicts.items()
+                if verdicts[row].value is None
+            ]
+            + [
+                f"{name}: {scores.reasons[row] or scores.statuses[row].value}"
+                for name, scores in self.scores.items()
+                if not is_valid_score(scores.values[row])
+            ]
+            + ([self.credit.problems[row]] if self.credit is not None and row in self.credit.problems else [])
+        )
 
 
 def _plain(value: Any) -> object:

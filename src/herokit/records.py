@@ -23,7 +23,7 @@ _MISSING_ROW = "no answer arrived"
 """The reason given for a row that is None."""
 
 
-_BATCH_COLUMNS = ("group", "reward", "advantage", "weight", "valid", "kept")
+_BATCH_COLUMNS = ("group", "reward", "advantage", "weight", "valid", "kept", "credit")
 _SOURCE_SUFFIXES = ("_status", "_reason", "_answer", "_origin", "_steps")
 
 

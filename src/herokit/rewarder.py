@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, TypedDict, cast
 
 import numpy as np
@@ -17,10 +18,12 @@ from herokit.combiners import (
     chain,
     check_signals,
     find_unread_sources,
+    gives_credit,
     initial_reward,
     no_sync,
 )
-from herokit.conversations import check_group_prompts
+from herokit.conversations import Turn, check_group_prompts
+from herokit.credit import PartColumns, split_credit
 from herokit.errors import ConfigError, DataError, ErrorCollector, NoSignalWarning
 from herokit.outcome import RewardOutput
 from herokit.records import check_source_names
@@ -162,7 +165,12 @@ class Rewarder(Closeable):
             if self.equal_prompts:
                 keys = [group_key(sample.group, row) for row, sample in enumerate(samples)]
                 check_group_prompts([sample.prompt for sample in samples], keys)
-            return execution.run_sources(self.sources, samples, self.monitor)
+            outputs = execution.run_sources(self.sources, samples, self.monitor)
+            return (
+                replace(outputs, turns=[_turns(sample) for sample in samples])
+                if gives_credit(self.combiner)
+                else outputs
+            )
         except Exception:
             distributed.abort_peers(self.combiner, self.sources, self.state, self.sync)
             raise
@@ -193,13 +201,10 @@ class Rewarder(Closeable):
         group_keys = tuple(group_key(key, row) for row, key in enumerate(group_keys))
         if update_state:
             self._check_group_sizes(group_keys)
-        columns = {name: _column(name, outputs, group_keys) for name in self.sources}
-        valid = np.logical_and.reduce([is_valid_score(x) for x in columns.values()])
-        groups = Groups.from_keys(key for key, ok in zip(group_keys, valid, strict=True) if ok)
-        signals = Signals({name: x[valid] for name, x in columns.items()}, groups)
+        signals, valid, parts = self._signals(outputs, group_keys)
         trace: Sequence[StepTrace] = ()
         state = self.state
-        if groups.num_groups or self.sync is not no_sync:  # other ranks wait for this rank's part of the mean
+        if signals.groups.num_groups or self.sync is not no_sync:  # other ranks wait for this rank's part of the mean
             trace, state = self.combiner.trace(
                 initial_reward(signals), signals, state, sync=distributed.raise_on_peer_failure(self.sync)
             )
@@ -207,7 +212,8 @@ class Rewarder(Closeable):
             state = self.combiner.skip_batch(state)
         if update_state:
             self.state = state
-        reward, advantage, weight, kept = (_expand_rows(x, valid) for x in split_trace(trace, signals))
+        rows = split_trace(trace, signals)
+        reward, advantage, weight, kept = (_expand_rows(x, valid) for x in rows)
         return RewardOutput(
             reward=reward,
             advantage=advantage,
@@ -220,7 +226,22 @@ class Rewarder(Closeable):
             scores=outputs.scores,
             trace=trace,
             seconds=outputs.seconds,
+            credit=None if parts is None else parts.credit(split_credit(trace, rows[1], rows[3], signals), valid),
         )
+
+    def _signals(
+        self, outputs: SourceOutputs, group_keys: Sequence[Hashable]
+    ) -> tuple[Signals, Bools, PartColumns | None]:
+        """Return the signals of the valid rows, which rows these are, and the parts of all rows if the chain reads parts."""
+        columns = {name: _column(name, outputs, group_keys) for name in self.sources}
+        valid = np.logical_and.reduce([is_valid_score(x) for x in columns.values()])
+        parts: PartColumns | None = None
+        if gives_credit(self.combiner):
+            parts = PartColumns.from_outputs(outputs, self.sources, len(group_keys))
+            valid[list(parts.problems)] = False
+        groups = Groups.from_keys(key for key, ok in zip(group_keys, valid, strict=True) if ok)
+        values = {name: x[valid] for name, x in columns.items()}
+        return Signals(values, groups, parts.parts(columns, group_keys, valid) if parts else None), valid, parts
 
     def _check_group_sizes(self, group_keys: Sequence[Hashable]) -> None:
         """Warn once if no row has another to compare with."""
@@ -286,6 +307,14 @@ def _resolve_combiner(combiner: Combiner[Any] | _HasCombiner | str) -> Chain:
         raise ConfigError("expected a chain, a step, a Scheme or a name, got a Rewarder; use its attribute 'combiner'")
     inner = getattr(combiner, "combiner", None)
     return inner if isinstance(inner, Chain) else chain(cast("Combiner[Any]", combiner))
+
+
+def _turns(sample: Sample) -> Sequence[Turn] | str:
+    """Return the turns of a sample, or why they cannot be read."""
+    try:
+        return sample.turns
+    except DataError as error:
+        return str(error)
 
 
 def _column(name: str, outputs: SourceOutputs, group_keys: Sequence[Hashable]) -> Floats:

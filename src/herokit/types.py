@@ -6,16 +6,24 @@ N samples, G groups; one row per sample everywhere, in the order the caller gave
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Generic, Protocol, Self, TypeAlias, runtime_checkable
+from typing import Any, Protocol, Self, TypeAlias, overload, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import TypeVar
 
 from herokit.conversations.messages import Message, message_text
 from herokit.conversations.thinking import opens_thinking
-from herokit.conversations.views import FinalText, Turn, join_messages, read_final, read_policy_text, read_turns
-from herokit.errors import DataError, SignalError, VerdictError, did_you_mean
+from herokit.conversations.views import (
+    FinalText,
+    Turn,
+    describe_turns,
+    join_messages,
+    read_final,
+    read_policy_text,
+    read_turns,
+)
+from herokit.errors import DataError, VerdictError
+from herokit.signals import Array, Groups, Parts, Signals, group_key
 
 __all__ = [
     "MAX_ABS_SCORE",
@@ -24,23 +32,19 @@ __all__ = [
     "Closeable",
     "Floats",
     "Groups",
+    "Parts",
     "RewardModel",
     "Sample",
     "ScoreRow",
     "Scores",
     "Signals",
     "Status",
+    "StepScores",
     "Verdict",
     "Verifier",
     "group_key",
     "is_valid_score",
 ]
-
-Array: TypeAlias = Any
-"""An array of any supported library; one namespace, dtype and device per `Signals`."""
-
-ArrayT = TypeVar("ArrayT", default=Any)
-"""The array type of a step that is written for one library: ``Stateless[torch.Tensor]``."""
 
 Floats: TypeAlias = NDArray[np.float64]
 """Results, one float64 per row."""
@@ -154,10 +158,18 @@ class Sample(_Views):
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """The turns of the policy: text, thinking, calls and results of each."""
+        """The turns of the policy: text, thinking, calls and results of each.
+
+        ``meta["turn_states"]`` and ``meta["turn_spans"]``, one entry per turn, say what the policy saw and which tokens it wrote.
+
+        Raises:
+            DataError: they have another number of entries, or a part of a message has an unknown type.
+        """
         turns: tuple[Turn, ...] | None = getattr(self, "_turns", None)
         if turns is None:
             turns = read_turns(self.completion, opened=self.begins_in_thinking)
+            if "turn_states" in self.meta or "turn_spans" in self.meta:
+                turns = describe_turns(turns, self.meta.get("turn_states"), self.meta.get("turn_spans"))
             object.__setattr__(self, "_turns", turns)
         return turns
 
@@ -185,6 +197,7 @@ class Verdict:
         reason: the reason, in words; for people, never parsed.
         answer: the answer that was read from the completion, when one was.
         origin: where that answer was found, in words: "answer tag", "box after </think>".
+        parts: a verdict on each part of the rollout, such as each turn of `Sample.turns`; None for a verdict on the whole.
 
     Raises:
         VerdictError: `value` is no number in [0, 1].
@@ -199,6 +212,7 @@ class Verdict:
     reason: str = ""
     answer: str | None = None
     origin: str = ""
+    parts: "tuple[Verdict, ...] | None" = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.value is None:
@@ -228,6 +242,41 @@ def is_valid_score(values: Any) -> Any:
     return abs(values) <= MAX_ABS_SCORE
 
 
+@dataclass(frozen=True, slots=True)
+class StepScores(Sequence[float]):
+    """The scores of the steps of one completion, with the place of each step in the text: a sequence of numbers.
+
+    Attributes:
+        values: one score per step, in the model's own unit.
+        spans: the place of each step in `Sample.completion_text`, in characters, half open; None if unknown.
+
+    Raises:
+        DataError: the numbers of scores and spans differ.
+
+    Example:
+        >>> scores = StepScores((0.9, 0.2), ((0, 5), (5, 12)))
+        >>> len(scores), scores[1], scores.spans[1]
+        (2, 0.2, (5, 12))
+    """
+
+    values: tuple[float, ...]
+    spans: tuple[tuple[int, int], ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.spans is not None and len(self.spans) != len(self.values):
+            raise DataError(f"there are {len(self.values)} scores of steps and {len(self.spans)} spans")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @overload
+    def __getitem__(self, index: int, /) -> float: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> tuple[float, ...]: ...
+    def __getitem__(self, index: int | slice, /) -> float | tuple[float, ...]:
+        return self.values[index]
+
+
 ScoreRow: TypeAlias = tuple[float | None, Status, str, Sequence[float] | None]
 """The score of one sample: value (None or NaN for none), status, reason, and scores of its steps (None for none)."""
 
@@ -243,7 +292,8 @@ class Scores:
         statuses: one per sample.
         reasons: the reason in words, one per sample, ``""`` where there is nothing to say.
         steps: the scores of a process reward model for each step of a completion, one sequence per sample, in the
-            model's own unit; None for a sample without steps, and None altogether for a model without steps.
+            model's own unit, as `StepScores` where their places are known; None for a sample without steps, and None
+            altogether for a model without steps.
 
     Example:
         >>> Scores.from_values([1.5, float("nan")]).statuses
@@ -326,109 +376,3 @@ class RewardModel(Protocol):
     def score(self, samples: Sequence[Sample], /) -> Any:
         """Return N scores for N samples, in order: an array of shape (N,), NaN where it cannot say, or `Scores`."""
         ...
-
-
-def group_key(value: Any, row: int) -> Hashable:
-    """Return the key of a row's group as a value that equals that of the other rows; numbers in arrays become numbers.
-
-    Args:
-        value: a text, a number, an array without dimensions, or anything else that can be hashed.
-        row: for messages.
-
-    Raises:
-        DataError: it cannot be hashed, it is an array of several values, or NaN, which equals nothing.
-
-    Example:
-        >>> group_key(np.array(3), 0), group_key("q1", 1)
-        (3, 'q1')
-    """
-    if type(value) is str or type(value) is int:
-        return value
-    if hasattr(value, "ndim") and hasattr(value, "tolist"):  # arrays hash by identity: each row a group of its own
-        if value.ndim != 0:
-            raise DataError(
-                f"row {row}: group is an array of shape {tuple(value.shape)}; expected one value for each row"
-            )
-        value = value.tolist()
-    if value != value:  # noqa: PLR0124 - NaN
-        raise DataError(
-            f"row {row}: group is NaN, which equals no other; expected the same id for all rollouts of a prompt"
-        )
-    try:
-        hash(value)
-    except TypeError as error:
-        raise DataError(f"row {row}: group {value!r:.100} cannot be a key: {error}") from None
-    return value  # type: ignore[no-any-return] # it can be hashed
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Groups(Generic[ArrayT]):
-    """Which group each row belongs to: flat ids, no padding, any order, any sizes.
-
-    Attributes:
-        ids: (N,) integers in [0, num_groups), in the same array library as the signals.
-        num_groups: the number of groups G; a group may be empty.
-        width: kept by reductions: the size of equal groups that lie one after the other, 0 if they do not, None
-            while nobody has looked.
-
-    Example:
-        >>> groups = Groups.from_keys(["a", "b", "a"])
-        >>> groups.ids.tolist(), groups.num_groups
-        ([0, 1, 0], 2)
-    """
-
-    ids: ArrayT
-    num_groups: int
-    width: int | None = field(default=None, init=False, repr=False)
-
-    @classmethod
-    def from_keys(cls, keys: Iterable[Hashable]) -> Self:
-        """Number the distinct keys in order of first appearance.
-
-        Args:
-            keys: one per row; equal keys share a group.
-
-        Raises:
-            DataError: a key cannot be hashed, or is NaN; the message names the row.
-        """
-        seen: dict[Hashable, int] = {}
-        index = [seen.setdefault(group_key(key, row), len(seen)) for row, key in enumerate(keys)]
-        ids: Any = np.asarray(index, dtype=np.int64)
-        return cls(ids, len(seen))
-
-    def refine(self, labels: ArrayT, n_labels: int) -> "Groups[ArrayT]":
-        """Split every group by label, (N,) integers in [0, n_labels): a stratum is only a finer group.
-
-        Example:
-            >>> Groups(np.array([0, 0, 1]), 2).refine(np.array([0, 1, 1]), 2).ids.tolist()
-            [0, 1, 3]
-        """
-        ids: Any = self.ids
-        return Groups(ids * n_labels + labels, self.num_groups * n_labels)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Signals(Generic[ArrayT]):
-    """What a combiner may look at: one finite array a source, and the groups. Read-only by agreement.
-
-    Attributes:
-        values: source name -> (N,) finite floats.
-        groups: the group of every row.
-
-    Example:
-        >>> Signals({"rm": np.array([1.0, 2.0])}, Groups.from_keys("aa"))["rm"].tolist()
-        [1.0, 2.0]
-    """
-
-    values: Mapping[str, ArrayT]
-    groups: "Groups[ArrayT]"
-
-    def __getitem__(self, name: str) -> ArrayT:
-        """Return the (N,) values of one source.
-
-        Raises:
-            SignalError: no source of that name; the message offers the nearest.
-        """
-        if name not in self.values:
-            raise SignalError(f"no signal {name!r} in this batch; {did_you_mean(name, list(self.values))}")
-        return self.values[name]

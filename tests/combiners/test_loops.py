@@ -26,6 +26,7 @@ def test_scheme_equals_a_loop_over_groups(make, sizes, seed, coarse):
     n = sum(sizes)
     rm = rng.normal(0, 2, n)
     values = {"rm": rm.round() if coarse else rm, **{name: (rng.random(n) < 0.4) * 1.0 for name in FLAGS}}
+    values |= {"prm": values["rm"], "turn": values["rm"]}
     edges = np.concatenate([[0], np.cumsum(sizes)])
     if n < 2 and make.__name__ in loops.AFTER:
         return  # a batch of one row has no deviation

@@ -13,15 +13,19 @@ from herokit.combiners import (
     STEPS,
     Add,
     Affine,
+    AggregateParts,
     Center,
     CenterIncorrect,
     Chain,
     Clip,
     ConsistencyFilter,
+    Discount,
     DivideByMad,
     Ensemble,
     FlattenLowStd,
+    ForParts,
     Gate,
+    GroupBy,
     IfUniform,
     Interpolate,
     LeaveOneOut,
@@ -29,11 +33,16 @@ from herokit.combiners import (
     Mean,
     MinMax,
     Multiply,
+    PerRollout,
+    Progress,
     QuantileMinMax,
     Rank,
+    Redistribute,
+    RewardToGo,
     Schedule,
     Select,
     Sigmoid,
+    SoftMin,
     Standardize,
     Stratify,
     WeightByAgreement,
@@ -73,6 +82,8 @@ SCALED = [
     Center(), LeaveOneOut(), DivideByMad(), Whiten(),
     *(Standardize(**k) for k in ({}, {"ddof": 0}, {"scope": "batch"}, {"min_std": 1.0}, {"scale": 2.0})),
     WeightByAgreement(), WeightByCorrectRate(), WeightByDifficulty(), WeightByStd(), WeightByStd(ddof=1, center="one", relative=True, momentum=0.8),
+    ForParts(Center(), weight=0.5), GroupBy("state", Center()), PerRollout(Standardize()), AggregateParts("min"),
+    RewardToGo(0.5), Discount(0.5), Progress(), SoftMin(), Redistribute("rm2"),
     CenterIncorrect(), IfUniform(Stratify(), Select("verifier")), IfUniform(WeightByDifficulty(), Center()), Gate("verifier"), FlattenLowStd("rm", 1.0), ConsistencyFilter(),
 ]  # fmt: skip
 
@@ -190,8 +201,8 @@ def test_step_reads_the_device_at_most_once(step, monkeypatch):
 def test_chain_combines_a_million_rows(make):
     rows, each = 1_000_000, 8
     rng = np.random.default_rng(0)
-    names = ("rm", "verifier", "format", "unfinished", "essential", "important", "optional", "pitfall")
-    values = {n: rng.normal(size=rows) if n == "rm" else (rng.random(rows) < 0.4) * 1.0 for n in names}
+    names = ("rm", "verifier", "format", "unfinished", "essential", "important", "optional", "pitfall", "prm", "turn")
+    values = {n: rng.normal(size=rows) if n in ("rm", "prm", "turn") else (rng.random(rows) < 0.4) * 1.0 for n in names}
     index = np.repeat(np.arange(rows // each), each)
     scheme: Chain = make()
     big = Signals(values, Groups(index, rows // each))

@@ -12,6 +12,8 @@ C = [0.0, 1.0, 0.0, 1.0, 0.0, 0.0]
 SIGNALS = Signals(
     {
         "rm": np.array(RM),
+        "prm": np.array(RM),
+        "turn": np.array(RM),
         "verifier": np.array(C),
         "format": np.array([1.0, 1.0, 0.0, 1.0, 1.0, 0.0]),
         "tokens": np.array([1000.0, 18432.0, 20480.0, 30000.0, 5.0, 16384.0]),
@@ -97,6 +99,10 @@ EXPECTED = {
     "dapo": [*z([-1, 1 - 0.5, -1 - 1, 1 - 1]), 0, 0],  # the buffer is 16384 to 20480
     "grpo_length": [*z(C[:4] + KIMI[:4]), *z(KIMI[4:])],
     "hero_length": W_ONE * centered(np.array(EQ3) + 0.2 * KIMI),
+    # rollouts of one part; tests/golden/test_credit.py has those of several
+    "process_supervision": Z_M,
+    "turn_grpo": np.array(Z_C) + np.array(Z_M),
+    "gigpo": [-1, 1, -1, 1, 0, 0],  # 0.5 in the group, and again among the first turns of the prompt
 }
 
 

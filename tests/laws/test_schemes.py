@@ -44,6 +44,8 @@ KNOWN_FAILURES = {
     "gdpo": {"group_independence", "robust_to_score_noise", "group_copies_invariance"},
     "normalize_then_sum": {"group_independence", "robust_to_score_noise", "group_copies_invariance"},
     "sum_then_normalize": {"robust_to_score_noise"},
+    "process_supervision": {"robust_to_score_noise"},
+    "turn_grpo": {"robust_to_score_noise"},
 }
 """Laws that fail for a reason given in `herokit.testing.known_failures`."""
 
@@ -102,6 +104,12 @@ OTHER_FAILURES = {
         "affine_invariant_in_score": "the raw score's unit decides how much it weighs against the verdict",
         "hacking_gain_bounded": STANDARD,
     },
+    "process_supervision": {"hacking_gain_bounded": STANDARD},
+    "turn_grpo": {
+        "verifier_dominates": OUTWEIGHED,
+        "hacking_gain_bounded": STANDARD,
+        "uniform_groups_not_amplified": STANDARD,
+    },
 }
 
 SIGNALS = {
@@ -135,4 +143,5 @@ def test_scheme_obeys_all_laws_except_known_failures(scheme):
     assert report.passed, str(report)
     assert not any(result.timed_out for result in report)
     skipped = {result.law for result in report if result.universal and result.outcome == "skipped"}
-    assert skipped <= ({"graded_verdicts_accepted"} if name == "rm_only" else set())
+    reads_no_verdict = name in ("rm_only", "process_supervision")
+    assert skipped <= ({"graded_verdicts_accepted"} if reads_no_verdict else set())

@@ -5,6 +5,7 @@ from herokit.combiners.base import (
     CORRECT_THRESHOLD,
     Combiner,
     Composite,
+    CreditStep,
     Filter,
     Mean,
     ProducesAdvantage,
@@ -12,6 +13,7 @@ from herokit.combiners.base import (
     StepTrace,
     Sync,
     Weight,
+    find_level,
     is_step,
     is_step_type,
     no_sync,
@@ -24,14 +26,17 @@ from herokit.combiners.chain import (
     chain,
     check_signals,
     find_unread_sources,
+    gives_credit,
     initial_reward,
     signals_read,
 )
+from herokit.combiners.credit import Discount, Progress, Redistribute, RewardToGo, SoftMin
 from herokit.combiners.elementwise import Add, Affine, Clip, Interpolate, Multiply, Select, Sigmoid
 from herokit.combiners.ensemble import Ensemble, WeightedSum
 from herokit.combiners.gating import CenterIncorrect, ConsistencyFilter, FlattenLowStd, Gate, IfUniform
 from herokit.combiners.lengths import CosineLength, ExcessLength, GroupLengthPenalty, KimiLength, SoftOverlong
 from herokit.combiners.normalizers import MinMax, Normalizer, QuantileMinMax, Rank, ZScoreSigmoid
+from herokit.combiners.parts import AggregateParts, ForParts, GroupBy, PerRollout
 from herokit.combiners.schedules import CosineSchedule, LinearSchedule, PiecewiseConstantSchedule, Schedule
 from herokit.combiners.stratify import Stratify
 from herokit.combiners.variance_weight import WeightByStd
@@ -44,6 +49,8 @@ STEPS = (
     *(WeightByAgreement, WeightByCorrectRate, WeightByDifficulty, WeightByStd),
     *(CenterIncorrect, IfUniform, Gate, FlattenLowStd, ConsistencyFilter),
     *(CosineLength, ExcessLength, GroupLengthPenalty, KimiLength, SoftOverlong),
+    *(ForParts, GroupBy, PerRollout, AggregateParts),
+    *(Discount, Progress, Redistribute, RewardToGo, SoftMin),
     *(CosineSchedule, LinearSchedule, PiecewiseConstantSchedule),
 )
 """Every step, and the schedules that stand for their numbers: what a scheme file can name."""
@@ -53,6 +60,7 @@ __all__ = [
     "STEPS",
     "Add",
     "Affine",
+    "AggregateParts",
     "Center",
     "CenterIncorrect",
     "Chain",
@@ -62,12 +70,16 @@ __all__ = [
     "ConsistencyFilter",
     "CosineLength",
     "CosineSchedule",
+    "CreditStep",
+    "Discount",
     "DivideByMad",
     "Ensemble",
     "ExcessLength",
     "Filter",
     "FlattenLowStd",
+    "ForParts",
     "Gate",
+    "GroupBy",
     "GroupLengthPenalty",
     "IfUniform",
     "Interpolate",
@@ -78,14 +90,19 @@ __all__ = [
     "MinMax",
     "Multiply",
     "Normalizer",
+    "PerRollout",
     "PiecewiseConstantSchedule",
     "ProducesAdvantage",
+    "Progress",
     "QuantileMinMax",
     "Rank",
+    "Redistribute",
+    "RewardToGo",
     "Schedule",
     "Scheduled",
     "Select",
     "Sigmoid",
+    "SoftMin",
     "SoftOverlong",
     "Standardize",
     "Stateless",
@@ -102,7 +119,9 @@ __all__ = [
     "ZScoreSigmoid",
     "chain",
     "check_signals",
+    "find_level",
     "find_unread_sources",
+    "gives_credit",
     "initial_reward",
     "is_step",
     "is_step_type",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from herokit import _segment
-from herokit.combiners.base import ProducesAdvantage, Stateless
+from herokit.combiners.base import ProducesAdvantage, Stateless, find_level
 from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
 from herokit.errors import ConfigError, check_choice
 from herokit.types import Array, Signals
@@ -39,6 +39,13 @@ class LeaveOneOut(ProducesAdvantage, Stateless):
     An unbiased baseline; a group of one row gets 0, since there is nothing to compare with. Trainers: TRL's RLOO,
     OpenRLHF ``rloo``. arXiv 2402.14740.
 
+    Args:
+        leave_out: what the mean leaves out: the ``"row"``, or all parts of its ``"rollout"``, which its own later parts
+            depend on. The same outside `ForParts`.
+
+    Raises:
+        ConfigError: an unknown `leave_out`.
+
     Example:
         >>> import numpy as np
         >>> from herokit import Groups, Signals
@@ -46,14 +53,37 @@ class LeaveOneOut(ProducesAdvantage, Stateless):
         [-1.0, 1.0, 0.0]
     """
 
+    leave_out: Literal["row", "rollout"] = "row"
+
+    def __post_init__(self) -> None:
+        check_choice("leave_out", self.leave_out, ("row", "rollout"))
+
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the leave-one-out advantage, (N,)."""
-        xp = _segment.namespace(reward)
-        groups = signals.groups
+        xp, groups = _segment.namespace(reward), signals.groups
+        if self.leave_out == "rollout" or groups.weights is not None:
+            return self._leave_out(reward, signals)
         count = _segment.counts(groups, reward)
         scale = count / xp.where(count > 1, count - 1, xp.ones_like(count))
         deviation = _segment.apply_groupwise("subtract", reward, _segment.mean(reward, groups), groups)
         return _segment.apply_groupwise("multiply", deviation, scale, groups)
+
+    def _leave_out(self, reward: Array, signals: Signals) -> Array:
+        """Subtract the weighted mean of the rows of other rollouts, or of other rows."""
+        xp, groups, level = _segment.namespace(reward), signals.groups, find_level(signals)
+        weights = xp.ones_like(reward) if groups.weights is None else groups.weights
+        own = [reward * weights, weights]
+        if self.leave_out == "rollout":
+            visits = _segment.intersect(groups, level.rollouts)
+            own = [_segment.expand(_segment.reduce(x, visits, "sum"), visits) for x in own]
+        all_rows = (reward * weights, weights)
+        total, weight = (
+            _segment.expand(_segment.reduce(x, groups, "sum"), groups) - part
+            for x, part in zip(all_rows, own, strict=True)
+        )
+        others = weight > 1e-3 * weights  # not the rounding of a difference
+        baseline = total / xp.where(others, weight, xp.ones_like(weight))
+        return xp.where(others, reward - baseline, xp.zeros_like(reward))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeGuard, TypeVar
 
-from herokit.types import Array, ArrayT, Signals
+from herokit import _segment
+from herokit.signals import ArrayT
+from herokit.types import Array, Groups, Parts, Signals
 
 __all__ = [
     "CORRECT_THRESHOLD",
     "Combiner",
     "Composite",
+    "CreditStep",
     "Filter",
     "Mean",
     "ProducesAdvantage",
@@ -22,6 +25,7 @@ __all__ = [
     "StepTrace",
     "Sync",
     "Weight",
+    "find_level",
     "is_step",
     "is_step_type",
     "no_sync",
@@ -196,6 +200,23 @@ class ProducesAdvantage:
         return True
 
 
+def find_level(signals: Signals) -> Parts:
+    """Return where rows are in their rollouts; a row that is no part is the only part of its rollout, after the prompt.
+
+    Example:
+        >>> import numpy as np
+        >>> from herokit import Groups
+        >>> find_level(Signals({}, Groups(np.array([0, 0]), 1))).rollouts.ids.tolist()
+        [0, 1]
+    """
+    if signals.level is not None:
+        return signals.level
+    ids = signals.groups.ids
+    xp = _segment.namespace(ids)
+    rows: Groups = Groups(xp.cumulative_sum(xp.ones_like(ids)) - 1, ids.shape[0])
+    return Parts({}, rows, xp.zeros_like(ids), 1, signals.groups)
+
+
 def produces_advantage(step: object) -> bool:
     """Return whether a step's output is an advantage."""
     return isinstance(step, ProducesAdvantage) and step.to_advantage
@@ -211,6 +232,8 @@ class StepTrace:
         weight: (N,) the weight it applied, None unless it is a `Weight` or contains one.
         kept: (N,) which rows remain after it, None unless it is a `Filter` or contains one.
         reward: (N,) the reward before a step inside it made an advantage, None if none did.
+        credit: (S,) the credit of every part after it, zero for parts of removed rows; None if there is none.
+        parts: what the steps inside `ForParts` did to the parts.
     """
 
     step: Combiner[Any]
@@ -218,6 +241,8 @@ class StepTrace:
     weight: Array | None = None
     kept: Array | None = None
     reward: Array | None = None
+    credit: Array | None = None
+    parts: "Sequence[StepTrace]" = ()
 
 
 def summarize_trace(trace: Sequence[StepTrace], before: Array) -> tuple[Array | None, Array | None, Array | None]:
@@ -242,6 +267,29 @@ def summarize_trace(trace: Sequence[StepTrace], before: Array) -> tuple[Array | 
             kept = done.kept
         before = done.after
     return reward, weight, kept
+
+
+class CreditStep(ABC):
+    """Base class for steps that give credit to the parts of rollouts, or gather it again.
+
+    In a chain the credit, (S,), goes beside the reward, (N,), from the first `ForParts` to `Gather` or the end.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def trace_credit(
+        self, reward: Array, credit: Array | None, signals: Signals, state: Any, *, sync: Sync = no_sync
+    ) -> tuple[StepTrace, Any]:
+        """Apply the step to reward and credit; return its trace and the state after this batch.
+
+        Args:
+            reward: (N,) the chain so far.
+            credit: (S,) the credit so far, None before the first step that gives any.
+            signals: the signals of the rollouts, with their parts.
+            state: of this step.
+            sync: merges running means across processes.
+        """
 
 
 class Composite(ProducesAdvantage, ABC):

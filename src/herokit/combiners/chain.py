@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from array_api_compat import is_numpy_array
 
+from herokit import _segment
 from herokit._display import html_table, short_repr
 from herokit._segment import namespace
 from herokit.combiners.base import (
     Combiner,
     Composite,
+    CreditStep,
     Filter,
     ProducesAdvantage,
     StepTrace,
@@ -24,9 +26,19 @@ from herokit.combiners.base import (
 from herokit.combiners.inputs import number_groups, read_arrays, spread_rows
 from herokit.combiners.schedules import Schedule
 from herokit.errors import ConfigError, DataError, SignalError, did_you_mean
-from herokit.types import Array, ArrayT, Groups, Signals
+from herokit.signals import ArrayT
+from herokit.types import Array, Groups, Parts, Signals
 
-__all__ = ["Chain", "Scheduled", "chain", "check_signals", "find_unread_sources", "initial_reward", "signals_read"]
+__all__ = [
+    "Chain",
+    "Scheduled",
+    "chain",
+    "check_signals",
+    "find_unread_sources",
+    "gives_credit",
+    "initial_reward",
+    "signals_read",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +118,7 @@ class Chain:
 
     def skip_batch(self, state: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the state after a training step in which no row could be judged: schedules count it, nothing else does."""
-        after: list[Any] = []
-        for step, now in zip(self.steps, state, strict=True):
-            if isinstance(step, Scheduled):
-                after.append((now[0] + 1, now[1]))
-            elif isinstance(step, Composite):
-                after.append(tuple(part.skip_batch(s) for part, s in zip(step.parts, now, strict=True)))
-            else:
-                after.append(now)
-        return tuple(after)
+        return tuple(_skip_batch(step, now) for step, now in zip(self.steps, state, strict=True))
 
     def combine(
         self, reward: ArrayT, signals: Signals[ArrayT], state: tuple[Any, ...], *, sync: Sync = no_sync
@@ -132,24 +136,34 @@ class Chain:
         """
         signals = _with_groups(signals)
         reward = initial_reward(signals) if reward is None else reward
-        done, after = [], []
+        whole, done, after = signals.parts, [], []
         kept: Array | None = None
+        credit: Array | None = None
         for step, before in zip(self.steps, state, strict=True):
             if isinstance(step, Scheduled):
                 count, inner = before
-                trace, reward, now = _apply(step.at_step(count), reward, signals, inner, sync)
+                trace, reward, now = _apply(step.at_step(count), reward, credit, signals, inner, sync)
                 now = (count + 1, now)
             else:
-                trace, reward, now = _apply(step, reward, signals, before, sync)
-            here = trace.kept
+                trace, reward, now = _apply(step, reward, credit, signals, before, sync)
+            here, credit = trace.kept, trace.credit
             if kept is not None:
-                trace = _all_rows(trace, kept)
+                trace = _all_rows(trace, kept, whole)
             if here is not None:
+                credit = None if credit is None else credit[_parts_of(here, signals)]
                 signals, reward = _only(here, signals), reward[here]
                 kept = trace.kept
             done.append(trace)
             after.append(now)
         return done, tuple(after)
+
+
+def _skip_batch(step: Any, state: Any) -> Any:
+    if isinstance(step, Scheduled):
+        return state[0] + 1, _skip_batch(step.step, state[1])
+    if isinstance(step, Composite):
+        return tuple(part.skip_batch(now) for part, now in zip(step.parts, state, strict=True))
+    return state
 
 
 def _with_groups(signals: Signals) -> Signals:
@@ -163,11 +177,25 @@ def _with_groups(signals: Signals) -> Signals:
     else:
         ids, count = groups.ids, groups.num_groups
     moved = ids if first is None or is_numpy_array(first) else namespace(first).asarray(ids, device=first.device)
-    return Signals(signals.values, Groups(moved, count))
+    return replace(signals, groups=Groups(moved, count))
 
 
-def _apply(step: Any, reward: Array, signals: Signals, state: Any, sync: Sync) -> tuple[StepTrace, Array, Any]:
-    """Apply one step; a filter's reward is returned whole, for the caller to narrow."""
+def _apply(
+    step: Any, reward: Array, credit: Array | None, signals: Signals, state: Any, sync: Sync
+) -> tuple[StepTrace, Array, Any]:
+    """Apply one step; a filter's reward and credit are returned whole, for the caller to narrow."""
+    if isinstance(step, CreditStep):
+        trace, now = step.trace_credit(reward, credit, signals, state, sync=sync)
+        return trace, trace.after, now
+    trace, after, now = _apply_to_rows(step, reward, signals, state, sync)
+    if credit is not None:  # `chain` admits weights and filters only
+        factor = namespace(credit).astype(trace.kept, credit.dtype) if trace.weight is None else trace.weight
+        credit = credit * factor if signals.parts is None else credit * _segment.expand(factor, signals.parts.rollouts)
+        trace = replace(trace, credit=credit)
+    return trace, after, now
+
+
+def _apply_to_rows(step: Any, reward: Array, signals: Signals, state: Any, sync: Sync) -> tuple[StepTrace, Array, Any]:
     if isinstance(step, Composite):
         trace, now = step.trace_step(reward, signals, state, sync=sync)
         return trace, trace.after, now
@@ -182,15 +210,34 @@ def _apply(step: Any, reward: Array, signals: Signals, state: Any, sync: Sync) -
     return StepTrace(step, reward), reward, now
 
 
-def _all_rows(trace: StepTrace, kept: Array) -> StepTrace:
-    """Spread what a step did to the kept rows over all rows."""
-    parts = (trace.after, trace.weight, trace.kept, trace.reward)
-    return StepTrace(trace.step, *(x if x is None else _put_back(x, kept) for x in parts))
+def _all_rows(trace: StepTrace, kept: Array, parts: Parts | None) -> StepTrace:
+    """Spread what a step did to the kept rows, and to their parts, over all rows."""
+    rows = {name: getattr(trace, name) for name in ("after", "weight", "kept", "reward")}
+    spread = {name: _put_back(x, kept) for name, x in rows.items() if x is not None}
+    if trace.credit is None:
+        return replace(trace, **spread)
+    kept_parts = kept if parts is None else _segment.expand(kept, parts.rollouts)
+    inner = [_all_rows(step, kept_parts, None) for step in trace.parts]
+    return replace(trace, **spread, credit=_put_back(trace.credit, kept_parts), parts=inner)
+
+
+def _parts_of(kept: Array, signals: Signals) -> Array:
+    """Return the parts of the kept rows, (S,) booleans; of rows without parts, the rows."""
+    return kept if signals.parts is None else _segment.expand(kept, signals.parts.rollouts)
 
 
 def _only(kept: Array, signals: Signals) -> Signals:
-    groups = Groups(signals.groups.ids[kept], signals.groups.num_groups)
-    return Signals({name: x[kept] for name, x in signals.values.items()}, groups)
+    weights = None if signals.groups.weights is None else signals.groups.weights[kept]
+    groups = Groups(signals.groups.ids[kept], signals.groups.num_groups, weights)
+    values = {name: x[kept] for name, x in signals.values.items()}
+    parts, level = signals.parts, signals.level
+    if parts is not None:
+        xp, here = namespace(kept), _parts_of(kept, signals)
+        numbers = xp.cumulative_sum(xp.astype(kept, parts.rollouts.ids.dtype)) - 1
+        parts = parts.take(here, Groups(_segment.expand(numbers, parts.rollouts)[here], groups.ids.shape[0]))
+    if level is not None:
+        level = level.take(kept, Groups(level.rollouts.ids[kept], level.rollouts.num_groups))
+    return Signals(values, groups, parts, level)
 
 
 def _put_back(x: Array, kept: Array) -> Array:
@@ -225,7 +272,40 @@ def chain(*steps: Combiner[Any]) -> Chain:
         if not is_step(step):
             raise ConfigError(f"expected a step such as Select('rm'), got {_describe(step)}")
         flat.extend(step.steps if isinstance(step, Chain) else (step,))
+    _check_credit(flat)
     return Chain(tuple(Scheduled(step) if _has_schedule(step) else step for step in flat))
+
+
+def _check_credit(steps: Sequence[Any]) -> None:
+    """Check that only steps that know what to do with the credit of parts follow one that gives it.
+
+    Raises:
+        ConfigError: another step does, or a step inside a step gives credit; the message says what can be done.
+    """
+    gives = False
+    for step in (getattr(step, "step", step) for step in steps):
+        name = type(step).__name__
+        if isinstance(step, CreditStep):
+            gives = isinstance(step, Composite)
+        elif gives and not isinstance(step, Weight | Filter):
+            raise ConfigError(
+                f"{name} cannot follow ForParts, because it would not change the credit of parts; put it before, or into "
+                "ForParts, or put Gather between them. Weights, filters and another ForParts can follow"
+            )
+        for part in step.parts if isinstance(step, Composite) else ():
+            if any(isinstance(getattr(inner, "step", inner), CreditStep) for inner in part.steps):
+                raise ConfigError(f"{name} cannot contain ForParts or Gather; they are steps of the outermost chain")
+
+
+def gives_credit(combiner: Chain) -> bool:
+    """Return whether a chain gives credit to the parts of rollouts in any of its steps.
+
+    Example:
+        >>> from herokit import hero
+        >>> gives_credit(hero())
+        False
+    """
+    return any(isinstance(getattr(step, "step", step), CreditStep) for step in combiner.steps)
 
 
 def _describe(value: object) -> str:

@@ -34,6 +34,7 @@ from herokit.conversations.thinking import MARKERS, Marker, SplitText, opens_thi
 from herokit.conversations.views import (
     FinalText,
     Turn,
+    describe_turns,
     join_messages,
     read_final,
     read_policy_text,
@@ -60,6 +61,7 @@ __all__ = [
     "check_results",
     "compress_prompt",
     "content_key",
+    "describe_turns",
     "fill_images",
     "find_layout",
     "find_truncation",

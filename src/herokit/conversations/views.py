@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from herokit.conversations.messages import (
@@ -23,7 +23,16 @@ from herokit.conversations.messages import (
 from herokit.conversations.thinking import SplitText, is_plain, split_thinking
 from herokit.errors import DataError
 
-__all__ = ["FinalText", "Turn", "join_messages", "read_final", "read_policy_text", "read_turns", "remove_thinking"]
+__all__ = [
+    "FinalText",
+    "Turn",
+    "describe_turns",
+    "join_messages",
+    "read_final",
+    "read_policy_text",
+    "read_turns",
+    "remove_thinking",
+]
 
 _TEXT_CALL = re.compile(r"<tool_call>(?:(?!</?tool_call>).){0,100000}</tool_call>", re.DOTALL)
 
@@ -51,7 +60,8 @@ class Turn:
         thinking: its thinking, without markers.
         calls: the calls it made.
         results: what tools, environments or users answered.
-        state: a key of what the policy saw; turns of one group with equal keys are in one situation.
+        state: a key of what the policy saw, by default the texts of the results before it, ``()`` for the first turn: turns
+            of one group with equal keys are in one situation.
         span: the turn's tokens in the response, half open, if the trainer knows them.
     """
 
@@ -149,7 +159,7 @@ def read_turns(completion: str | Sequence[Message], *, opened: bool = False) -> 
     """
     if isinstance(completion, str):
         split = split_thinking(completion, opened=opened)
-        return (Turn(split.answer, split.thinking),)
+        return (Turn(split.answer, split.thinking, state=()),)
     turns: list[Turn] = []
     for message in completion:
         if not is_assistant(message):
@@ -157,7 +167,8 @@ def read_turns(completion: str | Sequence[Message], *, opened: bool = False) -> 
                 turns[-1] = _with_result(turns[-1], tool_result(message))
             continue
         split = _split_message(message, opened=opened)
-        turn = Turn(split.answer, split.thinking, tool_calls(message))
+        state = tuple(result.text for result in turns[-1].results) if turns else ()
+        turn = Turn(split.answer, split.thinking, tool_calls(message), state=state)
         if turns and not turns[-1].results:
             turn = _join(turns.pop(), turn)
         turns.append(turn)
@@ -165,13 +176,43 @@ def read_turns(completion: str | Sequence[Message], *, opened: bool = False) -> 
 
 
 def _with_result(turn: Turn, result: ToolResult) -> Turn:
-    return Turn(turn.text, turn.thinking, turn.calls, (*turn.results, result))
+    return Turn(turn.text, turn.thinking, turn.calls, (*turn.results, result), turn.state)
 
 
 def _join(first: Turn, second: Turn) -> Turn:
     text = "\n".join(filter(None, (first.text, second.text)))
     thinking = "\n".join(filter(None, (first.thinking, second.thinking)))
-    return Turn(text, thinking, (*first.calls, *second.calls))
+    return Turn(text, thinking, (*first.calls, *second.calls), state=first.state)
+
+
+def describe_turns(
+    turns: Sequence[Turn], states: Sequence[Hashable] | None, spans: Sequence[tuple[int, int]] | None
+) -> tuple[Turn, ...]:
+    """Return turns with the states and token spans that somebody knows.
+
+    Args:
+        turns: K turns.
+        states: a key for each; None to keep theirs.
+        spans: the tokens of each in the response, half open; None to keep theirs.
+
+    Raises:
+        DataError: there are not K; the message says both numbers.
+
+    Example:
+        >>> describe_turns([Turn("a")], ["room 1"], [(0, 3)])[0].span
+        (0, 3)
+    """
+    for name, given in (("turn_states", states), ("turn_spans", spans)):
+        if given is not None and len(given) != len(turns):
+            raise DataError(f"{name} has {len(given)} entries; the completion has {len(turns)} turns")
+    keys = [turn.state for turn in turns] if states is None else [_hashable(state) for state in states]
+    places = [turn.span for turn in turns] if spans is None else [(int(start), int(end)) for start, end in spans]
+    return tuple(replace(turn, state=key, span=place) for turn, key, place in zip(turns, keys, places, strict=True))
+
+
+def _hashable(state: Any) -> Hashable:
+    """Return a key; lists of JSON become tuples."""
+    return tuple(map(_hashable, state)) if isinstance(state, list) else state
 
 
 def remove_thinking(messages: Sequence[Message], *, opened: bool = False) -> list[Message]:

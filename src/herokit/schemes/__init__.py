@@ -16,6 +16,7 @@ from herokit.schemes.baselines import (
     sum_then_normalize,
     verifier_only,
 )
+from herokit.schemes.credit import gigpo, process_supervision, turn_grpo
 from herokit.schemes.hero import gated_fallback, hero, hero_advantage, stratified
 from herokit.schemes.hybrids import crf, gdpo, p_grpo, progrs, qwen_shaping, swe_rm
 from herokit.schemes.lengths import dapo, grpo_length, hero_length
@@ -45,6 +46,9 @@ SCHEMES: tuple[Callable[..., Chain], ...] = (
     dapo,
     grpo_length,
     hero_length,
+    process_supervision,
+    turn_grpo,
+    gigpo,
 )
 """Every named scheme, HERO first."""
 
@@ -60,6 +64,7 @@ __all__ = [
     "earned_trust",
     "gated_fallback",
     "gdpo",
+    "gigpo",
     "grpo_lead",
     "grpo_length",
     "hero",
@@ -69,6 +74,7 @@ __all__ = [
     "noisy_verifier",
     "normalize_then_sum",
     "p_grpo",
+    "process_supervision",
     "prof",
     "progrs",
     "qwen_shaping",
@@ -77,5 +83,6 @@ __all__ = [
     "stratified",
     "sum_then_normalize",
     "swe_rm",
+    "turn_grpo",
     "verifier_only",
 ]

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, TypeVar
 
+from herokit.conversations import Turn
 from herokit.errors import CODE_ERRORS, NoSignalWarning, PluginError, boundary, format_error
 from herokit.sources.coroutines import run_coroutine
 from herokit.sources.results import to_float_array, to_score, to_verdict
-from herokit.types import RewardModel, Sample, ScoreRow, Scores, Status, Verdict, Verifier, is_valid_score
+from herokit.types import RewardModel, Sample, ScoreRow, Scores, Status, StepScores, Verdict, Verifier, is_valid_score
 
 __all__ = ["MAX_FAILURES", "SourceMonitor", "SourceOutputs", "close", "report", "run_sources", "score", "verify"]
 
@@ -36,11 +37,13 @@ class SourceOutputs:
         verdicts: verifier's name -> N verdicts.
         scores: reward model's name -> N scores.
         seconds: source name -> wall time it took.
+        turns: the turns of every sample, or why they cannot be read, for combiners that give credit to parts; None for others.
     """
 
     verdicts: Mapping[str, Sequence[Verdict]]
     scores: Mapping[str, Scores]
     seconds: Mapping[str, float] = field(default_factory=dict)
+    turns: Sequence[Sequence[Turn] | str] | None = None
 
 
 @dataclass(slots=True)
@@ -233,12 +236,12 @@ def _await(returned: Any) -> Any:
     return run_coroutine(returned) if inspect.isawaitable(returned) else returned
 
 
-def _steps(owner: str, steps: Any, count: int) -> list[tuple[float, ...] | None]:
+def _steps(owner: str, steps: Any, count: int) -> list[Sequence[float] | None]:
     """Read the step scores of `count` samples: None where there are none."""
     if steps is None:
         return [None] * count
     try:
-        read = [None if row is None else tuple(float(x) for x in row) for row in steps]
+        read = [None if row is None else _numbers(row) for row in steps]
     except (TypeError, ValueError) as error:
         raise _ContractError(f"{owner}: the scores of a sample's steps must be numbers: {error}") from error
     if len(read) != count:
@@ -246,7 +249,12 @@ def _steps(owner: str, steps: Any, count: int) -> list[tuple[float, ...] | None]
     return read
 
 
-def _normalize_score(value: float, status: Status, reason: str, steps: tuple[float, ...] | None) -> ScoreRow:
+def _numbers(row: Any) -> Sequence[float]:
+    values = tuple(float(x) for x in row)
+    return StepScores(values, row.spans) if isinstance(row, StepScores) else values
+
+
+def _normalize_score(value: float, status: Status, reason: str, steps: Sequence[float] | None) -> ScoreRow:
     """Make value and status of one score agree: a failed row has no value, and an invalid value is failed."""
     if is_valid_score(value) and status is not Status.FAILED:
         return value, status, reason, steps
