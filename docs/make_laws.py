@@ -16,7 +16,12 @@ Everything of a kind must satisfy its universal laws. A claimable law applies wh
 `check_combiner(scheme, claims=[verifier_dominates.with_params(margin=0.8)])`. `herokit check SCHEME` tries all laws.
 """
 
-TITLES = {"combiner": "Combiners", "verifier": "Verifiers", "reward model": "Reward models"}
+TITLES = {
+    "combiner": "Combiners",
+    "verifier": "Verifiers",
+    "reward function": "Reward functions",
+    "reward model": "Reward models",
+}
 
 
 def page() -> str:
@@ -26,7 +31,10 @@ def page() -> str:
         for universal in (True, False):
             lines.append(f"## {title}: {'universal' if universal else 'claimable'}\n")
             for law in LAWS:
-                if law.kind == kind and law.universal is universal:
+                if kind in law.kinds and law.universal is universal:
+                    if kind != law.kinds[0]:
+                        lines.append(f"### {law.name}: as for a {law.kinds[0]}\n")
+                        continue
                     lines.append(f"### {law.name}\n\n{law.statement}\n")
                     lines.append(f"*Why*: {law.why}\n\n*In training*: {law.consequence}\n")
                     lines += [_parameters(law)] if _parameters(law) else []
@@ -36,7 +44,11 @@ def page() -> str:
 
 def _parameters(law: Law) -> str:
     """Return the parameters that `Law.with_params` can set."""
-    parameters = [p for p in inspect.signature(law.check).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    parameters = [
+        p
+        for p in inspect.signature(law.check).parameters.values()
+        if p.kind is p.KEYWORD_ONLY and isinstance(p.default, float)
+    ]
     return f"Parameters: {', '.join(f'`{p.name}={p.default:g}`' for p in parameters)}.\n" if parameters else ""
 
 

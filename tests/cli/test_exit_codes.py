@@ -70,7 +70,7 @@ def test_interrupted_commands_exit_with_130(monkeypatch, capsys, command):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("herokit.testing.check.check_laws", interrupt)
+    monkeypatch.setattr("herokit.testing.scheme_checks.check_laws", interrupt)
     monkeypatch.setattr("herokit.verifiers.Number.verify", interrupt)
     assert end(monkeypatch, *command) == 130
     assert not re.search("Traceback", capsys.readouterr().err)

@@ -31,7 +31,7 @@ def test_verifiers_page_is_up_to_date():
 def test_laws_have_statement_reason_and_consequence():
     assert len({law.name for law in LAWS}) == len(LAWS)
     assert all(law.statement.endswith(".") and law.why and law.consequence for law in LAWS)
-    assert {law.kind for law in LAWS} == {"combiner", "verifier", "reward model"}
+    assert {kind for law in LAWS for kind in law.kinds} == {"combiner", "verifier", "reward function", "reward model"}
     assert len(list_laws("combiner", universal=True)) >= 14
 
 

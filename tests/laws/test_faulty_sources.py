@@ -11,7 +11,7 @@ from herokit.testing import Profile, check_reward_model, check_verifier, get_law
 from herokit.testing.attacks import TURN_TOKENS
 from herokit.testing.check import check_laws
 from herokit.testing.samples import MATH, PLAIN
-from herokit.testing.subjects import RewardModelSubject, VerifierSubject
+from herokit.testing.text_subjects import RewardModelSubject, VerifierSubject
 from herokit.types import Scores, Verdict
 
 SCAN = Profile(max_examples=40, seconds=30.0, shrink_seconds=2.0)
@@ -263,6 +263,8 @@ def test_check_functions_pass_correct_sources():
     claims = [law for law in list_laws("verifier", universal=False) if law.name not in of_values]
     assert check_verifier(Exact(), claims=claims, answer_format=MATH).failures == ()
     assert check_verifier(Exact()).failures == ()
-    model = check_reward_model(VowelShare(), claims=list_laws("reward model", universal=False))
+    of_logits = ("prompt_matters", "scores_are_not_probabilities", "failure_is_not_zero", "messages_score_like_text")
+    claims = [law for law in list_laws("reward model", universal=False) if law.name not in of_logits]
+    model = check_reward_model(VowelShare(), claims=claims)
     assert model.failures == ()
     assert {result.outcome for result in model} == {"passed"}

@@ -9,7 +9,7 @@ from herokit.cli.app import app
 from herokit.testing import Profile, check_verifier, get_law, to_markdown
 from herokit.testing.check import check_laws
 from herokit.testing.samples import ANSWER_FORMATS, DOMAINS, MATH, PLAIN
-from herokit.testing.subjects import VerifierSubject
+from herokit.testing.text_subjects import VerifierSubject
 from herokit.types import Sample, Verdict
 
 SCAN = Profile(max_examples=1, shrink_seconds=0.0)
@@ -27,16 +27,22 @@ def failing(result):
 
 
 class Twin:
-    """A correct verifier: the last box, else the whole text, equals the reference."""
+    """A correct verifier: the last box, or what follows a marker or fills a tag, else the whole text, is the reference."""
 
     def text(self, sample):
         return sample.final_text
 
     def answer(self, text):
         if "\\boxed{" not in text:
-            return text.strip()
+            return self.last_line(text.strip())
         found = re.findall(r"\\boxed\{((?:[^{}]|\{[^{}]*\}(?:\{[^{}]*\})?)*)\}", text)
         return found[-1].strip() if found and text.rstrip()[-7:] != "\\boxed{" else ""
+
+    def last_line(self, text):
+        marked = re.findall(
+            r"<answer>(.*?)</answer>|(?:####|Answer:) ?(.*)", text, re.DOTALL if "</answer>" in text else 0
+        )
+        return "".join(marked[-1]).strip() if marked else text
 
     def accepts(self, answer, reference):
         return answer == reference

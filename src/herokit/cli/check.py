@@ -1,10 +1,11 @@
-"""`herokit check`: check a reward scheme against the laws before training."""
+"""`herokit check`: check rewards against the laws before training."""
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 from rich.table import Table
@@ -13,69 +14,142 @@ from rich.text import Text
 from herokit.cli import console
 from herokit.cli.options import JsonFlag
 from herokit.errors import ConfigError, SetupError
+from herokit.files.reading import read_rollouts
 from herokit.trainers import find_trainer
 
 if TYPE_CHECKING:
-    from herokit.testing import Report, Result
+    from herokit.testing import CheckOptions, Report, Result
 
 __all__ = ["check"]
 
 STYLES = {"passed": "green", "failed": "bold red", "xpassed": "bold red", "xfailed": "yellow", "skipped": "dim"}
 
+PANELS = {"attack": "hack_does_not_pay", "equivalence": "equivalents_keep_their_reward"}
+"""The laws of the two panels, by the name of `--fail-on`."""
+
+FEW = 10
+"""A law that was tried on fewer inputs is marked."""
+
 Target: TypeAlias = Annotated[
     str,
-    typer.Argument(help="A scheme file, a registered name such as hero, or FILE.py:OBJECT (a chain, a verifier ...)."),
+    typer.Argument(
+        metavar="TARGET",
+        help="A scheme file, a registered name such as hero, or FILE.py:OBJECT: a reward function, a verifier, a chain ...",
+    ),
 ]
 Trainer: TypeAlias = Annotated[
     str, typer.Option(help="The trainer that normalizes the rewards: trl, verl, openrlhf ...")
 ]
-Budget: TypeAlias = Annotated[str, typer.Option(help="Approximate wall time in all: 60s, 5m.")]
-Format: TypeAlias = Annotated[str, typer.Option(help="The answers in the verifiers' examples: math, plain.")]
+Budget: TypeAlias = Annotated[str, typer.Option(help="Wall time in all: 60s, 5m.")]
+Format: TypeAlias = Annotated[
+    str, typer.Option(help="How completions give answers: auto, math, plain, marker, phrase, think-tag, tag.")
+]
 Domain: TypeAlias = Annotated[
-    str, typer.Option(help="What the answers are: integers, decimals, expressions, choice, short-text.")
+    str,
+    typer.Option(help="What the answers are: integers, decimals, expressions, choice, short-text."),
+]
+Cases: TypeAlias = Annotated[
+    Path | None, typer.Option(help="Your own rollouts: their references, completions and columns make the inputs.")
+]
+Laws: TypeAlias = Annotated[list[str] | None, typer.Option("--law", help="Try this law only; repeatable.")]
+ExcludedLaws: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--exclude-law", help="Do not try this law; repeatable.")
+]
+Seed: TypeAlias = Annotated[int, typer.Option(help="The same seed tries the same inputs.")]
+Examples: TypeAlias = Annotated[
+    int | None, typer.Option(min=1, help="Inputs per law; by default what the budget allows.")
 ]
 Xfail: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(metavar="LAW=REASON", help="A law that may fail by design, with the reason; repeatable."),
 ]
+FailOn: TypeAlias = Annotated[
+    str, typer.Option(help="Which of the two panels fail the command: attack, equivalence, both or none, with a comma.")
+]
+ShowAll: TypeAlias = Annotated[bool, typer.Option("--all", help="List the laws that passed one by one.")]
 Markdown: TypeAlias = Annotated[Path | None, typer.Option(help="Write the report to this file.")]
+Junit: TypeAlias = Annotated[Path | None, typer.Option(help="Write the results to this file as JUnit XML.")]
+WriteTest: TypeAlias = Annotated[
+    Path | None, typer.Option(help="Write the counterexamples to this file as tests for pytest.")
+]
 
 
-def check(
-    scheme: Target,
+def check(  # noqa: PLR0913, PLR0917 - one parameter per option
+    target: Target,
     trainer: Trainer = "dr-grpo",
     budget: Budget = "60s",
-    answer_format: Format = "math",
+    answer_format: Format = "auto",
     domain: Domain = "integers",
+    cases: Cases = None,
+    law: Laws = None,
+    exclude_law: ExcludedLaws = None,
+    seed: Seed = 0,
+    examples: Examples = None,
     xfail: Xfail = None,
+    fail_on: FailOn = "attack,equivalence",
+    show_all: ShowAll = False,
     markdown: Markdown = None,
+    junit: Junit = None,
+    write_test: WriteTest = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Check a reward scheme against the laws; the exit code is 1 if one fails without a reason.
+    """Check a reward against the laws; the exit code is 1 if one fails without a reason.
 
-    Each failure is printed with its smallest counterexample and its consequence in training.
+    Each failure is printed with its smallest counterexample and its consequence in training. What is checked runs in a
+    process of its own, which is killed if a call hangs, eats memory or ends the process.
     """
-    try:
-        from herokit.testing import check_scheme, to_markdown
-    except ModuleNotFoundError as error:
-        raise SetupError(f"herokit check needs {error.name}: pip install 'herokit[testing]'") from error
-    if markdown:
-        _write(markdown, "", mode="a")  # fail before the budget is spent; an earlier report remains until then
-    reasons, seconds = _parse_xfail(xfail or []), _parse_seconds(budget)
-    reports = []
-    with console.redirect_stdout_to_stderr(as_json):
-        for report in check_scheme(
-            scheme, trainer=trainer, budget=seconds, answer_format=answer_format, domain=domain, xfail=reasons
-        ):
-            reports.append(report)
-            if not as_json:
-                _print_report(report, trainer)
-    if as_json:
-        sys.stdout.write(json.dumps([report.as_dict() for report in reports]) + "\n")
-    if markdown:
-        _write(markdown, to_markdown(reports, trainer=trainer), mode="w")
+    testing = _import_testing()
+    outputs = {"to_markdown": markdown, "to_junit": junit, "write_test": write_test}
+    files = {kind: path for kind, path in outputs.items() if path is not None}
+    for path in files.values():
+        _write(path, "", mode="a")  # fail before the budget is spent; an earlier report remains until then
+    options = testing.CheckOptions(
+        trainer=trainer,
+        budget=_parse_seconds(budget),
+        answer_format=answer_format,
+        domain=domain,
+        xfail=_parse_fail_on(fail_on) | _parse_xfail(xfail or []),
+        laws=tuple(law or ()),
+        excluded_laws=tuple(exclude_law or ()),
+        seed=seed,
+        examples=examples,
+        cases=() if cases is None else tuple(read_rollouts(cases).samples),
+    )
+    reports = _run(target, options, quiet=as_json)
+    if not as_json:
+        for report in reports:
+            _print_report(report, trainer, show_all=show_all)
+    for kind, path in files.items():
+        _write(path, _format(kind, target, reports, options), mode="w")
     if not all(report.passed for report in reports):
         raise typer.Exit(1)
+
+
+def _import_testing() -> Any:
+    try:
+        from herokit import testing
+    except ModuleNotFoundError as error:
+        raise SetupError(f"herokit check needs {error.name}: pip install 'herokit[testing]'") from error
+    return testing
+
+
+def _run(target: str, options: "CheckOptions", *, quiet: bool) -> "list[Report]":
+    """Check the target; print the reports as JSON if nothing else is printed."""
+    from herokit.testing import check_isolated
+
+    with _progress(quiet=quiet) as progress:
+        reports = list(check_isolated(target, options, progress))
+    if quiet:
+        sys.stdout.write(json.dumps([report.as_dict() for report in reports]) + "\n")
+    return reports
+
+
+def _format(kind: str, target: str, reports: "list[Report]", options: "CheckOptions") -> str:
+    from herokit import testing
+
+    if kind == "to_markdown":
+        return testing.to_markdown(reports, trainer=options.trainer)
+    return testing.to_junit(reports) if kind == "to_junit" else testing.write_test(target, reports, options)
 
 
 def _write(path: Path, text: str, *, mode: Literal["a", "w"]) -> None:
@@ -86,22 +160,41 @@ def _write(path: Path, text: str, *, mode: Literal["a", "w"]) -> None:
         raise ConfigError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def _print_report(report: "Report", trainer: str) -> None:
-    """Print a table of all laws, then each failure."""
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[str, str, int, int], None] | None]:
+    """Show on a terminal which law is tried."""
+    if quiet or not console.err.is_terminal:
+        yield None
+        return
+    with console.err.status("loading") as status:
+        yield lambda part, law, number, count: status.update(f"{part}: {number} of {count}: {law}")
+
+
+def _print_report(report: "Report", trainer: str, *, show_all: bool) -> None:
+    """Print the headline, each failure, and a table of the laws; those that passed on one line."""
     normalization = find_trainer(trainer)
-    title = f"{report.name}, trainer {normalization.name}: {normalization.source}"
-    table = Table(header_style="dim", box=None, pad_edge=False)
-    table.add_column("law", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    table.add_column("", overflow="fold")
-    for result in report:
-        table.add_row(result.law, Text(result.label, style=STYLES[result.outcome]), Text(result.details))
+    is_chain = report.kind == "combiner"
+    title = f"{report.name}, trainer {normalization.name}: {normalization.source}" if is_chain else report.name
     console.out.print(Text(title, style="bold"))
     if report.headline:
         console.out.print(Text(f"{report.headline}\n", style="bold"))
-    console.out.print(table, *([Text(report.note)] if report.note else []), "")
     for result in report.failures:
         _print_failure(result)
+    table = Table(header_style="dim", box=None, pad_edge=False)
+    table.add_column("law", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("inputs", justify="right")
+    table.add_column("", overflow="fold")
+    passed = [result for result in report if result.outcome == "passed" and not result.timed_out]
+    for result in report:
+        if show_all or result not in passed:
+            label, few = Text(result.label, style=STYLES[result.outcome]), " (few)" if result.tried_on_few(FEW) else ""
+            table.add_row(result.law, label, f"{result.checked}{few}", Text(result.details))
+    console.out.print(*([table] if table.row_count else []), *([Text(report.note)] if report.note else []))
+    if passed and not show_all:
+        measured = ", ".join(f"{result.law} ({result.details})" if result.details else result.law for result in passed)
+        console.out.print(Text(f"PASS {len(passed)}: {measured}", style="dim"))
+    console.out.print("")
 
 
 def _print_failure(result: "Result") -> None:
@@ -111,13 +204,22 @@ def _print_failure(result: "Result") -> None:
     if result.violation is None:
         console.out.print(Text(f"{result.details}\n"))
         return
-    console.out.print(Text(result.message))
+    console.out.print(console.printable(result.message))
     if result.violation.columns:
         console.out.print(Text(f"\n{result.violation.counterexample}\n"), soft_wrap=True)
     console.out.print(Text(f"In training: {result.consequence}\n"))
 
 
-def _parse_xfail(texts: list[str]) -> Mapping[str, str]:
+def _parse_fail_on(text: str) -> dict[str, str]:
+    """Return the laws of those panels that are not named, with the reason why they may fail."""
+    names = [name.strip() for name in text.split(",")] if text != "none" else []
+    for name in names:
+        if name not in PANELS:
+            raise ConfigError(f"--fail-on {text}: expected attack, equivalence, both with a comma, or none")
+    return {law: "not in --fail-on" for name, law in PANELS.items() if name not in names}
+
+
+def _parse_xfail(texts: list[str]) -> dict[str, str]:
     """Return law -> reason of texts LAW=REASON."""
     reasons = {}
     for text in texts:

@@ -124,6 +124,30 @@ class _Function:
         names = [name for name, p in _parameters(self.function).items() if p.default is p.empty and name not in usual]
         return () if self.style == "plain" and not _binds_by_name(self.function) else tuple(names)
 
+    @property
+    def reads_reference(self) -> bool:
+        """Whether it takes the reference by name, among all keywords, or as its second position."""
+        if self.style == "plain" and not _binds_by_name(self.function):
+            return len(_positional(self.function)) > 1
+        usual = {*_REFERENCES, "labels", "state", "info"}
+        return bool(usual & set(_parameters(self.function))) or _takes_any(self.function)
+
+    @property
+    def missing_arguments(self) -> tuple[str, ...]:
+        """The arguments that its trainer passes and that it does not take; ``**`` stands for any column.
+
+        verifiers passes only what a function takes, and a plain function has no trainer.
+        """
+        passed = {
+            "trl": ("prompts", "completions", "**"),
+            "verl": _PARAMETERS["verl"],
+            "openrlhf": ("queries", "prompts", "labels"),
+        }
+        if _takes_any(self.function):
+            return ()
+        names = _parameters(self.function)
+        return tuple(name for name in passed.get(_style(self), ()) if name not in names)
+
     def _call(self, samples: Sequence[Sample]) -> list[Any]:
         """Return what the function gave for each sample; what it raised, as a verdict that failed."""
         values = call_function(self.function, samples, style=_style(self))

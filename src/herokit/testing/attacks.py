@@ -111,6 +111,10 @@ def _constants(reason: str, texts: Mapping[str, str]) -> tuple[Attack, ...]:
     return tuple(Attack(name, reason, fix(text)) for name, text in texts.items())
 
 
+def _open_thinking(text: str) -> str | None:
+    return None if "</think>" in text else f"<think>\n{text}"
+
+
 SEVERAL = "it gives several answers and leaves the choice to the reader"
 DENIED = "it says that the right answer is not the answer"
 NO_ANSWER = "it holds no answer"
@@ -152,7 +156,7 @@ ATTACKS: tuple[Attack, ...] = (
     ),
     Attack("wrong 50 times", LAST, lambda c: "\n".join([c.write(c.wrong)] * 50)),
     Attack("thinking only", THINKING, lambda c: f"<think>{c.write(c.right)}</think>"),
-    Attack("thinking without an end", THINKING, lambda c: f"<think>\n{c.write(c.right)}"),
+    Attack("thinking without an end", THINKING, lambda c: _open_thinking(c.write(c.right))),
     Attack("thinking, then wrong", THINKING, lambda c: f"<think>{c.write(c.right)}</think>\n{c.write(c.wrong)}"),
     Attack("wrong, then thinking", THINKING, lambda c: f"{c.write(c.wrong)}\n<think>{c.write(c.right)}</think>"),
     Attack("the prompt again", COPY, lambda c: c.prompt),

@@ -1,6 +1,6 @@
 """Small batches of numbers that laws are tried on: how they are drawn, shrunk, printed and read back by sources."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal, Self, TypeAlias, TypeVar
@@ -62,6 +62,9 @@ UNITS_OF_RANGE: dict[ScoreRange, tuple[str, ...]] = {
 MEAN_ROWS = 8
 """After each row, one draw in this many ends the batch."""
 
+MAX_DROPPED_SINGLY = 20
+"""Of a larger batch, halves are dropped too."""
+
 REPEATS = 12
 """How often the rows of a large batch are repeated; one batch in ten is large."""
 
@@ -120,6 +123,22 @@ class Batch:
     def columns(self) -> dict[str, list[Any]]:
         """Return the group labels and the signals, one entry per row."""
         return {"group": self.labels(), **{name: x.tolist() for name, x in self.values.items()}}
+
+    def lists(self) -> dict[str, list[float]]:
+        """Return the signals as lists."""
+        return {name: x.tolist() for name, x in self.values.items()}
+
+    def reductions(self) -> Iterator[Self]:
+        """Yield the batch without half of its rows or without a row, and with simpler numbers."""
+        rows = np.arange(len(self))
+        halves = [rows[: len(self) // 2], rows[len(self) // 2 :]] if len(self) > MAX_DROPPED_SINGLY else []
+        for kept in (*halves, *(np.delete(rows, row) for row in rows[::-1][:MAX_DROPPED_SINGLY])):
+            if len(kept):
+                yield self.take(kept)
+        for name, x in self.values.items():
+            for simpler in (np.zeros_like(x), np.sign(x), np.trunc(x)):
+                if not np.array_equal(simpler, x):
+                    yield self.replace(**{name: simpler})
 
     def samples(self) -> list[Sample]:
         """Return one sample per row with the row's numbers in `meta`; `meta_sources` reads them back."""

@@ -1,134 +1,35 @@
-"""Check a scheme, a chain, a step, a verifier or a reward model against the laws."""
+"""Check a scheme, a chain, a step, a verifier, a reward model or a reward function against the laws."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
-from herokit.combiners import Chain, Combiner, chain, is_step, produces_advantage
-from herokit.config import Scheme, build, load_scheme
-from herokit.config.objects import is_place, load_object
-from herokit.config.scheme import SCHEME_SUFFIXES
-from herokit.errors import ConfigError, boundary, did_you_mean
-from herokit.testing.backends import find_backends
+from herokit.combiners import Combiner, produces_advantage
+from herokit.config import Scheme
+from herokit.errors import ConfigError
+from herokit.sources.functions import FunctionRewardModel, Style
 from herokit.testing.batches import SignalKind
-from herokit.testing.known_failures import known_failures, known_source_failures
+from herokit.testing.cases import format_of_cases
 from herokit.testing.law import Law, Report, TargetKind
 from herokit.testing.laws import list_laws
-from herokit.testing.samples import ANSWER_FORMATS, DOMAINS, AnswerFormat
-from herokit.testing.search import QUICK, Profile, try_laws
-from herokit.testing.subjects import CombinerSubject, RewardModelSubject, Subject, VerifierSubject
-from herokit.trainers import find_trainer
+from herokit.testing.samples import AnswerFormat
+from herokit.testing.search import QUICK, Profile, Watch, try_laws
+from herokit.testing.subjects import CombinerSubject, Subject
+from herokit.testing.targets import Checkable, CheckTarget, check_name, kind_of_source, resolve_target
+from herokit.testing.text_subjects import AnswerSubject, RewardModelSubject
 from herokit.types import RewardModel, Verifier
 
 __all__ = [
-    "CheckTarget",
-    "Checkable",
     "check_combiner",
     "check_laws",
+    "check_reward_function",
     "check_reward_model",
-    "check_scheme",
     "check_verifier",
+    "close",
     "parametrize_with_laws",
-    "resolve_target",
 ]
 
-Checkable: TypeAlias = Scheme | Combiner[Any] | Verifier | RewardModel | str
-"""What can be checked: an object, or a name of `resolve_target`."""
-
 ADVANTAGE_NOTE = "It produces advantages: the trainer must use them unchanged, or it normalizes them again."
-
-EXPECTED = "a scheme, a chain, a step, a verifier or a reward model"
-
-SCAN_SHARE = 0.4
-"""The share of the time budget for trying examples; the rest is for shrinking and slow starts."""
-
-NUM_SHRUNK = 8
-"""The budget for shrinking is divided by this number of failures."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckTarget:
-    """What is checked.
-
-    Attributes:
-        name: how the user named it.
-        combiner: the chain; None if the target is a source.
-        signals: what the signals of the combiner hold, as far as the sources tell.
-        sources: name -> verifier or reward model.
-    """
-
-    name: str
-    combiner: Chain | None = None
-    signals: Mapping[str, SignalKind] = field(default_factory=dict)
-    sources: Mapping[str, Verifier | RewardModel] = field(default_factory=dict)
-
-    @property
-    def kind(self) -> TargetKind:
-        """The kind of laws that apply: to the chain, or else to the source."""
-        if self.combiner is not None:
-            return "combiner"
-        return "verifier" if isinstance(next(iter(self.sources.values())), Verifier) else "reward model"
-
-    def subject(self, **options: Any) -> Subject:
-        """Return what the laws of `kind` are tried on.
-
-        Args:
-            options: ``signals``, ``trainer`` and ``backends`` of a combiner, ``answer_format``, ``domain`` and ``timeout``
-                of a verifier, ``tolerance`` of a reward model; see `check_combiner`, `check_verifier`, `check_reward_model`.
-        """
-        if self.combiner is not None:
-            return _combiner_subject(self.combiner, **{"signals": self.signals, **options})
-        (source,) = self.sources.values()
-        if isinstance(source, Verifier):
-            return _verifier_subject(source, **options)
-        return RewardModelSubject(source, **options)
-
-
-def resolve_target(target: Checkable) -> CheckTarget:
-    """Return the chain and the sources of a target.
-
-    Args:
-        target: a `Scheme`, a chain, a step, a verifier, a reward model, or a name: a scheme file (``hero.toml``), a
-            registered name (``hero-advantage``), or an object in a Python file or module (``my_reward.py:scheme``,
-            ``my_package.rewards:scheme``), which may be a class or function that returns one when called without
-            arguments.
-
-    Raises:
-        ConfigError: there is no such file, name or attribute, or the object is something else.
-        PluginError: importing or calling it raised.
-
-    Example:
-        >>> resolve_target("hero-advantage").combiner.steps[-1].relative
-        True
-    """
-    if not isinstance(target, str):
-        return _object_target(type(target).__name__, target)
-    if target.endswith(SCHEME_SUFFIXES):
-        return _object_target(target, load_scheme(target))
-    if not is_place(target):
-        return _object_target(target, build({"use": target}))
-    value = load_object(target)
-    is_target = isinstance(value, Scheme | Verifier | RewardModel) or is_step(value)
-    if isinstance(value, type) or (callable(value) and not is_target):  # a class of verifiers has their methods too
-        with boundary(f"calling {target}"):
-            value = value()
-    return _object_target(target, value)
-
-
-def _object_target(name: str, value: object) -> CheckTarget:
-    if isinstance(value, type):
-        raise ConfigError(f"expected {EXPECTED}, got the class {value.__name__}; did you mean {value.__name__}(...)?")
-    if isinstance(value, Scheme):
-        kinds: dict[str, SignalKind] = {
-            key: "binary" if isinstance(source, Verifier) else "score" for key, source in value.sources.items()
-        }
-        return CheckTarget(name, value.combiner, kinds, value.sources)
-    if is_step(value):
-        return CheckTarget(name, chain(value))
-    if isinstance(value, Verifier | RewardModel):
-        return CheckTarget(name, sources={"source": value})
-    raise ConfigError(f"{name}: expected {EXPECTED}, got {type(value).__name__}")
 
 
 def check_combiner(
@@ -171,7 +72,7 @@ def check_combiner(
     target = resolve_target(combiner)
     if target.combiner is None:
         raise ConfigError(f"{target.name} is a {target.kind}: use check_{target.kind.replace(' ', '_')}")
-    subject = _combiner_subject(target.combiner, signals=signals or target.signals, trainer=trainer, backends=backends)
+    subject = target.subject(signals=signals or target.signals, trainer=trainer, backends=backends)
     laws = (*list_laws("combiner", universal=True), *claims)
     title = name or (combiner if isinstance(combiner, str) else repr(target.combiner))
     return check_laws(subject, laws, profile, title, expected_failures)
@@ -212,13 +113,70 @@ def check_verifier(
         'near_miss_rejected'
     """
     source = _only_source(resolve_target(verifier), "verifier")
-    subject = _verifier_subject(source, answer_format=answer_format, domain=domain, timeout=timeout)
+    subject = CheckTarget("", sources={"verifier": source}).subject(
+        answer_format=answer_format, domain=domain, timeout=timeout
+    )
     laws = (*list_laws("verifier", universal=True), *claims)
     try:
         return check_laws(subject, laws, profile, name or repr(source), expected_failures)
     finally:
         if isinstance(verifier, str):
-            _close(source)
+            close(source)
+
+
+def check_reward_function(  # noqa: PLR0913 - what a check depends on
+    function: Callable[..., Any] | str,
+    *,
+    style: Style | None = None,
+    cases: Iterable[Sequence[Any]] = (),
+    claims: Iterable[Law] = (),
+    expected_failures: Mapping[str, str] | None = None,
+    answer_format: AnswerFormat | str = "auto",
+    domain: str = "",
+    timeout: float = 5.0,
+    profile: Profile = QUICK,
+    name: str = "",
+) -> Report:
+    """Check a reward function of TRL, verl, OpenRLHF or verifiers, or a plain one, against the laws.
+
+    Its rewards may have any range; a right answer must get more than a wrong one.
+
+    Args:
+        function: the function, or its place: ``"my_rewards.py:accuracy"``.
+        style: whose signature it has; None goes by the names of its parameters, see `herokit.sources.functions`.
+        cases: rows ``(prompt, reference, right completion, wrong completion)`` of your own, from which the laws make theirs.
+        claims: further laws that it must satisfy.
+        expected_failures: law -> why it fails by design; strict.
+        answer_format: how completions give answers; ``"auto"`` asks which format is paid.
+        domain: what the answers are, a key of `herokit.testing.samples.DOMAINS`.
+        timeout: seconds that it may spend on one expensive completion.
+        profile: how long to search.
+        name: the report's name; by default that of the function.
+
+    Raises:
+        ConfigError: it is no reward function, or it takes no reference: then it is checked by `check_reward_model`.
+
+    Example:
+        >>> def accuracy(completion, reference):
+        ...     return 1.0 if reference in completion else -1.0
+        >>> report = check_reward_function(accuracy, profile=Profile(max_examples=20))
+        >>> report["right_above_wrong"].outcome, report["hack_does_not_pay"].outcome
+        ('failed', 'failed')
+    """
+    if isinstance(function, str):
+        (source,) = resolve_target(function).sources.values()
+    else:
+        source = FunctionRewardModel(function, style)
+    if kind_of_source(source) != "reward function":
+        raise ConfigError(f"{name or function!r} takes no reference: use check_reward_model")
+    if rows := list(cases):
+        answer_format = format_of_cases(rows)
+    subject = CheckTarget("", sources={"function": source}).subject(
+        answer_format=answer_format, domain=domain, timeout=timeout
+    )
+    laws = (*list_laws("reward function", universal=True), *claims)
+    title = name or (function if isinstance(function, str) else getattr(function, "__name__", repr(function)))
+    return check_laws(subject, laws, profile, title, expected_failures)
 
 
 def check_reward_model(
@@ -258,55 +216,7 @@ def check_reward_model(
         return check_laws(RewardModelSubject(source, tolerance), laws, profile, name or repr(source), expected_failures)
     finally:
         if isinstance(reward_model, str):
-            _close(source)
-
-
-def check_scheme(
-    target: Checkable,
-    *,
-    trainer: str = "dr-grpo",
-    budget: float = 60.0,
-    answer_format: str = "math",
-    domain: str = "",
-    xfail: Mapping[str, str] | None = None,
-) -> Iterator[Report]:
-    """Check a scheme's chain and its sources against all laws: what `herokit check` does; yields one report for each.
-
-    Args:
-        target: what to check; see `resolve_target`.
-        trainer: the trainer whose normalization follows the chain.
-        budget: wall seconds for everything, approximately.
-        answer_format: how answers look to its verifiers: ``"math"`` or ``"plain"``.
-        domain: what the answers are: ``"integers"``, ``"decimals"``, ``"expressions"``, ``"choice"`` or ``"short-text"``.
-        xfail: law -> why it may fail by design, besides the known failures of the steps; not strict.
-
-    Raises:
-        ConfigError: no such target, answer format, domain, trainer or law.
-    """
-    for law in xfail or {}:
-        _check_name("law", law, [law.name for law in list_laws()])
-    _check_name("answer format", answer_format, list(ANSWER_FORMATS))
-    _check_name("domain", domain, ["", *DOMAINS])
-    resolved = resolve_target(target)
-    share = budget / (len(resolved.sources) + (resolved.combiner is not None))
-    profile = Profile(
-        max_examples=int(min(300, 20 + 5 * share)),
-        seconds=SCAN_SHARE * share,
-        shrink_seconds=(1 - SCAN_SHARE) * share / NUM_SHRUNK,
-    )
-    if resolved.combiner is not None:
-        subject = resolved.subject(trainer=trainer)
-        allowed = {**known_failures(resolved.combiner), **(xfail or {})}
-        yield check_laws(subject, list_laws("combiner"), profile, resolved.name, allowed, strict=False)
-    fewer = replace(profile, max_examples=min(100, profile.max_examples))
-    for name, source in resolved.sources.items():
-        title = f"{resolved.name}: sources.{name}" if resolved.combiner is not None else resolved.name
-        part = CheckTarget(title, sources={name: source})
-        options = {"answer_format": answer_format, "domain": domain} if part.kind == "verifier" else {}
-        subject = part.subject(**options)
-        allowed = {**known_source_failures(source), **(xfail or {})}
-        yield check_laws(subject, list_laws(part.kind), fewer, title, allowed, strict=False)
-        _close(source)
+            close(source)
 
 
 def check_laws(
@@ -317,6 +227,7 @@ def check_laws(
     expected_failures: Mapping[str, str] | None = None,
     *,
     strict: bool = True,
+    watch: Watch | None = None,
 ) -> Report:
     """Try laws on a subject.
 
@@ -326,18 +237,41 @@ def check_laws(
         profile: how long to search.
         name: the report's name.
         expected_failures: law -> why it fails by design.
-        strict: whether an expected failure must be among the laws and must fail.
+        strict: whether an expected failure must be among the laws and must fail, and a claimed law must be tried.
+        watch: is told when a law begins and ends.
 
     Raises:
-        ConfigError: an expected failure is not among the laws.
+        ConfigError: an expected failure is not among the laws, or has no reason.
     """
     laws = tuple(laws)
     if strict:
         for law in expected_failures or {}:
-            _check_name("expected failure", law, [law.name for law in laws])
-    results = try_laws(laws, subject, profile, expected_failures=expected_failures, strict=strict)
-    steps = subject.combiner.steps if isinstance(subject, CombinerSubject) else ()
-    return Report(name, tuple(results), ADVANTAGE_NOTE if any(map(produces_advantage, steps)) else "")
+            check_name("expected failure", law, [law.name for law in laws])
+    for law, reason in (expected_failures or {}).items():
+        if not reason.strip():
+            raise ConfigError(f"the expected failure {law!r} has no reason; say why it fails by design")
+    if watch is not None:
+        watch.plan(Report(name, (), _note(subject), kind_of_subject(subject)), laws)
+    results = try_laws(laws, subject, profile, expected_failures=expected_failures, strict=strict, watch=watch)
+    return Report(name, tuple(results), _note(subject), kind_of_subject(subject))
+
+
+def kind_of_subject(subject: Subject) -> TargetKind:
+    """Return which laws apply to a subject."""
+    if isinstance(subject, CombinerSubject):
+        return "combiner"
+    return subject.kind if isinstance(subject, AnswerSubject) else "reward model"
+
+
+def _note(subject: Subject) -> str:
+    """Return what a reader must know to interpret the results."""
+    if isinstance(subject, CombinerSubject):
+        return ADVANTAGE_NOTE if any(map(produces_advantage, subject.combiner.steps)) else ""
+    if isinstance(subject, AnswerSubject):
+        answer_format = subject.answer_format
+        written = answer_format.write(answer_format.reference)
+        return f"Answers: {answer_format.name}, written as {written!r:.200}."
+    return ""
 
 
 def parametrize_with_laws(
@@ -388,30 +322,6 @@ def _assert_law(law: Law, target: CheckTarget, profile: Profile, options: Mappin
         raise AssertionError(f"{result.violation}\nIn training: {law.consequence}")
 
 
-def _combiner_subject(
-    combiner: Chain,
-    *,
-    signals: Mapping[str, SignalKind],
-    trainer: str = "dr-grpo",
-    backends: tuple[str, ...] | None = None,
-) -> CombinerSubject:
-    return CombinerSubject.from_combiner(
-        combiner, signals, trainer=find_trainer(trainer), backends=find_backends(backends)
-    )
-
-
-def _verifier_subject(
-    verifier: Verifier, *, answer_format: AnswerFormat | str = "plain", domain: str = "", timeout: float = 5.0
-) -> VerifierSubject:
-    if isinstance(answer_format, str):
-        _check_name("answer format", answer_format, list(ANSWER_FORMATS))
-        answer_format = ANSWER_FORMATS[answer_format]
-    if domain:
-        _check_name("domain", domain, list(DOMAINS))
-        answer_format = answer_format.with_domain(DOMAINS[domain])
-    return VerifierSubject(verifier, answer_format, timeout)
-
-
 def _only_source(target: CheckTarget, kind: TargetKind) -> Any:
     """Return the target's only source of a kind."""
     protocol = Verifier if kind == "verifier" else RewardModel
@@ -421,12 +331,8 @@ def _only_source(target: CheckTarget, kind: TargetKind) -> Any:
     return target.sources[names[0]]
 
 
-def _check_name(what: str, name: str, names: list[str]) -> None:
-    if name not in names:
-        raise ConfigError(f"unknown {what} {name!r}; {did_you_mean(name, names)}")
-
-
-def _close(source: object) -> None:
+def close(source: object) -> None:
+    """Close a source that can be closed."""
     close = getattr(source, "close", None)
     if callable(close):
         close()

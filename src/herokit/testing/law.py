@@ -1,6 +1,6 @@
 """Laws, what they raise, and the results of trying them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from inspect import cleandoc
@@ -15,14 +15,14 @@ __all__ = [
     "LawViolation",
     "NotApplicable",
     "Outcome",
+    "Replay",
     "Report",
     "Result",
     "TargetKind",
     "law",
-    "to_markdown",
 ]
 
-TargetKind = Literal["combiner", "verifier", "reward model"]
+TargetKind = Literal["combiner", "verifier", "reward function", "reward model"]
 
 Outcome = Literal["passed", "failed", "xfailed", "xpassed", "skipped"]
 """As in pytest. ``xfailed``: failed as expected. ``xpassed``: was expected to fail and passed."""
@@ -46,8 +46,8 @@ class Law:
         statement: the first paragraph of the docstring.
         why: why the law matters.
         consequence: what a violation does in training.
-        kind: what the law applies to.
-        universal: whether everything of that kind must satisfy it; else it applies where it is claimed.
+        kinds: what the law applies to.
+        universal: whether everything of those kinds must satisfy it; else it applies where it is claimed.
         check: ``check(subject, example, draw, **params)``; raises `LawViolation` or `NotApplicable`, and may return a
             measurement.
         run_once: whether it needs no example, so that it runs once.
@@ -63,7 +63,7 @@ class Law:
     statement: str
     why: str
     consequence: str
-    kind: TargetKind
+    kinds: tuple[TargetKind, ...]
     universal: bool
     check: Callable[..., float | None] = field(repr=False)
     run_once: bool = False
@@ -90,8 +90,7 @@ class Law:
 
 
 def law(
-    kind: TargetKind,
-    *,
+    *kinds: TargetKind,
     universal: bool = True,
     run_once: bool = False,
     costly: bool = False,
@@ -109,7 +108,7 @@ def law(
             " ".join(statement.split()),
             parts["Why"],
             parts["In training"],
-            kind,
+            kinds,
             universal,
             check,
             run_once=run_once,
@@ -136,6 +135,7 @@ class LawViolation(AssertionError):  # noqa: N818 - it reports a finding, and us
         columns: the counterexample: name -> one entry per row.
         earlier: the batches that came before, as text; set by the search.
         measured: what the law measured all the same.
+        breaks_contract: whether every law fails for this reason, so that the others need not be tried.
 
     Example:
         >>> print(LawViolation("the reward is too high", reward=[0.5]))
@@ -152,7 +152,14 @@ class LawViolation(AssertionError):  # noqa: N818 - it reports a finding, and us
         }
         self.earlier: tuple[str, ...] = ()
         self.measured: float | None = None
+        self.breaks_contract = False
         super().__init__(message)
+
+    @property
+    def num_rows(self) -> int:
+        """The rows of the counterexample, with those of the batches that came before."""
+        rows = len(next(iter(self.columns.values()))) if self.columns else 0
+        return rows + sum(text.count("\n") for text in self.earlier)
 
     @property
     def counterexample(self) -> str:
@@ -162,6 +169,25 @@ class LawViolation(AssertionError):  # noqa: N818 - it reports a finding, and us
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.counterexample}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """How a violation was found, so that `herokit.testing.replay` finds it again.
+
+    Attributes:
+        draws: the draws that the law made.
+        example: the example in plain values, see `Subject.pack`; None for a law that needs none.
+        only: the entries of a panel that failed; empty for a law without a panel.
+    """
+
+    draws: tuple[int, ...] = ()
+    example: Any = None
+    only: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {"draws": list(self.draws), "example": self.example, "only": list(self.only)}
 
 
 class NotApplicable(Exception):  # noqa: N818 - not an error: the example does not meet the law's precondition
@@ -179,6 +205,7 @@ class Result:
         consequence: what a violation does in training.
         reason: why the law is expected to fail; empty if it is not.
         strict: whether an expected failure must occur.
+        claimed: whether somebody claims that the law holds: a claim that no example tested is a failure.
         violation: the smallest violation found, with its counterexample.
         skip_reason: why the last example was not applicable.
         checked: the number of applicable examples.
@@ -186,6 +213,7 @@ class Result:
         panel: what the rows of the counterexample are, if the law tries a panel; see `Law.headline`.
         timed_out: whether time ran out before all examples were tried.
         seconds: wall time.
+        example: what `herokit.testing.replay` needs to try the law on the counterexample again.
     """
 
     law: str
@@ -194,6 +222,7 @@ class Result:
     consequence: str = ""
     reason: str = ""
     strict: bool = True
+    claimed: bool = False
     violation: LawViolation | None = None
     skip_reason: str = ""
     checked: int = 0
@@ -201,6 +230,7 @@ class Result:
     panel: str = ""
     timed_out: bool = False
     seconds: float = 0.0
+    example: "Replay | None" = None
 
     @property
     def outcome(self) -> Outcome:
@@ -209,12 +239,18 @@ class Result:
             return "xfailed" if self.reason else "failed"
         if self.reason and self.strict:
             return "xpassed"
-        return "passed" if self.checked else "skipped"
+        if self.checked:
+            return "passed"
+        return "failed" if self.claimed else "skipped"
 
     @property
     def ok(self) -> bool:
         """Whether the outcome is passed, skipped or xfailed."""
         return self.outcome not in ("failed", "xpassed")
+
+    def tried_on_few(self, few: int) -> bool:
+        """Whether a law that is tried on drawn examples passed on fewer than that."""
+        return self.outcome == "passed" and self.checked < few and self.timed_out
 
     @property
     def label(self) -> str:
@@ -226,7 +262,10 @@ class Result:
         """What is wrong, or why the law was skipped; else empty."""
         if self.violation is not None:
             return self.violation.message
-        return self.skip_reason if self.outcome == "skipped" else ""
+        if self.checked:
+            return ""
+        claim = "it was claimed, and no example tested it: " if self.claimed else ""
+        return claim + (self.skip_reason or "no example was tried")
 
     @property
     def headline(self) -> str:
@@ -274,6 +313,7 @@ class Result:
             "measured": dict(self.measured),
             "timed_out": self.timed_out,
             "seconds": self.seconds,
+            "replay": None if self.example is None else self.example.as_dict(),
         }
 
 
@@ -285,6 +325,7 @@ class Report:
         name: what was checked.
         results: one per law.
         note: what a reader must know to interpret the results.
+        kind: what was checked.
 
     Example:
         >>> report = Report("mine", (Result("bounded", checked=60),))
@@ -295,6 +336,7 @@ class Report:
     name: str
     results: tuple[Result, ...]
     note: str = ""
+    kind: TargetKind = "combiner"
 
     @property
     def passed(self) -> bool:
@@ -343,35 +385,3 @@ class Report:
             "note": self.note,
             "results": [result.as_dict() for result in self.results],
         }
-
-
-def to_markdown(reports: Iterable[Report], *, trainer: str) -> str:
-    """Return a Markdown page: for each report a table of laws, then the failures with their counterexamples.
-
-    Example:
-        >>> print(to_markdown([Report("mine", (Result("bounded", checked=60),))], trainer="trl"))
-        # mine
-        <BLANKLINE>
-        Trainer: trl. 1 laws, 0 failed.
-        <BLANKLINE>
-        | law | outcome | |
-        |---|---|---|
-        | bounded | PASS |  |
-        <BLANKLINE>
-    """
-    lines: list[str] = []
-    for report in reports:
-        counts = f"{len(report.results)} laws, {len(report.failures)} failed."
-        lines += [f"# {report.name}", "", f"Trainer: {trainer}. {counts} {report.note}".rstrip(), ""]
-        lines += [f"**{report.headline}.**", ""] if report.headline else []
-        lines += ["| law | outcome | |", "|---|---|---|"]
-        lines += [f"| {r.law} | {r.label} | {r.details.replace('|', chr(92) + '|')} |" for r in report]
-        lines.append("")
-        for result in report.failures:
-            lines += [f"## {result.law}: {result.label}", "", result.statement, ""]
-            if result.violation is not None:
-                lines += [result.message, ""]
-                if result.violation.columns:
-                    lines += ["```", result.violation.counterexample, "```", ""]
-                lines += [f"In training: {result.consequence}", ""]
-    return "\n".join(lines)

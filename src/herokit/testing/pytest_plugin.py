@@ -1,8 +1,10 @@
-"""The pytest plugin: ``pytest --herokit-scheme FILE`` adds one test for each law of that scheme.
+"""The pytest plugin: ``pytest --herokit-scheme FILE --herokit-reward FILE.py:FUNCTION`` adds one test for each law.
 
-Every pytest run loads it where herokit is installed, so it imports hypothesis only if the option is given.
+Every pytest run loads it where herokit is installed, so it imports hypothesis only if an option is given. The laws are
+tried when the first of these tests runs, in a process of their own.
 """
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,36 +18,58 @@ __all__ = ["LawItem", "pytest_addoption", "pytest_collection_modifyitems"]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
     group = parser.getgroup("herokit")
-    group.addoption(
-        "--herokit-scheme",
-        action="append",
-        default=[],
-        metavar="SCHEME",
-        help="check this scheme against the laws: a file, a registered name or FILE.py:OBJECT",
-    )
+    for option, what in (("--herokit-scheme", "scheme"), ("--herokit-reward", "reward function, verifier or model")):
+        group.addoption(
+            option,
+            action="append",
+            default=[],
+            metavar="TARGET",
+            help=f"check this {what} against the laws: a file, a registered name or FILE.py:OBJECT",
+        )
     group.addoption(
         "--herokit-trainer", default="dr-grpo", help="the trainer whose normalization follows, for example trl"
     )
-    group.addoption("--herokit-budget", type=float, default=60.0, help="seconds per scheme, approximately")
+    group.addoption("--herokit-budget", type=float, default=60.0, help="seconds per target")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Check each scheme and add one item per law, which reports its result."""
-    for name in config.getoption("--herokit-scheme"):
-        from herokit.testing.check import check_scheme
+    """Add one item per target and law; nothing is checked yet."""
+    names = [*config.getoption("--herokit-scheme"), *config.getoption("--herokit-reward")]
+    for name in names:
+        from herokit.testing.isolation import list_parts
+        from herokit.testing.scheme_checks import CheckOptions
 
         trainer, budget = config.getoption("--herokit-trainer"), config.getoption("--herokit-budget")
-        for report in check_scheme(name, trainer=trainer, budget=budget):
-            items += [LawItem.from_parent(session, name=f"{report.name}::{r.law}", result=r) for r in report]
+        run = _Run(name, CheckOptions(trainer=trainer, budget=budget))
+        for title, laws in list_parts(name):
+            items += [LawItem.from_parent(session, name=f"{title}::{law}", run=run, key=(title, law)) for law in laws]
+
+
+class _Run:
+    """One target; it is checked when the first result is asked for."""
+
+    def __init__(self, target: str, options: Any) -> None:
+        self.target, self.options = target, options
+
+    @cached_property
+    def results(self) -> dict[tuple[str, str], "Result"]:
+        from herokit.testing.isolation import check_isolated
+
+        return {(r.name, result.law): result for r in check_isolated(self.target, self.options) for result in r}
 
 
 class LawItem(pytest.Item):
     """The result of one law."""
 
-    def __init__(self, *, result: "Result", **rest: Any) -> None:
+    def __init__(self, *, run: _Run, key: tuple[str, str], **rest: Any) -> None:
         super().__init__(**rest)
-        self.result = result
+        self.run_of_target, self.key = run, key
+
+    @property
+    def result(self) -> "Result":
+        """The result; the first one that is asked for checks the target."""
+        return self.run_of_target.results[self.key]
 
     def runtest(self) -> None:
         """Report the result.
@@ -62,7 +86,7 @@ class LawItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Print a violation with its counterexample instead of a traceback."""
-        if excinfo.value is self.result.violation:
+        if isinstance(excinfo.value, AssertionError) and excinfo.value is self.result.violation:
             return f"{self.result.statement}\n{self.result.violation}\nIn training: {self.result.consequence}"
         return super().repr_failure(excinfo, style)
 

@@ -1,9 +1,10 @@
 """Texts that verifiers and reward models are tried on: answers and how they are written, chat completions, hostile text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Self
+from random import Random
+from typing import Any, Self
 
 from herokit.testing.attacks import (
     ATTACKS,
@@ -24,12 +25,17 @@ __all__ = [
     "DOMAINS",
     "EXPENSIVE",
     "HOSTILE",
+    "MARKER",
     "MATH",
+    "PHRASE",
     "PLAIN",
     "SENTENCES",
+    "TAG",
+    "THINK_TAG",
     "AnswerFormat",
     "Domain",
     "code_injections",
+    "detect_format",
     "draw_chats",
 ]
 
@@ -140,6 +146,7 @@ class AnswerFormat:
         reference: the reference for completions without an answer.
         attacks: completions that are not right, made from a right and a wrong answer.
         rewrites: other ways to write a right completion, which keep its verdict.
+        columns: returns the further columns of a sample with a reference; None if there are none.
     """
 
     name: str
@@ -151,6 +158,7 @@ class AnswerFormat:
     reference: str = "41"
     attacks: tuple[Attack, ...] = ()
     rewrites: tuple[Rewrite, ...] = ()
+    columns: Callable[[Any], Mapping[str, Any]] | None = None
 
     def with_domain(self, domain: Domain) -> Self:
         r"""Return the format for other answers, written in the same way.
@@ -307,7 +315,66 @@ MATH = AnswerFormat(
 )
 """The completion ends with the answer in a box."""
 
-ANSWER_FORMATS = {"plain": PLAIN, "math": MATH}
+NUMBER_PAIRS = (("2", "2.0"), ("1000", "1,000"), ("-3", "-3.0"))
+
+MARKER = replace(
+    PLAIN, name="numbers after ####", write=lambda answer: f"Let me see.\n#### {answer}", equivalents=NUMBER_PAIRS
+)
+"""The completion ends with the marker of GSM8K and the answer."""
+
+PHRASE = replace(
+    PLAIN, name="answers after Answer:", write=lambda answer: f"Let me see.\nAnswer: {answer}", equivalents=NUMBER_PAIRS
+)
+"""The last line of the completion is ``Answer:`` and the answer."""
+
+TAG = replace(PLAIN, name="answer tags", write=lambda answer: f"<answer>{answer}</answer>", equivalents=NUMBER_PAIRS)
+"""The answer is in the tag ``answer``."""
+
+THINK_TAG = replace(
+    TAG,
+    name="thinking and answer tags",
+    write=lambda answer: f"<think>\nLet me see.\n</think>\n<answer>\n{answer}\n</answer>",
+    rewrites=tuple(rewrite for rewrite in REWRITES if "thinking" not in rewrite.name),
+)
+"""The thinking, then the answer in the tag ``answer``."""
+
+ANSWER_FORMATS = {
+    "math": MATH,
+    "plain": PLAIN,
+    "marker": MARKER,
+    "phrase": PHRASE,
+    "think-tag": THINK_TAG,
+    "tag": TAG,
+}
+"""How completions give answers, by the name of `herokit check --answer-format`."""
+
+
+NUM_PROBES = 3
+"""Pairs of a right and a wrong answer with which a format is recognized."""
+
+
+def detect_format(formats: Iterable[AnswerFormat], judge: Callable[[list[Sample]], list[float | None]]) -> AnswerFormat:
+    """Return the first format in which right answers get more than wrong ones most often; the first one if none does.
+
+    Example:
+        >>> def judge(samples):
+        ...     return [float(f"#### {s.reference}" in s.completion_text) for s in samples]
+        >>> detect_format(ANSWER_FORMATS.values(), judge).name
+        'numbers after ####'
+    """
+
+    def count_paid(answer_format: AnswerFormat) -> int:
+        paid = 0
+        for seed in range(NUM_PROBES):
+            case = answer_format.draw_case(Random(seed).randrange)  # noqa: S311 - examples of a test, not a secret
+            try:
+                right, wrong = judge([case.sample(case.write(text)) for text in (case.right, case.wrong)])
+            except AssertionError:  # a violation: laws will say so
+                continue
+            paid += right is not None and wrong is not None and right > wrong
+        return paid
+
+    return max(formats, key=count_paid)
 
 
 def _draw_chat(draw: Draw) -> str:

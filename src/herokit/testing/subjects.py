@@ -1,7 +1,8 @@
-"""What laws are tried on: a combiner, a verifier or a reward model, with the examples it is given."""
+"""What laws are tried on, and the combiner under test; `text_subjects` has the sources."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any, Protocol
@@ -24,23 +25,18 @@ from herokit.rewarder import Rewarder
 from herokit.testing.backends import NUMPY, Backend, to_numpy
 from herokit.testing.batches import Batch, Draw, Numbers, ScoreRange, SignalKind, draw_batches, meta_sources
 from herokit.testing.law import LawViolation
-from herokit.testing.samples import PLAIN, AnswerFormat, draw_chats
 from herokit.trainers import TRAINERS, Normalization
 from herokit.trainers.cancellation import AblatedChain, find_cancelled_steps
-from herokit.types import Array, RewardModel, Sample, Scores, Signals, Verdict, Verifier
+from herokit.types import Array, Signals
 
 __all__ = [
     "CombinerSubject",
     "Example",
-    "RewardModelSubject",
     "Run",
     "Subject",
-    "VerifierSubject",
-    "shorten",
+    "foreign_calls",
+    "notify_call",
 ]
-
-MAX_SHOWN = 60
-"""Characters of a completion shown in a counterexample."""
 
 
 class Subject(Protocol):
@@ -49,6 +45,37 @@ class Subject(Protocol):
     def draw_example(self, draw: Draw) -> Callable[[ScoreRange], Any]:
         """Draw one example; the returned function gives it scores of a range."""
         ...
+
+    def reductions(self, example: Any) -> Iterator[Any]:
+        """Yield examples that are smaller by one row or simpler by one column, boldest first."""
+        ...
+
+    def pack(self, example: Any) -> Any:
+        """Return an example in plain values, from which `unpack` makes it again."""
+        ...
+
+    def unpack(self, packed: Any) -> Any:
+        """Return the example of its plain values."""
+        ...
+
+
+_listeners: list[Callable[[float], None]] = []
+
+
+@contextmanager
+def foreign_calls(listener: Callable[[float], None]) -> Iterator[None]:
+    """Inside the block the listener is called before each call of what is under test, with the seconds that it may take."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+def notify_call(seconds: float = 0.0) -> None:
+    """Tell the listeners of `foreign_calls`; 0 is the time that every call may take."""
+    for listener in _listeners:
+        listener(seconds)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,6 +170,28 @@ class CombinerSubject:
         in_range = draw_batches(draw, self.signals)
         return cache(lambda score_range: Example(self, *in_range(score_range)))
 
+    def reductions(self, example: "Example") -> Iterator["Example"]:
+        """Yield the example without an earlier batch or without a row, and with simpler numbers."""
+        for number in range(len(example.earlier)):
+            yield Example(self, example.batch, example.earlier[:number] + example.earlier[number + 1 :])
+        for smaller in example.batch.reductions():
+            yield Example(self, smaller, example.earlier)
+        for number, batch in enumerate(example.earlier):
+            for smaller in batch.reductions():
+                yield Example(self, example.batch, (*example.earlier[:number], smaller, *example.earlier[number + 1 :]))
+
+    def pack(self, example: "Example") -> list[Any]:
+        """Return the batches, the last one first."""
+        return [[b.lists(), b.group_ids.tolist(), b.num_groups] for b in (example.batch, *example.earlier)]
+
+    def unpack(self, packed: list[Any]) -> "Example":
+        """Return the example of its plain values."""
+        batches = [
+            Batch({name: np.array(x, np.float64) for name, x in values.items()}, np.array(ids, np.int64), num_groups)
+            for values, ids, num_groups in packed
+        ]
+        return Example(self, batches[0], tuple(batches[1:]))
+
     def run(
         self, batch: Batch, state: Any, *, sync: Sync = no_sync, backend: Backend = NUMPY, dtype: str = "float64"
     ) -> Run:
@@ -161,6 +210,7 @@ class CombinerSubject:
         Raises:
             LawViolation: the combiner raised, or did not return one number per row.
         """
+        notify_call()
         try:
             trace, next_state = (steps or self.combiner).trace(initial_reward(signals), signals, state, sync=sync)
             array = trace[-1].after
@@ -195,6 +245,7 @@ class CombinerSubject:
         """
         reward = np.array([])
         for batch in batches:
+            notify_call()
             try:
                 reward = to_numpy(rewarder(batch.samples(), update_state=update_state).reward)
             except Exception as error:
@@ -234,110 +285,5 @@ class Example:
         return Example(self.subject, function(self.batch), tuple(map(function, self.earlier)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class VerifierSubject:
-    """A verifier under test.
-
-    Attributes:
-        verifier: the verifier.
-        answer_format: its answers, and how completions give them.
-        timeout: seconds that it may spend on one expensive completion.
-    """
-
-    verifier: Verifier
-    answer_format: AnswerFormat = PLAIN
-    timeout: float = 5.0
-
-    def draw_example(self, draw: Draw) -> Callable[[ScoreRange], list[str]]:
-        """Draw one to four distinct answers."""
-        answers = list(dict.fromkeys(self.answer_format.draw(draw) for _ in range(1 + draw(4))))
-        return lambda _: answers
-
-    def verify(self, samples: Sequence[Sample]) -> list[Verdict]:
-        """Return the verdicts.
-
-        Raises:
-            LawViolation: the verifier raised, or did not return one `Verdict` per sample.
-        """
-        try:
-            verdicts = list(self.verifier.verify(samples))
-        except Exception as error:
-            raise _raised(error, samples) from error
-        for verdict in verdicts:
-            if not isinstance(verdict, Verdict):
-                raise LawViolation(f"it returned {verdict!r} instead of a Verdict", **_text_columns(samples))
-        if len(verdicts) != len(samples):
-            raise LawViolation(
-                f"it returned {len(verdicts)} verdicts for {len(samples)} samples", **_text_columns(samples)
-            )
-        return verdicts
-
-    def values(self, samples: Sequence[Sample]) -> list[float | None]:
-        """Return the values of the verdicts."""
-        return [verdict.value for verdict in self.verify(samples)]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RewardModelSubject:
-    """A reward model under test.
-
-    Attributes:
-        reward_model: the reward model.
-        tolerance: the allowed difference between scores of the same sample in other batches, relative to the larger
-            score or 1.
-    """
-
-    reward_model: RewardModel
-    tolerance: float = 1e-4
-
-    def draw_example(self, draw: Draw) -> Callable[[ScoreRange], list[Sample]]:
-        """Draw chat completions."""
-        samples = draw_chats(draw)
-        return lambda _: samples
-
-    def score(self, samples: Sequence[Sample]) -> Scores:
-        """Return the scores.
-
-        Raises:
-            LawViolation: the reward model raised, or did not return one number per sample.
-        """
-        try:
-            returned = self.reward_model.score(samples)
-            scores = returned if isinstance(returned, Scores) else Scores.from_values(returned)
-        except Exception as error:
-            raise _raised(error, samples) from error
-        if scores.values.shape != (len(samples),):
-            raise LawViolation(
-                f"it returned shape {scores.values.shape} for {len(samples)} samples", **_text_columns(samples)
-            )
-        return scores
-
-    def check_equal(self, samples: Sequence[Sample], message: str, first: Numbers, second: Numbers) -> None:
-        """Raise `LawViolation` unless two runs gave the same scores, up to the tolerance."""
-        limit = self.tolerance * np.maximum(1.0, np.maximum(np.abs(first), np.abs(second)))
-        if not ((np.abs(first - second) <= limit) | (np.isnan(first) & np.isnan(second))).all():
-            raise LawViolation(message, **_text_columns(samples), score=first, score_then=second)
-
-
-def shorten(text: str) -> str:
-    """Return a completion in quotes, on one line and not longer than `MAX_SHOWN`.
-
-    Example:
-        >>> shorten("a" * 100)[-5:]
-        "aa..'"
-    """
-    return repr(text if len(text) < MAX_SHOWN else f"{text[: MAX_SHOWN - 4]}..")
-
-
-def _raised(error: Exception, example: Batch | Sequence[Sample]) -> LawViolation:
-    message = f"it raised {type(error).__name__}: {error}"
-    if isinstance(example, Batch):
-        return LawViolation(message, example)
-    return LawViolation(message, **_text_columns(example))
-
-
-def _text_columns(samples: Sequence[Sample]) -> dict[str, Any]:
-    return {
-        "reference": [repr(sample.reference) for sample in samples],
-        "completion": [shorten(sample.completion_text) for sample in samples],
-    }
+def _raised(error: Exception, batch: Batch) -> LawViolation:
+    return LawViolation(f"it raised {type(error).__name__}: {error}", batch)

@@ -5,12 +5,14 @@ The attributes of this package are the laws themselves: ``from herokit.testing.l
 
 from herokit.errors import ConfigError, did_you_mean
 from herokit.testing.law import Law, TargetKind
-from herokit.testing.laws import hacking, invariance, purity, reward, sources, trainer
-from herokit.testing.laws.hacking import *  # noqa: F403 - every law, by the `__all__` of its module
+from herokit.testing.laws import answers, execution, hacking, invariance, purity, reward, reward_models, trainer
+from herokit.testing.laws.answers import *  # noqa: F403 - every law, by the `__all__` of its module
+from herokit.testing.laws.execution import *  # noqa: F403
+from herokit.testing.laws.hacking import *  # noqa: F403
 from herokit.testing.laws.invariance import *  # noqa: F403
 from herokit.testing.laws.purity import *  # noqa: F403
 from herokit.testing.laws.reward import *  # noqa: F403
-from herokit.testing.laws.sources import *  # noqa: F403
+from herokit.testing.laws.reward_models import *  # noqa: F403
 from herokit.testing.laws.trainer import *  # noqa: F403
 
 __all__ = ["LAWS", "get_law", "list_laws"]
@@ -18,12 +20,14 @@ __all__ += invariance.__all__
 __all__ += purity.__all__
 __all__ += reward.__all__
 __all__ += trainer.__all__
-__all__ += sources.__all__
+__all__ += answers.__all__
+__all__ += execution.__all__
 __all__ += hacking.__all__
+__all__ += reward_models.__all__
 
 LAWS: tuple[Law, ...] = tuple(
     value
-    for module in (invariance, purity, reward, trainer, sources, hacking)
+    for module in (invariance, purity, reward, trainer, answers, execution, hacking, reward_models)
     for value in vars(module).values()
     if isinstance(value, Law)
 )
@@ -37,7 +41,7 @@ def list_laws(kind: TargetKind | None = None, *, universal: bool | None = None) 
         >>> [law.name for law in list_laws("combiner", universal=True)][:2]
         ['row_permutation_equivariance', 'group_label_invariance']
     """
-    return tuple(law for law in LAWS if kind in (None, law.kind) and universal in (None, law.universal))
+    return tuple(law for law in LAWS if (kind is None or kind in law.kinds) and universal in (None, law.universal))
 
 
 def get_law(name: str) -> Law:

@@ -10,7 +10,7 @@ from herokit.testing.attacks import TURN_ATTACKS, Case
 from herokit.testing.batches import Draw
 from herokit.testing.law import LawViolation, NotApplicable, law
 from herokit.testing.samples import SENTENCES
-from herokit.testing.subjects import RewardModelSubject, VerifierSubject, shorten
+from herokit.testing.text_subjects import AnswerSubject, RewardModelSubject, shorten
 from herokit.types import Sample
 
 __all__ = ["control_tokens_pay_nothing", "equivalents_keep_their_reward", "hack_does_not_pay"]
@@ -28,9 +28,11 @@ MAX_TEXT = 120
 """Characters of a completion in a counterexample; the middle of a longer one is left out."""
 
 
-@law("verifier", run_once=True, measures=("attacks tried", max), headline="attacks paid")
-def hack_does_not_pay(subject: VerifierSubject, example: None, draw: Draw) -> float:
-    """No attack of the panel gets a higher verdict than the wrong answer that it is made from.
+@law("verifier", "reward function", run_once=True, measures=("attacks tried", max), headline="attacks paid")
+def hack_does_not_pay(
+    subject: AnswerSubject, example: None, draw: Draw, *, share: float = 0.5, only: tuple[str, ...] = ()
+) -> float:
+    """No attack of the panel gets more than a share of the way from the wrong answer's reward to the right answer's.
 
     Why: a completion that lists answers, denies the right one, leaves it in the thinking or addresses the grader is not
     right, and the policy finds out within hours which of these pays.
@@ -38,18 +40,19 @@ def hack_does_not_pay(subject: VerifierSubject, example: None, draw: Draw) -> fl
     In training: the policy would learn the attack instead of the task, while the logged reward rises.
     """
     del example, draw
-    attacks = subject.answer_format.attacks
+    attacks = [attack for attack in subject.answer_format.attacks if not only or attack.name in only]
     if not attacks:
         raise NotApplicable(f"{subject.answer_format.name} has no attacks")
     rows: dict[str, tuple[Sample, float, float]] = {}
     tried: set[str] = set()
-    for case, _, of_wrong in _judged_cases(subject):
+    for case, of_right, of_wrong in _judged_cases(subject):
+        limit = of_wrong + share * (of_right - of_wrong) + MARGIN
         texts = [(attack.name, attack.make(case)) for attack in attacks if attack.name not in rows]
         names = [name for name, text in texts if text is not None]
         samples = [case.sample(text) for _, text in texts if text is not None]
         tried.update(names)
-        for name, sample, value in zip(names, samples, subject.values(samples), strict=True):
-            if value is not None and value > of_wrong + MARGIN:
+        for name, sample, value in zip(names, samples, _values(subject, samples), strict=True):
+            if value is not None and value > limit:
                 rows[name] = (sample, of_wrong, value)
     if rows:
         raise _violation(f"{len(rows)} of {len(tried)} attacks paid", "attack", rows, "wrong_answer", len(tried))
@@ -58,13 +61,16 @@ def hack_does_not_pay(subject: VerifierSubject, example: None, draw: Draw) -> fl
 
 @law(
     "verifier",
+    "reward function",
     universal=False,
     run_once=True,
     measures=("equivalents tried", max),
     headline="equivalent answers lost their reward",
 )
-def equivalents_keep_their_reward(subject: VerifierSubject, example: None, draw: Draw) -> float:
-    """A right completion in other words, markup or messages, after thinking or long text, keeps its verdict.
+def equivalents_keep_their_reward(
+    subject: AnswerSubject, example: None, draw: Draw, *, share: float = 0.5, only: tuple[str, ...] = ()
+) -> float:
+    """A right completion in other words, markup or messages, or after long text, keeps more than a share of its reward.
 
     Why: the way an answer is written says nothing about whether it is right; a strict parser measures style.
 
@@ -75,14 +81,16 @@ def equivalents_keep_their_reward(subject: VerifierSubject, example: None, draw:
     if not answer_format.rewrites and not answer_format.equivalents:
         raise NotApplicable(f"{answer_format.name} has one way to write an answer")
     rows: dict[str, tuple[Sample, float, float]] = {}
-    tried = {rewrite.name for rewrite in answer_format.rewrites}
-    for case, of_right, _ in _judged_cases(subject):
-        rewrites = [rewrite for rewrite in answer_format.rewrites if rewrite.name not in rows]
-        samples = [rewrite.make(case) for rewrite in rewrites]
-        for rewrite, sample, value in zip(rewrites, samples, subject.values(samples), strict=True):
-            if value is None or value < of_right - MARGIN:
+    rewrites = [rewrite for rewrite in answer_format.rewrites if not only or rewrite.name in only]
+    tried = {rewrite.name for rewrite in rewrites}
+    for case, of_right, of_wrong in _judged_cases(subject):
+        limit = of_right - share * (of_right - of_wrong) - MARGIN
+        left = [rewrite for rewrite in rewrites if rewrite.name not in rows]
+        samples = [rewrite.make(case) for rewrite in left]
+        for rewrite, sample, value in zip(left, samples, _values(subject, samples), strict=True):
+            if value is None or value < limit:
                 rows[rewrite.name] = (sample, of_right, float("nan") if value is None else value)
-    pairs = _equal_values(subject)
+    pairs = {name: row for name, row in _equal_values(subject).items() if not only or name in only}
     tried.update(pairs)
     rows.update({name: row for name, row in pairs.items() if not row[2] >= row[1] - MARGIN})
     if rows:
@@ -123,7 +131,17 @@ def control_tokens_pay_nothing(subject: RewardModelSubject, example: None, draw:
             )
 
 
-def _equal_values(subject: VerifierSubject) -> dict[str, tuple[Sample, float, float]]:
+def _values(subject: AnswerSubject, samples: list[Sample]) -> list[float | None]:
+    """Return the values; None for a sample that raises: other laws say so, and the rest of the panel counts."""
+    try:
+        return subject.values(samples)
+    except LawViolation:
+        if len(samples) == 1:
+            return [None]
+        return [value for sample in samples for value in _values(subject, [sample])]
+
+
+def _equal_values(subject: AnswerSubject) -> dict[str, tuple[Sample, float, float]]:
     """Return, for each pair of equal answers, the sample with the verdict of the reference itself and its own.
 
     Nothing for a verifier that accepts no pair: it compares texts, and 2.0 is another text than 2.
@@ -132,13 +150,13 @@ def _equal_values(subject: VerifierSubject) -> dict[str, tuple[Sample, float, fl
     for pair in subject.answer_format.equivalents:
         for answer, reference in (pair, pair[::-1]):
             samples = [Sample("?", write(text), 0, reference) for text in (reference, answer)]
-            of_right, value = (float("nan") if v is None else v for v in subject.values(samples))
+            of_right, value = (float("nan") if v is None else v for v in _values(subject, samples))
             rows[f"{answer} for {reference}"] = (samples[1], of_right, value)
     accepts_some = any(value > MARGIN and value >= of_right - MARGIN for _, of_right, value in rows.values())
     return rows if accepts_some else {}
 
 
-def _judged_cases(subject: VerifierSubject) -> list[tuple[Case, float, float]]:
+def _judged_cases(subject: AnswerSubject) -> list[tuple[Case, float, float]]:
     """Draw cases; return those whose right answer beats the wrong ones, with the verdicts of the right and the wrong.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import Any
@@ -11,14 +11,19 @@ import numpy as np
 
 from herokit.testing.batches import Batch, Draw, Numbers
 from herokit.testing.law import LawViolation
+from herokit.testing.text_subjects import AnswerSubject, shorten
+from herokit.types import Sample
 
 __all__ = [
     "SIDE_EFFECTS",
     "TOLERANCE",
     "audit_events",
     "check_equal",
+    "compare_values",
+    "describe_rows",
     "draw_permutation",
     "entries_differ",
+    "mixed_samples",
     "nested_lists",
     "states_differ",
 ]
@@ -72,6 +77,54 @@ def check_equal(batch: Batch, message: str, tolerance: float = TOLERANCE, **colu
     first, second = columns.values()
     if entries_differ(first, second, tolerance).any():
         raise LawViolation(message, batch, **columns)
+
+
+def mixed_samples(subject: AnswerSubject, answers: list[str]) -> list[Sample]:
+    """Return every answer with its own reference and with the reference of another answer."""
+    write = subject.answer_format.write
+    correct = [Sample("?", write(answer), answer, answer) for answer in answers]
+    return correct + [Sample("?", write(answer), answer, answers[i - 1]) for i, answer in enumerate(answers)]
+
+
+def describe_rows(samples: Sequence[Sample], **columns: Sequence[object]) -> dict[str, Any]:
+    """Return the columns of a counterexample: references, completions, and the values of each column as text."""
+    return {
+        "reference": [repr(sample.reference) for sample in samples],
+        "completion": [shorten(sample.completion_text) for sample in samples],
+        **{name: [str(value) for value in values] for name, values in columns.items()},
+    }
+
+
+def compare_values(
+    subject: AnswerSubject,
+    samples: list[Sample],
+    message: str,
+    way: str,
+    judge: Callable[[list[Sample]], list[float | None]],
+) -> None:
+    """Raise `LawViolation` if samples judged in another way get other values; rows that do not matter are left out.
+
+    Args:
+        subject: what judges.
+        samples: one batch.
+        message: what is wrong.
+        way: the name of the other way, for its column.
+        judge: returns the values of samples in that way.
+    """
+
+    def values_differ(rows: list[Sample]) -> bool:
+        return subject.values(rows) != judge(rows)
+
+    if not values_differ(samples):
+        return
+    row = 0
+    while row < len(samples) and len(samples) > 1:
+        fewer = samples[:row] + samples[row + 1 :]
+        if values_differ(fewer):
+            samples = fewer
+        else:
+            row += 1
+    raise LawViolation(message, **describe_rows(samples, value=subject.values(samples), **{way: judge(samples)}))
 
 
 def states_differ(a: Any, b: Any) -> bool:

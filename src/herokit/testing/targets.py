@@ -1,0 +1,210 @@
+"""What is checked, by the name that the user gave it, and what the laws are tried on."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from herokit.combiners import Chain, Combiner, chain, is_step
+from herokit.config import Scheme, build, load_scheme
+from herokit.config.objects import is_place, load_object
+from herokit.config.scheme import SCHEME_SUFFIXES
+from herokit.errors import ConfigError, boundary, did_you_mean
+from herokit.sources.functions import FunctionRewardModel, find_style
+from herokit.testing.backends import find_backends
+from herokit.testing.batches import SignalKind
+from herokit.testing.law import TargetKind
+from herokit.testing.samples import ANSWER_FORMATS, DOMAINS, AnswerFormat, detect_format
+from herokit.testing.subjects import CombinerSubject, Subject
+from herokit.testing.text_subjects import AnswerSubject, RewardFunctionSubject, RewardModelSubject, VerifierSubject
+from herokit.trainers import find_trainer
+from herokit.types import RewardModel, Verifier
+
+__all__ = ["CheckTarget", "Checkable", "check_name", "kind_of_source", "resolve_target"]
+
+Checkable: TypeAlias = Scheme | Combiner[Any] | Verifier | RewardModel | Callable[..., Any] | str
+"""What can be checked: an object, a reward function, or a name of `resolve_target`."""
+
+EXPECTED = "a scheme, a chain, a step, a verifier, a reward model or a reward function"
+
+AUTO = "auto"
+"""The answer format that is found out by asking which one is paid."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckTarget:
+    """What is checked.
+
+    Attributes:
+        name: how the user named it.
+        combiner: the chain; None if the target is a source.
+        signals: what the signals of the combiner hold, as far as the sources tell.
+        sources: name -> verifier or reward model.
+    """
+
+    name: str
+    combiner: Chain | None = None
+    signals: Mapping[str, SignalKind] = field(default_factory=dict)
+    sources: Mapping[str, Verifier | RewardModel] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> TargetKind:
+        """The kind of laws that apply: to the chain, or else to the source."""
+        if self.combiner is not None:
+            return "combiner"
+        return kind_of_source(next(iter(self.sources.values())))
+
+    def subject(self, **options: Any) -> Subject:
+        """Return what the laws of `kind` are tried on.
+
+        Args:
+            options: ``signals``, ``trainer`` and ``backends`` of a combiner, ``answer_format``, ``domain`` and ``timeout``
+                of a verifier or a reward function, ``tolerance`` of a reward model; see `check_combiner`, `check_verifier`, `check_reward_model`.
+        """
+        if self.combiner is not None:
+            return _combiner_subject(self.combiner, **{"signals": self.signals, **options})
+        (source,) = self.sources.values()
+        if self.kind == "reward model":
+            return RewardModelSubject(source, **options)  # type: ignore[arg-type]
+        return _answer_subject(source, self.kind, **options)
+
+
+def resolve_target(target: Checkable) -> CheckTarget:
+    """Return the chain and the sources of a target.
+
+    Args:
+        target: a `Scheme`, a chain, a step, a verifier, a reward model, a reward function (see
+            `herokit.sources.functions`), a rubric of verifiers, or a name: a scheme file (``hero.toml``), a registered
+            name (``hero-advantage``), or an object in a Python file or module (``my_rewards.py:accuracy``,
+            ``my_package.rewards:scheme``), which may be a class or function that returns one when called without
+            arguments.
+
+    Raises:
+        ConfigError: there is no such file, name or attribute, or the object is something else.
+        PluginError: importing or calling it raised.
+
+    Example:
+        >>> resolve_target("hero-advantage").combiner.steps[-1].relative
+        True
+    """
+    if not isinstance(target, str):
+        return _object_target(type(target).__name__, target)
+    if target.endswith(SCHEME_SUFFIXES):
+        return _object_target(target, load_scheme(target))
+    if not is_place(target):
+        return _object_target(target, build({"use": target}))
+    value = load_object(target)
+    is_target = isinstance(value, Scheme | Verifier | RewardModel) or is_step(value)
+    if isinstance(value, type) or (callable(value) and not is_target and _is_factory(value)):
+        with boundary(f"calling {target}"):  # a class of verifiers has their methods too
+            value = value()
+    return _object_target(target, value)
+
+
+def _is_reward_function(value: Callable[..., Any]) -> bool:
+    try:
+        find_style(value)
+    except ConfigError:
+        return False
+    return True
+
+
+def _is_factory(value: Callable[..., Any]) -> bool:
+    """Return whether something is called without arguments and is no reward function."""
+    parameters = inspect.signature(value).parameters.values()
+    optional = all(p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)
+    return optional and not _is_reward_function(value)
+
+
+def _rubric_function(rubric: Any) -> Callable[..., Awaitable[float]]:
+    """Return the reward of a rubric of verifiers: the weighted sum of its functions, each called with what it takes."""
+
+    async def reward(prompt: Any, completion: Any, answer: Any, state: Any, info: Any, task: Any) -> float:
+        passed = {**locals(), "parser": getattr(rubric, "parser", None)}
+        total = 0.0
+        for function, weight in zip(rubric.funcs, rubric.weights, strict=True):
+            parameters = inspect.signature(function).parameters
+            takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+            value = function(**{k: v for k, v in passed.items() if (takes_any or k in parameters) and k != "rubric"})
+            total += weight * float(await value if inspect.isawaitable(value) else value)
+        return total
+
+    return reward
+
+
+def _object_target(name: str, value: object) -> CheckTarget:
+    if isinstance(value, type):
+        raise ConfigError(f"expected {EXPECTED}, got the class {value.__name__}; did you mean {value.__name__}(...)?")
+    if isinstance(value, Scheme):
+        kinds: dict[str, SignalKind] = {
+            key: "binary" if isinstance(source, Verifier) else "score" for key, source in value.sources.items()
+        }
+        return CheckTarget(name, value.combiner, kinds, value.sources)
+    if is_step(value):
+        return CheckTarget(name, chain(value))
+    if isinstance(value, Verifier | RewardModel):
+        return CheckTarget(name, sources={"source": value})
+    if hasattr(value, "funcs") and hasattr(value, "weights"):
+        value = _rubric_function(value)
+    if inspect.isroutine(value) or (callable(value) and _is_reward_function(value)):
+        return CheckTarget(name, sources={"source": FunctionRewardModel(value)})
+    raise ConfigError(f"{name}: expected {EXPECTED}, got {type(value).__name__}")
+
+
+def _combiner_subject(
+    combiner: Chain,
+    *,
+    signals: Mapping[str, SignalKind],
+    trainer: str = "dr-grpo",
+    backends: tuple[str, ...] | None = None,
+) -> CombinerSubject:
+    return CombinerSubject.from_combiner(
+        combiner, signals, trainer=find_trainer(trainer), backends=find_backends(backends)
+    )
+
+
+def kind_of_source(source: Verifier | RewardModel) -> TargetKind:
+    """Return which laws apply to a source: a reward function that takes no reference is a reward model.
+
+    Example:
+        >>> from herokit.sources import as_reward_model
+        >>> kind_of_source(as_reward_model(lambda completion, reference: completion == reference))
+        'reward function'
+        >>> kind_of_source(as_reward_model(lambda completion: -len(completion)))
+        'reward model'
+    """
+    if isinstance(source, FunctionRewardModel):
+        return "reward function" if source.reads_reference else "reward model"
+    return "verifier" if isinstance(source, Verifier) else "reward model"
+
+
+def _answer_subject(
+    source: Any,
+    kind: TargetKind,
+    *,
+    answer_format: AnswerFormat | str | None = None,
+    domain: str = "",
+    timeout: float = 5.0,
+) -> AnswerSubject:
+    """Return a verifier or a reward function with its answers; None is the format plain, or for a function auto."""
+    make = VerifierSubject if kind == "verifier" else RewardFunctionSubject
+    if answer_format is None:
+        answer_format = "plain" if kind == "verifier" else AUTO
+    if isinstance(answer_format, str):
+        check_name("answer format", answer_format, [AUTO, *ANSWER_FORMATS])
+    if domain:
+        check_name("domain", domain, list(DOMAINS))
+    formats = {name: f.with_domain(DOMAINS[domain]) if domain else f for name, f in ANSWER_FORMATS.items()}
+    if answer_format == AUTO:
+        answer_format = detect_format(formats.values(), lambda samples: make(source).values(samples))
+    elif isinstance(answer_format, str):
+        answer_format = formats[answer_format]
+    elif domain:
+        answer_format = answer_format.with_domain(DOMAINS[domain])
+    return make(source, answer_format, timeout)
+
+
+def check_name(what: str, name: str, names: list[str]) -> None:
+    """Raise `ConfigError` if a name is not one of several."""
+    if name not in names:
+        raise ConfigError(f"unknown {what} {name!r}; {did_you_mean(name, names)}")
