@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
@@ -99,10 +99,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter per option
     process of its own, which is killed if a call hangs, eats memory or ends the process.
     """
     testing = _import_testing()
-    outputs = {"to_markdown": markdown, "to_junit": junit, "write_test": write_test}
-    files = {kind: path for kind, path in outputs.items() if path is not None}
-    for path in files.values():
-        _write(path, "", mode="a")  # fail before the budget is spent; an earlier report remains until then
+    files = _open_files({"to_markdown": markdown, "to_junit": junit, "write_test": write_test})
     options = testing.CheckOptions(
         trainer=trainer,
         budget=_parse_seconds(budget),
@@ -116,9 +113,8 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter per option
         cases=() if cases is None else tuple(read_rollouts(cases).samples),
     )
     reports = _run(target, options, quiet=as_json)
-    if not as_json:
-        for report in reports:
-            _print_report(report, trainer, show_all=show_all)
+    for report in () if as_json else reports:
+        _print_report(report, trainer, show_all=show_all)
     for kind, path in files.items():
         _write(path, _format(kind, target, reports, options), mode="w")
     if not all(report.passed for report in reports):
@@ -131,6 +127,14 @@ def _import_testing() -> Any:
     except ModuleNotFoundError as error:
         raise SetupError(f"herokit check needs {error.name}: pip install 'herokit[testing]'") from error
     return testing
+
+
+def _open_files(outputs: Mapping[str, Path | None]) -> dict[str, Path]:
+    """Return the files that are asked for; fail before the budget is spent, and leave an earlier report until then."""
+    files = {kind: path for kind, path in outputs.items() if path is not None}
+    for path in files.values():
+        _write(path, "", mode="a")
+    return files
 
 
 def _run(target: str, options: "CheckOptions", *, quiet: bool) -> "list[Report]":
