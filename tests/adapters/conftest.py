@@ -129,6 +129,21 @@ def two_ranks(shared_folder):
     background.wait()
 
 
+FUNCTION = {"kind": "GRPO", "per_device_train_batch_size": 4, "all_reduce": True}
+MIXIN = {"kind": "GroupGRPO", "per_device_train_batch_size": 2}
+
+
+@pytest.fixture(scope="session")
+def faults_on_two_ranks(shared_folder):
+    """Runs on two ranks with sources that teach nothing: first with the function alone, then with the mixin."""
+    faults = [{"verifier": name} for name in ("OneSample", "NotAwaited", "OneRank", "Awaits", "Down")]
+    faults.append({"extra": True})
+    runs = [{**door, **fault, "out": str(shared_folder / "out")} for door in (FUNCTION, MIXIN) for fault in faults]
+    background = BackgroundRuns(shared_folder / "faults", runs, ranks=2)
+    yield background
+    background.wait()
+
+
 @pytest.fixture(scope="session")
 def killed(shared_folder):
     """A run of six steps that is killed after the third; its only checkpoint is that of step 2."""

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from dataclasses import dataclass, replace
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
@@ -25,7 +26,7 @@ from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 from herokit import Rewarder, Verdict, hero_advantage
 from herokit.adapters.trl import GroupRewardMixin, RewardFunction
 from herokit.combiners import no_sync
-from herokit.errors import SetupError
+from herokit.errors import NoSignalWarning, SetupError
 from herokit_torch import AllReduce
 
 disable_progress_bars()
@@ -97,6 +98,47 @@ class Absent:
         if os.environ.get("RANK") == self.rank:
             raise SetupError("no model file")
         return [0.0] * len(samples)
+
+
+class OneSample:
+    """A verifier with the mistake that everybody makes."""
+
+    def verify(self, sample):
+        return Verdict(float(sample.completion == sample.reference))
+
+
+class OneRank(Half):
+    """A verifier whose code fails on rank 1 alone."""
+
+    def verify(self, samples):
+        return samples.completion if os.environ.get("RANK") == "1" else super().verify(samples)
+
+
+class NotAwaited:
+    """A verifier that forgets to await its judge."""
+
+    async def judge(self, sample):
+        return float(len(sample.final_text) % 2)
+
+    def verify(self, samples):
+        return [self.judge(sample) for sample in samples]
+
+
+class Awaits(Half):
+    """A verifier that is a coroutine."""
+
+    async def verify(self, samples):
+        return super().verify(samples)
+
+
+class Down:
+    """A verifier whose server does not answer."""
+
+    def verify(self, samples):
+        raise ConnectionError("refused")
+
+
+VERIFIERS = {verifier.__name__: verifier for verifier in (Half, OneSample, OneRank, NotAwaited, Awaits, Down)}
 
 
 class Scripted:
@@ -204,10 +246,13 @@ def advantages(result, *, training=True):
     return np.array([row for mode, rows in result.seen if mode is training for row in rows])
 
 
-def run(kind, out, *, resume=None, die_after=None, all_reduce=False, absent="", **settings):
+def run(
+    kind, out, *, resume=None, die_after=None, all_reduce=False, absent="", verifier="Half", extra=False, **settings
+):
     """Train once and return the result.
 
-    ``die_after=N`` kills the process at the start of step N + 1; `absent` is a rank without its reward model.
+    ``die_after=N`` kills the process at the start of step N + 1; `absent` is a rank without its reward model; `extra` adds a
+    source that no step reads.
     """
     from transformers import TrainerCallback
 
@@ -217,7 +262,8 @@ def run(kind, out, *, resume=None, die_after=None, all_reduce=False, absent="", 
                 sys.stdout.flush()
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    sources = {"verifier": Half(), "rm": Absent(absent) if absent else Taste()}
+    sources = {"verifier": VERIFIERS[verifier](), "rm": Absent(absent) if absent else Taste()}
+    sources |= {"extra": Taste()} if extra else {}
     function = RewardFunction(rewarder(sources, sync=AllReduce() if all_reduce else no_sync))
     trainer = make(kind, out, [function], callbacks=[Killer()] if die_after is not None else [], **settings)
     trainer.train(resume_from_checkpoint=resume)
@@ -229,10 +275,13 @@ def main():
     reports = []
     for settings in json.loads(sys.argv[1]):
         begun = time.perf_counter()
-        try:
-            reports.append(vars(run(**settings)))
-        except Exception as error:  # noqa: BLE001 - the test reads what it was
-            reports.append({"error": f"{type(error).__name__}: {error}"})
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", NoSignalWarning)
+            try:
+                reports.append(vars(run(**settings)))
+            except Exception as error:  # noqa: BLE001 - the test reads what it was
+                reports.append({"error": f"{type(error).__name__}: {error}"})
+        reports[-1]["warnings"] = [str(w.message) for w in caught if issubclass(w.category, NoSignalWarning)]
         reports[-1]["seconds"] = time.perf_counter() - begun
     path = os.environ["REPORT"] + os.environ.get("RANK", "")
     with open(path, "w", encoding="utf-8") as file:  # noqa: PTH123
