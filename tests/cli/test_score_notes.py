@@ -75,6 +75,46 @@ def test_score_notes_a_source_that_no_step_reads(score):
     assert "no step reads" not in score("r.jsonl").err
 
 
+FAULTS = """
+from herokit import Verdict
+class OneSample:
+    def verify(self, sample):
+        return Verdict(float(sample.completion == sample.reference))
+class NotAwaited:
+    async def judge(self, sample):
+        return 1.0
+    def verify(self, samples):
+        return [self.judge(sample) for sample in samples]
+class Awaits:
+    async def verify(self, samples):
+        return [Verdict(float(s.final_text == s.reference)) for s in samples]
+class Down:
+    def verify(self, samples):
+        raise ConnectionError("refused")
+"""
+
+
+@pytest.mark.parametrize(
+    ("verifier", "groups", "code", "message"),
+    [
+        ("OneSample", "qqqq", 2, "error: verifier 'verifier' raised AttributeError: 'list' object has no attribute 'completion', on all 4 samples"),
+        ("NotAwaited", "qqqq", 2, "error: verifier 'verifier' must return a Verdict for each sample: returned a coroutine that was not awaited"),
+        ("Down", "qqqq", 2, "note: s.toml: verifier 'verifier' gave no value on any of 4 samples: raised ConnectionError: refused"),
+        ("Down", "qqqq", 2, "error: r.jsonl: 4 of 4 rollouts have no reward, row 1, 2, 3 and 1 more: verifier: raised ConnectionError: refused"),
+        ("Awaits", "abcd", 2, "error: r.jsonl: 4 groups have a single rollout, group a, b, c and 1 more"),
+        ("Awaits", [float("nan")] * 4, 2, "error: r.jsonl: row 1: group must be text or a number, got nan"),
+        ("Awaits", "qqqq", 0, ""),
+    ],
+)  # fmt: skip
+def test_score_says_what_teaches_nothing(score, tmp_path, verifier, groups, code, message):
+    place = tmp_path / "score_faults.py"
+    place.write_text(FAULTS)
+    Path("s.toml").write_text(SCHEME.replace("exact-match", f"{place}:{verifier}"))
+    write_rows(*(make_row(t, group=g) for t, g in zip(("ok", "no", "nope", "ok"), groups, strict=True)), path="r.jsonl")
+    sys.modules.pop("score_faults", None)
+    assert message in score("r.jsonl", code=code).err
+
+
 @pytest.mark.parametrize("name", ["a[bold].jsonl", "lr[/x].jsonl"])
 def test_score_prints_a_file_name_with_brackets_unchanged(score, name):
     write_rows(make_row("ok"), make_row("no"), path="r.jsonl")

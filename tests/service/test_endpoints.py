@@ -184,6 +184,32 @@ def test_broken_source_fails_only_its_request():
         assert score(client, *make_group("good", "4", "5")).status_code == 200
 
 
+class OneSample:
+    def verify(self, sample):
+        return float(sample.completion == sample.reference)
+
+
+class Down:
+    def verify(self, samples):
+        raise ConnectionError("refused")
+
+
+def test_request_with_an_error_of_a_source_code_gets_it(monkeypatch):
+    monkeypatch.setattr("service_stubs.Exact", OneSample)
+    with TestClient(make_service()[0]) as client:
+        answer = score(client, *make_group("a", "4", "5"))
+    assert answer.status_code == 500
+    assert "verifier 'verifier' raised AttributeError: 'list' object has no" in answer.json()["error"]
+
+
+def test_rows_of_a_source_that_is_down_have_its_reason_and_no_reward(monkeypatch):
+    monkeypatch.setattr("service_stubs.Exact", Down)
+    with TestClient(make_service()[0]) as client:
+        rows = score(client, *make_group("a", "4", "5")).json()["rows"]
+    assert [row["reward"] for row in rows] == [None, None]
+    assert {row["verifier_reason"] for row in rows} == {"raised ConnectionError: refused"}
+
+
 def test_health_and_metrics(client):
     assert client.get("/healthz").json() == {"status": "ok", "waiting_rows": 0}
     score(client, *make_group("a", "4", "5"), *make_group("b", "4", reference=None))
