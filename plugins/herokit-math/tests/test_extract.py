@@ -53,6 +53,11 @@ def test_find_last_boxed_returns_the_content_of_the_last_boxes(completion, answe
         ("3", "因此，多 **3页**。", "3页"),
         ("-5", "-5", "-5"),
         (r"0.5\le x\le8", r"0.5 \leq x \leq 8", r"0.5 \leq x \leq 8"),
+        ("3", "So she has 3 apples left after giving 2 away.", "3 apples left"),
+        ("6", "There are 6 ways to choose 2 of 4 people.", "6 ways"),
+        ("9", "So 9 students passed out of the 12.", "9"),
+        ("8", "We double 4 to get 8.", "8"),
+        ("12", "The area is $12$ square units, not $24$.", "$12$ square units"),
         ("B", "It is not A, because that is odd. I think it's B", "B"),
         ("D", "The answer is for sure D, it can't be A or B", "D"),
         ("C", "C. it can't be A", "C"),
@@ -72,6 +77,8 @@ def test_judge_extracts_the_final_answer(reference, completion, answer):
         ("2", "AZYUK2A"),
         ("B", "The answer is C, not B"),
         ("1", r"\boxed{1} or \boxed{2}"),
+        ("2", "So she has 3 apples left after giving 2 away."),
+        ("3", "It is 3, not sure."),
     ],
 )
 def test_judge_rejects_a_reference_that_is_only_elsewhere_in_the_text(reference, completion):

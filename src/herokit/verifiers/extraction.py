@@ -36,6 +36,7 @@ __all__ = [
     "View",
     "after_phrase",
     "doubts_or_denies",
+    "drop_contrast",
     "find_answers",
     "find_box",
     "find_final_answer",
@@ -62,6 +63,9 @@ policy wrote, thinking included."""
 _VALUE = re.compile(r"\d[\d.,/]*|\\[a-zA-Z]+|\b[A-Z]\b")
 _ADVERB = re.compile(r"^\w{1,20}ly\s")
 _DENIED_VALUE = re.compile(r"\s{0,3}(?:equal to |be )?[$*\\(+-]{0,3}(?:\d|[A-Z]\b|\\(?:[dt]?frac|sqrt|pi)\b)")
+_CONTRAST = re.compile(
+    r"(?<=[\w$)}%]),\s(?:and )?not (?:the |about )?(?:\$[^$]{1,40}\$|[*\\(+$-]{0,3}\d[^,$]{0,20})[^,\d$]{0,20}$"
+)
 _TAG = re.compile(r"</?answer>", re.IGNORECASE)
 _MAX_WORDS_DENIED = 2  # words between a denial and the value that it denies
 _UNMARKED = ("whole text", "last line", "last sentence")
@@ -127,6 +131,10 @@ def read_answer(
     if final.problem:
         return None, Extraction(None, final.origin, final.problem)
     candidates = find_answers(final.text, extract)
+    if is_value and extract == "answer":
+        candidates = [
+            c._replace(text=drop_contrast(c.text)) if c.text and c.origin in _SENTENCES else c for c in candidates
+        ]
     if is_value and (_is_denied_mark(candidates[0]) or (extract == "answer" and is_doubtful(candidates[-1]))):
         return None, _place(Extraction(None, candidates[-1].origin, "the sentence doubts or denies its value"), final)
     for candidate in candidates:
@@ -244,6 +252,17 @@ def doubts_or_denies(sentence: str) -> bool:
     words = sentence[denials[-1].end() : values[0].start()] if values else ""
     denies = len(values) == 1 and not ANOTHER_CLAUSE.search(words) and len(words.split()) <= _MAX_WORDS_DENIED
     return denies or _is_unsure(sentence)
+
+
+def drop_contrast(sentence: str) -> str:
+    """Return a sentence without the value at its end that it says not to be the answer.
+
+    Example:
+        >>> drop_contrast("It is 3 cm, not 4 cm."), drop_contrast("It is 3, not sure.")
+        ('It is 3 cm', 'It is 3, not sure.')
+    """
+    contrast = _CONTRAST.search(sentence.rstrip(" .")) if ", " in sentence else None
+    return sentence[: contrast.start()] if contrast else sentence
 
 
 def find_tag(text: str) -> Extraction | None:

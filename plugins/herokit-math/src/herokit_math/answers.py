@@ -9,6 +9,7 @@ __all__ = [
     "EMPTY_SET",
     "Answer",
     "BasedNumeral",
+    "Cases",
     "Choice",
     "Collection",
     "Interval",
@@ -18,6 +19,7 @@ __all__ = [
     "Ratio",
     "Region",
     "RelationChain",
+    "Residues",
     "Text",
 ]
 
@@ -103,6 +105,30 @@ class Matrix(NamedTuple):
     rows: "tuple[tuple[Answer, ...], ...]"
 
 
+class Cases(NamedTuple):
+    """A value by cases.
+
+    Attributes:
+        items: each value with its condition; None for "otherwise".
+    """
+
+    items: "tuple[tuple[Answer, Answer | None], ...]"
+
+
+class Residues(NamedTuple):
+    """Residues modulo a number: ``x = 3 (mod 7)``.
+
+    Attributes:
+        residues: the residues.
+        modulus: the modulus.
+        subject: the left side, if it is not a name.
+    """
+
+    residues: tuple[Node, ...]
+    modulus: Node
+    subject: Node | None = None
+
+
 class BasedNumeral(NamedTuple):
     """A numeral with a base: ``2112_6``."""
 
@@ -146,6 +172,8 @@ Answer: TypeAlias = (
     | Collection
     | Matrix
     | BasedNumeral
+    | Cases
+    | Residues
     | Ratio
     | Choice
     | Text

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 from herokit_math.answers import (
     Answer,
     BasedNumeral,
+    Cases,
     Choice,
     Collection,
     Interval,
@@ -16,21 +17,32 @@ from herokit_math.answers import (
     Ratio,
     Region,
     RelationChain,
+    Residues,
     Text,
 )  # fmt: skip
 from herokit_math.expression import UnsupportedError
-from herokit_math.identity import Tier
+from herokit_math.identity import Tier, decide_identity
 from herokit_math.limits import StepBudget
 from herokit_math.lists import to_region
 from herokit_math.parser import parse_answer
 from herokit_math.quantity_comparison import Policy, QuantityComparison
-from herokit_math.relations import equal_chains, is_plain_label, is_solution, merge_parts
-from herokit_math.tree import INFINITY, Call, Node, Num, free_symbols, rename_symbols
+from herokit_math.relations import (
+    equal_chains,
+    find_line,
+    is_plain_label,
+    is_solution,
+    merge_parts,
+    prime_derivative,
+    substitute,
+)
+from herokit_math.tree import INFINITY, ONE, ZERO, Call, Node, Num, Sym, free_symbols, rename_symbols
+from herokit_math.words import equal_words
 
 __all__ = ["Comparison"]
 
 _INCREASING, _DECREASING = {"<", "\\le"}, {">", "\\ge"}
 _ORDERED_BRACKETS = {"(", "[", "|"}
+_UNIT_VECTORS = ("hat i", "hat j", "hat k")
 
 
 class Comparison:
@@ -52,31 +64,21 @@ class Comparison:
         """The tier that decided the last pair of quantities; None if no quantities were compared."""
         return self.quantities.tier if self.quantities.tier is not Tier.UNDECIDED else None
 
-    def equal(self, reference: Answer, answer: Answer) -> bool | None:  # noqa: PLR0911 - one return per type
+    def equal(self, reference: Answer, answer: Answer) -> bool | None:
         """Return whether an answer is equal to the reference; None if no rule can decide.
 
         Raises:
             LimitError: the step budget is spent.
         """
-        if isinstance(reference, Choice) or isinstance(answer, Choice):
-            return self._equal_choices(reference, answer)
-        if isinstance(reference, LabeledValue) or isinstance(answer, LabeledValue):
-            return self._equal_labeled_values(reference, answer)
-        if isinstance(reference, RelationChain) or isinstance(answer, RelationChain):
-            return self._equal_chains(reference, answer)
-        if isinstance(reference, Interval | Region) or isinstance(answer, Interval | Region):
-            return self._equal_regions(reference, answer)
-        if isinstance(reference, Matrix) or isinstance(answer, Matrix):
-            return self._equal_matrices(reference, answer)
-        if isinstance(reference, Collection) or isinstance(answer, Collection):
-            return self._equal_collections(reference, answer)
-        if isinstance(reference, BasedNumeral) or isinstance(answer, BasedNumeral):
-            return self._equal_based_numerals(reference, answer)
-        if isinstance(reference, Ratio) or isinstance(answer, Ratio):
-            return self._equal_ratios(reference, answer)
-        if isinstance(reference, Text) or isinstance(answer, Text):
-            return self._equal_texts(reference, answer)
-        return self.quantities.equal(reference, answer)
+        if isinstance(reference, Quantity) and isinstance(answer, Quantity):
+            return self.quantities.equal(reference, answer)
+        if isinstance(answer, Interval) and isinstance(reference, Collection) and not reference.bracket:
+            answer = _to_list(answer)  # the list [1, 2]
+        reference, answer = _to_components(reference, answer), _to_components(answer, reference)
+        for kind, compare in self._rules:
+            if isinstance(reference, kind) or isinstance(answer, kind):
+                return compare(self, reference, answer)
+        return False
 
     def _equal_choices(self, reference: Answer, answer: Answer) -> bool | None:
         if isinstance(reference, Choice) and isinstance(answer, Choice):
@@ -90,6 +92,9 @@ class Comparison:
             return False
 
     def _equal_labeled_values(self, reference: Answer, answer: Answer) -> bool | None:
+        first, second = _to_selection(reference, answer), _to_selection(answer, reference)
+        if isinstance(first, Quantity) and isinstance(second, Quantity):
+            return self.quantities.equal(first, second)
         if self.policy.labels == "strict" and _get_label(reference) != _get_label(answer):
             return False
         value, other = (item.value if isinstance(item, LabeledValue) else item for item in (reference, answer))
@@ -109,6 +114,41 @@ class Comparison:
         if equal is not True and equation and isinstance(answer, Quantity):
             return is_solution(equation, answer.node, self.budget) or equal
         return equal
+
+    def _equal_residues(self, reference: Answer, answer: Answer) -> bool | None:
+        first, second = (item.value if isinstance(item, LabeledValue) else item for item in (reference, answer))
+        if not (isinstance(first, Residues) and isinstance(second, Residues)):
+            residues, other = (first, second) if isinstance(first, Residues) else (second, first)
+            if not isinstance(residues, Residues) or residues.subject or not isinstance(other, Quantity | Collection):
+                return False
+            if isinstance(other, Quantity) and (line := find_line(other.node)) is not None and line.slope:
+                family = Residues((Num(line.value),), Num(abs(line.slope)))
+                return self._equal_residues(*((residues, family) if first is residues else (family, residues)))
+            values = Collection(tuple(map(Quantity, residues.residues)))
+            return self._equal_collections(*((values, other) if first is residues else (other, values)))
+        modulus = first.modulus
+
+        def equal(r: Node, a: Node) -> bool | None:
+            pair = Call("mod", (r, modulus)), Call("mod", (a, modulus))
+            return self.quantities.equal_nodes(r, a) or decide_identity(*pair, self.budget)[0]
+
+        subjects = first.subject or ZERO, second.subject or ZERO
+        is_same = _all_equal(decide_identity(r, a, self.budget)[0] for r, a in (subjects, (modulus, second.modulus)))
+        return self._equal_unordered(first.residues, second.residues, equal) if is_same else is_same
+
+    def _equal_cases(self, reference: Answer, answer: Answer) -> bool | None:
+        if not (isinstance(reference, Cases) and isinstance(answer, Cases)) or len(reference.items) != len(
+            answer.items
+        ):
+            return False
+        return self._equal_unordered(reference.items, answer.items, self._equal_case)
+
+    def _equal_case(self, reference: tuple[Answer, Answer | None], answer: tuple[Answer, Answer | None]) -> bool | None:
+        """Compare two values with their conditions; "otherwise" is any condition that no other case has."""
+        conditions = reference[1], answer[1]
+        if conditions[0] is not None and conditions[1] is not None and not self.equal(conditions[0], conditions[1]):
+            return False
+        return self.equal(reference[0], answer[0])
 
     def _equal_chains(self, reference: Answer, answer: Answer) -> bool | None:
         chain, other = (item.equation if isinstance(item, LabeledValue) else item for item in (reference, answer))
@@ -194,7 +234,7 @@ class Comparison:
         return _all_equal(self.equal(r, a) for r, a in zip(reference, answer, strict=True))
 
     def _equal_unordered(
-        self, reference: Sequence[Answer], answer: Sequence[Answer], equal: Callable[[Any, Any], bool | None]
+        self, reference: Sequence[Any], answer: Sequence[Any], equal: Callable[[Any, Any], bool | None]
     ) -> bool | None:
         """Match members one to one, each with the first equal one."""
         remaining = list(answer)
@@ -215,12 +255,14 @@ class Comparison:
             return reference == answer
         if not isinstance(reference, BasedNumeral) or not isinstance(answer, Quantity) or self.policy.bases == "strict":
             return False
-        return reference.digits.isdigit() and answer.node == Num(Fraction(reference.digits))
+        return reference.base > 1 and reference.digits.isdigit() and answer.node == Num(Fraction(reference.digits))
 
     def _equal_ratios(self, reference: Answer, answer: Answer) -> bool | None:
         if isinstance(reference, Ratio) and isinstance(answer, Ratio):
             if reference.half_day and answer.half_day and reference.half_day != answer.half_day:
                 return False
+            if {reference.half_day, answer.half_day} in ({"", "am"}, {"", "pm"}):
+                reference, answer = _to_day(reference, answer), _to_day(answer, reference)
             if len(reference.parts) != len(answer.parts):
                 return False
             pairs = zip(reference.parts, answer.parts, strict=True)
@@ -240,12 +282,70 @@ class Comparison:
     def _equal_texts(self, reference: Answer, answer: Answer) -> bool | None:
         if isinstance(reference, Text) and isinstance(answer, Text):
             self.reason = "words compared"
-            return reference.words == answer.words
+            return equal_words(reference.words, answer.words)
         text, other = (reference, answer) if isinstance(reference, Text) else (answer, reference)
         if isinstance(text, Text) and text.words == ("infinitely",) and isinstance(other, Quantity):
             return other.node == INFINITY
         self.reason = "words compared with mathematics"
         return False
+
+    _rules: ClassVar[tuple[tuple[Any, Callable[["Comparison", Any, Any], bool | None]], ...]] = (
+        (Choice, _equal_choices),
+        (Residues, _equal_residues),
+        (LabeledValue, _equal_labeled_values),
+        (RelationChain, _equal_chains),
+        (Cases, _equal_cases),
+        (Interval | Region, _equal_regions),
+        (Matrix, _equal_matrices),
+        (Collection, _equal_collections),
+        (BasedNumeral, _equal_based_numerals),
+        (Ratio, _equal_ratios),
+        (Text, _equal_texts),
+    )
+    """Types of answers, and the comparison of a pair of which one has that type; the first that fits counts."""
+
+
+def _to_list(interval: Interval) -> Answer:
+    """Return ``[1, 2]`` as a list of two numbers; other intervals as they are."""
+    if interval.closed_low and interval.closed_high:
+        return Collection((Quantity(interval.low), Quantity(interval.high)), "[")
+    return interval
+
+
+def _to_selection(answer: Answer, other: Answer) -> Answer:
+    """Return ``C(10, 3)``, a point or a number of combinations, as the latter if the other side is a number; likewise P."""
+    if not isinstance(answer, LabeledValue) or answer.label not in {"C", "P"} or not isinstance(other, Quantity):
+        return answer
+    items = answer.value.items if isinstance(answer.value, Collection) else ()
+    nodes = tuple(item.node for item in items if isinstance(item, Quantity))
+    if len(nodes) != len(items) or len(nodes) != 2:  # noqa: PLR2004 - a total and a part
+        return answer
+    count = Call("binomial", nodes)
+    return Quantity(count if answer.label == "C" else Call("mul", (count, Call("factorial", nodes[1:]))))
+
+
+def _to_components(vector: Answer, other: Answer) -> Answer:
+    r"""Return a sum of multiples of ``\\hat{i}``, ``\\hat{j}``, ``\\hat{k}`` as a vector if the other side is one."""
+    rows = _get_rows(other) if isinstance(other, Matrix | Collection) and isinstance(vector, Quantity) else None
+    if rows is None or not isinstance(vector, Quantity) or not free_symbols(vector.node) & {*_UNIT_VECTORS}:
+        return vector
+    size = sum(map(len, rows))
+    names = _UNIT_VECTORS[:size]
+    zero = dict.fromkeys(_UNIT_VECTORS, ZERO)
+    parts = tuple(substitute(vector.node, zero | {name: ONE}) for name in names)
+    total = Call("add", tuple(Call("mul", (part, Sym(name))) for part, name in zip(parts, names, strict=True)))
+    is_linear = decide_identity(total, vector.node, StepBudget())[0]
+    return Collection(tuple(map(Quantity, parts)), "(") if is_linear else vector
+
+
+def _to_day(time: Ratio, other: Ratio) -> Ratio:
+    """Return a time of one half day in the 24 hours of a day, if the other time is after noon in them."""
+    hour, first = time.parts[0], other.parts[0]
+    if not time.half_day or not (isinstance(hour, Num) and isinstance(first, Num)):
+        return time
+    is_late = first.value > 12 or first.value == 0  # noqa: PLR2004 - hours of half a day
+    hours = hour.value % 12 + 12 * (time.half_day == "pm")
+    return time._replace(parts=(Num(hours), *time.parts[1:])) if is_late else time
 
 
 def _all_equal(verdicts: Iterable[bool | None]) -> bool | None:
@@ -264,6 +364,7 @@ def _get_label(answer: Answer) -> str:
 
 def _have_compatible_labels(reference: Node, answer: Node) -> bool:
     """Return whether the left sides of two equations allow to compare the right sides."""
+    reference, answer = prime_derivative(reference), prime_derivative(answer)
     if reference == answer:
         return True
     if not (is_plain_label(reference) and is_plain_label(answer)):
@@ -290,7 +391,8 @@ def _pair_by_label(reference: Sequence[Answer], answer: Sequence[Answer]) -> lis
 def _get_name(item: Answer) -> str:
     if isinstance(item, Quantity) and item.unit is None:
         return item.words  # "5 red, 3 blue"
-    return item.name if isinstance(item, Region) else _get_label(item)
+    label = item.name if isinstance(item, Region) else _get_label(item)
+    return label if len(label) < 4 else label.lower()  # noqa: PLR2004 - a word and not a name
 
 
 def _get_rows(answer: Answer) -> list[list[Answer]] | None:
@@ -308,7 +410,10 @@ def _adapt_labels(reference: LabeledValue, answer: Answer, value: Answer) -> Ans
     if isinstance(answer, LabeledValue) and len(reference.bound_variables) == len(answer.bound_variables):
         names = dict(zip(answer.bound_variables, reference.bound_variables, strict=True))
         if isinstance(value, Quantity) and names:
-            value = value._replace(node=rename_symbols(value.node, names))
+            free = {
+                name: f"{name} elsewhere" for name in reference.bound_variables if name not in names
+            }  # the x of f(t) = x
+            value = value._replace(node=rename_symbols(value.node, names | free))
     if isinstance(reference.value, Collection) and isinstance(value, Collection):
         value = _order_by_label(reference.label, _label_items(answer, value))
     return value

@@ -1,12 +1,24 @@
 """Parse tokens into an expression tree: recursive descent with limited depth; rejects unsupported tokens."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 
 from herokit_math.lexer import FUNCTIONS, Token, TokenKind, parse_repeating_decimal
 from herokit_math.limits import MAX_DEPTH, LimitError
-from herokit_math.tree import INFINITY, Call, Const, Node, Num, Sym, make_determinant, multiply, negate
+from herokit_math.tree import (
+    INFINITY,
+    Call,
+    Const,
+    Node,
+    Num,
+    Sym,
+    make_determinant,
+    make_double_factorial,
+    multiply,
+    negate,
+)
 
 __all__ = ["UnsupportedError", "parse_expression"]
 
@@ -24,6 +36,7 @@ _GREEK = {
 _DECORATIONS = {"overline", "vec", "hat", "bar", "angle", "triangle", "overrightarrow", "widehat", "tilde", "dot"}
 _MATRIX_ENVIRONMENTS = {"vmatrix", "pmatrix", "bmatrix", "matrix"}
 _MAX_COMBINATION_DIGITS = 8
+_POWER = re.compile(r"\^ (?:(\d+)|\{ (\d+) \})(?: |$)")  # tokens of a power, with blanks between them
 _MAX_DETERMINANT_ROWS = 4
 _FUNCTION_NAMES = set("fghFGH")
 _SIMPLE_FUNCTIONS = set(FUNCTIONS.values()) - {"sqrt", "log", "lg", "cbrt"}
@@ -128,7 +141,8 @@ class _ExpressionParser:
         while not self.is_at_end():
             if self.next_is("!"):
                 self.advance()
-                node = Call("factorial", (node,))
+                is_double = self.next_is("!") and bool(self.advance())
+                node = make_double_factorial(node) if is_double else Call("factorial", (node,))
             elif self.next_is("%"):
                 self.advance()
                 node = Call("percent", (node,))
@@ -264,7 +278,7 @@ class _ExpressionParser:
     def parse_variable(self, name: str) -> Node:
         """Parse a variable with subscript and primes, the imaginary unit, Euler's number, or a function call."""
         subscript = self.parse_subscript() + self.parse_primes()
-        if name == "C" and (count := self.parse_combination(subscript)) is not None:
+        if name in {"A", "C"} and (count := self.parse_combination(name, subscript)) is not None:
             return count
         if not subscript and name in self.index_names:
             return Sym(name)
@@ -272,26 +286,25 @@ class _ExpressionParser:
             return Const("i")
         if not subscript and name == "e":
             return Const("e")
-        if self.next_is("(") and (name in _FUNCTION_NAMES or (name.isupper() and self._has_one_argument())):
+        following = [t.text for t in self.tokens[self.position : self.position + 6]]
+        if name in _FUNCTION_NAMES and following == [*"^{-1}("]:
+            self.position += 5
+            name += "^{-1}"
+        if self.next_is("(") and (name[0] in _FUNCTION_NAMES or (name.isupper() and self._has_one_argument())):
             return Call("apply", (Sym(name + subscript), self.parse_group("(", ")")))
         return Sym(name + subscript)
 
-    def parse_combination(self, subscript: str) -> Node | None:
-        """Parse the rest of ``C_5^2``, the number of pairs of five, after its subscript; None for other powers."""
+    def parse_combination(self, name: str, subscript: str) -> Node | None:
+        """Parse the rest of ``C_5^2`` or ``A_5^2``, the number of (ordered) pairs of five; None for other powers."""
         total = subscript.removeprefix("_")
-        texts = [t.text for t in self.tokens[self.position : self.position + 4]]
-        chosen = texts[1] if texts[:1] == ["^"] and len(texts) > 1 and texts[1].isdigit() else ""
-        if texts[:2] == ["^", "{"] and texts[3:] == ["}"] and texts[2].isdigit():
-            chosen = texts[2]
-        if not (
-            total.isdigit()
-            and chosen
-            and len(total) + len(chosen) < _MAX_COMBINATION_DIGITS
-            and int(chosen) <= int(total)
-        ):
+        power = _POWER.match(" ".join(t.text for t in self.tokens[self.position : self.position + 4]))
+        chosen = (power[1] or power[2]) if power else ""
+        is_short = len(total) + len(chosen) < _MAX_COMBINATION_DIGITS
+        if power is None or not (total.isdigit() and is_short and int(chosen) <= int(total)):
             return None
-        self.position += 2 if texts[1].isdigit() else 4
-        return Call("binomial", (Num(Fraction(total)), Num(Fraction(chosen))))
+        self.position += 2 if power[1] else 4
+        count = Call("binomial", (Num(Fraction(total)), Num(Fraction(chosen))))
+        return count if name == "C" else Call("mul", (count, Call("factorial", (Num(Fraction(chosen)),))))
 
     def parse_primes(self) -> str:
         r"""Return the primes after a name: ``'`` or ``^{\prime}``; an empty string if there are none."""
@@ -389,7 +402,9 @@ class _ExpressionParser:
         if exponent == Num(Fraction(-1)) and name in _INVERSE:
             name, exponent = _INVERSE[name], None
         args = self.parse_function_arguments()
-        if name in {"log", "lg"}:
+        if name == "cis":
+            node: Node = Call("exp", (Call("mul", (Const("i"), args[0])),))
+        elif name in {"log", "lg"}:
             node = Call("log", (*args, base)) if base is not None else Call("ln", args)
         else:
             node = Call(name, args)

@@ -15,6 +15,7 @@ from herokit.verifiers.extraction import (
     Extraction,
     ExtractMode,
     doubts_or_denies,
+    drop_contrast,
     find_answers,
     find_hashes,
     find_phrase,
@@ -36,7 +37,9 @@ _MAX_BARE_ANSWER_CHARS = 300  # characters of a completion that is an answer wit
 _FINAL_ANSWER = re.compile(r"\bfinal\s{1,3}answer", re.IGNORECASE)
 _CONTRAST = re.compile(r"(?<!thing )\bbut\b|\brather\b|[;,]")
 _LAST_BOX = re.compile(r"\\{1,2}(?:f|frame)?box")
-_NOT_OTHER = re.compile(r"(?<=[\d$)}]),\s(?:and )?not [^,]{1,40}$")
+_SUBORDINATE = re.compile(
+    r"\s(?:after|before|out of|because|since|among|when|while|to (?!get|obtain|give|find|have|make|be|equal)\w+)\s|,\s(?:because|since)\s"
+)
 _VERB = re.compile(
     r"(?<=\s)(?:is|are|be|est|sont|ist|sind|es|son|was|were|equals?|gets?|finds?|found|obtain|obtained|gives?|yields?|"
     r"ha(?:s|ve)|leaves|makes|costs?|needs?|to|by|of)(?=\s)|[:：]"
@@ -201,19 +204,22 @@ def _find_unmarked(text: str) -> list[Extraction]:
         return [Extraction(None, "whole text", "an empty answer")]
     whole = [Extraction(text, _words_or("whole text", text))] if len(text) <= _MAX_BARE_ANSWER_CHARS else []
     for sentence in _sentences_backwards(text[-2_000:]):
-        if doubts_or_denies(_NOT_OTHER.sub("", sentence)):
+        sentence = drop_contrast(sentence)  # noqa: PLW2901 - "3, not 4"
+        if doubts_or_denies(sentence):
             return [Extraction(None, "last sentence", "the sentence doubts or denies its value")]
-        sentence = _NOT_OTHER.sub("", sentence)  # noqa: PLW2901 - "3, not 4"
         spans = find_expressions(sentence)
         if not spans:
             continue
         if _is_hedge(sentence, spans):
             return whole or [Extraction(None, "last sentence", "several answers are offered")]
-        verbs = list(_VERB.finditer(sentence))
-        predicate = sentence[verbs[-1].end() if verbs else 0 :].strip().rstrip(".")
+        subordinate = _SUBORDINATE.search(sentence, spans[0].end)  # "after giving 2 away"
+        main = sentence[: subordinate.start()] if subordinate else sentence
+        verbs = list(_VERB.finditer(main))
+        predicate = main[verbs[-1].end() if verbs else 0 :].strip().rstrip(".")
         texts = [sentence, predicate] if sentence != text else [predicate]
         parts = [Extraction(part, _words_or("last sentence", part)) for part in texts]
-        return [*whole, *parts, Extraction(spans[-1].text, "last expression")]
+        last = [span for span in spans if span.end <= len(main)][-1]
+        return [*whole, *parts, Extraction(last.text, "last expression")]
     return whole or [Extraction(None, "last sentence", "no expression")]
 
 

@@ -37,7 +37,7 @@ FUNCTIONS = {
     "abs": "abs", "floor": "floor", "ceil": "ceil", "gcd": "gcd", "lcm": "lcm", "max": "max", "min": "min", "cbrt": "cbrt",
     "sech": "sech", "csch": "csch", "cosech": "csch", "coth": "coth", "arcsec": "asec", "arccsc": "acsc", "arccosec": "acsc",
     "arccot": "acot", "arctg": "atan", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "arsinh": "asinh",
-    "arcosh": "acosh", "artanh": "atanh", "asinh": "asinh", "acosh": "acosh", "atanh": "atanh",
+    "arcosh": "acosh", "artanh": "atanh", "asinh": "asinh", "acosh": "acosh", "atanh": "atanh", "cis": "cis",
 }  # fmt: skip
 _CONSTANTS = {
     "pi": "pi", "infinity": "infty", "inf": "infty", "infty": "infty", "oo": "infty", "theta": "theta", "alpha": "alpha",
@@ -61,7 +61,7 @@ _RELATIONS = {
 }  # fmt: skip
 _SHORT_WORDS = {
     "pct", "odd", "yes", "no", "not", "all", "the", "for", "is", "are", "if", "of", "to", "in", "at", "by", "per", "her", "his",
-    "she", "has", "you", "can", "any", "one", "two", "six", "ten", "was", "but", "so", "as", "it", "its", "we", "day", "due", "new",
+    "she", "has", "you", "can", "any", "one", "two", "six", "ten", "was", "but", "so", "as", "it", "its", "we", "day", "due", "new", "out",
 }  # fmt: skip  # words of one to three letters that are not products of variables
 MAX_PRODUCT_LETTERS = 3  # letters in a row that may be a product of variables
 

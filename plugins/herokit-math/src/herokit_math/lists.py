@@ -9,7 +9,7 @@ from herokit_math.limits import MAX_ITEMS, LimitError
 from herokit_math.relations import MINUS_INFINITY, exclude_point, intersect_regions
 from herokit_math.tree import INFINITY
 
-__all__ = ["combine_items", "parse_matrix", "subtract_points", "to_region"]
+__all__ = ["combine_items", "parse_matrix", "split_environment", "subtract_points", "to_region"]
 
 _MATRICES = {
     "pmatrix", "bmatrix", "vmatrix", "Bmatrix", "Vmatrix", "matrix", "smallmatrix", "array", "cases", "aligned", "align",
@@ -103,7 +103,7 @@ def _group_by_label(items: list[Answer]) -> Answer:
 
 
 def subtract_points(whole: Answer, points: Answer) -> Region:
-    """Return an interval without some points.
+    """Return an interval without some points and intervals.
 
     Raises:
         UnsupportedError: the arguments are other sets.
@@ -112,25 +112,26 @@ def subtract_points(whole: Answer, points: Answer) -> Region:
     region = to_region(whole)
     if removed is None or region is None or len(region.parts) != 1:
         raise UnsupportedError("a difference of sets")
-    for point in removed.parts:
-        if isinstance(point, Interval):
-            raise UnsupportedError("a difference of sets")
-        region = intersect_regions(region, exclude_point(point.node)) if region else None
+    for part in removed.parts:
+        rest = _complement(part) if isinstance(part, Interval) else exclude_point(part.node)
+        region = intersect_regions(region, rest) if region else None
     if region is None:
         raise UnsupportedError("a difference of sets")
     return region
 
 
-def parse_matrix(tokens: list[Token], parse_entry: Callable[[list[Token]], Answer]) -> Matrix:
-    r"""Parse ``\begin{pmatrix} ... \end{pmatrix}``, which may be in one pair of brackets.
+def _complement(part: Interval) -> Region:
+    below = Interval(MINUS_INFINITY, part.low, closed_low=False, closed_high=not part.closed_low)
+    above = Interval(part.high, INFINITY, not part.closed_high, closed_high=False)
+    parts = tuple(p for p, end in ((below, part.low), (above, part.high)) if end not in {MINUS_INFINITY, INFINITY})
+    return Region(parts)
 
-    Args:
-        tokens: the tokens.
-        parse_entry: parses an entry.
+
+def split_environment(tokens: list[Token]) -> tuple[str, list[list[Token]]]:
+    r"""Return the name and the rows of ``\begin{pmatrix} ... \end{pmatrix}``, which may be in one pair of brackets.
 
     Raises:
-        UnsupportedError: the tokens are not a matrix without inner environments.
-        LimitError: it has too many entries.
+        UnsupportedError: the tokens are not an environment of rows without inner environments.
     """
     if tokens[0].text in {"(", "["} and tokens[-1].text in {")", "]"}:
         tokens = tokens[1:-1]
@@ -140,18 +141,35 @@ def parse_matrix(tokens: list[Token], parse_entry: Callable[[list[Token]], Answe
     body = tokens[start : _find_environment_end(tokens)]
     if any(t.text in {"begin", "end"} for t in body) or name not in _MATRICES:
         raise UnsupportedError("not a plain matrix")
-    rows: list[list[list[Token]]] = [[[]]]
-    for token in body:
-        if token.text == "cr":
-            rows.append([[]])
-        elif token.text == "&":
-            rows[-1].append([])
-        else:
-            rows[-1][-1].append(token)
-    rows = [row for row in rows if any(row)]
-    if sum(map(len, rows)) > MAX_ITEMS:
+    return name, _split(body, "cr")
+
+
+def parse_matrix(rows: list[list[Token]], parse_entry: Callable[[list[Token]], Answer]) -> Matrix:
+    """Parse the rows of a matrix.
+
+    Args:
+        rows: the tokens of each row.
+        parse_entry: parses an entry.
+
+    Raises:
+        LimitError: it has too many entries.
+    """
+    entries = [_split(row, "&") for row in rows]
+    entries = [row for row in entries if any(row)]
+    if sum(map(len, entries)) > MAX_ITEMS:
         raise LimitError(f"more than {MAX_ITEMS} entries")
-    return Matrix(tuple(tuple(parse_entry(entry) for entry in row) for row in rows))
+    return Matrix(tuple(tuple(parse_entry(entry) for entry in row) for row in entries))
+
+
+def _split(tokens: list[Token], text: str) -> list[list[Token]]:
+    """Split at every token with a text; keep empty pieces."""
+    pieces: list[list[Token]] = [[]]
+    for token in tokens:
+        if token.text == text:
+            pieces.append([])
+        else:
+            pieces[-1].append(token)
+    return pieces
 
 
 def _parse_environment_name(tokens: list[Token]) -> tuple[str, int]:

@@ -3,6 +3,7 @@ r"""Normalize spellings of LaTeX, Unicode and Markdown; string operations only, 
 
 import re
 
+from herokit_math.notation import rewrite_notation
 from herokit_math.references import repair_commands
 
 __all__ = ["DIGIT_GROUP_SEPARATOR", "normalize_text"]
@@ -20,7 +21,7 @@ _CHARACTERS = str.maketrans({
     "₆": "_{6}", "₇": "_{7}", "₈": "_{8}", "₉": "_{9}", "½": "\\frac{1}{2}", "⅓": "\\frac{1}{3}", "⅔": "\\frac{2}{3}",
     "¼": "\\frac{1}{4}", "¾": "\\frac{3}{4}", "⅕": "\\frac{1}{5}", "⅛": "\\frac{1}{8}", "…": "\\ldots ", "⋯": "\\cdots ",
     "α": "\\alpha ", "β": "\\beta ", "γ": "\\gamma ", "θ": "\\theta ", "λ": "\\lambda ", "μ": "\\mu ", "ρ": "\\rho ",
-    "σ": "\\sigma ", "φ": "\\phi ", "ω": "\\omega ", "⌊": "\\lfloor ", "⌋": "\\rfloor ", "⌈": "\\lceil ", "⌉": "\\rceil ",
+    "σ": "\\sigma ", "φ": "\\phi ", "ω": "\\omega ", "Ω": "\\Omega ", "\u2126": "\\Omega ", "≡": "\\equiv ", "¢": " cents ", "⌊": "\\lfloor ", "⌋": "\\rfloor ", "⌈": "\\lceil ", "⌉": "\\rceil ",
     "∣": "|", "→": "\\to ", "⇒": "\\Rightarrow ", "。": ". ", "？": " ", "\u200b": "", "€": " ", "£": " ", "¥": " ", "₹": " ", "\ufeff": "", "\u2009": "\\,", "\u202f": "\\,",
 })  # fmt: skip
 _MICRO = re.compile(
@@ -87,7 +88,7 @@ def normalize_text(text: str) -> str:
         text = _NEGATIVE_WORD.sub("-", text)
     if "[" in text or "]" in text:
         text = _INTERVAL.sub(_turn_brackets, text)
-    return _strip_ends(_JOINED_CONJUNCTION.sub(r" \1 ", text))
+    return _strip_ends(rewrite_notation(_JOINED_CONJUNCTION.sub(r" \1 ", text)))
 
 
 def _normalize_numbers(text: str) -> str:

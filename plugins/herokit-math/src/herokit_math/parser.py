@@ -3,14 +3,33 @@
 from functools import lru_cache
 from itertools import pairwise, product
 
-from herokit_math.answers import EMPTY_SET, Answer, Collection, Interval, LabeledValue, Quantity, Region
+from herokit_math.answers import (
+    EMPTY_SET,
+    Answer,
+    Collection,
+    Interval,
+    LabeledValue,
+    Matrix,
+    Quantity,
+    Region,
+    RelationChain,
+)
 from herokit_math.choices import parse_choice
 from herokit_math.expression import UnsupportedError, parse_expression
+from herokit_math.forms import (
+    list_integers,
+    parse_cases,
+    parse_multiple,
+    parse_residues,
+    parse_share,
+    parse_transposed,
+    split_parts,
+)
 from herokit_math.lexer import Token, TokenKind, tokenize
 from herokit_math.limits import MAX_ANSWER_CHARS, MAX_DEPTH, LimitError, bracket_depth
-from herokit_math.lists import combine_items, parse_matrix, subtract_points, to_region
+from herokit_math.lists import combine_items, parse_matrix, split_environment, subtract_points, to_region
 from herokit_math.normalize import normalize_text
-from herokit_math.quantities import parse_based_numeral, parse_quantity, parse_ratio, parse_words
+from herokit_math.quantities import parse_based_numeral, parse_mixed_units, parse_quantity, parse_ratio, parse_words
 from herokit_math.relations import MINUS_INFINITY, build_relation
 from herokit_math.token_split import bracket_depths, is_enclosed, is_separator, matches_operator, split_tokens
 from herokit_math.tree import INFINITY, Call, Node, Sym
@@ -56,6 +75,8 @@ def parse_answer(answer: str) -> Answer:
         raise LimitError(f"nested deeper than {MAX_DEPTH}")
     if (choice := parse_choice(text)) is not None:
         return choice
+    if parts := split_parts(text):
+        return Collection(tuple(map(parse_answer, parts)), "(")
     tokens = tokenize(text)
     if not any(t.kind in {TokenKind.NUMBER, TokenKind.VARIABLE, TokenKind.COMMAND} for t in tokens):
         return _parse_prose(text, tokens)
@@ -84,7 +105,11 @@ def _parse_prose(text: str, tokens: list[Token]) -> Answer:
 
 
 def _parse_tokens(tokens: list[Token]) -> Answer:
+    if (answer := _parse_conditions(tokens)) is not None:
+        return answer
     tokens = _trim_punctuation(_drop_condition(tokens))
+    if (quantity := parse_mixed_units(tokens)) is not None:
+        return quantity
     for is_delimiter in (_IS_SEMICOLON, is_separator):
         pieces = split_tokens(tokens, is_delimiter)
         if len(pieces) > 1:
@@ -94,6 +119,15 @@ def _parse_tokens(tokens: list[Token]) -> Answer:
             }
             return combine_items([_parse_tokens(piece) for piece in pieces], conjunctions)
     return _parse_single(tokens)
+
+
+def _parse_conditions(tokens: list[Token]) -> Answer | None:
+    """Parse congruences, and values by cases; None for other tokens."""
+    if any(t.text == "pmod" for t in tokens):
+        return parse_residues(tokens, _parse_tokens)
+    if any(t.kind == TokenKind.WORD for t in tokens):
+        return parse_cases(split_tokens(_trim_punctuation(tokens), is_separator), _parse_tokens)
+    return None
 
 
 def _trim_punctuation(tokens: list[Token]) -> list[Token]:
@@ -148,9 +182,9 @@ def _is_membership(tokens: list[Token]) -> bool:
 
 def _parse_single(tokens: list[Token]) -> Answer:  # noqa: PLR0911 - one return per form
     """Parse an answer without separators at the top level."""
-    if any(t.text == "begin" for t in tokens[:2]) and not _has_determinant(tokens):
+    if any(t.text == "begin" for t in tokens[:2]) and not _has_determinant(tokens) and tokens[-1].text in "})]":
         return _parse_environment(tokens)
-    if (answer := _parse_set_or_signs(tokens)) is not None:
+    if (answer := _parse_set_or_signs(tokens) or parse_transposed(tokens, _parse_tokens)) is not None:
         return answer
     if tokens[0].kind == TokenKind.VARIABLE and tokens[0].text.isupper() and _is_tuple(tokens[1:]):
         return LabeledValue(tokens[0].text, _parse_tokens(tokens[1:]))  # a point: A(1, 2)
@@ -158,18 +192,25 @@ def _parse_single(tokens: list[Token]) -> Answer:  # noqa: PLR0911 - one return 
         return group
     if len(split_tokens(tokens, _IS_RELATION)) > 1 or _IS_RELATION(tokens[0]):
         return _parse_relation(tokens)
-    if (numeral := parse_based_numeral(tokens)) is not None:
-        return numeral
+    if (special := parse_based_numeral(tokens) or parse_share(tokens) or _parse_multiple(tokens)) is not None:
+        return special
     return _parse_colon(tokens) if any(t.text == ":" for t in tokens) else parse_quantity(tokens)
 
 
 def _parse_environment(tokens: list[Token]) -> Answer:
     """Parse a matrix, a system of equations, or the cases of a function."""
-    matrix = parse_matrix(tokens, _parse_entry)
-    is_system = any(t.text in {"cases", "aligned", "align"} for t in tokens[:4])
+    name, body = split_environment(tokens)
+    if name == "cases" and (cases := parse_cases([row for row in body if row], _parse_tokens)) is not None:
+        return cases
+    matrix = parse_matrix(body, _parse_entry)
+    is_system = name in {"cases", "aligned", "align"}
     if is_system and all(len(row) == 1 for row in matrix.rows):
         return combine_items([row[0] for row in matrix.rows], set())
     return matrix
+
+
+def _parse_multiple(tokens: list[Token]) -> Answer | None:
+    return None if _has_determinant(tokens) else parse_multiple(tokens, _parse_tokens)
 
 
 def _parse_entry(tokens: list[Token]) -> Answer:
@@ -227,6 +268,8 @@ def _parse_group(tokens: list[Token]) -> Answer | None:
     if opening == "[" and len(split_tokens(inside, _IS_RELATION)) > 1:
         return _parse_tokens(inside)  # statements in brackets: [x = 1, y = 3]
     pieces = split_tokens(inside, lambda t: t.text in {",", ";"} and t.kind == TokenKind.OPERATOR)
+    if opening == "[" and pieces and all(piece[0].text == "[" and is_enclosed(piece) for piece in pieces):
+        return Matrix(tuple(tuple(map(_parse_tokens, split_tokens(piece[1:-1], is_separator))) for piece in pieces))
     is_pair = opening + closing == "()" and not any(t.text == "infty" for t in inside)
     if len(pieces) == 2 and {opening, closing} <= set("()[]") and not is_pair:  # noqa: PLR2004 - [a, b)
         low, high = (parse_expression(p) for p in pieces)
@@ -252,6 +295,11 @@ def _parse_set(inside: list[Token]) -> Answer:
     if len(parts) == 2 and any(_IS_RELATION(t) or t.text == "in" for t in parts[1]):  # noqa: PLR2004 - {x | condition}
         condition = combine_items([_parse_tokens(p) for p in split_tokens(parts[1], is_separator)], {"and"})
         element = split_tokens(parts[0], matches_operator("in"))
+        domain = "".join(t.text for t in element[-1])
+        if _is_variable(element[0]) and domain in {"mathbb{Z}", "mathbb{N}", "mathbbZ", "mathbbN"}:
+            numbers = list_integers(condition, natural="N" in domain)
+            if numbers is not None:
+                return numbers
         if _is_variable(element[0]) and [t.text for t in parts[0][-3:]] in ([parts[0][-1].text], ["{", "R", "}"]):
             return condition
         return Collection((_parse_tokens(parts[0]), condition), "|")
@@ -272,6 +320,12 @@ def _parse_relation(tokens: list[Token]) -> Answer:
     labels = "".join(t.text for t in pieces[0]), "".join(t.text for t in pieces[-1])
     if any(t.kind == TokenKind.WORD and t.text.lower() in _CONDITION_WORDS for t in pieces[0]):
         raise UnsupportedError("a condition on the left of a relation")
+    if relations == ("=",) and _is_event(pieces[0]):
+        value = _parse_tokens(pieces[1])
+        event = Call("apply", (Sym(pieces[0][0].text), Sym(labels[0][1:])))
+        return LabeledValue(
+            labels[0], value, RelationChain((event, value.node), ("=",)) if isinstance(value, Quantity) else None
+        )
     if set(relations) == {"="} and (
         pieces[-1][0].text == "begin"
         or _is_tuple(pieces[-1])
@@ -286,6 +340,12 @@ def _parse_relation(tokens: list[Token]) -> Answer:
     if isinstance(answer, LabeledValue) and answer.value == Quantity(last_node):
         return answer._replace(value=last)
     return last if answer == Quantity(last_node) else answer
+
+
+def _is_event(tokens: list[Token]) -> bool:
+    r"""Return whether tokens are the probability of an event that is no expression: ``P(X > 1)``, ``P(A \cap B)``."""
+    is_call = len(tokens) > 3 and tokens[0].text in {"P", "E"} and is_enclosed(tokens[1:])  # noqa: PLR2004 - P, brackets
+    return is_call and any(_IS_RELATION(t) or t.text in {"|", "cap", "cup", "in"} for t in tokens[2:-1])
 
 
 def _apply_mark(quantity: Quantity) -> Node:

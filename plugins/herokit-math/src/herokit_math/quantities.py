@@ -2,6 +2,7 @@
 
 import re
 from fractions import Fraction
+from itertools import pairwise
 
 from herokit_math.answers import EMPTY_SET, BasedNumeral, Collection, Quantity, Ratio, Text
 from herokit_math.expression import UnsupportedError, parse_expression
@@ -12,7 +13,7 @@ from herokit_math.tree import Call, Const, Num, negate
 from herokit_math.units import UNITS, parse_unit
 from herokit_math.words import NUMBER_SCALES, parse_fraction_words, parse_number_words
 
-__all__ = ["parse_based_numeral", "parse_quantity", "parse_ratio", "parse_words"]
+__all__ = ["parse_based_numeral", "parse_mixed_units", "parse_quantity", "parse_ratio", "parse_words"]
 
 _MAX_UNIT_WORDS = 8  # words after a number that are parsed as a unit
 _PERCENT = {"percent", "pct", "percentage", "percents"}
@@ -20,7 +21,7 @@ _DEGREES = {"degrees", "degree", "deg"}
 _RADIANS = {"radians", "radian", "rad"}
 _IGNORED_WORDS = {
     "only", "about", "approximately", "exactly", "roughly", "around", "therefore", "thus", "hence", "so", "is", "are", "just",
-    "nearly", "approx", "equals", "usd", "rs",
+    "nearly", "approx", "equals", "usd", "rs", "the", "year",
 }  # fmt: skip
 _SCALES = {"k": 1_000, "K": 1_000, "M": 1_000_000, "B": 1_000_000_000}
 _NUMBER_SETS = {("integers",): "Z", ("integer",): "Z", ("natural",): "N", ("rational",): "Q", ("complex",): "C"}
@@ -42,7 +43,7 @@ def parse_quantity(tokens: list[Token]) -> Quantity:
     number = parse_number_words(tuple(t.text.lower() for t in tokens if t.kind == TokenKind.WORD))
     if number is not None and all(t.kind == TokenKind.WORD or t.text in {"-", "and"} for t in tokens):
         return Quantity(Num(Fraction(number)))
-    if (quantity := _parse_mixed_units(tokens)) is not None:
+    if (quantity := parse_mixed_units(tokens)) is not None:
         return quantity
     start = _find_words(tokens)
     node = parse_expression(tokens[:start])
@@ -67,15 +68,18 @@ def parse_quantity(tokens: list[Token]) -> Quantity:
     return Quantity(node, parse_unit(words), " ".join(words), mark, scale)
 
 
-def _parse_mixed_units(tokens: list[Token]) -> Quantity | None:
+def parse_mixed_units(tokens: list[Token]) -> Quantity | None:
     """Parse ``5 ft 6 in`` or ``1 h 30 min``; None for other tokens."""
-    tokens = [token for token in tokens if token.text not in {"and", ","}]
+    tokens = [token for token in tokens if token.text != "and"]
     numbers, names = tokens[::2], tokens[1::2]
     if not 1 < len(names) == len(numbers) <= _MAX_MIXED_UNITS or any(t.kind != TokenKind.NUMBER for t in numbers):
         return None
     units = [UNITS.get(name.text) or _INCH.get(name.text) for name in names]
     if any(unit is None or units[0] is None or unit.dimension != units[0].dimension for unit in units):
         return None
+    factors = [unit.factor for unit in units if unit]
+    if any(larger <= smaller for larger, smaller in pairwise(factors)):
+        return None  # two lengths
     parts = [Call("mul", (parse_expression([n]), Num(u.factor))) for n, u in zip(numbers, units, strict=True) if u]
     first = units[0]
     total = Call("div", (Call("add", tuple(parts)), Num(first.factor if first else Fraction(1))))
@@ -169,18 +173,23 @@ def _find_scale(tokens: list[Token]) -> int:
 
 
 def parse_based_numeral(tokens: list[Token]) -> BasedNumeral | None:
-    """Parse a numeral with a base, ``2112_{6}``; None for other tokens."""
-    match [t.text for t in tokens]:
-        case ["(", digits, ")", "_", *rest] if digits.isalnum():
-            return parse_based_numeral([tokens[1], *tokens[3:]]) if rest else None
-        case [digits, "_", text] | [digits, "_", "{", text, "}"] if text.isdigit() and digits.isalnum():
+    """Parse a numeral with a base, ``2112_{6}`` or ``3F_{16}``; None for other tokens."""
+    at = next((k for k, t in enumerate(tokens) if t.text == "_"), 0)
+    head = tokens[1 : at - 1] if at > 2 and tokens[0].text == "(" and tokens[at - 1].text == ")" else tokens[:at]  # noqa: PLR2004
+    digits = "".join(t.text for t in head)
+    if not digits.isalnum() or any(t.kind not in {TokenKind.NUMBER, TokenKind.VARIABLE, TokenKind.WORD} for t in head):
+        return None
+    match [t.text for t in tokens[at + 1 :]]:
+        case [text] | ["{", text, "}"] if text.isdigit():
             base = int(text) if len(text) < MAX_DIGITS else 0
-            return BasedNumeral(digits.lstrip("0") or "0", base) if 2 <= base <= 36 else None  # noqa: PLR2004 - digits end at z
-        case [digits, "_", "{", text, "}"] if (
-            digits.isalnum() and (base := parse_number_words((text.lower(),)) or 0) > 1
-        ):
-            return BasedNumeral(digits.lstrip("0") or "0", base)
-    return None
+        case ["{", text, "}"]:
+            base = parse_number_words((text.lower(),)) or 0
+        case _:
+            return None
+    is_base = 2 <= base <= 36 or (base == 1 and digits.isdigit())  # noqa: PLR2004 - digits end at z; 5_1 is the name of a knot
+    is_numeral = digits.isdigit() or (len(digits) > 1 and base > 10) or len(head) == 1  # noqa: PLR2004 - letters are digits
+    digits = digits.upper() if base > 10 else digits  # noqa: PLR2004
+    return BasedNumeral(digits.lstrip("0") or "0", base) if is_base and is_numeral else None
 
 
 def parse_ratio(tokens: list[Token]) -> Ratio | None:

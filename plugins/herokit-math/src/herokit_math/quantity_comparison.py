@@ -16,6 +16,7 @@ from herokit_math.words import find_content_words
 __all__ = ["Policy", "QuantityComparison"]
 
 _PARAMETER_NAMES = frozenset("kmnltjrsK")
+_CONSTANT_NAMES = frozenset("cKk")  # names of a constant of integration
 _INVERSE_OPERATIONS = frozenset({"asin", "acos", "atan", "asec", "acsc", "acot"})
 _MAX_EXPONENT = 100  # decimal exponent of a number that may be rounded
 _VERBS = {"is", "are", "was", "were", "not", "cannot", "must", "has", "have", "does"}
@@ -177,6 +178,8 @@ class QuantityComparison:
             return rename_symbols(answer, dict(zip(old, new, strict=True)))
         if len(old) != 1:
             return None
+        if new == ["C"] and old[0] in _CONSTANT_NAMES and isinstance(reference, Call) and Sym("C") in reference.args:
+            return rename_symbols(answer, {old[0]: "C"}) if reference.op == "add" else None
         is_period = {*old, *new} <= _PARAMETER_NAMES and _contains_pi(reference) and _contains_pi(answer)
         return rename_symbols(answer, {old[0]: new[0]}) if is_period or self.has_parameter else None
 

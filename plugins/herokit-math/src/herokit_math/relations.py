@@ -1,9 +1,10 @@
 """Equations and inequalities: make labelled values, regions or chains of relations of them, and compare chains."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
+from typing import NamedTuple
 
 from herokit_math.answers import Answer, Interval, LabeledValue, Quantity, Region, RelationChain
 from herokit_math.exact import NotExactError, evaluate_exactly
@@ -15,13 +16,17 @@ from herokit_math.tree import INFINITY, ZERO, Call, Node, Num, Sym, free_symbols
 
 __all__ = [
     "MINUS_INFINITY",
+    "Line",
     "build_relation",
     "equal_chains",
     "exclude_point",
+    "find_line",
     "intersect_regions",
     "is_plain_label",
     "is_solution",
     "merge_parts",
+    "prime_derivative",
+    "substitute",
 ]
 
 _FLIPPED = {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le", "=": "=", "\\ne": "\\ne"}
@@ -97,6 +102,10 @@ def _is_consistent(values: Sequence[Node]) -> bool:
 
 
 def _bound_variables(label: Node) -> tuple[str, ...]:
+    """Return the variables of ``f(x)``, and the index of ``a_n``."""
+    if isinstance(label, Sym):
+        index = label.name.partition("_")[2]
+        return (index,) if len(index) == 1 and index.islower() else ()
     return tuple(sorted(free_symbols(label))) if isinstance(label, Call) and label.op == "apply" else ()
 
 
@@ -133,6 +142,14 @@ def _is_derivative(node: Node) -> bool:
     return all(isinstance(arg, Call) and arg.op == "mul" and arg.args[0] == Sym("d") for arg in node.args)
 
 
+def prime_derivative(side: Node) -> Node:
+    """Return ``y'`` for ``dy / dx``; other nodes as they are."""
+    match side:
+        case Call("div", (Call("mul", (Sym("d"), Sym(name))), Call("mul", (Sym("d"), Sym("x" | "t"))))):
+            return Sym(f"{name}'")
+    return side
+
+
 def is_plain_label(side: Node) -> bool:
     r"""Return whether a side of an equation is a plain name or a call of an unknown function, without primes.
 
@@ -141,7 +158,7 @@ def is_plain_label(side: Node) -> bool:
     """
     if isinstance(side, Sym):
         modifier, _, letter = side.name.rpartition(" ")
-        return "'" not in side.name and not (modifier in _MODIFIERS and len(letter) == 1)
+        return not {"'", "^"} & {*side.name} and not (modifier in _MODIFIERS and len(letter) == 1)
     if not isinstance(side, Call):
         return False
     if side.op == "apply":
@@ -162,20 +179,41 @@ def _solve_inequality(left: Node, sign: str, right: Node) -> Region | None:
         )
         return _make_region(sign, right, absolute=isinstance(left, Call) and not is_call)._replace(name=name)
     names = free_symbols(left) | free_symbols(right)
+    line = find_line(subtract(left, right))
+    if line is None or not line.slope or len(names) != 1:
+        return None
+    relation = sign if line.slope > 0 else _FLIPPED[sign]
+    return _make_region(relation, Num(-line.value / line.slope), absolute=False)._replace(name=line.name)
+
+
+class Line(NamedTuple):
+    """A linear function of a variable: its slope and its value at 0."""
+
+    name: str
+    slope: Fraction
+    value: Fraction
+
+
+def find_line(node: Node) -> Line | None:
+    """Return a tree as a linear function of its only variable; None for other trees.
+
+    Example:
+        >>> find_line(subtract(Call("mul", (Num(Fraction(7)), Sym("k"))), Num(Fraction(3))))
+        Line(name='k', slope=Fraction(7, 1), value=Fraction(-3, 1))
+    """
+    names = free_symbols(node)
     if len(names) != 1:
         return None
     (name,) = names
-    difference = subtract(left, right)
     try:
         at_0, at_1, at_2, at_5 = (
-            evaluate_exactly(difference, StepBudget(_DECISION_STEPS), {name: Fraction(k)}) for k in (0, 1, 2, 5)
+            evaluate_exactly(node, StepBudget(_DECISION_STEPS), {name: Fraction(k)}) for k in (0, 1, 2, 5)
         )
     except NotExactError:
         return None
     slope = at_1 - at_0
-    if slope == 0 or at_2 - at_1 != slope or at_5 - at_0 != 5 * slope:
-        return None
-    return _make_region(sign if slope > 0 else _FLIPPED[sign], Num(-at_0 / slope), absolute=False)._replace(name=name)
+    is_line = at_2 - at_1 == slope and at_5 - at_0 == 5 * slope
+    return Line(name, slope, at_0) if is_line else None
 
 
 def _is_unknown(node: Node) -> bool:
@@ -367,9 +405,9 @@ def is_solution(equation: RelationChain, solution: Node, budget: StepBudget) -> 
     (name,) = names
     if not free_symbols(difference) - {name} <= free_symbols(solution):
         return False
-    if decide_identity(_substitute(difference, name, solution), ZERO, budget)[0] is not True:
+    if decide_identity(substitute(difference, {name: solution}), ZERO, budget)[0] is not True:
         return False
-    at_0, at_1, *others = (_substitute(difference, name, Num(x)) for x in (Fraction(0), Fraction(1), *_LINE_POINTS))
+    at_0, at_1, *others = (substitute(difference, {name: Num(x)}) for x in (Fraction(0), Fraction(1), *_LINE_POINTS))
     for x, value in zip(_LINE_POINTS, others, strict=True):
         slope = Call("mul", (Num(x), subtract(at_1, at_0)))
         if decide_identity(subtract(value, at_0), slope, budget)[0] is not True:
@@ -377,10 +415,15 @@ def is_solution(equation: RelationChain, solution: Node, budget: StepBudget) -> 
     return decide_identity(at_0, at_1, budget)[0] is False
 
 
-def _substitute(node: Node, name: str, value: Node) -> Node:
-    """Return `node` with `value` in place of a variable."""
+def substitute(node: Node, values: Mapping[str, Node]) -> Node:
+    """Return `node` with values in place of variables.
+
+    Example:
+        >>> substitute(Sym("x"), {"x": ZERO})
+        Num(value=Fraction(0, 1), places=None)
+    """
     if isinstance(node, Sym):
-        return value if node.name == name else node
+        return values.get(node.name, node)
     if isinstance(node, Call):
-        return Call(node.op, tuple(_substitute(arg, name, value) for arg in node.args))
+        return Call(node.op, tuple(substitute(arg, values) for arg in node.args))
     return node

@@ -20,6 +20,7 @@ _Convert: TypeAlias = Callable[[str], Any]
 """A LaTeX parser."""
 
 _SIDE_BY_SIDE = re.compile(r"(?<![\d.^_])[\d.]+(?:\\[ ,;:!>]|\\q?quad|[\s~])+\.?\d|\.\d+\.\d")
+_SUBSCRIPT = re.compile(r"(?<![\w\\}])\d+\s*(?:\^\s*(?:\{[^{}]*\}|\w)\s*)?_")
 _SHORT_FRACTION = re.compile(r"\\[dt]?frac\s*(\{[^{}]*\}|\d)\s*(\{[^{}]*\}|\d)")
 
 
@@ -96,6 +97,8 @@ def _parse_and_compare(convert: _Convert, reference: str, answer: str) -> tuple[
 
 def _parse(convert: _Convert, text: str) -> Any:
     text = DIGIT_GROUP_SEPARATOR.sub("", _SHORT_FRACTION.sub(_add_braces, text))
+    if _SUBSCRIPT.search(text):
+        raise ValueError("a number with a subscript")  # the parsers drop it
     if _SIDE_BY_SIDE.search(text):
         raise ValueError("two numbers side by side")  # the parsers add or multiply them
     return _evaluate(convert(text))

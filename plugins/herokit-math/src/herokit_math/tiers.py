@@ -5,7 +5,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from herokit_math.answers import Answer, Collection, LabeledValue, Quantity, Text
+from herokit_math.answers import Answer, Cases, Collection, LabeledValue, Quantity, Text
 from herokit_math.boxes import find_last_boxed
 from herokit_math.compare import Comparison
 from herokit_math.expression import UnsupportedError
@@ -15,6 +15,7 @@ from herokit_math.normalize import normalize_text
 from herokit_math.parser import parse_answer
 from herokit_math.quantity_comparison import Policy
 from herokit_math.references import InvalidReferenceError, repair_commands, to_reference_text
+from herokit_math.units import Unit, find_currency, is_currency
 from herokit_math.words import find_content_words
 
 __all__ = ["Decision", "decide_equivalence", "extract_reference", "parse_plain_number"]
@@ -120,6 +121,13 @@ def decide_equivalence(reference: str, answer: str, policy: Policy) -> Decision:
     return decision
 
 
+def _add_currency(answer: Answer, other: Answer, currency: Unit | None) -> Answer:
+    """Return an amount with the unit of its currency sign if the other side names a currency in words."""
+    if currency is None or not isinstance(answer, Quantity) or answer.unit or not isinstance(other, Quantity):
+        return answer
+    return answer._replace(unit=currency) if other.unit is not None and is_currency(other.unit) else answer
+
+
 def _differ_in_case(reference: str, answer: str) -> bool:
     """Return whether a word of the answer is one of the reference in another case."""
     words, other = (set(_LETTERS.findall(normalize_text(text))) for text in (reference, answer))
@@ -135,6 +143,9 @@ def _decide_texts(reference: str, answer: str, policy: Policy) -> Decision:  # n
         return decision
     if _CONTENT.search(answer.replace("_", "")) is None:
         return Decision(equal=False, tier="extraction", reason="the answer is empty", answer_readable=False)
+    currencies = find_currency(reference), find_currency(answer)
+    if None not in currencies and currencies[0] != currencies[1]:
+        return Decision(equal=False, tier="structure", reason="different currencies")
     if _have_same_text(reference, answer):
         return Decision(equal=True, tier="normal form", reason="same text")
     try:
@@ -146,10 +157,14 @@ def _decide_texts(reference: str, answer: str, policy: Policy) -> Decision:  # n
     except (UnsupportedError, LimitError) as error:
         unreadable = Decision(None, "parser", f"answer: {error}", answer_readable=False)
         return _decide_decimal_comma(reference, answer, policy) or unreadable
+    parsed_reference, parsed_answer = (
+        _add_currency(parsed_reference, parsed_answer, currencies[0]),
+        _add_currency(parsed_answer, parsed_reference, currencies[1]),
+    )
     one_is_text = isinstance(parsed_reference, Text) != isinstance(parsed_answer, Text)
     if one_is_text and _find_words(reference) == _find_words(answer):
         return Decision(equal=True, tier="structure", reason="same words")
-    if _have_different_conditions(reference, answer):
+    if not isinstance(parsed_reference, Cases) and _have_different_conditions(reference, answer):
         return Decision(equal=False, tier="structure", reason="different conditions")
     has_parameter = bool(_PARAMETER_DECLARATION.search(reference) or _PARAMETER_DECLARATION.search(answer))
     decision = _decide_structure(parsed_reference, parsed_answer, Comparison(policy, has_parameter=has_parameter))

@@ -1,5 +1,6 @@
 """Expression trees: named tuples without sympy, which can be printed, hashed and compared safely."""
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import permutations
@@ -7,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 __all__ = [
     "INFINITY",
+    "ONE",
     "OPERATIONS",
     "ZERO",
     "Call",
@@ -18,6 +20,7 @@ __all__ = [
     "has_names",
     "has_operation",
     "make_determinant",
+    "make_double_factorial",
     "multiply",
     "negate",
     "rename_symbols",
@@ -69,7 +72,10 @@ OPERATIONS = frozenset({
     "csch", "coth", "asinh", "acosh", "atanh", "exp", "ln", "log", "sum", "prod", "apply", "gcd", "lcm", "max", "min", "mod",
 })  # fmt: skip
 
+_MAX_DOUBLE_FACTORIAL = 300
+
 ZERO = Num(Fraction(0))
+ONE = Num(Fraction(1))
 INFINITY = Const("inf")
 
 
@@ -100,6 +106,18 @@ def make_determinant(rows: Sequence[Sequence[Node]]) -> Node:
         num_inversions = sum(a > b for k, a in enumerate(columns) for b in columns[k:])
         terms.append(negate(product) if num_inversions % 2 else product)
     return Call("add", tuple(terms))
+
+
+def make_double_factorial(node: Node) -> Node:
+    """Return ``n!!``, the product of every other number down from a literal; an unknown function of other trees.
+
+    Example:
+        >>> make_double_factorial(Num(Fraction(7)))
+        Num(value=Fraction(105, 1), places=None)
+    """
+    if isinstance(node, Num) and node.value.denominator == 1 and 0 < node.value <= _MAX_DOUBLE_FACTORIAL:
+        return Num(Fraction(math.prod(range(int(node.value), 0, -2))))
+    return Call("apply", (Sym("!!"), node))
 
 
 def free_symbols(node: Node) -> frozenset[str]:

@@ -1,11 +1,12 @@
 """Units of measure: their names, dimensions and conversion factors."""
 
+import re
 from fractions import Fraction
 from typing import NamedTuple
 
 from herokit_math.tree import Call, Node, Num, Sym, has_names
 
-__all__ = ["UNITS", "Unit", "parse_unit", "split_unit"]
+__all__ = ["UNITS", "Unit", "find_currency", "is_currency", "parse_unit", "split_unit"]
 
 
 class Unit(NamedTuple):
@@ -70,19 +71,33 @@ temperature-c 1 celsius
 temperature-f 1 fahrenheit
 length^2*mass*time^-2 1000 J joule joules
 length^2*mass*time^-2 1000000 kJ kilojoule kilojoules
+length^2*mass*time^-2 1000000000 MJ megajoule megajoules
+length^2*mass*time^-2 3600000000 kWh
 length*mass*time^-2 1000 N newton newtons
 length*mass*time^-2 1000000 kN kilonewton kilonewtons
 length^2*mass*time^-3 1000 W watt watts
 length^2*mass*time^-3 1000000 kW kilowatt kilowatts
+length^2*mass*time^-3 1 mW milliwatt milliwatts
+length^2*mass*time^-3 1000000000 MW megawatt megawatts
+length^2*mass*time^-3 1000000000000 GW gigawatt gigawatts
 current^-1*length^2*mass*time^-3 1000 V volt volts
 current 1 A amp amps ampere amperes
+current 1/1000 mA milliamp milliamps milliampere milliamperes
 current*time 1 coulomb coulombs
 current^-2*length^2*mass*time^-3 1000 ohm ohms
+current^-2*length^2*mass*time^-3 1000000 kiloohm kiloohms
+current^-2*length^2*mass*time^-3 1000000000 megaohm megaohms
+current^-2*length^2*mass*time^-3 1 milliohm milliohms
 length^-1*mass*time^-2 1000 Pa pascal pascals
 length^-1*mass*time^-2 1000000 kPa kilopascal kilopascals
+length^-1*mass*time^-2 1000000000 MPa megapascal megapascals
 time^-1 1 Hz hertz
-time^-1 1000 kHz
+time^-1 1000 kHz kilohertz
+time^-1 1000000 MHz megahertz
+time^-1 1000000000 GHz gigahertz
 amount 1 mol mole moles
+amount 1/1000 mmol millimole millimoles
+amount 1000 kmol
 kelvin 1 K kelvin kelvins
 """
 
@@ -101,6 +116,27 @@ UNITS = _parse_table(_TABLE)
 _PREFIX_POWERS = {"square": 2, "sq": 2, "cubic": 3}
 _SUFFIX_POWERS = {"squared": 2, "cubed": 3}
 _MAX_POWER = 9
+
+
+_CURRENCY = re.compile(r"\\\$|[€£¥₹]|^\s*\$(?=[^$]*$)")
+_CURRENCIES = {"€": "euro", "£": "gbp", "¥": "yuan", "₹": "rupee"}
+_MONEY = {UNITS[name].dimension for name in ("dollar", *_CURRENCIES.values())}
+
+
+def find_currency(text: str) -> Unit | None:
+    r"""Return the unit of the only currency sign in a text as it is written; None without one, or with several.
+
+    Example:
+        >>> find_currency(r"\$5") == UNITS["dollar"], find_currency("€5") == UNITS["euro"], find_currency("$x$")
+        (True, True, None)
+    """
+    signs = _CURRENCY.findall(text)
+    return UNITS[_CURRENCIES.get(signs[0], "dollar")] if len(signs) == 1 else None
+
+
+def is_currency(unit: Unit) -> bool:
+    """Return whether a unit is one of money."""
+    return unit.dimension in _MONEY
 
 
 def parse_unit(words: tuple[str, ...]) -> Unit | None:

@@ -3,7 +3,7 @@
 import re
 from fractions import Fraction
 
-__all__ = ["NUMBER_SCALES", "find_content_words", "parse_fraction_words", "parse_number_words"]
+__all__ = ["NUMBER_SCALES", "equal_words", "find_content_words", "parse_fraction_words", "parse_number_words"]
 
 _SMALL_NUMBERS = [
     "zero",
@@ -37,7 +37,8 @@ _DENOMINATORS = {
 _SYNONYMS = {
     "true": "yes", "correct": "yes", "false": "no", "incorrect": "no", "infinite": "infinitely", "infinity": "infinitely",
     "doesnt": "not", "dne": "undefined", "any": "all", "every": "all", "each": "all", "solutions": "solution",
-    "numbers": "number", "values": "value"
+    "numbers": "number", "values": "value", "divergent": "diverges", "diverge": "diverges", "convergent": "converges",
+    "converge": "converges",
 }  # fmt: skip
 _COMMAND_SYNONYMS = {
     "\\leq": "\\le", "\\leqslant": "\\le", "\\geq": "\\ge", "\\geqslant": "\\ge", "\\neq": "\\ne", "\\dfrac": "\\frac",
@@ -46,6 +47,30 @@ _COMMAND_SYNONYMS = {
 _FILLERS = {
     "the", "an", "is", "are", "of", "it", "its", "be", "by", "that", "this", "there", "answer", "and", "many", "exactly",
 }  # fmt: skip
+_KINDS = {
+    "triangle",
+    "quadrilateral",
+    "polygon",
+    "series",
+    "sequence",
+    "function",
+    "integral",
+    "graph",
+    "curve",
+    "line",
+    "lines",
+    "angle",
+    "angles",
+    "equation",
+    "equations",
+    "system",
+    "matrix",
+    "vector",
+    "vectors",
+    "conic",
+    "integer",
+    "person",
+}  # what a property is said of: "the function is increasing"
 _COUNTED = {"number", "solution", "value"}  # fillers, but not after "no"
 _WRAPPER = r"\\(?:text[a-z]*|math(?:rm|bf|it|sf|tt|cal)|mbox|hbox|operatorname\*?|bold(?:symbol)?|emph|underline)\s*\{"
 _BRACE = re.compile(rf"{_WRAPPER}|\\.|[{{}}]", re.DOTALL)
@@ -85,6 +110,19 @@ def find_content_words(text: str) -> tuple[str, ...]:
         if not (word in _FILLERS or is_article or is_hyphen or is_counted or is_first_all):
             words.append(word)
     return tuple(words) or tuple(tokens)
+
+
+def equal_words(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
+    """Return whether two answers in words are equal, where one may name the kind of its subject.
+
+    Example:
+        >>> equal_words(("isosceles",), ("isosceles", "triangle")), equal_words(("right", "triangle"), ("right", "angle"))
+        (True, False)
+    """
+    if first == second:
+        return True
+    bare = [tuple(word for word in words if word not in _KINDS) for words in (first, second)]
+    return bool(bare[0]) and bare[0] == bare[1] and (bare[0] == first or bare[1] == second)
 
 
 def _find_tokens(text: str) -> list[str]:

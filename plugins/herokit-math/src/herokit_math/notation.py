@@ -1,0 +1,110 @@
+r"""Rewrite notation that the tokens alone do not show: numerals with a base, ``8C2``, dates, unit vectors, congruences."""
+
+import re
+
+__all__ = ["rewrite_notation"]
+
+_BASE_WORDS = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|sixteen"
+_BASE = re.compile(
+    rf"(?<![\w.])([0-9A-Fa-f]+)(?:\\text\s*\{{|[\s(}}])*(?:in\s+)?base[\s-]*\}}?\s*(\d{{1,2}}|{_BASE_WORDS})\b[\s)}}]*"
+)
+_PREFIXED = re.compile(r"(?<![\w.])0(?:[xX](?P<x>[0-9A-Fa-f]+)|b(?P<b>[01]+)|o(?P<o>[0-7]+))(?![\w.])")
+_BASES = {"x": 16, "b": 2, "o": 8}
+_SELECTION = re.compile(
+    r"(?<![\w)}\]])(?:\{\s*\})?\s*[_^]\s*(?:\{\s*(\w{1,4})\s*\}|(\w))\s*([CP])\s*_\s*(?:\{\s*(\w{1,4})\s*\}|(\w{1,4}))"
+    r"|(?<![\w\\.])(\d{1,3})\s?([CP])_?(\d{1,3})(?!\w)"
+)
+_MODULUS = re.compile(r"\(\s*(?:\\(?:text|mathrm|operatorname)\s*\{\s*)?\\?b?mod(?:ulo)?\b\s*\}?\s*([^()]{1,20})\)")
+_DECORATED = re.compile(
+    r"\\(widehat|hat|vec|mathbf|boldsymbol|bm)\s*"
+    r"(?:\{\s*(?:\\(?:mathbf|boldsymbol|bm)\s*\{\s*([ijk])\s*\}|\\?([ij])math|([ijk]))\s*\}|([ijk])(?![a-zA-Z]))"
+)
+_OHM = re.compile(r"(?<=\d)([\s~]*)(k|M|m)?\s*\\Omega(?=[\s})]*$)")
+_OHM_UNITS = {"k": "kiloohms", "M": "megaohms", "m": "milliohms"}
+_EXTREMUM = re.compile(r"(?<![\\a-zA-Z])([Mm]ax|[Mm]in)(?:imum)?(?:\s+value)?(\s*\})?\s*(?:is|of|=|:)?\s*(?=-?\s?\d)")
+_DOTS = re.compile(r"(?<![\d.])(\d*\.)(\d{2,30})\s*(?:\\[lc]dots|\.\.\.)")
+_MAX_PERIOD = 6  # digits of the period of a decimal such as 0.142857142857...
+_SUFFIX = re.compile(r"(?<=\d)'[^\W\d_]{2,6}(?!\w)")  # 42'dir, 42'nin: the end of a number in Turkish
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+_DAY_FIRST = re.compile(rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({'|'.join(_MONTHS)})\b,?")
+_DAY_LAST = re.compile(rf"\b({'|'.join(_MONTHS)})\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(\d{{4}}))?")
+_ISO_DATE = re.compile(r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
+
+
+def rewrite_notation(text: str) -> str:
+    r"""Return a normalized text in which one spelling stands for several.
+
+    Example:
+        >>> rewrite_notation("1011 base 2"), rewrite_notation("0x3F"), rewrite_notation("{}_{10}C_3")
+        ('1011_{2}', '3F_{16}', '\\binom{10}{3}')
+        >>> rewrite_notation("14th of June"), rewrite_notation("0.1666..."), rewrite_notation("x = 3 (mod 7)")
+        ('June 14', '0.1\\overline{6}', 'x = 3 \\pmod{7}')
+    """
+    if text.isdigit():
+        return text
+    if "base" in text:
+        text = _BASE.sub(r"\1_{\2}", text)
+    if "0" in text:
+        text = _PREFIXED.sub(lambda m: f"{m[str(m.lastgroup)]}_{{{_BASES[str(m.lastgroup)]}}}", text)
+    if "C" in text or "P" in text:
+        text = _SELECTION.sub(_write_selection, text)
+    if "mod" in text:
+        text = _MODULUS.sub(r"\\pmod{\1}", text)
+        text = re.sub(r"\\b?mod(?![a-z])", r"\\pmod", text) if "\\equiv" in text else text
+    if "\\" in text:
+        text = _rewrite_commands(text)
+    if "..." in text or "dots" in text:
+        text = _DOTS.sub(_write_period, text)
+    if "'" in text:
+        text = _SUFFIX.sub("", text)
+    if "ax" in text or "in" in text:
+        text = _EXTREMUM.sub(_write_label, text)
+    return _rewrite_date(text)
+
+
+def _write_selection(match: re.Match[str]) -> str:
+    """Return the number of combinations or permutations that ``{}_n C_k`` or ``8P2`` stands for."""
+    total, kind, chosen = (part for part in match.groups() if part is not None)
+    if kind == "C":
+        return rf"\binom{{{total}}}{{{chosen}}}"
+    return rf"\frac{{({total})!}}{{({total}-{chosen})!}}"
+
+
+def _rewrite_commands(text: str) -> str:
+    r"""Return a text with unit vectors as ``\hat{i}`` and with the unit of resistance as a word."""
+    names = [(match[1], match[2] or match[3] or match[4] or match[5]) for match in _DECORATED.finditer(text)]
+    if any(decoration in {"hat", "vec", "widehat"} or name in "jk" for decoration, name in names):
+        text = _DECORATED.sub(lambda m: rf"\hat{{{m[2] or m[3] or m[4] or m[5]}}}", text)
+    if "\\Omega" in text:
+        text = _OHM.sub(lambda m: f"{m[1]} {_OHM_UNITS.get(m[2], 'ohms')}", text)
+    return text
+
+
+def _write_period(match: re.Match[str]) -> str:
+    r"""Return ``0.\overline{3}`` for ``0.333...``; the text itself if no digits recur."""
+    whole, digits = match.groups()
+    for length in range(1, _MAX_PERIOD + 1):
+        period = digits[-length:]
+        times = 3 if length == 1 else 2
+        if len(digits) >= times * length and digits.endswith(period * times):
+            while digits.endswith(period):
+                digits = digits[:-length]
+            return f"{whole}{digits}\\overline{{{period}}}"
+    return match[0]
+
+
+def _write_label(match: re.Match[str]) -> str:
+    """Return "maximum = " for "max", unless it is a number of minutes."""
+    if match.string[: match.start()].rstrip()[-1:].isdigit():
+        return match[0]
+    return f"{match[1].lower()}imum{match[2] or ''} = "
+
+
+def _rewrite_date(text: str) -> str:
+    """Return a text with the month before the day, as in June 14, 1999."""
+    if match := _ISO_DATE.fullmatch(text):
+        return f"{_MONTHS[int(match[2]) - 1]} {int(match[3])}, {match[1]}"
+    text = _DAY_FIRST.sub(r"\2 \1", text)
+    return _DAY_LAST.sub(lambda m: f"{m[1]} {int(m[2])}" + (f", {m[3]}" if m[3] else ""), text)
