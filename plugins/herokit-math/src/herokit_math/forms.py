@@ -29,7 +29,7 @@ _Parse: TypeAlias = Callable[[list[Token]], Answer]
 
 _CASE_WORDS = {"if", "when", "whenever", "for"}
 _ELSE_WORDS = {"else", "otherwise"}
-_PART = re.compile(r"(?:\\text\s*\{\s*)?(?:\(\s*|(?<![\w(]))([a-h]|i{1,3}|iv|v)\s*\)\s*\}?\s*")
+_PART_LABEL = re.compile(r"(?:\\text\s*\{\s*)?(?:\(\s*|(?<![\w(]))([a-h]|i{1,3}|iv|v)\s*\)\s*\}?\s*")
 _PART_LABELS = ("abcdefgh", ("i", "ii", "iii", "iv", "v"))
 _STEPS = 2_000  # operations for the ends of a set
 _TRANSPOSED = (["^", "T"], ["^", "top"], ["^", "{", "T", "}"], ["^", "{", "top", "}"])
@@ -111,7 +111,7 @@ def split_parts(text: str) -> list[str]:
         >>> split_parts("(a) 5, (b) 7"), split_parts("f(a) + (b)")
         (['5', '7'], [])
     """
-    matches = list(_PART.finditer(text)) if ")" in text else []
+    matches = list(_PART_LABEL.finditer(text)) if ")" in text else []
     labels = [match[1] for match in matches]
     is_numbered = any(labels == [*names][: len(labels)] for names in _PART_LABELS)
     if len(labels) < 2 or matches[0].start() > 0 or not is_numbered:  # noqa: PLR2004 - one part is no list of parts
