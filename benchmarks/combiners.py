@@ -31,15 +31,21 @@ def batch(rows: int) -> tuple[dict[str, Any], Any]:
     rng = np.random.default_rng(0)
     flags = ("verifier", "format", "unfinished", "essential", "important", "optional", "pitfall")
     values = {"rm": rng.normal(size=rows), **{name: (rng.random(rows) < 0.4).astype(float) for name in flags}}  # noqa: PLR2004 - a typical share
-    values |= {"prm": values["rm"], "turn": values["rm"]}  # rollouts of one part
+    values |= dict.fromkeys(("prm", "turn", "penalty"), values["rm"])  # rollouts of one part
     return values, np.repeat(np.arange(rows // EACH), EACH)
 
 
 def run(scheme: Chain, values: dict[str, Any], index: Any) -> Any:
     """Apply the scheme with a running mean in place."""
     signals = Signals(values, Groups(index, len(index) // EACH))
-    state = tuple(Mean(1, SPREAD_SO_FAR) if isinstance(s, Mean) else s for s in scheme.init())
-    return scheme.combine(initial_reward(signals), signals, state)[0]
+    return scheme.combine(initial_reward(signals), signals, with_mean(scheme.init()))[0]
+
+
+def with_mean(state: Any) -> Any:
+    """Put a running mean in place, also inside composites."""
+    if isinstance(state, tuple):
+        return tuple(map(with_mean, state))
+    return Mean(1, SPREAD_SO_FAR) if isinstance(state, Mean) else state
 
 
 def to_torch(values: dict[str, Any], index: Any) -> tuple[dict[str, Any], Any] | None:

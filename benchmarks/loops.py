@@ -72,6 +72,11 @@ def lead(m: Any, c: Any) -> Any:  # noqa: ARG001 - one signature for all
     return a * (0.4 + 1.1 / (1.0 + np.exp(10.0 * (rate - 0.75))))
 
 
+def others(x: Any) -> Any:
+    """Subtract the mean of the other rows."""
+    return x * 0.0 if len(x) == 1 else x - (x.sum() - x) / (len(x) - 1)
+
+
 def mad(c: Any) -> Any:
     """Divide by the mean absolute deviation."""
     away = c - c.mean()
@@ -106,6 +111,13 @@ LOOPS: dict[str, Callable[[Any, Any, Mapping[str, Any]], Any]] = {
     "process_supervision": lambda m, _c, _: z(m),
     "turn_grpo": lambda m, c, _: z(c) + z(m),
     "gigpo": lambda _m, c, _: 2.0 * (c - c.mean()),
+    "discounted_turns": lambda m, _c, _: z(m),
+    "discounted_outcome": lambda _m, c, _: c - c.mean(),
+    "min_form": lambda m, c, _: others(2.0 * m - 1.0) + others(c),
+    "progress_advantage": lambda m, c, _: c - c.mean() + 5.0 * (m - m.mean()),
+    "turn_penalties": lambda m, c, _: z(c) + m,
+    "redistribution": lambda _m, c, _: c - c.mean(),
+    "hero_steps": lambda m, c, _: advantage(m, c),
 }
 
 

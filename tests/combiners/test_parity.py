@@ -201,8 +201,23 @@ def test_step_reads_the_device_at_most_once(step, monkeypatch):
 def test_chain_combines_a_million_rows(make):
     rows, each = 1_000_000, 8
     rng = np.random.default_rng(0)
-    names = ("rm", "verifier", "format", "unfinished", "essential", "important", "optional", "pitfall", "prm", "turn")
-    values = {n: rng.normal(size=rows) if n in ("rm", "prm", "turn") else (rng.random(rows) < 0.4) * 1.0 for n in names}
+    names = (
+        "rm",
+        "verifier",
+        "format",
+        "unfinished",
+        "essential",
+        "important",
+        "optional",
+        "pitfall",
+        "prm",
+        "turn",
+        "penalty",
+    )
+    values = {
+        n: rng.normal(size=rows) if n in ("rm", "prm", "turn", "penalty") else (rng.random(rows) < 0.4) * 1.0
+        for n in names
+    }
     index = np.repeat(np.arange(rows // each), each)
     scheme: Chain = make()
     big = Signals(values, Groups(index, rows // each))

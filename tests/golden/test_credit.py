@@ -72,6 +72,63 @@ def test_gigpo_with_step_rewards_by_hand():
     np.testing.assert_allclose(divided, expected, atol=1e-12)
 
 
+OUTCOME = np.array([2 / 3] * 3 + [-1 / 3] * 3 + ALONE)
+
+
+def test_discounted_turns_by_hand():
+    expected = [*z([0.75, 0.5, 1.0, 1.0, 0.0, 0.25]), *ALONE]  # in prompt b both returns are 1
+    np.testing.assert_allclose(credit(schemes.discounted_turns(gamma=0.5)), expected, atol=1e-12)
+
+
+def test_discounted_outcome_by_hand():
+    expected = OUTCOME * [0.25, 0.5, 1, 0.5, 1, 1, 0.5, 1]
+    np.testing.assert_allclose(credit(schemes.discounted_outcome(gamma=0.5)), expected, atol=1e-12)
+
+
+def test_progress_advantage_by_hand():
+    first = (0.5 + 1.0 + 0.25) / 3  # the value of prompt a; that of prompt b is .5
+    progress = np.array([0.5 - first, -0.5, 1.0, 1.0 - first, -1.0, 0.25 - first, 0.0, 0.5])
+    np.testing.assert_allclose(credit(schemes.progress_advantage(weight=2.0)), OUTCOME + 2.0 * progress, atol=1e-12)
+
+
+def test_turn_penalties_by_hand():
+    outcome = np.repeat([*z([1.0, 0.0, 0.0]), 0.0], COUNTS)
+    batch = signals(penalty=[0, -1, 0, -0.2, 0.2, 0, -1, 0])
+    expected = outcome + 0.5 * np.array([0, -1, 0, -0.2, 0.2, 0, -1, 0])
+    np.testing.assert_allclose(credit(schemes.turn_penalties(weight=0.5), batch), expected, atol=1e-12)
+
+
+def test_redistribution_by_hand():
+    # the scores of prompt a span 0 to 1; in rollouts 1 and 2 their mean is .5
+    expected = [2 / 3, 2 / 3 * 0.75, 2 / 3 * 1.25, -1 / 3 * 0.75, -1 / 3 * 1.25, -1 / 3, *ALONE]
+    np.testing.assert_allclose(credit(schemes.redistribution(weight=0.5)), expected, atol=1e-6)
+
+
+def test_min_form_by_hand():
+    # 2p - 1: 0 -1 1, 1 -1, -.5; the worst: 0 -1 0, 0 -1, -.5; their means -1/3, -1/2, -1/2; baselines -1/2, -5/12, -5/12
+    steps = [0.5 - 0.5 + 0.5, -0.5 + 0.5, 0.5, 5 / 12 - 7 / 12, -7 / 12, -1 / 12, *ALONE]
+    outcome = np.repeat([1.0, -0.5, -0.5, 0.0], COUNTS)
+    found = credit(schemes.min_form(temperature=0.0, weight=2.0))
+    np.testing.assert_allclose(found, np.array(steps) + 2.0 * outcome, atol=1e-12)
+    np.testing.assert_allclose(credit(schemes.min_form(verifier=None, temperature=0.0)), steps, atol=1e-12)
+
+
+def test_min_form_at_the_published_temperature_by_hand():
+    weights = np.exp(np.array([0.0, 10.0, -10.0]))  # exp(-p / .1) of 0 -1 1
+    q = weights / weights.sum() * [0.0, -1.0, 1.0]
+    q_2 = np.exp([-10.0, 10.0]) / np.exp([-10.0, 10.0]).sum() * [1.0, -1.0]
+    baseline = (q_2.mean() - 0.5) / 2
+    found = credit(schemes.min_form(verifier=None))
+    np.testing.assert_allclose(found[:3], np.cumsum((q - baseline)[::-1])[::-1], atol=1e-12)
+
+
+def test_hero_steps_by_hand():
+    # bands: 1, .9, 1.1 of the correct rollout, .1, -.1, -.05 of the others; the means of the rollouts are 1, 0, -.05
+    mean = 0.95 / 3
+    expected = [1.0 - mean, 0.9 - mean, 1.1 - mean, 0.1 - mean, -0.1 - mean, -0.05 - mean, -0.1, 0.1]
+    np.testing.assert_allclose(credit(schemes.hero_steps()), expected, atol=1e-6)  # the first batch has weight 1
+
+
 CREDIT_SCHEMES = [make for make in schemes.SCHEMES if make.__module__ == "herokit.schemes.credit"]
 
 

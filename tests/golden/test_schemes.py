@@ -14,6 +14,7 @@ SIGNALS = Signals(
         "rm": np.array(RM),
         "prm": np.array(RM),
         "turn": np.array(RM),
+        "penalty": -np.array(RM),
         "verifier": np.array(C),
         "format": np.array([1.0, 1.0, 0.0, 1.0, 1.0, 0.0]),
         "tokens": np.array([1000.0, 18432.0, 20480.0, 30000.0, 5.0, 16384.0]),
@@ -102,14 +103,27 @@ EXPECTED = {
     # rollouts of one part; tests/golden/test_credit.py has those of several
     "process_supervision": Z_M,
     "turn_grpo": np.array(Z_C) + np.array(Z_M),
+    "discounted_turns": Z_M,
+    "discounted_outcome": [-0.5, 0.5, -0.5, 0.5, 0, 0],
+    "min_form": [-6, 2 / 3, -10 / 3, 26 / 3, -8, 8],  # 2 rm - 1 and c, each less the mean of the others
+    "progress_advantage": [-0.5 - 10, 0.5, -0.5 - 5, 0.5 + 15, -10, 10],
+    "turn_penalties": np.array(Z_C) - np.array(RM),
+    "redistribution": [-0.5, 0.5, -0.5, 0.5, 0, 0],
+    "hero_steps": W_ONE * CENTRED,
     "gigpo": [-1, 1, -1, 1, 0, 0],  # 0.5 in the group, and again among the first turns of the prompt
 }
 
 
 def apply(scheme):
-    means = [Mean(9, 0.8 if isinstance(step, WeightByAgreement) else 1.9) for step in scheme.steps]
-    state = tuple(mean if isinstance(s, Mean) else s for s, mean in zip(scheme.init(), means, strict=True))
-    return scheme.combine(initial_reward(SIGNALS), SIGNALS, state)[0]
+    mean = Mean(9, 0.8 if any(isinstance(step, WeightByAgreement) for step in scheme.steps) else 1.9)
+    return scheme.combine(initial_reward(SIGNALS), SIGNALS, with_mean(scheme.init(), mean))[0]
+
+
+def with_mean(state, mean):
+    """Put a running mean in place, also inside composites."""
+    if isinstance(state, tuple):
+        return tuple(with_mean(part, mean) for part in state)
+    return mean if isinstance(state, Mean) else state
 
 
 def test_schemes_all_have_a_golden_value():

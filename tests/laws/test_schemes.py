@@ -46,8 +46,17 @@ KNOWN_FAILURES = {
     "sum_then_normalize": {"robust_to_score_noise"},
     "process_supervision": {"robust_to_score_noise"},
     "turn_grpo": {"robust_to_score_noise"},
+    "discounted_turns": {"robust_to_score_noise"},
+    "hero_steps": {"robust_to_score_noise"},
 }
 """Laws that fail for a reason given in `herokit.testing.known_failures`."""
+
+NOT_RELATIVE = "a penalty is not compared with those of other rollouts"
+ADDED = {
+    "verifier_dominates": "process scores are added to the verdict",
+    "hacking_gain_bounded": HACKABLE,
+    "uniform_groups_not_amplified": "process scores count as much in uniform groups",
+}
 
 OTHER_FAILURES = {
     "naive_blend": {
@@ -110,9 +119,23 @@ OTHER_FAILURES = {
         "hacking_gain_bounded": STANDARD,
         "uniform_groups_not_amplified": STANDARD,
     },
+    "discounted_turns": {"hacking_gain_bounded": STANDARD},
+    "min_form": ADDED,
+    "progress_advantage": ADDED,
+    "turn_penalties": ADDED
+    | {
+        "bounded": NEVER_NORMALIZED,
+        "affine_invariant_in_score": NEVER_NORMALIZED,
+        "zero_advantage_without_signal": NOT_RELATIVE,
+        "advantages_sum_to_zero": NOT_RELATIVE,
+        "singleton_has_zero_advantage": NOT_RELATIVE,
+    },
+    "redistribution": {"strictly_monotone_in_score": "a rollout of one part has no other part to move anything to"},
 }
 
 SIGNALS = {
+    "min_form": {"verifier": "binary", "prm": "unit"},
+    "progress_advantage": {"verifier": "binary", "prm": "unit"},
     "p_grpo": {"rm": "unit", "verifier": "binary", "format": "unit"},
     "swe_rm": {"rm": "unit", "verifier": "binary", "unfinished": "unit"},
     "crf": {"rm": "unit", "verifier": "binary"},
@@ -143,5 +166,5 @@ def test_scheme_obeys_all_laws_except_known_failures(scheme):
     assert report.passed, str(report)
     assert not any(result.timed_out for result in report)
     skipped = {result.law for result in report if result.universal and result.outcome == "skipped"}
-    reads_no_verdict = name in ("rm_only", "process_supervision")
+    reads_no_verdict = name in ("rm_only", "process_supervision", "discounted_turns")
     assert skipped <= ({"graded_verdicts_accepted"} if reads_no_verdict else set())

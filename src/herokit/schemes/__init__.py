@@ -16,7 +16,18 @@ from herokit.schemes.baselines import (
     sum_then_normalize,
     verifier_only,
 )
-from herokit.schemes.credit import gigpo, process_supervision, turn_grpo
+from herokit.schemes.credit import (
+    discounted_outcome,
+    discounted_turns,
+    gigpo,
+    hero_steps,
+    min_form,
+    process_supervision,
+    progress_advantage,
+    redistribution,
+    turn_grpo,
+    turn_penalties,
+)
 from herokit.schemes.hero import gated_fallback, hero, hero_advantage, stratified
 from herokit.schemes.hybrids import crf, gdpo, p_grpo, progrs, qwen_shaping, swe_rm
 from herokit.schemes.lengths import dapo, grpo_length, hero_length
@@ -49,6 +60,13 @@ SCHEMES: tuple[Callable[..., Chain], ...] = (
     process_supervision,
     turn_grpo,
     gigpo,
+    discounted_turns,
+    discounted_outcome,
+    min_form,
+    progress_advantage,
+    turn_penalties,
+    redistribution,
+    hero_steps,
 )
 """Every named scheme, HERO first."""
 
@@ -61,6 +79,8 @@ __all__ = [
     "crf",
     "dapo",
     "dgpo",
+    "discounted_outcome",
+    "discounted_turns",
     "earned_trust",
     "gated_fallback",
     "gdpo",
@@ -70,19 +90,24 @@ __all__ = [
     "hero",
     "hero_advantage",
     "hero_length",
+    "hero_steps",
+    "min_form",
     "naive_blend",
     "noisy_verifier",
     "normalize_then_sum",
     "p_grpo",
     "process_supervision",
     "prof",
+    "progress_advantage",
     "progrs",
     "qwen_shaping",
+    "redistribution",
     "rm_only",
     "rubric",
     "stratified",
     "sum_then_normalize",
     "swe_rm",
     "turn_grpo",
+    "turn_penalties",
     "verifier_only",
 ]
