@@ -26,6 +26,7 @@ RUN = {
     "notebooks": (),
     "size-a-large-run": (),
     "use-your-reward-function": (),
+    "write-a-step": (),
     "write-a-verifier": (),
 }
 """Pages whose Python runs here, and the packages that they need."""

@@ -129,3 +129,9 @@ def test_report_of_an_unexpected_pass_is_a_failure():
     assert report["deterministic"].outcome == "xpassed"
     assert not report.passed
     assert "XPASS deterministic: expected to fail: it is random" in str(report)
+
+
+def test_check_combiner_gives_a_step_that_reads_no_signal_rewards_to_change():
+    report = check_combiner(Center(), backends=("numpy",), profile=Profile(max_examples=20))
+    assert report.passed, str(report)
+    assert report.name == "Chain(steps=(Center(),))"

@@ -27,7 +27,7 @@ def run(*command, cwd, **environment):
     return done.stdout
 
 
-@pytest.mark.parametrize("what", ["verifier", "reward-model"])
+@pytest.mark.parametrize("what", ["verifier", "reward-model", "combiner"])
 def test_new_plugin_installs_registers_and_passes_its_tests(what, tmp_path, monkeypatch, herokit, capsys):
     monkeypatch.chdir(tmp_path)
     assert herokit("new", what, "brand-new") == 0
@@ -38,9 +38,11 @@ def test_new_plugin_installs_registers_and_passes_its_tests(what, tmp_path, monk
     seen = {"PYTHONPATH": str(site), "COLUMNS": "200", "PYTHONDONTWRITEBYTECODE": "1"}
     assert "brand-new" in run("herokit", "plugins", cwd=tmp_path, **seen)
     assert "4 passed" in run("pytest", "-p", "no:cacheprovider", cwd=package, **seen)
-    (line,) = (line for line in (package / "README.md").read_text().splitlines() if line.startswith("$ herokit check"))
+    lines = [line for line in (package / "README.md").read_text().splitlines() if line.startswith("$ herokit check")]
     seen["PYTHONPATH"] = f"{site}{os.pathsep}src"
-    assert " broken " not in run(*shlex.split(line, comments=True)[1:], "--budget", "20s", cwd=package, **seen)
+    for line in lines:
+        assert " broken " not in run(*shlex.split(line, comments=True)[1:], "--budget", "20s", cwd=package, **seen)
+    assert len(lines) == (what != "combiner")  # laws such as "bounded" judge a whole chain, not a step alone
 
 
 @pytest.mark.parametrize("page", ["write-a-verifier", "bring-a-reward-model"])
@@ -56,7 +58,7 @@ def test_new_plugin_passes_the_check_on_its_page(page, tmp_path, monkeypatch, he
     run("herokit", *check, "--budget", "20s", cwd=package, PYTHONPATH="src")
 
 
-@pytest.mark.parametrize("what", ["verifier", "reward-model"])
+@pytest.mark.parametrize("what", ["verifier", "reward-model", "combiner"])
 @pytest.mark.parametrize("name", ["a", "last-word", LONG])
 def test_new_plugin_passes_the_checks_of_its_ci(what, name, tmp_path):
     new_plugin(what, name, tmp_path / "made")
@@ -69,15 +71,13 @@ def test_new_plugin_passes_the_checks_of_its_ci(what, name, tmp_path):
     assert project["requires-python"] == ">=3.11,<3.14"
 
 
-@pytest.mark.parametrize("what", ["verifier", "reward-model"])
+@pytest.mark.parametrize("what", ["verifier", "reward-model", "combiner"])
 def test_new_plugin_instructions_upgrade_pip_before_installing(what, tmp_path, monkeypatch, herokit, capsys):
     # a fresh environment of Python 3.11 to 3.13 has a pip that knows no --group, and `herokit check` needs the command
     monkeypatch.chdir(tmp_path)
     assert herokit("new", what, "brand-new") == 0
-    package, page = (
-        tmp_path / "herokit-brand-new",
-        "bring-a-reward-model" if what == "reward-model" else "write-a-verifier",
-    )
+    package = tmp_path / "herokit-brand-new"
+    page = {"reward-model": "bring-a-reward-model", "verifier": "write-a-verifier", "combiner": "write-a-step"}[what]
     for text in (
         capsys.readouterr().out,
         (package / "README.md").read_text(),

@@ -22,7 +22,7 @@ __all__ = ["MAX_NAME_LENGTH", "new", "new_plugin"]
 
 new = typer.Typer(help="Write a plugin package that installs, registers and passes its tests.", no_args_is_help=True)
 
-PluginKind: TypeAlias = Literal["verifier", "reward-model"]
+PluginKind: TypeAlias = Literal["verifier", "reward-model", "combiner"]
 
 TEMPLATE_PATHS = {
     "common/pyproject.toml": "pyproject.toml",
@@ -54,6 +54,12 @@ def verifier(name: Name, folder: Folder = None, as_json: JsonFlag = False) -> No
 def reward_model(name: Name, folder: Folder = None, as_json: JsonFlag = False) -> None:
     """Write a package with a reward model, which scores how good a completion is."""
     _run("reward-model", name, folder, as_json=as_json)
+
+
+@new.command()
+def combiner(name: Name, folder: Folder = None, as_json: JsonFlag = False) -> None:
+    """Write a package with a step, which combines the values of the sources."""
+    _run("combiner", name, folder, as_json=as_json)
 
 
 def _run(kind: PluginKind, name: str, folder: Path | None, *, as_json: bool) -> None:

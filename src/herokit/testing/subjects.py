@@ -12,6 +12,7 @@ import numpy as np
 from herokit.combiners import (
     Chain,
     Combiner,
+    Select,
     StepTrace,
     Sync,
     chain,
@@ -130,12 +131,17 @@ class CombinerSubject:
     ) -> "CombinerSubject":
         """Find out which signals the combiner reads; by default ``verifier...`` is binary, ``tokens`` a cost, others scores.
 
+        One that reads none, such as `Center`, only changes rewards: it comes after ``Select("rm")``.
+
         Example:
             >>> from herokit import hero
             >>> CombinerSubject.from_combiner(hero()).signals
             {'rm': 'score', 'verifier': 'binary'}
         """
-        unused, given = copy.deepcopy(chain(combiner)), signals or {}
+        given = signals or {}
+        if not (given or signals_read(combiner)):
+            combiner = chain(Select("rm"), combiner)
+        unused = copy.deepcopy(chain(combiner))
         names = list(given) or signals_read(combiner)
         kinds: dict[str, SignalKind] = {
             name: given.get(name, "binary" if name.startswith("verifier") else "cost" if name == "tokens" else "score")
