@@ -18,6 +18,7 @@ __all__ = [
     "apply_groupwise",
     "counts",
     "expand",
+    "group_width",
     "intersect",
     "mean",
     "namespace",
@@ -70,7 +71,7 @@ def reduce(x: Array, groups: Groups, op: _Op) -> Array:
 
 
 def _reduce_numpy(x: Any, groups: Groups, op: _Op) -> Any:
-    width = _width(groups)
+    width = group_width(groups)
     if width:
         table = x.reshape(groups.num_groups, width)
         if width > _MIN_WIDE_GROUP:
@@ -86,7 +87,7 @@ def _reduce_numpy(x: Any, groups: Groups, op: _Op) -> Any:
     return out
 
 
-def _width(groups: Groups) -> int:
+def group_width(groups: Groups) -> int:
     """Return the size of equal groups that lie one after the other in a numpy index, 0 if they do not; looked at once."""
     if groups.width is None:
         index, count = groups.ids, groups.num_groups
@@ -113,7 +114,7 @@ def expand(values: Array, groups: Groups) -> Array:
         [7.0, 5.0, 7.0]
     """
     if is_numpy_array(values):
-        width = _width(groups)
+        width = group_width(groups)
         return np.repeat(values, width) if width else values[groups.ids]
     return array_namespace(values).take(values, groups.ids)
 
@@ -132,7 +133,7 @@ def apply_groupwise(
     """
     if is_numpy_array(x):
         apply = getattr(np, op)
-        width = _width(groups)
+        width = group_width(groups)
         if width:
             table = x.reshape(groups.num_groups, width)
             return apply(table, values[:, None], out=table if own else None).reshape(-1)
@@ -144,7 +145,7 @@ def apply_groupwise(
 def counts(groups: Groups, like: Array) -> Array:
     """Count the rows of each group, (G,), in the dtype and on the device of `like` (N,)."""
     if is_numpy_array(like):
-        width = _width(groups)
+        width = group_width(groups)
         if width:
             return np.full(groups.num_groups, width, dtype=like.dtype)
         return np.bincount(groups.ids, minlength=groups.num_groups).astype(like.dtype)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any
 
 from herokit._display import short_repr
-from herokit._segment import namespace
+from herokit._segment import counts, namespace
 from herokit.combiners import (
     Center,
     Chain,
@@ -22,10 +22,10 @@ from herokit.combiners import (
     no_sync,
     summarize_trace,
 )
-from herokit.combiners.inputs import read_arrays, spread_rows
+from herokit.combiners.inputs import copy_input, read_arrays, spread_rows
 from herokit.errors import ConfigError, NoSignalWarning
 from herokit.outcome import RewardOutput
-from herokit.types import Array, Signals
+from herokit.types import Array, Signals, group_key
 
 __all__ = [
     "ArrayCombiner",
@@ -105,22 +105,22 @@ class ArrayCombiner:
         """
         signals, valid, ids = read_arrays(values, groups)
         check_signals(self.combiner, signals.values)
-        if update_state and not self._warned and 2 <= len(ids) == signals.groups.num_groups:  # noqa: PLR2004 - two rows
+        if update_state and not self._warned and 2 <= len(ids) == _count_used(signals):  # noqa: PLR2004 - two rows
             self._warned = True
             warn_of_single_rows(ids)
         trace: Sequence[StepTrace] = ()
-        state = self.state
+        state, before = self.state, initial_reward(signals)
         if signals.groups.num_groups or self.sync is not no_sync:
-            trace, state = self.combiner.trace(initial_reward(signals), signals, state, sync=self.sync)
+            trace, state = self.combiner.trace(before, signals, state, sync=self.sync)
         elif valid.shape[0]:
             state = self.combiner.skip_batch(state)
         if update_state:
             self.state = state
-        reward, advantage, weight, kept = split_trace(trace, signals)
+        reward, advantage, weight, kept = split_trace(trace, signals, before)
         xp = namespace(reward)
         return RewardOutput(
-            reward=spread_rows(reward, valid),
-            advantage=spread_rows(advantage, valid),
+            reward=spread_rows(copy_input(reward, signals), valid),
+            advantage=spread_rows(copy_input(advantage, signals), valid),
             weight=spread_rows(weight, valid),
             valid=valid,
             kept=kept if kept.shape == valid.shape else spread_rows(xp.astype(kept, reward.dtype), valid) == 1,
@@ -145,9 +145,18 @@ class ArrayCombiner:
         self.state = load_state(self.combiner, data)
 
 
+def _count_used(signals: Signals) -> int:
+    """Return the number of groups that have a row, or 0 if there are surely fewer than rows."""
+    rows = next(iter(signals.values.values()))
+    if signals.groups.num_groups < rows.shape[0]:
+        return 0
+    xp = namespace(rows)
+    return int(xp.sum(counts(signals.groups, signals.groups.ids) > 0))
+
+
 def warn_of_single_rows(group_keys: Sequence[Any]) -> None:
     """Warn that no row has another of its group to compare with."""
-    first = ", ".join(f"{key!r:.40}" for key in group_keys[:3])
+    first = ", ".join(f"{group_key(key, row)!r:.40}" for row, key in enumerate(group_keys[:3]))
     message = (
         f"all {len(group_keys)} groups have one row (groups {first} ...), so every group-relative advantage is 0: give "
         "all rollouts of a prompt the same group"
@@ -196,14 +205,16 @@ def named_chain(name: str) -> Chain:
     return chain(build({"use": name if is_place(name) else name.replace("_", "-")}, kinds=STEP_KINDS))
 
 
-def split_trace(trace: Sequence[StepTrace], signals: Signals) -> tuple[Array, Array, Array, Array]:
+def split_trace(trace: Sequence[StepTrace], signals: Signals, before: Array) -> tuple[Array, Array, Array, Array]:
     """Return reward, advantage, weight and kept rows; if no step makes an advantage, center the reward per group."""
-    before = initial_reward(signals)
     out = trace[-1].after if trace else before
     xp = namespace(out)
     reward, weight, kept = summarize_trace(trace, before)
-    kept = xp.ones(out.shape, dtype=xp.bool, device=out.device) if kept is None else kept
     weight = xp.ones_like(out) if weight is None else weight
+    if kept is None:  # the usual case, without a copy
+        advantage = out if reward is not None else Center()(out, signals)
+        reward = out if reward is None else reward
+        return reward, advantage, weight, xp.ones(out.shape, dtype=xp.bool, device=out.device)
     advantage = out if reward is not None else chain(_Keep(kept), Center()).combine(out, signals, (None, None))[0]
     reward = out if reward is None else reward
     return (

@@ -22,11 +22,13 @@ from herokit.combiners import (
     initial_reward,
     no_sync,
 )
+from herokit.combiners.inputs import number_groups
 from herokit.conversations import Turn, check_group_prompts
 from herokit.credit import PartColumns, split_credit
 from herokit.errors import ConfigError, DataError, ErrorCollector, NoSignalWarning
 from herokit.outcome import RewardOutput
 from herokit.records import check_source_names
+from herokit.samples import as_samples
 from herokit.sources import execution
 from herokit.sources.execution import SourceOutputs
 from herokit.sources.functions import as_source
@@ -35,7 +37,6 @@ from herokit.types import (
     Bools,
     Closeable,
     Floats,
-    Groups,
     RewardModel,
     Sample,
     Signals,
@@ -134,11 +135,11 @@ class Rewarder(Closeable):
         sources = ", ".join(f"{name!r}: {short_repr(source)}" for name, source in self.sources.items())
         return f"Rewarder({{{sources}}}, {' -> '.join(map(short_repr, self.combiner.steps))})"
 
-    def __call__(self, samples: Sequence[Sample], *, update_state: bool = True) -> RewardOutput:
+    def __call__(self, samples: Sequence[Sample | Mapping[str, Any]], *, update_state: bool = True) -> RewardOutput:
         """Score samples; pass whole groups, because a rollout is compared only with those of its group in the same call.
 
         Args:
-            samples: N samples, in any order.
+            samples: N samples, in any order; or mappings with the usual keys, see `herokit.samples`.
             update_state: whether the combiner's state changes; pass False for evaluation.
 
         Raises:
@@ -146,9 +147,10 @@ class Rewarder(Closeable):
             PluginError: a source broke its contract.
             SetupError: a source cannot work at all.
         """
+        samples = as_samples(samples, grouped=True)
         return self.combine(self.run_sources(samples), [sample.group for sample in samples], update_state=update_state)
 
-    def run_sources(self, samples: Sequence[Sample]) -> SourceOutputs:
+    def run_sources(self, samples: Sequence[Sample | Mapping[str, Any]]) -> SourceOutputs:
         """Run every source on N samples; groups may be incomplete, and the state does not change.
 
         Prompts are compared within each group; a sample whose group is None belongs to no group yet.
@@ -162,6 +164,7 @@ class Rewarder(Closeable):
             SetupError: a source cannot work at all.
         """
         try:
+            samples = as_samples(samples)
             if self.equal_prompts:
                 keys = [group_key(sample.group, row) for row, sample in enumerate(samples)]
                 check_group_prompts([sample.prompt for sample in samples], keys)
@@ -203,16 +206,16 @@ class Rewarder(Closeable):
             self._check_group_sizes(group_keys)
         signals, valid, parts = self._signals(outputs, group_keys)
         trace: Sequence[StepTrace] = ()
-        state = self.state
+        state, before = self.state, initial_reward(signals)
         if signals.groups.num_groups or self.sync is not no_sync:  # other ranks wait for this rank's part of the mean
             trace, state = self.combiner.trace(
-                initial_reward(signals), signals, state, sync=distributed.raise_on_peer_failure(self.sync)
+                before, signals, state, sync=distributed.raise_on_peer_failure(self.sync)
             )
         elif group_keys:
             state = self.combiner.skip_batch(state)
         if update_state:
             self.state = state
-        rows = split_trace(trace, signals)
+        rows = split_trace(trace, signals, before)
         reward, advantage, weight, kept = (_expand_rows(x, valid) for x in rows)
         return RewardOutput(
             reward=reward,
@@ -239,7 +242,7 @@ class Rewarder(Closeable):
         if gives_credit(self.combiner):
             parts = PartColumns.from_outputs(outputs, self.sources, len(group_keys))
             valid[list(parts.problems)] = False
-        groups = Groups.from_keys(key for key, ok in zip(group_keys, valid, strict=True) if ok)
+        groups = number_groups([key for key, ok in zip(group_keys, valid, strict=True) if ok])
         values = {name: x[valid] for name, x in columns.items()}
         return Signals(values, groups, parts.parts(columns, group_keys, valid) if parts else None), valid, parts
 

@@ -86,10 +86,12 @@ class Groups(Generic[ArrayT]):
         Raises:
             DataError: a key cannot be hashed, or is NaN; the message names the row.
         """
-        seen: dict[Hashable, int] = {}
-        index = [seen.setdefault(group_key(key, row), len(seen)) for row, key in enumerate(keys)]
-        ids: Any = np.asarray(index, dtype=np.int64)
-        return cls(ids, len(seen))
+        listed = list(keys)
+        if not set(map(type, listed)) <= {str, int}:
+            listed = [group_key(key, row) for row, key in enumerate(listed)]
+        place = {key: number for number, key in enumerate(dict.fromkeys(listed))}
+        ids: Any = np.fromiter(map(place.__getitem__, listed), dtype=np.int64, count=len(listed))
+        return cls(ids, len(place))
 
     def refine(self, labels: ArrayT, n_labels: int) -> "Groups[ArrayT]":
         """Split every group by label, (N,) integers in [0, n_labels): a stratum is only a finer group.

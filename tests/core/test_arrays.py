@@ -14,8 +14,10 @@ import torch
 import herokit
 from herokit import ArrayCombiner, Groups, Rewarder, Sample, Signals, combine, hero, hero_advantage
 from herokit.combiners import Filter, Select, chain
+from herokit.combiners.inputs import number_groups
 from herokit.errors import DataError, NoSignalWarning, SignalError
 from herokit.sources import ScoreColumn
+from herokit.types import MAX_ABS_SCORE
 
 jax.config.update("jax_enable_x64", True)  # noqa: FBT003 - jax's own signature
 
@@ -125,6 +127,69 @@ def test_state_is_that_of_a_rewarder():
     assert resumed.state == rewarder.state
 
 
+ID_KINDS = {
+    "in order": np.repeat(np.arange(40), 5),
+    "shuffled": np.random.default_rng(1).permutation(np.repeat(np.arange(40), 5)),
+    "far from 0": np.random.default_rng(2).permutation(np.repeat(np.arange(40), 5)) + 10**6,
+    "with holes": np.random.default_rng(3).permutation(np.repeat(np.arange(40) * 3, 5)),
+    "62 bits": np.random.default_rng(4).permutation(np.repeat(np.random.default_rng(5).integers(-(2**62), 2**62, 40), 5)),
+    "unsigned": np.repeat(np.arange(40, dtype=np.uint8), 5),
+    "floats": np.repeat(np.arange(40) / 4, 5),
+    "texts": np.repeat(np.array([f"q{n}" for n in range(40)]), 5),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("convert", [np.asarray, list, np.ndarray.tolist, torch.tensor], ids=str)
+@pytest.mark.parametrize("kind", ID_KINDS)
+def test_number_groups_finds_the_groups_of_any_ids(kind, convert):
+    ids = ID_KINDS[kind]
+    if convert is torch.tensor and kind == "texts":
+        pytest.skip("torch has no texts")
+    groups = number_groups(convert(ids))
+    assert groups.ids.dtype == np.int64
+    assert 0 <= groups.ids.min() <= groups.ids.max() < groups.num_groups <= len(ids)
+    np.testing.assert_array_equal(groups.ids[:, None] == groups.ids, ids[:, None] == ids)
+
+
+@pytest.mark.parametrize("kind", ID_KINDS)
+def test_running_mean_is_that_of_a_rewarder_to_the_last_digit(kind):
+    ids = ID_KINDS[kind]
+    rm, verdicts = np.random.default_rng(6).normal(size=(2, len(ids)))
+    rm[7] = np.nan
+    keys, verdicts = ids.tolist(), (verdicts > 0) * 1.0
+    rows = [
+        Sample("p", "c", k, meta={"rm": float(x), "verifier": v}) for k, x, v in zip(keys, rm, verdicts, strict=True)
+    ]
+    rewarder = Rewarder({"verifier": ScoreColumn("verifier"), "rm": ScoreColumn("rm")}, hero_advantage())
+    rewards = ArrayCombiner(hero_advantage())
+    for _ in range(2):
+        expected = rewarder(rows)
+        np.testing.assert_array_equal(rewards({"verifier": verdicts, "rm": rm}, ids).advantage, expected.advantage)
+    assert rewards.state == rewarder.state
+
+
+@pytest.mark.parametrize("ids", [[0, 0], [5, 5], ["q", "q"]])
+def test_arrays_of_the_caller_are_not_shared(ids):
+    rm, index = np.array([1.0, 2.0]), np.array([0, 0])
+    for found in (combine({"rm": rm}, ids, Select("rm")).reward, chain(Select("rm"))({"rm": rm}, index)):
+        found[:] = 9.0
+    assert rm.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf"), None, 1e200])
+def test_values_without_a_meaning_leave_in_every_precision(dtype, bad):
+    rm = [1.0, 1.0, bad, 3.0]
+    values = rm if bad is None else torch.tensor(rm, dtype=dtype)
+    assert combine({"rm": values}, [0, 0, 0, 0], Select("rm")).valid.tolist() == [True, True, False, True]
+
+
+@pytest.mark.parametrize("values", [[3e150, 1.0], [9e149, 9e149, 9e149], [1e30, -1e30]])
+def test_large_values_are_judged_one_by_one(values):
+    output = combine({"rm": values}, [0] * len(values), Select("rm"))
+    assert output.valid.tolist() == [abs(value) <= MAX_ABS_SCORE for value in values]
+
+
 class KeepPositive(Filter):
     def keep(self, reward, signals):
         return reward > 0
@@ -186,6 +251,10 @@ def test_a_guess_that_cannot_work_is_told_what_to_write(call, error, message):
 
 def test_groups_of_one_row_are_said_once():
     rewards = ArrayCombiner(hero())
+    three = {"verifier": [1, 0, 1], "rm": [0.1, 0.2, 0.3]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rewards(three, np.array([0, 2, 2]))  # as many numbers as rows, two groups
     with pytest.warns(NoSignalWarning, match="all 2 groups have one row"):
         rewards(SIGNALS, [1, 2])
     with warnings.catch_warnings():

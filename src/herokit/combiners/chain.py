@@ -23,7 +23,7 @@ from herokit.combiners.base import (
     no_sync,
     produces_advantage,
 )
-from herokit.combiners.inputs import number_groups, read_arrays, spread_rows
+from herokit.combiners.inputs import copy_input, number_groups, read_arrays, spread_rows
 from herokit.combiners.schedules import Schedule
 from herokit.errors import ConfigError, DataError, SignalError, did_you_mean
 from herokit.signals import ArrayT
@@ -110,7 +110,7 @@ class Chain:
             names = ", ".join(f"{name!r}: ..." for name in signals_read(self))
             raise DataError(f"signals have names; write chain({{{names}}}, groups=ids)")
         read, valid, _ = read_arrays(values if values is not None else signals, groups)
-        return spread_rows(self.combine(initial_reward(read), read, self.init())[0], valid)
+        return spread_rows(copy_input(self.combine(initial_reward(read), read, self.init())[0], read), valid)
 
     def init(self) -> tuple[Any, ...]:
         """Return the steps' states, in order."""
@@ -171,13 +171,12 @@ def _with_groups(signals: Signals) -> Signals:
     groups: Any = signals.groups
     first = next(iter(signals.values.values()), None)
     if not isinstance(groups, Groups):
-        ids, count = number_groups(groups)
-    elif first is None or not is_numpy_array(groups.ids) or is_numpy_array(first):
+        groups = number_groups(groups)
+    elif not is_numpy_array(groups.ids):
         return signals
-    else:
-        ids, count = groups.ids, groups.num_groups
-    moved = ids if first is None or is_numpy_array(first) else namespace(first).asarray(ids, device=first.device)
-    return replace(signals, groups=Groups(moved, count))
+    if first is not None and not is_numpy_array(first):
+        groups = replace(groups, ids=namespace(first).asarray(groups.ids, device=first.device))
+    return replace(signals, groups=groups)
 
 
 def _apply(

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj, is_numpy_array, is_torch_array
 
+from herokit._segment import group_width
 from herokit.errors import DataError
-from herokit.types import Array, Groups, Signals, group_key, is_valid_score
+from herokit.types import MAX_ABS_SCORE, Array, Groups, Signals, group_key, is_valid_score
 
-__all__ = ["number_groups", "read_arrays", "spread_rows"]
+__all__ = ["copy_input", "number_groups", "read_arrays", "spread_rows"]
 
 _FORM = 'write combine({"verifier": v, "rm": s}, groups=ids, combiner=hero())'
 
@@ -37,51 +38,90 @@ def read_arrays(values: Mapping[str, Any], groups: Any) -> tuple[Signals, Array,
     xp = array_namespace(*arrays.values())
     _check_lengths(arrays, groups)
     first = next(iter(arrays.values()))
-    valid = xp.ones(first.shape, dtype=xp.bool, device=first.device)
-    for x in arrays.values():  # narrower floats do not reach the limit
-        valid = valid & (is_valid_score(x) if x.dtype == xp.float64 else xp.isfinite(x))
     ids: Any = groups.ids if isinstance(groups, Groups) else groups
     host: Any = _host_ids(ids)
-    if bool(xp.all(valid)):
-        index, num_groups = number_groups(host)
-    else:
-        arrays = {name: x[valid] for name, x in arrays.items()}
-        rows = np.flatnonzero(_to_numpy(valid))
-        index, num_groups = number_groups(host[rows] if isinstance(host, np.ndarray) else [host[r] for r in rows])
-    place = index if is_numpy_array(first) else xp.asarray(index, device=first.device)
-    return Signals(arrays, Groups(place, num_groups)), valid, host
+    valid = xp.ones(first.shape, dtype=xp.bool, device=first.device)
+    if not all(_all_valid(x) for x in arrays.values()):
+        for x in arrays.values():  # narrower floats do not reach the limit
+            valid = valid & (is_valid_score(x) if x.dtype == xp.float64 else xp.isfinite(x))
+        if not bool(xp.all(valid)):
+            arrays = {name: x[valid] for name, x in arrays.items()}
+            rows = np.flatnonzero(_to_numpy(valid))
+            ids = host[rows] if isinstance(host, np.ndarray) else [host[r] for r in rows]
+    numbered = number_groups(ids)
+    if not is_numpy_array(first):
+        numbered = Groups(xp.asarray(numbered.ids, device=first.device), numbered.num_groups)
+    return Signals(arrays, numbered), valid, host
 
 
-def number_groups(ids: Any) -> tuple[Any, int]:
-    """Number ids in order of first appearance: (N,) integers of numpy, and how many there are.
+def _all_valid(x: Array) -> bool:
+    """Return whether one pass shows that every value is finite and within the limit; False says nothing."""
+    xp = array_namespace(x)
+    if x.dtype not in (xp.float32, xp.float64):  # a sum of squares overflows in half precision
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(x @ x) <= MAX_ABS_SCORE**2  # no value exceeds the root of the sum of squares
+
+
+def number_groups(ids: Any) -> Groups:
+    """Number the groups of ids, (N,), in numpy.
+
+    Integers that span less than N are numbered by their distance from the smallest, in two passes at most, with an empty
+    group for each number that is missing; other ids in order of first appearance.
 
     Raises:
         DataError: an id is NaN, cannot be hashed, or is an array of several values; the message names the row.
 
     Example:
-        >>> number_groups([7, 7, 3, 7])
-        (array([0, 0, 1, 0]), 2)
+        >>> number_groups(["b", "b", "a", "b"])
+        Groups(ids=array([0, 0, 1, 0]), num_groups=2)
+        >>> number_groups([7, 7, 9, 7])
+        Groups(ids=array([0, 0, 2, 0]), num_groups=3)
     """
     host = _host_ids(ids)
+    if not isinstance(host, np.ndarray) and set(map(type, host)) == {int}:
+        host = np.asarray(host)
     if not isinstance(host, np.ndarray) or host.dtype.kind not in "iufb":
-        keys = host.tolist() if isinstance(host, np.ndarray) else host
-        groups = Groups.from_keys(keys)
-        return groups.ids, groups.num_groups
+        return Groups.from_keys(host.tolist() if isinstance(host, np.ndarray) else host)
     if host.dtype.kind == "f" and np.isnan(host).any():
         group_key(float("nan"), int(np.flatnonzero(np.isnan(host))[0]))
     if not len(host):
-        return np.zeros(0, dtype=np.int64), 0
-    new = np.empty(len(host), dtype=bool)
+        return Groups(np.zeros(0, dtype=np.int64), 0)
+    if host.dtype.kind in "iu":
+        in_order = Groups(host, int(host[-1]) + 1)
+        if host is ids and host.dtype == np.int64 and group_width(in_order):  # numpy looks for such groups anyway
+            return in_order
+        low, high = int(host.min()), int(host.max())
+        if high - low < len(host):
+            return Groups((host - low if low else host).astype(np.int64, copy=False), high - low + 1)
+    return _number_runs(host)
+
+
+def _number_runs(ids: Any) -> Groups:
+    """Number ids in order of first appearance; of each run of equal ids, one is looked up."""
+    new = np.empty(len(ids), dtype=bool)
     new[0] = True
-    np.not_equal(host[1:], host[:-1], out=new[1:])
-    runs = np.cumsum(new) - 1
-    starts = host[new]
+    np.not_equal(ids[1:], ids[:-1], out=new[1:])
+    begins = np.flatnonzero(new)
+    starts, lengths = ids[begins], np.diff(begins, append=len(ids))
+    if (starts[1:] > starts[:-1]).all():
+        return Groups(np.repeat(np.arange(len(starts)), lengths), len(starts))
     unique, first, inverse = np.unique(starts, return_index=True, return_inverse=True)
-    if len(unique) == len(starts):  # each group is one run of rows, as trainers place them
-        return runs, len(starts)
     place = np.empty(len(unique), dtype=np.int64)
     place[np.argsort(first, kind="stable")] = np.arange(len(unique))
-    return place[inverse][runs], len(unique)
+    return Groups(np.repeat(place[inverse], lengths), len(unique))
+
+
+def copy_input(x: Array, signals: Signals) -> Array:
+    """Return `x`, or a copy if it is a signal itself, which is the caller's array.
+
+    Example:
+        >>> rm = np.array([1.0])
+        >>> copy_input(rm, Signals({"rm": rm}, Groups(np.array([0]), 1))) is rm
+        False
+    """
+    owned = all(x is not signal for signal in signals.values.values())
+    return x if owned else array_namespace(x).asarray(x, copy=True)
 
 
 def spread_rows(x: Array, valid: Array) -> Array:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from herokit.conversations import Turn
 from herokit.errors import CODE_ERRORS, NoSignalWarning, PluginError, boundary, format_error
+from herokit.samples import as_samples
 from herokit.sources.coroutines import run_coroutine
 from herokit.sources.results import to_float_array, to_score, to_verdict
 from herokit.types import RewardModel, Sample, ScoreRow, Scores, Status, StepScores, Verdict, Verifier, is_valid_score
@@ -122,7 +123,7 @@ def run_sources(
     return SourceOutputs(verdicts, scores, seconds)
 
 
-def verify(name: str, verifier: Verifier, samples: Sequence[Sample]) -> list[Verdict]:
+def verify(name: str, verifier: Verifier, samples: Sequence[Sample | Mapping[str, Any]]) -> list[Verdict]:
     """Run a verifier; return N verdicts for N samples, a failed one for each row on which it raises.
 
     Args:
@@ -153,12 +154,12 @@ def verify(name: str, verifier: Verifier, samples: Sequence[Sample]) -> list[Ver
             raise _ContractError(f"{owner} must return a Verdict for each sample: {error}") from error
 
     with _observed(name) as observe:
-        verdicts = _bisect_failures(owner, judge, samples, lambda why: Verdict(None, Status.FAILED, why))
+        verdicts = _bisect_failures(owner, judge, as_samples(samples), lambda why: Verdict(None, Status.FAILED, why))
         observe(owner, [(v.reason or v.status.value) if v.value is None else None for v in verdicts])
     return verdicts
 
 
-def score(name: str, model: RewardModel, samples: Sequence[Sample]) -> Scores:
+def score(name: str, model: RewardModel, samples: Sequence[Sample | Mapping[str, Any]]) -> Scores:
     """Run a reward model; return N scores for N samples, NaN with status failed for each row on which it raises.
 
     Step scores are kept where it gives them; a row without any has None.
@@ -197,7 +198,9 @@ def score(name: str, model: RewardModel, samples: Sequence[Sample]) -> Scores:
         return [_normalize_score(*row) for row in rows]
 
     with _observed(name) as observe:
-        results = _bisect_failures(owner, judge, samples, lambda why: (float("nan"), Status.FAILED, why, None))
+        results = _bisect_failures(
+            owner, judge, as_samples(samples), lambda why: (float("nan"), Status.FAILED, why, None)
+        )
         observe(owner, [(why or status.value) if status is Status.FAILED else None for _, status, why, _ in results])
     return Scores.from_rows(results)
 

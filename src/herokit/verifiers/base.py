@@ -1,8 +1,10 @@
 """Base class of verifiers that judge one sample at a time, and the verdicts they return."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from herokit.samples import as_samples
 from herokit.types import Sample, Status, Verdict
 
 __all__ = ["PerSampleVerifier", "UnusableReferenceError", "abstain", "binary_verdict", "unparsed"]
@@ -17,9 +19,12 @@ class PerSampleVerifier(ABC):
 
     __slots__ = ()
 
-    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
-        """Return N verdicts for N samples; a reference that cannot be used fails its row."""
-        return [self._judge_or_abstain(sample) for sample in samples]
+    def verify(self, samples: Sequence[Sample | Mapping[str, Any]], /) -> Sequence[Verdict]:
+        """Return N verdicts for N samples; a reference that cannot be used fails its row.
+
+        Mappings with the usual keys count as samples, see `herokit.samples`.
+        """
+        return [self._judge_or_abstain(sample) for sample in as_samples(samples)]
 
     def _judge_or_abstain(self, sample: Sample) -> Verdict:
         try:
