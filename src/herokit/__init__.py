@@ -4,7 +4,7 @@ Verifiers decide what is correct, reward models score what is better, and combin
 normalization and variance-aware weighting (arXiv 2510.07242), and other published schemes.
 
 The common steps and schemes are here; `herokit.combiners` and `herokit.schemes` have all of them. ``import herokit``
-loads numpy and nothing heavier; `load_scheme` and `Scheme` are imported on first use.
+loads numpy and nothing heavier; `load_scheme`, `Scheme` and `score` are imported on first use.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from herokit.types import Groups, Parts, RewardModel, Sample, Scores, Signals, S
 
 if TYPE_CHECKING:
     from herokit.config import Scheme, load_scheme
+    from herokit.pipeline.tables import score
 
     __version__: str
     """The version of the installed distribution."""
@@ -59,6 +60,7 @@ __all__ = [
     "load_scheme",
     "naive_blend",
     "rm_only",
+    "score",
     "verifier_only",
 ]
 
@@ -69,6 +71,10 @@ def __getattr__(name: str) -> Any:
         from herokit import config
 
         return getattr(config, name)
+    if name == "score":
+        from herokit.pipeline import tables
+
+        return tables.score
     if name == "__version__":
         from importlib.metadata import version
 

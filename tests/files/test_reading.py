@@ -137,10 +137,9 @@ def test_read_rollouts_suggests_similar_columns(tmp_path):
 
 def test_find_inputs_rejects_pipes(tmp_path):
     os.mkfifo(tmp_path / "pipe.jsonl")
-    for name in (str(tmp_path / "pipe.jsonl"), "-"):
-        with pytest.raises(
-            DataError, match="is a pipe or a device, but rows are read more than once; write them to a file first"
-        ):
-            find_inputs([name])
+    with pytest.raises(
+        DataError, match="is a pipe or a device, but rows are read more than once; write them to a file first"
+    ):
+        find_inputs([str(tmp_path / "pipe.jsonl")])
     with pytest.raises(DataError, match="is a pipe or a device"):
         read_rollouts(tmp_path / "pipe.jsonl")

@@ -12,7 +12,9 @@ __all__ = ["BatchGroups", "Columns", "JsonFlag", "Rollouts", "SchemeName", "pars
 
 Rollouts: TypeAlias = Annotated[
     list[str],
-    typer.Argument(help="JSONL (.gz, .zst), JSON, Parquet, Arrow or CSV: files, folders or globs."),
+    typer.Argument(
+        help="JSONL (.gz, .zst), JSON, Parquet, Arrow or CSV: files, folders, globs, or - for standard input."
+    ),
 ]
 
 SchemeName: TypeAlias = Annotated[

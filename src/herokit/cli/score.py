@@ -13,7 +13,7 @@ from herokit.cli.options import BatchGroups, Columns, JsonFlag, Rollouts, Scheme
 from herokit.cli.run_setup import find_engine, interrupt_on_sigterm, run_settings
 from herokit.config.scheme import Scheme, build_scheme, read_scheme
 from herokit.errors import ConfigError, HerokitError
-from herokit.files.inputs import find_inputs
+from herokit.files.inputs import STANDARD_INPUT, find_inputs
 from herokit.files.reading import parse_columns
 from herokit.files.writing import OUTPUT_SUFFIXES, find_output
 from herokit.pipeline.checkpoint import RunProgress
@@ -59,6 +59,8 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter per option
     Results keep all input columns and the order of rows, and add the value, status and reason of each source, and the
     reward, advantage and weight. Memory is bounded for any input length. An interrupted run is saved in OUTPUT.part.
     """
+    if resume and STANDARD_INPUT in rollouts:
+        raise ConfigError("--resume: standard input cannot be read again; write the rows to a file and score that")
     if resume and output is None:
         raise ConfigError("--resume requires --output")
     with console.redirect_stdout_to_stderr(as_json):

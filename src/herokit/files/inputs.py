@@ -1,7 +1,12 @@
 """Find rollout files by name, folder or pattern, and notice if one changes."""
 
+import atexit
+import codecs
 import hashlib
 import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from glob import glob, has_magic
 from pathlib import Path
@@ -14,11 +19,13 @@ __all__ = [
     "CSV_SUFFIX",
     "JSON_SUFFIXES",
     "PARQUET_SUFFIX",
+    "STANDARD_INPUT",
     "check_file",
     "describe_change",
     "find_inputs",
     "fingerprint",
     "fsync_file",
+    "save_standard_input",
     "split_suffix",
 ]
 
@@ -27,7 +34,19 @@ PARQUET_SUFFIX = ".parquet"
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 ARROW_SUFFIXES = (".arrow", ".feather")
 CSV_SUFFIX = ".csv"
+STANDARD_INPUT = "-"
 SUFFIXES = (*JSON_SUFFIXES, PARQUET_SUFFIX, *ARROW_SUFFIXES, CSV_SUFFIX)
+
+_MARKS = {
+    b"{": ".jsonl",
+    b"[": ".json",
+    b"PAR1": PARQUET_SUFFIX,
+    b"ARROW1": ".arrow",
+    b"\xff\xff\xff\xff": ".arrow",
+    b"\x1f\x8b": ".jsonl.gz",
+    b"\x28\xb5\x2f\xfd": ".jsonl.zst",
+}
+"""The first bytes of a file, and its suffix; an Arrow stream begins with a length of -1."""
 
 
 def split_suffix(path: Path) -> tuple[str, str | None]:
@@ -55,7 +74,7 @@ def check_file(path: Path) -> None:
     if path.is_dir():
         raise DataError(f"{path}: is a folder; expected a file")
     if not path.is_file():
-        if str(path) == "-" or path.exists():
+        if path.exists():
             raise DataError(
                 f"{path}: is a pipe or a device, but rows are read more than once; write them to a file first"
             )
@@ -71,11 +90,36 @@ def _check_suffix(path: Path) -> None:
         )
 
 
+def save_standard_input() -> Path:
+    """Write standard input to a temporary file, because rows are read more than once; return its path.
+
+    The first bytes decide what it is: JSON lines (also compressed), a JSON list, Parquet, Arrow, and otherwise CSV. The file is
+    deleted when the process ends.
+
+    Raises:
+        DataError: standard input is a terminal, or empty.
+    """
+    if sys.stdin is None or sys.stdin.isatty():
+        raise DataError("-: standard input is a terminal; pipe rows into the command, or name a file")
+    begin = sys.stdin.buffer.read(1 << 12)
+    text = begin.removeprefix(codecs.BOM_UTF8).lstrip()
+    if not text:
+        raise DataError("-: standard input is empty")
+    suffix = next((suffix for mark, suffix in _MARKS.items() if text.startswith(mark)), CSV_SUFFIX)
+    folder = Path(tempfile.mkdtemp(prefix="herokit-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = folder / f"standard-input{suffix}"
+    with path.open("wb") as file:
+        file.write(begin)
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return path
+
+
 def find_inputs(texts: Sequence[str]) -> list[Path]:
     """Return the rollout files that the texts name, each once.
 
     Args:
-        texts: files, folders and globs (``**`` matches nested folders). A folder stands for every rollout file in it and
+        texts: files, folders, globs (``**`` matches nested folders), and ``-`` for standard input. A folder stands for every rollout file in it and
             below it, except hidden files and unfinished results. Files of a folder or a glob are sorted by path.
 
     Raises:
@@ -104,6 +148,8 @@ def find_inputs(texts: Sequence[str]) -> list[Path]:
 
 def _find(text: str) -> list[Path]:
     path = Path(text)
+    if text == STANDARD_INPUT:
+        return [save_standard_input()]
     if path.is_dir():
         files = sorted(_walk(path))
         if not files:

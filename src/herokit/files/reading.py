@@ -23,7 +23,7 @@ from herokit.conversations import (
 from herokit.conversations.columns import COLUMN_NAMES, is_completion_list, join_instruction
 from herokit.errors import ConfigError, DataError, did_you_mean
 from herokit.files.blocks import Block, explode, read_blocks
-from herokit.files.inputs import check_file
+from herokit.files.inputs import STANDARD_INPUT, check_file, save_standard_input
 from herokit.types import Sample
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "choose_columns",
     "find_list_column",
     "format_columns",
+    "join_blocks",
     "list_paths",
     "parse_columns",
     "parse_rows",
@@ -121,8 +122,7 @@ def read_rollouts(
     sample's `meta`.
 
     Args:
-        path: a ``.jsonl``, ``.json`` (lines), ``.ndjson`` or ``.parquet`` file; JSON lines may be compressed, ``.gz``,
-            ``.zst``.
+        path: a rollout file, or ``-`` for standard input.
         columns: role -> column, for columns with unusual names.
         usual: role -> usual column names.
         required: roles that must have a column; otherwise an absent prompt is empty.
@@ -137,14 +137,25 @@ def read_rollouts(
         ...
         herokit.errors.DataError: nowhere.jsonl: no such file
     """
-    path = Path(path)
+    path = save_standard_input() if str(path) == STANDARD_INPUT else Path(path)
     check_file(path)
     blocks = list(read_blocks(path))
     if not blocks:
         raise DataError(f"{path}: the file contains no rows")
+    return join_blocks(str(path), blocks, columns, usual, required)
+
+
+def join_blocks(
+    location: str,
+    blocks: Sequence[Block],
+    columns: Mapping[str, str] | None,
+    usual: Mapping[str, tuple[str, ...]] = COLUMN_NAMES,
+    required: Sequence[str] = ("prompt", "completion"),
+) -> Rollouts:
+    """Return the rows of all blocks of an input as samples; the arguments and errors are those of `read_rollouts`."""
     names = list(dict.fromkeys(name for block in blocks for name in block.column_names()))
     paths = list(dict.fromkeys(name for block in blocks for name in block.paths(list_paths(columns or {}, usual))))
-    chosen = choose_columns(str(path), [*names, *paths], columns or {}, usual, required)
+    chosen = choose_columns(location, [*names, *paths], columns or {}, usual, required)
     if column := find_list_column(blocks[0], chosen):
         blocks, chosen = list(explode(blocks, column)), rename_list_column(chosen)
     samples = [sample for block in blocks for sample in read_samples(block, chosen, names)]
