@@ -32,17 +32,17 @@ def as_samples(samples: Sequence[Sample | Mapping[str, Any]], *, grouped: bool =
         raise DataError(f"expected a list of samples, got one {type(samples).__name__}; write [sample]")
     if all(type(sample) is Sample for sample in samples):
         return samples  # type: ignore[return-value] # each is a sample
-    made = [
+    rows = [
         sample if isinstance(sample, Sample) else sample_from_mapping(sample, f"row {row}")
         for row, sample in enumerate(samples)
     ]
-    for row, sample in enumerate(made):
+    for row, sample in enumerate(rows):
         if grouped and sample.group is None and isinstance(samples[row], Mapping):
             raise DataError(
                 f"row {row}: neither a group nor a prompt among the keys {', '.join(map(str, samples[row]))}; expected the "  # type: ignore[arg-type] # a mapping
                 "same group, or the same prompt, for all rollouts of a prompt"
             )
-    return made
+    return rows
 
 
 def sample_from_mapping(row: Mapping[str, Any], location: str = "sample") -> Sample:
