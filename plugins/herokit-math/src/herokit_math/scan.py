@@ -78,7 +78,7 @@ def _continues(tokens: list[re.Match[str]], index: int, first: int) -> bool:
     if kind in ("word", "stop") or "bold" in (kind, before.lastgroup):
         return False
     if kind == "letter" and not adjacent:
-        return _is_variable(tokens, index) and (_is_operator(before) or before.lastgroup == "number")
+        return _is_variable(tokens, index) and (_is_operator(before) or before.lastgroup in ("number", "function"))
     if adjacent or _is_operator(before) or kind not in (*_OPERANDS, "open"):
         return True
     return before.lastgroup in ("command", "function") or kind in ("command", "function")
