@@ -79,6 +79,25 @@ CORPUS = {
         *(f"\\{name} 10^{{{k}}}" for name in ("sech", "coth", "arcsec", "arccot") for k in (1, 100, 10**6)), r"\operatorname{arcosh}(10^{400})", r"\Gamma(10^{9})", r"\Gamma(\Gamma(\Gamma(9)))", r"\sum_{i=1}^{400} i^{i^i}", r"\sum_{i=1}^{i} i", r"\prod_{i=0}^{400}\sum_{i=0}^{400} i",
         "\frac" * 300, "\times" * 300, "frac{" * 300, "\x0c" * 900, '["' + '1", "' * 300 + '2"]', '["' * 500, "[" * 700 + '"' + "]" * 700, '{"target": ' * 300, "half " * 300, "three fifths " * 200, "x10^" * 300, "1 x 10^" * 300, "$" + "1 $ " * 300,
     ],
+    "notation": [
+        *(f"{10**k}!!" for k in range(1, 12)), "9" + "!!" * 40, "(" * 30 + "9" + ")!!" * 30, r"x!!" * 200, "300!!!!", "(9!!)!!",
+        *(rf"x \equiv {10**k} \pmod{{{10**k - 1}}}" for k in (2, 9, 50, 300)), r"x \equiv 1 \pmod{0}", r"x \equiv 1 \pmod{-3}", r"\pmod" * 300,
+        r"1 \pmod " * 300, r"x \equiv 9^{9^{9}} \pmod{7}", r"9^{999} \pmod{9^{99}}", r"x \equiv 1 \pmod 2, " * 60, "1 (mod " * 300, "(mod 7)" * 200,
+        r"x \equiv \pm 1 \pmod{\pm 6}", r"7k+3 \pmod{k}", r"x \equiv x \pmod x", r"\equiv" * 600, r"0 \equiv 0 \pmod{10^{400}}",
+        *(rf"{{}}_{{{10**k}}}C_{{{10**k // 2}}}" for k in range(1, 4)), "{}_" * 300 + "C_1", "^{" * 300 + "C_3", "9999C9999", "8C2" * 300, "_C_P" * 300, "A_{9999}^{999}",
+        "base " * 400, "1" + " " * 1_900 + "base 2", "f" * 1_000 + " base 16", "0x" + "f" * 1_900, "0x" * 900, "0b" + "1" * 1_900, "1 base 99", "1 base one",
+        *(f"0.{d * k}..." for d in ("3", "12", "142857") for k in (2, 15, 200)), "0." + "3" * 1_900 + "...", "0.1..." * 300, ".." * 900, "0.3..." + "." * 900,
+        *(f"{a}'{b}" for a in ("42", "4" * 900) for b in ("dir", "d" * 900, "d'" * 400)), "max " * 450, "min " + " " * 1_900 + "5", "max" + "{" * 900, "maximum value of 3 " * 90,
+        *(f"{'(' * k}1,2{')' * k}" for k in (3, 30)), "2" * 300 + "(1,2)", r"9^{9^{9}}(1,2)", r"\frac{1}{0}(1,2)", "(1,2)^T" * 200, "((1,2)^T)^T", "[" * 39 + "1" + "]" * 39,
+        "[[" + "1," * 300 + "1],[" + "1," * 300 + "1]]", "[[],[]]", "[[1],[2,3]]", "[[1,2],[3,4]]^T", r"\hat{i}" * 300, r"\hat{i}^{999}\hat{j}", r"9^{9^9}\hat{i}+\hat{j}", r"\mathbf{" * 300 + "j",
+        *(rf"\{{x \in \mathbb{{{n}}} : {low} < x < {high}\}}" for n in "ZN" for low, high in ((0, 10**9), (-(10**400), 10**400), ("9^{9^9}", "9^{9^9}+2"), (5, 1))),
+        r"\{x\in\mathbb{Z}:x=x\}", r"\mathbb{R}\setminus" * 200, r"\mathbb{R}\setminus" + r"\cup".join(["[1,2]"] * 60), r"[1,2]\setminus[0,9]", r"\mathbb{R}\setminus[2,1]",
+        "1 if x, " * 60 + "0 otherwise", "1 otherwise, 2 otherwise", "1 if " * 300, r"\begin{cases}" + r"1&x>1\\" * 60 + r"\end{cases}", r"\begin{cases}&\\&\end{cases}", r"\begin{cases}if\\if\end{cases}",
+        "(a) " * 400, "(a) 1 (b) 2 " * 90, "(a) (a) 1 (b) 2 (b) 3", "(i) i (ii) ii", "(a)" + "(" * 900 + "(b)", "1 to " * 300 + "2", "3 out of " * 300 + "8", "3 out of 0", "1 in 0", "0 to 0",
+        "P(" * 300 + "X>1)=1", "P(X>1)=" * 90 + "1", "P(P(P(x>1)=1)=1)=1", "f^{-1}(" * 39 + "x" + ")" * 39, r"\text{cis}" * 300 + "1", r"9\operatorname{cis}(10^{400})", "cis(cis(cis(9)))",
+        "$" * 500 + "5", r"\$" * 500 + "5", "€" * 900, "5¢" * 300, "5 dollars and " * 90 + "5 cents", "June 99", "99th of June " * 90, "2020-02-31", "1999-12-31" * 90, "25:61 p.m.", "9" * 300 + ":00 p.m.",
+        r"4\Omega" * 200, r"4" + " " * 1_900 + r"\Omega", "5_1" * 300, "5^1_1", "_1" * 900, "3, not 4" * 2_000, ", not " * 5_000, "3, not $" + "4" * 5_000, "3 after " * 3_000 + "2", "3 to x " * 3_000,
+    ],
     "catastrophic patterns": [
         *(f"The answer is {c * 20_000}" for c in " \t1a.*(\\$,-"), *(("answer" + c) * 5_000 for c in (" is ", ": ", " = ", "  ")),
         *(w * 20_000 for w in ("####", "A:", "\nA:", "**", "$1$ ", r"\( ", r"\[", "$$", "is ", "1.", r"\boxed", "and ", "option ")),
@@ -127,8 +146,8 @@ def clear_caches():
         getattr(module, name).cache_clear()
 
 
-def test_corpus_has_at_least_300_texts():
-    assert len(TEXTS) >= 300
+def test_corpus_has_at_least_500_texts():
+    assert len(TEXTS) >= 500
 
 
 def judge_seconds(reference, completion):

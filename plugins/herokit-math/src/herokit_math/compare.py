@@ -35,13 +35,14 @@ from herokit_math.relations import (
     prime_derivative,
     substitute,
 )
-from herokit_math.tree import INFINITY, ONE, ZERO, Call, Node, Num, Sym, free_symbols, rename_symbols
+from herokit_math.tree import INFINITY, ONE, ZERO, Call, Const, Node, Num, Sym, free_symbols, rename_symbols
 from herokit_math.words import equal_words
 
 __all__ = ["Comparison"]
 
 _INCREASING, _DECREASING = {"<", "\\le"}, {">", "\\ge"}
 _ORDERED_BRACKETS = {"(", "[", "|"}
+_INTEGERS = (Collection((Quantity(Const("Z")),)),)
 _UNIT_VECTORS = ("hat i", "hat j", "hat k")
 
 
@@ -121,6 +122,8 @@ class Comparison:
             residues, other = (first, second) if isinstance(first, Residues) else (second, first)
             if not isinstance(residues, Residues) or residues.subject or not isinstance(other, Quantity | Collection):
                 return False
+            if isinstance(other, Collection) and other.bracket == "|" and other.items[1:] == _INTEGERS:
+                other = other.items[0]  # {7k + 3 | k is an integer}
             if isinstance(other, Quantity) and (line := find_line(other.node)) is not None and line.slope:
                 family = Residues((Num(line.value),), Num(abs(line.slope)))
                 return self._equal_residues(*((residues, family) if first is residues else (family, residues)))
@@ -267,7 +270,7 @@ class Comparison:
                 return False
             pairs = zip(reference.parts, answer.parts, strict=True)
             equal = _all_equal(self.quantities.equal_nodes(r, a) for r, a in pairs)
-            if equal or reference.is_clock or answer.is_clock:
+            if equal or reference.is_clock or answer.half_day:
                 return equal
             quotients = [
                 [Call("div", (first, part)) for part in rest] for first, *rest in (reference.parts, answer.parts)
@@ -371,7 +374,9 @@ def _have_compatible_labels(reference: Node, answer: Node) -> bool:
         return False
     if isinstance(reference, Call) and isinstance(answer, Call) and reference.op == answer.op == "apply":
         return _is_bound(reference.args[1]) and _is_bound(answer.args[1])  # f(x) and f(t), but not f(2) and f(3)
-    return True
+    stems = [node.name.partition("_") for node in (reference, answer) if isinstance(node, Sym)]
+    is_numbered = len(stems) == 2 and all(index.strip("{}").isdigit() for _, _, index in stems)  # noqa: PLR2004 - two names
+    return not (is_numbered and stems[0][0] == stems[1][0])  # x_1 is not x_2
 
 
 def _is_bound(argument: Node) -> bool:

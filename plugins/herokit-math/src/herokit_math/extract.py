@@ -38,8 +38,10 @@ _FINAL_ANSWER = re.compile(r"\bfinal\s{1,3}answer", re.IGNORECASE)
 _CONTRAST = re.compile(r"(?<!thing )\bbut\b|\brather\b|[;,]")
 _LAST_BOX = re.compile(r"\\{1,2}(?:f|frame)?box")
 _SUBORDINATE = re.compile(
-    r"\s(?:after|before|out of|because|since|among|when|while|to (?!get|obtain|give|find|have|make|be|equal)\w+)\s|,\s(?:because|since)\s"
+    r"\s(?:after|before|out of|because|since|among|when|while|to (?!get|obtain|give|find|have|make|be|equal)[a-z]{3,}+)\s|,\s(?:because|since)\s"
 )
+_STATES_VALUE = re.compile(r"=|\b(?:is|are|was|were|equals?|gives?|leaves)\b")
+_MAX_SUBORDINATE_CHARS = 80  # characters of a subordinate clause at the end of a sentence
 _VERB = re.compile(
     r"(?<=\s)(?:is|are|be|est|sont|ist|sind|es|son|was|were|equals?|gets?|finds?|found|obtain|obtained|gives?|yields?|"
     r"ha(?:s|ve)|leaves|makes|costs?|needs?|to|by|of)(?=\s)|[:：]"
@@ -212,8 +214,9 @@ def _find_unmarked(text: str) -> list[Extraction]:
             continue
         if _is_hedge(sentence, spans):
             return whole or [Extraction(None, "last sentence", "several answers are offered")]
-        subordinate = _SUBORDINATE.search(sentence, spans[0].end)  # "after giving 2 away"
-        main = sentence[: subordinate.start()] if subordinate else sentence
+        subordinate = _SUBORDINATE.search(sentence, max(spans[0].end, len(sentence) - _MAX_SUBORDINATE_CHARS))
+        has_value = subordinate is not None and _STATES_VALUE.search(sentence, subordinate.end())
+        main = sentence[: subordinate.start()] if subordinate and not has_value else sentence  # "after giving 2 away"
         verbs = list(_VERB.finditer(main))
         predicate = main[verbs[-1].end() if verbs else 0 :].strip().rstrip(".")
         texts = [sentence, predicate] if sentence != text else [predicate]

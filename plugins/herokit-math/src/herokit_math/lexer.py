@@ -61,7 +61,7 @@ _RELATIONS = {
 }  # fmt: skip
 _SHORT_WORDS = {
     "pct", "odd", "yes", "no", "not", "all", "the", "for", "is", "are", "if", "of", "to", "in", "at", "by", "per", "her", "his",
-    "she", "has", "you", "can", "any", "one", "two", "six", "ten", "was", "but", "so", "as", "it", "its", "we", "day", "due", "new", "out",
+    "she", "has", "you", "can", "any", "one", "two", "six", "ten", "was", "but", "so", "as", "it", "its", "we", "day", "due", "new", "out", "dne",
 }  # fmt: skip  # words of one to three letters that are not products of variables
 MAX_PRODUCT_LETTERS = 3  # letters in a row that may be a product of variables
 

@@ -11,7 +11,7 @@ _BASE = re.compile(
 _PREFIXED = re.compile(r"(?<![\w.])0(?:[xX](?P<x>[0-9A-Fa-f]+)|b(?P<b>[01]+)|o(?P<o>[0-7]+))(?![\w.])")
 _BASES = {"x": 16, "b": 2, "o": 8}
 _SELECTION = re.compile(
-    r"(?<![\w)}\]])(?:\{\s*\})?\s*[_^]\s*(?:\{\s*(\w{1,4})\s*\}|(\w))\s*([CP])\s*_\s*(?:\{\s*(\w{1,4})\s*\}|(\w{1,4}))"
+    r"(?<![\w)}\]])(?:\{\s*\})?\s?[_^]\s?(?:\{\s*(\w{1,4})\s*\}|(\w))\s*([CP])\s*_\s*(?:\{\s*(\w{1,4})\s*\}|(\w{1,4}))"
     r"|(?<![\w\\.])(\d{1,3})\s?([CP])_?(\d{1,3})(?!\w)"
 )
 _MODULUS = re.compile(r"\(\s*(?:\\(?:text|mathrm|operatorname)\s*\{\s*)?\\?b?mod(?:ulo)?\b\s*\}?\s*([^()]{1,20})\)")
@@ -25,6 +25,9 @@ _EXTREMUM = re.compile(r"(?<![\\a-zA-Z])([Mm]ax|[Mm]in)(?:imum)?(?:\s+value)?(\s
 _DOTS = re.compile(r"(?<![\d.])(\d*\.)(\d{2,30})\s*(?:\\[lc]dots|\.\.\.)")
 _MAX_PERIOD = 6  # digits of the period of a decimal such as 0.142857142857...
 _SUFFIX = re.compile(r"(?<=\d)'[^\W\d_]{2,6}(?!\w)")  # 42'dir, 42'nin: the end of a number in Turkish
+_NUMBERS_BEYOND = re.compile(
+    r"(?:\\text\s*\{\s*)?(?:all )?(?:real )?numbers (?:that are |which are )?(greater|larger|more|less|smaller) than( or equal to)?\s*\}?\s*(?=[-\d\\])"
+)
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
@@ -61,7 +64,7 @@ def rewrite_notation(text: str) -> str:
         text = _SUFFIX.sub("", text)
     if "ax" in text or "in" in text:
         text = _EXTREMUM.sub(_write_label, text)
-    return _rewrite_date(text)
+    return _rewrite_words(text)
 
 
 def _write_selection(match: re.Match[str]) -> str:
@@ -102,8 +105,11 @@ def _write_label(match: re.Match[str]) -> str:
     return f"{match[1].lower()}imum{match[2] or ''} = "
 
 
-def _rewrite_date(text: str) -> str:
-    """Return a text with the month before the day, as in June 14, 1999."""
+def _rewrite_words(text: str) -> str:
+    """Return a text with the month before the day, as in June 14, 1999, and "numbers greater than 5" as an inequality."""
+    if "numbers" in text and (match := _NUMBERS_BEYOND.match(text)):
+        sign = {"less": "<", "smaller": "<"}.get(match[1], ">")
+        text = f"x {sign}{'=' if match[2] else ''} {text[match.end() :]}"
     if match := _ISO_DATE.fullmatch(text):
         return f"{_MONTHS[int(match[2]) - 1]} {int(match[3])}, {match[1]}"
     text = _DAY_FIRST.sub(r"\2 \1", text)

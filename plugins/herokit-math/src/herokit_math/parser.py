@@ -291,7 +291,8 @@ def _is_variable(tokens: list[Token]) -> bool:
 
 
 def _parse_set(inside: list[Token]) -> Answer:
-    parts = split_tokens(inside, matches_operator("|", ":"))
+    is_delimiter = matches_operator(":" if any(t.text == ":" for t in inside) else "|")
+    parts = split_tokens(inside, is_delimiter)
     if len(parts) == 2 and any(_IS_RELATION(t) or t.text == "in" for t in parts[1]):  # noqa: PLR2004 - {x | condition}
         condition = combine_items([_parse_tokens(p) for p in split_tokens(parts[1], is_separator)], {"and"})
         element = split_tokens(parts[0], matches_operator("in"))

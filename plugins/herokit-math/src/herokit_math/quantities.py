@@ -210,6 +210,8 @@ def parse_words(words: tuple[str, ...]) -> Quantity | Collection | Text:
     """Return a number if words spell one, the empty set if they say that there is no solution, else the words."""
     if words in _NOTHING:
         return EMPTY_SET
+    if words == ("does", "not", "exist"):
+        return Text(("undefined",))
     if words in _NUMBER_SETS:
         return Quantity(Const(_NUMBER_SETS[words]))
     mark = "%" if words[-1:] in {(word,) for word in _PERCENT} else ""

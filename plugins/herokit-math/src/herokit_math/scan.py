@@ -109,6 +109,8 @@ def _is_variable(tokens: list[re.Match[str]], index: int) -> bool:
 
 def _make_span(text: str, tokens: list[re.Match[str]]) -> Span | None:
     """Return the run without operators, commas and unmatched brackets around it; None if nothing is left."""
+    if len(tokens) > 1 and tokens[-1][0] in "'\u2019" and tokens[-2].lastgroup == "number":
+        tokens = tokens[:-1]  # 21'dir
     while tokens and (tokens[-1].lastgroup in ("comma", "open") or tokens[-1][0] in "-+*/^_=<>:&"):
         tokens = tokens[:-1]
     tokens = _trim_brackets(tokens)

@@ -5,7 +5,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from herokit_math.answers import Answer, Cases, Collection, LabeledValue, Quantity, Text
+from herokit_math.answers import Answer, Cases, Collection, Interval, LabeledValue, Quantity, Text
 from herokit_math.boxes import find_last_boxed
 from herokit_math.compare import Comparison
 from herokit_math.expression import UnsupportedError
@@ -164,7 +164,8 @@ def _decide_texts(reference: str, answer: str, policy: Policy) -> Decision:  # n
     one_is_text = isinstance(parsed_reference, Text) != isinstance(parsed_answer, Text)
     if one_is_text and _find_words(reference) == _find_words(answer):
         return Decision(equal=True, tier="structure", reason="same words")
-    if not isinstance(parsed_reference, Cases) and _have_different_conditions(reference, answer):
+    value = parsed_reference.value if isinstance(parsed_reference, LabeledValue) else parsed_reference
+    if not isinstance(value, Cases) and _have_different_conditions(reference, answer):
         return Decision(equal=False, tier="structure", reason="different conditions")
     has_parameter = bool(_PARAMETER_DECLARATION.search(reference) or _PARAMETER_DECLARATION.search(answer))
     decision = _decide_structure(parsed_reference, parsed_answer, Comparison(policy, has_parameter=has_parameter))
@@ -245,10 +246,10 @@ def _decide_decimal_comma(reference: str, answer: str, policy: Policy) -> Decisi
     if (
         ";" not in text
         and _is_readable(answer)
-        and isinstance(list_ := parse_answer(answer), Collection)
-        and list_.bracket
+        and isinstance(list_ := parse_answer(answer), Collection | Interval)
+        and not (isinstance(list_, Collection) and not list_.bracket)
     ):
-        return None  # a pair or a set
+        return None  # a pair, a set or an interval
     if point == text or not is_comparable or not _is_readable(point):
         return None
     decision = _decide_structure(parsed, parse_answer(point), Comparison(policy))

@@ -91,7 +91,8 @@ current^-2*length^2*mass*time^-3 1 milliohm milliohms
 length^-1*mass*time^-2 1000 Pa pascal pascals
 length^-1*mass*time^-2 1000000 kPa kilopascal kilopascals
 length^-1*mass*time^-2 1000000000 MPa megapascal megapascals
-time^-1 1 Hz hertz
+time^-1 1 Hz hertz rps
+time^-1 1/60 rpm
 time^-1 1000 kHz kilohertz
 time^-1 1000000 MHz megahertz
 time^-1 1000000000 GHz gigahertz

@@ -39,6 +39,7 @@ _SYNONYMS = {
     "doesnt": "not", "dne": "undefined", "any": "all", "every": "all", "each": "all", "solutions": "solution",
     "numbers": "number", "values": "value", "divergent": "diverges", "diverge": "diverges", "convergent": "converges",
     "converge": "converges",
+    "upward": "up", "upwards": "up", "downward": "down", "downwards": "down",
 }  # fmt: skip
 _COMMAND_SYNONYMS = {
     "\\leq": "\\le", "\\leqslant": "\\le", "\\geq": "\\ge", "\\geqslant": "\\ge", "\\neq": "\\ne", "\\dfrac": "\\frac",
