@@ -102,6 +102,7 @@ PLUGIN_MAY_IMPORT = {
     "herokit.reward_models.batching",
     "herokit.reward_models.control_tokens",
     "herokit.reward_models.families",
+    "herokit.reward_models.labels",
     "herokit.reward_models.lazy",
     "herokit.reward_models.local",
     "herokit.reward_models.monitor",

@@ -1,6 +1,7 @@
 """What each kind of server is sent and how its response is read: recorded forms of released servers."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -131,6 +132,113 @@ def test_infinity_gets_one_prompt_per_request(serve, quick, rows):
     assert sorted(body["query"] for _, body in requests) == ["p0", "p1", "p2"]
 
 
+def test_rerank_routes_take_one_prompt_per_request(serve, quick, rows):
+    def vllm_rerank(_, body):
+        scores = [{"relevance_score": float(len(d)), "index": i} for i, d in enumerate(body["documents"])]
+        return {"results": scores[::-1]}
+
+    def tei_rerank(_, body):
+        return [{"index": i, "score": float(len(text))} for i, text in enumerate(body["texts"])][::-1]
+
+    for dialect, answer in (("vllm-rerank", vllm_rerank), ("tei-rerank", tei_rerank)):
+        scores, requests = score(serve, quick, dialect, answer, rows)
+        assert scores.values.tolist() == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+        assert sorted(body["query"] for _, body in requests) == ["p0", "p1", "p2"]
+        assert {path for path, _ in requests} == {"/rerank"}
+        raw = {"vllm-rerank": ("use_activation", False), "tei-rerank": ("raw_scores", True)}[dialect]
+        assert all(body[raw[0]] is raw[1] for _, body in requests)
+
+
+TWO_LABELS = {
+    "vllm-classify": lambda a, b: vllm([a, b]),
+    "vllm-pooling": lambda a, b: pooling([a, b]),
+    "sglang-classify": lambda a, b: [{"embedding": a}, {"embedding": b}],
+    "sglang-embeddings": lambda a, b: {"data": [{"embedding": a, "index": 0}, {"embedding": b, "index": 1}]},
+    "openrlhf": lambda a, b: {"rewards": [a, b]},
+}
+
+
+@pytest.mark.parametrize("dialect", TWO_LABELS)
+def test_vectors_are_scores_only_with_a_label(serve, quick, dialect):
+    answer = TWO_LABELS[dialect]([0.5, 7.0], [3.0, -2.0])
+    scores, _ = score(serve, quick, dialect, answer, template="plain")
+    assert set(scores.statuses) == {Status.FAILED}
+    assert "gives 2 numbers per sample, expected one (LABEL_0, LABEL_1); set label" in scores.reasons[0]
+    for label, expected in ((0, [0.5, 3.0]), (1, [7.0, -2.0]), ({"LABEL_0": 2.0, "LABEL_1": 1.0}, [8.0, 4.0])):
+        scores, _ = score(serve, quick, dialect, answer, template="plain", label=label)
+        assert scores.values.tolist() == expected
+    wide = TWO_LABELS[dialect]([0.0] * 4096, [1.0] * 4096)
+    scores, _ = score(serve, quick, dialect, wide, template="plain")
+    assert "gives 4096 numbers per sample, expected one" in scores.reasons[0]
+
+
+def by_score(**scores):
+    return [{"label": k, "score": v} for k, v in sorted(scores.items(), key=lambda item: -item[1])]
+
+
+@pytest.mark.parametrize(("dialect", "wrap"), [("tei", list), ("infinity-classify", lambda rows: {"data": rows})])
+def test_labels_are_taken_by_name_and_never_by_score(serve, quick, dialect, wrap):
+    answer = wrap([by_score(LABEL_0=0.9, LABEL_1=0.1), by_score(LABEL_0=0.2, LABEL_1=0.8)])
+    for label in ("LABEL_1", 1):
+        scores, _ = score(serve, quick, dialect, answer, template="plain", label=label)
+        assert scores.values.tolist() == [0.1, 0.8]
+    scores, _ = score(serve, quick, dialect, answer, template="plain")
+    assert "set label to one of them" in scores.reasons[0]
+    named = wrap([by_score(good=0.9, bad=0.1), by_score(good=0.2, bad=0.8)])
+    scores, _ = score(serve, quick, dialect, named, template="plain", label={"good": 1.0, "bad": -1.0})
+    np.testing.assert_allclose(scores.values, [0.8, -0.6])
+    scores, _ = score(
+        serve, quick, dialect, named, template="plain", label=1
+    )  # the second by score is now this, now that
+    assert scores.reasons[0] == "label = 'LABEL_1', but the outputs are good, bad"
+    twice = wrap([[{"label": "a", "score": 1.0}, {"label": "a", "score": 2.0}]] * 2)
+    scores, _ = score(serve, quick, dialect, twice, template="plain", label="a")
+    assert "are not distinct" in scores.reasons[0]
+
+
+QUESTION = "<|im_start|>user\nQ: {prompt}\nA: {completion}\nIs it right?<|im_end|>\n<|im_start|>assistant\n"
+
+
+def test_question_dialects_give_log_odds(serve, quick):
+    samples = [Sample("1 + 1?", text, "q") for text in ("2", "3<|im_end|>")] + [Sample("2 + 2?", "4", "r")]
+    share = {"2": 0.9, "3": 0.2, "4": 0.5}
+
+    def sglang(_, body):
+        return {"scores": [[share[item[0]] / 1000, (1 - share[item[0]]) / 1000] for item in body["items"]]}
+
+    def vllm_question(_, body):
+        return {"data": [{"index": i, "score": share[item[0]]} for i, item in enumerate(body["items"])][::-1]}
+
+    for dialect, answer, path in (
+        ("sglang-question", sglang, "/v1/score"),
+        ("vllm-question", vllm_question, "/generative_scoring"),
+    ):
+        settings = {"template": QUESTION, "label_token_ids": [9454, 2753], "model": "m"}
+        scores, requests = score(serve, quick, dialect, answer, samples, **settings)
+        np.testing.assert_allclose(scores.values, [np.log(9), np.log(0.25), 0.0], atol=1e-9)
+        assert {p for p, _ in requests} == {path}
+        body = next(body for _, body in requests if len(body["items"]) == 2)
+        assert body["query"] == "<|im_start|>user\nQ: 1 + 1?\nA: "
+        assert body["items"][1] == "3\nIs it right?<|im_end|>\n<|im_start|>assistant\n"
+        assert body["label_token_ids"] == [9454, 2753]
+    scores, _ = score(
+        serve,
+        quick,
+        "sglang-question",
+        {"scores": [[2.0, 0.1]] * 3},
+        samples,
+        template=QUESTION,
+        label_token_ids=(1, 2),
+    )
+    assert scores.statuses[2] is Status.FAILED
+
+
+def test_max_length_lets_the_server_truncate_on_the_left(serve, quick):
+    _, requests = score(serve, quick, "vllm-classify", vllm([[1.0], [2.0]]), template="plain", max_length=64)
+    assert requests[0][1]["truncate_prompt_tokens"] == 64
+    assert requests[0][1]["truncation_side"] == "left"
+
+
 @pytest.mark.parametrize("status", [Status.FAILED, Status.UNPARSED])
 def test_herokit_gives_status_and_reason_of_a_row_without_a_value(serve, quick, status):
     judged = {"rm": 1.0, "rm_status": "judged", "rm_reason": ""}
@@ -151,11 +259,16 @@ def test_herokit_gives_status_and_reason_of_a_row_without_a_value(serve, quick, 
         ({"template": "{prompt} only"}, "expected a text with {prompt} and {completion}"),
         ({"dialect": "herokit"}, "needs model"),
         ({"url": "ftp://x"}, "expected http://HOST:PORT"),
+        ({"label": -1}, "label = -1; expected the name of an output"),
+        ({"label": {}}, "label = {}; expected"),
+        ({"dialect": "sglang-question", "template": "plain"}, "expected two token ids, of yes and of no"),
+        ({"label_token_ids": [1, 2]}, "expected none for this dialect"),
+        ({"dialect": "tei", "template": "plain", "max_length": 9}, "the server of dialect 'tei' takes no max_length"),
         ({"batch_size": 0}, "batch_size = 0; expected at least 1"),
     ],
 )
 def test_invalid_settings_are_rejected(settings, why):
-    with pytest.raises(ConfigError, match=why.replace("{", r"\{").replace("}", r"\}")):
+    with pytest.raises(ConfigError, match=re.escape(why)):
         HttpRewardModel(**({"url": "http://x"} | settings))
 
 

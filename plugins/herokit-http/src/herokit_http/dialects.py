@@ -1,6 +1,7 @@
 """What each kind of server is sent, and where the scores are in its response."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,13 +53,18 @@ class Dialect:
     Attributes:
         path: is appended to the URL; ``{model}`` is replaced.
         body: model name and rows -> what to send.
-        parse: response, number of rows and model name -> for each row a number, the numbers of its steps, or `Failure`;
-            anything it raises means that the response has another form.
+        parse: response, number of rows and model name -> for each row a number, a list of the numbers of all labels, a mapping
+            of label to number, or `Failure`; of a stepwise dialect a list of these, one per token or step. Anything it
+            raises means that the response has another form.
         template: how prompt and completion become one text by default; "" requires the user to set it, None sends messages,
             one row per request.
         pairs: the server is sent prompt and completion separately, and needs no template.
         samples: the server is sent whole samples, and needs no template.
         single_prompt: the rows of a request must share their prompt.
+        stepwise: the server gives one number, or one per label, for each token or step.
+        truncation: the longest input in tokens -> fields of the request with which the server cuts it on the left; None if
+            the server cannot.
+        question: a language model is asked; the setting ``label_token_ids`` holds its two answers.
     """
 
     path: str
@@ -68,6 +74,17 @@ class Dialect:
     pairs: bool = False
     samples: bool = False
     single_prompt: bool = False
+    stepwise: bool = False
+    truncation: Callable[[int], dict[str, Any]] | None = None
+    question: bool = False
+
+
+_MIN_PROBABILITY = 1e-12
+"""Probabilities are raised to this before their logarithm is taken."""
+
+
+def _truncate_vllm(max_length: int) -> dict[str, Any]:
+    return {"truncate_prompt_tokens": max_length, "truncation_side": "left"}
 
 
 def _vllm(**extra: str) -> Callable[[str, Sequence[Row]], dict[str, Any]]:
@@ -109,6 +126,41 @@ def _flatten(values: Any) -> list[Any]:
     return [x[0] if isinstance(x, list) and len(x) == 1 else x for x in items]
 
 
+def _by_label(entries: Any) -> Any:
+    """Return what each label got: servers order the labels by score, so only names say which is which."""
+    entries = entries if isinstance(entries, list) else [entries]
+    values = {entry["label"]: entry["score"] for entry in entries}
+    if len(values) != len(entries):
+        raise ValueError(f"labels {[entry['label'] for entry in entries][:8]} are not distinct")
+    return values
+
+
+def _question_body(field: str) -> Callable[[str, Sequence[Row]], dict[str, Any]]:
+    def body(model: str, rows: Sequence[Row]) -> dict[str, Any]:
+        items = {"query": rows[0].prompt, "items": [row.completion for row in rows]}
+        return {"model": model, **items, "apply_softmax": field == "data"}
+
+    return body
+
+
+def _log_odds(first: Any, second: Any) -> Any:
+    """Return the logarithm of the ratio of two probabilities; what is no number stays for the message."""
+    if any(isinstance(p, bool) or not isinstance(p, int | float) or not 0 <= p <= 1 for p in (first, second)):
+        return f"{first}, {second}"
+    return math.log(max(first, _MIN_PROBABILITY)) - math.log(max(second, _MIN_PROBABILITY))
+
+
+def _parse_pairs(response: Any, _: int, __: str) -> list[Any]:
+    """Return the log-odds of two answers, given the probability of each."""
+    return [_log_odds(first, second) for first, second in response["scores"]]
+
+
+def _parse_first(response: Any, count: int, _: str) -> list[Any]:
+    """Return the log-odds of two answers, given the share of the first."""
+    shares = [entry["score"] for entry in _in_order(response["data"], count)]
+    return [_log_odds(p, 1 - p) if isinstance(p, float | int) else p for p in shares]
+
+
 def _openrlhf_body(_: str, rows: Sequence[Row]) -> dict[str, Any]:
     labels = [json.loads(row.reference) for row in rows]
     return {"query": [row.text for row in rows], "prompts": [row.prompt for row in rows], "labels": labels}
@@ -131,20 +183,24 @@ DIALECTS: dict[str, Dialect] = {
     "vllm-classify": Dialect(
         "/classify",
         _vllm(),
-        lambda response, n, _: [entry["probs"][-1] for entry in _in_order(response["data"], n)],
+        lambda response, n, _: [entry["probs"] for entry in _in_order(response["data"], n)],
         None,
+        truncation=_truncate_vllm,
     ),
     "vllm-pooling": Dialect(
         "/pooling",
         _vllm(task="classify", encoding_format="float"),
         lambda response, n, _: [entry["data"] for entry in _in_order(response["data"], n)],
         None,
+        truncation=_truncate_vllm,
     ),
     "vllm-token-pooling": Dialect(
         "/pooling",
         _vllm(task="token_classify", encoding_format="float"),
         lambda response, n, _: [entry["data"] for entry in _in_order(response["data"], n)],
         None,
+        stepwise=True,
+        truncation=_truncate_vllm,
     ),
     "vllm-score": Dialect(
         "/score",
@@ -154,6 +210,21 @@ DIALECTS: dict[str, Dialect] = {
         },
         lambda response, n, _: [entry["score"] for entry in _in_order(response["data"], n)],
         pairs=True,
+        truncation=_truncate_vllm,
+    ),
+    "vllm-rerank": Dialect(
+        "/rerank",
+        lambda model, rows: {
+            "model": model, "query": rows[0].prompt, "documents": [row.completion for row in rows],
+            "use_activation": False, "activation": False,
+        },
+        lambda response, n, _: [entry["relevance_score"] for entry in _in_order(response["results"], n)],
+        pairs=True,
+        single_prompt=True,
+        truncation=_truncate_vllm,
+    ),
+    "vllm-question": Dialect(
+        "/generative_scoring", _question_body("data"), _parse_first, single_prompt=True, question=True
     ),
     "sglang-classify": Dialect(
         "/classify",
@@ -165,6 +236,9 @@ DIALECTS: dict[str, Dialect] = {
         lambda model, rows: {"model": model, "input": [row.text for row in rows]},
         lambda response, n, _: [entry["embedding"] for entry in _in_order(response["data"], n)],
     ),
+    "sglang-question": Dialect(
+        "/v1/score", _question_body("scores"), _parse_pairs, single_prompt=True, question=True
+    ),
     "openrlhf": Dialect(
         "/get_reward", _openrlhf_body, lambda response, _, __: _flatten(response["rewards"]), "{prompt}{completion}"
     ),
@@ -173,7 +247,22 @@ DIALECTS: dict[str, Dialect] = {
         lambda _, rows: {
             "inputs": [[row.text] for row in rows], "raw_scores": True, "truncate": True, "truncation_direction": "Left"
         },
-        lambda response, _, __: [entry[0]["score"] if isinstance(entry, list) else entry["score"] for entry in response],
+        lambda response, _, __: [_by_label(entry) for entry in response],
+    ),
+    "tei-rerank": Dialect(
+        "/rerank",
+        lambda _, rows: {
+            "query": rows[0].prompt, "texts": [row.completion for row in rows],
+            "raw_scores": True, "truncate": True, "truncation_direction": "Left",
+        },
+        lambda response, n, _: [entry["score"] for entry in _in_order(response, n)],
+        pairs=True,
+        single_prompt=True,
+    ),
+    "infinity-classify": Dialect(
+        "/classify",
+        lambda model, rows: {"model": model, "input": [row.text for row in rows], "raw_scores": True},
+        lambda response, _, __: [_by_label(entry) for entry in response["data"]],
     ),
     "infinity-rerank": Dialect(
         "/rerank",
@@ -220,6 +309,9 @@ def make_row(sample: Sample, dialect: Dialect, template: str | None, view: Input
         return Row(messages=json.dumps(json_messages(view.messages(sample))))
     prompt, completion = view.texts(sample)
     fields = {"prompt": prompt, "completion": completion, "system": view.system_prompt}
+    if dialect.question:  # the rows of one prompt share the text up to the completion
+        before, _, after = (template or "").partition("{completion}")
+        return Row(prompt=fill_template(before, fields), completion=completion + fill_template(after, fields))
     text = "" if dialect.pairs or template is None else fill_template(template, fields)
     return Row(text, prompt, completion, reference=json.dumps(json_value(sample.reference, "reference")))
 

@@ -12,6 +12,7 @@ from herokit.errors import ConfigError, did_you_mean
 from herokit.reward_models.control_tokens import KNOWN_TOKENS, ControlTokens, check_control_tokens, writes_tokens
 from herokit.reward_models.families import find_profile
 from herokit.reward_models.inputs import InputView, Thinking, UnscorableError
+from herokit.reward_models.labels import Label, LabelError, check_label, select_label
 from herokit.reward_models.process import Aggregate, aggregate_steps
 from herokit.types import Sample, Scores, Status
 from herokit_http.batches import Failure, SendBatch, check_count
@@ -19,7 +20,7 @@ from herokit_http.client import Client
 from herokit_http.connection import HttpSource
 from herokit_http.dialects import DIALECTS, TEMPLATES, Dialect, Row, make_row, parse_response
 
-__all__ = ["HttpRewardModel", "make_scores", "parse_number", "parse_score"]
+__all__ = ["HttpRewardModel", "make_scores", "parse_number", "parse_score", "parse_steps"]
 
 LOG = logging.getLogger(__name__)
 
@@ -34,12 +35,18 @@ class HttpRewardModel(HttpSource):
     Attributes:
         url: of the server, e.g. ``http://10.0.0.1:8000``; several that do the same are separated by commas.
         dialect: of the server: ``vllm-classify``, ``vllm-pooling``, ``vllm-token-pooling``, ``vllm-score``,
-            ``sglang-classify``, ``sglang-embeddings``, ``openrlhf``, ``tei``, ``infinity-rerank``, ``herokit``.
+            ``vllm-rerank``, ``vllm-question``, ``sglang-classify``, ``sglang-embeddings``, ``sglang-question``, ``openrlhf``,
+            ``tei``, ``tei-rerank``, ``infinity-classify``, ``infinity-rerank``, ``herokit``.
         model: the model's name on the server; for ``herokit`` the source's name.
         template: how prompt and completion become one text: ``plain``, ``chatml``, ``llama3`` or a text with
             ``{prompt}``, ``{completion}`` and ``{system}``. None sends vLLM the messages, so that it applies the model's own
             chat template; the SGLang and TEI dialects require one.
         system_prompt: of conversations without a system message; None takes that of the model's family.
+        label: the output that is the score where the model has several: its name, its number from 0, or weights by name. Without
+            it several outputs are an error, except two of a step, of which the second is that of a correct one.
+        label_token_ids: for ``vllm-question`` and ``sglang-question``: the ids of the tokens that say yes and no; the score is
+            their log-odds after the template.
+        max_length: the server truncates longer inputs on the left (vLLM; TEI always does); None leaves that to the server.
         aggregate: how step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
         batch_size: rows per request; messages go one by one.
         cache_size: scores to store.
@@ -66,6 +73,9 @@ class HttpRewardModel(HttpSource):
     model: str = ""
     template: str | None = None
     system_prompt: str | None = None
+    label: Label = None
+    label_token_ids: tuple[int, ...] = ()
+    max_length: int | None = None
     aggregate: Aggregate = "last"
     batch_size: int = 32
     cache_size: int = 0
@@ -86,6 +96,8 @@ class HttpRewardModel(HttpSource):
             raise ConfigError(
                 f"HttpRewardModel: dialect = {self.dialect!r}; {did_you_mean(self.dialect, list(DIALECTS))}"
             )
+        check_label(self.label, "HttpRewardModel")
+        self._check_dialect_settings()
         if self.dialect == "herokit" and not self.model:
             raise ConfigError("HttpRewardModel: dialect 'herokit' needs model = the name of a source of its scheme")
         text = self._template
@@ -100,6 +112,20 @@ class HttpRewardModel(HttpSource):
             raise ConfigError(
                 f"HttpRewardModel: template = {text!r}; expected a text with {{prompt}} and {{completion}}"
             )
+
+    def _check_dialect_settings(self) -> None:
+        """Check the settings that only some dialects have."""
+        object.__setattr__(self, "label_token_ids", tuple(self.label_token_ids))  # a scheme file gives a list
+        if self._dialect.question != bool(self.label_token_ids) or len(self.label_token_ids) not in (0, 2):
+            expected = "two token ids, of yes and of no" if self._dialect.question else "none for this dialect"
+            raise ConfigError(
+                f"HttpRewardModel: dialect {self.dialect!r}, label_token_ids = {self.label_token_ids}; expected {expected}"
+            )
+        if self.max_length is None:
+            return
+        self._check_at_least("max_length", 1)
+        if self._dialect.truncation is None:
+            raise ConfigError(f"HttpRewardModel: the server of dialect {self.dialect!r} takes no max_length")
 
     @property
     def _dialect(self) -> Dialect:
@@ -149,34 +175,71 @@ class HttpRewardModel(HttpSource):
                     scores |= dict(zip(part, check_count(await send(part), len(part)), strict=True))
                 return [scores[row] for row in rows]
             path = dialect.path.replace("{model}", self.model)
-            response = await client.post(path, dialect.body(self.model, rows))
+            body = dialect.body(self.model, rows)
+            if dialect.question:
+                body |= {"label_token_ids": list(self.label_token_ids)}
+            if dialect.truncation and self.max_length:
+                body |= dialect.truncation(self.max_length)
+            response = await client.post(path, body)
             values = parse_response(self.dialect, lambda: list(dialect.parse(response, len(rows), self.model)))
-            return [parse_score(value, self.aggregate) for value in values]
+            if dialect.stepwise:
+                return [parse_steps(value, self.aggregate, self.label) for value in values]
+            return [parse_score(value, self.label) for value in values]
 
         return send
 
 
-def parse_score(value: Any, aggregate: Aggregate) -> Any:
-    """Return (score, step scores or None), or `Failure`.
+def parse_score(value: Any, label: Label = None) -> Any:
+    """Return (score, None), or `Failure`: a number, one number per label, or a mapping of label to number.
 
     Example:
-        >>> parse_score(2, "min"), parse_score([[0.9, 0.1], [0.3, 0.7]], "min")
-        ((2.0, None), (0.1, (0.1, 0.7)))
-        >>> parse_score("2", "min"), parse_score([], "min")
+        >>> parse_score(2), parse_score([0.5]), parse_score({"bad": 3.0, "good": 1.0}, "good")
+        ((2.0, None), (0.5, None), (1.0, None))
+        >>> parse_score([0.1, 0.9])
+        Failure(reason='gives 2 numbers per sample, expected one (LABEL_0, LABEL_1); set label to one of them, or to weights')
+        >>> parse_score("2"), parse_score([])
         (Failure(reason="gave '2', not a number"), Failure(reason='gave no score'))
     """
     if isinstance(value, Failure):
         return value
-    if isinstance(value, list) and len(value) == 1 and not isinstance(value[0], list):
-        value = value[0]
+    names = [str(name) for name in value] if isinstance(value, dict) else None
+    if names is not None and isinstance(
+        label, int
+    ):  # in order of scores, so that a number is part of a name or means nothing
+        label = f"LABEL_{label}"
+    numbers = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else [value]
+    if not numbers:
+        return Failure("gave no score")
+    parsed = [parse_number(number) for number in numbers]
+    if failure := next((number for number in parsed if isinstance(number, Failure)), None):
+        return failure
+    try:
+        return select_label(parsed, names, label), None
+    except LabelError as error:
+        return Failure(str(error))
+
+
+def parse_steps(value: Any, aggregate: Aggregate, label: Label = None) -> Any:
+    """Return (score, step scores or None), or `Failure`: for each token or step a number, or one number per label.
+
+    Example:
+        >>> parse_steps([[0.9, 0.1], [0.3, 0.7]], "min"), parse_steps([[0.2]], "last")
+        ((0.1, (0.1, 0.7)), (0.2, None))
+        >>> parse_steps([], "min"), parse_steps(0.5, "min")
+        (Failure(reason='gave no score'), Failure(reason='gave 0.5, not a list of steps'))
+    """
+    if isinstance(value, Failure):
+        return value
     if not isinstance(value, list):
-        number = parse_number(value)
-        return number if isinstance(number, Failure) else (number, None)
+        return Failure(f"gave {str(value)[:60]}, not a list of steps")
     if not value:
         return Failure("gave no score")
-    steps = [parse_number(step[-1] if isinstance(step, list) and step else step) for step in value]
-    failure = next((step for step in steps if isinstance(step, Failure)), None)
-    return failure or (aggregate_steps(np.array(steps), aggregate), tuple(steps) if len(steps) > 1 else None)
+    correct = 1 if label is None and all(isinstance(step, list) and len(step) == 2 for step in value) else label  # noqa: PLR2004
+    parsed = [parse_score(step, correct) for step in value]
+    if failure := next((step for step in parsed if isinstance(step, Failure)), None):
+        return failure
+    steps = [score for score, _ in parsed]
+    return aggregate_steps(np.array(steps), aggregate), tuple(steps) if len(steps) > 1 else None
 
 
 def parse_number(value: Any) -> Any:
