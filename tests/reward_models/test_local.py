@@ -7,7 +7,9 @@ import pytest
 
 from herokit.errors import ConfigError, SetupError
 from herokit.reward_models.batching import OUT_OF_MEMORY, plan_micro_batches
+from herokit.reward_models.control_tokens import KNOWN_TOKENS
 from herokit.reward_models.encoding import EncodedRows, check_step_token, encode_rows
+from herokit.reward_models.inputs import InputView, UnscorableError
 from herokit.reward_models.local import LocalRewardModel
 from herokit.types import Sample, Status
 
@@ -24,6 +26,10 @@ class Runner:
     labels: int = 1
     max_batch_tokens: int = 64
     batches: list = field(default_factory=list)
+
+    @property
+    def view(self):
+        return InputView(step_token="." if self.stepwise else None, separator=".")
 
     def encode(self, samples):
         ids = [[ord(character) for character in sample.completion] for sample in samples]
@@ -96,6 +102,49 @@ def test_step_scores_are_aggregated():
     assert [len(steps) for steps in model.step_scores(samples("a.b.", "abc"))] == [2, 0]
 
 
+def test_steps_that_truncation_cut_away_keep_their_place():
+    model = Model(settings={"stepwise": True, "max_length": 4}, aggregate="min")
+    scores = model.score(samples("a.b.c.", "abcdefgh.", ".bcde"))
+    p4 = 1 / (1 + np.exp(-4.0))
+    assert [np.isnan(steps).tolist() for steps in scores.steps[:2]] == [[True, False, False], [False]]
+    np.testing.assert_allclose(scores.values, [p4, p4, np.nan])
+    assert scores.reasons[0].startswith("the first 1 of 3 steps were cut away; truncated: 2 of 6 tokens")
+    assert scores.reasons[2].startswith("no step is left; truncated")
+    spans = model.step_spans(samples("a.b.c.", "", " so. \nit is ."))
+    assert spans == [[(0, 1), (2, 3), (4, 5)], None, [(1, 3), (6, 11)]]
+
+
+def test_step_spans_are_those_of_the_scored_text():
+    view = InputView(step_token="<s>", separator="\n\n", control=KNOWN_TOKENS)  # noqa: S106 - a marker
+    text = "<think>a\n\nb</think>\n\na\r\n\r\n b<|x|>\n\n"
+    spans = view.step_spans(Sample("q", text, group=0))
+    assert [text[i:j] for i, j in spans] == ["a", "b<|x|>"]
+    assert spans[0][0] > text.index("</think>")
+    turns = [
+        {"role": "assistant", "content": "a\n\nb", "reasoning_content": "a"},
+        {"role": "user", "content": "a\n\nx"},
+        {"role": "assistant", "content": "a\n\nc"},
+    ]
+    sample = Sample("q", turns, group=0)
+    assert [sample.completion_text[i:j] for i, j in view.step_spans(sample)] == ["a", "b", "a", "c"]
+
+
+def test_odd_rows_are_said_in_one_line():
+    view = InputView(step_token="<s>")  # noqa: S106 - a marker
+    with pytest.raises(UnscorableError, match="no step: the policy wrote no text") as caught:
+        view.texts(Sample("q", " \n", group=0))
+    assert caught.value.status is Status.UNPARSED
+    with pytest.raises(UnscorableError, match="no step: the policy wrote no text"):
+        view.messages(Sample("q", "", group=0))
+    assert view.describe(Sample("q", "a\nb\nc", group=0)) == "one step: nothing in its 3 lines is '\\n\\n'"
+    assert InputView().describe(Sample("q", "a\ud800b", group=0)) == "half of a surrogate pair was read as '?'"
+    for value in (None, 5, ["a"]):
+        with pytest.raises(UnscorableError, match="the completion is .*; expected a text or a list of messages"):
+            InputView().messages(Sample("q", value, group=0))
+        with pytest.raises(UnscorableError, match="the prompt is .*; expected a text or a list of messages"):
+            InputView().texts(Sample(value, "a", group=0))
+
+
 def test_step_scores_of_an_outcome_model_raise():
     with pytest.raises(ConfigError, match="stub: has no step_token"):
         Model().step_scores(samples("a"))
@@ -146,6 +195,7 @@ def test_encode_rows_keeps_first_and_end_ids():
         [[3], [1], [1]],
         ["truncated: 1 of 4 tokens dropped on the left", "", ""],
         [None, "p", "p"],
+        [0, 0, 0],
     )
     assert encode_rows(samples("a"), [[9, 1, 2]], max_length=1, first_ids=frozenset({9})).ids == [[2]]
     assert rows.select([2, 0]).ids == [[9, 7], [9, 2, 3, 7]]

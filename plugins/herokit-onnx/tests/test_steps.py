@@ -21,9 +21,10 @@ def test_each_step_has_a_probability(make_model, bind):
     rm = OnnxRewardModel(str(make_model(config=STEPS)), aggregate="prod", io_binding=bind, max_batch_tokens=12)
     result = rm.score(words("a b\n\nc\n\n\n\nd", "a j b j", "", "a"))
     assert rm.encode(words("a j b\n\nc"))[0] == [2, 1, 2, 10, 3, 10]
-    assert [len(steps) for steps in result.steps] == [3, 1, 1, 1]
-    np.testing.assert_allclose(np.concatenate(result.steps), SIGMOID)
-    np.testing.assert_allclose(result.values, [SIGMOID**3, SIGMOID, SIGMOID, SIGMOID])
+    assert [steps and len(steps) for steps in result.steps] == [3, 1, None, 1]
+    np.testing.assert_allclose(np.concatenate([steps for steps in result.steps if steps]), SIGMOID)
+    np.testing.assert_allclose(result.values, [SIGMOID**3, SIGMOID, np.nan, SIGMOID])
+    assert (result.statuses[2], result.reasons[2]) == (Status.UNPARSED, "no step: the policy wrote no text")
 
 
 def test_nan_step_fails_the_row(make_model):

@@ -178,3 +178,36 @@ def test_shipped_tokenizer_is_used_when_transformers_rebuilds_another(folder, tm
     with TorchRewardModel(str(tmp_path), template="{completion} {prompt}") as rm:
         assert rm.encode([Sample("one", "two", group=0)]) == [[2, 1]]
     assert "using the file" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({"x.gguf"}, "GGUF holds language models"),
+        ({"adapter_config.json"}, "it is an adapter of PEFT"),
+        ({"rm.onnx"}, 'use = "onnx" with the path of the file'),
+        ({"modules.json"}, "it is a model of sentence-transformers"),
+        (set(), "it has no config.json; it has nothing"),
+        ({"config.json", "model.safetensors"}, "has no tokenizer, and transformers would make an empty one"),
+    ],
+)
+def test_folder_of_another_kind_is_named_in_one_line(tmp_path, files, why):
+    for name in files:
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(SetupError) as caught:
+        TorchRewardModel(str(tmp_path)).score(PAIR)
+    assert why in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_file_in_place_of_a_folder_is_named(folder):
+    with pytest.raises(SetupError, match="is a file; expected the folder of a checkpoint"):
+        TorchRewardModel(str(folder / "config.json")).score(PAIR)
+
+
+def test_rows_of_another_kind_fail_alone(folder):
+    odd = [Sample("q", None, 0), Sample(None, "a", 0), Sample("q", "a\ud800", 0), Sample("q", "a", 0)]
+    scores = TorchRewardModel(str(folder)).score(odd)
+    assert [status.value for status in scores.statuses] == ["failed", "failed", "judged", "judged"]
+    assert scores.reasons[0] == "the completion is None; expected a text or a list of messages"
+    assert scores.reasons[2:] == ("half of a surrogate pair was read as '?'", "")

@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from herokit.errors import HerokitError, SetupError
 from herokit.reward_models.families import MLP_ARCHITECTURES, ModelProfile, model_class
 
-__all__ = ["checkpoint_errors", "load_model", "load_tokenizer", "resolve_max_length"]
+__all__ = ["check_folder", "checkpoint_errors", "load_model", "load_tokenizer", "resolve_max_length"]
 
 LOG = logging.getLogger(__name__)
 
@@ -30,7 +31,45 @@ def checkpoint_errors(checkpoint: str, action: str = "cannot be opened as a rewa
     except HerokitError:
         raise
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, ImportError and jinja's own
-        raise SetupError(f"{checkpoint}: {action}: {type(error).__name__}: {error}") from error
+        reason = " ".join(str(error).split())[:400]
+        raise SetupError(f"{checkpoint}: {action}: {type(error).__name__}: {reason}") from error
+
+
+def check_folder(checkpoint: str) -> None:
+    """Check that a folder holds what transformers opens; a name on the hub passes.
+
+    Raises:
+        SetupError: it is something else; the message says what it is, and what to do.
+    """
+    path = Path(checkpoint)
+    if path.is_file():
+        raise SetupError(f"{checkpoint}: is a file; expected the folder of a checkpoint, or a name on the hub")
+    if not path.is_dir():
+        return
+    files = {file.name for file in path.iterdir()}
+    if "config.json" not in files:
+        for suffix, advice in _OTHER_FOLDERS.items():
+            if name := next((name for name in sorted(files) if name.endswith(suffix)), None):
+                raise SetupError(f"{checkpoint}: has {name} and no config.json: {advice}")
+        shown = ", ".join(sorted(files)[:5]) or "nothing"
+        raise SetupError(f"{checkpoint}: is no checkpoint of transformers: it has no config.json; it has {shown}")
+    if not files & _TOKENIZER_FILES and not any(name.endswith((".model", ".tiktoken")) for name in files):
+        raise SetupError(
+            f"{checkpoint}: has no tokenizer, and transformers would make an empty one; copy tokenizer.json and "
+            "tokenizer_config.json of the model that it was trained from"
+        )
+
+
+_TOKENIZER_FILES = {"tokenizer.json", "tokenizer_config.json", "vocab.json", "vocab.txt", "vocab.bpe"}
+_OTHER_FOLDERS = {
+    ".gguf": "GGUF holds language models; convert it to a checkpoint of transformers (from_pretrained with gguf_file)",
+    "adapter_config.json": "it is an adapter of PEFT; merge it into its base model (merge_and_unload) and save that",
+    ".onnx": 'it is a model for ONNX Runtime: use = "onnx" with the path of the file',
+    "modules.json": "it is a model of sentence-transformers; pass the folder inside it that has a config.json",
+    ".pt": "it is a checkpoint of a trainer; export it in the format of transformers",
+    ".distcp": "it is a sharded checkpoint of a trainer; export it in the format of transformers",
+}
+"""The end of a file's name -> what to do with its folder."""
 
 
 def load_model(
@@ -49,6 +88,7 @@ def load_model(
         SetupError: it cannot be opened, or weights are missing, which transformers would draw at random.
     """
     library = _import_transformers()
+    check_folder(checkpoint)
     with checkpoint_errors(checkpoint):
         config = library.AutoConfig.from_pretrained(checkpoint, revision=revision, trust_remote_code=trust_remote_code)
         architecture = (getattr(config, "architectures", None) or [""])[0]
@@ -77,6 +117,7 @@ def load_tokenizer(checkpoint: str, *, revision: str | None, trust_remote_code: 
         SetupError: it cannot be opened.
     """
     library = _import_transformers()
+    check_folder(checkpoint)
     with checkpoint_errors(checkpoint, "its tokenizer cannot be opened"):
         rebuilt = library.AutoTokenizer.from_pretrained(
             checkpoint, revision=revision, trust_remote_code=trust_remote_code
@@ -84,6 +125,8 @@ def load_tokenizer(checkpoint: str, *, revision: str | None, trust_remote_code: 
         if not library.utils.cached_file(
             checkpoint, "tokenizer.json", _raise_exceptions_for_missing_entries=False, revision=revision
         ):
+            if not any(rebuilt.encode(text, add_special_tokens=False) for text in _TEXTS):
+                raise SetupError(f"{checkpoint}: its tokenizer is empty; the repository has no file of its vocabulary")
             return rebuilt
         shipped = library.PreTrainedTokenizerFast.from_pretrained(checkpoint, revision=revision)
         if all(shipped.encode(text) == rebuilt.encode(text) for text in _TEXTS):

@@ -59,6 +59,7 @@ class EncodedRows:
         ids: token ids of each row.
         positions: the positions of each row at which scores are read.
         reasons: what truncation dropped from each row, ``""`` for nothing.
+        dropped_steps: how many step tokens truncation dropped from each row.
         prefix_keys: rows with equal keys may share a prefix; None shares with no row.
         problems: row -> why it cannot be scored; such a row has no ids.
     """
@@ -67,12 +68,13 @@ class EncodedRows:
     positions: list[list[int]]
     reasons: list[str]
     prefix_keys: list[Hashable]
+    dropped_steps: list[int] = field(default_factory=list)
     problems: dict[int, UnscorableError] = field(default_factory=dict)
 
     def select(self, rows: Iterable[int]) -> Self:
         """Return the given rows, which can be scored, in the given order."""
         order = list(rows)
-        columns = (self.ids, self.positions, self.reasons, self.prefix_keys)
+        columns = (self.ids, self.positions, self.reasons, self.prefix_keys, self.dropped_steps)
         return type(self)(*([column[i] for i in order] for column in columns))  # type: ignore[arg-type] # of one kind each
 
 
@@ -142,6 +144,7 @@ def encode_rows(
                 column.append([])
             rows.reasons.append("")
             rows.prefix_keys.append(None)
+            rows.dropped_steps.append(0)
             continue
         full = list(raw) or [0]
         while full[:2] == full[:1] * 2 and full[0] in first_ids:
@@ -157,4 +160,5 @@ def encode_rows(
         rows.positions.append(last if step_id is None else [i for i, x in enumerate(ids) if x == step_id])
         rows.reasons.append(f"truncated: {dropped} of {len(full)} tokens dropped on the left" if dropped else "")
         rows.prefix_keys.append(None if dropped else sample.prompt_text)
+        rows.dropped_steps.append(full.count(step_id) - len(rows.positions[-1]) if step_id is not None else 0)
     return rows

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, cast
 
 from herokit.conversations.messages import (
@@ -22,7 +22,7 @@ from herokit.conversations.messages import (
 from herokit.conversations.views import remove_thinking
 from herokit.errors import DataError
 from herokit.reward_models.control_tokens import break_up, remove_end
-from herokit.reward_models.process import escape_step_token, insert_step_tokens
+from herokit.reward_models.process import Span, describe_steps, escape_step_token, insert_step_tokens, step_spans
 from herokit.types import Sample, Status
 
 __all__ = ["InputView", "Thinking", "UnscorableError"]
@@ -82,6 +82,7 @@ class InputView:
         Raises:
             UnscorableError: the policy answered nothing, or a part cannot be shown to the model.
         """
+        _check_kinds(sample)
         original = sample.messages
         num_written = 1 if isinstance(sample.completion, str) else len(sample.completion)
         start = max(0, len(original) - num_written)
@@ -103,6 +104,7 @@ class InputView:
         Raises:
             UnscorableError: the policy answered nothing, or a part cannot be shown to the model.
         """
+        _check_kinds(sample)
         written: list[Message] = (
             [{"role": "assistant", "content": sample.completion}]
             if isinstance(sample.completion, str)
@@ -123,6 +125,7 @@ class InputView:
             completion = message_text([m for m in shown if is_assistant(m)][-1])
         if self.step_token is None:
             return prompt, completion
+        self._check_steps([completion])
         return (
             escape_step_token(prompt, self.step_token),
             insert_step_tokens(completion, self.separator, self.step_token),
@@ -199,17 +202,68 @@ class InputView:
         if had_thinking and not message_text(after).strip():
             raise UnscorableError(sample.final.problem or "only thinking", Status.UNPARSED)
 
+    def _check_steps(self, texts: Sequence[str]) -> None:
+        if not any(text.strip() for text in texts):
+            raise UnscorableError("no step: the policy wrote no text", Status.UNPARSED)
+
+    def step_spans(self, sample: Sample) -> list[Span] | None:
+        """Return where the steps that are scored are in `sample.completion_text`, in characters; None if they cannot be found.
+
+        Raises:
+            UnscorableError: a part cannot be shown to the model.
+        """
+        plain = replace(self, control=None)
+        if isinstance(sample.completion, str):
+            written: Sequence[Message] = [{"role": "assistant", "content": sample.completion}]
+        else:
+            written = sample.completion
+        try:
+            shown = plain.show(written, opened=sample.begins_in_thinking)
+        except DataError as error:
+            raise UnscorableError(str(error)) from None
+        text, begin, spans = sample.completion_text, 0, []
+        for before, after in zip(written, shown, strict=True):
+            if not is_assistant(before):
+                continue
+            raw, final = message_text(before), message_text(after)
+            start = text.find(raw, begin)
+            inside = raw.rfind(final)
+            if start < 0 or inside < 0:
+                return None
+            spans += [(start + inside + i, start + inside + j) for i, j in step_spans(final, self.separator)]
+            begin = start + len(raw)
+        return spans
+
+    def describe(self, sample: Sample) -> str:
+        """Say what is odd about a completion that is scored, ``""`` for nothing."""
+        notes = [] if self.step_token is None else [describe_steps(sample.final_text, self.separator)]
+        try:
+            sample.completion_text.encode()
+        except UnicodeEncodeError:
+            notes.append("half of a surrogate pair was read as '?'")
+        return "; ".join(filter(None, notes))
+
     def _mark_steps(self, messages: list[Message], start: int) -> list[Message]:
         """Write the step token after each step of the policy's messages from `start` on, and break up every other one."""
         token = self.step_token
         if token is None:
             return messages
         marked: list[Any] = [_escape(message, token) for message in messages]
+        self._check_steps([message_text(message) for message in messages[start:] if is_assistant(message)])
         for k in range(start, len(messages)):
             text = messages[k].get("content")
             if is_assistant(messages[k]) and isinstance(text, str) and not (marked[k].get("tool_calls") and not text):
                 marked[k]["content"] = insert_step_tokens(text, self.separator, token)
         return marked
+
+
+def _check_kinds(sample: Sample) -> None:
+    """Check that prompt and completion are texts or lists of messages: a row of another kind must not stop a batch."""
+    for name in ("prompt", "completion"):
+        value = getattr(sample, name)
+        is_messages = isinstance(value, Sequence) and all(isinstance(message, Mapping) for message in value)
+        if not (isinstance(value, str) or is_messages):
+            raise UnscorableError(f"the {name} is {value!r:.80}; expected a text or a list of messages")
 
 
 def _call_entry(call: ToolCall) -> dict[str, Any]:

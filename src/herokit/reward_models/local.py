@@ -19,10 +19,10 @@ from herokit.reward_models.batching import (
 )
 from herokit.reward_models.control_tokens import ControlTokens, check_control_tokens
 from herokit.reward_models.encoding import EncodedRows, is_template
-from herokit.reward_models.inputs import Thinking, UnscorableError
+from herokit.reward_models.inputs import InputView, Thinking, UnscorableError
 from herokit.reward_models.lazy import LazyResource, ResourceOwner
 from herokit.reward_models.monitor import ScoreMonitor
-from herokit.reward_models.process import Aggregate, Floats, aggregate_steps, step_probabilities
+from herokit.reward_models.process import Aggregate, Floats, Span, aggregate_steps, step_probabilities
 from herokit.reward_models.progress import ProgressCallback, report_progress
 from herokit.types import Sample, Scores
 
@@ -37,6 +37,11 @@ class ModelRunner(Protocol):
     @property
     def stepwise(self) -> bool:
         """Whether it is a process reward model, whose logits are those of steps."""
+        ...
+
+    @property
+    def view(self) -> InputView:
+        """What the model is shown of a sample."""
         ...
 
     @property
@@ -139,18 +144,24 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
         """Return N scores for N samples, in order; a row that cannot be scored is NaN with status failed.
 
         A row of which nothing is left without its thinking is NaN with status unparsed.
-        The scores of a process reward model carry the probabilities of their steps, None for a row without any.
+        The scores of a process reward model carry the probabilities of their steps, NaN for a step that truncation cut away,
+        and None for a row without any step.
         """
         runner = self._runner()
-        logits, truncations = self._logits(runner, samples)
-        rows = [self._score_row(row, stepwise=runner.stepwise) for row in logits]
+        logits, encoded = self._logits(runner, samples)
+        rows = [
+            self._score_row(row, dropped, stepwise=runner.stepwise)
+            for row, dropped in zip(logits, encoded.dropped_steps, strict=True)
+        ]
         scores = Scores.from_values([value for value, _, _ in rows])
         with self._resource.lock:
             for warning in self._record.monitor.update(scores.values):
                 LOG.warning("%s: %s", self._describe(), warning)
         reasons = (
-            "; ".join(filter(None, (reason or other, truncation)))
-            for (_, reason, _), other, truncation in zip(rows, scores.reasons, truncations, strict=True)
+            "; ".join(filter(None, (reason or other or runner.view.describe(sample), truncation)))
+            for (_, reason, _), other, sample, truncation in zip(
+                rows, scores.reasons, samples, encoded.reasons, strict=True
+            )
         )
         statuses = (
             row.status if isinstance(row, UnscorableError) else status
@@ -162,14 +173,37 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
     def step_scores(self, samples: Sequence[Sample], /) -> list[Floats]:
         """Return for each of N samples the probabilities that its steps are correct, (S,); S differs and may be 0.
 
+        A step that truncation cut away is NaN.
+
         Raises:
             ConfigError: this is an outcome reward model.
         """
+        logits, _ = self._logits(self._stepwise_runner(), samples)
+        return [step_probabilities(row) if isinstance(row, np.ndarray) else np.empty(0) for row in logits]
+
+    def step_spans(self, samples: Sequence[Sample], /) -> list[list[Span] | None]:
+        """Return for each of N samples where its steps are in `completion_text`, in characters, half open.
+
+        There are as many as `step_scores`; None where the steps cannot be scored or found in the text.
+
+        Raises:
+            ConfigError: this is an outcome reward model.
+        """
+        view = self._stepwise_runner().view
+        spans: list[list[Span] | None] = []
+        for sample in samples:
+            try:
+                view.messages(sample)
+                spans.append(view.step_spans(sample))
+            except UnscorableError:
+                spans.append(None)
+        return spans
+
+    def _stepwise_runner(self) -> R:
         runner = self._runner()
         if not runner.stepwise:
             raise ConfigError(f"{self._describe()}: has no step_token: it scores samples, not steps")
-        logits, _ = self._logits(runner, samples)
-        return [step_probabilities(row) if isinstance(row, np.ndarray) else np.empty(0) for row in logits]
+        return runner
 
     def encode(self, samples: Sequence[Sample], /) -> list[list[int]]:
         """Return the token ids of N samples, as the model sees them; none for a sample that it cannot score."""
@@ -198,8 +232,13 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
         self._record.monitor.logits = not runner.stepwise
         return runner
 
-    def _logits(self, runner: R, samples: Sequence[Sample]) -> tuple[list[Floats | UnscorableError | None], list[str]]:
-        """Return for each row its (P, L) logits, why it has none, or None if it does not fit in memory; and what was cut."""
+    def _logits(
+        self, runner: R, samples: Sequence[Sample]
+    ) -> tuple[list[Floats | UnscorableError | None], EncodedRows]:
+        """Return for each row its (P, L) logits, NaN for steps that were cut away, why it has none, or None if it does not fit.
+
+        The second result says what was cut.
+        """
         started = perf_counter()
         encoded = runner.encode(samples)
         scorable = [row for row in range(len(samples)) if row not in encoded.problems]
@@ -234,11 +273,14 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
             self._record.stats += stats
         logits: list[Floats | UnscorableError | None] = [encoded.problems.get(row) for row in range(len(samples))]
         for row, position in zip(scorable, inverse.tolist(), strict=True):
-            logits[row] = results[position]
-        return logits, encoded.reasons
+            result, dropped = results[position], encoded.dropped_steps[row]
+            if dropped and result is not None:
+                result = np.concatenate([np.full((dropped, result.shape[1]), np.nan), result])
+            logits[row] = result
+        return logits, encoded
 
     def _score_row(
-        self, logits: Floats | UnscorableError | None, *, stepwise: bool
+        self, logits: Floats | UnscorableError | None, dropped: int, *, stepwise: bool
     ) -> tuple[float, str, tuple[float, ...] | None]:
         """Return the score of one row, why it has none, and the scores of its steps."""
         if isinstance(logits, UnscorableError):
@@ -247,8 +289,10 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
             return float("nan"), OUT_OF_MEMORY, None
         if stepwise:
             steps = step_probabilities(logits)
-            reason = "" if len(steps) else "no step is left"
-            return aggregate_steps(steps, self.aggregate), reason, tuple(steps.tolist()) or None
+            if len(steps) == dropped:
+                return float("nan"), "no step is left", None
+            reason = f"the first {dropped} of {len(steps)} steps were cut away" if dropped else ""
+            return aggregate_steps(steps[dropped:], self.aggregate), reason, tuple(steps.tolist())
         if logits.size != 1:
             raise SetupError(
                 f"{self._describe()}: gives {logits.size} numbers per sample, expected one; "

@@ -10,11 +10,14 @@ from herokit.errors import ConfigError
 __all__ = [
     "Aggregate",
     "Floats",
+    "Span",
     "aggregate_steps",
+    "describe_steps",
     "escape_step_token",
     "insert_step_tokens",
     "split_steps",
     "step_probabilities",
+    "step_spans",
 ]
 
 Aggregate: TypeAlias = Literal["min", "prod", "last", "mean"]
@@ -22,16 +25,51 @@ Aggregate: TypeAlias = Literal["min", "prod", "last", "mean"]
 Floats: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
 
-def split_steps(completion: str, separator: str) -> list[str]:
-    r"""Split a completion into its steps; blank ones are dropped, and a text without any is one step.
+Span: TypeAlias = tuple[int, int]
+"""A part of a text in characters, half open."""
+
+
+def step_spans(completion: str, separator: str) -> list[Span]:
+    r"""Return where the steps of a completion are, without the white space around them; none for a blank completion.
+
+    A line break of the separator may be written ``\r\n`` in the completion.
 
     Example:
-        >>> split_steps("a\n\n b\n\n\n\n", "\n\n")
-        ['a', 'b']
-        >>> split_steps("", "\n\n")
-        ['']
+        >>> step_spans("a\n\n b\n\n\n\n", "\n\n"), step_spans("a\r\n\r\nb", "\n\n"), step_spans(" \n", "\n\n")
+        ([(0, 1), (4, 5)], [(0, 1), (5, 6)], [])
     """
-    return [part.strip() for part in completion.split(separator) if part.strip()] or [completion.strip()]
+    spans, begin = [], 0
+    ends = [match.span() for match in re.finditer(re.escape(separator).replace("\\\n", "\r?\n"), completion)]
+    for end, following in (*ends, (len(completion), len(completion))):
+        part = completion[begin:end]
+        if part.strip():
+            start = begin + len(part) - len(part.lstrip())
+            spans.append((start, start + len(part.strip())))
+        begin = following
+    return spans
+
+
+def split_steps(completion: str, separator: str) -> list[str]:
+    r"""Split a completion into its steps; blank ones are dropped.
+
+    Example:
+        >>> split_steps("a\n\n b\n\n\n\n", "\n\n"), split_steps("", "\n\n")
+        (['a', 'b'], [])
+    """
+    return [completion[start:end] for start, end in step_spans(completion, separator)]
+
+
+def describe_steps(completion: str, separator: str) -> str:
+    r"""Say that a completion of several lines is one step; ``""`` for any other.
+
+    Example:
+        >>> describe_steps("a\nb", "\n\n"), describe_steps("a\n\nb", "\n\n")
+        ("one step: nothing in its 2 lines is '\\n\\n'", '')
+    """
+    lines = [line for line in completion.splitlines() if line.strip()]
+    if len(lines) == 1 or len(step_spans(completion, separator)) != 1:
+        return ""
+    return f"one step: nothing in its {len(lines)} lines is {separator!r}"
 
 
 def escape_step_token(text: str, token: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from herokit.errors import SetupError
 from herokit.reward_models.batching import MicroBatch, pad_right, plan_micro_batches
 from herokit.reward_models.encoding import EncodedRows
+from herokit.reward_models.inputs import InputView
 from herokit.reward_models.process import Floats
 from herokit.types import Sample
 from herokit_onnx.config import ModelConfig
@@ -183,6 +184,11 @@ class OnnxRunner:
     path: Path
     provider: str
     device: tuple[str, int] | None = None
+
+    @property
+    def view(self) -> InputView:
+        """What the model is shown of a sample."""
+        return self.encoder.view
 
     @property
     def stepwise(self) -> bool:

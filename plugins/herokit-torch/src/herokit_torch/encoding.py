@@ -83,12 +83,12 @@ class Encoder:
             return None
         step_id = check_step_token(token, self.tokenizer.encode(token, add_special_tokens=False))
         try:
-            count = self._tokenize([self.text(Sample("", "", 0))])[0].count(step_id)
+            count = self._tokenize([self.text(Sample("", "x", 0))])[0].count(step_id)
         except UnscorableError as error:
-            raise SetupError(f"an empty prompt with one empty step cannot be encoded: {error.reason}") from error
+            raise SetupError(f"an empty prompt with one step cannot be encoded: {error.reason}") from error
         if count != 1:
             raise SetupError(
-                f"step_token = {token!r} occurs {count} times in the text of one empty step; expected once: the template "
+                f"step_token = {token!r} occurs {count} times in the text of one step; expected once: the template "
                 "must not write it too"
             )
         return step_id

@@ -199,7 +199,7 @@ def _random_rows(model: Any) -> tuple[EncodedRows, Pack]:
     prefix = rng.integers(0, vocabulary, 5).tolist()
     ids = [prefix + rng.integers(0, vocabulary, n).tolist() for n in (4, 7)]
     ids.append(rng.integers(0, vocabulary, 6).tolist())
-    rows = EncodedRows(ids, [[len(row) // 2, len(row) - 1] for row in ids], [""] * 3, [0, 0, None])
+    rows = EncodedRows(ids, [[len(row) // 2, len(row) - 1] for row in ids], [""] * 3, [0, 0, None], [0] * 3)
     trees = build_trees(rows.ids, rows.prefix_keys, min_sharing_gain=1.0, max_batch_tokens=99)
     return rows, fill_packs(trees, 99)[0]
 

@@ -35,6 +35,11 @@ class TorchRunner:
     _lock: Any = field(default_factory=threading.Lock)
 
     @property
+    def view(self) -> InputView:
+        """What the model is shown of a sample."""
+        return self.encoder.view
+
+    @property
     def stepwise(self) -> bool:
         """Whether it is a process reward model."""
         return self.encoder.view.step_token is not None
