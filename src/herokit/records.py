@@ -115,7 +115,9 @@ def from_rows(sources: Mapping[str, Verifier | RewardModel], rows: Sequence[Mapp
             read = zip(_optional(rows, f"{name}_answer"), _optional(rows, f"{name}_origin"), strict=True)
             verdicts[name] = [Verdict(*result, a, o or "") for result, (a, o) in zip(results, read, strict=True)]
         else:
-            steps = _optional(rows, f"{name}_steps")
+            steps = [
+                row and [math.nan if step is None else step for step in row] for row in _optional(rows, f"{name}_steps")
+            ]
             scores[name] = Scores.from_rows((*result, row) for result, row in zip(results, steps, strict=True))
     return SourceOutputs(verdicts, scores)
 

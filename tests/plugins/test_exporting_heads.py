@@ -27,7 +27,7 @@ SOLUTIONS = [
     Sample("What is 1 + 2 + 3?", "1 + 2 = 3\n\n3 + 3 = 6\n\nSo it is 6.", group=0),
     Sample("What is 1 + 2 + 3?", f"It says {STEP} here.\n\nSo it is 7.", group=0),
     Sample(f"What is {STEP}?", "4", group=1),
-    Sample("What is 4?", "", group=1),
+    Sample("What is 4?", "So 4.", group=1),
     *(Sample(f"What is {i} + 1?", "\n\n".join(["add one"] * (i % 5 + 1)) + f" = {i + 1}", group=2) for i in range(8)),
 ]
 PROCESS = {
@@ -124,7 +124,8 @@ def test_mlp_head_scores_like_torch(mlp, family, tmp_path):
     path = export_reward_model(str(tmp_path), tmp_path / "onnx", template="{prompt} {completion}")
     expected = []
     for sample in SOLUTIONS:
-        ids = tokenizer(f"{sample.prompt} {sample.completion}", return_tensors="pt")["input_ids"]
+        text = f"{sample.prompt} {sample.completion.replace(STEP, '< extra_0>')}"  # no text has control tokens
+        ids = tokenizer(text, return_tensors="pt")["input_ids"]
         with torch.no_grad():
             expected.append(model.score(model.model(input_ids=ids).last_hidden_state[0, -1]).item())
     assert np.ptp(expected) > 0.2
@@ -173,12 +174,19 @@ def test_int8_copy_has_its_own_steps_and_probes(process):
     assert 0 < np.abs(result.values - exact.values).max() < 0.3
 
 
-def test_text_that_ends_in_the_pad_token_is_scored_at_its_end(tmp_path):
-    tiny.write_tokenizer(tmp_path, chat=tiny.CHATML.replace("'<|im_end|>' + '\\n'", "'<|im_end|>'"))
-    tiny.write_model(tmp_path, num_hidden_layers=1, pad_token_id=tiny.SPECIAL.index("<|im_end|>"))
-    result = OnnxRewardModel(str(export_reward_model(str(tmp_path), tmp_path / "onnx"))).score(SOLUTIONS)
-    expected = TorchRewardModel(str(tmp_path)).score(SOLUTIONS)
-    np.testing.assert_allclose(result.values, expected.values, rtol=0, atol=1e-4)
+def test_text_that_ends_in_the_pad_token_is_scored_before_its_end_as_in_transformers(tmp_path):
+    tokenizer = tiny.write_tokenizer(tmp_path, chat=tiny.CHATML.replace("'<|im_end|>' + '\\n'", "'<|im_end|>'"))
+    model = tiny.write_model(tmp_path, num_hidden_layers=1, pad_token_id=tiny.SPECIAL.index("<|im_end|>"))
+    samples = [sample for sample in SOLUTIONS if STEP not in f"{sample.prompt}{sample.completion}"]
+    expected = []
+    for sample in samples:
+        turns = [{"role": "user", "content": sample.prompt}, {"role": "assistant", "content": sample.completion}]
+        with torch.no_grad():
+            ids = tokenizer.apply_chat_template(turns, return_tensors="pt", return_dict=True)["input_ids"]
+            expected.append(model(input_ids=ids).logits[0, 0].item())
+    result = OnnxRewardModel(str(export_reward_model(str(tmp_path), tmp_path / "onnx"))).score(samples)
+    np.testing.assert_allclose(result.values, expected, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(TorchRewardModel(str(tmp_path)).score(samples).values, expected, rtol=0, atol=1e-4)
 
 
 def export_error(folder, **settings):

@@ -24,6 +24,7 @@ class Runner:
     max_length: int = 100
     memory: int = 1000
     labels: int = 1
+    label_names: tuple | None = None
     max_batch_tokens: int = 64
     batches: list = field(default_factory=list)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from herokit.errors import SetupError
@@ -58,13 +59,33 @@ def test_model_without_pad_token(folder, tmp_path):
     )
 
 
-def test_pad_token_that_ends_the_text(folder, tmp_path, tiny):
+@pytest.mark.parametrize("ends", [1, 2])
+def test_pad_token_that_ends_the_text_is_not_read_as_in_transformers_and_trl(folder, tmp_path, tiny, caplog, ends):
     path = copy_with_config(folder, tmp_path, pad_token_id=2)
-    texts = [f"{text}<|im_end|>" for text in TEXTS]
-    expected = reference_scores(folder, texts)
-    assert np.abs(naive_scores(path, texts) - expected).max() > 0.1
-    result = TorchRewardModel(str(path), template=BARE + "<|im_end|>").score(PAIR)
+    texts = [text + "<|im_end|>" * ends for text in TEXTS]
+    expected = reference_scores(path, texts)
+    np.testing.assert_allclose(expected, reference_scores(folder, TEXTS), **NEAR)  # the token before the end
+    assert np.abs(expected - reference_scores(folder, texts)).max() > 0.1
+    result = TorchRewardModel(str(path), template=BARE + "<|im_end|>" * ends).score(PAIR)
     np.testing.assert_allclose(result.values, expected, **NEAR)
+    assert "padding and the end of a text are one token (2); scores are read before it" in caplog.text
+    caplog.clear()
+    TorchRewardModel(str(folder), template=BARE).score(PAIR)
+    assert "padding" not in caplog.text
+
+
+def test_scores_equal_those_of_trls_reward_trainer(folder, tmp_path, tiny):
+    """TRL pads with the end token where there is no pad token, ends each text with it, and pools by transformers."""
+    trl = pytest.importorskip("trl.trainer.reward_trainer")
+    path = copy_with_config(folder, tmp_path, pad_token_id=2)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(path)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(path).eval()
+    rows = [{"chosen_ids": tokenizer(f"{text}<|im_end|>")["input_ids"], "rejected_ids": [9, 2]} for text in TEXTS]
+    batch = trl.DataCollatorForPreference(pad_token_id=2)(rows)
+    with torch.no_grad():
+        logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[: len(TEXTS), 0]
+    result = TorchRewardModel(str(path), template=BARE + "<|im_end|>").score(PAIR)
+    np.testing.assert_allclose(result.values, logits.numpy(), **NEAR)
 
 
 def test_pad_id_of_the_tokenizer_differs_from_the_models(folder, tmp_path):
@@ -142,11 +163,57 @@ def test_checkpoint_without_reward_head_raises(folder, tmp_path):
         TorchRewardModel(str(tmp_path)).score(PAIR)
 
 
-def test_head_with_two_labels_raises(tmp_path, tiny):
+def test_head_with_several_labels_needs_a_label(tmp_path, tiny):
     tiny.write_tokenizer(tmp_path)
-    tiny.write_model(tmp_path, labels=2)
-    with pytest.raises(SetupError, match="gives 2 numbers per sample, expected one"):
+    model = tiny.write_model(tmp_path, labels=3, id2label={0: "safe", 1: "helpful", 2: "short"})
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    with pytest.raises(
+        SetupError, match=r"gives 3 numbers per sample, expected one \(safe, helpful, short\); set label"
+    ):
         TorchRewardModel(str(tmp_path)).score(PAIR)
+    with torch.no_grad():
+        logits = np.concatenate([model(**tokenizer(text, return_tensors="pt")).logits.numpy() for text in TEXTS])
+    weights = {"helpful": 0.7, "safe": 0.2, "short": -0.1}
+    for label, expected in (("helpful", logits[:, 1]), (2, logits[:, 2]), (weights, logits @ [0.2, 0.7, -0.1])):
+        with TorchRewardModel(str(tmp_path), template=BARE, label=label) as rm:
+            np.testing.assert_allclose(rm.score(PAIR).values, expected, rtol=0, atol=1e-4)
+    with pytest.raises(SetupError, match="label = 'kind', but the outputs are safe, helpful, short"):
+        TorchRewardModel(str(tmp_path), label="kind").score(PAIR)
+
+
+def test_weights_that_the_class_does_not_take_raise(folder, tmp_path):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    weights = load_file(tmp_path / "model.safetensors")
+    save_file(weights | {"lm_head.weight": torch.zeros(2, 2)}, tmp_path / "model.safetensors", {"format": "pt"})
+    np.testing.assert_allclose(
+        TorchRewardModel(str(tmp_path), template=BARE).score(PAIR).values, reference_scores(folder, TEXTS), **NEAR
+    )
+    save_file(weights | {"gating.weight": torch.zeros(2, 2)}, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(SetupError, match="does not take 1 weights of its file, gating.weight"):
+        TorchRewardModel(str(tmp_path)).score(PAIR)
+
+
+OWN_CODE = """
+from transformers import Qwen2ForSequenceClassification
+
+class OwnRewardModel(Qwen2ForSequenceClassification):
+    def forward(self, *arguments, **settings):
+        result = super().forward(*arguments, **settings)
+        result.logits = 2 * result.logits + 100
+        return result
+"""
+
+
+def test_own_code_of_a_repository_runs_as_it_is_or_not_at_all(folder, tmp_path):
+    registered = {"AutoModelForSequenceClassification": "modeling_own.OwnRewardModel"}
+    path = copy_with_config(folder, tmp_path / "own", auto_map=registered, architectures=["OwnRewardModel"])
+    (path / "modeling_own.py").write_text(OWN_CODE)
+    assert naive_scores(path, TEXTS[:1])[0] < 50  # transformers opens the stock class without a word
+    with pytest.raises(SetupError, match=r"code of its own repository \(modeling_own.OwnRewardModel\); read it"):
+        TorchRewardModel(str(path)).score(PAIR)
+    with TorchRewardModel(str(path), template=BARE, trust_remote_code=True) as rm:
+        np.testing.assert_allclose(rm.score(PAIR).values, 2 * reference_scores(folder, TEXTS) + 100, rtol=0, atol=1e-3)
+        assert "one by one" in rm.report()
 
 
 def test_remote_code_runs_only_when_trusted(folder, tmp_path):

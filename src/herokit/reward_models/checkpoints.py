@@ -9,7 +9,7 @@ from typing import Any
 from herokit.errors import HerokitError, SetupError
 from herokit.reward_models.families import MLP_ARCHITECTURES, ModelProfile, model_class
 
-__all__ = ["check_folder", "checkpoint_errors", "load_model", "load_tokenizer", "resolve_max_length"]
+__all__ = ["check_folder", "checkpoint_errors", "load_model", "load_tokenizer", "resolve_max_length", "trailing_pad"]
 
 LOG = logging.getLogger(__name__)
 
@@ -92,18 +92,79 @@ def load_model(
     with checkpoint_errors(checkpoint):
         config = library.AutoConfig.from_pretrained(checkpoint, revision=revision, trust_remote_code=trust_remote_code)
         architecture = (getattr(config, "architectures", None) or [""])[0]
-        if architecture not in MLP_ARCHITECTURES:
-            settings["trust_remote_code"] = trust_remote_code
-        model, info = model_class(architecture, profile.auto_class).from_pretrained(
+        auto_class = _own_auto_class(config) if trust_remote_code else None
+        if auto_class is None:
+            _check_needs_no_code(config, architecture, checkpoint)
+            loader = model_class(architecture, profile.auto_class)
+        else:
+            loader, settings["trust_remote_code"] = getattr(library, auto_class), True
+        model, info = loader.from_pretrained(
             checkpoint, config=config, revision=revision, output_loading_info=True, **settings
         )
+    _check_weights(info, architecture, checkpoint)
+    return model.eval()
+
+
+def _own_auto_class(config: Any) -> str | None:
+    """Return the auto class under which a repository registers code of its own for a model; None if it has none."""
+    registered = getattr(config, "auto_map", None) or {}
+    names = ("AutoModelForSequenceClassification", "AutoModelForTokenClassification", "AutoModel")
+    return next((name for name in names if name in registered), None)
+
+
+def _check_needs_no_code(config: Any, architecture: str, checkpoint: str) -> None:
+    """Check that no code of the repository belongs to the model: transformers would open a stock class in its place.
+
+    Raises:
+        SetupError: it does, and the architecture is none of `MLP_ARCHITECTURES`.
+    """
+    own = _own_auto_class(config)
+    if own is not None and architecture not in MLP_ARCHITECTURES:
+        raise SetupError(
+            f"{checkpoint}: scores by code of its own repository ({config.auto_map[own]}); read it, then use "
+            "TorchRewardModel with trust_remote_code = true"
+        )
+
+
+def _check_weights(info: Any, architecture: str, checkpoint: str) -> None:
+    """Check that file and class have the same weights, except for the head of a language model that a trainer left.
+
+    Raises:
+        SetupError: weights are missing, which transformers would draw at random, or left over, which it would ignore.
+    """
+    named = architecture or "no architecture named"
     if missing := sorted(info["missing_keys"]):
         raise SetupError(
-            f"{checkpoint}: the checkpoint ({architecture or 'no architecture named'}) has no weights for "
-            f"{', '.join(missing[:5])}; it is not a reward model, or its head needs the repository's own code "
-            "(TorchRewardModel with trust_remote_code = true)"
+            f"{checkpoint}: the checkpoint ({named}) has no weights for {', '.join(missing[:5])}; it is not a reward model, or "
+            "its head needs the repository's own code (TorchRewardModel with trust_remote_code = true)"
         )
-    return model.eval()
+    unexpected = sorted(key for key in info["unexpected_keys"] if not key.startswith("lm_head."))
+    if unexpected:
+        raise SetupError(
+            f"{checkpoint}: the class that opens it ({named}) does not take {len(unexpected)} weights of its file, "
+            f"{', '.join(unexpected[:5])}; its score would be that of another model"
+        )
+
+
+def trailing_pad(model: Any, checkpoint: str) -> int | None:
+    """Return the id that a stock class takes for padding at the end of a text, None if none matters; say so in the log.
+
+    transformers reads the score of a sequence classifier at the last token that is not ``config.pad_token_id``. Where
+    padding is the end token too, that is the token before the end, in training as in inference.
+    """
+    is_stock = type(model).__module__.startswith("transformers.models.")
+    if not (is_stock and type(model).__name__.endswith("ForSequenceClassification") and hasattr(model, "score")):
+        return None
+    config = model.config.get_text_config()
+    pad = getattr(config, "pad_token_id", None)
+    ends = getattr(config, "eos_token_id", None)
+    if pad is not None and pad in (ends if isinstance(ends, list) else [ends]):
+        LOG.warning(
+            "%s: padding and the end of a text are one token (%d); scores are read before it, as transformers does",
+            checkpoint,
+            pad,
+        )
+    return pad
 
 
 def load_tokenizer(checkpoint: str, *, revision: str | None, trust_remote_code: bool = False) -> Any:

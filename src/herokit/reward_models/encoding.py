@@ -114,6 +114,7 @@ def encode_rows(
     end_id: int | None = None,
     step_id: int | None = None,
     pooling: Literal["last", "first"] = "last",
+    trailing_pad_id: int | None = None,
 ) -> EncodedRows:
     """Fit the token ids of N samples to a model.
 
@@ -128,6 +129,8 @@ def encode_rows(
         end_id: an id that must end the input.
         step_id: the id of the step token; its positions are read instead of the last.
         pooling: the position that is read without a step token.
+        trailing_pad_id: tokens of this id at the end of an input are left out, where padding and the end of a text are one
+            token: the stock classes of transformers, and so TRL in training, read the token before them.
 
     Example:
         >>> rows = encode_rows([Sample("", "", 0)], [[9, 9, 1, 2, 3]], max_length=3, first_ids=frozenset({9}))
@@ -147,6 +150,8 @@ def encode_rows(
             rows.dropped_steps.append(0)
             continue
         full = list(raw) or [0]
+        while trailing_pad_id is not None and len(full) > 1 and full[-1] == trailing_pad_id:
+            del full[-1]
         while full[:2] == full[:1] * 2 and full[0] in first_ids:
             del full[0]
         ids = full

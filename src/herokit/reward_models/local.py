@@ -20,6 +20,7 @@ from herokit.reward_models.batching import (
 from herokit.reward_models.control_tokens import ControlTokens, check_control_tokens
 from herokit.reward_models.encoding import EncodedRows, is_template
 from herokit.reward_models.inputs import InputView, Thinking, UnscorableError
+from herokit.reward_models.labels import Label, LabelError, check_label, label_weights, select_label
 from herokit.reward_models.lazy import LazyResource, ResourceOwner
 from herokit.reward_models.monitor import ScoreMonitor
 from herokit.reward_models.process import Aggregate, Floats, Span, aggregate_steps, step_probabilities
@@ -42,6 +43,11 @@ class ModelRunner(Protocol):
     @property
     def view(self) -> InputView:
         """What the model is shown of a sample."""
+        ...
+
+    @property
+    def label_names(self) -> Sequence[str] | None:
+        """The names of the model's outputs, in order; None if it names none."""
         ...
 
     @property
@@ -96,6 +102,8 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
         ignore_images: score samples with images by their text alone; otherwise their rows fail.
         control_tokens: control tokens in the texts of a sample, such as ``<|im_end|>``: ``escape`` breaks them up, so that no
             text opens a turn; ``keep`` leaves them to the tokenizer.
+        label: the output that is the score where the model has several: its name, its number from 0, or weights by name, whose
+            sum is the score. Of the two outputs of a step the second is that of a correct one.
         step_separator: the text between two steps of a completion.
         aggregate: how step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
         progress_callback: called with (unique rows done, unique rows in all) after every batch.
@@ -107,6 +115,7 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
     thinking: Thinking | None = None
     ignore_images: bool = False
     control_tokens: ControlTokens = "escape"
+    label: Label = None
     step_separator: str = "\n\n"
     aggregate: Aggregate = "min"
     progress_callback: ProgressCallback | None = field(default=None, repr=False, compare=False)
@@ -122,6 +131,7 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
         if self.thinking not in (None, *get_args(Thinking)):
             raise ConfigError(f"{owner}: thinking = {self.thinking!r}; expected one of {get_args(Thinking)}")
         check_control_tokens(self.control_tokens, owner)
+        check_label(self.label, owner)
         if not self.step_separator:
             raise ConfigError(f"{owner}: step_separator is empty; expected the text between two steps")
         if self.template is not None and not is_template(self.template):
@@ -150,8 +160,7 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
         runner = self._runner()
         logits, encoded = self._logits(runner, samples)
         rows = [
-            self._score_row(row, dropped, stepwise=runner.stepwise)
-            for row, dropped in zip(logits, encoded.dropped_steps, strict=True)
+            self._score_row(runner, row, dropped) for row, dropped in zip(logits, encoded.dropped_steps, strict=True)
         ]
         scores = Scores.from_values([value for value, _, _ in rows])
         with self._resource.lock:
@@ -178,8 +187,9 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
         Raises:
             ConfigError: this is an outcome reward model.
         """
-        logits, _ = self._logits(self._stepwise_runner(), samples)
-        return [step_probabilities(row) if isinstance(row, np.ndarray) else np.empty(0) for row in logits]
+        runner = self._stepwise_runner()
+        logits, _ = self._logits(runner, samples)
+        return [self._step_values(runner, row) if isinstance(row, np.ndarray) else np.empty(0) for row in logits]
 
     def step_spans(self, samples: Sequence[Sample], /) -> list[list[Span] | None]:
         """Return for each of N samples where its steps are in `completion_text`, in characters, half open.
@@ -273,29 +283,44 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
             self._record.stats += stats
         logits: list[Floats | UnscorableError | None] = [encoded.problems.get(row) for row in range(len(samples))]
         for row, position in zip(scorable, inverse.tolist(), strict=True):
-            result, dropped = results[position], encoded.dropped_steps[row]
-            if dropped and result is not None:
-                result = np.concatenate([np.full((dropped, result.shape[1]), np.nan), result])
-            logits[row] = result
+            logits[row] = _with_dropped_steps(results[position], encoded.dropped_steps[row])
         return logits, encoded
 
     def _score_row(
-        self, logits: Floats | UnscorableError | None, dropped: int, *, stepwise: bool
+        self, runner: R, logits: Floats | UnscorableError | None, dropped: int
     ) -> tuple[float, str, tuple[float, ...] | None]:
         """Return the score of one row, why it has none, and the scores of its steps."""
         if isinstance(logits, UnscorableError):
             return float("nan"), logits.reason, None
         if logits is None:
             return float("nan"), OUT_OF_MEMORY, None
-        if stepwise:
-            steps = step_probabilities(logits)
+        if runner.stepwise:
+            steps = self._step_values(runner, logits)
             if len(steps) == dropped:
                 return float("nan"), "no step is left", None
             reason = f"the first {dropped} of {len(steps)} steps were cut away" if dropped else ""
             return aggregate_steps(steps[dropped:], self.aggregate), reason, tuple(steps.tolist())
-        if logits.size != 1:
-            raise SetupError(
-                f"{self._describe()}: gives {logits.size} numbers per sample, expected one; "
-                "set step_token for a process reward model"
-            )
-        return float(logits.reshape(())), "", None
+        try:
+            return select_label(logits.reshape(-1).tolist(), runner.label_names, self.label), "", None
+        except LabelError as error:
+            raise SetupError(f"{self._describe()}: {error}, or step_token for a process reward model") from None
+
+    def _step_values(self, runner: R, logits: Floats) -> Floats:
+        """Return the probability that each step is correct, or of the label where one is set."""
+        if self.label is None:
+            return step_probabilities(logits)
+        names = runner.label_names or [f"LABEL_{k}" for k in range(logits.shape[1])]
+        try:
+            weights = label_weights(names, self.label)
+        except LabelError as error:
+            raise SetupError(f"{self._describe()}: {error}") from None
+        logits = logits - logits.max(axis=1, keepdims=True)
+        probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        return np.asarray(sum(weight * probabilities[:, k] for k, weight in weights.items()), np.float64)
+
+
+def _with_dropped_steps(logits: Floats | None, dropped: int) -> Floats | None:
+    """Put NaN in front of the logits of a row, one for each step that truncation cut away."""
+    if logits is None or not dropped:
+        return logits
+    return np.concatenate([np.full((dropped, logits.shape[1]), np.nan), logits])

@@ -21,6 +21,7 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "pooling": (lambda x: x in _POOLINGS, f"one of {', '.join(_POOLINGS)}"),
     "special_tokens": (lambda x: type(x) is bool, "true or false"),
     "first_id": (lambda x: type(x) is int and x >= 0, "a token id"),
+    "trailing_pad_id": (lambda x: type(x) is int and x >= 0, "a token id"),
     "step_token": (lambda x: isinstance(x, str) and bool(x), "the text of one token"),
     "chat_template": (lambda x: isinstance(x, str) and bool(x), "a chat template in jinja's language"),
     "chat_variables": (
@@ -44,6 +45,7 @@ class ModelConfig:
         pooling: the position that is read when the output is one score per token: the ``last`` real one or the ``first``.
         special_tokens: let the tokenizer add its own special tokens; off, because a template writes them itself.
         first_id: the id of a BOS or CLS token: a second one in front is dropped, and truncation keeps the first.
+        trailing_pad_id: tokens of this id at the end of an outcome model's input are left out.
         step_token: makes it a process reward model: the token is written after every step, and the output, one score per
             token, is read there as the logit of a probability.
         chat_template: renders the whole conversation, special tokens included.
@@ -63,6 +65,7 @@ class ModelConfig:
     pooling: Literal["last", "first"] = "last"
     special_tokens: bool = False
     first_id: int | None = None
+    trailing_pad_id: int | None = None
     step_token: str | None = None
     chat_template: str | None = None
     chat_variables: Mapping[str, Any] = field(default_factory=dict)

@@ -107,6 +107,7 @@ class Encoder:
             first_ids=frozenset() if config.first_id is None else frozenset({config.first_id}),
             step_id=self.step_id(),
             pooling=config.pooling,
+            trailing_pad_id=None if config.step_token else config.trailing_pad_id,
         )
 
     def _tokenize(self, texts: list[str]) -> Iterator[list[int]]:

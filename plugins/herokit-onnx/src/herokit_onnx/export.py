@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from herokit.errors import ConfigError, HerokitError, SetupError
-from herokit.reward_models.checkpoints import checkpoint_errors, load_tokenizer, resolve_max_length
+from herokit.reward_models.checkpoints import checkpoint_errors, load_tokenizer, resolve_max_length, trailing_pad
 from herokit.reward_models.encoding import DEFAULT_TEMPLATE, EncodedRows, is_template
 from herokit.reward_models.families import find_profile
 from herokit.reward_models.process import split_steps
@@ -77,6 +77,7 @@ def export_reward_model(  # noqa: PLR0913 - one for each setting that a checkpoi
     tokenizer = load_tokenizer(checkpoint, revision=revision)
     max_length = resolve_max_length(max_length, model.config, checkpoint, 4096)
     config = _make_config(tokenizer, checkpoint, system_prompt, template, step_token, max_length)
+    config = replace(config, trailing_pad_id=trailing_pad(model, checkpoint))
     return _write_model(model, tokenizer, config, out / f"{name}.onnx", dtype, checkpoint)
 
 

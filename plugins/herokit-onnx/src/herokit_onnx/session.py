@@ -196,6 +196,11 @@ class OnnxRunner:
         return self.encoder.config.step_token is not None
 
     @property
+    def label_names(self) -> None:
+        """Not known: the graph gives one output."""
+        return
+
+    @property
     def max_batch_tokens(self) -> int:
         """Padded tokens per batch by default."""
         return _MAX_BATCH_TOKENS["cpu" if self.provider == CPU else "gpu"]

@@ -30,6 +30,7 @@ class Encoder:
             ``"{prompt}\n{completion}"`` if it has none.
         max_length: longer inputs are truncated on the left, but keep a BOS or CLS in front.
         end_id: an id that must end the input.
+        trailing_pad_id: tokens of this id at the end of an outcome model's input are left out.
     """
 
     tokenizer: Any
@@ -37,6 +38,7 @@ class Encoder:
     template: str | None
     max_length: int
     end_id: int | None = None
+    trailing_pad_id: int | None = None
 
     def text(self, sample: Sample) -> str:
         """Return the text of one input.
@@ -71,6 +73,7 @@ class Encoder:
             first_ids=frozenset(first_ids),
             end_id=self.end_id,
             step_id=self._step_id(),
+            trailing_pad_id=self.trailing_pad_id if self.view.step_token is None else None,
         )
 
     def _tokenize(self, texts: list[str]) -> list[list[int]]:

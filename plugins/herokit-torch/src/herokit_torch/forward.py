@@ -79,8 +79,11 @@ class PaddedForward:
         inputs = {"input_ids": torch.from_numpy(ids).to(device), "attention_mask": torch.from_numpy(mask).to(device)}
         with torch.inference_mode():
             if self.head is None:
-                logits = getattr(self.model(**inputs), self.output)
-                return list(logits.float().reshape(len(ids), 1, -1).cpu().numpy())
+                result = self.model(**inputs)
+                logits = getattr(result, self.output, None)
+                return _read_rows(
+                    (result[0] if logits is None else logits).float().cpu().numpy(), rows, batch, ids.shape[1]
+                )
             hidden = self.model.base_model(**inputs, use_cache=False)[0]
             positions = [rows.positions[i] for i in batch.rows]
             row_index = torch.tensor([b for b, read in enumerate(positions) for _ in read], dtype=torch.long)
@@ -154,6 +157,22 @@ class PackedForward:
             body.config._attn_implementation = original  # noqa: SLF001
 
 
+def _read_rows(values: Any, rows: EncodedRows, batch: MicroBatch, width: int) -> list[Floats]:
+    """Return (P, L) logits of each row from what a model's own forward gave: one per row, or one per token and label.
+
+    Raises:
+        SetupError: it has another shape.
+    """
+    positions = [rows.positions[i] for i in batch.rows]
+    if values.ndim == 3 and values.shape[1] == width:  # noqa: PLR2004 - row, token, label
+        return [row[read] for row, read in zip(values, positions, strict=True)]
+    if any(len(read) != 1 for read in positions) and values.ndim == 2 and values.shape[1] == width:  # noqa: PLR2004
+        return [row[read, None] for row, read in zip(values, positions, strict=True)]
+    if values.ndim > 2 or len(values) != len(positions):  # noqa: PLR2004
+        raise SetupError(f"the model's forward gives shape {values.shape} for {len(positions)} rows of {width} tokens")
+    return list(values.reshape(len(positions), 1, -1))
+
+
 def _apply_head(hidden: Any, head: Any, positions: list[list[int]]) -> list[Floats]:
     """Apply the fp32 head to the hidden states that are read, and split the logits by row."""
     device = next(head.parameters()).device
@@ -171,7 +190,8 @@ def choose_forward(model: Any, profile: ModelProfile, *, min_sharing_gain: float
     """
     from transformers import AttentionInterface
 
-    pools_itself = profile.pooling == "forward"
+    has_own_code = type(model).__module__.startswith("transformers_modules")
+    pools_itself = profile.pooling == "forward" or has_own_code
     head = None if pools_itself else getattr(model, profile.head, None)
     pad_id = getattr(model.config, "pad_token_id", None) or 0
     if head is None:

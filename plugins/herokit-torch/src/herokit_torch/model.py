@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from herokit.errors import ConfigError, SetupError, install_command
 from herokit.reward_models.batching import MicroBatch
-from herokit.reward_models.checkpoints import checkpoint_errors, load_model, load_tokenizer, resolve_max_length
+from herokit.reward_models.checkpoints import (
+    checkpoint_errors,
+    load_model,
+    load_tokenizer,
+    resolve_max_length,
+    trailing_pad,
+)
 from herokit.reward_models.control_tokens import compile_tokens, writes_tokens
 from herokit.reward_models.encoding import EncodedRows
 from herokit.reward_models.families import ModelProfile, find_profile
@@ -25,6 +31,12 @@ __all__ = ["TorchRewardModel", "TorchRunner"]
 _MAX_BATCH_TOKENS = {"cpu": 2048, "gpu": 32768}
 
 
+def label_names(config: Any) -> list[str] | None:
+    """Return the names of a head's outputs, in order; None if the config has none."""
+    names = getattr(config, "id2label", None) or {}
+    return [str(names[number]) for number in sorted(names)] or None
+
+
 @dataclass(slots=True)
 class TorchRunner:
     """An open model; one thread runs it at a time."""
@@ -32,6 +44,7 @@ class TorchRunner:
     encoder: Encoder
     forward: "Forward"
     max_batch_tokens: int
+    label_names: Sequence[str] | None = None
     _lock: Any = field(default_factory=threading.Lock)
 
     @property
@@ -82,7 +95,8 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
         device: e.g. ``"cuda:1"``; None takes a GPU if there is one.
         device_map: how transformers spreads the model over devices, e.g. ``"auto"``; needs accelerate; excludes `device`.
         attn_implementation: transformers' attention implementation, for models that are not packed.
-        trust_remote_code: run the code that the checkpoint's repository brings. Only for repositories you have read.
+        trust_remote_code: run the code that the checkpoint's repository brings, with its own forward, row by row. Only for
+            repositories you have read; without it such a checkpoint is refused.
         system_prompt: of conversations without a system message; None takes that of the model's family
             (`herokit.reward_models.families`), ``""`` means none.
         step_token: makes it a process reward model; None takes that of the model's family, ``""`` means an outcome
@@ -98,6 +112,7 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
         ignore_images: score samples with images by their text alone; otherwise their rows fail.
         control_tokens: control tokens in the texts of a sample, such as ``<|im_end|>``: ``escape`` breaks them up, so that no
             text opens a turn; ``keep`` leaves them to the tokenizer.
+        label: the output that is the score where the head has several: its name in the config, its number, or weights by name.
         step_separator: the text between two steps of a completion.
         aggregate: how step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
         progress_callback: called with (unique rows done, unique rows in all) after every batch; see also
@@ -163,6 +178,7 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
             self.template,
             resolve_max_length(self.max_length, model.config, self.model, 32768),
             end_id,
+            trailing_pad(model, self.model),
         )
         with checkpoint_errors(self.model):
             if self.device_map is None:
@@ -171,7 +187,7 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
         if self.compile:
             compile_layers(forward, self.model)
         device = "cpu" if model.device.type == "cpu" else "gpu"
-        return TorchRunner(encoder, forward, _MAX_BATCH_TOKENS[device])
+        return TorchRunner(encoder, forward, _MAX_BATCH_TOKENS[device], label_names(model.config))
 
     def _view(self, profile: ModelProfile, tokenizer: Any) -> InputView:
         """Return what the model is shown of a sample: settings that are None are those of its family."""
