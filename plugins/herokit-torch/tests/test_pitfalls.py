@@ -251,7 +251,6 @@ def test_shipped_tokenizer_is_used_when_transformers_rebuilds_another(folder, tm
     ("files", "why"),
     [
         ({"x.gguf"}, "GGUF holds language models"),
-        ({"adapter_config.json"}, "it is an adapter of PEFT"),
         ({"rm.onnx"}, 'use = "onnx" with the path of the file'),
         ({"modules.json"}, "it is a model of sentence-transformers"),
         (set(), "it has no config.json; it has nothing"),

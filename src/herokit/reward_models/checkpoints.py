@@ -1,15 +1,25 @@
 """Open transformers checkpoints: tokenizer as shipped, all weights present. Importing this loads no transformers."""
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from herokit.errors import HerokitError, SetupError
 from herokit.reward_models.families import MLP_ARCHITECTURES, ModelProfile, model_class
 
-__all__ = ["check_folder", "checkpoint_errors", "load_model", "load_tokenizer", "resolve_max_length", "trailing_pad"]
+__all__ = [
+    "check_folder",
+    "checkpoint_errors",
+    "load_language_model",
+    "load_model",
+    "load_tokenizer",
+    "resolve_max_length",
+    "trailing_pad",
+]
 
 LOG = logging.getLogger(__name__)
 
@@ -62,8 +72,7 @@ def check_folder(checkpoint: str) -> None:
 
 _TOKENIZER_FILES = {"tokenizer.json", "tokenizer_config.json", "vocab.json", "vocab.txt", "vocab.bpe"}
 _OTHER_FOLDERS = {
-    ".gguf": "GGUF holds language models; convert it to a checkpoint of transformers (from_pretrained with gguf_file)",
-    "adapter_config.json": "it is an adapter of PEFT; merge it into its base model (merge_and_unload) and save that",
+    ".gguf": "GGUF holds language models: pass the path of the file to TorchJudge or TorchLikelihood",
     ".onnx": 'it is a model for ONNX Runtime: use = "onnx" with the path of the file',
     "modules.json": "it is a model of sentence-transformers; pass the folder inside it that has a config.json",
     ".pt": "it is a checkpoint of a trainer; export it in the format of transformers",
@@ -73,7 +82,13 @@ _OTHER_FOLDERS = {
 
 
 def load_model(
-    checkpoint: str, profile: ModelProfile, *, revision: str | None, trust_remote_code: bool = False, **settings: Any
+    checkpoint: str,
+    profile: ModelProfile,
+    *,
+    revision: str | None,
+    trust_remote_code: bool = False,
+    has_value_head: bool = False,
+    **settings: Any,
 ) -> Any:
     """Load a model in evaluation mode.
 
@@ -82,12 +97,15 @@ def load_model(
         profile: of its family.
         revision: a branch, tag or commit of the hub's repository.
         trust_remote_code: run the code that the repository brings.
+        has_value_head: the file has weights ``v_head``, which stand in place of the class's own head.
         settings: more arguments of `from_pretrained`.
 
     Raises:
         SetupError: it cannot be opened, or weights are missing, which transformers would draw at random.
     """
     library = _import_transformers()
+    if (Path(checkpoint) / "adapter_config.json").is_file():
+        return _load_adapter(checkpoint, **settings)
     check_folder(checkpoint)
     with checkpoint_errors(checkpoint):
         config = library.AutoConfig.from_pretrained(checkpoint, revision=revision, trust_remote_code=trust_remote_code)
@@ -101,8 +119,75 @@ def load_model(
         model, info = loader.from_pretrained(
             checkpoint, config=config, revision=revision, output_loading_info=True, **settings
         )
+    if has_value_head:
+        info["missing_keys"] = [key for key in info["missing_keys"] if not key.startswith("score.")]
+        info["unexpected_keys"] = [key for key in info["unexpected_keys"] if not key.startswith("v_head.")]
     _check_weights(info, architecture, checkpoint)
     return model.eval()
+
+
+def _load_adapter(checkpoint: str, **settings: Any) -> Any:
+    """Load a reward model that is an adapter of PEFT on another one or on a language model, and merge it.
+
+    Raises:
+        SetupError: PEFT is missing, or neither base nor adapter has a head.
+    """
+    try:
+        peft: Any = import_module("peft")
+    except ImportError as error:
+        raise SetupError(f"{checkpoint}: is an adapter of PEFT ({error}); run: pip install peft") from error
+    library = _import_transformers()
+    with checkpoint_errors(checkpoint, "cannot be opened as an adapter"):
+        config = peft.PeftConfig.from_pretrained(checkpoint)
+        weights = peft.load_peft_weights(checkpoint, device="cpu")
+        head = next((value for key, value in weights.items() if key.endswith("score.weight")), None)
+        labels = {} if head is None else {"num_labels": len(head)}
+        model, info = library.AutoModelForSequenceClassification.from_pretrained(
+            config.base_model_name_or_path, output_loading_info=True, **labels, **settings
+        )
+        if head is not None:
+            info["missing_keys"] = [key for key in info["missing_keys"] if not key.startswith("score.")]
+        _check_weights(info, type(model).__name__, config.base_model_name_or_path)
+        return peft.PeftModel.from_pretrained(model, checkpoint).merge_and_unload().eval()
+
+
+def load_language_model(checkpoint: str, *, revision: str | None, **settings: Any) -> Any:
+    """Load a causal language model in evaluation mode.
+
+    Args:
+        checkpoint: a name on the hub, a folder, or the path of a GGUF file, which is widened to `dtype`.
+        revision: a branch, tag or commit of the hub's repository.
+        settings: more arguments of `from_pretrained`.
+
+    Raises:
+        SetupError: it cannot be opened, needs code of its repository, or file and class have different weights.
+    """
+    library = _import_transformers()
+    place, gguf = _split_gguf(checkpoint)
+    with checkpoint_errors(checkpoint, "cannot be opened as a language model"):
+        config = library.AutoConfig.from_pretrained(place, revision=revision, **gguf)
+        if (own := (getattr(config, "auto_map", None) or {}).get("AutoModelForCausalLM")) is not None:
+            raise SetupError(f"{checkpoint}: needs code of its own repository ({own}), which is not run here")
+        model, info = library.AutoModelForCausalLM.from_pretrained(
+            place, config=config, revision=revision, output_loading_info=True, **gguf, **settings
+        )
+    _check_weights(info, type(model).__name__, checkpoint)
+    return model.eval()
+
+
+def _split_gguf(checkpoint: str) -> tuple[str, dict[str, str]]:
+    """Return folder and further arguments of `from_pretrained`; checks anything that is no GGUF file."""
+    path = Path(checkpoint)
+    if path.suffix == ".gguf" and path.is_file():
+        return str(path.parent), {"gguf_file": path.name}
+    adapter = path / "adapter_config.json"
+    if adapter.is_file() and not (path / "tokenizer_config.json").is_file():
+        base = json.loads(adapter.read_text(encoding="utf-8")).get("base_model_name_or_path")
+        return str(base), {}
+    if adapter.is_file():
+        return checkpoint, {}
+    check_folder(checkpoint)
+    return checkpoint, {}
 
 
 def _own_auto_class(config: Any) -> str | None:
@@ -178,11 +263,13 @@ def load_tokenizer(checkpoint: str, *, revision: str | None, trust_remote_code: 
         SetupError: it cannot be opened.
     """
     library = _import_transformers()
-    check_folder(checkpoint)
+    place, gguf = _split_gguf(checkpoint)
     with checkpoint_errors(checkpoint, "its tokenizer cannot be opened"):
         rebuilt = library.AutoTokenizer.from_pretrained(
-            checkpoint, revision=revision, trust_remote_code=trust_remote_code
+            place, revision=revision, trust_remote_code=trust_remote_code, **gguf
         )
+        if gguf:
+            return rebuilt
         if not library.utils.cached_file(
             checkpoint, "tokenizer.json", _raise_exceptions_for_missing_entries=False, revision=revision
         ):

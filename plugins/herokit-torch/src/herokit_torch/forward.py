@@ -88,7 +88,7 @@ class PaddedForward:
             positions = [rows.positions[i] for i in batch.rows]
             row_index = torch.tensor([b for b, read in enumerate(positions) for _ in read], dtype=torch.long)
             token_index = torch.tensor([p for read in positions for p in read], dtype=torch.long)
-            return _apply_head(hidden[row_index, token_index], self.head, positions)
+            return _apply_head(hidden[row_index, token_index], self.head, rows, batch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class PackedForward:
         hidden = self._run_body(ids, position_ids, layout)
         with torch.inference_mode():
             selected = hidden[0, torch.tensor(read, dtype=torch.long)]
-            return _apply_head(selected, self.head, [rows.positions[i] for i in batch.rows])
+            return _apply_head(selected, self.head, rows, batch)
 
     def _run_body(self, ids: list[int], position_ids: list[int], layout: Any) -> Any:
         body, device = self.model.base_model, self.model.device
@@ -173,31 +173,41 @@ def _read_rows(values: Any, rows: EncodedRows, batch: MicroBatch, width: int) ->
     return list(values.reshape(len(positions), 1, -1))
 
 
-def _apply_head(hidden: Any, head: Any, positions: list[list[int]]) -> list[Floats]:
-    """Apply the fp32 head to the hidden states that are read, and split the logits by row."""
+def _apply_head(hidden: Any, head: Any, rows: EncodedRows, batch: MicroBatch) -> list[Floats]:
+    """Apply the fp32 head to the hidden states that are read, and split the logits by row.
+
+    A head that takes targets gets the token that follows each position.
+    """
     device = next(head.parameters()).device
-    logits = head(hidden.to(device, torch.float32)).cpu().numpy()
-    return list(np.split(logits, np.cumsum([len(read) for read in positions])[:-1]))
+    targets = []
+    if getattr(head, "takes_targets", False):
+        following = [
+            rows.ids[i][p + 1] if p + 1 < len(rows.ids[i]) else 0 for i in batch.rows for p in rows.positions[i]
+        ]
+        targets = [torch.tensor(following, device=device)]
+    logits = head(hidden.to(device, torch.float32), *targets).cpu().numpy()
+    return list(np.split(logits, np.cumsum([len(rows.positions[i]) for i in batch.rows])[:-1]))
 
 
-def choose_forward(model: Any, profile: ModelProfile, *, min_sharing_gain: float) -> Forward:
+def choose_forward(model: Any, profile: ModelProfile, *, min_sharing_gain: float, head: Any = None) -> Forward:
     """Return the forward pass that fits a model.
 
     Args:
         model: a loaded transformers model.
         profile: of its family.
         min_sharing_gain: see `herokit_torch.packing.build_trees`.
+        head: from a hidden state to logits, in place of the model's own.
     """
     from transformers import AttentionInterface
 
     has_own_code = type(model).__module__.startswith("transformers_modules")
     pools_itself = profile.pooling == "forward" or has_own_code
-    head = None if pools_itself else getattr(model, profile.head, None)
+    if head is None and not pools_itself and hasattr(model, profile.head):
+        head = deepcopy(getattr(model, profile.head)).float()
     pad_id = getattr(model.config, "pad_token_id", None) or 0
     if head is None:
         is_stock = type(model).__module__.startswith("transformers.models.")
         return PaddedForward(model, None, profile.output, one_by_one=pools_itself or not is_stock, pad_id=pad_id)
-    head = deepcopy(head).float()
     AttentionInterface.register(ROW_BY_ROW, row_attention)
     AttentionInterface.register(FUSED, fused_attention)
     attentions = [FUSED] * _kernel_fits(model) + [ROW_BY_ROW]

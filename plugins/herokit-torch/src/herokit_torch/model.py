@@ -26,9 +26,10 @@ from herokit_torch.encoding import Encoder
 if TYPE_CHECKING:  # loads torch
     from herokit_torch.forward import Forward
 
-__all__ = ["TorchRewardModel", "TorchRunner"]
+__all__ = ["MAX_BATCH_TOKENS", "TorchRewardModel", "TorchRunner"]
 
-_MAX_BATCH_TOKENS = {"cpu": 2048, "gpu": 32768}
+MAX_BATCH_TOKENS = {"cpu": 2048, "gpu": 32768}
+"""Tokens per batch by default."""
 
 
 def label_names(config: Any) -> list[str] | None:
@@ -89,7 +90,8 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
     similar length. Equal inputs run once. In fp32 neither order nor batch changes a score by more than rounding.
 
     Attributes:
-        model: a name on the hub or a folder.
+        model: a name on the hub or a folder: a reward model, an adapter of PEFT on one, which is merged, or a language model
+            with the value head of TRL.
         revision: a branch, tag or commit of the hub's repository.
         dtype: of the body: ``"auto"`` (the checkpoint's), ``"float32"``, ``"bfloat16"``, ``"float16"``.
         device: e.g. ``"cuda:1"``; None takes a GPU if there is one.
@@ -159,10 +161,12 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
         except ImportError as error:
             raise SetupError(f"transformers cannot be imported ({error}); run: {install_command('torch')}") from error
         from herokit_torch.forward import choose_forward, compile_layers
+        from herokit_torch.heads import find_value_head
 
         profile = find_profile(self.model)
         repository: dict[str, Any] = {"revision": self.revision, "trust_remote_code": self.trust_remote_code}
         tokenizer = load_tokenizer(self.model, **repository)
+        head = find_value_head(self.model)
         model = load_model(
             self.model,
             profile,
@@ -170,6 +174,7 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
             dtype=self.dtype,
             attn_implementation=self.attn_implementation,
             device_map=self.device_map,
+            has_value_head=head is not None,
         )
         end_id = getattr(model.config, profile.end_token_attribute) if profile.end_token_attribute else None
         encoder = Encoder(
@@ -183,11 +188,11 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
         with checkpoint_errors(self.model):
             if self.device_map is None:
                 model.to(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-            forward = choose_forward(model, profile, min_sharing_gain=self.min_sharing_gain)
+            forward = choose_forward(model, profile, min_sharing_gain=self.min_sharing_gain, head=head)
         if self.compile:
             compile_layers(forward, self.model)
         device = "cpu" if model.device.type == "cpu" else "gpu"
-        return TorchRunner(encoder, forward, _MAX_BATCH_TOKENS[device], label_names(model.config))
+        return TorchRunner(encoder, forward, MAX_BATCH_TOKENS[device], label_names(model.config))
 
     def _view(self, profile: ModelProfile, tokenizer: Any) -> InputView:
         """Return what the model is shown of a sample: settings that are None are those of its family."""

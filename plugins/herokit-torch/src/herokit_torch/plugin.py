@@ -7,5 +7,7 @@ __all__ = ["herokit_register"]
 
 @hookimpl
 def herokit_register(register: Register) -> None:
-    """Register the reward model ``torch``."""
+    """Register the reward models ``torch``, ``torch-judge`` and ``torch-likelihood``."""
     register.reward_model("torch", "herokit_torch:TorchRewardModel")
+    register.reward_model("torch-judge", "herokit_torch:TorchJudge")
+    register.reward_model("torch-likelihood", "herokit_torch:TorchLikelihood")
