@@ -62,6 +62,8 @@ EXTRAS_BY_NAME = {
     "pairwise-judge": "http",
     "onnx": "onnx",
     "torch": "torch",
+    "torch-judge": "torch",
+    "torch-likelihood": "torch",
     "ray": "ray",
     "ray-verifier": "ray",
     "ray-reward-model": "ray",

@@ -149,11 +149,7 @@ def encode_rows(
             rows.prefix_keys.append(None)
             rows.dropped_steps.append(0)
             continue
-        full = list(raw) or [0]
-        while trailing_pad_id is not None and len(full) > 1 and full[-1] == trailing_pad_id:
-            del full[-1]
-        while full[:2] == full[:1] * 2 and full[0] in first_ids:
-            del full[0]
+        full = _trim(list(raw) or [0], first_ids, trailing_pad_id)
         ids = full
         if len(full) > room:
             first = full[:1] if full[0] in first_ids and room > 1 else []
@@ -167,3 +163,13 @@ def encode_rows(
         rows.prefix_keys.append(None if dropped else sample.prompt_text)
         rows.dropped_steps.append(full.count(step_id) - len(rows.positions[-1]) if step_id is not None else 0)
     return rows
+
+
+def _trim(ids: list[int], first_ids: frozenset[int], trailing_pad_id: int | None) -> list[int]:
+    """Return the ids with one BOS in front and without padding at the end."""
+    start, end = 0, len(ids)
+    while end > 1 and ids[end - 1] == trailing_pad_id:
+        end -= 1
+    while start + 1 < end and ids[start] == ids[start + 1] and ids[start] in first_ids:
+        start += 1
+    return ids[start:end]

@@ -90,9 +90,9 @@ def _output_layer(model: Any, checkpoint: str, ids: tuple[int, ...] | None) -> n
         probe = torch.arange(1, 6, device=model.device)[None]
         own = model(input_ids=probe).logits[0, :, rows].float()
         hidden = model.base_model(input_ids=probe, use_cache=False)[0][0]
-        ours = _capped(output(hidden.float()), _soft_cap(model)).to(own.device)
+        logits = _capped(output(hidden.float()), _soft_cap(model)).to(own.device)
     tolerance = 1e-3 if model.dtype == torch.float32 else 0.1
-    if not torch.allclose(own, ours, rtol=tolerance, atol=tolerance * float(1 + own.abs().max())):
+    if not torch.allclose(own, logits, rtol=tolerance, atol=tolerance * float(1 + own.abs().max())):
         raise SetupError(f"{checkpoint}: {type(model).__name__} scales its logits, which is not supported here")
     return output
 
@@ -109,14 +109,14 @@ def find_value_head(folder: str) -> nn.Linear | None:
         return None
     from safetensors import safe_open
 
-    found: dict[str, Any] = {}
+    weights: dict[str, Any] = {}
     for file in files:
         with safe_open(file, "pt") as tensors:
             for name in tensors.keys():  # noqa: SIM118 - the file is no mapping
                 if name.startswith("v_head.summary."):
-                    found[name.rpartition(".")[2]] = tensors.get_tensor(name).float()
-    if "weight" not in found:
+                    weights[name.rpartition(".")[2]] = tensors.get_tensor(name).float()
+    if "weight" not in weights:
         return None
-    head = nn.Linear(found["weight"].shape[1], found["weight"].shape[0], bias="bias" in found)
-    head.load_state_dict(found)
+    head = nn.Linear(weights["weight"].shape[1], weights["weight"].shape[0], bias="bias" in weights)
+    head.load_state_dict(weights)
     return head
