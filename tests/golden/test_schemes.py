@@ -97,6 +97,15 @@ EXPECTED = {
     "dgpo": [-0.5 / 0.5001, 0.5 / 0.5001, -0.5 / 0.5001, 0.5 / 0.5001, 0, 0],  # one mixed group: its weight is 1
     "rubric": [(0.7 + 0.3) / 2.9, 1.7 / 2.9, 1.2 / 2.9, 1.9 / 2.9, 1.9 / 2.9, 0.0],
     "noisy_verifier": C,
+    "max_rl": [-1, 1, -1, 1, 0, 0],
+    # a: 0, 1, 0, 1 and 1 have mean 0.6 and variance 1.2 / 4; b: 0, 0 and 1 have mean 1/3 and variance (2/3) / 2
+    "ngrpo": [-0.6 / 0.3**0.5, 0.4 / 0.3**0.5, -0.6 / 0.3**0.5, 0.4 / 0.3**0.5, *[-1 / 3 / (1 / 3) ** 0.5] * 2],
+    "pass_at_k": [0] * 6,  # two share the best reward, or all do
+    # a: the deviations are 0.57735 of c and sqrt(14/3) of m; b: 0 and sqrt(8)
+    "dvao": [
+        *((centered(C) + centered(RM))[:4] / (3**-0.5 + (14 / 3) ** 0.5 + 1e-4)),
+        *(np.array([-2, 2]) / (8**0.5 + 1e-4)),
+    ],
     "dapo": [*z([-1, 1 - 0.5, -1 - 1, 1 - 1]), 0, 0],  # the buffer is 16384 to 20480
     "grpo_length": [*z(C[:4] + KIMI[:4]), *z(KIMI[4:])],
     "hero_length": W_ONE * centered(np.array(EQ3) + 0.2 * KIMI),
@@ -141,6 +150,23 @@ def test_by_hand(name):
 
 def test_gdpo_conditions_easy_rewards_on_hard_ones():
     np.testing.assert_allclose(apply(schemes.gdpo(condition="verifier")), conditioned(), atol=1e-12)
+
+
+def test_pass_at_k_rewards_the_only_correct_rollout():
+    signals = Signals({"verifier": np.array([1.0, 0, 0, 0, 1, 1, 1, 0])}, Groups(np.array([0, 0, 0, 0, 1, 1, 1, 1]), 2))
+    scheme = schemes.pass_at_k()
+    advantage, _ = scheme.combine(initial_reward(signals), signals, scheme.init())
+    np.testing.assert_allclose(advantage, [1 / (0.5 + 1e-6), 0, 0, 0, 0, 0, 0, 0])  # 0.25 * 0.75 * 4 / 3 = 0.25
+
+
+@pytest.mark.parametrize("name", ["gdpo", "normalize_then_sum"])
+def test_rewards_that_sum_to_a_constant_give_no_advantage_even_one_by_one(name):
+    values = {"verifier": np.array([1.0, 0.0, 0.0, 1.0]), "format": np.array([2.0, 3.0, 3.0, 2.0])}
+    scheme = getattr(schemes, name)({"verifier": 1.0, "format": 1.0})
+    signals = Signals(values, Groups.from_keys("aaaa"))
+    np.testing.assert_allclose(scheme.combine(initial_reward(signals), signals, scheme.init())[0], 0, atol=1e-9)
+    scheme = getattr(schemes, name)({"verifier": 1.0, "format": 0.5})
+    assert np.abs(scheme.combine(initial_reward(signals), signals, scheme.init())[0]).max() > 0.5
 
 
 def test_dgpo_favours_the_harder_of_two_mixed_groups():

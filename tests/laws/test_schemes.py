@@ -43,6 +43,9 @@ KNOWN_FAILURES = {
     "dgpo": {"group_independence"},
     "gdpo": {"group_independence", "robust_to_score_noise", "group_copies_invariance"},
     "normalize_then_sum": {"group_independence", "robust_to_score_noise", "group_copies_invariance"},
+    "dvao": {"robust_to_score_noise"},
+    "ngrpo": {"zero_advantage_without_signal"},
+    "pass_at_k": {"verifier_dominates"},
     "sum_then_normalize": {"robust_to_score_noise"},
     "process_supervision": {"robust_to_score_noise"},
     "turn_grpo": {"robust_to_score_noise"},
@@ -95,6 +98,11 @@ OTHER_FAILURES = {
     "normalize_then_sum": {
         "verifier_dominates": OUTWEIGHED,
         "affine_invariant_in_score": "eps is added to deviations in the score's unit",
+        "hacking_gain_bounded": STANDARD,
+    },
+    "dvao": {
+        "verifier_dominates": OUTWEIGHED,
+        "affine_invariant_in_score": "the raw score's unit decides how much it weighs against the verdict",
         "hacking_gain_bounded": STANDARD,
     },
     "dapo": {

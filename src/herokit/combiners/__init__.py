@@ -1,6 +1,16 @@
 """Combiners: pure steps that turn signals into a reward or an advantage, and ways to compose them."""
 
-from herokit.combiners.advantages import Center, DivideByMad, LeaveOneOut, Standardize, Whiten
+from herokit.combiners.advantages import (
+    BestMinusSecond,
+    Center,
+    DivideByMad,
+    DivideByMean,
+    DivideBySummedStd,
+    LeaveOneOut,
+    Standardize,
+    StandardizeWithVirtual,
+    Whiten,
+)
 from herokit.combiners.base import (
     CORRECT_THRESHOLD,
     Combiner,
@@ -33,7 +43,7 @@ from herokit.combiners.chain import (
 from herokit.combiners.credit import Discount, Progress, Redistribute, RewardToGo, SoftMin
 from herokit.combiners.elementwise import Add, Affine, Clip, Interpolate, Multiply, Select, Sigmoid
 from herokit.combiners.ensemble import Ensemble, WeightedSum
-from herokit.combiners.gating import CenterIncorrect, ConsistencyFilter, FlattenLowStd, Gate, IfUniform
+from herokit.combiners.gating import CenterIncorrect, ConsistencyFilter, FlattenLowStd, Gate, IfUniform, TopPStdFilter
 from herokit.combiners.lengths import CosineLength, ExcessLength, GroupLengthPenalty, KimiLength, SoftOverlong
 from herokit.combiners.normalizers import MinMax, Normalizer, QuantileMinMax, Rank, ZScoreSigmoid
 from herokit.combiners.parts import AggregateParts, ForParts, GroupBy, PerRollout
@@ -46,8 +56,9 @@ STEPS = (
     *(Add, Affine, Interpolate, Clip, Multiply, Sigmoid, Select, Ensemble, WeightedSum),
     *(MinMax, QuantileMinMax, Rank, ZScoreSigmoid, Stratify),
     *(Center, LeaveOneOut, DivideByMad, Standardize, Whiten),
+    *(BestMinusSecond, DivideByMean, DivideBySummedStd, StandardizeWithVirtual),
     *(WeightByAgreement, WeightByCorrectRate, WeightByDifficulty, WeightByStd),
-    *(CenterIncorrect, IfUniform, Gate, FlattenLowStd, ConsistencyFilter),
+    *(CenterIncorrect, IfUniform, Gate, FlattenLowStd, ConsistencyFilter, TopPStdFilter),
     *(CosineLength, ExcessLength, GroupLengthPenalty, KimiLength, SoftOverlong),
     *(ForParts, GroupBy, PerRollout, AggregateParts),
     *(Discount, Progress, Redistribute, RewardToGo, SoftMin),
@@ -61,6 +72,7 @@ __all__ = [
     "Add",
     "Affine",
     "AggregateParts",
+    "BestMinusSecond",
     "Center",
     "CenterIncorrect",
     "Chain",
@@ -73,6 +85,8 @@ __all__ = [
     "CreditStep",
     "Discount",
     "DivideByMad",
+    "DivideByMean",
+    "DivideBySummedStd",
     "Ensemble",
     "ExcessLength",
     "Filter",
@@ -105,10 +119,12 @@ __all__ = [
     "SoftMin",
     "SoftOverlong",
     "Standardize",
+    "StandardizeWithVirtual",
     "Stateless",
     "StepTrace",
     "Stratify",
     "Sync",
+    "TopPStdFilter",
     "Weight",
     "WeightByAgreement",
     "WeightByCorrectRate",

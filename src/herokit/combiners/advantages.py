@@ -1,6 +1,7 @@
 """Steps that compare a row with its group and so make advantages; each documents how trainers differ."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from herokit import _segment
@@ -9,7 +10,17 @@ from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
 from herokit.errors import ConfigError, check_choice
 from herokit.types import Array, Signals
 
-__all__ = ["Center", "DivideByMad", "LeaveOneOut", "Standardize", "Whiten"]
+__all__ = [
+    "BestMinusSecond",
+    "Center",
+    "DivideByMad",
+    "DivideByMean",
+    "DivideBySummedStd",
+    "LeaveOneOut",
+    "Standardize",
+    "StandardizeWithVirtual",
+    "Whiten",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +192,156 @@ class DivideByMad(ProducesAdvantage, Stateless):
         return _segment.apply_groupwise(
             "divide", deviation, _segment.mean(xp.abs(deviation), groups) + self.eps, groups
         )
+
+
+@dataclass(frozen=True, slots=True)
+class DivideByMean(ProducesAdvantage, Stateless):
+    """Divide by the group's mean: ``A = (r - mean_g) / mean_g``, and 0 where the mean is not positive (MaxRL).
+
+    For rewards of 0 and 1: with a rate p of correct rollouts, a correct one gets 1 / p - 1, an incorrect one -1. A lone success on
+    a hard prompt counts more than under any deviation. Rewards must not be negative. arXiv 2602.02710.
+
+    Example:
+        >>> import numpy as np
+        >>> from herokit import Groups, Signals
+        >>> DivideByMean()(np.array([0.0, 0.0, 0.0, 1.0, 0.0]), Signals({}, Groups.from_keys("aaaab"))).tolist()
+        [-1.0, -1.0, -1.0, 3.0, 0.0]
+    """
+
+    def __call__(self, reward: Array, signals: Signals) -> Array:
+        """Return the advantage, (N,)."""
+        xp, groups = _segment.namespace(reward), signals.groups
+        mean = _segment.mean(reward, groups)
+        usable = mean > 0.0
+        ratio = _segment.apply_groupwise("divide", reward, xp.where(usable, mean, xp.ones_like(mean)), groups) - 1.0
+        return xp.where(_segment.expand(usable, groups), ratio, xp.zeros_like(ratio))
+
+
+@dataclass(frozen=True, slots=True)
+class StandardizeWithVirtual(ProducesAdvantage, Stateless):
+    """Standardize each group as if it had one more rollout, with the highest reward (NGRPO).
+
+    With the mean and the sample deviation over the n rewards of the group and `max_reward`::
+
+        A = (r - mean_g) / (std_g + eps)
+
+    A group of only incorrect rollouts gets negative advantages instead of none; one of only correct rollouts still gets 0. The
+    advantages of a group do not sum to 0. arXiv 2509.18851.
+
+    Args:
+        max_reward: the reward of the rollout that is not there.
+        eps: added to the deviation, in the reward's units.
+
+    Raises:
+        ConfigError: a number outside its range.
+
+    Example:
+        >>> import numpy as np
+        >>> from herokit import Groups, Signals
+        >>> step, signals = StandardizeWithVirtual(eps=1e-12), Signals({}, Groups.from_keys("aaabb"))
+        >>> step(np.array([0.0, 0.0, 0.0, 1.0, 1.0]), signals).round(3).tolist()
+        [-0.5, -0.5, -0.5, 0.0, 0.0]
+    """
+
+    max_reward: ScalarOrSchedule = 1.0
+    eps: ScalarOrSchedule = 1e-6
+
+    def __post_init__(self) -> None:
+        check_in_interval("max_reward", self.max_reward, "(-inf, inf)")
+        check_in_interval("eps", self.eps, "(0, inf)")
+
+    def __call__(self, reward: Array, signals: Signals) -> Array:
+        """Return the advantage, (N,)."""
+        xp, groups = _segment.namespace(reward), signals.groups
+        count = _segment.counts(groups, reward)
+        mean = (_segment.reduce(reward, groups, "sum") + self.max_reward) / (count + 1.0)
+        deviation = _segment.apply_groupwise("subtract", reward, mean, groups)
+        squares = _segment.reduce(deviation * deviation, groups, "sum") + (self.max_reward - mean) ** 2
+        std = xp.sqrt(squares / xp.clip(count, 1.0, None))
+        return _segment.apply_groupwise("divide", deviation, std + self.eps, groups)
+
+
+@dataclass(frozen=True, slots=True)
+class BestMinusSecond(ProducesAdvantage, Stateless):
+    """Reward only the best rollout of a group, by its lead: ``A = (max_g - second_g) / (std_g + eps)``, all others get 0.
+
+    It optimizes the best of all rollouts of a prompt (pass@k with k the group's size): where two share the highest reward, one
+    more of them would not help, and all get 0. A group of one row gets 0. arXiv 2503.19595; verl's ``grpo_passk``.
+
+    Args:
+        eps: added to the sample deviation, in the reward's units.
+
+    Raises:
+        ConfigError: `eps` is not positive.
+
+    Example:
+        >>> import numpy as np
+        >>> from herokit import Groups, Signals
+        >>> step, signals = BestMinusSecond(eps=1e-12), Signals({}, Groups.from_keys("aaabb"))
+        >>> step(np.array([0.0, 0.0, 1.0, 1.0, 1.0]), signals).round(3).tolist()
+        [0.0, 0.0, 1.732, 0.0, 0.0]
+    """
+
+    eps: ScalarOrSchedule = 1e-6
+
+    def __post_init__(self) -> None:
+        check_in_interval("eps", self.eps, "(0, inf)")
+
+    def __call__(self, reward: Array, signals: Signals) -> Array:
+        """Return the advantage, (N,)."""
+        xp, groups = _segment.namespace(reward), signals.groups
+        best = reward == _segment.expand(_segment.reduce(reward, groups, "max"), groups)
+        low = _segment.expand(_segment.reduce(reward, groups, "min"), groups)
+        second = _segment.reduce(xp.where(best, low, reward), groups, "max")
+        alone = _segment.reduce(xp.astype(best, reward.dtype), groups, "sum") == 1.0
+        lead = _segment.apply_groupwise("subtract", reward, second, groups)
+        scaled = _segment.apply_groupwise("divide", lead, _segment.std(reward, groups, ddof=1) + self.eps, groups)
+        return xp.where(best & _segment.expand(alone, groups), scaled, xp.zeros_like(scaled))
+
+
+@dataclass(frozen=True, slots=True)
+class DivideBySummedStd(ProducesAdvantage, Stateless):
+    """Subtract the group's mean and divide by the weighted sum of the deviations of several rewards (DVAO).
+
+    With the sample deviation of every reward over the group::
+
+        A = (r - mean_g) / (sum_k w_k std_g + eps)
+
+    After `WeightedSum` with the same weights, each reward counts by its own deviation, so one that hardly differs in a group
+    hardly counts there; standardizing each by itself (GDPO) scales it to the size of the others. arXiv 2605.25604.
+
+    Args:
+        weights: signal -> weight; at least 0.
+        eps: added to the sum of deviations, in the reward's units.
+
+    Raises:
+        ConfigError: no weight, a negative one, or `eps` is not positive.
+
+    Example:
+        >>> import numpy as np
+        >>> from herokit import Groups, Signals
+        >>> values = {"verifier": np.array([0.0, 1.0]), "rm": np.array([0.01, 0.0])}
+        >>> step = DivideBySummedStd({"verifier": 1.0, "rm": 1.0}, eps=1e-12)
+        >>> step(np.array([0.01, 1.0]), Signals(values, Groups.from_keys("aa"))).round(3).tolist()
+        [-0.693, 0.693]
+    """
+
+    weights: Mapping[str, float] = field(default_factory=lambda: {"verifier": 1.0, "rm": 1.0})
+    eps: ScalarOrSchedule = 1e-4
+
+    def __post_init__(self) -> None:
+        check_in_interval("eps", self.eps, "(0, inf)")
+        if not self.weights:
+            raise ConfigError("weights names at least one signal, such as {'verifier': 1.0}")
+        for name, weight in self.weights.items():
+            check_in_interval(f"weights[{name!r}]", weight, "[0, inf)")
+
+    def __call__(self, reward: Array, signals: Signals) -> Array:
+        """Return the advantage, (N,)."""
+        groups = signals.groups
+        scale = sum(w * _segment.std(signals[name], groups, ddof=1) for name, w in self.weights.items()) + self.eps
+        deviation = _segment.apply_groupwise("subtract", reward, _segment.mean(reward, groups), groups)
+        return _segment.apply_groupwise("divide", deviation, scale, groups)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from herokit.combiners.base import (
 )
 from herokit.combiners.chain import Chain, chain
 from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
-from herokit.types import Array, Signals
+from herokit.types import Array, Groups, Signals
 
-__all__ = ["CenterIncorrect", "ConsistencyFilter", "FlattenLowStd", "Gate", "IfUniform"]
+__all__ = ["CenterIncorrect", "ConsistencyFilter", "FlattenLowStd", "Gate", "IfUniform", "TopPStdFilter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,3 +228,51 @@ class ConsistencyFilter(Filter):
         keep_incorrect = n - keep_correct
         room = xp.where(correct, _segment.expand(keep_correct, groups), _segment.expand(keep_incorrect, groups))
         return place < room
+
+
+@dataclass(frozen=True, slots=True)
+class TopPStdFilter(Filter):
+    """Keep the groups with the widest scores that together have a share of the whole deviation; exclude the others.
+
+    Groups are sorted by the deviation of their scores, the widest first, and the shortest prefix whose deviations sum to
+    `top_p` of the sum over the batch is kept, with every group that is as wide as its last. A group of equal scores is never
+    kept. Rank by a raw score: rewards in bands, such as HERO's, and standardized ones are all about equally wide.
+    RAGEN-2, arXiv 2604.06268.
+
+    Args:
+        signal: the name of the raw score.
+        top_p: the share of the summed deviations to keep, in (0, 1].
+
+    Raises:
+        ConfigError: `top_p` lies outside (0, 1].
+
+    Example:
+        >>> import numpy as np
+        >>> from herokit import Groups, Signals
+        >>> signals = Signals({"rm": np.array([0.0, 8.0, 0.0, 1.0, 0.0, 1.0, 3.0, 3.0])}, Groups.from_keys("aabbccdd"))
+        >>> TopPStdFilter(top_p=0.8).keep(np.zeros(8), signals).tolist()
+        [True, True, False, False, False, False, False, False]
+        >>> TopPStdFilter(top_p=0.85).keep(np.zeros(8), signals).tolist()
+        [True, True, True, True, True, True, False, False]
+    """
+
+    signal: str = "rm"
+    top_p: ScalarOrSchedule = 0.9
+
+    def __post_init__(self) -> None:
+        check_in_interval("top_p", self.top_p, "(0, 1]")
+
+    def keep(self, reward: Array, signals: Signals) -> Array:
+        """Return which rows stay in play."""
+        xp, groups = _segment.namespace(reward), signals.groups
+        spread = _segment.std(signals[self.signal], groups)
+        order = xp.argsort(-spread, stable=True)
+        falling = xp.take(spread, order)
+        before = xp.cumulative_sum(falling) - falling  # the sum of all wider groups; of equal ones, that of the first
+        run = xp.astype(falling[1:] != falling[:-1], groups.ids.dtype)
+        runs = Groups(
+            xp.concat([xp.zeros_like(groups.ids[: falling.shape[0]][:1]), xp.cumulative_sum(run)]), groups.num_groups
+        )
+        before = _segment.expand(_segment.reduce(before, runs, "min"), runs)
+        kept = (before < self.top_p * xp.sum(spread)) & (falling > 0.0)
+        return _segment.expand(xp.take(kept, xp.argsort(order, stable=True)), groups)

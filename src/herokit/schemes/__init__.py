@@ -6,7 +6,7 @@
 from collections.abc import Callable
 
 from herokit.combiners import Chain
-from herokit.schemes.advantages import dgpo, earned_trust, grpo_lead, prof
+from herokit.schemes.advantages import dgpo, dvao, earned_trust, grpo_lead, max_rl, ngrpo, pass_at_k, prof
 from herokit.schemes.baselines import (
     naive_blend,
     noisy_verifier,
@@ -54,6 +54,10 @@ SCHEMES: tuple[Callable[..., Chain], ...] = (
     dgpo,
     rubric,
     noisy_verifier,
+    max_rl,
+    ngrpo,
+    pass_at_k,
+    dvao,
     dapo,
     grpo_length,
     hero_length,
@@ -81,6 +85,7 @@ __all__ = [
     "dgpo",
     "discounted_outcome",
     "discounted_turns",
+    "dvao",
     "earned_trust",
     "gated_fallback",
     "gdpo",
@@ -91,11 +96,14 @@ __all__ = [
     "hero_advantage",
     "hero_length",
     "hero_steps",
+    "max_rl",
     "min_form",
     "naive_blend",
+    "ngrpo",
     "noisy_verifier",
     "normalize_then_sum",
     "p_grpo",
+    "pass_at_k",
     "process_supervision",
     "prof",
     "progress_advantage",

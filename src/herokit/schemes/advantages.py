@@ -1,21 +1,28 @@
 """Schemes that weight advantages or select the rollouts to learn from."""
 
+from collections.abc import Mapping
+
 from herokit.combiners import (
     Affine,
+    BestMinusSecond,
     Chain,
     ConsistencyFilter,
     DivideByMad,
+    DivideByMean,
+    DivideBySummedStd,
     IfUniform,
     Select,
     Standardize,
+    StandardizeWithVirtual,
     WeightByAgreement,
     WeightByCorrectRate,
     WeightByDifficulty,
+    WeightedSum,
     chain,
 )
 from herokit.combiners.schedules import ScalarOrSchedule
 
-__all__ = ["dgpo", "earned_trust", "grpo_lead", "prof"]
+__all__ = ["dgpo", "dvao", "earned_trust", "grpo_lead", "max_rl", "ngrpo", "pass_at_k", "prof"]
 
 
 def earned_trust(
@@ -107,3 +114,69 @@ def prof(verifier: str = "verifier", reward_model: str = "rm", *, keep_fraction:
         Select(verifier),
         Standardize(),
     )
+
+
+def dvao(weights: Mapping[str, float] | None = None) -> Chain:
+    """Add rewards by weight, each by its own deviation: ``A = sum_k w_k (r_k - mean_g) / (sum_k w_k std_g)``.
+
+    A reward that is nearly constant in a group stays small there; `gdpo` scales it up to the size of the others.
+
+    Args:
+        weights: signal -> weight; 1 for verifier and rm by default.
+
+    Source: DVAO, arXiv 2605.25604; eps 1e-4 is herokit's.
+
+    Example:
+        >>> dvao({"verifier": 1.0, "rm": 0.5}).steps[1].weights["rm"]
+        0.5
+    """
+    weights = dict(weights or {"verifier": 1.0, "rm": 1.0})
+    return chain(WeightedSum(weights), DivideBySummedStd(weights))
+
+
+def max_rl(verifier: str = "verifier") -> Chain:
+    """Weight a prompt by the inverse of its success rate: ``A = (c - mean_g) / mean_g``, 0 where no rollout is correct.
+
+    Args:
+        verifier: the verifier's name.
+
+    Source: maximum-likelihood RL, arXiv 2602.02710, as in prime-rl 559b447.
+
+    Example:
+        >>> max_rl()
+        Chain(steps=(Select(signal='verifier'), DivideByMean()))
+    """
+    return chain(Select(verifier), DivideByMean())
+
+
+def ngrpo(verifier: str = "verifier") -> Chain:
+    """GRPO with one more, correct, rollout in every group that is not there: ``A = (c - mean_g) / (std_g + eps)``.
+
+    Groups of only incorrect rollouts get negative advantages, so they teach without any reward model what not to write: the
+    baseline of HERO on such groups.
+
+    Args:
+        verifier: the verifier's name.
+
+    Source: NGRPO, arXiv 2509.18851, its virtual reward of 1 and eps 1e-6; its asymmetric clipping is a setting of trainers.
+
+    Example:
+        >>> ngrpo().steps[1]
+        StandardizeWithVirtual(max_reward=1.0, eps=1e-06)
+    """
+    return chain(Select(verifier), StandardizeWithVirtual())
+
+
+def pass_at_k(verifier: str = "verifier") -> Chain:
+    """Reward the only correct rollout of a group: ``A = (max_g - second_g) / (std_g + eps)`` for the best, 0 for all others.
+
+    Args:
+        verifier: the verifier's name.
+
+    Source: pass@k policy optimization, arXiv 2503.19595, as in verl 0.9.1, ``grpo_passk``.
+
+    Example:
+        >>> pass_at_k().steps[1]
+        BestMinusSecond(eps=1e-06)
+    """
+    return chain(Select(verifier), BestMinusSecond())

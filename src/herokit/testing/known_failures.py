@@ -5,16 +5,20 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from herokit.combiners import (
+    BestMinusSecond,
     CenterIncorrect,
     Chain,
     Combiner,
     ConsistencyFilter,
+    DivideBySummedStd,
     IfUniform,
     KimiLength,
     MinMax,
     Scheduled,
     Standardize,
+    StandardizeWithVirtual,
     Stratify,
+    TopPStdFilter,
     WeightByAgreement,
     WeightByCorrectRate,
     WeightByDifficulty,
@@ -34,7 +38,9 @@ RULES: tuple[tuple[Callable[[Any], bool], str, str], ...] = (
         "the smallest and the largest score get the ends of the band, however close they are",
     ),
     (
-        lambda step: isinstance(step, Standardize | Whiten),
+        lambda step: isinstance(
+            step, BestMinusSecond | DivideBySummedStd | Standardize | StandardizeWithVirtual | Whiten
+        ),
         "robust_to_score_noise",
         "dividing by the standard deviation scales the smallest difference to unit size",
     ),
@@ -84,6 +90,26 @@ RULES: tuple[tuple[Callable[[Any], bool], str, str], ...] = (
         "it divides by the standard deviation of the whole batch",
     ),
     (lambda step: isinstance(step, Whiten), "group_independence", "it centers and scales the whole batch"),
+    (
+        lambda step: isinstance(step, TopPStdFilter),
+        "group_independence",
+        "which groups it keeps depends on how wide the others of the batch are",
+    ),
+    (
+        lambda step: isinstance(step, TopPStdFilter),
+        "robust_to_score_noise",
+        "a group is kept or dropped: at the threshold the smallest difference decides",
+    ),
+    (
+        lambda step: isinstance(step, StandardizeWithVirtual),
+        "zero_advantage_without_signal",
+        "it compares every group with a rollout that is not there",
+    ),
+    (
+        lambda step: isinstance(step, BestMinusSecond),
+        "verifier_dominates",
+        "all rollouts but the best one get 0, whether they are correct or not",
+    ),
     (
         lambda step: isinstance(step, WeightByDifficulty),
         "group_independence",

@@ -22,6 +22,7 @@ __all__ = [
     "cancelled_steps",
     "check_normalization",
     "find_cancelled_steps",
+    "uncentered_step",
 ]
 
 MIN_RELATIVE_CHANGE = 0.02
@@ -43,7 +44,7 @@ Advantages = Callable[[Chain, Signals, Any], tuple[Array, Any]]
 
 
 class StepCancelledWarning(UserWarning):
-    """A step of the chain has no effect under the trainer's settings."""
+    """A step of the chain has no effect under the trainer's settings, or another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +91,10 @@ def find_cancelled_steps(chain: Chain, verdicts: Mapping[str, bool], advantages:
         >>> find_cancelled_steps(chain(Select("rm"), Standardize(), WeightByStd()), {"rm": False}, unchanged)
         []
     """
-    rng = np.random.default_rng(0)
-    ids = np.repeat(np.arange(NUM_GROUPS), GROUP_SIZE)
-    groups = [ids == group for group in range(NUM_GROUPS)]
     candidates, active = list(_ablations(chain, ())), set[Path]()
     state = chain.init()
-    for scale in SCORE_SCALES:
-        scales = scale * rng.uniform(0.3, 3.0, NUM_GROUPS)[ids]
-        correct_rate = rng.choice([0.0, 0.5, 0.5, 1.0], NUM_GROUPS)[ids]
-        signals: Signals = Signals(
-            {
-                name: 1.0 * (rng.random(len(ids)) < correct_rate)
-                if is_verdict
-                else rng.normal(0.0, 1.0, len(ids)) * scales
-                for name, is_verdict in verdicts.items()
-            },
-            Groups(ids, NUM_GROUPS),
-        )
+    for signals in _synthetic_batches(verdicts):
+        groups = [signals.groups.ids == group for group in range(NUM_GROUPS)]
         full, next_state = advantages(chain, signals, state)
         cancelled = []
         for ablated in candidates:
@@ -116,6 +104,20 @@ def find_cancelled_steps(chain: Chain, verdicts: Mapping[str, bool], advantages:
                 active |= {ablated.path} if _changes_rewards(chain, ablated, signals, state) else set()
         candidates, state = cancelled, next_state
     return [ablated for ablated in candidates if ablated.path in active]
+
+
+def _synthetic_batches(verdicts: Mapping[str, bool]) -> Iterator[Signals]:
+    """Yield one batch for each of `SCORE_SCALES`."""
+    rng = np.random.default_rng(0)
+    ids = np.repeat(np.arange(NUM_GROUPS), GROUP_SIZE)
+    for scale in SCORE_SCALES:
+        scales = scale * rng.uniform(0.3, 3.0, NUM_GROUPS)[ids]
+        correct_rate = rng.choice([0.0, 0.5, 0.5, 1.0], NUM_GROUPS)[ids]
+        values = {
+            name: 1.0 * (rng.random(len(ids)) < correct_rate) if is_verdict else rng.normal(0.0, 1.0, len(ids)) * scales
+            for name, is_verdict in verdicts.items()
+        }
+        yield Signals(values, Groups(ids, NUM_GROUPS))
 
 
 def _changes_rewards(chain: Chain, ablated: AblatedChain, signals: Signals, state: Any) -> bool:
@@ -162,12 +164,53 @@ def cancelled_steps(rewarder: Rewarder, normalization: Callable[[Array, Array], 
         out, next_state = steps.combine(initial_reward(signals), signals, state)
         return normalization(out, signals.groups.ids), next_state
 
-    verdicts = {name: isinstance(source, Verifier) for name, source in rewarder.sources.items()}
     try:
-        cancelled = find_cancelled_steps(rewarder.combiner, verdicts, advantages)
+        cancelled = find_cancelled_steps(rewarder.combiner, _verdicts(rewarder), advantages)
     except Exception:  # noqa: BLE001 - synthetic rows: an error of the user's own step shows on the real rows
         return []
     return [_step_name(ablated, rewarder.combiner) for ablated in cancelled]
+
+
+def uncentered_step(rewarder: Rewarder, normalization: Callable[[Array, Array], Array]) -> str:
+    """Return the first step whose advantages a trainer changes by subtracting the mean of each group; empty if there is none.
+
+    Not every method makes advantages that average to 0 in a group: `StandardizeWithVirtual` punishes all rollouts of a group
+    without a correct one, which a trainer that subtracts the mean turns into 0.
+
+    Args:
+        rewarder: holds the chain; its state does not change.
+        normalization: ``(reward (N,), group ids (N,))`` -> advantages (N,).
+
+    Example:
+        >>> from herokit.schemes import ngrpo
+        >>> from herokit.trainers import TRAINERS
+        >>> class No:
+        ...     def verify(self, samples):
+        ...         return []
+        >>> uncentered_step(Rewarder({"verifier": No()}, ngrpo()), TRAINERS["trl-none"])
+        'StandardizeWithVirtual()'
+    """
+    chain = rewarder.combiner
+    state = chain.init()
+    for signals in _synthetic_batches(_verdicts(rewarder)):
+        ids = signals.groups.ids
+        try:
+            trace, state = chain.trace(initial_reward(signals), signals, state)
+        except Exception:  # noqa: BLE001 - as above
+            return ""
+        last, makes_advantages = trace[-1].after, False
+        changes = advantages_differ(last, np.asarray(normalization(last, ids)))
+        for done in trace:
+            makes_advantages = makes_advantages or produces_advantage(done.step)
+            means = np.bincount(ids, done.after) / GROUP_SIZE
+            limit = ROUNDING + MIN_RELATIVE_CHANGE * np.abs(done.after).max()
+            if changes and makes_advantages and np.abs(means).max() > limit:
+                return short_repr(done.step)
+    return ""
+
+
+def _verdicts(rewarder: Rewarder) -> dict[str, bool]:
+    return {name: isinstance(source, Verifier) for name, source in rewarder.sources.items()}
 
 
 def check_normalization(
@@ -186,19 +229,22 @@ def check_normalization(
         on_cancelled_step: whether to warn or to raise.
 
     Returns:
-        The names of the cancelled steps.
+        The names of the cancelled steps, and of the first one whose advantages are centered again.
 
     Raises:
         ConfigError: a step is cancelled and `on_cancelled_step` is ``"raise"``; no trainer of that name.
     """
     normalization = find_trainer(trainer) if isinstance(trainer, str) else trainer
     steps = cancelled_steps(rewarder, normalization)
-    if steps:
-        message = f"{normalization.source}: the normalization cancels {', '.join(steps)}; {fix}"
+    moved = uncentered_step(rewarder, normalization)
+    effects = [f"cancels {', '.join(steps)}"] if steps else []
+    effects += [f"subtracts the group's mean from the advantages of {moved}, which are not centered"] if moved else []
+    if effects:
+        message = f"{normalization.source}: the normalization {' and '.join(effects)}; {fix}"
         if on_cancelled_step == "raise":
             raise ConfigError(message)
         warnings.warn(message, StepCancelledWarning, stacklevel=2)
-    return steps
+    return [*steps, *([moved] if moved else [])]
 
 
 def _step_name(ablated: AblatedChain, whole: Chain) -> str:
