@@ -32,6 +32,7 @@ def batch(rows: int) -> tuple[dict[str, Any], Any]:
     flags = ("verifier", "format", "unfinished", "essential", "important", "optional", "pitfall")
     values = {"rm": rng.normal(size=rows), **{name: (rng.random(rows) < 0.4).astype(float) for name in flags}}  # noqa: PLR2004 - a typical share
     values |= dict.fromkeys(("prm", "turn", "penalty"), values["rm"])  # rollouts of one part
+    values["tokens"] = rng.integers(0, 25_000, rows).astype(float)
     return values, np.repeat(np.arange(rows // EACH), EACH)
 
 

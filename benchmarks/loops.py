@@ -83,6 +83,41 @@ def mad(c: Any) -> Any:
     return away / (np.abs(away).mean() + 1e-4)
 
 
+def kimi(c: Any, n: Any) -> Any:
+    """Return the length bonus of Kimi k1.5."""
+    if n.min() == n.max():
+        return np.zeros(len(n))
+    bonus = 0.5 - (n - n.min()) / (n.max() - n.min())
+    return np.where(c == 1, bonus, np.minimum(bonus, 0.0))
+
+
+def shaped_advantage(m: Any, c: Any, n: Any) -> Any:
+    """HERO shaped by length, centered, weight after."""
+    r = bands(m, c) + 0.2 * kimi(c, n)
+    weight = 0.5 + 1.5 * logistic(5.0 * (m.std() / SPREAD_SO_FAR - 1.0) - np.log(2.0))
+    return weight * (r - r.mean())
+
+
+def with_virtual(c: Any) -> Any:
+    """Standardize with one more reward of 1."""
+    joined = np.append(c, 1.0)
+    return (c - joined.mean()) / (joined.std(ddof=1) + 1e-6)
+
+
+def best_only(c: Any) -> Any:
+    """Give the lead of the best rollout to it, and 0 to all others."""
+    ordered = np.sort(c)
+    if len(c) == 1 or ordered[-1] == ordered[-2]:
+        return np.zeros(len(c))
+    return np.where(c == ordered[-1], (ordered[-1] - ordered[-2]) / (c.std(ddof=1) + 1e-6), 0.0)
+
+
+def summed_std(m: Any, c: Any) -> Any:
+    """Divide the centered sum by the sum of deviations."""
+    scale = c.std(ddof=1) + m.std(ddof=1) if len(c) > 1 else 0.0
+    return (c + m - (c + m).mean()) / (scale + 1e-4)
+
+
 LOOPS: dict[str, Callable[[Any, Any, Mapping[str, Any]], Any]] = {
     "hero": lambda m, c, _: bands(m, c) * (0.5 + 1.5 * logistic(5.0 * (m.std() - SPREAD_SO_FAR))),
     "hero_advantage": lambda m, c, _: advantage(m, c),
@@ -118,6 +153,13 @@ LOOPS: dict[str, Callable[[Any, Any, Mapping[str, Any]], Any]] = {
     "turn_penalties": lambda m, c, _: z(c) + m,
     "redistribution": lambda _m, c, _: c - c.mean(),
     "hero_steps": lambda m, c, _: advantage(m, c),
+    "max_rl": lambda _m, c, _: (c - c.mean()) / c.mean() if c.any() else np.zeros(len(c)),
+    "ngrpo": lambda _m, c, _: with_virtual(c),
+    "pass_at_k": lambda _m, c, _: best_only(c),
+    "dvao": lambda m, c, _: summed_std(m, c),
+    "dapo": lambda _m, c, o: z(2.0 * c - 1.0 - np.clip((o["tokens"] - 16384) / 4096, 0.0, 1.0)),
+    "grpo_length": lambda _m, c, o: z(c + kimi(c, o["tokens"])),
+    "hero_length": lambda m, c, o: shaped_advantage(m, c, o["tokens"]),
 }
 
 

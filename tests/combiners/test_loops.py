@@ -34,6 +34,8 @@ def test_scheme_equals_a_loop_over_groups(make, sizes, seed, coarse):
     rm = rng.normal(0, 2, n)
     values = {"rm": rm.round() if coarse else rm, **{name: (rng.random(n) < 0.4) * 1.0 for name in FLAGS}}
     values |= dict.fromkeys(("prm", "turn", "penalty"), values["rm"])
+    unit = 5_000.0 if coarse else 1.0
+    values["tokens"] = rng.integers(0, 25_000 // unit, n) * unit
     edges = np.concatenate([[0], np.cumsum(sizes)])
     if n < 2 and make.__name__ in loops.AFTER:
         return  # a batch of one row has no deviation

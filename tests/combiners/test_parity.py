@@ -14,20 +14,28 @@ from herokit.combiners import (
     Add,
     Affine,
     AggregateParts,
+    BestMinusSecond,
     Center,
     CenterIncorrect,
     Chain,
     Clip,
     ConsistencyFilter,
+    CosineLength,
     Discount,
     DivideByMad,
+    DivideByMean,
+    DivideBySummedStd,
     Ensemble,
+    ExcessLength,
+    Filter,
     FlattenLowStd,
     ForParts,
     Gate,
     GroupBy,
+    GroupLengthPenalty,
     IfUniform,
     Interpolate,
+    KimiLength,
     LeaveOneOut,
     LinearSchedule,
     Mean,
@@ -43,8 +51,11 @@ from herokit.combiners import (
     Select,
     Sigmoid,
     SoftMin,
+    SoftOverlong,
     Standardize,
+    StandardizeWithVirtual,
     Stratify,
+    TopPStdFilter,
     WeightByAgreement,
     WeightByCorrectRate,
     WeightByDifficulty,
@@ -85,6 +96,8 @@ SCALED = [
     ForParts(Center(), weight=0.5), GroupBy("state", Center()), PerRollout(Standardize()), AggregateParts("min"),
     RewardToGo(0.5), Discount(0.5), Progress(), SoftMin(), Redistribute("rm2"),
     CenterIncorrect(), IfUniform(Stratify(), Select("verifier")), IfUniform(WeightByDifficulty(), Center()), Gate("verifier"), FlattenLowStd("rm", 1.0), ConsistencyFilter(),
+    TopPStdFilter(), BestMinusSecond(), DivideByMean(), DivideBySummedStd({"rm": 0.5, "verifier": 1.0}), StandardizeWithVirtual(),
+    SoftOverlong(300, 200), CosineLength(300), KimiLength(), GroupLengthPenalty({"tokens": 0.25, "graded": 0.1}), ExcessLength(),
 ]  # fmt: skip
 
 
@@ -104,6 +117,7 @@ def batch(seed=0, groups=40, dtype=np.float64):
         "rm2": rng.normal(0, 1, n),
         "verifier": (rng.random(n) < 0.4) * 1.0,
         "graded": rng.integers(0, 3, n) / 2,
+        "tokens": rng.integers(0, 400, n) * 1.0,
     }
     return index, groups, {k: v.astype(dtype) for k, v in values.items()}
 
@@ -141,7 +155,13 @@ def test_step_is_equal_in_every_array_library(step, library, dtype):
 def test_neighbouring_groups_of_one_size_are_reduced_to_the_same(step):
     rng = np.random.default_rng(1)
     rm, right = rng.normal(size=64).round(1), (rng.random(64) < 0.5) * 1.0
-    values = {"rm": rm, "rm2": rng.normal(size=64), "verifier": right, "graded": right / 2}
+    values = {
+        "rm": rm,
+        "rm2": rng.normal(size=64),
+        "verifier": right,
+        "graded": right / 2,
+        "tokens": rng.integers(0, 400, 64) * 1.0,
+    }
     whole = Signals(values, Groups(np.repeat(np.arange(8), 8), 8))  # column by column
     order = rng.permutation(64)
     mixed = Signals({k: v[order] for k, v in values.items()}, Groups(whole.groups.ids[order], 8))  # by ids
@@ -153,7 +173,7 @@ def test_neighbouring_groups_of_one_size_are_reduced_to_the_same(step):
 
 
 MEMORY = (WeightByAgreement, WeightByStd)
-MEMORYLESS = [s for s in SCALED if not isinstance(s, (*MEMORY, ConsistencyFilter))]
+MEMORYLESS = [s for s in SCALED if not isinstance(s, (*MEMORY, Filter))]
 
 
 @pytest.mark.parametrize("step", MEMORYLESS, ids=lambda s: repr(s)[:60])
@@ -184,9 +204,7 @@ class Reads(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize(
-    "step", [s for s in SCALED if not isinstance(s, ConsistencyFilter)], ids=lambda s: repr(s)[:60]
-)
+@pytest.mark.parametrize("step", [s for s in SCALED if not isinstance(s, Filter)], ids=lambda s: repr(s)[:60])
 def test_step_reads_the_device_at_most_once(step, monkeypatch):
     signals = on("torch", *batch())
     brought, read = [], _segment.to_host
@@ -218,6 +236,7 @@ def test_chain_combines_a_million_rows(make):
         n: rng.normal(size=rows) if n in ("rm", "prm", "turn", "penalty") else (rng.random(rows) < 0.4) * 1.0
         for n in names
     }
+    values["tokens"] = rng.integers(0, 30_000, rows) * 1.0
     index = np.repeat(np.arange(rows // each), each)
     scheme: Chain = make()
     big = Signals(values, Groups(index, rows // each))

@@ -269,10 +269,9 @@ class TopPStdFilter(Filter):
         order = xp.argsort(-spread, stable=True)
         falling = xp.take(spread, order)
         before = xp.cumulative_sum(falling) - falling  # the sum of all wider groups; of equal ones, that of the first
-        run = xp.astype(falling[1:] != falling[:-1], groups.ids.dtype)
-        runs = Groups(
-            xp.concat([xp.zeros_like(groups.ids[: falling.shape[0]][:1]), xp.cumulative_sum(run)]), groups.num_groups
-        )
+        new = xp.astype(falling[1:] != falling[:-1], groups.ids.dtype)
+        first = xp.zeros_like(order[:1], dtype=groups.ids.dtype)
+        runs = Groups(xp.concat([first, xp.cumulative_sum(new)]), groups.num_groups)
         before = _segment.expand(_segment.reduce(before, runs, "min"), runs)
         kept = (before < self.top_p * xp.sum(spread)) & (falling > 0.0)
         return _segment.expand(xp.take(kept, xp.argsort(order, stable=True)), groups)

@@ -106,6 +106,21 @@ RULES: tuple[tuple[Callable[[Any], bool], str, str], ...] = (
         "it compares every group with a rollout that is not there",
     ),
     (
+        lambda step: isinstance(step, StandardizeWithVirtual),
+        "advantages_sum_to_zero",
+        "the rollout that is not there gets the rest",
+    ),
+    (
+        lambda step: isinstance(step, StandardizeWithVirtual),
+        "singleton_has_zero_advantage",
+        "it compares a rollout that is alone with one that is not there",
+    ),
+    (
+        lambda step: isinstance(step, BestMinusSecond),
+        "advantages_sum_to_zero",
+        "only the best rollout has an advantage",
+    ),
+    (
         lambda step: isinstance(step, BestMinusSecond),
         "verifier_dominates",
         "all rollouts but the best one get 0, whether they are correct or not",

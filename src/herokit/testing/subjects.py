@@ -170,7 +170,7 @@ class CombinerSubject:
             run = self.apply(signals, Batch(values, signals.groups.ids, signals.groups.num_groups), state, steps=steps)
             return run.advantage, run.state
 
-        verdicts = {name: kind != "score" for name, kind in self.signals.items()}
+        verdicts = {name: name in self.verdicts for name in self.signals}
         return find_cancelled_steps(self.combiner, verdicts, advantages)
 
     def draw_example(self, draw: Draw) -> Callable[[ScoreRange], "Example"]:
