@@ -51,6 +51,7 @@ SYMBOLS = frozenset(
         "rank",
         "rhat",
         "rollouts",
+        "second_g",
         "seen",
         "sigma_bar",
         "sigma_u",
