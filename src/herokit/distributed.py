@@ -1,5 +1,6 @@
 """Propagate a rank's failure to the ranks that wait for it in an all-reduce."""
 
+import asyncio
 import contextlib
 import math
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,7 @@ from herokit.combiners import Chain, Mean, Sync, initial_reward, no_sync
 from herokit.errors import SetupError
 from herokit.types import Groups, Signals
 
-__all__ = ["abort_peers", "abort_peers_on_error", "raise_on_peer_failure"]
+__all__ = ["abort_peers", "abort_peers_on_error", "raise_on_peer_failure", "run_sources_in_thread"]
 
 
 def raise_on_peer_failure(sync: Sync) -> Sync:
@@ -67,14 +68,27 @@ class _Synced(Protocol):
 
 @contextlib.contextmanager
 def abort_peers_on_error(rewarder: _Synced) -> Iterator[None]:
-    """Call `abort_peers` when the block raises, then let the error pass.
+    """Call `abort_peers` when the block raises or its coroutine is cancelled, then let the error pass.
 
     Put into it what a rank does between two calls of `Rewarder.combine`, such as reading rows. Leave `combine` itself
-    outside, and `Rewarder.run_sources`, which aborts the peers by itself: one failure must reach one collective.
+    outside, and `Rewarder.run_sources`, which aborts the peers by itself: one failure must reach one collective. A coroutine
+    that runs the sources in a thread calls `run_sources_in_thread`.
     """
     try:
         yield
-    except Exception:
+    except (Exception, asyncio.CancelledError):
+        abort_peers(rewarder.combiner, rewarder.sources, rewarder.state, rewarder.sync)
+        raise
+
+
+async def run_sources_in_thread(rewarder: Any, samples: Any) -> Any:
+    """Return ``rewarder.run_sources(samples)``, run in a thread; if the coroutine is cancelled, the other ranks raise.
+
+    A trainer that gathers coroutines cancels this one when another fails, and `Rewarder.combine` is never reached.
+    """
+    try:
+        return await asyncio.to_thread(rewarder.run_sources, samples)
+    except asyncio.CancelledError:
         abort_peers(rewarder.combiner, rewarder.sources, rewarder.state, rewarder.sync)
         raise
 

@@ -1,6 +1,5 @@
 """A rewarder as a plain function of prompts and completions, for trainers without an adapter."""
 
-import asyncio
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +14,7 @@ from herokit.adapters.common.base import (
 )
 from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_columns, make_samples
 from herokit.adapters.common.templates import ChatTemplate
-from herokit.distributed import abort_peers_on_error
+from herokit.distributed import abort_peers_on_error, run_sources_in_thread
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
@@ -142,6 +141,6 @@ class AsyncRewardFunction(RewardFunction):
     ) -> list[float | None]:
         """Return the output of the chain for N rollouts; combining runs on the event loop, one call after the other."""
         samples = self._make_samples(prompts, completions, columns)
-        outputs = await asyncio.to_thread(self.rewarder.run_sources, samples)
+        outputs = await run_sources_in_thread(self.rewarder, samples)
         group_keys = [sample.group for sample in samples]
         return self._values(self.rewarder.combine(outputs, group_keys, update_state=self.update_state))

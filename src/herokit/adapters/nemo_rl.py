@@ -1,10 +1,11 @@
 """Adapter for NeMo-RL: an environment whose rewards are the source results, and an advantage estimator that combines them.
 
-NeMo-RL selects estimators in a closed if/elif. `install` replaces that function, ``_create_advantage_estimator``, in the module
-that calls it; it patches nothing else. An environment may name several rewards; NeMo-RL passes them to the estimator as
+NeMo-RL selects estimators in a closed if/elif. `install` replaces that function, ``_create_advantage_estimator``, in the
+modules that call it; it patches nothing else. An environment may name several rewards; NeMo-RL passes them to the estimator as
 ``reward/<name>``.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -30,10 +31,13 @@ INFO = AdapterInfo(
     scope="a batch without groups; the estimator sees the batch and its prompts",
     settings="none after `install`: the estimator's advantages are used as they are",
     state="by hand: `save_state`, `load_state`",
-    limitations="no registry of estimators (`install` patches the function that selects one); groups are identified by the "
+    limitations="no registry of estimators (`install` patches the function that selects one); the single controller passes only the "
+    "sum of rewards, which is refused; groups are identified by the "
     "tokens of the prompt alone, so one prompt twice in a batch is one group; not run: needs Python 3.13 and a GPU",
     page="how-to/nemo-rl.md",
 )
+
+_SELECTOR = "_create_advantage_estimator"
 
 _FAILED_REWARD = 1e-6
 """The reward ``<name>_failed`` of a rollout on which a source failed. NeMo-RL adds all rewards up for its logs, so a missing
@@ -155,7 +159,14 @@ class AdvantageEstimator:
         self.output: RewardOutput | None = None
 
     def compute_advantage(
-        self, prompt_ids: Any, rewards: Any, mask: Any, repeated_batch: Any = None, **_kwargs: Any
+        self,
+        prompt_ids: Any,
+        rewards: Any,
+        mask: Any,
+        repeated_batch: Any = None,
+        *,
+        valid_mask: Any = None,
+        **_kwargs: Any,
     ) -> Any:
         """Return advantages, (N, T), the same for every token.
 
@@ -163,11 +174,16 @@ class AdvantageEstimator:
             prompt_ids: (N,) ids or (N, L) tokens of prompts; equal rows are a group.
             rewards: (N,) the sum of all rewards; used if there is one source and no ``reward/<name>``.
             mask: (N, T), for the shape.
-            repeated_batch: has ``reward/<name>``, (N,), for every source.
+            repeated_batch: has ``reward/<name>``, (N,), for every source. Rows that its ``mask_sample`` marks, as NeMo-Gym does
+                where a rollout failed, do not count in their group.
+            valid_mask: (N,), 0 for rows that do not count in their group; their advantage is 0.
         """
         prompts = np.asarray(prompt_ids.tolist())
         _, group_ids = np.unique(prompts, axis=0, return_inverse=True)
-        rows = self._rows(rewards, {} if repeated_batch is None else repeated_batch)
+        batch = {} if repeated_batch is None else repeated_batch
+        rows: list[dict[str, float | None] | None] = [*self._rows(rewards, batch)]
+        for row in _masked_rows(valid_mask, batch.get("mask_sample")):
+            rows[row] = None
         self.output = combine_rows(self.rewarder, rows, group_ids.reshape(-1).tolist())
         advantages = rewards.new_tensor(np.nan_to_num(self.output.advantage))
         return advantages.unsqueeze(-1).expand(mask.shape)
@@ -178,7 +194,8 @@ class AdvantageEstimator:
         if missing and len(names) > 1:
             raise ConfigError(
                 f"NeMo-RL: the batch has no reward of the sources {missing}; use an environment made by "
-                "herokit.adapters.nemo_rl.environment"
+                "herokit.adapters.nemo_rl.environment, and not NeMo-RL's single controller, which passes only the sum of all "
+                "rewards"
             )
         rows: list[dict[str, float | None]] = [{} for _ in range(len(rewards))]
         for name in names:
@@ -189,10 +206,23 @@ class AdvantageEstimator:
         return rows
 
 
+def _masked_rows(valid_mask: Any, mask_sample: Any) -> list[int]:
+    """Return the numbers of the rows that do not count."""
+    invalid = [] if valid_mask is None else np.flatnonzero(np.asarray(valid_mask.tolist()) == 0).tolist()
+    marks = mask_sample.tolist() if hasattr(mask_sample, "tolist") else mask_sample or []
+    return [*invalid, *np.flatnonzero(np.asarray(marks, dtype=bool)).tolist()]
+
+
 def install(rewarder: RewarderLike) -> AdvantageEstimator:
-    """Make ``nemo_rl.algorithms.grpo`` use the estimator for any ``grpo.adv_estimator.name``, and return it."""
+    """Make NeMo-RL use the estimator for any ``grpo.adv_estimator.name``, and return it.
+
+    Modules of NeMo-RL that have imported the function by name, such as ``grpo_sync``, get it, too.
+    """
     from nemo_rl.algorithms import grpo
 
     estimator = AdvantageEstimator(rewarder)
-    grpo._create_advantage_estimator = lambda _config: estimator  # noqa: SLF001 - the documented patch
+    original = getattr(grpo, _SELECTOR)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("nemo_rl.") and vars(module).get(_SELECTOR) is original:
+            setattr(module, _SELECTOR, lambda _config: estimator)
     return estimator

@@ -17,6 +17,7 @@ from herokit.adapters.common.rows import combine_rows, log_values
 from herokit.adapters.common.samples import REFERENCE_COLUMNS
 from herokit.adapters.verifiers import make_sample
 from herokit.distributed import abort_peers_on_error
+from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 
 __all__ = ["GroupRewardMixin", "install"]
@@ -29,7 +30,7 @@ INFO = AdapterInfo(
     settings="none: advantages are assigned as they are",
     state="a folder of its own, written after every group",
     limitations="no hook for the state of an algorithm in checkpoints: after a crash the state is that of the last group, not "
-    "of the checkpoint; a length penalty of the replaced GRPO is ignored",
+    "of the checkpoint; a length penalty of the replaced GRPO is refused",
     page="how-to/prime-rl.md",
 )
 
@@ -50,7 +51,16 @@ class GroupRewardMixin(RewarderMixin):
     _batcher: MicroBatcher | None = None
 
     async def setup(self) -> None:
-        """Restore the saved state; prime-rl calls this once."""
+        """Check the settings and restore the saved state; prime-rl calls this once.
+
+        Raises:
+            ConfigError: ``length_penalty`` is set, which the advantages of the chain would drop.
+        """
+        if getattr(self, "length_penalty", None) is not None:
+            raise ConfigError(
+                "prime-rl: orchestrator.algo.length_penalty has no effect, because the chain's advantages replace those of "
+                "GRPO; remove it, and shape with GroupLengthPenalty in the chain and a source tokens = NumTokens()"
+            )
         await super().setup()  # type: ignore[misc] # prime-rl's
         if self.herokit_folder is not None:
             load_state(self.herokit, self.herokit_folder)

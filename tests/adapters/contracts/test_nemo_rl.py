@@ -64,7 +64,23 @@ def test_nemo_rl_estimator_names_a_missing_reward(stubs):
 
 
 def test_nemo_rl_install_replaces_the_estimator(install_module, stubs):
-    grpo = install_module("nemo_rl.algorithms.grpo", _create_advantage_estimator=None)
+    grpo = install_module("nemo_rl.algorithms.grpo", _create_advantage_estimator=lambda config: None)
     install_module("nemo_rl.algorithms", grpo=grpo)
+    sync = install_module("nemo_rl.algorithms.grpo_sync", _create_advantage_estimator=grpo._create_advantage_estimator)
+    other = install_module("nemo_rl.algorithms.ppo", _create_advantage_estimator="its own")
     instance = nemo_rl.install(stubs.make_rewarder())
-    assert grpo._create_advantage_estimator(SimpleNamespace()) is instance
+    for module in (grpo, sync):
+        assert module._create_advantage_estimator(SimpleNamespace()) is instance
+    assert other._create_advantage_estimator == "its own"
+
+
+@pytest.mark.parametrize("by", ["valid_mask", "mask_sample"])
+def test_nemo_rl_estimator_leaves_masked_rows_out_of_their_group(stubs, by):
+    scores, masked = torch.tensor([1.0, 3.0, 100.0]), torch.tensor([False, False, True])
+    estimator = AdvantageEstimator(Rewarder({"rm": stubs.Brief()}, chain(Select("rm"), Center())))
+    batch = {"reward/rm": scores, "reward/rm_failed": torch.zeros(3)}
+    batch |= {"mask_sample": masked} if by == "mask_sample" else {}
+    more = {"valid_mask": (~masked).float()} if by == "valid_mask" else {}
+    actual = estimator.compute_advantage(torch.tensor([1, 1, 1]), scores, torch.ones(3, 1), batch, **more)
+    assert actual.flatten().tolist() == [-1.0, 1.0, 0.0]
+    assert estimator.output.valid.tolist() == [True, True, False]

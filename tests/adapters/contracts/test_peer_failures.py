@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -24,6 +25,7 @@ from herokit.adapters import (
     verifiers,
     verl,
 )
+from herokit.adapters.common.base import score_group
 from herokit.errors import ConfigError, DataError, SetupError
 
 
@@ -221,3 +223,36 @@ def test_worker_that_only_runs_sources_sends_nothing(call, rewarder, sync):
     with pytest.raises(SetupError, match="no model file"):
         call(rewarder)
     assert sync.sent == []
+
+
+class Slow:
+    def score(self, samples):
+        time.sleep(0.3)
+        return [0.0] * len(samples)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda r: trl.AsyncRewardFunction(r, num_generations=2)(["p"] * 2, ["4", "5"]),
+        lambda r: generic.AsyncRewardFunction(r, group_size=2)(["p"] * 2, ["4", "5"]),
+        lambda r: score_group(r, [Sample("p", "4", "q"), Sample("p", "5", "q")]),
+        lambda r: type("Env", (verifiers.GroupRewardMixin, Base), {"herokit": r})().finalize(
+            None, SimpleNamespace(id="e", traces=[Trace("p"), Trace("p")])
+        ),
+    ],
+    ids=["trl", "generic", "areal, open-instruct, tinker", "verifiers"],
+)
+def test_cancelled_coroutine_sends_one_nan(call, sync):
+    rewarder = Rewarder({"rm": Slow()}, chain(Select("rm"), Center(), WeightByStd()), sync=sync)
+
+    async def run():
+        task = asyncio.create_task(call(rewarder))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(run())
+    assert len(sync.sent) == 1
+    assert math.isnan(sync.sent[0].value)

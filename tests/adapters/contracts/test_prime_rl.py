@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from herokit.adapters import prime_rl
+from herokit.errors import ConfigError
 
 
 class Trace:
@@ -84,3 +85,10 @@ def test_prime_rl_algorithm_restores_its_state(prime, stubs, tmp_path):
     prime.ALGORITHM_CLASSES["grpo"] = Algorithm
     play(prime_rl.install(second, folder=tmp_path)(None, None), [])
     assert second.state_dict() == first.state_dict()
+
+
+def test_prime_rl_algorithm_refuses_a_length_penalty(prime, stubs):
+    algorithm = prime_rl.install(stubs.make_rewarder())(SimpleNamespace(), None)
+    algorithm.length_penalty = SimpleNamespace(num_output_tokens_weight=0.25)
+    with pytest.raises(ConfigError, match=r"length_penalty has no effect.*GroupLengthPenalty"):
+        asyncio.run(algorithm.setup())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from herokit import Rewarder, Select
-from herokit.adapters.verl import AdvantageEstimator, Packing, RewardFunction
+from herokit.adapters.verl import AdvantageEstimator, GroupRewardMixin, Packing, RewardFunction
 from herokit.adapters.verl.trainer import _last_outputs, _source_results
 from herokit.errors import ConfigError, DataError, SetupError
 
@@ -38,3 +38,29 @@ def test_verl_mixin_names_unreadable_rows():
         _last_outputs(["plain"], [{}])
     with pytest.raises(DataError, match="row 3 has no reward_extra_info"):
         _source_results({}, 3)
+
+
+class Filtering:
+    """verl's trainer as far as its group filter goes: the metric of `algorithm.filter_groups`, None if it is off."""
+
+    metric = None
+
+    def _resolve_filter_groups_metric(self):
+        return self.metric
+
+
+@pytest.mark.parametrize("metric", ["reward", "score", "acc"])
+def test_verl_mixin_refuses_a_filter_by_the_verdict(stubs, metric):
+    trainer = type("T", (GroupRewardMixin, Filtering), {"herokit": stubs.make_rewarder(), "metric": metric})()
+    with pytest.raises(ConfigError, match=rf"metric={metric} is the verdict.*filter_groups.metric=rm or"):
+        trainer._resolve_filter_groups_metric()
+
+
+def test_verl_mixin_accepts_other_filters(stubs):
+    for metric, rewarder in (
+        (None, stubs.make_rewarder()),
+        ("rm", stubs.make_rewarder()),
+        ("reward", Rewarder({"verifier": stubs.Exact()}, Select("verifier"))),
+    ):
+        trainer = type("T", (GroupRewardMixin, Filtering), {"herokit": rewarder, "metric": metric})()
+        assert trainer._resolve_filter_groups_metric() == metric

@@ -33,7 +33,6 @@ Rules for an adapter:
   docs/reference/adapters.md from it.
 """
 
-import asyncio
 import json
 import os
 from collections import Counter
@@ -46,7 +45,7 @@ import numpy as np
 from herokit.combiners import produces_advantage
 from herokit.config import Scheme, load_scheme
 from herokit.conversations import check_group_prompts
-from herokit.distributed import abort_peers_on_error
+from herokit.distributed import abort_peers_on_error, run_sources_in_thread
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
@@ -200,7 +199,7 @@ async def score_group(rewarder: Rewarder, samples: Iterable[Sample], *, update_s
         group = list(samples)
         if rewarder.equal_prompts:
             check_group_prompts([sample.prompt for sample in group], ["group"] * len(group))
-    outputs = await asyncio.to_thread(rewarder.run_sources, group)
+    outputs = await run_sources_in_thread(rewarder, group)
     return rewarder.combine(outputs, ["group"] * len(group), update_state=update_state)
 
 

@@ -4,7 +4,6 @@ TRL scores the rows of each rank before it gathers them, so a function alone nee
 where they are not. `GroupRewardMixin` combines after the gather and passes the advantages of the chain to the loss.
 """
 
-import asyncio
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_columns, mak
 from herokit.adapters.common.templates import ChatTemplate
 from herokit.adapters.trl.state import CheckpointedState, has_state
 from herokit.combiners import no_sync
-from herokit.distributed import abort_peers_on_error
+from herokit.distributed import abort_peers_on_error, run_sources_in_thread
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 from herokit.sources.execution import SourceOutputs
@@ -266,7 +265,7 @@ class AsyncRewardFunction(RewardFunction):
         """Return the output of the chain for N rollouts; see `RewardFunction`."""
         with abort_peers_on_error(self.rewarder):
             batch = self._prepare(prompts, completions, kwargs)
-        return self._finish(batch, await asyncio.to_thread(self.rewarder.run_sources, batch.samples))
+        return self._finish(batch, await run_sources_in_thread(self.rewarder, batch.samples))
 
 
 def group_size(trainer: Any) -> int:

@@ -1,5 +1,6 @@
 """A mixin for TRL's trainers: rewards are combined after the gather, and the loss gets the advantages of the chain."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -179,9 +180,12 @@ class GroupRewardMixin:
             required = {"normalize_advantages": False, "reward_clip_range": None}
         for name, value in required.items():
             if getattr(trainer, name) != value:
+                funcs = zip(trainer.reward_funcs, trainer.reward_func_names, strict=True)
+                owners = [owner for f, owner in funcs if "_env_type" in inspect.signature(f).parameters]  # made by TRL
+                cause = f"get_reward of the environment ({', '.join(owners)})" if owners else "other reward functions"
                 raise ConfigError(
-                    f"GroupRewardMixin: {name}={getattr(trainer, name)!r} mixes herokit's advantages with other reward "
-                    f"functions or the KL penalty; set {name}={value!r}, or remove the others"
+                    f"GroupRewardMixin: {name}={getattr(trainer, name)!r} mixes herokit's advantages with {cause} "
+                    f"or the KL penalty; set {name}={value!r}, or remove {'get_reward' if owners else 'the others'}"
                 )
 
 

@@ -22,7 +22,7 @@ INFO = AdapterInfo(
     scope="one rollout; the driver has the batch and its uids",
     settings="`algorithm.adv_estimator=herokit`, or the trainer mixin, whose advantages replace those of any estimator",
     state="`trainer.checkpoint_callback_class=herokit.adapters.verl.CheckpointCallback`",
-    limitations="no training run (needs a GPU); tested were the reward manager, the estimator, `compute_advantage`, the "
+    limitations="the estimator counts every output of a session with several, the mixin one; no training run (needs a GPU); tested were the reward manager, the estimator, `compute_advantage`, the "
     "trainers' `_compute_advantage` on a real TransferQueue and the checkpoint callback; packed scores appear in "
     "`critic/score` and in DAPO's filter; the deprecated trainer (`use_v1=False`) was not tested",
     page="how-to/verl.md",

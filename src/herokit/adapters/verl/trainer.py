@@ -15,8 +15,12 @@ from herokit.adapters.common.rows import Row, combine_rows
 from herokit.adapters.verl.state import set_default_rewarder
 from herokit.errors import ConfigError, DataError
 from herokit.outcome import RewardOutput
+from herokit.types import Verifier
 
 __all__ = ["GroupRewardMixin", "install"]
+
+_VERDICT_METRICS = frozenset({"reward", "score", "acc"})
+"""Metrics of verl's filter that are the verdict under `RewardFunction` without packing; verl sums ``rm_scores`` for the first."""
 
 
 class GroupRewardMixin(RewarderMixin):
@@ -32,12 +36,29 @@ class GroupRewardMixin(RewarderMixin):
         herokit_output: of the last batch.
 
     Raises:
-        ConfigError: KL in the reward, which the chain's advantages would drop.
+        ConfigError: KL in the reward, which the chain's advantages would drop; or a filter of groups by the verdict, of which
+            the chain makes more.
         DataError: a rollout has no source results.
     """
 
     herokit_output: RewardOutput | None = None
     config: Any
+
+    def _resolve_filter_groups_metric(self) -> str | None:
+        """Return the metric of verl's group filter.
+
+        Raises:
+            ConfigError: it is the verdict, and the chain learns from groups of equal verdicts.
+        """
+        metric: str | None = super()._resolve_filter_groups_metric()  # type: ignore[misc] # verl's
+        others = [name for name, source in self.herokit.sources.items() if not isinstance(source, Verifier)]
+        if metric in _VERDICT_METRICS and others:
+            raise ConfigError(
+                f"verl: algorithm.filter_groups.metric={metric} is the verdict, so groups that are all correct or all "
+                f"incorrect never reach the chain, which learns from {', '.join(others)} there; set "
+                f"algorithm.filter_groups.metric={others[0]} or algorithm.filter_groups.enable=False"
+            )
+        return metric
 
     def _compute_advantage(self, batch: Any, metrics: dict[str, Any]) -> Any:
         import transfer_queue as tq

@@ -281,3 +281,18 @@ def test_verl_entry_point_needs_the_variable_and_logs_a_bad_file():
     bad = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
     assert "verl cannot use HEROKIT_SCHEME=nowhere.toml" in bad.stderr
     assert "no such scheme file" in bad.stderr
+
+
+def test_verl_trainer_refuses_a_filter_by_the_verdict_that_would_hide_uniform_groups():
+    trainer = type("T", (adapter.GroupRewardMixin, trainer_base.PPOTrainer), {"herokit": make_rewarder()})
+    instance = object.__new__(trainer)
+    for metric, refused in (("reward", True), ("acc", True), ("rm", False)):
+        settings = {"filter_groups": {"enable": True, "metric": metric}}
+        reward = {"reward_model": {"enable": False, "enable_resource_pool": False}}
+        instance.config = OmegaConf.create({"algorithm": settings, "reward": reward})
+        assert trainer_base.PPOTrainer._resolve_filter_groups_metric(instance) == metric
+        if refused:
+            with pytest.raises(ConfigError, match="never reach the chain"):
+                instance._resolve_filter_groups_metric()
+        else:
+            assert instance._resolve_filter_groups_metric() == metric
