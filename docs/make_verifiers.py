@@ -21,7 +21,7 @@ from herokit.verifiers.instructions import CONSTRAINTS  # noqa: E402
 PAGE = Path(__file__).with_name("reference") / "verifiers.md"
 GROUPS = {
     "Choice and text": (
-        "exact-match", "token-f1", "rouge-l", "choice", "number", "quantity", "date", "list-match", "regex",
+        "exact-match", "contains", "token-f1", "rouge-l", "choice", "number", "quantity", "date", "list-match", "regex",
     ),
     "Format": ("tags", "json-block", "length-limit", "language", "repetition", "degenerate"),
     "Structured output": ("json-schema", "function-call", "sql-result", "xml", "yaml"),
@@ -153,6 +153,7 @@ def _example(case: Case) -> str:
 
 def _code(text: str) -> str:
     text = text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."
+    text = text if isinstance(text, str) else json.dumps(text)  # native references
     shown = text.encode("unicode_escape").decode() if not text.isprintable() else text
     shown = shown.replace("|", "\\|")
     return f"`` {shown} ``" if "`" in shown else f"`{shown}`" if shown else "nothing"

@@ -75,6 +75,7 @@ EXTRAS_BY_NAME = {
 
 BUILTIN_VERIFIERS = {
     "exact-match": "herokit.verifiers:ExactMatch",
+    "contains": "herokit.verifiers:Contains",
     "token-f1": "herokit.verifiers:TokenF1",
     "rouge-l": "herokit.verifiers:RougeL",
     "choice": "herokit.verifiers:Choice",

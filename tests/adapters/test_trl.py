@@ -294,3 +294,27 @@ def test_async_grpo_rollout_loop_scores_a_group(runs, monkeypatch, kind):
     expected = TRAINERS["trl-async"](function.output.advantage, np.zeros(4, int))
     assert np.ptp(actual) > 0.5
     np.testing.assert_allclose(actual, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["GRPOTrainer", "RLOOTrainer"])
+def test_ready_trainer_is_trls_own_with_the_mixin(runs, tmp_path, monkeypatch, name):
+    import trl
+
+    from herokit.adapters import trl as adapter
+
+    trainer = getattr(adapter, name)
+    assert trainer is getattr(adapter, name)
+    assert trainer.__mro__[1:3] == (GroupRewardMixin, getattr(trl, name))
+    assert pickle.loads(pickle.dumps(trainer)) is trainer
+    kind = name.removesuffix("Trainer")
+    monkeypatch.setitem(runs.TRAINERS, kind, (type(kind, (runs.Scripted, trainer), {}), runs.TRAINERS[kind][1]))
+    ready = runs.run(kind, tmp_path / "ready").seen
+    monkeypatch.undo()
+    assert ready == runs.run(f"Group{kind}", tmp_path / "mixin").seen
+
+
+def test_adapter_for_trl_has_no_other_trainer():
+    from herokit.adapters import trl as adapter
+
+    with pytest.raises(AttributeError, match="no attribute 'PPOTrainer'"):
+        _ = adapter.PPOTrainer

@@ -22,6 +22,7 @@ from herokit.testing.laws import missing_reference_abstains
 from herokit.testing.samples import DOMAINS, PLAIN, AnswerFormat
 from herokit.verifiers import (
     Choice,
+    Contains,
     Date,
     Degenerate,
     ExactMatch,
@@ -185,6 +186,20 @@ def test_verifier_without_reference_keeps_the_laws(name):
     verifier, answer_format, expected_failures = WITHOUT_REFERENCE[name]
     report = check_verifier(verifier, answer_format=answer_format, expected_failures=expected_failures, profile=PROFILE)
     assert report.passed, str(report)
+
+
+def test_contains_keeps_the_laws_and_pays_no_attack_on_answers_in_words():
+    report = check_verifier(
+        Contains(),
+        domain="short-text",
+        claims=[missing_reference_abstains],
+        expected_failures={"near_miss_rejected": "a name inside a longer one counts, as in a chatty answer"},
+        profile=PROFILE,
+    )
+    assert report.passed, str(report)
+    assert report["hack_does_not_pay"].headline.startswith("0 of ")
+    unguarded = check_verifier(Contains(guards=False), domain="short-text", profile=PROFILE)
+    assert "wrong and right" in unguarded["hack_does_not_pay"].violation.columns["attack"]
 
 
 def test_noisy_verifiers_keep_the_laws_that_apply_to_probabilities():

@@ -243,7 +243,7 @@ NAMES = ("Paris", "Marie Curie", "the Black Sea", "oxygen", "Johann Sebastian Ba
 
 def _near_name(answer: str, draw: Draw) -> str:
     """Return another name, or the name with a word more."""
-    other = NAMES[(NAMES.index(answer) + 1) % len(NAMES)]
+    other = NAMES[(NAMES.index(answer) + 1) % len(NAMES)] if answer in NAMES else NAMES[0]
     return (other, f"{answer} {other}", f"{answer} Junior", f"New {answer}")[draw(4)]
 
 

@@ -5,6 +5,7 @@ None needs a package that the core does not need. Each is a dataclass whose para
 """
 
 from herokit.verifiers.choice import Choice
+from herokit.verifiers.contains import Contains
 from herokit.verifiers.date import Date
 from herokit.verifiers.degenerate import Degenerate, Repetition
 from herokit.verifiers.formats import JsonBlock, Tags, Xml, Yaml
@@ -20,6 +21,7 @@ from herokit.verifiers.sql import SqlResult
 
 __all__ = [
     "Choice",
+    "Contains",
     "Date",
     "Degenerate",
     "ExactMatch",
