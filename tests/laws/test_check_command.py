@@ -78,7 +78,7 @@ def test_check_reports_the_chain_and_the_sources_of_a_scheme_file(tmp_path):
     path.write_text(
         '[sources.verifier]\nuse = "math"\n[sources.rm]\nuse = "onnx"\n[[steps]]\nuse = "naive-blend"\nweight = 0.2\n'
     )
-    done = check(path, "--budget", "20s", "--json")
+    done = check(path, "--budget", "60s", "--json")
     assert done.exit_code == 1
     chain, verifier, model = json.loads(done.stdout)
     assert [r["law"] for r in chain["results"] if r["outcome"] == "failed"] == ["verifier_dominates"]
@@ -120,7 +120,7 @@ def test_pytest_plugin_checks_a_scheme(tmp_path):
     (tmp_path / "my_reward.py").write_text(FAULTY)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", tmp_path, "-c", "/dev/null", tmp_path,
-         "--herokit-scheme", "my_reward.py:scheme", "--herokit-budget", "5"],
+         "--herokit-scheme", "my_reward.py:scheme", "--herokit-budget", "40"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1, done.stdout + done.stderr

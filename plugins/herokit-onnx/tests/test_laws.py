@@ -8,5 +8,7 @@ def test_embedded_model_satisfies_the_laws():
 
 
 def test_other_model_satisfies_the_laws(make_model):
-    report = check_reward_model(OnnxRewardModel(str(make_model()), max_length=64, threads=1), profile=QUICK)
+    model = OnnxRewardModel(str(make_model()), max_length=64, threads=1)
+    unknown = {"completion_matters": "its vocabulary has none of the words of the examples"}
+    report = check_reward_model(model, expected_failures=unknown, profile=QUICK)
     assert report.passed, str(report)

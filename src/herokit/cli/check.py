@@ -180,6 +180,7 @@ def _print_report(report: "Report", trainer: str, *, show_all: bool) -> None:
     is_chain = report.kind == "combiner"
     title = f"{report.name}, trainer {normalization.name}: {normalization.source}" if is_chain else report.name
     console.out.print(Text(title, style="bold"))
+    console.out.print(f"{len(report.results)} laws, {len(report.failures)} failed\n")
     if report.headline:
         console.out.print(Text(f"{report.headline}\n", style="bold"))
     for result in report.failures:
@@ -189,7 +190,7 @@ def _print_report(report: "Report", trainer: str, *, show_all: bool) -> None:
     table.add_column("", no_wrap=True)
     table.add_column("inputs", justify="right")
     table.add_column("", overflow="fold")
-    passed = [result for result in report if result.outcome == "passed" and not result.timed_out]
+    passed = [result for result in report if result.outcome == "passed" and not result.tried_on_few(FEW)]
     for result in report:
         if show_all or result not in passed:
             label, few = Text(result.label, style=STYLES[result.outcome]), " (few)" if result.tried_on_few(FEW) else ""

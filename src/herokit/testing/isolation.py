@@ -312,6 +312,7 @@ def _run_child(connection: Connection, work: Callable[[_Sender], None]) -> None:
     """Work in a session of its own, with standard output on standard error; never return."""
     os.setsid()
     os.dup2(2, 1)
+    warnings.simplefilter("ignore")  # of the examples, which are meant to be odd
     sender = _Sender(connection)
     try:
         work(sender)
