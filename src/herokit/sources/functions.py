@@ -134,6 +134,12 @@ class _Function:
         return bool(usual & set(_parameters(self.function))) or _takes_any(self.function)
 
     @property
+    def names_reference(self) -> bool:
+        """Whether a parameter takes the reference, so that it is there to be read."""
+        names = set(_parameters(self.function))
+        return bool({*_REFERENCES, "labels"} & names) or (self.style == "plain" and not _binds_by_name(self.function))
+
+    @property
     def missing_arguments(self) -> tuple[str, ...]:
         """The arguments that its trainer passes and that it does not take; ``**`` stands for any column.
 

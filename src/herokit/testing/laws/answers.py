@@ -4,7 +4,7 @@ from typing import Any
 
 from herokit.testing.batches import Draw
 from herokit.testing.law import LawViolation, NotApplicable, law
-from herokit.testing.laws.helpers import compare_values, describe_rows, mixed_samples
+from herokit.testing.laws.helpers import check_reads_reference, compare_values, describe_rows, mixed_samples
 from herokit.testing.samples import HOSTILE, SENTENCES
 from herokit.testing.text_subjects import AnswerSubject, RewardFunctionSubject, VerifierSubject, shorten
 from herokit.types import Sample
@@ -65,6 +65,7 @@ def right_above_wrong(subject: RewardFunctionSubject, example: list[str], draw: 
 
     In training: the policy would not learn to be right.
     """
+    check_reads_reference(subject)
     answer_format = subject.answer_format
     for answer in example:
         wrong = answer_format.near_miss(answer, draw)
@@ -145,6 +146,7 @@ def hostile_text_below_right(subject: RewardFunctionSubject, example: None, draw
     In training: unreadable text would cost nothing, and one completion could end the job.
     """
     del example, draw
+    check_reads_reference(subject)
     reference = subject.answer_format.reference
     right = Sample("?", subject.answer_format.write(reference), 0, reference)
     (of_right,) = subject.values([right])

@@ -14,7 +14,14 @@ from typing import Any
 from herokit.conversations.messages import Message
 from herokit.testing.batches import Draw
 from herokit.testing.law import LawViolation, NotApplicable, law
-from herokit.testing.laws.helpers import audit_events, compare_values, describe_rows, draw_permutation, mixed_samples
+from herokit.testing.laws.helpers import (
+    audit_events,
+    check_reads_reference,
+    compare_values,
+    describe_rows,
+    draw_permutation,
+    mixed_samples,
+)
 from herokit.testing.samples import CANARY, EXPENSIVE, code_injections
 from herokit.testing.subjects import notify_call
 from herokit.testing.text_subjects import AnswerSubject, shorten
@@ -111,6 +118,7 @@ def separate_calls_agree(subject: AnswerSubject, example: None, draw: Draw) -> N
         if value != together[i]:
             message = "in a call of its own a sample gets another value than in a batch"
             raise LawViolation(message, **describe_rows([sample], value=[together[i]], alone=[value]))
+    check_reads_reference(subject)
     if together[0] == together[1] and together[2] == together[3] and together[0] != together[2]:
         message = "the value does not depend on the reference: the first one that was seen decides"
         raise LawViolation(message, **describe_rows(samples[:2], value=together[:2]))
@@ -192,9 +200,13 @@ def samples_not_modified(subject: AnswerSubject, example: None, draw: Draw) -> N
     text = subject.answer_format.write(right)
     message: Message = {"role": "assistant", "content": text}
     metadata = {"source": {"name": "a"}, "tags": ["b"]}
-    in_messages = Sample([{"role": "user", "content": "?"}], [message], 0, [right], copy.deepcopy(metadata))
+    prompt: list[Message] = [{"role": "user", "content": "?"}]
+    in_messages = [
+        Sample(prompt, [dict(message)], 0, reference, copy.deepcopy(metadata))  # type: ignore[list-item]
+        for reference in (right, [right])
+    ]
     in_texts = Sample("?", text, 0, right, metadata)
-    for sample in (in_texts, in_messages):
+    for sample in (in_texts, *in_messages):
         before = copy.deepcopy((sample.prompt, sample.completion, sample.reference, dict(sample.meta)))
         try:
             subject.values([sample])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from herokit.testing.batches import Batch, Draw, Numbers
-from herokit.testing.law import LawViolation
+from herokit.testing.law import LawViolation, NotApplicable
 from herokit.testing.text_subjects import AnswerSubject, shorten
 from herokit.types import Sample
 
@@ -19,6 +19,7 @@ __all__ = [
     "TOLERANCE",
     "audit_events",
     "check_equal",
+    "check_reads_reference",
     "compare_values",
     "describe_rows",
     "draw_permutation",
@@ -84,6 +85,17 @@ def mixed_samples(subject: AnswerSubject, answers: list[str]) -> list[Sample]:
     write = subject.answer_format.write
     correct = [Sample("?", write(answer), answer, answer) for answer in answers]
     return correct + [Sample("?", write(answer), answer, answers[i - 1]) for i, answer in enumerate(answers)]
+
+
+def check_reads_reference(subject: AnswerSubject) -> None:
+    """Raise `NotApplicable` for a reward function that names no reference and gives every reference the same reward."""
+    if getattr(subject.source, "names_reference", True):
+        return
+    right = subject.answer_format.reference
+    references = (right, subject.answer_format.near_miss(right, lambda n: n - 1))
+    first, second = subject.values([Sample("?", subject.answer_format.write(right), 0, each) for each in references])
+    if first == second:
+        raise NotApplicable("it does not read the reference")
 
 
 def describe_rows(samples: Sequence[Sample], **columns: Sequence[object]) -> dict[str, Any]:

@@ -190,7 +190,7 @@ def completion_matters(subject: RewardModelSubject, example: None, draw: Draw) -
     In training: the reward model would teach nothing, and no metric of its mean would show it.
     """
     del example, draw
-    samples = [Sample("What is it?", text, 0) for text in COMPLETIONS]
+    samples = [Sample("What is it?", text, 0) for text in (*MANY_COMPLETIONS, LONG_TEXTS[0])]
     scores = subject.score(samples).values
     if len(set(scores.tolist())) == 1:
         raise LawViolation("different completions get one score", **subject.columns(samples[:2], score=scores[:2]))
