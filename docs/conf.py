@@ -10,7 +10,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 project = "herokit"
 author = "The herokit authors"
 project_copyright = author
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = [
+    "myst_parser",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "mathml",
+]
+html_math_renderer = "mathml"
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 root_doc = "index"
 
@@ -30,6 +38,11 @@ html_theme = "furo"
 html_title = "herokit"
 html_copy_source = False
 html_show_sphinx = False
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+
+copybutton_prompt_text = r"\$ |>>> |\.\.\. "  # the button copies what is typed, without prompts and output
+copybutton_prompt_is_regexp = True
 
 
 def setup(app: Any) -> None:

@@ -21,10 +21,14 @@ def copies() -> dict[Path, str]:
 
 def copied_pages() -> dict[str, str]:
     """Return the copies, name -> text."""
-    return {
+    pages = {
         name: relink(path.read_text(encoding="utf-8"), path.parent, PLACE.joinpath(name).parent)
         for path, name in copies().items()
     }
+    pages["plugins/index.md"] = (
+        "# Packages\n\nEach plugin is a package of its own.\n\n```{toctree}\n:maxdepth: 1\n:glob:\n*\n```\n"
+    )
+    return pages
 
 
 def relink(text: str, here: Path, there: Path) -> str:
