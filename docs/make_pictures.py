@@ -13,10 +13,10 @@ from rich.text import Text
 
 PICTURES = Path(__file__).parent / "pictures"
 WIDTH = 92
-REWARD = '''\
+REWARD = """\
 def accuracy(completions, answer, **kwargs):
     return [float(expected in text) for text, expected in zip(completions, answer)]
-'''
+"""
 """A reward function that pays every completion that contains the reference."""
 
 COMMANDS = {"check": ("herokit check my_rewards.py:accuracy", 34)}

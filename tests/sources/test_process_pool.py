@@ -1,6 +1,7 @@
 """Verifiers in processes: order, limits, and no process left behind."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -77,7 +78,7 @@ def test_process_pool_fails_only_the_row_that_a_process_cannot_load(monkeypatch)
             (None, Status.FAILED),
             (1.0, Status.JUDGED),
         ]
-        assert "Can't get attribute 'Local'" in verdicts[1].reason
+        assert re.search("attribute 'Local'", verdicts[1].reason)  # the words differ between Pythons
         assert verdicts[2].answer == "1/2"  # an answer that is not a string becomes one
         assert pool.report().endswith("0 killed, 0 died")
 
@@ -129,7 +130,7 @@ def _runs(pid):
 
 
 def test_process_pool_call_timeout_fails_rows_without_a_result():
-    with ProcessPool(ScriptedVerifier(), max_workers=1, timeout=0.4, call_timeout=0.7) as pool:
+    with ProcessPool(ScriptedVerifier(), max_workers=1, timeout=0.8, call_timeout=1.4) as pool:
         pool.verify(samples("1"))  # a process is there
         verdicts = pool.verify(samples("1", "s", "s", "s", "1"))
     assert verdicts[0].value == 1.0

@@ -28,3 +28,11 @@ def test_sql_result_abstains_if_the_setup_hangs_or_is_invalid(setup, reason):
     assert reason in abstained.reason
     assert correct.value == 1.0
     assert time.monotonic() - start < 20.0  # includes the start of a process
+
+
+def test_sql_result_ends_a_function_that_never_looks_at_the_clock():
+    """SQLite before 3.53 builds the text, and its process is killed; newer ones refuse it."""
+    with SqlResult(timeout=1.0) as sql:
+        (verdict,) = sql.verify([Sample("?", "SELECT printf('%.*c', 999999999, 'x')", 0, "SELECT 1")])
+    assert verdict.value == 0.0
+    assert verdict.status is Status.TIMEOUT or "too big" in verdict.reason

@@ -250,10 +250,9 @@ def test_worker_pool_keeps_a_process_ready_for_the_next_kill():
     pool.run(tasks("a"))
     before = pool.pids
     pool.run(tasks("hang"))  # takes so long that a second process is started before the first is killed
-    start = time.monotonic()
+    spare = set(pool.pids) - set(before)
     (reply,) = pool.run(tasks("a"))
-    assert time.monotonic() - start < 0.5
-    assert [reply["pid"]] != before
+    assert reply["pid"] in spare  # it was there before the call
     assert wait_until(lambda: len(pool.pids) == 2)  # the one that works, and the next spare
     pool.close()
     assert pool.pids == []

@@ -40,16 +40,21 @@ def _limit_memory(megabytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
 
 
-def _memory_problem(megabytes: int) -> str | None:
-    """Return what is wrong if the limit leaves no memory for tasks: every task would fail for that reason alone."""
+def _memory_problem(megabytes: int) -> str:
+    """Return what is wrong if the limit leaves no memory for tasks; made before the limit, which may leave none for a text."""
+    return (
+        f"a limit of {megabytes} MB leaves no memory for tasks: the worker process itself uses {_used_mb()}; "
+        "allow more, and check the limit of the shell (ulimit -v)"
+    )
+
+
+def _has_memory() -> bool:
+    """Return whether a task can allocate memory; without it every task would fail for that reason alone."""
     try:
         mmap.mmap(-1, _MIN_TASK_MB << 20).close()
     except (MemoryError, OSError):
-        return (
-            f"a limit of {megabytes} MB leaves no memory for tasks: the worker process itself uses {_used_mb()}; "
-            "allow more, and check the limit of the shell (ulimit -v)"
-        )
-    return None
+        return False
+    return True
 
 
 def _used_mb() -> str:
@@ -76,9 +81,10 @@ def _main(fd: int, memory_mb: int, loader: str) -> None:
         reason = f"the worker process failed to load: {format_error(error)}"
         connection.send_bytes(json.dumps({"setup_error": reason}).encode())
         return
+    problem = json.dumps({"setup_error": _memory_problem(memory_mb)}).encode()
     _limit_memory(memory_mb)
-    if problem := _memory_problem(memory_mb):
-        connection.send_bytes(json.dumps({"setup_error": problem}).encode())
+    if not _has_memory():
+        connection.send_bytes(problem)
         return
     connection.send_bytes(b"{}")
     while True:
