@@ -7,7 +7,7 @@ import sys
 import tomllib
 
 import pytest
-from page_helpers import ROOT, code_blocks, run_page
+from page_helpers import ROOT, code_blocks, load_script, run_page
 
 from herokit import hero_advantage, schemes
 from herokit.config import build_scheme
@@ -38,7 +38,7 @@ def test_quick_start_prints_what_the_readme_shows(tmp_path, monkeypatch):
 
 
 def test_check_prints_what_the_readme_shows(tmp_path):
-    command, *lines = next(block for block in blocks("console") if "herokit check" in block).splitlines()
+    command, *lines = next(block for block in blocks("console") if "herokit check hero" in block).splitlines()
     printed = [line.rstrip() for line in run_herokit(command, tmp_path).stdout.splitlines()]
     shown = [line for line in lines if line != "..."]
     start = printed.index(shown[0])
@@ -61,8 +61,20 @@ def test_scheme_file_is_hero_advantage():
     assert build_scheme(tomllib.loads(blocks("toml")[0])).combiner == hero_advantage(alpha=0.05, beta=0.05)
 
 
-def test_readme_opens_with_the_two_commands():
-    assert [line.split("#")[0].strip() for line in blocks("console")[0].splitlines()] == ["$ make demo", "$ make test"]
+def test_readme_has_the_install_line_and_the_two_commands_of_a_clone():
+    install, *_, clone = blocks("console")
+    extras = re.search(r"herokit\[(.*)\]", install)[1].split(",")
+    assert set(extras) <= set(tomllib.loads(ROOT.joinpath("pyproject.toml").read_text())["project"]["optional-dependencies"])
+    assert [line.split("#")[0].strip() for line in clone.splitlines()] == ["$ make demo", "$ make test"]
+
+
+def test_pictures_show_what_the_commands_print_today(monkeypatch):
+    pytest.importorskip("rich")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    script = load_script("make_pictures")
+    for name, (command, lines) in script.COMMANDS.items():
+        drawn = script.PICTURES.joinpath(f"{name}.svg").read_text(encoding="utf-8")
+        assert drawn == script.draw(command, lines), "run python docs/make_pictures.py"
 
 
 def test_counts_of_schemes_and_trainers_are_right():
