@@ -64,7 +64,9 @@ def test_scheme_file_is_hero_advantage():
 def test_readme_has_the_install_line_and_the_two_commands_of_a_clone():
     install, *_, clone = blocks("console")
     extras = re.search(r"herokit\[(.*)\]", install)[1].split(",")
-    assert set(extras) <= set(tomllib.loads(ROOT.joinpath("pyproject.toml").read_text())["project"]["optional-dependencies"])
+    assert set(extras) <= set(
+        tomllib.loads(ROOT.joinpath("pyproject.toml").read_text())["project"]["optional-dependencies"]
+    )
     assert [line.split("#")[0].strip() for line in clone.splitlines()] == ["$ make demo", "$ make test"]
 
 
