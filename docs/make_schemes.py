@@ -4,10 +4,12 @@ import inspect
 import re
 from pathlib import Path
 
+from herokit.combiners import gives_credit
 from herokit.schemes import SCHEMES
 from herokit.testing import Profile, list_laws
 from herokit.testing.backends import NUMPY
 from herokit.testing.check import check_laws
+from herokit.testing.credit import CREDIT_LAWS, check_credit
 from herokit.testing.subjects import CombinerSubject
 from herokit.trainers import find_trainer
 
@@ -44,6 +46,19 @@ not applicable, because the scheme reads no verdict or no score.
 """
 
 
+CREDIT_PARAMETERS = {"gigpo": {"step_reward": "step"}}
+
+CREDIT_INTRODUCTION = """
+## Laws of credit
+
+Schemes that [give credit to turns and steps](../how-to/credit-turns-and-steps.md), tried by `herokit.testing.credit` on rollouts of one to four
+parts with values in [0, 1]. The laws contradict each other: what is centered before it is summed earns nothing for a further average
+part and pulls no decision to go on, what is summed before it is centered follows a true reward without bias and pays for
+every part of positive value. `gigpo` has the rewards of a source `step`. `-`: it reads no outcome, or no parts.
+
+"""
+
+
 def describe(scheme: object) -> tuple[str, str, str]:
     """Return the first line, the formula and the source of a scheme's docstring."""
     text = inspect.getdoc(scheme) or ""
@@ -71,7 +86,21 @@ def main() -> str:
         messages = "".join(f"- {r.law.replace('_', ' ')}: {r.message}.\n" for r in report.failures)
         failures.append(f"\n### {name}\n\n{first}\n{chr(10) if messages else ''}{messages}")
     laws = LAWS_INTRODUCTION.format(trainer=TRAINER)
-    return "".join([INTRODUCTION, *schemes, laws, *outcomes, "\n## Failures, with an example of each\n", *failures])
+    failed = ["\n## Failures, with an example of each\n", *failures]
+    return "".join([INTRODUCTION, *schemes, laws, *outcomes, credit(), *failed])
+
+
+def credit() -> str:
+    """Return the section on the laws of credit."""
+    makes = [scheme for scheme in SCHEMES if gives_credit(scheme())]
+    names = [f"`{scheme.__name__}`" for scheme in makes]
+    lines = [CREDIT_INTRODUCTION, f"| law | {' | '.join(names)} |\n|---|{'---|' * len(makes)}\n"]
+    reports = [check_credit(scheme(**CREDIT_PARAMETERS.get(scheme.__name__, {}))) for scheme in makes]
+    for law in CREDIT_LAWS:
+        statement = " ".join((law.__doc__ or "").split())
+        cells = " | ".join(CELLS[report[law.__name__].outcome] for report in reports)
+        lines.append(f"| *{law.__name__.replace('_', ' ')}*: {statement} | {cells} |\n")
+    return "".join(lines)
 
 
 if __name__ == "__main__":

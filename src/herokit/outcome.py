@@ -62,6 +62,8 @@ class Explanation:
         problems: for each rollout, why it has no value; empty if it has one.
         results: for each rollout, the results of the sources, by the names of `herokit.records`.
         samples: the rollouts themselves, if they were given.
+        parts: for each rollout the number of its parts that have credit; empty if the chain gives none.
+        part_rows: the signals of those parts, what each step made of them, and their credit.
     """
 
     group: Hashable
@@ -70,6 +72,8 @@ class Explanation:
     problems: list[list[str]]
     results: list[Row] = field(default_factory=list)
     samples: Sequence[Sample] = ()
+    parts: Sequence[int] = ()
+    part_rows: Sequence[ExplanationRow] = ()
 
     def __str__(self) -> str:
         return self.text()
@@ -95,7 +99,7 @@ class Explanation:
             #1
                verifier: rejected: read '5'
         """
-        lines = [*self._heading(full), "", *self._table(), "", self._steps(), ""]
+        lines = [*self._heading(full), "", *self._table(), "", *self._part_table(), self._steps(), ""]
         references = self._references()
         for i in range(len(self.rollouts)):
             lines.append(f"#{i + 1}{self._completion(i, full)}")
@@ -125,6 +129,13 @@ class Explanation:
             for i in range(len(self.rollouts))
         ]
         return format_columns(heads, cells)
+
+    def _part_table(self) -> list[str]:
+        """Return the table of the parts, in the order of the rollouts: #1.2 is the second part of the first rollout."""
+        heads = ["", *(row.name.partition("(")[0] for row in self.part_rows)]
+        labels = [f"#{i + 1}.{part + 1}" for i, count in enumerate(self.parts) for part in range(count)]
+        cells = [[label, *(f"{row.values[i]:.4f}" for row in self.part_rows)] for i, label in enumerate(labels)]
+        return ["parts:", *format_columns(heads, cells), ""] if labels else []
 
     def _steps(self) -> str:
         steps = [row.name for row in self.rows if "(" in row.name]
@@ -298,7 +309,23 @@ class RewardOutput:
         ]
         problems = [[] if self.valid[row] else self._reasons(row) for row in rollouts]
         results = to_rows({name: [values[r] for r in rollouts] for name, values in self._source_columns().items()})
-        return Explanation(group, rollouts, rows, problems, results, [samples[r] for r in rollouts] if samples else ())
+        shown = [samples[r] for r in rollouts] if samples else ()
+        return Explanation(group, rollouts, rows, problems, results, shown, *self._explain_parts(rollouts, place))
+
+    def _explain_parts(
+        self, rollouts: Sequence[int], place: Mapping[int, int]
+    ) -> tuple[list[int], list[ExplanationRow]]:
+        """Return how many parts the rollouts have, 0 for invalid ones, and the rows of a table of these parts."""
+        parts = self.signals.parts
+        if self.credit is None or parts is None:
+            return [], []
+        counts = [self.credit.counts[r] if r in place else 0 for r in rollouts]
+        chosen = [i for r in rollouts if r in place for i in np.flatnonzero(parts.rollouts.ids == place[r]).tolist()]
+        named: list[tuple[str, Array]] = list(parts.values.items())
+        for step in self.trace:
+            named += [(short_repr(inner.step), inner.after) for inner in step.parts]
+            named += [] if step.credit is None else [("credit", step.credit)]
+        return counts, [ExplanationRow(name, [float(values[i]) for i in chosen]) for name, values in named]
 
     def columns(self) -> dict[str, Any]:
         """Return the results as columns, one row a sample: numbers as they are, texts as lists.

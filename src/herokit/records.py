@@ -1,7 +1,7 @@
 """The one vocabulary of results: names of columns and keys in files, data frames, HTTP answers, trainers' rows and logs.
 
 For a source ``rm``: ``rm`` (its value), ``rm_status``, ``rm_reason``; for a verifier also ``rm_answer`` and ``rm_origin``, for a process
-reward model ``rm_steps``. For a combined batch also ``group``, ``reward``, ``advantage``, ``weight``, ``valid``, ``kept``.
+reward model, and a verifier that judges parts, ``rm_steps``. For a combined batch also ``group``, ``reward``, ``advantage``, ``weight``, ``valid``, ``kept``.
 """
 
 import math
@@ -56,7 +56,7 @@ def source_columns(outputs: SourceOutputs, *, steps: bool = True) -> dict[str, A
 
     Args:
         outputs: the results of N samples.
-        steps: include ``<source>_steps`` for reward models that score steps.
+        steps: include ``<source>_steps`` for reward models that score steps and verifiers that judge parts.
 
     Example:
         >>> columns = source_columns(SourceOutputs({"verifier": [Verdict(1.0, answer="4")]}, {}))
@@ -70,6 +70,8 @@ def source_columns(outputs: SourceOutputs, *, steps: bool = True) -> dict[str, A
         columns[f"{name}_reason"] = [v.reason for v in verdicts]
         columns[f"{name}_answer"] = [v.answer for v in verdicts]
         columns[f"{name}_origin"] = [v.origin for v in verdicts]
+        if steps and any(v.parts for v in verdicts):
+            columns[f"{name}_steps"] = [None if v.parts is None else [p.value for p in v.parts] for v in verdicts]
     for name, scores in outputs.scores.items():
         columns[name] = scores.values
         columns[f"{name}_status"] = [status.value for status in scores.statuses]
@@ -112,14 +114,20 @@ def from_rows(sources: Mapping[str, Verifier | RewardModel], rows: Sequence[Mapp
     for name, source in sources.items():
         results = [_read_result(name, row, number) for number, row in enumerate(rows)]
         if isinstance(source, Verifier):
-            read = zip(_optional(rows, f"{name}_answer"), _optional(rows, f"{name}_origin"), strict=True)
-            verdicts[name] = [Verdict(*result, a, o or "") for result, (a, o) in zip(results, read, strict=True)]
+            read = zip(*(_optional(rows, f"{name}_{key}") for key in ("answer", "origin", "steps")), strict=True)
+            verdicts[name] = [
+                Verdict(*result, a, o or "", _parts(parts)) for result, (a, o, parts) in zip(results, read, strict=True)
+            ]
         else:
             steps = [
                 row and [math.nan if step is None else step for step in row] for row in _optional(rows, f"{name}_steps")
             ]
             scores[name] = Scores.from_rows((*result, row) for result, row in zip(results, steps, strict=True))
     return SourceOutputs(verdicts, scores)
+
+
+def _parts(values: Sequence[float | None] | None) -> tuple[Verdict, ...] | None:
+    return None if values is None else tuple(Verdict(value) for value in values)
 
 
 def _optional(rows: Sequence[Mapping[str, Any] | None], key: str) -> list[Any]:

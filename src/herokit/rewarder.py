@@ -168,15 +168,21 @@ class Rewarder(Closeable):
             if self.equal_prompts:
                 keys = [group_key(sample.group, row) for row, sample in enumerate(samples)]
                 check_group_prompts([sample.prompt for sample in samples], keys)
-            outputs = execution.run_sources(self.sources, samples, self.monitor)
-            return (
-                replace(outputs, turns=[_turns(sample) for sample in samples])
-                if gives_credit(self.combiner)
-                else outputs
-            )
+            return self.add_turns(execution.run_sources(self.sources, samples, self.monitor), samples)
         except Exception:
             distributed.abort_peers(self.combiner, self.sources, self.state, self.sync)
             raise
+
+    def add_turns(self, outputs: SourceOutputs, samples: Sequence[Sample]) -> SourceOutputs:
+        """Return the outputs with the turns of the samples, if the combiner gives credit to parts; else as they are.
+
+        Args:
+            outputs: of sources that ran elsewhere.
+            samples: their N samples.
+        """
+        return (
+            replace(outputs, turns=[_turns(sample) for sample in samples]) if gives_credit(self.combiner) else outputs
+        )
 
     def combine(
         self, outputs: SourceOutputs, group_keys: Sequence[Hashable], *, update_state: bool = True

@@ -3,7 +3,7 @@
 A level is only another set of rows: a part of a rollout, such as a turn or a step, is a row whose rollout has a number.
 """
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Self, TypeAlias
 
@@ -131,12 +131,12 @@ class Parts(Generic[ArrayT]):
 
     @classmethod
     def from_counts(
-        cls, counts: Sequence[int], values: Mapping[str, Any] | None = None, *, states: "Groups | None" = None
+        cls, counts: Any, values: Mapping[str, Any] | None = None, *, states: "Groups | None" = None
     ) -> "Parts":
         """Make the parts of N rollouts in the order of their rows, in numpy.
 
         Args:
-            counts: how many parts each rollout has, (N,).
+            counts: (N,) integers: how many parts each rollout has.
             values: source name -> S numbers, the parts of the first rollout first.
             states: see the attribute.
 

@@ -188,3 +188,42 @@ def test_score_resume_requires_an_output(herokit, capsys):
     write_rows(*ROWS)
     assert herokit("score", "r.jsonl", "--scheme", "s.toml", "--resume") == 2
     assert "--resume requires --output" in capsys.readouterr().err
+
+
+TURNS = """
+[sources.verifier]
+use = "exact-match"
+[sources.turn]
+use = "verdict-column"
+column = "worked"
+[[steps]]
+use = "turn-grpo"
+"""
+
+
+def test_score_and_explain_show_the_credit_of_turns(herokit, capsys):
+    def row(first, last, worked):
+        texts = [("assistant", first), ("user", "go on"), ("assistant", last)]
+        return {
+            "prompt": "p",
+            "reference": "ok",
+            "worked": worked,
+            "completion": [{"role": r, "content": t} for r, t in texts],
+        }
+
+    write_rows(row("a", "ok", [1, 0]), row("b", "no", [0, 0]), row("c", "no", [0, None]))
+    Path("turns.toml").write_text(TURNS)
+    assert herokit("score", "r.jsonl", "--scheme", "turns.toml", "-o", "o.jsonl") == 2  # a turn has no verdict
+    credit = [row["credit"] for row in read_rows()]
+    z = 0.5 / (0.5**0.5 + 1e-4)
+    assert credit[:2] == [pytest.approx([2 * z, z]), pytest.approx([-2 * z, -z])]
+    assert credit[2] == [None, None]
+    capsys.readouterr()
+    assert herokit("explain", "r.jsonl", "--scheme", "turns.toml") == 0
+    printed = capsys.readouterr().out
+    for text in ("#1.2  0.0000  0.0000   0.0000   0.7070", "#3 turn: part 2: column 'worked' is empty in this row"):
+        assert text in printed
+    assert herokit("explain", "r.jsonl", "--scheme", "turns.toml", "--json") == 0
+    rollouts = json.loads(capsys.readouterr().out)["rollouts"]
+    assert [len(rollout["parts"]) for rollout in rollouts] == [2, 2, 0]
+    assert rollouts[0]["parts"][1]["credit"] == pytest.approx(z)

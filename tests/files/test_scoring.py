@@ -57,7 +57,7 @@ def test_score_job_keeps_groups_complete(tmp_path):
     assert seen == [["a", "a", "a", "b", "b"], ["c", "c"]]
     assert [r["rm"] for r in found] == [0, 1, 2, 3, 4, 5, 6]
     assert [r["completion"] for r in found] == [r["completion"] for r in rows]
-    assert [*rows[0], *(c for c in result_columns(rewarder) if c != "rm_steps")] == list(found[0])
+    assert [*rows[0], *(c for c in result_columns(rewarder) if not c.endswith("_steps"))] == list(found[0])
 
 
 def test_score_job_writes_step_scores_as_lists(tmp_path):

@@ -106,7 +106,8 @@ def _score(
     for batch in batches:
         if stored is not None and is_stored:
             keys = [sample.group for sample in batch.samples]
-            yield batch, rewarder.combine(stored.outputs(batch.samples), keys)
+            outputs = rewarder.add_turns(stored.outputs(batch.samples), batch.samples)
+            yield batch, rewarder.combine(outputs, keys)
         else:
             yield batch, rewarder(batch.samples)
 
@@ -143,6 +144,15 @@ def _rank_groups(output: RewardOutput) -> dict[object, tuple[bool, float]]:
     return ranks
 
 
+def _parts(explanation: Explanation, rollout: int) -> dict[str, list[dict[str, float | None]]]:
+    """Return what steps made of the parts of a rollout, by the names of the rows; nothing if the scheme gives no credit."""
+    if not explanation.parts:
+        return {}
+    first = sum(explanation.parts[:rollout])
+    numbers = range(first, first + explanation.parts[rollout])
+    return {"parts": [{row.name: row.values[i] for row in explanation.part_rows} for i in numbers]}
+
+
 def _write_explanation(explanation: Explanation) -> None:
     """Write JSON: for every rollout the results of the sources, and the value of each signal and step, null for no value."""
     samples = explanation.samples
@@ -157,6 +167,7 @@ def _write_explanation(explanation: Explanation) -> None:
                 "values": [row.values[i] for row in explanation.rows],
                 "results": explanation.results[i],
                 "problems": explanation.problems[i],
+                **_parts(explanation, i),
             }
             for i, sample in enumerate(samples)
         ],

@@ -326,7 +326,12 @@ def _has_schedule(step: Any) -> bool:
 
 
 def initial_reward(signals: Signals[ArrayT]) -> ArrayT:
-    """Return the reward a chain starts from: zeros (N,) like the first signal."""
+    """Return the reward a chain starts from: zeros (N,) like the first signal, of parts if rollouts have none."""
+    if not signals.values and signals.parts is not None:
+        part: Any = next(iter(signals.parts.values.values()))
+        ids: Any = signals.groups.ids
+        rows: ArrayT = namespace(part).zeros(ids.shape, dtype=part.dtype, device=part.device)
+        return rows
     first = next(iter(signals.values.values()))
     zeros: ArrayT = namespace(first).zeros_like(first)
     return zeros

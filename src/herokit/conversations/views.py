@@ -60,7 +60,7 @@ class Turn:
         thinking: its thinking, without markers.
         calls: the calls it made.
         results: what tools, environments or users answered.
-        state: a key of what the policy saw, by default the texts of the results before it, ``()`` for the first turn: turns
+        state: a key of what the policy saw, by default the text of the results before it, ``()`` for the first turn: turns
             of one group with equal keys are in one situation.
         span: the turn's tokens in the response, half open, if the trainer knows them.
     """
@@ -167,7 +167,7 @@ def read_turns(completion: str | Sequence[Message], *, opened: bool = False) -> 
                 turns[-1] = _with_result(turns[-1], tool_result(message))
             continue
         split = _split_message(message, opened=opened)
-        state = tuple(result.text for result in turns[-1].results) if turns else ()
+        state = "".join(result.text for result in turns[-1].results) if turns else ()
         turn = Turn(split.answer, split.thinking, tool_calls(message), state=state)
         if turns and not turns[-1].results:
             turn = _join(turns.pop(), turn)

@@ -385,17 +385,23 @@ def result_columns(rewarder: Rewarder) -> list[str]:
 
 
 def _to_arrow(output: RewardOutput) -> dict[str, Any]:
-    """Return the result columns as Arrow arrays: null for no value, a list per row for the scores of steps.
+    """Return the result columns as Arrow arrays: null for no value, a list per row for scores of steps and credit.
 
     The group is left out: the input's own column, or its prompt, is next to the results.
     """
     import pyarrow as pa
 
     columns = output.columns()
-    step_scores = {name: columns.pop(name, None) for name in [f"{source}_steps" for source in output.scores]}
+    names = [f"{source}_steps" for source in (*output.verdicts, *output.scores)] + (
+        ["credit"] if output.credit is not None else []
+    )
+    lists = {name: columns.pop(name, None) for name in names}
     arrays = {name: _to_array(values) for name, values in columns.items() if name != "group"}
-    for name, rows in step_scores.items():
-        finite = [row and [x if np.isfinite(x) else None for x in row] for row in rows or [None] * len(output.reward)]
+    for name, rows in lists.items():
+        finite = [
+            row and [x if x is not None and np.isfinite(x) else None for x in row]
+            for row in rows or [None] * len(output.reward)
+        ]
         arrays[name] = pa.array(finite, pa.list_(pa.float64()))
     return arrays
 

@@ -46,7 +46,7 @@ class Summary:
         invalid_rows: rollouts without a reward.
         failures: the reasons why, at most 8, and their rows.
         seconds: source name -> seconds spent in it.
-        step_sources: reward models that returned scores of steps.
+        step_sources: sources that judged steps or parts.
     """
 
     rows: int = 0
@@ -142,7 +142,10 @@ def summarize(output: RewardOutput, rows: Sequence[int] | None = None) -> Summar
             {}, {reason: Failure(len(failed_rows), failed_rows) for reason, failed_rows in reasons.items()}
         ),
         seconds=dict(output.seconds),
-        step_sources=[name for name, scores in output.scores.items() if scores.steps is not None],
+        step_sources=[
+            *(name for name, verdicts in output.verdicts.items() if any(v.parts for v in verdicts)),
+            *(name for name, scores in output.scores.items() if scores.steps is not None),
+        ],
         **_summarize_verdicts(output, starts),
     )
 

@@ -136,7 +136,8 @@ def min_form(
     """Give a rollout the value of its worst step instead of the sum of its steps.
 
     ``A_it = sum_{k >= t} (q_ik - b_i) + weight loo(c_i)`` with ``q = softmax_t(-p / temperature) p``, ``p = 2 prm - 1``, and ``b_i`` the
-    mean of ``q`` over the steps of each other rollout, averaged over these. The sum of ``q`` does not grow with the number of steps.
+    mean of ``q`` over the steps of each other rollout, averaged over these. The sum of ``q`` does not grow with the number of steps,
+    but the baseline is subtracted from every step: where the other rollouts are bad, ``b_i < 0``, a further step earns ``-b_i``.
 
     Args:
         reward_model: the name of a process reward model that gives probabilities.

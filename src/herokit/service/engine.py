@@ -211,6 +211,7 @@ class Engine:
     def _combine(self, outputs: SourceOutputs, samples: Sequence[Sample], key: ScoreKey) -> list[Row] | Exception:
         try:
             groups = [sample.group for sample in samples]
+            outputs = self.rewarder.add_turns(outputs, samples)
             return to_rows(self.rewarder.combine(outputs, groups, update_state=key.update_state).columns())
         except Exception as error:  # noqa: BLE001 - raised for this request
             return error
