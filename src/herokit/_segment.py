@@ -215,6 +215,14 @@ def sum_to_go(x: Array, segments: Groups, gamma: float, max_length: int) -> Arra
     """
     xp, ids = array_namespace(x), segments.ids
     reach = 1
+    if is_numpy_array(x):  # in place: making arrays costs more than the arithmetic
+        x = x.copy()
+        while reach < min(max_length, len(x)):
+            later = x[reach:] * (ids[:-reach] == ids[reach:])
+            later *= gamma**reach
+            x[:-reach] += later
+            reach *= 2
+        return x
     while reach < min(max_length, x.shape[0]):
         later = gamma**reach * x[reach:]
         later = xp.where(ids[:-reach] == ids[reach:], later, xp.zeros_like(later))

@@ -215,6 +215,9 @@ class Verdict:
     parts: "tuple[Verdict, ...] | None" = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        value = self.value
+        if type(value) is float and 0.0 <= value <= 1.0:  # nearly every verdict
+            return
         if self.value is None:
             if self.status is Status.JUDGED:  # nothing was judged
                 object.__setattr__(self, "status", Status.FAILED)
