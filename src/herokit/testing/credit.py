@@ -126,8 +126,9 @@ def draw_part_batch(rng: np.random.Generator, outcomes: list[str], part_signals:
 
 def credit_of(combiner: Chain, signals: Signals) -> Numbers:
     """Return the credit of the parts of a batch, with a fresh state."""
-    trace, _ = combiner.trace(initial_reward(signals), signals, combiner.init())
-    _, advantage, _, kept = split_trace(trace, signals)
+    before = initial_reward(signals)
+    trace, _ = combiner.trace(before, signals, combiner.init())
+    _, advantage, _, kept = split_trace(trace, signals, before)
     credit: Any = split_credit(trace, advantage, kept, signals)
     return np.asarray(credit)
 
