@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from herokit.errors import SetupError
-from herokit.reward_models.checkpoints import load_model
+from herokit.reward_models.checkpoints import checkpoint_errors, load_model
 from herokit.reward_models.encoding import EncodedRows
 from herokit.reward_models.families import ModelProfile
 from herokit.reward_models.inputs import UnscorableError
@@ -51,7 +51,8 @@ def open_model(checkpoint: str, dtype: Dtype, revision: str | None, profile: Mod
     if labels not in ((1, 2) if stepwise else (1,)):
         expected = "one or two at a step token" if stepwise else "one, or step_token for one or two per step"
         raise SetupError(f"{checkpoint}: has {labels} outputs; expected {expected}")
-    return model.float()
+    with checkpoint_errors(checkpoint, "cannot be computed in fp32"):  # a quantized one
+        return model.float()
 
 
 def reference_logits(model: Any, rows: EncodedRows, *, stepwise: bool) -> list[Floats]:
