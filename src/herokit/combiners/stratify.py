@@ -26,7 +26,8 @@ class Stratify(Stateless):
         r = -alpha    + 2 alpha z    where c = 0     in [-alpha, +alpha]
         r = 1 - beta  + 2 beta  z    where c = 1     in [1 - beta, 1 + beta]
 
-    Correctness is preserved (the bands never overlap), quality is refined inside them. A graded verifier has more
+    The verdict is preserved (the bands never overlap), order is refined inside them: a correct rollout that the
+    verifier rejects stays in the lower band. A graded verifier has more
     `levels`: each is the center of its stratum's band, ``level + half (2 z - 1)``.
 
     Args:

@@ -37,7 +37,10 @@ def earned_trust(
 
     ``A = z_g(c) in mixed groups, scale a^power z_g(m) in uniform ones``, with ``a`` in [0, 1] the running mean of the
     agreement: how much more often an accepted rollout of a mixed group has a higher score than a rejected one than the
-    opposite. A reward model that is exploited, or has no more to teach, stops agreeing and loses its influence.
+    opposite. A reward model that stops agreeing loses its influence.
+
+    The agreement is with the verdict, not with the truth: a verifier that accepts wrong answers misleads it twice, and
+    training collapses. It is measured in mixed groups and used in uniform ones, where the reward model can be worse.
 
     Args:
         verifier: the verifier's name.
@@ -46,7 +49,7 @@ def earned_trust(
         power: the exponent of the agreement; above 1, partial agreement counts less.
         momentum: momentum of the running mean per mixed group, in [0, 1).
 
-    Source: herokit's own, found by a search on one set of problems and tested on another;
+    Source: herokit's own, found by a search on one set of problems and tested, more than once, on another;
     docs/explanation/when-hero-helps.md shows where it helps and where it does not.
 
     Example:
