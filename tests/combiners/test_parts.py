@@ -136,7 +136,7 @@ LOOPS = [
 ]
 
 
-@pytest.mark.parametrize(("step", "function"), LOOPS, ids=lambda x: repr(x)[:40])
+@pytest.mark.parametrize(("step", "function"), LOOPS, ids=[repr(step) for step, _ in LOOPS])
 def test_step_on_parts_equals_a_loop_over_rollouts(step, function):
     data = batch()
     steps = chain(ForParts(chain(Select("prm"), step), mode="replace"))

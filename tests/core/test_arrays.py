@@ -139,7 +139,9 @@ ID_KINDS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("convert", [np.asarray, list, np.ndarray.tolist, torch.tensor], ids=str)
+@pytest.mark.parametrize(
+    "convert", [np.asarray, list, np.ndarray.tolist, torch.tensor], ids=["array", "list", "tolist", "tensor"]
+)
 @pytest.mark.parametrize("kind", ID_KINDS)
 def test_number_groups_finds_the_groups_of_any_ids(kind, convert):
     ids = ID_KINDS[kind]
