@@ -8,41 +8,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from helpers.scored_rows import HOSTILE, make_rows, write_rows
 from herokit import Groups
 from herokit.cli.app import app
 from herokit.errors import DataError, SetupError
 from herokit.report import read_results, statistics, write_report
 from herokit.report.mathml import to_html
 from herokit.report.page import render
-
-HOSTILE = (
-    "</script><script>alert(1)</script><img src=x onerror=alert(1)> {{ 7*7 }} \u2028 $\\href{javascript:alert(1)}{x}$"
-)
-
-
-def make_rows(groups=30, each=4, seed=0):
-    """Results as `herokit score` writes them: scores rise from the first group to the last while accuracy falls."""
-    rng = np.random.default_rng(seed)
-    made = []
-    for g in range(groups):
-        for i in range(each):
-            right = float(rng.random() > g / groups)
-            score = right + 4.0 * g / groups + rng.normal(0, 0.2)
-            made.append(
-                {
-                    "prompt": f"What is ${g} + {i}$?", "response": f"It is \\boxed{{{i}}}.", "reference": str(i), "prompt_id": g,
-                    "label": int(right), "verifier": right, "verifier_status": "judged", "verifier_answer": str(i), "verifier_reason": "exact",
-                    "rm": score, "rm_status": "judged", "rm_reason": "",
-                    "reward": right + 0.1 * rng.random(), "advantage": right - 0.5, "weight": 1.0 + rng.random(), "kept": True,
-                }
-            )  # fmt: skip
-    return made
-
-
-def write_rows(folder, data, name="scored.jsonl"):
-    path = folder / name
-    path.write_text("".join(json.dumps(row) + "\n" for row in data))
-    return str(path)
 
 
 def test_auc_of_known_examples():
@@ -203,7 +175,7 @@ def test_report_command_writes_a_page(tmp_path):
     done = CliRunner().invoke(app, ["report", write_rows(tmp_path, make_rows()), "-o", str(tmp_path / "out.html")])
     assert done.exit_code == 0, done.output
     assert "Report: " in done.output
-    assert (tmp_path / "out.html").stat().st_size < 2_000_000
+    assert (tmp_path / "out.html").stat().st_size < 2_500_000
 
 
 def test_report_accepts_column_names(tmp_path):

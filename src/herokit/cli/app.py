@@ -121,16 +121,20 @@ def report(
     output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("report.html"),
     compare: Annotated[str | None, typer.Option(help="Results of another scheme or run, to compare.")] = None,
     column: Columns = None,
+    max_rollouts: Annotated[
+        int,
+        typer.Option(min=1, help="Rollouts in the tables; of a longer input, complete groups spread evenly over it."),
+    ] = 20_000,
     as_json: JsonFlag = False,
 ) -> None:
-    """Draw scored rollouts: rewards by stratum, groups, weights, drift, reward hacking, disagreements.
+    """Write a page about scored rollouts: tables of groups and rollouts to filter, search and open, and charts.
 
     The result is one HTML file that works offline. If the rollouts were scored more than once, with several prefixes,
     the last results are drawn.
     """
     from herokit.report import write_report
 
-    path = write_report(results, output, other=compare, columns=parse_columns(column or ()))
+    path = write_report(results, output, other=compare, columns=parse_columns(column or ()), max_rollouts=max_rollouts)
     size = path.stat().st_size
     if as_json:
         sys.stdout.write(json.dumps({"report": str(path), "bytes": size}) + "\n")

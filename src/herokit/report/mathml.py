@@ -2,9 +2,12 @@
 
 import html
 import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 from xml.etree import ElementTree as ET
 
-__all__ = ["to_html"]
+__all__ = ["make_trees", "split_formulas", "to_html"]
 
 MAX_LENGTH = 4_000
 """Characters shown of a text; the middle of a longer one is left out."""
@@ -51,17 +54,70 @@ def to_html(text: str) -> str:
     return "".join(parts) + html.escape(text[end:])
 
 
+def split_formulas(texts: Sequence[str], max_formulas: int) -> tuple[list[str], list[list[str | int]]]:
+    r"""Split texts at their formulas.
+
+    Args:
+        texts: N texts.
+        max_formulas: how many different formulas to find, the most frequent ones; the others remain text.
+
+    Returns:
+        The formulas; and for every text its pieces, a formula as its number.
+
+    Example:
+        >>> split_formulas(["is $x$.", "none"], 10)
+        (['$x$'], [['is ', 0, '.'], ['none']])
+    """
+    counts = Counter(match.group() for text in texts for match in _FORMULA.finditer(text))
+    numbers = {formula: number for number, (formula, _) in enumerate(counts.most_common(max_formulas))}
+    split: list[list[str | int]] = []
+    for text in texts:
+        pieces: list[str | int] = []
+        end = 0
+        for match in _FORMULA.finditer(text):
+            if match.group() in numbers:
+                pieces += [text[end : match.start()], numbers[match.group()]]
+                end = match.end()
+        split.append([piece for piece in (*pieces, text[end:]) if piece != ""])
+    return list(numbers), split
+
+
+def make_trees(formulas: Sequence[str]) -> list[list[Any]]:
+    """Return for every formula its text and its MathML as nested lists of tag, attributes and children, or None.
+
+    A script builds the elements one by one: no text of a model is read as HTML.
+    """
+    trees = []
+    for text in formulas:
+        match = _FORMULA.fullmatch(text)
+        formula = next((group for group in match.groups() if group is not None), "") if match else ""
+        element = _parse_formula(formula)
+        trees.append([text, None if element is None else _to_lists(element)])
+    return trees
+
+
+def _to_lists(element: ET.Element) -> list[Any]:
+    children: list[Any] = [element.text] if element.text else []
+    for child in element:
+        children += [_to_lists(child), child.tail] if child.tail else [_to_lists(child)]
+    return [element.tag, dict(element.attrib), children]
+
+
 def _to_mathml(formula: str) -> str:
-    """Return MathML of allowed elements only, or "" if the formula cannot be parsed."""
+    element = _parse_formula(formula)
+    return "" if element is None else ET.tostring(element, encoding="unicode")
+
+
+def _parse_formula(formula: str) -> ET.Element | None:
+    """Return MathML of allowed elements only, or None if the formula cannot be parsed."""
     from latex2mathml.converter import convert
 
     if len(formula) > MAX_FORMULA_LENGTH or not formula.strip():
-        return ""
+        return None
     try:
-        tree = ET.fromstring(convert(formula))  # noqa: S314 - the converter's own output, of bounded length
-        return ET.tostring(_sanitize(tree), encoding="unicode")
+        return _sanitize(ET.fromstring(convert(formula)))  # noqa: S314 - the converter's own output, of bounded length
     except Exception:  # noqa: BLE001 - the converter raises errors of many kinds; the formula is then shown as text
-        return ""
+        return None
 
 
 def _sanitize(element: ET.Element) -> ET.Element:

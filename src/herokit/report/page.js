@@ -1,3 +1,4 @@
+// The charts, and the start of the page.
 const specs = JSON.parse(document.getElementById("specs").textContent);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 function config() {
@@ -12,9 +13,20 @@ function config() {
   };
 }
 function draw() {
+  document.documentElement.classList.toggle("dark", dark.matches);
   specs.forEach((spec, number) =>
     window.vegaEmbed(`#chart-${number}`, spec, { actions: false, renderer: "svg", ast: true, config: config() }),
   );
 }
-draw();
-dark.addEventListener("change", draw);
+let isDrawn = false;
+/** Draw the charts when they are first seen: their width is that of the page. */
+function drawOnce() {
+  if (!isDrawn) requestAnimationFrame(draw);
+  isDrawn = true;
+}
+document.documentElement.classList.toggle("dark", dark.matches);
+dark.addEventListener("change", () => isDrawn && draw());
+startTables();
+addEventListener("hashchange", followLink);
+addEventListener("keydown", handleKey);
+followLink();

@@ -1,11 +1,14 @@
 """Write the report page: one HTML file that loads nothing and runs no text of a model."""
 
 import base64
+import gzip
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,19 +22,29 @@ from herokit.report.comparison import compare
 from herokit.report.examples import make_sections
 from herokit.report.mathml import to_html
 from herokit.report.results import Results, read_results
+from herokit.report.rollouts import make_tables, select_rows
 from herokit.report.statistics import GroupStatistics, Timeline
+from herokit.report.texts import read_texts
 from herokit.types import Groups
 
-__all__ = ["render", "write_report"]
+__all__ = ["MAX_ROLLOUTS", "render", "write_report"]
 
 Card: TypeAlias = dict[str, Any]
 """A chart with its title and note."""
 
 SUFFIXES = (".html", ".htm")
+MAX_ROLLOUTS = 20_000
+"""Rollouts whose texts the page holds."""
+SCRIPTS = ("tables.js", "differences.js", "group.js", "page.js")
 
 
 def write_report(
-    results: str, output: Path, *, other: str | None = None, columns: Mapping[str, str] | None = None
+    results: str,
+    output: Path,
+    *,
+    other: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    max_rollouts: int = MAX_ROLLOUTS,
 ) -> Path:
     """Write the report of scored rollouts.
 
@@ -40,6 +53,7 @@ def write_report(
         output: the HTML file to write.
         other: results of another scheme or run, to compare them with.
         columns: role -> column, as for `herokit score`; of both.
+        max_rollouts: rollouts in the tables; of a longer input, complete groups spread evenly over it.
 
     Raises:
         DataError: there are no results, the output is not an HTML file or cannot be written.
@@ -47,7 +61,8 @@ def write_report(
     """
     if output.suffix not in SUFFIXES:
         raise DataError(f"{output}: expected a file that ends in {' or '.join(SUFFIXES)}, got {output.suffix!r}")
-    page = render(read_results(results, columns), read_results(other, columns) if other else None)
+    others = read_results(other, columns) if other else None
+    page = render(read_results(results, columns), others, max_rollouts=max_rollouts)
     part = output.with_name(output.name + ".part")
     try:
         part.write_text(page, encoding="utf-8")
@@ -58,7 +73,7 @@ def write_report(
     return output
 
 
-def render(results: Results, other: Results | None = None) -> str:
+def render(results: Results, other: Results | None = None, *, max_rollouts: int = MAX_ROLLOUTS) -> str:
     """Return the page as text.
 
     Raises:
@@ -72,19 +87,26 @@ def render(results: Results, other: Results | None = None) -> str:
         from markupsafe import Markup
     except ModuleNotFoundError as error:
         raise SetupError(f"herokit report needs {error.name}: pip install 'herokit[report]'") from None
+    table_library = _find_table_library()
     content = _make_content(results, other)
     specs = _embed_json([card["spec"] for card in content["cards"]])
+    tables, texts = _make_rollouts(results, max_rollouts)
     folder = files("herokit.report")
-    scripts = [_javascript_bundle(vl_convert), folder.joinpath("page.js").read_text()]
+    own = "\n".join(folder.joinpath(name).read_text() for name in SCRIPTS)
+    scripts = [_javascript_bundle(vl_convert), _read_table_script(table_library), own]
+    style = (table_library / "dt_bundle.css").read_text(encoding="utf-8") + folder.joinpath("page.css").read_text()
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["formulas"] = lambda text: Markup(to_html(str(text)))  # noqa: S704 - to_html escapes
     return environment.from_string(folder.joinpath("page.html").read_text()).render(
         content,
+        note=tables["note"],
         specs=Markup(specs),  # noqa: S704 - escaped by _embed_json
-        style=Markup(folder.joinpath("page.css").read_text()),  # noqa: S704 - our own
-        scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own and the chart library
+        tables=Markup(_embed_json(tables)),  # noqa: S704 - escaped by _embed_json
+        texts=Markup(_compress_json(texts)),  # noqa: S704 - base64
+        style=Markup(style),  # noqa: S704 - our own and the table library's
+        scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own and the libraries
         hashes=_content_hashes(scripts),
     )
 
@@ -116,6 +138,37 @@ def _javascript_bundle(vl_convert: Any) -> str:
     """Return Vega, Vega-Lite and vega-embed as one script; Any because the package's types lack a default."""
     script: str = vl_convert.javascript_bundle()
     return script
+
+
+def _find_table_library() -> Path:
+    """Return the folder of DataTables, which the package itables contains; itables itself is not imported."""
+    spec = find_spec("itables")
+    if spec is None or spec.origin is None:
+        raise SetupError("herokit report needs itables: pip install 'herokit[report]'")
+    return Path(spec.origin).parent / "html"
+
+
+def _read_table_script(folder: Path) -> str:
+    """Return DataTables as a script that sets ``window.DataTable``, without what an HTML parser takes for a tag."""
+    script = (folder / "dt_bundle.js").read_text(encoding="utf-8")
+    exports = re.search(r"export\{[^}]*?([\w$]+) as default[^}]*\}", script)
+    if exports is None:
+        raise SetupError(f"{folder}: no DataTables as the default export; install the version of herokit[report]")
+    script = f"{script[: exports.start()]}window.DataTable={exports[1]}{script[exports.end() :]}"
+    return script.replace("<!--", "\\x3C!--").replace("<script", "\\x3Cscript")
+
+
+def _make_rollouts(results: Results, max_rollouts: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the data of the tables and the texts of their rollouts."""
+    selection = select_rows(results, max_rollouts)
+    texts = read_texts(results, selection.rows.tolist(), selection.groups.tolist())
+    return make_tables(results, statistics.group_statistics(results), texts, selection), texts.as_json()
+
+
+def _compress_json(value: Any) -> str:
+    """Return JSON compressed by gzip, in base64: a page of 20,000 rollouts stays small, and no text is HTML."""
+    data = json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+    return base64.b64encode(gzip.compress(data, 6, mtime=0)).decode()
 
 
 def _content_hashes(scripts: list[str]) -> str:

@@ -17,7 +17,7 @@ from herokit.files.inputs import find_inputs
 from herokit.files.reading import choose_columns, list_paths, parse_rows
 from herokit.types import Groups, Sample
 
-__all__ = ["Floats", "Results", "find_prefix", "find_sources", "read_results"]
+__all__ = ["Floats", "Results", "find_prefix", "find_sources", "read_results", "read_row_blocks"]
 
 Floats: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -37,6 +37,7 @@ class Results:
         files: its files.
         columns: role -> column.
         prefix: what precedes the names of result columns.
+        verifiers: the names of the verifiers.
         groups: the group of every row.
         verdict: (N,) the first verifier's value, NaN where there is none; None without a verifier.
         scores: reward model -> (N,) scores, NaN where there is none.
@@ -53,6 +54,7 @@ class Results:
     files: Sequence[Path]
     columns: Mapping[str, str]
     prefix: str
+    verifiers: Sequence[str]
     groups: Groups
     verdict: Floats | None
     scores: Mapping[str, Floats]
@@ -70,7 +72,7 @@ class Results:
     def texts(self, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
         """Read prompt, completion, reference, group, answer and reasons of a few rows."""
         texts: dict[int, dict[str, Any]] = {}
-        for start, block in _read_blocks(self.files):
+        for start, block in read_row_blocks(self.files):
             chosen = [row for row in rows if start <= row < start + len(block)]
             if not chosen:
                 continue
@@ -93,7 +95,7 @@ class Results:
     def digest(self) -> bytes:
         """Return 16 bytes that identify all completions in their order."""
         digest = hashlib.blake2b(digest_size=16)
-        for _, block in _read_blocks(self.files):
+        for _, block in read_row_blocks(self.files):
             for completion in parse_rows(block, self.columns).completions:
                 data = content_key(completion).encode("utf-8", "surrogatepass")
                 digest.update(b"%d " % len(data) + data)
@@ -126,6 +128,7 @@ def read_results(name: str, columns: Mapping[str, str] | None = None) -> Results
         files=files,
         columns=chosen,
         prefix=prefix,
+        verifiers=verifiers,
         groups=Groups.from_keys(rows.groups),
         verdict=numbers[prefix + verifiers[0]] if verifiers else None,
         scores={model: numbers[prefix + model] for model in models},
@@ -150,7 +153,7 @@ def _column_names(name: str, files: Sequence[Path], paths: Sequence[str]) -> lis
     return list(names)
 
 
-def _read_blocks(files: Sequence[Path]) -> Iterator[tuple[int, Block]]:
+def read_row_blocks(files: Sequence[Path]) -> Iterator[tuple[int, Block]]:
     """Yield all blocks, each with the number of rows before it."""
     start = 0
     for path in files:
@@ -206,7 +209,7 @@ class _Rows:
 
     def read(self, files: Sequence[Path]) -> dict[str, Floats]:
         """Read all files; return their columns of numbers."""
-        for _, block in _read_blocks(files):
+        for _, block in read_row_blocks(files):
             self._add(block)
         return {column: np.concatenate(parts) if parts else np.zeros(0) for column, parts in self._numbers.items()}
 

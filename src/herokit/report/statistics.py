@@ -42,17 +42,22 @@ def auc_within_groups(scores: Floats, correct: Any, groups: Groups) -> float:
         >>> auc_within_groups(scores, np.array([0, 1, 0, 1]), Groups.from_keys("aabb"))
         0.5
     """
+    areas = _auc_of_groups(scores, correct, groups)
+    return float(np.nanmean(areas)) if np.isfinite(areas).any() else float("nan")
+
+
+def _auc_of_groups(scores: Floats, correct: Any, groups: Groups) -> Floats:
+    """Return the `auc` of every group, NaN unless it has correct and incorrect rollouts."""
     scored = np.isfinite(scores)
     positive = np.asarray(correct, dtype=bool)[scored].astype(float)
     groups = Groups(groups.ids[scored], groups.num_groups)
     ranks = _segment.ranks(scores[scored], groups, shared=True)
     num_correct, size = _segment.reduce(positive, groups, "sum"), _segment.counts(groups, positive)
     rank_sum = _segment.reduce(ranks * positive, groups, "sum")
-    mixed = (num_correct > 0) & (num_correct < size)
-    if not mixed.any():
-        return float("nan")
+    pairs = num_correct * (size - num_correct)
     wins = rank_sum - num_correct * (num_correct - 1) / 2.0
-    return float((wins[mixed] / (num_correct * (size - num_correct))[mixed]).mean())
+    areas: Floats = np.where(pairs > 0, wins / np.maximum(pairs, 1), np.nan)
+    return areas
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +173,8 @@ class GroupStatistics:
         score_std: (G,) standard deviation of the first reward model's scores, NaN if there are none.
         weight: (G,) mean weight, NaN if there is none.
         mean_abs_advantage: (G,) mean absolute advantage; a rollout without an advantage counts as 0.
+        inversions: (G,) the fraction of pairs of a correct and an incorrect rollout in which the first reward model
+            prefers the incorrect one, ties counted half; NaN without such pairs.
     """
 
     size: Floats
@@ -176,6 +183,13 @@ class GroupStatistics:
     score_std: Floats
     weight: Floats
     mean_abs_advantage: Floats
+    inversions: Floats
+
+    @property
+    def silent(self) -> Booleans:
+        """(G,) whether all advantages of the group are zero: it gives no signal."""
+        silent: Booleans = self.mean_abs_advantage <= MAX_ADVANTAGE_WITHOUT_SIGNAL
+        return silent
 
     @property
     def uniform(self) -> Booleans:
@@ -190,20 +204,23 @@ class GroupStatistics:
 
     def zero_signal_rate(self) -> float:
         """Return the fraction of groups whose advantages are all zero."""
-        return float((self.mean_abs_advantage[self.size > 0] <= MAX_ADVANTAGE_WITHOUT_SIGNAL).mean())
+        return float(self.silent[self.size > 0].mean())
 
 
 def group_statistics(results: Results) -> GroupStatistics:
     """Reduce the rows of each group to one value; missing values are left out."""
     groups, missing = results.groups, np.full(len(results), np.nan)
     verdict, judged_groups = _drop_missing(missing if results.verdict is None else results.verdict, groups)
+    score = next(iter(results.scores.values()), missing)
+    judged = np.zeros(len(results), dtype=bool) if results.verdict is None else np.isfinite(results.verdict)
     return GroupStatistics(
         _segment.counts(groups, missing),
         _segment.counts(judged_groups, verdict),
         _segment.reduce((verdict > CORRECT_THRESHOLD).astype(float), judged_groups, "sum"),
-        _reduce_known(_segment.std, next(iter(results.scores.values()), missing), groups),
+        _reduce_known(_segment.std, score, groups),
         _reduce_known(_segment.mean, results.weight, groups),
         _segment.mean(np.abs(np.nan_to_num(results.advantage)), groups),
+        1.0 - _auc_of_groups(score[judged], verdict > CORRECT_THRESHOLD, judged_groups),
     )
 
 

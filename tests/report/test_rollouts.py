@@ -1,0 +1,210 @@
+import base64
+import gzip
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from helpers.scored_rows import HOSTILE, make_rows, write_rows
+from herokit.cli.app import app
+from herokit.report import read_results
+from herokit.report.page import render
+from herokit.report.rollouts import select_rows
+from herokit.report.statistics import group_statistics
+
+ATTACKS = [
+    HOSTILE,
+    "<!-- <script>",
+    "]]></script>",
+    "<svg onload=alert(1)><a xlink:href='javascript:alert(1)'>",
+    "<math><mtext><mglyph><style><img src=x onerror=alert(1)></style></mglyph></mtext></math>",
+    '" onfocus=alert(1) autofocus x="',
+    "[x](javascript:alert(1)) data:text/html,<script>alert(1)</script>",
+    "a\u202etxt\u202c \u0000 \x1b[2J \ud800 \u2028\u2029",
+    "x" * 100_000,
+    "$" + "{" * 300 + "$" + r"$\unicode{x3c}\text{<img src=x onerror=alert(1)>}$",
+]
+
+
+class Elements(HTMLParser):
+    """The elements of a page, with the attributes that could run something."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.handlers = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.handlers += [name for name, value in attrs if name.startswith("on") or "javascript:" in (value or "")]
+
+
+def read_page(page):
+    """Return the data of the tables and the texts, as the page's script reads them."""
+    tables = re.search(r'id="tables-data">(.*?)</script>', page, re.DOTALL)[1]
+    texts = re.search(r'id="texts-data">(.*?)</script>', page, re.DOTALL)[1]
+    return json.loads(tables), json.loads(gzip.decompress(base64.b64decode(texts)))
+
+
+def join(texts, pieces):
+    return "".join(texts["formulas"][piece][0] if isinstance(piece, int) else piece for piece in pieces)
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory):
+    rows = make_rows(len(ATTACKS))
+    for number, text in enumerate(ATTACKS):
+        group = f"{text[:200]}{number}"
+        for row in rows[4 * number : 4 * number + 4]:
+            row |= {"prompt": text[:300], "prompt_id": group, "verifier_answer": text, "verifier_reason": text}
+        rows[4 * number] |= {"response": text, "reference": text[:100]}
+    return render(read_results(write_rows(tmp_path_factory.mktemp("attacked"), rows))), rows
+
+
+def test_page_holds_no_element_and_no_handler_that_a_model_wrote(attacked):
+    page, _ = attacked
+    elements = Elements(page)
+    assert elements.handlers == []
+    assert elements.tags.count("script") == 6
+    assert {"img", "svg", "iframe", "object", "form", "base"}.isdisjoint(elements.tags)
+
+
+def test_page_gives_back_every_text_unchanged(attacked):
+    page, rows = attacked
+    tables, texts = read_page(page)
+    keys = list(dict.fromkeys(row["prompt_id"] for row in rows))
+    assert tables["groups"]["key"] == keys
+    for number, row in enumerate(rows):
+        (part,) = texts["parts"][number]
+        text = join(texts, part[2])
+        assert text == row["response"] or (len(row["response"]) > 40_000 and text[:20_000] == row["response"][:20_000])
+        assert texts["cut"][number] == (len(row["response"]) > 40_000)
+        assert join(texts, texts["prompts"][tables["rollouts"]["group"][number]]) == row["prompt"]
+        assert texts["results"][number][0][2:4] == [row["verifier_reason"], row["verifier_answer"]]
+    assert "\u2028" not in page.split('id="tables-data"')[1].split("</script>")[0]
+
+
+def test_formulas_are_trees_of_harmless_elements(attacked):
+    _, texts = read_page(attacked[0])
+
+    def walk(tree):
+        if isinstance(tree, str):
+            return
+        tag, attributes, children = tree
+        assert re.fullmatch("m[a-z]+", tag)
+        assert not [name for name in attributes if name.startswith("on") or name in {"href", "src", "style"}]
+        for child in children:
+            walk(child)
+
+    trees = [tree for _, tree in texts["formulas"] if tree is not None]
+    assert trees
+    for tree in trees:
+        walk(tree)
+
+
+def make_group(verdicts, scores, advantages, **columns):
+    rows = make_rows(1, len(verdicts))
+    for row, verdict, score, advantage in zip(rows, verdicts, scores, advantages, strict=True):
+        row |= {"verifier": verdict, "label": verdict, "rm": score, "advantage": advantage, **columns}
+    return rows
+
+
+def test_presets_find_what_they_name(tmp_path):
+    first = make_group([1.0, 0.0, 0.0, 0.0], [1.0, 2.0, 0.5, 9.0], [1.0, -1.0, 0.5, 0.0], prompt_id="a")
+    second = make_group([1.0, 1.0, 0.0, 1.0], [3.0, 1.0, 0.0, 1.5], [0.0] * 4, prompt_id="b")
+    first[1]["verifier_status"] = "unparsed"
+    second[0] |= {"rm_status": "timeout", "rm": None}
+    second[1]["label"] = 0
+    tables, _ = read_page(render(read_results(write_rows(tmp_path, [*first, *second]))))
+    names = [name for name, _, _ in tables["presets"]]
+    found = {name: tables["rollouts"][f"is_{name}"] for name in names}
+    assert found == {
+        "preferred": [1, 3],  # scores 2 and 9 above the correct rollout's 1
+        "unparsed": [1],
+        "failed": [4],
+        "silent": [4, 5, 6, 7],
+        "disagree": [5],
+        "suspect": [3],  # 9 is in the highest tenth
+    }
+    assert [count for _, _, count in tables["presets"]] == [len(rows) for rows in found.values()]
+    groups = tables["groups"]
+    assert (groups["correct"], groups["incorrect"], groups["silent"]) == ([1, 3], [3, 1], [False, True])
+    assert groups["inversions"] == [pytest.approx(2 / 3, abs=1e-5), 0.0]
+    assert groups["status"] == ["1 unparsed", "1 timeout"]
+
+
+def test_select_rows_keeps_complete_groups_spread_over_the_input(tmp_path):
+    results = read_results(write_rows(tmp_path, make_rows(30)))
+    selection = select_rows(results, 20)
+    assert len(selection.rows) == 20
+    assert np.bincount(results.groups.ids[selection.rows])[selection.groups].tolist() == [4] * 5
+    assert (selection.groups[0], selection.groups[-1]) == (0, 29)
+    assert "20 of 120 rollouts: 5 of 30 complete groups" in selection.note
+    assert select_rows(results, 120).note == ""
+    assert len(select_rows(results, 1).rows) == 4
+    page = render(results, max_rollouts=20)
+    assert selection.note in page
+    assert "<dt>rollouts</dt>" in page
+    assert len(read_page(page)[0]["rollouts"]["row"]) == 20
+
+
+def test_select_rows_keeps_scattered_groups_complete(tmp_path):
+    rows = make_rows(10)
+    np.random.default_rng(0).shuffle(rows)
+    results = read_results(write_rows(tmp_path, rows))
+    page = render(results, max_rollouts=12)
+    tables, texts = read_page(page)
+    assert len(tables["rollouts"]["row"]) == 12
+    for number, row in enumerate(tables["rollouts"]["row"]):
+        assert tables["groups"]["key"][tables["rollouts"]["group"][number]] == str(rows[row - 1]["prompt_id"])
+        assert texts["results"][number][1][0] == rows[row - 1]["rm"]
+
+
+def test_inversions_count_ties_half(tmp_path):
+    rows = make_group([1.0, 0.0], [1.0, 1.0], [0.5, -0.5])
+    assert group_statistics(read_results(write_rows(tmp_path, rows))).inversions.tolist() == [0.5]
+
+
+def test_parts_of_a_conversation_keep_their_order_and_kind(tmp_path):
+    call = {"id": "c", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
+    messages = [
+        {"role": "assistant", "content": "<think>hm</think>I add.", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": "<b>2</b>"},
+        {"role": "assistant", "content": "It is 2."},
+    ]
+    rows = [row | {"response": messages, "prompt": [{"role": "user", "content": "1 + 1?"}]} for row in make_rows(1)]
+    _, texts = read_page(render(read_results(write_rows(tmp_path, rows))))
+    kinds = [(kind, title, join(texts, pieces)) for kind, title, pieces in texts["parts"][0]]
+    assert [kind for kind, _, _ in kinds] == ["thinking", "text", "call", "result", "text"]
+    assert kinds[2][1:] == ("add", '{\n "a": 1\n}')
+    assert kinds[3][2] == "<b>2</b>"
+    assert [message["content"] for message in texts["completions"][0]] == [message["content"] for message in messages]
+
+
+def test_values_that_json_cannot_hold_do_not_lose_the_page(tmp_path):
+    rows = make_rows(1)
+    rows[0] |= {"reference": {"target": float("nan")}, "verifier_answer": float("inf"), "rm": float("nan")}
+    tables, texts = read_page(render(read_results(write_rows(tmp_path, rows))))
+    assert texts["references"] == [{"target": None}]
+    assert tables["rollouts"]["values"][1][0] is None
+
+
+def test_keys_that_look_alike_stay_apart(tmp_path):
+    rows = [*make_group([1.0], [1.0], [0.0], prompt_id=1), *make_group([1.0], [1.0], [0.0], prompt_id="1")]
+    tables, _ = read_page(render(read_results(write_rows(tmp_path, rows))))
+    assert tables["groups"]["key"] == ["1", "'1'"]
+
+
+def test_page_of_many_rollouts_stays_small(tmp_path):
+    page = render(read_results(write_rows(tmp_path, make_rows(500))))
+    assert len(page) < 3_000_000  # 1.9 MB of it are the libraries
+
+
+def test_report_command_limits_the_tables(tmp_path):
+    out = tmp_path / "out.html"
+    done = CliRunner().invoke(app, ["report", write_rows(tmp_path, make_rows()), "-o", str(out), "--max-rollouts", "8"])
+    assert done.exit_code == 0, done.output
+    assert len(read_page(out.read_text())[0]["rollouts"]["row"]) == 8
