@@ -144,8 +144,9 @@ function openDifference(first, second = members[opened].find((row) => row !== fi
 
 // -- opening and closing
 function neighbors(group) {
-  const place = visited.indexOf(group);
-  return [visited[place - 1], visited[place + 1]];
+  const order = visitOrder();
+  const position = order.indexOf(group);
+  return [order[position - 1], order[position + 1]];
 }
 
 function describeGroup(group) {

@@ -127,7 +127,7 @@ function makeTable(name, columns, count, order) {
     layout: { top1: { searchBuilder: { columns: filterable } }, topStart: "pageLength", topEnd: "info", bottomStart: null, bottomEnd: "paging" },
     language: { searchBuilder: { title: { 0: "", _: "" }, add: "Filter a column" }, emptyTable: "no rows", zeroRecords: "no row passes the filters" },
   });
-  tables[name].on("draw", remember);
+  tables[name].on("draw", () => (visited = null));
   return tables[name];
 }
 
@@ -178,11 +178,12 @@ function showTab(name) {
   applyFilters();
 }
 
-/** The groups or rollouts in the order of the table that was last seen: the keys j and k go through them. */
-let visited = groups.key.map((_, g) => g);
-function remember() {
-  const indexes = tables[state.tab].rows({ search: "applied", order: "applied" }).data().toArray().map(({ i }) => i);
-  visited = [...new Set(state.tab === "groups" ? indexes : indexes.map((r) => rollouts.group[r]))];
+let visited = null;
+/** Return the groups in the order of the table that was last seen: the keys j and k go through them. */
+function visitOrder() {
+  const indexes = () => tables[state.tab].rows({ search: "applied", order: "applied" }).data().toArray().map(({ i }) => i);
+  visited ??= [...new Set(state.tab === "groups" ? indexes() : indexes().map((r) => rollouts.group[r]))];
+  return visited;
 }
 
 function startTables() {

@@ -92,9 +92,10 @@ class RolloutTexts:
         ]
 
     def answers(self) -> list[Any]:
-        """(R,) the answer that the first verifier read; None for none."""
+        """(R,) the beginning of the answer that the first verifier read; None for none."""
         place = next((i for i, (_, is_verifier) in enumerate(self.sources) if is_verifier), None)
-        return [None if place is None else row[place][3] for row in self.results]
+        answers = [None if place is None else row[place][3] for row in self.results]
+        return [answer[:MAX_TAIL] if isinstance(answer, str) else answer for answer in answers]
 
     def verifiers_disagree(self) -> Any:
         """(R,) whether one verifier accepts and another rejects."""
@@ -199,7 +200,9 @@ def _plain(value: Any) -> Any:
     """Return a value that JSON can hold: None for a number that is not finite, text for what JSON does not know."""
     if isinstance(value, float):
         return value if np.isfinite(value) else None
-    if value is None or isinstance(value, str | bool | int):
+    if isinstance(value, str):
+        return _shorten(value)[0]
+    if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
