@@ -83,7 +83,10 @@ def test_page_gives_back_every_text_unchanged(attacked):
         assert text == row["response"] or (len(row["response"]) > 40_000 and text[:20_000] == row["response"][:20_000])
         assert texts["cut"][number] == (len(row["response"]) > 40_000)
         assert join(texts, texts["prompts"][tables["rollouts"]["group"][number]]) == row["prompt"]
-        assert texts["results"][number][0][2:4] == [row["verifier_reason"], row["verifier_answer"]]
+        for found, text in zip(
+            texts["results"][number][0][2:4], (row["verifier_reason"], row["verifier_answer"]), strict=True
+        ):
+            assert found == text or (len(text) > 40_000 and found[:20_000] == text[:20_000])
     assert "\u2028" not in page.split('id="tables-data"')[1].split("</script>")[0]
 
 
