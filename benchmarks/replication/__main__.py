@@ -38,6 +38,9 @@ def headline(
     cache: Cache = HERE,
     processes: Processes = 2,
     seeds: Seeds = 5,
+    own_worlds: Annotated[  # noqa: FBT002 - typer's way
+        bool, typer.Option("--own-worlds", help="Give every seed its own tables of mistakes, problems and forms.")
+    ] = False,
     tasks: Annotated[str, typer.Option(help="Of remainders, equations; parted by commas.")] = "remainders",
 ) -> None:
     """Run the headline grid: recall 1, 0.25 and 0.1 by six schemes; print the table and what holds."""
@@ -47,7 +50,7 @@ def headline(
     print(header("torch"))
     for task in tasks.split(","):
         recalls = protocol.TASKS[task]
-        grid = protocol.headline(task, recalls, range(seeds))
+        grid = protocol.headline(task, recalls, range(seeds), own_worlds=own_worlds)
         make(cache, [run for runs in grid.values() for run in runs], processes)
         results: Results = {cell: found(store, runs) for cell, runs in grid.items()}
         bases = [store.model(run.base) for run in next(iter(grid.values()))]

@@ -1,6 +1,7 @@
 """From a plan to results: fine-tune, teach the reward model, train, measure."""
 
 from collections.abc import Sequence
+from functools import cache
 from time import perf_counter, process_time
 from typing import Any
 
@@ -20,14 +21,22 @@ from benchmarks.replication.verifiers import verifier_of
 from herokit import Rewarder
 
 TASKS: dict[str, Task] = {task.name: task for task in (Remainders(), Equations())}
+"""Tasks in the world that all seeds share."""
+
 PROBLEMS, ALONG, END = 2400, 250, 500
 """Problems to train on, to look at along the way, and to measure on at the end."""
+
+
+@cache
+def task_of(name: str, world: int) -> Task:
+    """Return a task in a world of its own: other tables of mistakes, problems and accepted forms; 0 is the common one."""
+    return type(TASKS[name])(world) if world else TASKS[name]
 
 
 def fine_tune(bases: Sequence[Base], device: str = "cpu") -> list[Weights]:
     """Return the policies of bases that differ in their seeds alone, (1, ...) each."""
     first = bases[0]
-    codec = Codec(TASKS[first.task])
+    codec = Codec(task_of(first.task, first.world))
     shape = codec.shape(first.width, first.layers)
     weights = imitate(codec, shape, [base.seed for base in bases], first.epochs, device)
     return [{name: w[i : i + 1].clone() for name, w in weights.items()} for i in range(len(bases))]
@@ -35,7 +44,7 @@ def fine_tune(bases: Sequence[Base], device: str = "cpu") -> list[Weights]:
 
 def reward_model(base: Base, policy: Weights) -> tuple[StepwiseModel, dict[str, float]]:
     """Return the reward model of a base, and measures of both on problems nobody trained on."""
-    codec = Codec(TASKS[base.task])
+    codec = Codec(task_of(base.task, base.world))
     shape = codec.shape(base.width, base.layers)
     model = teach(codec, shape, policy, base.seed, base.labels)
     return model, examine(codec, shape, policy, model, codec.task.pool("rm", stepwise.POOL)[stepwise.POOL * 3 // 4 :])
@@ -88,6 +97,7 @@ def run_stack(
             }
         final = examine(codec, shape, one, models[i], evaluated)
         final |= {name: float(sum(h[name] for h in history[i]) / len(history[i])) for name in history[i][0]}
+        final |= {f"{name}_change": curve[-1][name] - curve[0][name] for name in ("auc", "score")}
         final["curve"] = sum(row["pass1"] for row in curve) / len(curve)
         count = len(runs) * run.batch.steps * run.batch.groups * run.batch.group_size
         results.append({"curve": curve, "final": final, "rollouts_per_second": count / seconds})

@@ -2,8 +2,8 @@
 
 * Learning rates and schemes are chosen on the ``dev`` problems with the seeds `DEV`, by `merit`: the mean of area under
   the curve, sampled pass@1 and greedy pass@1. Every scheme tries the same `RATES`.
-* Claims are made on the ``test`` problems with other seeds. A seed is a whole pipeline: its own fine-tuning, its own
-  labels and reward model, its own problems and samples. Schemes are compared on the same seeds, by paired differences.
+* Claims are made on the ``test`` problems with other seeds. A seed is a pipeline: its own fine-tuning, its own labels and
+  reward model, its own order of problems and samples, in a world that all seeds share or in one of its own. Schemes are compared on the same seeds, by paired differences.
 """
 
 import json
@@ -70,13 +70,22 @@ def chosen_rate(task: str, recall: float, scheme: Scheme) -> float:
 
 
 def headline(
-    task: str, recalls: Sequence[float], seeds: range, rate: Callable[[str, float, Scheme], float] | None = None
+    task: str,
+    recalls: Sequence[float],
+    seeds: range,
+    rate: Callable[[str, float, Scheme], float] | None = None,
+    *,
+    own_worlds: bool = False,
 ) -> dict[tuple[float, str], list[Run]]:
-    """Return the headline's held-out runs: (recall, name of the scheme) -> one run a seed."""
+    """Return the headline's held-out runs: (recall, name of the scheme) -> one run a seed.
+
+    With `own_worlds` each seed has tables, problems and accepted forms of its own, and none is that of the dev seeds.
+    """
+    bases = [Base(task, seed, **({"world": seed + 1} if own_worlds else {})) for seed in seeds]
     return {
         (recall, name): [
-            Run(Base(task, seed), scheme, heard(scheme, recall), (rate or chosen_rate)(task, recall, scheme), "test")
-            for seed in seeds
+            Run(base, scheme, heard(scheme, recall), (rate or chosen_rate)(task, recall, scheme), "test")
+            for base in bases
         ]
         for recall in recalls
         for name, scheme in schemes(recall).items()

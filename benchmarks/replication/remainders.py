@@ -7,10 +7,6 @@ from typing import Any
 
 from benchmarks.replication.tasks import FORMS, Task
 
-_dice = random.Random(123)
-WRONG = {(x, y): (x * y + _dice.randint(1, 9)) % 10 for x in range(10) for y in range(1, 10)}
-"""The teacher's misconception: a wrong table of products."""
-
 ANSWER = re.compile(r"(?:x=)?(\d)|(\d)\.0|\{(\d)\}")
 
 
@@ -19,12 +15,20 @@ def _apply(x: int, operation: str, y: int) -> int:
 
 
 class Remainders(Task):
-    """Arithmetic modulo ten. A problem is a tuple of digits and a string of operations; forms: 7, x=7, 7.0, {7}."""
+    """Arithmetic modulo ten. A problem is a tuple of digits and a string of operations; forms: 7, x=7, 7.0, {7}.
+
+    The teacher's misconception is a wrong table of products, drawn for each world.
+    """
 
     name = "remainders"
     tokens = tuple("0123456789+-*=;x.{}")
     prompt_length = 12
     completion_length = 10
+
+    def __init__(self, world: int = 0) -> None:
+        super().__init__(world)
+        dice = random.Random(123 + world)
+        self.wrong = {(x, y): (x * y + dice.randint(1, 9)) % 10 for x in range(10) for y in range(1, 10)}
 
     def draw(self, rng: random.Random) -> Any:
         """Draw digits 1 to 9 and operations."""
@@ -48,7 +52,7 @@ class Remainders(Task):
         value, steps = digits[0], list[str]()
         for operation, y in zip(operations, digits[1:], strict=True):
             if rng and operation == "*" and rng.random() < misconceptions:
-                value = WRONG[value, y]
+                value = self.wrong[value, y]
             else:
                 value = _apply(value, operation, y)
             if rng and rng.random() < slips:

@@ -9,6 +9,7 @@ from benchmarks.replication.grpo import Batch
 from benchmarks.replication.plan import Base, Run, Scheme
 from benchmarks.replication.protocol import heard, schemes
 from benchmarks.replication.statistics import interval
+from benchmarks.replication.verifiers import SETTINGS
 
 RATE, RECALL = 2e-4, 0.1
 """Where a sweep changes something else."""
@@ -58,10 +59,19 @@ def heat(seeds: range) -> Cells:
 def false_positives(seeds: range) -> Cells:
     """Let the verifier accept wrong answers."""
     cells = {}
-    for rate in (0.0, 0.02, 0.1):
+    for rate in (0.0, 0.003, 0.02, 0.05, 0.1):
         for name in ("verifier only", "RM only", "naive blend", "stratified", "earned-trust"):
             scheme = schemes(RECALL)[name]
             cells[name, f"{rate:g}"] = _runs(scheme, seeds, false_positives=0.0 if name == "RM only" else rate)
+    return cells
+
+
+def verifiers(seeds: range) -> Cells:
+    """Change the verifier: recall and false positives by name."""
+    cells = {}
+    for setting, (recall, rate) in SETTINGS.items():
+        for name in ("verifier only", "naive blend", "stratified", "hero-advantage", "earned-trust"):
+            cells[name, setting] = _runs(schemes(RECALL)[name], seeds, recall, false_positives=rate)
     return cells
 
 
@@ -91,6 +101,7 @@ SWEEPS = {
     "bands": bands,
     "group-sizes": group_sizes,
     "false-positives": false_positives,
+    "verifiers": verifiers,
     "weights": weights,
     "normalizers": normalizers,
 }

@@ -29,12 +29,19 @@ class Task(ABC):
         tokens: what texts are made of.
         prompt_length: tokens of every prompt; the last is the same in all.
         completion_length: the most tokens of a completion, the end among them.
+
+    Args:
+        world: what the seeds of a study share; another one has other problems, accepted forms and tables of mistakes.
     """
 
     name: ClassVar[str]
     tokens: ClassVar[tuple[str, ...]]
     prompt_length: ClassVar[int]
     completion_length: ClassVar[int]
+
+    def __init__(self, world: int = 0) -> None:
+        self.world = world
+        self.salt = (world,) if world else ()
 
     @abstractmethod
     def draw(self, rng: random.Random) -> Any:
@@ -82,7 +89,7 @@ class Task(ABC):
 @cache
 def _pool(task: Task, name: str, size: int) -> tuple[Any, ...]:
     start = sum(percent for other, percent in POOLS.items() if list(POOLS).index(other) < list(POOLS).index(name))
-    rng, seen = random.Random(f"{task.name} {name}"), dict[Any, None]()
+    rng, seen = random.Random(" ".join(map(str, (task.name, name, *task.salt)))), dict[Any, None]()
     for _ in range(200 * size):
         problem = task.draw(rng)
         if start <= 100 * share(task.name, problem) < start + POOLS[name]:

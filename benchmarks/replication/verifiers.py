@@ -9,6 +9,18 @@ from benchmarks.replication.tasks import FORMS, Task, share
 from herokit import Sample, Status, Verdict
 from herokit_math import MathVerifier
 
+SETTINGS = {
+    "exact": (1.0, 0.0),
+    "as in the paper's training": (0.7, 0.0),
+    "as in the paper's training, 0.003 false positives": (0.7, 0.003),
+    "strict": (0.25, 0.0),
+    "very strict": (0.1, 0.0),
+    "very strict, 0.003 false positives": (0.1, 0.003),
+    "very strict, 0.05 false positives": (0.1, 0.05),
+    "very strict, 0.1 false positives": (0.1, 0.1),
+}
+"""Named verifiers: recall and share of wrong answers that are accepted."""
+
 
 @dataclass(frozen=True)
 class HiddenForm:
@@ -31,8 +43,8 @@ class HiddenForm:
     def accepted(self, problem: Any) -> list[int]:
         """Return the forms that are accepted for a problem."""
         wanted = self.recall * FORMS
-        count = int(wanted) + (share("count", problem) < wanted - int(wanted))
-        return sorted(range(FORMS), key=lambda form: share("form", problem, form))[:count]
+        count = int(wanted) + (share("count", problem, *self.task.salt) < wanted - int(wanted))
+        return sorted(range(FORMS), key=lambda form: share("form", problem, form, *self.task.salt))[:count]
 
     def verify(self, samples: Sequence[Sample], /) -> list[Verdict]:
         """Return 1 where the answer is one of the accepted strings; an unfinished text is wrong."""
@@ -46,7 +58,7 @@ class HiddenForm:
         forms = ["".join(self.task.render(value, form)) for form in range(FORMS)]
         if answer in forms:
             return Verdict(float(forms.index(answer) in self.accepted(problem)), answer=answer)
-        lucky = self.false_positives > 0 and share("lucky", problem, answer) < self.false_positives
+        lucky = self.false_positives > 0 and share("lucky", problem, answer, *self.task.salt) < self.false_positives
         return Verdict(float(lucky), answer=answer)
 
 

@@ -31,7 +31,7 @@ def _make_model(root: Path, base: Base) -> None:
 
 
 def _make_run(root: Path, run: Run) -> None:
-    store, codec = Store(root), Codec(pipeline.TASKS[run.base.task])
+    store, codec = Store(root), Codec(pipeline.task_of(run.base.task, run.base.world))
     policy, model = store.policy(run.base), store.model(run.base)
     if policy is None or model is None:
         raise RuntimeError(f"the cache lost the base of {run}")

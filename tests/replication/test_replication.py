@@ -14,7 +14,7 @@ pytest.importorskip("herokit_math")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.gpu import replication as gpu  # noqa: E402 - found beside the tests, not installed
-from benchmarks.replication import learn, pipeline, protocol, stepwise, tables  # noqa: E402
+from benchmarks.replication import finals, learn, pipeline, protocol, stepwise, tables  # noqa: E402
 from benchmarks.replication.claims import check  # noqa: E402
 from benchmarks.replication.grpo import Batch  # noqa: E402
 from benchmarks.replication.measure import auc  # noqa: E402
@@ -136,7 +136,7 @@ def samples_of(task, problems, value_of):
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda t: t.name)
-@pytest.mark.parametrize("recall", [1.0, 0.5, 0.25, 0.1])
+@pytest.mark.parametrize("recall", [1.0, 0.7, 0.5, 0.25, 0.1])
 def test_replication_verifier_has_the_given_recall(task, recall):
     problems = task.pool("dev", 300)
     right = samples_of(task, problems, task.answer)
@@ -190,7 +190,7 @@ def test_replication_command_prints_and_writes_its_results(tmp_path, monkeypatch
     monkeypatch.setattr(protocol, "schemes", lambda _: few)
     monkeypatch.setattr(protocol, "chosen_rate", lambda *_: 1e-3)
     monkeypatch.setattr(protocol, "TASKS", {"remainders": (1.0, 0.1)})
-    monkeypatch.setattr(protocol, "Base", lambda task, seed: replace(TINY, task=task, seed=seed))
+    monkeypatch.setattr(protocol, "Base", lambda task, seed, **world: replace(TINY, task=task, seed=seed, **world))
     monkeypatch.setattr(protocol, "Run", lambda *a: Run(*a, batch=Batch(1, 2, 4), every=1))
     monkeypatch.setattr(report, "DOCS", tmp_path)
     (tmp_path / "reference").mkdir()
@@ -202,4 +202,12 @@ def test_replication_command_prints_and_writes_its_results(tmp_path, monkeypatch
     assert (tmp_path / "remainders.svg").stat().st_size > 1000
     again = testing.CliRunner().invoke(command.app, ["report", "--cache", str(tmp_path), "--seeds", "2"])
     assert again.exit_code == 0, again.output
-    assert "earned-trust minus" in (tmp_path / "reference" / "replication.md").read_text()
+    page = (tmp_path / "reference" / "replication.md").read_text()
+    assert "earned-trust minus" in page
+    results = finals.read(tmp_path / "reference" / "replication.csv")["remainders"]
+    assert len(results) == 14
+    again = [tables.differences(results, r, name) for r in (1.0, 0.1) for name in ("earned-trust", "stratified")]
+    assert all(table in page for table in again)
+    assert page.count(" minus |") == len(again)  # every table of differences
+    assert all(f"- {claim}" in page for claim in check(results))
+    assert page.count("\n- ") == len(check(results))

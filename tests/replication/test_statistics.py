@@ -1,0 +1,155 @@
+"""Intervals, equivalence and Holm's correction of the replication, and what its claims make of made-up results."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("scipy")
+pytest.importorskip("torch")
+pytest.importorskip("herokit_math")
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks.replication import finals, tables
+from benchmarks.replication.claims import check, hacked, leads, tie
+from benchmarks.replication.pipeline import task_of
+from benchmarks.replication.protocol import headline
+from benchmarks.replication.statistics import Interval, holm, interval
+from benchmarks.replication.sweeps import SWEEPS
+from benchmarks.replication.verifiers import SETTINGS, HiddenForm
+
+CSV = Path(__file__).resolve().parents[2] / "docs" / "reference" / "replication.csv"
+KEYS = ("curve", "sampled", "greedy", "auc_change", "score_change")
+
+
+def results_of(**offsets):
+    """Eight seeds a scheme, its offset above a common course; only `noise` differs between seeds."""
+    rng = np.random.default_rng(0)
+    common = rng.normal(0.5, 0.1, 8)
+    return {
+        (recall, name.replace("_", " ")): [
+            {"final": dict.fromkeys(KEYS, float(c + offset + 0.002 * i * (-1) ** i))} for i, c in enumerate(common)
+        ]
+        for recall in (0.1, 1.0)
+        for name, offset in offsets.items()
+    }
+
+
+def test_interval_p_value_is_that_of_students_t():
+    from scipy import stats
+
+    values = [0.1, 0.3, -0.05, 0.2, 0.15]
+    assert interval(values).p == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
+    assert interval([0.3]).p == 1.0
+    assert Interval(0.1, 0.0, 4).p == 0.0
+
+
+def test_interval_touching_its_level_has_p_005():
+    assert Interval(0.1, 0.1, 8).p == pytest.approx(0.05)
+    assert Interval(0.1, 0.1, 8).narrow.low > 0
+
+
+@pytest.mark.parametrize(
+    ("mean", "half", "equal"),
+    [(0.0, 0.01, True), (0.0, 0.06, False), (-0.025, 0.015, False), (0.014, 0.0065, True), (0.029, 0.0, True)],
+)
+def test_within_asks_for_the_whole_interval(mean, half, equal):
+    assert Interval(mean, half, 8).within(0.03) is equal
+
+
+def test_one_seed_shows_no_equivalence():
+    assert not interval([0.0]).within(0.03)
+
+
+def test_holm_keeps_order_and_is_monotone():
+    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_leads_need_the_correction():
+    strong, weak = Interval(0.2, 0.05, 8), Interval(0.13, 0.1215, 8)  # p .039 alone
+    alone = leads({("a", "b", "greedy"): weak}, 0.1)
+    assert alone[0].holds
+    both = leads({("a", "b", "greedy"): weak, ("a", "c", "greedy"): strong, ("a", "d", "greedy"): weak}, 0.1)
+    assert [claim.holds for claim in both] == [False, True, False]
+
+
+def test_tie_is_not_the_absence_of_a_difference():
+    assert not tie(Interval(-0.016, 0.06, 8), "a", "b", "greedy").holds
+    assert tie(Interval(0.004, 0.009, 8), "a", "b", "sampled").holds
+
+
+def test_hacked_is_a_fall_beyond_the_verifiers():
+    falls = {(0.1, "verifier only"): [-0.05] * 4, (0.1, "RM only"): [-0.051, -0.049, -0.05, -0.05]}
+    results = {c: [{"final": {"auc_change": x, "score_change": 1.0 + x}} for x in xs] for c, xs in falls.items()}
+    assert not hacked(results, 0.1).holds  # both lose the same: fewer mistakes are left to rank
+    worse = [
+        {"final": {"auc_change": r["final"]["auc_change"] - 0.1, "score_change": 1.0}} for r in results[0.1, "RM only"]
+    ]
+    assert hacked(results | {(0.1, "RM only"): worse}, 0.1).holds
+
+
+def test_check_leaves_out_what_was_not_run():
+    claims = check(results_of(verifier_only=0.0, stratified=0.1))
+    assert {"RM only", "earned-trust"}.isdisjoint(" ".join(c.text for c in claims).split("is ahead of "))
+    assert [c.holds for c in claims] == [True, True, False, False]  # two leads, and no ties
+
+
+@pytest.mark.parametrize("name", ["remainders", "equations"])
+def test_world_changes_problems_and_forms_and_0_is_the_common_one(name):
+    common, other = task_of(name, 0), task_of(name, 3)
+    assert task_of(name, 3) is other
+    assert common.pool("dev", 20) == type(common)().pool("dev", 20)
+    assert common.pool("dev", 20) != other.pool("dev", 20)
+    assert not set(other.pool("dev", 60)) & set(common.pool("test", 60))
+    problems = common.pool("dev", 40)
+    forms = [[HiddenForm(task, 0.25).accepted(p) for p in problems] for task in (common, other)]
+    assert forms[0] != forms[1]
+
+
+def test_world_of_remainders_has_its_own_wrong_table():
+    assert task_of("remainders", 0).wrong != task_of("remainders", 1).wrong
+
+
+def test_headline_gives_every_seed_its_world_if_asked():
+    for own, worlds in ((False, {0}), (True, {1, 2})):
+        cells = headline("remainders", (0.1,), range(2), lambda *_: 1e-4, own_worlds=own)
+        assert {run.base.world for runs in cells.values() for run in runs} == worlds
+
+
+def test_named_verifiers_cover_the_papers_recall_and_false_positives():
+    assert {0.7, 0.1} <= {recall for recall, _ in SETTINGS.values()}
+    assert {0.003, 0.05, 0.1} <= {rate for _, rate in SETTINGS.values()}
+    cells = SWEEPS["verifiers"](range(1))
+    met = {(run.recall, run.false_positives) for runs in cells.values() for run in runs}
+    assert met == set(SETTINGS.values())
+
+
+@pytest.mark.skipif(not CSV.exists(), reason="the page's values of single seeds come with the next full run")
+def test_page_repeats_from_its_csv():
+    page, checked = CSV.with_suffix(".md").read_text(encoding="utf-8"), 0
+    for results in finals.read(CSV).values():
+        for recall, name in results:
+            if name in {"earned-trust", "stratified"}:
+                assert tables.differences(results, recall, name) in page
+                checked += 1
+        assert all(f"- {claim}" in page for claim in check(results))
+    assert checked == page.count(" minus |")
+
+
+def test_finals_are_read_as_they_were_written(tmp_path):
+    cells = dict(headline("remainders", (0.1,), range(8), lambda *_: 1e-4).items())
+    names = [name for _, name in cells]
+    rng = np.random.default_rng(1)
+    results = {
+        (0.1, name): [{"final": {m: float(rng.normal()) for m in finals.MEASURES}} for _ in range(8)] for name in names
+    }
+    results[0.1, "stratified"][3]["final"]["auc_inside"] = float("nan")
+    finals.write(tmp_path / "f.csv", {"remainders": cells}, {"remainders": results})
+    again = finals.read(tmp_path / "f.csv")["remainders"]
+    assert repr(again) == repr(results)
+    assert tables.differences(again, 0.1, "stratified") == tables.differences(results, 0.1, "stratified")
+    assert list(map(str, check(again))) == list(map(str, check(results)))
+    assert len((tmp_path / "f.csv").read_text().splitlines()) == 1 + 8 * len(names)
