@@ -17,6 +17,7 @@ from herokit.combiners import (
     StepTrace,
     Sync,
     chain,
+    check_no_credit,
     check_signals,
     initial_reward,
     no_sync,
@@ -52,6 +53,7 @@ def combine(values: Mapping[str, Any], groups: Any, combiner: Combiner[Any] | st
         and changes no other, as in a `Rewarder`.
 
     Raises:
+        ConfigError: the chain ends with credit of parts, which arrays of rollouts do not have.
         DataError: the arrays do not fit together; the message says what to write.
         SignalError: a step reads a signal that is not there.
 
@@ -74,6 +76,9 @@ class ArrayCombiner:
     Attributes:
         state: of the chain.
 
+    Raises:
+        ConfigError: the chain ends with credit of parts; use a `Rewarder`.
+
     Example:
         >>> from herokit import hero_advantage
         >>> rewards = ArrayCombiner(hero_advantage())
@@ -84,6 +89,7 @@ class ArrayCombiner:
 
     def __init__(self, combiner: Combiner[Any] | str, *, sync: Sync = no_sync) -> None:
         self.combiner = named_chain(combiner) if isinstance(combiner, str) else chain(combiner)
+        check_no_credit(self.combiner, "herokit.combine")
         self.sync = sync
         self.state = self.combiner.init()
         self._warned = False

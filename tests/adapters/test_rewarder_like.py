@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from herokit import Rewarder, Sample, Select, chain, hero
+from herokit import Center, Rewarder, Sample, Select, chain, hero
 from herokit.adapters import (
     areal,
     generic,
@@ -23,9 +23,11 @@ from herokit.adapters import (
     verifiers,
     verl,
 )
-from herokit.adapters.common.base import RewarderMixin, to_rewarder
+from herokit.adapters.common.base import RewarderMixin, score_group, to_rewarder
 from herokit.adapters.common.microbatch import MicroBatcher
+from herokit.adapters.common.rows import combine_rows
 from herokit.adapters.verl import state as verl_state
+from herokit.combiners import AggregateParts, ForParts
 from herokit.config import load_scheme
 from herokit.errors import ConfigError
 
@@ -188,7 +190,7 @@ def trainers(install_module, monkeypatch):
     """The stubs of trainers that these entry points import."""
     install_module("verifiers", Rubric=Base)
     install_module("swift.rewards", ORM=Base)
-    install_module("nemo_rl.algorithms.grpo")
+    install_module("nemo_rl.algorithms.grpo", _create_advantage_estimator=lambda config: None)
     install_module("open_instruct.ground_truth_utils", RewardConfig=SimpleNamespace())
     install_module("prime_rl.orchestrator.algo", ALGORITHM_CLASSES={"grpo": Base})
     install_module("rllm.trainer.algorithms.advantage", register_rllm_adv_estimator=lambda _: lambda function: function)
@@ -210,6 +212,44 @@ def test_entry_point_returns_equal_rewards_for_every_form(name, form, path):
 def test_entry_point_refuses_a_chain(name):
     with pytest.raises(ConfigError, match=REFUSED):
         ENTRY_POINTS[name](chain(Select("verifier")))
+
+
+def credit_rewarder(*last):
+    return Rewarder(
+        {"verifier": load_scheme("verifier-only").rewarder().sources["verifier"]},
+        chain(Select("verifier"), Center(), ForParts(Select("verifier"), weight=0.0), *last),
+    )
+
+
+CREDIT_REFUSED = (
+    r"takes one number a rollout, but step 3 of the chain, ForParts, gives credit .*; end the chain with AggregateParts"
+)
+
+
+@pytest.mark.parametrize("name", ENTRY_POINTS)
+def test_entry_point_refuses_a_scheme_that_ends_with_credit(name):
+    with pytest.raises(ConfigError, match=CREDIT_REFUSED):
+        ENTRY_POINTS[name](credit_rewarder())
+
+
+@pytest.mark.parametrize("name", ["slime.AdvantageEstimator", "tinker.GroupRewardMixin", "prime_rl.install"])
+def test_entry_point_takes_a_scheme_whose_credit_is_aggregated(name):
+    assert ENTRY_POINTS[name](credit_rewarder(AggregateParts("mean"))) == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    "mixin", [m.GroupRewardMixin for m in (prime_rl, skyrl, tinker, verifiers, verl)], ids=lambda m: m.__module__
+)
+def test_mixin_refuses_an_attribute_whose_scheme_ends_with_credit(mixin):
+    with pytest.raises(ConfigError, match=CREDIT_REFUSED):
+        type("Subclass", (mixin, Base), {"herokit": credit_rewarder()})
+
+
+def test_combining_rows_or_a_group_refuses_a_scheme_that_ends_with_credit():
+    with pytest.raises(ConfigError, match=CREDIT_REFUSED):
+        combine_rows(credit_rewarder(), [{"verifier": 1.0}], ["q"])
+    with pytest.raises(ConfigError, match=CREDIT_REFUSED):
+        asyncio.run(score_group(credit_rewarder(), SAMPLES))
 
 
 @pytest.mark.parametrize("value", [hero(), Select("rm"), Rewarder, None, {"verifier": 1}, 3])

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from herokit import Rewarder, Sample, Scores, Status, Verdict, load_scheme
+from herokit import Rewarder, Sample, Scores, Select, Status, Verdict, WeightByStd, chain, combine, load_scheme
+from herokit.combiners import AggregateParts, ForParts
 from herokit.config import build_scheme
 from herokit.credit import Credit
-from herokit.errors import DataError
+from herokit.errors import ConfigError, DataError
 from herokit.schemes import gigpo, hero, process_supervision, turn_grpo
 from herokit.types import StepScores
 
@@ -198,3 +199,12 @@ steps = { use = "standardize" }
     scheme = load_scheme(path)
     assert scheme.combiner == turn_grpo(weight=0.5)
     assert build_scheme(scheme.describe()) == scheme
+
+
+def test_combine_of_arrays_refuses_a_chain_that_ends_with_credit():
+    with pytest.raises(
+        ConfigError, match="herokit.combine takes one number a rollout, but step 2 of the chain, ForParts"
+    ):
+        combine({"rm": [1.0, 0.0]}, ["q", "q"], chain(Select("rm"), ForParts(Select("rm")), WeightByStd()))
+    output = combine({"rm": [1.0, 0.0]}, ["q", "q"], chain(ForParts(Select("rm")), AggregateParts("mean")))
+    assert output.advantage.tolist() == [0.5, -0.5]

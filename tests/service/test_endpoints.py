@@ -4,9 +4,11 @@ import threading
 
 import numpy as np
 import pytest
-from service_stubs import make_group, make_rewarder, make_service
+from service_stubs import Short, make_group, make_rewarder, make_service
 from starlette.testclient import TestClient
 
+from herokit import Center, Rewarder, Select, chain
+from herokit.combiners import ForParts
 from herokit.records import from_rows
 from herokit.types import Sample
 
@@ -260,3 +262,15 @@ def test_samples_may_be_conversations_with_native_references(client):
         answer = client.post("/classify", json=broken)
         assert answer.status_code == 422
         assert "messages" in answer.json()["error"]
+
+
+def test_protocol_without_credit_refuses_a_scheme_that_ends_with_it():
+    app, dispatcher, _ = make_service()
+    steps = chain(Select("rm"), Center(), ForParts(chain(Select("rm"), Center()), weight=0.5))
+    dispatcher.engine.rewarder = Rewarder({"rm": Short()}, steps)
+    with TestClient(app) as client:
+        refused = client.post("/get_reward", json={"query": ["4", "55"]})
+        row = score(client, *make_group("a", "4", "55")).json()["rows"][0]
+    assert refused.status_code >= 400
+    assert "/get_reward takes one number a rollout, but step 3 of the chain, ForParts, gives credit" in refused.text
+    assert (row["advantage"], row["credit"]) == (0.75, [0.75])

@@ -272,7 +272,7 @@ def summarize_trace(trace: Sequence[StepTrace], before: Array) -> tuple[Array | 
 class CreditStep(ABC):
     """Base class for steps that give credit to the parts of rollouts, or gather it again.
 
-    In a chain the credit, (S,), goes beside the reward, (N,), from the first `ForParts` to `Gather` or the end.
+    In a chain the credit, (S,), goes beside the reward, (N,), from the first `ForParts` to `AggregateParts` or the end.
     """
 
     __slots__ = ()

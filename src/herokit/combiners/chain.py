@@ -33,6 +33,7 @@ __all__ = [
     "Chain",
     "Scheduled",
     "chain",
+    "check_no_credit",
     "check_signals",
     "find_unread_sources",
     "gives_credit",
@@ -289,11 +290,13 @@ def _check_credit(steps: Sequence[Any]) -> None:
         elif gives and not isinstance(step, Weight | Filter):
             raise ConfigError(
                 f"{name} cannot follow ForParts, because it would not change the credit of parts; put it before, or into "
-                "ForParts, or put Gather between them. Weights, filters and another ForParts can follow"
+                "ForParts, or put AggregateParts between them. Weights, filters and another ForParts can follow"
             )
         for part in step.parts if isinstance(step, Composite) else ():
             if any(isinstance(getattr(inner, "step", inner), CreditStep) for inner in part.steps):
-                raise ConfigError(f"{name} cannot contain ForParts or Gather; they are steps of the outermost chain")
+                raise ConfigError(
+                    f"{name} cannot contain ForParts or AggregateParts; they are steps of the outermost chain"
+                )
 
 
 def gives_credit(combiner: Chain) -> bool:
@@ -305,6 +308,42 @@ def gives_credit(combiner: Chain) -> bool:
         False
     """
     return any(isinstance(getattr(step, "step", step), CreditStep) for step in combiner.steps)
+
+
+def check_no_credit(combiner: Chain, owner: str) -> None:
+    """Check that a chain ends with one number a rollout, for what takes nothing finer.
+
+    Args:
+        combiner: the chain.
+        owner: what takes the result, at the beginning of the message.
+
+    Raises:
+        ConfigError: the chain ends with credit of parts, of which the owner would use the mean; the message names the step.
+
+    Example:
+        >>> from herokit.combiners import ForParts, Select
+        >>> check_no_credit(chain(ForParts(Select("prm"))), "slime")
+        Traceback (most recent call last):
+        ...
+        herokit.errors.ConfigError: slime takes one number a rollout, but step 1 of the chain, ForParts, gives credit to the \
+parts of a rollout, and only their mean would be used; end the chain with AggregateParts, or use what takes credit: \
+a Rewarder and RewardOutput.credit, or TRL's GRPOTrainer with herokit.adapters.trl.GroupRewardMixin
+    """
+    given = 0
+    for number, step in enumerate(combiner.steps, 1):
+        inner = getattr(step, "step", step)
+        if isinstance(inner, CreditStep):
+            given = number if isinstance(inner, Composite) else 0
+    if given:
+        step = combiner.steps[given - 1]
+        raise ConfigError(
+            f"{owner} takes one number a rollout, but step {given} of the chain, {type(getattr(step, 'step', step)).__name__}, "
+            "gives credit to the parts of a rollout, and only their mean would be used; end the chain with AggregateParts, "
+            f"or use what takes credit: {_TAKES_CREDIT}"
+        )
+
+
+_TAKES_CREDIT = "a Rewarder and RewardOutput.credit, or TRL's GRPOTrainer with herokit.adapters.trl.GroupRewardMixin"
 
 
 def _describe(value: object) -> str:

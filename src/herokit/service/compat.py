@@ -14,6 +14,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr
 
 from herokit.adapters.openrlhf import extract_completion
+from herokit.combiners import check_no_credit
 from herokit.conversations.messages import Message
 from herokit.errors import DataError
 from herokit.records import Row
@@ -85,6 +86,7 @@ def add_compat_routes(router: APIRouter, dispatcher: Dispatcher) -> None:
     @router.post("/get_reward", response_model=OpenRLHFResponse)
     async def get_reward(request: Request, body: OpenRLHFRequest) -> Response:
         """Answer OpenRLHF's remote reward protocol; with a group size, single rollouts wait for their group."""
+        check_no_credit(engine.rewarder.combiner, "/get_reward")
         samples = _openrlhf_samples(body)
         if len(samples) == 1 and dispatcher.limits.group_size > 1:
             rows = [await dispatcher.run_in_group(request, samples[0])]

@@ -119,6 +119,9 @@ class ScoreRow(SourceRow):
     reward: float | None = Field(description="null: a source has no value, or a filter dropped the row.")
     advantage: float | None
     weight: float | None
+    credit: list[float | None] | None = Field(
+        default=None, description="The advantages of its parts, if the scheme gives credit; absent otherwise."
+    )
     valid: bool = Field(description="Whether every source has a value.")
     kept: bool = Field(description="Whether the row is valid and no filter dropped it.")
 

@@ -28,7 +28,8 @@ Rules for an adapter:
 - `check_normalization` says which steps the trainer would cancel, and `metrics.metrics` gives the numbers to log.
 - A process that combines runs the sources with `Rewarder.run_sources`, which ends the wait of the other ranks after an
   error. A process that only runs sources uses `rows.score_one` or `microbatch.MicroBatcher`: no rank waits for it.
-- What a user constructs takes a `RewarderLike`: `to_rewarder` makes the `Rewarder`.
+- What a user constructs takes a `RewarderLike`: `to_rewarder` makes the `Rewarder`, and refuses a chain that ends with credit of
+  parts unless the adapter passes it on: their mean is never trained on without a word.
 - ``INFO`` (`info.AdapterInfo`) describes the adapter; ``python docs/make_adapters.py`` writes
   docs/reference/adapters.md from it.
 """
@@ -42,7 +43,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from herokit.combiners import produces_advantage
+from herokit.combiners import check_no_credit, produces_advantage
 from herokit.config import Scheme, load_scheme
 from herokit.conversations import check_group_prompts
 from herokit.distributed import abort_peers_on_error, run_sources_in_thread
@@ -69,15 +70,21 @@ __all__ = [
 _STATE_FILE = "herokit_state.json"
 """The file in a checkpoint's folder that holds the rewarder's state."""
 
+_OWNER = "this adapter"
+
 RewarderLike: TypeAlias = Rewarder | Scheme | str | Path
 """What adapters take as a rewarder: a `Rewarder`, a `Scheme`, or the path, name or place of one, as in `load_scheme`."""
 
 
-def to_rewarder(value: RewarderLike) -> Rewarder:
+def to_rewarder(value: RewarderLike, *, takes_credit: bool = False) -> Rewarder:
     """Return a rewarder as it is, and a new one, with a fresh state, for a scheme or its path or name.
 
+    Args:
+        value: one of these.
+        takes_credit: whether the adapter passes the credit of parts on to its trainer.
+
     Raises:
-        ConfigError: the value is none of these, or the scheme cannot be loaded.
+        ConfigError: the value is none of these, the scheme cannot be loaded, or it ends with credit that the adapter does not take.
 
     Example:
         >>> from herokit import Select
@@ -87,16 +94,17 @@ def to_rewarder(value: RewarderLike) -> Rewarder:
         herokit.errors.ConfigError: expected a Rewarder, a Scheme, or the path or name of a scheme, got Select(signal='verifier'); \
 write Rewarder(sources, chain) with sources such as {"verifier": MathVerifier()}
     """
-    if isinstance(value, Rewarder):
-        return value
-    if isinstance(value, Scheme):
-        return value.rewarder()
     if isinstance(value, str | Path):
-        return load_scheme(value).rewarder()
-    raise ConfigError(
-        f"expected a Rewarder, a Scheme, or the path or name of a scheme, got {value!r:.200}; "
-        'write Rewarder(sources, chain) with sources such as {"verifier": MathVerifier()}'
-    )
+        value = load_scheme(value)
+    rewarder = value.rewarder() if isinstance(value, Scheme) else value
+    if not isinstance(rewarder, Rewarder):
+        raise ConfigError(
+            f"expected a Rewarder, a Scheme, or the path or name of a scheme, got {value!r:.200}; "
+            'write Rewarder(sources, chain) with sources such as {"verifier": MathVerifier()}'
+        )
+    if not takes_credit:
+        check_no_credit(rewarder.combiner, _OWNER)
+    return rewarder
 
 
 class RewarderMixin:
@@ -115,6 +123,8 @@ class RewarderMixin:
         super().__init_subclass__(**kwargs)
         if herokit is not None:
             cls.herokit = to_rewarder(herokit)
+        elif isinstance(given := vars(cls).get("herokit"), Rewarder):
+            to_rewarder(given)
 
 
 def group_ids_by_position(
@@ -184,6 +194,7 @@ async def score_group(rewarder: Rewarder, samples: Iterable[Sample], *, update_s
         update_state: False for evaluation.
 
     Raises:
+        ConfigError: the chain ends with credit of parts.
         DataError: the rollouts answer different prompts.
 
     Example:
@@ -196,6 +207,7 @@ async def score_group(rewarder: Rewarder, samples: Iterable[Sample], *, update_s
         [-1.0, 1.0]
     """
     with abort_peers_on_error(rewarder):
+        check_no_credit(rewarder.combiner, _OWNER)
         group = list(samples)
         if rewarder.equal_prompts:
             check_group_prompts([sample.prompt for sample in group], ["group"] * len(group))

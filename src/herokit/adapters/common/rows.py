@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
+from herokit.combiners import check_no_credit
 from herokit.conversations import check_group_prompts
 from herokit.outcome import RewardOutput
 from herokit.records import Row, from_rows, source_columns, to_rows
@@ -78,8 +79,10 @@ def combine_rows(
         update_state: False for evaluation.
 
     Raises:
+        ConfigError: the chain ends with credit of parts, which rows do not have.
         DataError: a row lacks a source of this rewarder, or prompts differ inside a group.
     """
+    check_no_credit(rewarder.combiner, "this adapter")
     if prompts is not None and rewarder.equal_prompts:
         check_group_prompts(prompts, group_keys)
     return rewarder.combine(from_rows(rewarder.sources, rows), group_keys, update_state=update_state)

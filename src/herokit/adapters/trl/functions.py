@@ -22,7 +22,7 @@ from herokit.adapters.common.rows import format_status, source_rows
 from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_columns, make_samples
 from herokit.adapters.common.templates import ChatTemplate
 from herokit.adapters.trl.state import CheckpointedState, has_state
-from herokit.combiners import no_sync
+from herokit.combiners import check_no_credit, no_sync
 from herokit.distributed import abort_peers_on_error, run_sources_in_thread
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
@@ -71,7 +71,8 @@ class RewardFunction:
         output: of the last call.
 
     Raises:
-        ConfigError: when called: incomplete groups on this rank, unknown group size, or a cancelled step.
+        ConfigError: when called: incomplete groups on this rank, unknown group size, a cancelled step, or a chain that ends
+            with credit of parts, which `GroupRewardMixin` takes.
         DataError: when called: prompts differ inside a group, as those of an environment with random observations do; see
             ``Rewarder(equal_prompts=False)``.
 
@@ -97,7 +98,12 @@ class RewardFunction:
         template: ChatTemplate | None = None,
         log_rows: bool = True,
     ) -> None:
-        self.rewarder, self.name, self.uid, self.reference = to_rewarder(rewarder), name, uid, reference
+        self.rewarder, self.name, self.uid, self.reference = (
+            to_rewarder(rewarder, takes_credit=True),
+            name,
+            uid,
+            reference,
+        )
         self.num_generations, self.on_cancelled_step, self.log_rows = num_generations, on_cancelled_step, log_rows
         self.output: RewardOutput | None = None
         self.__name__ = name  # what TRL's log calls a reward function
@@ -170,6 +176,7 @@ class RewardFunction:
         return None if self.uid is None else columns[self.uid]
 
     def _prepare(self, prompts: Sequence[Any], completions: Sequence[Any], kwargs: dict[str, Any]) -> _Batch:
+        check_no_credit(self.rewarder.combiner, "TRL's reward function")
         trainer = _find_trainer(kwargs.get("log_metric"))
         columns = find_columns(kwargs, len(completions))
         size = self.num_generations if trainer is None else group_size(trainer)
