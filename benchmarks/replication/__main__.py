@@ -90,7 +90,14 @@ def tune(cache: Cache = HERE, processes: Processes = 2) -> None:
                 best = max(merits, key=lambda rate: merits[rate])
                 heard = protocol.heard(scheme, recall)
                 rates.setdefault(task, {}).setdefault(f"{heard:g}", {})[str(protocol.tuned_as(scheme))] = best
-                print(task, f"{recall:g}", scheme, {f"{k:g}": round(v, 3) for k, v in merits.items()}, f"-> {best:g}")
+                print(
+                    task,
+                    f"{recall:g}",
+                    scheme,
+                    {f"{k:g}": round(v, 3) for k, v in merits.items()},
+                    f"-> {best:g}",
+                    "ON THE EDGE OF THE GRID" * protocol.at_edge(merits),
+                )
     protocol.CHOSEN.write_text(json.dumps(rates, indent=2) + "\n")
 
 

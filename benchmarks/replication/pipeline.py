@@ -76,7 +76,7 @@ def run_stack(
             looking += perf_counter() - at
 
     sources = [
-        {"verifier": verifier_of(codec.task, r.recall, r.false_positives), "rm": m}
+        {"verifier": verifier_of(codec.task, r.recall, r.false_positives, learnable=r.learnable), "rm": m}
         for r, m in zip(runs, models, strict=True)
     ]
     learners = [

@@ -82,6 +82,7 @@ class Run:
         scheme: what rewards it.
         recall: of the verifier.
         false_positives: of the verifier.
+        learnable: whether it accepts the same forms for every problem.
         rate: learning rate.
         split: ``dev`` chooses learning rates and schemes, ``test`` is for claims; they share no problem.
         batch: sizes.
@@ -94,6 +95,7 @@ class Run:
     rate: float
     split: Literal["dev", "test"]
     false_positives: float = 0.0
+    learnable: bool = False
     batch: Batch = field(default_factory=Batch)
     every: int = 10
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from benchmarks.replication.plan import Base, Run, Scheme
 
-RATES = (1e-4, 2e-4, 4e-4)
+RATES = (5e-5, 1e-4, 2e-4, 4e-4, 8e-4)
+"""Wide enough that the best is inside: `at_edge` finds the schemes whose best is not."""
 DEV = (100, 101)
 RECALLS = (1.0, 0.25, 0.1)
 TASKS = {"remainders": RECALLS, "equations": RECALLS}
@@ -41,10 +42,9 @@ def schemes(recall: float) -> dict[str, Scheme]:
 
 
 def tuning(task: str, recall: float, scheme: Scheme) -> list[Run]:
-    """Return the runs that choose a scheme's learning rate: two dev seeds where claims are made, one elsewhere."""
+    """Return the runs that choose a scheme's learning rate: every rate on every dev seed, for every scheme and recall."""
     scheme, recall = tuned_as(scheme), heard(scheme, recall)
-    seeds = DEV if recall == CLAIMED or scheme.name == "rm_only" else DEV[:1]
-    return [Run(Base(task, seed), scheme, recall, rate, "dev") for rate in RATES for seed in seeds]
+    return [Run(Base(task, seed), scheme, recall, rate, "dev") for rate in RATES for seed in DEV]
 
 
 def tuned_as(scheme: Scheme) -> Scheme:
@@ -60,6 +60,17 @@ def heard(scheme: Scheme, recall: float) -> float:
 def merit(final: Mapping[str, float]) -> float:
     """Return what learning rates and schemes are chosen by."""
     return (final["curve"] + final["sampled"] + final["greedy"]) / 3
+
+
+def at_edge(merits: Mapping[float, float]) -> bool:
+    """Return whether the best of the rates that were tried is the lowest or the highest: a better one may lie beyond.
+
+    Example:
+        >>> at_edge({1e-4: 0.6, 2e-4: 0.7, 4e-4: 0.5}), at_edge({1e-4: 0.7, 2e-4: 0.6})
+        (False, True)
+    """
+    best = max(merits, key=lambda rate: merits[rate])
+    return best in (min(merits), max(merits))
 
 
 def chosen_rate(task: str, recall: float, scheme: Scheme) -> float:

@@ -67,11 +67,15 @@ def false_positives(seeds: range) -> Cells:
 
 
 def verifiers(seeds: range) -> Cells:
-    """Change the verifier: recall and false positives by name."""
+    """Change the verifier: recall and false positives by name, and strictness that a policy can learn."""
     cells = {}
     for setting, (recall, rate) in SETTINGS.items():
         for name in ("verifier only", "naive blend", "stratified", "hero-advantage", "earned-trust"):
             cells[name, setting] = _runs(schemes(RECALL)[name], seeds, recall, false_positives=rate)
+    for name in ("verifier only", "naive blend", "stratified", "hero-advantage", "earned-trust"):
+        cells[name, "strict, the same form for every problem"] = _runs(
+            schemes(RECALL)[name], seeds, 0.25, learnable=True
+        )
     return cells
 
 

@@ -34,17 +34,20 @@ class HiddenForm:
         task: whose answers they are.
         recall: share of right answers that are accepted, in (0, 1].
         false_positives: share of wrong answers that are accepted, in [0, 1); drawn once for each problem and answer.
+        learnable: accept the same forms for every problem, so that a policy can learn them; recall is then a multiple of
+            a quarter, of uniformly drawn forms.
     """
 
     task: Task
     recall: float = 1.0
     false_positives: float = 0.0
+    learnable: bool = False
 
     def accepted(self, problem: Any) -> list[int]:
         """Return the forms that are accepted for a problem."""
-        wanted = self.recall * FORMS
-        count = int(wanted) + (share("count", problem, *self.task.salt) < wanted - int(wanted))
-        return sorted(range(FORMS), key=lambda form: share("form", problem, form, *self.task.salt))[:count]
+        wanted, hidden = self.recall * FORMS, "any" if self.learnable else problem
+        count = int(wanted) + (share("count", hidden, *self.task.salt) < wanted - int(wanted))
+        return sorted(range(FORMS), key=lambda form: share("form", hidden, form, *self.task.salt))[:count]
 
     def verify(self, samples: Sequence[Sample], /) -> list[Verdict]:
         """Return 1 where the answer is one of the accepted strings; an unfinished text is wrong."""
@@ -80,7 +83,9 @@ class HerokitMath:
         self.verifier.close()
 
 
-def verifier_of(task: Task, recall: float, false_positives: float) -> HiddenForm | HerokitMath:
+def verifier_of(
+    task: Task, recall: float, false_positives: float, *, learnable: bool = False
+) -> HiddenForm | HerokitMath:
     """Return a task's verifier: herokit-math where it can read the answers and is to be exact, else hidden forms."""
     exact = recall == 1.0 and false_positives == 0.0
-    return HerokitMath() if exact and task.name == "equations" else HiddenForm(task, recall, false_positives)
+    return HerokitMath() if exact and task.name == "equations" else HiddenForm(task, recall, false_positives, learnable)

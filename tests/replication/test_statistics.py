@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks.replication import finals, tables
 from benchmarks.replication.claims import check, hacked, leads, tie
 from benchmarks.replication.pipeline import task_of
-from benchmarks.replication.protocol import headline
+from benchmarks.replication.protocol import DEV, RATES, RECALLS, at_edge, headline, schemes, tuning
 from benchmarks.replication.statistics import Interval, holm, interval
 from benchmarks.replication.sweeps import SWEEPS
 from benchmarks.replication.verifiers import SETTINGS, HiddenForm
@@ -125,6 +125,30 @@ def test_named_verifiers_cover_the_papers_recall_and_false_positives():
     cells = SWEEPS["verifiers"](range(1))
     met = {(run.recall, run.false_positives) for runs in cells.values() for run in runs}
     assert met == set(SETTINGS.values())
+    assert sum(run.learnable for runs in cells.values() for run in runs) == 5
+
+
+def test_learnable_verifier_accepts_one_form_for_every_problem():
+    task = task_of("remainders", 0)
+    problems = task.pool("dev", 40)
+    accepted = {tuple(HiddenForm(task, 0.25, learnable=True).accepted(p)) for p in problems}
+    assert len(accepted) == 1
+    assert len(accepted.pop()) == 1
+    assert len({tuple(HiddenForm(task, 0.25).accepted(p)) for p in problems}) == 4
+
+
+def test_tuning_gives_every_scheme_the_same_rates_and_seeds():
+    tried = {
+        recall: {
+            name: [(r.rate, r.base.seed) for r in tuning("equations", recall, scheme)]
+            for name, scheme in schemes(recall).items()
+        }
+        for recall in RECALLS
+    }
+    assert len({tuple(runs) for cells in tried.values() for runs in cells.values()}) == 1
+    assert len(tried[0.1]["stratified"]) == len(RATES) * len(DEV)
+    assert not at_edge(dict.fromkeys(RATES, 0.1) | {1e-4: 0.2})
+    assert not at_edge(dict.fromkeys(RATES, 0.1) | {4e-4: 0.2})  # the edges of the grid of the published runs
 
 
 @pytest.mark.skipif(not CSV.exists(), reason="the page's values of single seeds come with the next full run")
