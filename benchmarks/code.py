@@ -13,7 +13,8 @@ from collections.abc import Callable
 
 from machine import header
 
-from herokit_code import Limits, run_program, sandbox_problem
+from herokit_code import Limits, sandbox_problem
+from herokit_code.sandbox import run_program
 
 PROGRAM, STDIN = "print(2 * int(input()))", "21"
 

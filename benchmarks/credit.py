@@ -14,7 +14,8 @@ import numpy as np
 from machine import best, header, keep_freed_memory
 
 from herokit import Groups, Parts, Signals, schemes
-from herokit.combiners import Chain, gives_credit, initial_reward
+from herokit.combiners import Chain, initial_reward
+from herokit.combiners.chain import gives_credit
 
 NUM_PARTS = 1_000_000
 GROUP_SIZE = 8

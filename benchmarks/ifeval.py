@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--peer", required=True, help="an interpreter with if-verifiable")
     parser.add_argument("--each", type=int, default=400, help="responses for each instruction")
     options = parser.parse_args()
-    from herokit.verifiers.instructions import CONSTRAINTS
+    from herokit.verifiers.instructions.registry import CONSTRAINTS
 
     r = random.Random(SEED)  # noqa: S311 - a seeded one is wanted
     asked = []

@@ -3,8 +3,8 @@
 import inspect
 from pathlib import Path
 
-from herokit.testing import LAWS
 from herokit.testing.law import Law
+from herokit.testing.laws import LAWS
 
 PAGE = Path(__file__).parent / "reference" / "laws.md"
 

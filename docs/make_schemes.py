@@ -4,7 +4,7 @@ import inspect
 import re
 from pathlib import Path
 
-from herokit.combiners import gives_credit
+from herokit.combiners.chain import gives_credit
 from herokit.schemes import SCHEMES
 from herokit.testing import Profile, list_laws
 from herokit.testing.backends import NUMPY

@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from helpers.tables import KINDS, Case, Table, all_tables  # noqa: E402 - found by the line above
 from herokit.registry import BUILTIN_VERIFIERS, Entry, load_registry  # noqa: E402
-from herokit.verifiers.instructions import CONSTRAINTS  # noqa: E402
+from herokit.verifiers.instructions.registry import CONSTRAINTS  # noqa: E402
 
 PAGE = Path(__file__).with_name("reference") / "verifiers.md"
 GROUPS = {

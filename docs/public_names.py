@@ -15,12 +15,16 @@ from typing import Any, TypeVar
 from herokit.testing.law import Law
 
 INTERNAL = (
+    "herokit.arrays",
     "herokit.cli",
     "herokit.distributed",
     "herokit.files",
     "herokit.pipeline",
+    "herokit.records",
     "herokit.report",
+    "herokit.samples",
     "herokit.service",
+    "herokit.signals",
     "herokit.sources.execution",
     "herokit.templates",
     "herokit.testing.laws",

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from herokit.combiners import (
-    CORRECT_THRESHOLD,
     Add,
     Affine,
     Center,
@@ -27,8 +26,8 @@ from herokit.combiners import (
     WeightByStd,
     ZScoreSigmoid,
     chain,
-    no_sync,
 )
+from herokit.combiners.base import CORRECT_THRESHOLD, no_sync
 from herokit.types import Array, Signals
 
 

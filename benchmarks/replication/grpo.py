@@ -13,7 +13,7 @@ from benchmarks.replication.text import Codec
 from torch import Tensor
 
 from herokit import Rewarder
-from herokit.combiners import produces_advantage
+from herokit.combiners.base import produces_advantage
 from herokit.outcome import RewardOutput
 from herokit.trainers import find_trainer
 

@@ -8,25 +8,14 @@ from typing import Any
 
 from herokit._display import short_repr
 from herokit._segment import counts, namespace
-from herokit.combiners import (
-    Center,
-    Chain,
-    Combiner,
-    Filter,
-    Mean,
-    StepTrace,
-    Sync,
-    chain,
-    check_no_credit,
-    check_signals,
-    initial_reward,
-    no_sync,
-    summarize_trace,
-)
+from herokit.combiners import Center, Chain, Combiner, Filter, Mean, Sync, chain, initial_reward
+from herokit.combiners.base import StepTrace, no_sync, summarize_trace
+from herokit.combiners.chain import check_no_credit, check_signals
 from herokit.combiners.inputs import copy_input, read_arrays, spread_rows
 from herokit.errors import ConfigError, NoSignalWarning
 from herokit.outcome import RewardOutput
-from herokit.types import Array, Signals, group_key
+from herokit.signals import group_key
+from herokit.types import Array, Signals
 
 __all__ = [
     "ArrayCombiner",

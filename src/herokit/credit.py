@@ -8,12 +8,15 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from herokit import _segment
-from herokit.combiners import StepTrace, produces_advantage
+from herokit.combiners.base import StepTrace, produces_advantage
 from herokit.errors import DataError, check_choice
 from herokit.sources.execution import SourceOutputs
 from herokit.types import Array, Bools, Floats, Groups, Parts, Signals, is_valid_score
 
-__all__ = ["Credit", "PartColumns", "Span", "split_credit"]
+__all__ = [
+    "Credit",
+    "Span",
+]
 
 Span: TypeAlias = tuple[int, int]
 """The tokens of a part in the response, half open."""

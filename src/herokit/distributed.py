@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from herokit.combiners import Chain, Mean, Sync, initial_reward, no_sync
+from herokit.combiners import Chain, Mean, Sync, initial_reward
+from herokit.combiners.base import no_sync
 from herokit.errors import SetupError
 from herokit.types import Groups, Signals
 

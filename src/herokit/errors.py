@@ -24,10 +24,8 @@ from types import TracebackType
 from typing import Any, get_args
 
 __all__ = [
-    "CODE_ERRORS",
     "ConfigError",
     "DataError",
-    "ErrorCollector",
     "HerokitError",
     "NameClashError",
     "NoSignalWarning",
@@ -38,11 +36,9 @@ __all__ = [
     "SignalError",
     "UnknownNameError",
     "VerdictError",
-    "boundary",
     "check_choice",
     "check_positive",
     "did_you_mean",
-    "format_error",
     "install_command",
 ]
 

@@ -17,7 +17,7 @@ from herokit._display import (
     short_repr,
     shorten,
 )
-from herokit.combiners import CORRECT_THRESHOLD, StepTrace
+from herokit.combiners.base import CORRECT_THRESHOLD, StepTrace
 from herokit.credit import Credit
 from herokit.errors import DataError
 from herokit.records import Row, source_columns, to_rows
@@ -25,7 +25,11 @@ from herokit.sources.execution import SourceOutputs
 from herokit.sources.results import to_float_array
 from herokit.types import Array, Bools, Floats, Sample, Scores, Signals, Status, Verdict, is_valid_score
 
-__all__ = ["Explanation", "ExplanationRow", "RewardOutput", "describe_results"]
+__all__ = [
+    "Explanation",
+    "ExplanationRow",
+    "RewardOutput",
+]
 
 
 @dataclass(frozen=True, slots=True)

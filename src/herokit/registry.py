@@ -37,16 +37,10 @@ STEP_KINDS: tuple[Kind, ...] = ("combiner", "scheme")
 """The kinds of names that a scheme's ``steps`` use."""
 
 __all__ = [
-    "BUILTIN_VERIFIERS",
-    "ENTRY_POINT_GROUP",
-    "EXTRAS_BY_NAME",
-    "SOURCE_KINDS",
-    "STEP_KINDS",
     "Entry",
     "Kind",
     "Registry",
     "get_registry",
-    "load_registry",
 ]
 
 ENTRY_POINT_GROUP = "herokit"

@@ -10,25 +10,18 @@ import numpy as np
 from herokit import distributed
 from herokit._display import short_repr
 from herokit.arrays import load_state, named_chain, split_trace, state_to_json, warn_of_single_rows
-from herokit.combiners import (
-    Chain,
-    Combiner,
-    StepTrace,
-    Sync,
-    chain,
-    check_signals,
-    find_unread_sources,
-    gives_credit,
-    initial_reward,
-    no_sync,
-)
+from herokit.combiners import Chain, Combiner, Sync, chain, initial_reward
+from herokit.combiners.base import StepTrace, no_sync
+from herokit.combiners.chain import check_signals, find_unread_sources, gives_credit
 from herokit.combiners.inputs import number_groups
-from herokit.conversations import Turn, check_group_prompts
+from herokit.conversations import Turn
+from herokit.conversations.prompts import check_group_prompts
 from herokit.credit import PartColumns, split_credit
 from herokit.errors import ConfigError, DataError, ErrorCollector, NoSignalWarning
 from herokit.outcome import RewardOutput
 from herokit.records import check_source_names
 from herokit.samples import as_samples
+from herokit.signals import group_key
 from herokit.sources import execution
 from herokit.sources.execution import SourceOutputs
 from herokit.sources.functions import as_source
@@ -42,7 +35,6 @@ from herokit.types import (
     Signals,
     Status,
     Verifier,
-    group_key,
     is_valid_score,
 )
 

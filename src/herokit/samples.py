@@ -4,8 +4,11 @@ from collections.abc import Hashable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from herokit.conversations import check_messages, content_key, fill_images, find_truncation, read_conversation
+from herokit.conversations import read_conversation
 from herokit.conversations.columns import COLUMN_NAMES, find_path, is_completion_list, join_instruction, native_value
+from herokit.conversations.messages import check_messages
+from herokit.conversations.prompts import content_key, fill_images
+from herokit.conversations.readers.rollout import find_truncation
 from herokit.errors import DataError
 from herokit.types import Sample
 

@@ -23,27 +23,22 @@ from herokit.conversations.views import (
     read_turns,
 )
 from herokit.errors import DataError, VerdictError
-from herokit.signals import Array, Groups, Parts, Signals, group_key
+from herokit.signals import Array, Groups, Parts, Signals
 
 __all__ = [
-    "MAX_ABS_SCORE",
     "Array",
-    "Bools",
     "Closeable",
     "Floats",
     "Groups",
     "Parts",
     "RewardModel",
     "Sample",
-    "ScoreRow",
     "Scores",
     "Signals",
     "Status",
     "StepScores",
     "Verdict",
     "Verifier",
-    "group_key",
-    "is_valid_score",
 ]
 
 Floats: TypeAlias = NDArray[np.float64]

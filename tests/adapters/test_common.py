@@ -21,7 +21,7 @@ from herokit.adapters.common.base import (
     trainer_values,
     trainer_values_filled,
 )
-from herokit.adapters.common.metrics import metrics
+from herokit.adapters.common.metrics import compute_metrics
 from herokit.adapters.common.pointwise import is_group_dependent
 from herokit.adapters.common.rows import combine_rows, score_one, source_rows
 from herokit.adapters.generic import RewardFunction
@@ -148,7 +148,7 @@ def test_save_state_and_load_state(tmp_path):
 
 def test_metrics_of_a_batch():
     output = rewarder()(SAMPLES)
-    actual = metrics(output, "")
+    actual = compute_metrics(output, "")
     assert actual["rows/invalid"] == 2 / 8
     assert (actual["verifier/failed"], actual["verifier/judged"], actual["rm/judged"]) == (2 / 8, 6 / 8, 1.0)
     assert (actual["verifier/correct"], actual["verifier/incorrect"], actual["verifier/mixed"]) == (3.0, 3.0, 1.0)
@@ -159,7 +159,7 @@ def test_metrics_of_a_batch():
     assert actual["weight/mean"] == pytest.approx(np.nanmean(output.weight))
     assert actual["groups/zero_signal"] == 0.0
     assert all(map(math.isfinite, actual.values()))
-    nothing = metrics(rewarder()([Sample("p", "bad", "g")]), "")
+    nothing = compute_metrics(rewarder()([Sample("p", "bad", "g")]), "")
     assert nothing["rows/invalid"] == nothing["groups/zero_signal"] == 1.0
     assert "reward/mean" not in nothing
 

@@ -25,7 +25,7 @@ from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from herokit import Rewarder, Verdict, hero_advantage
 from herokit.adapters.trl import GroupRewardMixin, RewardFunction
-from herokit.combiners import no_sync
+from herokit.combiners.base import no_sync
 from herokit.errors import NoSignalWarning, SetupError
 from herokit_torch import AllReduce
 

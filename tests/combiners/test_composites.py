@@ -17,8 +17,8 @@ from herokit.combiners import (
     WeightByStd,
     chain,
     initial_reward,
-    produces_advantage,
 )
+from herokit.combiners.base import produces_advantage
 from herokit.testing import check_combiner
 from herokit.testing.laws import steps_not_cancelled
 from herokit.trainers.cancellation import find_cancelled_steps

@@ -7,11 +7,11 @@ import sys
 import pytest
 
 from herokit import ArrayCombiner, Rewarder, Sample, combine, load_scheme
-from herokit.adapters.common import to_rewarder
+from herokit.adapters.common.base import to_rewarder
 from herokit.combiners import Center, Select, chain
 from herokit.config import build_scheme
 from herokit.errors import ConfigError, NotInstalledError, SchemeError, UnknownNameError
-from herokit.testing import resolve_target
+from herokit.testing.targets import resolve_target
 
 CODE = """
 from dataclasses import dataclass

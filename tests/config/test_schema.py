@@ -8,10 +8,10 @@ import jsonschema
 import pytest
 
 from herokit.cli import app
-from herokit.config import read_scheme
 from herokit.config.builder import build, describe
 from herokit.config.parameters import parameters_of, undocumented_parameters
 from herokit.config.schema import scheme_schema
+from herokit.config.scheme import read_scheme
 from herokit.errors import ConfigError
 from herokit.registry import get_registry
 

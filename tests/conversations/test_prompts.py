@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from herokit import Rewarder, Sample, Select
-from herokit.conversations import check_group_prompts, compress_prompt
+from herokit.conversations.prompts import check_group_prompts, compress_prompt
 from herokit.errors import DataError
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from helpers.conversation_layouts import ANSWER, CHAT_CALL, ITEMS, OPENAI, RESULT, SYSTEM, TRACE, USER, VALUES
 from herokit import Sample
-from herokit.conversations import LAYOUTS, find_layout, read_conversation, read_conversations, split_messages
+from herokit.conversations import LAYOUTS, read_conversation, read_conversations
+from herokit.conversations.readers.layouts import find_layout
+from herokit.conversations.readers.rollout import split_messages
 from herokit.errors import ConfigError, DataError
 
 TEXT_CALLS = {"nemo-rl", "skyrl"}  # calls are in the text

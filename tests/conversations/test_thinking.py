@@ -4,7 +4,8 @@ from time import perf_counter
 
 import pytest
 
-from herokit.conversations import MARKERS, opens_thinking, split_thinking
+from herokit.conversations import MARKERS, split_thinking
+from herokit.conversations.thinking import opens_thinking
 
 
 @pytest.mark.parametrize("marker", MARKERS, ids=lambda marker: marker.opening)

@@ -7,7 +7,9 @@ from time import thread_time
 import pytest
 
 from herokit import Sample
-from herokit.conversations import check_messages, has_images, remove_thinking, tool_calls
+from herokit.conversations import tool_calls
+from herokit.conversations.messages import check_messages, has_images
+from herokit.conversations.views import remove_thinking
 from herokit.errors import DataError
 
 CALL = {"id": "a", "type": "function", "function": {"name": "add", "arguments": '{"x": 1}'}}

@@ -10,7 +10,8 @@ import torch
 
 from helpers.rewarders import Exact, Length, group, make
 from herokit import Groups, Rewarder, Sample, Select, Verdict, hero, verifier_only
-from herokit.adapters.common import MicroBatcher, score_one
+from herokit.adapters.common import score_one
+from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.trl import RewardFunction
 from herokit.errors import DataError, NoSignalWarning, PluginError
 from herokit.service.engine import Engine, ScoreKey

@@ -22,6 +22,30 @@ def test_public_names_are_documented(scripts):
     assert scripts["make_reference"].undocumented() == []
 
 
+IMPORT = re.compile(r"from (herokit[\w.]*) import (\([^)]*\)|[^\n#]*)")
+IMPORTING_FILES = ("README.md", "docs/*/*.md", "plugins/*/README.md", "src/herokit/templates/**/*.tmpl")
+
+
+def imported_names(text):
+    """Yield the module and the name of each import from herokit in a text."""
+    for module, names in IMPORT.findall(text):
+        yield from ((module, name.split()[0]) for name in names.strip("()\n ").split(",") if name.strip())
+
+
+def test_pages_and_templates_import_public_names(scripts):
+    public = {page.name: set(page.names) for page in scripts["public_names"].pages()}
+    public["herokit.testing.laws"] = set(importlib.import_module("herokit.testing.laws").__all__)  # a page of its own
+    actual = [
+        (path.relative_to(ROOT).as_posix(), module, name)
+        for pattern in IMPORTING_FILES
+        for path in ROOT.glob(pattern)
+        if path.parent.name != "adr"
+        for module, name in imported_names(path.read_text(encoding="utf-8"))
+        if name not in public.get(module, ()) and f"{module}.{name}" not in public
+    ]
+    assert actual == []
+
+
 def test_reference_lists_every_name_command_key_and_hook(scripts):
     from herokit import hookspecs
     from herokit.config.parameters import CONFIG_KINDS, parameters_of

@@ -10,9 +10,10 @@ from array_api_compat import array_namespace
 
 from helpers.planted_combiners import Pair
 from herokit import _segment
-from herokit.combiners import Mean, Select, Weight, chain, no_sync
+from herokit.combiners import Mean, Select, Weight, chain
+from herokit.combiners.base import no_sync
 
-__all__ = ["STATEFUL", "RunningMeanWeight"]
+__all__ = ["STATEFUL", "Hidden", "MeanOfBatches", "NoSync", "RunningMeanWeight", "WrittenBeforeRead"]
 
 
 class RunningMeanWeight(Weight):

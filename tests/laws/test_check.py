@@ -14,9 +14,9 @@ from herokit.testing import (
     check_scheme,
     check_verifier,
     parametrize_with_laws,
-    resolve_target,
 )
 from herokit.testing.batches import MetaRewardModel, MetaVerifier
+from herokit.testing.targets import resolve_target
 from herokit.verifiers import ExactMatch
 
 SHORT = Profile(max_examples=2, shrink_seconds=0.0)

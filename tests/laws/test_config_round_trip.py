@@ -7,8 +7,9 @@ from types import ModuleType, SimpleNamespace
 from herokit.combiners import Stateless
 from herokit.hookspecs import hookimpl
 from herokit.registry import load_registry
-from herokit.testing import Profile, get_law
+from herokit.testing import Profile
 from herokit.testing.check import check_laws
+from herokit.testing.laws import get_law
 from herokit.testing.subjects import CombinerSubject
 
 

@@ -6,7 +6,8 @@ import pytest
 from array_api_compat import array_namespace
 
 from herokit import _segment
-from herokit.combiners import Mean, ProducesAdvantage, Stateless, Weight, chain, no_sync
+from herokit.combiners import Mean, ProducesAdvantage, Stateless, Weight, chain
+from herokit.combiners.base import no_sync
 from herokit.testing import Profile, check_combiner
 from herokit.testing.laws import (
     affine_invariant_in_score,

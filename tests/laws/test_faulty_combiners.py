@@ -7,21 +7,21 @@ import numpy as np
 import pytest
 from array_api_compat import array_namespace
 
+from helpers.planted_weights import Hidden, MeanOfBatches, NoSync, RunningMeanWeight, WrittenBeforeRead
 from herokit import _segment
 from herokit.combiners import (
-    Mean,
     ProducesAdvantage,
     Select,
     Standardize,
     Stateless,
     Stratify,
-    Weight,
     WeightByStd,
     chain,
 )
-from herokit.testing import Profile, get_law
+from herokit.testing import Profile
 from herokit.testing.backends import find_backends
 from herokit.testing.check import check_laws
+from herokit.testing.laws import get_law
 from herokit.testing.subjects import CombinerSubject
 from herokit.types import Groups
 
@@ -180,62 +180,6 @@ class ConstantBaseline(ProducesAdvantage, Fault):
         return v - 0.5
 
 
-class RunningMeanWeight(Weight):
-    """A weight that compares a group's standard deviation with a running mean; faults override a method."""
-
-    def init(self):
-        return Mean()
-
-    def local(self, signals):
-        std = _segment.std(signals["rm"], signals.groups)
-        some = _segment.counts(signals.groups, signals["rm"]) > 0
-        return std, Mean(int(some.sum()), float(std[some].mean()))
-
-    def scale(self, std, mean, signals):
-        return 1.0 + _segment.expand(np.tanh(std - mean), signals.groups) / 2.0
-
-    def weigh(self, reward, signals, state, *, sync):
-        std, local = self.local(signals)
-        return self.scale(std, state.value, signals), state.merge(sync(local))
-
-
-@dataclass(frozen=True)
-class ForgetsToSync(RunningMeanWeight):
-    def weigh(self, reward, signals, state, *, sync):
-        std, local = self.local(signals)
-        return self.scale(std, state.value, signals), state.merge(local)
-
-
-@dataclass(frozen=True)
-class WritesBeforeItReads(RunningMeanWeight):
-    def weigh(self, reward, signals, state, *, sync):
-        std, local = self.local(signals)
-        after = state.merge(sync(local))
-        return self.scale(std, after.value, signals), after
-
-
-@dataclass(frozen=True)
-class MeanOfBatchMeans(RunningMeanWeight):
-    def weigh(self, reward, signals, state, *, sync):
-        std, local = self.local(signals)
-        return self.scale(std, state.value, signals), state.merge(sync(Mean(1, local.value)))
-
-
-class HidesItsState(RunningMeanWeight):
-    def __init__(self):
-        self.mean = Mean()
-
-    def __eq__(self, other):
-        return type(self) is type(other)
-
-    __hash__ = None
-
-    def weigh(self, reward, signals, state, *, sync):
-        std, local = self.local(signals)
-        before, self.mean = self.mean, self.mean.merge(local)
-        return self.scale(std, before.value, signals), state
-
-
 @dataclass(frozen=True)
 class StateOfArrays(RunningMeanWeight):
     def init(self):
@@ -274,10 +218,10 @@ FAULTS = {
     "tanh of the raw score": (TanhOfRawScore(), "affine_invariant_in_score"),
     "best takes all": (BestTakesAll(), "robust_to_score_noise"),
     "constant baseline": (ConstantBaseline(), "zero_advantage_without_signal"),
-    "forgets to sync": (verdict_then(ForgetsToSync()), "all_reduce_equivalence"),
-    "mean written before it is read": (verdict_then(WritesBeforeItReads()), "group_independence"),
-    "mean of batch means": (verdict_then(MeanOfBatchMeans()), "batch_split_invariance"),
-    "evaluation writes the mean": (verdict_then(HidesItsState()), "evaluation_keeps_state"),
+    "forgets to sync": (verdict_then(NoSync()), "all_reduce_equivalence"),
+    "mean written before it is read": (verdict_then(WrittenBeforeRead()), "group_independence"),
+    "mean of batch means": (verdict_then(MeanOfBatches()), "batch_split_invariance"),
+    "evaluation writes the mean": (verdict_then(Hidden()), "evaluation_keeps_state"),
     "state is not JSON": (verdict_then(StateOfArrays()), "state_json_round_trip"),
     "weight before standardizing": (HERO_THEN_STANDARDIZE, "steps_not_cancelled"),
     "uniform groups at unit scale": (HERO_THEN_STANDARDIZE, "uniform_groups_not_amplified"),

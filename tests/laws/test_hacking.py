@@ -6,8 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from herokit.cli.app import app
-from herokit.testing import Profile, check_verifier, get_law, to_markdown
+from herokit.testing import Profile, check_verifier
 from herokit.testing.check import check_laws
+from herokit.testing.laws import get_law
+from herokit.testing.reports import to_markdown
 from herokit.testing.samples import ANSWER_FORMATS, DOMAINS, MATH, PLAIN
 from herokit.testing.text_subjects import VerifierSubject
 from herokit.types import Sample, Verdict

@@ -5,7 +5,9 @@ import time
 import pytest
 
 from herokit.errors import ConfigError, SetupError
-from herokit.testing import CheckOptions, check_isolated, isolation
+from herokit.testing import isolation
+from herokit.testing.isolation import check_isolated
+from herokit.testing.scheme_checks import CheckOptions
 
 REWARDS = """
 import os, sys

@@ -4,7 +4,8 @@ import pytest
 
 from helpers.planted_models import COMPONENTS, FUNCTIONS, PlantedModel, twin_function
 from helpers.planted_verifiers import STATE, PlantedVerifier
-from herokit.testing import Profile, check_reward_function, check_reward_model, check_scheme, check_verifier, get_law
+from herokit.testing import Profile, check_reward_function, check_reward_model, check_scheme, check_verifier
+from herokit.testing.laws import get_law
 
 PROFILE = Profile(max_examples=20, seconds=10.0, shrink_seconds=1.0)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from herokit.errors import ConfigError
-from herokit.testing import Profile, check_reward_function, resolve_target
+from herokit.testing import Profile, check_reward_function
 from herokit.testing.samples import ANSWER_FORMATS, detect_format
-from herokit.testing.targets import kind_of_source
+from herokit.testing.targets import kind_of_source, resolve_target
 from herokit.types import Sample
 
 SCAN = Profile(max_examples=20, shrink_seconds=1.0)

@@ -12,8 +12,8 @@ import torch
 from herokit import Rewarder, Sample, Status, Verdict, as_reward_model, as_verifier, verifier_only
 from herokit.config import build, load_scheme
 from herokit.errors import ConfigError, SetupError
-from herokit.sources import Cache, FunctionRewardModel, FunctionVerifier, ProcessPool
-from herokit.sources.functions import find_style
+from herokit.sources import Cache, ProcessPool
+from herokit.sources.functions import FunctionRewardModel, FunctionVerifier, find_style
 
 QUESTION = [{"role": "user", "content": "2 + 2?"}]
 

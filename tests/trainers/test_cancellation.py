@@ -3,9 +3,10 @@
 import pytest
 
 from herokit import Rewarder, Select, WeightByStd, chain, earned_trust, hero, hero_advantage
-from herokit.combiners import ConsistencyFilter, LinearSchedule, Scheduled, Standardize
+from herokit.combiners import ConsistencyFilter, LinearSchedule, Standardize
+from herokit.combiners.chain import Scheduled
 from herokit.errors import ConfigError
-from herokit.testing import MetaRewardModel, MetaVerifier
+from herokit.testing.batches import MetaRewardModel, MetaVerifier
 from herokit.trainers import TRAINERS
 from herokit.trainers.cancellation import StepCancelledWarning, cancelled_steps, check_normalization
 

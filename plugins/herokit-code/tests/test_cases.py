@@ -4,7 +4,8 @@ import time
 import pytest
 
 from herokit.errors import ConfigError, DataError
-from herokit_code import CodeVerifier, ExpressionCase, Limits, ScriptCase, StdoutCase, read_cases
+from herokit_code import CodeVerifier, ExpressionCase, Limits, ScriptCase, StdoutCase
+from herokit_code.cases import read_cases
 from herokit_code.cases_runner import is_passed
 from herokit_code.extract import extract_program
 

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from herokit.errors import SetupError
-from herokit_code import Limits, run_program
+from herokit_code import Limits
+from herokit_code.sandbox import run_program
 
 pytestmark = pytest.mark.sandbox
 LIMITS = Limits(timeout=1.0, memory_mb=256)
@@ -118,7 +119,7 @@ def _busy(folder):
 def test_run_is_killed_with_its_caller():
     import subprocess
 
-    code = "from herokit_code import run_program, Limits\nprint('up', flush=True)\nrun_program('import time; time.sleep(60)', '', Limits(timeout=60))"
+    code = "from herokit_code.sandbox import Limits, run_program\nprint('up', flush=True)\nrun_program('import time; time.sleep(60)', '', Limits(timeout=60))"
     caller = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     caller.stdout.readline()
     process = psutil.Process(caller.pid)
@@ -187,7 +188,8 @@ def test_launcher_exits_if_its_caller_dies_at_once():
 
     code = """
 import os, signal, sys
-from herokit_code import run_program, Limits, sandbox
+from herokit_code import Limits, sandbox
+from herokit_code.sandbox import run_program
 sandbox._wait = lambda process, *a, **k: (print(process.pid, flush=True), os.kill(os.getpid(), signal.SIGKILL))
 run_program("import time; time.sleep(60)", "", Limits(timeout=60), isolated=sys.argv[1] == "True")
 """

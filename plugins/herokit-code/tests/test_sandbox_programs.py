@@ -2,7 +2,8 @@
 
 import pytest
 
-from herokit_code import Limits, run_program
+from herokit_code import Limits
+from herokit_code.sandbox import run_program
 
 pytestmark = pytest.mark.sandbox
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from herokit.errors import SetupError
-from herokit_code import Limits, run_program, sandbox
+from herokit_code import Limits, sandbox
+from herokit_code.sandbox import run_program
 from herokit_code.seccomp import ARCHITECTURES, FIRST_COMMON_NUMBER, allowed_calls, conditional_calls, filter_for
 
 ALLOWED, KILLED = "allowed", "killed"

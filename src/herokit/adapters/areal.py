@@ -13,7 +13,7 @@ from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.pointwise import check_group_independent
 from herokit.adapters.common.rows import combine_rows, score_one
 from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_reference, make_sample
-from herokit.conversations import opens_thinking
+from herokit.conversations.thinking import opens_thinking
 from herokit.errors import ConfigError, PluginError
 from herokit.outcome import RewardOutput
 from herokit.types import Sample

@@ -17,7 +17,8 @@ from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import combine_rows
 from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_reference, make_sample
-from herokit.conversations import ASSISTANT, message_text, opens_thinking
+from herokit.conversations.messages import ASSISTANT, message_text
+from herokit.conversations.thinking import opens_thinking
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 from herokit.types import Sample

@@ -10,7 +10,7 @@ from typing import Any
 
 from herokit.adapters.common.base import RewarderLike, score_group, to_rewarder, trainer_values_filled
 from herokit.adapters.common.info import AdapterInfo
-from herokit.adapters.common.metrics import metrics
+from herokit.adapters.common.metrics import compute_metrics
 from herokit.adapters.common.samples import make_sample, native_value
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
@@ -89,7 +89,7 @@ class RewardFunction:
             )
         )
         self.output = await score_group(self.rewarder, samples)
-        return trainer_values_filled(self.output), metrics(self.output)
+        return trainer_values_filled(self.output), compute_metrics(self.output)
 
 
 def _reference(truth: Any, row: int) -> Any:

@@ -23,7 +23,10 @@ from herokit.distributed import abort_peers_on_error
 from herokit.errors import PluginError
 from herokit.rewarder import Rewarder
 
-__all__ = ["RewardFunction", "executor", "extract_completion"]
+__all__ = [
+    "RewardFunction",
+    "executor",
+]
 
 INFO = AdapterInfo(
     trainer="OpenRLHF",

@@ -10,8 +10,8 @@ from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import combine_rows, display_value
 from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_reference, make_sample
-from herokit.combiners import CORRECT_THRESHOLD
-from herokit.conversations import ASSISTANT
+from herokit.combiners.base import CORRECT_THRESHOLD
+from herokit.conversations.messages import ASSISTANT
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 

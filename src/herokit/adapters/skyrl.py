@@ -11,7 +11,7 @@ import numpy as np
 
 from herokit.adapters.common.base import RewarderLike, RewarderMixin, to_rewarder
 from herokit.adapters.common.info import AdapterInfo
-from herokit.adapters.common.metrics import metrics
+from herokit.adapters.common.metrics import compute_metrics
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import Row, combine_rows, display_value, log_values
 from herokit.adapters.common.samples import make_sample
@@ -20,7 +20,12 @@ from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 from herokit.trainers.cancellation import check_normalization
 
-__all__ = ["ROW_KEY", "GroupRewardMixin", "advantage_estimator", "environment", "register"]
+__all__ = [
+    "GroupRewardMixin",
+    "advantage_estimator",
+    "environment",
+    "register",
+]
 
 INFO = AdapterInfo(
     trainer="SkyRL",
@@ -119,7 +124,7 @@ class GroupRewardMixin(RewarderMixin):
         )
         advantages = iter(np.nan_to_num(self.herokit_output.advantage).tolist())
         replaced = dict(generator_output) | {"rewards": [next(advantages) if last else 0.0 for last in last_step]}
-        self.all_metrics.update(metrics(self.herokit_output))
+        self.all_metrics.update(compute_metrics(self.herokit_output))
         return super().postprocess_generator_output(  # type: ignore[misc] # SkyRL's
             replaced,
             uids,

@@ -16,7 +16,7 @@ from herokit.adapters.common.base import (
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_columns, make_samples
 from herokit.adapters.common.templates import ChatTemplate
-from herokit.conversations import ASSISTANT
+from herokit.conversations.messages import ASSISTANT
 from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
@@ -24,7 +24,10 @@ from herokit.rewarder import Rewarder
 from herokit.trainers.cancellation import check_normalization
 from herokit.types import Sample
 
-__all__ = ["RewardFunction", "check_settings", "orm"]
+__all__ = [
+    "RewardFunction",
+    "orm",
+]
 
 INFO = AdapterInfo(
     trainer="ms-swift, GRPO",

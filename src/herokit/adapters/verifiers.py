@@ -27,7 +27,11 @@ from herokit.errors import ConfigError, PluginError
 from herokit.outcome import RewardOutput
 from herokit.types import Sample
 
-__all__ = ["GroupRewardMixin", "RewardFunction", "make_sample", "rubric"]
+__all__ = [
+    "GroupRewardMixin",
+    "RewardFunction",
+    "rubric",
+]
 
 INFO = AdapterInfo(
     trainer="verifiers",

@@ -18,7 +18,8 @@ from herokit.files.reading import read_rollouts
 from herokit.trainers import find_trainer
 
 if TYPE_CHECKING:
-    from herokit.testing import CheckOptions, Report, Result
+    from herokit.testing import Report, Result
+    from herokit.testing.scheme_checks import CheckOptions
 
 __all__ = ["check"]
 
@@ -139,7 +140,7 @@ def _open_files(outputs: Mapping[str, Path | None]) -> dict[str, Path]:
 
 def _run(target: str, options: "CheckOptions", *, quiet: bool) -> "list[Report]":
     """Check the target; print the reports as JSON if nothing else is printed."""
-    from herokit.testing import check_isolated
+    from herokit.testing.isolation import check_isolated
 
     with _progress(quiet=quiet) as progress:
         reports = list(check_isolated(target, options, progress))
@@ -149,11 +150,12 @@ def _run(target: str, options: "CheckOptions", *, quiet: bool) -> "list[Report]"
 
 
 def _format(kind: str, target: str, reports: "list[Report]", options: "CheckOptions") -> str:
-    from herokit import testing
+    from herokit.testing.regressions import write_test
+    from herokit.testing.reports import to_junit, to_markdown
 
     if kind == "to_markdown":
-        return testing.to_markdown(reports, trainer=options.trainer)
-    return testing.to_junit(reports) if kind == "to_junit" else testing.write_test(target, reports, options)
+        return to_markdown(reports, trainer=options.trainer)
+    return to_junit(reports) if kind == "to_junit" else write_test(target, reports, options)
 
 
 def _write(path: Path, text: str, *, mode: Literal["a", "w"]) -> None:

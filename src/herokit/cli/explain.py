@@ -12,7 +12,7 @@ import typer
 
 from herokit.cli import console
 from herokit.cli.options import BatchGroups, Columns, JsonFlag, Rollouts, SchemeName
-from herokit.combiners import CORRECT_THRESHOLD
+from herokit.combiners.base import CORRECT_THRESHOLD
 from herokit.config.scheme import load_scheme
 from herokit.errors import DataError
 from herokit.files.column_types import ColumnTypes

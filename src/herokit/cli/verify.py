@@ -15,7 +15,7 @@ from rich.text import Text
 from herokit._display import shorten
 from herokit.cli import console
 from herokit.cli.options import JsonFlag, parse_arguments
-from herokit.combiners import CORRECT_THRESHOLD
+from herokit.combiners.base import CORRECT_THRESHOLD
 from herokit.config.builder import build
 from herokit.config.scheme import load_scheme
 from herokit.conversations.columns import PAIR_COLUMN_NAMES

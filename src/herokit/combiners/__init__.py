@@ -11,36 +11,8 @@ from herokit.combiners.advantages import (
     StandardizeWithVirtual,
     Whiten,
 )
-from herokit.combiners.base import (
-    CORRECT_THRESHOLD,
-    Combiner,
-    Composite,
-    CreditStep,
-    Filter,
-    Mean,
-    ProducesAdvantage,
-    Stateless,
-    StepTrace,
-    Sync,
-    Weight,
-    find_level,
-    is_step,
-    is_step_type,
-    no_sync,
-    produces_advantage,
-    summarize_trace,
-)
-from herokit.combiners.chain import (
-    Chain,
-    Scheduled,
-    chain,
-    check_no_credit,
-    check_signals,
-    find_unread_sources,
-    gives_credit,
-    initial_reward,
-    signals_read,
-)
+from herokit.combiners.base import Combiner, Composite, Filter, Mean, ProducesAdvantage, Stateless, Sync, Weight
+from herokit.combiners.chain import Chain, chain, initial_reward
 from herokit.combiners.credit import Discount, Progress, Redistribute, RewardToGo, SoftMin
 from herokit.combiners.elementwise import Add, Affine, Clip, Interpolate, Multiply, Select, Sigmoid
 from herokit.combiners.ensemble import Ensemble, WeightedSum
@@ -68,8 +40,6 @@ STEPS = (
 """Every step, and the schedules that stand for their numbers: what a scheme file can name."""
 
 __all__ = [
-    "CORRECT_THRESHOLD",
-    "STEPS",
     "Add",
     "Affine",
     "AggregateParts",
@@ -83,7 +53,6 @@ __all__ = [
     "ConsistencyFilter",
     "CosineLength",
     "CosineSchedule",
-    "CreditStep",
     "Discount",
     "DivideByMad",
     "DivideByMean",
@@ -114,7 +83,6 @@ __all__ = [
     "Redistribute",
     "RewardToGo",
     "Schedule",
-    "Scheduled",
     "Select",
     "Sigmoid",
     "SoftMin",
@@ -122,7 +90,6 @@ __all__ = [
     "Standardize",
     "StandardizeWithVirtual",
     "Stateless",
-    "StepTrace",
     "Stratify",
     "Sync",
     "TopPStdFilter",
@@ -135,16 +102,5 @@ __all__ = [
     "Whiten",
     "ZScoreSigmoid",
     "chain",
-    "check_no_credit",
-    "check_signals",
-    "find_level",
-    "find_unread_sources",
-    "gives_credit",
     "initial_reward",
-    "is_step",
-    "is_step_type",
-    "no_sync",
-    "produces_advantage",
-    "signals_read",
-    "summarize_trace",
 ]

@@ -8,7 +8,8 @@ from array_api_compat import array_namespace, is_array_api_obj, is_numpy_array, 
 
 from herokit._segment import group_width
 from herokit.errors import DataError
-from herokit.types import MAX_ABS_SCORE, Array, Groups, Signals, group_key, is_valid_score
+from herokit.signals import group_key
+from herokit.types import MAX_ABS_SCORE, Array, Groups, Signals, is_valid_score
 
 __all__ = ["copy_input", "number_groups", "read_arrays", "spread_rows"]
 

@@ -5,7 +5,7 @@ A step never knows on which level it runs: `ForParts` gives it one row per part 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias, cast
 
 from herokit import _segment
 from herokit.combiners.base import (
@@ -50,8 +50,24 @@ class _ValuesOfParts(Mapping[str, Array]):
         return len({**self._own, **self._values})
 
 
+class _SingleChain(Composite):
+    """A step whose field `steps` is the one chain that it contains."""
+
+    __slots__ = ()
+    steps: Combiner[Any]
+
+    @property
+    def parts(self) -> tuple[Chain]:
+        """The chain that it contains."""
+        return (chain(self.steps),)
+
+    def with_parts(self, parts: Sequence[Chain]) -> Self:
+        """Return the same step with another chain."""
+        return cast(Self, replace(cast(Any, self), steps=parts[0]))
+
+
 @dataclass(frozen=True, slots=True)
-class ForParts(CreditStep, Composite):
+class ForParts(CreditStep, _SingleChain):
     """Run steps on the parts of rollouts, such as turns: ``A_it = a_i + weight c_it``, or ``weight c_it``.
 
     ``a_i`` is the chain so far, the same for every part of rollout i, and where the steps start; ``c_it`` is what they make
@@ -86,15 +102,6 @@ class ForParts(CreditStep, Composite):
     def __post_init__(self) -> None:
         check_choice("mode", self.mode, ("add", "replace"))
         check_in_interval("weight", self.weight, "(-inf, inf)")
-
-    @property
-    def parts(self) -> tuple[Chain]:
-        """The chain that runs on parts."""
-        return (chain(self.steps),)
-
-    def with_parts(self, parts: Sequence[Chain]) -> Self:
-        """Return the same step with another chain."""
-        return replace(self, steps=parts[0])
 
     def trace_step(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[StepTrace, Any]:
         """Give credit, starting from the reward."""
@@ -186,7 +193,7 @@ class AggregateParts(CreditStep, Stateless):
 
 
 @dataclass(frozen=True, slots=True)
-class GroupBy(Composite):
+class GroupBy(_SingleChain):
     """Run group steps with other groups: of the same rollout, at the same place, or in the same state.
 
     ``GroupBy("state", Center())`` compares a part with those of its prompt that saw the same situation: a part whose state no
@@ -215,15 +222,6 @@ class GroupBy(Composite):
 
     def __post_init__(self) -> None:
         check_choice("key", self.key, ("rollout", "position", "state"))
-
-    @property
-    def parts(self) -> tuple[Chain]:
-        """The chain that runs with other groups."""
-        return (chain(self.steps),)
-
-    def with_parts(self, parts: Sequence[Chain]) -> Self:
-        """Return the same step with another chain."""
-        return replace(self, steps=parts[0])
 
     def trace_step(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[StepTrace, Any]:
         """Apply the steps with the groups of the key."""
@@ -255,7 +253,7 @@ def _trace_inside(
 
 
 @dataclass(frozen=True, slots=True)
-class PerRollout(Composite):
+class PerRollout(_SingleChain):
     """Run group steps with means and deviations in which every rollout counts 1, whatever its number of parts.
 
     A row weighs ``1 / K``, with K the number of rows of its rollout in its group. Without it a rollout of many turns has
@@ -275,15 +273,6 @@ class PerRollout(Composite):
     """
 
     steps: Combiner[Any]
-
-    @property
-    def parts(self) -> tuple[Chain]:
-        """The chain that runs with weights."""
-        return (chain(self.steps),)
-
-    def with_parts(self, parts: Sequence[Chain]) -> Self:
-        """Return the same step with another chain."""
-        return replace(self, steps=parts[0])
 
     def trace_step(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[StepTrace, Any]:
         """Apply the steps with weighted groups."""

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
-from herokit.combiners import Chain, Schedule, Scheduled, chain, is_step
+from herokit.combiners import Chain, Schedule, chain
+from herokit.combiners.base import is_step
+from herokit.combiners.chain import Scheduled
 from herokit.config.objects import is_place, load_object
 from herokit.errors import ConfigError, ErrorCollector, HerokitError, boundary, did_you_mean
 from herokit.registry import SOURCE_KINDS, Kind, Registry, get_registry

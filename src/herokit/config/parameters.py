@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, is_dataclass
 from typing import Any
 
-from herokit.combiners import is_step_type
+from herokit.combiners.base import is_step_type
 from herokit.registry import SOURCE_KINDS, STEP_KINDS, Entry, Kind
 
 __all__ = [

@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from herokit._display import html_table, short_repr
-from herokit.combiners import Chain, Combiner, Sync, chain, check_signals, is_step, no_sync, signals_read
+from herokit.combiners import Chain, Combiner, Sync, chain
+from herokit.combiners.base import is_step, no_sync
+from herokit.combiners.chain import check_signals, signals_read
 from herokit.config.builder import build, check_keys, describe
 from herokit.config.objects import SCHEME_SUFFIXES, is_place, load_object
 from herokit.errors import ConfigError, ErrorCollector, SignalError, boundary, did_you_mean

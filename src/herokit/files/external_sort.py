@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from herokit.conversations import content_key
+from herokit.conversations.prompts import content_key
 from herokit.types import Closeable
 
 __all__ = ["GroupRuns", "Ints", "Partitions"]

@@ -9,18 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from herokit.conversations import (
-    Conversation,
-    Message,
-    check_results,
-    content_key,
-    fill_images,
-    find_truncation,
-    message_text,
-    read_conversation,
-    read_messages,
-)
+from herokit.conversations import Conversation, Message, read_conversation
 from herokit.conversations.columns import COLUMN_NAMES, is_completion_list, join_instruction
+from herokit.conversations.messages import message_text
+from herokit.conversations.prompts import content_key, fill_images
+from herokit.conversations.readers.layouts import read_messages
+from herokit.conversations.readers.rollout import check_results, find_truncation
 from herokit.errors import ConfigError, DataError, did_you_mean
 from herokit.files.blocks import Block, explode, read_blocks
 from herokit.files.inputs import STANDARD_INPUT, check_file, save_standard_input

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from herokit._statistics import Moments
-from herokit.combiners import CORRECT_THRESHOLD
+from herokit.combiners.base import CORRECT_THRESHOLD
 from herokit.outcome import RewardOutput
 
 __all__ = ["Failure", "Summary", "summarize"]

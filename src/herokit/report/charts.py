@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from herokit.combiners import CORRECT_THRESHOLD
+from herokit.combiners.base import CORRECT_THRESHOLD
 from herokit.report.results import Floats, Results
 from herokit.report.statistics import GroupStatistics, Timeline
 

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from herokit import _segment
-from herokit.combiners import CORRECT_THRESHOLD
+from herokit.combiners.base import CORRECT_THRESHOLD
 from herokit.report.results import Results
 from herokit.types import Groups
 

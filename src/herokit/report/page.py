@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from herokit.combiners import CORRECT_THRESHOLD
+from herokit.combiners.base import CORRECT_THRESHOLD
 from herokit.errors import DataError, SetupError
 from herokit.files.reading import format_columns
 from herokit.report import charts, statistics

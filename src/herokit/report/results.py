@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from herokit.conversations import content_key
+from herokit.conversations.prompts import content_key
 from herokit.errors import DataError
 from herokit.files.blocks import Block, read_blocks
 from herokit.files.inputs import find_inputs

@@ -1,6 +1,6 @@
 """What reward models that run in this process share: batches, memory, progress, score monitoring, model families."""
 
-from herokit.reward_models.batching import InferenceStats
+from herokit.reward_models.batching import plan_batches
 from herokit.reward_models.families import ModelProfile, find_profile
 from herokit.reward_models.lazy import LazyResource, ResourceOwner
 from herokit.reward_models.local import LocalRewardModel
@@ -8,13 +8,13 @@ from herokit.reward_models.monitor import ScoreMonitor
 from herokit.reward_models.progress import progress_bar, track_progress
 
 __all__ = [
-    "InferenceStats",
     "LazyResource",
     "LocalRewardModel",
     "ModelProfile",
     "ResourceOwner",
     "ScoreMonitor",
     "find_profile",
+    "plan_batches",
     "progress_bar",
     "track_progress",
 ]

@@ -78,8 +78,6 @@ SCHEMES_BY_NAME = {scheme.__name__.replace("_", "-"): scheme for scheme in SCHEM
 """The same by the name that scheme files use."""
 
 __all__ = [
-    "SCHEMES",
-    "SCHEMES_BY_NAME",
     "crf",
     "dapo",
     "dgpo",

@@ -14,7 +14,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr
 
 from herokit.adapters.openrlhf import extract_completion
-from herokit.combiners import check_no_credit
+from herokit.combiners.chain import check_no_credit
 from herokit.conversations.messages import Message
 from herokit.errors import DataError
 from herokit.records import Row

@@ -11,7 +11,7 @@ from pathlib import Path
 from time import time
 from typing import Any
 
-from herokit.conversations import check_group_prompts
+from herokit.conversations.prompts import check_group_prompts
 from herokit.errors import ConfigError, DataError, HerokitError, PluginError, boundary, did_you_mean
 from herokit.files.inputs import fsync_file
 from herokit.records import Row, source_columns, to_rows

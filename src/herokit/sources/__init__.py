@@ -4,7 +4,7 @@ from herokit.sources.cache import Cache
 from herokit.sources.cascade import Cascade
 from herokit.sources.column import ScoreColumn, VerdictColumn
 from herokit.sources.ensemble import EnsembleRewardModel
-from herokit.sources.functions import FunctionRewardModel, FunctionVerifier, as_reward_model, as_verifier
+from herokit.sources.functions import as_reward_model, as_verifier
 from herokit.sources.logic import AllOf, AnyOf
 from herokit.sources.process_pool import ProcessPool
 from herokit.sources.route import AfterMarker, Route
@@ -19,8 +19,6 @@ __all__ = [
     "Cache",
     "Cascade",
     "EnsembleRewardModel",
-    "FunctionRewardModel",
-    "FunctionVerifier",
     "NoisyVerifiers",
     "NumTokens",
     "ProcessPool",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from herokit.combiners import CORRECT_THRESHOLD
+from herokit.combiners.base import CORRECT_THRESHOLD
 from herokit.sources import execution
 from herokit.types import Status, Verdict
 

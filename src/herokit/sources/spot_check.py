@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from herokit._statistics import format_rate
-from herokit.conversations import content_key
+from herokit.conversations.prompts import content_key
 from herokit.errors import ConfigError
 from herokit.sources import execution
 from herokit.sources.composite import CompositeSource, accepts

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from herokit.combiners import Combiner, produces_advantage
+from herokit.combiners import Combiner
+from herokit.combiners.base import produces_advantage
 from herokit.config import Scheme
 from herokit.errors import ConfigError
 from herokit.sources.functions import FunctionRewardModel, Style

@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from herokit.arrays import split_trace
-from herokit.combiners import Chain, Combiner, chain, gives_credit, initial_reward, signals_read
+from herokit.combiners import Chain, Combiner, chain, initial_reward
+from herokit.combiners.chain import gives_credit, signals_read
 from herokit.credit import split_credit
 from herokit.errors import ConfigError
 from herokit.testing.batches import Numbers

@@ -14,7 +14,6 @@ from herokit.combiners import (
     IfUniform,
     KimiLength,
     MinMax,
-    Scheduled,
     Standardize,
     StandardizeWithVirtual,
     Stratify,
@@ -25,8 +24,9 @@ from herokit.combiners import (
     WeightByStd,
     Whiten,
     chain,
-    is_step,
 )
+from herokit.combiners.base import is_step
+from herokit.combiners.chain import Scheduled
 from herokit.verifiers import RougeL, TokenF1
 
 __all__ = ["known_failures", "known_source_failures"]

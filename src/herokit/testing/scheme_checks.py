@@ -84,7 +84,7 @@ def check_scheme(target: Checkable, **options: Any) -> Iterator[Report]:
     """Check a scheme's chain and its sources against all laws, in this process; yields one report for each.
 
     Args:
-        target: what to check; see `resolve_target`.
+        target: what to check: the object, a scheme file, a registered name, or FILE.py:OBJECT.
         options: see `CheckOptions`.
 
     Raises:

@@ -10,26 +10,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from herokit.combiners import (
-    Chain,
-    Combiner,
-    Select,
-    StepTrace,
-    Sync,
-    chain,
-    initial_reward,
-    no_sync,
-    produces_advantage,
-    signals_read,
-    summarize_trace,
-)
+from herokit.combiners import Chain, Combiner, Select, Sync, chain, initial_reward
+from herokit.combiners.base import StepTrace, no_sync, produces_advantage, summarize_trace
+from herokit.combiners.chain import signals_read
 from herokit.errors import NoSignalWarning
 from herokit.rewarder import Rewarder
 from herokit.testing.backends import NUMPY, Backend, to_numpy
 from herokit.testing.batches import Batch, Draw, Numbers, ScoreRange, SignalKind, draw_batches, meta_sources
 from herokit.testing.law import LawViolation
-from herokit.trainers import TRAINERS, Normalization
+from herokit.trainers import TRAINERS
 from herokit.trainers.cancellation import AblatedChain, find_cancelled_steps
+from herokit.trainers.table import Normalization
 from herokit.types import Array, Signals
 
 __all__ = [

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from herokit.combiners import Chain, Combiner, chain, is_step
+from herokit.combiners import Chain, Combiner, chain
+from herokit.combiners.base import is_step
 from herokit.config import Scheme, build, load_scheme
 from herokit.config.objects import is_place, load_object
 from herokit.config.scheme import SCHEME_SUFFIXES

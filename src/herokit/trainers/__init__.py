@@ -1,8 +1,21 @@
 """What trainers do to rewards before the loss, and which steps of a chain their normalization cancels.
 
-The cancellation checks are in `herokit.trainers.cancellation`; importing this package loads the table only.
+`check_normalization` loads on first use: it needs the Rewarder, the table of trainers does not.
 """
 
-from herokit.trainers.table import TRAINERS, Normalization, find_trainer
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["TRAINERS", "Normalization", "find_trainer"]
+from herokit.trainers.table import TRAINERS, find_trainer
+
+if TYPE_CHECKING:
+    from herokit.trainers.cancellation import check_normalization
+
+__all__ = ["TRAINERS", "check_normalization", "find_trainer"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "check_normalization":
+        from herokit.trainers.cancellation import check_normalization
+
+        return check_normalization
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from herokit._display import short_repr
-from herokit.combiners import Chain, Combiner, Filter, Weight, initial_reward, produces_advantage
-from herokit.combiners.base import Composite
+from herokit.combiners import Chain, Combiner, Filter, Weight, initial_reward
+from herokit.combiners.base import Composite, produces_advantage
 from herokit.errors import ConfigError
 from herokit.rewarder import Rewarder
 from herokit.trainers.table import Normalization, find_trainer

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from herokit._statistics import Interval, f1_interval, wilson_interval
-from herokit.combiners import CORRECT_THRESHOLD
+from herokit.combiners.base import CORRECT_THRESHOLD
 from herokit.errors import DataError
 from herokit.sources import execution
 from herokit.types import Sample, Verdict, Verifier

@@ -1,7 +1,7 @@
 """herokit-code: unit tests and stdin/stdout tests for Python programs, in a sandbox."""
 
-from herokit_code.cases import Case, ExpressionCase, ScriptCase, StdoutCase, read_cases
-from herokit_code.sandbox import Limits, RunResult, run_program, sandbox_problem
+from herokit_code.cases import Case, ExpressionCase, ScriptCase, StdoutCase
+from herokit_code.sandbox import Limits, sandbox_problem
 from herokit_code.verifier import CodeVerifier
 
 __all__ = [
@@ -9,10 +9,7 @@ __all__ = [
     "CodeVerifier",
     "ExpressionCase",
     "Limits",
-    "RunResult",
     "ScriptCase",
     "StdoutCase",
-    "read_cases",
-    "run_program",
     "sandbox_problem",
 ]

@@ -43,9 +43,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from herokit.combiners import check_no_credit, produces_advantage
+from herokit.combiners.base import produces_advantage
+from herokit.combiners.chain import check_no_credit
 from herokit.config import Scheme, load_scheme
-from herokit.conversations import check_group_prompts
+from herokit.conversations.prompts import check_group_prompts
 from herokit.distributed import abort_peers_on_error, run_sources_in_thread
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput

@@ -4,17 +4,17 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from herokit.combiners import CORRECT_THRESHOLD
+from herokit.combiners.base import CORRECT_THRESHOLD
 from herokit.outcome import RewardOutput
 from herokit.types import Array, Status
 
-__all__ = ["metrics"]
+__all__ = ["compute_metrics"]
 
 _ZERO_ADVANTAGE = 1e-9
 """A group whose advantages are all within this of zero gives no signal."""
 
 
-def metrics(output: RewardOutput, prefix: str = "herokit/") -> dict[str, float]:
+def compute_metrics(output: RewardOutput, prefix: str = "herokit/") -> dict[str, float]:
     """Summarize a batch as finite numbers; a mean over no rows is left out.
 
     - ``reward/mean``, ``reward/std``, ``advantage/std``, ``weight/mean``: over rows that have one.
@@ -34,7 +34,7 @@ def metrics(output: RewardOutput, prefix: str = "herokit/") -> dict[str, float]:
         >>> class Length:
         ...     def score(self, samples):
         ...         return [float(len(s.completion_text)) if s.completion_text else float("nan") for s in samples]
-        >>> values = metrics(Rewarder({"rm": Length()}, Select("rm"))([Sample("p", "ab", "q"), Sample("p", "", "q")]))
+        >>> values = compute_metrics(Rewarder({"rm": Length()}, Select("rm"))([Sample("p", "ab", "q"), Sample("p", "", "q")]))
         >>> values["herokit/rm/mean"], values["herokit/rm/failed"], values["herokit/rows/invalid"]
         (2.0, 0.5, 0.5)
     """

@@ -3,8 +3,8 @@
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
-from herokit.combiners import check_no_credit
-from herokit.conversations import check_group_prompts
+from herokit.combiners.chain import check_no_credit
+from herokit.conversations.prompts import check_group_prompts
 from herokit.outcome import RewardOutput
 from herokit.records import Row, from_rows, source_columns, to_rows
 from herokit.rewarder import Rewarder

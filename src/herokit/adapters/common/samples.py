@@ -5,8 +5,10 @@ from typing import Any, TypedDict
 
 from typing_extensions import Unpack
 
-from herokit.conversations import Message, check_messages, fill_images
+from herokit.conversations import Message
 from herokit.conversations.columns import REFERENCE_COLUMNS, native_value
+from herokit.conversations.messages import check_messages
+from herokit.conversations.prompts import fill_images
 from herokit.errors import ConfigError, DataError, did_you_mean
 from herokit.types import Sample
 

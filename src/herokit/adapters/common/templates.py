@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from herokit.conversations import MARKERS, are_equal_prompts, opens_thinking
+from herokit.conversations import MARKERS
+from herokit.conversations.prompts import are_equal_prompts
+from herokit.conversations.thinking import opens_thinking
 
 __all__ = ["ChatTemplate"]
 

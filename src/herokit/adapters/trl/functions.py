@@ -17,12 +17,13 @@ from herokit.adapters.common.base import (
     to_rewarder,
     trainer_values,
 )
-from herokit.adapters.common.metrics import metrics
+from herokit.adapters.common.metrics import compute_metrics
 from herokit.adapters.common.rows import format_status, source_rows
 from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_columns, make_samples
 from herokit.adapters.common.templates import ChatTemplate
 from herokit.adapters.trl.state import CheckpointedState, has_state
-from herokit.combiners import check_no_credit, no_sync
+from herokit.combiners.base import no_sync
+from herokit.combiners.chain import check_no_credit
 from herokit.distributed import abort_peers_on_error, run_sources_in_thread
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
@@ -155,7 +156,7 @@ class RewardFunction:
             log_metric: TRL's function for metrics, or None.
         """
         if callable(log_metric):
-            for name, value in metrics(output, f"{self.name}/").items():
+            for name, value in compute_metrics(output, f"{self.name}/").items():
                 log_metric(name, value)
         if callable(log_extra) and self.log_rows:
             rows_of_sources, sources = source_rows(outputs), list(self.rewarder.sources)

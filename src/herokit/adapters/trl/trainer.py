@@ -9,8 +9,8 @@ import numpy as np
 
 from herokit.adapters.common.base import group_ids_by_position, returns_advantages
 from herokit.adapters.trl.functions import RewardFunction, check_settings, group_size
-from herokit.combiners import no_sync, produces_advantage
-from herokit.conversations import check_group_prompts, compress_prompt
+from herokit.combiners.base import no_sync, produces_advantage
+from herokit.conversations.prompts import check_group_prompts, compress_prompt
 from herokit.errors import ConfigError, PluginError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder

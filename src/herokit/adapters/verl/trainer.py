@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common import metrics as common_metrics
 from herokit.adapters.common.base import RewarderLike, RewarderMixin, to_rewarder
+from herokit.adapters.common.metrics import compute_metrics
 from herokit.adapters.common.rows import Row, combine_rows
 from herokit.adapters.verl.state import set_default_rewarder
 from herokit.errors import ConfigError, DataError
@@ -79,7 +79,7 @@ class GroupRewardMixin(RewarderMixin):
         ]
         output = combine_rows(self.herokit, rows, _to_list(fields["uid"]))
         self.herokit_output = output
-        metrics.update(common_metrics.metrics(output))
+        metrics.update(compute_metrics(output))
         updated = super()._compute_advantage(batch, metrics)  # type: ignore[misc] # verl's
         _overwrite(batch, np.append(np.nan_to_num(output.advantage), 0.0)[session])
         return updated

@@ -4,7 +4,8 @@
 """
 
 from herokit.verifiers.instructions import constraints as _builtin  # noqa: F401 - registers the constraints
-from herokit.verifiers.instructions.registry import CONSTRAINTS, ArgumentError, Constraint, constraint, get_constraint
-from herokit.verifiers.instructions.verifier import IFEval
+from herokit.verifiers.instructions.registry import constraint
 
-__all__ = ["CONSTRAINTS", "ArgumentError", "Constraint", "IFEval", "constraint", "get_constraint"]
+__all__ = [
+    "constraint",
+]
