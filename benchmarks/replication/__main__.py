@@ -23,7 +23,8 @@ from benchmarks.replication.work import make
 app = typer.Typer(add_completion=False, help=__doc__, no_args_is_help=False)
 Cache = Annotated[Path, typer.Option(help="Where results are kept.")]
 Processes = Annotated[int, typer.Option(help="How many work at once, one thread each; 0 works in this process.")]
-Seeds = Annotated[int, typer.Option(help="Held-out seeds, from 0 on.")]
+Seeds = Annotated[int, typer.Option(help="How many held-out seeds.")]
+First = Annotated[int, typer.Option(help="The first of them. Seeds 0 to 7 were read while schemes were being chosen.")]
 HERE = Path(".replication")
 
 
@@ -38,6 +39,7 @@ def headline(
     cache: Cache = HERE,
     processes: Processes = 2,
     seeds: Seeds = 5,
+    first_seed: First = 0,
     own_worlds: Annotated[  # noqa: FBT002 - typer's way
         bool, typer.Option("--own-worlds", help="Give every seed its own tables of mistakes, problems and forms.")
     ] = False,
@@ -50,7 +52,7 @@ def headline(
     print(header("torch"))
     for task in tasks.split(","):
         recalls = protocol.TASKS[task]
-        grid = protocol.headline(task, recalls, range(seeds), own_worlds=own_worlds)
+        grid = protocol.headline(task, recalls, range(first_seed, first_seed + seeds), own_worlds=own_worlds)
         make(cache, [run for runs in grid.values() for run in runs], processes)
         results: Results = {cell: found(store, runs) for cell, runs in grid.items()}
         bases = [store.model(run.base) for run in next(iter(grid.values()))]
@@ -135,10 +137,13 @@ def search(cache: Cache = HERE, processes: Processes = 2) -> None:
 
 @app.command()
 def report(
-    cache: Cache = HERE, seeds: Seeds = 8, sweep_seeds: Annotated[int, typer.Option(help="Seeds of a sweep.")] = 2
+    cache: Cache = HERE,
+    seeds: Seeds = 8,
+    first_seed: First = 0,
+    sweep_seeds: Annotated[int, typer.Option(help="Seeds of a sweep.")] = 2,
 ) -> None:
     """Write the reference page and the figures from what the cache holds."""
-    print(f"{pages.write(cache, seeds, sweep_seeds)} written")
+    print(f"{pages.write(cache, range(first_seed, first_seed + seeds), sweep_seeds)} written")
 
 
 if __name__ == "__main__":

@@ -142,12 +142,12 @@ def heat(store: Store, seeds: int, figures: Path) -> None:
             )
 
 
-def write(cache: Path, seeds: int, sweep_seeds: int) -> Path:
+def write(cache: Path, seeds: range, sweep_seeds: int) -> Path:
     """Write the page, the values of every seed beside it, and figures; return the page's path."""
     store, figures = Store(cache), DOCS / "explanation" / "when-hero-helps"
     text = HEAD.format(machine=header("torch"), processor=platform.processor() or platform.machine())
     text += "\n## Held-out results\n"
-    grids = {task: protocol.headline(task, protocol.TASKS[task], range(seeds)) for task in protocol.TASKS}
+    grids = {task: protocol.headline(task, protocol.TASKS[task], seeds) for task in protocol.TASKS}
     results: dict[str, Results] = {task: available(store, grid) for task, grid in grids.items()}
     finals.write(DOCS / "reference" / "replication.csv", grids, results)
     for task, grid in grids.items():

@@ -194,18 +194,22 @@ def test_replication_command_prints_and_writes_its_results(tmp_path, monkeypatch
     monkeypatch.setattr(protocol, "Run", lambda *a: Run(*a, batch=Batch(1, 2, 4), every=1))
     monkeypatch.setattr(report, "DOCS", tmp_path)
     (tmp_path / "reference").mkdir()
-    options = ["--cache", str(tmp_path), "--processes", "0", "--seeds", "2"]
+    options = ["--cache", str(tmp_path), "--processes", "0", "--seeds", "2", "--first-seed", "8"]
     done = testing.CliRunner().invoke(command.app, options)
     assert done.exit_code == 0, done.output
     assert "DOES NOT HOLD: with recall 0.1, stratified is ahead of verifier only" in done.output
     assert parquet.read_table(tmp_path / "remainders.parquet").num_rows == 2 * 14 * 2
     assert (tmp_path / "remainders.svg").stat().st_size > 1000
-    again = testing.CliRunner().invoke(command.app, ["report", "--cache", str(tmp_path), "--seeds", "2"])
+    again = testing.CliRunner().invoke(
+        command.app, ["report", "--cache", str(tmp_path), "--seeds", "2", "--first-seed", "8"]
+    )
     assert again.exit_code == 0, again.output
     page = (tmp_path / "reference" / "replication.md").read_text()
     assert "earned-trust minus" in page
     results = finals.read(tmp_path / "reference" / "replication.csv")["remainders"]
     assert len(results) == 14
+    rows = (tmp_path / "reference" / "replication.csv").read_text().splitlines()
+    assert {row.split(",")[3] for row in rows} == {"seed", "8", "9"}
     again = [tables.differences(results, r, name) for r in (1.0, 0.1) for name in ("earned-trust", "stratified")]
     assert all(table in page for table in again)
     assert page.count(" minus |") == len(again)  # every table of differences
