@@ -51,6 +51,17 @@ class Credit:
         values = [float(x) for x in self.values.tolist()]
         return [values[end - count : end] for end, count in zip(ends, self.counts, strict=True)]
 
+    def rows(self, start: int, stop: int) -> "Credit":
+        """Return the credit of the rollouts from `start` to before `stop`, such as those of one rank.
+
+        Example:
+            >>> Credit(np.array([0.5, -0.5, 1.0]), [2, 1]).rows(1, 2).ragged()
+            [[1.0]]
+        """
+        first, last = sum(self.counts[:start]), sum(self.counts[:stop])
+        problems = {row - start: reason for row, reason in self.problems.items() if start <= row < stop}
+        return Credit(self.values[first:last], self.counts[start:stop], self.spans[start:stop], problems)
+
     def tokens(
         self,
         masks: Sequence[Sequence[float]],

@@ -123,6 +123,7 @@ def two_ranks(shared_folder):
             **evaluation,
         },
         {"kind": "GRPO", "out": out, "per_device_train_batch_size": 4, "all_reduce": True, "absent": "1"},
+        {"kind": "GroupGRPO", "out": out, "per_device_train_batch_size": 2, "credit": True},
     ]
     background = BackgroundRuns(shared_folder / "ranks", runs, ranks=2)
     yield background

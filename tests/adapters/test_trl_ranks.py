@@ -58,3 +58,13 @@ def test_evaluation_on_two_ranks_keeps_the_running_mean(runs, two_ranks, tmp_pat
     both = [[*first, *second] for (_, first), (_, second) in zip(zero["seen"], one["seen"], strict=True)]
     assert len(both) == 2 + 2 * 4
     np.testing.assert_allclose(both, [rows for _, rows in single.seen], rtol=0, atol=1e-6)
+
+
+def test_credit_of_turns_on_two_ranks_equals_one_process(runs, two_ranks, tmp_path):
+    zero, one = two_ranks.reports(0)[8], two_ranks.reports(1)[8]
+    single = runs.run("GroupGRPO", tmp_path, per_device_train_batch_size=4, credit=True)
+    assert len(single.seen) == 2
+    for (_, first), (_, second), (_, whole) in zip(zero["seen"], one["seen"], single.seen, strict=True):
+        for row, expected in zip([*first, *second], whole, strict=True):
+            assert row == expected[: len(row)]
+            assert not any(expected[len(row) :])

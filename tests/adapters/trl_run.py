@@ -11,20 +11,24 @@ import sys
 import time
 import warnings
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+os.environ |= {"TRL_EXPERIMENTAL_SILENCE": "1"}
 os.environ |= {"ACCELERATE_USE_CPU": "true", "CUDA_VISIBLE_DEVICES": ""}
 
 import numpy as np
 import torch
+import trl
 from datasets import Dataset, disable_progress_bars
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import distributed
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM, Qwen2ForSequenceClassification
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
-from herokit import Rewarder, Verdict, hero_advantage
+from herokit import Center, Rewarder, Select, Verdict, chain, hero_advantage
 from herokit.adapters.trl import GroupRewardMixin, RewardFunction
+from herokit.combiners import ForParts
 from herokit.combiners.base import no_sync
 from herokit.errors import NoSignalWarning, SetupError
 from herokit_torch import AllReduce
@@ -141,6 +145,60 @@ class Down:
 VERIFIERS = {verifier.__name__: verifier for verifier in (Half, OneSample, OneRank, NotAwaited, Awaits, Down)}
 
 
+class Solved:
+    """A verifier of the outcome."""
+
+    def verify(self, samples):
+        return [Verdict(float(s.final_text == "It is 6.")) for s in samples]
+
+
+class ToolWorked:
+    """A verifier of turns: 1 for a turn whose tool gave a result."""
+
+    def verify(self, samples):
+        return [
+            Verdict(0.0, parts=tuple(Verdict(float("6" in [r.text for r in turn.results])) for turn in s.turns))
+            for s in samples
+        ]
+
+
+def add(a: int, b: int) -> int:
+    """Add two numbers.
+
+    Args:
+        a: a number.
+        b: another one.
+    """
+    return a + b
+
+
+def turn_rewarder():
+    """Return a rewarder with ``A_it = c_i - mean(c) + r_it / 4``."""
+    steps = chain(Select("verifier"), Center(), ForParts(Select("turn"), weight=0.25))
+    return Rewarder({"verifier": Solved(), "turn": ToolWorked()}, steps)
+
+
+def call(name):
+    """Return a turn that calls a tool."""
+    return (
+        f"I call.\n</think>\n\n<tool_call>\n<function={name}>\n<parameter=a>\n2\n</parameter>\n<parameter=b>\n4\n</parameter>\n"
+        "</function>\n</tool_call><eos>"
+    )
+
+
+RIGHT, WRONG, SHORT = (f"I know.\n</think>\n\nIt is {n}.<eos>" for n in ("6", "7", "8"))
+TURNS = [[call("add"), RIGHT], [call("sub"), WRONG], [RIGHT], [call("add"), call("add"), SHORT]]
+"""The turns of the rollouts of a group; there is no tool ``sub``."""
+
+CREDIT = [[0.75, 0.5], [-0.5, -0.5], [0.5], [-0.25, -0.25, -0.5]]
+"""The advantages of these turns, by hand: the outcomes 1, 0, 1, 0 have mean 1/2."""
+
+TOOL_RUN = {
+    "chat_template": (Path(trl.__file__).parent / "chat_templates" / "qwen3_5_think.jinja").read_text(encoding="utf-8"),
+    "max_completion_length": 1500,
+}
+
+
 class Scripted:
     """Completions that depend on prompt and position in the group, so they are the same for any number of ranks."""
 
@@ -152,7 +210,7 @@ class Scripted:
         first = self.accelerator.process_index * len(prompt_ids)
         completions = []
         if self.script is not None:
-            texts = self._next_texts(len(prompt_ids))
+            texts = self._next_texts(len(prompt_ids), first)
             completions = [self.processing_class(text)["input_ids"] for text in texts]
             return (completions, None) if isinstance(self, GRPOTrainer) else completions
         for row, ids in enumerate(prompt_ids):
@@ -162,10 +220,10 @@ class Scripted:
             (completions, None) if isinstance(self, GRPOTrainer) else completions
         )  # RLOO returns no log-probabilities
 
-    def _next_texts(self, count):
+    def _next_texts(self, count, first):
         """Return the texts of a turn: the first of every row, then the next of the rows that called a tool."""
         waiting = [turns[1:] for turns in getattr(self, "waiting", []) if turns[1:]]
-        self.waiting = waiting or [self.script[row % len(self.script)] for row in range(count)]
+        self.waiting = waiting or [self.script[(first + row) % len(self.script)] for row in range(count)]
         return [turns[0] for turns in self.waiting]
 
     def _generate_and_score_completions(self, inputs):
@@ -247,12 +305,21 @@ def advantages(result, *, training=True):
 
 
 def run(
-    kind, out, *, resume=None, die_after=None, all_reduce=False, absent="", verifier="Half", extra=False, **settings
+    kind,
+    out,
+    *,
+    resume=None,
+    die_after=None,
+    all_reduce=False,
+    absent="",
+    verifier="Half",
+    extra=False,
+    **settings,
 ):
     """Train once and return the result.
 
     ``die_after=N`` kills the process at the start of step N + 1; `absent` is a rank without its reward model; `extra` adds a
-    source that no step reads.
+    source that no step reads; ``credit=True`` is a run with tools, whose turns are judged.
     """
     from transformers import TrainerCallback
 
@@ -265,7 +332,11 @@ def run(
     sources = {"verifier": VERIFIERS[verifier](), "rm": Absent(absent) if absent else Taste()}
     sources |= {"extra": Taste()} if extra else {}
     function = RewardFunction(rewarder(sources, sync=AllReduce() if all_reduce else no_sync))
+    credit = settings.pop("credit", False)
+    if credit:
+        function, settings = RewardFunction(turn_rewarder()), settings | TOOL_RUN | {"tools": [add]}
     trainer = make(kind, out, [function], callbacks=[Killer()] if die_after is not None else [], **settings)
+    trainer.script = TURNS if credit else None
     trainer.train(resume_from_checkpoint=resume)
     return RunResult.from_trainer(trainer, function)
 

@@ -35,6 +35,7 @@ __all__ = [
     "chain",
     "check_no_credit",
     "check_signals",
+    "ends_with_credit",
     "find_unread_sources",
     "gives_credit",
     "initial_reward",
@@ -329,18 +330,35 @@ def check_no_credit(combiner: Chain, owner: str) -> None:
 parts of a rollout, and only their mean would be used; end the chain with AggregateParts, or use what takes credit: \
 a Rewarder and RewardOutput.credit, or TRL's GRPOTrainer with herokit.adapters.trl.GroupRewardMixin
     """
+    given = _last_credit(combiner)
+    if given:
+        name = type(getattr(combiner.steps[given - 1], "step", combiner.steps[given - 1])).__name__
+        raise ConfigError(
+            f"{owner} takes one number a rollout, but step {given} of the chain, {name}, gives credit to the parts of a rollout, "
+            "and only their mean would be used; end the chain with AggregateParts, or use what takes credit: "
+            f"{_TAKES_CREDIT}"
+        )
+
+
+def ends_with_credit(combiner: Chain) -> bool:
+    """Return whether a chain ends with credit of parts, which no `AggregateParts` makes one number a rollout again.
+
+    Example:
+        >>> from herokit.combiners import AggregateParts, ForParts, Select
+        >>> ends_with_credit(chain(ForParts(Select("prm")))), ends_with_credit(chain(ForParts(Select("prm")), AggregateParts()))
+        (True, False)
+    """
+    return _last_credit(combiner) > 0
+
+
+def _last_credit(combiner: Chain) -> int:
+    """Return the number of the step whose credit the chain ends with, 0 if there is none."""
     given = 0
     for number, step in enumerate(combiner.steps, 1):
         inner = getattr(step, "step", step)
         if isinstance(inner, CreditStep):
             given = number if isinstance(inner, Composite) else 0
-    if given:
-        step = combiner.steps[given - 1]
-        raise ConfigError(
-            f"{owner} takes one number a rollout, but step {given} of the chain, {type(getattr(step, 'step', step)).__name__}, "
-            "gives credit to the parts of a rollout, and only their mean would be used; end the chain with AggregateParts, "
-            f"or use what takes credit: {_TAKES_CREDIT}"
-        )
+    return given
 
 
 _TAKES_CREDIT = "a Rewarder and RewardOutput.credit, or TRL's GRPOTrainer with herokit.adapters.trl.GroupRewardMixin"

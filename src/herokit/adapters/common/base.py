@@ -51,7 +51,7 @@ from herokit.distributed import abort_peers_on_error, run_sources_in_thread
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
-from herokit.types import Array, Sample
+from herokit.types import Array, Floats, Sample
 
 __all__ = [
     "RewarderLike",
@@ -64,6 +64,7 @@ __all__ = [
     "save_state",
     "score_group",
     "to_rewarder",
+    "token_advantages",
     "trainer_values",
     "trainer_values_filled",
 ]
@@ -261,6 +262,41 @@ def trainer_values_filled(output: RewardOutput) -> list[float]:
         rewards.setdefault(key, []).extend([float(x)] if np.isfinite(x) else [])
     means = {key: sum(values) / len(values) if values else 0.0 for key, values in rewards.items()}
     return [float(x) if np.isfinite(x) else means[key] for key, x in zip(output.group_keys, output.reward, strict=True)]
+
+
+def token_advantages(output: RewardOutput, masks: Sequence[Sequence[float]], start: int = 0) -> list[Floats]:
+    """Return the advantage of every token of some rollouts, from the credit of their parts.
+
+    A token that the policy did not write gets 0; so does every token of a row without an advantage, and of one that the trainer
+    leaves out of its loss as a whole, because the mask then no longer shows the parts.
+
+    Args:
+        output: of a chain that ends with credit.
+        masks: one list a rollout, not 0 for tokens of the policy. Runs of them are the parts, unless the samples have spans.
+        start: the row of the first of these rollouts in the output.
+
+    Raises:
+        DataError: the masks show another number of parts than the credit has; the message has the row and both numbers.
+
+    Example:
+        >>> from herokit import Sample, Select, Verdict, chain
+        >>> from herokit.combiners import ForParts
+        >>> class Turns:
+        ...     def verify(self, samples):
+        ...         return [Verdict(1.0, parts=(Verdict(1.0), Verdict(float(s.completion)))) for s in samples]
+        >>> output = Rewarder({"turn": Turns()}, chain(ForParts(Select("turn"))))([Sample("p", n, "q") for n in "13"])
+        >>> [row.tolist() for row in token_advantages(output, [[1, 0, 1], [1, 1, 0, 1]])]
+        [[0.5, 0.0, 0.5], [-0.5, -0.5, 0.0, 1.5]]
+    """
+    assert output.credit is not None  # noqa: S101 - the caller has asked for it
+    stop = start + len(masks)
+    credit, arrays = output.credit.rows(start, stop), [np.asarray(mask) for mask in masks]
+    used = [bool(valid) and mask.any() for valid, mask in zip(output.valid[start:stop].tolist(), arrays, strict=True)]
+    spans = [
+        place if here else [(0, 0)] * count
+        for here, place, count in zip(used, credit.spans or [None] * len(masks), credit.counts, strict=True)
+    ]
+    return credit.tokens([(mask * here).tolist() for here, mask in zip(used, arrays, strict=True)], spans)
 
 
 def save_state(rewarder: Rewarder, folder: str | Path) -> Path:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.base import group_ids_by_position, returns_advantages
+from herokit.adapters.common.base import group_ids_by_position, returns_advantages, token_advantages
 from herokit.adapters.trl.functions import RewardFunction, check_settings, group_size
 from herokit.combiners.base import no_sync, produces_advantage
+from herokit.combiners.chain import check_no_credit, ends_with_credit
 from herokit.conversations.prompts import check_group_prompts, compress_prompt
-from herokit.errors import ConfigError, PluginError
+from herokit.errors import ConfigError, DataError, PluginError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.sources.execution import SourceOutputs
@@ -46,6 +47,10 @@ class GroupRewardMixin:
     RLOO's KL penalty. A_rest can be computed only if the trainer divides by nothing; other settings raise. If the chain
     returns rewards, the trainer normalizes them as usual.
 
+    A chain that ends with credit, such as `turn_grpo`, gives every token of a turn the turn's advantage, and tokens of tools 0:
+    GRPO's loss takes advantages (B, T). The turns are the runs of TRL's own `tool_mask` (``env_mask`` of a rollout function), or the
+    column ``turn_spans``: for each rollout the tokens of each turn.
+
     In ``trainer.reward_funcs`` a function that returns zeros takes the place of the `RewardFunction`: TRL keeps its column
     and its weight, and the mixin fills in the values.
 
@@ -55,8 +60,9 @@ class GroupRewardMixin:
 
     Raises:
         ConfigError: at construction: not exactly one `RewardFunction`, a cancelled step, settings under which A_rest cannot
-            be computed, or a `sync` in the rewarder, which would count every row once per rank.
-        DataError: prompts differ inside a group; every rank raises.
+            be computed, a `sync` in the rewarder, which would count every row once per rank, or a loss that cannot take
+            the credit of the chain.
+        DataError: prompts differ inside a group, or the tokens show other turns than the credit; every rank raises.
         PluginError: a source failed as a whole on some rank; every rank raises.
     """
 
@@ -65,6 +71,7 @@ class GroupRewardMixin:
     _function: RewardFunction
     _column: int
     _table: Any
+    _has_credit: bool
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -79,7 +86,10 @@ class GroupRewardMixin:
         self.herokit = self._function.rewarder
         if self.herokit.sync is not no_sync:
             raise ConfigError("GroupRewardMixin: every rank combines all rows; remove sync from the Rewarder")
-        if not any(map(produces_advantage, self.herokit.combiner.steps)):
+        self._has_credit = ends_with_credit(self.herokit.combiner)
+        if self._has_credit:
+            self._check_loss()
+        if not self._has_credit and not any(map(produces_advantage, self.herokit.combiner.steps)):
             check_settings(self._function, self)
         elif self._has_rest():
             self._check_rest()
@@ -134,7 +144,7 @@ class GroupRewardMixin:
 
     def _generate_and_score_completions(self, inputs: Any) -> Any:
         out = super()._generate_and_score_completions(inputs)  # type: ignore[misc]
-        if not returns_advantages(self.herokit_output):
+        if not self._has_credit and not returns_advantages(self.herokit_output):
             return out
         import torch
 
@@ -142,16 +152,65 @@ class GroupRewardMixin:
         local = out["advantages"]
         start = local.shape[0] * trainer.accelerator.process_index
         weight = float(trainer.reward_weights[self._column])
-        advantage = torch.as_tensor(np.nan_to_num(self.herokit_output.advantage) * weight).to(local.device)
+        chain = torch.as_tensor(np.nan_to_num(self.herokit_output.advantage) * weight).to(local.device)
+        advantage = chain
         if self._has_rest():
             advantage = advantage + trainer.accelerator.gather(local).double() - self._trainer_advantage(weight)
+        rows, rest = slice(start, start + local.shape[0]), advantage - chain
         advantage = advantage.to(local.dtype)
-        out["advantages"] = advantage[start : start + local.shape[0]]
+        out["advantages"] = advantage[rows]
+        if self._has_credit:
+            out["advantages"] = self._token_advantages(out, start, weight, rest[rows]).to(local.dtype)
         logged = trainer._logs["advantages"]  # noqa: SLF001 - the completions table shows what the loss gets
         for _ in range(min(len(logged), len(advantage))):
             logged.pop()
         logged.extend(advantage.tolist())
         return out
+
+    def _token_advantages(self, out: Any, start: int, weight: float, rest: Any) -> Any:
+        """Return the advantages of the tokens of this rank's rows, (B, T); an error on one rank raises on every rank.
+
+        Args:
+            out: the batch that TRL made for the loss.
+            start: the first of the rows in the whole batch.
+            weight: of our function.
+            rest: (B,) the advantages from elsewhere, the same for every token that is trained.
+        """
+        import torch
+        from accelerate.utils import gather_object
+
+        mask = out["completion_mask"] * out["tool_mask"] if "tool_mask" in out else out["completion_mask"]
+        tokens, error = [], ""
+        try:
+            tokens = token_advantages(self.herokit_output, mask.tolist(), start)
+        except DataError as raised:
+            error = str(raised)
+        for rank, text in enumerate(gather_object([error])):
+            if text:
+                raise DataError(
+                    f"{self._function.name}, rank {rank}: {text}. TRL's masks show a turn as a run of the policy's tokens; "
+                    "judge turns, or give the column turn_spans"
+                )
+        return torch.as_tensor(np.stack(tokens)).to(mask.device) * weight + rest.unsqueeze(1) * mask
+
+    def _check_loss(self) -> None:
+        """Check that the loss takes an advantage a token.
+
+        Raises:
+            ConfigError: it takes one a rollout, or reads the sign of a rollout's advantage.
+        """
+        trainer: Any = self
+        if not hasattr(trainer, "scale_rewards"):
+            check_no_credit(self.herokit.combiner, type(self).__name__ + ", whose ratio is that of the whole rollout,")
+        for name, used in (
+            ("off_policy_mask_threshold", trainer.off_policy_mask_threshold is not None),
+            ("loss_type", trainer.loss_type == "vespo"),
+        ):
+            if used:
+                raise ConfigError(
+                    f"GroupRewardMixin: {name}={getattr(trainer, name)!r} reads the sign of a rollout's advantage, but the chain "
+                    "gives every turn its own; change the setting, or end the chain with AggregateParts"
+                )
 
     def _trainer_advantage(self, weight: float) -> Any:
         """Return the part of the trainer's advantages that comes from our column: centered, or leave-one-out; (N,)."""
@@ -211,4 +270,5 @@ def _concatenate(parts: Sequence[SourceOutputs]) -> SourceOutputs:
     scores = {
         name: Scores.from_rows(row for part in parts for row in part.scores[name].rows()) for name in first.scores
     }
-    return SourceOutputs(verdicts, scores)
+    turns = None if first.turns is None else [turn for part in parts for turn in part.turns or ()]
+    return SourceOutputs(verdicts, scores, turns=turns)

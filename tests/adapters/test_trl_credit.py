@@ -1,0 +1,132 @@
+"""TRL runs with tools whose turns have their own advantages: every token of the loss, by hand."""
+
+from itertools import groupby
+
+import numpy as np
+import pytest
+
+from herokit import Rewarder
+from herokit.adapters.common.base import token_advantages
+from herokit.adapters.trl import RewardFunction
+from herokit.errors import ConfigError, DataError
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*(gradient|activation)_checkpointing.*:FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+
+def make(runs, out, kind="GroupGRPO", *others, **settings):
+    settings = {"max_steps": 1, "tools": [runs.add], **runs.TOOL_RUN, **settings}
+    trainer = runs.make(kind, out, [RewardFunction(runs.turn_rewarder()), *others], **settings)
+    trainer.script = runs.TURNS
+    return trainer
+
+
+def record_loss(trainer):
+    """Return the list of batches that the loss gets."""
+    batches, compute = [], trainer._compute_loss
+
+    def recorded(model, inputs):
+        batches.append(inputs)
+        return compute(model, inputs)
+
+    trainer._compute_loss = recorded
+    return batches
+
+
+def read_rows(runs, batches):
+    """Return for each rollout what the policy wrote and its advantages, run by run of equal mask."""
+    tokenizer, rows = runs.tokenizer(), []
+    for batch in batches:
+        mask = batch["completion_mask"] * batch["tool_mask"]
+        for ids, trained, credit in zip(batch["completion_ids"], mask, batch["advantages"], strict=True):
+            assert len(ids) == len(credit)
+            runs_of_row = []
+            for is_trained, run in groupby(range(len(ids)), key=lambda i: bool(trained[i])):
+                places = list(run)
+                values = set(credit[places].tolist())
+                if is_trained:
+                    runs_of_row.append((tokenizer.decode(ids[places]), values))
+                else:
+                    assert values == {0.0}
+            rows.append(runs_of_row)
+    return rows
+
+
+def test_loss_gets_the_advantage_of_its_turn_for_every_token(runs, tmp_path):
+    trainer = make(runs, tmp_path)
+    batches = record_loss(trainer)
+    trainer.train()
+    rows = read_rows(runs, batches)
+    expected = [
+        [(text, {credit}) for text, credit in zip(*row, strict=True)]
+        for row in zip(runs.TURNS, runs.CREDIT, strict=True)
+    ]
+    assert len(rows) == 8
+    assert sorted(map(repr, rows)) == sorted(map(repr, expected * 2))
+    assert trainer.herokit_output.credit.ragged() == runs.CREDIT * 2
+
+
+def test_other_reward_functions_reach_every_trained_token(runs, tmp_path):
+    def ends(completions, **_):
+        return [float(len(completion)) for completion in completions]  # 3, 3, 1, 5 messages: mean 3
+
+    trainer = make(runs, tmp_path, "GroupGRPO", ends, reward_weights=[2.0, 0.5])
+    batches = record_loss(trainer)
+    trainer.train()
+    actual = sorted([[min(values) for _, values in row] for row in read_rows(runs, batches)])
+    assert actual == sorted([[1.5, 1.0], [-1.0, -1.0], [0.0], [0.5, 0.5, 0.0]] * 2)
+
+
+def test_truncated_rollout_that_trl_masks_trains_nothing(runs, tmp_path):
+    trainer = make(runs, tmp_path, mask_truncated_completions=True)
+    trainer.script = [[*runs.TURNS[0][:1], "It is"], *runs.TURNS[1:]]
+    batches = record_loss(trainer)
+    trainer.train()
+    rows = [row for batch in batches for row in batch["advantages"].tolist()]
+    assert sum(not any(row) for row in rows) == 2
+    assert {len(row) for row in read_rows(runs, batches)} == {0, 1, 2, 3}
+
+
+def test_turns_that_the_masks_do_not_show_raise_with_both_numbers(runs, tmp_path):
+    class Steps(runs.ToolWorked):
+        def verify(self, samples):
+            return [type(v)(0.0, parts=(*v.parts, *v.parts)) for v in super().verify(samples)]
+
+    rewarder = Rewarder({"verifier": runs.Solved(), "turn": Steps()}, runs.turn_rewarder().combiner)
+    settings = {"max_steps": 1, "tools": [runs.add], **runs.TOOL_RUN}
+    trainer = runs.make("GroupGRPO", tmp_path, [RewardFunction(rewarder)], **settings)
+    trainer.script = runs.TURNS
+    with pytest.raises(
+        DataError, match=r"rank 0: row 0: the rollout has 4 parts, but there are 2 spans of tokens.*turn_spans"
+    ):
+        trainer.train()
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        ("GroupRLOO", {}, "GroupRLOO.* takes one number a rollout, but step 3 of the chain, ForParts"),
+        ("GroupGRPO", {"off_policy_mask_threshold": 0.5}, "off_policy_mask_threshold=0.5 reads the sign"),
+        ("GroupGRPO", {"loss_type": "vespo"}, "loss_type='vespo' reads the sign"),
+    ],
+)
+def test_loss_that_takes_no_credit_is_refused_at_construction(runs, tmp_path, kind, settings, message):
+    with pytest.raises(ConfigError, match=message):
+        runs.make(kind, tmp_path, [RewardFunction(runs.turn_rewarder())], **settings)
+
+
+def test_token_advantages_of_rows_without_one_are_zero_and_adjacent_turns_raise(runs):
+    turns = [("assistant", "a"), ("tool", "6"), ("assistant", "It is 6.")]
+    sample = {"prompt": "p", "group": "q", "completion": [{"role": role, "content": text} for role, text in turns]}
+    output = runs.turn_rewarder()([sample, sample | {"completion": 7 * "a"}])
+    assert [row.tolist() for row in token_advantages(output, [[1, 0, 1], [1, 1, 0]])] == [
+        [0.75, 0.0, 0.5],
+        [-0.5, -0.5, 0.0],
+    ]
+    assert token_advantages(output, [[1, 1]], 1)[0].tolist() == [-0.5, -0.5]
+    assert token_advantages(output, [[0, 0, 0]])[0].tolist() == [0.0, 0.0, 0.0]
+    with pytest.raises(DataError, match="2 parts, but there are 1 spans"):
+        token_advantages(output, [[1, 1, 1]])
+    assert np.isfinite(output.credit.values).all()
