@@ -19,7 +19,7 @@ def make_rows(groups=30, each=4, seed=0):
             score = right + 4.0 * g / groups + rng.normal(0, 0.2)
             made.append(
                 {
-                    "prompt": f"What is ${g} + {i}$?", "response": f"It is \\boxed{{{i}}}.", "reference": str(i), "prompt_id": g,
+                    "prompt": f"What is ${g} + 1$?", "response": f"It is \\boxed{{{i}}}.", "reference": str(i), "prompt_id": g,
                     "label": int(right), "verifier": right, "verifier_status": "judged", "verifier_answer": str(i), "verifier_reason": "exact",
                     "rm": score, "rm_status": "judged", "rm_reason": "",
                     "reward": right + 0.1 * rng.random(), "advantage": right - 0.5, "weight": 1.0 + rng.random(), "kept": True,

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from helpers.scored_rows import HOSTILE, make_rows, write_rows
 from herokit.cli.app import app
+from herokit.errors import DataError
 from herokit.report import read_results
 from herokit.report.page import render
 from herokit.report.rollouts import select_rows
@@ -211,3 +212,50 @@ def test_report_command_limits_the_tables(tmp_path):
     done = CliRunner().invoke(app, ["report", write_rows(tmp_path, make_rows()), "-o", str(out), "--max-rollouts", "8"])
     assert done.exit_code == 0, done.output
     assert len(read_page(out.read_text())[0]["rollouts"]["row"]) == 8
+
+
+def test_steps_are_those_that_explain_shows(tmp_path):
+    path, scored = write_rows(tmp_path, make_rows(6)), tmp_path / "scored.jsonl"
+    runner = CliRunner()
+    out = tmp_path / "out.html"
+    assert runner.invoke(app, ["report", path, "-o", str(out), "--scheme", "hero-advantage"]).exit_code == 0
+    tables, texts = read_page(out.read_text())
+    explained = runner.invoke(app, ["explain", str(scored), "--group", "3", "--scheme", "hero-advantage", "--json"])
+    expected = json.loads(explained.stdout)
+    rows = [number for number, group in enumerate(tables["rollouts"]["group"]) if tables["groups"]["key"][group] == "3"]
+    names = [name.removesuffix(" (2)") for name in texts["steps"]["names"]]
+    assert names == expected["rows"]
+    for number, row in enumerate(rows):
+        values = [values[row] for values in texts["steps"]["values"]]
+        assert values == pytest.approx(expected["rollouts"][number]["values"], rel=1e-5)
+    assert "differ from the file's in 24 of 24 rows" in texts["steps"]["note"]
+
+
+def test_steps_of_a_scheme_with_other_sources_are_an_error(tmp_path):
+    rows = [{k: v for k, v in row.items() if not k.startswith("rm")} for row in make_rows(2)]
+    results = read_results(write_rows(tmp_path, rows))
+    with pytest.raises(DataError, match="no results of source rm, which the scheme needs; it holds those of verifier"):
+        render(results, scheme="hero-advantage")
+
+
+def test_comparison_says_what_changed_row_by_row(tmp_path):
+    first = [
+        *make_group([1.0, 0.0], [1.0, 0.0], [1.0, -1.0], prompt_id="a"),
+        *make_group([1.0, 0.0], [1.0, 0.0], [0.0, 0.0], prompt_id="b"),
+        *make_group([1.0, 0.0], [1.0, 0.0], [2.0, -2.0], prompt_id="c"),
+    ]
+    second = [
+        row | {"advantage": value} for row, value in zip(first, [0.0, 0.0, 3.0, -3.0, 200.0, -200.0], strict=True)
+    ]
+    results = [
+        read_results(write_rows(tmp_path, rows, name)) for rows, name in ((first, "a.jsonl"), (second, "b.jsonl"))
+    ]
+    page = render(*results)
+    tables, _ = read_page(page)
+    assert "Groups that gain a signal with the second: 1; that lose theirs: 1." in page
+    assert tables["groups"]["signal_change"] == ["loses", "gains", ""]
+    assert tables["groups"]["other"] == [0.0, 3.0, 200.0]
+    assert tables["rollouts"]["other"] == [0.0, 0.0, 3.0, -3.0, 200.0, -200.0]
+    # ranks of the first: 4, 1, 2.5, 2.5, 5, 0; of the second: 2.5, 2.5, 4, 1, 5, 0
+    assert tables["rollouts"]["change"] == pytest.approx([-0.3, 0.3, 0.3, -0.3, 0.0, 0.0])
+    assert "other" not in read_page(render(results[0]))[0]["rollouts"]

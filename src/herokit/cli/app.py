@@ -125,6 +125,9 @@ def report(
         int,
         typer.Option(min=1, help="Rollouts in the tables; of a longer input, complete groups spread evenly over it."),
     ] = 20_000,
+    scheme: Annotated[
+        str | None, typer.Option(help="Show what each step of this scheme makes of the results; no source runs.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Write a page about scored rollouts: tables of groups and rollouts to filter, search and open, and charts.
@@ -134,7 +137,9 @@ def report(
     """
     from herokit.report import write_report
 
-    path = write_report(results, output, other=compare, columns=parse_columns(column or ()), max_rollouts=max_rollouts)
+    path = write_report(
+        results, output, other=compare, columns=parse_columns(column or ()), max_rollouts=max_rollouts, scheme=scheme
+    )
     size = path.stat().st_size
     if as_json:
         sys.stdout.write(json.dumps({"report": str(path), "bytes": size}) + "\n")

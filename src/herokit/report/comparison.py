@@ -12,7 +12,7 @@ from herokit.report.results import Floats, Results
 from herokit.report.statistics import GroupStatistics, group_statistics
 from herokit.types import Groups
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["Changes", "Comparison", "compare"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,30 @@ class Comparison:
         table: rows of (quantity, value of the first, value of the second).
         note: how well the advantages of the same rows agree.
         chart: the size of the advantages of both.
+        changes: what changed row by row and group by group; None if the files hold different rollouts.
     """
 
     table: list[tuple[str, str, str]]
     note: str
     chart: dict[str, Any]
+    changes: "Changes | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What the second scheme changed in N rows of G groups.
+
+    Attributes:
+        advantage: (N,) the second's advantage.
+        rank: (N,) the change of the advantage's rank among all rows, as a fraction of them: schemes differ in scale.
+        mean_abs_advantage: (G,) the second's mean absolute advantage.
+        signal: (G,) "gains" for a group that only the second gives a signal, "loses" for the contrary, else "".
+    """
+
+    advantage: Floats
+    rank: Floats
+    mean_abs_advantage: Floats
+    signal: list[str]
 
 
 def compare(first: Results, second: Results) -> Comparison:
@@ -43,8 +62,27 @@ def compare(first: Results, second: Results) -> Comparison:
     ]
     same_groups = len(first) == len(second) and bool((first.groups.ids == second.groups.ids).all())
     same_rows = same_groups and first.digest() == second.digest()
-    note = _agreement(first, second) if same_rows else "The files hold different rollouts: rows are not compared."
-    return Comparison(table, note, advantage_chart(dict(zip(_names(first, second), (a, b), strict=True))))
+    changes = _find_changes(first, second, a, b) if same_rows else None
+    note = "The files hold different rollouts: rows are not compared."
+    if changes:
+        counts = [f"{changes.signal.count(kind):,}" for kind in ("gains", "loses")]
+        note = f"{_agreement(first, second)} Groups that gain a signal with the second: {counts[0]}; that lose theirs: {counts[1]}."
+    return Comparison(table, note, advantage_chart(dict(zip(_names(first, second), (a, b), strict=True))), changes)
+
+
+def _find_changes(first: Results, second: Results, a: GroupStatistics, b: GroupStatistics) -> Changes:
+    words = {(True, False): "gains", (False, True): "loses"}
+    signal = [words.get(pair, "") for pair in zip(a.silent.tolist(), b.silent.tolist(), strict=True)]
+    rank = _fractional_ranks(second.advantage) - _fractional_ranks(first.advantage)
+    return Changes(second.advantage, rank, b.mean_abs_advantage, signal)
+
+
+def _fractional_ranks(values: Floats) -> Floats:
+    """Return the rank of every known value, from 0 to 1, ties shared; NaN for the others."""
+    known = np.isfinite(values)
+    ranks = np.full(len(values), np.nan)
+    ranks[known] = _segment.ranks(values[known], Groups(np.zeros(int(known.sum()), dtype=np.int64), 1), shared=True)
+    return ranks / max(int(known.sum()) - 1, 1)
 
 
 def _names(first: Results, second: Results) -> tuple[str, str]:

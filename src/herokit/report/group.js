@@ -67,10 +67,10 @@ function makeBar(row, largest) {
 
 const STEP_HEADS = ["reward", "weight", "advantage"];
 function makeSteps(rows) {
-  const names = [...data.sources.map(([name]) => name), ...(texts.steps?.names ?? []), ...STEP_HEADS];
-  const columns = [...data.sources.map((_, place) => rollouts.values[place]), ...(texts.steps?.values ?? []), ...STEP_HEADS.map((name) => rollouts[name])];
+  const names = [...(texts.steps?.names ?? data.sources.map(([name]) => name)), ...STEP_HEADS];
+  const columns = [...(texts.steps?.values ?? data.sources.map((_, place) => rollouts.values[place])), ...STEP_HEADS.map((name) => rollouts[name])];
   const largest = Math.max(...rows.map((row) => Math.abs(rollouts.advantage[row] ?? 0))) || 1;
-  const head = make("tr", {}, make("th"), ...names.map((name) => appendText(make("th", { scope: "col" }), name)), make("th", {}, ""));
+  const head = make("tr", {}, make("th"), ...names.map((name) => appendText(make("th", { scope: "col", title: name }), name.split("(")[0])), make("th", {}, ""));
   const body = rows.map((row, number) =>
     make("tr", {}, make("th", { scope: "row" }, make("a", { href: groupLink(rollouts.group[row], row) }, `#${number + 1}`)), ...columns.map((values) => make("td", {}, values[row] === null ? "-" : digits(values[row]))), make("td", {}, makeBar(row, largest))),
   );
@@ -172,7 +172,8 @@ function showGroup(group, row) {
     const prompt = appendPieces(make("p", { class: "prompt", dir: "auto" }), texts.prompts[group]);
     const reference = texts.references[group];
     const parts = [heading, prompt, ...(reference === null ? [] : [appendText(make("p", { class: "reference" }, "reference: "), typeof reference === "string" ? reference : JSON.stringify(reference))]), make("p", {}, describeGroup(group)), makeSteps(rows)];
-    const note = texts.steps ? texts.steps.note : "The steps of the scheme are not in the file: herokit report --scheme NAME shows them.";
+    const steps = texts.steps?.names.filter((name) => name.includes("(") && !name.startsWith("weight")).join(", then ");
+    const note = texts.steps ? `${texts.steps.note} ${steps}` : "The steps of the scheme are not in the file: herokit report --scheme NAME shows them.";
     parts.push(make("p", { class: "reason" }, note), make("div", { id: "difference" }));
     byId("group").replaceChildren(bar, ...parts, make("div", { class: "rollouts" }, ...rows.map((r, number) => makeRollout(r, number, rows.length))));
     if (row === undefined) heading.focus({ preventScroll: true });

@@ -18,12 +18,13 @@ from herokit.combiners.base import CORRECT_THRESHOLD
 from herokit.errors import DataError, SetupError
 from herokit.files.reading import format_columns
 from herokit.report import charts, statistics
-from herokit.report.comparison import compare
+from herokit.report.comparison import Comparison, compare
 from herokit.report.examples import make_sections
 from herokit.report.mathml import to_html
 from herokit.report.results import Results, read_results
-from herokit.report.rollouts import make_tables, select_rows
+from herokit.report.rollouts import add_changes, make_tables, select_rows
 from herokit.report.statistics import GroupStatistics, Timeline
+from herokit.report.steps import trace_steps
 from herokit.report.texts import read_texts
 from herokit.types import Groups
 
@@ -45,6 +46,7 @@ def write_report(
     other: str | None = None,
     columns: Mapping[str, str] | None = None,
     max_rollouts: int = MAX_ROLLOUTS,
+    scheme: str | None = None,
 ) -> Path:
     """Write the report of scored rollouts.
 
@@ -54,6 +56,7 @@ def write_report(
         other: results of another scheme or run, to compare them with.
         columns: role -> column, as for `herokit score`; of both.
         max_rollouts: rollouts in the tables; of a longer input, complete groups spread evenly over it.
+        scheme: a scheme whose steps are shown, a file or a name; no source runs.
 
     Raises:
         DataError: there are no results, the output is not an HTML file or cannot be written.
@@ -62,7 +65,7 @@ def write_report(
     if output.suffix not in SUFFIXES:
         raise DataError(f"{output}: expected a file that ends in {' or '.join(SUFFIXES)}, got {output.suffix!r}")
     others = read_results(other, columns) if other else None
-    page = render(read_results(results, columns), others, max_rollouts=max_rollouts)
+    page = render(read_results(results, columns), others, max_rollouts=max_rollouts, scheme=scheme)
     part = output.with_name(output.name + ".part")
     try:
         part.write_text(page, encoding="utf-8")
@@ -73,7 +76,9 @@ def write_report(
     return output
 
 
-def render(results: Results, other: Results | None = None, *, max_rollouts: int = MAX_ROLLOUTS) -> str:
+def render(
+    results: Results, other: Results | None = None, *, max_rollouts: int = MAX_ROLLOUTS, scheme: str | None = None
+) -> str:
     """Return the page as text.
 
     Raises:
@@ -88,9 +93,10 @@ def render(results: Results, other: Results | None = None, *, max_rollouts: int 
     except ModuleNotFoundError as error:
         raise SetupError(f"herokit report needs {error.name}: pip install 'herokit[report]'") from None
     table_library = _find_table_library()
-    content = _make_content(results, other)
+    comparison = compare(results, other) if other is not None else None
+    content = _make_content(results, other, comparison)
     specs = _embed_json([card["spec"] for card in content["cards"]])
-    tables, texts = _make_rollouts(results, max_rollouts)
+    tables, texts = _make_rollouts(results, comparison, max_rollouts, scheme)
     folder = files("herokit.report")
     own = "\n".join(folder.joinpath(name).read_text() for name in SCRIPTS)
     scripts = [_javascript_bundle(vl_convert), _read_table_script(table_library), own]
@@ -111,11 +117,10 @@ def render(results: Results, other: Results | None = None, *, max_rollouts: int 
     )
 
 
-def _make_content(results: Results, other: Results | None) -> dict[str, Any]:
+def _make_content(results: Results, other: Results | None, comparison: Comparison | None) -> dict[str, Any]:
     """Return the variables of the page's template that depend on the results; the template escapes them."""
     groups, timeline = statistics.group_statistics(results), statistics.make_timeline(results)
     cards = _make_cards(results, groups, timeline)
-    comparison = compare(results, other) if other is not None else None
     if comparison:
         note = "Median and the middle 80% of groups."
         cards.append(_card("Size of advantages, both files", note, comparison.chart))
@@ -158,11 +163,17 @@ def _read_table_script(folder: Path) -> str:
     return script.replace("<!--", "\\x3C!--").replace("<script", "\\x3Cscript")
 
 
-def _make_rollouts(results: Results, max_rollouts: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def _make_rollouts(
+    results: Results, comparison: Comparison | None, max_rollouts: int, scheme: str | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the data of the tables and the texts of their rollouts."""
     selection = select_rows(results, max_rollouts)
     texts = read_texts(results, selection.rows.tolist(), selection.groups.tolist())
-    return make_tables(results, statistics.group_statistics(results), texts, selection), texts.as_json()
+    steps = trace_steps(results, scheme, selection.rows).as_json() if scheme else None
+    tables = make_tables(results, statistics.group_statistics(results), texts, selection)
+    if comparison and comparison.changes:
+        add_changes(tables, comparison.changes, selection)
+    return tables, texts.as_json() | {"steps": steps}
 
 
 def _compress_json(value: Any) -> str:

@@ -9,12 +9,13 @@ import numpy as np
 
 from herokit import _segment
 from herokit.combiners.base import CORRECT_THRESHOLD
+from herokit.report.comparison import Changes
 from herokit.report.results import Results
 from herokit.report.statistics import Booleans, GroupStatistics
 from herokit.report.texts import RolloutTexts
 from herokit.types import Floats, Groups, Status
 
-__all__ = ["PRESETS", "Selection", "find_presets", "make_tables", "select_rows"]
+__all__ = ["PRESETS", "Selection", "add_changes", "find_presets", "make_tables", "select_rows"]
 
 Ints: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -158,6 +159,15 @@ def _make_group_columns(
         "silent": [bool(value) for value in groups.silent[chosen]],
         "status": _count_statuses(texts, places, len(chosen)),
     }
+
+
+def add_changes(tables: dict[str, Any], changes: Changes, selection: Selection) -> None:
+    """Add the columns of a comparison to the tables."""
+    rows, chosen = selection.rows, selection.groups
+    tables["groups"]["other"] = round_floats(changes.mean_abs_advantage[chosen])
+    tables["groups"]["signal_change"] = [changes.signal[group] for group in chosen.tolist()]
+    tables["rollouts"]["other"] = round_floats(changes.advantage[rows])
+    tables["rollouts"]["change"] = round_floats(changes.rank[rows])
 
 
 def round_floats(values: Floats) -> list[float | None]:

@@ -77,7 +77,7 @@ function groupColumns() {
     numeric("weight", groups.weight),
     numeric("mean |advantage|", groups.advantage),
     textual("signal", (g) => (groups.silent[g] ? "silent" : "yes")),
-    ...(groups.change ? [numeric("other mean |advantage|", groups.other), numeric("change", groups.change), textual("change of signal", (g) => groups.signal_change[g])] : []),
+    ...(groups.other ? [numeric("other mean |advantage|", groups.other), textual("signal changes", (g) => groups.signal_change[g])] : []),
   ].filter((column) => verifier >= 0 || !["correct", "incorrect", "inversions"].includes(column.title));
 }
 
@@ -91,7 +91,7 @@ function rolloutColumns() {
   if (verifier >= 0) columns.push({ ...textual("answer", (r) => rollouts.answer[r] ?? ""), narrow: true });
   data.sources.forEach(([name], place) => place !== verifier && columns.push(numeric(name, rollouts.values[place])));
   for (const name of ["label", "reward", "advantage", "weight", "step"]) if (rollouts[name]) columns.push(numeric(name, rollouts[name]));
-  if (rollouts.other) columns.push(numeric("other advantage", rollouts.other), numeric("change", rollouts.change));
+  if (rollouts.other) columns.push(numeric("other advantage", rollouts.other), numeric("rank change", rollouts.change, percent));
   columns.push(numeric(data.unit, rollouts.length), { ...textual("end of the text", (r) => rollouts.tail[r]), wide: true });
   for (const [name, size] of Object.entries(sizes)) columns.push({ title: name, value: size, show: size, kind: "num", hidden: true });
   return columns;
