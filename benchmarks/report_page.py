@@ -21,6 +21,7 @@ import numpy as np
 from herokit.report import write_report
 
 GROUPS, EACH = 2_500, 8
+THRESHOLD = 1.5
 FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --window-size=1300,1000"
@@ -130,6 +131,26 @@ def check_tables(browser: Browser) -> None:
     browser.wait("document.getElementById('meaning').textContent === ''")
 
 
+def check_column_filter(browser: Browser, path: Path) -> None:
+    """Filter a column by a condition, and compare the count with that of the file."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import Select
+
+    find = browser.driver.find_element
+    find(By.CSS_SELECTOR, "#panel-rollouts .dtsb-add").click()
+    browser.wait("document.querySelector('#panel-rollouts .dtsb-data')")
+    Select(find(By.CSS_SELECTOR, "#panel-rollouts .dtsb-data")).select_by_visible_text("rm")
+    browser.wait("document.querySelector('#panel-rollouts .dtsb-condition option[value=\">\"]')")
+    Select(find(By.CSS_SELECTOR, "#panel-rollouts .dtsb-condition")).select_by_value(">")
+    browser.wait("document.querySelector('#panel-rollouts .dtsb-value')")
+    find(By.CSS_SELECTOR, "#panel-rollouts .dtsb-value").send_keys("1.5")
+    count = sum(json.loads(line)["rm"] > THRESHOLD for line in path.read_text().splitlines())
+    browser.wait(f"{SHOWN % 'rollouts'}.includes('of {count:,} entries')")
+    browser.take("filter")
+    find(By.CSS_SELECTOR, "#panel-rollouts .dtsb-delete").click()
+    print(f"  filter rm > {THRESHOLD}: {count:,} rollouts, as in the file")
+
+
 def check_group(browser: Browser) -> None:
     """Open a group, walk with the keyboard, compare two rollouts, go back."""
     start = time.monotonic()
@@ -235,6 +256,7 @@ def main() -> int:
             print(f"  open {time.monotonic() - start:.2f} s ({events / 1000:.2f} s by the browser's own clock)")
             browser.take("open")
             check_tables(browser)
+            check_column_filter(browser, path)
             check_group(browser)
             check_attacks(browser, page.as_uri())
             messages = browser.messages()

@@ -140,6 +140,13 @@ def test_presets_find_what_they_name(tmp_path):
     assert groups["status"] == ["1 unparsed", "1 timeout"]
 
 
+def test_statuses_of_a_file_are_known_words_or_unknown(tmp_path):
+    rows = make_rows(1)
+    rows[1]["rm_status"] = "<img src=x>"
+    tables, _ = read_page(render(read_results(write_rows(tmp_path, rows[:2]))))
+    assert tables["rollouts"]["status"] == ["judged", "unknown"]
+
+
 def test_select_rows_keeps_complete_groups_spread_over_the_input(tmp_path):
     results = read_results(write_rows(tmp_path, make_rows(30)))
     selection = select_rows(results, 20)

@@ -73,7 +73,7 @@ function groupColumns() {
     numeric("not judged", groups.unjudged),
     textual("status", (g) => groups.status[g]),
     numeric("score std", groups.spread),
-    numeric("inversions", groups.inversions, percent),
+    numeric("inversions", groups.inversions),
     numeric("weight", groups.weight),
     numeric("mean |advantage|", groups.advantage),
     textual("signal", (g) => (groups.silent[g] ? "silent" : "yes")),
@@ -91,22 +91,29 @@ function rolloutColumns() {
   if (verifier >= 0) columns.push({ ...textual("answer", (r) => rollouts.answer[r] ?? ""), narrow: true });
   data.sources.forEach(([name], place) => place !== verifier && columns.push(numeric(name, rollouts.values[place])));
   for (const name of ["label", "reward", "advantage", "weight", "step"]) if (rollouts[name]) columns.push(numeric(name, rollouts[name]));
-  if (rollouts.other) columns.push(numeric("other advantage", rollouts.other), numeric("rank change", rollouts.change, percent));
+  if (rollouts.other) columns.push(numeric("other advantage", rollouts.other), numeric("rank change", rollouts.change));
   columns.push(numeric(data.unit, rollouts.length), { ...textual("end of the text", (r) => rollouts.tail[r]), wide: true });
   for (const [name, size] of Object.entries(sizes)) columns.push({ title: name, value: size, show: size, kind: "num", hidden: true });
   return columns;
 }
 
+/** Titles are the only strings that DataTables reads as HTML; those of sources are names of columns in the input. */
+const escapeHtml = (text) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+
+/** A filter offers a column's values: not those that a model wrote, for it would read them as HTML. */
+const isFilterable = (column) => !column.wide && !column.narrow && !column.hidden && column.title !== "group";
+
 /** Return a column as DataTables wants it. A cell's content is always an element, so that no text is read as HTML. */
 function toColumn(column) {
   return {
-    title: column.title,
+    title: escapeHtml(column.title),
     type: column.kind,
-    searchable: false,
+    searchable: isFilterable(column),
     visible: !column.hidden,
     className: column.kind === "num" ? "dt-right" : "dt-left",
     data: ({ i }, type) => {
-      if (type !== "display") return type === "sort" || type === "type" ? (column.value(i) ?? -Infinity) : String(column.show(i));
+      if (i === undefined) return ""; // the filters of columns ask about an empty row
+      if (type !== "display") return type === "filter" ? String(column.value(i) ?? "") : (column.value(i) ?? -Infinity);
       const cell = column.link ? make("a", { href: column.link(i) }) : make("span", column.wide ? { class: "clip" } : column.narrow ? { class: "clip narrow" } : {});
       return appendText(cell, String(column.show(i)));
     },
@@ -115,7 +122,7 @@ function toColumn(column) {
 
 const tables = {};
 function makeTable(name, columns, count, order) {
-  const filterable = columns.flatMap((column, place) => (column.wide || column.narrow || column.hidden || column.title === "group" ? [] : [place]));
+  const filterable = columns.flatMap((column, place) => (isFilterable(column) ? [place] : []));
   tables[name] = new DataTable(`#table-${name}`, {
     data: Array.from({ length: count }, (_, i) => ({ i })),
     columns: columns.map(toColumn),

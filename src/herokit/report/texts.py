@@ -24,6 +24,8 @@ MAX_FORMULAS = 3_000
 """Different formulas that the page sets, the most frequent first."""
 MAX_PROMPT, MAX_TAIL = 160, 120
 """Characters of a prompt and of the end of a completion in the tables."""
+UNKNOWN = "unknown"
+"""Shown for a status that is none of `Status`."""
 RESULTS = ("", "_status", "_reason", "_answer", "_origin")
 
 Part: TypeAlias = tuple[str, str, str]
@@ -87,9 +89,8 @@ class RolloutTexts:
     def worst_statuses(self) -> list[str]:
         """(R,) of the statuses of all sources the one that is furthest from a judgement."""
         order = {status.value: number for number, status in enumerate(Status)}
-        return [
-            max((str(r[1]) for r in row), key=lambda status: order.get(status, -1), default="") for row in self.results
-        ]
+        statuses = [[result[1] if result[1] in order else UNKNOWN for result in row] for row in self.results]
+        return [max(row, key=lambda status: order.get(status, len(order)), default="") for row in statuses]
 
     def answers(self) -> list[Any]:
         """(R,) the beginning of the answer that the first verifier read; None for none."""
