@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import herokit.adapters
-from herokit import Rewarder, Sample, Select, Status, Verdict, WeightByStd, chain, hero, hero_advantage
+from herokit import Center, Rewarder, Sample, Select, Status, Verdict, WeightByStd, chain, hero, hero_advantage
 from herokit.adapters.common.base import (
     check_complete_groups,
     group_ids_by_position,
@@ -23,8 +23,9 @@ from herokit.adapters.common.base import (
 )
 from herokit.adapters.common.metrics import compute_metrics
 from herokit.adapters.common.pointwise import is_group_dependent
-from herokit.adapters.common.rows import combine_rows, score_one, source_rows
+from herokit.adapters.common.rows import combine_rows, run_sources, score_one, source_rows
 from herokit.adapters.generic import RewardFunction
+from herokit.combiners import AggregateParts, ForParts
 from herokit.errors import ConfigError, DataError
 
 
@@ -215,3 +216,27 @@ def test_trainer_values_filled_keeps_the_other_rows(stubs):
             np.testing.assert_allclose(centred[usable], alone, atol=1e-12)
             np.testing.assert_allclose(centred[~usable], 0.0, atol=1e-12)
     assert trainer_values_filled(stubs.make_rewarder(Select("rm"))([Sample("p", "broken", "q", "4")])) == [0.0]
+
+
+class JudgesParts:
+    def verify(self, samples):
+        return [Verdict(0.0, parts=tuple(Verdict(int(c) / 8) for c in s.completion)) for s in samples]
+
+
+def test_rows_carry_parts_to_the_driver_and_their_loss_is_no_silence():
+    steps = chain(ForParts(Select("turn"), mode="replace"), AggregateParts("min"), Center())
+    samples = [Sample("p", text, "q") for text in ("57", "7", "345")]
+    direct = Rewarder({"turn": JudgesParts()}, steps)
+    rows = run_sources(direct, samples)
+    assert rows[0]["turn_steps"] == [0.625, 0.875]
+    output = combine_rows(Rewarder({"turn": JudgesParts()}, steps), rows, ["q"] * 3)
+    assert output.reward.tolist() == direct(samples).reward.tolist() == [0.625, 0.875, 0.375]
+    assert output.advantage.tolist() == [0.0, 0.25, -0.25]
+    lost = [{name: value for name, value in row.items() if name != "turn_steps"} for row in rows]
+    with pytest.raises(
+        ConfigError, match=r"none of 3 rows has one of \['turn_steps'\].*every rollout would be one part"
+    ):
+        combine_rows(direct, [*lost, None], ["q"] * 4)
+    assert not any(
+        "turn_steps" in row for row in run_sources(Rewarder({"turn": JudgesParts()}, Select("turn")), samples)
+    )

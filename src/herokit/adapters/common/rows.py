@@ -3,8 +3,9 @@
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
-from herokit.combiners.chain import check_no_credit
+from herokit.combiners.chain import check_no_credit, gives_credit
 from herokit.conversations.prompts import check_group_prompts
+from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 from herokit.records import Row, from_rows, source_columns, to_rows
 from herokit.rewarder import Rewarder
@@ -27,13 +28,15 @@ __all__ = [
 def run_sources(rewarder: Rewarder, samples: Sequence[Sample]) -> list[Row]:
     """Run the sources of a process that does not combine, and return one row per sample.
 
-    The state stays as it is. After an error nothing is sent to other ranks: they do not wait for this process.
+    The state stays as it is. After an error nothing is sent to other ranks: they do not wait for this process. If a step of the
+    chain reads the parts of rollouts, rows have ``NAME_steps``, the values of the parts.
 
     Raises:
         PluginError: a source broke its contract.
         SetupError: a source cannot work at all.
     """
-    return source_rows(execution.run_sources(rewarder.sources, samples, rewarder.monitor))
+    outputs = execution.run_sources(rewarder.sources, samples, rewarder.monitor)
+    return to_rows(source_columns(outputs, steps=gives_credit(rewarder.combiner)))
 
 
 def source_rows(outputs: SourceOutputs) -> list[Row]:
@@ -79,13 +82,32 @@ def combine_rows(
         update_state: False for evaluation.
 
     Raises:
-        ConfigError: the chain ends with credit of parts, which rows do not have.
+        ConfigError: the chain ends with credit of parts, or reads parts that no row has.
         DataError: a row lacks a source of this rewarder, or prompts differ inside a group.
     """
     check_no_credit(rewarder.combiner, "this adapter")
+    _check_parts(rewarder, rows)
     if prompts is not None and rewarder.equal_prompts:
         check_group_prompts(prompts, group_keys)
     return rewarder.combine(from_rows(rewarder.sources, rows), group_keys, update_state=update_state)
+
+
+def _check_parts(rewarder: Rewarder, rows: Sequence[Mapping[str, Any] | None]) -> None:
+    """Check that the parts of rollouts, if the chain reads them, have come with the rows.
+
+    Raises:
+        ConfigError: no row has any; every rollout would be one part.
+    """
+    given = [row for row in rows if row is not None]
+    names = [f"{name}_steps" for name in rewarder.sources]
+    if not given or not gives_credit(rewarder.combiner):
+        return
+    if all(row.get(name) is None for row in given for name in names):
+        raise ConfigError(
+            f"the chain reads the parts of rollouts, such as turns, but none of {len(given)} rows has one of {names}: no source "
+            "judges parts, or the trainer drops their values on the way to the driver; every rollout would be one part. Use a "
+            "source that judges parts, or a chain without ForParts"
+        )
 
 
 def display_value(rewarder: Rewarder, row: Mapping[str, Any]) -> float:
