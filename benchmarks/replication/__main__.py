@@ -16,6 +16,7 @@ from benchmarks.replication import report as pages
 from benchmarks.replication import search as candidates
 from benchmarks.replication.claims import Results, check
 from benchmarks.replication.plan import Run
+from benchmarks.replication.rollouts import write_rollouts
 from benchmarks.replication.statistics import interval
 from benchmarks.replication.store import Store
 from benchmarks.replication.work import make
@@ -133,6 +134,21 @@ def search(cache: Cache = HERE, processes: Processes = 2) -> None:
         ],
         processes,
     )
+
+
+@app.command()
+def rollouts(
+    cache: Cache = HERE,
+    seeds: Seeds = 2,
+    scheme: Annotated[str, typer.Option(help="A scheme of the headline.")] = "RM only",
+    recall: Annotated[float, typer.Option(help="Of the verifier.")] = 1.0,
+) -> None:
+    """Train a run for each seed and write all its rollouts; `herokit check --rollouts` diagnoses them."""
+    cache.mkdir(parents=True, exist_ok=True)
+    for run in protocol.headline("remainders", [recall], range(seeds))[recall, scheme]:
+        path = cache / f"{scheme.replace(' ', '-')}-recall-{recall:g}-seed-{run.base.seed}.parquet"
+        write_rollouts(cache, run, path)
+        print(f"{path} written", flush=True)
 
 
 @app.command()

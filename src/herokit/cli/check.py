@@ -38,6 +38,20 @@ Target: TypeAlias = Annotated[
         help="A scheme file, a registered name such as hero, or FILE.py:OBJECT: a reward function, a verifier, a chain ...",
     ),
 ]
+Rollouts: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="Diagnose a run instead: a file of scored rollouts, or a log with groups and rewards."),
+]
+ColumnOfLog: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ROLE=COLUMN",
+        help="With --rollouts: ROLE is group, reward, step, prompt, completion, length, verifier or reward_model.",
+    ),
+]
+Threshold: TypeAlias = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=VALUE", help="With --rollouts: what a finding needs; repeatable.")
+]
 Trainer: TypeAlias = Annotated[
     str, typer.Option(help="The trainer that normalizes the rewards: trl, verl, openrlhf ...")
 ]
@@ -76,7 +90,7 @@ WriteTest: TypeAlias = Annotated[
 
 
 def check(  # noqa: PLR0913, PLR0917 - one parameter per option
-    target: Target,
+    target: Target = "",
     trainer: Trainer = "dr-grpo",
     budget: Budget = "60s",
     answer_format: Format = "auto",
@@ -92,13 +106,21 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter per option
     markdown: Markdown = None,
     junit: Junit = None,
     write_test: WriteTest = None,
+    rollouts: Rollouts = None,
+    column: ColumnOfLog = None,
+    threshold: Threshold = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Check a reward against the laws; the exit code is 1 if one fails without a reason.
+    """Check a reward against the laws, or a run by its rollouts; the exit code is 1 if something is wrong.
 
     Each failure is printed with its smallest counterexample and its consequence in training. What is checked runs in a
     process of its own, which is killed if a call hangs, eats memory or ends the process.
     """
+    if rollouts is not None:
+        _diagnose(target, rollouts, column or [], threshold or [], as_json=as_json)
+        return
+    if not target:
+        raise ConfigError("name what to check: a scheme file, a registered name or FILE.py:OBJECT; or --rollouts FILE")
     testing = _import_testing()
     files = _open_files({"to_markdown": markdown, "to_junit": junit, "write_test": write_test})
     options = testing.CheckOptions(
@@ -120,6 +142,15 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter per option
         _write(path, _format(kind, target, reports, options), mode="w")
     if not all(report.passed for report in reports):
         raise typer.Exit(1)
+
+
+def _diagnose(target: str, rollouts: str, columns: list[str], thresholds: list[str], *, as_json: bool) -> None:
+    """Diagnose a run instead of checking a reward."""
+    from herokit.cli.diagnose import diagnose_rollouts
+
+    if target:
+        raise ConfigError("--rollouts takes no target: a run is diagnosed by its rollouts alone")
+    diagnose_rollouts(rollouts, columns=columns, thresholds=thresholds, as_json=as_json)
 
 
 def _import_testing() -> Any:
