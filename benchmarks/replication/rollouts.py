@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from benchmarks.replication import pipeline
 from benchmarks.replication.grpo import Learner, train
 from benchmarks.replication.plan import Run
@@ -11,7 +12,6 @@ from benchmarks.replication.stepwise import StepwiseModel
 from benchmarks.replication.store import Store
 from benchmarks.replication.text import Codec
 from benchmarks.replication.verifiers import verifier_of
-from benchmarks.replication.work import make
 
 from herokit import Rewarder, RewardOutput, Sample
 
@@ -54,8 +54,12 @@ def write_rollouts(cache: Path, run: Run, path: Path) -> None:
     import pyarrow.parquet as pq
 
     store, codec = Store(cache), Codec(pipeline.TASKS[run.base.task])
-    if store.policy(run.base) is None or store.model(run.base) is None:
-        make(cache, [run], processes=0)
+    torch.set_num_threads(1)
+    if store.policy(run.base) is None:
+        store.keep_policy(run.base, pipeline.fine_tune([run.base])[0])
+    if store.model(run.base) is None:
+        made, measures = pipeline.reward_model(run.base, store.policy(run.base) or {})
+        store.keep_model(run.base, made.weights, measures)
     policy, model = store.policy(run.base), store.model(run.base)
     if policy is None or model is None:
         raise RuntimeError(f"the cache lost the base of {run}")

@@ -116,11 +116,9 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter per option
     Each failure is printed with its smallest counterexample and its consequence in training. What is checked runs in a
     process of its own, which is killed if a call hangs, eats memory or ends the process.
     """
-    if rollouts is not None:
+    if rollouts is not None or not target:
         _diagnose(target, rollouts, column or [], threshold or [], as_json=as_json)
         return
-    if not target:
-        raise ConfigError("name what to check: a scheme file, a registered name or FILE.py:OBJECT; or --rollouts FILE")
     testing = _import_testing()
     files = _open_files({"to_markdown": markdown, "to_junit": junit, "write_test": write_test})
     options = testing.CheckOptions(
@@ -135,19 +133,33 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter per option
         examples=examples,
         cases=() if cases is None else tuple(read_rollouts(cases).samples),
     )
-    reports = _run(target, options, quiet=as_json)
-    for report in () if as_json else reports:
-        _print_report(report, trainer, show_all=show_all)
+    _report(_run(target, options, quiet=as_json), target, options, files, quiet=as_json, show_all=show_all)
+
+
+def _report(
+    reports: "list[Report]",
+    target: str,
+    options: "CheckOptions",
+    files: Mapping[str, Path],
+    *,
+    quiet: bool,
+    show_all: bool,
+) -> None:
+    """Print the reports, write the files that are asked for, and exit with 1 if a law failed."""
+    for report in () if quiet else reports:
+        _print_report(report, options.trainer, show_all=show_all)
     for kind, path in files.items():
         _write(path, _format(kind, target, reports, options), mode="w")
     if not all(report.passed for report in reports):
         raise typer.Exit(1)
 
 
-def _diagnose(target: str, rollouts: str, columns: list[str], thresholds: list[str], *, as_json: bool) -> None:
+def _diagnose(target: str, rollouts: str | None, columns: list[str], thresholds: list[str], *, as_json: bool) -> None:
     """Diagnose a run instead of checking a reward."""
     from herokit.cli.diagnose import diagnose_rollouts
 
+    if rollouts is None:
+        raise ConfigError("name what to check: a scheme file, a registered name or FILE.py:OBJECT; or --rollouts FILE")
     if target:
         raise ConfigError("--rollouts takes no target: a run is diagnosed by its rollouts alone")
     diagnose_rollouts(rollouts, columns=columns, thresholds=thresholds, as_json=as_json)

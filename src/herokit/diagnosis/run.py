@@ -11,8 +11,7 @@ import numpy as np
 from herokit.combiners import CORRECT_THRESHOLD
 from herokit.diagnosis.findings import WORDS, GroupWords, Thresholds, Word, rank_correlations, words_of_groups
 from herokit.diagnosis.log import Floats, RewardLog
-from herokit.report.statistics import MAX_SEGMENTS, auc, auc_within_groups, fit_trend
-from herokit.types import Groups
+from herokit.report.statistics import MAX_SEGMENTS, auc, fit_trend
 
 __all__ = ["Diagnosis", "diagnose"]
 
@@ -146,7 +145,7 @@ class _Trends:
         self.count = int(segments.max()) + 1
         nothing = np.full(len(log), np.nan)
         verdict, score = log.signals.get(log.verifier, nothing), log.signals.get(log.reward_model, nothing)
-        rows = [_segment_statistics(log, verdict, score, np.flatnonzero(segments == s)) for s in range(self.count)]
+        rows = [_segment_statistics(verdict, score, np.flatnonzero(segments == s)) for s in range(self.count)]
         self.accuracy, self.score, self.score_std, self.agreement = np.array(rows, dtype=np.float64).T
         first = self.score_std[: max(1, self.count // 4)]
         self.unit = float(np.nanmean(first)) if np.isfinite(first).any() else float("nan")
@@ -167,15 +166,14 @@ def _segments(log: RewardLog) -> Any:
     return ordered * min(count, MAX_SEGMENTS) // count
 
 
-def _segment_statistics(log: RewardLog, verdict: Floats, score: Floats, rows: Any) -> tuple[float, ...]:
+def _segment_statistics(verdict: Floats, score: Floats, rows: Any) -> tuple[float, ...]:
     judged, scored = rows[np.isfinite(verdict[rows])], rows[np.isfinite(score[rows])]
     correct = verdict[judged] > CORRECT_THRESHOLD
-    inside = auc_within_groups(score[judged], correct, Groups(log.groups.ids[judged], log.groups.num_groups))
     return (
         float(correct.mean()) if len(judged) else float("nan"),
         float(score[scored].mean()) if len(scored) else float("nan"),
         float(score[scored].std()) if len(scored) else float("nan"),
-        inside if np.isfinite(inside) else auc(score[judged], correct),
+        auc(score[judged], correct),
     )
 
 
