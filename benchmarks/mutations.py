@@ -28,6 +28,10 @@ import pytest
 LIMIT_S = 90
 """Seconds after which tests that hang on a mutation count as failed."""
 
+OPTIONS = ("-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-p", "no:randomly", "--assert=plain")
+"""Of pytest. Asserts are plain because the loader that rewrites them also takes the modules of pytest's plugins, of which
+herokit is one, and would load the module as it is in the file."""
+
 OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult,
     ast.Pow: ast.Mult, ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr, ast.BitXor: ast.BitOr,
@@ -125,7 +129,7 @@ def survives(name: str, path: Path, source: str, tests: list[str]) -> bool:
         os.dup2(devnull, 1)
         os.dup2(devnull, 2)
         install(name, path, source)
-        code = pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-p", "no:randomly", *tests])
+        code = pytest.main([*OPTIONS, *tests])
         os._exit(int(code))
     stop = time.monotonic() + LIMIT_S
     while time.monotonic() < stop:

@@ -22,8 +22,8 @@ from herokit.combiners import (
     WeightByStd,
     Whiten,
     ZScoreSigmoid,
-    no_sync,
 )
+from herokit.combiners.base import no_sync
 from herokit.errors import ConfigError
 
 CASES = range(60)
