@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 
 from herokit import _segment
-from herokit.combiners import CORRECT_THRESHOLD
+from herokit.combiners.base import CORRECT_THRESHOLD
 from herokit.diagnosis.log import Floats, RewardLog
 from herokit.errors import ConfigError
 from herokit.types import Groups

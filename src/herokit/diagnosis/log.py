@@ -7,8 +7,8 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 
-from herokit.conversations import content_key
 from herokit.conversations.columns import COLUMN_NAMES
+from herokit.conversations.prompts import content_key
 from herokit.errors import DataError, did_you_mean
 from herokit.files.blocks import read_blocks
 from herokit.files.inputs import find_inputs

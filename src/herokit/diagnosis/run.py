@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from herokit.combiners import CORRECT_THRESHOLD
+from herokit.combiners.base import CORRECT_THRESHOLD
 from herokit.diagnosis.findings import WORDS, GroupWords, Thresholds, Word, rank_correlations, words_of_groups
 from herokit.diagnosis.log import Floats, RewardLog
 from herokit.report.statistics import MAX_SEGMENTS, auc, fit_trend
