@@ -14,7 +14,7 @@ from herokit.cli.app import app
 from herokit.errors import DataError, SetupError
 from herokit.report import read_results, statistics, write_report
 from herokit.report.mathml import to_html
-from herokit.report.page import render
+from herokit.report.page import render, watch_inputs
 
 
 def test_auc_of_known_examples():
@@ -280,3 +280,31 @@ def test_page_leaves_out_verdicts_where_there_are_none(tmp_path, verifier):
     assert "in uniform groups</th><td>none</td><td>none</td>" in page
     silent = "uniform groups"
     assert [_tile(page, name) for name in (silent, "AUC of rm")] == (["none", "none"] if verifier else [None, None])
+
+
+def test_watch_inputs_writes_after_each_change_and_outlives_half_a_row(tmp_path, monkeypatch):
+    path, out, sizes, errors = tmp_path / "scored.jsonl", tmp_path / "r.html", [], []
+    first, second = (json.dumps(row) + "\n" for row in make_rows(1, 2))
+    contents = iter([first, first, first + second[:9], first + second])
+
+    def advance(_):
+        if (text := next(contents)) != (path.read_text() if path.exists() else ""):
+            path.write_text(text)
+
+    def write():
+        write_report(str(path), out)
+        sizes.append(_tile(out.read_text(), "rollouts"))
+
+    monkeypatch.setattr("time.sleep", advance)
+    watch_inputs([str(path)], write, lambda error: errors.append(str(error)), rounds=5)
+    assert sizes == ["1", "2"]
+    assert len(errors) == 2
+    assert "no such file" in errors[0]
+    assert out.exists()
+
+
+def test_watch_inputs_ends_at_an_interruption(tmp_path):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    assert watch_inputs([str(tmp_path)], interrupt, lambda _: None) is None

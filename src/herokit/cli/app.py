@@ -128,6 +128,9 @@ def report(
     scheme: Annotated[
         str | None, typer.Option(help="Show what each step of this scheme makes of the results; no source runs.")
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Write the page again after each change of the input, until Ctrl-C.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Write a page about scored rollouts: tables of groups and rollouts to filter, search and open, and charts.
@@ -136,10 +139,20 @@ def report(
     the last results are drawn.
     """
     from herokit.report import write_report
+    from herokit.report.page import watch_inputs
 
-    path = write_report(
-        results, output, other=compare, columns=parse_columns(column or ()), max_rollouts=max_rollouts, scheme=scheme
-    )
+    def write() -> None:
+        columns = parse_columns(column or ())
+        write_report(results, output, other=compare, columns=columns, max_rollouts=max_rollouts, scheme=scheme)
+        _print_report(output, as_json=as_json)
+
+    if not watch:
+        write()
+        return
+    watch_inputs([results, *([compare] if compare else [])], write, lambda e: console.print_problem("note", str(e)))
+
+
+def _print_report(path: Path, *, as_json: bool) -> None:
     size = path.stat().st_size
     if as_json:
         sys.stdout.write(json.dumps({"report": str(path), "bytes": size}) + "\n")

@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 
 from herokit.combiners.base import CORRECT_THRESHOLD
 from herokit.errors import DataError, SetupError
+from herokit.files.inputs import find_inputs
 from herokit.files.reading import format_columns
 from herokit.report import charts, statistics
 from herokit.report.comparison import Comparison, compare
@@ -28,7 +30,7 @@ from herokit.report.steps import trace_steps
 from herokit.report.texts import read_texts
 from herokit.types import Groups
 
-__all__ = ["MAX_ROLLOUTS", "render", "write_report"]
+__all__ = ["MAX_ROLLOUTS", "render", "watch_inputs", "write_report"]
 
 Card: TypeAlias = dict[str, Any]
 """A chart with its title and note."""
@@ -36,6 +38,8 @@ Card: TypeAlias = dict[str, Any]
 SUFFIXES = (".html", ".htm")
 MAX_ROLLOUTS = 20_000
 """Rollouts whose texts the page holds."""
+WATCH_INTERVAL_S = 5.0
+"""Seconds between two looks at the input."""
 SCRIPTS = ("tables.js", "differences.js", "group.js", "page.js")
 
 
@@ -74,6 +78,48 @@ def write_report(
         part.unlink(missing_ok=True)
         raise DataError(f"{output}: cannot be written: {error.strerror or error}") from error
     return output
+
+
+def watch_inputs(
+    names: Sequence[str], write: Callable[[], None], on_error: Callable[[DataError], None], *, rounds: int | None = None
+) -> None:
+    """Call a function now, and again after each change of some inputs, until the program is interrupted.
+
+    An input that is not there yet, or whose last row is half written, is tried again at its next change: an earlier page
+    stays. An interruption (Ctrl-C) ends it without an error.
+
+    Args:
+        names: files, or folders of them.
+        write: writes the report.
+        on_error: gets the error for which there is no new page.
+        rounds: number of looks; None for no limit.
+    """
+    last: object = None
+    number = 0
+    try:
+        while rounds is None or number < rounds:
+            if number:
+                time.sleep(WATCH_INTERVAL_S)
+            number += 1
+            state = _describe(names)
+            if state == last:
+                continue
+            last = state
+            try:
+                write()
+            except DataError as error:
+                on_error(error)
+    except KeyboardInterrupt:
+        return
+
+
+def _describe(names: Sequence[str]) -> list[object]:
+    """Return what changes when an input changes; nothing for one that is not there."""
+    try:
+        stats = [(path, path.stat()) for path in find_inputs(names)]
+    except (DataError, OSError):
+        return []
+    return [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
 
 
 def render(
