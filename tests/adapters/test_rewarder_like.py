@@ -226,7 +226,10 @@ CREDIT_REFUSED = (
 )
 
 
-@pytest.mark.parametrize("name", ENTRY_POINTS)
+TAKES_CREDIT = {"MicroBatcher", "prime_rl.GroupRewardMixin", "prime_rl.install"}
+
+
+@pytest.mark.parametrize("name", [name for name in ENTRY_POINTS if name not in TAKES_CREDIT])
 def test_entry_point_refuses_a_scheme_that_ends_with_credit(name):
     with pytest.raises(ConfigError, match=CREDIT_REFUSED):
         ENTRY_POINTS[name](credit_rewarder())
@@ -238,7 +241,7 @@ def test_entry_point_takes_a_scheme_whose_credit_is_aggregated(name):
 
 
 @pytest.mark.parametrize(
-    "mixin", [m.GroupRewardMixin for m in (prime_rl, skyrl, tinker, verifiers, verl)], ids=lambda m: m.__module__
+    "mixin", [m.GroupRewardMixin for m in (skyrl, tinker, verifiers, verl)], ids=lambda m: m.__module__
 )
 def test_mixin_refuses_an_attribute_whose_scheme_ends_with_credit(mixin):
     with pytest.raises(ConfigError, match=CREDIT_REFUSED):

@@ -5,6 +5,7 @@ a fork. `install` replaces the class under the name ``grpo`` in that dictionary,
 """
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import combine_rows, log_values
 from herokit.adapters.common.samples import REFERENCE_COLUMNS
 from herokit.adapters.verifiers import make_sample
+from herokit.combiners.chain import ends_with_credit
 from herokit.distributed import abort_peers_on_error
-from herokit.errors import ConfigError
+from herokit.errors import ConfigError, DataError
 from herokit.outcome import RewardOutput
 
 __all__ = ["GroupRewardMixin", "install"]
@@ -49,6 +51,7 @@ class GroupRewardMixin(RewarderMixin):
     herokit_folder: str | Path | None = None
     herokit_output: RewardOutput | None = None
     _batcher: MicroBatcher | None = None
+    _takes_credit = True
 
     async def setup(self) -> None:
         """Check the settings and restore the saved state; prime-rl calls this once.
@@ -66,7 +69,13 @@ class GroupRewardMixin(RewarderMixin):
             load_state(self.herokit, self.herokit_folder)
 
     async def score_group(self, episodes: list[Any]) -> None:
-        """Assign every trainable trace its advantage; 0 where a source failed."""
+        """Assign every trainable trace its advantage; 0 where a source failed.
+
+        A chain that ends with credit gives every sampled token the advantage of its node; the nodes of a trace are its turns.
+
+        Raises:
+            DataError: a trace has another number of sampled nodes than of turns, as one with branches.
+        """
         from prime_rl.orchestrator.algo.base import iter_trainable_traces
         from prime_rl.orchestrator.algo.routing import assign_advantages
 
@@ -78,14 +87,31 @@ class GroupRewardMixin(RewarderMixin):
         with abort_peers_on_error(self.herokit):
             samples = [make_sample(trace, "group", self.herokit_reference) for trace in traces]
             rows = await self._batcher.arun(samples)
-        prompts = [sample.prompt for sample in samples]
-        self.herokit_output = combine_rows(self.herokit, rows, ["group"] * len(rows), prompts=prompts)
-        advantages = np.nan_to_num(self.herokit_output.advantage).tolist()
+        output = self.herokit_output = combine_rows(self.herokit, rows, ["group"] * len(rows), samples=samples)
+        has_credit = ends_with_credit(self.herokit.combiner)
+        advantages = _node_advantages(traces, output) if has_credit else np.nan_to_num(output.advantage).tolist()
         for trace, row, advantage in zip(traces, rows, advantages, strict=True):
             trace.record_metrics(log_values(self.herokit, row))
-            assign_advantages(trace, float(advantage))
+            assign_advantages(trace, advantage)
         if self.herokit_folder is not None:
             save_state(self.herokit, self.herokit_folder)
+
+
+def _node_advantages(traces: Sequence[Any], output: RewardOutput) -> list[list[float] | float]:
+    """Return for each trace the advantages of its sampled tokens, node after node; 0 where a source failed."""
+    assert output.credit is not None  # noqa: S101 - the chain ends with credit
+    advantages: list[list[float] | float] = []
+    for row, trace in enumerate(traces):
+        if not output.valid[row]:
+            advantages.append(0.0)
+            continue
+        ends = list(accumulate((sum(node.mask) for node in trace.nodes if any(node.mask)), initial=0))
+        try:
+            tokens = output.credit.rows(row, row + 1).tokens([[1] * ends[-1]], [list(pairwise(ends))])[0].tolist()
+        except DataError as error:
+            raise DataError(f"prime-rl: trace {row} has nodes with sampled tokens as spans: {error}") from None
+        advantages.append(tokens)
+    return advantages
 
 
 def install(
@@ -105,7 +131,11 @@ def install(
     """
     from prime_rl.orchestrator import algo
 
-    attributes = {"herokit": to_rewarder(rewarder), "herokit_folder": folder, "herokit_reference": reference}
+    attributes = {
+        "herokit": to_rewarder(rewarder, takes_credit=True),
+        "herokit_folder": folder,
+        "herokit_reference": reference,
+    }
     algorithm = type("GroupRewardAlgorithm", (GroupRewardMixin, algo.ALGORITHM_CLASSES[name]), attributes)
     algo.ALGORITHM_CLASSES[name] = algorithm
     return algorithm

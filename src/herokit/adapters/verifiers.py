@@ -22,6 +22,7 @@ from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import Row, combine_rows
 from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_reference
+from herokit.combiners.chain import check_no_credit
 from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError, PluginError
 from herokit.outcome import RewardOutput
@@ -148,9 +149,9 @@ class GroupRewardMixin(RewarderMixin):
         with abort_peers_on_error(self.herokit):
             samples = [make_sample(trace, episode.id, self.herokit_reference) for trace in traces]
             rows = await self._batcher.arun(samples)
-        prompts = [sample.prompt for sample in samples]
+        check_no_credit(self.herokit.combiner, "verifiers")
         output = combine_rows(
-            self.herokit, rows, [episode.id] * len(rows), prompts=prompts, update_state=self.herokit_update_state
+            self.herokit, rows, [episode.id] * len(rows), samples=samples, update_state=self.herokit_update_state
         )
         self.herokit_output = output
         problems = output.problems()

@@ -328,7 +328,7 @@ def check_no_credit(combiner: Chain, owner: str) -> None:
         ...
         herokit.errors.ConfigError: slime takes one number a rollout, but step 1 of the chain, ForParts, gives credit to the \
 parts of a rollout, and only their mean would be used; end the chain with AggregateParts, or use what takes credit: \
-a Rewarder and RewardOutput.credit, or TRL's GRPOTrainer with herokit.adapters.trl.GroupRewardMixin
+a Rewarder and RewardOutput.credit, TRL's GRPOTrainer with herokit.adapters.trl.GroupRewardMixin, or prime-rl
     """
     given = _last_credit(combiner)
     if given:
@@ -361,7 +361,9 @@ def _last_credit(combiner: Chain) -> int:
     return given
 
 
-_TAKES_CREDIT = "a Rewarder and RewardOutput.credit, or TRL's GRPOTrainer with herokit.adapters.trl.GroupRewardMixin"
+_TAKES_CREDIT = (
+    "a Rewarder and RewardOutput.credit, TRL's GRPOTrainer with herokit.adapters.trl.GroupRewardMixin, or prime-rl"
+)
 
 
 def _describe(value: object) -> str:

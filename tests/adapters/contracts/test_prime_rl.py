@@ -6,8 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from herokit import Center, Rewarder, Select, Status, Verdict, chain
 from herokit.adapters import prime_rl
-from herokit.errors import ConfigError
+from herokit.combiners import ForParts
+from herokit.errors import ConfigError, DataError
 
 
 class Trace:
@@ -46,7 +48,7 @@ def prime(install_module):
                     yield episode, trace
 
     def assign_advantages(trace, values):
-        assert isinstance(values, float)
+        assert isinstance(values, float | list)
         trace.advantage = values
 
     install_module("prime_rl.orchestrator.algo.base", iter_trainable_traces=iter_trainable_traces)
@@ -92,3 +94,29 @@ def test_prime_rl_algorithm_refuses_a_length_penalty(prime, stubs):
     algorithm.length_penalty = SimpleNamespace(num_output_tokens_weight=0.25)
     with pytest.raises(ConfigError, match=r"length_penalty has no effect.*GroupLengthPenalty"):
         asyncio.run(algorithm.setup())
+
+
+class Turns:
+    def verify(self, samples):
+        return [
+            Verdict(1.0, parts=tuple(Verdict(float(c)) for c in s.final_text))
+            if s.final_text
+            else Verdict(None, Status.FAILED)
+            for s in samples
+        ]
+
+
+def test_prime_rl_algorithm_assigns_the_advantage_of_its_node_to_every_sampled_token(prime):
+    rewarder = Rewarder({"turn": Turns()}, chain(ForParts(chain(Select("turn"), Center()), mode="replace")))
+    first, second, failed = traces = [Trace("10"), Trace("0"), Trace("")]
+    nodes = [SimpleNamespace(mask=mask) for mask in ([0, 0], [0, 1, 1], [0], [1])]
+    first.nodes, second.nodes, failed.nodes = nodes, nodes[:2], nodes
+    algorithm = prime_rl.install(rewarder)(None, None)
+    second.nodes = nodes
+    with pytest.raises(DataError, match="trace 1 .*the rollout has 1 parts, but there are 2 spans"):
+        play(algorithm, traces)
+    second.nodes = nodes[:2]
+    play(algorithm, traces)
+    assert first.advantage == pytest.approx([2 / 3, 2 / 3, -1 / 3])
+    assert second.advantage == pytest.approx([-1 / 3, -1 / 3])
+    assert failed.advantage == 0.0

@@ -120,13 +120,14 @@ class RewarderMixin:
     """
 
     herokit: Rewarder
+    _takes_credit = False
 
     def __init_subclass__(cls, *, herokit: RewarderLike | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if herokit is not None:
-            cls.herokit = to_rewarder(herokit)
+            cls.herokit = to_rewarder(herokit, takes_credit=cls._takes_credit)
         elif isinstance(given := vars(cls).get("herokit"), Rewarder):
-            to_rewarder(given)
+            to_rewarder(given, takes_credit=cls._takes_credit)
 
 
 def group_ids_by_position(

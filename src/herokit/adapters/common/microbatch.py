@@ -201,7 +201,7 @@ class MicroBatcher:
     """
 
     def __init__(self, rewarder: RewarderLike) -> None:
-        self.rewarder = to_rewarder(rewarder)
+        self.rewarder = to_rewarder(rewarder, takes_credit=True)  # it combines nothing
         self._queue = BatchQueue[Sample, list[Row]](self._run_sources)
 
     def run(self, samples: Sequence[Sample]) -> list[Row]:

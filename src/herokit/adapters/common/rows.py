@@ -70,6 +70,7 @@ def combine_rows(
     group_keys: Sequence[Hashable],
     *,
     prompts: Sequence[Any] | None = None,
+    samples: Sequence[Sample] | None = None,
     update_state: bool = True,
 ) -> RewardOutput:
     """Combine rows that workers returned: the driver's part, once for the whole batch.
@@ -79,17 +80,24 @@ def combine_rows(
         rows: N rows of `score_one`; None for a rollout without an answer from a worker.
         group_keys: the group of every row, N.
         prompts: the prompt of every row, N, if the driver has them: those of a group are compared.
+        samples: in place of the prompts, the N samples, if this process made them: their turns are the parts, and the caller passes
+            the credit of parts on or has refused such a chain.
         update_state: False for evaluation.
 
     Raises:
-        ConfigError: the chain ends with credit of parts, or reads parts that no row has.
+        ConfigError: without samples: the chain ends with credit of parts, or reads parts that no row has.
         DataError: a row lacks a source of this rewarder, or prompts differ inside a group.
     """
-    check_no_credit(rewarder.combiner, "this adapter")
-    _check_parts(rewarder, rows)
+    if samples is None:
+        check_no_credit(rewarder.combiner, "this adapter")
+        _check_parts(rewarder, rows)
+    else:
+        prompts = [sample.prompt for sample in samples]
     if prompts is not None and rewarder.equal_prompts:
         check_group_prompts(prompts, group_keys)
-    return rewarder.combine(from_rows(rewarder.sources, rows), group_keys, update_state=update_state)
+    outputs = from_rows(rewarder.sources, rows)
+    outputs = outputs if samples is None else rewarder.add_turns(outputs, samples)
+    return rewarder.combine(outputs, group_keys, update_state=update_state)
 
 
 def _check_parts(rewarder: Rewarder, rows: Sequence[Mapping[str, Any] | None]) -> None:
