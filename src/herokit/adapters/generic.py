@@ -127,6 +127,7 @@ class AsyncRewardFunction(RewardFunction):
     """`RewardFunction` as a coroutine function: sources run in a thread, so the event loop is not blocked.
 
     Example:
+        >>> import asyncio
         >>> from herokit import Select
         >>> class Length:
         ...     def score(self, samples):

@@ -109,7 +109,7 @@ def draw_part_batch(rng: np.random.Generator, outcomes: list[str], part_signals:
 
     Example:
         >>> batch = draw_part_batch(np.random.default_rng(0), ["verifier"], ["prm"])
-        >>> batch.counts.sum() == len(batch.parts["prm"])
+        >>> bool(batch.counts.sum() == len(batch.parts["prm"]))
         True
     """
     number = int(rng.integers(1, 7))

@@ -35,6 +35,7 @@ class OnnxRewardModel(LocalRewardModel[OnnxRunner]):
         ignore_images: score samples with images by their text alone; otherwise their rows fail.
         control_tokens: control tokens in the texts of a sample, such as ``<|im_end|>``: ``escape`` breaks them up, so that no
             text opens a turn; ``keep`` leaves them to the tokenizer.
+        label: of heads with several outputs; the exported graph has one, so that it must stay None.
         step_separator: the text between two steps of a completion, for a process reward model.
         aggregate: how step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
         progress_callback: called with (unique rows done, unique rows in all) after every batch; see also

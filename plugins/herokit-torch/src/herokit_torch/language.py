@@ -183,7 +183,8 @@ class TorchJudge(_LanguageModel):
         dtype: of the body: ``"auto"`` (the checkpoint's), ``"float32"``, ``"bfloat16"``, ``"float16"``; the head runs in fp32.
         device: e.g. ``"cuda:1"``; None takes a GPU if there is one.
         system_prompt: the first message, ``""`` for none.
-        min_sharing_gain: as in `TorchRewardModel`.
+        min_sharing_gain, max_batch_tokens, max_length, thinking, ignore_images, control_tokens: as in `TorchRewardModel`.
+        label, step_separator, aggregate: of models with a head or steps; not used here.
 
     Raises:
         ConfigError: a setting outside its range.
@@ -242,7 +243,8 @@ class TorchLikelihood(_LanguageModel):
         dtype: of the body; the head runs in fp32.
         device: e.g. ``"cuda:1"``; None takes a GPU if there is one.
         system_prompt: the first message, ``""`` for none.
-        min_sharing_gain: as in `TorchRewardModel`.
+        min_sharing_gain, max_batch_tokens, max_length, template, ignore_images, control_tokens: as in `TorchRewardModel`.
+        label, step_separator, aggregate: of models with a head or steps; not used here.
 
     Raises:
         ConfigError: a setting outside its range.

@@ -201,6 +201,7 @@ async def score_group(rewarder: Rewarder, samples: Iterable[Sample], *, update_s
         DataError: the rollouts answer different prompts.
 
     Example:
+        >>> import asyncio
         >>> from herokit import Center, Select, chain
         >>> class Length:
         ...     def score(self, samples):
@@ -285,9 +286,9 @@ def token_advantages(output: RewardOutput, masks: Sequence[Sequence[float]], sta
         >>> class Turns:
         ...     def verify(self, samples):
         ...         return [Verdict(1.0, parts=(Verdict(1.0), Verdict(float(s.completion)))) for s in samples]
-        >>> output = Rewarder({"turn": Turns()}, chain(ForParts(Select("turn"))))([Sample("p", n, "q") for n in "13"])
+        >>> output = Rewarder({"turn": Turns()}, chain(ForParts(Select("turn"))))([Sample("p", n, "q") for n in "01"])
         >>> [row.tolist() for row in token_advantages(output, [[1, 0, 1], [1, 1, 0, 1]])]
-        [[0.5, 0.0, 0.5], [-0.5, -0.5, 0.0, 1.5]]
+        [[0.25, 0.0, -0.75], [0.25, 0.25, 0.0, 0.25]]
     """
     assert output.credit is not None  # noqa: S101 - the caller has asked for it
     stop = start + len(masks)

@@ -258,6 +258,7 @@ class AsyncRewardFunction(RewardFunction):
     """`RewardFunction` as a coroutine function: TRL runs it concurrently with others, and sources run in a thread.
 
     Example:
+        >>> import asyncio
         >>> from herokit import Rewarder, Select
         >>> class Length:
         ...     def score(self, samples):
