@@ -106,7 +106,7 @@ def test_build_fails_without_documentation(tmp_path):
     environment = {"PYTHONPATH": str(tmp_path / "src"), "PATH": ""}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode != 0
-    assert done.stderr.startswith("public, and not documented:\n"), done.stderr[-2000:]
+    assert "public, and not documented:\n" in done.stderr, done.stderr[-2000:]
     assert {message for _, _, message in REMOVED.values()} <= set(done.stderr.splitlines())
     assert not list(tmp_path.glob("site/**/*.html"))
 
@@ -116,6 +116,7 @@ def test_pages_load_nothing_from_the_network(tmp_path):
     tmp_path.joinpath("conf.py").write_text(
         (DOCS / "conf.py").read_text().partition("def setup")[0].replace("Path(__file__).parent", repr(str(DOCS)))
     )
+    shutil.copytree(DOCS / "static", tmp_path / "static")
     tmp_path.joinpath("index.md").write_text("# A page\n\n```python\nx = 1\n```\n")
     command = [sys.executable, "-m", "sphinx", "-W", "-q", tmp_path, tmp_path / "site"]
     subprocess.run(command, check=True, capture_output=True)

@@ -178,7 +178,7 @@ JUDGES = {
     "random": lambda s: float(correct(s)) * (random.random() < 0.9),  # noqa: S311 - the planted fault
     "every 500th call": lambda s: correct(s) and count() % 500 != 0,
     "worn out after 1,000 calls": lambda s: correct(s) and count() < 1000,
-    "hash of the text": lambda s: correct(s) and hash(s.final_text) % 4 != 0,
+    "hash of the text": lambda s: correct(s) * (1.0 - hash(s.final_text) % 1000 / 1e6),
     "the row before": previous,
     "writes to the metadata": writes_meta,
     "strips messages": strips_message,

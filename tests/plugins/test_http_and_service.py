@@ -99,6 +99,6 @@ def test_tables_of_the_reference_page_build():
     page = Path(__file__).resolve().parents[2] / "docs" / "reference" / "http.md"
     tables = [tomllib.loads(text.split("```")[0]) for text in page.read_text().split("```toml\n")[1:]]
     built = [build(source) for table in tables for source in table["sources"].values()]
-    assert [type(source).__name__ for source in built] == ["HttpRewardModel", "Cascade"]
+    assert [type(source).__name__ for source in built] == ["HttpRewardModel", "HttpRewardModel", "Cascade"]
     assert built[0].request.token_env == "RM_TOKEN"  # noqa: S105 - a variable's name
-    assert built[1].second.judge.model == "general-verifier"
+    assert built[2].second.judge.model == "general-verifier"

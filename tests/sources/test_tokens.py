@@ -19,8 +19,9 @@ def tokenizer(tmp_path_factory):
     words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     words.enable_truncation(2)
     words.enable_padding(length=9)
-    words.save(str(tmp_path_factory.mktemp("policy") / "tokenizer.json"))
-    return tmp_path_factory.getbasetemp() / "policy0"
+    folder = tmp_path_factory.mktemp("policy")
+    words.save(str(folder / "tokenizer.json"))
+    return folder
 
 
 def sample(text, **fields):

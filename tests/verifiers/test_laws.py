@@ -124,7 +124,7 @@ JAPANESE = answer_format(
 
 FORMAT_ONLY = {"hostile_text_rejected": "it checks the format only: hostile text may be well formed"}
 NEVER_0_OR_1 = dict.fromkeys(
-    ("reference_accepted", "near_miss_rejected", "hostile_text_rejected"),
+    ("reference_accepted",),
     "its values are probabilities, which are never 0 or 1",
 )
 PARTIAL_CREDIT = {

@@ -260,7 +260,8 @@ NUMBERS = replace(
 
 def test_verifier_keeps_the_laws():
     profile = Profile(max_examples=3, seconds=10.0, shrink_seconds=0.0)
-    claims = list_laws("verifier", universal=False)
+    needs_pairs = {"symmetric_equivalence", "answer_format_invariance"}  # the domain has one way to write an answer
+    claims = [law for law in list_laws("verifier", universal=False) if law.name not in needs_pairs]
     report = check_verifier(
         PrintedAnswer(CodeVerifier(Limits(timeout=10.0))),
         claims=claims,

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, cast
 
+import numpy as np
+
 from herokit.conversations.messages import (
     CALL_PARTS,
     IMAGE_PARTS,
@@ -261,7 +263,8 @@ def _check_kinds(sample: Sample) -> None:
     """Check that prompt and completion are texts or lists of messages: a row of another kind must not stop a batch."""
     for name in ("prompt", "completion"):
         value = getattr(sample, name)
-        is_messages = isinstance(value, Sequence) and all(isinstance(message, Mapping) for message in value)
+        is_list = isinstance(value, Sequence | np.ndarray)
+        is_messages = is_list and all(isinstance(message, Mapping) for message in value)
         if not (isinstance(value, str) or is_messages):
             raise UnscorableError(f"the {name} is {value!r:.80}; expected a text or a list of messages")
 

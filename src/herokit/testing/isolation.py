@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 import warnings
@@ -312,6 +313,7 @@ def _run_child(connection: Connection, work: Callable[[_Sender], None]) -> None:
     """Work in a session of its own, with standard output on standard error; never return."""
     os.setsid()
     os.dup2(2, 1)
+    sys.stdout = sys.stderr  # where the standard output of this process is no longer descriptor 1
     warnings.simplefilter("ignore")  # of the examples, which are meant to be odd
     sender = _Sender(connection)
     try:

@@ -119,7 +119,11 @@ def separate_calls_agree(subject: AnswerSubject, example: None, draw: Draw) -> N
             message = "in a call of its own a sample gets another value than in a batch"
             raise LawViolation(message, **describe_rows([sample], value=[together[i]], alone=[value]))
     check_reads_reference(subject)
-    if together[0] == together[1] and together[2] == together[3] and together[0] != together[2]:
+    if together[0] != together[1] or together[2] != together[3]:
+        return
+    other_text = replace(samples[1], completion=f"{texts[0]}\n")  # first seen with this reference
+    (value,) = subject.values([other_text])
+    if value != together[1]:
         message = "the value does not depend on the reference: the first one that was seen decides"
         raise LawViolation(message, **describe_rows(samples[:2], value=together[:2]))
 
