@@ -61,7 +61,11 @@ def _mutate_node(node: ast.AST) -> Iterator[tuple[str, object, str]]:
     elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
         yield "value", not node.value, str(node.value)
     elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        yield "value", node.value + 1 if isinstance(node.value, int) else node.value * 1e4, str(node.value)
+        yield (
+            "value",
+            node.value + 1 if isinstance(node.value, int) or node.value == 0.0 else node.value * 1e4,
+            str(node.value),
+        )
     elif isinstance(node, ast.Name) and node.id in NAMES:
         yield "id", NAMES[node.id], node.id
     elif isinstance(node, ast.Attribute) and node.attr in NAMES:

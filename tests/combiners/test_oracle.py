@@ -1,5 +1,6 @@
 """Equations 3 to 5 of HERO and the group steps, written row by row with plain numbers, against the steps on random settings."""
 
+import dataclasses
 import math
 import statistics
 from itertools import pairwise
@@ -9,8 +10,11 @@ import pytest
 
 from herokit import Groups, Signals
 from herokit.combiners import (
+    BestMinusSecond,
     Center,
     DivideByMad,
+    DivideByMean,
+    DivideBySummedStd,
     LeaveOneOut,
     LinearSchedule,
     Mean,
@@ -18,6 +22,7 @@ from herokit.combiners import (
     QuantileMinMax,
     Rank,
     Standardize,
+    StandardizeWithVirtual,
     Stratify,
     WeightByStd,
     Whiten,
@@ -240,6 +245,12 @@ def test_defaults_are_those_of_the_pages():
     assert weight == WeightByStd.published("main")
     assert Standardize() == Standardize(scope="group", eps=1e-4, ddof=1, min_std=0.0, scale=None)
     assert (DivideByMad().eps, Whiten().eps) == (1e-4, 1e-4)
+    assert (StandardizeWithVirtual().max_reward, StandardizeWithVirtual().eps, BestMinusSecond().eps) == (
+        1.0,
+        1e-6,
+        1e-6,
+    )
+    assert DivideBySummedStd() == DivideBySummedStd({"verifier": 1.0, "rm": 1.0}, eps=1e-4)
 
 
 STEPS = [
@@ -253,6 +264,10 @@ STEPS = [
     DivideByMad(eps=0.5),
     Whiten(),
     Whiten(eps=0.5),
+    DivideByMean(),
+    *(StandardizeWithVirtual(max_reward=best, eps=eps) for best in (1.0, 5.0) for eps in (1e-6, 0.5)),
+    *(BestMinusSecond(eps=eps) for eps in (1e-6, 0.5)),
+    *(DivideBySummedStd({"rm": 0.5, "verifier": 2.0}, eps=eps) for eps in (1e-4, 0.5)),
 ]
 
 
@@ -261,7 +276,7 @@ def advantages_by_hand(step, groups, rewards):
     return [one_advantage(step, reward, parts[key], everything) for key, reward in zip(groups, rewards, strict=True)]
 
 
-def one_advantage(step, reward, group, everything):
+def one_advantage(step, reward, group, everything):  # noqa: PLR0911 - one formula per step
     mean = statistics.fmean(group)
     if isinstance(step, Center):
         return reward - mean
@@ -271,6 +286,18 @@ def one_advantage(step, reward, group, everything):
         return (reward - mean) / (statistics.fmean(abs(x - mean) for x in group) + step.eps)
     if isinstance(step, Whiten):
         return (reward - statistics.fmean(everything)) / (deviation(everything, 1) + step.eps)
+    if isinstance(step, DivideByMean):
+        return reward / mean - 1 if mean > 0 else 0.0
+    if isinstance(step, StandardizeWithVirtual):
+        virtual = (sum(group) + step.max_reward) / (len(group) + 1)
+        squares = sum((x - virtual) ** 2 for x in [*group, step.max_reward])
+        return (reward - virtual) / (math.sqrt(squares / len(group)) + step.eps)
+    if isinstance(step, BestMinusSecond):
+        second = max((x for x in group if x != max(group)), default=reward)
+        wins = reward == max(group) and group.count(reward) == 1 and len(group) > 1
+        return (reward - second) / (deviation(group, 1) + step.eps) if wins else 0.0
+    if isinstance(step, DivideBySummedStd):
+        return (reward - mean) / (2.5 * deviation(group, 1) + step.eps)
     if step.scale is not None:
         return (reward - mean) / (step.scale + step.eps)
     scale = deviation(everything if step.scope == "batch" else group, step.ddof)
@@ -282,7 +309,7 @@ def test_group_step_agrees_with_its_formula_row_by_row(step):
     rng = np.random.default_rng(0)
     for _ in range(60):
         _, groups, scores = draw_rows(rng)
-        actual = step(scores, signals_of(groups, rm=scores))
+        actual = step(scores, signals_of(groups, rm=scores, verifier=scores))
         expected = advantages_by_hand(step, groups.tolist(), scores.tolist())
         np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-6)
         assert step.to_advantage
@@ -291,7 +318,7 @@ def test_group_step_agrees_with_its_formula_row_by_row(step):
 @pytest.mark.parametrize("step", STEPS, ids=repr)
 def test_group_step_takes_an_empty_batch(step):
     for count in (0, 2):
-        signals = Signals({"rm": np.zeros(0)}, Groups(np.zeros(0, dtype=int), count))
+        signals = Signals(dict.fromkeys(("rm", "verifier"), np.zeros(0)), Groups(np.zeros(0, dtype=int), count))
         assert step(np.zeros(0), signals).shape == (0,)
 
 
@@ -343,6 +370,13 @@ RAMP = LinearSchedule(0.2, 0.9, 4)
         (lambda: Standardize(scale=0.0), r"scale lies in \(0, inf\)"),
         (lambda: Standardize(scale=1.0, scope="batch"), "takes the place of a deviation"),
         (lambda: Standardize(scale=1.0, min_std=1.0), "takes the place of a deviation"),
+        (lambda: StandardizeWithVirtual(eps=0.0), r"eps lies in \(0, inf\)"),
+        (lambda: StandardizeWithVirtual(max_reward=math.inf), "max_reward lies in"),
+        (lambda: BestMinusSecond(eps=0.0), r"eps lies in \(0, inf\)"),
+        (lambda: DivideBySummedStd(eps=0.0), r"eps lies in \(0, inf\)"),
+        (lambda: DivideBySummedStd({}), "weights names at least one signal"),
+        (lambda: DivideBySummedStd({"rm": -1.0}), "weights"),
+        (lambda: LeaveOneOut(leave_out="group"), "leave_out"),
         (lambda: DivideByMad(eps=0.0), r"eps lies in \(0, inf\)"),
         (lambda: Whiten(eps=0.0), r"eps lies in \(0, inf\)"),
     ],
@@ -372,3 +406,23 @@ def test_step_refuses_a_parameter_outside_its_range(make, message):
 )
 def test_step_takes_the_ends_of_its_ranges(make):
     make()
+
+
+@pytest.mark.parametrize("step", [Stratify(), WeightByStd(), *STEPS], ids=repr)
+def test_step_is_a_frozen_value_without_further_attributes(step):
+    fields = dataclasses.fields(step)
+    for name in [field.name for field in fields] or ["eps"]:
+        with pytest.raises((dataclasses.FrozenInstanceError, TypeError)):
+            setattr(step, name, 1.0)
+    assert not hasattr(step, "__dict__")
+
+
+@pytest.mark.parametrize("leave_out", ["row", "rollout"])
+def test_leave_one_out_with_one_row_per_rollout_agrees_with_its_formula(leave_out):
+    rng = np.random.default_rng(1)
+    for _ in range(30):
+        _, groups, scores = draw_rows(rng)
+        actual = LeaveOneOut(leave_out=leave_out)(scores, signals_of(groups, rm=scores))
+        np.testing.assert_allclose(
+            actual, advantages_by_hand(LeaveOneOut(), groups.tolist(), scores.tolist()), atol=1e-6
+        )
