@@ -1,7 +1,7 @@
 """Credit: an advantage for every part of a rollout, such as a turn or a step, and for every token of a part."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal, TypeAlias
 
@@ -30,7 +30,6 @@ class Credit:
         values: (S,) the advantages; NaN in rows without a reward, 0 in rows or parts that a filter removed.
         counts: (N,) how many parts each rollout has.
         spans: for each rollout the token spans of its parts, where the samples have them; None where they do not.
-        problems: why rows have no credit although their sources gave a value: row -> reason.
 
     Example:
         >>> credit = Credit(np.array([0.5, -0.5, 1.0]), [2, 1])
@@ -43,7 +42,6 @@ class Credit:
     values: Array
     counts: Sequence[int]
     spans: Sequence[Sequence[Span] | None] = ()
-    problems: Mapping[int, str] = field(default_factory=dict)
 
     def ragged(self) -> list[list[float]]:
         """Return a list of advantages for each rollout."""
@@ -59,8 +57,7 @@ class Credit:
             [[1.0]]
         """
         first, last = sum(self.counts[:start]), sum(self.counts[:stop])
-        problems = {row - start: reason for row, reason in self.problems.items() if start <= row < stop}
-        return Credit(self.values[first:last], self.counts[start:stop], self.spans[start:stop], problems)
+        return Credit(self.values[first:last], self.counts[start:stop], self.spans[start:stop])
 
     def tokens(
         self,
@@ -215,7 +212,7 @@ class PartColumns:
         full = np.full(sum(self.counts), np.nan)
         if values is not None:
             full[np.repeat(valid, self.counts)] = values
-        return Credit(full, self.counts, self.spans, self.problems)
+        return Credit(full, self.counts, self.spans)
 
 
 def _read_parts(outputs: SourceOutputs, name: str, problems: dict[int, str]) -> list[list[float] | None] | None:

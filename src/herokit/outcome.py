@@ -66,7 +66,7 @@ class Explanation:
         problems: for each rollout, why it has no value; empty if it has one.
         results: for each rollout, the results of the sources, by the names of `herokit.records`.
         samples: the rollouts themselves, if they were given.
-        parts: for each rollout the number of its parts that have credit; empty if the chain gives none.
+        parts: for each rollout the number of its parts, 0 without a reward; empty if the chain reads no parts.
         part_rows: the signals of those parts, what each step made of them, and their credit.
     """
 
@@ -221,7 +221,8 @@ class RewardOutput:
         scores: source name -> N scores.
         trace: what each step did to the valid rows.
         seconds: source name -> wall time it took.
-        credit: the advantages of the parts of rollouts, if the chain gives any; `advantage` is their mean then.
+        credit: the advantages of the parts of rollouts, if the chain ends with any; `advantage` is their mean then.
+        part_problems: why the parts of a row let it have no reward, although every source gave the row a value: row -> reason.
 
     Example:
         >>> from herokit import Rewarder, Sample
@@ -246,6 +247,7 @@ class RewardOutput:
     trace: Sequence[StepTrace]
     seconds: Mapping[str, float]
     credit: Credit | None = None
+    part_problems: Mapping[int, str] = field(default_factory=dict)
 
     def problems(self) -> dict[int, str]:
         """Return why each invalid row has no reward: row -> reasons, each after its source's name."""
@@ -321,10 +323,10 @@ class RewardOutput:
     ) -> tuple[list[int], list[ExplanationRow]]:
         """Return how many parts the rollouts have, 0 for invalid ones, and the rows of a table of these parts."""
         parts = self.signals.parts
-        if self.credit is None or parts is None:
+        if parts is None:
             return [], []
-        counts = [self.credit.counts[r] if r in place else 0 for r in rollouts]
-        chosen = [i for r in rollouts if r in place for i in np.flatnonzero(parts.rollouts.ids == place[r]).tolist()]
+        places = [np.flatnonzero(parts.rollouts.ids == place[r]).tolist() if r in place else [] for r in rollouts]
+        counts, chosen = [len(rows) for rows in places], [i for rows in places for i in rows]
         named: list[tuple[str, Array]] = list(parts.values.items())
         for step in self.trace:
             named += [(short_repr(inner.step), inner.after) for inner in step.parts]
@@ -403,7 +405,7 @@ class RewardOutput:
                 for name, scores in self.scores.items()
                 if not is_valid_score(scores.values[row])
             ]
-            + ([self.credit.problems[row]] if self.credit is not None and row in self.credit.problems else [])
+            + ([self.part_problems[row]] if row in self.part_problems else [])
         )
 
 

@@ -12,11 +12,11 @@ from herokit._display import short_repr
 from herokit.arrays import load_state, named_chain, split_trace, state_to_json, warn_of_single_rows
 from herokit.combiners import Chain, Combiner, Sync, chain, initial_reward
 from herokit.combiners.base import StepTrace, no_sync
-from herokit.combiners.chain import check_signals, find_unread_sources, gives_credit
+from herokit.combiners.chain import check_signals, ends_with_credit, find_unread_sources, gives_credit
 from herokit.combiners.inputs import number_groups
 from herokit.conversations import Turn
 from herokit.conversations.prompts import check_group_prompts
-from herokit.credit import PartColumns, split_credit
+from herokit.credit import Credit, PartColumns, split_credit
 from herokit.errors import ConfigError, DataError, ErrorCollector, NoSignalWarning
 from herokit.outcome import RewardOutput
 from herokit.records import check_source_names
@@ -214,6 +214,9 @@ class Rewarder(Closeable):
         if update_state:
             self.state = state
         rows = split_trace(trace, signals, before)
+        credit: Credit | None = None
+        if parts is not None and ends_with_credit(self.combiner):
+            credit = parts.credit(split_credit(trace, rows[1], rows[3], signals), valid)
         reward, advantage, weight, kept = (_expand_rows(x, valid) for x in rows)
         return RewardOutput(
             reward=reward,
@@ -227,7 +230,8 @@ class Rewarder(Closeable):
             scores=outputs.scores,
             trace=trace,
             seconds=outputs.seconds,
-            credit=None if parts is None else parts.credit(split_credit(trace, rows[1], rows[3], signals), valid),
+            credit=credit,
+            part_problems={} if parts is None else parts.problems,
         )
 
     def _signals(

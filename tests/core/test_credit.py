@@ -78,6 +78,23 @@ def test_rewarder_gives_no_credit_with_other_schemes():
     assert output.signals.parts is None
 
 
+def test_a_chain_that_aggregates_parts_has_no_credit_and_keeps_its_problems():
+    samples = [*SAMPLES, Sample("p", chat("abc", "?"), "q")]
+    rewarder = Rewarder({"turn": LongTurns()}, chain(ForParts(Select("turn"), mode="replace"), AggregateParts("min")))
+    output = rewarder(samples)
+    assert output.credit is None
+    assert "credit" not in output.columns()
+    assert_array_equal(output.reward, [0.0, 1.0, 1.0, 1.0, np.nan])
+    assert output.problems() == {4: "turn: part 2: no tool"}
+    assert output.explain("q").parts == [3, 2, 0]
+    assert rewarder(samples[4:]).credit is None
+
+
+def test_a_chain_that_ends_with_credit_has_it_without_a_valid_row():
+    output = Rewarder({"turn": LongTurns()}, chain(ForParts(Select("turn"))))([Sample("p", chat("abc", "?"), "q")])
+    assert_array_equal(output.credit.ragged(), [[np.nan, np.nan]])
+
+
 def test_a_part_without_a_value_takes_its_rollout_out_and_no_other():
     samples = [*SAMPLES, Sample("p", chat("abc", "?", "good"), "q")]
     output = Rewarder({"verifier": Outcome(), "turn": LongTurns()}, turn_grpo())(samples)
