@@ -6,7 +6,7 @@ import pytest
 
 from herokit_math.answers import Interval, LabeledValue, Quantity, Region, RelationChain
 from herokit_math.compare import Comparison
-from herokit_math.limits import LimitError, StepBudget
+from herokit_math.limits import MAX_STEPS, LimitError, StepBudget
 from herokit_math.lists import to_region
 from herokit_math.parser import parse_answer
 from herokit_math.quantity_comparison import Policy
@@ -223,6 +223,13 @@ def test_comparison_of_chains_spends_its_budget():
     chain = parse_answer("x^2+y^2=9")
     with pytest.raises(LimitError):
         equal_chains(chain, parse_answer("2x^2+2y^2=18"), StepBudget(20))
+
+
+def test_comparison_of_vectors_spends_the_budget_of_the_pair():
+    comparison = Comparison(Policy())
+    comparison.budget.spend(MAX_STEPS)
+    with pytest.raises(LimitError):
+        comparison.equal(parse_answer("(1,2)"), parse_answer(r"\hat{i}\hat{j}"))
 
 
 def decide(reference, answer, **options):

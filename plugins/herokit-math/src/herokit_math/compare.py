@@ -35,7 +35,19 @@ from herokit_math.relations import (
     prime_derivative,
     substitute,
 )
-from herokit_math.tree import INFINITY, ONE, ZERO, Call, Const, Node, Num, Sym, free_symbols, rename_symbols
+from herokit_math.tree import (
+    INFINITY,
+    ONE,
+    ZERO,
+    Call,
+    Const,
+    Node,
+    Num,
+    Sym,
+    free_symbols,
+    make_selection,
+    rename_symbols,
+)
 from herokit_math.words import equal_words
 
 __all__ = ["Comparison"]
@@ -75,11 +87,22 @@ class Comparison:
             return self.quantities.equal(reference, answer)
         if isinstance(answer, Interval) and isinstance(reference, Collection) and not reference.bracket:
             answer = _to_list(answer)  # the list [1, 2]
-        reference, answer = _to_components(reference, answer), _to_components(answer, reference)
-        for kind, compare in self._rules:
-            if isinstance(reference, kind) or isinstance(answer, kind):
-                return compare(self, reference, answer)
-        return False
+        pair = self._to_components(reference, answer), self._to_components(answer, reference)
+        rules = (compare for kind, compare in self._rules if any(isinstance(side, kind) for side in pair))
+        return next(rules)(self, *pair)
+
+    def _to_components(self, vector: Answer, other: Answer) -> Answer:
+        r"""Return a sum of multiples of ``\hat{i}``, ``\hat{j}``, ``\hat{k}`` as a vector if the other side is one."""
+        if not isinstance(vector, Quantity) or (rows := _get_rows(other)) is None:
+            return vector
+        if not free_symbols(vector.node) & {*_UNIT_VECTORS}:
+            return vector
+        names = _UNIT_VECTORS[: sum(map(len, rows))]
+        zero = dict.fromkeys(_UNIT_VECTORS, ZERO)
+        parts = tuple(substitute(vector.node, zero | {name: ONE}) for name in names)
+        total = Call("add", tuple(Call("mul", (part, Sym(name))) for part, name in zip(parts, names, strict=True)))
+        is_linear = decide_identity(total, vector.node, self.budget)[0]
+        return Collection(tuple(map(Quantity, parts)), "(") if is_linear else vector
 
     def _equal_choices(self, reference: Answer, answer: Answer) -> bool | None:
         if isinstance(reference, Choice) and isinstance(answer, Choice):
@@ -323,22 +346,7 @@ def _to_selection(answer: Answer, other: Answer) -> Answer:
     nodes = tuple(item.node for item in items if isinstance(item, Quantity))
     if len(nodes) != len(items) or len(nodes) != 2:  # noqa: PLR2004 - a total and a part
         return answer
-    count = Call("binomial", nodes)
-    return Quantity(count if answer.label == "C" else Call("mul", (count, Call("factorial", nodes[1:]))))
-
-
-def _to_components(vector: Answer, other: Answer) -> Answer:
-    r"""Return a sum of multiples of ``\\hat{i}``, ``\\hat{j}``, ``\\hat{k}`` as a vector if the other side is one."""
-    rows = _get_rows(other) if isinstance(other, Matrix | Collection) and isinstance(vector, Quantity) else None
-    if rows is None or not isinstance(vector, Quantity) or not free_symbols(vector.node) & {*_UNIT_VECTORS}:
-        return vector
-    size = sum(map(len, rows))
-    names = _UNIT_VECTORS[:size]
-    zero = dict.fromkeys(_UNIT_VECTORS, ZERO)
-    parts = tuple(substitute(vector.node, zero | {name: ONE}) for name in names)
-    total = Call("add", tuple(Call("mul", (part, Sym(name))) for part, name in zip(parts, names, strict=True)))
-    is_linear = decide_identity(total, vector.node, StepBudget())[0]
-    return Collection(tuple(map(Quantity, parts)), "(") if is_linear else vector
+    return Quantity(make_selection(*nodes, is_ordered=answer.label == "P"))
 
 
 def _to_day(time: Ratio, other: Ratio) -> Ratio:

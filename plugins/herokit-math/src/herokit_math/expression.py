@@ -16,6 +16,7 @@ from herokit_math.tree import (
     Sym,
     make_determinant,
     make_double_factorial,
+    make_selection,
     multiply,
     negate,
 )
@@ -303,8 +304,7 @@ class _ExpressionParser:
         if power is None or not (total.isdigit() and is_short and int(chosen) <= int(total)):
             return None
         self.position += 2 if power[1] else 4
-        count = Call("binomial", (Num(Fraction(total)), Num(Fraction(chosen))))
-        return count if name == "C" else Call("mul", (count, Call("factorial", (Num(Fraction(chosen)),))))
+        return make_selection(Num(Fraction(total)), Num(Fraction(chosen)), is_ordered=name == "A")
 
     def parse_primes(self) -> str:
         r"""Return the primes after a name: ``'`` or ``^{\prime}``; an empty string if there are none."""

@@ -16,6 +16,8 @@ from herokit_math.token_split import bracket_depths, is_enclosed, is_separator, 
 from herokit_math.tree import Call, Node, Num, Sym, free_symbols
 
 __all__ = [
+    "ELSE_WORDS",
+    "has_determinant",
     "list_integers",
     "parse_cases",
     "parse_multiple",
@@ -28,7 +30,7 @@ __all__ = [
 _Parse: TypeAlias = Callable[[list[Token]], Answer]
 
 _CASE_WORDS = {"if", "when", "whenever", "for"}
-_ELSE_WORDS = {"else", "otherwise"}
+ELSE_WORDS = {"else", "otherwise"}
 _PART_LABEL = re.compile(r"(?:\\text\s*\{\s*)?(?:\(\s*|(?<![\w(]))([a-h]|i{1,3}|iv|v)\s*\)\s*\}?\s*")
 _PART_LABELS = ("abcdefgh", ("i", "ii", "iii", "iv", "v"))
 _STEPS = 2_000  # operations for the ends of a set
@@ -46,7 +48,7 @@ def parse_cases(pieces: Sequence[list[Token]], parse: _Parse) -> Cases | None:
             return None
         value, condition = case
         is_rest = all(t.kind == TokenKind.WORD or t.text in {",", ".", ";"} for t in condition)
-        is_rest = is_rest and any(t.text.lower() in _ELSE_WORDS for t in condition)
+        is_rest = is_rest and any(t.text.lower() in ELSE_WORDS for t in condition)
         items.append((parse(value), None if is_rest else parse(condition)))
     if sum(condition is None for _, condition in items) > 1:
         raise UnsupportedError("two cases without a condition")
@@ -58,7 +60,7 @@ def _split_case(tokens: list[Token]) -> tuple[list[Token], list[Token]] | None:
     for at, (token, depth) in enumerate(zip(tokens, bracket_depths(tokens), strict=True)):
         if at == 0 or depth > 0:
             continue
-        if token.kind == TokenKind.WORD and token.text.lower() in _ELSE_WORDS:
+        if token.kind == TokenKind.WORD and token.text.lower() in ELSE_WORDS:
             return tokens[:at], tokens[at:]
         if token.text == "&" or (token.kind == TokenKind.WORD and token.text.lower() in _CASE_WORDS):
             condition = tokens[at + 1 :]
@@ -111,10 +113,12 @@ def split_parts(text: str) -> list[str]:
         >>> split_parts("(a) 5, (b) 7"), split_parts("f(a) + (b)")
         (['5', '7'], [])
     """
-    matches = list(_PART_LABEL.finditer(text)) if ")" in text else []
+    if not _PART_LABEL.match(text):
+        return []
+    matches = list(_PART_LABEL.finditer(text))
     labels = [match[1] for match in matches]
     is_numbered = any(labels == [*names][: len(labels)] for names in _PART_LABELS)
-    if len(labels) < 2 or matches[0].start() > 0 or not is_numbered:  # noqa: PLR2004 - one part is no list of parts
+    if len(labels) < 2 or not is_numbered:  # noqa: PLR2004 - one part is no list of parts
         return []
     ends = [*(match.start() for match in matches[1:]), len(text)]
     parts = [text[match.end() : end].strip(" ,;.") for match, end in zip(matches, ends, strict=True)]
@@ -124,11 +128,10 @@ def split_parts(text: str) -> list[str]:
 
 def parse_multiple(tokens: list[Token], parse: _Parse) -> Answer | None:
     r"""Parse a number times a vector or matrix, ``\frac12 (1, 2)``, as the vector or matrix; None for other tokens."""
-    depths = bracket_depths(tokens)
-    start = next(
-        (k for k, t in enumerate(tokens) if k and (_is_vector(tokens[k:]) or t.text == "begin") and depths[k] == 1), 0
-    )
-    if not start:
+    openings = [k for k, t in enumerate(tokens) if k and t.text in {"(", "begin"}]
+    depths = bracket_depths(tokens) if openings else []
+    start = next((k for k in openings if depths[k] == 1 and (tokens[k].text == "begin" or _is_vector(tokens[k:]))), 0)
+    if not start or has_determinant(tokens):
         return None
     head = [t for t in tokens[:start] if t.text != "*" or t is not tokens[start - 1]]
     try:
@@ -143,8 +146,13 @@ def parse_multiple(tokens: list[Token], parse: _Parse) -> Answer | None:
     return Matrix(scaled) if isinstance(vector, Matrix) else Collection(scaled[0], vector.bracket)
 
 
+def has_determinant(tokens: list[Token]) -> bool:
+    """Return whether tokens have a determinant, which is a number and no matrix."""
+    return any(t.text in {"det", "vmatrix"} and t.kind in {TokenKind.COMMAND, TokenKind.WORD} for t in tokens)
+
+
 def _is_vector(tokens: list[Token]) -> bool:
-    return tokens[0].text == "(" and is_enclosed(tokens) and len(split_tokens(tokens[1:-1], matches_operator(","))) > 1
+    return is_enclosed(tokens) and len(split_tokens(tokens[1:-1], matches_operator(","))) > 1
 
 
 def _scale(entry: Answer, factor: Node) -> Answer:
@@ -155,9 +163,10 @@ def _scale(entry: Answer, factor: Node) -> Answer:
 
 def parse_transposed(tokens: list[Token], parse: _Parse) -> Answer | None:
     """Parse a transposed vector or matrix; None for other tokens."""
+    texts = [t.text for t in tokens[-4:]]
     for tail in _TRANSPOSED:
         body = tokens[: -len(tail)]
-        if [t.text for t in tokens[-len(tail) :]] == tail and body and (is_enclosed(body) or body[0].text == "begin"):
+        if texts[-len(tail) :] == tail and body and (is_enclosed(body) or body[0].text == "begin"):
             answer = parse(body)
             if isinstance(answer, Interval):
                 return Collection((Quantity(answer.low), Quantity(answer.high)), "(")
@@ -169,9 +178,11 @@ def parse_transposed(tokens: list[Token], parse: _Parse) -> Answer | None:
 
 def parse_share(tokens: list[Token]) -> Quantity | Ratio | None:
     """Parse "3 in 8" and "3 out of 8" as a fraction, "2 to 3" as a ratio; None for other tokens."""
+    if tokens[0].kind != TokenKind.NUMBER or tokens[-1].kind != TokenKind.NUMBER:
+        return None
     numbers = [t for t in tokens if t.kind == TokenKind.NUMBER]
     words = [t.text.lower() for t in tokens if t.kind == TokenKind.WORD]
-    if tokens[0].kind != TokenKind.NUMBER or tokens[-1].kind != TokenKind.NUMBER or len(numbers + words) != len(tokens):
+    if not words or len(numbers + words) != len(tokens):
         return None
     parts = tuple(parse_expression([number]) for number in numbers)
     if len(parts) == 2 and words in (["in"], ["out", "of"]):  # noqa: PLR2004 - a share

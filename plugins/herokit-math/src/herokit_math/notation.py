@@ -112,5 +112,7 @@ def _rewrite_words(text: str) -> str:
         text = f"x {sign}{'=' if match[2] else ''} {text[match.end() :]}"
     if match := _ISO_DATE.fullmatch(text):
         return f"{_MONTHS[int(match[2]) - 1]} {int(match[3])}, {match[1]}"
+    if not any(month in text for month in _MONTHS):
+        return text
     text = _DAY_FIRST.sub(r"\2 \1", text)
     return _DAY_LAST.sub(lambda m: f"{m[1]} {int(m[2])}" + (f", {m[3]}" if m[3] else ""), text)

@@ -17,6 +17,8 @@ from herokit_math.answers import (
 from herokit_math.choices import parse_choice
 from herokit_math.expression import UnsupportedError, parse_expression
 from herokit_math.forms import (
+    ELSE_WORDS,
+    has_determinant,
     list_integers,
     parse_cases,
     parse_multiple,
@@ -42,7 +44,6 @@ _IS_SEMICOLON = matches_operator(";")
 _CONDITION_WORDS = {"for", "where", "when", "with", "if", "such", "given", "provided", "because", "since", "therefore"}
 _TRAILING_PUNCTUATION = {".", ",", ";", ":", "^", "=", "?", "\\,"}
 _LEADING_PUNCTUATION = {"=", ":", ",", "*", "\\,", "approx", "?"}
-_ELSE_WORDS = {"else", "otherwise"}
 _CONDITION_COMMANDS = {"pmod", "forall", "approx", "Rightarrow", "implies", "to", ","}
 _LEADING_VERBS = {
     "simplifies", "simplify", "reduces", "reduce", "evaluates", "leads", "converges", "tends", "goes", "equal", "comes", "amounts",
@@ -152,7 +153,7 @@ def _drop_condition(tokens: list[Token]) -> list[Token]:  # noqa: PLR0911 - one 
             "pmod",
             "forall",
         }:
-            if any(t.kind == TokenKind.WORD and t.text.lower() in _ELSE_WORDS for t in tokens[at:]):
+            if any(t.kind == TokenKind.WORD and t.text.lower() in ELSE_WORDS for t in tokens[at:]):
                 raise UnsupportedError("an answer with several cases")
             if at == 1 and tokens[0].kind == TokenKind.VARIABLE and token.kind == TokenKind.WORD:
                 return tokens  # "x such that x > 2": the condition is the answer
@@ -182,7 +183,7 @@ def _is_membership(tokens: list[Token]) -> bool:
 
 def _parse_single(tokens: list[Token]) -> Answer:  # noqa: PLR0911 - one return per form
     """Parse an answer without separators at the top level."""
-    if any(t.text == "begin" for t in tokens[:2]) and not _has_determinant(tokens) and tokens[-1].text in "})]":
+    if any(t.text == "begin" for t in tokens[:2]) and not has_determinant(tokens) and tokens[-1].text in "})]":
         return _parse_environment(tokens)
     if (answer := _parse_set_or_signs(tokens) or parse_transposed(tokens, _parse_tokens)) is not None:
         return answer
@@ -192,7 +193,8 @@ def _parse_single(tokens: list[Token]) -> Answer:  # noqa: PLR0911 - one return 
         return group
     if len(split_tokens(tokens, _IS_RELATION)) > 1 or _IS_RELATION(tokens[0]):
         return _parse_relation(tokens)
-    if (special := parse_based_numeral(tokens) or parse_share(tokens) or _parse_multiple(tokens)) is not None:
+    special = parse_based_numeral(tokens) or parse_share(tokens) or parse_multiple(tokens, _parse_tokens)
+    if special is not None:
         return special
     return _parse_colon(tokens) if any(t.text == ":" for t in tokens) else parse_quantity(tokens)
 
@@ -209,18 +211,10 @@ def _parse_environment(tokens: list[Token]) -> Answer:
     return matrix
 
 
-def _parse_multiple(tokens: list[Token]) -> Answer | None:
-    return None if _has_determinant(tokens) else parse_multiple(tokens, _parse_tokens)
-
-
 def _parse_entry(tokens: list[Token]) -> Answer:
     """Parse an entry of a matrix; a condition may begin with "if"."""
     is_condition = len(tokens) > 1 and tokens[0].kind == TokenKind.WORD and tokens[0].text.lower() in _CONDITION_WORDS
     return _parse_tokens(tokens[1:] if is_condition else tokens)
-
-
-def _has_determinant(tokens: list[Token]) -> bool:
-    return any(t.text in {"det", "vmatrix"} and t.kind in {TokenKind.COMMAND, TokenKind.WORD} for t in tokens)
 
 
 def _parse_set_or_signs(tokens: list[Token]) -> Answer | None:  # noqa: PLR0911 - one return per form

@@ -70,6 +70,8 @@ def parse_quantity(tokens: list[Token]) -> Quantity:
 
 def parse_mixed_units(tokens: list[Token]) -> Quantity | None:
     """Parse ``5 ft 6 in`` or ``1 h 30 min``; None for other tokens."""
+    if not tokens or tokens[0].kind != TokenKind.NUMBER:
+        return None
     tokens = [token for token in tokens if token.text != "and"]
     numbers, names = tokens[::2], tokens[1::2]
     if not 1 < len(names) == len(numbers) <= _MAX_MIXED_UNITS or any(t.kind != TokenKind.NUMBER for t in numbers):

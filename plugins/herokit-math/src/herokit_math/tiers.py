@@ -243,13 +243,10 @@ def _decide_decimal_comma(reference: str, answer: str, policy: Policy) -> Decisi
     text = normalize_text(answer)
     point = _COMMA_NUMBER.sub(_replace_comma, text)
     is_comparable = isinstance(parsed, Quantity | LabeledValue) or _POINT.search(reference)
-    if (
-        ";" not in text
-        and _is_readable(answer)
-        and isinstance(list_ := parse_answer(answer), Collection | Interval)
-        and not (isinstance(list_, Collection) and not list_.bracket)
-    ):
-        return None  # a pair, a set or an interval
+    if ";" not in text and _is_readable(answer):
+        list_ = parse_answer(answer)
+        if isinstance(list_, Interval) or (isinstance(list_, Collection) and list_.bracket):
+            return None  # a pair, a set or an interval
     if point == text or not is_comparable or not _is_readable(point):
         return None
     decision = _decide_structure(parsed, parse_answer(point), Comparison(policy))

@@ -21,6 +21,7 @@ __all__ = [
     "has_operation",
     "make_determinant",
     "make_double_factorial",
+    "make_selection",
     "multiply",
     "negate",
     "rename_symbols",
@@ -118,6 +119,17 @@ def make_double_factorial(node: Node) -> Node:
     if isinstance(node, Num) and node.value.denominator == 1 and 0 < node.value <= _MAX_DOUBLE_FACTORIAL:
         return Num(Fraction(math.prod(range(int(node.value), 0, -2))))
     return Call("apply", (Sym("!!"), node))
+
+
+def make_selection(total: Node, chosen: Node, *, is_ordered: bool) -> Node:
+    """Return the number of ways to choose some of a total, with or without an order.
+
+    Example:
+        >>> make_selection(Sym("n"), Sym("k"), is_ordered=False)
+        Call(op='binomial', args=(Sym(name='n'), Sym(name='k')))
+    """
+    count = Call("binomial", (total, chosen))
+    return Call("mul", (count, Call("factorial", (chosen,)))) if is_ordered else count
 
 
 def free_symbols(node: Node) -> frozenset[str]:
