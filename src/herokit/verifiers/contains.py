@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from herokit.errors import ConfigError, check_choice
 from herokit.types import Sample, Verdict
 from herokit.verifiers.base import PerSampleVerifier, UnusableReferenceError, binary_verdict
-from herokit.verifiers.extraction import ExtractMode, View, read_answer, unanswered
+from herokit.verifiers.extraction import UNMARKED, ExtractMode, View, read_answer, unanswered
 from herokit.verifiers.languages import denial_pattern, wrong_pattern
 from herokit.verifiers.references import reference_texts
 from herokit.verifiers.text import normalize_text
 
 __all__ = ["Contains"]
-
-_MARKS = frozenset({"answer tag", "box", "after ####", "answer phrase"})
-"""Origins of an answer that the policy has marked; without one the whole text is read."""
 
 _MAX_CHARS = 20_000
 
@@ -71,7 +68,7 @@ class Contains(PerSampleVerifier):
         if not all(reference.strip() for reference in references):
             raise UnusableReferenceError("reference: no words")
         text, extraction = read_answer(sample, str, extract=self.extract, view=self.view)
-        if text is not None and extraction.origin not in _MARKS and not extraction.origin.startswith(tuple(_MARKS)):
+        if self.extract == "answer" and text is not None and extraction.origin.startswith(UNMARKED):
             text, extraction = read_answer(sample, str, extract="whole", view=self.view)
         if not text:
             return unanswered(extraction, "no answer")

@@ -30,6 +30,7 @@ from herokit.verifiers.text import first_sentence, last_line, last_sentence
 __all__ = [
     "DENIED_BOX",
     "MAX_ANSWER_CHARS",
+    "UNMARKED",
     "ExtractMode",
     "Extraction",
     "Phrase",
@@ -68,8 +69,11 @@ _CONTRAST = re.compile(
 )
 _TAG = re.compile(r"</?answer>", re.IGNORECASE)
 _MAX_WORDS_DENIED = 2  # words between a denial and the value that it denies
-_UNMARKED = ("whole text", "last line", "last sentence")
-_SENTENCES = (*_UNMARKED, "answer phrase")
+
+UNMARKED = ("whole text", "last line", "last sentence")
+"""Origins of an answer that the policy has not marked; in a conversation the place of the text follows the origin."""
+
+_SENTENCES = (*UNMARKED, "answer phrase")
 
 MAX_ANSWER_CHARS = 20_000
 """Characters, from the end of a text, in which an answer is looked for."""
@@ -215,7 +219,7 @@ def is_doubtful(extraction: Extraction) -> bool:
     """
     if extraction.text is None or extraction.origin not in _SENTENCES:
         return False
-    if extraction.origin in _UNMARKED:
+    if extraction.origin in UNMARKED:
         return doubts_or_denies(last_sentence(extraction.text))
     sentence = first_sentence(extraction.text).lstrip("*_ ")
     denial = denial_pattern().match(sentence)
