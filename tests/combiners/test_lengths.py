@@ -13,6 +13,7 @@ from herokit.combiners import (
     ExcessLength,
     GroupLengthPenalty,
     KimiLength,
+    LinearSchedule,
     SoftOverlong,
     initial_reward,
 )
@@ -164,6 +165,8 @@ def test_length_shaping_refuses_numbers_out_of_range():
     for make in (
         lambda: SoftOverlong(0, 1),
         lambda: SoftOverlong(10, 0),
+        lambda: SoftOverlong(10, 11),
+        lambda: SoftOverlong(LinearSchedule(10, 20, transition_steps=2), 11),
         lambda: CosineLength(10, -0.1),
         lambda: KimiLength(-1),
         lambda: GroupLengthPenalty({}),

@@ -6,7 +6,7 @@ from typing import Literal
 
 from herokit import _segment
 from herokit.combiners.base import ProducesAdvantage, Stateless, find_level
-from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
+from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval, check_weights
 from herokit.errors import ConfigError, check_choice
 from herokit.types import Array, Signals
 
@@ -142,7 +142,7 @@ class Standardize(ProducesAdvantage, Stateless):
         if self.scale is not None:
             check_in_interval("scale", self.scale, "(0, inf)")
             if self.scope != "group" or self.min_std != 0.0:
-                raise ConfigError(f"fixed takes the place of a deviation; leave over and floor out, got {self!r}")
+                raise ConfigError(f"scale takes the place of a deviation; leave scope and min_std out, got {self!r}")
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the standardized advantage, (N,)."""
@@ -331,10 +331,7 @@ class DivideBySummedStd(ProducesAdvantage, Stateless):
 
     def __post_init__(self) -> None:
         check_in_interval("eps", self.eps, "(0, inf)")
-        if not self.weights:
-            raise ConfigError("weights names at least one signal, such as {'verifier': 1.0}")
-        for name, weight in self.weights.items():
-            check_in_interval(f"weights[{name!r}]", weight, "[0, inf)")
+        check_weights(self.weights, "[0, inf)")
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the advantage, (N,)."""

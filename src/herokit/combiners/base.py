@@ -25,6 +25,7 @@ __all__ = [
     "StepTrace",
     "Sync",
     "Weight",
+    "correct_rate",
     "find_level",
     "is_step",
     "is_step_type",
@@ -198,6 +199,20 @@ class ProducesAdvantage:
     def to_advantage(self) -> bool:
         """Whether the output is an advantage with these settings."""
         return True
+
+
+def correct_rate(signals: Signals, verifier: str, like: Array) -> Array:
+    """Return each group's share of rows that the verifier accepts, (G,), in the dtype of `like`.
+
+    Example:
+        >>> import numpy as np
+        >>> from herokit import Groups
+        >>> signals = Signals({"verifier": np.array([1.0, 0.0, 1.0])}, Groups.from_keys("aab"))
+        >>> correct_rate(signals, "verifier", np.zeros(3)).tolist()
+        [0.5, 1.0]
+    """
+    correct = signals[verifier] > CORRECT_THRESHOLD
+    return _segment.mean(_segment.namespace(like).astype(correct, like.dtype), signals.groups)
 
 
 def find_level(signals: Signals) -> Parts:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from herokit._segment import namespace
 from herokit.combiners.base import Combiner, Stateless
 from herokit.combiners.chain import chain
-from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
+from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval, check_weights
 from herokit.errors import ConfigError, check_choice
 from herokit.types import Array, Signals
 
@@ -43,10 +43,7 @@ class WeightedSum(Stateless):
     normalize: bool = False
 
     def __post_init__(self) -> None:
-        if not self.weights:
-            raise ConfigError("a mix needs at least one signal")
-        for name, weight in self.weights.items():
-            check_in_interval(f"the weight of {name!r}", weight, "(-inf, inf)")
+        check_weights(self.weights, "(-inf, inf)")
         if self.normalize and sum(self.weights.values()) == 0:
             raise ConfigError(f"weights to be normalized must not sum to 0, got {dict(self.weights)}")
 

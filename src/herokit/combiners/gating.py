@@ -13,6 +13,7 @@ from herokit.combiners.base import (
     Stateless,
     StepTrace,
     Sync,
+    correct_rate,
     no_sync,
     summarize_trace,
 )
@@ -61,7 +62,7 @@ class IfUniform(Composite):
     def trace_step(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[StepTrace, Any]:
         """Apply both steps and choose by group; their weights and filters count where they were chosen."""
         xp, groups = _segment.namespace(reward), signals.groups
-        share = _segment.mean(xp.astype(signals[self.verifier] > CORRECT_THRESHOLD, reward.dtype), groups)
+        share = correct_rate(signals, self.verifier, reward)
         uniform = _segment.expand((share == 0.0) | (share == 1.0), groups)
         runs = [part.trace(reward, signals, s, sync=sync) for part, s in zip(self.parts, state, strict=True)]
         after = [done[-1].after if done else reward for done, _ in runs]

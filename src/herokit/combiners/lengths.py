@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from herokit import _segment
-from herokit.combiners.base import CORRECT_THRESHOLD, Stateless
-from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
+from herokit.combiners.base import CORRECT_THRESHOLD, Stateless, correct_rate
+from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval, check_weights, value_range
 from herokit.errors import ConfigError
 from herokit.types import Array, Signals
 
@@ -35,7 +35,7 @@ class SoftOverlong(Stateless):
         tokens: the name of the signal of lengths.
 
     Raises:
-        ConfigError: a number outside its range.
+        ConfigError: a number outside its range, such as a `buffer` that begins before the first token.
 
     Example:
         >>> import numpy as np
@@ -54,6 +54,10 @@ class SoftOverlong(Stateless):
         check_in_interval("max_tokens", self.max_tokens, "(0, inf)")
         check_in_interval("buffer", self.buffer, "(0, inf)")
         check_in_interval("weight", self.weight, "[0, inf)")
+        if value_range(self.buffer)[1] > value_range(self.max_tokens)[0]:
+            raise ConfigError(
+                f"buffer is at most max_tokens, got buffer={self.buffer!r}, max_tokens={self.max_tokens!r}"
+            )
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the reward with the penalty, (N,)."""
@@ -186,15 +190,12 @@ class GroupLengthPenalty(Stateless):
     verifier: str = "verifier"
 
     def __post_init__(self) -> None:
-        if not self.weights:
-            raise ConfigError("weights names at least one signal, such as {'tokens': 0.25}")
-        for name, weight in self.weights.items():
-            check_in_interval(f"weights[{name!r}]", weight, "[0, inf)")
+        check_weights(self.weights, "[0, inf)")
 
     def __call__(self, reward: Array, signals: Signals) -> Array:
         """Return the reward with the penalty, (N,)."""
         xp, groups = _segment.namespace(reward), signals.groups
-        share = _segment.mean(xp.astype(signals[self.verifier] > CORRECT_THRESHOLD, reward.dtype), groups)
+        share = correct_rate(signals, self.verifier, reward)
         for name, weight in self.weights.items():
             cost = xp.clip(signals[name], 0.0, None)
             largest = xp.clip(_segment.reduce(cost, groups, "max"), 1.0, None)

@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
 
@@ -14,6 +15,7 @@ __all__ = [
     "ScalarOrSchedule",
     "Schedule",
     "check_in_interval",
+    "check_weights",
     "value_range",
 ]
 
@@ -127,10 +129,10 @@ class PiecewiseConstantSchedule(Schedule):
     def __post_init__(self) -> None:
         if len(self.values) != len(self.boundaries) + 1:
             raise ConfigError(
-                f"values has one more entry than since, got {len(self.values)} and {len(self.boundaries)}"
+                f"values has one more entry than boundaries, got {len(self.values)} and {len(self.boundaries)}"
             )
         if list(self.boundaries) != sorted(set(self.boundaries)) or (self.boundaries and self.boundaries[0] < 1):
-            raise ConfigError(f"since increases from 1 on, got {self.boundaries}")
+            raise ConfigError(f"boundaries increases from 1 on, got {self.boundaries}")
 
     def __call__(self, step: int) -> float:
         """Return the value at a training step."""
@@ -172,3 +174,25 @@ def check_in_interval(name: str, value: ScalarOrSchedule, interval: str) -> None
         below = number < high or (number == high and interval[-1] == "]")
         if not (above and below):
             raise ConfigError(f"{name} lies in {interval}, got {value!r}")
+
+
+def check_weights(weights: Mapping[str, float], interval: str) -> None:
+    """Refuse weights of signals that are none, or of which one lies outside an interval.
+
+    Args:
+        weights: signal -> weight.
+        interval: as for `check_in_interval`.
+
+    Raises:
+        ConfigError: there is no weight, or one is no number or lies outside.
+
+    Example:
+        >>> check_weights({"rm": -1.0}, "[0, inf)")
+        Traceback (most recent call last):
+        ...
+        herokit.errors.ConfigError: weights['rm'] lies in [0, inf), got -1.0
+    """
+    if not weights:
+        raise ConfigError("weights names at least one signal, such as {'verifier': 1.0}")
+    for name, weight in weights.items():
+        check_in_interval(f"weights[{name!r}]", weight, interval)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from herokit import _segment
-from herokit.combiners.base import CORRECT_THRESHOLD, Mean, Sync, Weight, no_sync
+from herokit.combiners.base import CORRECT_THRESHOLD, Mean, Sync, Weight, correct_rate, no_sync
 from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval, value_range
 from herokit.errors import ConfigError
 from herokit.types import Array, Signals
@@ -60,7 +60,7 @@ class WeightByCorrectRate(Weight):
     def weigh(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[Array, Any]:  # noqa: ARG002 - it has no memory
         """Return the weight of every row, by the sign of its advantage."""
         xp = _segment.namespace(reward)
-        rate = _segment.expand(_rate(reward, signals, self.verifier), signals.groups)
+        rate = _segment.expand(correct_rate(signals, self.verifier, reward), signals.groups)
         rate = xp.where(reward > 0, rate, 1.0 - rate)
         gate = (1.0 - xp.tanh(0.5 * self.steepness * (rate - self.midpoint))) / 2.0
         return self.min_weight + (self.max_weight - self.min_weight) * gate, state
@@ -101,18 +101,12 @@ class WeightByDifficulty(Weight):
     def weigh(self, reward: Array, signals: Signals, state: Any, *, sync: Sync = no_sync) -> tuple[Array, Any]:  # noqa: ARG002 - it has no memory
         """Return the weight of every row."""
         xp = _segment.namespace(reward)
-        rate = _rate(reward, signals, self.verifier)
+        rate = correct_rate(signals, self.verifier, reward)
         mixed = (rate > 0.0) & (rate < 1.0)
         share = xp.where(mixed, xp.exp(-rate / self.temperature), xp.zeros_like(rate))
         total, count = xp.sum(share), xp.sum(xp.astype(mixed, reward.dtype))
         weight = xp.where(mixed, share * count / xp.where(total > 0, total, xp.ones_like(total)), xp.ones_like(rate))
         return _segment.expand(weight, signals.groups), state
-
-
-def _rate(reward: Array, signals: Signals, verifier: str) -> Array:
-    """Return each group's share of correct answers, (G,)."""
-    correct = _segment.namespace(reward).astype(signals[verifier] > CORRECT_THRESHOLD, reward.dtype)
-    return _segment.mean(correct, signals.groups)
 
 
 @dataclass(frozen=True, slots=True)
