@@ -36,6 +36,11 @@ def escaped(text):
     return text.replace("<|im_", "< |im_")
 
 
+def conversation_ids(tokenizer, sample):
+    turns = [{"role": "user", "content": sample.prompt}, {"role": "assistant", "content": escaped(sample.completion)}]
+    return tokenizer.apply_chat_template(turns, return_tensors="pt", return_dict=True)["input_ids"]
+
+
 def test_judge_gives_the_log_odds_of_plain_transformers(checkpoint):
     folder, tokenizer, model = checkpoint
     expected = []
@@ -101,11 +106,7 @@ def test_value_head_of_trl_is_the_score(checkpoint, tmp_path):
     save_file(weights | extra, tmp_path / "model.safetensors", {"format": "pt"})
     expected = []
     for sample in SAMPLES:
-        turns = [
-            {"role": "user", "content": sample.prompt},
-            {"role": "assistant", "content": escaped(sample.completion)},
-        ]
-        ids = tokenizer.apply_chat_template(turns, return_tensors="pt", return_dict=True)["input_ids"]
+        ids = conversation_ids(tokenizer, sample)
         with torch.no_grad():
             expected.append(head(model.model(input_ids=ids).last_hidden_state[0, -1]).item())
     with TorchRewardModel(str(tmp_path)) as rm:
@@ -124,11 +125,7 @@ def test_adapter_of_peft_scores_as_peft_does(tiny, tmp_path):
     model.save_pretrained(folder)
     expected = []
     for sample in SAMPLES:
-        turns = [
-            {"role": "user", "content": sample.prompt},
-            {"role": "assistant", "content": escaped(sample.completion)},
-        ]
-        ids = tokenizer.apply_chat_template(turns, return_tensors="pt", return_dict=True)["input_ids"]
+        ids = conversation_ids(tokenizer, sample)
         with torch.no_grad():
             expected.append(model(input_ids=ids).logits[0, 0].item())
     with TorchRewardModel(str(folder)) as rm:

@@ -48,9 +48,15 @@ class Encoder:
         """
         if not self.has_chat:
             return fill_template(self.template or DEFAULT_TEMPLATE, *self.view.texts(sample))
-        messages = self.view.messages(sample)
+        return self._apply_chat_template(self.view.messages(sample), add_generation_prompt=False)
+
+    def _apply_chat_template(self, messages: list[Any], *, add_generation_prompt: bool) -> str:
         try:
-            return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=False))
+            return str(
+                self.tokenizer.apply_chat_template(
+                    messages, tokenize=False, add_generation_prompt=add_generation_prompt
+                )
+            )
         except Exception as error:  # a template raises its own errors and any of Python's
             raise UnscorableError(f"the chat template raised {type(error).__name__}: {error}"[:300]) from error
 
@@ -65,16 +71,19 @@ class Encoder:
         Raises:
             SetupError: the step token is not one token of this tokenizer, or the template writes it too.
         """
-        first_ids = {self.tokenizer.bos_token_id, self.tokenizer.cls_token_id} - {None}
         return encode_rows(
             samples,
             tokenize_rows(samples, self.text, self._tokenize),
             max_length=self.max_length,
-            first_ids=frozenset(first_ids),
+            first_ids=self._first_ids,
             end_id=self.end_id,
             step_id=self._step_id(),
             trailing_pad_id=self.trailing_pad_id if self.view.step_token is None else None,
         )
+
+    @property
+    def _first_ids(self) -> frozenset[int]:
+        return frozenset({self.tokenizer.bos_token_id, self.tokenizer.cls_token_id} - {None})
 
     def _tokenize(self, texts: list[str]) -> list[list[int]]:
         ids: list[list[int]] = self.tokenizer(texts, add_special_tokens=not self.has_chat, verbose=False)["input_ids"]

@@ -213,7 +213,7 @@ def choose_forward(model: Any, profile: ModelProfile, *, min_sharing_gain: float
     attentions = [FUSED] * _kernel_fits(model) + [ROW_BY_ROW]
     candidates = (PackedForward(model, head, min_sharing_gain, attention) for attention in attentions)
     padded = PaddedForward(model, head, pad_id=pad_id)
-    return next((forward for forward in candidates if _agrees(forward, PaddedForward(model, head))), padded)
+    return next((forward for forward in candidates if _agrees(forward, padded)), padded)
 
 
 def _kernel_fits(model: Any) -> bool:

@@ -26,8 +26,6 @@ class AnswerHead(nn.Module):
         SetupError: the model computes other logits than its last layer gives.
     """
 
-    takes_targets = False
-
     def __init__(self, model: Any, ids: tuple[int, int], checkpoint: str) -> None:
         super().__init__()
         self.output = _output_layer(model, checkpoint, ids)

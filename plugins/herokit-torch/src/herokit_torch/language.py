@@ -16,7 +16,7 @@ from herokit.reward_models.local import LocalRewardModel
 from herokit.reward_models.process import Floats
 from herokit.types import Sample
 from herokit_torch.encoding import Encoder
-from herokit_torch.model import MAX_BATCH_TOKENS, TorchRunner
+from herokit_torch.model import TorchRunner, check_imports, default_device, max_batch_tokens
 
 __all__ = ["TorchJudge", "TorchLikelihood"]
 
@@ -31,27 +31,20 @@ class _QuestionEncoder(Encoder):
     def text(self, sample: Sample) -> str:
         """Return the text of one input."""
         question = fill_template(self.template or QUESTION, *self.view.texts(sample))
-        return self._render([{"role": "user", "content": question}], add_generation_prompt=True)
+        return self._write([{"role": "user", "content": question}], add_generation_prompt=True)
 
     @property
     def has_chat(self) -> bool:
         """Whether the tokenizer has a chat template."""
         return bool(self.tokenizer.chat_template)
 
-    def _render(self, messages: list[Any], *, add_generation_prompt: bool) -> str:
+    def _write(self, messages: list[Any], *, add_generation_prompt: bool) -> str:
         """Return a conversation in the model's chat template; without one, its texts joined by blank lines."""
         if not self.has_chat:
             return "\n\n".join(str(message["content"]) for message in messages)
         if self.view.system_prompt:
             messages = [{"role": "system", "content": self.view.system_prompt}, *messages]
-        try:
-            return str(
-                self.tokenizer.apply_chat_template(
-                    messages, tokenize=False, add_generation_prompt=add_generation_prompt
-                )
-            )
-        except Exception as error:  # a template raises its own errors and any of Python's
-            raise UnscorableError(f"the chat template raised {type(error).__name__}: {error}"[:300]) from error
+        return self._apply_chat_template(messages, add_generation_prompt=add_generation_prompt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +62,7 @@ class _ReferenceEncoder(_QuestionEncoder):
         written = f"{reasoning}{self.answer_start}{_reference_text(sample)}{self.answer_end}"
         prompt: Any = [{"role": "user", "content": sample.prompt}] if isinstance(sample.prompt, str) else sample.prompt
         messages = [*self.view.show(prompt), {"role": "assistant", "content": written}]
-        return self._render(messages, add_generation_prompt=False)
+        return self._write(messages, add_generation_prompt=False)
 
     def encode(self, samples: Sequence[Sample]) -> EncodedRows:
         """Return the ids of N samples."""
@@ -84,10 +77,8 @@ class _ReferenceEncoder(_QuestionEncoder):
             ids: list[list[int]] = encoded["input_ids"]
             return ids
 
-        first_ids = frozenset({self.tokenizer.bos_token_id, self.tokenizer.cls_token_id} - {None})
-        rows = encode_rows(
-            samples, list(tokenize_rows(samples, self.text, tokenize)), max_length=self.max_length, first_ids=first_ids
-        )
+        token_ids = tokenize_rows(samples, self.text, tokenize)
+        rows = encode_rows(samples, token_ids, max_length=self.max_length, first_ids=self._first_ids)
         scored = iter(spans)
         for row in range(len(samples)):
             if row in rows.problems:
@@ -134,18 +125,11 @@ class _LanguageModel(LocalRewardModel[TorchRunner]):
     _default_thinking: ClassVar[Literal["drop", "keep"]] = "drop"
 
     def _open_language_model(self, name: str) -> tuple[Any, Any]:
-        try:
-            import transformers  # noqa: F401 - for the message
-        except ImportError as error:
-            raise SetupError(
-                f'transformers cannot be imported ({error}); run: pip install "herokit-torch[rm]"'
-            ) from error
-        import torch
-
+        check_imports()
         tokenizer = load_tokenizer(name, revision=self.revision)
         model = load_language_model(name, revision=self.revision, dtype=self.dtype)
         with checkpoint_errors(name):
-            model.to(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+            model.to(self.device or default_device())
         return tokenizer, model
 
     def _make_runner(self, name: str, model: Any, encoder: Encoder, head: Any) -> TorchRunner:
@@ -153,7 +137,7 @@ class _LanguageModel(LocalRewardModel[TorchRunner]):
 
         with checkpoint_errors(name):
             forward = choose_forward(model, DEFAULT_PROFILE, min_sharing_gain=self.min_sharing_gain, head=head)
-        return TorchRunner(encoder, forward, MAX_BATCH_TOKENS["cpu" if model.device.type == "cpu" else "gpu"])
+        return TorchRunner(encoder, forward, max_batch_tokens(model))
 
     def _encoder_settings(self, name: str, tokenizer: Any, model: Any) -> dict[str, Any]:
         added = tokenizer.added_tokens_decoder.values()

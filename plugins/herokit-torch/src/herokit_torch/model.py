@@ -26,10 +26,35 @@ from herokit_torch.encoding import Encoder
 if TYPE_CHECKING:  # loads torch
     from herokit_torch.forward import Forward
 
-__all__ = ["MAX_BATCH_TOKENS", "TorchRewardModel", "TorchRunner"]
+__all__ = ["TorchRewardModel", "TorchRunner", "check_imports", "default_device", "max_batch_tokens"]
 
 MAX_BATCH_TOKENS = {"cpu": 2048, "gpu": 32768}
 """Tokens per batch by default."""
+
+
+def check_imports() -> None:
+    """Check that torch and transformers are installed.
+
+    Raises:
+        SetupError: one is not; the message says the command that installs both.
+    """
+    try:
+        import torch  # noqa: F401 - for the message
+        import transformers  # noqa: F401
+    except ImportError as error:
+        raise SetupError(f"transformers cannot be imported ({error}); run: {install_command('torch')}") from error
+
+
+def default_device() -> str:
+    """Return the device of a model whose settings name none: a GPU if there is one."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def max_batch_tokens(model: Any) -> int:
+    """Return the tokens per batch by default for the device of a model."""
+    return MAX_BATCH_TOKENS["cpu" if model.device.type == "cpu" else "gpu"]
 
 
 def label_names(config: Any) -> list[str] | None:
@@ -155,11 +180,7 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
         return f"torch: {self.model} ({runner.forward.name})" if runner else f"torch: {self.model}"
 
     def _open(self) -> TorchRunner:
-        try:
-            import torch
-            import transformers  # noqa: F401 - for the message
-        except ImportError as error:
-            raise SetupError(f"transformers cannot be imported ({error}); run: {install_command('torch')}") from error
+        check_imports()
         from herokit_torch.forward import choose_forward, compile_layers
         from herokit_torch.heads import find_value_head
 
@@ -187,12 +208,11 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
         )
         with checkpoint_errors(self.model):
             if self.device_map is None:
-                model.to(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+                model.to(self.device or default_device())
             forward = choose_forward(model, profile, min_sharing_gain=self.min_sharing_gain, head=head)
         if self.compile:
             compile_layers(forward, self.model)
-        device = "cpu" if model.device.type == "cpu" else "gpu"
-        return TorchRunner(encoder, forward, MAX_BATCH_TOKENS[device], label_names(model.config))
+        return TorchRunner(encoder, forward, max_batch_tokens(model), label_names(model.config))
 
     def _view(self, profile: ModelProfile, tokenizer: Any) -> InputView:
         """Return what the model is shown of a sample: settings that are None are those of its family."""
