@@ -103,6 +103,15 @@ def test_step_scores_are_aggregated():
     assert [len(steps) for steps in model.step_scores(samples("a.b.", "abc"))] == [2, 0]
 
 
+@pytest.mark.parametrize("label", [0, "LABEL_0", {"LABEL_0": 1.0}])
+def test_label_of_a_model_with_one_output_changes_no_step(label):
+    settings = {"stepwise": True}
+    expected = Model(settings=settings).score(samples("a.", "abc.b."))
+    assert (
+        Model(settings=settings, label=label).score(samples("a.", "abc.b.")).values.tolist() == expected.values.tolist()
+    )
+
+
 def test_steps_that_truncation_cut_away_keep_their_place():
     model = Model(settings={"stepwise": True, "max_length": 4}, aggregate="min")
     scores = model.score(samples("a.b.c.", "abcdefgh.", ".bcde"))

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from herokit.config import build
 from herokit.errors import ConfigError, SetupError
 from herokit.types import Sample
 from herokit_onnx import OnnxRewardModel, session
@@ -158,3 +159,8 @@ def test_io_binding_uses_the_device_of_the_provider(make_model, monkeypatch):
     monkeypatch.setattr(session, "session_device", lambda _: ("cpu", 0))
     assert rm._runner().device == ("cpu", 0)
     assert rm.score(ONE).values.tolist() == [3]
+
+
+def test_label_is_no_setting_because_the_graph_has_one_output():
+    with pytest.raises(ConfigError, match="has no parameter 'label'"):
+        build({"use": "onnx", "label": 0})

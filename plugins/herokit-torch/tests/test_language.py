@@ -1,11 +1,14 @@
 """Rewards of language models equal those of plain transformers: log-odds, likelihoods, value heads, adapters, GGUF."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
+from herokit.config import build
 from herokit.errors import ConfigError, SetupError
 from herokit.types import Sample, Status
 from herokit_torch import TorchJudge, TorchLikelihood, TorchRewardModel
@@ -133,11 +136,39 @@ def test_adapter_of_peft_scores_as_peft_does(tiny, tmp_path):
     assert np.ptp(expected) > 1e-3
 
 
+@pytest.mark.parametrize("with_tokenizer", [False, True])
+def test_adapter_is_not_read_as_its_base(checkpoint, tmp_path, with_tokenizer):
+    base, tokenizer, _ = checkpoint
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(base)}))
+    if with_tokenizer:
+        tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(SetupError, match="is an adapter of PEFT; merge it into its base"):
+        TorchJudge(str(tmp_path), answers=("A", "B")).score(SAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("use", "setting"),
+    [
+        *(("torch-judge", name) for name in ("label", "step_separator", "aggregate")),
+        *(("torch-likelihood", name) for name in ("label", "step_separator", "aggregate", "template")),
+    ],
+)
+def test_settings_of_other_models_are_refused(use, setting):
+    with pytest.raises(ConfigError, match=f"has no parameter '{setting}'"):
+        build({"use": use, "model": "x", setting: "min"})
+
+
 def test_settings_are_checked(checkpoint):
     folder, _, _ = checkpoint
-    with pytest.raises(ConfigError, match="expected two texts, the good one first"):
+    with pytest.raises(ConfigError, match="expected two different texts, the good one first"):
         TorchJudge("x", answers=("Yes",))
     with pytest.raises(ConfigError, match="reward = 'sum'; expected one of"):
         TorchLikelihood("x", reward="sum")
+    for answers in (("Yes", "Yes"), ("Yes", ""), ("Yes", "No", "")):
+        with pytest.raises(ConfigError, match="expected two different texts, the good one first"):
+            TorchJudge("x", answers=answers)
+    for model in (TorchJudge, TorchLikelihood):
+        with pytest.raises(ConfigError, match="min_sharing_gain = -1; expected at least 0"):
+            model("x", min_sharing_gain=-1)
     with pytest.raises(SetupError, match="the answer 'Yes' is 3 tokens; expected one"):
         TorchJudge(str(folder)).score(SAMPLES)

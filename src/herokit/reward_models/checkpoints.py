@@ -104,7 +104,7 @@ def load_model(
         SetupError: it cannot be opened, or weights are missing, which transformers would draw at random.
     """
     library = _import_transformers()
-    if (Path(checkpoint) / "adapter_config.json").is_file():
+    if _is_adapter(checkpoint):
         return _load_adapter(checkpoint, **settings)
     check_folder(checkpoint)
     with checkpoint_errors(checkpoint):
@@ -160,9 +160,12 @@ def load_language_model(checkpoint: str, *, revision: str | None, **settings: An
         settings: more arguments of `from_pretrained`.
 
     Raises:
-        SetupError: it cannot be opened, needs code of its repository, or file and class have different weights.
+        SetupError: it cannot be opened, is an adapter, needs code of its repository, or file and class have different
+            weights.
     """
     library = _import_transformers()
+    if _is_adapter(checkpoint):
+        raise SetupError(f"{checkpoint}: is an adapter of PEFT; merge it into its base, save that, and pass its folder")
     place, gguf = _split_gguf(checkpoint)
     with checkpoint_errors(checkpoint, "cannot be opened as a language model"):
         config = library.AutoConfig.from_pretrained(place, revision=revision, **gguf)
@@ -180,14 +183,21 @@ def _split_gguf(checkpoint: str) -> tuple[str, dict[str, str]]:
     path = Path(checkpoint)
     if path.suffix == ".gguf" and path.is_file():
         return str(path.parent), {"gguf_file": path.name}
-    adapter = path / "adapter_config.json"
-    if adapter.is_file() and not (path / "tokenizer_config.json").is_file():
-        base = json.loads(adapter.read_text(encoding="utf-8")).get("base_model_name_or_path")
-        return str(base), {}
-    if adapter.is_file():
-        return checkpoint, {}
     check_folder(checkpoint)
     return checkpoint, {}
+
+
+def _is_adapter(checkpoint: str) -> bool:
+    """Return whether a folder is an adapter of PEFT."""
+    return (Path(checkpoint) / "adapter_config.json").is_file()
+
+
+def _find_adapter_tokenizer(folder: str) -> str:
+    """Return where the tokenizer of an adapter is: in its folder, or with its base."""
+    if (Path(folder) / "tokenizer_config.json").is_file():
+        return folder
+    config = json.loads((Path(folder) / "adapter_config.json").read_text(encoding="utf-8"))
+    return str(config.get("base_model_name_or_path"))
 
 
 def _own_auto_class(config: Any) -> str | None:
@@ -263,7 +273,7 @@ def load_tokenizer(checkpoint: str, *, revision: str | None, trust_remote_code: 
         SetupError: it cannot be opened.
     """
     library = _import_transformers()
-    place, gguf = _split_gguf(checkpoint)
+    place, gguf = (_find_adapter_tokenizer(checkpoint), {}) if _is_adapter(checkpoint) else _split_gguf(checkpoint)
     with checkpoint_errors(checkpoint, "its tokenizer cannot be opened"):
         rebuilt = library.AutoTokenizer.from_pretrained(
             place, revision=revision, trust_remote_code=trust_remote_code, **gguf
@@ -271,12 +281,12 @@ def load_tokenizer(checkpoint: str, *, revision: str | None, trust_remote_code: 
         if gguf:
             return rebuilt
         if not library.utils.cached_file(
-            checkpoint, "tokenizer.json", _raise_exceptions_for_missing_entries=False, revision=revision
+            place, "tokenizer.json", _raise_exceptions_for_missing_entries=False, revision=revision
         ):
             if not any(rebuilt.encode(text, add_special_tokens=False) for text in _TEXTS):
                 raise SetupError(f"{checkpoint}: its tokenizer is empty; the repository has no file of its vocabulary")
             return rebuilt
-        shipped = library.PreTrainedTokenizerFast.from_pretrained(checkpoint, revision=revision)
+        shipped = library.PreTrainedTokenizerFast.from_pretrained(place, revision=revision)
         if all(shipped.encode(text) == rebuilt.encode(text) for text in _TEXTS):
             return rebuilt
         LOG.warning("%s: transformers would split text differently than tokenizer.json; using the file", checkpoint)

@@ -314,8 +314,11 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
             weights = label_weights(names, self.label)
         except LabelError as error:
             raise SetupError(f"{self._describe()}: {error}") from None
-        logits = logits - logits.max(axis=1, keepdims=True)
-        probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        if logits.shape[1] == 1:
+            probabilities = step_probabilities(logits)[:, None]
+        else:
+            logits = logits - logits.max(axis=1, keepdims=True)
+            probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         return np.asarray(sum(weight * probabilities[:, k] for k, weight in weights.items()), np.float64)
 
 

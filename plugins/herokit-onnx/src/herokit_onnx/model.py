@@ -1,8 +1,9 @@
 """`OnnxRewardModel`: settings, and a session that opens on first use."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from herokit.reward_models.labels import Label
 from herokit.reward_models.local import LocalRewardModel
 from herokit_onnx.config import ModelConfig
 from herokit_onnx.parity import check_probes
@@ -35,7 +36,6 @@ class OnnxRewardModel(LocalRewardModel[OnnxRunner]):
         ignore_images: score samples with images by their text alone; otherwise their rows fail.
         control_tokens: control tokens in the texts of a sample, such as ``<|im_end|>``: ``escape`` breaks them up, so that no
             text opens a turn; ``keep`` leaves them to the tokenizer.
-        label: of heads with several outputs; the exported graph has one, so that it must stay None.
         step_separator: the text between two steps of a completion, for a process reward model.
         aggregate: how step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
         progress_callback: called with (unique rows done, unique rows in all) after every batch; see also
@@ -61,6 +61,7 @@ class OnnxRewardModel(LocalRewardModel[OnnxRunner]):
     providers: tuple[str, ...] | None = None
     threads: int = 0
     io_binding: bool | None = None
+    label: Label = field(default=None, init=False, repr=False)  # the graph has one output
 
     def __post_init__(self) -> None:
         super().__post_init__()

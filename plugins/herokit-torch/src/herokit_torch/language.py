@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -11,9 +11,10 @@ from herokit.reward_models.checkpoints import checkpoint_errors, load_language_m
 from herokit.reward_models.control_tokens import compile_tokens
 from herokit.reward_models.encoding import EncodedRows, encode_rows, fill_template, tokenize_rows
 from herokit.reward_models.families import DEFAULT_PROFILE
-from herokit.reward_models.inputs import InputView, UnscorableError
+from herokit.reward_models.inputs import InputView, Thinking, UnscorableError
+from herokit.reward_models.labels import Label
 from herokit.reward_models.local import LocalRewardModel
-from herokit.reward_models.process import Floats
+from herokit.reward_models.process import Aggregate, Floats
 from herokit.types import Sample
 from herokit_torch.encoding import Encoder
 from herokit_torch.model import TorchRunner, check_imports, default_device, max_batch_tokens
@@ -22,6 +23,9 @@ __all__ = ["TorchJudge", "TorchLikelihood"]
 
 QUESTION = "{prompt}\n\nA solution:\n\n{completion}\n\nIs the solution correct? Answer with one word, Yes or No."
 """The question that `TorchJudge` asks by default."""
+
+LikelihoodReward: TypeAlias = Literal["log-likelihood", "likelihood", "mean-probability"]
+"""What `TorchLikelihood` makes of the probabilities of the reference's tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +119,21 @@ def _reference_text(sample: Sample) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _LanguageModel(LocalRewardModel[TorchRunner]):
-    """What both have: a causal language model that runs packed."""
+    """What both have: a causal language model that runs packed; it has no head with labels and no steps."""
 
     revision: str | None = None
     dtype: str = "auto"
     device: str | None = None
     system_prompt: str = ""
     min_sharing_gain: float = 1.25
-    _default_thinking: ClassVar[Literal["drop", "keep"]] = "drop"
+    label: Label = field(default=None, init=False, repr=False)
+    step_separator: str = field(default="\n\n", init=False, repr=False)
+    aggregate: Aggregate = field(default="min", init=False, repr=False)
+    _default_thinking: ClassVar[Thinking] = "drop"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_at_least("min_sharing_gain", 0)
 
     def _open_language_model(self, name: str) -> tuple[Any, Any]:
         check_imports()
@@ -161,14 +172,13 @@ class TorchJudge(_LanguageModel):
 
     Attributes:
         model: a name on the hub, a folder, or the path of a GGUF file.
-        answers: two answers of one token each; the first one is good.
+        answers: two different answers of one token each; the first one is good.
         template: the question, a text with ``{prompt}`` and ``{completion}``.
         revision: a branch, tag or commit of the hub's repository.
         dtype: of the body: ``"auto"`` (the checkpoint's), ``"float32"``, ``"bfloat16"``, ``"float16"``; the head runs in fp32.
         device: e.g. ``"cuda:1"``; None takes a GPU if there is one.
         system_prompt: the first message, ``""`` for none.
         min_sharing_gain, max_batch_tokens, max_length, thinking, ignore_images, control_tokens: as in `TorchRewardModel`.
-        label, step_separator, aggregate: of models with a head or steps; not used here.
 
     Raises:
         ConfigError: a setting outside its range.
@@ -184,9 +194,12 @@ class TorchJudge(_LanguageModel):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "answers", tuple(self.answers))  # a scheme file gives a list
-        if len([answer for answer in self.answers if answer]) != 2:  # noqa: PLR2004
-            raise ConfigError(f"TorchJudge: answers = {self.answers!r}; expected two texts, the good one first")
+        answers = list(self.answers)
+        object.__setattr__(self, "answers", tuple(answers))  # a scheme file gives a list
+        if len(answers) != 2 or len(set(answers) - {""}) != 2:  # noqa: PLR2004
+            raise ConfigError(
+                f"TorchJudge: answers = {self.answers!r}; expected two different texts, the good one first"
+            )
 
     def _describe(self) -> str:
         return f"torch: judge {self.model}"
@@ -227,8 +240,7 @@ class TorchLikelihood(_LanguageModel):
         dtype: of the body; the head runs in fp32.
         device: e.g. ``"cuda:1"``; None takes a GPU if there is one.
         system_prompt: the first message, ``""`` for none.
-        min_sharing_gain, max_batch_tokens, max_length, template, ignore_images, control_tokens: as in `TorchRewardModel`.
-        label, step_separator, aggregate: of models with a head or steps; not used here.
+        min_sharing_gain, max_batch_tokens, max_length, ignore_images, control_tokens: as in `TorchRewardModel`.
 
     Raises:
         ConfigError: a setting outside its range.
@@ -240,16 +252,18 @@ class TorchLikelihood(_LanguageModel):
     """
 
     model: str
-    reward: Literal["log-likelihood", "likelihood", "mean-probability"] = field(default="log-likelihood", kw_only=True)
+    reward: LikelihoodReward = field(default="log-likelihood", kw_only=True)
     answer_start: str = field(default="\\boxed{", kw_only=True)
     answer_end: str = field(default="}", kw_only=True)
-    _default_thinking: ClassVar[Literal["drop", "keep"]] = "keep"
+    template: str | None = field(default=None, init=False, repr=False)
+    _default_thinking: ClassVar[Thinking] = "keep"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        choices = get_args(type(self).__annotations__["reward"])
-        if self.reward not in choices:
-            raise ConfigError(f"TorchLikelihood: reward = {self.reward!r}; expected one of {choices}")
+        if self.reward not in get_args(LikelihoodReward):
+            raise ConfigError(
+                f"TorchLikelihood: reward = {self.reward!r}; expected one of {get_args(LikelihoodReward)}"
+            )
         if not self.answer_start or not self.answer_end:
             raise ConfigError("TorchLikelihood: answer_start and answer_end must not be empty")
 
