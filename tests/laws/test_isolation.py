@@ -32,6 +32,10 @@ def exits(completion, reference):
     if "9**9" in completion: os._exit(3)
     return right(completion, reference)
 
+def ends(completion, reference):
+    if "9**9" in completion: os._exit(0)
+    return right(completion, reference)
+
 def leaves(completion, reference):
     if "9**9" in completion: sys.exit(0)
     return right(completion, reference)
@@ -58,6 +62,7 @@ def options(budget=20.0, **more):
         ("forks", "it started more than 20 processes"),
         ("eats", "a process used more than 200 MB"),
         ("exits", "the process ended (exit code 3)"),
+        ("ends", "the process ended (exit code 0)"),
         ("leaves", "it raised SystemExit"),
     ],
 )
@@ -71,6 +76,23 @@ def test_check_isolated_names_the_law_and_goes_on(rewards, monkeypatch, name, me
     assert [report[law].outcome for law in LAWS] == ["passed", "failed", "passed"]
 
 
+def test_check_isolated_expects_a_failure_of_a_law_that_is_killed(rewards):
+    (report,) = check_isolated(f"{rewards}:exits", options(xfail={"timeout_respected": "it is known"}))
+    assert report["timeout_respected"].outcome == "xfailed"
+    assert report.passed
+
+
+def test_check_isolated_keeps_its_results_if_the_target_does_not_load_again(rewards):
+    again = "import os\nif os.path.exists(__file__ + '.loaded'): os._exit(4)\nopen(__file__ + '.loaded', 'w').close()\n"
+    rewards.write_text(again + REWARDS)
+    (report,) = check_isolated(f"{rewards}:exits", options())
+    assert [report[law].outcome for law in LAWS] == ["passed", "failed", "skipped"]
+    assert (
+        report["hack_does_not_pay"].message
+        == "not tried: the process ended (exit code 4): a call may not end the process"
+    )
+
+
 def test_check_isolated_ends_at_its_budget(rewards):
     rewards.write_text("import time\ndef slow(completion, reference):\n    time.sleep(0.3)\n    return 0.0\n")
     begin = time.monotonic()
@@ -81,7 +103,7 @@ def test_check_isolated_ends_at_its_budget(rewards):
 
 def test_check_isolated_says_that_a_target_does_not_load(rewards):
     rewards.write_text("while True: pass\n")
-    with pytest.raises(SetupError, match="while the target was loaded, a call did not return"):
+    with pytest.raises(SetupError, match=r"cannot be loaded: it took more than 1\.5 s, 75% of the budget"):
         list(check_isolated(f"{rewards}:accuracy", options(2.0)))
     with pytest.raises(ConfigError, match="no such file"):
         list(check_isolated("nowhere.py:accuracy", options()))

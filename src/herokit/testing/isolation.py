@@ -5,12 +5,12 @@ import os
 import signal
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -26,7 +26,7 @@ from herokit.testing.targets import resolve_target
 __all__ = ["check_isolated", "list_parts"]
 
 POLL_SECONDS = 0.1
-"""How often the child is last_look at."""
+"""How often the parent looks at the child."""
 
 LOADING_SHARE = 0.75
 """The share of the budget after which a target that is not loaded is given up."""
@@ -62,20 +62,18 @@ def check_isolated(target: str, options: CheckOptions, progress: Progress | None
     while (left := end - monotonic()) > 0 and not followed.ended:
         _follow(target, replace(options, budget=left), followed, limit=limit, end=end)
     for part in followed.parts:
-        yield part.report()
+        yield part.report(": ".join(filter(None, ("not tried", followed.problem))))
 
 
-def list_parts(target: str, seconds: float = 60.0) -> list[tuple[str, list[str]]]:
+def list_parts(target: str, budget: float) -> list[tuple[str, list[str]]]:
     """Return the parts of a target, each with the names of its laws; the target is loaded in a child process.
 
     Raises:
         ConfigError: no such target.
         SetupError: it cannot be loaded in time, or ends the process.
     """
-    followed, end = _Followed(None), monotonic() + seconds
-    _follow(target, CheckOptions(budget=seconds), followed, limit=seconds, end=end, run=_run_listing)
-    if not followed.parts:
-        raise SetupError(f"{target} was not loaded within {seconds:g} s")
+    followed, end = _Followed(None), monotonic() + budget
+    _follow(target, CheckOptions(budget=budget), followed, limit=budget, end=end, run=_run_listing)
     return [(part.name, part.laws) for part in followed.parts]
 
 
@@ -91,12 +89,12 @@ class _Part:
     def name(self) -> str:
         return self.empty.name
 
-    def report(self) -> Report:
+    def report(self, skip_reason: str) -> Report:
         """Return the results; a law that was not tried is skipped."""
         for name in self.laws:
             law = get_law(name)
             untried = Result(name, law.statement, law.universal, law.consequence, timed_out=True)
-            untried.skip_reason = "not tried"
+            untried.skip_reason = skip_reason
             self.results.setdefault(name, untried)
         return replace(self.empty, results=tuple(self.results[name] for name in self.laws))
 
@@ -108,8 +106,11 @@ class _Followed:
     progress: Progress | None
     parts: list[_Part] = field(default_factory=list)
     current: _Part | None = None
-    law: str = ""
+    tried: Result | None = None
+    """Of the law that is being tried, without what comes out."""
     ended: bool = False
+    problem: str = ""
+    """Why the laws without a result were not tried, if it was not for the budget."""
     error: BaseException | None = None
 
     @property
@@ -127,31 +128,32 @@ class _Followed:
                 self.parts.append(self.current)
             self.current.empty = empty if empty.note else self.current.empty
         elif kind == "begin":
-            self.law = values[0]
+            self.tried = values[0]
             part = self.current
             if self.progress is not None and part is not None:
-                self.progress(part.name, self.law, len(part.results) + 1, len(part.laws))
+                self.progress(part.name, values[0].law, len(part.results) + 1, len(part.laws))
         elif kind == "result" and self.current is not None:
             self.current.results[values[0].law] = values[0]
-            self.law = ""
+            self.tried = None
         elif kind == "end":
             self.ended = True
         elif kind == "error":
             self.error = values[0]
 
     def fail(self, message: str) -> None:
-        """Record that the law that is being tried has failed.
+        """Record that the law that is being tried has failed; if there is none, the others are not tried.
 
         Raises:
-            SetupError: there is none: the target was being loaded.
+            SetupError: no law has been tried: the target was being loaded.
         """
-        if not self.law or self.current is None:
-            raise SetupError(f"while the target was loaded, {message}")
-        law = get_law(self.law)
-        result = Result(law.name, law.statement, law.universal, law.consequence, checked=1)
-        result.violation = LawViolation(message)
-        self.current.results[law.name] = result
-        self.law = ""
+        if self.tried is not None and self.current is not None:
+            self.tried.checked, self.tried.violation = 1, LawViolation(message)
+            self.current.results[self.tried.law] = self.tried
+            self.tried = None
+        elif any(part.results for part in self.parts):
+            self.ended, self.problem = True, message
+        else:
+            raise SetupError(f"the target cannot be loaded: {message}")
 
 
 def _follow(
@@ -167,7 +169,7 @@ def _follow(
     sender.close()
     assert child.pid is not None  # noqa: S101 - it has been started
     try:
-        problem = _take_events(receiver, child.pid, followed, limit=limit, end=end)
+        problem = _take_events(receiver, child, child.pid, followed, limit=limit, end=end)
     finally:
         _kill_session(child.pid)
         child.join()
@@ -178,10 +180,12 @@ def _follow(
         followed.fail(problem)
 
 
-def _take_events(receiver: Connection, pid: int, followed: _Followed, *, limit: float, end: float) -> str:
+def _take_events(
+    receiver: Connection, child: BaseProcess, pid: int, followed: _Followed, *, limit: float, end: float
+) -> str:
     """Take events until the child is done; return what is wrong with it, empty if nothing or the budget is spent."""
     loading = (end - monotonic()) * LOADING_SHARE
-    last_event, allowed, baseline, last_look = monotonic(), loading, 0, 0.0
+    last_event, allowed, baseline, last_look, is_loading = monotonic(), loading, 0, 0.0, True
     while not followed.ended and followed.error is None:
         now = monotonic()
         if now > end:
@@ -191,14 +195,17 @@ def _take_events(receiver: Connection, pid: int, followed: _Followed, *, limit: 
             try:
                 event = receiver.recv()
             except (EOFError, OSError):
-                return f"the process ended ({_exit_code(pid)}): a call may not end the process"
-            last_event, allowed = monotonic(), loading if event[0] == "part" else limit
+                return f"the process ended ({_exit_code(child)}): a call may not end the process"
+            last_event, is_loading = monotonic(), event[0] == "part"
+            allowed = loading if is_loading else limit
             if event[0] == "call":
                 allowed = max(limit, event[1])
                 baseline = baseline or _session_usage(pid)[1]
             else:
                 followed.take(event)
         elif now - last_event > allowed:
+            if is_loading:
+                return f"it took more than {allowed:.1f} s, {LOADING_SHARE:.0%} of the budget; the process was killed"
             return f"a call did not return within {allowed:.1f} s; the process was killed"
         if monotonic() - last_look > POLL_SECONDS:
             last_look = monotonic()
@@ -216,18 +223,11 @@ def _usage_problem(pid: int, baseline: int) -> str:
     return ""
 
 
-def _exit_code(pid: int) -> str:
-    try:
-        _, status = os.waitpid(pid, os.WNOHANG)
-        deadline = monotonic() + 1.0
-        while status == 0 and monotonic() < deadline:
-            time.sleep(0.01)
-            done, status = os.waitpid(pid, os.WNOHANG)
-            if done:
-                break
-    except ChildProcessError:
+def _exit_code(child: BaseProcess) -> str:
+    child.join(1.0)
+    code = child.exitcode
+    if code is None:
         return "its exit code is unknown"
-    code = os.waitstatus_to_exitcode(status)
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
@@ -274,8 +274,8 @@ class _Sender(Watch):
     def plan(self, report: Report, laws: Sequence[Law]) -> None:
         self.send("part", report, [law.name for law in laws])
 
-    def begin(self, law: Law) -> None:
-        self.send("begin", law.name)
+    def begin(self, result: Result) -> None:
+        self.send("begin", result)
 
     def end(self, result: Result) -> None:
         self.send("result", result)

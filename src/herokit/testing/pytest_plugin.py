@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
 
         trainer, budget = config.getoption("--herokit-trainer"), config.getoption("--herokit-budget")
         run = _Run(name, CheckOptions(trainer=trainer, budget=budget))
-        for title, laws in list_parts(name):
+        for title, laws in list_parts(name, budget):
             items += [LawItem.from_parent(session, name=f"{title}::{law}", run=run, key=(title, law)) for law in laws]
 
 

@@ -62,8 +62,8 @@ class Watch:
     def plan(self, report: Report, laws: Sequence[Law]) -> None:
         """These laws are about to be tried; their results will belong to this report."""
 
-    def begin(self, law: Law) -> None:
-        """A law is about to be tried."""
+    def begin(self, result: Result) -> None:
+        """A law is about to be tried; its result is empty."""
 
     def end(self, result: Result) -> None:
         """A law has its result."""
@@ -95,7 +95,7 @@ def try_laws(
     examples, seconds, broken = _Examples(subject, profile), profile.seconds, ""
     num_scans = sum(not trial.law.run_once for trial in trials)
     for trial in trials:
-        watch.begin(trial.law)
+        watch.begin(trial.result)
         if broken:
             trial.result.skip_reason = f"not tried: {broken}"
         elif trial.law.run_once:
