@@ -7,8 +7,8 @@ For instance, the tiers of the math verifier:
     python benchmarks/mutations.py herokit_math.exact herokit_math.numeric --tests plugins/herokit-math/tests/test_values.py
 
 A mutation replaces one operator, comparison, number, name or condition of a module (docstrings, messages and annotations are
-left alone). Each one runs in a forked child, which imports the changed module and runs the tests until one fails or a
-minute is over. Mutations are sampled with a seed, so that a score can be repeated.
+left alone). Each one runs in a forked child, which imports the changed module and runs the tests until one fails or 90
+seconds are over. Mutations are sampled with a seed, so that a score can be repeated.
 """
 
 import argparse

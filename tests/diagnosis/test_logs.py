@@ -26,6 +26,7 @@ LOG = {
     "rm": [2.5, -0.25, 0.125, 7.5],
     "completion": ["long text", "text", "", "x"],
     "note": ["", "", "", ""],
+    "tool": [None, None, None, None],
 }
 
 

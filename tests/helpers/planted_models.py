@@ -12,7 +12,7 @@ import numpy as np
 from helpers.planted_verifiers import STATE, answer_of, count, raises
 from herokit.types import Sample, Scores
 
-__all__ = ["COMPONENTS", "FUNCTIONS", "FUNCTION_TWIN", "MODELS", "MODEL_TWIN", "PlantedModel", "twin_function"]
+__all__ = ["COMPONENTS", "FUNCTIONS", "MODELS", "PlantedModel", "twin_function"]
 
 LIMIT = 3000
 
@@ -118,13 +118,11 @@ MODEL_BATCHES = {
 }
 """Name -> the scores of a batch."""
 
-MODEL_TWIN = "correct"
-
 
 class PlantedModel:
     """The reward model of one name; it says when a text is longer than it reads with care."""
 
-    def __init__(self, name=MODEL_TWIN):
+    def __init__(self, name="correct"):
         self.name = name
 
     def __repr__(self):
@@ -188,7 +186,6 @@ def sets_columns(completions, answer, tags=None, **kwargs):
     return twin_function(completions, answer)
 
 
-FUNCTION_TWIN = "correct"
 FUNCTIONS = {
     "reference in the text": each(lambda c, a: float(str(a) in whole(c))),
     "last number": each(lambda c, a: float((re.findall(r"-?\d+", whole(c)) or [""])[-1] == a)),

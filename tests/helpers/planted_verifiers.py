@@ -1,4 +1,4 @@
-"""Verifiers with one planted fault each, as small functions; `CORRECT` is the twin of all of them."""
+"""Verifiers with one planted fault each, as small functions; the one named "correct" is the twin of all of them."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ import time
 
 from herokit.types import Status, Verdict
 
-__all__ = ["BATCH_FAULTS", "CORRECT", "JUDGES", "NAMES", "PlantedVerifier"]
+__all__ = ["NAMES", "STATE", "PlantedVerifier"]
 
 NUMBER = r"-?\d+(?:\.\d+)?"
 STATE = {"calls": 0, "cache": {}, "last": None}
@@ -217,14 +217,13 @@ BATCH_FAULTS = {
 }
 """Name -> the verdicts of a batch."""
 
-CORRECT = "correct"
 NAMES = (*JUDGES, *BATCH_FAULTS)
 
 
 class PlantedVerifier:
     """The verifier of one name; without a readable reference it gives no verdict, unless that is the fault."""
 
-    def __init__(self, name=CORRECT):
+    def __init__(self, name="correct"):
         self.name = name
 
     def __repr__(self):

@@ -10,6 +10,7 @@ from herokit.errors import ConfigError
 from herokit.testing import (
     Profile,
     check_combiner,
+    check_reward_function,
     check_reward_model,
     check_scheme,
     check_verifier,
@@ -109,6 +110,8 @@ def test_check_scheme_yields_a_report_for_the_chain_and_each_source(scheme_file)
         (lambda: check_verifier("hero"), "hero: expected one verifier, got none"),
         (lambda: check_verifier(EXACT, answer_format="maths"), "unknown answer format 'maths'; did you mean 'math'"),
         (lambda: check_reward_model(EXACT), "MetaVerifier: expected one reward model, got none"),
+        (lambda: check_reward_function("hero"), "hero: expected one reward function, got none"),
+        (lambda: check_reward_function("exact-match"), "exact-match: expected one reward function, got none"),
         (lambda: check_combiner(hero(), expected_failures={"robust": "why"}), "unknown expected failure 'robust'"),
         (lambda: list(check_scheme("hero", xfail={"robustt": ""})), "unknown law 'robustt'"),
     ],

@@ -36,6 +36,14 @@ REWARD_MODELS = {
 }
 
 
+REWARD_FUNCTIONS = {
+    "thinking is read": "hack_does_not_pay",
+    "bonus for a claim": "hack_does_not_pay",
+    "no other columns": "accepts_trainer_arguments",
+    "empty is right": "empty_reference_pays_nothing",
+}
+
+
 @pytest.fixture(autouse=True)
 def fresh_state():
     STATE.update(calls=0, cache={}, last=None)
@@ -54,10 +62,10 @@ def test_check_reward_model_finds_the_planted_fault(name):
     assert report[law.name].outcome == "failed", str(report)
 
 
-@pytest.mark.parametrize("name", ["thinking is read", "bonus for a claim", "no other columns", "empty is right"])
+@pytest.mark.parametrize("name", REWARD_FUNCTIONS)
 def test_check_reward_function_finds_the_planted_fault(name):
     report = check_reward_function(FUNCTIONS[name], answer_format="math", profile=PROFILE)
-    assert not report.passed
+    assert report[REWARD_FUNCTIONS[name]].outcome == "failed", str(report)
 
 
 def test_check_functions_raise_no_alarm_on_the_twins():

@@ -124,7 +124,7 @@ def _several_prompts(log: RewardLog) -> Rows:
     return np.asarray(low != high)
 
 
-def _solved(log: RewardLog, flat: Floats) -> Rows:
+def _solved(log: RewardLog, flat: Rows) -> Rows:
     """Return which groups without a signal are solved: accepted as a whole, or at the largest reward of the run."""
     if log.verifier:
         verdict = np.nan_to_num(log.signals[log.verifier])

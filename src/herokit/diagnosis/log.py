@@ -117,7 +117,7 @@ class RewardLog:
         signals = {n: numbers[prefix + n] for n in (*verifiers, *models) if prefix + n in numbers} or {
             n: x
             for n, x in numbers.items()
-            if n not in {*chosen.values(), *NO_SIGNAL} and np.ptp(x[np.isfinite(x)]) > 0
+            if n not in {*chosen.values(), *NO_SIGNAL} and len(np.unique(x[np.isfinite(x)])) > 1
         }
         verdicts = verifiers or sorted((n for n, x in signals.items() if _is_verdict(x)), key=_not_named_verifier)
         scores = models or [n for n, x in signals.items() if not _is_verdict(x)]

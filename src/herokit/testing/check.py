@@ -165,7 +165,7 @@ def check_reward_function(  # noqa: PLR0913 - what a check depends on
         ('failed', 'failed')
     """
     if isinstance(function, str):
-        (source,) = resolve_target(function).sources.values()
+        source = _only_source(resolve_target(function), "reward function")
     else:
         source = FunctionRewardModel(function, style)
     if kind_of_source(source) != "reward function":
@@ -325,7 +325,7 @@ def _assert_law(law: Law, target: CheckTarget, profile: Profile, options: Mappin
 
 def _only_source(target: CheckTarget, kind: TargetKind) -> Any:
     """Return the target's only source of a kind."""
-    protocol = Verifier if kind == "verifier" else RewardModel
+    protocol = {"verifier": Verifier, "reward model": RewardModel, "reward function": FunctionRewardModel}[kind]
     names = [name for name, source in target.sources.items() if isinstance(source, protocol)]
     if len(names) != 1:
         raise ConfigError(f"{target.name}: expected one {kind}, got {', '.join(names) or 'none'}")
