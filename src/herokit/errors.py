@@ -6,7 +6,7 @@ The tree::
     ├── ConfigError(ValueError)        a setting is wrong: a scheme file, a step's parameter, an option
     │   ├── SchemeError                several settings of one scheme are wrong: all of them, a line each
     │   ├── UnknownNameError           no plugin registered that name
-    │   │   └── NotInstalledError      a package of this project has it
+    │   │   └── NotInstalledError      it, or a package that it needs, is not installed
     │   ├── NameClashError             two plugins registered one name
     │   └── VerdictError               a verdict's value is no correctness; costs the row, not the batch
     ├── DataError(ValueError)          an input file or row cannot be used
@@ -20,6 +20,8 @@ A message names the offending value, what was expected, and who owns it (plugin,
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from difflib import get_close_matches
+from itertools import chain
+from shlex import quote
 from types import TracebackType
 from typing import Any, get_args
 
@@ -61,35 +63,38 @@ class UnknownNameError(ConfigError):
 
 
 class NotInstalledError(UnknownNameError):
-    """A name that a package of this project provides, which is not installed.
+    """A registered name, or a package that its object needs, is not installed.
 
     Attributes:
         message: what is not installed.
-        extra: of herokit, with which it comes.
+        requirements: what pip installs, such as ``herokit[math]``.
 
     Example:
-        >>> str(NotInstalledError("'math' is not installed", "math"))
+        >>> str(NotInstalledError("'math' is not installed", "herokit[math]"))
         "'math' is not installed; run: pip install 'herokit[math]'"
     """
 
-    def __init__(self, message: str, extra: str) -> None:
-        super().__init__(message, extra)
+    def __init__(self, message: str, *requirements: str) -> None:
+        super().__init__(message, *requirements)
         self.message = message
-        self.extra = extra
+        self.requirements = requirements
 
     def __str__(self) -> str:
         """Return the message with the command that installs it."""
-        return f"{self.message}; run: {install_command(self.extra)}"
+        return f"{self.message}; run: {install_command(*self.requirements)}"
 
 
-def install_command(*extras: str) -> str:
-    """Return the command that installs extras of herokit.
+def install_command(*requirements: str) -> str:
+    """Return the command that installs packages and extras of herokit.
 
     Example:
-        >>> install_command("torch", "math")
-        "pip install 'herokit[math,torch]'"
+        >>> install_command("herokit[torch]", "tokenizers", "herokit[math]")
+        "pip install 'herokit[math,torch]' tokenizers"
     """
-    return f"pip install 'herokit[{','.join(sorted(set(extras)))}]'"
+    extras = {text.removeprefix("herokit[").removesuffix("]") for text in requirements if text.startswith("herokit[")}
+    others = {text for text in requirements if not text.startswith("herokit[")}
+    core = [f"herokit[{','.join(sorted(extras))}]"] if extras else []
+    return " ".join(["pip install", *map(quote, [*core, *sorted(others)])])
 
 
 class SchemeError(ConfigError):
@@ -100,7 +105,7 @@ class SchemeError(ConfigError):
         errors: what is wrong, in the order of the scheme.
 
     Example:
-        >>> print(SchemeError("s.toml", [ConfigError("s.toml: sources.rm: ..."), NotInstalledError("'math' ...", "math")]))
+        >>> print(SchemeError("s.toml", [ConfigError("s.toml: sources.rm: ..."), NotInstalledError("'math' ...", "herokit[math]")]))
         s.toml: 2 errors
           sources.rm: ...
           'math' ...
@@ -122,8 +127,9 @@ class SchemeError(ConfigError):
             lines.append("  " + " ".join(text.removeprefix(f"{self.location}: ").split()))
         if len(self.errors) > self.MAX_SHOWN:
             lines.append(f"  and {len(self.errors) - self.MAX_SHOWN} more")
-        if extras := [error.extra for error in self.errors if isinstance(error, NotInstalledError)]:
-            lines.append(f"  To install what is missing, run: {install_command(*extras)}")
+        missing = [error.requirements for error in self.errors if isinstance(error, NotInstalledError)]
+        if missing:
+            lines.append(f"  To install what is missing, run: {install_command(*chain.from_iterable(missing))}")
         return lines
 
     def __str__(self) -> str:

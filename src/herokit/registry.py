@@ -123,6 +123,7 @@ class Entry:
         """Import the target.
 
         Raises:
+            NotInstalledError: a package that it imports is not installed.
             PluginError: the module or the attribute does not exist, or importing it raised.
         """
         module, _, attribute = self.target.partition(":")
@@ -132,6 +133,13 @@ class Entry:
                 return getattr(import_module(module), attribute)
         except SystemExit as error:
             raise PluginError(f"{owner} raised {format_error(error)}") from error
+        except PluginError as error:
+            package = (getattr(error.__cause__, "name", None) or "").partition(".")[0]
+            if not isinstance(error.__cause__, ModuleNotFoundError) or package in {"", module.partition(".")[0]}:
+                raise
+            extra = EXTRAS_BY_NAME.get(self.name)
+            needs = f"{self.name!r} needs {package}, which is not installed"
+            raise NotInstalledError(needs, f"herokit[{extra}]" if extra else self.owner) from error
 
 
 class Registry:
@@ -166,11 +174,14 @@ class Registry:
         """
         entry = self._entries.get(name)
         if entry is None:
+            if name in EXTRAS_BY_NAME:
+                extra = EXTRAS_BY_NAME[name]
+                why = self.load_errors.get(f"herokit-{extra}")
+                problem = f"cannot be loaded: {why}" if why else "is not installed"
+                raise NotInstalledError(f"{name!r} {problem}", f"herokit[{extra}]")
             failed = "".join(
                 f"; plugin {owner!r} could not be loaded: {why}" for owner, why in self.load_errors.items()
             )
-            if name in EXTRAS_BY_NAME:
-                raise NotInstalledError(f"{name!r} is not installed{failed}", EXTRAS_BY_NAME[name])
             hint = did_you_mean(name, [e.name for e in self if not kinds or e.kind in kinds])
             raise UnknownNameError(f"nothing is registered as {name!r}; {hint}{failed}")
         if kinds and entry.kind not in kinds:
@@ -307,7 +318,10 @@ def _load_plugins(registry: Registry) -> list[tuple[str, object]]:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - one broken plugin must not disable the others, nor end the program
-            registry.load_errors[owner] = format_error(error)
+            missing = error.name if isinstance(error, ModuleNotFoundError) else None
+            registry.load_errors[owner] = (
+                f"it needs {missing}, which is not installed" if missing else format_error(error)
+            )
     return plugins
 
 

@@ -20,7 +20,7 @@ from herokit.credit import Credit, PartColumns, split_credit
 from herokit.errors import ConfigError, DataError, ErrorCollector, NoSignalWarning
 from herokit.outcome import RewardOutput
 from herokit.records import check_source_names
-from herokit.samples import as_samples
+from herokit.samples import SampleLike, as_samples
 from herokit.signals import group_key
 from herokit.sources import execution
 from herokit.sources.execution import SourceOutputs
@@ -83,6 +83,7 @@ class Rewarder(Closeable):
     Raises:
         ConfigError: no source; a source with the name of a result column, or that is none of the above; or such a
             combiner.
+        NotInstalledError: a source, or a package that it needs, is not installed; several are named in one `SchemeError`.
         SignalError: a step refers to a source that is not there.
 
     Example:
@@ -127,7 +128,7 @@ class Rewarder(Closeable):
         sources = ", ".join(f"{name!r}: {short_repr(source)}" for name, source in self.sources.items())
         return f"Rewarder({{{sources}}}, {' -> '.join(map(short_repr, self.combiner.steps))})"
 
-    def __call__(self, samples: Sequence[Sample | Mapping[str, Any]], *, update_state: bool = True) -> RewardOutput:
+    def __call__(self, samples: Sequence[SampleLike], *, update_state: bool = True) -> RewardOutput:
         """Score samples; pass whole groups, because a rollout is compared only with those of its group in the same call.
 
         Args:
@@ -142,7 +143,7 @@ class Rewarder(Closeable):
         samples = as_samples(samples, grouped=True)
         return self.combine(self.run_sources(samples), [sample.group for sample in samples], update_state=update_state)
 
-    def run_sources(self, samples: Sequence[Sample | Mapping[str, Any]]) -> SourceOutputs:
+    def run_sources(self, samples: Sequence[SampleLike]) -> SourceOutputs:
         """Run every source on N samples; groups may be incomplete, and the state does not change.
 
         Prompts are compared within each group; a sample whose group is None belongs to no group yet.
@@ -300,6 +301,7 @@ def _resolve_sources(sources: Mapping[str, Any]) -> dict[str, Verifier | RewardM
                 resolved[name] = build(table, kinds=SOURCE_KINDS, location=f"source {name!r}", name=name)
             else:
                 resolved[name] = as_source(name, source)
+                execution.check_installed(f"source {name!r}", source)
     errors.raise_all("Rewarder")
     return resolved
 

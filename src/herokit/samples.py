@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeAlias
 
 from herokit.conversations import read_conversation
 from herokit.conversations.columns import COLUMN_NAMES, find_path, is_completion_list, join_instruction, native_value
@@ -12,12 +12,15 @@ from herokit.conversations.readers.rollout import find_truncation
 from herokit.errors import DataError
 from herokit.types import Sample
 
-__all__ = ["as_samples", "sample_from_mapping"]
+__all__ = ["SampleLike", "as_samples", "sample_from_mapping"]
+
+SampleLike: TypeAlias = Sample | Mapping[str, Any]
+"""A sample, or a mapping with the keys of one or the usual column names; see `sample_from_mapping`."""
 
 _OWN_NAMES = ("prompt", "completion", "group", "reference", "meta", "num_tokens", "truncated", "thinking_opened")
 
 
-def as_samples(samples: Sequence[Sample | Mapping[str, Any]], *, grouped: bool = False) -> Sequence[Sample]:
+def as_samples(samples: Sequence[SampleLike], *, grouped: bool = False) -> Sequence[Sample]:
     """Return samples as they are, and mappings as samples; see `sample_from_mapping`.
 
     Args:

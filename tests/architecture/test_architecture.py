@@ -123,6 +123,7 @@ PLUGIN_MAY_IMPORT = {
     "herokit",
     "herokit.sources",
     "herokit.types",
+    "herokit.samples",
     "herokit.errors",
     "herokit.hookspecs",
     "herokit.workers.pool",

@@ -14,6 +14,7 @@ from herokit.combiners.chain import Scheduled
 from herokit.config.objects import is_place, load_object
 from herokit.errors import ConfigError, ErrorCollector, HerokitError, boundary, did_you_mean
 from herokit.registry import SOURCE_KINDS, Kind, Registry, get_registry
+from herokit.sources.execution import check_installed
 from herokit.sources.functions import as_source
 from herokit.types import RewardModel, Verifier
 
@@ -43,6 +44,7 @@ def build(
             the wrong type, or a value that the constructor rejects.
         SchemeError: several of these, in this table and those inside it.
         UnknownNameError: nothing is registered under that name.
+        NotInstalledError: the object, or a package that it needs, is not installed.
 
     Example:
         >>> build({"use": "stratify", "alpha": 0.2}).alpha
@@ -61,7 +63,9 @@ def build(
         raise type(error)(f"{prefix}{message}", *rest) from None
     if is_place(use):
         return _use_object(value, arguments, kinds, location=f"{prefix}{use!r}", registry=registry, name=name)
-    return _call(value, arguments, location=f"{prefix}{use!r}", registry=registry)
+    value = _call(value, arguments, location=f"{prefix}{use!r}", registry=registry)
+    check_installed(f"{prefix}{use!r}", value)
+    return value
 
 
 def _use_object(
@@ -89,6 +93,7 @@ def _use_object(
         raise ConfigError(f"{location} takes no parameters; got {', '.join(arguments)}")
     if not (is_source or is_step(value) or isinstance(value, Schedule)):
         raise ConfigError(f"{location} gives {value!r:.100}; expected a step")
+    check_installed(location, value)
     return value
 
 

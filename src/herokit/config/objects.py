@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from herokit.errors import ConfigError, boundary, did_you_mean
+from herokit.errors import ConfigError, PluginError, boundary, did_you_mean
 
 __all__ = ["SCHEME_SUFFIXES", "is_place", "is_scheme_file", "load_object"]
 
@@ -48,14 +48,19 @@ def load_object(place: str) -> Any:
         place: ``FILE.py:OBJECT`` or ``PACKAGE.MODULE:OBJECT``.
 
     Raises:
-        ConfigError: no such file, module or object.
+        ConfigError: no such file, module or object, or it imports a module that is not installed.
         PluginError: importing it raised.
     """
     location, _, attribute = place.rpartition(":")
     if place.endswith(".py") or not attribute:
         raise ConfigError(f"{place} names no object; write for example {place.rstrip(':')}:accuracy")
-    with boundary(f"loading {place}"):
-        module = _import(location)
+    try:
+        with boundary(f"loading {place}"):
+            module = _import(location)
+    except PluginError as error:
+        if isinstance(error.__cause__, ModuleNotFoundError):
+            raise ConfigError(f"loading {place}: {error.__cause__}") from error
+        raise
     if not hasattr(module, attribute):
         names = [name for name in vars(module) if not name.startswith("_")]
         raise ConfigError(f"{location} has no {attribute!r}; {did_you_mean(attribute, names)}")

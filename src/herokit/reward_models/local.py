@@ -25,6 +25,7 @@ from herokit.reward_models.lazy import LazyResource, ResourceOwner
 from herokit.reward_models.monitor import ScoreMonitor
 from herokit.reward_models.process import Aggregate, Floats, Span, aggregate_steps, step_probabilities
 from herokit.reward_models.progress import ProgressCallback, report_progress
+from herokit.samples import SampleLike, as_samples
 from herokit.types import Sample, Scores
 
 __all__ = ["LocalRewardModel", "ModelRunner"]
@@ -150,13 +151,14 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
     def _describe(self) -> str:
         """Name the model and where it runs, for the report."""
 
-    def score(self, samples: Sequence[Sample], /) -> Scores:
+    def score(self, samples: Sequence[SampleLike], /) -> Scores:
         """Return N scores for N samples, in order; a row that cannot be scored is NaN with status failed.
 
         A row of which nothing is left without its thinking is NaN with status unparsed.
         The scores of a process reward model carry the probabilities of their steps, NaN for a step that truncation cut away,
         and None for a row without any step.
         """
+        samples = as_samples(samples)
         runner = self._runner()
         logits, encoded = self._logits(runner, samples)
         rows = [
@@ -179,7 +181,7 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
         steps = tuple(steps for *_, steps in rows) if runner.stepwise else None
         return replace(scores, statuses=tuple(statuses), reasons=tuple(reasons), steps=steps)
 
-    def step_scores(self, samples: Sequence[Sample], /) -> list[Floats]:
+    def step_scores(self, samples: Sequence[SampleLike], /) -> list[Floats]:
         """Return for each of N samples the probabilities that its steps are correct, (S,); S differs and may be 0.
 
         A step that truncation cut away is NaN.
@@ -187,11 +189,12 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
         Raises:
             ConfigError: this is an outcome reward model.
         """
+        samples = as_samples(samples)
         runner = self._stepwise_runner()
         logits, _ = self._logits(runner, samples)
         return [self._step_values(runner, row) if isinstance(row, np.ndarray) else np.empty(0) for row in logits]
 
-    def step_spans(self, samples: Sequence[Sample], /) -> list[list[Span] | None]:
+    def step_spans(self, samples: Sequence[SampleLike], /) -> list[list[Span] | None]:
         """Return for each of N samples where its steps are in `completion_text`, in characters, half open.
 
         There are as many as `step_scores`; None where the steps cannot be scored or found in the text.
@@ -199,6 +202,7 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
         Raises:
             ConfigError: this is an outcome reward model.
         """
+        samples = as_samples(samples)
         view = self._stepwise_runner().view
         spans: list[list[Span] | None] = []
         for sample in samples:
@@ -215,8 +219,9 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
             raise ConfigError(f"{self._describe()}: has no step_token: it scores samples, not steps")
         return runner
 
-    def encode(self, samples: Sequence[Sample], /) -> list[list[int]]:
+    def encode(self, samples: Sequence[SampleLike], /) -> list[list[int]]:
         """Return the token ids of N samples, as the model sees them; none for a sample that it cannot score."""
+        samples = as_samples(samples)
         return self._runner().encode(samples).ids
 
     @property

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
 from herokit.errors import ConfigError, SetupError
+from herokit.samples import SampleLike, as_samples
 from herokit.sources import execution
 from herokit.sources.composite import CompositeSource, walk_sources
 from herokit.types import Sample, Status, Verdict, Verifier
@@ -89,8 +90,9 @@ class Cache(CompositeSource):
                 )
         object.__setattr__(self, "_memory", LRUCache(self.max_entries))
 
-    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
+    def verify(self, samples: Sequence[SampleLike], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
+        samples = as_samples(samples)
         fingerprint = self._fingerprint()
         keys = [_digest(fingerprint, sample) for sample in samples]
         cached = self._memory.get_many(keys)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from herokit.samples import SampleLike, as_samples
 from herokit.sources import execution
 from herokit.sources.composite import CompositeSource, accepts
 from herokit.types import Sample, Status, Verdict, Verifier
@@ -47,8 +48,9 @@ class Cascade(CompositeSource):
     second: Verifier
     _counters: Counters = field(default_factory=Counters, init=False, repr=False, compare=False)
 
-    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
+    def verify(self, samples: Sequence[SampleLike], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
+        samples = as_samples(samples)
         verdicts = execution.verify("first", self.first, samples)
         rows = [row for row, (s, v) in enumerate(zip(samples, verdicts, strict=True)) if _is_doubtful(s, v)]
         second = execution.verify("second", self.second, [samples[row] for row in rows])

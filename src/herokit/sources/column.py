@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from herokit.conversations.columns import to_list
-from herokit.types import Sample, Scores, Status, Verdict
+from herokit.samples import SampleLike, as_samples
+from herokit.types import Scores, Status, Verdict
 
 __all__ = ["ScoreColumn", "VerdictColumn"]
 
@@ -37,8 +38,9 @@ class VerdictColumn:
         """The columns that must be present."""
         return (self.column,)
 
-    def verify(self, samples: Sequence[Sample], /) -> list[Verdict]:
+    def verify(self, samples: Sequence[SampleLike], /) -> list[Verdict]:
         """Return N verdicts for N samples."""
+        samples = as_samples(samples)
         return [self._verdict(sample.meta.get(self.column)) for sample in samples]
 
     def _verdict(self, value: Any) -> Verdict:
@@ -76,8 +78,9 @@ class ScoreColumn:
         """The columns that must be present."""
         return (self.column,)
 
-    def score(self, samples: Sequence[Sample], /) -> Scores:
+    def score(self, samples: Sequence[SampleLike], /) -> Scores:
         """Return N scores for N samples."""
+        samples = as_samples(samples)
         raw = [to_list(sample.meta.get(self.column)) for sample in samples]
         steps = [value if isinstance(value, list) and _are_finite(value) else None for value in raw]
         raw = [value if row is None else sum(row) / len(row) for value, row in zip(raw, steps, strict=True)]

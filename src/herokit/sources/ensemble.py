@@ -7,9 +7,10 @@ import numpy as np
 
 from herokit.combiners.ensemble import REDUCTIONS, Reduction, join
 from herokit.errors import ConfigError, check_choice
+from herokit.samples import SampleLike, as_samples
 from herokit.sources import execution
 from herokit.sources.composite import CompositeSource
-from herokit.types import RewardModel, Sample, Scores, Status, is_valid_score
+from herokit.types import RewardModel, Scores, Status, is_valid_score
 
 __all__ = ["EnsembleRewardModel"]
 
@@ -52,11 +53,12 @@ class EnsembleRewardModel(CompositeSource):
         if not self.std_coef >= 0:
             raise ConfigError(f"EnsembleRewardModel: std_coef must be at least 0, got {self.std_coef!r}")
 
-    def score(self, samples: Sequence[Sample], /) -> Scores:
+    def score(self, samples: Sequence[SampleLike], /) -> Scores:
         """Return N scores for N samples; a row has no score if a model has none, and the status of that model.
 
         A row that failed for one model is failed, whatever the status of the others.
         """
+        samples = as_samples(samples)
         columns = [execution.score(f"{i}", model, samples) for i, model in enumerate(self.reward_models)]
         joint = join(
             [scores.values for scores in columns], self.reduction, self.std_coef

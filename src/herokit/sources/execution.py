@@ -12,17 +12,28 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from time import perf_counter
 from typing import Any, TypeVar
 
 from herokit.conversations import Turn
-from herokit.errors import CODE_ERRORS, NoSignalWarning, PluginError, boundary, format_error
-from herokit.samples import as_samples
+from herokit.errors import CODE_ERRORS, NoSignalWarning, NotInstalledError, PluginError, boundary, format_error
+from herokit.samples import SampleLike, as_samples
 from herokit.sources.coroutines import run_coroutine
 from herokit.sources.results import to_float_array, to_score, to_verdict
 from herokit.types import RewardModel, Sample, ScoreRow, Scores, Status, StepScores, Verdict, Verifier, is_valid_score
 
-__all__ = ["MAX_FAILURES", "SourceMonitor", "SourceOutputs", "close", "report", "run_sources", "score", "verify"]
+__all__ = [
+    "MAX_FAILURES",
+    "SourceMonitor",
+    "SourceOutputs",
+    "check_installed",
+    "close",
+    "report",
+    "run_sources",
+    "score",
+    "verify",
+]
 
 MAX_FAILURES = 16
 """Consecutive single rows that may raise before the source is not called any more."""
@@ -123,7 +134,7 @@ def run_sources(
     return SourceOutputs(verdicts, scores, seconds)
 
 
-def verify(name: str, verifier: Verifier, samples: Sequence[Sample | Mapping[str, Any]]) -> list[Verdict]:
+def verify(name: str, verifier: Verifier, samples: Sequence[SampleLike]) -> list[Verdict]:
     """Run a verifier; return N verdicts for N samples, a failed one for each row on which it raises.
 
     Args:
@@ -159,7 +170,7 @@ def verify(name: str, verifier: Verifier, samples: Sequence[Sample | Mapping[str
     return verdicts
 
 
-def score(name: str, model: RewardModel, samples: Sequence[Sample | Mapping[str, Any]]) -> Scores:
+def score(name: str, model: RewardModel, samples: Sequence[SampleLike]) -> Scores:
     """Run a reward model; return N scores for N samples, NaN with status failed for each row on which it raises.
 
     Step scores are kept where it gives them; a row without any has None.
@@ -304,6 +315,41 @@ def _bisect_failures(
     if errors and not success:
         _raise_code_error(owner, errors, len(samples))
     return results
+
+
+def check_installed(owner: str, source: Any) -> None:
+    """Check that the packages are installed that a source imports when it is first used.
+
+    Args:
+        owner: the source's name, for the message.
+        source: its attribute `required_modules` has module -> what pip installs for it; without one it needs nothing.
+
+    Raises:
+        NotInstalledError: one is not; the message names all of them.
+
+    Example:
+        >>> class Parser:
+        ...     required_modules = {"no_such_parser": "parser-package"}
+        >>> check_installed("mine", Parser())
+        Traceback (most recent call last):
+        ...
+        herokit.errors.NotInstalledError: mine needs no_such_parser, which is not installed; run: pip install parser-package
+    """
+    modules: Mapping[str, str] = getattr(source, "required_modules", {})
+    missing = {module: package for module, package in modules.items() if not _is_installed(module)}
+    if missing:
+        are = "is" if len(missing) == 1 else "are"
+        message = f"{owner} needs {' and '.join(missing)}, which {are} not installed"
+        raise NotInstalledError(message, *missing.values())
+
+
+def _is_installed(module: str) -> bool:
+    """Return whether a module can be found; a folder without code, as an uninstalled package leaves behind, is none."""
+    try:
+        spec = find_spec(module)
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and spec.origin is not None
 
 
 def report(source: Any) -> str:

@@ -23,7 +23,7 @@ from typing import Any, Literal, TypeAlias
 
 from herokit.conversations.columns import REFERENCE_COLUMNS
 from herokit.errors import CODE_ERRORS, ConfigError, SetupError, check_choice, format_error
-from herokit.samples import as_samples
+from herokit.samples import SampleLike, as_samples
 from herokit.sources.coroutines import gather_outcomes, run_coroutine
 from herokit.sources.results import SCORE_KEYS, to_float_array, to_score, to_verdict
 from herokit.types import RewardModel, Sample, Scores, Status, Verdict, Verifier
@@ -182,7 +182,7 @@ class FunctionVerifier(_Function):
         1.0
     """
 
-    def verify(self, samples: Sequence[Sample | Mapping[str, Any]], /) -> list[Verdict]:
+    def verify(self, samples: Sequence[SampleLike], /) -> list[Verdict]:
         """Return N verdicts for N samples, or mappings with the usual keys."""
         return [to_verdict(value) for value in self._call(as_samples(samples))]
 
@@ -203,7 +203,7 @@ class FunctionRewardModel(_Function):
         array([-3.])
     """
 
-    def score(self, samples: Sequence[Sample | Mapping[str, Any]], /) -> Scores:
+    def score(self, samples: Sequence[SampleLike], /) -> Scores:
         """Return N scores for N samples, or mappings with the usual keys."""
         return Scores.from_rows(to_score(value) for value in self._call(as_samples(samples)))
 

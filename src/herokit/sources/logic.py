@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from herokit.errors import ConfigError
+from herokit.samples import SampleLike, as_samples
 from herokit.sources import execution
 from herokit.sources.composite import CompositeSource, accepts
 from herokit.types import Sample, Status, Verdict, Verifier
@@ -39,8 +40,9 @@ class AllOf(CompositeSource):
         if not self.verifiers:
             raise ConfigError("all-of: verifiers must name at least one verifier, got ()")
 
-    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
+    def verify(self, samples: Sequence[SampleLike], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
+        samples = as_samples(samples)
         return _verify_in_order(self.verifiers, samples, rejection_decides=True)
 
 
@@ -72,8 +74,9 @@ class AnyOf(CompositeSource):
         if not self.verifiers:
             raise ConfigError("any-of: verifiers must name at least one verifier, got ()")
 
-    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
+    def verify(self, samples: Sequence[SampleLike], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
+        samples = as_samples(samples)
         return _verify_in_order(self.verifiers, samples, rejection_decides=False)
 
 

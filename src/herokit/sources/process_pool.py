@@ -16,7 +16,8 @@ from herokit.errors import (
     check_positive,
     format_error,
 )
-from herokit.types import Closeable, Sample, Status, Verdict, Verifier
+from herokit.samples import SampleLike, as_samples
+from herokit.types import Closeable, Status, Verdict, Verifier
 from herokit.workers.pool import Reply, TaskFailure, WorkerPool
 from herokit.workers.process import WorkerProcess
 
@@ -84,8 +85,9 @@ class ProcessPool(Closeable):
         )
         object.__setattr__(self, "_pool", pool)
 
-    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
+    def verify(self, samples: Sequence[SampleLike], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
+        samples = as_samples(samples)
         deadline = None if self.call_timeout is None else time.monotonic() + self.call_timeout
         self._pool.counters.add(samples=len(samples))
         tasks = [pickle.dumps(sample) for sample in samples]

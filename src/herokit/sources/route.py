@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from herokit.errors import ConfigError
+from herokit.samples import SampleLike, as_samples
 from herokit.sources import execution
 from herokit.sources.composite import CompositeSource
 from herokit.types import Sample, Status, Verdict, Verifier
@@ -53,8 +54,9 @@ class Route(CompositeSource):
         if not self.keys:
             raise ConfigError("route: keys must name at least one entry of meta, got ()")
 
-    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
+    def verify(self, samples: Sequence[SampleLike], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
+        samples = as_samples(samples)
         verdicts: list[Verdict] = [Verdict(None, Status.FAILED, self._no_route(self._task(s))) for s in samples]
         rows_by_name: dict[str | None, list[int]] = {}
         for row, sample in enumerate(samples):
@@ -123,8 +125,9 @@ class AfterMarker(CompositeSource):
         if not self.marker:
             raise ConfigError("after-marker: marker must not be empty")
 
-    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
+    def verify(self, samples: Sequence[SampleLike], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
+        samples = as_samples(samples)
         verdicts = [Verdict(0.0, Status.UNPARSED, f"no {self.marker}")] * len(samples)
         rows = [row for row, s in enumerate(samples) if not self.required or self.marker in s.completion_text]
         part = [

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from herokit._statistics import format_rate
 from herokit.conversations.prompts import content_key
 from herokit.errors import ConfigError
+from herokit.samples import SampleLike, as_samples
 from herokit.sources import execution
 from herokit.sources.composite import CompositeSource, accepts
 from herokit.types import Sample, Verdict, Verifier
@@ -57,8 +58,9 @@ class SpotCheck(CompositeSource):
         if not 0.0 < self.fraction <= 1.0:
             raise ConfigError(f"spot-check: fraction must be in (0, 1], got {self.fraction!r}")
 
-    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
+    def verify(self, samples: Sequence[SampleLike], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
+        samples = as_samples(samples)
         verdicts = execution.verify("verifier", self.verifier, samples)
         drawn = self._draw(samples)
         rows = [row for row, verdict in enumerate(verdicts) if verdict.value is not None and drawn[row]]

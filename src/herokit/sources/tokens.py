@@ -7,6 +7,7 @@ from typing import Any
 
 from herokit.errors import SetupError
 from herokit.reward_models.lazy import LazyResource, ResourceOwner
+from herokit.samples import SampleLike, as_samples
 from herokit.types import Sample, ScoreRow, Scores, Status
 
 __all__ = ["NumTokens"]
@@ -37,13 +38,18 @@ class NumTokens(ResourceOwner):
     tokenizer: str = ""
     _resource: LazyResource[Any] = field(default_factory=LazyResource, init=False, repr=False, compare=False)
 
-    def score(self, samples: Sequence[Sample], /) -> Scores:
+    @property
+    def required_modules(self) -> dict[str, str]:
+        """What counting imports."""
+        return {"tokenizers": "tokenizers"} if self.tokenizer else {}
+
+    def score(self, samples: Sequence[SampleLike], /) -> Scores:
         """Return N scores for N samples; a row whose number is unknown is NaN, and failed.
 
         Raises:
             SetupError: the tokenizer cannot be loaded.
         """
-        return Scores.from_rows(map(self._score, samples))
+        return Scores.from_rows(map(self._score, as_samples(samples)))
 
     def _score(self, sample: Sample) -> ScoreRow:
         if sample.num_tokens is not None:

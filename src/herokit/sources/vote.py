@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from math import exp, isfinite, log
 
 from herokit.errors import ConfigError
+from herokit.samples import SampleLike, as_samples
 from herokit.sources import execution
 from herokit.sources.composite import CompositeSource, accepts, first_answer, joint_status
-from herokit.types import Sample, Status, Verdict, Verifier
+from herokit.types import Status, Verdict, Verifier
 
 __all__ = ["NoisyVerifiers", "Vote"]
 
@@ -62,8 +63,9 @@ class Vote(CompositeSource):
         if not 0.0 < self.quorum <= 1.0:
             raise ConfigError(f"vote: quorum must be in (0, 1], got {self.quorum!r}")
 
-    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
+    def verify(self, samples: Sequence[SampleLike], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
+        samples = as_samples(samples)
         columns = [execution.verify(f"{i}", verifier, samples) for i, verifier in enumerate(self.verifiers)]
         return [self._count(verdicts) for verdicts in zip(*columns, strict=True)]
 
@@ -128,8 +130,9 @@ class NoisyVerifiers(CompositeSource):
                     f"noisy-verifiers: the error rates {fp:g} and {fn:g} sum to 1 or more: the verifier is uninformative"
                 )
 
-    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
+    def verify(self, samples: Sequence[SampleLike], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
+        samples = as_samples(samples)
         columns = [execution.verify(f"{i}", verifier, samples) for i, verifier in enumerate(self.verifiers)]
         return [self._posterior(verdicts) for verdicts in zip(*columns, strict=True)]
 

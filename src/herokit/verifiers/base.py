@@ -1,10 +1,9 @@
 """Base class of verifiers that judge one sample at a time, and the verdicts they return."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from herokit.samples import as_samples
+from herokit.samples import SampleLike, as_samples
 from herokit.types import Sample, Status, Verdict
 
 __all__ = ["PerSampleVerifier", "UnusableReferenceError", "abstain", "binary_verdict", "unparsed"]
@@ -19,7 +18,7 @@ class PerSampleVerifier(ABC):
 
     __slots__ = ()
 
-    def verify(self, samples: Sequence[Sample | Mapping[str, Any]], /) -> Sequence[Verdict]:
+    def verify(self, samples: Sequence[SampleLike], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples; a reference that cannot be used fails its row.
 
         Mappings with the usual keys count as samples, see `herokit.samples`.

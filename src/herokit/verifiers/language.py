@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TypeAlias, cast
 
 from herokit.errors import ConfigError, SetupError, boundary, install_command
@@ -86,6 +86,15 @@ class Language(PerSampleVerifier):
         if self.min_letters < 1:
             raise ConfigError(f"min_letters must be at least 1, got {self.min_letters!r}")
 
+    @property
+    def required_modules(self) -> dict[str, str]:
+        """What a language that shares its script imports: the detector that there is, or ours."""
+        if self.language is None or self.language in _LANGUAGE_SCRIPTS:
+            return {}
+        module = next((point.module for point in _detectors()), None)
+        missing = {None: "herokit_language", "herokit_language": "py3langid"}.get(module)
+        return {missing: "herokit[language]"} if missing else {}
+
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
         code = self.language or re.split("[-_]", str(sample.reference or "").strip().lower())[0]
@@ -145,6 +154,11 @@ def _count_scripts(text: str) -> Counter[str]:
     return scripts
 
 
+def _detectors() -> list[EntryPoint]:
+    """Return the language detectors of the installed packages, by name."""
+    return sorted(entry_points(group="herokit.language"), key=lambda point: point.name)
+
+
 @cache
 def get_detector() -> Detector:
     """Return the first detector, by name, in the entry-point group ``herokit.language`` of the installed packages.
@@ -152,11 +166,11 @@ def get_detector() -> Detector:
     Raises:
         SetupError: no package provides one; herokit-language does.
     """
-    points = sorted(entry_points(group="herokit.language"), key=lambda point: point.name)
+    points = _detectors()
     if not points:
         raise SetupError(
             "languages that share a script need a language detector, and none is installed; "
-            f"run: {install_command('language')}"
+            f"run: {install_command('herokit[language]')}"
         )
     with boundary(f"the language detector {points[0].value}"):
         return cast("Detector", points[0].load())

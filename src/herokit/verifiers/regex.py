@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from herokit.errors import ConfigError, check_choice
+from herokit.samples import SampleLike, as_samples
 from herokit.sources.process_pool import ProcessPool, ProcessPoolMixin
 from herokit.types import Sample, Verdict
 from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict
@@ -93,8 +94,9 @@ class Regex(ProcessPoolMixin):
         matcher = _Matcher(self.pattern, self.mode, self.extract, self.view)
         object.__setattr__(self, "_pool", ProcessPool(matcher, max_workers=self.max_workers, timeout=self.timeout))
 
-    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
+    def verify(self, samples: Sequence[SampleLike], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
+        samples = as_samples(samples)
         rows = [row for row, s in enumerate(samples) if not _is_literal(self.pattern, s.reference)]
         verdicts = dict(zip(rows, self._pool.verify([samples[row] for row in rows]), strict=True))
         here = self._pool.verifier

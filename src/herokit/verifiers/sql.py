@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, TypeAlias
 
 from herokit.errors import ConfigError, check_choice, check_positive
+from herokit.samples import SampleLike
 from herokit.sources.process_pool import ProcessPool, ProcessPoolMixin
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
@@ -77,7 +78,7 @@ class SqlResult(ProcessPoolMixin):
         pool = ProcessPool(comparer, max_workers=self.max_workers, timeout=timeout, memory_mb=1024)
         object.__setattr__(self, "_pool", pool)
 
-    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
+    def verify(self, samples: Sequence[SampleLike], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples."""
         return self._pool.verify(samples)
 

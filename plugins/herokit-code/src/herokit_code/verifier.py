@@ -11,6 +11,7 @@ from typing import Literal
 
 from herokit.conversations.columns import to_list
 from herokit.errors import ConfigError, DataError, SetupError, check_choice
+from herokit.samples import SampleLike, as_samples
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import abstain, unparsed
 from herokit_code.cases import Case, ExpressionCase, ScriptCase, StdoutCase, read_cases
@@ -107,7 +108,7 @@ class CodeVerifier:
         if not self.max_workers > 0:
             raise ConfigError(f"max_workers must be positive, got {self.max_workers!r}")
 
-    def verify(self, samples: Sequence[Sample], /) -> list[Verdict]:
+    def verify(self, samples: Sequence[SampleLike], /) -> list[Verdict]:
         """Return N verdicts for N samples, in order.
 
         The verdict abstains (None, FAILED) if there is no reference, if it holds no readable test or none that uses the
@@ -115,6 +116,7 @@ class CodeVerifier:
         the program passes nothing and runs out of time it is 0, TIMEOUT. The same program with the same tests runs once
         per call.
         """
+        samples = as_samples(samples)
         keys = [(_tests_text(sample, self.reference_key), extract_program(sample.final_text)) for sample in samples]
         jobs = dict.fromkeys((tests, program) for tests, program in keys if tests is not None and program is not None)
         stop = Event()

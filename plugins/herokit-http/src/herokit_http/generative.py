@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from herokit.errors import ConfigError
-from herokit.types import Sample, Status, Verdict
+from herokit.samples import SampleLike, as_samples
+from herokit.types import Status, Verdict
 from herokit_http.batches import Failure
 from herokit_http.chat import ChatSource, JudgedSample, Question, blank_verdict, compute_mark, is_blank, shorten
 from herokit_http.judge_output import parse_last_line, parse_verdict
@@ -106,8 +107,9 @@ class GenerativeVerifier(ChatSource):
     def _template(self) -> str:
         return TEMPLATES.get(self.template, self.template)
 
-    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
+    def verify(self, samples: Sequence[SampleLike], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples, in order; a sample without a reference has status failed."""
+        samples = as_samples(samples)
         verdicts: dict[int, Verdict] = {}
         questions: dict[int, Question] = {}
         for row, sample in enumerate(samples):

@@ -14,6 +14,7 @@ from herokit.reward_models.families import find_profile
 from herokit.reward_models.inputs import InputView, Thinking, UnscorableError
 from herokit.reward_models.labels import Label, LabelError, check_label, select_label
 from herokit.reward_models.process import Aggregate, aggregate_steps
+from herokit.samples import SampleLike, as_samples
 from herokit.types import Sample, Scores, Status
 from herokit_http.batches import Failure, SendBatch, check_count
 from herokit_http.client import Client
@@ -138,8 +139,9 @@ class HttpRewardModel(HttpSource):
     def _describe(self) -> str:
         return f"http: {self.dialect} at {self._public_url}"
 
-    def score(self, samples: Sequence[Sample], /) -> Scores:
+    def score(self, samples: Sequence[SampleLike], /) -> Scores:
         """Return N scores for N samples, in order; NaN with status failed and the reason where there is none."""
+        samples = as_samples(samples)
         template = self._template
         profile = find_profile(self.model)
         view = InputView(

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 
 from herokit.errors import ConfigError
-from herokit.types import Sample, Scores
+from herokit.samples import SampleLike, as_samples
+from herokit.types import Scores
 from herokit_http.batches import Failure
 from herokit_http.chat import ChatSource, JudgedSample, Question, compute_mark, shorten
 from herokit_http.judge_output import parse_verdict
@@ -81,8 +82,9 @@ class PairwiseJudge(ChatSource):
         if self.rating not in ("wins", "bradley-terry"):
             raise ConfigError(f"PairwiseJudge: rating = {self.rating!r}; expected 'wins' or 'bradley-terry'")
 
-    def score(self, samples: Sequence[Sample], /) -> Scores:
+    def score(self, samples: Sequence[SampleLike], /) -> Scores:
         """Return N scores for N samples, in order; pass whole groups."""
+        samples = as_samples(samples)
         judged: dict[int, JudgedSample] = {}
         scores: list[Any] = [None] * len(samples)
         members: dict[Hashable, list[int]] = defaultdict(list)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from herokit.errors import ConfigError
+from herokit.samples import SampleLike, as_samples
 from herokit.types import Sample, Status, Verdict
 from herokit_http.batches import Failure
 from herokit_http.chat import ChatSource, JudgedSample, Question, blank_verdict, compute_mark, shorten
@@ -79,8 +80,9 @@ class RubricJudge(ChatSource):
         if self.rubric:
             parse_rubric(self.rubric)
 
-    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
+    def verify(self, samples: Sequence[SampleLike], /) -> Sequence[Verdict]:
         """Return N graded verdicts for N samples, in order; a sample without a valid rubric has status failed."""
+        samples = as_samples(samples)
         verdicts: dict[int, Verdict] = {}
         questions: dict[int, Question] = {}
         weights: dict[int, list[float]] = {}

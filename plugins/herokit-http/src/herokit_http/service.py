@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from herokit.errors import ConfigError
 from herokit.reward_models.inputs import InputView, UnscorableError
+from herokit.samples import SampleLike, as_samples
 from herokit.types import Sample, Scores
 from herokit_http.batches import Failure, SendBatch
 from herokit_http.client import Client, RequestError, parse_urls
@@ -62,8 +63,9 @@ class ServiceRewardModel(HttpSource):
     def _describe(self) -> str:
         return f"http: {self.column} of {self._public_url}"
 
-    def score(self, samples: Sequence[Sample], /) -> Scores:
+    def score(self, samples: Sequence[SampleLike], /) -> Scores:
         """Return N rewards for N samples, in order; pass whole groups, as to a `Rewarder`."""
+        samples = as_samples(samples)
         members: dict[Hashable, list[int]] = defaultdict(list)
         for row, sample in enumerate(samples):
             members[sample.group].append(row)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from herokit.errors import ConfigError
 from herokit.reward_models.inputs import InputView, UnscorableError
+from herokit.samples import SampleLike, as_samples
 from herokit.types import Sample, Status, Verdict
 from herokit_http.batches import Failure, SendBatch
 from herokit_http.client import Client
@@ -66,8 +67,9 @@ class HttpVerifier(HttpSource):
     def _describe(self) -> str:
         return f"http: {self.dialect} {self.source} at {self._public_url}"
 
-    def verify(self, samples: Sequence[Sample], /) -> Sequence[Verdict]:
+    def verify(self, samples: Sequence[SampleLike], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples, in order."""
+        samples = as_samples(samples)
         rows = [self._make_row(sample) for sample in samples]
         answers = self._send(rows, self._sender, batch_size=self.batch_size, cache_size=self.cache_size)
         return [_fail(answer) if isinstance(answer, Failure) else answer for answer in answers]

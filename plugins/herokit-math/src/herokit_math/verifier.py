@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from herokit.conversations import FinalText
 from herokit.errors import ConfigError, check_choice, check_positive
+from herokit.samples import SampleLike, as_samples
 from herokit.types import Closeable, Sample, Status, Verdict
 from herokit.verifiers.extraction import ExtractMode, View, view_text
 from herokit.verifiers.references import plain_reference
@@ -88,13 +89,19 @@ class MathVerifier(Closeable):
         )
         object.__setattr__(self, "_pool", pool)
 
-    def verify(self, samples: Sequence[Sample], /) -> list[Verdict]:
+    @property
+    def required_modules(self) -> dict[str, str]:
+        """What the workers import, unless they run in another environment."""
+        return {} if self.python else dict.fromkeys(("sympy", self.parser), "herokit[math]")
+
+    def verify(self, samples: Sequence[SampleLike], /) -> list[Verdict]:
         """Return one verdict per sample, in order.
 
         A verdict is None, FAILED if the reference is missing or unreadable, or if sympy must decide and no worker starts;
         0, UNPARSED if the completion has no readable answer; 0, TIMEOUT if sympy exceeds the time limit; 0, CRASHED if
         three workers die on the pair. The contents of a sample never raise an exception.
         """
+        samples = as_samples(samples)
         compare = make_comparer(self.policy)
         finals = [view_text(sample, self.view) for sample in samples]
         judgments = [
@@ -105,7 +112,7 @@ class MathVerifier(Closeable):
             return verdicts
         return [_with_place(verdict, final.origin) for verdict, final in zip(verdicts, finals, strict=True)]
 
-    async def averify(self, samples: Sequence[Sample], /) -> list[Verdict]:
+    async def averify(self, samples: Sequence[SampleLike], /) -> list[Verdict]:
         """Return what `verify` returns, without blocking the event loop."""
         return await asyncio.to_thread(self.verify, samples)
 

@@ -1,7 +1,9 @@
 """`OnnxRewardModel`: settings, and a session that opens on first use."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
 from herokit.reward_models.labels import Label
 from herokit.reward_models.local import LocalRewardModel
@@ -62,6 +64,9 @@ class OnnxRewardModel(LocalRewardModel[OnnxRunner]):
     threads: int = 0
     io_binding: bool | None = None
     label: Label = field(default=None, init=False, repr=False)  # the graph has one output
+    required_modules: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("onnxruntime", "tokenizers", "jinja2"), "herokit[onnx]"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

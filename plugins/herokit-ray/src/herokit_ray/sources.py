@@ -1,13 +1,14 @@
 """`RayVerifier` and `RayRewardModel`: sources whose work is done by Ray actors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from herokit.errors import ConfigError, PluginError, check_positive
 from herokit.reward_models.lazy import LazyResource, ResourceOwner
-from herokit.types import RewardModel, Sample, Scores, Status, Verdict, Verifier
+from herokit.samples import SampleLike, as_samples
+from herokit.types import RewardModel, Scores, Status, Verdict, Verifier
 from herokit_ray.actors import ActorPool, Failure
 
 __all__ = ["RayRewardModel", "RayVerifier"]
@@ -23,6 +24,7 @@ class _ActorSource(ResourceOwner):
     batch_size: int = 64
     timeout: float = 600.0
     max_retries: int = 2
+    required_modules: ClassVar[Mapping[str, str]] = {"ray": "herokit[ray]"}
     _resource: LazyResource[ActorPool] = field(
         default_factory=partial(LazyResource, ActorPool.close), init=False, repr=False, compare=False
     )
@@ -75,11 +77,12 @@ class RayVerifier(_ActorSource):
         if not isinstance(self.verifier, Verifier):
             raise ConfigError(f"RayVerifier: verifier must be a verifier, got {self.verifier!r}")
 
-    def verify(self, samples: Sequence[Sample], /) -> list[Verdict]:
+    def verify(self, samples: Sequence[SampleLike], /) -> list[Verdict]:
         """Return one verdict per sample, in order.
 
         A sample that exceeds the timeout alone is 0, TIMEOUT; one on which every actor dies is None, FAILED.
         """
+        samples = as_samples(samples)
         verdicts: list[Verdict] = []
         for batch, output in self._pool(self.verifier, "verify").run(samples):
             if isinstance(output, Failure):
@@ -126,8 +129,9 @@ class RayRewardModel(_ActorSource):
         if not isinstance(self.reward_model, RewardModel):
             raise ConfigError(f"RayRewardModel: reward_model must be a reward model, got {self.reward_model!r}")
 
-    def score(self, samples: Sequence[Sample], /) -> Scores:
+    def score(self, samples: Sequence[SampleLike], /) -> Scores:
         """Return N scores; NaN, FAILED where every actor died or exceeded the timeout."""
+        samples = as_samples(samples)
         name = type(self.reward_model).__name__
         batches = self._pool(self.reward_model, "score").run(samples)
         parts = [_scores(name, output, len(batch)) for batch, output in batches]

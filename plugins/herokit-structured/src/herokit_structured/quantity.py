@@ -3,9 +3,10 @@
 import math
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -70,6 +71,7 @@ class Quantity(PerSampleVerifier):
     missing_unit: MissingUnit = "incorrect"
     extract: ExtractMode = "answer"
     view: View = "final"
+    required_modules: ClassVar[Mapping[str, str]] = {"pint": "herokit[structured]"}
 
     def __post_init__(self) -> None:
         check_choice("missing_unit", self.missing_unit, MissingUnit)

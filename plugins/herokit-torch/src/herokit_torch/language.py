@@ -1,12 +1,12 @@
 """Rewards read off a causal language model: the log-odds of two answers to a question, the likelihood of a reference."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from herokit.errors import ConfigError, SetupError
+from herokit.errors import ConfigError, SetupError, install_command
 from herokit.reward_models.checkpoints import checkpoint_errors, load_language_model, load_tokenizer, resolve_max_length
 from herokit.reward_models.control_tokens import compile_tokens
 from herokit.reward_models.encoding import EncodedRows, encode_rows, fill_template, tokenize_rows
@@ -130,6 +130,7 @@ class _LanguageModel(LocalRewardModel[TorchRunner]):
     step_separator: str = field(default="\n\n", init=False, repr=False)
     aggregate: Aggregate = field(default="min", init=False, repr=False)
     _default_thinking: ClassVar[Thinking] = "drop"
+    required_modules: ClassVar[Mapping[str, str]] = dict.fromkeys(("torch", "transformers"), "herokit[torch]")
 
     def __post_init__(self) -> None:
         super().__post_init__()

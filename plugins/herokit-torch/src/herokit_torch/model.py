@@ -175,6 +175,12 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
                 f"TorchRewardModel: device = {self.device!r} and device_map = {self.device_map!r}; set only one"
             )
 
+    @property
+    def required_modules(self) -> dict[str, str]:
+        """What opening the model imports."""
+        modules = dict.fromkeys(("torch", "transformers"), "herokit[torch]")
+        return modules if self.device_map is None else {**modules, "accelerate": "accelerate"}
+
     def _describe(self) -> str:
         runner = self._resource.value
         return f"torch: {self.model} ({runner.forward.name})" if runner else f"torch: {self.model}"
