@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from herokit.errors import ConfigError, SetupError, install_command
+from herokit.errors import ConfigError, SetupError
 from herokit.reward_models.checkpoints import checkpoint_errors, load_language_model, load_tokenizer, resolve_max_length
 from herokit.reward_models.control_tokens import compile_tokens
 from herokit.reward_models.encoding import EncodedRows, encode_rows, fill_template, tokenize_rows

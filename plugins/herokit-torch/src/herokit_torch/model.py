@@ -42,7 +42,9 @@ def check_imports() -> None:
         import torch  # noqa: F401 - for the message
         import transformers  # noqa: F401
     except ImportError as error:
-        raise SetupError(f"transformers cannot be imported ({error}); run: {install_command('torch')}") from error
+        raise SetupError(
+            f"transformers cannot be imported ({error}); run: {install_command('herokit[torch]')}"
+        ) from error
 
 
 def default_device() -> str:
