@@ -23,9 +23,6 @@ from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path[:] = [str(HERE.parent / "tests"), *(p for p in sys.path if p != str(HERE))]  # verifiers.py is no package
-
 from herokit.config import build
 from herokit.errors import HerokitError
 from herokit.testing.attacks import ATTACKS, REWRITES, Attack, Case, Rewrite
@@ -35,6 +32,8 @@ from herokit.testing.samples import DOMAINS, MARKER, MATH, PHRASE, PLAIN, TAG, A
 from herokit.testing.scheme_checks import CheckOptions
 from herokit.verifiers import Choice, Contains, ExactMatch, Number, RougeL, TokenF1
 
+HERE = Path(__file__).resolve().parent
+sys.path[:] = [str(HERE.parent / "tests"), *(p for p in sys.path if p != str(HERE))]  # verifiers.py is no package
 PANELS = ("hack_does_not_pay", "equivalents_keep_their_reward")
 BUDGET_S = 150.0
 EXAMPLES = 20
@@ -85,14 +84,9 @@ def read_number(text: str) -> str | None:
     return read_box(text) or (found[-1] if found else None)
 
 
-def after_thinking(text: str) -> str:
-    """Return the text after the last ``</think>``."""
-    return text.rpartition("</think>")[2]
-
-
-def finished(text: str) -> str:
-    """Return the text after the thinking; empty if the thinking does not end."""
-    return "" if "<think>" in text and "</think>" not in text else after_thinking(text)
+def after_thinking(text: str, *, unfinished: str = "") -> str:
+    """Return the text after the last ``</think>``; `unfinished` if there is none."""
+    return text.rpartition("</think>")[2] if "</think>" in text else unfinished
 
 
 RULES: dict[str, Rule] = {
@@ -101,8 +95,10 @@ RULES: dict[str, Rule] = {
     "last Answer:, else box": read_phrase,
     "last answer tag": read_tag,
     "last box, else number": read_number,
-    "last box after </think>": lambda text: read_box(after_thinking(text)),
-    "last box after finished thinking": lambda text: read_box(finished(text)),
+    "last box after </think>": lambda text: read_box(after_thinking(text, unfinished=text)),
+    "last box after finished thinking": lambda text: read_box(
+        after_thinking(text, unfinished="" if "<think>" in text else text)
+    ),
     "last box after </think>, which must be there": lambda text: read_box(
         after_thinking(text) if "</think>" in text else ""
     ),
