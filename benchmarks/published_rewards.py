@@ -62,13 +62,14 @@ def read_box(text: str) -> str | None:
 
 
 def read_marker(text: str) -> str | None:
-    """Return the rest of the line after the last ####."""
-    return text.rpartition("####")[2].partition("\n")[0].strip() if "####" in text else None
+    """Return the rest of the line after the last ####, up to a tag."""
+    found = re.findall(r"####([^\n<]*)", text)
+    return found[-1].strip() if found else None
 
 
 def read_phrase(text: str) -> str | None:
-    """Return the rest of the line after the last "Answer:", else the last box."""
-    found = re.findall(r"(?i)answer\s*:\s*([^\n]+)", text)
+    """Return the rest of the line after the last "Answer:", up to a tag; else the last box."""
+    found = re.findall(r"(?i)answer\s*:\s*([^\n<]+)", text)
     return found[-1].strip() if found else read_box(text)
 
 

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from herokit.errors import ConfigError
+from herokit.sources import as_reward_model
 from herokit.testing import Profile, check_reward_function
 from herokit.testing.samples import ANSWER_FORMATS, detect_format
+from herokit.testing.scheme_checks import CheckOptions, check_target
+from herokit.testing.search import Watch
 from herokit.testing.targets import kind_of_source, resolve_target
 from herokit.types import Sample
 
@@ -157,3 +160,75 @@ def test_kind_of_source_goes_by_the_reference():
         for function in members:
             (source,) = resolve_target(function).sources.values()
             assert kind_of_source(source) == kind
+
+
+def trl_of_messages_only(completions, solution, **kwargs):
+    contents = [completion[0]["content"] for completion in completions]
+    return [float(paid(text, a)) for text, a in zip(contents, solution, strict=True)]
+
+
+def test_check_reward_function_gives_messages_to_a_function_that_fails_on_texts():
+    subject = resolve_target(trl_of_messages_only).subject()
+    assert subject.answer_format is ANSWER_FORMATS["plain"]
+    texts = [
+        Sample("?", "4", 0, "4"),
+        Sample([{"role": "user", "content": "?"}], [{"role": "assistant", "content": "5"}], 0, "4"),
+    ]
+    assert subject.values(texts) == [1.0, 0.0]
+    assert type(resolve_target(trl).subject().source) is type(as_reward_model(trl))
+
+
+def any_keyword_used(completions, **kwargs):
+    return [float(text == a) for text, a in zip(completions, kwargs["solution"], strict=True)]
+
+
+def any_keyword_passed_on(completions, **kwargs):
+    def judge():
+        return any_keyword_used(completions, **kwargs)
+
+    return judge()
+
+
+class AnyKeywordIgnored:
+    def __call__(self, completions, **kwargs):
+        return [-float(len(text)) for text in completions]
+
+
+@pytest.mark.parametrize(
+    ("function", "kind"),
+    [
+        (any_keyword_used, "reward function"),
+        (any_keyword_passed_on, "reward function"),
+        (lambda completions, **kwargs: [len(locals()["kwargs"])], "reward function"),
+        (lambda completions, **kwargs: [len(text) for text in completions], "reward model"),
+        (AnyKeywordIgnored(), "reward model"),
+    ],
+)
+def test_kind_of_source_sees_whether_the_code_uses_any_keyword(function, kind):
+    assert kind_of_source(as_reward_model(function)) == kind
+
+
+def test_check_reward_function_says_once_that_a_package_is_missing():
+    def accuracy(completions, solution, **kwargs):
+        raise ImportError("install math_verify")
+
+    report = check_reward_function(accuracy, profile=SCAN)
+    (failure,) = [result for result in report.failures if result.violation]
+    assert failure.message == "it raised ImportError: install math_verify"
+    assert {result.skip_reason for result in report if result is not failure} == {f"not tried: {failure.message}"}
+
+
+def test_resolve_target_takes_a_dotted_place():
+    assert resolve_target("herokit.schemes.hero").combiner == resolve_target("herokit.schemes:hero").combiner
+
+
+def test_check_target_tries_the_panels_first():
+    class Order(Watch):
+        names = ()
+
+        def begin(self, law):
+            self.names += (law.name,)
+
+    order = Order()
+    list(check_target(trl, CheckOptions(laws=("hack_does_not_pay", "right_above_wrong")), watch=order))
+    assert order.names == ("hack_does_not_pay", "right_above_wrong")

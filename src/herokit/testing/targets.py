@@ -1,8 +1,11 @@
 """What is checked, by the name that the user gave it, and what the laws are tried on."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from dis import get_instructions
+from functools import partial
 from typing import Any, TypeAlias
 
 from herokit.combiners import Chain, Combiner, chain
@@ -11,6 +14,7 @@ from herokit.config import Scheme, build, load_scheme
 from herokit.config.objects import is_place, load_object
 from herokit.config.scheme import SCHEME_SUFFIXES
 from herokit.errors import ConfigError, boundary, did_you_mean
+from herokit.samples import as_samples
 from herokit.sources.functions import FunctionRewardModel, find_style
 from herokit.testing.backends import find_backends
 from herokit.testing.batches import SignalKind
@@ -19,7 +23,7 @@ from herokit.testing.samples import ANSWER_FORMATS, DOMAINS, AnswerFormat, detec
 from herokit.testing.subjects import CombinerSubject, Subject
 from herokit.testing.text_subjects import AnswerSubject, RewardFunctionSubject, RewardModelSubject, VerifierSubject
 from herokit.trainers import find_trainer
-from herokit.types import RewardModel, Verifier
+from herokit.types import RewardModel, Sample, Scores, Verifier
 
 __all__ = ["CheckTarget", "Checkable", "check_name", "kind_of_source", "resolve_target"]
 
@@ -65,6 +69,7 @@ class CheckTarget:
         if self.combiner is not None:
             return _combiner_subject(self.combiner, **{"signals": self.signals, **options})
         (source,) = self.sources.values()
+        source = _with_messages(source)
         if self.kind == "reward model":
             return RewardModelSubject(source, **options)  # type: ignore[arg-type]
         return _answer_subject(source, self.kind, **options)
@@ -77,7 +82,7 @@ def resolve_target(target: Checkable) -> CheckTarget:
         target: a `Scheme`, a chain, a step, a verifier, a reward model, a reward function (see
             `herokit.sources.functions`), a rubric of verifiers, or a name: a scheme file (``hero.toml``), a registered
             name (``hero-advantage``), or an object in a Python file or module (``my_rewards.py:accuracy``,
-            ``my_package.rewards:scheme``), which may be a class or function that returns one when called without
+            ``my_package.rewards:scheme``, ``my_package.rewards.scheme``), which may be a class or function that returns one when called without
             arguments.
 
     Raises:
@@ -92,6 +97,8 @@ def resolve_target(target: Checkable) -> CheckTarget:
         return _object_target(type(target).__name__, target)
     if target.endswith(SCHEME_SUFFIXES):
         return _object_target(target, load_scheme(target))
+    if "." in target and not is_place(target):
+        target = ":".join(target.rsplit(".", 1))
     if not is_place(target):
         return _object_target(target, build({"use": target}))
     value = load_object(target)
@@ -152,6 +159,37 @@ def _object_target(name: str, value: object) -> CheckTarget:
     raise ConfigError(f"{name}: expected {EXPECTED}, got {type(value).__name__}")
 
 
+@dataclass(frozen=True, slots=True)
+class MessagesFunction(FunctionRewardModel):
+    """A reward function that takes messages only; it gets each text as the message that a trainer makes of it."""
+
+    def score(self, samples: Sequence[Sample | Mapping[str, Any]], /) -> Scores:
+        """Return the scores."""
+        return FunctionRewardModel.score(self, [_as_messages(sample) for sample in as_samples(samples)])
+
+
+def _as_messages(sample: Sample) -> Sample:
+    prompt, completion = sample.prompt, sample.completion
+    return replace(
+        sample,
+        prompt=[{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt,
+        completion=[{"role": "assistant", "content": completion}] if isinstance(completion, str) else completion,
+    )
+
+
+def _with_messages(source: Verifier | RewardModel) -> Verifier | RewardModel:
+    """Return a function of TRL that fails on a text and not on messages as one that gets messages."""
+    if not isinstance(source, FunctionRewardModel) or source.style != "trl":
+        return source
+    sample = [Sample("What is 40 + 1?", "41", 0, "41")]
+    with_messages = MessagesFunction(source.function, source.style)
+    for candidate in (source, with_messages):
+        with suppress(Exception):
+            candidate.score(sample)
+            return candidate
+    return source
+
+
 def _combiner_subject(
     combiner: Chain,
     *,
@@ -173,10 +211,32 @@ def kind_of_source(source: Verifier | RewardModel) -> TargetKind:
         'reward function'
         >>> kind_of_source(as_reward_model(lambda completion: -len(completion)))
         'reward model'
+        >>> kind_of_source(as_reward_model(lambda completions, **kwargs: [len(text) for text in completions]))
+        'reward model'
     """
     if isinstance(source, FunctionRewardModel):
-        return "reward function" if source.reads_reference else "reward model"
+        return "reward function" if _reads_reference(source) else "reward model"
     return "verifier" if isinstance(source, Verifier) else "reward model"
+
+
+def _reads_reference(source: FunctionRewardModel) -> bool:
+    """Return whether a function reads a reference; one that only takes any keyword must use them in its code."""
+    names = set(inspect.signature(source.function).parameters)
+    named = source.names_reference or not names.isdisjoint(("state", "info"))
+    return source.reads_reference and (named or _uses_keywords(source.function))
+
+
+def _uses_keywords(function: Callable[..., Any]) -> bool:
+    """Return whether the code of a function mentions its ``**`` parameter; True if the code cannot be seen."""
+    parameters = inspect.signature(function).parameters.values()
+    name = next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), None)
+    inner = inspect.unwrap(function.func if isinstance(function, partial) else function)
+    code = getattr(inner if inspect.isroutine(inner) else type(inner).__call__, "__code__", None)
+    if code is None or name not in code.co_varnames:
+        return True
+    loaded = [step.argval for step in get_instructions(code) if step.opname.startswith("LOAD")]
+    mentioned = {value for values in loaded for value in (values if isinstance(values, tuple) else (values,))}
+    return not mentioned.isdisjoint((name, "locals", "vars", "eval", "exec"))
 
 
 def _answer_subject(

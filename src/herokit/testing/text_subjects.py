@@ -119,6 +119,8 @@ class RewardFunctionSubject(AnswerSubject):
             scores = self.source.score(samples)
         except SetupError as error:
             raise _broken(str(error)) from error
+        except ImportError as error:  # a package is missing, whatever the samples are
+            raise _broken(f"it raised {type(error).__name__}: {error}") from error
         except (Exception, SystemExit) as error:
             raise _raised(error, samples) from error
         rows = zip(samples, scores.reasons, scores.values.tolist(), strict=True)

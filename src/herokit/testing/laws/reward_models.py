@@ -65,6 +65,13 @@ MANY_COMPLETIONS = (
 )
 """Ordinary completions, each different from the others."""
 
+FORMATTED = (
+    "<think>\nLet me see.\n</think>\n<answer>\n7\n</answer>",
+    r"The answer is $\boxed{7}$.",
+    '```json\n{"answer": 7}\n```',
+)
+"""Completions in the formats that format rewards ask for."""
+
 LONG_TEXTS = (" ".join([SENTENCES[1]] * NUM_PAGE_SENTENCES), "a" * 50_000)
 
 _IN_MESSAGES: tuple[list[Message], list[Message]] = (
@@ -190,7 +197,7 @@ def completion_matters(subject: RewardModelSubject, example: None, draw: Draw) -
     In training: the reward model would teach nothing, and no metric of its mean would show it.
     """
     del example, draw
-    samples = [Sample("What is it?", text, 0) for text in (*MANY_COMPLETIONS, LONG_TEXTS[0])]
+    samples = [Sample("What is it?", text, 0) for text in (*MANY_COMPLETIONS, *FORMATTED, LONG_TEXTS[0])]
     scores = subject.score(samples).values
     if len(set(scores.tolist())) == 1:
         raise LawViolation("different completions get one score", **subject.columns(samples[:2], score=scores[:2]))
