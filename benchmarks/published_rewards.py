@@ -330,7 +330,7 @@ math_rubric = cache(lambda: import_module("verifiers.rubrics.math_rubric").MathR
 
 @published("verifiers", "verifiers.rubrics.math_rubric", "box", "last box after </think>")
 def verifiers__MathRubric(solution_str: str, ground_truth: str) -> Any:  # noqa: N802 - its class
-    """Call MathRubric().correct_answer(parser, [message], "41"), of the last release that has it."""
+    """Call MathRubric().correct_answer(parser, [message], "41")."""
     rubric = math_rubric()
     return asyncio.run(rubric.correct_answer(rubric.parser, message(solution_str), ground_truth))
 
