@@ -34,6 +34,7 @@ WORDS = (
     "\\frac", "\\sqrt", "\\boxed{", "\\text{", "\\begin{pmatrix}", "\\end{pmatrix}", "\\cup", "\\in", "\\pm", "\\le", "\\infty", "\\pi", "\\sum_{k=1}^",
     "\\binom", "\\log_", "^\\circ", "answer is ", "A: ", "#### ", " and ", " or ", "percent", "cm", "million", "\\overline{", "\\{", "\\}", "{", "}", "(", ")",
     "[", "]", ",", ";", ":", "=", "<", "|", "^", "_", "!", "%", "$", "1", "2", "0.5", "x", "e", "i", "f(", "\\sin", "\\lfloor", "\\rfloor", "\\setminus", "-",
+    "\\max", "\\min(", "\\gcd(", "\\pmod{", "\\equiv", "\\bmod", "\\forall", "\\approx", "\\Rightarrow", "\\mathbb{Z}", " if ", " otherwise ", "noon", "and", "th",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-# ruff: noqa: INP001 - not a package; ambiguous characters are intended
+# ruff: noqa: INP001, RUF001 - not a package; ambiguous characters are intended
 """Strings that a policy could try in place of an answer, and references that have nothing in common."""
 
 __all__ = ["EQUAL", "KEYS", "REFERENCES"]
@@ -46,10 +46,54 @@ _EASY = [
     "^\\circ", "\\$", "\\text{dollars}", "1+1", "x+1", "2x", "x^2", "\\sqrt2", "\\frac12", "-\\frac12", "3.14", "2.72", "1.41", "0.1", "0.01", "10^{10}", "9^{9^9}", "1e9", "1e-9", "10^{-10}", "0.000001", "x:y", "\\frac{dy}{dx}", "f'(x)", "y'", "|x|",
     "\\int f(x)dx", "\\int_0^1 f", "\\sum a_n", "x_1", "x_1,x_2", "x_1=x_2", "a_n", "a_n=a_n", "P(x)", "S=S", "\\angle A", "\\triangle ABC", "AB", "AB=CD", "\\vec{v}", "\\overline{AB}", "\\bar x", "\\hat x", "\\mathbf{v}", "n!", "\\binom{n}{k}",
 ]  # fmt: skip
+_LATER = [
+    "\\text{either } 1 \\text{ or } 2", "\\text{one of } 1, 2, 3", "1 \\text{ or } 2 \\text{ or } 3", "\\text{any of } \\{0,1,2\\}", "1/2/3/4", "20|-7", "\\text{at least one of } x, y",
+    "\\text{same as the reference}", "\\text{the reference answer}", "\\text{ground truth}", "\\text{as stated}", "\\text{see solution}", "\\text{answer} = \\text{answer}", "ans",
+    "\\text{[answer]}", "\\text{<answer>}", "\\{\\{answer\\}\\}", "{answer}", "\\%s", "k, k\\in\\mathbb{R}", "\\{k | k \\in \\mathbb{R}\\}", "kx+m", "a+b\\pi", "x=t, t\\in\\mathbb{R}",
+    "f(x)=c", "c \\text{ for some constant } c", "k \\text{ for some integer } k", "C_1+C_2x", "C_1", "n+c", "mx+b", "y=mx+b", "ax^2+bx+c", "ax^2+bx+c=0", "a+bi", "\\frac{p}{q}",
+    "\\frac{a}{b}", "\\frac{p}{q}, q\\ne0", "\\alpha", "t", "r", "K", "\\lambda x", "\\{(t,t)|t\\in\\mathbb{R}\\}", "(x,y)", "(a,b)", "[a,b]", "[-10^9,10^9]",
+    "0\\pm10^9", "20\\pm20", "5\\pm\\infty", "x\\pm\\infty", "\\approx1", "1\\pm0", "0\\pm0", "\\sim1", "1.", "0.", ".0", "1e0", "0e0", "0e9", "-0", "0.0", "00", "1e400",
+    "1e-400", "10^{1.3}", "0.\\overline{9}", "0.\\overline{0}", "<20", "\\le20", "\\text{more than } 1", "\\text{at least } 0", "\\text{at most } 10^9", "\\text{between } 0 \\text{ and } 100",
+    "\\text{about } 1", "\\text{roughly } 10", "1:1:1", "0:1", "1:0", "x:x", "a:b", "\\%\\%", "1\\%\\%", "1\\text{ unit}", "\\text{units}^2", "\\text{cm}^2", "1^2",
+    "\\text{m/s}", "1\\text{ cm}\\cdot\\text{m}", "1/\\text{s}", "\\$\\$", "\\$0", "0\\text{ km}", "0^\\circ\\text{C}", "^\\circ\\text{C}", "1\\text{ dozen}", "1\\text{ hundred}", "M",
+    "0\\pmod1", "x\\equiv0\\pmod1", "k\\pmod1", "0\\bmod1", "x\\equiv x\\pmod x", "n\\equiv0\\pmod{1}", "0\\pmod0", "x\\equiv0\\pmod0", "x\\equiv5\\pmod{0}", "x\\equiv5\\pmod{-8}", "1k",
+    "k+5", "x\\bmod x", "x\\equiv5\\pmod{1}", "x\\equiv0,1\\pmod2", "x\\equiv0,1,2,3,4,5,6,7\\pmod8", "x\\equiv5\\pmod{m}", "\\boxed{\\boxed{}}", "\\boxed{ }",
+    "\\boxed{1}\\boxed{2}", "\\fbox{}", "\\boxed{?}", "\\boxed{\\ldots}", "A, B, C, D, E", "(A)(B)(C)(D)", "A/B/C/D", "A|B|C|D", "A B C D E", "\\text{A, B, C or D}", "\\text{not A}",
+    "(A) 1 (B) 2", "\\text{all options}", "\\text{none of the above}", "F", "(E)", "\\text{(A) and (B)}", "A\\cup B", "A\\cap B", "\\text{option}", "[A-E]", "A-E", "\\text{A to E}", "1-100",
+    "1..100", "1\\text{ to }100", "1\\le x\\le100", "0\\text{ through }9", "\\{1,\\ldots,100\\}", "\\{1,2,\\ldots\\}", "1,2,3,\\ldots", "\\ldots,-1,0,1,\\ldots",
+    "0,1,2,3,4,5,6,7,8,9,10,11,12", "-\\infty \\text{ to } \\infty", "0\\text{–}100", "\\forall x: x=x", "\\exists x: x=x", "\\forall x\\in\\mathbb{R}, x", "\\exists! x", "\\neg\\exists x",
+    "\\text{for all } x", "\\text{for some } x", "\\text{there exists } x", "x \\text{ for all } x", "x \\text{ such that } x=x", "x\\text{ such that }x",
+    "x \\text{ where } x \\text{ is the answer}", "\\text{the } x \\text{ such that it is correct}", "\\arg\\max_x f(x)", "\\iota x", "\\epsilon", "\\begin{pmatrix}x\\end{pmatrix}",
+    "\\begin{pmatrix}a&b\\\\c&d\\end{pmatrix}", "\\begin{pmatrix}a\\\\b\\end{pmatrix}", "I", "I_n", "0_{n\\times n}", "\\vec0", "\\mathbf{0}", "\\hat i+\\hat j", "0\\hat i",
+    "\\begin{bmatrix}\\ldots\\end{bmatrix}", "\\begin{pmatrix}1\\\\\\end{pmatrix}", "\\langle\\rangle", "\\langle x\\rangle", "\\langle x,y,z\\rangle", "x\\hat{i}+y\\hat{j}",
+    "\\text{\\text{}}", "\\text{ }", "\\text{20}\\text{ or anything}", "\\phantom{20}", "\\hspace{1}", "\\color{white}{1}", "\\cancel{20}", "\\not=20", "\\overline{20}", "\\text{x}",
+    "\\text{=}", "\\text{,}", "\\text{.}", "\\text{-}", "\\text{and}", "\\text{or}", "\\text{if}", "\\text{ is }=\\text{ is }", "\\textcolor{red}{1}", "\\tag{1}", "\\label{1}", "\\ref{1}",
+    "\\input{answer}", "\\newcommand{\\a}{1}\\a", "\\mathrm{}", "\\underbrace{1}_{20}", "\\overset{20}{1}", "\\stackrel{20}{=}", "\\substack{20\\\\-7}", "\\sout{20}", "１", "²", "А", "Β",
+    "𝟏", "०", "Ⅰ", "①", "½", "⅓", "1⁄2", "π", "∞", "∅", "ℝ", "ℤ", "∀", "∃x", "≈1", "±1", "√", "√2", "×", "÷", "°", "％", "＄", "x̄", "𝑥", "ｘ", "х", "о", "О", "Ο", "Ｏ",
+    "ⅇ", "ⅈ", "ℯ", "∎", "■", "…", "⋯", "￼", "\xad", "\u2060", "\u200d1", "1̶", "🅰", "✓", "✔", "☑", "👍", "f(0)", "f(x)=f(0)", "f(t)", "P", "h(x)=h(x)", "f(x)=g(x)", "f=g", "f(x)=y", "y=f(x)",
+    "y'=y'", "dx", "\\frac{d}{dx}", "\\frac{d}{dx}x", "\\frac{dy}{dx}=y'", "\\int dx", "\\int0", "\\int_0^00dx", "\\sum_{k=1}^0k", "\\sum_{k=1}^{n}0", "\\prod_{k=1}^0k", "\\lim_{x\\to x}x",
+    "\\lim_{n\\to\\infty}a", "\\nabla f", "\\partial", "\\frac{\\partial f}{\\partial x}", "F'=f", "u", "du=u", "\\dot x", "O(n)", "o(1)", "O(1)", "x^0", "0x", "0\\cdot f(x)", "x-x",
+    "\\frac{x}{x}", "\\frac{n!}{n!}", "|x|/x", "\\max(x,x)", "\\min(1,1)", "\\gcd(0,0)", "\\sin^2x+\\cos^2x", "e^{2\\pi i}", "i^2", "i^4", "\\log_x x", "\\log_1 1", "\\log_0 0", "\\sqrt{0}",
+    "\\sqrt[0]{1}", "\\sqrt[x]{1}", "\\binom{x}{0}", "\\lfloor x\\rfloor", "x\\bmod1", "(1)", "((1))", "\\{1\\}", "\\{\\{1\\}\\}", "[1]", "|1|", "\\|1\\|", "1!", "0!", "1!!", "0!!", "1'",
+    "1''", "A\\cup A^c", "(-\\infty,0)\\cup[0,\\infty)", "(-\\infty,0]\\cup[0,\\infty)", "\\mathbb{Q}\\cup\\mathbb{R}", "\\mathbb{N}", "\\mathbb{Q}", "\\{x\\}", "\\{x,y\\}", "\\{\\ldots\\}",
+    "\\mathcal{P}(S)", "\\mathbb{R}^n", "\\mathbb{R}^2", "\\mathbb{R}\\setminus\\emptyset", "\\mathbb{R}\\setminus\\{x\\}", "\\mathbb{R}\\setminus\\mathbb{R}", "x\\notin\\emptyset",
+    "x\\in\\mathbb{C}", "\\{x|x\\in S\\}", "\\{x: x\\}", "\\{x|1=1\\}", "\\{x|x\\ne x\\}", "\\{x|x>x\\}", "\\{n|n\\in\\mathbb{Z}\\}", "\\{n|n=n\\}", "x^2\\ge0", "|x|\\ge0", "x<\\infty",
+    "x>-\\infty", "x\\le\\infty", "x\\ne\\infty", "x\\ne x", "x\\ne y", "0<1", "a<b", "a\\le b\\le c", "x<y<z", "x>x>x", "20=-7", "20,-7", "20\\land-7", "20\\equiv-7", "20\\approx-7",
+    "20\\text{ if the answer is }20", "\\text{if }x\\text{ then }x", "20\\text{ otherwise }-7", "20\\to-7", "20\\Rightarrow-7", "20;-7", "20:-7", "(20)(-7)", "20-7", "20(-7)", "[20][-7]",
+    "\\begin{cases}20\\\\-7\\end{cases}", "\\begin{cases}20&x\\\\-7&y\\end{cases}", "\\begin{matrix}20&-7\\end{matrix}", "20\\quad-7", "20\\\\-7", "20\\newline-7", "20\\text{ (or }-7)",
+    "20\\text{ or equivalently }-7", "20\\text{ i.e. }-7", "20\\text{ not }-7", "20\\ne-7", "00:00", "24:00", "12:00\\text{ a.m. or p.m.}", "12\\text{ o'clock}", "\\text{midnight}",
+    "\\text{noon}", "1/1/1", "1/1/2000", "\\text{January}", "\\text{today}", "\\text{June}", "0_2", "1_1", "11_1", "10_x", "x_{10}", "10_{10}", "0_{36}", "1_{b}", "\\text{in base } b",
+    "1\\text{st}", "n\\text{th}", "\\text{first}", "\\text{last}", "\\text{second}", "\\text{yes and no}", "\\text{yes or no}", "\\text{true or false}", "\\text{both}", "\\text{neither}",
+    "\\text{maybe}", "\\text{depends}", "\\text{it depends on } x", "\\text{unknown}", "\\text{impossible}", "\\text{none}", "\\text{nothing}", "\\text{empty}", "\\text{not not}",
+    "\\text{no}", "\\text{only}", "\\text{exactly}", "\\text{such}", "\\text{point}", "\\text{line}", "\\text{triangle}", "\\text{circle}", "\\text{set}", "\\text{function}",
+    "\\text{solution set}", "\\text{real}", "\\text{real numbers}", "\\text{positive}", "\\text{even or odd}", "\\text{odd}", "\\text{prime}", "\\text{increasing}",
+    "\\text{increasing or decreasing}", "\\text{monotone}", "\\text{maximum}", "\\text{slope}", "\\text{slope } m", "\\text{red}", "\\text{north}",
+    "\\text{the circle}", "\\text{with}", "\\text{who}", "\\text{Mr}", "\\text{Alice and Bob}", "\\text{Alice or Bob}", "\\text{person}",
+]  # fmt: skip  # kinds that nobody listed before: families, moduli, ranges, look-alikes, quantifiers, tricks of layout
 KEYS = list(
     dict.fromkeys([
         *(wrapper.format(statement) for statement in _STATEMENTS for wrapper in _WRAPPERS),
-        *_EMPTY, *_UNIVERSAL, *_UNDEFINED, *_BREAKERS, *_EASY,
+        *_EMPTY, *_UNIVERSAL, *_UNDEFINED, *_BREAKERS, *_EASY, *_LATER,
     ])
 )  # fmt: skip
 REFERENCES = [
@@ -70,5 +114,8 @@ EQUAL = {
     ("5\\text{ cm}", "5 \\text{ if } x"),
     ("(B) 14", "B"),
     ("(B) 14", "(B)"),
+    ("20", "20\\approx-7"),  # what is said to approximate a value is dropped, and so is a condition
+    ("20", "20\\text{ if the answer is }20"),
+    ("-7", "20\\Rightarrow-7"),  # the answer is what follows
 }
 """Pairs of a reference and a key that are equal."""

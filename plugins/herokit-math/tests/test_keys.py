@@ -29,20 +29,17 @@ def decide(reference, answer):
     return decide_equivalence(extract_reference(reference), answer, Policy()).equal
 
 
-def test_there_are_at_least_300_keys_and_100_references():
-    assert len(set(keys.KEYS)) >= 300
+def test_there_are_at_least_1000_keys_and_100_references():
+    assert len(set(keys.KEYS)) >= 1_000
     assert len(set(keys.REFERENCES)) >= 100
 
 
 def test_references_of_the_key_list_have_nothing_in_common():
-    assert [pair for pair in permutations(keys.REFERENCES, 2) if decide(*pair)] == [
-        ("x\\equiv5\\pmod{8}", "5\\text{ cm}"),
-        ("5\\text{ cm}", "x\\equiv5\\pmod{8}"),
-    ]
+    assert [pair for pair in permutations(keys.REFERENCES, 2) if decide(*pair)] == []
 
 
 def test_no_key_is_accepted_unless_it_is_equal():
-    tried = {(r, key) for k, key in enumerate(keys.KEYS) for r in keys.REFERENCES[k % 3 :: 3]}  # a third, for time
+    tried = {(r, key) for k, key in enumerate(keys.KEYS) for r in keys.REFERENCES[k % 5 :: 5]}  # a fifth, for time
     assert {pair for pair in tried | keys.EQUAL if decide(*pair)} == keys.EQUAL
 
 

@@ -20,6 +20,7 @@ from herokit_math.answers import (
     Residues,
     Text,
 )  # fmt: skip
+from herokit_math.exact import NotExactError, evaluate_exactly
 from herokit_math.expression import UnsupportedError
 from herokit_math.identity import Tier, decide_identity
 from herokit_math.limits import StepBudget
@@ -64,12 +65,14 @@ class Comparison:
     Args:
         policy: options of the comparison.
         has_parameter: whether the texts declare a free parameter.
+        has_reference_parameter: whether the reference does.
     """
 
-    def __init__(self, policy: Policy, *, has_parameter: bool = False) -> None:
+    def __init__(self, policy: Policy, *, has_parameter: bool = False, has_reference_parameter: bool = False) -> None:
         self.policy = policy
         self.budget = StepBudget()
         self.quantities = QuantityComparison(policy, self.budget, has_parameter=has_parameter)
+        self.has_reference_parameter = has_reference_parameter
         self.reason = ""
 
     @property
@@ -141,17 +144,24 @@ class Comparison:
 
     def _equal_residues(self, reference: Answer, answer: Answer) -> bool | None:
         first, second = (item.value if isinstance(item, LabeledValue) else item for item in (reference, answer))
-        if not (isinstance(first, Residues) and isinstance(second, Residues)):
-            residues, other = (first, second) if isinstance(first, Residues) else (second, first)
-            if not isinstance(residues, Residues) or residues.subject or not isinstance(other, Quantity | Collection):
-                return False
-            if isinstance(other, Collection) and other.bracket == "|" and other.items[1:] == _INTEGERS:
-                other = other.items[0]  # {7k + 3 | k is an integer}
-            if isinstance(other, Quantity) and (line := find_line(other.node)) is not None and line.slope:
-                family = Residues((Num(line.value),), Num(abs(line.slope)))
-                return self._equal_residues(*((residues, family) if first is residues else (family, residues)))
-            values = Collection(tuple(map(Quantity, residues.residues)))
-            return self._equal_collections(*((values, other) if first is residues else (other, values)))
+        if isinstance(first, Residues) and isinstance(second, Residues):
+            return self._equal_classes(first, second)
+        residues, other = (first, second) if isinstance(first, Residues) else (second, first)
+        if not isinstance(residues, Residues) or residues.subject or not isinstance(other, Quantity | Collection):
+            return False
+        is_family = first is residues or self.has_reference_parameter
+        if isinstance(other, Collection) and other.bracket == "|" and other.items[1:] == _INTEGERS:
+            other, is_family = other.items[0], True  # {7k + 3 | k is an integer}
+        line = find_line(other.node) if isinstance(other, Quantity) and is_family else None
+        if line is not None and abs(line.slope) > 1:
+            family = Residues((Num(line.value),), Num(abs(line.slope)))
+            return self._equal_classes(*((residues, family) if first is residues else (family, residues)))
+        if not _is_bare(other) or (second is residues and not _are_reduced(residues)):
+            return False
+        values = Collection(tuple(map(Quantity, residues.residues)))
+        return self._equal_collections(*((values, other) if first is residues else (other, values)))
+
+    def _equal_classes(self, first: Residues, second: Residues) -> bool | None:
         modulus = first.modulus
 
         def equal(r: Node, a: Node) -> bool | None:
@@ -263,6 +273,8 @@ class Comparison:
         self, reference: Sequence[Any], answer: Sequence[Any], equal: Callable[[Any, Any], bool | None]
     ) -> bool | None:
         """Match members one to one, each with the first equal one."""
+        if len(reference) != len(answer):
+            return False
         remaining = list(answer)
         is_unsure = False
         for r in reference:
@@ -329,6 +341,24 @@ class Comparison:
         (Text, _equal_texts),
     )
     """Types of answers, and the comparison of a pair of which one has that type; the first that fits counts."""
+
+
+def _is_bare(answer: Answer) -> bool:
+    """Return whether an answer is a number without a unit or words, or a list or set of such numbers."""
+    if isinstance(answer, Collection):
+        return answer.bracket in {"", "{"} and all(
+            isinstance(item, Quantity) and _is_bare(item) for item in answer.items
+        )
+    return isinstance(answer, Quantity) and answer.unit is None and not answer.words and not answer.mark
+
+
+def _are_reduced(residues: Residues) -> bool:
+    """Return whether residues are numbers from 0 to the modulus."""
+    try:
+        modulus, *values = (evaluate_exactly(node, StepBudget()) for node in (residues.modulus, *residues.residues))
+    except NotExactError:
+        return False
+    return all(0 <= value < modulus for value in values)
 
 
 def _to_list(interval: Interval) -> Answer:

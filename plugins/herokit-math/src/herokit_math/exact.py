@@ -178,7 +178,7 @@ _COMPUTE: dict[str, Callable[..., Fraction]] = {
     "binomial": lambda n, k: Fraction(math.comb(_natural(n), _natural(k))),
     "gcd": _integers(math.gcd),
     "lcm": _integers(math.lcm),
-    "max": max,
-    "min": min,
+    "max": lambda *values: max(values),
+    "min": lambda *values: min(values),
     "mod": _mod,
 }

@@ -28,6 +28,10 @@ _SUFFIX = re.compile(r"(?<=\d)'[^\W\d_]{2,6}(?!\w)")  # 42'dir, 42'nin: the end 
 _NUMBERS_BEYOND = re.compile(
     r"(?:\\text\s*\{\s*)?(?:all )?(?:real )?numbers (?:that are |which are )?(greater|larger|more|less|smaller) than( or equal to)?\s*\}?\s*(?=[-\d\\])"
 )
+_SUFFIX_COMMAND = r"\\(?:text|mathrm|textsuperscript)\s?\{(st|nd|rd|th)\}"
+_ORDINAL = re.compile(rf"(?<=\d)(?:\s?\^\s?)?(?:\{{\s?{_SUFFIX_COMMAND}\s?\}}|{_SUFFIX_COMMAND})")
+_PERIOD_IN_BRACKETS = re.compile(r"(\d{1,20}\.\d{0,20})\((\d{1,20})\)")  # the whole text: elsewhere it is a product
+_TIMES_OF_DAY = {"noon": "12:00 p.m.", "midday": "12:00 p.m.", "midnight": "12:00 a.m."}
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
@@ -80,6 +84,7 @@ def _rewrite_commands(text: str) -> str:
     names = [(match[1], match[2] or match[3] or match[4] or match[5]) for match in _DECORATED.finditer(text)]
     if any(decoration in {"hat", "vec", "widehat"} or name in "jk" for decoration, name in names):
         text = _DECORATED.sub(lambda m: rf"\hat{{{m[2] or m[3] or m[4] or m[5]}}}", text)
+    text = _ORDINAL.sub(lambda m: m[1] or m[2], text)
     if "\\Omega" in text:
         text = _OHM.sub(lambda m: f"{m[1]} {_OHM_UNITS.get(m[2], 'ohms')}", text)
     return text
@@ -110,6 +115,10 @@ def _rewrite_words(text: str) -> str:
     if "numbers" in text and (match := _NUMBERS_BEYOND.match(text)):
         sign = {"less": "<", "smaller": "<"}.get(match[1], ">")
         text = f"x {sign}{'=' if match[2] else ''} {text[match.end() :]}"
+    if time := _TIMES_OF_DAY.get(text.lower()):
+        return time
+    if match := _PERIOD_IN_BRACKETS.fullmatch(text):
+        return f"{match[1]}\\overline{{{match[2]}}}"
     if match := _ISO_DATE.fullmatch(text):
         return f"{_MONTHS[int(match[2]) - 1]} {int(match[3])}, {match[1]}"
     if not any(month in text for month in _MONTHS):

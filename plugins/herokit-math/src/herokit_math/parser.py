@@ -1,5 +1,6 @@
 """Parse a text into a typed answer."""
 
+from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise, product
 
@@ -34,8 +35,8 @@ from herokit_math.normalize import normalize_text
 from herokit_math.quantities import parse_based_numeral, parse_mixed_units, parse_quantity, parse_ratio, parse_words
 from herokit_math.relations import MINUS_INFINITY, build_relation
 from herokit_math.token_split import bracket_depths, is_enclosed, is_separator, matches_operator, split_tokens
-from herokit_math.tree import INFINITY, Call, Node, Sym
-from herokit_math.words import find_content_words
+from herokit_math.tree import INFINITY, Call, Node, Num, Sym
+from herokit_math.words import find_content_words, parse_joined_number
 
 __all__ = ["parse_answer"]
 
@@ -97,6 +98,8 @@ def _parse_prose(text: str, tokens: list[Token]) -> Answer:
         raise UnsupportedError("the answer is empty")
     if set(words) <= {"real", "reals", "all"}:
         return _REALS
+    if (number := parse_joined_number(tuple(t.text.lower() for t in tokens))) is not None:
+        return Quantity(Num(Fraction(number)))
     pieces = split_tokens(tokens, is_separator)
     if len(pieces) > 1:
         conjunctions = {t.text for t in tokens if t.kind == TokenKind.CONJUNCTION}

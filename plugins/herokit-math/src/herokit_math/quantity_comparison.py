@@ -176,7 +176,7 @@ class QuantityComparison:
             return None
         if [name.lower() for name in old] == [name.lower() for name in new]:
             return rename_symbols(answer, dict(zip(old, new, strict=True)))
-        if len(old) != 1:
+        if len(old) != 1 or isinstance(reference, Sym):  # the answer is that variable and no other
             return None
         if new == ["C"] and old[0] in _CONSTANT_NAMES and isinstance(reference, Call) and Sym("C") in reference.args:
             return rename_symbols(answer, {old[0]: "C"}) if reference.op == "add" else None

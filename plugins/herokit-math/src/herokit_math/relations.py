@@ -30,6 +30,12 @@ __all__ = [
 ]
 
 _FLIPPED = {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le", "=": "=", "\\ne": "\\ne"}
+_CLOSED = {
+    "<": False,
+    ">": False,
+    "\\le": True,
+    "\\ge": True,
+}  # the inequalities, and whether their ends belong to them
 MINUS_INFINITY = negate(INFINITY)
 _DECISION_STEPS = 2_000
 _SALTS = (3, 4, 5)
@@ -178,12 +184,30 @@ def _solve_inequality(left: Node, sign: str, right: Node) -> Region | None:
             f"{left.args[0]}({left.args[1]})" if isinstance(left, Call) and is_call else next(iter(free_symbols(left)))
         )
         return _make_region(sign, right, absolute=isinstance(left, Call) and not is_call)._replace(name=name)
+    if (bands := _solve_absolute(left, sign, right)) is not None:
+        return bands
     names = free_symbols(left) | free_symbols(right)
     line = find_line(subtract(left, right))
     if line is None or not line.slope or len(names) != 1:
         return None
     relation = sign if line.slope > 0 else _FLIPPED[sign]
     return _make_region(relation, Num(-line.value / line.slope), absolute=False)._replace(name=line.name)
+
+
+def _solve_absolute(left: Node, sign: str, right: Node) -> Region | None:
+    """Return the region of ``|ax + b| < c`` or ``|ax + b| > c``, also turned round; None for other inequalities."""
+    for side, bound, relation in ((left, right, sign), (right, left, _FLIPPED[sign])):
+        if not isinstance(side, Call) or side.op != "abs" or free_symbols(bound) or relation not in _CLOSED:
+            continue
+        inside = side.args[0]
+        one, two = (
+            _solve_inequality(inside, relation, bound),
+            _solve_inequality(inside, _FLIPPED[relation], negate(bound)),
+        )
+        if one is None or two is None:
+            return None
+        return intersect_regions(one, two) if relation in {"<", "\\le"} else one._replace(parts=one.parts + two.parts)
+    return None
 
 
 class Line(NamedTuple):
@@ -228,7 +252,7 @@ def exclude_point(point: Node) -> Region:
 
 
 def _make_region(sign: str, end: Node, *, absolute: bool) -> Region:
-    closed = sign in {"\\le", "\\ge"}
+    closed = _CLOSED.get(sign, False)
     if absolute and sign in {"<", "\\le"}:
         return Region((Interval(negate(end), end, closed, closed),))
     low = negate(end) if absolute else end

@@ -5,7 +5,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from herokit_math.answers import Answer, Cases, Collection, Interval, LabeledValue, Quantity, Text
+from herokit_math.answers import Answer, Cases, Collection, LabeledValue, Quantity, Text
 from herokit_math.boxes import find_last_boxed
 from herokit_math.compare import Comparison
 from herokit_math.expression import UnsupportedError
@@ -167,8 +167,9 @@ def _decide_texts(reference: str, answer: str, policy: Policy) -> Decision:  # n
     value = parsed_reference.value if isinstance(parsed_reference, LabeledValue) else parsed_reference
     if not isinstance(value, Cases) and _have_different_conditions(reference, answer):
         return Decision(equal=False, tier="structure", reason="different conditions")
-    has_parameter = bool(_PARAMETER_DECLARATION.search(reference) or _PARAMETER_DECLARATION.search(answer))
-    decision = _decide_structure(parsed_reference, parsed_answer, Comparison(policy, has_parameter=has_parameter))
+    is_declared, is_in_answer = (bool(_PARAMETER_DECLARATION.search(text)) for text in (reference, answer))
+    comparison = Comparison(policy, has_parameter=is_declared or is_in_answer, has_reference_parameter=is_declared)
+    decision = _decide_structure(parsed_reference, parsed_answer, comparison)
     return decision if decision.equal else _decide_decimal_comma(reference, answer, policy) or decision
 
 
@@ -245,8 +246,8 @@ def _decide_decimal_comma(reference: str, answer: str, policy: Policy) -> Decisi
     is_comparable = isinstance(parsed, Quantity | LabeledValue) or _POINT.search(reference)
     if ";" not in text and _is_readable(answer):
         list_ = parse_answer(answer)
-        if isinstance(list_, Interval) or (isinstance(list_, Collection) and list_.bracket):
-            return None  # a pair, a set or an interval
+        if not isinstance(list_, Collection) or list_.bracket:
+            return None  # a pair, a set, an interval, residues
     if point == text or not is_comparable or not _is_readable(point):
         return None
     decision = _decide_structure(parsed, parse_answer(point), Comparison(policy))

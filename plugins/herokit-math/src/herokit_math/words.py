@@ -3,7 +3,14 @@
 import re
 from fractions import Fraction
 
-__all__ = ["NUMBER_SCALES", "equal_words", "find_content_words", "parse_fraction_words", "parse_number_words"]
+__all__ = [
+    "NUMBER_SCALES",
+    "equal_words",
+    "find_content_words",
+    "parse_fraction_words",
+    "parse_joined_number",
+    "parse_number_words",
+]
 
 _SMALL_NUMBERS = [
     "zero",
@@ -188,3 +195,17 @@ def parse_number_words(words: tuple[str, ...]) -> int | None:
         else:
             return None
     return total + part
+
+
+def parse_joined_number(words: tuple[str, ...]) -> int | None:
+    """Return the whole number that words with one "and" behind a hundred or a thousand spell; None if they spell none.
+
+    Example:
+        >>> parse_joined_number(("two", "hundred", "and", "five")), parse_joined_number(("two", "and", "five"))
+        (205, None)
+    """
+    if words.count("and") != 1 or (at := words.index("and")) == 0 or words[at - 1] not in NUMBER_SCALES:
+        return None
+    above, below = parse_number_words(words[:at]), parse_number_words(words[at + 1 :])
+    is_joined = above is not None and below is not None and below < NUMBER_SCALES[words[at - 1]]
+    return parse_number_words(words[:at] + words[at + 1 :]) if is_joined else None
