@@ -213,6 +213,8 @@ def test_check_reward_function_says_once_that_a_package_is_missing():
         raise ImportError("install math_verify")
 
     report = check_reward_function(accuracy, profile=SCAN)
+    (in_order,) = check_target(accuracy, CheckOptions(laws=("hack_does_not_pay", "right_above_wrong")))
+    assert in_order["hack_does_not_pay"].example.only == ()
     (failure,) = [result for result in report.failures if result.violation]
     assert failure.message == "it raised ImportError: install math_verify"
     assert {result.skip_reason for result in report if result is not failure} == {f"not tried: {failure.message}"}

@@ -245,7 +245,7 @@ class _Trial:
 
     def _keep(self, violation: LawViolation, example: Any, draws: tuple[int, ...]) -> None:
         self.result.violation, self.smallest = violation.with_traceback(None), example
-        only = tuple(next(iter(violation.columns.values()))) if self.law.headline else ()
+        only = tuple(next(iter(violation.columns.values()))) if violation.measured is not None else ()
         self.result.example = Replay(draws, None if example is None else self.subject.pack(example), only)
 
 
