@@ -140,3 +140,15 @@ def test_command_line_does_not_import_hypothesis():
     code = "import sys, herokit.cli.app; print('hypothesis' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_check_says_in_one_line_why_all_other_laws_were_skipped(tmp_path):
+    path = tmp_path / "lacks_a_package.py"
+    path.write_text("def accuracy(completions, solution):\n    raise ImportError('install math_verify')\n")
+    done = check(f"{path}:accuracy")
+    assert done.exit_code == 1, done.output
+    assert done.output.count("SKIP") == 1
+    assert re.search(
+        r"SKIP \d+, not tried: it raised ImportError: install math_verify: right_above_wrong, ", done.output
+    )
+    assert check(f"{path}:accuracy", "--all").output.count("SKIP") > 5

@@ -236,15 +236,27 @@ def _print_report(report: "Report", trainer: str, *, show_all: bool) -> None:
     table.add_column("inputs", justify="right")
     table.add_column("", overflow="fold")
     passed = [result for result in report if result.outcome == "passed" and not result.tried_on_few(FEW)]
+    skipped = {} if show_all else _skipped_alike(report)
     for result in report:
-        if show_all or result not in passed:
+        if show_all or (result not in passed and result.details not in skipped):
             label, few = Text(result.label, style=STYLES[result.outcome]), " (few)" if result.tried_on_few(FEW) else ""
             table.add_row(result.law, label, f"{result.checked}{few}", Text(result.details))
     console.out.print(*([table] if table.row_count else []), *([Text(report.note)] if report.note else []))
+    for details, laws in skipped.items():
+        console.out.print(Text(f"SKIP {len(laws)}, {details}: {', '.join(laws)}", style="dim"))
     if passed and not show_all:
         measured = ", ".join(f"{result.law} ({result.details})" if result.details else result.law for result in passed)
         console.out.print(Text(f"PASS {len(passed)}: {measured}", style="dim"))
     console.out.print("")
+
+
+def _skipped_alike(report: "Report") -> dict[str, list[str]]:
+    """Return the reasons for which several laws were skipped, with the laws."""
+    reasons: dict[str, list[str]] = {}
+    for result in report:
+        if result.outcome == "skipped":
+            reasons.setdefault(result.details, []).append(result.law)
+    return {reason: laws for reason, laws in reasons.items() if len(laws) > 1}
 
 
 def _print_failure(result: "Result") -> None:
