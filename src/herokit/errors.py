@@ -204,7 +204,13 @@ class SetupError(HerokitError, RuntimeError):
 
 
 class PluginError(HerokitError, RuntimeError):
-    """Plugin code broke its contract or raised; the message names the plugin."""
+    """Plugin code broke its contract or raised; the message names the plugin.
+
+    Attributes:
+        whole_batch: whether it concerns all rows of a batch, as a broken contract does, and not single ones.
+    """
+
+    whole_batch: bool = False
 
 
 class NoSignalWarning(RuntimeWarning):

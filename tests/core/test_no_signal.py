@@ -13,7 +13,7 @@ from herokit import Groups, Rewarder, Sample, Select, Verdict, hero, verifier_on
 from herokit.adapters.common import score_one
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.trl import RewardFunction
-from herokit.errors import DataError, NoSignalWarning, PluginError
+from herokit.errors import DataError, HerokitError, NoSignalWarning, PluginError
 from herokit.service.engine import Engine, ScoreKey
 from herokit.service.metrics import Metrics
 from herokit.sources import Vote
@@ -90,6 +90,18 @@ def serve(rewarder):
 def test_every_door_stops(run):
     with pytest.raises(PluginError, match="'list' object has no attribute 'completion'"):
         run(Rewarder({"verifier": OneSample()}, verifier_only()))
+
+
+def subclasses(kind):
+    return {kind, *(each for child in kind.__subclasses__() for each in subclasses(child))}
+
+
+@pytest.mark.parametrize("source", [OneSample(), NotAwaited()])
+def test_a_source_that_breaks_its_contract_raises_an_error_that_can_be_caught_by_name(source):
+    with pytest.raises(PluginError) as raised:
+        Rewarder({"verifier": source}, verifier_only())(ROWS)
+    assert raised.type is PluginError
+    assert [kind for kind in subclasses(HerokitError) if kind.__name__.startswith("_")] == []
 
 
 class Breaks:

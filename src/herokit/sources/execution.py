@@ -162,7 +162,7 @@ def verify(name: str, verifier: Verifier, samples: Sequence[SampleLike]) -> list
         except TypeError as error:
             for coroutine in filter(inspect.iscoroutine, verdicts):
                 coroutine.close()
-            raise _ContractError(f"{owner} must return a Verdict for each sample: {error}") from error
+            raise _contract_error(f"{owner} must return a Verdict for each sample: {error}") from error
 
     with _observed(name) as observe:
         verdicts = _bisect_failures(owner, judge, as_samples(samples), lambda why: Verdict(None, Status.FAILED, why))
@@ -200,7 +200,7 @@ def score(name: str, model: RewardModel, samples: Sequence[SampleLike]) -> Score
             if array.ndim == 1 and array.dtype == object:  # None, mappings, verdicts
                 return list(map(to_score, array.tolist()))
             if array.ndim != 1 or array.dtype.kind not in "fiub":
-                raise _ContractError(
+                raise _contract_error(
                     f"{owner} must return scores of shape ({len(part)},), got {array.dtype} {array.shape}"
                 )
             scores = Scores.from_values(array)
@@ -239,7 +239,7 @@ def _raise_code_error(owner: str, errors: Sequence[BaseException], count: int) -
         return
     if all(isinstance(error, CODE_ERRORS) for error in errors):
         notes = "".join(f"; {note}" for note in getattr(errors[0], "__notes__", ()))
-        raise _ContractError(
+        raise _contract_error(
             f"{owner} raised {format_error(errors[0])}, on all {count} samples of its first batch{notes}; a source is "
             "called with a list of samples, and an error of its code stops the run here"
         ) from errors[0]
@@ -257,9 +257,9 @@ def _steps(owner: str, steps: Any, count: int) -> list[Sequence[float] | None]:
     try:
         read = [None if row is None else _numbers(row) for row in steps]
     except (TypeError, ValueError) as error:
-        raise _ContractError(f"{owner}: the scores of a sample's steps must be numbers: {error}") from error
+        raise _contract_error(f"{owner}: the scores of a sample's steps must be numbers: {error}") from error
     if len(read) != count:
-        raise _ContractError(f"{owner} returned {count} scores, and steps for {len(read)} samples")
+        raise _contract_error(f"{owner} returned {count} scores, and steps for {len(read)} samples")
     return read
 
 
@@ -276,8 +276,11 @@ def _normalize_score(value: float, status: Status, reason: str, steps: Sequence[
     return float("nan"), why, reason or f"gave {value}", steps
 
 
-class _ContractError(PluginError):
-    """A broken contract: halving the batch cannot help."""
+def _contract_error(message: str) -> PluginError:
+    """Return an error that concerns the whole batch: halving it cannot help."""
+    error = PluginError(message)
+    error.whole_batch = True
+    return error
 
 
 def _bisect_failures(
@@ -298,7 +301,7 @@ def _bisect_failures(
             with boundary(owner):
                 part = run(samples[low:high])
         except PluginError as error:
-            if isinstance(error, _ContractError) or error.__cause__ is None:
+            if error.whole_batch or error.__cause__ is None:
                 raise
             reason = f"raised {format_error(error.__cause__)}"
             if high - low == 1:
