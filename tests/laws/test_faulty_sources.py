@@ -11,11 +11,13 @@ from herokit.testing import Profile, check_reward_model, check_verifier, list_la
 from herokit.testing.attacks import TURN_TOKENS
 from herokit.testing.check import check_laws
 from herokit.testing.laws import get_law
-from herokit.testing.samples import MATH, PLAIN
+from herokit.testing.samples import DOMAINS, MATH, PLAIN
 from herokit.testing.text_subjects import RewardModelSubject, VerifierSubject
 from herokit.types import Scores, Verdict
 
 SCAN = Profile(max_examples=40, seconds=30.0, shrink_seconds=2.0)
+QUICK = Profile(max_examples=5, seconds=30.0, shrink_seconds=0.0)
+SLOW = ("repeated_calls_agree", "fresh_process_agrees", "answers_in_a_thread", "timeout_respected")
 
 
 def boxed(text):
@@ -52,6 +54,25 @@ class Evals(Exact):
 class FinishesOutOfOrder(Exact):
     def verify(self, samples):
         return super().verify(sorted(samples, key=lambda s: (len(s.completion), s.completion, s.reference)))
+
+
+class CachesAcrossCalls(Exact):
+    """Keeps the first verdict of a key; two references never get a verdict of their own."""
+
+    def __init__(self, key):
+        self.key, self.verdicts = key, {}
+
+    def judge(self, sample):
+        verdict = super().judge(sample)
+        return verdict if verdict.value is None else self.verdicts.setdefault(self.key(sample), verdict)
+
+
+class WithoutReference:
+    def __init__(self, value):
+        self.value = value
+
+    def verify(self, samples):
+        return [Verdict(self.value(sample.completion_text)) for sample in samples]
 
 
 class CachesTooMuch(Exact):
@@ -269,3 +290,47 @@ def test_check_functions_pass_correct_sources():
     model = check_reward_model(VowelShare(), claims=claims)
     assert model.failures == ()
     assert {result.outcome for result in model} == {"passed"}
+
+
+@pytest.mark.parametrize("domain", ["integers", "decimals", "expressions", "choice", "short-text"])
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "after the other laws"])
+@pytest.mark.parametrize(
+    "key",
+    [lambda s: s.completion_text, lambda s: s.completion_text.strip(), lambda s: boxed(s.completion_text)],
+    ids=["text", "stripped", "answer"],
+)
+def test_separate_calls_agree_finds_a_cache_without_the_reference(key, alone, domain):
+    if not alone and domain in {"choice", "short-text"}:
+        pytest.skip("there are so few answers that the other laws have tried them")
+    answer_format = MATH.with_domain(DOMAINS[domain])
+    laws = [get_law("separate_calls_agree")] if alone else list_laws("verifier", universal=True)
+    laws = [law for law in laws if law.name not in SLOW]
+    report = check_laws(VerifierSubject(CachesAcrossCalls(key), answer_format=answer_format), laws, QUICK, "cached")
+    assert report["separate_calls_agree"].outcome == "failed", str(report)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda text: 1.0,
+        lambda text: float("7" in text),
+        lambda text: min(1.0, len(text) / 100),
+        lambda text: 1 / (1 + len(text)),
+        lambda text: sum(map(str.isdigit, text)) / 100,
+    ],
+    ids=["constant", "a digit", "long", "short", "digits"],
+)
+@pytest.mark.parametrize("answer_format", [PLAIN, MATH], ids=["plain", "math"])
+def test_separate_calls_agree_passes_verifiers_without_a_reference(value, answer_format):
+    subject = VerifierSubject(WithoutReference(value), answer_format=answer_format)
+    report = check_laws(subject, [get_law("separate_calls_agree")], QUICK, "without a reference")
+    assert report["separate_calls_agree"].outcome == "passed", str(report)
+
+
+def test_separate_calls_agree_passes_a_correct_verifier_that_misses_one_answer():
+    class MissesOne(Exact):
+        def judge(self, sample):
+            return Verdict(0.0) if MATH.reference in sample.completion_text else super().judge(sample)
+
+    report = check_laws(VerifierSubject(MissesOne(), answer_format=MATH), [get_law("separate_calls_agree")], QUICK, "")
+    assert report["separate_calls_agree"].outcome == "passed", str(report)

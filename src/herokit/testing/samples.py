@@ -220,7 +220,7 @@ def _near_decimal(answer: str, draw: Draw) -> str:
     return (
         f"{int(whole) + 1}.{digits}",
         f"{whole}7.{digits}",
-        f"{whole}{digits[0]}.{digits[1:]}",
+        f"{whole}{digits[0]}.{digits[1:] or 0}",
         answer[1:] if whole.startswith("-") else f"-{answer}",
     )[draw(4)]
 

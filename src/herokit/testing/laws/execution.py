@@ -53,6 +53,9 @@ CALL_SECONDS = 3.0
 MAX_LEFT_OPEN = 50
 """Descriptors or threads that many calls may leave open."""
 
+MAX_FIRST_SEEN = 5
+"""Answers that are tried first with one reference and then with another; an odd number."""
+
 THREAD_SECONDS = 30.0
 PROCESS_SECONDS = 30.0
 
@@ -121,11 +124,34 @@ def separate_calls_agree(subject: AnswerSubject, example: None, draw: Draw) -> N
     check_reads_reference(subject)
     if together[0] != together[1] or together[2] != together[3]:
         return
-    other_text = replace(samples[1], completion=f"{texts[0]}\n")  # first seen with this reference
-    (value,) = subject.values([other_text])
-    if value != together[1]:
+    first_seen, then = _first_seen_with(subject)
+    values = [subject.values([sample])[0] for sample in first_seen]
+    paid, unpaid = values[1::2], values[::2]
+    if None in values or not min(paid, default=0) > max(unpaid, default=0):  # type: ignore[type-var]
+        return
+    if values == [subject.values([sample])[0] for sample in then]:
         message = "the value does not depend on the reference: the first one that was seen decides"
-        raise LawViolation(message, **describe_rows(samples[:2], value=together[:2]))
+        raise LawViolation(message, **describe_rows(first_seen, value=values))
+
+
+def _first_seen_with(subject: AnswerSubject) -> tuple[list[Sample], list[Sample]]:
+    """Return completions with answers that are tried nowhere else, first every second one right, then the others.
+
+    They are sorted, so that a verifier without a reference, which may like long texts or large numbers, values none so.
+    """
+    answer_format = subject.answer_format
+    right = answer_format.reference
+    near = [answer_format.near_miss(right, lambda n, k=k: k % n) for k in range(20)]  # type: ignore[misc]
+    near = [answer_format.near_miss(answer, lambda n, k=k: k // 2 % n) for k, answer in enumerate(near)]  # type: ignore[misc]
+    answers = [answer for answer in dict.fromkeys(near) if answer != right][:MAX_FIRST_SEEN]
+    answers = sorted(answers, key=lambda answer: (len(answer), answer))[: len(answers) - 1 + len(answers) % 2]
+    texts = [f"{answer_format.write(answer)}\n" for answer in answers]
+
+    def samples(first_right: int) -> list[Sample]:
+        references = [answer if i % 2 == first_right else right for i, answer in enumerate(answers)]
+        return [Sample("a third prompt", text, 0, each) for text, each in zip(texts, references, strict=True)]
+
+    return samples(1), samples(0)
 
 
 @law("verifier", "reward function", run_once=True)
