@@ -1,12 +1,15 @@
 """Several commands: schemes by name, empty inputs, failing rows, JSON on standard output."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
+from herokit.cli.app import app
 from herokit.cli.new import new_plugin
 from herokit.errors import ConfigError
 from herokit.hookspecs import hookimpl
@@ -23,7 +26,7 @@ def test_commands_accept_the_name_of_a_scheme(tmp_path, monkeypatch, herokit, ca
     assert herokit("score", "r.jsonl", "--scheme", "verifier-only", "-o", "o.jsonl") == 0
     assert [json.loads(line)["reward"] for line in Path("o.jsonl").read_text().splitlines()] == [1.0, 0.0]
     assert herokit("explain", "r.jsonl", "--scheme", "verifier-only", "--group", "q") == 0
-    assert herokit("check", "verifier-only", "--budget", "5s", "--json") == 0
+    assert herokit("check", "verifier-only", "--examples", "5", "--json") == 0
     capsys.readouterr()
 
 
@@ -94,7 +97,7 @@ def test_commands_keep_the_prints_of_user_code_out_of_json(tmp_path, monkeypatch
     row = {"prompt": "p", "completion": "c", "reference": "c", "group": "g", "label": 1}
     Path("r.jsonl").write_text("".join(json.dumps(row) + "\n" for _ in range(2)))
     for command in (
-        ("check", "loud_verifier.py:scheme", "--budget", "5s"),
+        ("check", "loud_verifier.py:scheme", "--examples", "2"),
         ("score", "r.jsonl", "--scheme", "s.toml"),
         ("verify", "r.jsonl", "--scheme", "s.toml"),
         ("explain", "r.jsonl", "--scheme", "s.toml", "--group", "g"),
@@ -103,3 +106,12 @@ def test_commands_keep_the_prints_of_user_code_out_of_json(tmp_path, monkeypatch
         out, err = capfd.readouterr()
         assert json.loads(out), command
         assert "imported" in err or "asked" in err, command
+
+
+@pytest.mark.parametrize("command", [["verify"], ["check"], ["export-rm"], ["new", "verifier"]])
+def test_help_fills_the_lines_of_a_narrow_terminal(command):
+    """A line of the docstring is none of the help: it ends early only at the end of a paragraph."""
+    printed = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "80"}).output
+    lines = [line.strip() for line in printed.partition("\u256d")[0].splitlines()]
+    for line, following in pairwise(lines):
+        assert not following or not line or len(f"{line} {following.split()[0]}") > 77, line

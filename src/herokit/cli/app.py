@@ -1,6 +1,7 @@
 """The command line. Exit codes: 0 success; 1 a law fails; 2 wrong options, input or setup; 130 interrupted."""
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -56,6 +57,12 @@ class _CommandGroup(TyperGroup):
         Raises:
             UnknownNameError: it comes with a package of this project that is not installed.
         """
+        command = self._find_command(ctx, cmd_name)
+        if command is not None and command.help:  # lines of a docstring are not lines of a terminal
+            command.help = re.sub(r"(?<!\n)\n(?!\n)", " ", command.help)
+        return command
+
+    def _find_command(self, ctx: Any, cmd_name: str) -> Any:
         command = super().get_command(ctx, cmd_name)
         if command is not None:
             return command

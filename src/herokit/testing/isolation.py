@@ -205,7 +205,8 @@ def _take_events(
                 followed.take(event)
         elif now - last_event > allowed:
             if is_loading:
-                return f"it took more than {allowed:.1f} s, {LOADING_SHARE:.0%} of the budget; the process was killed"
+                took = f"it took more than {allowed:.1f} s, {LOADING_SHARE:.0%} of the budget; the process was killed"
+                return f"{took}; if its imports take that long, give a larger --budget"
             return f"a call did not return within {allowed:.1f} s; the process was killed"
         if monotonic() - last_look > POLL_SECONDS:
             last_look = monotonic()
