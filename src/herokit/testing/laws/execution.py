@@ -126,8 +126,8 @@ def separate_calls_agree(subject: AnswerSubject, example: None, draw: Draw) -> N
         return
     first_seen, then = _first_seen_with(subject)
     values = [subject.values([sample])[0] for sample in first_seen]
-    paid, unpaid = values[1::2], values[::2]
-    if None in values or not min(paid, default=0) > max(unpaid, default=0):  # type: ignore[type-var]
+    paid, unpaid = ([value for value in part if value is not None] for part in (values[1::2], values[::2]))
+    if len(paid) + len(unpaid) < len(values) or min(paid, default=0.0) <= max(unpaid, default=0.0):
         return
     if values == [subject.values([sample])[0] for sample in then]:
         message = "the value does not depend on the reference: the first one that was seen decides"
