@@ -51,8 +51,8 @@ def rewards(tmp_path):
     return path
 
 
-def options(budget=20.0, **more):
-    return CheckOptions(budget=budget, answer_format="plain", domain="integers", laws=LAWS, examples=5, **more)
+def options(budget=20.0, laws=LAWS, **more):
+    return CheckOptions(budget=budget, answer_format="plain", domain="integers", laws=laws, examples=5, **more)
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,10 @@ def test_check_isolated_expects_a_failure_of_a_law_that_is_killed(rewards):
 def test_check_isolated_keeps_its_results_if_the_target_does_not_load_again(rewards):
     again = "import os\nif os.path.exists(__file__ + '.loaded'): os._exit(4)\nopen(__file__ + '.loaded', 'w').close()\n"
     rewards.write_text(again + REWARDS)
-    (report,) = check_isolated(f"{rewards}:exits", options())
-    assert [report[law].outcome for law in LAWS] == ["passed", "failed", "skipped"]
+    (report,) = check_isolated(f"{rewards}:exits", options(laws=(*LAWS, "no_code_execution")))
+    assert [report[law].outcome for law in LAWS] == ["passed", "failed", "passed"]  # the panel was tried first
     assert (
-        report["hack_does_not_pay"].message
+        report["no_code_execution"].message
         == "not tried: the process ended (exit code 4): a call may not end the process"
     )
 
