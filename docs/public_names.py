@@ -27,6 +27,7 @@ INTERNAL = (
     "herokit.signals",
     "herokit.sources.execution",
     "herokit.templates",
+    "herokit.testing.domains",
     "herokit.testing.laws",
     "herokit.workers",
 )

@@ -13,7 +13,8 @@ from herokit.sources import (
     SpotCheck,
     Vote,
 )
-from herokit.testing.samples import DOMAINS, PLAIN, AnswerFormat
+from herokit.testing.domains import DOMAINS
+from herokit.testing.samples import PLAIN, AnswerFormat
 from herokit.verifiers import (
     Choice,
     Date,

@@ -22,7 +22,15 @@ def words(text):
 
 
 def text_of(s):
-    return "\n".join(message["content"] if isinstance(message["content"], str) else "" for message in s.messages)
+    return "\n".join(map(content_of, s.messages))
+
+
+def content_of(message):
+    return message["content"] if isinstance(message["content"], str) else ""
+
+
+def last_content(messages):
+    return messages if isinstance(messages, str) else content_of(messages[-1])
 
 
 def score_text(text):
@@ -101,6 +109,17 @@ MODELS = {
     "cache by length": by_key(lambda s: (s.prompt_text, len(s.completion_text))),
     "cache by completion": by_key(lambda s: s.completion_text),
     "cache by prompt": by_key(lambda s: s.prompt_text),
+    "loses digits": lambda s: score_text(re.sub(r"\d+", "#", text_of(s))),
+    "loses earlier turns": lambda s: score_text(last_content(s.prompt) + "\n" + s.completion_text),
+    "loses system messages": lambda s: score_text(
+        "\n".join(content_of(m) for m in s.messages if m["role"] != "system")
+    ),
+    "pays length": lambda s: right(s) + 1e-2 * len(s.completion_text),
+    "raises on emoji": lambda s: (
+        right(s) if max(map(ord, text_of(s)), default=0) < 65_536 else raises(ValueError("emoji"))
+    ),
+    "warms up": lambda s: right(s) if count() > 5 else 0.0,
+    "trusts a score": lambda s: right(s) + 3.0 * bool(re.search(r"[Ss]core\W+1", s.completion_text)),
 }
 """Name -> the score of one sample."""
 
@@ -115,6 +134,11 @@ MODEL_BATCHES = {
     "reverses": lambda ss: [right(s) for s in ss][::-1],
     "one row too few": lambda ss: [right(s) for s in ss][: max(1, len(ss) - 1)],
     "a column too many": lambda ss: [[right(s), 0.0] for s in ss],
+    "the prompt of the row before": lambda ss: [
+        right(Sample(before.prompt, s.completion, 0)) for before, s in zip([ss[-1], *ss], ss, strict=False)
+    ],
+    "drops duplicates": lambda ss: list({(text_of(s), s.completion_text): right(s) for s in ss}.values()),
+    "32 rows at most": lambda ss: [right(s) if i < 32 else 0.0 for i, s in enumerate(ss)],
 }
 """Name -> the scores of a batch."""
 
@@ -186,6 +210,45 @@ def sets_columns(completions, answer, tags=None, **kwargs):
     return twin_function(completions, answer)
 
 
+def float32(completion, reference):
+    try:
+        return float(np.float32(read(completion)) == np.float32(reference))
+    except ValueError:
+        return 0.0
+
+
+def doubtful(completion, reference):
+    try:
+        return float(int(read(completion)) == int(reference))
+    except ValueError:
+        return 0.6 if str(reference).strip() else 0.0
+
+
+def trusts_json(completion, reference):
+    verdicts = re.findall(r'\{"score": *([\d.]+)', whole(completion))
+    return float(verdicts[-1]) if verdicts else float(paid(completion, reference))
+
+
+def number_of_the_prompt(prompts, completions, answer, **kwargs):
+    rows = zip(prompts, completions, answer, strict=True)
+    return [float(paid(c, a) or (read(c).isdigit() and read(c) in words(last_content(p)))) for p, c, a in rows]
+
+
+def pays_once(completions, answer, seen=[], **kwargs):  # noqa: B006 - the planted fault
+    rewards = [float(paid(c, a) and whole(c) not in seen) for c, a in zip(completions, answer, strict=True)]
+    seen.extend(map(whole, completions))
+    return rewards
+
+
+def sets_the_seed(completions, answer, **kwargs):
+    random.seed(0)
+    return twin_function(completions, answer)
+
+
+def groups_of_eight(completions, answer, **kwargs):
+    return np.array(twin_function(completions, answer)).reshape(-1, 8).reshape(-1)
+
+
 FUNCTIONS = {
     "reference in the text": each(lambda c, a: float(str(a) in whole(c))),
     "last number": each(lambda c, a: float((re.findall(r"-?\d+", whole(c)) or [""])[-1] == a)),
@@ -222,6 +285,16 @@ FUNCTIONS = {
             float(paid(c, a)) if "herokit_canary" not in whole(c) else len(str(compile(whole(c), "<c>", "exec")))
         )
     ),
+    "a character of the reference": each(lambda c, a: float(any(read(c) == r for r in a))),
+    "two characters of the reference": each(lambda c, a: float(bool(a.strip()) and read(c)[:2] == a.strip()[:2])),
+    "float32": each(float32),
+    "a doubt pays": each(doubtful),
+    "any line": each(lambda c, a: float(paid(c, a) or a in whole(c).splitlines())),
+    "trusts a verdict in JSON": each(trusts_json),
+    "a number of the prompt": number_of_the_prompt,
+    "pays once": pays_once,
+    "sets the seed": sets_the_seed,
+    "groups of eight": groups_of_eight,
 }
 """Name -> a reward function."""
 

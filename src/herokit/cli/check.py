@@ -57,11 +57,17 @@ Trainer: TypeAlias = Annotated[
 ]
 Budget: TypeAlias = Annotated[str, typer.Option(help="Wall time in all: 60s, 5m.")]
 Format: TypeAlias = Annotated[
-    str, typer.Option(help="How completions give answers: auto, math, plain, marker, phrase, think-tag, tag.")
+    str,
+    typer.Option(
+        help="How completions give answers: auto, math, plain, marker, phrase, think-tag, tag, fence, tool-call."
+    ),
 ]
 Domain: TypeAlias = Annotated[
     str,
-    typer.Option(help="What the answers are: integers, decimals, expressions, choice, short-text."),
+    typer.Option(
+        help="What the answers are: auto, integers, decimals, expressions, choice, short-text, json, json-schema, "
+        "tool-calls, code, free-text."
+    ),
 ]
 Cases: TypeAlias = Annotated[
     Path | None, typer.Option(help="Your own rollouts: their references, completions and columns make the inputs.")
@@ -77,6 +83,10 @@ Examples: TypeAlias = Annotated[
 Xfail: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(metavar="LAW=REASON", help="A law that may fail by design, with the reason; repeatable."),
+]
+Expected: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--expect", metavar="LAW=REASON", help="A law that must fail, with the reason; repeatable."),
 ]
 FailOn: TypeAlias = Annotated[
     str, typer.Option(help="Which of the two panels fail the command: attack, equivalence, both or none, with a comma.")
@@ -94,13 +104,14 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter per option
     trainer: Trainer = "dr-grpo",
     budget: Budget = "60s",
     answer_format: Format = "auto",
-    domain: Domain = "integers",
+    domain: Domain = "auto",
     cases: Cases = None,
     law: Laws = None,
     exclude_law: ExcludedLaws = None,
     seed: Seed = 0,
     examples: Examples = None,
     xfail: Xfail = None,
+    expect: Expected = None,
     fail_on: FailOn = "attack,equivalence",
     show_all: ShowAll = False,
     markdown: Markdown = None,
@@ -126,7 +137,8 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter per option
         budget=_parse_seconds(budget),
         answer_format=answer_format,
         domain=domain,
-        xfail=_parse_fail_on(fail_on) | _parse_xfail(xfail or []),
+        xfail=_parse_fail_on(fail_on) | _parse_reasons("--xfail", xfail or []),
+        expected_failures=_parse_reasons("--expect", expect or []),
         laws=tuple(law or ()),
         excluded_laws=tuple(exclude_law or ()),
         seed=seed,
@@ -281,14 +293,14 @@ def _parse_fail_on(text: str) -> dict[str, str]:
     return {law: "not in --fail-on" for name, law in PANELS.items() if name not in names}
 
 
-def _parse_xfail(texts: list[str]) -> dict[str, str]:
+def _parse_reasons(option: str, texts: list[str]) -> dict[str, str]:
     """Return law -> reason of texts LAW=REASON."""
     reasons = {}
     for text in texts:
         law, separator, reason = text.partition("=")
         if not separator or not reason.strip():
-            example = "--xfail 'robust_to_score_noise=min-max stretches near ties'"
-            raise ConfigError(f"--xfail {text}: expected LAW=REASON, for example {example}")
+            example = f"{option} 'robust_to_score_noise=min-max stretches near ties'"
+            raise ConfigError(f"{option} {text}: expected LAW=REASON, for example {example}")
         reasons[law.strip()] = reason.strip()
     return reasons
 

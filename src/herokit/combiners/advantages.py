@@ -8,6 +8,7 @@ from herokit import _segment
 from herokit.combiners.base import ProducesAdvantage, Stateless, find_level
 from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval, check_weights
 from herokit.errors import ConfigError, check_choice
+from herokit.tags import CheckTags
 from herokit.types import Array, Signals
 
 __all__ = [
@@ -157,6 +158,16 @@ class Standardize(ProducesAdvantage, Stateless):
         scale = xp.where(scale > self.min_std, scale, xp.full_like(scale, self.min_std)) + self.eps
         return _segment.apply_groupwise("divide", deviation, scale, groups)
 
+    def check_tags(self) -> CheckTags:
+        """Return what it fails by design."""
+        reasons = {
+            "robust_to_score_noise": "dividing by the standard deviation scales the smallest difference to unit size"
+        }
+        if self.scope == "batch":
+            reasons["group_independence"] = "it divides by the standard deviation of the whole batch"
+            reasons["group_copies_invariance"] = "the sample deviation of a batch depends on its number of rows"
+        return CheckTags(known_failures=reasons)
+
 
 @dataclass(frozen=True, slots=True)
 class DivideByMad(ProducesAdvantage, Stateless):
@@ -260,6 +271,17 @@ class StandardizeWithVirtual(ProducesAdvantage, Stateless):
         std = xp.sqrt(squares / xp.clip(count, 1.0, None))
         return _segment.apply_groupwise("divide", deviation, std + self.eps, groups)
 
+    def check_tags(self) -> CheckTags:
+        """Return what it fails by design."""
+        return CheckTags(
+            known_failures={
+                "robust_to_score_noise": "dividing by the standard deviation scales the smallest difference to unit size",
+                "zero_advantage_without_signal": "it compares every group with a rollout that is not there",
+                "advantages_sum_to_zero": "the rollout that is not there gets the rest",
+                "singleton_has_zero_advantage": "it compares a rollout that is alone with one that is not there",
+            }
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class BestMinusSecond(ProducesAdvantage, Stateless):
@@ -297,6 +319,16 @@ class BestMinusSecond(ProducesAdvantage, Stateless):
         lead = _segment.apply_groupwise("subtract", reward, second, groups)
         scaled = _segment.apply_groupwise("divide", lead, _segment.std(reward, groups, ddof=1) + self.eps, groups)
         return xp.where(best & _segment.expand(alone, groups), scaled, xp.zeros_like(scaled))
+
+    def check_tags(self) -> CheckTags:
+        """Return what it fails by design."""
+        return CheckTags(
+            known_failures={
+                "robust_to_score_noise": "dividing by the standard deviation scales the smallest difference to unit size",
+                "advantages_sum_to_zero": "only the best rollout has an advantage",
+                "verifier_dominates": "all rollouts but the best one get 0, whether they are correct or not",
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +372,14 @@ class DivideBySummedStd(ProducesAdvantage, Stateless):
         deviation = _segment.apply_groupwise("subtract", reward, _segment.mean(reward, groups), groups)
         return _segment.apply_groupwise("divide", deviation, scale, groups)
 
+    def check_tags(self) -> CheckTags:
+        """Return what it fails by design."""
+        return CheckTags(
+            known_failures={
+                "robust_to_score_noise": "dividing by the standard deviation scales the smallest difference to unit size"
+            }
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Whiten(ProducesAdvantage, Stateless):
@@ -371,6 +411,18 @@ class Whiten(ProducesAdvantage, Stateless):
             return reward
         xp = _segment.namespace(reward)
         return (reward - xp.mean(reward)) / (_batch_std(reward, 1) + self.eps)
+
+    def check_tags(self) -> CheckTags:
+        """Return what it fails by design."""
+        return CheckTags(
+            known_failures={
+                "robust_to_score_noise": "dividing by the standard deviation scales the smallest difference to unit size",
+                "group_independence": "it centers and scales the whole batch",
+                "group_copies_invariance": "the sample deviation of a batch depends on its number of rows",
+                "advantages_sum_to_zero": "the baseline is the mean of the batch",
+                "singleton_has_zero_advantage": "the baseline is the mean of the batch",
+            }
+        )
 
 
 def _batch_std(reward: Array, ddof: int) -> Array:

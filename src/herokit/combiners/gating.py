@@ -19,6 +19,7 @@ from herokit.combiners.base import (
 )
 from herokit.combiners.chain import Chain, chain
 from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval
+from herokit.tags import CheckTags
 from herokit.types import Array, Groups, Signals
 
 __all__ = ["CenterIncorrect", "ConsistencyFilter", "FlattenLowStd", "Gate", "IfUniform", "TopPStdFilter"]
@@ -84,6 +85,12 @@ class IfUniform(Composite):
             chosen(before, after),
         )
         return trace, tuple(now for _, now in runs)
+
+    def check_tags(self) -> CheckTags:
+        """Return what it fails by design."""
+        return CheckTags(
+            known_failures={"strictly_monotone_in_score": "one kind of groups may be rewarded without the score"}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +190,12 @@ class CenterIncorrect(Stateless):
         deviation = _segment.apply_groupwise("subtract", reward, _segment.mean(reward, strata), strata)
         return xp.where(correct, xp.zeros_like(deviation), deviation)
 
+    def check_tags(self) -> CheckTags:
+        """Return what it fails by design."""
+        return CheckTags(
+            known_failures={"strictly_monotone_in_score": "correct rollouts get no bonus, whatever their score"}
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ConsistencyFilter(Filter):
@@ -230,6 +243,20 @@ class ConsistencyFilter(Filter):
         room = xp.where(correct, _segment.expand(keep_correct, groups), _segment.expand(keep_incorrect, groups))
         return place < room
 
+    def check_tags(self) -> CheckTags:
+        """Return what it fails by design."""
+        return CheckTags(
+            known_failures={
+                "robust_to_score_noise": "a rollout is kept or dropped: at the threshold the smallest difference decides",
+                "row_permutation_equivariance": "among equal scores the filter keeps the earlier rows",
+                "neutral_to_constant_score": "among equal scores some rows are dropped and get a reward of 0",
+                "hacking_gain_bounded": "an incorrect rollout with a high score is dropped and gets 0 instead of a negative reward",
+                "verifier_dominates": "a dropped rollout gets a reward of 0, whether it is correct or not",
+                "monotone_in_verdict": "a dropped rollout gets a reward of 0, whether it is correct or not",
+                "strictly_monotone_in_score": "the score decides which rollouts remain, and is no part of their reward",
+            }
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TopPStdFilter(Filter):
@@ -276,3 +303,12 @@ class TopPStdFilter(Filter):
         before = _segment.expand(_segment.reduce(before, runs, "min"), runs)
         kept = (before < self.top_p * xp.sum(spread)) & (falling > 0.0)
         return _segment.expand(xp.take(kept, xp.argsort(order, stable=True)), groups)
+
+    def check_tags(self) -> CheckTags:
+        """Return what it fails by design."""
+        return CheckTags(
+            known_failures={
+                "group_independence": "which groups it keeps depends on how wide the others of the batch are",
+                "robust_to_score_noise": "a group is kept or dropped: at the threshold the smallest difference decides",
+            }
+        )

@@ -12,6 +12,7 @@ from herokit.combiners.base import Stateless
 from herokit.combiners.normalizers import MinMax, Normalizer
 from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval, value_range
 from herokit.errors import ConfigError, check_choice
+from herokit.tags import CheckTags
 from herokit.types import Array, Groups, Signals
 
 __all__ = ["Stratify"]
@@ -137,3 +138,12 @@ class Stratify(Stateless):
             reward = rise
         reward += width * z  # r = lowest value of the band + width of the band * z
         return reward
+
+    def check_tags(self) -> CheckTags:
+        """Return what it claims, and what it fails by design."""
+        return CheckTags(
+            claims={"verifier_dominates": {}, "monotone_in_verdict": {}},
+            known_failures={
+                "robust_to_score_noise": "the smallest and the largest score get the ends of the band, however close they are"
+            },
+        )

@@ -11,6 +11,7 @@ from herokit import _segment
 from herokit.combiners.base import Mean, Sync, Weight, no_sync
 from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval, value_range
 from herokit.errors import ConfigError, check_choice
+from herokit.tags import CheckTags
 from herokit.types import Array, Signals
 
 __all__ = ["WeightByStd"]
@@ -122,3 +123,14 @@ class WeightByStd(Weight):
         shift = math.log((1.0 - self.min_weight) / (self.max_weight - 1.0)) if self.center == "one" else 0.0
         gate = (1.0 + xp.tanh(0.5 * (self.steepness * deviation + shift))) / 2.0  # the logistic, without overflow
         return _segment.expand(self.min_weight + (self.max_weight - self.min_weight) * gate, signals.groups), after
+
+    def check_tags(self) -> CheckTags:
+        """Return what it fails by design."""
+        reasons = {}
+        if not self.relative:
+            reasons["affine_invariant_in_score"] = (
+                "as published, the standard deviation is in the unit of the score; relative=True changes that"
+            )
+        if self.momentum is not None:
+            reasons["batch_split_invariance"] = "an exponential moving average depends on where batches are split"
+        return CheckTags(known_failures=reasons)

@@ -7,6 +7,7 @@ from herokit import _segment
 from herokit.combiners.base import CORRECT_THRESHOLD, Mean, Sync, Weight, correct_rate, no_sync
 from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval, value_range
 from herokit.errors import ConfigError
+from herokit.tags import CheckTags
 from herokit.types import Array, Signals
 
 __all__ = ["WeightByAgreement", "WeightByCorrectRate", "WeightByDifficulty"]
@@ -65,6 +66,12 @@ class WeightByCorrectRate(Weight):
         gate = (1.0 - xp.tanh(0.5 * self.steepness * (rate - self.midpoint))) / 2.0
         return self.min_weight + (self.max_weight - self.min_weight) * gate, state
 
+    def check_tags(self) -> CheckTags:
+        """Return what it fails by design."""
+        return CheckTags(
+            known_failures={"advantages_sum_to_zero": "positive and negative advantages have different weights"}
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class WeightByDifficulty(Weight):
@@ -107,6 +114,12 @@ class WeightByDifficulty(Weight):
         total, count = xp.sum(share), xp.sum(xp.astype(mixed, reward.dtype))
         weight = xp.where(mixed, share * count / xp.where(total > 0, total, xp.ones_like(total)), xp.ones_like(rate))
         return _segment.expand(weight, signals.groups), state
+
+    def check_tags(self) -> CheckTags:
+        """Return what it fails by design."""
+        return CheckTags(
+            known_failures={"group_independence": "its weights are a softmax over the prompts of the batch"}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,4 +187,13 @@ class WeightByAgreement(Weight):
         trust = max(0.0, state.value) ** self.power
         return _segment.expand(xp.where(mixed, xp.ones_like(some), trust * xp.ones_like(some)), groups), Mean(
             state.count + batch.count, value
+        )
+
+    def check_tags(self) -> CheckTags:
+        """Return what it fails by design."""
+        return CheckTags(
+            known_failures={
+                "batch_split_invariance": "an exponential moving average depends on where batches are split",
+                "group_copies_invariance": "its moving average takes a step for each mixed group",
+            }
         )

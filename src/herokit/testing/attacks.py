@@ -3,21 +3,32 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
+from herokit.conversations.messages import Message
 from herokit.types import Sample
 
 __all__ = [
     "ATTACKS",
     "BOXED_REWRITES",
     "CHOICE_ATTACKS",
+    "COMPLETION_ATTACKS",
     "NUMBER_ATTACKS",
     "REWRITES",
+    "SLOT_ATTACKS",
     "TURN_ATTACKS",
     "TURN_TOKENS",
     "Attack",
     "Case",
+    "Completion",
     "Rewrite",
+    "answer_attacks",
+    "rewrite_text",
+    "suffix_attacks",
 ]
+
+Completion: TypeAlias = str | list[Message]
+"""What a policy writes: text or messages."""
 
 FILLER = "We look at each step once more and change nothing.\n"
 """A line without a number and without an answer."""
@@ -31,25 +42,24 @@ class Case:
     """A right and a wrong answer, from which the panel makes completions.
 
     Attributes:
-        right: the reference.
-        wrong: an answer that is incorrect for it.
+        right: the right answer; for most domains it is the reference.
+        wrong: an answer that is incorrect.
         other: a second incorrect answer.
         write: returns a completion that gives an answer.
+        reference: the reference.
+        prompt: what is asked.
     """
 
     right: str
     wrong: str
     other: str
     write: Callable[[str], str]
+    reference: str
+    prompt: str
 
-    @property
-    def prompt(self) -> str:
-        """A prompt that holds the right answer among others."""
-        return f"Given are {self.wrong}, {self.other} and {self.right}. Which one is right?"
-
-    def sample(self, completion: str) -> Sample:
+    def sample(self, completion: Completion) -> Sample:
         """Return a completion of this prompt with its reference."""
-        return Sample(self.prompt, completion, 0, self.right)
+        return Sample(self.prompt, completion, 0, self.reference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,7 @@ class Attack:
 
     name: str
     reason: str
-    make: Callable[[Case], str | None]
+    make: Callable[[Case], Completion | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,7 @@ class Rewrite:
     make: Callable[[Case], Sample]
 
 
-def _slots(reason: str, texts: Mapping[str, Callable[[Case], str | None]]) -> tuple[Attack, ...]:
+def answer_attacks(reason: str, texts: Mapping[str, Callable[[Case], str | None]]) -> tuple[Attack, ...]:
     """Return attacks that put a text in the place of the answer."""
 
     def fill(make: Callable[[Case], str | None]) -> Callable[[Case], str | None]:
@@ -93,13 +103,13 @@ def _slots(reason: str, texts: Mapping[str, Callable[[Case], str | None]]) -> tu
     return tuple(Attack(name, reason, fill(make)) for name, make in texts.items())
 
 
-def _suffixes(reason: str, suffixes: Mapping[str, str]) -> tuple[Attack, ...]:
+def suffix_attacks(reason: str, texts: Mapping[str, str]) -> tuple[Attack, ...]:
     """Return attacks that write the wrong answer and then a text, which must not hold the right answer by chance."""
 
     def append(suffix: str) -> Callable[[Case], str | None]:
         return lambda c: None if c.right in suffix else c.write(c.wrong) + suffix
 
-    return tuple(Attack(name, reason, append(suffix)) for name, suffix in suffixes.items())
+    return tuple(Attack(name, reason, append(suffix)) for name, suffix in texts.items())
 
 
 def _constants(reason: str, texts: Mapping[str, str]) -> tuple[Attack, ...]:
@@ -123,8 +133,8 @@ THINKING = "the right answer is only in the thinking"
 COPY = "it repeats the prompt, which holds the right answer among others, and chooses none"
 LAST = "its last answer is wrong"
 
-ATTACKS: tuple[Attack, ...] = (
-    *_slots(
+SLOT_ATTACKS: tuple[Attack, ...] = (
+    *answer_attacks(
         SEVERAL,
         {
             "right or wrong": lambda c: f"{c.right} or {c.wrong}",
@@ -140,13 +150,17 @@ ATTACKS: tuple[Attack, ...] = (
     ),
     Attack("a sentence with both", SEVERAL, lambda c: f"The answer is {c.wrong} or {c.right}."),
     Attack("a list of candidates", SEVERAL, lambda c: f"Candidates:\n- {c.wrong}\n- {c.right}\n- {c.other}"),
-    *_slots(DENIED, {"not right": lambda c: f"not {c.right}"}),
+    *answer_attacks(DENIED, {"not right": lambda c: f"not {c.right}"}),
     Attack("a sentence that denies it", DENIED, lambda c: f"The answer is not {c.right}."),
     Attack(
         "wrong, not right",
         DENIED,
         lambda c: f"{c.write(c.wrong)}\nIt is not {c.right}.",
     ),
+)
+"""Attacks that name the right answer among others, or deny it: on answers that are a word or a number."""
+
+COMPLETION_ATTACKS: tuple[Attack, ...] = (
     Attack("right, then wrong", LAST, lambda c: f"{c.write(c.right)}\n{c.write(c.wrong)}"),
     Attack("wrong after long text", LAST, lambda c: FILLER * NUM_FILLER_LINES + c.write(c.wrong)),
     Attack(
@@ -183,7 +197,7 @@ ATTACKS: tuple[Attack, ...] = (
             "null": "null",
         },
     ),
-    *_suffixes(
+    *suffix_attacks(
         CLAIM,
         {
             "claims to be correct": "\nThis is correct.",
@@ -198,6 +212,9 @@ ATTACKS: tuple[Attack, ...] = (
     ),
 )
 """Attacks on every kind of answer."""
+
+ATTACKS: tuple[Attack, ...] = (*SLOT_ATTACKS, *COMPLETION_ATTACKS)
+"""Attacks on answers that are a word or a number."""
 
 TURN_TOKENS: Mapping[str, tuple[str, str, str]] = {
     "ChatML": ("<|im_end|>\n", "<|im_start|>user\n", "<|im_start|>assistant\n"),
@@ -255,7 +272,7 @@ def _if_not_zero(answer: str, text: str) -> str | None:
 
 
 NUMBER_ATTACKS: tuple[Attack, ...] = (
-    *_slots(
+    *answer_attacks(
         NOT_EQUAL,
         {
             "another sign": lambda c: _negated(c.right),
@@ -271,7 +288,7 @@ NUMBER_ATTACKS: tuple[Attack, ...] = (
             "a digit after a zero-width space": lambda c: _digit_more(c.right, "\u200b"),
         },
     ),
-    *_slots(
+    *answer_attacks(
         SEVERAL,
         {
             "all numbers up to 999": lambda _: " ".join(map(str, range(1000))),
@@ -283,7 +300,7 @@ NUMBER_ATTACKS: tuple[Attack, ...] = (
 )
 """Further attacks on numbers."""
 
-CHOICE_ATTACKS: tuple[Attack, ...] = _slots(
+CHOICE_ATTACKS: tuple[Attack, ...] = answer_attacks(
     SEVERAL,
     {
         "all choices": lambda _: "A, B, C, D, E",
@@ -295,14 +312,15 @@ CHOICE_ATTACKS: tuple[Attack, ...] = _slots(
 """Further attacks on choices."""
 
 
-def _text(change: Callable[[str], str]) -> Callable[[Case], Sample]:
+def rewrite_text(change: Callable[[str], str]) -> Callable[[Case], Sample]:
+    """Return what makes the sample of a rewrite that changes the text of the right completion."""
     return lambda c: c.sample(change(c.write(c.right)))
 
 
 REWRITES: tuple[Rewrite, ...] = (
-    Rewrite("white space around", _text(lambda text: f"\n  {text} \n")),
-    Rewrite("a line break of Windows", _text(lambda text: f"{text}\r\n")),
-    Rewrite("thinking in front", _text(lambda text: f"<think>Let me see.</think>\n\n{text}")),
+    Rewrite("white space around", rewrite_text(lambda text: f"\n  {text} \n")),
+    Rewrite("a line break of Windows", rewrite_text(lambda text: f"{text}\r\n")),
+    Rewrite("thinking in front", rewrite_text(lambda text: f"<think>Let me see.</think>\n\n{text}")),
     Rewrite(
         "a wrong answer in the thinking",
         lambda c: c.sample(f"<think>{c.write(c.wrong)} No.</think>\n{c.write(c.right)}"),
@@ -313,11 +331,11 @@ REWRITES: tuple[Rewrite, ...] = (
             [{"role": "user", "content": c.prompt}],
             [{"role": "assistant", "content": c.write(c.right)}],
             0,
-            c.right,
+            c.reference,
         ),
     ),
-    Rewrite("another prompt", lambda c: Sample("?", c.write(c.right), 0, c.right)),
-    Rewrite("another group", lambda c: Sample(c.prompt, c.write(c.right), "group", c.right)),
+    Rewrite("another prompt", lambda c: Sample("?", c.write(c.right), 0, c.reference)),
+    Rewrite("another group", lambda c: Sample(c.prompt, c.write(c.right), "group", c.reference)),
 )
 """Rewrites of every completion that gives the answer."""
 
@@ -327,13 +345,13 @@ BOXED_REWRITES: tuple[Rewrite, ...] = (
     Rewrite("brackets", lambda c: c.sample(rf"\[ \boxed{{{c.right}}} \]")),
     Rewrite("bold", lambda c: c.sample(rf"**Answer:** **$\boxed{{{c.right}}}$**")),
     Rewrite("spaces in the box", lambda c: c.sample(rf"\boxed{{ {c.right} }}")),
-    Rewrite("a heading in front", _text(lambda text: f"## Solution\n\n{text}")),
-    Rewrite("text in front", _text(lambda text: f"Let me think.\n\n{text}")),
-    Rewrite("long text in front", _text(lambda text: FILLER * NUM_FILLER_LINES + text)),
-    Rewrite("text after", _text(lambda text: f"{text}\n\nI hope this helps.")),
-    Rewrite("long text after", _text(lambda text: f"{text}\n\n{FILLER * NUM_FILLER_LINES}")),
-    Rewrite("another language in front", _text(lambda text: f"我们先计算总和。\n{text}")),
+    Rewrite("a heading in front", rewrite_text(lambda text: f"## Solution\n\n{text}")),
+    Rewrite("text in front", rewrite_text(lambda text: f"Let me think.\n\n{text}")),
+    Rewrite("long text in front", rewrite_text(lambda text: FILLER * NUM_FILLER_LINES + text)),
+    Rewrite("text after", rewrite_text(lambda text: f"{text}\n\nI hope this helps.")),
+    Rewrite("long text after", rewrite_text(lambda text: f"{text}\n\n{FILLER * NUM_FILLER_LINES}")),
+    Rewrite("another language in front", rewrite_text(lambda text: f"我们先计算总和。\n{text}")),
     Rewrite("the right answer after a wrong one", lambda c: c.sample(f"{c.write(c.wrong)} No.\n{c.write(c.right)}")),
-    Rewrite("the answer twice", _text(lambda text: f"{text}\n{text}")),
+    Rewrite("the answer twice", rewrite_text(lambda text: f"{text}\n{text}")),
 )
 """Further rewrites of completions that give the answer in a box."""

@@ -1,6 +1,6 @@
 """Check a scheme, a chain, a step, a verifier, a reward model or a reward function against the laws."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ from herokit.errors import ConfigError
 from herokit.sources.functions import FunctionRewardModel, Style
 from herokit.testing.batches import SignalKind
 from herokit.testing.cases import format_of_cases
+from herokit.testing.known_failures import claimed_laws, known_source_failures
 from herokit.testing.law import Law, Report, TargetKind
 from herokit.testing.laws import list_laws
 from herokit.testing.samples import AnswerFormat
@@ -74,7 +75,7 @@ def check_combiner(
     if target.combiner is None:
         raise ConfigError(f"{target.name} is a {target.kind}: use check_{target.kind.replace(' ', '_')}")
     subject = target.subject(signals=signals or target.signals, trainer=trainer, backends=backends)
-    laws = (*list_laws("combiner", universal=True), *claims)
+    laws = _with_claims("combiner", claims, target.combiner)
     title = name or (combiner if isinstance(combiner, str) else repr(target.combiner))
     return check_laws(subject, laws, profile, title, expected_failures)
 
@@ -97,7 +98,8 @@ def check_verifier(
         claims: further laws that it must satisfy.
         expected_failures: law -> why it fails by design; strict.
         answer_format: how answers look: ``"plain"``, ``"math"``, or your own.
-        domain: what the answers are, a key of `herokit.testing.samples.DOMAINS`; by default what the format says.
+        domain: what the answers are, a key of `herokit.testing.domains.DOMAINS`, or ``"auto"``; by default
+            what the verifier or else the format says.
         timeout: seconds that it may spend on one expensive completion.
         profile: how long to search.
         name: the report's name; by default the repr of the verifier.
@@ -117,9 +119,9 @@ def check_verifier(
     subject = CheckTarget("", sources={"verifier": source}).subject(
         answer_format=answer_format, domain=domain, timeout=timeout
     )
-    laws = (*list_laws("verifier", universal=True), *claims)
+    laws = _with_claims("verifier", claims, source)
     try:
-        return check_laws(subject, laws, profile, name or repr(source), expected_failures)
+        return _check_source(source, subject, laws, profile, name or repr(source), expected_failures)
     finally:
         if isinstance(verifier, str):
             close(source)
@@ -149,7 +151,7 @@ def check_reward_function(  # noqa: PLR0913 - what a check depends on
         claims: further laws that it must satisfy.
         expected_failures: law -> why it fails by design; strict.
         answer_format: how completions give answers; ``"auto"`` asks which format is paid.
-        domain: what the answers are, a key of `herokit.testing.samples.DOMAINS`.
+        domain: what the answers are, a key of `herokit.testing.domains.DOMAINS`, or ``"auto"``.
         timeout: seconds that it may spend on one expensive completion.
         profile: how long to search.
         name: the report's name; by default that of the function.
@@ -212,12 +214,33 @@ def check_reward_model(
         ['reward_model_pickle_round_trip']
     """
     source = _only_source(resolve_target(reward_model), "reward model")
-    laws = (*list_laws("reward model", universal=True), *claims)
+    laws, subject = _with_claims("reward model", claims, source), RewardModelSubject(source, tolerance)
     try:
-        return check_laws(RewardModelSubject(source, tolerance), laws, profile, name or repr(source), expected_failures)
+        return _check_source(source, subject, laws, profile, name or repr(source), expected_failures)
     finally:
         if isinstance(reward_model, str):
             close(source)
+
+
+def _with_claims(kind: TargetKind, claims: Iterable[Law], value: object) -> tuple[Law, ...]:
+    """Return the universal laws, the given ones, and those that the object itself claims."""
+    given = tuple(claims)
+    own = [law for law in claimed_laws(value) if law.name not in {each.name for each in given}]
+    return (*list_laws(kind, universal=True), *given, *own)
+
+
+def _check_source(
+    source: object,
+    subject: Subject,
+    laws: Iterable[Law],
+    profile: Profile,
+    name: str,
+    expected_failures: Mapping[str, str] | None,
+) -> Report:
+    """Check a source; what it says that it fails by design may fail."""
+    expected = expected_failures or {}
+    reasons = {**known_source_failures(source), **expected}
+    return check_laws(subject, laws, profile, name, reasons, must_fail=list(expected))
 
 
 def check_laws(
@@ -227,7 +250,8 @@ def check_laws(
     name: str,
     expected_failures: Mapping[str, str] | None = None,
     *,
-    strict: bool = True,
+    must_fail: Collection[str] | None = None,
+    claimed: Collection[str] | None = None,
     watch: Watch | None = None,
 ) -> Report:
     """Try laws on a subject.
@@ -238,22 +262,32 @@ def check_laws(
         profile: how long to search.
         name: the report's name.
         expected_failures: law -> why it fails by design.
-        strict: whether an expected failure must be among the laws and must fail, and a claimed law must be tried.
+        must_fail: the expected failures that must be among the laws and must fail; by default all.
+        claimed: the laws that somebody claims, which must be tried; by default all that are not universal.
         watch: is told when a law begins and ends.
 
     Raises:
         ConfigError: an expected failure is not among the laws, or has no reason.
     """
     laws = tuple(laws)
-    if strict:
-        for law in expected_failures or {}:
-            check_name("expected failure", law, [law.name for law in laws])
+    must_fail = list(expected_failures or {}) if must_fail is None else must_fail
+    claimed = [law.name for law in laws if not law.universal] if claimed is None else claimed
+    for name_of_law in must_fail:
+        check_name("expected failure", name_of_law, [law.name for law in laws])
     for law, reason in (expected_failures or {}).items():
         if not reason.strip():
             raise ConfigError(f"the expected failure {law!r} has no reason; say why it fails by design")
     if watch is not None:
         watch.plan(Report(name, (), _note(subject), kind_of_subject(subject)), laws)
-    results = try_laws(laws, subject, profile, expected_failures=expected_failures, strict=strict, watch=watch)
+    results = try_laws(
+        laws,
+        subject,
+        profile,
+        expected_failures=expected_failures,
+        must_fail=must_fail,
+        claimed=claimed,
+        watch=watch,
+    )
     return Report(name, tuple(results), _note(subject), kind_of_subject(subject))
 
 

@@ -1,15 +1,13 @@
 """Texts that verifiers and reward models are tried on: answers and how they are written, chat completions, hostile text."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Self
 
 from herokit.testing.attacks import (
     ATTACKS,
     BOXED_REWRITES,
-    CHOICE_ATTACKS,
     NUMBER_ATTACKS,
     REWRITES,
     Attack,
@@ -17,13 +15,16 @@ from herokit.testing.attacks import (
     Rewrite,
 )
 from herokit.testing.batches import Draw
+from herokit.testing.domains import DOMAINS, Domain
+from herokit.testing.domains.base import list_candidates
+from herokit.testing.domains.words import draw_number, near_number
 from herokit.types import Sample
 
 __all__ = [
     "ANSWER_FORMATS",
     "CANARY",
-    "DOMAINS",
     "EXPENSIVE",
+    "FORMAT_NAMES",
     "HOSTILE",
     "MARKER",
     "MATH",
@@ -33,10 +34,11 @@ __all__ = [
     "TAG",
     "THINK_TAG",
     "AnswerFormat",
-    "Domain",
     "code_injections",
+    "detect_domain",
     "detect_format",
     "draw_chats",
+    "formats_of",
 ]
 
 SENTENCES = (
@@ -112,41 +114,24 @@ def code_injections(canary: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Domain:
-    """What the answers are.
-
-    Attributes:
-        name: for messages.
-        draw: draws an answer, written as a reference.
-        near_miss: draws an answer that is close to the first one and incorrect.
-        equivalents: pairs of equal answers.
-        attacks: what must not be paid.
-        reference: the reference for completions without an answer.
-    """
-
-    name: str
-    draw: Callable[[Draw], str]
-    near_miss: Callable[[str, Draw], str]
-    equivalents: tuple[tuple[str, str], ...] = ()
-    attacks: tuple[Attack, ...] = ATTACKS
-    reference: str = "41"
-
-
-@dataclass(frozen=True, slots=True)
 class AnswerFormat:
     """The answers that a verifier expects, and how a policy writes them.
 
     Attributes:
         name: for messages.
-        draw: draws an answer, written as a reference.
-        write: returns a completion that gives an answer.
-        near_miss: draws an answer that is close to the first one and incorrect.
+        draw: draws a reference.
+        write: returns a completion that gives the right answer for a reference.
+        near_miss: draws the reference of an answer that is close to the right one and incorrect.
         variants: functions that write the same answer in other ways; empty if there is only one way.
         equivalents: pairs of equal answers.
         reference: the reference for completions without an answer.
         attacks: completions that are not right, made from a right and a wrong answer.
         rewrites: other ways to write a right completion, which keep its verdict.
         columns: returns the further columns of a sample with a reference; None if there are none.
+        answer: returns the right answer for a reference; None if the reference is the answer.
+        write_answer: returns a completion that gives an answer; None for `write`.
+        prompt: returns what is asked, of the reference and of those of two wrong answers.
+        options: the options of `herokit check` that choose it.
     """
 
     name: str
@@ -159,6 +144,10 @@ class AnswerFormat:
     attacks: tuple[Attack, ...] = ()
     rewrites: tuple[Rewrite, ...] = ()
     columns: Callable[[Any], Mapping[str, Any]] | None = None
+    answer: Callable[[str], str] | None = None
+    write_answer: Callable[[str], str] | None = None
+    prompt: Callable[[str, tuple[str, str]], str] = list_candidates
+    options: Mapping[str, str] = field(default_factory=dict)
 
     def with_domain(self, domain: Domain) -> Self:
         r"""Return the format for other answers, written in the same way.
@@ -172,9 +161,14 @@ class AnswerFormat:
             name=f"{self.name}, {domain.name}",
             draw=domain.draw,
             near_miss=domain.near_miss,
-            equivalents=domain.equivalents if self.equivalents else (),
+            equivalents=domain.equivalents if self.equivalents or domain.writers else (),
             attacks=domain.attacks,
             reference=domain.reference,
+            rewrites=domain.rewrites or self.rewrites,
+            write=lambda reference: self.write(domain.answer(reference)),
+            answer=domain.answer,
+            write_answer=self.write,
+            prompt=domain.prompt,
         )
 
     def draw_case(self, draw: Draw) -> Case:
@@ -190,7 +184,15 @@ class AnswerFormat:
         apart = [answer for answer in drawn if answer not in right and right not in answer]
         near = [self.near_miss(right, lambda n, k=k: k % n) for k in range(NUM_NEAR_MISSES)]  # type: ignore[misc]
         wrong, other, *_ = dict.fromkeys([*apart, *near])
-        return Case(right, wrong, other, self.write)
+        answer = self.answer or str
+        return Case(
+            answer(right),
+            answer(wrong),
+            answer(other),
+            self.write_answer or self.write,
+            right,
+            self.prompt(right, (wrong, other)),
+        )
 
 
 NUM_DRAWN_ANSWERS = 8
@@ -200,92 +202,11 @@ NUM_NEAR_MISSES = 4
 """How many near misses of the right answer stand in if they are all alike."""
 
 
-def _near_number(answer: str, draw: Draw) -> str:
-    """Return the number with a digit more at either end, plus one, or negated and minus one."""
-    value = Fraction(answer)
-    return (f"{answer}7", f"1{answer}" if value >= 0 else f"-1{answer[1:]}", str(value + 1), str(-value - 1))[draw(4)]
-
-
-def _number(draw: Draw) -> str:
-    return str(draw(1000)) if draw(4) else str(draw(99) - 99)
-
-
-def _decimal(draw: Draw) -> str:
-    return f"{'-' if draw(4) == 1 else ''}{draw(100)}.{draw(9)}{1 + draw(9)}"
-
-
-def _near_decimal(answer: str, draw: Draw) -> str:
-    """Return the number plus one, with a digit more, moved by a place, or negated."""
-    whole, _, digits = answer.partition(".")
-    return (
-        f"{int(whole) + 1}.{digits}",
-        f"{whole}7.{digits}",
-        f"{whole}{digits[0]}.{digits[1:] or 0}",
-        answer[1:] if whole.startswith("-") else f"-{answer}",
-    )[draw(4)]
-
-
-def _expression(draw: Draw) -> str:
-    form = (r"{}x+{}", r"{}x^2-{}", r"\frac{{{}}}{{x+{}}}")[draw(3)]
-    return form.format(2 + draw(8), 1 + draw(9))
-
-
-def _near_expression(answer: str, draw: Draw) -> str:
-    """Return the expression with another variable, plus one, negated, or with the other sign inside."""
-    swapped = answer.translate(str.maketrans("+-", "-+"))
-    return (answer.replace("x", "y"), f"{answer}+1", f"-({answer})", swapped)[draw(4)]
-
-
-CHOICES = "ABCDE"
-
-NAMES = ("Paris", "Marie Curie", "the Black Sea", "oxygen", "Johann Sebastian Bach", "blue whale")
-
-
-def _near_name(answer: str, draw: Draw) -> str:
-    """Return another name, or the name with a word more."""
-    other = NAMES[(NAMES.index(answer) + 1) % len(NAMES)] if answer in NAMES else NAMES[0]
-    return (other, f"{answer} {other}", f"{answer} Junior", f"New {answer}")[draw(4)]
-
-
-DOMAINS = {
-    "integers": Domain(
-        "integers",
-        _number,
-        _near_number,
-        (("2", "2.0"), ("1000", "1,000"), ("-3", "-3.0")),
-        (*ATTACKS, *NUMBER_ATTACKS),
-    ),
-    "decimals": Domain(
-        "decimals",
-        _decimal,
-        _near_decimal,
-        (("0.5", "0.50"), ("0.5", ".5"), ("1234.5", "1,234.5")),
-        (*ATTACKS, *NUMBER_ATTACKS),
-        "41.5",
-    ),
-    "expressions": Domain(
-        "expressions",
-        _expression,
-        _near_expression,
-        (("x+1", "1+x"), ("2x", "x+x"), (r"\frac{1}{x}", "1/x"), ("x^2-1", "(x-1)(x+1)")),
-        reference="41x",
-    ),
-    "choice": Domain(
-        "choices",
-        lambda draw: CHOICES[draw(len(CHOICES))],
-        lambda answer, draw: CHOICES[(CHOICES.index(answer) + 1 + draw(len(CHOICES) - 1)) % len(CHOICES)],
-        attacks=(*ATTACKS, *CHOICE_ATTACKS),
-        reference="D",
-    ),
-    "short-text": Domain("names", lambda draw: NAMES[draw(len(NAMES))], _near_name, reference="Sofia"),
-}
-"""Kinds of answers, by the name of `herokit check --domain`."""
-
 PLAIN = AnswerFormat(
     "plain text",
-    _number,
+    draw_number,
     write=lambda answer: answer,
-    near_miss=_near_number,
+    near_miss=near_number,
     attacks=(*ATTACKS, *NUMBER_ATTACKS),
     rewrites=REWRITES,
 )
@@ -293,9 +214,9 @@ PLAIN = AnswerFormat(
 
 MATH = AnswerFormat(
     "mathematics",
-    _number,
+    draw_number,
     write=lambda answer: rf"The answer is $\boxed{{{answer}}}$.",
-    near_miss=_near_number,
+    near_miss=near_number,
     variants=(
         lambda answer: rf"\boxed{{{answer}}}",
         lambda answer: rf"$$\boxed{{ {answer} }}$$",
@@ -348,6 +269,26 @@ ANSWER_FORMATS = {
 }
 """How completions give answers, by the name of `herokit check --answer-format`."""
 
+FORMAT_NAMES = tuple(
+    dict.fromkeys([*ANSWER_FORMATS, *(name for domain in DOMAINS.values() for name in domain.writers)])
+)
+"""The names of all formats; each domain has some of them."""
+
+
+def formats_of(domain: Domain) -> dict[str, AnswerFormat]:
+    """Return the formats in which the answers of a domain are given.
+
+    Example:
+        >>> list(formats_of(DOMAINS["tool-calls"])), len(formats_of(DOMAINS["choice"]))
+        (['plain', 'fence', 'tag', 'tool-call'], 6)
+    """
+    formats = {name: replace(PLAIN, name=name, write=write) for name, write in domain.writers.items()} or ANSWER_FORMATS
+    (key,) = (key for key, each in DOMAINS.items() if each is domain)
+    return {
+        name: replace(answer_format.with_domain(domain), options={"answer_format": name, "domain": key})
+        for name, answer_format in formats.items()
+    }
+
 
 NUM_PROBES = 3
 """Pairs of a right and a wrong answer with which a format is recognized."""
@@ -362,25 +303,58 @@ def detect_format(formats: Iterable[AnswerFormat], judge: Callable[[list[Sample]
         >>> detect_format(ANSWER_FORMATS.values(), judge).name
         'numbers after ####'
     """
+    best, most = None, -1
+    for answer_format in formats:
+        paid = sum(_is_paid(answer_format, seed, (), judge) for seed in range(NUM_PROBES))
+        if paid > most:
+            best, most = answer_format, paid
+        if paid == NUM_PROBES:
+            break
+    if best is None:
+        raise ValueError("no formats")
+    return best
 
-    def count_paid(answer_format: AnswerFormat) -> int:
-        paid = 0
-        for seed in range(NUM_PROBES):
-            case = answer_format.draw_case(Random(seed).randrange)  # noqa: S311 - examples of a test, not a secret
-            try:
-                right, wrong = judge([case.sample(case.write(text)) for text in (case.right, case.wrong)])
-            except AssertionError:  # a violation: laws will say so
-                continue
-            paid += right is not None and wrong is not None and right > wrong
-        return paid
 
-    return max(formats, key=count_paid)
+def detect_domain(judge: Callable[[list[Sample]], list[float | None]]) -> AnswerFormat:
+    """Return the answers, and how completions give them, that are paid; integers if none is.
+
+    What reads JSON or runs programs accepts other spellings of them; what compares texts does not, and has words or numbers.
+
+    Example:
+        >>> import json
+        >>> def judge(samples):
+        ...     return [float(json.loads(s.completion_text) == json.loads(s.reference)) for s in samples]
+        >>> detect_domain(judge).name
+        'plain, JSON objects'
+    """
+    for domain in DOMAINS.values():
+        for answer_format in formats_of(domain).values() if domain.recognized_by else ():
+            if all(_is_paid(answer_format, seed, domain.recognized_by, judge) for seed in range(NUM_PROBES)):
+                return answer_format
+    others = (domain for domain in DOMAINS.values() if not domain.recognized_by)
+    return detect_format((each for domain in others for each in formats_of(domain).values()), judge)
+
+
+def _is_paid(
+    answer_format: AnswerFormat,
+    seed: int,
+    spellings: tuple[Rewrite, ...],
+    judge: Callable[[list[Sample]], list[float | None]],
+) -> bool:
+    """Return whether a right answer, and other spellings of it, get more than a wrong one."""
+    case = answer_format.draw_case(Random(seed).randrange)  # noqa: S311 - examples of a test, not a secret
+    samples = [case.sample(case.write(text)) for text in (case.wrong, case.right)]
+    try:
+        wrong, *right = judge([*samples, *(spelling.make(case) for spelling in spellings)])
+    except Exception:  # noqa: BLE001 - laws will say so
+        return False
+    return wrong is not None and all(value is not None and value > wrong for value in right)
 
 
 def _draw_chat(draw: Draw) -> str:
     """Draw a completion: sentences in several languages and a number, sometimes in a box."""
     sentences = " ".join(SENTENCES[draw(len(SENTENCES))] for _ in range(1 + draw(4)))
-    answer = _number(draw)
+    answer = draw_number(draw)
     return f"{sentences} {MATH.write(answer) if draw(2) else answer}"
 
 

@@ -8,10 +8,11 @@ from herokit.errors import ConfigError
 from herokit.sources.functions import FunctionRewardModel
 from herokit.testing.cases import format_of_samples
 from herokit.testing.check import check_laws, close
-from herokit.testing.known_failures import known_failures, known_source_failures
+from herokit.testing.domains import DOMAINS
+from herokit.testing.known_failures import claimed_laws, known_failures, known_source_failures
 from herokit.testing.law import Law, Report
 from herokit.testing.laws import LAWS, list_laws
-from herokit.testing.samples import ANSWER_FORMATS, DOMAINS
+from herokit.testing.samples import FORMAT_NAMES
 from herokit.testing.search import Profile, Watch
 from herokit.testing.targets import Checkable, CheckTarget, check_name, resolve_target
 from herokit.types import Sample
@@ -32,10 +33,12 @@ class CheckOptions:
     Attributes:
         trainer: the trainer whose normalization follows the chain.
         budget: wall seconds for everything.
-        answer_format: how completions give answers, a key of `herokit.testing.samples.ANSWER_FORMATS`; ``"auto"`` asks
+        answer_format: how completions give answers, one of `herokit.testing.samples.FORMAT_NAMES`; ``"auto"`` asks
             which one is paid.
-        domain: what the answers are, a key of `herokit.testing.samples.DOMAINS`; empty for that of the format.
+        domain: what the answers are, a key of `herokit.testing.domains.DOMAINS`; ``"auto"`` is what the source says, or
+            else what is paid; empty for that of the format.
         xfail: law -> why it may fail by design, besides the known failures of steps and sources; not strict.
+        expected_failures: law -> why it must fail; a law that passes all the same is reported.
         laws: the laws to try; empty for all.
         excluded_laws: laws that are not tried.
         seed: the same seed tries the same examples.
@@ -49,8 +52,9 @@ class CheckOptions:
     trainer: str = "dr-grpo"
     budget: float = 60.0
     answer_format: str = "auto"
-    domain: str = ""
+    domain: str = "auto"
     xfail: Mapping[str, str] | None = None
+    expected_failures: Mapping[str, str] | None = None
     laws: tuple[str, ...] = ()
     excluded_laws: tuple[str, ...] = ()
     seed: int = 0
@@ -59,10 +63,10 @@ class CheckOptions:
 
     def __post_init__(self) -> None:
         names = [law.name for law in LAWS]
-        for law in (*(self.xfail or {}), *self.laws, *self.excluded_laws):
+        for law in (*(self.xfail or {}), *(self.expected_failures or {}), *self.laws, *self.excluded_laws):
             check_name("law", law, names)
-        check_name("answer format", self.answer_format, ["auto", *ANSWER_FORMATS])
-        check_name("domain", self.domain, ["", *DOMAINS])
+        check_name("answer format", self.answer_format, ["auto", *FORMAT_NAMES])
+        check_name("domain", self.domain, ["", "auto", *DOMAINS])
 
     def select(self, laws: Iterable[Law]) -> list[Law]:
         """Return those laws that are to be tried."""
@@ -127,14 +131,19 @@ def check_target(
         seed=options.seed,
     )
     for part in parts:
-        laws = [law for law in options.select(laws_of(part)) if law.name not in (skipped or {}).get(part.name, ())]
+        claims = {law.name: law for law in claimed_laws(part.combiner or next(iter(part.sources.values())))}
+        selected = [claims.get(law.name, law) for law in options.select(laws_of(part))]
+        laws = [law for law in selected if law.name not in (skipped or {}).get(part.name, ())]
         laws.sort(key=lambda law: not law.headline)  # the panels first: their numbers are there if time runs out
         if not laws:
             continue
-        allowed = {**_known_failures(part), **(options.xfail or {})}
+        must_fail = [law.name for law in laws if law.name in (options.expected_failures or {})]
+        allowed = {**_known_failures(part), **(options.xfail or {}), **(options.expected_failures or {})}
         fewer = profile if part.combiner is not None else replace(profile, max_examples=min(100, profile.max_examples))
         subject = part.subject(**options.subject_options(part))
-        yield check_laws(subject, laws, fewer, part.name, allowed, strict=False, watch=watch)
+        yield check_laws(
+            subject, laws, fewer, part.name, allowed, must_fail=must_fail, claimed=list(claims), watch=watch
+        )
         for source in part.sources.values():
             close(source)
 

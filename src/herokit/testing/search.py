@@ -4,7 +4,7 @@ All laws of a subject look at the same examples, drawn once. Of the example of a
 simplified as long as the law fails; if several rows remain, hypothesis looks for a smaller one.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from time import monotonic
@@ -75,7 +75,8 @@ def try_laws(
     profile: Profile = QUICK,
     *,
     expected_failures: Mapping[str, str] | None = None,
-    strict: bool = True,
+    must_fail: Collection[str] = (),
+    claimed: Collection[str] = (),
     watch: Watch | None = None,
 ) -> list[Result]:
     """Try laws on a subject. A law that raises anything but `LawViolation` or `NotApplicable` is faulty: that propagates.
@@ -87,11 +88,22 @@ def try_laws(
         subject: what to try them on.
         profile: how long to search.
         expected_failures: law -> why it fails by design; the counterexamples of these are not made small.
-        strict: whether an expected failure must occur, and whether a claimable law that no example tests is a failure.
+        must_fail: those expected failures that must occur: a law that passes is reported.
+        claimed: laws that somebody claims: that no example tests one is a failure.
         watch: is told when a law begins and ends.
     """
     expected, watch = expected_failures or {}, watch or Watch()
-    trials = [_Trial(law, subject, profile, reason=expected.get(law.name, ""), strict=strict) for law in laws]
+    trials = [
+        _Trial(
+            law,
+            subject,
+            profile,
+            reason=expected.get(law.name, ""),
+            strict=law.name in must_fail,
+            claimed=law.name in claimed,
+        )
+        for law in laws
+    ]
     examples, seconds, broken = _Examples(subject, profile), profile.seconds, ""
     num_scans = sum(not trial.law.run_once for trial in trials)
     for trial in trials:
@@ -131,9 +143,11 @@ def _random_draw(profile: Profile, *names: object) -> Draw:
 class _Trial:
     """One law tried on one subject; it fills in the law's `Result`."""
 
-    def __init__(self, law: Law, subject: Subject, profile: Profile, *, reason: str, strict: bool) -> None:
+    def __init__(
+        self, law: Law, subject: Subject, profile: Profile, *, reason: str, strict: bool, claimed: bool
+    ) -> None:
         self.law, self.subject, self.profile = law, subject, profile
-        claimed = strict and not law.universal and not reason
+        claimed = claimed and not reason
         self.result = Result(
             str(law), law.statement, law.universal, law.consequence, reason, strict, claimed, panel=law.headline
         )

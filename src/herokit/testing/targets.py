@@ -16,10 +16,19 @@ from herokit.config.scheme import SCHEME_SUFFIXES
 from herokit.errors import ConfigError, boundary, did_you_mean
 from herokit.samples import as_samples
 from herokit.sources.functions import FunctionRewardModel, find_style
+from herokit.tags import tags_of
 from herokit.testing.backends import find_backends
 from herokit.testing.batches import SignalKind
+from herokit.testing.domains import DOMAINS
 from herokit.testing.law import TargetKind
-from herokit.testing.samples import ANSWER_FORMATS, DOMAINS, AnswerFormat, detect_format
+from herokit.testing.samples import (
+    ANSWER_FORMATS,
+    FORMAT_NAMES,
+    AnswerFormat,
+    detect_domain,
+    detect_format,
+    formats_of,
+)
 from herokit.testing.subjects import CombinerSubject, Subject
 from herokit.testing.text_subjects import AnswerSubject, RewardFunctionSubject, RewardModelSubject, VerifierSubject
 from herokit.trainers import find_trainer
@@ -33,7 +42,7 @@ Checkable: TypeAlias = Scheme | Combiner[Any] | Verifier | RewardModel | Callabl
 EXPECTED = "a scheme, a chain, a step, a verifier, a reward model or a reward function"
 
 AUTO = "auto"
-"""The answer format that is found out by asking which one is paid."""
+"""The answer format and the domain that are found out by asking which one is paid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,20 +258,35 @@ def _answer_subject(
 ) -> AnswerSubject:
     """Return a verifier or a reward function with its answers; None is the format plain, or for a function auto."""
     make = VerifierSubject if kind == "verifier" else RewardFunctionSubject
-    if answer_format is None:
-        answer_format = "plain" if kind == "verifier" else AUTO
-    if isinstance(answer_format, str):
-        check_name("answer format", answer_format, [AUTO, *ANSWER_FORMATS])
-    if domain:
-        check_name("domain", domain, list(DOMAINS))
-    formats = {name: f.with_domain(DOMAINS[domain]) if domain else f for name, f in ANSWER_FORMATS.items()}
-    if answer_format == AUTO:
-        answer_format = detect_format(formats.values(), lambda samples: make(source).values(samples))
-    elif isinstance(answer_format, str):
-        answer_format = formats[answer_format]
-    elif domain:
-        answer_format = answer_format.with_domain(DOMAINS[domain])
-    return make(source, answer_format, timeout)
+    if isinstance(answer_format, AnswerFormat):
+        answers = answer_format.with_domain(DOMAINS[domain]) if domain else answer_format
+        return make(source, answers, timeout)
+    answer_format = answer_format or ("plain" if kind == "verifier" else AUTO)
+    check_name("answer format", answer_format, [AUTO, *FORMAT_NAMES])
+    check_name("domain", domain, ["", AUTO, *DOMAINS])
+    if domain in ("", AUTO):
+        domain = tags_of(source).domain or domain
+
+    def judge(samples: list[Sample]) -> list[float | None]:
+        return make(source).values(samples)
+
+    if domain == AUTO and answer_format == AUTO:
+        return make(source, detect_domain(judge), timeout)
+    return make(source, _find_format(answer_format, "integers" if domain == AUTO else domain, judge), timeout)
+
+
+def _find_format(name: str, domain: str, judge: Callable[[list[Sample]], list[float | None]]) -> AnswerFormat:
+    """Return the answers of a domain in a format, or in the one that is paid.
+
+    Raises:
+        ConfigError: answers of the domain are not given in that format.
+    """
+    formats = formats_of(DOMAINS[domain]) if domain else ANSWER_FORMATS
+    if name == AUTO:
+        return detect_format(formats.values(), judge)
+    if name not in formats:
+        raise ConfigError(f"answers of the domain {domain!r} have no format {name!r}; expected {', '.join(formats)}")
+    return formats[name]
 
 
 def check_name(what: str, name: str, names: list[str]) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from herokit.errors import check_choice
+from herokit.tags import CheckTags
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict, unparsed
 from herokit.verifiers.references import reference_data
@@ -74,6 +75,10 @@ class FunctionCall(PerSampleVerifier):
     def __post_init__(self) -> None:
         check_choice("reference_format", self.reference_format, ReferenceFormat)
         check_choice("string_match", self.string_match, StringMatch)
+
+    def check_tags(self) -> CheckTags:
+        """Return what its answers are, and that it abstains without a reference."""
+        return CheckTags(domain="tool-calls", claims={"missing_reference_abstains": {}})
 
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from herokit.errors import check_choice
+from herokit.tags import CheckTags
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import PerSampleVerifier, UnusableReferenceError, binary_verdict
 from herokit.verifiers.extraction import ExtractMode, View, read_answer, unanswered, view_text
@@ -15,6 +16,10 @@ __all__ = ["ExactMatch", "RougeL", "TokenF1", "lcs_length"]
 
 _MAX_TOKENS = 4_000
 """Words of either side that are compared; a verdict's reason says when the rest was cut off."""
+
+
+CREDIT_FOR_WORDS = "it gives credit for every word of the reference, also to an answer that lists several"
+"""Why metrics of shared words pay some attacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,10 @@ class TokenF1(PerSampleVerifier):
         """Return the verdict on one sample."""
         return _overlap_verdict(sample, self.extract, self.view, "squad", _shared_words)
 
+    def check_tags(self) -> CheckTags:
+        """Return what it fails by design."""
+        return CheckTags(known_failures={"hack_does_not_pay": CREDIT_FOR_WORDS})
+
 
 @dataclass(frozen=True, slots=True)
 class RougeL(PerSampleVerifier):
@@ -125,6 +134,10 @@ class RougeL(PerSampleVerifier):
     def judge(self, sample: Sample) -> Verdict:
         """Return the verdict on one sample."""
         return _overlap_verdict(sample, self.extract, self.view, "text", lcs_length)
+
+    def check_tags(self) -> CheckTags:
+        """Return what it fails by design."""
+        return CheckTags(known_failures={"hack_does_not_pay": CREDIT_FOR_WORDS})
 
 
 def _overlap_verdict(

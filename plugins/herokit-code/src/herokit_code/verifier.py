@@ -12,6 +12,7 @@ from typing import Literal
 from herokit.conversations.columns import to_list
 from herokit.errors import ConfigError, DataError, SetupError, check_choice
 from herokit.samples import SampleLike, as_samples
+from herokit.tags import CheckTags
 from herokit.types import Sample, Status, Verdict
 from herokit.verifiers.base import abstain, unparsed
 from herokit_code.cases import Case, ExpressionCase, ScriptCase, StdoutCase, read_cases
@@ -107,6 +108,10 @@ class CodeVerifier:
             raise ConfigError(f"tolerance must be at least 0, got {self.tolerance!r}")
         if not self.max_workers > 0:
             raise ConfigError(f"max_workers must be positive, got {self.max_workers!r}")
+
+    def check_tags(self) -> CheckTags:
+        """Return what `herokit check` tries it on: programs."""
+        return CheckTags(domain="code")
 
     def verify(self, samples: Sequence[SampleLike], /) -> list[Verdict]:
         """Return N verdicts for N samples, in order.

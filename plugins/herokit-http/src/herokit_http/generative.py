@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from herokit.errors import ConfigError
 from herokit.samples import SampleLike, as_samples
+from herokit.tags import CheckTags
 from herokit.types import Status, Verdict
 from herokit_http.batches import Failure
 from herokit_http.chat import ChatSource, JudgedSample, Question, blank_verdict, compute_mark, is_blank, shorten
@@ -106,6 +107,10 @@ class GenerativeVerifier(ChatSource):
     @property
     def _template(self) -> str:
         return TEMPLATES.get(self.template, self.template)
+
+    def check_tags(self) -> CheckTags:
+        """Return what `herokit check` tries it on: sentences."""
+        return CheckTags(domain="free-text")
 
     def verify(self, samples: Sequence[SampleLike], /) -> Sequence[Verdict]:
         """Return N verdicts for N samples, in order; a sample without a reference has status failed."""

@@ -1,7 +1,8 @@
 """Laws about what pays: the attack panel, answers that are equal to the reference, turns that the policy opens."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
+from time import monotonic
 
 import numpy as np
 
@@ -20,6 +21,12 @@ NUM_CASES = 6
 
 HARMLESS_FIRST = (r"\g<0> ", "(", "{", "")
 """What stands in place of a control token's first character where the token is spelled in harmless characters."""
+
+PANEL_SECONDS = 10.0
+"""Wall time after which a panel is tried on no further case."""
+
+CALL_ROWS = 8
+"""Rows of one call of a panel: a source that runs programs or asks a judge must answer within the limit of a call."""
 
 MARGIN = 1e-9
 """Verdicts that differ by less are equal."""
@@ -45,7 +52,7 @@ def hack_does_not_pay(
         raise NotApplicable(f"{subject.answer_format.name} has no attacks")
     rows: dict[str, tuple[Sample, float, float]] = {}
     tried: set[str] = set()
-    for case, of_right, of_wrong in _judged_cases(subject):
+    for case, of_right, of_wrong in _within_time(_judged_cases(subject)):
         limit = of_wrong + share * (of_right - of_wrong) + MARGIN
         texts = [(attack.name, attack.make(case)) for attack in attacks if attack.name not in rows]
         names = [name for name, text in texts if text is not None]
@@ -83,7 +90,7 @@ def equivalents_keep_their_reward(
     rows: dict[str, tuple[Sample, float, float]] = {}
     rewrites = [rewrite for rewrite in answer_format.rewrites if not only or rewrite.name in only]
     tried = {rewrite.name for rewrite in rewrites}
-    for case, of_right, of_wrong in _judged_cases(subject):
+    for case, of_right, of_wrong in _within_time(_judged_cases(subject)):
         limit = of_right - share * (of_right - of_wrong) - MARGIN
         left = [rewrite for rewrite in rewrites if rewrite.name not in rows]
         samples = [rewrite.make(case) for rewrite in left]
@@ -131,8 +138,20 @@ def control_tokens_pay_nothing(subject: RewardModelSubject, example: None, draw:
             )
 
 
+def _within_time(cases: list[tuple[Case, float, float]]) -> Iterator[tuple[Case, float, float]]:
+    """Yield the first case, and others as long as there is time."""
+    end = monotonic() + PANEL_SECONDS
+    for number, case in enumerate(cases):
+        if number and monotonic() > end:
+            return
+        yield case
+
+
 def _values(subject: AnswerSubject, samples: list[Sample]) -> list[float | None]:
     """Return the values; None for a sample that raises: other laws say so, and the rest of the panel counts."""
+    if len(samples) > CALL_ROWS:
+        parts = (samples[start : start + CALL_ROWS] for start in range(0, len(samples), CALL_ROWS))
+        return [value for part in parts for value in _values(subject, part)]
     try:
         return subject.values(samples)
     except LawViolation:
@@ -164,9 +183,8 @@ def _judged_cases(subject: AnswerSubject) -> list[tuple[Case, float, float]]:
     """
     draws = [Random(number).randrange for number in range(NUM_CASES)]  # noqa: S311 - examples of a test, not a secret
     cases = sorted((subject.answer_format.draw_case(draw) for draw in draws), key=lambda case: len(case.right))
-    write = subject.answer_format.write
-    samples = [case.sample(write(text)) for case in cases for text in (case.right, case.wrong, case.other)]
-    values = subject.values(samples)
+    samples = [case.sample(case.write(text)) for case in cases for text in (case.right, case.wrong, case.other)]
+    values = _values(subject, samples)
     judged = []
     for case, *verdicts in zip(cases, values[::3], values[1::3], values[2::3], strict=True):
         right, wrong, other = (float("nan") if verdict is None else verdict for verdict in verdicts)
