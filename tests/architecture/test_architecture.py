@@ -112,6 +112,7 @@ PLUGIN_MAY_IMPORT = {
     "herokit.reward_models.inputs",
     "herokit.reward_models.checkpoints",
     "herokit.sources.cache",
+    "herokit.tags",
     "herokit.verifiers.base",
     "herokit.verifiers.extraction",
     "herokit.verifiers.languages",

@@ -137,10 +137,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter per option
         budget=_parse_seconds(budget),
         answer_format=answer_format,
         domain=domain,
-        xfail=_parse_fail_on(fail_on) | _parse_reasons("--xfail", xfail or []),
-        expected_failures=_parse_reasons("--expect", expect or []),
-        laws=tuple(law or ()),
-        excluded_laws=tuple(exclude_law or ()),
+        **_choose_laws(law or [], exclude_law or [], fail_on, xfail or [], expect or []),
         seed=seed,
         examples=examples,
         cases=() if cases is None else tuple(read_rollouts(cases).samples),
@@ -282,6 +279,18 @@ def _print_failure(result: "Result") -> None:
     if result.violation.columns:
         console.out.print(Text(f"\n{result.violation.counterexample}\n"), soft_wrap=True)
     console.out.print(Text(f"In training: {result.consequence}\n"))
+
+
+def _choose_laws(
+    laws: list[str], excluded_laws: list[str], fail_on: str, xfail: list[str], expect: list[str]
+) -> dict[str, Any]:
+    """Return the options about which laws are tried, which may fail and which must."""
+    return {
+        "laws": tuple(laws),
+        "excluded_laws": tuple(excluded_laws),
+        "xfail": _parse_fail_on(fail_on) | _parse_reasons("--xfail", xfail),
+        "expected_failures": _parse_reasons("--expect", expect),
+    }
 
 
 def _parse_fail_on(text: str) -> dict[str, str]:

@@ -57,7 +57,7 @@ def _near_tests(tests: str, draw: Draw) -> str:
     return _tests((_added(tests) + 1, -_added(tests), _added(tests) * 10, 0)[draw(4)])
 
 
-def _ask(tests: str, wrong: tuple[str, str]) -> str:
+def _write_prompt(tests: str, wrong: tuple[str, str]) -> str:
     del wrong
     shown = "\n".join(tests.splitlines()[:NUM_VISIBLE])
     return f"Write a Python function f that adds a number to its argument, so that\n{shown}"
@@ -142,7 +142,7 @@ CODE = {
         attacks=CODE_ATTACKS,
         reference=_tests(41),
         answer=_program,
-        prompt=_ask,
+        prompt=_write_prompt,
         writers=CODE_WRITERS,
         rewrites=CODE_REWRITES,
         recognized_by=tuple(rewrite for rewrite in CODE_REWRITES if rewrite.name == "other names"),

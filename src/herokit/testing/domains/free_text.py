@@ -104,7 +104,7 @@ def _question_of(reference: str) -> tuple[str, str, str, str]:
     return next(row for row in QUESTIONS if reference in row)
 
 
-def _ask(reference: str, wrong: tuple[str, str]) -> str:
+def _write_prompt(reference: str, wrong: tuple[str, str]) -> str:
     del wrong
     return _question_of(reference)[0]
 
@@ -153,7 +153,7 @@ FREE_TEXT = {
         _near_answer,
         attacks=TEXT_ATTACKS,
         reference=QUESTIONS[0][1],
-        prompt=_ask,
+        prompt=_write_prompt,
         writers={"plain": lambda text: text, "tag": "<answer>{}</answer>".format},
         rewrites=TEXT_REWRITES,
     )
