@@ -5,7 +5,6 @@ import pytest
 from helpers.answer_formats import WITH_REFERENCE, WITHOUT_REFERENCE
 from herokit.sources import NoisyVerifiers, execution
 from herokit.testing import Profile, check_verifier
-from herokit.testing.domains import DOMAINS
 from herokit.testing.laws import missing_reference_abstains
 from herokit.testing.samples import PLAIN
 from herokit.verifiers import Contains, ExactMatch, Number, RougeL, TokenF1
