@@ -26,10 +26,9 @@ from typing import Any
 from herokit.config import build
 from herokit.errors import HerokitError
 from herokit.testing.attacks import ATTACKS, REWRITES, Attack, Case, Rewrite
-from herokit.testing.domains import DOMAINS
 from herokit.testing.isolation import check_isolated
 from herokit.testing.law import Report
-from herokit.testing.samples import MARKER, MATH, PHRASE, PLAIN, TAG, AnswerFormat
+from herokit.testing.samples import DOMAINS, MARKER, MATH, PHRASE, PLAIN, TAG, AnswerFormat
 from herokit.testing.scheme_checks import CheckOptions
 from herokit.verifiers import Choice, Contains, ExactMatch, Number, RougeL, TokenF1
 
