@@ -11,7 +11,7 @@ from herokit._segment import counts, namespace
 from herokit.combiners import Center, Chain, Combiner, Filter, Mean, Sync, chain, initial_reward
 from herokit.combiners.base import StepTrace, no_sync, summarize_trace
 from herokit.combiners.chain import check_no_credit, check_signals
-from herokit.combiners.inputs import copy_input, read_arrays, spread_rows
+from herokit.combiners.inputs import check_values, copy_input, read_arrays, spread_rows
 from herokit.errors import ConfigError, NoSignalWarning
 from herokit.outcome import RewardOutput
 from herokit.signals import group_key
@@ -52,6 +52,7 @@ def combine(values: Mapping[str, Any], groups: Any, combiner: Combiner[Any] | st
         >>> output.advantage.round(3).tolist()
         [0.6, -0.2, -0.4]
     """
+    check_values(values)  # before the combiner: arguments in another order are a usual mistake
     return ArrayCombiner(combiner)(values, groups)
 
 

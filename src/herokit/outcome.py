@@ -152,7 +152,8 @@ class Explanation:
         if not self.samples:
             return ""
         text = self.samples[i].completion_text
-        return f"\n{text}" if full else f" ... {' '.join(text.split())[-_MAX_TEXT:]}"
+        line = " ".join(text.split())
+        return f"\n{text}" if full else f" {'... ' * (len(line) > _MAX_TEXT)}{line[-_MAX_TEXT:]}"
 
 
 _NO_STEP = "No step ran: no rollout of this group has all its signals."
@@ -256,13 +257,17 @@ class RewardOutput:
     def __repr__(self) -> str:
         num_invalid = int(np.sum(~to_float_array(self.valid)))
         problems = f", {num_invalid} without a reward: see problems()" if num_invalid else ""
-        return f"RewardOutput({len(self.group_keys):,} rollouts of {len(set(self.group_keys)):,} groups{problems})"
+        return f"RewardOutput({self._describe_size()}{problems})"
+
+    def _describe_size(self) -> str:
+        count = len(set(self.group_keys))
+        return f"{len(self.group_keys):,} rollouts of {count:,} group{'s' * (count != 1)}"
 
     def __str__(self) -> str:
         """Return a few lines: what is missing and why, then statuses, rewards and groups."""
         count, lines = (
             len(self.group_keys),
-            [f"{len(self.group_keys):,} rollouts of {len(set(self.group_keys)):,} groups"],
+            [self._describe_size()],
         )
         reasons: dict[str, list[int]] = {}
         for row, reason in self.problems().items():
@@ -390,8 +395,9 @@ class RewardOutput:
             for row in range(min(len(self.group_keys), _MAX_DISPLAYED_ROWS))
         ]
         num_invalid = int(np.sum(~to_float_array(self.valid)))
-        title = f"{len(self.group_keys):,} rollouts of {len(set(self.group_keys)):,} groups"
-        return html_table(title, heads, rows, f"{num_invalid} without a reward: see problems()" if num_invalid else "")
+        return html_table(
+            self._describe_size(), heads, rows, f"{num_invalid} without a reward: see problems()" if num_invalid else ""
+        )
 
     def _reasons(self, row: int) -> list[str]:
         return (

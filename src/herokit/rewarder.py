@@ -109,6 +109,10 @@ class Rewarder(Closeable):
         sync: Sync = no_sync,
         equal_prompts: bool = True,
     ) -> None:
+        if not isinstance(sources, Mapping):
+            raise ConfigError(
+                f'expected a mapping from name to source such as {{"verifier": "math", "rm": "onnx"}}, got {sources!r:.100}'
+            )
         if not sources:
             raise ConfigError("a Rewarder needs at least one verifier or reward model")
         check_source_names(sources)

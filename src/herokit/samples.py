@@ -34,8 +34,14 @@ def as_samples(samples: Sequence[SampleLike], *, grouped: bool = False) -> Seque
         >>> as_samples([{"question": "1 + 1?", "response": "2", "answer": 2}])[0].reference
         2
     """
+    given: Any = samples
+    kind = type(given).__name__
     if isinstance(samples, Mapping | str | Sample):
-        raise DataError(f"expected a list of samples, got one {type(samples).__name__}; write [sample]")
+        raise DataError(f"expected a list of samples, got one {kind}; write [sample]")
+    if not isinstance(given, Sequence) and (hasattr(given, "columns") or hasattr(given, "to_pylist")):
+        raise DataError(
+            f"expected a list of samples, got a {kind}; herokit.score takes tables: herokit.score(table, scheme)"
+        )
     if all(type(sample) is Sample for sample in samples):
         return samples  # type: ignore[return-value] # each is a sample
     rows = [

@@ -20,7 +20,7 @@ def test_explain_prints_the_numbers_of_score(herokit, capsys):
     assert shown[3] == ["verifier", "rm", "Select", "Stratify", "weight", "WeightByStd"]
     assert shown[4] == ["#1", *(f"{x:.4f}" for x in (1, 2, 2, 0.9, 1, 0.9))]
     assert shown[6] == ["#3", *(f"{x:.4f}" for x in (0, 4, 4, 0.1, 1, 0.1))]
-    assert ["#3", "...", "nope"] in shown
+    assert ["#3", "nope"] in shown
     assert ["verifier:", "rejected:", "read", "'nope'"] in shown
 
 
@@ -59,7 +59,7 @@ def test_explain_chooses_the_group_with_both_verdicts_and_the_widest_rewards(her
     assert herokit("explain", "r.jsonl", "--scheme", "b.toml") == 0
     shown = capsys.readouterr().out
     assert shown.startswith("group wide: p\n")
-    assert "The most telling of 4 groups (of 4); --group NAME shows another." in shown
+    assert "The most telling of 4 groups; --group NAME shows another." in shown
 
 
 def test_explain_reads_a_scored_file_and_runs_no_source(herokit, capsys, monkeypatch):
@@ -106,7 +106,7 @@ def test_explain_collects_the_rows_of_a_scattered_group(herokit, capsys):
     write_rows(ROWS[0], ROWS[3], ROWS[1], ROWS[4], ROWS[2])
     assert herokit("explain", "r.jsonl", "--scheme", "s.toml", "--group", "q") == 0
     shown = capsys.readouterr().out
-    assert "#3 ... nope" in shown
+    assert "#3 nope" in shown
     assert "#4" not in shown
 
 

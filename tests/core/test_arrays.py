@@ -241,6 +241,8 @@ REFUSED = [
     (lambda: combine({"rm": S, "verifier": jnp.ones(2)}, G, hero()), DataError, "another one of torch"),
     (lambda: combine({"verifier": V, "score": S}, G, hero()), SignalError, "a step reads the signal 'rm', but no source has that name"),
     (lambda: combine({}, G, hero()), DataError, "expected a mapping from signal to values"),
+    (lambda: combine([1, 0], [0.3, 0.5], G), DataError, "expected a mapping from signal to values, got list [1, 0]; write combine("),
+    (lambda: combine(pd.DataFrame(SIGNALS), G, hero()), DataError, "expected a mapping from signal to values, got DataFrame"),
 ]  # fmt: skip
 
 

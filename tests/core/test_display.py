@@ -24,7 +24,7 @@ def make_rewarder():
 def test_print_of_an_outcome_shows_problems_first_and_few_lines():
     lines = str(make_rewarder()(SAMPLES)).splitlines()
     assert lines == [
-        "3 rollouts of 1 groups",
+        "3 rollouts of 1 group",
         "no reward: 1 of 3 (first row 1): rm: gave inf",
         "verifier: 1 of 3 accepted; 3 judged",
         "rm: 1 to 6, mean 3.5; 1 failed, 2 judged",
@@ -52,7 +52,7 @@ def test_print_of_an_outcome_says_that_no_rollout_gives_a_signal():
 
 def test_repr_of_an_outcome_is_one_line():
     text = repr(make_rewarder()(SAMPLES))
-    assert text == "RewardOutput(3 rollouts of 1 groups, 1 without a reward: see problems())"
+    assert text == "RewardOutput(3 rollouts of 1 group, 1 without a reward: see problems())"
 
 
 def test_repr_of_a_rewarder_names_sources_and_steps():
@@ -69,7 +69,7 @@ def test_print_of_an_explanation_shows_verdicts_and_completions():
         "  #2 rm: gave inf",
     ]
     assert "   verifier: accepted: read '2' (whole text)" in text
-    assert "#3 ... eleven" in text
+    assert "#3 eleven" in text
 
 
 def test_print_escapes_control_characters():

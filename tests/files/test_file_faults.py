@@ -1,17 +1,25 @@
 """Damaged files, full disks and folders that cannot be written: one clear line, and nothing is lost or left."""
 
+import gzip
 import importlib.util
+import io
+import json
 import os
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+import herokit
 from helpers.rollout_files import make_rewarder, make_rows, read_output, score_files, write_rows
+from herokit import Rewarder, Select
 from herokit.errors import DataError
 from herokit.files import group_batches, writing
 from herokit.pipeline import checkpoint
 from herokit.pipeline import run as run_module
+from herokit.verifiers import Number
 
 _SPEC = importlib.util.spec_from_file_location("file_faults", Path(__file__).with_name("file_faults.py"))
 _MODULE = importlib.util.module_from_spec(_SPEC)
@@ -152,3 +160,38 @@ def test_folder_that_the_system_refuses_is_an_error_before_work(tmp_path, monkey
     path = write_rows(tmp_path / "i.jsonl", make_rows(8))
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert f"the folder {str(tmp_path)!r} cannot be written to" in outcome(tmp_path, path)
+
+
+JSON_LINES = b'{"prompt": "6 * 7?", "completion": "42", "answer": "42"}\n'
+
+
+def parquet_bytes():
+    stream = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([json.loads(JSON_LINES)] * 500), stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("r.parquet", JSON_LINES, "holds JSON; rename it to r.jsonl"),
+        ("r.csv", JSON_LINES, "holds JSON; rename it to r.jsonl"),
+        ("r.jsonl", gzip.compress(JSON_LINES), "holds JSON in gzip; rename it to r.jsonl.gz"),
+        ("r.jsonl.gz", JSON_LINES, "holds JSON; rename it to r.jsonl"),
+        ("r.jsonl", parquet_bytes(), "holds Parquet; rename it to r.parquet"),
+        ("r.parquet", parquet_bytes()[:300], "the file is cut off: Parquet ends with a footer; write or copy it again"),
+        ("r.parquet", b"a,b\n1,2\n", "not a Parquet file"),
+        ("r.jsonl", json.dumps({"promt": "6 * 7?", "completon": "42"}).encode() + b"\n",
+         "no column for the prompt: .* --column prompt=promt; no column for the completion: .* --column completion=completon"),
+    ],
+)  # fmt: skip
+def test_file_of_another_format_or_with_misspelt_columns_says_what_to_write(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=f"{name}: {message}"):
+        herokit.score(tmp_path / name, "verifier-only")
+
+
+def test_csv_may_begin_like_json(tmp_path):
+    (tmp_path / "r.csv").write_text("[id],prompt,completion,answer\n1,6 * 7?,42,42\n")
+    rewarder = Rewarder({"verifier": Number()}, Select("verifier"))
+    assert herokit.score(tmp_path / "r.csv", rewarder).reward.tolist() == [1.0]

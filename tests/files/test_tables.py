@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 import herokit
 from herokit import Rewarder, Select
 from herokit.cli.app import app
-from herokit.errors import DataError
+from herokit.errors import ConfigError, DataError
 from herokit.files.inputs import save_standard_input
 from herokit.verifiers import Number
 
@@ -161,3 +161,23 @@ def test_score_names_what_is_wrong(data, message):
     with pytest.raises(DataError) as caught:
         herokit.score(data(), "s.toml")
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pa.Table.from_pylist], ids=["pandas", "polars", "arrow"])
+def test_table_where_samples_go_is_refused_with_the_function_that_takes_it(make):
+    rewarder = Rewarder({"verifier": Number()}, Select("verifier"))
+    for call in (rewarder, Number().verify):
+        with pytest.raises(DataError, match=r"expected a list of samples, got a .*; herokit.score takes tables"):
+            call(make(ROWS))
+    assert herokit.score(make(ROWS), rewarder).reward.tolist() == [1.0, 0.0]
+
+
+def test_texts_that_are_no_files_are_refused_as_such():
+    with pytest.raises(DataError, match="none of 2 texts such as '42' is a file; expected files or rows"):
+        herokit.score(["42", "41"], "verifier-only")
+
+
+@pytest.mark.parametrize("sources", ["math", ["math", "onnx"], Number()])
+def test_rewarder_without_names_of_its_sources_says_what_to_write(sources):
+    with pytest.raises(ConfigError, match='expected a mapping from name to source such as {"verifier": "math"'):
+        Rewarder(sources, "hero")

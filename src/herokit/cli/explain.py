@@ -68,7 +68,8 @@ def explain(
     console.out.print(console.printable(explanation.text(full=full)), soft_wrap=True)
     if group is None and index.groups > 1:
         seen = index.groups if stored and scheme is None else min(batch_groups, index.groups)
-        note = f"\nThe most telling of {seen:,} groups (of {index.groups:,}); --group NAME shows another."
+        of_all = f" (of {index.groups:,})" if seen < index.groups else ""
+        note = f"\nThe most telling of {seen:,} groups{of_all}; --group NAME shows another."
         console.out.print(console.printable(note, "dim"))
 
 

@@ -11,7 +11,7 @@ from herokit.errors import DataError
 from herokit.signals import group_key
 from herokit.types import MAX_ABS_SCORE, Array, Groups, Signals, is_valid_score
 
-__all__ = ["copy_input", "number_groups", "read_arrays", "spread_rows"]
+__all__ = ["check_values", "copy_input", "number_groups", "read_arrays", "spread_rows"]
 
 _FORM = 'write combine({"verifier": v, "rm": s}, groups=ids, combiner=hero())'
 
@@ -31,8 +31,7 @@ def read_arrays(values: Mapping[str, Any], groups: Any) -> tuple[Signals, Array,
     Raises:
         DataError: no mapping of arrays, or lengths, shapes or libraries that do not fit; the message names the signal.
     """
-    if not values:
-        raise DataError(f"expected a mapping from signal to values, got {values!r:.80}; {_FORM}")
+    check_values(values)
     if groups is None:
         raise DataError(f"the groups are missing; {_FORM}")
     arrays = _to_one_library({name: _to_array(name, x) for name, x in values.items()})
@@ -53,6 +52,20 @@ def read_arrays(values: Mapping[str, Any], groups: Any) -> tuple[Signals, Array,
     if not is_numpy_array(first):
         numbered = Groups(xp.asarray(numbered.ids, device=first.device), numbered.num_groups)
     return Signals(arrays, numbered), valid, host
+
+
+def check_values(values: Any) -> None:
+    """Check that values have names.
+
+    Raises:
+        DataError: they have none; the message says what to write.
+
+    Example:
+        >>> check_values({"rm": [0.5]})
+    """
+    if not isinstance(values, Mapping) or not values:
+        text = " ".join(repr(values).split())
+        raise DataError(f"expected a mapping from signal to values, got {type(values).__name__} {text:.60}; {_FORM}")
 
 
 def _all_valid(x: Array) -> bool:

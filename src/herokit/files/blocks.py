@@ -265,7 +265,17 @@ def _open_parquet(path: Path) -> Any:
     try:
         return pq.ParquetFile(path, buffer_size=1 << 16, pre_buffer=False)  # the default buffers whole row groups
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: not a Parquet file: {str(error).splitlines()[0]}") from None
+        why = str(error).splitlines()[0]
+        if "magic bytes not found in footer" in why and _begins_as_parquet(path):
+            raise DataError(
+                f"{path}: the file is cut off: Parquet ends with a footer; write or copy it again"
+            ) from None
+        raise DataError(f"{path}: not a Parquet file: {why}") from None
+
+
+def _begins_as_parquet(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
 
 
 def _read_parquet(path: Path, start: int) -> Iterator[Block]:

@@ -49,6 +49,15 @@ _MARKS = {
 """The first bytes of a file, and its suffix; an Arrow stream begins with a length of -1."""
 
 
+_FORMATS = {
+    **dict.fromkeys(JSON_SUFFIXES, "JSON"),
+    **dict.fromkeys(ARROW_SUFFIXES, "Arrow"),
+    PARQUET_SUFFIX: "Parquet",
+    CSV_SUFFIX: "CSV",
+}
+"""Suffix -> format, for messages."""
+
+
 def split_suffix(path: Path) -> tuple[str, str | None]:
     """Return a file's format, as its suffix, and its compression.
 
@@ -58,6 +67,28 @@ def split_suffix(path: Path) -> tuple[str, str | None]:
     """
     compression = COMPRESSIONS.get(path.suffix)
     return (Path(path.stem).suffix if compression else path.suffix), compression
+
+
+def _check_content(path: Path) -> None:
+    """Check that the first bytes of a file are not those of another format than its name says.
+
+    Raises:
+        DataError: they are.
+    """
+    try:
+        with path.open("rb") as file:
+            begin = file.read(8).removeprefix(codecs.BOM_UTF8).lstrip()
+    except OSError:
+        return  # whoever reads the file says it
+    suffix = next((suffix for mark, suffix in _MARKS.items() if begin.startswith(mark)), CSV_SUFFIX)
+    kind, compression = split_suffix(path)
+    actual, packed = split_suffix(Path(f"x{suffix}"))
+    if suffix == CSV_SUFFIX or (_FORMATS[kind], compression) == (_FORMATS[actual], packed):
+        return
+    if kind == CSV_SUFFIX and actual in JSON_SUFFIXES and not begin.startswith(b'{"'):
+        return  # a name of a column may begin like JSON
+    name = f"{path.name.partition('.')[0]}{suffix}"
+    raise DataError(f"{path}: holds {_FORMATS[actual]}{f' in {packed}' if packed else ''}; rename it to {name}")
 
 
 def _is_rollout_file(path: Path) -> bool:
@@ -139,6 +170,7 @@ def find_inputs(texts: Sequence[str]) -> list[Path]:
             raise DataError(f"{error.filename or text}: cannot be read: {error.strerror or error}") from None
     seen: set[Path] = set()
     for path in paths:
+        _check_content(path)
         real = path.resolve()
         if real in seen:
             raise DataError(f"{path}: is listed twice among the inputs; its rollouts would count twice")

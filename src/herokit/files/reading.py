@@ -6,6 +6,7 @@ A rollout has roles: prompt, completion, reference, group. Which column has whic
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -223,14 +224,22 @@ def choose_columns(
     if "conversation" in chosen:
         _check_conversation(location, columns)
         return {role: column for role, column in chosen.items() if role not in {"prompt", "completion"}}
-    for role in required:
-        if role not in chosen:
-            others = [f"{name!r} is the {other}" for other, name in chosen.items() if name in usual[role]]
-            raise DataError(
-                f"{location}: no column for the {role}: none of {', '.join(usual[role])} among {', '.join(names)}"
-                f"{''.join(f': {text}' for text in others)}; name it with --column {role}=COLUMN"
-            )
+    missing = [role for role in required if role not in chosen]
+    if missing:
+        raise DataError(
+            f"{location}: {'; '.join(_describe_missing(role, chosen, names, usual[role]) for role in missing)}"
+        )
     return chosen
+
+
+def _describe_missing(role: str, chosen: Mapping[str, str], names: Sequence[str], usual: Sequence[str]) -> str:
+    """Say that no column has a role, which names it usually has, and how to name it."""
+    others = "".join(f": {name!r} is the {other}" for other, name in chosen.items() if name in usual)
+    near = next((name for name in names if get_close_matches(name, usual, 1, 0.8)), "COLUMN")
+    return (
+        f"no column for the {role}: none of {', '.join(name for name in usual if '.' not in name)} among {', '.join(names)}"
+        f"{others}; name it with --column {role}={near}"
+    )
 
 
 def _check_named(

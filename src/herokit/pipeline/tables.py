@@ -1,6 +1,7 @@
 """Score rollouts in memory: tables of pandas, polars and Arrow, data sets, mappings, and files that fit in memory."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from glob import has_magic
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,11 @@ def read_table(data: Any, columns: Mapping[str, str] | None = None, *, limit: in
     listed = data if isinstance(data, list | tuple) else [data]
     if listed and all(isinstance(part, str | Path) for part in listed):
         texts = list(map(str, listed))
+        if listed is data and not any(Path(text).exists() or has_magic(text) for text in texts):
+            raise DataError(
+                f"none of {len(texts)} texts such as {texts[0]!r:.60} is a file; expected files or rows: "
+                '[{"prompt": ..., "completion": ..., "reference": ...}, ...]'
+            )
         location = " ".join(texts)
         blocks: Iterable[Block] = (block for path in find_inputs(texts) for block in read_blocks(path))
     else:
