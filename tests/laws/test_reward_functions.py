@@ -228,8 +228,8 @@ def test_check_target_tries_the_panels_first():
     class Order(Watch):
         names = ()
 
-        def begin(self, law):
-            self.names += (law.name,)
+        def begin(self, result):
+            self.names += (result.law,)
 
     order = Order()
     list(check_target(trl, CheckOptions(laws=("hack_does_not_pay", "right_above_wrong")), watch=order))
