@@ -13,9 +13,11 @@ _LETTER = re.compile(
     r"(?:\(\s*([A-J])\s*\)|([A-J])(?:[.:)](?=\s|$|\})|\s*$|\s*(?=\})|\s+(?=[A-Z][a-z]+\b)))\s*[.:]?\s*\}*\s*(.{0,200})",
     re.DOTALL,
 )
-_NAMED_OPTION = re.compile(r"(?:option|choice)\s*:?\s*\(?([A-J])\)?\b[.:]?\s*(.{0,200})", re.IGNORECASE | re.DOTALL)
+_NAMED_OPTION = re.compile(r"(?:option|choice)\s*:?\s*\(?([A-J])\b\)?[.:]?\s*(.{0,200})", re.IGNORECASE | re.DOTALL)
 _SECOND_LETTER = re.compile(r"[^\w(]{0,9}(?:(?:and|or)\b|\\text)?[^\w(]{0,9}(?:\(\s*[A-J]\s*\)|[A-J][:)])")
 """A second letter in place of the option's text."""
+_FURTHER_OPTION = re.compile(r"[\s,;]\(([A-J])\)\s|[\s,;]([A-J])[.:)]\s")
+"""The label of another option behind the text of the first: a list of options is no choice."""
 _OPERATION = re.compile(r"[-+*/^=<>_\\(,&]")
 _NO_SECOND_LETTER = r"(?!\)?\s{0,2}(?:or|and|/)\s{0,2}\(?[A-J]\b)"  # two letters are not a choice
 _CHOSEN = re.compile(
@@ -45,9 +47,11 @@ def parse_choice(text: str) -> Choice | None:
         return None
     if rest.startswith(("^", "=", "+", "*", "/", "_")):
         return None
-    if _SECOND_LETTER.match(rest):
+    letter = next(x for x in letters if x).upper()
+    others = {x for pair in _FURTHER_OPTION.findall(rest) for x in pair} - {"", letter}
+    if _SECOND_LETTER.match(rest) or others:
         return None
-    return Choice(next(x for x in letters if x).upper(), rest.strip(" .{}"))
+    return Choice(letter, rest.strip(" .{}"))
 
 
 def find_chosen_letter(response: str) -> str | None:
