@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from herokit import Groups, Signals
+from herokit import Groups, Parts, Signals
 from herokit.combiners import (
     BestMinusSecond,
     Center,
@@ -432,3 +432,32 @@ def test_leave_one_out_with_one_row_per_rollout_agrees_with_its_formula(leave_ou
         np.testing.assert_allclose(
             actual, advantages_by_hand(LeaveOneOut(), groups.tolist(), scores.tolist()), atol=1e-6
         )
+
+
+def leave_out_by_hand(rewards, groups, rollouts, weights, leave_out):
+    """The reward of each row minus the weighted mean of the other rows, or of the rows of other rollouts; 0 without any."""
+    advantages = []
+    for i, reward in enumerate(rewards):
+        same = [j for j in range(len(rewards)) if groups[j] == groups[i]]
+        others = [j for j in same if (j != i if leave_out == "row" else rollouts[j] != rollouts[i])]
+        weight = sum(weights[j] for j in others)
+        mean = sum(weights[j] * rewards[j] for j in others) / weight if weight else reward
+        advantages.append(reward - mean)
+    return advantages
+
+
+@pytest.mark.parametrize("leave_out", ["row", "rollout"])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_leave_one_out_agrees_with_its_formula_on_weighted_rows_and_parts(leave_out, is_weighted):
+    rng = np.random.default_rng(3)
+    for _ in range(30):
+        counts = rng.integers(1, 5, size=8)
+        level = Parts.from_counts(counts)
+        rollouts = level.rollouts.ids
+        prompts = rng.integers(0, 3, size=8)[rollouts]  # of the parts; a prompt may have one rollout, of one part
+        rewards, weights = rng.normal(size=len(rollouts)), np.round(rng.uniform(0.5, 4.0, len(rollouts)), 1)
+        weights[prompts == 2] *= rng.integers(0, 2)  # rows that count nothing
+        groups = Groups(prompts, 3, weights if is_weighted else None)
+        actual = LeaveOneOut(leave_out)(rewards, Signals({}, groups, level=level))
+        parts = (prompts.tolist(), rollouts.tolist(), weights.tolist() if is_weighted else [1.0] * len(rewards))
+        np.testing.assert_allclose(actual, leave_out_by_hand(rewards.tolist(), *parts, leave_out), atol=1e-9)
