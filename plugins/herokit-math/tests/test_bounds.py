@@ -94,7 +94,7 @@ def test_find_last_boxed_reads_nested_unclosed_bare_and_blank_boxes():
     ("B", ("B", "")), ("(B)", ("B", "")), ("( B )", ("B", "")), ("B.", ("B", "")), ("B: 12", ("B", "12")), ("B) x + 1", ("B", "x + 1")), ("(B) 12", ("B", "12")), ("Option B", ("B", "")), ("option b", ("B", "")), ("choice: (c) 5", ("C", "5")), (r"\text{(B)}", ("B", "")),
     (r"\mathbf{\text{B}}", ("B", "")), ("B Alina", ("B", "Alina")), ("(B) one\ntwo", ("B", "one\ntwo")), ("Option D: one\ntwo", ("D", "one\ntwo")), ("(J)", ("J", "")), ("(B) the point (B) itself", ("B", "the point (B) itself")), ("(A) f(x)", ("A", "f(x)")),
     ("K", None), ("B + 1", None), ("B=1", None), ("B^2", None), ("(B)^2", None), ("(B)=1", None), ("(B)+1", None), ("(B)*2", None), ("(B)/2", None), ("(B)_1", None), ("B, C", None), ("B and C", None), ("(B)(C)", None), ("(B) and (C)", None), ("B: C: D:", None),
-    ("(A) 1 (B) 2", None), ("A) 1, B) 2", None), ("A. 1; C. 2", None), ("", None), ("AB", None), ("b", None), ("(B) " + "x" * 247, None), ("B(1, 2)", None),
+    ("(A) 1 (B) 2", None), ("(B) 2 (A) 1", None), ("(C) Both (A) and (B)", ("C", "Both (A) and (B)")), ("A) 1, B) 2", None), ("A. 1; C. 2", None), ("", None), ("AB", None), ("b", None), ("(B) " + "x" * 247, None), ("B(1, 2)", None),
 ])  # fmt: skip
 def test_parse_choice_reads_one_option(text, choice):
     assert parse_choice(text) == (Choice(*choice) if choice else None)

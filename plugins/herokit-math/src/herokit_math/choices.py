@@ -16,8 +16,8 @@ _LETTER = re.compile(
 _NAMED_OPTION = re.compile(r"(?:option|choice)\s*:?\s*\(?([A-J])\b\)?[.:]?\s*(.{0,200})", re.IGNORECASE | re.DOTALL)
 _SECOND_LETTER = re.compile(r"[^\w(]{0,9}(?:(?:and|or)\b|\\text)?[^\w(]{0,9}(?:\(\s*[A-J]\s*\)|[A-J][:)])")
 """A second letter in place of the option's text."""
-_FURTHER_OPTION = re.compile(r"[\s,;]\(([A-J])\)\s|[\s,;]([A-J])[.:)]\s")
-"""The label of another option behind the text of the first: a list of options is no choice."""
+_FURTHER_OPTION = re.compile(r"[\s,;](?:\(([A-J])\)|([A-J])[.:)])\s(?!and\b|or\b)")
+"""The label of another option behind the text of the first: a list of options is no choice, "both (A) and (B)" is one."""
 _OPERATION = re.compile(r"[-+*/^=<>_\\(,&]")
 _NO_SECOND_LETTER = r"(?!\)?\s{0,2}(?:or|and|/)\s{0,2}\(?[A-J]\b)"  # two letters are not a choice
 _CHOSEN = re.compile(
