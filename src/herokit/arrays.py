@@ -10,7 +10,7 @@ from herokit._display import short_repr
 from herokit._segment import counts, namespace
 from herokit.combiners import Center, Chain, Combiner, Filter, Mean, Sync, chain, initial_reward
 from herokit.combiners.base import StepTrace, no_sync, summarize_trace
-from herokit.combiners.chain import check_no_credit, check_signals
+from herokit.combiners.chain import check_no_credit, check_signals, find_unread_sources
 from herokit.combiners.inputs import check_values, copy_input, read_arrays, spread_rows
 from herokit.errors import ConfigError, NoSignalWarning
 from herokit.outcome import RewardOutput
@@ -83,6 +83,7 @@ class ArrayCombiner:
         self.sync = sync
         self.state = self.combiner.init()
         self._warned = False
+        self._checked: set[str] = set()
 
     def __repr__(self) -> str:
         return f"ArrayCombiner({' -> '.join(map(short_repr, self.combiner.steps))})"
@@ -101,6 +102,7 @@ class ArrayCombiner:
         """
         signals, valid, ids = read_arrays(values, groups)
         check_signals(self.combiner, signals.values)
+        self._warn_of_silence(signals, len(ids))
         if update_state and not self._warned and 2 <= len(ids) == _count_used(signals):  # noqa: PLR2004 - two rows
             self._warned = True
             warn_of_single_rows(ids)
@@ -127,6 +129,18 @@ class ArrayCombiner:
             trace=trace,
             seconds={},
         )
+
+    def _warn_of_silence(self, signals: Signals, count: int) -> None:
+        """Warn once of arrays that no step reads, and of a batch of which every row leaves."""
+        names = set(signals.values) - self._checked
+        self._checked |= names
+        for name in find_unread_sources(self.combiner, signals.values) if names else ():
+            message = f"no step reads signal {name!r}; a row without a finite value of it gets no reward all the same"
+            warnings.warn(message, NoSignalWarning, stacklevel=3)
+        if count > 1 and not signals.groups.num_groups and "" not in self._checked:
+            self._checked.add("")
+            message = f"none of {count} rows has a finite value in every signal; such rows get no reward"
+            warnings.warn(message, NoSignalWarning, stacklevel=3)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state as plain JSON values, as `Rewarder.state_dict` does."""

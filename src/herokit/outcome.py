@@ -412,7 +412,7 @@ class RewardOutput:
                 if not is_valid_score(scores.values[row])
             ]
             + ([self.part_problems[row]] if row in self.part_problems else [])
-        )
+        ) or ["a signal has no finite value"]
 
 
 def _plain(value: Any) -> object:

@@ -253,6 +253,24 @@ def test_a_guess_that_cannot_work_is_told_what_to_write(call, error, message):
     assert "\n" not in str(caught.value)
 
 
+def test_lists_of_tensors_are_groups_by_value_in_every_view():
+    output = combine({"verifier": [1, 0], "rm": [0.1, 0.2]}, [torch.tensor(7), torch.tensor(7)], hero())
+    assert str(output).startswith("2 rollouts of 1 group\n")
+    assert len(output.explain(7).rollouts) == 2
+
+
+def test_arrays_that_teach_nothing_are_said_once():
+    rewards = ArrayCombiner(hero())
+    with pytest.warns(NoSignalWarning, match="no step reads signal 'x'"):
+        rewards({**SIGNALS, "x": [1, 2]}, G)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rewards({**SIGNALS, "x": [1, 2]}, G)
+    with pytest.warns(NoSignalWarning, match="none of 2 rows has a finite value in every signal"):
+        output = rewards({"verifier": [1, 0], "rm": [float("nan"), None]}, ["q", "q"])
+    assert "no reward: 2 of 2 (first row 0): a signal has no finite value" in str(output)
+
+
 def test_groups_of_one_row_are_said_once():
     rewards = ArrayCombiner(hero())
     three = {"verifier": [1, 0, 1], "rm": [0.1, 0.2, 0.3]}

@@ -205,7 +205,8 @@ def _host_ids(ids: Any) -> Sequence[Hashable] | Any:
     if hasattr(ids, "to_numpy"):
         ids = ids.to_numpy()
     if not is_array_api_obj(ids):
-        return ids
+        is_list_of_arrays = len(ids) > 0 and isinstance(ids, Sequence) and is_array_api_obj(ids[0])
+        return [group_key(key, row) for row, key in enumerate(ids)] if is_list_of_arrays else ids
     host = _to_numpy(ids)
     if host.ndim != 1:
         raise DataError(f"groups have shape {host.shape}; expected one id for each row: reshape(-1)")
