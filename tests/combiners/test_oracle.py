@@ -229,6 +229,16 @@ def test_weight_by_std_does_not_count_empty_groups():
     assert WeightByStd().weigh(np.zeros(0), empty, Mean(3, 2.0))[1] == Mean(3, 2.0)
 
 
+@pytest.mark.parametrize("factor", [1e-9, 1e-6, 1e6])
+def test_weight_by_std_relative_to_its_mean_does_not_depend_on_the_unit_of_the_score(factor):
+    step, groups, scores = WeightByStd(relative=True), np.array([0, 0, 1, 1]), np.array([0.0, 2.0, 1.0, 7.0])
+    weights = [
+        step.weigh(np.ones(4), signals_of(groups, rm=scores * unit), Mean(2, 1.5 * unit))[0] for unit in (1.0, factor)
+    ]
+    np.testing.assert_allclose(*weights, rtol=1e-9)
+    assert weights[0][0] < weights[0][2]
+
+
 @pytest.mark.parametrize(("constants", "expected"), [("main", (0.5, 2.0, 5.0)), ("appendix", (0.4, 3.0, 6.0))])
 def test_weight_by_std_has_the_published_constants(constants, expected):
     step = WeightByStd.published(constants, signal="x")

@@ -94,7 +94,7 @@ def test_find_last_boxed_reads_nested_unclosed_bare_and_blank_boxes():
     ("B", ("B", "")), ("(B)", ("B", "")), ("( B )", ("B", "")), ("B.", ("B", "")), ("B: 12", ("B", "12")), ("B) x + 1", ("B", "x + 1")), ("(B) 12", ("B", "12")), ("Option B", ("B", "")), ("option b", ("B", "")), ("choice: (c) 5", ("C", "5")), (r"\text{(B)}", ("B", "")),
     (r"\mathbf{\text{B}}", ("B", "")), ("B Alina", ("B", "Alina")), ("(B) one\ntwo", ("B", "one\ntwo")), ("Option D: one\ntwo", ("D", "one\ntwo")), ("(J)", ("J", "")), ("(B) the point (B) itself", ("B", "the point (B) itself")), ("(A) f(x)", ("A", "f(x)")),
     ("K", None), ("B + 1", None), ("B=1", None), ("B^2", None), ("(B)^2", None), ("(B)=1", None), ("(B)+1", None), ("(B)*2", None), ("(B)/2", None), ("(B)_1", None), ("B, C", None), ("B and C", None), ("(B)(C)", None), ("(B) and (C)", None), ("B: C: D:", None),
-    ("(A) 1 (B) 2", None), ("(B) 2 (A) 1", None), ("(C) Both (A) and (B)", ("C", "Both (A) and (B)")), ("A) 1, B) 2", None), ("A. 1; C. 2", None), ("", None), ("AB", None), ("b", None), ("(B) " + "x" * 247, None), ("B(1, 2)", None),
+    ("B-1", None), ("B. -1", None), ("B: +1", None), ("B < 3", None), ("B & C", None), ("B. (1,2)", None), ("(B) -1", ("B", "-1")), (r"\text{B} -1", ("B", "-1")), ("(A) 1 (B) 2", None), ("(B) 2 (A) 1", None), ("(C) Both (A) and (B)", ("C", "Both (A) and (B)")), ("A) 1, B) 2", None), ("A. 1; C. 2", None), ("", None), ("AB", None), ("b", None), ("(B) " + "x" * 247, None), ("B(1, 2)", None),
 ])  # fmt: skip
 def test_parse_choice_reads_one_option(text, choice):
     assert parse_choice(text) == (Choice(*choice) if choice else None)
@@ -214,3 +214,18 @@ def test_judge_gives_reasons_and_statuses():
 ])  # fmt: skip
 def test_normalize_text_has_one_spelling(text, normal):
     assert " ".join(normalize_text(text).split()) == normal
+
+
+@pytest.mark.parametrize(("completion", "candidates"), [
+    ("The answer is 3 or 5.", [("3 or 5", "answer phrase"), (None, "answer phrase")]), ("The answer is between 3 and 5.", [("between 3 and 5", "answer phrase"), (None, "answer phrase")]), ("The answer is 3 apples.", [("3 apples", "answer phrase"), ("3", "answer phrase")]),
+    ("The answer is 3 and it is 5.", [("3 and it is 5", "answer phrase"), ("5", "answer phrase"), ("5", "answer phrase")]), ("3 red apples", [("3 red apples", "whole text"), ("3 red apples", "last sentence"), ("3", "last expression")]), ("3 big red apples", [("3 big red apples", "words"), ("3 big red apples", "words"), ("3", "last expression")]),
+    ("red 3", [("red 3", "words"), ("red 3", "words"), ("3", "last expression")]), ("The value is 3, otherwise it would be 5.", [("The value is 3, otherwise it would be 5.", "words")]), ("otherwise 5", [("otherwise 5", "words"), ("otherwise 5", "words"), ("5", "last expression")]), ("So it lies between 2 and 9.", [("So it lies between 2 and 9.", "words")]),
+    ("It is 3 or " + "x" * 34 + " 5", [("It is 3 or " + "x" * 34 + " 5", "words")]), ("so", [("so", "whole text")]), ("so it is", [("so it is", "words")]), ("x" * 150 + ". " + "y " * 80, [(None, "last sentence")]), ("The answer is not 5.", [(None, "answer phrase")]), ("The answer is not 5, but 6.", [("6", "answer phrase")]),
+    ("Well. It is 3, not 4.", [("Well. It is 3, not 4.", "words"), ("It is 3", "words"), ("3", "last sentence"), ("3", "last expression")]), ("She has 3 left after giving 2 away.", [("She has 3 left after giving 2 away.", "words"), ("3 left", "last sentence"), ("3", "last expression")]), ("It is not 5, I am not sure.", [(None, "last sentence")]),
+])  # fmt: skip
+def test_find_candidates_lists_them_best_first(completion, candidates):
+    assert [(c.text, c.origin) for c in find_candidates(completion)] == candidates
+
+
+def test_find_candidates_offers_the_last_of_two_expressions_that_are_far_apart():
+    assert find_candidates("It is 3 or " + "x" * 35 + " 5")[-1].text == "5"
