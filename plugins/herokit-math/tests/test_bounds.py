@@ -8,6 +8,7 @@ from herokit_math import Policy
 from herokit_math.answers import Choice, Collection, Interval, Matrix, Quantity, Region, Text
 from herokit_math.boxes import find_last_boxed
 from herokit_math.choices import find_chosen_letter, parse_choice
+from herokit_math.compare import Comparison
 from herokit_math.expression import UnsupportedError
 from herokit_math.extract import find_candidates, find_marked_answer
 from herokit_math.lexer import tokenize
@@ -129,15 +130,22 @@ def test_decide_equivalence_reads_spellings(reference, answer, equal):
 
 @pytest.mark.parametrize(("reference", "answer", "equal"), [
     ("Alice and Bob", "Bob and Alice", True), ("Alice and Bob", "Alice or Bob", False), ("Alice or Bob", "Alice and Bob", False), (r"\text{red, blue}", r"\text{blue, red}", True), ("x>2, y<3", "y<3, x>2", True), ("x>2, y<3", "x<3, y>2", False), ("x>2, y<3", "y>2, x<3", False),
-    ("4:30 pm", "16:30", True), ("16:30", "4:30 pm", True), ("4:30 am", "16:30", False), ("12:15 am", "0:15", True), ("12:15 pm", "12:15", True), ("12:15 am", "12:15 pm", False), ("x:30 pm", "16:30", False), ("4:30 pm", "4:30", True), ("16:30", "4:30", False), ("16:31", "4:30 pm", False),
+    ("4:30 pm", "16:30", True), ("16:30", "4:30 pm", True), ("4:30 am", "16:30", False), ("1:15 pm", "13:15", True), ("13:15", "1:15 pm", True), ("1:15 am", "13:15", False), ("12:15 pm", "0:15", False), ("A = (1, 2)", "(x, y) = (1, 2)", True), ("(x, y, z) = (1, 2, 3)", "(z, y, x) = (3, 2, 1)", True), ("(x, y, z) = (1, 2, 3)", "(z, y, x) = (1, 2, 3)", False), ("12:15 am", "0:15", True), ("12:15 pm", "12:15", True), ("12:15 am", "12:15 pm", False), ("x:30 pm", "16:30", False), ("4:30 pm", "4:30", True), ("16:30", "4:30", False), ("16:31", "4:30 pm", False),
     ("1:2:3", "2:4:6", True), ("1:2:3", "1:2", False), ("12:30", "24:60", False), ("3:4", "0.75", True), ("3:4:5", "0.75", False), ("0.75", "3:4", True), ("4:30 pm", "0.15", False), ("5 red, 3 blue", "3 blue, 5 red", True), ("5 red, 3 blue", "5 blue, 3 red", False),
     ("1, 2, 2", "1, 2", True), ("1, 2", "1, 2, 2", True), ("(1, 2, 2)", "(1, 2)", False), ("1, 2, 3", "1, 2", False), ("A = 1, B = 2", "B = 2, A = 1", True), ("A = 1, B = 2", "A = 2, B = 1", False), ("Ann: 1, Bob: 2", "bob: 2, ann: 1", True), ("x_1 = 1, x_2 = 2", "1, 2", True),
     ("(1, 2)", "[1, 2]", False), ("1, 2", "[1, 2]", True), ("1, 2", "[1, 2)", False), ("[1, 2]", "1, 2", False), ("(x, y) = (1, 2)", "(y, x) = (2, 1)", True), ("(x, y) = (1, 2)", "(y, x) = (1, 2)", False), ("(x, y) = (1, 2)", "x = 1, y = 2", True), ("infinitely many", r"\infty", True), ("infinitely many", "5", False),
-    (r"\begin{pmatrix}1\\2\end{pmatrix}", "(1,2)", True), (r"\begin{pmatrix}1&2\end{pmatrix}", r"\begin{pmatrix}1\\2\end{pmatrix}", False), (r"\begin{pmatrix}1\\2\end{pmatrix}", "(2,1)", False), (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", "(1,2,3,4)", False), ("1 < x < 2", "x > 1", False), ("a < b < c", "a, b, c", True), ("a < b < c", "c, b, a", False),
+    (r"\begin{pmatrix}1\\2\end{pmatrix}", "(1,2)", True), (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\{(1,2)\}", True), (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\{(1,2),(3,4)\}", False), (r"\begin{pmatrix}1&2\end{pmatrix}", r"\begin{pmatrix}1\\2\end{pmatrix}", False), (r"\begin{pmatrix}1\\2\end{pmatrix}", "(2,1)", False), (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", "(1,2,3,4)", False), ("1 < x < 2", "x > 1", False), ("a < b < c", "a, b, c", True), ("a < b < c", "c, b, a", False),
     ("101_2", "101", True), ("101", "101_2", False), ("101_2", "110", False), ("C(10,3)", "120", True), ("P(10,3)", "720", True), ("C(10,3)", "(10,3)", True), ("C(10,3)", "121", False), ("f(2) = 3", "f(3) = 3", False), ("f(x) = 3x", "f(t) = 3t", True), ("x_1 = 3", "x_2 = 3", False), ("x_1 = 3", "y_1 = 3", True), ("f(x) = x", "f(t) = x", False),
 ])  # fmt: skip
 def test_decide_equivalence_compares_structures(reference, answer, equal):
     assert decide(reference, answer).equal is equal
+
+
+def test_comparison_takes_no_family_for_declared_unless_it_is_told():
+    residues, line = parse_answer(r"x \equiv 1 \pmod 2"), parse_answer("2x-1")
+    assert Comparison(Policy()).equal(line, residues) is False
+    assert Comparison(Policy(), has_reference_parameter=True).equal(line, residues) is True
+    assert Comparison(Policy()).equal(residues, line) is True
 
 
 def test_to_region_takes_points_pairs_and_sets_of_numbers():
@@ -180,7 +188,10 @@ def test_find_candidates_takes_the_mark_with_the_highest_precedence(completion, 
 def test_find_candidates_searches_as_far_as_its_limits():
     assert find_candidates("1" * 301)[0].origin != "whole text"
     assert find_marked_answer("#### 5\n" + "x" * 19_000).text == "5"
-    assert find_marked_answer("#### 5\n" + "x" * 20_001) is None
+    assert find_marked_answer("#### 5\n" + "x" * 19_993).text == "5"
+    assert find_marked_answer("#### 5\n" + "x" * 19_994) is None
+    assert find_candidates("It takes 12 days after " + "so " * 30 + "we say 5")[-1].text == "5"
+    assert find_candidates("It takes 12 days after " + "so " * 15 + "we say 5")[-1].text == "12"
     assert find_marked_answer(r"\boxed{5}" + "x" * 30_000).text == "5"
     assert find_marked_answer(r"\boxed{4}, " + "x" * 3_900 + r" \boxed{5}").text == "5"
     assert find_candidates(r"\boxed{4} 5", "boxed")[0].text == "4"
@@ -210,7 +221,7 @@ def test_judge_gives_reasons_and_statuses():
 
 
 @pytest.mark.parametrize(("text", "normal"), [
-    (r"\left( 1\,004 \right)", "( 1004 )"), (r"\$5", "5"), ("5\\%", "5%"), (r"\lbrace 1\rbrace", r"\{ 1\}"), ("a\\\\frac12", r"a\frac12"), ("2 x 10^3", "2*10^3"), ("7_000", "7000"), (" 7. ", "7"), ("“7”", "7"), ("1.234.567", "1234567"), ("1.234", "1.234"),
+    (r"\left( 1\,004 \right)", "( 1004 )"), (r"\$5", "5"), ("5\\%", "5%"), (r"\lbrace 1\rbrace", r"\{ 1\}"), ("a\\\\frac12", r"a\frac12"), ("2 x 10^3", "2*10^3"), ("7_000", "7000"), (" 7. ", "7"), ("“7”", "7"), ("1.234.567", "1234567"), ("3{,}5", "3,5"), (r"5\,\mu\text{m}", r"5 \text{micrometers}"), ("5µm", "5 micrometers"), ("1.234", "1.234"),
 ])  # fmt: skip
 def test_normalize_text_has_one_spelling(text, normal):
     assert " ".join(normalize_text(text).split()) == normal

@@ -97,8 +97,6 @@ def _find_words(tokens: list[Token]) -> int:
             if at == 0:
                 break
             return at
-        if token.kind == TokenKind.OPERATOR and token.text == "^" and "th" in [t.text for t in tokens[at + 1 : at + 3]]:
-            return at
         if token.kind == TokenKind.WORD and at > 1 and tokens[at - 1].text in {"(", "[", "{"} and depth == 1:
             if tokens[at - 2].kind == TokenKind.COMMAND:
                 continue  # an argument
