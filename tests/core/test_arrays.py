@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import warnings
 
 import jax
@@ -251,6 +252,19 @@ def test_a_guess_that_cannot_work_is_told_what_to_write(call, error, message):
     with pytest.raises(error, match=re.escape(message)) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint64, ">i8"])
+def test_wide_shuffled_ids_have_the_same_numbers_with_and_without_arrow(dtype, monkeypatch):
+    rng = np.random.default_rng(0)
+    ids = rng.permutation(np.repeat(rng.integers(0, 2**31 - 1, 500), 8)).astype(dtype)
+    with_arrow = number_groups(ids)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    without = number_groups(ids)
+    assert with_arrow.ids.tolist() == without.ids.tolist()
+    assert (with_arrow.ids.dtype, with_arrow.num_groups) == (np.dtype(np.int64), without.num_groups)
+    numbers = {}
+    assert without.ids.tolist() == [numbers.setdefault(key, len(numbers)) for key in ids.tolist()]
 
 
 def test_lists_of_tensors_are_groups_by_value_in_every_view():

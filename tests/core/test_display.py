@@ -2,6 +2,7 @@
 
 from herokit import Rewarder, Sample, Select, Verdict, chain
 from herokit.combiners import Center
+from herokit.testing.law import Report, Result
 
 
 class Exact:
@@ -78,3 +79,8 @@ def test_print_escapes_control_characters():
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert r"\x1b[2J" in text
+
+
+def test_repr_of_a_report_is_one_line():
+    report = Report("mine", (Result("bounded", checked=60), Result("pure", checked=60)))
+    assert repr(report) == "Report('mine': 0 of 2 laws failed)"

@@ -367,6 +367,9 @@ class Report:
                 return result
         raise KeyError(law)
 
+    def __repr__(self) -> str:
+        return f"Report({self.name!r}: {len(self.failures)} of {len(self.results)} laws failed)"
+
     def __str__(self) -> str:
         """Return the failures with their counterexamples and their consequences as text."""
         lines = [f"{self.name}: {len(self.failures)} of {len(self.results)} laws failed"]
