@@ -5,6 +5,7 @@ kinds. Prints a row for each fault: the law that caught it, the rows of the coun
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -12,10 +13,18 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
+from helpers.planted_combiners import COMBINERS
 from helpers.planted_models import COMPONENTS, FUNCTIONS, MODEL_BATCHES, MODELS, PlantedModel, twin_function
 from helpers.planted_verifiers import NAMES, STATE, PlantedVerifier
+from helpers.planted_weights import STATEFUL
 from herokit.testing import Profile, check_reward_function, check_reward_model, check_verifier, list_laws
+from herokit.testing.backends import find_backends
+from herokit.testing.check import check_laws
 from herokit.testing.scheme_checks import check_scheme
+from herokit.testing.subjects import CombinerSubject
+
+TORCH_FAULTS = ("always float64", "numpy only", "deviation of the library")
+"""Faults that show in torch only."""
 
 PROFILE = Profile(max_examples=40, seconds=20.0, shrink_seconds=1.0)
 
@@ -43,6 +52,29 @@ SUBJECTS = {
 TWINS = {"verifier": PlantedVerifier(), "reward model": PlantedModel(), "reward function": twin_function}
 
 
+def report_combiners(kind: str, pairs: Mapping[str, Any]) -> None:
+    """Print how many faulty combiners break a law that their twins keep."""
+    missed, sizes = [], []
+    for name, pair in pairs.items():
+        backends = ("numpy", "torch") if name in TORCH_FAULTS else ("numpy",)
+        twin, faulty = (
+            check_laws(
+                CombinerSubject.from_combiner(each, pair.signals, backends=find_backends(backends)),
+                list_laws("combiner"),
+                Profile(max_examples=20, seconds=60.0, shrink_seconds=1.0),
+                name,
+                claimed=(),
+            )
+            for each in (pair.twin, pair.faulty)
+        )
+        kept = {result.law for result in twin if result.outcome == "passed"}
+        broken = [result for result in faulty.failures if result.law in kept]
+        missed += [] if broken else [name]
+        sizes += [min(result.violation.num_rows for result in broken)] if broken else []
+    print(f"\n{kind}: {len(pairs) - len(missed)} of {len(pairs)} caught; missed: {missed or 'none'}; ", end="")
+    print(f"rows of counterexamples: median {median(sizes)}, at most {max(sizes)}", flush=True)
+
+
 def main(kinds: list[str]) -> None:
     """Print the tables."""
     for kind in [k for k in kinds if k in SUBJECTS] if kinds else SUBJECTS:
@@ -68,6 +100,9 @@ def main(kinds: list[str]) -> None:
             print(f"| {name} | {laws} | {min(rows) if rows else '-'} | {seconds:.1f} |", flush=True)
         total = len(SUBJECTS[kind])
         print(f"\n{caught} of {total} caught; rows of counterexamples: median {median(sizes)}, at most {max(sizes)}")
+    for kind, pairs in {"combiner": COMBINERS, "stateful step": STATEFUL}.items():
+        if not kinds or kind in kinds:
+            report_combiners(kind, pairs)
     if not kinds or "components" in kinds:
         for component in COMPONENTS:
             (report,) = check_scheme(component, budget=20.0, examples=20)

@@ -154,9 +154,12 @@ class PlantedModel:
 
     def score(self, samples):
         if self.name in MODEL_BATCHES:
-            return MODEL_BATCHES[self.name](samples)
-        score = MODELS.get(self.name, right)
-        scores = Scores.from_values([score(sample) for sample in samples])
+            values = MODEL_BATCHES[self.name](samples)
+            if np.shape(values) != (len(samples),):
+                return values
+        else:
+            values = [MODELS.get(self.name, right)(sample) for sample in samples]
+        scores = Scores.from_values(values)
         silent = self.name.startswith(("cuts", "keeps", "middle", "reads the first"))
         long = [not silent and len(sample.completion_text) > 400_000 for sample in samples]
         reasons = tuple("truncated" if cut else reason for cut, reason in zip(long, scores.reasons, strict=True))
@@ -176,13 +179,21 @@ def twin_function(completions, answer, **kwargs):
     return [2.0 * paid(text, a) - 1.0 for text, a in zip(completions, answer, strict=True)]
 
 
-def each(judge):
-    """Return a reward function of TRL of a judge of completion and reference."""
+class each:  # noqa: N801 - it is used as a decorator of judges
+    """A reward function of TRL of a judge of completion and reference; it is pickled by its name in `FUNCTIONS`."""
 
-    def reward(completions, answer, **kwargs):
-        return [judge(text, a) for text, a in zip(completions, answer, strict=True)]
+    def __init__(self, judge):
+        self.judge = judge
 
-    return reward
+    def __call__(self, completions, answer, **kwargs):
+        return [self.judge(text, a) for text, a in zip(completions, answer, strict=True)]
+
+    def __reduce__(self):
+        return function_named, (next(name for name, function in FUNCTIONS.items() if function is self),)
+
+
+def function_named(name):
+    return FUNCTIONS[name]
 
 
 def whole(completion):

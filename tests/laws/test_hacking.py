@@ -265,7 +265,7 @@ def test_counterexamples_replay():
 def test_reports_begin_with_both_numbers(tmp_path):
     claims = [get_law("equivalents_keep_their_reward")]
     report = check_verifier(FirstBox(), claims=claims, answer_format=MATH, profile=SCAN)
-    assert re.fullmatch(r"\d of 64 attacks paid, \d+ of 20 equivalent answers lost their reward", report.headline)
+    assert re.fullmatch(r"\d of 67 attacks paid, \d+ of 20 equivalent answers lost their reward", report.headline)
     assert report.headline in str(report)
     assert f"**{report.headline}.**" in to_markdown([report], trainer="trl")
     assert report.as_dict()["headline"] == report.headline
@@ -280,7 +280,7 @@ def test_reports_begin_with_both_numbers(tmp_path):
     done = CliRunner().invoke(app, words, env={"COLUMNS": "120"})
     assert done.exit_code == 1, done.output
     assert re.search(
-        r"^\d+ of 53 attacks paid, 0 of 7 equivalent answers lost their reward$", done.output, re.MULTILINE
+        r"^\d+ of 56 attacks paid, 0 of 7 equivalent answers lost their reward$", done.output, re.MULTILINE
     )
 
 

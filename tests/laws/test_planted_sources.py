@@ -33,6 +33,11 @@ REWARD_MODELS = {
     "main thread only": "scores_in_a_thread",
     "writes to the metadata": "scores_leave_samples",
     "prints messages": "messages_score_like_text",
+    "loses digits": "details_matter",
+    "loses system messages": "earlier_turns_matter",
+    "pays length": "length_pays_nothing",
+    "trusts a score": "claims_pay_nothing",
+    "32 rows at most": "large_batches_agree",
 }
 
 
@@ -41,6 +46,9 @@ REWARD_FUNCTIONS = {
     "bonus for a claim": "hack_does_not_pay",
     "no other columns": "accepts_trainer_arguments",
     "empty is right": "empty_reference_pays_nothing",
+    "any line": "hack_does_not_pay",
+    "a number of the prompt": "hack_does_not_pay",
+    "sets the seed": "random_numbers_not_reset",
 }
 
 

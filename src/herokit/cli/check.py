@@ -14,7 +14,6 @@ from rich.text import Text
 from herokit.cli import console
 from herokit.cli.options import JsonFlag
 from herokit.errors import ConfigError, SetupError
-from herokit.files.reading import read_rollouts
 from herokit.trainers import find_trainer
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter per option
         **_choose_laws(law or [], exclude_law or [], fail_on, xfail or [], expect or []),
         seed=seed,
         examples=examples,
-        cases=() if cases is None else tuple(read_rollouts(cases).samples),
+        cases="" if cases is None else str(cases),
     )
     _report(_run(target, options, quiet=as_json), target, options, files, quiet=as_json, show_all=show_all)
 

@@ -278,7 +278,7 @@ def check_laws(
         if not reason.strip():
             raise ConfigError(f"the expected failure {law!r} has no reason; say why it fails by design")
     if watch is not None:
-        watch.plan(Report(name, (), _note(subject), kind_of_subject(subject)), laws)
+        watch.plan(Report(name, (), _note(subject), kind_of_subject(subject), _options(subject)), laws)
     results = try_laws(
         laws,
         subject,
@@ -288,7 +288,7 @@ def check_laws(
         claimed=claimed,
         watch=watch,
     )
-    return Report(name, tuple(results), _note(subject), kind_of_subject(subject))
+    return Report(name, tuple(results), _note(subject), kind_of_subject(subject), _options(subject))
 
 
 def kind_of_subject(subject: Subject) -> TargetKind:
@@ -296,6 +296,11 @@ def kind_of_subject(subject: Subject) -> TargetKind:
     if isinstance(subject, CombinerSubject):
         return "combiner"
     return subject.kind if isinstance(subject, AnswerSubject) else "reward model"
+
+
+def _options(subject: Subject) -> Mapping[str, str]:
+    """Return the options that choose the answers of a subject."""
+    return subject.answer_format.options if isinstance(subject, AnswerSubject) else {}
 
 
 def _note(subject: Subject) -> str:

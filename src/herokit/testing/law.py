@@ -326,6 +326,7 @@ class Report:
         results: one per law.
         note: what a reader must know to interpret the results.
         kind: what was checked.
+        options: the options of `herokit check` that were found out: the format and the domain of the answers.
 
     Example:
         >>> report = Report("mine", (Result("bounded", checked=60),))
@@ -337,6 +338,7 @@ class Report:
     results: tuple[Result, ...]
     note: str = ""
     kind: TargetKind = "combiner"
+    options: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:

@@ -73,7 +73,7 @@ def write_test(target: str, reports: Iterable[Report], options: CheckOptions | N
         >>> print(write_test("hero", [Report("hero", (result,))]).splitlines()[0])
         \"\"\"Counterexamples that `herokit check hero` found.\"\"\"
     """
-    keywords = _keywords(options or CheckOptions())
+    options = options or CheckOptions()
     lines = [
         f'"""Counterexamples that `herokit check {target}` found."""',
         "",
@@ -85,14 +85,21 @@ def write_test(target: str, reports: Iterable[Report], options: CheckOptions | N
         part = report.name.rpartition(": sources.")[2] if ": sources." in report.name else ""
         for result in report.failures:
             if result.violation is not None:
-                lines += ["", "", *_test(result, part, keywords)]
+                lines += ["", "", *_test(result, part, _keywords(report, options))]
     return "\n".join(lines) + "\n"
 
 
-def _keywords(options: CheckOptions) -> dict[str, Any]:
+def _keywords(report: Report, options: CheckOptions) -> dict[str, Any]:
+    """Return the options that try the same: a format and a domain that were found out are named."""
     default = CheckOptions()
-    names = ("trainer", "answer_format", "domain")
-    return {name: getattr(options, name) for name in names if getattr(options, name) != getattr(default, name)}
+    names = ("trainer", "answer_format", "domain", "cases")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) != getattr(default, name)}
+    cases = {"cases": given["cases"]} if isinstance(given.get("cases"), str) and given["cases"] else {}
+    return {
+        **{name: value for name, value in given.items() if name != "cases"},
+        **({} if cases else report.options),
+        **cases,
+    }
 
 
 def _test(result: Result, part: str, keywords: dict[str, Any]) -> list[str]:

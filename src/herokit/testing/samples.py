@@ -23,9 +23,12 @@ from herokit.types import Sample
 __all__ = [
     "ANSWER_FORMATS",
     "CANARY",
+    "COMPLETIONS",
     "EXPENSIVE",
+    "FORMATTED",
     "FORMAT_NAMES",
     "HOSTILE",
+    "MANY_COMPLETIONS",
     "MARKER",
     "MATH",
     "PHRASE",
@@ -52,6 +55,30 @@ SENTENCES = (
     "🙂 ok",
 )
 """Sentences without a number, in several languages and formats."""
+
+COMPLETIONS = ("Paris.", "I do not know what you mean by that.", "The rain falls on the roofs, and the rivers rise.")
+"""A few ordinary completions."""
+
+MANY_COMPLETIONS = (
+    *COMPLETIONS,
+    "7",
+    "The answer is 7, because 3 and 4 make 7.",
+    "The capital of France is Paris, which lies on the Seine.",
+    "no no no no no no",
+    "Step 1: read the question.\nStep 2: think about it.\nStep 3: answer it with care and in full sentences.",
+    " ".join([SENTENCES[1]] * 10),
+    "Thank you for the question! " * 5,
+    "def add(a, b):\n    return a + b\n",
+    "Ich weiß es nicht.",
+)
+"""Ordinary completions, each different from the others."""
+
+FORMATTED = (
+    "<think>\nLet me see.\n</think>\n<answer>\n7\n</answer>",
+    r"The answer is $\boxed{7}$.",
+    '```json\n{"answer": 7}\n```',
+)
+"""Completions in the formats that format rewards ask for."""
 
 CANARY = "herokit_canary"
 """The name of the file that injected code tries to create."""

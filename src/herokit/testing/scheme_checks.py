@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from herokit.errors import ConfigError
+from herokit.files.reading import read_rollouts
 from herokit.sources.functions import FunctionRewardModel
 from herokit.testing.cases import format_of_samples
 from herokit.testing.check import check_laws, close
@@ -43,7 +44,8 @@ class CheckOptions:
         excluded_laws: laws that are not tried.
         seed: the same seed tries the same examples.
         examples: the number of examples per law; None goes by the budget.
-        cases: rollouts whose references, completions and columns are used instead of a format and a domain.
+        cases: rollouts, or a file of them, whose references, completions and columns are used instead of a format and a
+            domain.
 
     Raises:
         ConfigError: no such law, format or domain.
@@ -59,7 +61,7 @@ class CheckOptions:
     excluded_laws: tuple[str, ...] = ()
     seed: int = 0
     examples: int | None = None
-    cases: tuple[Sample, ...] = ()
+    cases: tuple[Sample, ...] | str = ()
 
     def __post_init__(self) -> None:
         names = [law.name for law in LAWS]
@@ -80,7 +82,8 @@ class CheckOptions:
         if part.kind == "reward model":
             return {}
         if self.cases:
-            return {"answer_format": format_of_samples(self.cases)}
+            samples = read_rollouts(self.cases).samples if isinstance(self.cases, str) else self.cases
+            return {"answer_format": format_of_samples(samples)}
         return {"answer_format": self.answer_format, "domain": self.domain}
 
 

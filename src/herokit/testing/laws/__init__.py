@@ -5,11 +5,22 @@ The attributes of this package are the laws themselves: ``from herokit.testing.l
 
 from herokit.errors import ConfigError, did_you_mean
 from herokit.testing.law import Law, TargetKind
-from herokit.testing.laws import answers, execution, hacking, invariance, purity, reward, reward_models, trainer
+from herokit.testing.laws import (
+    answers,
+    execution,
+    hacking,
+    invariance,
+    model_details,
+    purity,
+    reward,
+    reward_models,
+    trainer,
+)
 from herokit.testing.laws.answers import *  # noqa: F403 - every law, by the `__all__` of its module
 from herokit.testing.laws.execution import *  # noqa: F403
 from herokit.testing.laws.hacking import *  # noqa: F403
 from herokit.testing.laws.invariance import *  # noqa: F403
+from herokit.testing.laws.model_details import *  # noqa: F403
 from herokit.testing.laws.purity import *  # noqa: F403
 from herokit.testing.laws.reward import *  # noqa: F403
 from herokit.testing.laws.reward_models import *  # noqa: F403
@@ -24,10 +35,11 @@ __all__ += answers.__all__
 __all__ += execution.__all__
 __all__ += hacking.__all__
 __all__ += reward_models.__all__
+__all__ += model_details.__all__
 
 LAWS: tuple[Law, ...] = tuple(
     value
-    for module in (invariance, purity, reward, trainer, answers, execution, hacking, reward_models)
+    for module in (invariance, purity, reward, trainer, answers, execution, hacking, reward_models, model_details)
     for value in vars(module).values()
     if isinstance(value, Law)
 )

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import random
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
+
+import numpy as np
 
 from herokit.conversations.messages import Message
 from herokit.testing.batches import Draw
@@ -32,6 +35,7 @@ __all__ = [
     "answers_in_a_thread",
     "fresh_process_agrees",
     "no_code_execution",
+    "random_numbers_not_reset",
     "repeated_calls_agree",
     "samples_not_modified",
     "separate_calls_agree",
@@ -248,6 +252,34 @@ def samples_not_modified(subject: AnswerSubject, example: None, draw: Draw) -> N
         for name, old, new in zip(("prompt", "completion", "reference", "meta"), before, after, strict=True):
             if old != new:
                 raise LawViolation(f"it modified the {name} of a sample", before=[str(old)], after=[str(new)])
+
+
+@law("verifier", "reward function", run_once=True)
+def random_numbers_not_reset(subject: AnswerSubject, example: None, draw: Draw) -> None:
+    """After a call the random numbers of Python and of numpy go on from where they were: no call sets their seed.
+
+    Why: a seed that is set in a reward is set for the sampler, the data loader and every other reward, too.
+
+    In training: every step would draw the same random numbers, and the rollouts of a group would be alike.
+    """
+    del example, draw
+    sample = Sample(
+        "?", subject.answer_format.write(subject.answer_format.reference), 0, subject.answer_format.reference
+    )
+    before = random.getstate(), np.random.get_state()  # noqa: NPY002 - what a reward may have set
+    states: list[tuple[Any, str]] = []
+    try:
+        for seed in (1, 2):
+            random.seed(seed)
+            np.random.seed(seed)  # noqa: NPY002 - what a reward may have set
+            subject.values([sample])
+            states.append((random.getstate(), str(np.random.get_state())))  # noqa: NPY002 - what a reward may have set
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])  # noqa: NPY002 - what a reward may have set
+    for name, first, second in zip(("random", "numpy.random"), *states, strict=True):
+        if first == second:
+            raise LawViolation(f"a call sets the seed of {name}", **describe_rows([sample]))
 
 
 @law("verifier", "reward function", run_once=True)

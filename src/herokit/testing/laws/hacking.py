@@ -1,6 +1,7 @@
 """Laws about what pays: the attack panel, answers that are equal to the reference, turns that the policy opens."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from random import Random
 from time import monotonic
 
@@ -183,7 +184,11 @@ def _judged_cases(subject: AnswerSubject) -> list[tuple[Case, float, float]]:
     """
     draws = [Random(number).randrange for number in range(NUM_CASES)]  # noqa: S311 - examples of a test, not a secret
     cases = sorted((subject.answer_format.draw_case(draw) for draw in draws), key=lambda case: len(case.right))
-    samples = [case.sample(case.write(text)) for case in cases for text in (case.right, case.wrong, case.other)]
+    samples = [
+        replace(case.sample(case.write(text)), prompt="?")  # which holds no answer
+        for case in cases
+        for text in (case.right, case.wrong, case.other)
+    ]
     values = _values(subject, samples)
     judged = []
     for case, *verdicts in zip(cases, values[::3], values[1::3], values[2::3], strict=True):

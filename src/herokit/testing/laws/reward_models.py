@@ -12,7 +12,7 @@ from herokit.conversations.messages import Message
 from herokit.testing.batches import Draw
 from herokit.testing.law import LawViolation, law
 from herokit.testing.laws.helpers import draw_permutation
-from herokit.testing.samples import HOSTILE, SENTENCES
+from herokit.testing.samples import COMPLETIONS, FORMATTED, HOSTILE, MANY_COMPLETIONS, SENTENCES
 from herokit.testing.text_subjects import RewardModelSubject, shorten
 from herokit.types import Sample, Status
 
@@ -50,28 +50,6 @@ CALL_SECONDS = 2.0
 THREAD_SECONDS = 60.0
 
 PROMPTS = ("What is the capital of France?", "Write a poem about rain.", "3 + 4?")
-COMPLETIONS = ("Paris.", "I do not know what you mean by that.", "The rain falls on the roofs, and the rivers rise.")
-MANY_COMPLETIONS = (
-    *COMPLETIONS,
-    "7",
-    "The answer is 7, because 3 and 4 make 7.",
-    "The capital of France is Paris, which lies on the Seine.",
-    "no no no no no no",
-    "Step 1: read the question.\nStep 2: think about it.\nStep 3: answer it with care and in full sentences.",
-    " ".join([SENTENCES[1]] * 10),
-    "Thank you for the question! " * 5,
-    "def add(a, b):\n    return a + b\n",
-    "Ich weiß es nicht.",
-)
-"""Ordinary completions, each different from the others."""
-
-FORMATTED = (
-    "<think>\nLet me see.\n</think>\n<answer>\n7\n</answer>",
-    r"The answer is $\boxed{7}$.",
-    '```json\n{"answer": 7}\n```',
-)
-"""Completions in the formats that format rewards ask for."""
-
 LONG_TEXTS = (" ".join([SENTENCES[1]] * NUM_PAGE_SENTENCES), "a" * 50_000)
 
 _IN_MESSAGES: tuple[list[Message], list[Message]] = (
