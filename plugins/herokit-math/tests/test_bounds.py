@@ -120,7 +120,7 @@ def test_find_chosen_letter_takes_the_last_choice(response, letter):
     ("-5", "minus 5", True), ("-5", "negative 5", True), ("-5", "Negative 5", True), (r"-\frac12", r"negative \frac12", True), ("5", "minus 5", False), ("-2", "minus (2)", True), ("3", "terminus 3", None), ("[1,3)", "[1,3[", True), ("(1,3]", "]1;3]", True), ("[1,3]", "[1,3[", False),
     ("1200", "1{,}200", True), ("1200", r"1\,200", True), ("1234567", "1.234.567", True), ("7", "**7**", True), ("7", "'7'", True), ("7", "7<|im_end|>", True), ("12 dollars", "12 $", True), ("3", "7'nin", False), ("7", "7'nin", True),
     ("66 inches", "x = 5 ft 6 in", True), ("66 inches", "x = 5 ft 5 in", False), ("5 ft 6 in", "5 ft and 6 in", True), ("1 h 30 min", "30 min 1 h", False), ("90 s", "1 min 30 s", True), ("3723 s", "1 h 2 min 3 s", True), ("1.5 h", "1 h 30 kg", False),
-    ("3 J/(kg K)", r"3\ \mathrm{J\,kg^{-1}\,K^{-1}}", True), ("3 J/(kg K)", "3 J/kg", False), ("3 J/(kg K)", "3 J", False), ("5 m", "5 (meters)", True), ("5 m", r"5\,\mathrm{cm}", False), ("500 cm", "5{m}", True), ("4 m/s", r"4 \text{ meters per second}", True), ("4 m/s", "4 m s", False),
+    ("3 J/(kg K)", r"3\ \mathrm{J\,kg^{-1}\,K^{-1}}", True), ("3 J/(kg K)", "3 J/kg", False), ("3 J/(kg K)", "3 J", False), ("5 m", "5 (meters)", True), ("-5 m", "5 meters", False), ("-5 m", "-5 meters", True), ("-500 cm", "-5 m", True), ("500 cm", "-5 m", False), ("5 m", r"5\,\mathrm{cm}", False), ("500 cm", "5{m}", True), ("4 m/s", r"4 \text{ meters per second}", True), ("4 m/s", "4 m s", False),
     ("30%", "thirty percent", True), ("30%", "30 pct", True), ("45 degrees", r"45^\circ", True), ("-45 degrees", r"-45^\circ", True), ("-5%", r"-5\%", True), ("20 degrees Celsius", "20 degrees Fahrenheit", False), ("70000", "70K", True), ("70000", "70 K", False), ("5000000", "5M", True), ("-7000", "-7k", True),
     ("about 5", "5", True), ("5", "exactly 5", True), ("6", "5 or so", False), ("21_3", "21_4", False), ("21_3", "(21)_3", True), ("FF_{16}", "ff_{16}", True), ("11_1", "11_1", True), ("021_3", "21_3", True), ("3 million", "3000000", True), ("3 million", "3000", False),
 ])  # fmt: skip
@@ -161,6 +161,22 @@ def test_to_region_takes_points_pairs_and_sets_of_numbers():
     assert to_region(Text(("x",))) is None
 
 
+def test_parse_answer_unites_intervals_points_and_sets():
+    union = parse_answer(r"[1,2]\cup 5")
+    assert isinstance(union, Region)
+    assert len(union.parts) == 2
+    assert len(parse_answer(r"[1,2]\cup\{3\}").parts) == 2
+    assert isinstance(parse_answer(r"[1,2] \text{ or } [4,5]"), Region)
+    assert isinstance(parse_answer(r"[1,2] \text{ or } 5"), Collection)
+    assert isinstance(parse_answer(r"1\cup 2"), Collection)
+    assert len(parse_answer(r"[0,9]\setminus\{3\}").parts) == 2
+    with pytest.raises(UnsupportedError):
+        parse_answer(r"\{1,2\}\setminus\{1\}")
+    assert [len(item.items) for item in parse_answer("p=1,q=2,p=3,q=4").items] == [2, 2]
+    assert len(parse_answer("p=1,q=2,p=3").items) == 3
+    assert len(parse_answer("p=1,p=2").items) == 2
+
+
 def test_parse_answer_stops_at_its_limits():
     row = "&".join(["1"] * MAX_ITEMS)
     assert isinstance(parse_answer(rf"\begin{{pmatrix}}{row}\end{{pmatrix}}"), Matrix)
@@ -196,6 +212,7 @@ def test_find_candidates_searches_as_far_as_its_limits():
     assert find_marked_answer(r"\boxed{4}, " + "x" * 3_900 + r" \boxed{5}").text == "5"
     assert find_candidates(r"\boxed{4} 5", "boxed")[0].text == "4"
     assert find_candidates("4", "boxed")[0].problem == "no box"
+    assert find_candidates("The answer is.")[0].problem == "nothing follows the phrase"
     assert find_candidates("It is between 3 and 5.")[0].text != "3"
     assert (
         find_candidates("She ate 3 or 5 apples, otherwise none, after she left the old house in the far north.")[0].text
@@ -206,6 +223,11 @@ def test_find_candidates_searches_as_far_as_its_limits():
 def test_judge_gives_reasons_and_statuses():
     compare = make_comparer(Policy())
     assert judge("7", "", Policy()).verdict.status is Status.UNPARSED
+    assert judge("7", "", Policy()).verdict.reason == "an empty answer"
+    assert compare("x", "_ _", "box").verdict.status is Status.UNPARSED
+    assert compare("x", "y", "box").verdict.status is Status.JUDGED
+    assert judge(r"\frac12", r"thus the value \foo{1}", Policy()).answer == r"\foo{1}"
+    assert judge(r"\frac12", "thus the values are blah", Policy()).verdict.value == 0.0
     assert judge("7", r"\boxed{}", Policy()).decision.answer_readable is False
     assert compare("a\x0c\x00b", "7", "box").verdict.status is Status.FAILED
     assert compare("a\x0c\x00b", "7", "box").decision.reference_readable is False
@@ -230,6 +252,7 @@ def test_normalize_text_has_one_spelling(text, normal):
 @pytest.mark.parametrize(("completion", "candidates"), [
     ("The answer is 3 or 5.", [("3 or 5", "answer phrase"), (None, "answer phrase")]), ("The answer is between 3 and 5.", [("between 3 and 5", "answer phrase"), (None, "answer phrase")]), ("The answer is 3 apples.", [("3 apples", "answer phrase"), ("3", "answer phrase")]),
     ("The answer is 3 and it is 5.", [("3 and it is 5", "answer phrase"), ("5", "answer phrase"), ("5", "answer phrase")]), ("3 red apples", [("3 red apples", "whole text"), ("3 red apples", "last sentence"), ("3", "last expression")]), ("3 big red apples", [("3 big red apples", "words"), ("3 big red apples", "words"), ("3", "last expression")]),
+    ("The answer is 3 and 5.", [("3 and 5", "answer phrase"), ("3", "answer phrase")]), ("A: 7, not A: 8", [("7, not A: 8", "A:")]),
     ("red 3", [("red 3", "words"), ("red 3", "words"), ("3", "last expression")]), ("The value is 3, otherwise it would be 5.", [("The value is 3, otherwise it would be 5.", "words")]), ("otherwise 5", [("otherwise 5", "words"), ("otherwise 5", "words"), ("5", "last expression")]), ("So it lies between 2 and 9.", [("So it lies between 2 and 9.", "words")]),
     ("It is 3 or " + "x" * 34 + " 5", [("It is 3 or " + "x" * 34 + " 5", "words")]), ("so", [("so", "whole text")]), ("so it is", [("so it is", "words")]), ("x" * 150 + ". " + "y " * 80, [(None, "last sentence")]), ("The answer is not 5.", [(None, "answer phrase")]), ("The answer is not 5, but 6.", [("6", "answer phrase")]),
     ("Well. It is 3, not 4.", [("Well. It is 3, not 4.", "words"), ("It is 3", "words"), ("3", "last sentence"), ("3", "last expression")]), ("She has 3 left after giving 2 away.", [("She has 3 left after giving 2 away.", "words"), ("3 left", "last sentence"), ("3", "last expression")]), ("It is not 5, I am not sure.", [(None, "last sentence")]),
