@@ -230,6 +230,7 @@ def compare(expected: list[Verdict], found: list[Verdict], totals: Counter[str])
     for wanted, got in zip(expected, found, strict=True):
         if got != wanted:
             totals["missing" if got[0] is None else "wrong"] += 1
+            print(f"expected {wanted}, found {got}", flush=True)
 
 
 def memory_mb() -> int:
@@ -249,6 +250,24 @@ def mount_disk(folder: Path) -> bool:
     if shutil.which("mount") is None:
         return False
     return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603 - no text of others
+
+
+def processes_left(saboteur: Saboteur, limit: float = 30.0) -> list[str]:
+    """Return the commands of the processes that still run after a wait of `limit` seconds."""
+    saboteur.continue_all()
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        left = []
+        for process in saboteur.seen.values():
+            try:
+                if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                    left.append(f"{process.pid} {process.status()} {' '.join(process.cmdline())[:200]}")
+            except psutil.Error:  # it has ended
+                continue
+        if not left:
+            break
+        time.sleep(0.5)
+    return left
 
 
 def soak(folder: Path, options: argparse.Namespace) -> bool:
@@ -282,25 +301,21 @@ def soak(folder: Path, options: argparse.Namespace) -> bool:
         memory.append(memory_mb())
         output.unlink(missing_ok=True)
         compare(expected, score(command, output, saboteur, environment), totals)
-        print(f"{totals['rounds']} rounds, {sum(saboteur.faults.values())} faults, {totals['wrong']} wrong, {totals['missing']} missing, {memory[-1]} MB", flush=True)  # fmt: skip
+        print(f"{totals['rounds']} rounds, {sum(saboteur.faults.values())} faults, {totals['wrong']} wrong, {totals['missing']} missing, {memory[-1]} MB, load {os.getloadavg()[0]:.0f}", flush=True)  # fmt: skip
     saboteur.done.set()
     saboteur.join()
     rewarder.close()
-    saboteur.continue_all()
-    time.sleep(5.0)
-    left = [process for process in saboteur.seen.values() if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]  # fmt: skip
+    left = processes_left(saboteur)
     files = [
         path
         for path in [*temporary.rglob("*"), *disk.iterdir()]
         if path.is_file() and path.name not in (output.name, ".ses")
     ]  # the latter is ONNX Runtime's
-    if mounted:
-        subprocess.run(["umount", str(disk)], check=True)  # noqa: S603, S607 - what was mounted above
     print(", ".join(f"{count} {fault}" for fault, count in sorted(saboteur.faults.items())))
     print(f"{totals['verdicts']:,} verdicts in {totals['rounds']} rounds: {totals['wrong']} wrong, {totals['missing']} missing")  # fmt: skip
     print(f"memory after the first round {memory[0]} MB, at most {max(memory)} MB, after the last {memory[-1]} MB")
     print(
-        f"{len(left)} processes left, {len(files)} files left {[str(path.relative_to(folder)) for path in files[:5]]}"
+        f"{len(left)} processes left {left[:5]}, {len(files)} files left {[str(path.relative_to(folder)) for path in files[:5]]}"
     )
     return not (totals["wrong"] or totals["missing"] or left or files)
 
@@ -315,7 +330,11 @@ def main() -> None:
     options = parser.parse_args()
     print(header("herokit-math", "herokit-code"), flush=True)
     with tempfile.TemporaryDirectory(prefix="herokit-soak-") as name:
-        succeeded = soak(Path(name), options)
+        try:
+            succeeded = soak(Path(name), options)
+        finally:
+            if os.path.ismount(f"{name}/disk"):
+                subprocess.run(["umount", "--lazy", f"{name}/disk"], check=True)  # noqa: S603, S607 - what `soak` mounted
     sys.exit(0 if succeeded else 1)
 
 

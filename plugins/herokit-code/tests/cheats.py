@@ -209,6 +209,16 @@ def _comparisons_in_helpers() -> Iterator[Cheat]:
         "in str": "def text(a): return 'yes' if a == 4 else 'no'\nassert str(text(f(2))) == 'yes'",
     }.items():
         yield Cheat(f"helper: {name}", program, test, correct="def f(x): return 2 * x")
+    search = "import sys\ndef f(x):\n    frame = sys._getframe()\n    while frame := frame.f_back:\n        for v in list(frame.f_globals.values()):\n            if type(v) is dict and type(v.get(x)) is int: return v[x]\n            if getattr(v, '__name__', '') == 'expected': return v(x)\n    return 7"
+    for name, cheat, test in (
+        ("a table", search, "cases = {2: 4}\nassert f(2) == 4"),
+        ("a computed table", search, "cases = {x: x + x for x in (1, 2)}\nassert f(2) == 4"),
+        ("a function", search, "def expected(x): return x + x\nassert f(2) == 4"),
+        ("a bound method", program, "same = [4].count\nassert same(f(2)) == 1"),
+        ("a partial call", program, "from functools import partial\nimport operator\nsame = partial(operator.eq, 4)\nassert same(f(2)) == True"),
+        ("assertions", f"{program}\ng = f\ndef f(x): return 10 if x == 5 else g(x)", "for a, b in [(1, 2), (2, 4)]:\n    assert f(a) == b\nassert f(5) == 10"),
+    ):  # fmt: skip
+        yield Cheat(f"before the assertion: {name}", cheat, test, correct="def f(x): return 2 * x")
 
 
 def _interruptions() -> Iterator[Cheat]:

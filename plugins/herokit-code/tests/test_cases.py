@@ -30,7 +30,9 @@ from herokit_code.extract import extract_program
         # HumanEval
         ({"test": "def check(c):\n    assert c(1)", "entry_point": "f"}, [ScriptCase("def check(c):\n    assert c(1)\ncheck(f)\n")]),
         # plain code: statements before an assertion are its setup
-        ("x = 3\nassert f(x) == (1, 2)", [ExpressionCase("f(x)", (1, 2), "x = 3")]),
+        ("import math\nassert f(3) == (1, 2)", [ExpressionCase("f(3)", (1, 2), "import math")]),
+        # other statements than imports may show what is expected
+        ("x = 3\nassert f(x) == (1, 2)", [ScriptCase("x = 3\nassert f(x) == (1, 2)\n", shared_process=ExpressionCase("f(x)", (1, 2), "x = 3"))]),
         # an expression that shows the expected value is not evaluated by the solution
         ("assert sorted(f(2)) == [1]", [ExpressionCase("sorted(f(2))", [1])]),
         ("assert abs(f(2) - 4) == 0", [ScriptCase("\nassert abs(f(2) - 4) == 0\n", shared_process=ExpressionCase("abs(f(2) - 4)", 0))]),

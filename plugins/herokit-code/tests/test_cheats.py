@@ -1,5 +1,6 @@
 """No cheat of the generators is paid; correct programs pass the same kinds of tests."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from herokit_code import CodeVerifier, Limits
 sys.path.insert(0, str(Path(__file__).parent))
 
 from cheats import PAID_CHEATS, cheats
+from interpreter_cheats import FORMS, interpreter_cheats
 
 pytestmark = pytest.mark.sandbox
 LIMITS = Limits(timeout=10.0)
@@ -32,6 +34,17 @@ def test_no_cheat_is_paid():
         or "in the solution's process" in verdict.reason
     }
     assert not wrong
+
+
+def test_no_work_on_the_interpreter_is_paid():
+    every = list(interpreter_cheats(every_form="HEROKIT_EVERY_CHEAT" in os.environ))
+    assert len(every) >= 90
+    correct = "def f(x): return 2 * x\nif __name__ == '__main__': print(f(int(input())))"
+    pairs = [(each.program, each.test) for each in every] + [(correct, test) for test in FORMS.values()]
+    verdicts = judge(pairs)
+    paid = {each.name: verdict.reason for each, verdict in zip(every, verdicts, strict=False) if verdict.value != 0.0}
+    assert not paid
+    assert [verdict.value for verdict in verdicts[len(every) :]] == [1.0] * len(FORMS)
 
 
 def test_correct_solutions_pass_the_tests_of_the_cheats():

@@ -14,7 +14,7 @@ import pytest
 
 from herokit.errors import SetupError
 from herokit_code import Limits
-from herokit_code.sandbox import run_program
+from herokit_code.sandbox import _LAUNCH, run_program
 
 pytestmark = pytest.mark.sandbox
 LIMITS = Limits(timeout=1.0, memory_mb=256)
@@ -181,6 +181,18 @@ def test_run_that_is_ended_from_outside_is_lost():
     solutions[0].parent().kill()  # process 1, as the kernel does when memory runs out
     program.join()
     assert results[0].status == "lost"
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+@pytest.mark.parametrize(
+    "moment", ["launcher.main = kill", "launcher.run_init = lambda *a: os._exit(1)", "launcher.exec_solution = kill"]
+)
+def test_run_that_is_ended_before_its_program_runs_is_lost(monkeypatch, moment, isolated):
+    kill = f"import os\nkill = lambda *a: os.kill(os.getpid(), 9)\n{moment}"
+    monkeypatch.setattr(
+        "herokit_code.sandbox._LAUNCH", _LAUNCH.replace("launcher.main()", f"\n{kill}\nlauncher.main()")
+    )
+    assert run_program("print(1)", "", LIMITS, isolated=isolated).status == "lost"
 
 
 def test_launcher_exits_if_its_caller_dies_at_once():

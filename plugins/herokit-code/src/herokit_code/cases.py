@@ -166,13 +166,13 @@ def _read_assertions(code: str) -> list[Case]:
     tree = parse(code)
     compile(tree, "test", "exec", dont_inherit=True)
     cases: list[Case] = []
-    setup, helpers = "", set[str]()
+    setup, only_imports = "", True
     for statement in tree.body:
         if isinstance(statement, ast.Assert):
-            cases.append(_assertion_case(statement, setup, helpers))
+            cases.append(_assertion_case(statement, setup, only_imports=only_imports))
         else:
             setup = f"{setup}\n{unparse(statement)}" if setup else unparse(statement)
-            helpers |= _defined_functions(statement)
+            only_imports = only_imports and isinstance(statement, ast.Import | ast.ImportFrom)
     if cases or not setup:
         return cases
     calls = pytest_calls(tree.body)
@@ -181,7 +181,7 @@ def _read_assertions(code: str) -> list[Case]:
     return [ScriptCase(setup if call == "pass" else f"{setup}\n{call}\n") for call in calls or ["pass"]]
 
 
-def _assertion_case(statement: ast.Assert, setup: str, helpers: set[str]) -> Case:
+def _assertion_case(statement: ast.Assert, setup: str, *, only_imports: bool) -> Case:
     test = statement.test
     script = ScriptCase(f"{setup}\n{unparse(statement)}\n")
     if not (isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq)):
@@ -191,19 +191,9 @@ def _assertion_case(statement: ast.Assert, setup: str, helpers: set[str]) -> Cas
     except (ValueError, TypeError, SyntaxError):
         return script
     expression = ExpressionCase(unparse(test.left), expected, setup)
-    # a helper of the test may make the comparison itself
-    uses_helper = any(isinstance(node, ast.Name) and node.id in helpers for node in ast.walk(test.left))
-    hides = _hides_expected(test.left) and not uses_helper
+    # other statements may hold what is expected, where a solution can find it, or compare it themselves
+    hides = _hides_expected(test.left) and only_imports
     return expression if hides else replace(script, shared_process=expression)
-
-
-def _defined_functions(statement: ast.stmt) -> set[str]:
-    """Return the names of the functions and classes that a statement of a test defines."""
-    nodes = list(ast.walk(statement))
-    names = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    if any(isinstance(node, ast.Lambda) for node in nodes):
-        names |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    return names
 
 
 def _hides_expected(expression: ast.expr) -> bool:

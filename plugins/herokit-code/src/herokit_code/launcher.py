@@ -190,6 +190,7 @@ def exec_solution(settings: Settings, report: int) -> None:
     os.set_inheritable(report, False)  # noqa: FBT003 - closed by execve, and open until then to report its failure
     if settings["isolated"]:
         install_filter(settings["filter"])
+    write_report(report, started=True)
     os.execve(settings["python"], [settings["python"], "-s", "-P", "-B", "main.py"], settings["environment"])  # noqa: S606
 
 
@@ -215,7 +216,6 @@ def run_init(settings: Settings, report: int, parent: int) -> None:
         except BaseException as error:  # noqa: BLE001 - reported to the caller, who handles it
             write_report(report, setup=f"{type(error).__name__}: {error}")
         os._exit(127)
-    write_report(report, started=True)
     for fd in (0, 1, 2):
         os.close(fd)
     while True:

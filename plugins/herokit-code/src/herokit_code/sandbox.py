@@ -33,6 +33,8 @@ _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _READ_SIZE = 65_536
 _LINES_AT_EXIT = 2
 """Lines that the launcher has reported when the program has exited: its start and its exit code."""
+_ENDED_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, 0)
+"""Exit codes of a launcher that has reported nothing because something outside ended it, or process 1 (0)."""
 _DRAIN_TIMEOUT = 1.0
 """Seconds to read what an exited program printed; only a program without isolation that left processes needs them."""
 
@@ -258,6 +260,8 @@ def _wait(process: subprocess.Popen[bytes], report: int, limits: Limits, start: 
                 break
     out, error = (data[s][:max_bytes].decode("utf-8", "replace") for s in (process.stdout, process.stderr))
     end = _read_report(status, bytes(data[report]), isolated=isolated)
+    if end == "" and process.wait() in _ENDED_FROM_OUTSIDE:
+        end = "lost", None
     if isinstance(end, str):
         raise SetupError(f"the code sandbox cannot be created here: {end or error[-300:]}")
     return RunResult(*end, out, error, time.monotonic() - start)
@@ -270,7 +274,7 @@ def _read_report(status: RunStatus, report: bytes, *, isolated: bool) -> tuple[R
     if errors or (status == "exited" and not lines):
         return str(errors[0]) if errors else ""
     code = lines[-1].get("code") if lines else None
-    if not lines or (status == "exited" and code is None and isolated):
+    if "started" not in (lines or [""])[0] or (status == "exited" and code is None and isolated):
         return "lost", None
     if status != "exited":
         return status, None
