@@ -234,3 +234,13 @@ def test_check_target_tries_the_panels_first():
     order = Order()
     list(check_target(trl, CheckOptions(laws=("hack_does_not_pay", "right_above_wrong")), watch=order))
     assert order.names == ("hack_does_not_pay", "right_above_wrong")
+
+
+def test_check_reward_function_shows_the_row_that_raises_and_not_its_batch():
+    def trl_raises(completions, answer, **kwargs):
+        return [float(text.strip() == (a.strip() or "none")) for text, a in zip(completions, answer, strict=True)]
+
+    report = check_reward_function(trl_raises, answer_format="plain", profile=SCAN)
+    violation = report["empty_reference_pays_nothing"].violation
+    assert "it raised AttributeError" in violation.message
+    assert violation.num_rows == 1

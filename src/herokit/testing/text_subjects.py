@@ -88,7 +88,7 @@ class VerifierSubject(AnswerSubject):
         try:
             verdicts = list(self.source.verify(samples))
         except (Exception, SystemExit) as error:
-            raise _raised(error, samples) from error
+            raise _raised(error, samples, self.source.verify) from error
         for verdict in verdicts:
             if not isinstance(verdict, Verdict):
                 raise _broken(f"it returned {verdict!r} instead of a Verdict")
@@ -122,7 +122,7 @@ class RewardFunctionSubject(AnswerSubject):
         except ImportError as error:  # a package is missing, whatever the samples are
             raise _broken(f"it raised {type(error).__name__}: {error}") from error
         except (Exception, SystemExit) as error:
-            raise _raised(error, samples) from error
+            raise _raised(error, samples, self.source.score) from error
         rows = zip(samples, scores.reasons, scores.values.tolist(), strict=True)
         for sample, reason, value in rows:
             if value != value and reason.startswith("raised "):  # noqa: PLR0124 - NaN
@@ -171,7 +171,7 @@ class RewardModelSubject:
             returned = self.reward_model.score(samples)
             scores = returned if isinstance(returned, Scores) else Scores.from_values(returned)
         except (Exception, SystemExit) as error:
-            raise _raised(error, samples) from error
+            raise _raised(error, samples, self.reward_model.score) from error
         if scores.values.shape != (len(samples),):
             raise LawViolation(
                 f"it returned shape {scores.values.shape} for {len(samples)} samples", **_text_columns(samples)
@@ -215,8 +215,18 @@ def shorten(text: str) -> str:
     return repr(text if len(text) < MAX_SHOWN else f"{text[: MAX_SHOWN - 4]}..")
 
 
-def _raised(error: BaseException, samples: Sequence[Sample]) -> LawViolation:
-    return LawViolation(f"it raised {type(error).__name__}: {error}", **_text_columns(samples))
+def _raised(error: BaseException, samples: Sequence[Sample], judge: Callable[[list[Sample]], object]) -> LawViolation:
+    """Return the violation of a call that raised; it shows the first row that raises by itself, if one does."""
+    rows = next(([sample] for sample in samples if len(samples) > 1 and _raises(judge, sample)), samples)
+    return LawViolation(f"it raised {type(error).__name__}: {error}", **_text_columns(rows))
+
+
+def _raises(judge: Callable[[list[Sample]], object], sample: Sample) -> bool:
+    try:
+        judge([sample])
+    except (Exception, SystemExit):  # noqa: BLE001 - what was raised is known
+        return True
+    return False
 
 
 def _text_columns(samples: Sequence[Sample]) -> dict[str, Any]:
