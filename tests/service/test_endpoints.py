@@ -1,5 +1,6 @@
 """What the endpoints answer."""
 
+import gc
 import threading
 
 import numpy as np
@@ -10,6 +11,8 @@ from starlette.testclient import TestClient
 from herokit import Center, Rewarder, Select, chain
 from herokit.combiners import ForParts
 from herokit.records import from_rows
+from herokit.service.engine import Engine, ScoreKey
+from herokit.service.metrics import Metrics
 from herokit.types import Sample
 
 
@@ -274,3 +277,17 @@ def test_protocol_without_credit_refuses_a_scheme_that_ends_with_it():
     assert refused.status_code >= 400
     assert "/get_reward takes one number a rollout, but step 3 of the chain, ForParts, gives credit" in refused.text
     assert (row["advantage"], row["credit"]) == (0.75, [0.75])
+
+
+def test_asynchronous_sources_are_opened_and_awaited(recwarn):
+    class Late:
+        async def verify(self, samples):
+            return [float(s.completion == s.reference) for s in samples]
+
+    rewarder = Rewarder({"verifier": Late()}, chain(Select("verifier"), Center()))
+    engine = Engine(rewarder, Metrics())
+    engine.open_sources()
+    (rows,) = engine.run(ScoreKey(), [to_samples(make_group(1, "4", "5"))])
+    assert [row["verifier"] for row in rows] == [1.0, 0.0]
+    gc.collect()
+    assert not [str(w.message) for w in recwarn if "never awaited" in str(w.message)]

@@ -19,6 +19,7 @@ from herokit.rewarder import Rewarder
 from herokit.service.bodies import reject_duplicates
 from herokit.service.metrics import Metrics
 from herokit.sources import execution
+from herokit.sources.coroutines import await_result
 from herokit.sources.execution import SourceOutputs
 from herokit.types import Sample, Scores, Verifier
 
@@ -82,7 +83,7 @@ class Engine:
         """
         for name, source in self.rewarder.sources.items():
             with suppress(PluginError), boundary(f"source {name!r}"):  # it may reject an empty batch only
-                _ = source.verify([]) if isinstance(source, Verifier) else source.score([])
+                await_result(source.verify([]) if isinstance(source, Verifier) else source.score([]))
 
     def run(self, key: Hashable, requests: Sequence[Sequence[Sample]]) -> list[list[Row] | Exception]:
         """Return for each request of a batch its rows, or the exception to raise for it.

@@ -1,5 +1,6 @@
 """Coroutines in code that is not: one event loop for all of them, in a thread of its own."""
 
+import inspect
 import threading
 from collections.abc import Awaitable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,22 @@ from herokit.reward_models.lazy import LazyResource
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["MAX_CONCURRENT", "gather_outcomes", "run_coroutine"]
+__all__ = ["MAX_CONCURRENT", "await_result", "gather_outcomes", "run_coroutine"]
 
 MAX_CONCURRENT = 64
 """Coroutines of one batch that run at the same time."""
+
+
+def await_result(returned: Any) -> Any:
+    """Return what a function returned; the result of a coroutine, if that is what it returned.
+
+    Example:
+        >>> async def double(x):
+        ...     return 2 * x
+        >>> await_result(double(2)), await_result(3)
+        (4, 3)
+    """
+    return run_coroutine(returned) if inspect.isawaitable(returned) else returned
 
 
 def run_coroutine(awaitable: Awaitable[Any]) -> Any:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from herokit.conversations import Turn
 from herokit.errors import CODE_ERRORS, NoSignalWarning, NotInstalledError, PluginError, boundary, format_error
 from herokit.samples import SampleLike, as_samples
-from herokit.sources.coroutines import run_coroutine
+from herokit.sources.coroutines import await_result
 from herokit.sources.results import to_float_array, to_score, to_verdict
 from herokit.types import RewardModel, Sample, ScoreRow, Scores, Status, StepScores, Verdict, Verifier, is_valid_score
 
@@ -156,7 +156,7 @@ def verify(name: str, verifier: Verifier, samples: Sequence[SampleLike]) -> list
     owner = f"verifier {name!r}"
 
     def judge(part: Sequence[Sample]) -> list[Verdict]:
-        verdicts = list(_await(verifier.verify(part)))
+        verdicts = list(await_result(verifier.verify(part)))
         try:
             return list(map(to_verdict, verdicts))
         except TypeError as error:
@@ -194,7 +194,7 @@ def score(name: str, model: RewardModel, samples: Sequence[SampleLike]) -> Score
     owner = f"reward model {name!r}"
 
     def judge(part: Sequence[Sample]) -> list[ScoreRow]:
-        scores = _await(model.score(part))
+        scores = await_result(model.score(part))
         if not isinstance(scores, Scores):
             array = to_float_array(scores)
             if array.ndim == 1 and array.dtype == object:  # None, mappings, verdicts
@@ -243,11 +243,6 @@ def _raise_code_error(owner: str, errors: Sequence[BaseException], count: int) -
             f"{owner} raised {format_error(errors[0])}, on all {count} samples of its first batch{notes}; a source is "
             "called with a list of samples, and an error of its code stops the run here"
         ) from errors[0]
-
-
-def _await(returned: Any) -> Any:
-    """Return what a source returned; the result of a coroutine."""
-    return run_coroutine(returned) if inspect.isawaitable(returned) else returned
 
 
 def _steps(owner: str, steps: Any, count: int) -> list[Sequence[float] | None]:

@@ -24,7 +24,7 @@ from typing import Any, Literal, TypeAlias
 from herokit.conversations.columns import REFERENCE_COLUMNS
 from herokit.errors import CODE_ERRORS, ConfigError, SetupError, check_choice, format_error
 from herokit.samples import SampleLike, as_samples
-from herokit.sources.coroutines import gather_outcomes, run_coroutine
+from herokit.sources.coroutines import await_result, gather_outcomes, run_coroutine
 from herokit.sources.results import SCORE_KEYS, to_float_array, to_score, to_verdict
 from herokit.types import RewardModel, Sample, Scores, Status, Verdict, Verifier
 
@@ -296,7 +296,7 @@ def _call(function: Callable[..., Any], samples: Sequence[Sample], style: Style)
         if style in ("trl", "openrlhf"):
             make = _trl_arguments if style == "trl" else _openrlhf_arguments
             returned = function(**_accepted(function, make(function, samples)))
-            return _to_list(run_coroutine(returned) if inspect.isawaitable(returned) else returned, len(samples))
+            return _to_list(await_result(returned), len(samples))
         return _call_each(_argument_rows(function, samples, style))
     except CODE_ERRORS as error:
         note = f"{_describe(function)} was taken for a reward function like {style}'s; style= overrides"
