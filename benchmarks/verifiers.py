@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from herokit.types import Sample
-from herokit_math import MathVerifier, evaluate, parser, tiers, verdicts
+from herokit_math import MathVerifier, evaluate, normalize, parser, tiers, verdicts
 
 Pair = tuple[str, str, bool]  # reference, text, label
 Verify = Callable[[str, str], bool]
@@ -98,6 +98,7 @@ def clear_caches() -> None:
     parser.parse_answer.cache_clear()
     verdicts.make_comparer.cache_clear()
     verdicts._try_parse.cache_clear()  # noqa: SLF001
+    normalize.normalize_text.cache_clear()
 
 
 def groups_of_eight(data: Path) -> list[Pair]:

@@ -16,6 +16,7 @@ from herokit.verifiers.base import unparsed
 from herokit.verifiers.languages import (
     ANOTHER_CLAUSE,
     CONDITION,
+    MAX_PREDICATE_CHARS,
     QUESTION,
     RETRACTION,
     denial_pattern,
@@ -230,7 +231,9 @@ def is_doubtful(extraction: Extraction) -> bool:
 
 
 def _is_unsure(sentence: str) -> bool:
-    return any(p.search(sentence) is not None for p in (doubt_pattern(), wrong_pattern(), QUESTION))
+    if doubt_pattern().search(sentence) or QUESTION.search(sentence):
+        return True
+    return wrong_pattern().search(sentence, max(0, len(sentence) - MAX_PREDICATE_CHARS)) is not None
 
 
 def _is_denied_mark(extraction: Extraction) -> bool:

@@ -13,6 +13,7 @@ __all__ = [
     "ANOTHER_CLAUSE",
     "CONDITION",
     "LANGUAGES",
+    "MAX_PREDICATE_CHARS",
     "QUESTION",
     "RETRACTION",
     "Language",
@@ -283,6 +284,10 @@ def right_pattern() -> re.Pattern[str]:
         'Option B'
     """
     return _predicate("right")
+
+
+MAX_PREDICATE_CHARS = 100
+"""Characters at the end of a sentence in which `wrong_pattern` matches, if it matches at all."""
 
 
 @cache

@@ -1,8 +1,6 @@
 """Parse tokens into an expression tree: recursive descent with limited depth; rejects unsupported tokens."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 
 from herokit_math.lexer import FUNCTIONS, Token, TokenKind, parse_repeating_decimal
@@ -28,6 +26,9 @@ class UnsupportedError(Exception):
     """The parser does not support the text."""
 
 
+_NUMBER, _VARIABLE, _COMMAND, _WORD, _OPERATOR, _ = TokenKind  # an attribute of an enumeration takes longer
+_QUOTIENTS = {"/": "div", ":": "div", "bmod": "mod"}
+_POSTFIX = {"!", "%", "^", "circ"}
 _CLOSING_BRACKETS = {"(": ")", "[": "]", "{": "}", "\\{": "\\}"}
 _GREEK = {
     "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi", "rho", "sigma",
@@ -40,7 +41,7 @@ _MAX_COMBINATION_DIGITS = 8
 _POWER = re.compile(r"\^ (?:(\d+)|\{ (\d+) \})(?: |$)")  # tokens of a power, with blanks between them
 _MAX_DETERMINANT_ROWS = 4
 _FUNCTION_NAMES = set("fghFGH")
-_SIMPLE_FUNCTIONS = set(FUNCTIONS.values()) - {"sqrt", "log", "lg", "cbrt"}
+_FUNCTION_COMMANDS = set(FUNCTIONS.values()) - {"sqrt", "cbrt"}
 _INVERSE = {
     "sin": "asin", "cos": "acos", "tan": "atan", "sec": "asec", "csc": "acsc", "cot": "acot", "sinh": "asinh", "cosh": "acosh",
     "tanh": "atanh",
@@ -64,14 +65,11 @@ class _ExpressionParser:
         self.index_names: set[str] = set()
         self.colon_divides = colon_divides
 
-    @contextmanager
-    def nesting_level(self) -> Iterator[None]:
+    def enter_level(self) -> None:
         """Count one level of nesting; raise LimitError if there are too many."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise LimitError(f"nested deeper than {MAX_DEPTH}")
-        yield
-        self.depth -= 1
 
     def is_at_end(self) -> bool:
         """Return whether all tokens are consumed."""
@@ -85,10 +83,10 @@ class _ExpressionParser:
 
     def next_is(self, *texts: str) -> bool:
         """Return whether the next token has one of `texts` and is not a word."""
-        if self.is_at_end():
+        if self.position >= len(self.tokens):
             return False
         token = self.tokens[self.position]
-        return token.text in texts and token.kind != TokenKind.WORD
+        return token.text in texts and token.kind != _WORD
 
     def advance(self, text: str | None = None) -> Token:
         """Consume and return the next token; raise UnsupportedError if it is not `text`."""
@@ -100,33 +98,34 @@ class _ExpressionParser:
 
     def parse_sum(self) -> Node:
         """Parse terms joined by + and -."""
-        with self.nesting_level():
-            terms = [self.parse_product()]
-            while self.next_is("+", "-"):
-                sign = self.advance().text
-                term = self.parse_product()
-                terms.append(term if sign == "+" else negate(term))
+        self.enter_level()
+        terms = [self.parse_product()]
+        while self.next_is("+", "-"):
+            sign = self.advance().text
+            term = self.parse_product()
+            terms.append(term if sign == "+" else negate(term))
+        self.depth -= 1
         return terms[0] if len(terms) == 1 else Call("add", tuple(terms))
 
     def parse_product(self) -> Node:
         """Parse factors joined by a multiplication sign, a division sign, or nothing."""
         left = self.parse_signed()
-        while True:
-            if self.next_is("*"):
-                self.advance()
+        while self.position < len(self.tokens):
+            token = self.tokens[self.position]
+            text = "" if token.kind == _WORD else token.text
+            if text == "*":
+                self.position += 1
                 left = multiply(left, self.parse_signed())
-            elif self.next_is("/", ":") and not (self.next_is(":") and not self.colon_divides):
-                self.advance()
-                left = Call("div", (left, self.parse_signed()))
-            elif self.next_is("bmod"):
-                self.advance()
-                left = Call("mod", (left, self.parse_signed()))
+            elif text in _QUOTIENTS and (text != ":" or self.colon_divides):
+                self.position += 1
+                left = Call(_QUOTIENTS[text], (left, self.parse_signed()))
             elif self.starts_atom():
-                if self.peek().kind == TokenKind.NUMBER and self.tokens[self.position - 1].kind == TokenKind.NUMBER:
+                if token.kind == _NUMBER and self.tokens[self.position - 1].kind == _NUMBER:
                     raise UnsupportedError("two numbers side by side")
                 left = multiply(left, self.parse_power())
             else:
-                return left
+                break
+        return left
 
     def parse_signed(self) -> Node:
         """Parse a factor with its signs."""
@@ -139,7 +138,7 @@ class _ExpressionParser:
     def parse_power(self) -> Node:
         """Parse an atom with its factorials, percent signs, degree signs and exponents."""
         node = self.parse_atom()
-        while not self.is_at_end():
+        while self.position < len(self.tokens) and self.tokens[self.position].text in _POSTFIX:
             if self.next_is("!"):
                 self.advance()
                 is_double = self.next_is("!") and bool(self.advance())
@@ -152,8 +151,9 @@ class _ExpressionParser:
                 if self.skip_degree():
                     node = Call("degree", (node,))
                 else:
-                    with self.nesting_level():
-                        node = Call("pow", (node, self.parse_exponent()))
+                    self.enter_level()
+                    node = Call("pow", (node, self.parse_exponent()))
+                    self.depth -= 1
             elif self.next_is("circ"):
                 self.advance()
                 node = Call("degree", (node,))
@@ -173,15 +173,15 @@ class _ExpressionParser:
 
     def starts_atom(self) -> bool:
         """Return whether an atom can start with the next token."""
-        if self.is_at_end():
+        if self.position >= len(self.tokens):
             return False
-        token = self.peek()
-        if token.kind in {TokenKind.NUMBER, TokenKind.VARIABLE}:
+        token = self.tokens[self.position]
+        if token.kind in (_NUMBER, _VARIABLE):
             return True
-        if token.kind == TokenKind.COMMAND:
+        if token.kind == _COMMAND:
             return token.text not in _OPERATOR_COMMANDS
         closes_bar = token.text in {"|", "\\|"} and self.open_bars > 0
-        return token.kind == TokenKind.OPERATOR and token.text in _OPENING and not closes_bar
+        return token.kind == _OPERATOR and token.text in _OPENING and not closes_bar
 
     def parse_group(self, opening: str, closing: str) -> Node:
         """Parse an expression in brackets."""
@@ -207,27 +207,30 @@ class _ExpressionParser:
         token = self.peek()
         if token.text == "{":
             return self.parse_group("{", "}")
-        if token.kind == TokenKind.NUMBER and token.text.isdigit() and len(token.text) > 1:
-            self.tokens[self.position] = Token(TokenKind.NUMBER, token.text[1:])
+        if token.kind == _NUMBER and token.text.isdigit() and len(token.text) > 1:
+            self.tokens[self.position] = Token(_NUMBER, token.text[1:])
             return Num(Fraction(token.text[0]))
         return self.parse_atom()
 
     def parse_atom(self) -> Node:
         """Parse one atom."""
-        with self.nesting_level():
-            token = self.advance()
-            if token.kind == TokenKind.NUMBER:
-                return self.parse_number(token)
-            if token.kind == TokenKind.VARIABLE:
-                return self.parse_variable(token.text)
-            if token.kind == TokenKind.COMMAND:
-                return self.parse_command(token.text)
-            if token.text in _CLOSING_BRACKETS and token.kind == TokenKind.OPERATOR:
-                self.position -= 1
-                return self.parse_group(token.text, _CLOSING_BRACKETS[token.text])
-            if token.text in {"|", "\\|"} and token.kind == TokenKind.OPERATOR:
-                return self.parse_absolute_value(token.text)
-        raise UnsupportedError(f"{token.text!r} is not part of an expression")
+        self.enter_level()
+        token = self.advance()
+        if token.kind == _NUMBER:
+            node = self.parse_number(token)
+        elif token.kind == _VARIABLE:
+            node = self.parse_variable(token.text)
+        elif token.kind == _COMMAND:
+            node = self.parse_command(token.text)
+        elif token.kind == _OPERATOR and token.text in _CLOSING_BRACKETS:
+            self.position -= 1
+            node = self.parse_group(token.text, _CLOSING_BRACKETS[token.text])
+        elif token.kind == _OPERATOR and token.text in {"|", "\\|"}:
+            node = self.parse_absolute_value(token.text)
+        else:
+            raise UnsupportedError(f"{token.text!r} is not part of an expression")
+        self.depth -= 1
+        return node
 
     def parse_absolute_value(self, bar: str) -> Node:
         """Parse up to the closing bar; double bars are a norm, an unknown function."""
@@ -244,7 +247,7 @@ class _ExpressionParser:
             return Num(parse_repeating_decimal(digits))
         while len(token.text) <= 3 and "." not in digits and self._digit_group_follows():  # noqa: PLR2004
             digits += self.advance().text
-        value = Fraction(digits)
+        value = Fraction(int(digits)) if digits.isdigit() else Fraction(digits)
         if "." not in digits and (part := self._parse_fraction_part()) is not None:
             return Num(value + part)
         if self.next_is("_"):
@@ -258,10 +261,12 @@ class _ExpressionParser:
         if self.is_at_end():
             return False
         token = self.peek()
-        return token.kind == TokenKind.NUMBER and token.after_space and len(token.text) == 3 and token.text.isdigit()  # noqa: PLR2004
+        return token.kind == _NUMBER and token.after_space and len(token.text) == 3 and token.text.isdigit()  # noqa: PLR2004
 
     def _parse_fraction_part(self) -> Fraction | None:
         r"""Parse the proper fraction of a mixed number: ``3\frac{1}{2}``, ``3 1/2``; None if there is none."""
+        if self.is_at_end() or not (self.peek().text == "frac" or self.peek().after_space):
+            return None
         match [t.text for t in self.tokens[self.position : self.position + 7]]:
             case ["frac", "{", top, "}", "{", bottom, "}"] if top.isdigit() and bottom.isdigit():
                 width = 7
@@ -287,8 +292,8 @@ class _ExpressionParser:
             return Const("i")
         if not subscript and name == "e":
             return Const("e")
-        following = [t.text for t in self.tokens[self.position : self.position + 6]]
-        if name in _FUNCTION_NAMES and following == [*"^{-1}("]:
+        following = self.tokens[self.position : self.position + 6] if name in _FUNCTION_NAMES else []
+        if [t.text for t in following] == [*"^{-1}("]:
             self.position += 5
             name += "^{-1}"
         if self.next_is("(") and (name[0] in _FUNCTION_NAMES or (name.isupper() and self._has_one_argument())):
@@ -309,7 +314,7 @@ class _ExpressionParser:
     def parse_primes(self) -> str:
         r"""Return the primes after a name: ``'`` or ``^{\prime}``; an empty string if there are none."""
         primes = ""
-        while not self.is_at_end():
+        while self.position < len(self.tokens) and self.tokens[self.position].text in {"'", "^"}:
             texts = [t.text for t in self.tokens[self.position : self.position + 4]]
             width = (
                 1 if texts[0] == "'" else 2 if texts[:2] == ["^", "prime"] else 4 * (texts == ["^", "{", "prime", "}"])
@@ -325,10 +330,7 @@ class _ExpressionParser:
 
     def parse_subscript(self) -> str:
         """Return the text of a subscript, or an empty string."""
-        if not self.next_is("_"):
-            return ""
-        self.advance()
-        return "_" + self.read_raw_text()
+        return "_" + self.read_raw_text() if self.next_is("_") and self.advance() else ""
 
     def read_raw_text(self) -> str:
         """Return the text of one group or token, without parsing it."""
@@ -362,7 +364,7 @@ class _ExpressionParser:
             return Call("factorial", (Call("add", (self.parse_group("(", ")"), Num(Fraction(-1)))),))
         if name in _GREEK:
             return Sym(name + self.parse_subscript())
-        if name in _SIMPLE_FUNCTIONS or name in {"log", "lg"}:
+        if name in _FUNCTION_COMMANDS:
             return self.parse_function(name)
         if name in {"sum", "prod"}:
             return self.parse_series(name)
@@ -421,11 +423,7 @@ class _ExpressionParser:
             self.advance(closing)
             return tuple(args)
         factors = [self.parse_power()]
-        while (
-            self.starts_atom()
-            and not self.next_is("(", "[", "{")
-            and self.peek().text not in _SIMPLE_FUNCTIONS | {"log", "lg"}
-        ):
+        while self.starts_atom() and not self.next_is("(", "[", "{") and self.peek().text not in _FUNCTION_COMMANDS:
             factors.append(self.parse_power())
         return (factors[0] if len(factors) == 1 else Call("mul", tuple(factors)),)
 
@@ -434,7 +432,7 @@ class _ExpressionParser:
         self.advance("_")
         self.advance("{")
         index = self.advance()
-        if index.kind != TokenKind.VARIABLE:
+        if index.kind != _VARIABLE:
             raise UnsupportedError("a sum without an index")
         self.advance("=")
         start = self.parse_sum()

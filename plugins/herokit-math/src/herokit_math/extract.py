@@ -28,12 +28,13 @@ from herokit.verifiers.text import first_sentence, last_sentence
 from herokit_math.boxes import find_last_boxed
 from herokit_math.scan import Span, find_expressions
 
-__all__ = ["MAX_TAIL_CHARS", "find_candidates", "find_marked_answer"]
+__all__ = ["MAX_TAIL_CHARS", "find_candidates", "find_marked_answer", "iterate_candidates"]
 
 MAX_TAIL_CHARS = 20_000  # characters at the end that are searched for markers
 _MAX_CHARS_BEFORE_BOX = 4_000  # characters before the last box that are searched for boxes of the same answer
 _MAX_BARE_ANSWER_CHARS = 300  # characters of a completion that is an answer without a marker
 
+_ANSWER_TAG = re.compile("<(?:answer|ANSWER|Answer)>")
 _FINAL_ANSWER = re.compile(r"\bfinal\s{1,3}answer", re.IGNORECASE)
 _CONTRAST = re.compile(r"(?<!thing )\bbut\b|\brather\b|[;,]")
 _LAST_BOX = re.compile(r"\\{1,2}(?:f|frame)?box")
@@ -43,14 +44,16 @@ _SUBORDINATE = re.compile(
 _STATES_VALUE = re.compile(r"=|\b(?:is|are|was|were|equals?|gives?|leaves)\b")
 _MAX_SUBORDINATE_CHARS = 80  # characters of a subordinate clause at the end of a sentence
 _VERB = re.compile(
-    r"(?<=\s)(?:is|are|be|est|sont|ist|sind|es|son|was|were|equals?|gets?|finds?|found|obtain|obtained|gives?|yields?|"
+    r"\s(?:is|are|be|est|sont|ist|sind|es|son|was|were|equals?|gets?|finds?|found|obtain|obtained|gives?|yields?|"
     r"ha(?:s|ve)|leaves|makes|costs?|needs?|to|by|of)(?=\s)|[:：]"
 )
 _WORD = re.compile(r"[^\W\d_]{2,}+(?!\s?[:：=])")  # not a label
 _CONNECTORS = {"and", "or", "und", "oder", "et", "ou", "или", "answer", "solution", "result"}
 _MAX_UNIT_WORDS = 2
 _MAX_PLAIN_WORDS = 20  # words that are no expression with its unit, even if some are functions or connectors
-_HIDES_WORDS = re.compile(r"[$\\*]|\bor\b|\band\b")  # formulas hold words, and a list may be joined by many "and"
+_HIDES_WORDS = re.compile(
+    r"[$\\*]|[oa](?:(?<=\bo)r|(?<=\ba)nd)\b"
+)  # formulas hold words, and a list may be joined by many "and"
 _OR = re.compile(r"[\s$]*[,(]?\s*(?:or|oder|ou|o|или|或|または|hoặc)\b|[\s$]*(?:或|または|또는)")
 
 _RANGE_START = re.compile(r"\bbetween[\s$]{1,5}$", re.IGNORECASE)
@@ -70,17 +73,24 @@ def find_candidates(completion: str, extract: ExtractMode = "answer") -> list[Ex
         >>> find_candidates("The area, as we saw, is 5x/2.")[-1]
         Extraction(text='5x/2', origin='last expression', problem='')
     """
+    return list(iterate_candidates(completion, extract))
+
+
+def iterate_candidates(completion: str, extract: ExtractMode = "answer") -> Iterator[Extraction]:
+    """Yield what `find_candidates` returns; most callers need only the first."""
     if extract == "boxed":
-        return [_find_box(completion) or Extraction(None, "box", "no box")]
+        return iter([_find_box(completion) or Extraction(None, "box", "no box")])
     if extract != "answer":
-        return find_answers(completion, extract)
+        return iter(find_answers(completion, extract))
     if (marked := find_marked_answer(completion)) is not None:
-        return [marked]
+        return iter([marked])
     text = completion[-MAX_TAIL_CHARS:].strip()
     if text.isascii() and 0 < len(text) <= _MAX_BARE_ANSWER_CHARS and len(text.split(None, 1)) == 1:
-        return [Extraction(text, "whole text")]  # one word or one formula: nothing announces, doubts or hedges in it
+        return iter(
+            [Extraction(text, "whole text")]
+        )  # one word or one formula: nothing announces, doubts or hedges in it
     if candidates := _find_after_phrase(text):
-        return candidates
+        return iter(candidates)
     return _find_unmarked(text)
 
 
@@ -95,12 +105,12 @@ def find_marked_answer(completion: str) -> Extraction | None:
         'the last box is empty or cut off'
     """
     text = completion if len(completion) <= MAX_TAIL_CHARS else completion[-MAX_TAIL_CHARS:]
-    if ("<answer>" in text or "<ANSWER>" in text or "<Answer>" in text) and (tag := find_tag(text)) is not None:
+    if "<" in text and _ANSWER_TAG.search(text) and (tag := find_tag(text)) is not None:
         box = _find_box(tag.text) if tag.text else None
         return tag if box is None else box._replace(origin="answer tag")
     if "\\" in completion and (box := _find_box(completion)) is not None:
         return _find_final_answer(completion) or box
-    if "####" in text and (hashes := find_hashes(text)) is not None:
+    if "#" in text and (hashes := find_hashes(text)) is not None:
         return hashes
     line = _find_answer_line(text)
     return None if line is None else Extraction(line, "A:")
@@ -200,30 +210,46 @@ def _is_hedge(text: str, spans: list[Span]) -> bool:
     )
 
 
-def _find_unmarked(text: str) -> list[Extraction]:
-    """Return candidates of a text without marks: all of it if it is short, else the last expression of its last sentences."""
+def _find_unmarked(text: str) -> Iterator[Extraction]:
+    """Yield candidates of a text without marks: all of it if it is short, else the last expression of its last sentences."""
     if not text:
-        return [Extraction(None, "whole text", "an empty answer")]
-    whole = [Extraction(text, _words_or("whole text", text))] if len(text) <= _MAX_BARE_ANSWER_CHARS else []
+        yield Extraction(None, "whole text", "an empty answer")
+        return
+    is_short = len(text) <= _MAX_BARE_ANSWER_CHARS
     for sentence in _sentences_backwards(text[-2_000:]):
         sentence = drop_contrast(sentence)  # noqa: PLW2901 - "3, not 4"
         if doubts_or_denies(sentence):
-            return [Extraction(None, "last sentence", "the sentence doubts or denies its value")]
+            yield Extraction(None, "last sentence", "the sentence doubts or denies its value")
+            return
         spans = find_expressions(sentence)
         if not spans:
             continue
-        if _is_hedge(sentence, spans):
-            return whole or [Extraction(None, "last sentence", "several answers are offered")]
-        subordinate = _SUBORDINATE.search(sentence, max(spans[0].end, len(sentence) - _MAX_SUBORDINATE_CHARS))
-        has_value = subordinate is not None and _STATES_VALUE.search(sentence, subordinate.end())
-        main = sentence[: subordinate.start()] if subordinate and not has_value else sentence  # "after giving 2 away"
-        verbs = list(_VERB.finditer(main))
-        predicate = main[verbs[-1].end() if verbs else 0 :].strip().rstrip(".")
-        texts = [sentence, predicate] if sentence != text else [predicate]
-        parts = [Extraction(part, _words_or("last sentence", part)) for part in texts]
-        last = [span for span in spans if span.end <= len(main)][-1]
-        return [*whole, *parts, Extraction(last.text, "last expression")]
-    return whole or [Extraction(None, "last sentence", "no expression")]
+        is_hedge = _is_hedge(sentence, spans)
+        if is_short:
+            yield Extraction(text, _words_or("whole text", text, spans if sentence == text else None))
+        elif is_hedge:
+            yield Extraction(None, "last sentence", "several answers are offered")
+        if not is_hedge:
+            yield from _find_in_sentence(sentence, spans, is_whole=sentence == text)
+        return
+    if is_short:
+        yield Extraction(text, _words_or("whole text", text))
+    else:
+        yield Extraction(None, "last sentence", "no expression")
+
+
+def _find_in_sentence(sentence: str, spans: list[Span], *, is_whole: bool) -> Iterator[Extraction]:
+    """Yield a sentence, unless it is the whole text, its predicate and the last expression of its main clause."""
+    subordinate = _SUBORDINATE.search(sentence, max(spans[0].end, len(sentence) - _MAX_SUBORDINATE_CHARS))
+    has_value = subordinate is not None and _STATES_VALUE.search(sentence, subordinate.end())
+    main = sentence[: subordinate.start()] if subordinate and not has_value else sentence  # "after giving 2 away"
+    if not is_whole:
+        yield Extraction(sentence, _words_or("last sentence", sentence, spans))
+    verbs = list(_VERB.finditer(main))
+    predicate = main[verbs[-1].end() if verbs else 0 :].strip().rstrip(".")
+    yield Extraction(predicate, _words_or("last sentence", predicate))
+    last = [span for span in spans if span.end <= len(main)][-1]
+    yield Extraction(last.text, "last expression")
 
 
 def _sentences_backwards(text: str) -> Iterator[str]:
@@ -234,11 +260,12 @@ def _sentences_backwards(text: str) -> Iterator[str]:
         text = text[: len(text) - len(sentence)] if text.endswith(sentence) and sentence else ""
 
 
-def _words_or(origin: str, text: str) -> str:
+def _words_or(origin: str, text: str, spans: list[Span] | None = None) -> str:
     """Return the origin of a text, or ``"words"`` if it has more words than an expression with its unit."""
-    if not _HIDES_WORDS.search(text) and len(_WORD.findall(text)) > _MAX_PLAIN_WORDS:
+    may_be_long = len(text) > _MAX_PLAIN_WORDS * 3  # two letters a word, and what is between words
+    if may_be_long and not _HIDES_WORDS.search(text) and len(_WORD.findall(text)) > _MAX_PLAIN_WORDS:
         return "words"  # without a search for expressions
-    spans = find_expressions(text)
+    spans = find_expressions(text) if spans is None else spans
     rest = text
     for span in reversed(spans):
         rest = rest[: span.start] + " " + rest[span.end :]

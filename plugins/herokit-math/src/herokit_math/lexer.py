@@ -47,7 +47,7 @@ _TEXT = re.compile(
     r"\\(?:text(?:bf|it|rm|sf|normal|tt|sc|up)?|math(?:rm|bf|it|sf|tt|cal)|mbox|hbox|operatorname\*?|bold(?:symbol)?|bf|rm|underline|emph)\s*\{"
 )
 _TOKEN = re.compile(
-    r"(?P<repeat>\d*\.\d*\\(?:overline|bar|dot)\s*\{?\s*\d+\s*\}?)"
+    r"(?P<repeat>\d*+\.\d*+\\(?:overline|bar|dot)\s*\{?\s*\d+\s*\}?)"
     r"|(?P<thousands>[1-9]\d{0,2}(?:,\d{3})+(?![\d])(?:\.\d+)?)"
     r"|(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3}(?![\d.a-zA-Z]))?)"
     r"|\\(?P<command>[a-zA-Z]+)"

@@ -2,6 +2,7 @@
 r"""Normalize spellings of LaTeX, Unicode and Markdown; string operations only, linear in the length."""
 
 import re
+from functools import lru_cache
 
 from herokit_math.notation import rewrite_notation
 from herokit_math.references import repair_commands
@@ -48,6 +49,7 @@ _INTERVAL = re.compile(r"([\[\]])([^\[\]()]{1,80}[,;][^\[\]()]{1,80})([\[\]])")
 _CHAT_TOKEN = re.compile(r"<\|[a-z_]{1,20}\|>")
 
 
+@lru_cache(maxsize=1_024)  # each tier normalizes the same two texts
 def normalize_text(text: str) -> str:
     r"""Return `text` with ASCII operators and LaTeX commands, without size commands, space commands and dollar signs.
 
@@ -55,7 +57,7 @@ def normalize_text(text: str) -> str:
         >>> normalize_text(r"$\left( 1\,004,\ 2π \right)$")
         '( 1004, 2\\pi   )'
     """
-    if _LOST_BACKSLASH.search(text):
+    if not text.isprintable() and _LOST_BACKSLASH.search(text):
         text = repair_commands(text)
     if "\\mu" in text or "µ" in text or "μ" in text:
         text = _MICRO.sub(_name_micro_unit, text)
@@ -65,19 +67,7 @@ def normalize_text(text: str) -> str:
     else:
         text = text.replace('"', " ").replace("`", " ")
     if "\\" in text:
-        if "\\\\" in text:
-            text = text.replace("\\\\", " \\cr ") if "\\begin" in text else _DOUBLE_BACKSLASH.sub(r"\\", text)
-        text = _SIZE_COMMANDS.sub(" ", _INVISIBLE_COMMANDS.sub(" ", text))
-        text = (
-            text.replace("\\$", " ")
-            .replace("\\%", "%")
-            .replace("\\#", "#")
-            .replace("\\&", "&")
-            .replace("\\lbrace", "\\{")
-        )
-        text = text.replace("\\rbrace", "\\}").replace("\\(", " ").replace("\\)", " ")
-        text = text.replace("\\[", " ").replace("\\]", " ")
-        text = _SPACE_COMMANDS.sub(" ", DIGIT_GROUP_SEPARATOR.sub("", text))
+        text = _normalize_commands(text)
     elif "{" in text:
         text = DIGIT_GROUP_SEPARATOR.sub("", text)
     text = _normalize_numbers(text)
@@ -88,16 +78,32 @@ def normalize_text(text: str) -> str:
         text = _NEGATIVE_WORD.sub("-", text)
     if "[" in text or "]" in text:
         text = _INTERVAL.sub(_turn_brackets, text)
-    return _strip_ends(rewrite_notation(_JOINED_CONJUNCTION.sub(r" \1 ", text)))
+    if "and" in text or "or" in text:
+        text = _JOINED_CONJUNCTION.sub(r" \1 ", text)
+    return _strip_ends(rewrite_notation(text))
+
+
+def _normalize_commands(text: str) -> str:
+    """Return a text without size commands, space commands and the backslashes of brackets and signs."""
+    if "\\\\" in text:
+        text = text.replace("\\\\", " \\cr ") if "\\begin" in text else _DOUBLE_BACKSLASH.sub(r"\\", text)
+    text = _SIZE_COMMANDS.sub(" ", _INVISIBLE_COMMANDS.sub(" ", text))
+    text = (
+        text.replace("\\$", " ").replace("\\%", "%").replace("\\#", "#").replace("\\&", "&").replace("\\lbrace", "\\{")
+    )
+    text = text.replace("\\rbrace", "\\}").replace("\\(", " ").replace("\\)", " ")
+    text = text.replace("\\[", " ").replace("\\]", " ")
+    return _SPACE_COMMANDS.sub(" ", DIGIT_GROUP_SEPARATOR.sub("", text))
 
 
 def _normalize_numbers(text: str) -> str:
     """Return a text without the separators of digit groups."""
-    text = _LETTER_TIMES.sub("*", text)
+    if "^" in text and ("x" in text or "X" in text):
+        text = _LETTER_TIMES.sub("*", text)
     if "_" in text:
         text = _DIGIT_GROUP_UNDERSCORE.sub("", text)
     text = text.replace("{,}", ",") if "{,}" in text else text
-    if text.count(".") > 1:
+    if "." in text and text.count(".") > 1:
         text = _GROUPED_BY_POINTS.sub(lambda match: match[0].replace(".", ""), text)
     return text
 

@@ -35,6 +35,7 @@ _TIMES_OF_DAY = {"noon": "12:00 p.m.", "midday": "12:00 p.m.", "midnight": "12:0
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
+_MONTH_START = re.compile(f"(?:{'|'.join(month[:3] for month in _MONTHS)})")
 _DAY_FIRST = re.compile(rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({'|'.join(_MONTHS)})\b,?")
 _DAY_LAST = re.compile(rf"\b({'|'.join(_MONTHS)})\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(\d{{4}}))?")
 _ISO_DATE = re.compile(r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
@@ -53,7 +54,7 @@ def rewrite_notation(text: str) -> str:
         return text
     if "base" in text:
         text = _BASE.sub(r"\1_{\2}", text)
-    if "0" in text:
+    if "0x" in text or "0b" in text or "0o" in text or "0X" in text:
         text = _PREFIXED.sub(lambda m: f"{m[str(m.lastgroup)]}_{{{_BASES[str(m.lastgroup)]}}}", text)
     if "C" in text or "P" in text:
         text = _SELECTION.sub(_write_selection, text)
@@ -66,7 +67,7 @@ def rewrite_notation(text: str) -> str:
         text = _DOTS.sub(_write_period, text)
     if "'" in text:
         text = _SUFFIX.sub("", text)
-    if "ax" in text or "in" in text:
+    if "max" in text or "min" in text or "Max" in text or "Min" in text:
         text = _EXTREMUM.sub(_write_label, text)
     return _rewrite_words(text)
 
@@ -119,9 +120,9 @@ def _rewrite_words(text: str) -> str:
         return time
     if match := _PERIOD_IN_BRACKETS.fullmatch(text):
         return f"{match[1]}\\overline{{{match[2]}}}"
-    if match := _ISO_DATE.fullmatch(text):
+    if "-" in text and (match := _ISO_DATE.fullmatch(text)):
         return f"{_MONTHS[int(match[2]) - 1]} {int(match[3])}, {match[1]}"
-    if not any(month in text for month in _MONTHS):
+    if _MONTH_START.search(text) is None:
         return text
     text = _DAY_FIRST.sub(r"\2 \1", text)
     return _DAY_LAST.sub(lambda m: f"{m[1]} {int(m[2])}" + (f", {m[3]}" if m[3] else ""), text)

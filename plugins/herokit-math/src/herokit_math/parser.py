@@ -29,7 +29,7 @@ from herokit_math.forms import (
     split_parts,
 )
 from herokit_math.lexer import Token, TokenKind, tokenize
-from herokit_math.limits import MAX_ANSWER_CHARS, MAX_DEPTH, LimitError, bracket_depth
+from herokit_math.limits import MAX_ANSWER_CHARS, MAX_DEPTH, MAX_DIGITS, LimitError, bracket_depth
 from herokit_math.lists import combine_items, parse_matrix, split_environment, subtract_points, to_region
 from herokit_math.normalize import normalize_text
 from herokit_math.quantities import parse_based_numeral, parse_mixed_units, parse_quantity, parse_ratio, parse_words
@@ -40,6 +40,7 @@ from herokit_math.words import find_content_words, parse_joined_number
 
 __all__ = ["parse_answer"]
 
+_NUMBER, _WORD, _OPERATOR = TokenKind.NUMBER, TokenKind.WORD, TokenKind.OPERATOR
 _IS_RELATION = matches_operator("=", "<", ">", "\\le", "\\ge", "\\ne")
 _IS_SEMICOLON = matches_operator(";")
 _CONDITION_WORDS = {"for", "where", "when", "with", "if", "such", "given", "provided", "because", "since", "therefore"}
@@ -51,6 +52,28 @@ _LEADING_VERBS = {
     "equivalent", "rounds", "adds", "sums", "approaches", "up", "simplified", "reduced",
 }  # fmt: skip
 _MATH_COMMANDS = {"begin", "int", "iint", "oint", "lim", "sum", "prod", "partial"}  # never part of an answer in words
+_PLAIN_TEXTS = {
+    "+",
+    "-",
+    "*",
+    "/",
+    "^",
+    "{",
+    "}",
+    "(",
+    ")",
+    "frac",
+    "sqrt",
+    "pi",
+    "sin",
+    "cos",
+    "tan",
+    "ln",
+    "log",
+    *"abcdenopqrtuvwxyz",
+}
+"""Operators, commands and variables that are no unit and begin no other form than an expression."""
+_NO_PLAIN_START = {"*", "(", "{"}  # a bullet, or what may enclose everything
 _MAX_SIGNS = 4  # independent plus-minus signs that are expanded
 _REALS = Region((Interval(MINUS_INFINITY, INFINITY, closed_low=False, closed_high=False),))
 
@@ -72,6 +95,8 @@ def parse_answer(answer: str) -> Answer:
     """
     if len(answer) > MAX_ANSWER_CHARS:
         raise LimitError(f"longer than {MAX_ANSWER_CHARS} characters")
+    if len(answer) <= MAX_DIGITS and answer.isdecimal() and answer.isascii():
+        return Quantity(Num(Fraction(int(answer))))
     text = normalize_text(answer)
     if bracket_depth(text) > MAX_DEPTH:
         raise LimitError(f"nested deeper than {MAX_DEPTH}")
@@ -80,12 +105,12 @@ def parse_answer(answer: str) -> Answer:
     if parts := split_parts(text):
         return Collection(tuple(map(parse_answer, parts)), "(")
     tokens = tokenize(text)
-    if not any(t.kind in {TokenKind.NUMBER, TokenKind.VARIABLE, TokenKind.COMMAND} for t in tokens):
+    if not any(t.kind in {_NUMBER, TokenKind.VARIABLE, TokenKind.COMMAND} for t in tokens):
         return _parse_prose(text, tokens)
     try:
         return _parse_tokens(tokens)
     except UnsupportedError:
-        if any(t.kind == TokenKind.WORD for t in tokens) and not any(t.text in _MATH_COMMANDS for t in tokens):
+        if any(t.kind == _WORD for t in tokens) and not any(t.text in _MATH_COMMANDS for t in tokens):
             return parse_words(find_content_words(text))
         raise
 
@@ -109,6 +134,8 @@ def _parse_prose(text: str, tokens: list[Token]) -> Answer:
 
 
 def _parse_tokens(tokens: list[Token]) -> Answer:
+    if _is_plain_expression(tokens):
+        return parse_quantity(tokens)
     if (answer := _parse_conditions(tokens)) is not None:
         return answer
     tokens = _trim_punctuation(_drop_condition(tokens))
@@ -125,11 +152,18 @@ def _parse_tokens(tokens: list[Token]) -> Answer:
     return _parse_single(tokens)
 
 
+def _is_plain_expression(tokens: list[Token]) -> bool:
+    """Return whether tokens are surely one quantity without words, so that no other form has to be tried."""
+    if not tokens or tokens[0].text in _NO_PLAIN_START or tokens[-1].text == "^":
+        return False
+    return all(t.kind == _NUMBER or (t.text in _PLAIN_TEXTS and t.kind != _WORD) for t in tokens)
+
+
 def _parse_conditions(tokens: list[Token]) -> Answer | None:
     """Parse congruences, and values by cases; None for other tokens."""
     if any(t.text == "pmod" for t in tokens):
         return parse_residues(tokens, _parse_tokens)
-    if any(t.kind == TokenKind.WORD for t in tokens):
+    if any(t.kind == _WORD for t in tokens):
         return parse_cases(split_tokens(_trim_punctuation(tokens), is_separator), _parse_tokens)
     return None
 
@@ -147,32 +181,32 @@ def _trim_punctuation(tokens: list[Token]) -> list[Token]:
 
 def _drop_condition(tokens: list[Token]) -> list[Token]:  # noqa: PLR0911 - one return per form
     """Drop "for all x", "where k is an integer", a modulus, the approximation of a value, the steps before an implication."""
-    if not any(t.kind == TokenKind.WORD or t.text in _CONDITION_COMMANDS for t in tokens):
+    if not any(t.kind == _WORD or t.text in _CONDITION_COMMANDS for t in tokens):
         return tokens
     for at, (token, depth) in enumerate(zip(tokens, bracket_depths(tokens), strict=True)):
         if at == 0 or depth > 0:
             continue
-        if (token.kind == TokenKind.WORD and token.text.lower() in _CONDITION_WORDS) or token.text in {
+        if (token.kind == _WORD and token.text.lower() in _CONDITION_WORDS) or token.text in {
             "pmod",
             "forall",
         }:
-            if any(t.kind == TokenKind.WORD and t.text.lower() in ELSE_WORDS for t in tokens[at:]):
+            if any(t.kind == _WORD and t.text.lower() in ELSE_WORDS for t in tokens[at:]):
                 raise UnsupportedError("an answer with several cases")
-            if at == 1 and tokens[0].kind == TokenKind.VARIABLE and token.kind == TokenKind.WORD:
+            if at == 1 and tokens[0].kind == TokenKind.VARIABLE and token.kind == _WORD:
                 return tokens  # "x such that x > 2": the condition is the answer
             return tokens[:at]
         if token.text == "approx":  # a name is followed by its value, a value by its approximation
             return tokens[at + 1 :] if at == 1 and tokens[0].kind == TokenKind.VARIABLE else tokens[:at]
         if token.text in {"Rightarrow", "implies"} or (token.text == "to" and _leads_to(tokens[:at], token)):
             return _drop_condition(tokens[at + 1 :])
-        if token.kind == TokenKind.OPERATOR and token.text == "," and _is_membership(tokens[at + 1 :]):
+        if token.kind == _OPERATOR and token.text == "," and _is_membership(tokens[at + 1 :]):
             return tokens[:at]
     return tokens
 
 
 def _leads_to(before: list[Token], token: Token) -> bool:
     r"""Return whether "to" leads to the answer: "simplifies to 5", ``x \to 5``; not "parallel to" or "4 to 5"."""
-    if token.kind == TokenKind.WORD:
+    if token.kind == _WORD:
         return before[-1].text.lower() in _LEADING_VERBS
     texts = {t.text for t in before}
     return "," not in texts and any(t.kind in {TokenKind.VARIABLE, TokenKind.COMMAND} for t in before)
@@ -216,22 +250,23 @@ def _parse_environment(tokens: list[Token]) -> Answer:
 
 def _parse_entry(tokens: list[Token]) -> Answer:
     """Parse an entry of a matrix; a condition may begin with "if"."""
-    is_condition = len(tokens) > 1 and tokens[0].kind == TokenKind.WORD and tokens[0].text.lower() in _CONDITION_WORDS
+    is_condition = len(tokens) > 1 and tokens[0].kind == _WORD and tokens[0].text.lower() in _CONDITION_WORDS
     return _parse_tokens(tokens[1:] if is_condition else tokens)
 
 
 def _parse_set_or_signs(tokens: list[Token]) -> Answer | None:  # noqa: PLR0911 - one return per form
     """Parse a set, a union, a difference, a membership, or an expression with plus-minus; None for other forms."""
-    if len(pieces := split_tokens(tokens, matches_operator("setminus"))) == 2:  # noqa: PLR2004 - two operands
+    texts = {t.text for t in tokens}
+    if "setminus" in texts and len(pieces := split_tokens(tokens, matches_operator("setminus"))) == 2:  # noqa: PLR2004 - two operands
         return subtract_points(_parse_tokens(pieces[0]), _parse_tokens(pieces[1]))
     if tokens[0].text == "\\{" and is_enclosed(tokens):
         return _parse_set(tokens[1:-1])
     signs = [at for at, t in enumerate(tokens) if t.text in {"pm", "mp"} and t.kind == TokenKind.COMMAND]
     if signs:
         return _expand_signs(tokens, signs)
-    if len(pieces := split_tokens(tokens, matches_operator("cup"))) > 1:
+    if "cup" in texts and len(pieces := split_tokens(tokens, matches_operator("cup"))) > 1:
         return combine_items([_parse_tokens(p) for p in pieces], {"cup"})
-    if len(pieces := split_tokens(tokens, matches_operator("in"))) > 1:
+    if "in" in texts and len(pieces := split_tokens(tokens, matches_operator("in"))) > 1:
         if not _is_variable(pieces[0]):
             raise UnsupportedError("a membership of something that is not a variable")
         container = _parse_tokens(pieces[-1])
@@ -254,7 +289,7 @@ def _expand_signs(tokens: list[Token], signs: list[int]) -> Answer:
         expanded = list(tokens)
         for at, is_flipped in zip(signs, flip, strict=True):
             is_minus = (tokens[at].text == "mp") ^ is_flipped
-            expanded[at] = Token(TokenKind.OPERATOR, "-" if is_minus else "+", tokens[at].after_space)
+            expanded[at] = Token(_OPERATOR, "-" if is_minus else "+", tokens[at].after_space)
         answers.append(_parse_tokens(expanded))
     return Collection(tuple(dict.fromkeys(answers)))
 
@@ -264,7 +299,7 @@ def _parse_group(tokens: list[Token]) -> Answer | None:
     opening, closing, inside = tokens[0].text, tokens[-1].text, tokens[1:-1]
     if opening == "[" and len(split_tokens(inside, _IS_RELATION)) > 1:
         return _parse_tokens(inside)  # statements in brackets: [x = 1, y = 3]
-    pieces = split_tokens(inside, lambda t: t.text in {",", ";"} and t.kind == TokenKind.OPERATOR)
+    pieces = split_tokens(inside, lambda t: t.text in {",", ";"} and t.kind == _OPERATOR)
     if opening == "[" and pieces and all(piece[0].text == "[" and is_enclosed(piece) for piece in pieces):
         return Matrix(tuple(tuple(map(_parse_tokens, split_tokens(piece[1:-1], is_separator))) for piece in pieces))
     is_pair = opening + closing == "()" and not any(t.text == "infty" for t in inside)
@@ -316,7 +351,7 @@ def _parse_relation(tokens: list[Token]) -> Answer:
     if len(pieces) != len(relations) + 1:
         raise UnsupportedError("a relation with a missing side")
     labels = "".join(t.text for t in pieces[0]), "".join(t.text for t in pieces[-1])
-    if any(t.kind == TokenKind.WORD and t.text.lower() in _CONDITION_WORDS for t in pieces[0]):
+    if any(t.kind == _WORD and t.text.lower() in _CONDITION_WORDS for t in pieces[0]):
         raise UnsupportedError("a condition on the left of a relation")
     if relations == ("=",) and _is_event(pieces[0]):
         value = _parse_tokens(pieces[1])
@@ -327,7 +362,7 @@ def _parse_relation(tokens: list[Token]) -> Answer:
     if set(relations) == {"="} and (
         pieces[-1][0].text == "begin"
         or _is_tuple(pieces[-1])
-        or any(t.kind == TokenKind.WORD for t in pieces[0])
+        or any(t.kind == _WORD for t in pieces[0])
         or _has_colon(pieces[-1])
     ):
         return LabeledValue(labels[0], _parse_tokens(pieces[-1]))
@@ -362,8 +397,8 @@ def _has_colon(tokens: list[Token]) -> bool:
 def _parse_colon(tokens: list[Token]) -> Answer:
     """Parse a label and its value, a ratio, or a time."""
     pieces = split_tokens(tokens, matches_operator(":"))
-    letters = [t for t in pieces[0] if t.kind in {TokenKind.WORD, TokenKind.VARIABLE}]
-    is_label = len(letters) > 2 or any(t.kind == TokenKind.WORD for t in letters)  # noqa: PLR2004 - "Bob:", not "AB:"
+    letters = [t for t in pieces[0] if t.kind in {_WORD, TokenKind.VARIABLE}]
+    is_label = len(letters) > 2 or any(t.kind == _WORD for t in letters)  # noqa: PLR2004 - "Bob:", not "AB:"
     if len(pieces) > 1 and len(letters) == len(pieces[0]) and is_label:
         start = len(pieces[0]) + 1
         return LabeledValue("".join(t.text for t in pieces[0]), _parse_tokens(tokens[start:]))

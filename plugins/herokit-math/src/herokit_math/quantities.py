@@ -40,12 +40,13 @@ def parse_quantity(tokens: list[Token]) -> Quantity:
     """
     while tokens and tokens[0].kind == TokenKind.WORD and tokens[0].text.lower() in _IGNORED_WORDS:
         tokens = tokens[1:]
-    number = parse_number_words(tuple(t.text.lower() for t in tokens if t.kind == TokenKind.WORD))
+    spelled = tuple([t.text.lower() for t in tokens if t.kind == TokenKind.WORD])
+    number = parse_number_words(spelled) if spelled else None
     if number is not None and all(t.kind == TokenKind.WORD or t.text in {"-", "and"} for t in tokens):
         return Quantity(Num(Fraction(number)))
     if (quantity := parse_mixed_units(tokens)) is not None:
         return quantity
-    start = _find_words(tokens)
+    start = _find_words(tokens) if spelled else len(tokens)
     node = parse_expression(tokens[:start])
     words = _collect_unit_words(tokens[start:])
     scale = _find_scale(tokens)
@@ -175,6 +176,8 @@ def _find_scale(tokens: list[Token]) -> int:
 def parse_based_numeral(tokens: list[Token]) -> BasedNumeral | None:
     """Parse a numeral with a base, ``2112_{6}`` or ``3F_{16}``; None for other tokens."""
     at = next((k for k, t in enumerate(tokens) if t.text == "_"), 0)
+    if not at:
+        return None
     head = tokens[1 : at - 1] if at > 2 and tokens[0].text == "(" and tokens[at - 1].text == ")" else tokens[:at]  # noqa: PLR2004
     digits = "".join(t.text for t in head)
     if not digits.isalnum() or any(t.kind not in {TokenKind.NUMBER, TokenKind.VARIABLE, TokenKind.WORD} for t in head):

@@ -9,7 +9,7 @@ from herokit_math.answers import Answer, Cases, Collection, LabeledValue, Quanti
 from herokit_math.boxes import find_last_boxed
 from herokit_math.compare import Comparison
 from herokit_math.expression import UnsupportedError
-from herokit_math.extract import find_candidates
+from herokit_math.extract import iterate_candidates
 from herokit_math.limits import MAX_ANSWER_CHARS, LimitError
 from herokit_math.normalize import normalize_text
 from herokit_math.parser import parse_answer
@@ -21,7 +21,7 @@ from herokit_math.words import find_content_words
 __all__ = ["Decision", "decide_equivalence", "extract_reference", "parse_plain_number"]
 
 _OPTION_LETTER = re.compile(r"(?:\\text\{)?\(?[A-J]\)?\}?")  # the answer may have it in lower case
-_SPACE = re.compile(r"(?<![\d.,]) | (?![\d.,])")  # not between digits, where it separates two numbers
+_SPACE = re.compile(r" (?:(?<![\d.,] )|(?![\d.,]))")  # not between digits, where it separates two numbers
 _DECIMAL_COMMA = re.compile(r"[-+]?(?:0,\d|\d{1,9},\d\d)\d{0,7}")
 _THOUSANDS_COMMA = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 _COMMA_NUMBER = re.compile(r"(?<![\d.,])(\d{1,3}(?:[. ]\d{3})+|\d{1,30}),(\d{1,30})(?![\d.]|,\d)")
@@ -68,7 +68,9 @@ def parse_plain_number(text: str) -> tuple[int, int] | None:
         >>> parse_plain_number("$1,200.50")
         (120050, 2)
     """
-    if text.isdigit() and text.isascii() and len(text) <= _MAX_PLAIN_CHARS:
+    if len(text) > _MAX_PLAIN_CHARS:
+        return None
+    if text.isdigit() and text.isascii():
         return int(text), 0
     return _parse_formatted_number(text)
 
@@ -76,7 +78,7 @@ def parse_plain_number(text: str) -> tuple[int, int] | None:
 @lru_cache(maxsize=16_384)
 def _parse_formatted_number(text: str) -> tuple[int, int] | None:
     match = _PLAIN_NUMBER.fullmatch(text.strip())
-    if match is None or len(text) > _MAX_PLAIN_CHARS:
+    if match is None:
         return None
     whole, _, decimals = match[0].replace(",", "").replace("$", "").partition(".")
     return int(whole + decimals), len(decimals)
@@ -98,7 +100,7 @@ def extract_reference(reference: str) -> str:
         return reference
     if "box" in reference and (boxed := find_last_boxed(reference, unclosed=True)):
         return boxed
-    best = find_candidates(reference)[0]
+    best = next(iterate_candidates(reference))
     is_marked = best.origin in {"answer tag", "box", "answer phrase", "####", "A:"}
     return best.text if is_marked and best.text is not None else reference
 
@@ -115,6 +117,8 @@ def decide_equivalence(reference: str, answer: str, policy: Policy) -> Decision:
         >>> decide_equivalence("0.5", "1/2", Policy())[:2]
         (True, 'exact value')
     """
+    if len(answer) <= _MAX_PLAIN_CHARS and (plain := _decide_plain_numbers(reference, answer)) is not None:
+        return plain
     decision = _decide_texts(reference, answer, policy)
     if decision.equal and policy.case == "strict" and _differ_in_case(reference, answer):
         return Decision(equal=False, tier="structure", reason="upper and lower case")
@@ -139,8 +143,6 @@ def _decide_texts(reference: str, answer: str, policy: Policy) -> Decision:  # n
     if len(answer) > MAX_ANSWER_CHARS or len(reference) > MAX_ANSWER_CHARS:
         reason = f"longer than {MAX_ANSWER_CHARS} characters"
         return Decision(None, "limits", reason, len(answer) <= MAX_ANSWER_CHARS, len(reference) <= MAX_ANSWER_CHARS)
-    if (decision := _decide_plain_numbers(reference, answer)) is not None:
-        return decision
     if _CONTENT.search(answer.replace("_", "")) is None:
         return Decision(equal=False, tier="extraction", reason="the answer is empty", answer_readable=False)
     currencies = find_currency(reference), find_currency(answer)
@@ -175,12 +177,13 @@ def _decide_texts(reference: str, answer: str, policy: Policy) -> Decision:  # n
 
 def _decide_plain_numbers(reference: str, answer: str) -> Decision | None:
     """Decide two plain numbers without the parser; None if the rounding policy must decide."""
-    reference_number, answer_number = parse_plain_number(reference), parse_plain_number(answer)
-    if reference_number is None or answer_number is None:
+    reference_number = parse_plain_number(reference)
+    if reference_number is None or (answer_number := parse_plain_number(answer)) is None:
         return None
     (expected, expected_places), (value, places) = reference_number, answer_number
-    if expected_places or places:
-        expected, value = expected * 10**places, value * 10**expected_places
+    if not expected_places and not places:
+        return _EQUAL_NUMBERS if expected == value else _DIFFERENT_NUMBERS
+    expected, value = expected * 10**places, value * 10**expected_places
     if expected == value:
         return _EQUAL_NUMBERS
     one = 10 ** (expected_places + places)

@@ -7,6 +7,7 @@ from herokit_math.limits import MAX_ITEMS, LimitError
 
 __all__ = ["bracket_depths", "is_enclosed", "is_separator", "matches_operator", "split_tokens"]
 
+_WORD, _OPERATOR, _COMMAND, _CONJUNCTION = TokenKind.WORD, TokenKind.OPERATOR, TokenKind.COMMAND, TokenKind.CONJUNCTION
 _OPENING = {"(", "[", "{", "\\{", "lfloor", "lceil", "begin"}
 _CLOSING = {")", "]", "}", "\\}", "rfloor", "rceil", "end"}
 
@@ -14,11 +15,11 @@ _CLOSING = {")", "]", "}", "\\}", "rfloor", "rceil", "end"}
 def bracket_depths(tokens: list[Token]) -> list[int]:
     """Return each token's bracket depth; a bracket is inside itself."""
     depth, depths = 0, []
-    for token in tokens:
-        if token.kind != TokenKind.WORD and token.text in _OPENING:
+    for kind, text, _ in tokens:
+        if text in _OPENING and kind != _WORD:
             depth += 1
         depths.append(depth)
-        if token.kind != TokenKind.WORD and token.text in _CLOSING:
+        if text in _CLOSING and kind != _WORD:
             depth -= 1
     return depths
 
@@ -45,12 +46,12 @@ def split_tokens(tokens: list[Token], is_delimiter: Callable[[Token], bool]) -> 
 
 def matches_operator(*texts: str) -> Callable[[Token], bool]:
     """Return a predicate for operators and commands with one of `texts`."""
-    return lambda token: token.text in texts and token.kind in {TokenKind.OPERATOR, TokenKind.COMMAND}
+    return lambda token: token.text in texts and token.kind in (_OPERATOR, _COMMAND)
 
 
 def is_separator(token: Token) -> bool:
     """Return whether a token separates the members of a list."""
-    return token.kind == TokenKind.CONJUNCTION or (token.kind == TokenKind.OPERATOR and token.text in {",", ";"})
+    return token.kind == _CONJUNCTION or (token.text in {",", ";"} and token.kind == _OPERATOR)
 
 
 def is_enclosed(tokens: list[Token]) -> bool:
@@ -58,5 +59,5 @@ def is_enclosed(tokens: list[Token]) -> bool:
     if len(tokens) < 2 or tokens[0].text not in _OPENING or tokens[-1].text not in _CLOSING:  # noqa: PLR2004
         return False
     depths = bracket_depths(tokens)
-    closings = [k for k, t in enumerate(tokens) if depths[k] == 1 and t.kind != TokenKind.WORD and t.text in _CLOSING]
+    closings = [k for k, t in enumerate(tokens) if depths[k] == 1 and t.kind != _WORD and t.text in _CLOSING]
     return min(depths) > 0 and closings[:1] == [len(tokens) - 1]

@@ -131,6 +131,8 @@ def find_currency(text: str) -> Unit | None:
         >>> find_currency(r"\$5") == UNITS["dollar"], find_currency("€5") == UNITS["euro"], find_currency("$x$")
         (True, True, None)
     """
+    if "$" not in text and text.isascii():
+        return None
     signs = _CURRENCY.findall(text)
     return UNITS[_CURRENCIES.get(signs[0], "dollar")] if len(signs) == 1 else None
 

@@ -1,7 +1,8 @@
 """Judge a completion against a reference without sympy: select the answer, compare it, make a verdict."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
+from itertools import chain
 from typing import NamedTuple, TypeAlias
 
 from herokit.types import Status, Verdict
@@ -9,7 +10,7 @@ from herokit.verifiers.extraction import Extraction, ExtractMode
 from herokit_math.answers import Answer, Choice, Text
 from herokit_math.choices import find_chosen_letter
 from herokit_math.expression import UnsupportedError
-from herokit_math.extract import find_candidates, find_marked_answer
+from herokit_math.extract import find_marked_answer, iterate_candidates
 from herokit_math.limits import LimitError, check_latex_limits
 from herokit_math.parser import parse_answer
 from herokit_math.quantity_comparison import Policy
@@ -19,6 +20,7 @@ from herokit_math.tiers import Decision, decide_equivalence, extract_reference, 
 __all__ = ["Judgment", "PairComparer", "judge", "judge_completion", "make_comparer", "undecided_verdict"]
 
 _CONCLUSIVE_ORIGINS = {"answer tag", "box", "####", "A:"}  # the text there is the answer, even if it is not readable
+_JUDGED = Status.JUDGED  # an attribute of an enumeration takes longer
 _DAMAGED = "the reference is damaged: it holds control characters, such as a form feed in place of \\f"
 _NO_ANSWER = "no answer found in the completion"
 
@@ -68,10 +70,10 @@ def judge_completion(
     """Extract the answer of a completion and compare it with a function from `make_comparer`."""
     best = find_marked_answer(completion) if extract == "answer" else None
     if best is None:
-        candidates = find_candidates(completion, extract)
-        best = candidates[0]
+        candidates = iterate_candidates(completion, extract)
+        best = next(candidates)
         if best.origin not in _CONCLUSIVE_ORIGINS:
-            best = _select_candidate(extract_reference(reference), completion, candidates)
+            best = _select_candidate(extract_reference(reference), completion, best, candidates)
     if best.text is None:
         return _no_answer(reference, best)
     return compare(reference, best.text, best.origin)
@@ -104,7 +106,7 @@ def _compare_pair(policy: Policy, reference: str, answer: str, origin: str) -> J
         return Judgment(reference, answer, origin, decision, Verdict(None, Status.FAILED, _DAMAGED, answer, origin))
     decision = decide_equivalence(reference, answer, policy)
     if decision.equal is not None:
-        status = Status.JUDGED if decision.answer_readable else Status.UNPARSED
+        status = _JUDGED if decision.answer_readable else Status.UNPARSED
         reason = f"{decision.tier}: {decision.reason}"
         return Judgment(
             reference, answer, origin, decision, Verdict(float(decision.equal), status, reason, answer, origin)
@@ -130,12 +132,12 @@ def undecided_verdict(
     return Verdict(0.0, Status.JUDGED if decision.answer_readable else Status.UNPARSED, reason, answer, origin)
 
 
-def _select_candidate(reference: str, completion: str, candidates: list[Extraction]) -> Extraction:
+def _select_candidate(reference: str, completion: str, best: Extraction, others: Iterable[Extraction]) -> Extraction:
     """Return the first readable candidate; one in words only if the reference is words or an option."""
     expected = None if parse_plain_number(reference) is not None else _try_parse(reference)
     if isinstance(expected, Choice) and (letter := find_chosen_letter(completion)) is not None:
         return Extraction(letter, "chosen option")
-    for candidate in candidates:
+    for candidate in chain((best,), others):
         if candidate.text is None or parse_plain_number(candidate.text) is not None:
             return candidate
         if candidate.origin == "words" and not isinstance(expected, Text | Choice):
@@ -145,7 +147,7 @@ def _select_candidate(reference: str, completion: str, candidates: list[Extracti
             return candidate  # a formula for sympy
         if answer is not None and (isinstance(expected, Text | Choice) or not isinstance(answer, Text)):
             return candidate
-    return candidates[0]
+    return best
 
 
 @lru_cache(maxsize=8_192)

@@ -103,7 +103,8 @@ class MathVerifier(Closeable):
         """
         samples = as_samples(samples)
         compare = make_comparer(self.policy)
-        finals = [view_text(sample, self.view) for sample in samples]
+        is_final = self.view == "final"
+        finals = [sample.final if is_final else view_text(sample, self.view) for sample in samples]
         judgments = [
             _judge_sample(sample, final, compare, self.extract) for sample, final in zip(samples, finals, strict=True)
         ]
@@ -134,9 +135,11 @@ class MathVerifier(Closeable):
         """Return all verdicts; the workers decide the pairs that have none, each distinct pair once."""
         undecided = [j for j in judgments if isinstance(j, Judgment) and j.verdict is None]
         pairs = list(dict.fromkeys((j.reference, j.answer or "") for j in undecided))
-        tasks = [json.dumps(pair).encode() for pair in pairs]
-        deadline = None if self.call_timeout is None else time.monotonic() + self.call_timeout
-        replies = dict(zip(pairs, self._pool.run(tasks, deadline=deadline), strict=True)) if tasks else {}
+        replies: dict[tuple[str, str], Reply] = {}
+        if pairs:
+            tasks = [json.dumps(pair).encode() for pair in pairs]
+            deadline = None if self.call_timeout is None else time.monotonic() + self.call_timeout
+            replies = dict(zip(pairs, self._pool.run(tasks, deadline=deadline), strict=True))
         return [
             j if isinstance(j, Verdict) else j.verdict or _make_verdict(j, replies[j.reference, j.answer or ""])
             for j in judgments
