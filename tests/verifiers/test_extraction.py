@@ -1,6 +1,7 @@
 # ruff: noqa: RUF001 - words of many scripts
 """Where an answer is: the one order of precedence, languages, doubts, views and native references."""
 
+import re._parser as sre_parser
 from time import perf_counter
 
 import pytest
@@ -9,7 +10,7 @@ from herokit import Sample, Status
 from herokit.verifiers import Choice, Date, ExactMatch, FunctionCall, ListMatch, Number, TokenF1
 from herokit.verifiers.base import UnusableReferenceError
 from herokit.verifiers.extraction import find_answers
-from herokit.verifiers.languages import LANGUAGES, phrase_pattern
+from herokit.verifiers.languages import LANGUAGES, MAX_PREDICATE_CHARS, phrase_pattern, wrong_pattern
 from herokit.verifiers.references import reference_data, reference_text, reference_texts
 
 
@@ -168,3 +169,12 @@ def test_find_answers_takes_linear_time(text):
     started = perf_counter()
     find_answers(text * 20_000)
     assert perf_counter() - started < 5.0
+
+
+def test_wrong_pattern_matches_only_within_the_characters_that_are_searched():
+    _, widest = sre_parser.parse(wrong_pattern().pattern, wrong_pattern().flags).getwidth()
+    assert widest < MAX_PREDICATE_CHARS
+    long = "the " + "x" * 20 + " "
+    for text in (f"{'1 ' * 200}** ,  is not {long}choice...", f"{'1 ' * 200}is impossible!!!"):
+        start = len(text) - MAX_PREDICATE_CHARS
+        assert wrong_pattern().search(text, start).span() == wrong_pattern().search(text).span()

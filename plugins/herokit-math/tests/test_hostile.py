@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from herokit.types import Sample, Status
-from herokit_math import MathVerifier, Policy, parser, tiers, verdicts
+from herokit_math import MathVerifier, Policy, normalize, parser, tiers, verdicts
 from herokit_math.verdicts import judge
 
 MANY = 100_000
@@ -19,6 +19,7 @@ CACHED_FUNCTIONS = [
     (parser, "parse_answer"),
     (verdicts, "make_comparer"),
     (verdicts, "_try_parse"),
+    (normalize, "normalize_text"),
 ]
 REFERENCES = [r"\sqrt{2}", r"\{1,x,3\}", "B", r"\text{yes}"]
 CORPUS = {

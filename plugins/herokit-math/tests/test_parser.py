@@ -1,9 +1,10 @@
 """What texts are parsed as: the type, the parts and the names of an answer."""
 
-from itertools import chain
+from itertools import chain, product
 
 import pytest
 
+from herokit_math import parser
 from herokit_math.answers import (
     Cases,
     Collection,
@@ -20,7 +21,9 @@ from herokit_math.answers import (
 from herokit_math.expression import UnsupportedError
 from herokit_math.limits import MAX_ANSWER_CHARS, MAX_DEPTH, LimitError
 from herokit_math.parser import parse_answer
+from herokit_math.quantities import _SCALES
 from herokit_math.tree import Call, Const, Num, Sym
+from herokit_math.units import UNITS
 
 
 def outline(answer):  # noqa: C901, PLR0911, PLR0912 - one branch and return per type
@@ -193,3 +196,28 @@ def test_parse_answer_accepts_lengths_and_depths_up_to_its_limits():
     for text in ("1" * (MAX_ANSWER_CHARS + 1), "(" * (MAX_DEPTH + 1) + "1"):
         with pytest.raises(LimitError):
             parse_answer(text)
+
+
+PLAIN_PIECES = ("2", "1/3", "x", "(x+1)^{2}", "-", "*", "^", ")", "1 000", r"\frac12", r"\sin x", "A", ",")
+
+
+def parse_or_error(text):
+    """Return the outcome for a text: the answer, or the exception and its message."""
+    try:
+        return parser.parse_answer.__wrapped__(text)
+    except (UnsupportedError, LimitError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def test_parse_answer_reads_plain_expressions_as_it_does_when_it_tries_every_form(monkeypatch):
+    texts = ["".join(pieces) for pieces in product(PLAIN_PIECES, repeat=3)]
+    plain = [parse_or_error(text) for text in texts]
+    parser.parse_answer.cache_clear()
+    monkeypatch.setattr(parser, "_is_plain_expression", lambda _: False)
+    assert [parse_or_error(text) for text in texts] == plain
+    parser.parse_answer.cache_clear()
+
+
+def test_plain_expressions_have_no_letter_of_a_unit_or_a_scale():
+    assert parser._PLAIN_TEXTS.isdisjoint(UNITS)
+    assert parser._PLAIN_TEXTS.isdisjoint(_SCALES)
