@@ -71,6 +71,7 @@ def combine_rows(
     *,
     prompts: Sequence[Any] | None = None,
     samples: Sequence[Sample] | None = None,
+    takes_credit: bool = False,
     update_state: bool = True,
 ) -> RewardOutput:
     """Combine rows that workers returned: the driver's part, once for the whole batch.
@@ -82,14 +83,17 @@ def combine_rows(
         prompts: the prompt of every row, N, if the driver has them: those of a group are compared.
         samples: in place of the prompts, the N samples, if this process made them: their turns are the parts, and the caller passes
             the credit of parts on or has refused such a chain.
+        takes_credit: whether the caller, without samples, passes the credit of parts on.
         update_state: False for evaluation.
 
     Raises:
-        ConfigError: without samples: the chain ends with credit of parts, or reads parts that no row has.
+        ConfigError: without samples: the chain ends with credit of parts that the caller does not take, or reads parts that no row
+            has.
         DataError: a row lacks a source of this rewarder, or prompts differ inside a group.
     """
     if samples is None:
-        check_no_credit(rewarder.combiner, "this adapter")
+        if not takes_credit:
+            check_no_credit(rewarder.combiner, "this adapter")
         _check_parts(rewarder, rows)
     else:
         prompts = [sample.prompt for sample in samples]

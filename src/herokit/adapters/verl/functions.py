@@ -8,6 +8,7 @@ of every source (`RewardFunction`), and the driver combines them, in one of two 
 - `GroupRewardMixin`, a mixin for verl's trainers. It reads the results of every source, with their statuses.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from herokit.adapters.common.rows import Row, combine_rows, display_value
 from herokit.adapters.common.samples import make_sample
 from herokit.adapters.common.templates import ChatTemplate
 from herokit.adapters.verl.state import ESTIMATOR_NAME, set_default_rewarder
+from herokit.combiners.chain import check_no_credit, gives_credit
 from herokit.errors import ConfigError, SetupError
 from herokit.outcome import RewardOutput
 from herokit.types import Verifier
@@ -88,7 +90,8 @@ class RewardFunction:
     """A rewarder as verl's ``compute_score``: runs the sources on one rollout, in batches, and combines nothing.
 
     Every row has the same keys: ``score``, ``acc`` and for each source its value (None without one), ``NAME_status`` and
-    ``NAME_reason``. They become ``reward_extra_info``.
+    ``NAME_reason``. They become ``reward_extra_info``. If a step of the chain reads the parts of rollouts, ``NAME_steps`` has the values
+    of the parts as JSON text, because verl takes the mean of everything in a validation that is no text.
 
     Args:
         rewarder: the one whose sources run.
@@ -98,7 +101,7 @@ class RewardFunction:
             nor a tokenizer. It is read only for prompts that are messages.
 
     Raises:
-        ConfigError: a source is named ``score`` or ``acc``.
+        ConfigError: a source is named ``score`` or ``acc``, or the chain ends with credit of parts, which cannot be packed.
         SetupError: when called: there is a reward model and no prompt.
 
     Example:
@@ -119,8 +122,10 @@ class RewardFunction:
         *,
         template: ChatTemplate | None = None,
     ) -> None:
-        self.rewarder, self.packing, self.prompt = to_rewarder(rewarder), packing, prompt
+        self.rewarder, self.packing, self.prompt = to_rewarder(rewarder, takes_credit=True), packing, prompt
         self.template = template
+        if packing is not None:
+            check_no_credit(self.rewarder.combiner, "Packing")
         for reserved in ("score", "acc"):
             if reserved in self.rewarder.sources:
                 raise ConfigError(f"verl: a source cannot be named {reserved!r}; verl has a column of that name")
@@ -150,6 +155,8 @@ class RewardFunction:
             prompt, solution_str, None, ground_truth, meta, location=f"verl: {data_source}", thinking_opened=opened
         )
         row = self._batcher.run([sample])[0]
+        if gives_credit(self.rewarder.combiner):
+            row |= {f"{name}_steps": json.dumps(row.get(f"{name}_steps")) for name in self.rewarder.sources}
         value = display_value(self.rewarder, row)
         return {"score": value if self.packing is None else self.packing.pack(row), "acc": value, **row}
 

@@ -20,7 +20,7 @@ SCHEME_VARIABLE = "HEROKIT_SCHEME"
 
 
 def _start(path: str) -> RewardFunction:
-    rewarder = to_rewarder(path)
+    rewarder = to_rewarder(path, takes_credit=True)
     install(rewarder)
     return RewardFunction(rewarder)
 

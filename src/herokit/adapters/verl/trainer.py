@@ -4,15 +4,18 @@
 a trainer of a new name the settings of an asynchronous one, and ``register_trainer`` raises for an existing name.
 """
 
+import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.base import RewarderLike, RewarderMixin, to_rewarder
+from herokit.adapters.common.base import RewarderLike, RewarderMixin, to_rewarder, token_advantages
 from herokit.adapters.common.metrics import compute_metrics
 from herokit.adapters.common.rows import Row, combine_rows
 from herokit.adapters.verl.state import set_default_rewarder
+from herokit.combiners.chain import ends_with_credit
 from herokit.errors import ConfigError, DataError
 from herokit.outcome import RewardOutput
 from herokit.types import Verifier
@@ -31,6 +34,9 @@ class GroupRewardMixin(RewarderMixin):
     padding is left out. Of a session with several outputs the last one counts, as in verl's GRPO; all outputs of a session
     get its advantage.
 
+    A chain that ends with credit gives every trained token the advantage of its turn: the runs of verl's ``response_mask``, before
+    its rejection of tokens, are the parts. Outputs of a session with several have no such runs of the whole session.
+
     Attributes:
         herokit: the rewarder; its state stays in the driver.
         herokit_output: of the last batch.
@@ -38,10 +44,12 @@ class GroupRewardMixin(RewarderMixin):
     Raises:
         ConfigError: KL in the reward, which the chain's advantages would drop; or a filter of groups by the verdict, of which
             the chain makes more.
-        DataError: a rollout has no source results.
+        DataError: a rollout has no source results; or the chain gives credit, and the mask shows another number of turns than the
+            sources judged, or a session has several outputs.
     """
 
     herokit_output: RewardOutput | None = None
+    _takes_credit = True
     config: Any
 
     def _resolve_filter_groups_metric(self) -> str | None:
@@ -72,17 +80,54 @@ class GroupRewardMixin(RewarderMixin):
         fields = tq.kv_batch_get(
             keys=[batch.keys[i] for i in indices],
             partition_id=batch.partition_id,
-            select_fields=["uid", "extra_fields"],
+            select_fields=["uid", "extra_fields", "response_mask"],
         )
         rows = [
             _source_results(extra, row) for extra, row in zip(_to_list(fields["extra_fields"]), indices, strict=True)
         ]
-        output = combine_rows(self.herokit, rows, _to_list(fields["uid"]))
+        output = combine_rows(self.herokit, rows, _to_list(fields["uid"]), takes_credit=True)
+        advantages: list[Any] = np.nan_to_num(output.advantage).tolist()
+        if ends_with_credit(self.herokit.combiner):
+            _check_one_output(batch.keys, session)
+            advantages = _turn_advantages(output, fields["response_mask"].unbind(), [batch.keys[i] for i in indices])
         self.herokit_output = output
         metrics.update(compute_metrics(output))
         updated = super()._compute_advantage(batch, metrics)  # type: ignore[misc] # verl's
-        _overwrite(batch, np.append(np.nan_to_num(output.advantage), 0.0)[session])
+        _overwrite(batch, [*advantages, 0.0], session)
         return updated
+
+
+def _check_one_output(keys: Sequence[str], session: Any) -> None:
+    """Check that no session has several outputs.
+
+    Raises:
+        DataError: one has; the message has its key.
+    """
+    for position, number in Counter(session.tolist()).items():
+        if position >= 0 and number > 1:
+            key = keys[int(np.flatnonzero(session == position)[0])]
+            raise DataError(
+                f"verl: the session of {key!r} has {number} outputs; the turns that the sources judged cannot be told apart in "
+                "their masks. End the chain with AggregateParts, or let the agent loop return one output"
+            )
+
+
+def _turn_advantages(output: RewardOutput, masks: Sequence[Any], keys: Sequence[str]) -> list[Any]:
+    """Return for each rollout the advantages of its tokens, by the runs of its mask.
+
+    Raises:
+        DataError: a mask shows another number of turns than the credit has; the message has the key and both numbers.
+    """
+    rows: list[Any] = []
+    for row, (mask, key) in enumerate(zip(masks, keys, strict=True)):
+        try:
+            rows += token_advantages(output, [mask.tolist()], row)
+        except DataError as error:
+            raise DataError(
+                f"verl: {key!r}: {error}. verl shows a turn as a run of 1 in response_mask; two turns without a token of the world "
+                "between them are one run, and a turn beyond response_length is none. Judge the turns that the mask shows"
+            ) from None
+    return rows
 
 
 def _last_outputs(keys: Sequence[str], tags: Sequence[Mapping[str, Any]]) -> tuple[list[int], Any]:
@@ -127,7 +172,10 @@ def _source_results(extra_fields: Any, row: int) -> Row:
             f"verl: row {row} has no reward_extra_info; set reward.custom_reward_function to a RewardFunction of "
             "herokit.adapters.verl"
         )
-    return dict(info)
+    return {
+        key: json.loads(value) if key.endswith("_steps") and isinstance(value, str) else value
+        for key, value in info.items()
+    }
 
 
 def _to_list(column: Any) -> list[Any]:
@@ -135,14 +183,23 @@ def _to_list(column: Any) -> list[Any]:
     return list(column.tolist() if hasattr(column, "tolist") else column)
 
 
-def _overwrite(batch: Any, advantages: Any) -> None:
-    """Write one advantage per rollout to its trained tokens; returns get the same values, as in verl's GRPO."""
+def _overwrite(batch: Any, advantages: Sequence[Any], session: Any) -> None:
+    """Write the advantages to the tokens that are still trained; returns get the same values, as in verl's GRPO.
+
+    Args:
+        batch: of verl.
+        advantages: for each rollout one number, or one a token; the last is that of padding.
+        session: for each row of the batch the number of its rollout, -1 for padding.
+    """
     import torch
     import transfer_queue as tq
     from tensordict import TensorDict
 
     masks = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["response_mask"])
-    tokens = [x * mask.float() for x, mask in zip(advantages.tolist(), masks["response_mask"].unbind(), strict=True)]
+    rows = zip(session.tolist(), masks["response_mask"].unbind(), strict=True)
+    tokens = [
+        torch.as_tensor(advantages[i], dtype=torch.float32, device=mask.device) * mask.float() for i, mask in rows
+    ]
     nested = torch.nested.as_nested_tensor(tokens, layout=torch.jagged)
     fields = TensorDict({"advantages": nested, "returns": nested.clone()}, batch_size=len(tokens))
     tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=fields)
@@ -155,7 +212,7 @@ def install(rewarder: RewarderLike) -> None:
     """
     from verl.trainer.ppo.v1 import trainer_base
 
-    default = set_default_rewarder(to_rewarder(rewarder))
+    default = set_default_rewarder(to_rewarder(rewarder, takes_credit=True))
     for mode, trainer in list(trainer_base.TRAINER_REGISTRY.items()):
         if not issubclass(trainer, GroupRewardMixin):
             subclass = type(f"GroupReward{trainer.__name__}", (GroupRewardMixin, trainer), {"herokit": default})
