@@ -111,9 +111,15 @@ def two_ranks(shared_folder):
     runs = [
         {"kind": "GRPO", "out": out, "per_device_train_batch_size": 2},
         {"kind": "GroupGRPO", "out": out, "per_device_train_batch_size": 6},
-        {"kind": "GroupRLOO", "out": out, "per_device_train_batch_size": 2},
+        {"kind": "GroupRLOO", "out": out, "per_device_train_batch_size": 2, "report": str(shared_folder / "mixin.html")},
         {"kind": "GroupGRPO", "out": out, "per_device_train_batch_size": 2, "absent": "1"},
-        {"kind": "GRPO", "out": out, "per_device_train_batch_size": 4, "all_reduce": True},
+        {
+            "kind": "GRPO",
+            "out": out,
+            "per_device_train_batch_size": 4,
+            "all_reduce": True,
+            "report": str(shared_folder / "function.html"),
+        },
         {"kind": "GRPO", "out": out, "per_device_train_batch_size": 4, "per_device_eval_batch_size": 2, **evaluation},
         {
             "kind": "GroupGRPO",

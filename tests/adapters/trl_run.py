@@ -27,7 +27,7 @@ from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM,
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from herokit import Center, Rewarder, Select, Verdict, chain, hero_advantage
-from herokit.adapters.trl import GroupRewardMixin, RewardFunction
+from herokit.adapters.trl import GroupRewardMixin, ReportCallback, RewardFunction
 from herokit.combiners import ForParts
 from herokit.combiners.base import no_sync
 from herokit.errors import NoSignalWarning, SetupError
@@ -319,7 +319,7 @@ def run(
     """Train once and return the result.
 
     ``die_after=N`` kills the process at the start of step N + 1; `absent` is a rank without its reward model; `extra` adds a
-    source that no step reads; ``credit=True`` is a run with tools, whose turns are judged.
+    source that no step reads; ``credit=True`` is a run with tools, whose turns are judged; ``report=PATH`` writes the page.
     """
     from transformers import TrainerCallback
 
@@ -335,7 +335,10 @@ def run(
     credit = settings.pop("credit", False)
     if credit:
         function, settings = RewardFunction(turn_rewarder()), settings | TOOL_RUN | {"tools": [add]}
-    trainer = make(kind, out, [function], callbacks=[Killer()] if die_after is not None else [], **settings)
+    report = settings.pop("report", None)
+    callbacks = [Killer()] if die_after is not None else []
+    callbacks += [ReportCallback(function, report)] if report else []
+    trainer = make(kind, out, [function], callbacks=callbacks, **settings)
     trainer.script = TURNS if credit else None
     trainer.train(resume_from_checkpoint=resume)
     return RunResult.from_trainer(trainer, function)

@@ -40,6 +40,7 @@ MAX_ROLLOUTS = 20_000
 """Rollouts whose texts the page holds."""
 WATCH_INTERVAL_S = 5.0
 """Seconds between two looks at the input."""
+PACKAGES = ("altair", "jinja2", "latex2mathml", "vl_convert", "itables")
 SCRIPTS = ("tables.js", "differences.js", "group.js", "page.js")
 
 
@@ -66,8 +67,7 @@ def write_report(
         DataError: there are no results, the output is not an HTML file or cannot be written.
         SetupError: the packages of the extra ``report`` are missing.
     """
-    if output.suffix not in SUFFIXES:
-        raise DataError(f"{output}: expected a file that ends in {' or '.join(SUFFIXES)}, got {output.suffix!r}")
+    check_output(output)
     others = read_results(other, columns) if other else None
     page = render(read_results(results, columns), others, max_rollouts=max_rollouts, scheme=scheme)
     part = output.with_name(output.name + ".part")
@@ -77,6 +77,21 @@ def write_report(
     except OSError as error:
         part.unlink(missing_ok=True)
         raise DataError(f"{output}: cannot be written: {error.strerror or error}") from error
+    return output
+
+
+def check_output(output: Path) -> Path:
+    """Return the path of a page if it can be one, and the packages that make it are there.
+
+    Raises:
+        DataError: it is not an HTML file.
+        SetupError: the packages of the extra ``report`` are missing.
+    """
+    if output.suffix not in SUFFIXES:
+        raise DataError(f"{output}: expected a file that ends in {' or '.join(SUFFIXES)}, got {output.suffix!r}")
+    for name in PACKAGES:
+        if find_spec(name) is None:
+            raise SetupError(f"herokit report needs {name}: pip install 'herokit[report]'")
     return output
 
 

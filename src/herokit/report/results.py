@@ -17,7 +17,7 @@ from herokit.files.inputs import find_inputs
 from herokit.files.reading import choose_columns, list_paths, parse_rows
 from herokit.types import Groups, Sample
 
-__all__ = ["Floats", "Results", "find_prefix", "find_sources", "read_results", "read_row_blocks"]
+__all__ = ["LABEL_COLUMNS", "Floats", "Results", "find_prefix", "find_sources", "read_results", "read_row_blocks"]
 
 Floats: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.trl.functions import AsyncRewardFunction, RewardFunction
+from herokit.adapters.trl.report import ReportWriter
 from herokit.adapters.trl.trainer import GroupRewardMixin
 
 if TYPE_CHECKING:
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     RLOOTrainer: Any
     """TRL's `RLOOTrainer` with `GroupRewardMixin`."""
 
-__all__ = ["AsyncRewardFunction", "GRPOTrainer", "GroupRewardMixin", "RLOOTrainer", "RewardFunction"]
+    ReportCallback: Any
+    """`ReportWriter` as a callback of TRL's trainers: the report of recent steps, every k steps."""
+
+__all__ = ["AsyncRewardFunction", "GRPOTrainer", "GroupRewardMixin", "RLOOTrainer", "ReportCallback", "ReportWriter", "RewardFunction"]
 
 INFO = AdapterInfo(
     trainer="TRL, GRPOTrainer and RLOOTrainer",
@@ -32,12 +36,17 @@ INFO = AdapterInfo(
 
 
 def __getattr__(name: str) -> Any:
-    """Make a trainer with the mixin on first use: TRL is heavy, and may be missing."""
-    if name not in ("GRPOTrainer", "RLOOTrainer"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import trl
+    """Make what derives from a class of TRL or transformers on first use: they are heavy, and may be missing."""
+    if name in ("GRPOTrainer", "RLOOTrainer"):
+        import trl
 
-    text = f"TRL's `{name}` with `GroupRewardMixin`: rewards are combined after the gather, for whole groups."
-    trainer = type(name, (GroupRewardMixin, getattr(trl, name)), {"__doc__": text, "__module__": __name__})
-    globals()[name] = trainer
-    return trainer
+        text = f"TRL's `{name}` with `GroupRewardMixin`: rewards are combined after the gather, for whole groups."
+        made = type(name, (GroupRewardMixin, getattr(trl, name)), {"__doc__": text, "__module__": __name__})
+    elif name == "ReportCallback":
+        from transformers import TrainerCallback
+
+        made = type(name, (ReportWriter, TrainerCallback), {"__doc__": ReportWriter.__doc__, "__module__": __name__})
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = made
+    return made

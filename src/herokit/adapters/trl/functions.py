@@ -5,10 +5,10 @@ where they are not. `GroupRewardMixin` combines after the gather and passes the 
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, gcd
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from herokit.adapters.common.base import (
     RewarderLike,
@@ -31,7 +31,10 @@ from herokit.sources.execution import SourceOutputs
 from herokit.trainers.cancellation import check_normalization
 from herokit.types import Sample
 
-__all__ = ["AsyncRewardFunction", "RewardFunction", "check_settings", "group_size"]
+__all__ = ["AsyncRewardFunction", "BatchCallback", "RewardFunction", "check_settings", "group_size"]
+
+BatchCallback: TypeAlias = Callable[[Sequence[Sample], RewardOutput, slice, int | None], None]
+"""Called with the samples of this rank, the output of the batch, this rank's rows of it, and the training step."""
 
 _USE_MIXIN = "or use herokit.adapters.trl.GroupRewardMixin, which combines after the gather"
 
@@ -70,6 +73,8 @@ class RewardFunction:
 
     Attributes:
         output: of the last call.
+        on_batch: called with (samples of this rank, output of the batch, this rank's rows of it, training step) after every batch
+            of training; `ReportCallback` sets it. It does not pickle.
 
     Raises:
         ConfigError: when called: incomplete groups on this rank, unknown group size, a cancelled step, or a chain that ends
@@ -107,6 +112,8 @@ class RewardFunction:
         )
         self.num_generations, self.on_cancelled_step, self.log_rows = num_generations, on_cancelled_step, log_rows
         self.output: RewardOutput | None = None
+        self.on_batch: BatchCallback | None = None
+        self._samples: Sequence[Sample] = ()
         self.__name__ = name  # what TRL's log calls a reward function
         self.state = CheckpointedState(name)
         self._checked = False
@@ -114,7 +121,7 @@ class RewardFunction:
         self._trainer_template: ChatTemplate | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"output": None, "_trainer_template": None}
+        return self.__dict__ | {"output": None, "on_batch": None, "_samples": (), "_trainer_template": None}
 
     def __call__(self, prompts: Sequence[Any], completions: Sequence[Any], **kwargs: Any) -> list[float | None]:
         """Return the output of the chain for N rollouts; TRL calls this.
@@ -133,7 +140,8 @@ class RewardFunction:
     ) -> SourceOutputs:
         """Run the sources on N rollouts whose groups are not known yet."""
         no_keys = [None] * len(completions)
-        return self.rewarder.run_sources(self._make_samples(prompts, completions, no_keys, columns, trainer))
+        self._samples = self._make_samples(prompts, completions, no_keys, columns, trainer)
+        return self.rewarder.run_sources(self._samples)
 
     def combine(
         self, outputs: SourceOutputs, group_keys: Sequence[Any], trainer_state: Any, *, training: bool
@@ -165,6 +173,19 @@ class RewardFunction:
             log_extra(f"{self.name}_reward", nan_to_none(output.reward[rows]))
             log_extra(f"{self.name}_weight", nan_to_none(output.weight[rows]))
             log_extra(f"{self.name}_status", [format_status(row, sources) for row in rows_of_sources])
+
+    def record(self, output: RewardOutput, rows: slice, trainer_state: Any, *, training: bool) -> None:
+        """Pass a batch of training to `on_batch`, if there is one.
+
+        Args:
+            output: the whole batch.
+            rows: which rows of the batch are this rank's, those of the last call.
+            trainer_state: has the training step, or None.
+            training: whether the batch is one of training.
+        """
+        if self.on_batch is not None and training:
+            self.on_batch(self._samples, output, rows, getattr(trainer_state, "global_step", None))
+        self._samples = ()
 
     def uids(self, columns: Mapping[str, Sequence[Any]]) -> Sequence[Any] | None:
         """Return the column `uid`, or None if the function has none.
@@ -229,6 +250,8 @@ class RewardFunction:
         keys = [sample.group for sample in batch.samples]
         output = self.combine(outputs, keys, batch.trainer_state, training=batch.training)
         self.log(output, outputs, slice(None), batch.log_extra, batch.log_metric)
+        self._samples = batch.samples
+        self.record(output, slice(None), batch.trainer_state, training=batch.training)
         return nan_to_none(trainer_values(output))
 
     def _restore(self, trainer_state: Any) -> None:

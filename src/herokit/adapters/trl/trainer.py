@@ -121,6 +121,7 @@ class GroupRewardMixin:
         self.herokit_output = output
         rows = slice(len(prompts) * rank, len(prompts) * (rank + 1))
         function.log(output, local, rows, trainer._log_completion_extra, trainer._log_metric)  # noqa: SLF001 - TRL passes these two to every reward function
+        function.record(output, rows, trainer.state, training=trainer.model.training)
         table[:, self._column] = torch.as_tensor(output.reward, dtype=table.dtype, device=table.device)
         self._table = table.clone()
         return table
