@@ -111,7 +111,12 @@ def two_ranks(shared_folder):
     runs = [
         {"kind": "GRPO", "out": out, "per_device_train_batch_size": 2},
         {"kind": "GroupGRPO", "out": out, "per_device_train_batch_size": 6},
-        {"kind": "GroupRLOO", "out": out, "per_device_train_batch_size": 2, "report": str(shared_folder / "mixin.html")},
+        {
+            "kind": "GroupRLOO",
+            "out": out,
+            "per_device_train_batch_size": 2,
+            "report": str(shared_folder / "mixin.html"),
+        },
         {"kind": "GroupGRPO", "out": out, "per_device_train_batch_size": 2, "absent": "1"},
         {
             "kind": "GRPO",

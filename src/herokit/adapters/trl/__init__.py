@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     ReportCallback: Any
     """`ReportWriter` as a callback of TRL's trainers: the report of recent steps, every k steps."""
 
-__all__ = ["AsyncRewardFunction", "GRPOTrainer", "GroupRewardMixin", "RLOOTrainer", "ReportCallback", "ReportWriter", "RewardFunction"]
+__all__ = [
+    "AsyncRewardFunction",
+    "GRPOTrainer",
+    "GroupRewardMixin",
+    "RLOOTrainer",
+    "ReportCallback",
+    "ReportWriter",
+    "RewardFunction",
+]
 
 INFO = AdapterInfo(
     trainer="TRL, GRPOTrainer and RLOOTrainer",
@@ -41,12 +49,12 @@ def __getattr__(name: str) -> Any:
         import trl
 
         text = f"TRL's `{name}` with `GroupRewardMixin`: rewards are combined after the gather, for whole groups."
-        made = type(name, (GroupRewardMixin, getattr(trl, name)), {"__doc__": text, "__module__": __name__})
+        cls = type(name, (GroupRewardMixin, getattr(trl, name)), {"__doc__": text, "__module__": __name__})
     elif name == "ReportCallback":
         from transformers import TrainerCallback
 
-        made = type(name, (ReportWriter, TrainerCallback), {"__doc__": ReportWriter.__doc__, "__module__": __name__})
+        cls = type(name, (ReportWriter, TrainerCallback), {"__doc__": ReportWriter.__doc__, "__module__": __name__})
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = made
-    return made
+    globals()[name] = cls
+    return cls

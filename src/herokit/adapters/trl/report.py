@@ -55,7 +55,9 @@ class ReportWriter:
             if value < 1:
                 raise ConfigError(f"ReportCallback: {name} must be 1 or more, got {value!r}")
         if function.on_batch is not None:
-            raise ConfigError(f"ReportCallback: {function.name} writes a report already; use one callback for a function")
+            raise ConfigError(
+                f"ReportCallback: {function.name} writes a report already; use one callback for a function"
+            )
         self.path = check_output(Path(path))
         self.every_steps, self.max_rollouts = every_steps, max_rollouts
         self._batches: deque[_Batch] = deque()
@@ -75,10 +77,10 @@ class ReportWriter:
     def _add(self, samples: Sequence[Sample], output: RewardOutput, rows: slice, step: int | None) -> None:
         """Keep the rows of this rank until the next page."""
         results = to_rows(output.columns())[rows]
-        made = [
+        batch = [
             _describe_sample(sample) | {"step": step} | result for sample, result in zip(samples, results, strict=True)
         ]
-        self._batches.append(_Batch(self._number, rows == slice(None), made))
+        self._batches.append(_Batch(self._number, rows == slice(None), batch))
         self._number += 1
         _drop_oldest(self._batches, [len(batch.rows) for batch in self._batches], self.max_rollouts)
 
@@ -86,13 +88,13 @@ class ReportWriter:
         """Gather the new batches; the first rank writes the file and the page."""
         from accelerate.utils import gather_object
 
-        gathered = gather_object([list(self._batches)])
+        ranks = gather_object([list(self._batches)])
         self._batches.clear()
         if rank:
             return
-        for batches in zip(*gathered, strict=True):  # every rank has the same number
-            named = [_name_groups(batch, number if len(batches) > 1 else None) for number, batch in enumerate(batches)]
-            self._kept.append([row for rows in named for row in rows])
+        for batches in zip(*ranks, strict=True):  # every rank has the same number
+            parts = [_name_groups(batch, number if len(batches) > 1 else None) for number, batch in enumerate(batches)]
+            self._kept.append([row for rows in parts for row in rows])
         _drop_oldest(self._kept, list(map(len, self._kept)), self.max_rollouts)
         if not self._kept:
             return
