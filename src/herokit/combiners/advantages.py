@@ -23,6 +23,11 @@ __all__ = [
     "Whiten",
 ]
 
+_NEAR_TIES_SCALED = "dividing by the standard deviation scales the smallest difference to unit size"
+_DEPENDS_ON_ROWS = "the sample deviation of a batch depends on its number of rows"
+_BATCH_BASELINE = "the baseline is the mean of the batch"
+"""Why steps fail a law by design, where several reasons are one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Center(ProducesAdvantage, Stateless):
@@ -160,12 +165,10 @@ class Standardize(ProducesAdvantage, Stateless):
 
     def check_tags(self) -> CheckTags:
         """Return what it fails by design."""
-        reasons = {
-            "robust_to_score_noise": "dividing by the standard deviation scales the smallest difference to unit size"
-        }
+        reasons = {"robust_to_score_noise": _NEAR_TIES_SCALED}
         if self.scope == "batch":
             reasons["group_independence"] = "it divides by the standard deviation of the whole batch"
-            reasons["group_copies_invariance"] = "the sample deviation of a batch depends on its number of rows"
+            reasons["group_copies_invariance"] = _DEPENDS_ON_ROWS
         return CheckTags(known_failures=reasons)
 
 
@@ -275,7 +278,7 @@ class StandardizeWithVirtual(ProducesAdvantage, Stateless):
         """Return what it fails by design."""
         return CheckTags(
             known_failures={
-                "robust_to_score_noise": "dividing by the standard deviation scales the smallest difference to unit size",
+                "robust_to_score_noise": _NEAR_TIES_SCALED,
                 "zero_advantage_without_signal": "it compares every group with a rollout that is not there",
                 "advantages_sum_to_zero": "the rollout that is not there gets the rest",
                 "singleton_has_zero_advantage": "it compares a rollout that is alone with one that is not there",
@@ -324,7 +327,7 @@ class BestMinusSecond(ProducesAdvantage, Stateless):
         """Return what it fails by design."""
         return CheckTags(
             known_failures={
-                "robust_to_score_noise": "dividing by the standard deviation scales the smallest difference to unit size",
+                "robust_to_score_noise": _NEAR_TIES_SCALED,
                 "advantages_sum_to_zero": "only the best rollout has an advantage",
                 "verifier_dominates": "all rollouts but the best one get 0, whether they are correct or not",
             }
@@ -374,11 +377,7 @@ class DivideBySummedStd(ProducesAdvantage, Stateless):
 
     def check_tags(self) -> CheckTags:
         """Return what it fails by design."""
-        return CheckTags(
-            known_failures={
-                "robust_to_score_noise": "dividing by the standard deviation scales the smallest difference to unit size"
-            }
-        )
+        return CheckTags(known_failures={"robust_to_score_noise": _NEAR_TIES_SCALED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,11 +415,11 @@ class Whiten(ProducesAdvantage, Stateless):
         """Return what it fails by design."""
         return CheckTags(
             known_failures={
-                "robust_to_score_noise": "dividing by the standard deviation scales the smallest difference to unit size",
+                "robust_to_score_noise": _NEAR_TIES_SCALED,
                 "group_independence": "it centers and scales the whole batch",
-                "group_copies_invariance": "the sample deviation of a batch depends on its number of rows",
-                "advantages_sum_to_zero": "the baseline is the mean of the batch",
-                "singleton_has_zero_advantage": "the baseline is the mean of the batch",
+                "group_copies_invariance": _DEPENDS_ON_ROWS,
+                "advantages_sum_to_zero": _BATCH_BASELINE,
+                "singleton_has_zero_advantage": _BATCH_BASELINE,
             }
         )
 

@@ -24,6 +24,8 @@ from herokit.types import Array, Groups, Signals
 
 __all__ = ["CenterIncorrect", "ConsistencyFilter", "FlattenLowStd", "Gate", "IfUniform", "TopPStdFilter"]
 
+_DROPPED_GETS_ZERO = "a dropped rollout gets a reward of 0, whether it is correct or not"
+
 
 @dataclass(frozen=True, slots=True)
 class IfUniform(Composite):
@@ -251,8 +253,8 @@ class ConsistencyFilter(Filter):
                 "row_permutation_equivariance": "among equal scores the filter keeps the earlier rows",
                 "neutral_to_constant_score": "among equal scores some rows are dropped and get a reward of 0",
                 "hacking_gain_bounded": "an incorrect rollout with a high score is dropped and gets 0 instead of a negative reward",
-                "verifier_dominates": "a dropped rollout gets a reward of 0, whether it is correct or not",
-                "monotone_in_verdict": "a dropped rollout gets a reward of 0, whether it is correct or not",
+                "verifier_dominates": _DROPPED_GETS_ZERO,
+                "monotone_in_verdict": _DROPPED_GETS_ZERO,
                 "strictly_monotone_in_score": "the score decides which rollouts remain, and is no part of their reward",
             }
         )

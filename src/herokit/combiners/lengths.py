@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from herokit import _segment
 from herokit.combiners.base import CORRECT_THRESHOLD, Stateless, correct_rate
+from herokit.combiners.normalizers import NEAR_TIES_STRETCHED
 from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval, check_weights, value_range
 from herokit.errors import ConfigError
 from herokit.tags import CheckTags
@@ -162,11 +163,7 @@ class KimiLength(Stateless):
 
     def check_tags(self) -> CheckTags:
         """Return what it fails by design."""
-        return CheckTags(
-            known_failures={
-                "robust_to_score_noise": "the smallest and the largest score get the ends of the band, however close they are"
-            }
-        )
+        return CheckTags(known_failures={"robust_to_score_noise": NEAR_TIES_STRETCHED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,10 @@ from herokit.errors import ConfigError
 from herokit.tags import CheckTags
 from herokit.types import Array, Groups, Signals
 
-__all__ = ["MinMax", "Normalizer", "QuantileMinMax", "Rank", "ZScoreSigmoid"]
+__all__ = ["NEAR_TIES_STRETCHED", "MinMax", "Normalizer", "QuantileMinMax", "Rank", "ZScoreSigmoid"]
+
+NEAR_TIES_STRETCHED = "the smallest and the largest score get the ends of the band, however close they are"
+"""Why a step that fills a band is not robust to noise of the scores."""
 
 
 class Normalizer(Stateless):
@@ -65,11 +68,7 @@ class MinMax(Normalizer):
 
     def check_tags(self) -> CheckTags:
         """Return what it fails by design."""
-        return CheckTags(
-            known_failures={
-                "robust_to_score_noise": "the smallest and the largest score get the ends of the band, however close they are"
-            }
-        )
+        return CheckTags(known_failures={"robust_to_score_noise": NEAR_TIES_STRETCHED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Literal, Self
 from herokit import _segment
 from herokit.combiners.base import Mean, Sync, Weight, no_sync
 from herokit.combiners.schedules import ScalarOrSchedule, check_in_interval, value_range
+from herokit.combiners.weights import DEPENDS_ON_SPLITS
 from herokit.errors import ConfigError, check_choice
 from herokit.tags import CheckTags
 from herokit.types import Array, Signals
@@ -132,5 +133,5 @@ class WeightByStd(Weight):
                 "as published, the standard deviation is in the unit of the score; relative=True changes that"
             )
         if self.momentum is not None:
-            reasons["batch_split_invariance"] = "an exponential moving average depends on where batches are split"
+            reasons["batch_split_invariance"] = DEPENDS_ON_SPLITS
         return CheckTags(known_failures=reasons)

@@ -10,7 +10,10 @@ from herokit.errors import ConfigError
 from herokit.tags import CheckTags
 from herokit.types import Array, Signals
 
-__all__ = ["WeightByAgreement", "WeightByCorrectRate", "WeightByDifficulty"]
+__all__ = ["DEPENDS_ON_SPLITS", "WeightByAgreement", "WeightByCorrectRate", "WeightByDifficulty"]
+
+DEPENDS_ON_SPLITS = "an exponential moving average depends on where batches are split"
+"""Why a step with such an average is not the same on a batch and on its parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +196,7 @@ class WeightByAgreement(Weight):
         """Return what it fails by design."""
         return CheckTags(
             known_failures={
-                "batch_split_invariance": "an exponential moving average depends on where batches are split",
+                "batch_split_invariance": DEPENDS_ON_SPLITS,
                 "group_copies_invariance": "its moving average takes a step for each mixed group",
             }
         )
