@@ -7,11 +7,11 @@ import pytest
 from herokit.combiners import Center, Interpolate, Stratify, chain
 from herokit.combiners.base import Stateless
 from herokit.errors import ConfigError
-from herokit.sources import Cache
+from herokit.sources import Cache, Route, Vote
 from herokit.tags import CheckTags, tags_of
 from herokit.testing import Profile, check_combiner, check_scheme, check_verifier
-from herokit.testing.known_failures import claimed_laws, known_failures, known_source_failures
-from herokit.verifiers import ExactMatch, FunctionCall, TokenF1
+from herokit.testing.known_failures import claimed_laws, known_failures
+from herokit.verifiers import ExactMatch, FunctionCall, Number, TokenF1
 
 QUICK = Profile(max_examples=15, seconds=3.0, shrink_seconds=0.2)
 
@@ -68,7 +68,8 @@ def test_check_scheme_lets_a_known_failure_of_a_class_fail_and_fails_an_expected
 def test_known_failures_gathers_those_of_the_parts():
     assert "robust_to_score_noise" in known_failures(chain(Stratify(), Center()))
     assert known_failures(chain(Center(), Center())) == {}
-    assert list(known_source_failures(Cache(TokenF1()))) == ["hack_does_not_pay"]
+    for source in (Cache(TokenF1()), Vote((Number(), TokenF1())), Route({"words": TokenF1()}, default=Number())):
+        assert list(known_failures(source)) == ["hack_does_not_pay"], source
 
 
 def test_claimed_laws_are_those_of_a_single_step():
@@ -82,7 +83,7 @@ def test_claimed_laws_are_those_of_a_single_step():
     ("tags", "message"),
     [
         (CheckTags(claims={"verifier_dominate": {}}), "unknown law in the claims of Tagged 'verifier_dominate'"),
-        (CheckTags(known_failures={"determinstic": "x"}), "unknown law in the tags of Tagged 'determinstic'"),
+        (CheckTags(known_failures={"determinstic": "x"}), "unknown law in the known failures of Tagged 'determinstic'"),
         ({"claims": {}}, "check_tags.* returned .* expected CheckTags"),
     ],
 )

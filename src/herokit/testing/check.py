@@ -11,7 +11,7 @@ from herokit.errors import ConfigError
 from herokit.sources.functions import FunctionRewardModel, Style
 from herokit.testing.batches import SignalKind
 from herokit.testing.cases import format_of_cases
-from herokit.testing.known_failures import claimed_laws, known_source_failures
+from herokit.testing.known_failures import claimed_laws, known_failures
 from herokit.testing.law import Law, Report, TargetKind
 from herokit.testing.laws import list_laws
 from herokit.testing.samples import AnswerFormat
@@ -239,7 +239,7 @@ def _check_source(
 ) -> Report:
     """Check a source; what it says that it fails by design may fail."""
     expected = expected_failures or {}
-    reasons = {**known_source_failures(source), **expected}
+    reasons = {**known_failures(source), **expected}
     return check_laws(subject, laws, profile, name, reasons, must_fail=list(expected))
 
 

@@ -10,7 +10,7 @@ from herokit.sources.functions import FunctionRewardModel
 from herokit.testing.cases import format_of_samples
 from herokit.testing.check import check_laws, close
 from herokit.testing.domains import DOMAINS
-from herokit.testing.known_failures import claimed_laws, known_failures, known_source_failures
+from herokit.testing.known_failures import claimed_laws, known_failures
 from herokit.testing.law import Law, Report
 from herokit.testing.laws import LAWS, list_laws
 from herokit.testing.samples import FORMAT_NAMES
@@ -134,14 +134,15 @@ def check_target(
         seed=options.seed,
     )
     for part in parts:
-        claims = {law.name: law for law in claimed_laws(part.combiner or next(iter(part.sources.values())))}
+        checked = part.combiner or next(iter(part.sources.values()))
+        claims = {law.name: law for law in claimed_laws(checked)}
         selected = [claims.get(law.name, law) for law in options.select(laws_of(part))]
         laws = [law for law in selected if law.name not in (skipped or {}).get(part.name, ())]
         laws.sort(key=lambda law: not law.headline)  # the panels first: their numbers are there if time runs out
         if not laws:
             continue
         must_fail = [law.name for law in laws if law.name in (options.expected_failures or {})]
-        allowed = {**_known_failures(part), **(options.xfail or {}), **(options.expected_failures or {})}
+        allowed = {**known_failures(checked), **(options.xfail or {}), **(options.expected_failures or {})}
         fewer = profile if part.combiner is not None else replace(profile, max_examples=min(100, profile.max_examples))
         subject = part.subject(**options.subject_options(part))
         yield check_laws(
@@ -165,10 +166,3 @@ def laws_of(part: CheckTarget) -> list[Law]:
     is_function = any(isinstance(source, FunctionRewardModel) for source in part.sources.values())
     universal = True if is_function and part.kind == "reward model" else None
     return list(list_laws(part.kind, universal=universal))
-
-
-def _known_failures(part: CheckTarget) -> dict[str, str]:
-    if part.combiner is not None:
-        return known_failures(part.combiner)
-    (source,) = part.sources.values()
-    return known_source_failures(source)
