@@ -50,6 +50,8 @@ def test_report_writer_refuses_what_it_cannot_write(runs, tmp_path):
     ReportWriter(function, tmp_path / "report.html")
     with pytest.raises(ConfigError, match="herokit writes a report already"):
         ReportWriter(function, tmp_path / "report.html")
+    with pytest.raises(ConfigError, match="expected some of wandb, tensorboard, got 'mlflow'"):
+        ReportWriter(RewardFunction(runs.rewarder()), tmp_path / "report.html", log_to=["mlflow"])
     assert pickle.loads(pickle.dumps(function)).on_batch is None
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from herokit.adapters.trl.functions import RewardFunction
-from herokit.errors import ConfigError, DataError
+from herokit.errors import ConfigError, HerokitError
 from herokit.outcome import RewardOutput
 from herokit.records import Row, replace_surrogates, to_rows
-from herokit.report import check_output, write_report
+from herokit.report import check_output, read_results, write_report
+from herokit.report.exports import check_exports, export_tables, make_export_tables
 from herokit.report.results import LABEL_COLUMNS
 from herokit.types import Sample
 
@@ -41,15 +42,23 @@ class ReportWriter:
         path: the page, ``.html``.
         every_steps: optimizer steps between two pages.
         max_rollouts: rollouts kept of all ranks: the most recent batches, complete, and at least one.
+        log_to: ``"wandb"``, ``"tensorboard"``: where the tables go too, with the step. W&B gets them into the active run,
+            TensorBoard into the folder ``NAME.tensorboard`` next to the page.
 
     Raises:
-        ConfigError: a number is below 1, or the function has a writer already.
+        ConfigError: a number is below 1, the function has a writer already, or `log_to` has another name.
         DataError: the path does not end in ``.html``.
-        SetupError: the packages of the extra ``report`` are missing.
+        SetupError: the packages of the extra ``report``, or of `log_to`, are missing.
     """
 
     def __init__(
-        self, function: RewardFunction, path: str | Path, *, every_steps: int = 50, max_rollouts: int = 2_000
+        self,
+        function: RewardFunction,
+        path: str | Path,
+        *,
+        every_steps: int = 50,
+        max_rollouts: int = 2_000,
+        log_to: Sequence[str] = (),
     ) -> None:
         for name, value in (("every_steps", every_steps), ("max_rollouts", max_rollouts)):
             if value < 1:
@@ -59,6 +68,8 @@ class ReportWriter:
                 f"ReportCallback: {function.name} writes a report already; use one callback for a function"
             )
         self.path = check_output(Path(path))
+        check_exports(log_to)
+        self.log_to = log_to
         self.every_steps, self.max_rollouts = every_steps, max_rollouts
         self._batches: deque[_Batch] = deque()
         self._kept: deque[list[Row]] = deque()
@@ -68,11 +79,12 @@ class ReportWriter:
     def on_step_end(self, args: Any, state: Any, _control: Any, **_: Any) -> None:
         """Write the report if it is time; TRL calls this on every rank."""
         if state.global_step % self.every_steps == 0:
-            self._write(args.process_index)
+            self._write(args.process_index, state.global_step)
 
-    def on_train_end(self, args: Any, _state: Any, _control: Any, **_: Any) -> None:
+    def on_train_end(self, args: Any, state: Any, _control: Any, **_: Any) -> None:
         """Write the last report."""
-        self._write(args.process_index)
+        if state.global_step % self.every_steps:  # else it is written
+            self._write(args.process_index, state.global_step)
 
     def _add(self, samples: Sequence[Sample], output: RewardOutput, rows: slice, step: int | None) -> None:
         """Keep the rows of this rank until the next page."""
@@ -84,7 +96,7 @@ class ReportWriter:
         self._number += 1
         _drop_oldest(self._batches, [len(batch.rows) for batch in self._batches], self.max_rollouts)
 
-    def _write(self, rank: int) -> None:
+    def _write(self, rank: int, step: int) -> None:
         """Gather the new batches; the first rank writes the file and the page."""
         from accelerate.utils import gather_object
 
@@ -99,9 +111,17 @@ class ReportWriter:
         if not self._kept:
             return
         try:
-            write_report(str(self._write_rows()), self.path)
-        except (DataError, OSError) as error:
-            warnings.warn(f"ReportCallback: {self.path} was not written: {error}", RuntimeWarning, stacklevel=2)
+            rows = str(self._write_rows())
+            write_report(rows, self.path)
+            if self.log_to:
+                folder = self.path.with_suffix(".tensorboard")
+                export_tables(make_export_tables(read_results(rows)), self.log_to, step=step, folder=folder)
+        except (HerokitError, OSError) as error:
+            warnings.warn(
+                f"ReportCallback: step {step}: {self.path} or what log_to names was not written: {error}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def _write_rows(self) -> Path:
         target = self.path.with_suffix(".jsonl")

@@ -1,0 +1,105 @@
+"""The report's tables in W&B and TensorBoard: the real packages if they are there, else what is called of them."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from helpers.scored_rows import HOSTILE, make_rows, write_rows
+from herokit.errors import ConfigError, SetupError
+from herokit.report import exports, read_results
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    rows = make_rows(3)
+    rows[0] |= {"response": HOSTILE, "verifier_status": "unparsed", "verifier": None, "verifier_answer": None}
+    return exports.make_export_tables(read_results(write_rows(tmp_path_factory.mktemp("exports"), rows)))
+
+
+def test_make_export_tables_has_the_columns_of_the_page(tables):
+    rollouts = tables["rollouts"]
+    assert {len(values) for values in rollouts.values()} == {12}
+    assert rollouts["group"][:5] == ["0", "0", "0", "0", "1"]
+    assert rollouts["completion"][0] == HOSTILE
+    assert rollouts["verifier"][0] is None
+    assert rollouts["unparsed"] == [True] + [False] * 11
+    assert {"reward", "advantage", "weight", "rm", "answer", "status", "preferred"} <= set(rollouts)
+    assert tables["groups"]["key"] == ["0", "1", "2"]
+
+
+def test_export_tables_gives_wandb_tables_of_all_columns(tables, monkeypatch):
+    logged = []
+    module = SimpleNamespace(run=None, Table=lambda **table: table, log=logged.append)
+    monkeypatch.setitem(sys.modules, "wandb", module)
+    with pytest.raises(ConfigError, match="no active run"):
+        exports.export_tables(tables, ["wandb"], step=7, folder="")
+    module.run = object()
+    exports.export_tables(tables, "wandb", step=7, folder="")
+    (values,) = logged
+    assert values["train/global_step"] == 7
+    assert values["herokit/rollouts"]["columns"] == list(tables["rollouts"])
+    assert len(values["herokit/rollouts"]["data"]) == 12
+    assert values["herokit/groups"]["data"][1][0] == "1"
+
+
+def test_export_tables_gives_tensorboard_texts_and_histograms(tables, monkeypatch):
+    calls = []
+
+    class Writer:
+        def __init__(self, folder):
+            calls.append(("folder", folder))
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            calls.append(("closed",))
+
+        def add_text(self, name, text, step):
+            calls.append((name, text, step))
+
+        def add_histogram(self, name, values, step):
+            calls.append((name, len(values), step))
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
+    exports.export_tables(tables, ["tensorboard"], step=7, folder="there")
+    assert calls[0] == ("folder", "there")
+    assert calls[-1] == ("closed",)
+    texts = {call[0]: call[1] for call in calls[1:-1] if isinstance(call[1], str)}
+    histograms = {call[0]: call[1] for call in calls[1:-1] if isinstance(call[1], int)}
+    assert histograms["herokit/rm"] == 12
+    assert histograms["herokit/verifier"] == 11
+    assert {"herokit/row", "herokit/status", "herokit/preferred"}.isdisjoint(histograms)
+    assert len(texts["herokit/rollouts"].splitlines()) == 14
+    assert "<script" not in texts["herokit/rollouts"]
+    assert {call[2] for call in calls[1:-1]} == {7}
+
+
+def test_check_exports_names_what_is_wrong(monkeypatch):
+    with pytest.raises(ConfigError, match="expected some of wandb, tensorboard, got 'mlflow'"):
+        exports.check_exports(["mlflow"])
+    monkeypatch.setattr(exports, "find_spec", lambda _: None)
+    with pytest.raises(SetupError, match="pip install wandb"):
+        exports.check_exports("wandb")
+
+
+def test_export_tables_writes_a_table_that_wandb_reads_offline(tables, monkeypatch, tmp_path):
+    wandb = pytest.importorskip("wandb", reason="wandb is not installed")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    with wandb.init(dir=tmp_path, project="herokit"):
+        exports.export_tables(tables, "wandb", step=1, folder="")
+    files = list(tmp_path.rglob("rollouts_*.table.json"))
+    assert len(files) == 1
+    assert '"completion"' in files[0].read_text()
+
+
+def test_export_tables_writes_events_that_tensorboard_reads(tables, tmp_path):
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    pytest.importorskip("torch", reason="torch is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    exports.export_tables(tables, "tensorboard", step=1, folder=tmp_path)
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert "herokit/rm" in events.Tags()["histograms"]
+    assert "herokit/rollouts/text_summary" in events.Tags()["tensors"]
