@@ -1,20 +1,23 @@
 """`herokit serve` under load on loopback: processor time and latency of a request, batching, a full queue.
 
-Each part is limited in count and time. The load comes from one process on the same cores as the service, over keep-alive
+Each part is limited in count and time, and `--part` runs one. The load comes from one process on the same cores as the service, over keep-alive
 connections written here, so that no client library is measured.
 
-    python benchmarks/serve.py
+    python benchmarks/serve.py [--part large-bodies]
 """
 
 import argparse
 import asyncio
+import itertools
 import json
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import psutil
@@ -82,7 +85,7 @@ def make_body(samples: list[Sample]) -> bytes:
     return json.dumps({"samples": rows}).encode()
 
 
-async def run_client(port: int, bodies: asyncio.Queue, times: list[tuple[int, float]], limit: float) -> None:
+async def run_client(port: int, bodies: "asyncio.Queue | Cycle", times: list[tuple[int, float]], limit: float) -> None:
     """Post bodies one after the other over one connection, until none is left or the time is over."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     end = time.perf_counter() + limit
@@ -188,6 +191,81 @@ def measure_overload() -> None:
     assert set(codes) == {200, 429}
 
 
+class Cycle:
+    """A queue that never ends: the same bodies again and again."""
+
+    def __init__(self, bodies: list[bytes]) -> None:
+        self.bodies = itertools.cycle(bodies)
+
+    def empty(self) -> bool:
+        """Return False."""
+        return False
+
+    def get_nowait(self) -> bytes:
+        """Return the next body."""
+        return next(self.bodies)
+
+
+def watch_health(port: int, limit: float) -> list[float]:
+    """Ask `/healthz` ten times a second; return the seconds of each answer. For a process of its own."""
+    seconds = []
+    end = time.perf_counter() + limit
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60) as answer:
+            answer.read()
+        seconds.append(time.perf_counter() - start)
+        time.sleep(0.1)
+    return seconds
+
+
+def measure_large_bodies(clients: int = 200, limit: float = 30.0) -> None:
+    """Ask `/healthz` while clients send groups, and one client sends bodies of 60 MB."""
+    service = start_stubs(0.0)
+    bodies = [make_body(group) for group in make_groups(64)]
+    large = make_body([Sample("A question?", "word " * 12_000_000, "large", "word ")])
+
+    small_times: list[tuple[int, float]] = []
+    large_times: list[tuple[int, float]] = []
+
+    async def main() -> None:
+        sending = [run_client(service.port, Cycle(bodies), small_times, limit) for _ in range(clients)]
+        await asyncio.gather(run_client(service.port, Cycle([large]), large_times, limit), *sending)
+
+    try:
+        with ProcessPoolExecutor(1) as pool:
+            watching = pool.submit(watch_health, service.port, limit)
+            asyncio.run(main())
+            health = watching.result()
+    finally:
+        service.stop()
+    codes = sorted({code for code, _ in (*small_times, *large_times)})
+    print(
+        f"{clients} clients for {limit:.0f} s, {len(small_times)} requests, beside {len(large_times)} bodies of "
+        f"{len(large) / 1e6:.0f} MB, statuses {codes}: /healthz asked {len(health)} times, "
+        f"p50 {np.median(health) * 1e3:.0f} ms, at most {max(health) * 1e3:.0f} ms"
+    )
+
+
+def measure_request_ids(requests: int = 20_000) -> None:
+    """Send requests with an id each, and print the memory of the service."""
+    service = start_stubs(0.0)
+    groups = make_groups(256)
+    levels = []
+    try:
+        for first in range(0, requests, requests // 5):
+            bodies = [
+                json.dumps(json.loads(make_body(groups[number % len(groups)])) | {"id": f"request-{number}"}).encode()
+                for number in range(first, first + requests // 5)
+            ]
+            times, _, _ = send_load(service, bodies, 16)
+            assert {code for code, _ in times} == {200}
+            levels.append(service.process.memory_info().rss >> 20)
+    finally:
+        service.stop()
+    print(f"{requests} requests with ids, MB of the service after each fifth of them: {levels}")
+
+
 def measure_real_sources(groups: int, rounds: int = 3) -> None:
     """Compare 16 clients of the service with batches of 16 groups here, for the math verifier and the embedded model."""
     lines = (ROOT / "examples" / "rollouts.jsonl").read_text().splitlines()
@@ -248,14 +326,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--child", nargs="+", help="internal: run the service")
     parser.add_argument("--groups", type=int, default=2000)
+    parser.add_argument(
+        "--part", help="overhead, batching, overload, large-bodies, request-ids or real-sources; all by default"
+    )
     options = parser.parse_args()
     if options.child:
         serve_stubs(float(options.child[0]), options.child[1:])
         return
-    measure_overhead(options.groups)
-    measure_batching()
-    measure_overload()
-    measure_real_sources(min(100, options.groups))
+    parts = {
+        "overhead": lambda: measure_overhead(options.groups),
+        "batching": measure_batching,
+        "overload": measure_overload,
+        "large-bodies": measure_large_bodies,
+        "request-ids": measure_request_ids,
+        "real-sources": lambda: measure_real_sources(min(100, options.groups)),
+    }
+    for name in parts if options.part is None else [options.part]:
+        parts[name]()
 
 
 if __name__ == "__main__":

@@ -121,6 +121,7 @@ def main() -> None:
     parser.add_argument("--model", action="store_true")
     parser.add_argument("--every", type=float, default=2.0, help="seconds between checkpoints")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--engine", help="where sources run, such as ray; by default in the process itself")
     parser.add_argument("--keep", type=Path)
     options = parser.parse_args()
     folder = options.keep or Path(tempfile.mkdtemp(prefix="herokit-streaming-"))
@@ -138,6 +139,7 @@ def main() -> None:
         str(folder / "scheme.toml"),
         "--checkpoint-every",
         str(options.every),
+        *(["--engine", options.engine] if options.engine else []),
     ]
     status, peak, seconds = run(common, folder / "whole.parquet")
     assert status == 0
