@@ -1,18 +1,13 @@
 """No cheat of the generators is paid; correct programs pass the same kinds of tests."""
 
 import os
-import sys
-from pathlib import Path
 
 import pytest
+from cheats import PAID_CHEATS, cheats
+from interpreter_cheats import FORMS, interpreter_cheats
 
 from herokit import Sample, Status
 from herokit_code import CodeVerifier, Limits
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from cheats import PAID_CHEATS, cheats
-from interpreter_cheats import FORMS, interpreter_cheats
 
 pytestmark = pytest.mark.sandbox
 LIMITS = Limits(timeout=10.0)

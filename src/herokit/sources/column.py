@@ -26,6 +26,7 @@ class VerdictColumn:
         column: name of the column, a key of `Sample.meta`.
 
     Example:
+        >>> from herokit import Sample
         >>> rows = [Sample("p", "c", "q", meta={"correct": True}), Sample("p", "c", "q", meta={"correct": "yes"})]
         >>> [(v.value, v.reason) for v in VerdictColumn("correct").verify(rows)]
         [(1.0, ''), (None, "column 'correct' holds 'yes', expected a number in [0, 1]")]
@@ -65,6 +66,7 @@ class ScoreColumn:
         column: name of the column, a key of `Sample.meta`.
 
     Example:
+        >>> from herokit import Sample
         >>> rows = [Sample("p", "c", "q", meta={"rm": -1.5}), Sample("p", "c", "q")]
         >>> scores = ScoreColumn().score(rows)
         >>> scores.values.tolist(), scores.reasons

@@ -31,6 +31,7 @@ class EnsembleRewardModel(CompositeSource):
         ConfigError: fewer than two models, an unknown `reduction`, or a negative `std_coef`.
 
     Example:
+        >>> from herokit import Sample
         >>> class Constant:
         ...     def __init__(self, value):
         ...         self.value = value

@@ -56,6 +56,7 @@ class ProcessPool(Closeable):
     Source: limits of memory by setrlimit(2); why processes, and not signals or threads: ADR 0012 and 0036.
 
     Example:
+        >>> from herokit import Sample
         >>> from herokit.verifiers import ExactMatch
         >>> with ProcessPool(ExactMatch(), max_workers=1) as pool:
         ...     pool.verify([Sample("Capital of France?", "Paris", "q", "Paris")])[0].value
@@ -157,6 +158,7 @@ def load_verifier(payload: bytes) -> Callable[[bytes], dict[str, Any]]:
     where the sample's meta cannot be loaded here.
 
     Example:
+        >>> from herokit import Sample
         >>> from herokit.verifiers import ExactMatch
         >>> judge = load_verifier(pickle.dumps((ExactMatch(), 100)))
         >>> judge(pickle.dumps(Sample("Capital of France?", "Paris", "q", "Paris")))["value"]

@@ -38,6 +38,7 @@ class Vote(CompositeSource):
     Source: weighted majority rules, Nitzan and Paroush, International Economic Review 23 (1982), 289-297.
 
     Example:
+        >>> from herokit import Sample
         >>> class Constant:
         ...     def __init__(self, value):
         ...         self.value = value
@@ -104,6 +105,7 @@ class NoisyVerifiers(CompositeSource):
     Source: Dawid and Skene, Applied Statistics 28 (1979), 20-28, with known rates; the rates as in arXiv 2510.00915.
 
     Example:
+        >>> from herokit import Sample
         >>> from herokit.verifiers import ExactMatch, Number
         >>> noisy = NoisyVerifiers((ExactMatch(), Number()), false_positives=(0.01, 0.1), false_negatives=(0.3, 0.1))
         >>> [round(v.value, 3) for v in noisy.verify([Sample("p", t, "q", "4") for t in ("4", "4.0", "5")])]

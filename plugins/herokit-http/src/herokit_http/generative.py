@@ -80,6 +80,7 @@ class GenerativeVerifier(ChatSource):
     grammar is ours.
 
     Example:
+        >>> from herokit import Sample
         >>> verifier = GenerativeVerifier("http://127.0.0.1:9/v1")
         >>> verifier.verify([Sample("1 + 1?", "2", group="q")])[0].reason
         'no reference'

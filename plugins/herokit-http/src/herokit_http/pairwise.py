@@ -65,6 +65,7 @@ class PairwiseJudge(ChatSource):
         ConfigError: a setting outside its range.
 
     Example:
+        >>> from herokit import Sample
         >>> judge = PairwiseJudge("http://127.0.0.1:9/v1")
         >>> judge.score([Sample("1 + 1?", "2", group="q")]).reasons
         ('no other rollout in the group',)

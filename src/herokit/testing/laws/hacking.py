@@ -149,13 +149,19 @@ def _within_time(cases: list[tuple[Case, float, float]]) -> Iterator[tuple[Case,
 
 
 def _values(subject: AnswerSubject, samples: list[Sample]) -> list[float | None]:
-    """Return the values; None for a sample that raises: other laws say so, and the rest of the panel counts."""
+    """Return the values; None for a sample that raises: other laws say so, and the rest of the panel counts.
+
+    Raises:
+        LawViolation: a contract is broken, whatever the samples are.
+    """
     if len(samples) > CALL_ROWS:
         parts = (samples[start : start + CALL_ROWS] for start in range(0, len(samples), CALL_ROWS))
         return [value for part in parts for value in _values(subject, part)]
     try:
         return subject.values(samples)
-    except LawViolation:
+    except LawViolation as violation:
+        if violation.breaks_contract:
+            raise
         if len(samples) == 1:
             return [None]
         return [value for sample in samples for value in _values(subject, [sample])]
