@@ -121,7 +121,7 @@ def test_mixin_gives_a_failed_or_untrained_rollout_zero(tokens):
 )
 def test_mixin_raises_with_both_numbers_where_mask_and_turns_differ(tokens, scores, mask, parts, spans):
     with pytest.raises(
-        DataError, match=rf"verl: 'q_2_0': .* {parts} parts, but there are {spans} spans.*response_length"
+        DataError, match=rf"verl: 'q_2_0': the rollout has {parts} parts, but there are {spans} spans.*response_length"
     ):
         tokens(ROWS | {"q_2_0": (scores, mask)})
 

@@ -121,10 +121,10 @@ def _turn_advantages(output: RewardOutput, masks: Sequence[Any], keys: Sequence[
     rows: list[Any] = []
     for row, (mask, key) in enumerate(zip(masks, keys, strict=True)):
         try:
-            rows += token_advantages(output, [mask.tolist()], row)
+            rows += token_advantages(output, [mask.tolist()], row)  # the message counts from this row: 0
         except DataError as error:
             raise DataError(
-                f"verl: {key!r}: {error}. verl shows a turn as a run of 1 in response_mask; two turns without a token of the world "
+                f"verl: {key!r}: {str(error).removeprefix('row 0: ')}. verl shows a turn as a run of 1 in response_mask; two turns without a token of the world "
                 "between them are one run, and a turn beyond response_length is none. Judge the turns that the mask shows"
             ) from None
     return rows

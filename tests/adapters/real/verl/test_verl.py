@@ -23,10 +23,12 @@ from verl.trainer.ppo.reward import load_reward_manager
 from verl.trainer.ppo.v1 import trainer_base
 from verl.trainer.ppo.v1.utils import compute_advantage_for_multi_trajectories
 
+from herokit import Center, Rewarder, Select, Verdict, chain
 from herokit.adapters import verl as adapter
 from herokit.adapters.common.rows import score_one
 from herokit.adapters.verl import state
-from herokit.errors import ConfigError
+from herokit.combiners import ForParts
+from herokit.errors import ConfigError, DataError
 
 REWARDS = """
 from stubs import make_rewarder
@@ -225,6 +227,45 @@ def test_verl_trainers_use_the_advantages_of_the_chain(queue, mode, monkeypatch)
     plain = make_rewarder()
     plain(make_samples())
     assert trainer.herokit.state_dict() == plain.state_dict()  # padding and second outputs left no trace
+
+
+class Turns:
+    """Judges the turns by the scores of verl's tool agent loop."""
+
+    def verify(self, samples):
+        return [Verdict(1.0, parts=tuple(map(Verdict, sample.meta["turn_scores"]))) for sample in samples]
+
+
+def put_turns(tq, partition, compute_score, plan):
+    from verl.trainer.ppo.v1.agent_loop_tq import list_of_dict_to_tensordict
+
+    fields = []
+    for scores, mask in plan:
+        info = compute_score("tools", "text", None, {"turn_scores": scores})
+        extra, rewards = {"reward_extra_info": info}, torch.tensor([0.0] * (len(mask) - 1) + [info["score"]])
+        fields.append({"uid": "q", "response_mask": torch.tensor(mask), "rm_scores": rewards, "extra_fields": extra})
+    keys = [f"q_{row}_0" for row in range(len(plan))]
+    tags = [{} for _ in plan]
+    return tq.kv_batch_put(keys=keys, fields=list_of_dict_to_tensordict(fields), tags=tags, partition_id=partition)
+
+
+def test_verl_trainer_gives_every_token_the_advantage_of_its_turn(queue, monkeypatch):
+    monkeypatch.setattr(trainer_base, "TRAINER_REGISTRY", dict(trainer_base.TRAINER_REGISTRY))
+    monkeypatch.setattr(state, "_PROCESS_REWARDER", {})
+    rewarder = Rewarder({"turn": Turns()}, chain(ForParts(chain(Select("turn"), Center()), mode="replace")))
+    adapter.install(rewarder)
+    trainer = object.__new__(trainer_base.get_trainer_cls("sync"))
+    trainer.config = algorithm()
+    plan = [([1.0, 0.0], [1, 1, 0, 1]), ([0.0, 1.0, 1.0], [1, 0, 1, 0, 0, 1, 1])]
+    compute_score = adapter.RewardFunction(rewarder)
+    written = put_turns(queue, "turns", compute_score, plan)
+    trainer._compute_advantage(written, {})
+    actual = queue.kv_batch_get(keys=written.keys, partition_id="turns", select_fields=["advantages"])
+    rows = [[round(x, 6) for x in row.tolist()] for row in actual["advantages"].unbind()]
+    assert rows == [[0.4, 0.4, 0.0, -0.6], [-0.6, 0.0, 0.4, 0.0, 0.0, 0.4, 0.4]]
+    other = put_turns(queue, "adjacent", compute_score, [*plan, ([1.0, 0.0], [1, 1, 1])])
+    with pytest.raises(DataError, match="'q_2_0': the rollout has 2 parts, but there are 1 spans"):
+        trainer._compute_advantage(other, {})
 
 
 def test_verl_mixin_rejects_kl_in_the_reward(queue, monkeypatch):
