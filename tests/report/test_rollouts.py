@@ -266,3 +266,30 @@ def test_comparison_says_what_changed_row_by_row(tmp_path):
     # ranks of the first: 4, 1, 2.5, 2.5, 5, 0; of the second: 2.5, 2.5, 4, 1, 5, 0
     assert tables["rollouts"]["change"] == pytest.approx([-0.3, 0.3, 0.3, -0.3, 0.0, 0.0])
     assert "other" not in read_page(render(results[0]))[0]["rollouts"]
+
+
+def test_credit_of_turns_is_with_the_turn_that_earned_it(tmp_path):
+    rows = make_rows(1)
+    user, turns = (
+        {"role": "user", "content": "again"},
+        [{"role": "assistant", "content": text} for text in ("one", "two")],
+    )
+    rows[0] |= {"response": [turns[0], user, turns[1]], "credit": [0.75, None]}
+    rows[1] |= {"response": [turns[0]], "credit": ["<b>", 0.5, True]}
+    rows[2] |= {"response": [turns[0]], "credit": None}
+    rows[3] |= {"response": [turns[0]], "credit": "much"}
+    _, texts = read_page(render(read_results(write_rows(tmp_path, rows))))
+    assert texts["credit"] == [[0.75, None], [None, 0.5, None], None, None]
+    assert texts["turn_starts"][0] == [0, 2]
+    assert [part[0] for part in texts["parts"][0]] == ["text", "result", "text"]
+
+
+def test_bars_of_charts_say_what_they_count(tmp_path):
+    page = render(read_results(write_rows(tmp_path, make_rows(4))))
+    specs = json.loads(re.search(r'id="specs">(.*?)</script>', page, re.DOTALL)[1])
+    bars = {spec["description"]: spec["usermeta"]["bars"] for spec in specs if "usermeta" in spec}
+    rewards = [row["reward"] for row in make_rows(4)]
+    assert list(bars) == ["Scores of rm", "Rewards", "Group composition"]
+    assert bars["Rewards"] == {"column": "reward", "last": max(rewards)}
+    assert bars["Group composition"] == {"fraction": False}
+    assert page.count("A bar filters the tables.") == 3

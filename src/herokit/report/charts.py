@@ -18,8 +18,8 @@ HEIGHT = 200
 COLORS = {"correct": "#1b9e8a", "incorrect": "#d9772b", "not judged": "#8a8f98"}
 
 
-def histogram(results: Results, values: Floats, title: str) -> dict[str, Any]:
-    """Return a histogram of values, one color per verdict."""
+def histogram(results: Results, values: Floats, title: str, column: str) -> dict[str, Any]:
+    """Return a histogram of the values of a column of the page's tables, one color per verdict; its bars filter them."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
     if low == high:
@@ -43,12 +43,13 @@ def histogram(results: Results, values: Floats, title: str) -> dict[str, Any]:
             y=alt.Y("rollouts:Q", stack=None, title="rollouts"),
             color=alt.Color("verdict:N", title=None, scale=scale, legend=alt.Legend(orient="top")),
             tooltip=["verdict:N", *(alt.Tooltip(f"{f}:Q", format=".4~g") for f in ("from", "to")), "rollouts:Q"],
-        )
+        ),
+        {"column": column, "last": high},
     )
 
 
 def composition_chart(groups: GroupStatistics) -> dict[str, Any]:
-    """Return the number of groups by their number of correct rollouts, or by their fraction if sizes differ."""
+    """Return the number of groups by their number of correct rollouts, or by their fraction if sizes differ; its bars filter them."""
     judged = groups.judged > 0
     sizes = np.unique(groups.judged[judged])
     position, title = np.round(10 * groups.accuracy) / 10, "fraction of correct rollouts"
@@ -64,7 +65,8 @@ def composition_chart(groups: GroupStatistics) -> dict[str, Any]:
             x=alt.X("correct:O", title=title, axis=alt.Axis(labelAngle=0)),
             y=alt.Y("groups:Q", title="groups", scale=alt.Scale(nice=True)),
             tooltip=["correct:Q", "groups:Q"],
-        )
+        ),
+        {"fraction": len(sizes) != 1},
     )
 
 
@@ -136,10 +138,11 @@ def _altair() -> Any:
     return alt
 
 
-def _to_spec(chart: Any) -> dict[str, Any]:
+def _to_spec(chart: Any, bars: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the chart as JSON; `bars` says what the page's script finds by one of them."""
     spec: dict[str, Any] = chart.properties(width="container", height=HEIGHT, background="transparent").to_dict()
     spec.pop("config", None)  # the page has its own, light and dark
-    return spec
+    return spec if bars is None else spec | {"usermeta": {"bars": bars}}
 
 
 def _strata(results: Results) -> dict[str, Any]:

@@ -98,6 +98,16 @@ async function copyCase(row, button) {
   }
 }
 
+/** Return the parts of a rollout; where the file has the credit of its turns, each turn has a line with its own. */
+function makeParts(row) {
+  const [parts, starts, credit] = [texts.parts[row].map(makePart), texts.turn_starts[row], texts.credit[row]];
+  if (!credit) return parts;
+  const shown = (value) => (value === null ? "none" : digits(value));
+  if (credit.length !== starts.length) return [make("p", { class: "facts credit" }, `credit of ${credit.length} parts: ${credit.map(shown).join(", ")}`), ...parts];
+  const lines = credit.map((value, turn) => make("p", { class: "facts credit" }, `turn ${turn + 1}: credit `, make("b", {}, shown(value))));
+  return starts.flatMap((start, turn) => [lines[turn], ...parts.slice(start, starts[turn + 1])]);
+}
+
 function makeRollout(row, number, count) {
   const verdict = verifier >= 0 ? decide(rollouts.values[verifier][row]) : "";
   const article = make("article", { class: `rollout ${verdict.replace(" ", "-")}`, id: `rollout-${row}`, tabindex: "-1" });
@@ -113,7 +123,7 @@ function makeRollout(row, number, count) {
   const compare = make("button", { type: "button" }, "Difference to ...");
   compare.addEventListener("click", () => openDifference(row));
   buttons.append(copy, " ", ...(count > 1 ? [compare] : []));
-  article.append(heading, facts, makeResults(row), ...texts.parts[row].map(makePart), buttons);
+  article.append(heading, facts, makeResults(row), ...makeParts(row), buttons);
   return article;
 }
 

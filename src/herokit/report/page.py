@@ -305,11 +305,15 @@ def _hacking_warning(timeline: Timeline | None) -> str:
 
 def _make_cards(results: Results, groups: GroupStatistics, timeline: Timeline | None) -> list[Card]:
     cards = [
-        _card(f"Scores of {name}", "Raw scores of the reward model, by verdict.", charts.histogram(results, s, "score"))
+        _card(
+            f"Scores of {name}",
+            "Raw scores of the reward model, by verdict.",
+            charts.histogram(results, s, "score", name),
+        )
         for name, s in results.scores.items()
     ]
     note = "Where the strata overlap, an incorrect rollout can get a higher reward than a correct one."
-    cards.append(_card("Rewards", note, charts.histogram(results, results.reward, "reward")))
+    cards.append(_card("Rewards", note, charts.histogram(results, results.reward, "reward", "reward")))
     note = "A verifier-only reward gives no signal to the groups at both ends."
     cards.append(_card("Group composition", note, charts.composition_chart(groups)))
     note = "Median and the middle 80% of groups: which groups move the policy."
@@ -329,4 +333,4 @@ def _make_cards(results: Results, groups: GroupStatistics, timeline: Timeline | 
 
 
 def _card(title: str, note: str, spec: dict[str, Any]) -> Card:
-    return {"title": title, "note": note, "spec": spec}
+    return {"title": title, "note": note, "spec": spec | {"description": title}}

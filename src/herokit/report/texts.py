@@ -46,6 +46,8 @@ class RolloutTexts:
         results: (R,) for each source: value, status, reason, answer and origin.
         tokens: (R,) tokens of the completion; None where the input does not count them.
         chars: (R,) its characters.
+        turn_starts: (R,) for each turn of a completion the number of parts before it.
+        credit: (R,) the advantages of the turns or steps; None where the file has none.
         cut: (R,) whether the middle of the completion is left out.
     """
 
@@ -58,6 +60,8 @@ class RolloutTexts:
     results: list[list[list[Any]]] = field(default_factory=list)
     tokens: list[int | None] = field(default_factory=list)
     chars: list[int] = field(default_factory=list)
+    turn_starts: list[list[int]] = field(default_factory=list)
+    credit: list[list[float | None] | None] = field(default_factory=list)
     cut: list[bool] = field(default_factory=list)
 
     @property
@@ -119,6 +123,8 @@ class RolloutTexts:
             ],
             "results": self.results,
             "cut": self.cut,
+            "turn_starts": self.turn_starts,
+            "credit": self.credit,
             "formulas": make_trees(formulas),
         }
 
@@ -138,6 +144,8 @@ def read_texts(results: Results, rows: Sequence[int], groups: Sequence[int]) -> 
                 keys[group] = sample.group, _shorten(sample.prompt_text)[0], sample.reference
             _add_completion(texts, sample)
         columns = [[block.values(f"{results.prefix}{name}{end}") for end in RESULTS] for name, _ in texts.sources]
+        credit = block.values(f"{results.prefix}credit")
+        texts.credit += [_read_credit(credit[i]) for i in inside.tolist()]
         texts.results += [[[_plain(column[i]) for column in source] for source in columns] for i in inside.tolist()]
     texts.prompts = [keys[group][1] for group in groups]
     texts.references = [_plain(keys[group][2]) for group in groups]
@@ -158,7 +166,9 @@ def _read_samples(block: Block, results: Results, rows: Sequence[int]) -> list[S
 
 
 def _add_completion(texts: RolloutTexts, sample: Sample) -> None:
-    parts = [(kind, title, *_shorten(text)) for kind, title, text in _read_parts(sample)]
+    read, starts = _read_parts(sample)
+    parts = [(kind, title, *_shorten(text)) for kind, title, text in read]
+    texts.turn_starts.append(starts)
     texts.parts.append([(kind, title, text) for kind, title, text, _ in parts])
     completion = _plain(sample.completion)
     cut = any(is_cut for *_, is_cut in parts) or len(json.dumps(completion)) > 2 * MAX_CHARS
@@ -168,19 +178,29 @@ def _add_completion(texts: RolloutTexts, sample: Sample) -> None:
     texts.chars.append(len(sample.completion_text))
 
 
-def _read_parts(sample: Sample) -> list[Part]:
-    """Return the parts of a completion in their order: each turn's thinking, text, calls and results."""
+def _read_credit(values: Any) -> list[float | None] | None:
+    """Return the numbers of a cell of the column ``credit``; None for anything else."""
+    if not isinstance(values, list | tuple):
+        return None
+    numbers = [value if type(value) in (int, float) and np.isfinite(value) else None for value in values]
+    return [None if value is None else float(f"{value:.6g}") for value in numbers]
+
+
+def _read_parts(sample: Sample) -> tuple[list[Part], list[int]]:
+    """Return the parts of a completion in their order (each turn's thinking, text, calls, results), and where turns begin."""
     try:
         turns = sample.turns
     except DataError:
-        return [("text", "", sample.completion_text)]
+        return [("text", "", sample.completion_text)], []
     parts: list[Part] = []
+    starts: list[int] = []
     for turn in turns:
+        starts.append(len(parts))
         parts += [("thinking", "thinking", turn.thinking)] if turn.thinking else []
         parts += [("text", "", turn.text)] if turn.text else []
         parts += [("call", call.name, _describe_arguments(call)) for call in turn.calls]
         parts += [("result", result.name or result.role, result.text) for result in turn.results]
-    return parts or [("text", "", sample.completion_text)]
+    return parts or [("text", "", sample.completion_text)], starts
 
 
 def _describe_arguments(call: ToolCall) -> str:
