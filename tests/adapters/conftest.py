@@ -134,7 +134,13 @@ def two_ranks(shared_folder):
             **evaluation,
         },
         {"kind": "GRPO", "out": out, "per_device_train_batch_size": 4, "all_reduce": True, "absent": "1"},
-        {"kind": "GroupGRPO", "out": out, "per_device_train_batch_size": 2, "credit": True},
+        {
+            "kind": "GroupGRPO",
+            "out": out,
+            "per_device_train_batch_size": 2,
+            "credit": True,
+            "report": str(shared_folder / "credit.html"),
+        },
     ]
     background = BackgroundRuns(shared_folder / "ranks", runs, ranks=2)
     yield background

@@ -65,3 +65,10 @@ def test_report_callback_gathers_the_rows_of_two_ranks(two_ranks, shared_folder,
     assert set(keys) <= set(groups)
     assert (shared_folder / f"{name}.html").exists()
     assert reports[run]["state"]
+
+
+def test_report_callback_keeps_the_credit_of_turns(two_ranks, shared_folder, runs):
+    two_ranks.wait()
+    rows = read_rows(shared_folder / "credit.jsonl")
+    assert len(rows) % 4 == 0
+    assert [row["credit"] for row in rows] == runs.CREDIT * (len(rows) // 4)
