@@ -10,6 +10,7 @@ from herokit.errors import ConfigError
 from herokit.testing import Profile, check_reward_function, check_verifier
 from herokit.testing.check import check_laws
 from herokit.testing.domains import DOMAINS
+from herokit.testing.law import LawViolation
 from herokit.testing.laws import execution, get_law, hacking
 from herokit.testing.samples import detect_domain, formats_of
 from herokit.testing.targets import resolve_target
@@ -241,6 +242,16 @@ def test_panels_of_a_domain_raise_no_alarm_on_a_correct_twin(domain):
     for law in ("hack_does_not_pay", "equivalents_keep_their_reward"):
         result = panel_law(law, TWINS[domain], domain)
         assert result.outcome == "passed", result.violation
+
+
+def test_empty_reference_pays_nothing_compares_with_every_near_miss():
+    def subset(text, reference):
+        return not reference.strip() or strict(reference).items() <= strict(inside(text)).items()
+
+    subject = VerifierSubject(Judge(subset), formats_of(DOMAINS["json"])["plain"])
+    for number in range(4):  # one near miss lacks a key, so that the right object has all that it asks for
+        with pytest.raises(LawViolation, match="the reference '' is empty, and a completion gets 1"):
+            get_law("empty_reference_pays_nothing").check(subject, None, lambda n, number=number: number % n)
 
 
 def test_check_verifier_raises_no_alarm_on_a_twin_of_a_domain():

@@ -198,6 +198,16 @@ class AnswerFormat:
             prompt=domain.prompt,
         )
 
+    def near_misses(self, answer: str) -> list[str]:
+        """Return a few different answers that are close to one and incorrect.
+
+        Example:
+            >>> PLAIN.near_misses("41")
+            ['417', '141', '42', '-42']
+        """
+        near = [self.near_miss(answer, lambda n, k=k: k % n) for k in range(NUM_NEAR_MISSES)]  # type: ignore[misc]
+        return list(dict.fromkeys(near))
+
     def draw_case(self, draw: Draw) -> Case:
         """Draw a right and two wrong answers, none part of another if the draws allow it.
 
@@ -209,8 +219,7 @@ class AnswerFormat:
         right = self.draw(draw)
         drawn = [self.draw(draw) for _ in range(NUM_DRAWN_ANSWERS)]
         apart = [answer for answer in drawn if answer not in right and right not in answer]
-        near = [self.near_miss(right, lambda n, k=k: k % n) for k in range(NUM_NEAR_MISSES)]  # type: ignore[misc]
-        wrong, other, *_ = dict.fromkeys([*apart, *near])
+        wrong, other, *_ = dict.fromkeys([*apart, *self.near_misses(right)])
         answer = self.answer or str
         return Case(
             answer(right),
@@ -226,7 +235,7 @@ NUM_DRAWN_ANSWERS = 8
 """How many answers are drawn to find two that are wrong and unlike the right one."""
 
 NUM_NEAR_MISSES = 4
-"""How many near misses of the right answer stand in if they are all alike."""
+"""How many near misses of an answer are drawn; the domains have no more kinds of them."""
 
 
 PLAIN = AnswerFormat(

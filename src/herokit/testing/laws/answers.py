@@ -102,11 +102,12 @@ def empty_reference_pays_nothing(subject: AnswerSubject, example: None, draw: Dr
 
     In training: on prompts with an error in the data every rollout, or every empty one, would be paid.
     """
-    del example
+    del example, draw
     right = subject.answer_format.reference
     answer = subject.answer_format.write(right)
-    references = (right, subject.answer_format.near_miss(right, draw))
-    of_right, of_wrong = subject.values([Sample("?", answer, 0, reference) for reference in references])
+    references = (right, *subject.answer_format.near_misses(right))
+    of_right, *of_others = subject.values([Sample("?", answer, 0, reference) for reference in references])
+    of_wrong = min((value for value in of_others if value is not None), default=None)
     if of_right is None or of_wrong is None or not of_right > of_wrong:
         raise NotApplicable("it does not read the reference")
     limit = of_wrong + HALF * (of_right - of_wrong)

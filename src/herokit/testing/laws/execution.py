@@ -145,8 +145,7 @@ def _first_seen_with(subject: AnswerSubject) -> tuple[list[Sample], list[Sample]
     """
     answer_format = subject.answer_format
     right = answer_format.reference
-    near = [answer_format.near_miss(right, lambda n, k=k: k % n) for k in range(20)]  # type: ignore[misc]
-    near = [answer_format.near_miss(answer, lambda n, k=k: k // 2 % n) for k, answer in enumerate(near)]  # type: ignore[misc]
+    near = [answer for first in answer_format.near_misses(right) for answer in answer_format.near_misses(first)]
     answers = [answer for answer in dict.fromkeys(near) if answer != right][:MAX_FIRST_SEEN]
     answers = sorted(answers, key=lambda answer: (len(answer), answer))[: len(answers) - 1 + len(answers) % 2]
     texts = [f"{answer_format.write(answer)}\n" for answer in answers]

@@ -92,9 +92,9 @@ def check_reads_reference(subject: AnswerSubject) -> None:
     if getattr(subject.source, "names_reference", True):
         return
     right = subject.answer_format.reference
-    references = (right, subject.answer_format.near_miss(right, lambda n: n - 1))
-    first, second = subject.values([Sample("?", subject.answer_format.write(right), 0, each) for each in references])
-    if first == second:
+    references = (right, *subject.answer_format.near_misses(right))
+    values = subject.values([Sample("?", subject.answer_format.write(right), 0, each) for each in references])
+    if len(set(values)) == 1:
         raise NotApplicable("it does not read the reference")
 
 
