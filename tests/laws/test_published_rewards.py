@@ -1,7 +1,6 @@
 """The benchmark of published rewards: its rules, its table, and one released reward."""
 
 import importlib.util
-import re
 from pathlib import Path
 
 import pytest
@@ -47,8 +46,7 @@ def test_table_counts_attacks_and_lost_answers_of_stand_ins():
         published_rewards.check(function, answers, laws=published_rewards.PANELS)
         for function in (read_last_box, search_reference)
     )
-    row = published_rewards.row("strict", "1.0", 2.0, strict)
-    assert re.fullmatch(r"\| strict \| 1\.0 \| 0 of [56789]\d \| 0 of [12]\d \| none \| 2 \|", row), row
+    assert published_rewards.row("strict", "1.0", 2.0, strict) == "| strict | 1.0 | 0 of 64 | 0 of 20 | none | 2 |"
     assert list(published_rewards.examples(strict)) == []
     (paid,) = published_rewards.examples(lenient)
     assert "right or wrong; wrong or right" in paid
