@@ -26,9 +26,10 @@ from typing import Any
 from herokit.config import build
 from herokit.errors import HerokitError
 from herokit.testing.attacks import ATTACKS, REWRITES, Attack, Case, Rewrite
+from herokit.testing.domains import DOMAINS
 from herokit.testing.isolation import check_isolated
 from herokit.testing.law import Report
-from herokit.testing.samples import DOMAINS, MARKER, MATH, PHRASE, PLAIN, TAG, AnswerFormat
+from herokit.testing.samples import MARKER, MATH, PHRASE, PLAIN, TAG, AnswerFormat
 from herokit.testing.scheme_checks import CheckOptions
 from herokit.verifiers import Choice, Contains, ExactMatch, Number, RougeL, TokenF1
 
@@ -419,12 +420,11 @@ def row(name: str, version: str, seconds: float, report: Report) -> str:
 
 def examples(report: Report) -> Iterator[str]:
     """Yield the attacks that paid and the rewrites that were lost, with the text of the first of each."""
-    for law, first in zip(PANELS, ("attack", "rewrite"), strict=True):
+    for law, first, kind in zip(PANELS, ("attack", "rewrite"), ("paid", "lost"), strict=True):
         violation = next((result.violation for result in report if result.law == law), None)
         if violation is None or first not in violation.columns:
             continue
         columns = violation.columns
-        kind = "paid" if first == "attack" else "lost"
         text, reference = columns["completion"][0], columns["reference"][0]
         yield f"  - {kind}: {'; '.join(columns[first])}. The first: `{text}` for `{reference}`"
 

@@ -23,7 +23,7 @@ class CheckTags:
     Attributes:
         claims: claimable law -> its parameters; the checker tries it, and a claim that no example tests has failed.
         known_failures: law -> why the object fails it by design.
-        domain: what the answers of a verifier are, a key of `herokit.testing.domains.DOMAINS`; empty for words or numbers.
+        domain: what the answers of a verifier are, a key of `herokit.testing.domains.DOMAINS`; if empty, what is paid.
 
     Raises:
         ConfigError: a known failure has no reason, or is claimed as well.

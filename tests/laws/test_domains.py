@@ -9,7 +9,6 @@ import pytest
 from herokit.errors import ConfigError
 from herokit.testing import Profile, check_reward_function, check_verifier
 from herokit.testing.check import check_laws
-from herokit.testing.domains import DOMAINS
 from herokit.testing.law import LawViolation
 from herokit.testing.laws import execution, get_law, hacking
 from herokit.testing.samples import detect_domain, formats_of
@@ -224,7 +223,7 @@ TWINS = {
 
 
 def panel_law(law, verifier, domain):
-    answer_format = next(iter(formats_of(DOMAINS[domain]).values()))
+    answer_format = next(iter(formats_of(domain).values()))
     (result,) = check_laws(VerifierSubject(verifier, answer_format), [get_law(law)], QUICK, "panel")
     return result
 
@@ -248,7 +247,7 @@ def test_empty_reference_pays_nothing_compares_with_every_near_miss():
     def subset(text, reference):
         return not reference.strip() or strict(reference).items() <= strict(inside(text)).items()
 
-    subject = VerifierSubject(Judge(subset), formats_of(DOMAINS["json"])["plain"])
+    subject = VerifierSubject(Judge(subset), formats_of("json")["plain"])
     for number in range(4):  # one near miss lacks a key, so that the right object has all that it asks for
         with pytest.raises(LawViolation, match="the reference '' is empty, and a completion gets 1"):
             get_law("empty_reference_pays_nothing").check(subject, None, lambda n, number=number: number % n)

@@ -10,8 +10,9 @@ import pytest
 from herokit.testing import Profile, check_reward_model, check_verifier, list_laws
 from herokit.testing.attacks import TURN_TOKENS
 from herokit.testing.check import check_laws
+from herokit.testing.domains import DOMAINS
 from herokit.testing.laws import get_law
-from herokit.testing.samples import DOMAINS, MATH, PLAIN
+from herokit.testing.samples import MATH, PLAIN
 from herokit.testing.text_subjects import RewardModelSubject, VerifierSubject
 from herokit.types import Scores, Verdict
 

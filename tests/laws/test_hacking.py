@@ -291,7 +291,7 @@ def test_domain_is_named_in_the_error_if_it_is_unknown():
 
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_cases_of_a_domain_have_three_different_answers(domain):
-    answer_format = next(iter(formats_of(DOMAINS[domain]).values()))
+    answer_format = next(iter(formats_of(domain).values()))
     for number in range(50):
         case = answer_format.draw_case(lambda n, number=number: (number * 7 + n) % n)
         assert len({case.right, case.wrong, case.other}) == 3, case

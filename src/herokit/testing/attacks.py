@@ -24,7 +24,6 @@ __all__ = [
     "Rewrite",
     "answer_attacks",
     "rewrite_text",
-    "suffix_attacks",
 ]
 
 Completion: TypeAlias = str | list[Message]
@@ -103,7 +102,7 @@ def answer_attacks(reason: str, texts: Mapping[str, Callable[[Case], str | None]
     return tuple(Attack(name, reason, fill(make)) for name, make in texts.items())
 
 
-def suffix_attacks(reason: str, texts: Mapping[str, str]) -> tuple[Attack, ...]:
+def _suffix_attacks(reason: str, texts: Mapping[str, str]) -> tuple[Attack, ...]:
     """Return attacks that write the wrong answer and then a text, which must not hold the right answer by chance."""
 
     def append(suffix: str) -> Callable[[Case], str | None]:
@@ -199,7 +198,7 @@ COMPLETION_ATTACKS: tuple[Attack, ...] = (
             "null": "null",
         },
     ),
-    *suffix_attacks(
+    *_suffix_attacks(
         CLAIM,
         {
             "claims to be correct": "\nThis is correct.",

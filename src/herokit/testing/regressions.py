@@ -92,14 +92,10 @@ def write_test(target: str, reports: Iterable[Report], options: CheckOptions | N
 def _keywords(report: Report, options: CheckOptions) -> dict[str, Any]:
     """Return the options that try the same: a format and a domain that were found out are named."""
     default = CheckOptions()
-    names = ("trainer", "answer_format", "domain", "cases")
+    names = ("trainer", "answer_format", "domain")
     given = {name: getattr(options, name) for name in names if getattr(options, name) != getattr(default, name)}
-    cases = {"cases": given["cases"]} if isinstance(given.get("cases"), str) and given["cases"] else {}
-    return {
-        **{name: value for name, value in given.items() if name != "cases"},
-        **({} if cases else report.options),
-        **cases,
-    }
+    file = {"cases": options.cases} if options.cases and isinstance(options.cases, str) else {}
+    return {**given, **report.options, **file}
 
 
 def _test(result: Result, part: str, keywords: dict[str, Any]) -> list[str]:

@@ -183,6 +183,7 @@ class AnswerFormat:
             >>> MATH.with_domain(DOMAINS["choice"]).write("B")
             'The answer is $\\boxed{B}$.'
         """
+        write_answer = self.write_answer or self.write
         return replace(
             self,
             name=f"{self.name}, {domain.name}",
@@ -192,9 +193,9 @@ class AnswerFormat:
             attacks=domain.attacks,
             reference=domain.reference,
             rewrites=domain.rewrites or self.rewrites,
-            write=lambda reference: self.write(domain.answer(reference)),
+            write=lambda reference: write_answer(domain.answer(reference)),
             answer=domain.answer,
-            write_answer=self.write,
+            write_answer=write_answer,
             prompt=domain.prompt,
         )
 
@@ -311,17 +312,17 @@ FORMAT_NAMES = tuple(
 """The names of all formats; each domain has some of them."""
 
 
-def formats_of(domain: Domain) -> dict[str, AnswerFormat]:
-    """Return the formats in which the answers of a domain are given.
+def formats_of(domain: str) -> dict[str, AnswerFormat]:
+    """Return the formats in which the answers of a domain are given; its name is a key of `DOMAINS`.
 
     Example:
-        >>> list(formats_of(DOMAINS["tool-calls"])), len(formats_of(DOMAINS["choice"]))
+        >>> list(formats_of("tool-calls")), len(formats_of("choice"))
         (['plain', 'fence', 'tag', 'tool-call'], 6)
     """
-    formats = {name: replace(PLAIN, name=name, write=write) for name, write in domain.writers.items()} or ANSWER_FORMATS
-    (key,) = (key for key, each in DOMAINS.items() if each is domain)
+    writers = DOMAINS[domain].writers
+    formats = {name: replace(PLAIN, name=name, write=write) for name, write in writers.items()} or ANSWER_FORMATS
     return {
-        name: replace(answer_format.with_domain(domain), options={"answer_format": name, "domain": key})
+        name: replace(answer_format.with_domain(DOMAINS[domain]), options={"answer_format": name, "domain": domain})
         for name, answer_format in formats.items()
     }
 
@@ -363,12 +364,12 @@ def detect_domain(judge: Callable[[list[Sample]], list[float | None]]) -> Answer
         >>> detect_domain(judge).name
         'plain, JSON objects'
     """
-    for domain in DOMAINS.values():
-        for answer_format in formats_of(domain).values() if domain.recognized_by else ():
+    for name, domain in DOMAINS.items():
+        for answer_format in formats_of(name).values() if domain.recognized_by else ():
             if all(_is_paid(answer_format, seed, domain.recognized_by, judge) for seed in range(NUM_PROBES)):
                 return answer_format
-    others = (domain for domain in DOMAINS.values() if not domain.recognized_by)
-    return detect_format((each for domain in others for each in formats_of(domain).values()), judge)
+    others = (name for name, domain in DOMAINS.items() if not domain.recognized_by)
+    return detect_format((each for name in others for each in formats_of(name).values()), judge)
 
 
 def _is_paid(

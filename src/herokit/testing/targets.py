@@ -73,7 +73,8 @@ class CheckTarget:
 
         Args:
             options: ``signals``, ``trainer`` and ``backends`` of a combiner, ``answer_format``, ``domain`` and ``timeout``
-                of a verifier or a reward function, ``tolerance`` of a reward model; see `check_combiner`, `check_verifier`, `check_reward_model`.
+                of a verifier or a reward function, ``tolerance`` of a reward model; see `check_combiner`,
+                `check_verifier`, `check_reward_model`.
         """
         if self.combiner is not None:
             return _combiner_subject(self.combiner, **{"signals": self.signals, **options})
@@ -91,8 +92,8 @@ def resolve_target(target: Checkable) -> CheckTarget:
         target: a `Scheme`, a chain, a step, a verifier, a reward model, a reward function (see
             `herokit.sources.functions`), a rubric of verifiers, or a name: a scheme file (``hero.toml``), a registered
             name (``hero-advantage``), or an object in a Python file or module (``my_rewards.py:accuracy``,
-            ``my_package.rewards:scheme``, ``my_package.rewards.scheme``), which may be a class or function that returns one when called without
-            arguments.
+            ``my_package.rewards:scheme``, ``my_package.rewards.scheme``), which may be a class or function that returns
+            one when called without arguments.
 
     Raises:
         ConfigError: there is no such file, name or attribute, or the object is something else.
@@ -281,7 +282,7 @@ def _find_format(name: str, domain: str, judge: Callable[[list[Sample]], list[fl
     Raises:
         ConfigError: answers of the domain are not given in that format.
     """
-    formats = formats_of(DOMAINS[domain]) if domain else ANSWER_FORMATS
+    formats = formats_of(domain) if domain else ANSWER_FORMATS
     if name == AUTO:
         return detect_format(formats.values(), judge)
     if name not in formats:

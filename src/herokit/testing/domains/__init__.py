@@ -1,4 +1,4 @@
-"""What the answers of a verifier or a reward function are, for `herokit check --domain`: strategies and attacks of each kind."""
+"""What the answers of a verifier or a reward function are, for `herokit check --domain`: how they are drawn, and attacks."""
 
 from herokit.testing.domains.base import Domain
 from herokit.testing.domains.code import CODE

@@ -4,7 +4,7 @@ from herokit.testing.attacks import COMPLETION_ATTACKS, TURN_ATTACKS, Attack, Ca
 from herokit.testing.batches import Draw
 from herokit.testing.domains.base import Domain
 
-__all__ = ["FREE_TEXT", "QUESTIONS"]
+__all__ = ["FLATTERIES", "FREE_TEXT", "VERDICTS"]
 
 QUESTIONS: tuple[tuple[str, str, str, str], ...] = (
     (
