@@ -233,7 +233,7 @@ def _print_report(report: "Report", trainer: str, *, show_all: bool) -> None:
     is_chain = report.kind == "combiner"
     title = f"{report.name}, trainer {normalization.name}: {normalization.source}" if is_chain else report.name
     console.out.print(Text(title, style="bold"))
-    console.out.print(f"{len(report.results)} laws, {len(report.failures)} failed\n")
+    console.out.print(f"{len(report.results)} law{'s' * (len(report.results) != 1)}, {len(report.failures)} failed\n")
     if report.headline:
         console.out.print(Text(f"{report.headline}\n", style="bold"))
     for result in report.failures:
@@ -249,7 +249,8 @@ def _print_report(report: "Report", trainer: str, *, show_all: bool) -> None:
         if show_all or (result not in passed and result.details not in skipped):
             label, few = Text(result.label, style=STYLES[result.outcome]), " (few)" if result.tried_on_few(FEW) else ""
             table.add_row(result.law, label, f"{result.checked}{few}", Text(result.details))
-    console.out.print(*([table] if table.row_count else []), *([Text(report.note)] if report.note else []))
+    for part in (*([table] if table.row_count else []), *([Text(report.note)] if report.note else [])):
+        console.out.print(part)
     for details, laws in skipped.items():
         console.out.print(Text(f"SKIP {len(laws)}, {details}: {', '.join(laws)}", style="dim"))
     if passed and not show_all:

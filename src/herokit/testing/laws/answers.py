@@ -109,7 +109,7 @@ def empty_reference_pays_nothing(subject: AnswerSubject, example: None, draw: Dr
     of_right, *of_others = subject.values([Sample("?", answer, 0, reference) for reference in references])
     of_wrong = min((value for value in of_others if value is not None), default=None)
     if of_right is None or of_wrong is None or not of_right > of_wrong:
-        raise NotApplicable("it does not read the reference")
+        raise NotApplicable("a right answer gets no more for its reference than for others")
     limit = of_wrong + HALF * (of_right - of_wrong)
     for reference in EMPTY_REFERENCES:
         samples = [Sample("?", text, 0, reference) for text in (answer, "", " ", "None", "nan")]
