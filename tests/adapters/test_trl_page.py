@@ -46,6 +46,22 @@ def test_readme_example_runs(runs, folders, tmp_path):
     assert np.isfinite(log["loss"])
 
 
+def test_trainer_script_runs(runs, tmp_path, herokit, capsys):
+    path = tmp_path / "train_trl.py"
+    assert herokit("new", "trainer-script", "trl", "-o", path) == 0
+    assert f"python {path}" in capsys.readouterr().out
+    names = {"__name__": "train_trl"}
+    code = path.read_text().replace("max_steps=100", "max_steps=2").replace("logging_steps=10", "logging_steps=1")
+    exec(compile(code, path, "exec"), names)  # noqa: S102 - our own template
+    names["main"]()
+    head, *rows = capsys.readouterr().out.splitlines()[-3:]
+    assert head == "step  correct  closeness  groups without a signal"
+    assert [row.split()[0] for row in rows] == ["1", "2"]
+    assert all(-1.0 <= float(row.split()[2]) < 0.0 <= float(row.split()[1]) < 0.5 for row in rows)
+    assert herokit("new", "trainer-script", "trl", "-o", path) == 2
+    assert "already exists; choose another file with --output" in " ".join(capsys.readouterr().err.split())
+
+
 def run_example(code, runs, folders, tmp_path, **names):
     """Run the code of a page for one step of a small model; return what it logged, and its names."""
     small = {

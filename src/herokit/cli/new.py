@@ -1,4 +1,4 @@
-"""`herokit new`: write a plugin package that installs, registers and passes its tests."""
+"""`herokit new`: write a plugin package that installs, registers and passes its tests, or a script that trains."""
 
 import json
 import keyword
@@ -20,7 +20,12 @@ from herokit.registry import get_registry
 
 __all__ = ["MAX_NAME_LENGTH", "new", "new_plugin"]
 
-new = typer.Typer(help="Write a plugin package that installs, registers and passes its tests.", no_args_is_help=True)
+new = typer.Typer(
+    help="Write a plugin package that installs, registers and passes its tests, or a script that trains.",
+    no_args_is_help=True,
+)
+
+TrainerScript: TypeAlias = Literal["trl"]
 
 PluginKind: TypeAlias = Literal["verifier", "reward-model", "combiner"]
 
@@ -41,6 +46,10 @@ MAX_NAME_LENGTH = 30
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 
 Name: TypeAlias = Annotated[str, typer.Argument(help="The value of `use` in scheme files, e.g. last-word.")]
+Trainer: TypeAlias = Annotated[TrainerScript, typer.Argument(help="The trainer that the script uses.")]
+Script: TypeAlias = Annotated[
+    Path | None, typer.Option("-o", "--output", help="The new file; by default train_TRAINER.py.")
+]
 Folder: TypeAlias = Annotated[Path | None, typer.Option(help="The new folder; by default herokit-NAME.")]
 
 
@@ -60,6 +69,17 @@ def reward_model(name: Name, folder: Folder = None, as_json: JsonFlag = False) -
 def combiner(name: Name, folder: Folder = None, as_json: JsonFlag = False) -> None:
     """Write a package with a step, which combines the values of the sources."""
     _run("combiner", name, folder, as_json=as_json)
+
+
+@new.command()
+def trainer_script(trainer: Trainer, output: Script = None) -> None:
+    """Write a script that trains a tiny model on a CPU with rewards of herokit, to be changed into a run of your own."""
+    path = output or Path(f"train_{trainer}.py")
+    if path.exists():
+        raise ConfigError(f"{path}: already exists; choose another file with --output")
+    template = files("herokit").joinpath("templates", "trainer-script", f"{trainer}.py.tmpl")
+    _write_files(path.parent, {path: template.read_text(encoding="utf-8")})
+    console.out.print(f"{path}\n\nTo run it, about a minute on a CPU:\n  python {path}", markup=False)
 
 
 def _run(kind: PluginKind, name: str, folder: Path | None, *, as_json: bool) -> None:
