@@ -72,13 +72,16 @@ def combiner(name: Name, folder: Folder = None, as_json: JsonFlag = False) -> No
 
 
 @new.command()
-def trainer_script(trainer: Trainer, output: Script = None) -> None:
+def trainer_script(trainer: Trainer, output: Script = None, as_json: JsonFlag = False) -> None:
     """Write a script that trains a tiny model on a CPU with rewards of herokit, to be changed into a run of your own."""
     path = output or Path(f"train_{trainer}.py")
     if path.exists():
         raise ConfigError(f"{path}: already exists; choose another file with --output")
     template = files("herokit").joinpath("templates", "trainer-script", f"{trainer}.py.tmpl")
     _write_files(path.parent, {path: template.read_text(encoding="utf-8")})
+    if as_json:
+        sys.stdout.write(json.dumps([str(path)]) + "\n")
+        return
     console.out.print(f"{path}\n\nTo run it, about a minute on a CPU:\n  python {path}", markup=False)
 
 
