@@ -53,6 +53,9 @@ from herokit.verifiers import Language
 attempt("objects", lambda: Rewarder({"verifier": Language("de"), "rm": build({"use": "num-tokens"})}, "hero"))
 attempt("scripts", lambda: Rewarder({"verifier": Language("ja")}, "verifier-only"))
 attempt("ray", lambda: build({"use": "ray-verifier", "verifier": {"use": "number"}}))
+remote = {"use": "ensemble-reward-model", "reward_models": [{"use": "onnx"}, {"use": "torch", "model": "m"}]}
+attempt("ray models", lambda: build({"use": "ray-reward-model", "reward_model": remote}))
+attempt("after ray", lambda: build({"use": "torch", "model": "m"}))
 attempt("device map", lambda: build({"use": "torch", "model": "m", "device_map": "auto"}))
 said["names without packages"] = sorted(e.name for e in get_registry() if e.owner == "herokit-torch")
 print(json.dumps(said))
@@ -101,6 +104,16 @@ def said():
 )  # fmt: skip
 def test_scheme_names_every_missing_package_with_one_command(said, scheme, lines):
     assert said[scheme] == lines
+
+
+def test_packages_that_only_ray_actors_use_are_not_demanded_here(said):
+    assert said["ray models"] == [
+        "NotInstalledError",
+        "'ray-reward-model' needs ray, which is not installed; run: pip install 'herokit[ray]'",
+    ]
+    (name, message) = said["after ray"]
+    assert name == "NotInstalledError"
+    assert message.startswith("'torch' needs torch and transformers")
 
 
 def test_device_map_needs_accelerate_too(said):

@@ -4,7 +4,9 @@ The parameters of a registered class are its schema. ``build(describe(x)) == x``
 """
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
@@ -19,6 +21,9 @@ from herokit.sources.functions import as_source
 from herokit.types import RewardModel, Verifier
 
 __all__ = ["MAX_UNKNOWN_KEYS", "build", "check_keys", "describe"]
+
+_RUNS_ELSEWHERE: ContextVar[bool] = ContextVar("runs_elsewhere", default=False)
+"""Whether the object that is being built does its work on other machines, whose packages this one need not have."""
 
 
 def build(
@@ -44,7 +49,8 @@ def build(
             the wrong type, or a value that the constructor rejects.
         SchemeError: several of these, in this table and those inside it.
         UnknownNameError: nothing is registered under that name.
-        NotInstalledError: the object, or a package that it needs, is not installed.
+        NotInstalledError: the object, or a package that it needs, is not installed. What is inside an object with
+            `runs_elsewhere`, as that of Ray actors, needs its packages there and not here.
 
     Example:
         >>> build({"use": "stratify", "alpha": 0.2}).alpha
@@ -64,8 +70,24 @@ def build(
     if is_place(use):
         return _use_object(value, arguments, kinds, location=f"{prefix}{use!r}", registry=registry, name=name)
     value = _call(value, arguments, location=f"{prefix}{use!r}", registry=registry)
-    check_installed(f"{prefix}{use!r}", value)
+    _check_packages(f"{prefix}{use!r}", value)
     return value
+
+
+def _check_packages(location: str, value: Any) -> None:
+    """Check that what an object imports is installed, if it does its work on this machine."""
+    if not _RUNS_ELSEWHERE.get():
+        check_installed(location, value)
+
+
+@contextmanager
+def _building_parameters(factory: Any) -> Iterator[None]:
+    """Build the parameters of a class; those of one with `runs_elsewhere` do their work on other machines."""
+    token = _RUNS_ELSEWHERE.set(_RUNS_ELSEWHERE.get() or getattr(factory, "runs_elsewhere", False))
+    try:
+        yield
+    finally:
+        _RUNS_ELSEWHERE.reset(token)
 
 
 def _use_object(
@@ -93,7 +115,7 @@ def _use_object(
         raise ConfigError(f"{location} takes no parameters; got {', '.join(arguments)}")
     if not (is_source or is_step(value) or isinstance(value, Schedule)):
         raise ConfigError(f"{location} gives {value!r:.100}; expected a step")
-    check_installed(location, value)
+    _check_packages(location, value)
     return value
 
 
@@ -115,7 +137,7 @@ def _call(factory: Any, arguments: Mapping[str, Any], *, location: str, registry
         if key in parameters:
             annotation = parameters[key].annotation
             hint = Any if annotation is parameters[key].empty else annotation
-            with errors.collect():
+            with errors.collect(), _building_parameters(factory):
                 values[key] = _convert(value, hint, location=f"{location}: {key}", registry=registry)
     if errors:
         _try_values(factory, values, required, errors, location)

@@ -25,6 +25,7 @@ class _ActorSource(ResourceOwner):
     timeout: float = 600.0
     max_retries: int = 2
     required_modules: ClassVar[Mapping[str, str]] = {"ray": "herokit[ray]"}
+    runs_elsewhere: ClassVar[bool] = True  # the actors may have packages that the driver lacks
     _resource: LazyResource[ActorPool] = field(
         default_factory=partial(LazyResource, ActorPool.close), init=False, repr=False, compare=False
     )
