@@ -1,7 +1,8 @@
 """How many planted faults `herokit check` catches: `python benchmarks/planted_faults.py [KIND ...]`.
 
 Verifiers, reward models and reward functions with one fault each, beside correct twins and ten correct components of other
-kinds. Prints a row for each fault: the law that caught it, the rows of the counterexample, seconds of wall time.
+kinds. Prints a row for each fault: the law that caught it, the rows of the counterexample, seconds of wall time. Combiners and
+steps with state, beside their twins: prints how many are caught.
 """
 
 import sys

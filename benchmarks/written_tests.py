@@ -1,7 +1,8 @@
-"""Whether the tests that `herokit check --write-test` writes fail on a fault and pass on its twin: `python benchmarks/written_tests.py`.
+"""Whether written tests fail on a fault and pass on its twin: `python benchmarks/written_tests.py`.
 
-Twenty planted faults: verifiers, reward models, reward functions, combiners and steps with state. Each is checked, its counterexamples
-are written as a file of tests, and the tests run on the faulty object and on the twin. Prints a row for each fault.
+Twenty planted faults: verifiers, reward models, reward functions, combiners and steps with state. Each is checked, its
+counterexamples are written as `herokit check --write-test` does, and the tests run on the faulty object and on the twin.
+Prints a row for each fault.
 """
 
 import sys
