@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -145,7 +145,7 @@ def _convert(number: float, unit: Any, target: Any) -> float:
         return float(base.to(target).magnitude)
 
 
-@cache
+@lru_cache(maxsize=1_024)  # the units come from references
 def _zero_offset(unit: Any) -> float:
     """Return the distance of a unit's zero from its dimension's, such as 273.15 for degC; it bounds rounding errors.
 
