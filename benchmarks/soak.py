@@ -1,6 +1,8 @@
 """Soak test: a million different pairs through one math verifier while its workers are killed at random.
 
-    python benchmarks/soak.py [--pairs 1000000] [--kill-every 10]
+    python benchmarks/soak.py [--pairs 1000000] [--kill-every 10] [--sympy-only]
+
+`--sympy-only` sends every pair to the workers; without it only one in 5,000 reaches them.
 
 Prints the memory of the process tree during the run, the number of incorrect and missing verdicts (both should be 0),
 and the number of processes left at the end (should be 0).
@@ -20,10 +22,10 @@ import psutil
 from herokit.types import Sample, Status
 from herokit_math import MathVerifier
 
-BATCH = 5_000
+BATCH = 1_000
 
 
-def pairs(seed: int) -> Iterator[tuple[str, str, float]]:
+def pairs(seed: int, *, sympy_only: bool = False) -> Iterator[tuple[str, str, float]]:
     """Yield pairs without end: reference, completion, and the expected value of the verdict."""
     rng = random.Random(seed)  # noqa: S311 - seeded
     k = 0
@@ -31,7 +33,7 @@ def pairs(seed: int) -> Iterator[tuple[str, str, float]]:
         k += 1
         a, b, correct = rng.randrange(10**6), rng.randrange(2, 999), rng.random() < 0.5  # noqa: PLR2004
         c = a if correct else a + 1
-        if k % 5_000 == 0:  # only sympy can decide it
+        if sympy_only or k % 5_000 == 0:  # only sympy can decide it
             yield (
                 str(a % 50),
                 rf"so \boxed{{\int_0^{{{a % 50 if correct else a % 50 + 1}}} 1\,dx + {k} - {k}}}",
@@ -77,8 +79,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=1_000_000)
     parser.add_argument("--kill-every", type=float, default=10.0)
+    parser.add_argument("--sympy-only", action="store_true")
     args = parser.parse_args()
-    source, done, killed = pairs(0), threading.Event(), []
+    source, done, killed = pairs(0, sympy_only=args.sympy_only), threading.Event(), []
     killer = threading.Thread(target=kill_at_random, args=(args.kill_every, done, killed))
     killer.start()
     judged = incorrect = failed = 0
