@@ -152,3 +152,19 @@ def test_check_says_in_one_line_why_all_other_laws_were_skipped(tmp_path):
         r"SKIP \d+, not tried: it raised ImportError: install math_verify: right_above_wrong, ", done.output
     )
     assert check(f"{path}:accuracy", "--all").output.count("SKIP") > 5
+
+
+def test_check_says_which_options_change_nothing(tmp_path):
+    path = tmp_path / "test_none.py"
+    done = check("hero", "--law", "steps_not_cancelled", "--domain", "json", "--write-test", path)
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    assert f"note: {path}: no law failed, so it has no tests" in said
+    assert "note: --cases and --domain make inputs for sources, and hero is a chain alone" in said
+    assert "note" not in check("exact-match", "--law", "finite_scores", "--domain", "integers").output
+
+
+def test_check_refuses_cases_that_do_not_exist(tmp_path):
+    done = check("hero", "--cases", tmp_path / "nowhere.jsonl")
+    assert done.exit_code == 2
+    assert "does not exist" in " ".join(done.output.split())

@@ -69,7 +69,8 @@ Domain: TypeAlias = Annotated[
     ),
 ]
 Cases: TypeAlias = Annotated[
-    Path | None, typer.Option(help="Your own rollouts: their references, completions and columns make the inputs.")
+    Path | None,
+    typer.Option(exists=True, help="Your own rollouts: their references, completions and columns make the inputs."),
 ]
 Laws: TypeAlias = Annotated[list[str] | None, typer.Option("--law", help="Try this law only; repeatable.")]
 ExcludedLaws: TypeAlias = Annotated[
@@ -158,8 +159,18 @@ def _report(
         _print_report(report, options.trainer, show_all=show_all)
     for kind, path in files.items():
         _write(path, _format(kind, target, reports, options), mode="w")
+    for note in _notes(target, reports, options, files):
+        console.print_problem("note", note)
     if not all(report.passed for report in reports):
         raise typer.Exit(1)
+
+
+def _notes(target: str, reports: "list[Report]", options: "CheckOptions", files: Mapping[str, Path]) -> Iterator[str]:
+    """Yield which options changed nothing."""
+    if "write_test" in files and not any(report.failures for report in reports):
+        yield f"{files['write_test']}: no law failed, so it has no tests"
+    if (options.cases or options.domain != "auto") and all(report.kind == "combiner" for report in reports):
+        yield f"--cases and --domain make inputs for sources, and {target} is a chain alone"
 
 
 def _diagnose(target: str, rollouts: str | None, columns: list[str], thresholds: list[str], *, as_json: bool) -> None:
