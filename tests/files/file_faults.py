@@ -111,7 +111,7 @@ def _archives() -> Iterator[FileFault]:
         file.flush()
         zstd = stream.getvalue()
     for name, suffix, whole in (("gzip", ".jsonl.gz", packed), ("zstd", ".jsonl.zst", zstd)):
-        yield FileFault(f"{name} that is text", suffix, good, "cannot be read")
+        yield FileFault(f"{name} that is text", suffix, good, "holds JSON; rename it to input.jsonl")
         yield FileFault(f"{name} cut in its header", suffix, whole[:5], "cannot be read")  # fmt: skip
         yield FileFault(f"{name} with a changed header", suffix, b"\x00" + whole[1:], "cannot be read")
     yield FileFault("gzip cut at its end", ".jsonl.gz", packed[:-6], "cannot be read")
@@ -131,11 +131,11 @@ def _parquet() -> Iterator[FileFault]:
         return stream.getvalue()
 
     good = write(pa.Table.from_pylist(ROWS))
-    yield FileFault("parquet cut at its end", ".parquet", good[:-5], "not a Parquet file")
-    yield FileFault("parquet cut in the middle", ".parquet", good[: len(good) // 2], "not a Parquet file")
+    yield FileFault("parquet cut at its end", ".parquet", good[:-5], "the file is cut off")
+    yield FileFault("parquet cut in the middle", ".parquet", good[: len(good) // 2], "the file is cut off")
     yield FileFault("parquet of 3 bytes", ".parquet", good[:3], "not a Parquet file")
     yield FileFault("an empty parquet file", ".parquet", b"", "not a Parquet file")
-    yield FileFault("parquet that is text", ".parquet", _text(ROWS), "not a Parquet file")
+    yield FileFault("parquet that is text", ".parquet", _text(ROWS), "holds JSON; rename it to input.jsonl")
     yield FileFault("parquet with a changed footer", ".parquet", _flip(good, len(good) - 40), "")
     yield FileFault("parquet with a huge footer length", ".parquet", good[:-8] + b"\xff\xff\xff\x7f" + good[-4:], "not a Parquet file")  # fmt: skip
     yield FileFault(

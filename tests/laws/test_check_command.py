@@ -148,8 +148,9 @@ def test_check_says_in_one_line_why_all_other_laws_were_skipped(tmp_path):
     done = check(f"{path}:accuracy")
     assert done.exit_code == 1, done.output
     assert done.output.count("SKIP") == 1
-    assert re.search(
-        r"SKIP \d+, not tried: it raised ImportError: install math_verify: right_above_wrong, ", done.output
+    said = " ".join(done.output.split())
+    assert re.search(r"SKIP 1\d, not tried: it raised ImportError: install math_verify: right_above_wrong, ", said), (
+        said
     )
     assert check(f"{path}:accuracy", "--all").output.count("SKIP") > 5
 
@@ -167,4 +168,4 @@ def test_check_says_which_options_change_nothing(tmp_path):
 def test_check_refuses_cases_that_do_not_exist(tmp_path):
     done = check("hero", "--cases", tmp_path / "nowhere.jsonl")
     assert done.exit_code == 2
-    assert "does not exist" in " ".join(done.output.split())
+    assert "not exist" in " ".join(done.output.split())  # the line may break before
