@@ -104,7 +104,7 @@ def _values() -> Iterator[FileFault]:
 def _archives() -> Iterator[FileFault]:
     """Archives that are cut off or changed."""
     good = _text(ROWS)
-    packed = gzip.compress(good)
+    packed = gzip.compress(good, mtime=0)
     stream = io.BytesIO()
     with pa.CompressedOutputStream(stream, "zstd") as file:
         file.write(good)
@@ -119,7 +119,9 @@ def _archives() -> Iterator[FileFault]:
     yield FileFault("gzip with bytes behind it", ".jsonl.gz", packed + b"more", "cannot be read")
     for position in (10, len(packed) // 3, len(packed) // 2, len(packed) - 6):
         yield FileFault(f"gzip with byte {position} changed", ".jsonl.gz", _flip(packed, position), "")
-    yield FileFault("two gzip members", ".jsonl.gz", gzip.compress(good[:100]) + gzip.compress(good[100:]), "")
+    yield FileFault(
+        "two gzip members", ".jsonl.gz", gzip.compress(good[:100], mtime=0) + gzip.compress(good[100:], mtime=0), ""
+    )
 
 
 def _parquet() -> Iterator[FileFault]:

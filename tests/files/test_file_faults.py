@@ -176,7 +176,7 @@ def parquet_bytes():
     [
         ("r.parquet", JSON_LINES, "holds JSON; rename it to r.jsonl"),
         ("r.csv", JSON_LINES, "holds JSON; rename it to r.jsonl"),
-        ("r.jsonl", gzip.compress(JSON_LINES), "holds JSON in gzip; rename it to r.jsonl.gz"),
+        ("r.jsonl", gzip.compress(JSON_LINES, mtime=0), "holds JSON in gzip; rename it to r.jsonl.gz"),
         ("r.jsonl.gz", JSON_LINES, "holds JSON; rename it to r.jsonl"),
         ("r.jsonl", parquet_bytes(), "holds Parquet; rename it to r.parquet"),
         ("r.parquet", parquet_bytes()[:300], "the file is cut off: Parquet ends with a footer; write or copy it again"),
@@ -184,6 +184,7 @@ def parquet_bytes():
         ("r.jsonl", json.dumps({"promt": "6 * 7?", "completon": "42"}).encode() + b"\n",
          "no column for the prompt: .* --column prompt=promt; no column for the completion: .* --column completion=completon"),
     ],
+    ids=["JSON as Parquet", "JSON as CSV", "gzip as JSON", "JSON as gzip", "Parquet as JSON", "Parquet cut off", "CSV as Parquet", "columns"],
 )  # fmt: skip
 def test_file_of_another_format_or_with_misspelt_columns_says_what_to_write(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)

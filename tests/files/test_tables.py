@@ -50,7 +50,7 @@ CONTAINERS = {
     "JSON lines": LINES,
     "JSON lines after a byte order mark": b"\xef\xbb\xbf" + LINES,
     "JSON list": json.dumps(ROWS, indent=1).encode(),
-    "gzip": gzip.compress(LINES),
+    "gzip": gzip.compress(LINES, mtime=0),
     "zstd": pa.compress(LINES, "zstd", asbytes=True),
     "CSV": b"problem,response,answer\n6 * 7?,It is 42.,42\n6 * 7?,It is 41.,42\n",
     "Parquet": to_bytes(lambda sink: pq.write_table(pa.Table.from_pylist(ROWS), sink)),
