@@ -65,6 +65,7 @@ class Credit:
         spans: Sequence[Sequence[Span] | None] | None = None,
         *,
         share: Literal["each", "last", "even"] = "each",
+        names: Sequence[str] = (),
     ) -> list[Floats]:
         """Return an advantage for each token of each response: 0 where the mask is 0.
 
@@ -76,10 +77,11 @@ class Credit:
             spans: for each rollout the tokens of each part, half open, in order; those of a part without tokens are empty.
             share: what a token gets: the credit of its part (``"each"``), that on the part's ``"last"`` trained token, or the
                 credit divided by the number of the part's trained tokens (``"even"``).
+            names: what messages call the rollouts; without them "row 0", "row 1" ...
 
         Raises:
             DataError: the numbers of rollouts, parts and spans differ, a span lies outside the response or overlaps another
-                one, or a trained token is in no part; the message names the row and both numbers.
+                one, or a trained token is in no part; the message names the rollout and both numbers.
 
         Example:
             >>> credit = Credit(np.array([1.0, 2.0]), [2])
@@ -91,9 +93,10 @@ class Credit:
         spans = spans or [None] * len(self.counts)
         if not len(masks) == len(spans) == len(self.counts):
             raise DataError(f"{len(self.counts)} rollouts have credit; got {len(masks)} masks and {len(spans)} spans")
+        names = names or [f"row {number}" for number in range(len(masks))]
         return [
-            _row_of_tokens(credit, np.asarray(mask) != 0, _runs(mask) if row is None else row, f"row {number}", share)
-            for number, (credit, mask, row) in enumerate(zip(self.ragged(), masks, spans, strict=True))
+            _row_of_tokens(credit, np.asarray(mask) != 0, _runs(mask) if row is None else row, name, share)
+            for credit, mask, row, name in zip(self.ragged(), masks, spans, names, strict=True)
         ]
 
 

@@ -129,4 +129,6 @@ def test_token_advantages_of_rows_without_one_are_zero_and_adjacent_turns_raise(
     assert token_advantages(output, [[0, 0, 0]])[0].tolist() == [0.0, 0.0, 0.0]
     with pytest.raises(DataError, match="2 parts, but there are 1 spans"):
         token_advantages(output, [[1, 1, 1]])
+    with pytest.raises(DataError, match="row 1: the rollout has 1 parts, but there are 2 spans"):
+        token_advantages(output, [[1, 0, 1]], 1)
     assert np.isfinite(output.credit.values).all()

@@ -19,7 +19,7 @@ from herokit.adapters.common.samples import REFERENCE_COLUMNS
 from herokit.adapters.verifiers import make_sample
 from herokit.combiners.chain import ends_with_credit
 from herokit.distributed import abort_peers_on_error
-from herokit.errors import ConfigError, DataError
+from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 
 __all__ = ["GroupRewardMixin", "install"]
@@ -106,11 +106,9 @@ def _node_advantages(traces: Sequence[Any], output: RewardOutput) -> list[list[f
             advantages.append(0.0)
             continue
         ends = list(accumulate((sum(node.mask) for node in trace.nodes if any(node.mask)), initial=0))
-        try:
-            tokens = output.credit.rows(row, row + 1).tokens([[1] * ends[-1]], [list(pairwise(ends))])[0].tolist()
-        except DataError as error:
-            raise DataError(f"prime-rl: trace {row} has nodes with sampled tokens as spans: {error}") from None
-        advantages.append(tokens)
+        name = f"prime-rl: trace {row} (its nodes with sampled tokens are the spans)"
+        credit = output.credit.rows(row, row + 1)
+        advantages.append(credit.tokens([[1] * ends[-1]], [list(pairwise(ends))], names=[name])[0].tolist())
     return advantages
 
 

@@ -49,9 +49,7 @@ def check_exports(names: Sequence[str]) -> None:
         ConfigError: there is no logger of that name.
         SetupError: its package is not installed.
     """
-    for name in [names] if isinstance(names, str) else names:
-        if name not in _EXPORTS:
-            raise ConfigError(f"log_to: expected some of {', '.join(_EXPORTS)}, got {name!r}")
+    for name in _list_names(names):
         if find_spec(name) is None:
             raise SetupError(f"log_to={name!r} needs {name}: pip install {name}")
 
@@ -68,8 +66,21 @@ def export_tables(tables: Mapping[str, Table], names: Sequence[str], *, step: in
     Raises:
         ConfigError: there is no logger of that name, or W&B has no active run.
     """
-    for name in [names] if isinstance(names, str) else names:
+    for name in _list_names(names):
         _EXPORTS[name](tables, step, str(folder))
+
+
+def _list_names(names: Sequence[str]) -> list[str]:
+    """Return the names of loggers, of which one may be a text alone.
+
+    Raises:
+        ConfigError: there is no logger of that name.
+    """
+    listed = [names] if isinstance(names, str) else list(names)
+    for name in listed:
+        if name not in _EXPORTS:
+            raise ConfigError(f"log_to: expected some of {', '.join(_EXPORTS)}, got {name!r}")
+    return listed
 
 
 def _export_to_wandb(tables: Mapping[str, Table], step: int, _folder: str) -> None:

@@ -89,10 +89,19 @@ def check_output(output: Path) -> Path:
     """
     if output.suffix not in SUFFIXES:
         raise DataError(f"{output}: expected a file that ends in {' or '.join(SUFFIXES)}, got {output.suffix!r}")
-    for name in PACKAGES:
-        if find_spec(name) is None:
-            raise SetupError(f"herokit report needs {name}: pip install 'herokit[report]'")
+    _check_packages()
     return output
+
+
+def _check_packages() -> None:
+    """Check that the packages of the extra ``report`` are there.
+
+    Raises:
+        SetupError: some are not; the message names them.
+    """
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise SetupError(f"herokit report needs {' and '.join(missing)}: pip install 'herokit[report]'")
 
 
 def watch_inputs(
@@ -145,14 +154,11 @@ def render(
     Raises:
         SetupError: the packages of the extra ``report`` are missing.
     """
-    try:
-        import altair as alt  # noqa: F401 - imported here to fail before anything is computed
-        import jinja2
-        import latex2mathml.converter  # noqa: F401
-        import vl_convert
-        from markupsafe import Markup
-    except ModuleNotFoundError as error:
-        raise SetupError(f"herokit report needs {error.name}: pip install 'herokit[report]'") from None
+    _check_packages()
+    import jinja2
+    import vl_convert
+    from markupsafe import Markup
+
     table_library = _find_table_library()
     comparison = compare(results, other) if other is not None else None
     content = _make_content(results, other, comparison)
@@ -209,8 +215,7 @@ def _javascript_bundle(vl_convert: Any) -> str:
 def _find_table_library() -> Path:
     """Return the folder of DataTables, which the package itables contains; itables itself is not imported."""
     spec = find_spec("itables")
-    if spec is None or spec.origin is None:
-        raise SetupError("herokit report needs itables: pip install 'herokit[report]'")
+    assert spec is not None and spec.origin is not None  # noqa: S101, PT018 - _check_packages has found it
     return Path(spec.origin).parent / "html"
 
 

@@ -266,7 +266,9 @@ def trainer_values_filled(output: RewardOutput) -> list[float]:
     return [float(x) if np.isfinite(x) else means[key] for key, x in zip(output.group_keys, output.reward, strict=True)]
 
 
-def token_advantages(output: RewardOutput, masks: Sequence[Sequence[float]], start: int = 0) -> list[Floats]:
+def token_advantages(
+    output: RewardOutput, masks: Sequence[Sequence[float]], start: int = 0, names: Sequence[str] = ()
+) -> list[Floats]:
     """Return the advantage of every token of some rollouts, from the credit of their parts.
 
     A token that the policy did not write gets 0; so does every token of a row without an advantage, and of one that the trainer
@@ -276,9 +278,10 @@ def token_advantages(output: RewardOutput, masks: Sequence[Sequence[float]], sta
         output: of a chain that ends with credit.
         masks: one list a rollout, not 0 for tokens of the policy. Runs of them are the parts, unless the samples have spans.
         start: the row of the first of these rollouts in the output.
+        names: what messages call these rollouts; without them their rows in the output.
 
     Raises:
-        DataError: the masks show another number of parts than the credit has; the message has the row and both numbers.
+        DataError: the masks show another number of parts than the credit has; the message has the name and both numbers.
 
     Example:
         >>> from herokit import Sample, Select, Verdict, chain
@@ -298,7 +301,8 @@ def token_advantages(output: RewardOutput, masks: Sequence[Sequence[float]], sta
         place if here else [(0, 0)] * count
         for here, place, count in zip(used, credit.spans or [None] * len(masks), credit.counts, strict=True)
     ]
-    return credit.tokens([(mask * here).tolist() for here, mask in zip(used, arrays, strict=True)], spans)
+    trained = [(mask * here).tolist() for here, mask in zip(used, arrays, strict=True)]
+    return credit.tokens(trained, spans, names=names or [f"row {row}" for row in range(start, stop)])
 
 
 def save_state(rewarder: Rewarder, folder: str | Path) -> Path:

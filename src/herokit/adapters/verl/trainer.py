@@ -18,7 +18,7 @@ from herokit.adapters.verl.state import set_default_rewarder
 from herokit.combiners.chain import ends_with_credit
 from herokit.errors import ConfigError, DataError
 from herokit.outcome import RewardOutput
-from herokit.types import Verifier
+from herokit.types import Floats, Verifier
 
 __all__ = ["GroupRewardMixin", "install"]
 
@@ -112,22 +112,19 @@ def _check_one_output(keys: Sequence[str], session: Any) -> None:
             )
 
 
-def _turn_advantages(output: RewardOutput, masks: Sequence[Any], keys: Sequence[str]) -> list[Any]:
+def _turn_advantages(output: RewardOutput, masks: Sequence[Any], keys: Sequence[str]) -> list[Floats]:
     """Return for each rollout the advantages of its tokens, by the runs of its mask.
 
     Raises:
         DataError: a mask shows another number of turns than the credit has; the message has the key and both numbers.
     """
-    rows: list[Any] = []
-    for row, (mask, key) in enumerate(zip(masks, keys, strict=True)):
-        try:
-            rows += token_advantages(output, [mask.tolist()], row)  # the message counts from this row: 0
-        except DataError as error:
-            raise DataError(
-                f"verl: {key!r}: {str(error).removeprefix('row 0: ')}. verl shows a turn as a run of 1 in response_mask; two turns without a token of the world "
-                "between them are one run, and a turn beyond response_length is none. Judge the turns that the mask shows"
-            ) from None
-    return rows
+    try:
+        return token_advantages(output, [mask.tolist() for mask in masks], names=[f"verl: {key!r}" for key in keys])
+    except DataError as error:
+        raise DataError(
+            f"{error}. verl shows a turn as a run of 1 in response_mask; two turns without a token of the world between them are "
+            "one run, and a turn beyond response_length is none. Judge the turns that the mask shows"
+        ) from None
 
 
 def _last_outputs(keys: Sequence[str], tags: Sequence[Mapping[str, Any]]) -> tuple[list[int], Any]:
