@@ -1,5 +1,6 @@
 """The README is true: its code runs and prints what it shows, its commands work, its numbers and paths exist."""
 
+import html
 import re
 import shlex
 import subprocess
@@ -77,6 +78,13 @@ def test_pictures_show_what_the_commands_print_today(monkeypatch):
     for name, (command, lines) in script.COMMANDS.items():
         drawn = script.PICTURES.joinpath(f"{name}.svg").read_text(encoding="utf-8")
         assert drawn == script.draw(command, lines), "run python docs/make_pictures.py"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_pages_describe_the_picture_by_its_headline(page):
+    drawn = html.unescape(ROOT.joinpath("docs/pictures/check.svg").read_text(encoding="utf-8")).replace("\xa0", " ")
+    (headline,) = set(re.findall(r"\d+ of \d+ attacks paid, \d+ of \d+ equivalent answers lost their reward", drawn))
+    assert headline in ROOT.joinpath(page).read_text(encoding="utf-8")
 
 
 def test_counts_of_schemes_and_trainers_are_right():
