@@ -88,6 +88,9 @@ class NotAwaited:
 class Awaits:
     async def verify(self, samples):
         return [Verdict(float(s.final_text == s.reference)) for s in samples]
+class Compares:
+    def verify(self, samples):
+        return [Verdict(float(s.completion == s.reference)) for s in samples]
 class Down:
     def verify(self, samples):
         raise ConnectionError("refused")
@@ -113,6 +116,16 @@ def test_score_says_what_teaches_nothing(score, tmp_path, verifier, groups, code
     write_rows(*(make_row(t, group=g) for t, g in zip(("ok", "no", "nope", "ok"), groups, strict=True)), path="r.jsonl")
     sys.modules.pop("score_faults", None)
     assert message in score("r.jsonl", code=code).err
+
+
+def test_score_notes_zeros_of_a_verifier_that_gets_no_reference(score, tmp_path):
+    place = tmp_path / "score_zeros.py"
+    place.write_text(FAULTS)
+    Path("s.toml").write_text(SCHEME.replace("exact-match", f"{place}:Compares"))
+    note = "note: s.toml: verifier 'verifier' gave 0 to all of 8 samples, and none of them has a reference"
+    for reference, is_said in ((None, True), ("ok", False)):
+        write_rows(*(make_row(f"no {n}", reference=reference) for n in range(8)), path="r.jsonl")
+        assert (note in score("r.jsonl").err) is is_said
 
 
 @pytest.mark.parametrize("name", ["a[bold].jsonl", "lr[/x].jsonl"])

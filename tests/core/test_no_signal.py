@@ -159,6 +159,59 @@ def test_a_reference_that_no_row_has_is_said_once():
         rewarder(rows)
 
 
+class Compares:
+    """A verifier that takes a missing reference for a wrong answer, as many of people's own do."""
+
+    def verify(self, samples):
+        return [Verdict(float(s.completion == s.reference)) for s in samples]
+
+
+class ScoresByComparing:
+    def score(self, samples):
+        return [float(s.completion == s.reference) for s in samples]
+
+
+@pytest.mark.parametrize(
+    ("sources", "owner"),
+    [({"verifier": Compares()}, "verifier"), ({"verifier": ScoresByComparing()}, "reward model")],
+    ids=["verifier", "reward model"],
+)
+def test_zeros_without_any_reference_are_said_once(sources, owner):
+    rows = [Sample("p", text, "q") for text in "abcd"]
+    rewarder = Rewarder(sources, verifier_only())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rewarder(rows)
+    with pytest.warns(NoSignalWarning, match=f"{owner} 'verifier' gave 0 to all of 8 samples, and none of them has a"):
+        rewarder(rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(4):
+            rewarder(rows)
+
+
+@pytest.mark.parametrize("rows", [
+    [Sample("p", "a", "q", "b") for _ in range(16)],  # wrong, but compared
+    [Sample("p", "a", "q", "b"), *(Sample("p", "a", "q") for _ in range(16))],  # some have no reference
+], ids=["all", "some"])  # fmt: skip
+def test_zeros_with_a_reference_are_wrong_answers(rows):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Rewarder({"verifier": Compares()}, verifier_only())(rows)
+
+
+def test_zeros_after_another_value_need_no_reference():
+    class Short:
+        def verify(self, samples):
+            return [Verdict(float(len(s.completion) < 3)) for s in samples]
+
+    rewarder = Rewarder({"verifier": Short()}, verifier_only())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rewarder([Sample("p", "a", "q"), Sample("p", "abc", "q")])
+        rewarder([Sample("p", "abc", "q") for _ in range(16)])
+
+
 def test_workers_that_see_one_row_warn_after_some():
     rewarder = make()
     with warnings.catch_warnings():

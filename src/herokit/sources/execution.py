@@ -38,6 +38,9 @@ __all__ = [
 MAX_FAILURES = 16
 """Consecutive single rows that may raise before the source is not called any more."""
 
+MIN_ZEROS = 8
+"""Samples without a reference that get 0, and nothing else, before a source is suspected of needing one."""
+
 T = TypeVar("T")
 
 
@@ -66,11 +69,13 @@ class SourceMonitor:
         working: the paths of sources that gave a value, e.g. ``("verifier", "0")`` for the first of a vote.
         failures: path -> samples without a value since the last one with a value.
         warned: the paths of sources about which a warning was given.
+        zeros: path -> samples without a reference that got 0, as long as there was nothing else; then None.
     """
 
     working: set[tuple[str, ...]] = field(default_factory=set)
     failures: dict[tuple[str, ...], int] = field(default_factory=dict)
     warned: set[tuple[str, ...]] = field(default_factory=set)
+    zeros: dict[tuple[str, ...], int | None] = field(default_factory=dict)
 
     def observe(self, path: tuple[str, ...], owner: str, reasons: Sequence[str | None]) -> None:
         """Take note of one batch; warn once if a source gives no value at all.
@@ -89,6 +94,33 @@ class SourceMonitor:
             return
         self.warned.add(path)
         message = f"{owner} gave no value on any of {count} samples: {reasons[0]}; such rows get no reward"
+        warnings.warn(message, NoSignalWarning, stacklevel=2)
+
+    def observe_zeros(
+        self, path: tuple[str, ...], owner: str, samples: Sequence[Sample], values: Sequence[float | None]
+    ) -> None:
+        """Take note of the values of one batch; warn once if they have all been 0, and no sample has had a reference.
+
+        Args:
+            path: the source.
+            owner: the same for people.
+            samples: N samples.
+            values: N values; None where the source could not judge.
+        """
+        count = self.zeros.get(path, 0)
+        if count is None:
+            return
+        if any(values) or any(sample.reference is not None for sample in samples):
+            self.zeros[path] = None
+            return
+        self.zeros[path] = count = count + values.count(0.0)
+        if count < MIN_ZEROS:
+            return
+        self.zeros[path] = None
+        message = (
+            f"{owner} gave 0 to all of {count} samples, and none of them has a reference; if it compares with one, name "
+            "the column or key of the references"
+        )
         warnings.warn(message, NoSignalWarning, stacklevel=2)
 
 
@@ -165,8 +197,10 @@ def verify(name: str, verifier: Verifier, samples: Sequence[SampleLike]) -> list
             raise _contract_error(f"{owner} must return a Verdict for each sample: {error}") from error
 
     with _observed(name) as observe:
-        verdicts = _bisect_failures(owner, judge, as_samples(samples), lambda why: Verdict(None, Status.FAILED, why))
+        samples = as_samples(samples)
+        verdicts = _bisect_failures(owner, judge, samples, lambda why: Verdict(None, Status.FAILED, why))
         observe(owner, [(v.reason or v.status.value) if v.value is None else None for v in verdicts])
+        _observe_zeros(owner, samples, [v.value if v.status is Status.JUDGED else None for v in verdicts])
     return verdicts
 
 
@@ -209,10 +243,10 @@ def score(name: str, model: RewardModel, samples: Sequence[SampleLike]) -> Score
         return [_normalize_score(*row) for row in rows]
 
     with _observed(name) as observe:
-        results = _bisect_failures(
-            owner, judge, as_samples(samples), lambda why: (float("nan"), Status.FAILED, why, None)
-        )
+        samples = as_samples(samples)
+        results = _bisect_failures(owner, judge, samples, lambda why: (float("nan"), Status.FAILED, why, None))
         observe(owner, [(why or status.value) if status is Status.FAILED else None for _, status, why, _ in results])
+        _observe_zeros(owner, samples, [x if status is Status.JUDGED else None for x, status, _, _ in results])
     return Scores.from_rows(results)
 
 
@@ -226,6 +260,13 @@ def _observed(name: str) -> Iterator[Callable[[str, Sequence[str | None]], None]
         yield lambda owner, reasons: None if monitor is None else monitor.observe(path, owner, reasons)
     finally:
         _MONITOR.reset(token)
+
+
+def _observe_zeros(owner: str, samples: Sequence[Sample], values: Sequence[float | None]) -> None:
+    """Take note of what a source gave, inside `_observed`."""
+    monitor, path = _MONITOR.get()
+    if monitor is not None:
+        monitor.observe_zeros(path, owner, samples, values)
 
 
 def _raise_code_error(owner: str, errors: Sequence[BaseException], count: int) -> None:
