@@ -14,6 +14,7 @@ from herokit.report import exports, read_results
 def tables(tmp_path_factory):
     rows = make_rows(3)
     rows[0] |= {"response": HOSTILE, "verifier_status": "unparsed", "verifier": None, "verifier_answer": None}
+    rows[1]["response"] = "half \ud800"  # which neither protobuf nor a file can hold
     return exports.make_export_tables(read_results(write_rows(tmp_path_factory.mktemp("exports"), rows)))
 
 
@@ -26,6 +27,7 @@ def test_make_export_tables_has_the_columns_of_the_page(tables):
     assert rollouts["unparsed"] == [True] + [False] * 11
     assert {"reward", "advantage", "weight", "rm", "answer", "status", "preferred"} <= set(rollouts)
     assert tables["groups"]["key"] == ["0", "1", "2"]
+    assert rollouts["completion"][1] == "half \ufffd"
 
 
 def test_export_tables_gives_wandb_tables_of_all_columns(tables, monkeypatch):

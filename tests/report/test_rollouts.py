@@ -8,26 +8,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from helpers.scored_rows import HOSTILE, make_rows, write_rows
+from helpers.scored_rows import make_attacked_rows, make_rows, write_rows
 from herokit.cli.app import app
 from herokit.errors import DataError
-from herokit.report import read_results
+from herokit.report import read_results, write_report
 from herokit.report.page import render
 from herokit.report.rollouts import select_rows
 from herokit.report.statistics import group_statistics
-
-ATTACKS = [
-    HOSTILE,
-    "<!-- <script>",
-    "]]></script>",
-    "<svg onload=alert(1)><a xlink:href='javascript:alert(1)'>",
-    "<math><mtext><mglyph><style><img src=x onerror=alert(1)></style></mglyph></mtext></math>",
-    '" onfocus=alert(1) autofocus x="',
-    "[x](javascript:alert(1)) data:text/html,<script>alert(1)</script>",
-    "a\u202etxt\u202c \u0000 \x1b[2J \ud800 \u2028\u2029",
-    "x" * 100_000,
-    "$" + "{" * 300 + "$" + r"$\unicode{x3c}\text{<img src=x onerror=alert(1)>}$",
-]
 
 
 class Elements(HTMLParser):
@@ -56,12 +43,7 @@ def join(texts, pieces):
 
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory):
-    rows = make_rows(len(ATTACKS))
-    for number, text in enumerate(ATTACKS):
-        group = f"{text[:200]}{number}"
-        for row in rows[4 * number : 4 * number + 4]:
-            row |= {"prompt": text[:300], "prompt_id": group, "verifier_answer": text, "verifier_reason": text}
-        rows[4 * number] |= {"response": text, "reference": text[:100]}
+    rows = make_attacked_rows()
     return render(read_results(write_rows(tmp_path_factory.mktemp("attacked"), rows))), rows
 
 
@@ -76,7 +58,7 @@ def test_page_holds_no_element_and_no_handler_that_a_model_wrote(attacked):
 def test_page_gives_back_every_text_unchanged(attacked):
     page, rows = attacked
     tables, texts = read_page(page)
-    keys = list(dict.fromkeys(row["prompt_id"] for row in rows))
+    keys = list(dict.fromkeys(row["prompt_id"].replace("\ud800", r"\ud800") for row in rows))
     assert tables["groups"]["key"] == keys
     for number, row in enumerate(rows):
         (part,) = texts["parts"][number]
@@ -207,6 +189,17 @@ def test_keys_that_look_alike_stay_apart(tmp_path):
     rows = [*make_group([1.0], [1.0], [0.0], prompt_id=1), *make_group([1.0], [1.0], [0.0], prompt_id="1")]
     tables, _ = read_page(render(read_results(write_rows(tmp_path, rows))))
     assert tables["groups"]["key"] == ["1", "'1'"]
+    for number, key in enumerate(("'1'", 1, "1", "\ud800", "\\ud800")):
+        rows.append(make_group([1.0], [1.0], [0.0], prompt_id=key)[0] | {"prompt": f"{number}"})
+    tables, _ = read_page(render(read_results(write_rows(tmp_path, rows[2:]))))
+    assert tables["groups"]["key"] == ["'1'", "1", "'1' (2)", r"\ud800", r"'\\ud800'"]
+
+
+def test_report_holds_texts_that_no_file_can_hold(tmp_path):
+    rows = make_rows(1)
+    rows[0] |= {"reward": None, "verifier": None, "verifier_status": "failed", "response": "a \ud800 b"}
+    page = write_report(write_rows(tmp_path, rows), tmp_path / "r.html").read_text("utf-8")
+    assert r"a \ud800 b" in page
 
 
 def test_page_of_many_rollouts_stays_small(tmp_path):

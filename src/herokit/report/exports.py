@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from herokit.errors import ConfigError, SetupError
+from herokit.records import replace_surrogates
 from herokit.report.page import MAX_ROLLOUTS
 from herokit.report.results import Results
 from herokit.report.rollouts import PRESETS, make_tables, select_rows
@@ -39,7 +40,7 @@ def make_export_tables(results: Results, max_rollouts: int = MAX_ROLLOUTS) -> di
     rollouts["prompt"] = [texts.prompts[place] for place in places]
     rollouts["completion"] = ["\n".join(text for _, _, text in parts) for parts in texts.parts]
     rollouts |= {name: [row in rows for row in range(len(places))] for name, rows in flags.items()}
-    return {"groups": tables["groups"], "rollouts": rollouts}
+    return {"groups": replace_surrogates(tables["groups"]), "rollouts": replace_surrogates(rollouts)}
 
 
 def check_exports(names: Sequence[str]) -> None:

@@ -39,8 +39,8 @@ function makeResult([name, isVerifier], [value, status, reason, answer, origin])
   const decision = isVerifier ? { correct: "accepted", incorrect: "rejected", "not judged": "no verdict" }[decide(value)] : value === null ? "no score" : digits(value);
   const row = make("tr", { class: isVerifier ? decision.replace(" ", "-") : "" }, appendText(make("th", { scope: "row" }), name), make("td", {}, decision));
   const cause = status === "judged" ? "" : `${status}: ${MEANINGS[status] ?? ""}`;
-  row.append(appendText(make("td"), answer === null ? "" : typeof answer === "string" ? answer : JSON.stringify(answer)), appendText(make("td"), origin ?? ""));
-  row.append(appendText(make("td"), [cause, reason].filter(Boolean).join("; ")));
+  const cells = [answer === null ? "" : typeof answer === "string" ? answer : JSON.stringify(answer), origin ?? "", [cause, reason].filter(Boolean).join("; ")];
+  row.append(...cells.map((text) => make("td", {}, appendText(make("div", { class: "said" }), text))));
   return row;
 }
 

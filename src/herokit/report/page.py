@@ -72,7 +72,7 @@ def write_report(
     page = render(read_results(results, columns), others, max_rollouts=max_rollouts, scheme=scheme)
     part = output.with_name(output.name + ".part")
     try:
-        part.write_text(page, encoding="utf-8")
+        part.write_bytes(page.encode("utf-8", "backslashreplace"))  # a text may hold half of a surrogate pair
         os.replace(part, output)  # noqa: PTH105 - atomic, on Windows too
     except OSError as error:
         part.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -233,9 +234,10 @@ def _plain(value: Any) -> Any:
 
 
 def _make_unique(keys: Sequence[Any]) -> list[str]:
-    """Return keys as text; where two look alike, such as 1 and "1", the later one as Python writes it."""
+    """Return keys as text that a link can hold; where two look alike, such as 1 and "1", the later one as Python writes it."""
     unique: dict[str, None] = {}
     for key in keys:
-        text = str(key)
-        unique[repr(key) if text in unique else text] = None
+        texts = chain((str(key), repr(key)), (f"{key!r} ({number})" for number in count(2)))
+        escaped = (text.encode("utf-8", "backslashreplace").decode() for text in texts)
+        unique[next(text for text in escaped if text not in unique)] = None
     return list(unique)
