@@ -108,6 +108,20 @@ def test_arrays_take_a_place():
     assert repr(ArrayCombiner("my_scheme.py:steps")) == "ArrayCombiner(Select(signal='verifier') -> Center())"
 
 
+SCHEME_FUNCTION = """
+from herokit import Rewarder, Select
+calls = []
+def make():  # loads a large model, say
+    calls.append("scheme")
+    return Rewarder({"verifier": "exact-match"}, Select("verifier"))
+def make_table():
+    calls.append("table")
+    return {"sources": {"verifier": {"use": "exact-match"}}, "steps": {"use": "verifier-only"}}
+def make_step():
+    return Select("verifier")
+"""
+
+
 @pytest.mark.parametrize("name", ["scheme", "make_scheme", "rewarder", "table"])
 def test_load_scheme_takes_the_place_of_a_whole_scheme(name):
     loaded = load_scheme(f"my_scheme.py:{name}")
@@ -115,6 +129,15 @@ def test_load_scheme_takes_the_place_of_a_whole_scheme(name):
     assert loaded.combiner == chain(Select("verifier"), Center())
     assert to_rewarder(f"my_scheme.py:{name}")(SAMPLES).reward.tolist() == [1.0, 0.0]
     assert build_scheme({"use": "my_scheme.py:scheme"}) == load_scheme("my_scheme.py:scheme")
+
+
+def test_load_scheme_calls_a_function_once(tmp_path, monkeypatch):
+    (tmp_path / "scheme_function.py").write_text(SCHEME_FUNCTION)
+    monkeypatch.chdir(tmp_path)
+    assert list(load_scheme("scheme_function.py:make").sources) == ["verifier"]
+    assert list(load_scheme("scheme_function.py:make_table").sources) == ["verifier"]
+    assert list(load_scheme("scheme_function.py:make_step").sources) == ["verifier"]
+    assert sys.modules["scheme_function"].calls == ["scheme", "table"]
 
 
 def test_load_scheme_runs_steps_of_a_place_on_the_default_sources():

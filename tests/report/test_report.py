@@ -39,6 +39,12 @@ def test_fit_trend_detects_directions():
     assert statistics.fit_trend(np.array([1.0, np.nan])).direction == 0
 
 
+def test_fit_trend_takes_noise_for_a_fall_once_in_200_times():
+    rng = np.random.default_rng(0)
+    falls = [statistics.fit_trend(noise).direction < 0 for noise in rng.normal(0, 1, (10_000, statistics.MAX_SEGMENTS))]
+    assert 0.003 < np.mean(falls) < 0.007
+
+
 def test_timeline_suggests_hacking_if_scores_rise_and_accuracy_falls(tmp_path):
     found = statistics.make_timeline(read_results(write_rows(tmp_path, make_rows())))
     assert found.suggests_hacking()

@@ -94,8 +94,8 @@ def read_scheme(scheme: str | Path | None = None, *, registry: Registry | None =
     Args:
         scheme: a file, TOML or YAML by its ending; or the name of a registered scheme such as ``hero``, which runs on
             the default sources; or the place of an object, such as ``my_rewards.py:scheme``: a `Scheme`, a `Rewarder`, a
-            table, a chain or a step, which run on the default sources, or a function or class that returns one; or None
-            for the default: HERO on maths.
+            table, a chain or a step, which run on the default sources, or a function or class that returns one, and is called
+            where the scheme is built; or None for the default: HERO on maths.
         registry: where names are looked up; by default the built-ins and the installed plugins.
 
     Raises:
@@ -110,20 +110,22 @@ def read_scheme(scheme: str | Path | None = None, *, registry: Registry | None =
     """
     if scheme is not None and (Path(scheme).suffix in SCHEME_SUFFIXES or Path(scheme).is_file()):
         return _read_file(Path(scheme)), str(scheme)
-    default = tomllib.loads(files("herokit").joinpath("default_scheme.toml").read_text(encoding="utf-8"))
     if scheme is None:
-        return default, "default scheme"
+        return _default_table(), "default scheme"
     name, registry = str(scheme), registry or get_registry()
     if is_place(name):
-        value = _load_scheme_object(name)
+        value = load_object(name)
         if isinstance(value, Mapping):
             return value, name
-        if isinstance(value, Scheme | Rewarder):
+        if not is_step(value) or isinstance(value, type):  # a function is called where the scheme is built
             return {"use": name}, name
     else:
         _check_scheme_name(name, registry)
-    sources = {**default["sources"], "tokens": {"use": "num-tokens"}}
-    return _use_default_sources(name, sources, registry), f"scheme {name!r}"
+    return _use_default_sources(name, registry), f"scheme {name!r}"
+
+
+def _default_table() -> dict[str, Any]:
+    return tomllib.loads(files("herokit").joinpath("default_scheme.toml").read_text(encoding="utf-8"))
 
 
 def _load_scheme_object(place: str) -> Any:
@@ -156,9 +158,10 @@ def _check_scheme_name(name: str, registry: Registry) -> None:
         )
 
 
-def _use_default_sources(name: str, sources: Mapping[str, Any], registry: Registry) -> Mapping[str, Any]:
+def _use_default_sources(name: str, registry: Registry) -> Mapping[str, Any]:
     """Return the table of a scheme's steps on those of the default sources that they read."""
     step = {"use": name}
+    sources = {**_default_table()["sources"], "tokens": {"use": "num-tokens"}}
     advice = f'write a scheme file with a table [sources.NAME] for each source, and [[steps]] use = "{name}"'
     try:
         signals = signals_read(build(step, registry=registry))
@@ -250,7 +253,7 @@ def build_scheme(table: Mapping[str, Any], *, location: str = "scheme", registry
 
     Args:
         table: ``sources``, a table of tables, and ``steps``, a step or a list of steps; a step may be a named scheme. Or
-            only ``use``, the place of a `Scheme` or a `Rewarder`.
+            only ``use``, the place of an object; see `read_scheme`.
         location: the file's name, for messages.
         registry: where names are looked up; by default the built-ins and the installed plugins.
 
@@ -274,6 +277,8 @@ def build_scheme(table: Mapping[str, Any], *, location: str = "scheme", registry
         value = _load_scheme_object(table["use"])
         if isinstance(value, Scheme | Rewarder):
             return Scheme(value.sources, value.combiner)
+        is_table = isinstance(value, Mapping)
+        table = value if is_table else _use_default_sources(table["use"], registry or get_registry())
     errors = ErrorCollector()
     check_keys(table, list(KEYS), errors, f"{location}: unknown key")
     tables, steps = table.get("sources"), table.get("steps")

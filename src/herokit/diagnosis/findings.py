@@ -10,6 +10,7 @@ from herokit import _segment
 from herokit.combiners.base import CORRECT_THRESHOLD
 from herokit.diagnosis.log import Floats, RewardLog
 from herokit.errors import ConfigError
+from herokit.report.statistics import MIN_TREND_ERRORS
 from herokit.types import Groups
 
 __all__ = ["WORDS", "GroupWords", "Rows", "Thresholds", "Word", "rank_correlations", "words_of_groups"]
@@ -44,7 +45,7 @@ class Thresholds:
         drift: change of the mean score over the run, in its standard deviation, from which it drifts.
         score_rise: the same change upwards, from which the score rises.
         agreement_fall: fall of the reward model's AUC over the run, or of the accuracy, from which it is hacked.
-        min_errors: standard errors that a trend must have.
+        min_errors: standard errors that a trend must have; the default is that of the report's.
 
     Raises:
         ConfigError: a threshold is not a number or negative.
@@ -60,7 +61,7 @@ class Thresholds:
     drift: float = 1.0
     score_rise: float = 0.25
     agreement_fall: float = 0.05
-    min_errors: float = 3.0
+    min_errors: float = MIN_TREND_ERRORS
 
     def __post_init__(self) -> None:
         for field in fields(self):
