@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from benchmarks.machine import header
+from benchmarks.replication import goal as goals
 from benchmarks.replication import plots, protocol, sweeps, tables
 from benchmarks.replication import report as pages
 from benchmarks.replication import search as candidates
@@ -26,6 +27,9 @@ Cache = Annotated[Path, typer.Option(help="Where results are kept.")]
 Processes = Annotated[int, typer.Option(help="How many work at once, one thread each; 0 works in this process.")]
 Seeds = Annotated[int, typer.Option(help="How many held-out seeds.")]
 First = Annotated[int, typer.Option(help="The first of them. Seeds 0 to 7 were read while schemes were being chosen.")]
+OwnWorlds = Annotated[
+    bool, typer.Option("--own-worlds", help="Give every seed its own tables of mistakes, problems and forms.")
+]
 HERE = Path(".replication")
 
 
@@ -41,9 +45,7 @@ def headline(
     processes: Processes = 2,
     seeds: Seeds = 5,
     first_seed: First = 0,
-    own_worlds: Annotated[  # noqa: FBT002 - typer's way
-        bool, typer.Option("--own-worlds", help="Give every seed its own tables of mistakes, problems and forms.")
-    ] = False,
+    own_worlds: OwnWorlds = False,  # noqa: FBT002 - typer's way
     tasks: Annotated[str, typer.Option(help="Of remainders, equations; parted by commas.")] = "remainders",
 ) -> None:
     """Run the headline grid: recall 1, 0.25 and 0.1 by six schemes; print the table and what holds."""
@@ -121,6 +123,24 @@ def sweep(
         print(text)
 
 
+@app.command(name="goal")
+def judge(
+    cache: Cache = HERE,
+    processes: Processes = 2,
+    seeds: Seeds = 8,
+    first_seed: First = 0,
+    own_worlds: OwnWorlds = False,  # noqa: FBT002 - typer's way
+    task: Annotated[str, typer.Option(help="remainders or equations.")] = "remainders",
+) -> None:
+    """Judge the goal at recall 0.1: with false positives, with random scores, and without either."""
+    store = Store(cache)
+    for condition in goals.CONDITIONS:
+        cells = goals.grid(task, range(first_seed, first_seed + seeds), condition, own_worlds=own_worlds)
+        make(cache, [run for runs in cells.values() for run in runs], processes)
+        results: Results = {cell: found(store, runs) for cell, runs in cells.items()}
+        print(f"\n{task}, {condition}\n\n{tables.overview(cells, results)}\n{goals.table(results)}")
+
+
 @app.command()
 def search(cache: Cache = HERE, processes: Processes = 2) -> None:
     """Run everything that the search for a better scheme tried, on the dev problems."""
@@ -157,9 +177,11 @@ def report(
     seeds: Seeds = 8,
     first_seed: First = 0,
     sweep_seeds: Annotated[int, typer.Option(help="Seeds of a sweep.")] = 2,
+    own_worlds: OwnWorlds = False,  # noqa: FBT002 - typer's way
 ) -> None:
     """Write the reference page and the figures from what the cache holds."""
-    print(f"{pages.write(cache, range(first_seed, first_seed + seeds), sweep_seeds)} written")
+    drawn = range(first_seed, first_seed + seeds)
+    print(f"{pages.write(cache, drawn, sweep_seeds, own_worlds=own_worlds)} written")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from herokit import _segment
 from herokit.combiners import (
     Add,
     Affine,
@@ -24,10 +25,11 @@ from herokit.combiners import (
     Weight,
     WeightByAgreement,
     WeightByStd,
+    WeightedSum,
     ZScoreSigmoid,
     chain,
 )
-from herokit.combiners.base import CORRECT_THRESHOLD, no_sync
+from herokit.combiners.base import CORRECT_THRESHOLD, correct_rate, no_sync
 from herokit.types import Array, Signals
 
 
@@ -145,3 +147,34 @@ def calibrated_agreement(scale: float = 0.3, power: float = 2.0) -> Chain:
     """The verifier's value in mixed groups, the RM's probability in uniform ones, weighed by agreement."""
     dense = chain(Select("rm"), Sigmoid(), Affine(scale=scale))
     return chain(IfUniform(dense, Select("verifier")), Center(), WeightByAgreement(power=power))
+
+
+@dataclass(frozen=True, slots=True)
+class WeightByAudit(WeightByAgreement):
+    """Weigh uniform groups by ``scale v a + (1 - v) dense t``: earned trust where the verifier is sound, an audit's elsewhere.
+
+    Args:
+        soundness: v, of the verifier.
+        trust: t, the reward model's agreement with the truth.
+        scale: of earned trust.
+        dense: of the audit's trust.
+    """
+
+    soundness: float = 1.0
+    trust: float = 0.0
+    scale: float = 0.25
+    dense: float = 1.0
+
+    def weigh(self, reward: Array, signals: Signals, state: Mean, *, sync: Sync = no_sync) -> tuple[Array, Mean]:
+        """Return the weight of every row, and the mean that includes this batch's mixed groups."""
+        _, after = WeightByAgreement.weigh(self, reward, signals, state, sync=sync)
+        rate = _segment.expand(correct_rate(signals, self.verifier, reward), signals.groups)
+        uniform = self.scale * self.soundness * max(0.0, state.value) + (1.0 - self.soundness) * self.dense * self.trust
+        return np.where((rate == 0.0) | (rate == 1.0), uniform, 1.0), after
+
+
+def audited_trust(soundness: float = 1.0, agreement: float = 0.0, dense: float = 1.0) -> Chain:
+    """`earned_trust` and the reward model alone, mixed as an audit says: ``A = v earned_trust + (1 - v) dense t z_g(m)``."""
+    both = {"verifier": soundness, "rm": (1.0 - soundness) * dense * agreement}
+    gate = IfUniform(chain(Select("rm"), Standardize()), WeightedSum(both, transform=Standardize()))
+    return chain(gate, WeightByAudit(soundness=soundness, trust=agreement, dense=dense))

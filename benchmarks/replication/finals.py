@@ -13,31 +13,33 @@ MEASURES = (
 )
 """Measures that are written, in full precision."""
 
-COLUMNS = ("task", "recall", "scheme", "seed", "world", "rate", *MEASURES)
+COLUMNS = ("task", "condition", "recall", "scheme", "seed", "world", "rate", *MEASURES)
 
 
 def write(
     path: Path, grids: Mapping[str, Mapping[tuple[float, str], Sequence[Run]]], results: Mapping[str, Results]
 ) -> None:
-    """Write one row a task, recall, scheme and seed; what was not run is left out.
+    """Write one row a task, condition, recall, scheme and seed; what was not run is left out.
 
     Args:
         path: of the file.
-        grids: task -> its runs.
-        results: task -> their results, seed after seed.
+        grids: task, or "task, condition" -> its runs.
+        results: the same -> their results, seed after seed.
     """
     with path.open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(COLUMNS)
-        for task, cells in results.items():
+        for which, cells in results.items():
+            task, _, condition = which.partition(", ")
             for cell, made in cells.items():
-                for run, result in zip(grids[task][cell], made, strict=False):
+                for run, result in zip(grids[which][cell], made, strict=False):
                     final = [repr(float(result["final"][name])) for name in MEASURES]
-                    rows.writerow([task, f"{cell[0]:g}", cell[1], run.base.seed, run.base.world, run.rate, *final])
+                    about = [f"{cell[0]:g}", cell[1], run.base.seed, run.base.world, run.rate]
+                    rows.writerow([task, condition, *about, *final])
 
 
 def read(path: Path) -> dict[str, Results]:
-    """Return task -> (recall, scheme) -> final measures, seed after seed, as `write` got them.
+    """Return task, or "task, condition" -> (recall, scheme) -> final measures, seed after seed, as `write` got them.
 
     Raises:
         KeyError: a column is missing.
@@ -48,5 +50,6 @@ def read(path: Path) -> dict[str, Results]:
         for row in csv.DictReader(file):
             cell = float(row["recall"]), row["scheme"]
             final = {name: float(row[name]) for name in MEASURES}
-            tasks.setdefault(row["task"], {}).setdefault(cell, []).append({"final": final})
+            which = ", ".join(filter(None, (row["task"], row["condition"])))
+            tasks.setdefault(which, {}).setdefault(cell, []).append({"final": final})
     return dict(tasks)

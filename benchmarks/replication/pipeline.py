@@ -1,19 +1,20 @@
 """From a plan to results: fine-tune, teach the reward model, train, measure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from time import perf_counter, process_time
 from typing import Any
 
 from benchmarks.replication import stepwise
+from benchmarks.replication.audit import audit
 from benchmarks.replication.equations import Equations
 from benchmarks.replication.grpo import Learner, train
 from benchmarks.replication.learn import imitate
 from benchmarks.replication.measure import examine, look
-from benchmarks.replication.plan import Base, Run
+from benchmarks.replication.plan import Base, Run, Scheme
 from benchmarks.replication.policy import Weights
 from benchmarks.replication.remainders import Remainders
-from benchmarks.replication.stepwise import StepwiseModel, teach
+from benchmarks.replication.stepwise import RandomModel, StepwiseModel, teach
 from benchmarks.replication.tasks import Task
 from benchmarks.replication.text import Codec
 from benchmarks.replication.verifiers import verifier_of
@@ -50,6 +51,15 @@ def reward_model(base: Base, policy: Weights) -> tuple[StepwiseModel, dict[str, 
     return model, examine(codec, shape, policy, model, codec.task.pool("rm", stepwise.POOL)[stepwise.POOL * 3 // 4 :])
 
 
+def _told(run: Run, policy: Weights, sources: Mapping[str, Any]) -> Scheme:
+    """Return a run's scheme, told what an audit of the first policy says if it has one."""
+    if not run.audited:
+        return run.scheme
+    model = sources["rm"]
+    said = audit(model.codec, model.shape, policy, model, sources["verifier"], run.base.seed, run.audited)
+    return run.scheme.but(soundness=said.soundness, agreement=said.agreement)
+
+
 def run_stack(
     runs: Sequence[Run], policies: Sequence[Weights], models: Sequence[StepwiseModel]
 ) -> list[dict[str, Any]]:
@@ -62,6 +72,10 @@ def run_stack(
     """
     first = runs[0]
     codec, shape = models[0].codec, models[0].shape
+    models = [
+        RandomModel(m.codec, m.shape, m.weights) if run.random_scores else m
+        for run, m in zip(runs, models, strict=True)
+    ]
     evaluated = codec.task.pool(f"{first.split}-eval", END)
     curves: list[list[dict[str, float]]] = [[] for _ in runs]
     begun, spent, looking = perf_counter(), process_time(), 0.0
@@ -79,9 +93,10 @@ def run_stack(
         {"verifier": verifier_of(codec.task, r.recall, r.false_positives, learnable=r.learnable), "rm": m}
         for r, m in zip(runs, models, strict=True)
     ]
+    told = [_told(run, policy, source) for run, policy, source in zip(runs, policies, sources, strict=True)]
     learners = [
-        Learner(policy, Rewarder(source, run.scheme.chain()), run.rate, run.scheme.trainer, run.base.seed)
-        for run, policy, source in zip(runs, policies, sources, strict=True)
+        Learner(policy, Rewarder(source, scheme.chain()), run.rate, scheme.trainer, run.base.seed)
+        for run, scheme, policy, source in zip(runs, told, policies, sources, strict=True)
     ]
     weights, history = train(codec, shape, learners, codec.task.pool(first.split, PROBLEMS), first.batch, watch)
     for learner in learners:

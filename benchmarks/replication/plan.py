@@ -83,6 +83,8 @@ class Run:
         recall: of the verifier.
         false_positives: of the verifier.
         learnable: whether it accepts the same forms for every problem.
+        random_scores: whether the reward model knows nothing: its scores are noise.
+        audited: accepted rollouts of the first policy whose truth the scheme is told, and as many drawn from all.
         rate: learning rate.
         split: ``dev`` chooses learning rates and schemes, ``test`` is for claims; they share no problem.
         batch: sizes.
@@ -96,6 +98,8 @@ class Run:
     split: Literal["dev", "test"]
     false_positives: float = 0.0
     learnable: bool = False
+    random_scores: bool = False
+    audited: int = 0
     batch: Batch = field(default_factory=Batch)
     every: int = 10
 

@@ -4,6 +4,10 @@
   the curve, sampled pass@1 and greedy pass@1. Every scheme tries the same `RATES`.
 * Claims are made on the ``test`` problems with other seeds. A seed is a pipeline: its own fine-tuning, its own labels and
   reward model, its own order of problems and samples, in a world that all seeds share or in one of its own. Schemes are compared on the same seeds, by paired differences.
+* The draw of seeds 8 to 15, declared before any of them was run: remainders, each seed in a world of its own, the rates of
+  ``rates.json`` after 8e-4 was tried for the schemes whose best was 4e-4, recall 0.1 under the conditions of `goal` in their
+  order and then recalls 0.7, 0.25 and 1, as far as the machine allows; the comparisons of `claims` and `goal`, margin 0.03.
+  Where the draw of seeds 0 to 7 has the same comparison, the smaller effect of the two is stated. No run is left out.
 """
 
 import json
@@ -16,8 +20,8 @@ from benchmarks.replication.plan import Base, Run, Scheme
 RATES = (5e-5, 1e-4, 2e-4, 4e-4, 8e-4)
 """Wide enough that the best is inside: `at_edge` finds the schemes whose best is not."""
 DEV = (100, 101)
-RECALLS = (1.0, 0.25, 0.1)
-TASKS = {"remainders": RECALLS, "equations": RECALLS}
+RECALLS = (1.0, 0.7, 0.25, 0.1)
+TASKS = {"remainders": RECALLS, "equations": (1.0, 0.25, 0.1)}
 """Tasks, and the recalls at which each is run."""
 
 CLAIMED = 0.1
@@ -44,7 +48,7 @@ def schemes(recall: float) -> dict[str, Scheme]:
 def tuning(task: str, recall: float, scheme: Scheme) -> list[Run]:
     """Return the runs that choose a scheme's learning rate: every rate on every dev seed, for every scheme and recall."""
     scheme, recall = tuned_as(scheme), heard(scheme, recall)
-    return [Run(Base(task, seed), scheme, recall, rate, "dev") for rate in RATES for seed in DEV]
+    return [Run(Base(task, seed, world=seed + 1), scheme, recall, rate, "dev") for rate in RATES for seed in DEV]
 
 
 def tuned_as(scheme: Scheme) -> Scheme:

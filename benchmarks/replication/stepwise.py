@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from benchmarks.replication.learn import Adam, frozen, trainable
 from benchmarks.replication.policy import Shape, Weights, device_of, generators, logits_of, write
+from benchmarks.replication.tasks import share
 from benchmarks.replication.text import Codec
 from torch import Tensor
 from torch.nn import functional
@@ -58,6 +59,15 @@ class StepwiseModel:
         prompts = self.codec.prompts([rows[0].meta["problem"] for rows in runs]).to(device)
         tokens = torch.tensor([s.meta["tokens"] for s in samples], device=device)
         return _score(self.shape, self.weights, prompts, tokens)[0].double().cpu().numpy()
+
+
+@dataclass(frozen=True, eq=False)
+class RandomModel(StepwiseModel):
+    """A reward model that knows nothing: the same noise for the same text."""
+
+    def score(self, samples: Sequence[Sample], /) -> np.ndarray:
+        """Return numbers in [0, 1), (N,), drawn by the problem and the completion."""
+        return np.array([share("noise", s.meta["problem"], s.completion) for s in samples])
 
 
 def _labels(codec: Codec, sample: Sample) -> tuple[bool, list[bool], int]:

@@ -209,7 +209,7 @@ def test_replication_command_prints_and_writes_its_results(tmp_path, monkeypatch
     results = finals.read(tmp_path / "reference" / "replication.csv")["remainders"]
     assert len(results) == 14
     rows = (tmp_path / "reference" / "replication.csv").read_text().splitlines()
-    assert {row.split(",")[3] for row in rows} == {"seed", "8", "9"}
+    assert {row.split(",")[4] for row in rows} == {"seed", "8", "9"}
     again = [tables.differences(results, r, name) for r in (1.0, 0.1) for name in ("earned-trust", "stratified")]
     assert all(table in page for table in again)
     assert page.count(" minus |") == len(again)  # every table of differences

@@ -1,6 +1,7 @@
 """Intervals, equivalence and Holm's correction of the replication, and what its claims make of made-up results."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,19 @@ pytest.importorskip("torch")
 pytest.importorskip("herokit_math")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.replication import finals, tables
+from benchmarks.replication import finals, goal, tables
+from benchmarks.replication.audit import judge
+from benchmarks.replication.candidates import audited_trust
 from benchmarks.replication.claims import check, hacked, leads, tie
 from benchmarks.replication.pipeline import task_of
 from benchmarks.replication.protocol import DEV, RATES, RECALLS, at_edge, headline, schemes, tuning
 from benchmarks.replication.statistics import Interval, holm, interval
 from benchmarks.replication.sweeps import SWEEPS
 from benchmarks.replication.verifiers import SETTINGS, HiddenForm
+
+from herokit import Groups, Signals
+from herokit.combiners import Select, Standardize, chain
+from herokit.schemes import earned_trust
 
 CSV = Path(__file__).resolve().parents[2] / "docs" / "reference" / "replication.csv"
 KEYS = ("curve", "sampled", "greedy", "auc_change", "score_change")
@@ -154,7 +161,10 @@ def test_tuning_gives_every_scheme_the_same_rates_and_seeds():
 @pytest.mark.skipif(not CSV.exists(), reason="the page's values of single seeds come with the next full run")
 def test_page_repeats_from_its_csv():
     page, checked = CSV.with_suffix(".md").read_text(encoding="utf-8"), 0
-    for results in finals.read(CSV).values():
+    for which, results in finals.read(CSV).items():
+        assert goal.table(results) in page
+        if ", " in which:
+            continue  # another condition, where the goal alone is judged
         for recall, name in results:
             if name in {"earned-trust", "stratified"}:
                 assert tables.differences(results, recall, name) in page
@@ -177,3 +187,56 @@ def test_finals_are_read_as_they_were_written(tmp_path):
     assert tables.differences(again, 0.1, "stratified") == tables.differences(results, 0.1, "stratified")
     assert list(map(str, check(again))) == list(map(str, check(results)))
     assert len((tmp_path / "f.csv").read_text().splitlines()) == 1 + 8 * len(names)
+
+
+def test_goal_is_met_only_by_a_whole_interval():
+    assert goal.verdict(Interval(-0.01, 0.015, 8)) == "yes"
+    assert goal.verdict(Interval(-0.01, 0.04, 8)) == "not known"
+    assert goal.verdict(Interval(-0.2, 0.1, 8)) == "no"
+    table = goal.table(results_of(verifier_only=0.0, stratified=0.1))
+    assert table == ""  # the scheme that is judged was not run
+    offsets = {"verifier_only": 0.0, "stratified": 0.2}
+    judged = results_of(**offsets) | {(0.1, "earned-trust"): results_of(**offsets)[0.1, "verifier only"]}
+    rows = goal.table(judged).splitlines()[2:]
+    assert [row.count(" yes ") for row in rows] == [2, 0]
+    assert [row.count(" no ") for row in rows] == [0, 2]
+
+
+def test_goal_changes_one_thing_a_condition():
+    cells = {name: goal.grid("remainders", range(8, 10), name, own_worlds=True) for name in goal.CONDITIONS}
+    for name, changed in goal.CONDITIONS.items():
+        assert {run.base.world for runs in cells[name].values() for run in runs} == {9, 10}
+        for cell, runs in cells[name].items():
+            plain = cells["no false positives"][cell]
+            heard = {} if cell[1] == "verifier only" and "random_scores" in changed else changed
+            assert [replace(run, **heard) for run in plain] == runs
+    assert (
+        headline("remainders", (0.1,), range(8, 10), own_worlds=True)[0.1, "earned-trust"]
+        == cells["no false positives"][0.1, "earned-trust"]
+    )
+
+
+def test_audit_tells_which_source_is_wrong():
+    sound, chance = [True] * 40, [True, False] * 20
+    good, noise = [1.0] * 40 + [1.0, 0.0] * 20, [0.0, 1.0] * 40
+    said = judge(sound, chance, good)
+    assert said.soundness > 0.97
+    assert said.agreement == 1.0
+    assert judge(sound, chance, noise).agreement == 0.0
+    assert judge(chance, chance, [1.0, 0.0] * 40).soundness == 0.0
+    assert judge([], chance, [1.0, 0.0] * 20).soundness == 0.0  # nothing accepted, nothing known
+    assert judge(sound, sound, noise).agreement == 0.0  # no incorrect rollout to rank
+
+
+def test_audited_trust_of_a_sound_verifier_is_earned_trust():
+    rng = np.random.default_rng(0)
+    groups = Groups.from_keys(np.repeat(np.arange(20), 8).tolist())
+    signals = Signals({"rm": rng.normal(size=160), "verifier": (rng.random(160) < 0.1).astype(float)}, groups)
+    chains = earned_trust(), audited_trust(), audited_trust(soundness=0.0, agreement=0.5)
+    states = [chain.init() for chain in chains]
+    for _ in range(2):
+        done = [c.combine(np.zeros(160), signals, s) for c, s in zip(chains, states, strict=True)]
+        states = [state for _, state in done]
+    np.testing.assert_allclose(done[0][0], done[1][0], atol=1e-12)
+    alone = chain(Select("rm"), Standardize()).combine(np.zeros(160), signals, (None, None))[0]
+    np.testing.assert_allclose(done[2][0], 0.5 * alone, atol=1e-12)  # v = 0 is the reward model alone
