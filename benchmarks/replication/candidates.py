@@ -151,30 +151,31 @@ def calibrated_agreement(scale: float = 0.3, power: float = 2.0) -> Chain:
 
 @dataclass(frozen=True, slots=True)
 class WeightByAudit(WeightByAgreement):
-    """Weigh uniform groups by ``scale v a + (1 - v) dense t``: earned trust where the verifier is sound, an audit's elsewhere.
+    """Weigh uniform groups by ``scale v a + (1 - v) t``: earned trust where the verifier is sound, an audit's elsewhere.
+
+    A reward model without any trust, t = 0, is not heard.
 
     Args:
         soundness: v, of the verifier.
         trust: t, the reward model's agreement with the truth.
         scale: of earned trust.
-        dense: of the audit's trust.
     """
 
     soundness: float = 1.0
-    trust: float = 0.0
+    trust: float = 1.0
     scale: float = 0.25
-    dense: float = 1.0
 
     def weigh(self, reward: Array, signals: Signals, state: Mean, *, sync: Sync = no_sync) -> tuple[Array, Mean]:
         """Return the weight of every row, and the mean that includes this batch's mixed groups."""
         _, after = WeightByAgreement.weigh(self, reward, signals, state, sync=sync)
         rate = _segment.expand(correct_rate(signals, self.verifier, reward), signals.groups)
-        uniform = self.scale * self.soundness * max(0.0, state.value) + (1.0 - self.soundness) * self.dense * self.trust
+        earned = self.scale * max(0.0, state.value) * (self.trust > 0.0)
+        uniform = self.soundness * earned + (1.0 - self.soundness) * self.trust
         return np.where((rate == 0.0) | (rate == 1.0), uniform, 1.0), after
 
 
-def audited_trust(soundness: float = 1.0, agreement: float = 0.0, dense: float = 1.0) -> Chain:
-    """`earned_trust` and the reward model alone, mixed as an audit says: ``A = v earned_trust + (1 - v) dense t z_g(m)``."""
-    both = {"verifier": soundness, "rm": (1.0 - soundness) * dense * agreement}
+def audited_trust(soundness: float = 1.0, agreement: float = 1.0) -> Chain:
+    """`earned_trust` and the reward model alone, mixed as an audit says: ``A = v earned_trust + (1 - v) t z_g(m)``."""
+    both = {"verifier": soundness, "rm": (1.0 - soundness) * agreement}
     gate = IfUniform(chain(Select("rm"), Standardize()), WeightedSum(both, transform=Standardize()))
-    return chain(gate, WeightByAudit(soundness=soundness, trust=agreement, dense=dense))
+    return chain(gate, WeightByAudit(soundness=soundness, trust=agreement))
