@@ -126,11 +126,11 @@ class Browser:
                 raise AssertionError(f"not true after {TIMEOUT_S:g} s: {condition}")
             time.sleep(0.01)
 
-    def press(self, *names):
+    def press(self, *names, shift=False):
         """Press keys, one after the other."""
         for name in names:
             code, number, text = KEYS.get(name, ("", ord(name[0].upper()), name))
-            key = {"key": name, "code": code, "windowsVirtualKeyCode": number}
+            key = {"key": name, "code": code, "windowsVirtualKeyCode": number, "modifiers": 8 * shift}
             self.call("Input.dispatchKeyEvent", type="keyDown", **key, text=text)
             self.call("Input.dispatchKeyEvent", type="keyUp", **key)
 

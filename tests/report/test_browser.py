@@ -32,6 +32,7 @@ def address(tmp_path_factory):
     rows = make_rows(30)
     rows[5] |= {"verifier": 0.0, "verifier_status": "unparsed", "verifier_reason": "no number", "verifier_answer": None}
     rows[6]["response"] = THINKING
+    rows[7]["reward"] = 1.2345678  # the largest, which is rounded up in the table
     for row in rows[8:12]:
         row["advantage"] = 0.0
     folder = tmp_path_factory.mktemp("page")
@@ -75,12 +76,12 @@ def test_browser_hears_the_console_and_requests(process):
 def test_tables_filter_by_choice_search_and_column(browser, address):
     open_page(browser, address)
     choose(browser, "document.getElementById('preset')", "unparsed")
-    browser.wait(f"{MEANING}.startsWith('1 rollouts of 1 groups: a verifier reads no answer')")
+    browser.wait(f"{MEANING}.startsWith('1 rollout of 1 group: a verifier reads no answer')")
     assert browser.run(ROLLOUTS) == ["6"]
     choose(browser, "document.getElementById('preset')", "")
     browser.click("document.getElementById('search')")
     browser.type("sevens 42")
-    browser.wait(f"{MEANING} === '1 rollouts of 1 groups'")
+    browser.wait(f"{MEANING} === '1 rollout of 1 group'")
     assert browser.run(ROLLOUTS) == ["7"]
     browser.run("document.getElementById('search').select()")
     browser.type(" ")
@@ -146,7 +147,7 @@ def test_page_is_used_with_the_keyboard_alone(browser, address):
     browser.press("/")
     assert browser.run(f"{FOCUS}.id") == "search"
     browser.type("sevens")
-    browser.wait(f"{MEANING} === '1 rollouts of 1 groups'")
+    browser.wait(f"{MEANING} === '1 rollout of 1 group'")
     open_page(browser, f"{address}#group=0", f"{ARTICLES} === 4")
     browser.press("j")
     browser.wait("location.hash === '#group=1'")
@@ -163,24 +164,60 @@ def test_page_is_used_with_the_keyboard_alone(browser, address):
     browser.wait("!document.getElementById('overview').hidden")
 
 
-def test_bars_of_charts_filter_the_tables(browser, address):
-    open_page(browser, address, "document.querySelector('#chart-2 [tabindex]')")
+CHARTS_READY = "document.querySelectorAll('#charts svg').length === 7"
+SELECT_EACH = """[...document.querySelectorAll('#charts .chart')].map((chart) => [...chart.querySelectorAll('[tabindex]')].map((mark) => {
+  mark.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
+  return [mark.__data__.datum, document.getElementById('meaning').textContent.match(/^(\\d+) rollouts? of (\\d+) groups?/).slice(1).map(Number)];
+}))"""
+
+
+def test_every_mark_of_a_chart_selects_what_it_counts(browser, address):
+    open_page(browser, address, CHARTS_READY)
+    charts = browser.run(SELECT_EACH)
+    for chart in charts[:2]:  # scores, rewards
+        assert [count for _, (count, _) in chart] == [datum["rollouts"] for datum, _ in chart]
+        assert sum(count for _, (count, _) in chart) == 120
+    for chart in charts[2:4]:  # group composition, size of advantages
+        assert [count for _, (_, count) in chart] == [datum["groups"] for datum, _ in chart]
+        assert sum(count for _, (_, count) in chart) == 30
+    assert {count for _, (_, count) in charts[4]} == {1}
+    for datum, (count, _) in charts[5] + charts[6]:
+        assert count == datum["end"] - datum["start"] + 1
+
+
+def test_charts_select_by_click_drag_and_keys(browser, address):
+    open_page(browser, address, CHARTS_READY)
     bar = "document.querySelector('#chart-2 [aria-roledescription=bar]')"
     count = browser.run(f"{bar}.__data__.datum.groups")
     browser.click(bar)
-    browser.wait(f"{MEANING}.includes(' of {count} groups')")
-    browser.click("document.getElementById('clear-bar')")
+    browser.wait(f"{MEANING}.includes(' of {count} groups: correct rollouts')")
+    browser.click("document.getElementById('clear-selection')")
     assert browser.run(MEANING) == ""
-    browser.run(f"{bar}.focus()")
+    for chart, text in (
+        ("4", "30 groups: standard deviation of scores from "),
+        ("5", "120 rollouts of 30 groups: row of the input from 1 to 120"),
+    ):
+        browser.run(f"document.getElementById('chart-{chart}').scrollIntoView({{block: 'center'}})")
+        x, y, width, height = browser.run(
+            f"Object.values(document.querySelector('#chart-{chart} svg').getBoundingClientRect().toJSON()).slice(0, 4)"
+        )
+        browser.drag((x + 2, y + 2), (x + width - 2, y + height - 2))
+        browser.wait(f"{MEANING}.includes('{text}')")
+    browser.run("document.querySelector('#chart-2 [tabindex=\"0\"]').focus()")
+    browser.press("ArrowRight", "Enter")
+    browser.wait(f"{MEANING}.includes('correct rollouts 1')")
+    browser.run("document.querySelector('#chart-2 [tabindex=\"0\"]').focus()")
+    for _ in range(2):
+        browser.press("ArrowRight", shift=True)
     browser.press("Enter")
-    browser.wait(f"{MEANING}.includes(' of {count} groups')")
+    browser.wait(f"{MEANING}.includes('correct rollouts from 1 to 3')")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_fits_a_narrow_window_and_takes_the_reader_colors(browser, address, scheme):
     browser.show(width=400, height=800, scheme=scheme)
     for place, ready in (
-        ("", "document.querySelectorAll('#charts svg').length === 7"),
+        ("", CHARTS_READY),
         ("#group=1", f"{ARTICLES} === 4"),
     ):
         open_page(browser, address + place, ready)

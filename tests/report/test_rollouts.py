@@ -277,12 +277,22 @@ def test_credit_of_turns_is_with_the_turn_that_earned_it(tmp_path):
     assert [part[0] for part in texts["parts"][0]] == ["text", "result", "text"]
 
 
-def test_bars_of_charts_say_what_they_count(tmp_path):
-    page = render(read_results(write_rows(tmp_path, make_rows(4))))
+def test_charts_say_what_their_marks_select(tmp_path):
+    rows = [row | {"step": number // 8} for number, row in enumerate(make_rows(4))]
+    page = render(read_results(write_rows(tmp_path, rows)))
     specs = json.loads(re.search(r'id="specs">(.*?)</script>', page, re.DOTALL)[1])
-    bars = {spec["description"]: spec["usermeta"]["bars"] for spec in specs if "usermeta" in spec}
-    rewards = [row["reward"] for row in make_rows(4)]
-    assert list(bars) == ["Scores of rm", "Rewards", "Group composition"]
-    assert bars["Rewards"] == {"column": "reward", "last": max(rewards)}
-    assert bars["Group composition"] == {"fraction": False}
-    assert page.count("A bar filters the tables.") == 3
+    filters = {spec["description"]: spec["usermeta"]["filter"] for spec in specs}
+    columns = {title: [field["column"] for field in filter_["fields"]] for title, filter_ in filters.items()}
+    assert columns == {
+        "Scores of rm": ["rm"],
+        "Rewards": ["reward"],
+        "Group composition": ["correct"],
+        "Size of advantages": ["accuracy"],
+        "Weight by standard deviation": ["spread", "weight"],
+        "Accuracy over time": ["segment"],
+        "Score over time": ["segment"],
+    }
+    assert filters["Rewards"]["fields"][0]["last"] == float(f"{max(row['reward'] for row in rows):.6g}")
+    (times,) = (spec["data"]["values"] for spec in specs if spec["description"] == "Score over time")
+    assert {(row["segment"], row["start"], row["end"]) for row in times} == {(0, 0.0, 0.0), (1, 1.0, 1.0)}
+    assert read_page(page)[0]["rollouts"]["segment"] == [0] * 8 + [1] * 8

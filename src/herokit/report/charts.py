@@ -1,15 +1,23 @@
-"""Vega-Lite charts of aggregated numbers: the page stays small however long the input is."""
+"""Vega-Lite charts of aggregated numbers: the page stays small however long the input is.
+
+Each says what its marks select in the tables: `Filter` is read by the page's script.
+"""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from herokit.combiners.base import CORRECT_THRESHOLD
 from herokit.report.results import Floats, Results
-from herokit.report.statistics import GroupStatistics, Timeline
+from herokit.report.statistics import GroupStatistics, Timeline, round_floats
 
 __all__ = ["advantage_chart", "composition_chart", "histogram", "timeline_chart", "weight_chart"]
+
+Filter: TypeAlias = dict[str, Any]
+"""``tab``: the table; ``fields``: for each axis that selects, the ``column`` of the tables, its ``title``, and the names of the ``low``
+and ``high`` ends of a mark; ``steps``: the column is rounded to that fraction of 1; ``last``: ends do not belong to a mark, but this one does; ``bounds``: the names of
+the ends that people read."""
 
 BINS = 40
 MAX_POINTS = 1_500
@@ -19,7 +27,7 @@ COLORS = {"correct": "#1b9e8a", "incorrect": "#d9772b", "not judged": "#8a8f98"}
 
 
 def histogram(results: Results, values: Floats, title: str, column: str) -> dict[str, Any]:
-    """Return a histogram of the values of a column of the page's tables, one color per verdict; its bars filter them."""
+    """Return a histogram of the values of a column of the page's tables, one color per verdict."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
     if low == high:
@@ -44,17 +52,19 @@ def histogram(results: Results, values: Floats, title: str, column: str) -> dict
             color=alt.Color("verdict:N", title=None, scale=scale, legend=alt.Legend(orient="top")),
             tooltip=["verdict:N", *(alt.Tooltip(f"{f}:Q", format=".4~g") for f in ("from", "to")), "rollouts:Q"],
         ),
-        {"column": column, "last": high},
+        _filter("rollouts", _field(column, column, "from", "to") | {"last": high}),
     )
 
 
 def composition_chart(groups: GroupStatistics) -> dict[str, Any]:
-    """Return the number of groups by their number of correct rollouts, or by their fraction if sizes differ; its bars filter them."""
+    """Return the number of groups by their number of correct rollouts, or by their fraction if sizes differ."""
     judged = groups.judged > 0
     sizes = np.unique(groups.judged[judged])
     position, title = np.round(10 * groups.accuracy) / 10, "fraction of correct rollouts"
+    field = _field("accuracy", title, "correct") | {"steps": 10}
     if len(sizes) == 1:
         position, title = groups.correct, f"correct rollouts of {sizes[0]:g}"
+        field = _field("correct", "correct rollouts", "correct")
     values, counts = np.unique(position[judged], return_counts=True)
     rows = [{"correct": float(v), "groups": int(n)} for v, n in zip(values, counts, strict=True)]
     alt = _altair()
@@ -66,7 +76,7 @@ def composition_chart(groups: GroupStatistics) -> dict[str, Any]:
             y=alt.Y("groups:Q", title="groups", scale=alt.Scale(nice=True)),
             tooltip=["correct:Q", "groups:Q"],
         ),
-        {"fraction": len(sizes) != 1},
+        _filter("groups", field),
     )
 
 
@@ -76,7 +86,8 @@ def weight_chart(groups: GroupStatistics) -> dict[str, Any]:
     if len(known) > MAX_POINTS:
         known = known[np.linspace(0, len(known) - 1, MAX_POINTS).astype(int)]
     columns = {"score_std": groups.score_std, "weight": groups.weight, "correct": groups.correct}
-    rows = [{name: float(values[g]) for name, values in columns.items()} for g in known]
+    values = zip(*(round_floats(column[known]) for column in columns.values()), strict=True)
+    rows = [dict(zip(columns, row, strict=True)) for row in values]
     alt = _altair()
     return _to_spec(
         alt.Chart(alt.Data(values=rows))
@@ -85,7 +96,12 @@ def weight_chart(groups: GroupStatistics) -> dict[str, Any]:
             x=alt.X("score_std:Q", title="standard deviation of the group's scores"),
             y=alt.Y("weight:Q", title="weight", scale=alt.Scale(zero=False)),
             tooltip=[alt.Tooltip(f"{f}:Q", format=".3~g") for f in columns],
-        )
+        ),
+        _filter(
+            "groups",
+            _field("spread", "standard deviation of scores", "score_std"),
+            _field("weight", "weight", "weight"),
+        ),
     )
 
 
@@ -108,27 +124,33 @@ def advantage_chart(named: Mapping[str, GroupStatistics]) -> dict[str, Any]:
     band = base.mark_area(opacity=0.18).encode(y=alt.Y("low:Q", title="mean |advantage| of a group"), y2="high:Q")
     numbers = [alt.Tooltip(f"{f}:Q", format=".3~g") for f in ("correct", "low", "median", "high", "groups")]
     line = base.mark_line(point=True).encode(y="median:Q", tooltip=["results:N", *numbers])
-    return _to_spec(band + line)
+    return _to_spec(
+        band + line, _filter("groups", _field("accuracy", "fraction of correct rollouts", "correct") | {"steps": 8})
+    )
 
 
 def timeline_chart(timeline: Timeline, curves: Iterable[tuple[str, Floats]], title: str) -> dict[str, Any]:
     """Return curves over the segments of the input."""
     rows = [
-        {"end": float(end), "curve": name, "value": float(value)}
+        {"segment": segment, "start": start, "end": end, "curve": name, "value": float(value)}
         for name, values in curves
-        for end, value in zip(timeline.end, values, strict=True)
+        for segment, (start, end, value) in enumerate(
+            zip(timeline.start.tolist(), timeline.end.tolist(), values, strict=True)
+        )
         if np.isfinite(value)
     ]
+    unit = "training step" if timeline.by_step else "row of the input"
     alt = _altair()
     return _to_spec(
         alt.Chart(alt.Data(values=rows))
         .mark_line(point=alt.OverlayMarkDef(size=14))
         .encode(
-            x=alt.X("end:Q", title="training step" if timeline.by_step else "row of the input"),
+            x=alt.X("end:Q", title=unit),
             y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False)),
             color=alt.Color("curve:N", title=None, legend=alt.Legend(orient="top")),
             tooltip=["curve:N", "end:Q", alt.Tooltip("value:Q", format=".4~g")],
-        )
+        ),
+        _filter("rollouts", _field("segment", unit, "segment") | {"bounds": ["start", "end"]}),
     )
 
 
@@ -138,11 +160,19 @@ def _altair() -> Any:
     return alt
 
 
-def _to_spec(chart: Any, bars: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return the chart as JSON; `bars` says what the page's script finds by one of them."""
+def _field(column: str, title: str, low: str, high: str = "") -> Filter:
+    return {"column": column, "title": title, "low": low, "high": high or low}
+
+
+def _filter(tab: str, *fields: Filter) -> Filter:
+    return {"tab": tab, "fields": fields}
+
+
+def _to_spec(chart: Any, filter_: Filter) -> dict[str, Any]:
+    """Return the chart as JSON, with what its marks select."""
     spec: dict[str, Any] = chart.properties(width="container", height=HEIGHT, background="transparent").to_dict()
     spec.pop("config", None)  # the page has its own, light and dark
-    return spec if bars is None else spec | {"usermeta": {"bars": bars}}
+    return spec | {"usermeta": {"filter": filter_}}
 
 
 def _strata(results: Results) -> dict[str, Any]:

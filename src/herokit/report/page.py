@@ -41,7 +41,7 @@ MAX_ROLLOUTS = 20_000
 WATCH_INTERVAL_S = 5.0
 """Seconds between two looks at the input."""
 PACKAGES = ("altair", "jinja2", "latex2mathml", "vl_convert", "itables")
-SCRIPTS = ("tables.js", "differences.js", "group.js", "page.js")
+SCRIPTS = ("tables.js", "differences.js", "group.js", "marks.js", "page.js")
 
 
 def write_report(
@@ -161,9 +161,15 @@ def render(
 
     table_library = _find_table_library()
     comparison = compare(results, other) if other is not None else None
-    content = _make_content(results, other, comparison)
+    groups, timeline = statistics.group_statistics(results), statistics.make_timeline(results)
+    content = _make_content(results, other, comparison, groups, timeline)
     specs = _embed_json([card["spec"] for card in content["cards"]])
-    tables, texts = _make_rollouts(results, comparison, max_rollouts, scheme)
+    selection = select_rows(results, max_rollouts)
+    texts = read_texts(results, selection.rows.tolist(), selection.groups.tolist())
+    steps = trace_steps(results, scheme, selection.rows).as_json() if scheme else None
+    tables = make_tables(results, groups, texts, selection, timeline)
+    if comparison and comparison.changes:
+        add_changes(tables, comparison.changes, selection)
     folder = files("herokit.report")
     own = "\n".join(folder.joinpath(name).read_text() for name in SCRIPTS)
     scripts = [_javascript_bundle(vl_convert), _read_table_script(table_library), own]
@@ -177,16 +183,21 @@ def render(
         note=tables["note"],
         specs=Markup(specs),  # noqa: S704 - escaped by _embed_json
         tables=Markup(_embed_json(tables)),  # noqa: S704 - escaped by _embed_json
-        texts=Markup(_compress_json(texts)),  # noqa: S704 - base64
+        texts=Markup(_compress_json(texts.as_json() | {"steps": steps})),  # noqa: S704 - base64
         style=Markup(style),  # noqa: S704 - our own and the table library's
         scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own and the libraries
         hashes=_content_hashes(scripts),
     )
 
 
-def _make_content(results: Results, other: Results | None, comparison: Comparison | None) -> dict[str, Any]:
+def _make_content(
+    results: Results,
+    other: Results | None,
+    comparison: Comparison | None,
+    groups: GroupStatistics,
+    timeline: Timeline | None,
+) -> dict[str, Any]:
     """Return the variables of the page's template that depend on the results; the template escapes them."""
-    groups, timeline = statistics.group_statistics(results), statistics.make_timeline(results)
     cards = _make_cards(results, groups, timeline)
     if comparison:
         note = "Median and the middle 80% of groups."
@@ -227,19 +238,6 @@ def _read_table_script(folder: Path) -> str:
         raise SetupError(f"{folder}: no DataTables as the default export; install the version of herokit[report]")
     script = f"{script[: exports.start()]}window.DataTable={exports[1]}{script[exports.end() :]}"
     return script.replace("<!--", "\\x3C!--").replace("<script", "\\x3Cscript")
-
-
-def _make_rollouts(
-    results: Results, comparison: Comparison | None, max_rollouts: int, scheme: str | None
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the data of the tables and the texts of their rollouts."""
-    selection = select_rows(results, max_rollouts)
-    texts = read_texts(results, selection.rows.tolist(), selection.groups.tolist())
-    steps = trace_steps(results, scheme, selection.rows).as_json() if scheme else None
-    tables = make_tables(results, statistics.group_statistics(results), texts, selection)
-    if comparison and comparison.changes:
-        add_changes(tables, comparison.changes, selection)
-    return tables, texts.as_json() | {"steps": steps}
 
 
 def _compress_json(value: Any) -> str:
@@ -317,8 +315,9 @@ def _make_cards(results: Results, groups: GroupStatistics, timeline: Timeline | 
         )
         for name, s in results.scores.items()
     ]
+    rewards = np.array(statistics.round_floats(results.reward), dtype=np.float64)  # as in the tables
     note = "Where the strata overlap, an incorrect rollout can get a higher reward than a correct one."
-    cards.append(_card("Rewards", note, charts.histogram(results, results.reward, "reward", "reward")))
+    cards.append(_card("Rewards", note, charts.histogram(results, rewards, "reward", "reward")))
     note = "A verifier-only reward gives no signal to the groups at both ends."
     cards.append(_card("Group composition", note, charts.composition_chart(groups)))
     note = "Median and the middle 80% of groups: which groups move the policy."

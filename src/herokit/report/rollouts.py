@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -11,13 +11,11 @@ from herokit import _segment
 from herokit.combiners.base import CORRECT_THRESHOLD
 from herokit.report.comparison import Changes
 from herokit.report.results import Results
-from herokit.report.statistics import Booleans, GroupStatistics
+from herokit.report.statistics import Booleans, GroupStatistics, Ints, Timeline, round_floats
 from herokit.report.texts import RolloutTexts
 from herokit.types import Floats, Groups, Status
 
 __all__ = ["PRESETS", "Selection", "add_changes", "find_presets", "make_tables", "select_rows"]
-
-Ints: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 
 HIGH_SCORE = 0.9
 """The quantile of all scores from which the score of an incorrect rollout is suspicious."""
@@ -109,7 +107,13 @@ def _lowest_correct(results: Results, score: Floats) -> Floats:
     return lowest
 
 
-def make_tables(results: Results, groups: GroupStatistics, texts: RolloutTexts, selection: Selection) -> dict[str, Any]:
+def make_tables(
+    results: Results,
+    groups: GroupStatistics,
+    texts: RolloutTexts,
+    selection: Selection,
+    timeline: Timeline | None = None,
+) -> dict[str, Any]:
     """Return the data of both tables as JSON values, a list per column; None for no value."""
     rows, chosen = selection.rows, selection.groups
     presets = find_presets(results, groups, texts, rows)
@@ -131,6 +135,7 @@ def make_tables(results: Results, groups: GroupStatistics, texts: RolloutTexts, 
             "advantage": round_floats(results.advantage[rows]),
             "weight": round_floats(results.weight[rows]),
             **{name: round_floats(values[rows]) for name, values in optional.items() if values is not None},
+            **({} if timeline is None else {"segment": timeline.segments[rows].tolist()}),
             "values": [[row[i][0] for row in texts.results] for i in range(len(texts.sources))],
             "status": texts.worst_statuses(),
             "answer": texts.answers(),
@@ -168,11 +173,6 @@ def add_changes(tables: dict[str, Any], changes: Changes, selection: Selection) 
     tables["groups"]["signal_change"] = [changes.signal[group] for group in chosen.tolist()]
     tables["rollouts"]["other"] = round_floats(changes.advantage[rows])
     tables["rollouts"]["change"] = round_floats(changes.rank[rows])
-
-
-def round_floats(values: Floats) -> list[float | None]:
-    """Return numbers with six significant digits; None for those that are not finite."""
-    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values.tolist()]
 
 
 def _count_statuses(texts: RolloutTexts, places: Ints, count: int) -> list[str]:

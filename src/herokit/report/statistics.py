@@ -11,9 +11,19 @@ from herokit.combiners.base import CORRECT_THRESHOLD
 from herokit.report.results import Floats, Results
 from herokit.types import Groups
 
-__all__ = ["GroupStatistics", "Timeline", "auc", "auc_within_groups", "fit_trend", "group_statistics", "make_timeline"]
+__all__ = [
+    "GroupStatistics",
+    "Timeline",
+    "auc",
+    "auc_within_groups",
+    "fit_trend",
+    "group_statistics",
+    "make_timeline",
+    "round_floats",
+]
 
 Booleans: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
+Ints: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 
 MAX_ADVANTAGE_WITHOUT_SIGNAL = 1e-9
 MAX_SEGMENTS = 40
@@ -106,14 +116,18 @@ class Timeline:
     A segment consists of complete groups, or of training steps if the input has them.
 
     Attributes:
-        end: (S,) the last row or training step of each segment.
-        by_step: whether `end` is a training step.
+        segments: (N,) the segment of each row.
+        start: (S,) the first row or training step of each segment.
+        end: (S,) the last one.
+        by_step: whether they are training steps.
         accuracy: (S,) fraction of judged rollouts that are correct.
         mean_score: (S,) mean score of the first reward model.
         score_std: (S,) standard deviation of its scores.
         auc: (S,) its `auc`.
     """
 
+    segments: Ints
+    start: Floats
     end: Floats
     by_step: bool
     accuracy: Floats
@@ -132,34 +146,35 @@ def make_timeline(results: Results) -> Timeline | None:
     if results.verdict is None or not results.scores or not len(results):
         return None
     scores = next(iter(results.scores.values()))
-    segments, ends, by_step = _split(results)
+    segments, positions, by_step = _split(results)
     rows = []
-    for number in range(len(ends)):
+    for number in range(int(segments.max()) + 1):
         verdict, score = results.verdict[segments == number], scores[segments == number]
         judged = np.isfinite(verdict)
         correct, known = verdict[judged] > CORRECT_THRESHOLD, score[np.isfinite(score)]
         rows.append(
             (
+                positions[segments == number].min(),
+                positions[segments == number].max(),
                 float(correct.mean()) if len(correct) else np.nan,
                 float(known.mean()) if len(known) else np.nan,
                 float(known.std()) if len(known) else np.nan,
                 auc(score[judged], correct),
             )
         )
-    return Timeline(ends, by_step, *np.array(rows, dtype=np.float64).T)
+    start, end, *curves = np.array(rows, dtype=np.float64).T
+    return Timeline(segments, start, end, by_step, *curves)
 
 
-def _split(results: Results) -> tuple[Any, Floats, bool]:
-    """Return the segment of every row, the end of every segment, and whether segments are training steps."""
+def _split(results: Results) -> tuple[Ints, Floats, bool]:
+    """Return the segment of every row, its place in the run, and whether that is a training step or the number of the row."""
     if results.step is not None and len(np.unique(results.step[np.isfinite(results.step)])) > 1:
         steps = np.nan_to_num(results.step, nan=np.nanmin(results.step))
         ends = np.unique(steps)
         ends = ends[np.unique(np.linspace(0, len(ends) - 1, MAX_SEGMENTS).astype(int))]
-        return np.searchsorted(ends, steps), ends.astype(float), True
+        return np.searchsorted(ends, steps), steps, True
     segments = np.minimum(results.groups.ids * MAX_SEGMENTS // max(results.groups.num_groups, 1), MAX_SEGMENTS - 1)
-    _, segments = np.unique(segments, return_inverse=True)
-    ends = np.array([np.flatnonzero(segments == s)[-1] + 1 for s in range(segments.max() + 1)], dtype=float)
-    return segments, ends, False
+    return np.unique(segments, return_inverse=True)[1], np.arange(1.0, len(results) + 1), False
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,3 +248,8 @@ def _reduce_known(reduce: Callable[[Floats, Groups], Any], values: Floats, group
     """Reduce the known values of each group; NaN for a group without any."""
     known, known_groups = _drop_missing(values, groups)
     return np.where(_segment.counts(known_groups, known) > 0, reduce(known, known_groups), np.nan)
+
+
+def round_floats(values: Floats) -> list[float | None]:
+    """Return numbers with six significant digits; None for those that are not finite."""
+    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values.tolist()]

@@ -24,6 +24,7 @@ function appendText(parent, text) {
 }
 
 const digits = (value) => (value === null ? "" : Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(3))));
+const plural = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 const percent = (value) => (value === null ? "" : `${Math.round(100 * value)}%`);
 
 // -- the texts, which are compressed; the tables are there before them
@@ -153,10 +154,10 @@ function lowerTexts() {
   return haystack;
 }
 
-const state = { preset: "", search: "", tab: "groups", bar: null };
+const state = { preset: "", search: "", tab: "groups", selection: null };
 function selectRows() {
   const listed = state.preset in sizes ? topRows(sizes[state.preset]) : (presets.get(state.preset)?.rows ?? null);
-  const chosen = listed && state.bar ? new Set([...listed].filter((r) => state.bar.rows.has(r))) : (listed ?? state.bar?.rows ?? null);
+  const chosen = listed && state.selection ? new Set([...listed].filter((r) => state.selection.rows.has(r))) : (listed ?? state.selection?.rows ?? null);
   const words = state.search.toLowerCase().split(/\s+/).filter(Boolean);
   if (!words.length || !texts) return chosen;
   const hay = lowerTexts();
@@ -173,9 +174,9 @@ function applyFilters() {
   else if (columns[tables.rollouts.order()[0]?.[0]]?.hidden) tables.rollouts.order([]);
   tables[state.tab].draw();
   const meaning = presets.get(state.preset)?.meaning ?? (state.preset in sizes ? `the first ${TOP}` : "");
-  const found = rows ? `${rows.size.toLocaleString("en")} rollouts of ${kept.size.toLocaleString("en")} groups` : "";
-  byId("meaning").textContent = [found, [state.bar?.title, meaning].filter(Boolean).join("; ")].filter(Boolean).join(": ");
-  byId("clear-bar").hidden = !state.bar;
+  const found = rows ? `${plural(rows.size, "rollout")} of ${plural(kept.size, "group")}` : "";
+  byId("meaning").textContent = [found, [state.selection?.title, meaning].filter(Boolean).join("; ")].filter(Boolean).join(": ");
+  byId("clear-selection").hidden = !state.selection;
 }
 
 function showTab(name) {
@@ -185,31 +186,6 @@ function showTab(name) {
     byId(`tab-${other}`).setAttribute("aria-selected", String(other === name));
   }
   applyFilters();
-}
-
-// -- the bars of charts
-/** Round as numpy does: halves to the even number. */
-const roundEven = (value) => (Math.round(value) - value === 0.5 && Math.round(value) % 2 ? Math.round(value) - 1 : Math.round(value));
-
-/** Return what a bar of a chart counts: a title, the rollouts, and the table to show; `bars` is that of the chart. */
-function findBar(bars, datum) {
-  const rows = rollouts.row.map((_, r) => r);
-  if (bars.column === undefined) {
-    const position = (g) => (bars.fraction ? roundEven((10 * groups.correct[g]) / (groups.correct[g] + groups.incorrect[g])) / 10 : groups.correct[g]);
-    const found = rows.filter((r) => groups.correct[rollouts.group[r]] + groups.incorrect[rollouts.group[r]] && position(rollouts.group[r]) === datum.correct);
-    return { title: `groups with ${bars.fraction ? "a fraction of " : ""}${digits(datum.correct)} correct`, rows: new Set(found), tab: "groups" };
-  }
-  const values = bars.column === "reward" ? rollouts.reward : rollouts.values[data.sources.findIndex(([name]) => name === bars.column)];
-  const isInside = (value) => value !== null && value >= datum.from && (value < datum.to || (datum.to === bars.last && value <= datum.to));
-  const found = rows.filter((r) => isInside(values[r]) && (verifier < 0 || decide(rollouts.values[verifier][r]) === datum.verdict));
-  return { title: `${datum.verdict}, ${bars.column} from ${digits(datum.from)} to ${digits(datum.to)}`, rows: new Set(found), tab: "rollouts" };
-}
-
-function showBar(bar, tab) {
-  state.bar = bar;
-  showTab(tab);
-  byId("tables").scrollIntoView();
-  byId(`tab-${tab}`).focus({ preventScroll: true });
 }
 
 let visited = null;
@@ -241,7 +217,7 @@ function startTables() {
       applyFilters();
     }, 120);
   });
-  byId("clear-bar").addEventListener("click", () => showBar(null, state.tab));
+  byId("clear-selection").addEventListener("click", () => showSelection(null, state.tab));
   for (const name of ["groups", "rollouts"]) byId(`tab-${name}`).addEventListener("click", () => showTab(name));
   showTab("groups");
 }
