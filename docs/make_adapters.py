@@ -26,6 +26,10 @@ For a trainer that is not in the table, see [rewards in any trainer](../how-to/a
 
 """
 
+CREDIT = """What a trainer gets from a chain that ends with [credit for turns](../how-to/credit-turns-and-steps.md), such as
+`turn_grpo`. Turns and their tokens are those of the trainer's own records; if they are not the parts that the sources judged, the
+adapter raises with both numbers."""
+
 LEVELS = ("training", "integration", "contract")
 
 
@@ -36,6 +40,8 @@ def main() -> str:
     lines += [f"| {row.trainer} | {row.version} | {row.tested} | {row.scope} | [page](../{row.page}) |" for row in rows]
     lines += ["", "| trainer | required settings | state | known limitations |", "|---|---|---|---|"]
     lines += [f"| {row.trainer} | {row.settings} | {row.state} | {row.limitations} |" for row in rows]
+    lines += ["", CREDIT, "", "| trainer | credit of turns |", "|---|---|"]
+    lines += [f"| {row.trainer} | {row.credit} |" for row in rows]
     return HEAD + "\n".join(lines) + "\n"
 
 

@@ -5,7 +5,6 @@ a fork. `install` replaces the class under the name ``grpo`` in that dictionary,
 """
 
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import combine_rows, log_values
 from herokit.adapters.common.samples import REFERENCE_COLUMNS
-from herokit.adapters.verifiers import make_sample
+from herokit.adapters.verifiers import make_sample, token_credit
 from herokit.combiners.chain import ends_with_credit
 from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError
@@ -34,6 +33,7 @@ INFO = AdapterInfo(
     limitations="no hook for the state of an algorithm in checkpoints: after a crash the state is that of the last group, not "
     "of the checkpoint; a length penalty of the replaced GRPO is refused",
     page="how-to/prime-rl.md",
+    credit="every sampled token has the advantage of its turn",
 )
 
 
@@ -71,10 +71,11 @@ class GroupRewardMixin(RewarderMixin):
     async def score_group(self, episodes: list[Any]) -> None:
         """Assign every trainable trace its advantage; 0 where a source failed.
 
-        A chain that ends with credit gives every sampled token the advantage of its node; the nodes of a trace are its turns.
+        A chain that ends with credit gives every sampled token the advantage of its turn.
 
         Raises:
-            DataError: a trace has another number of sampled nodes than of turns, as one with branches.
+            DataError: the turns of a trace are not the parts that the sources judged, or it has branches; see
+                `herokit.adapters.verifiers.token_credit`.
         """
         from prime_rl.orchestrator.algo.base import iter_trainable_traces
         from prime_rl.orchestrator.algo.routing import assign_advantages
@@ -89,27 +90,14 @@ class GroupRewardMixin(RewarderMixin):
             rows = await self._batcher.arun(samples)
         output = self.herokit_output = combine_rows(self.herokit, rows, ["group"] * len(rows), samples=samples)
         has_credit = ends_with_credit(self.herokit.combiner)
-        advantages = _node_advantages(traces, output) if has_credit else np.nan_to_num(output.advantage).tolist()
+        advantages: list[Any] = np.nan_to_num(output.advantage).tolist()
+        if has_credit:
+            advantages = token_credit(traces, output, "prime-rl")
         for trace, row, advantage in zip(traces, rows, advantages, strict=True):
             trace.record_metrics(log_values(self.herokit, row))
             assign_advantages(trace, advantage)
         if self.herokit_folder is not None:
             save_state(self.herokit, self.herokit_folder)
-
-
-def _node_advantages(traces: Sequence[Any], output: RewardOutput) -> list[list[float] | float]:
-    """Return for each trace the advantages of its sampled tokens, node after node; 0 where a source failed."""
-    assert output.credit is not None  # noqa: S101 - the chain ends with credit
-    advantages: list[list[float] | float] = []
-    for row, trace in enumerate(traces):
-        if not output.valid[row]:
-            advantages.append(0.0)
-            continue
-        ends = list(accumulate((sum(node.mask) for node in trace.nodes if any(node.mask)), initial=0))
-        name = f"prime-rl: trace {row} (its nodes with sampled tokens are the spans)"
-        credit = output.credit.rows(row, row + 1)
-        advantages.append(credit.tokens([[1] * ends[-1]], [list(pairwise(ends))], names=[name])[0].tolist())
-    return advantages
 
 
 def install(

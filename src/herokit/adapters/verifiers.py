@@ -5,6 +5,7 @@ has them together, in ``finalize``. Older releases have rubrics, which score a g
 """
 
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,16 @@ from herokit.adapters.common.base import (
     to_rewarder,
     trainer_values,
     trainer_values_filled,
+    turn_spans,
 )
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.common.rows import Row, combine_rows
 from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_reference
-from herokit.combiners.chain import check_no_credit
+from herokit.combiners.chain import ends_with_credit
+from herokit.conversations.messages import ASSISTANT
 from herokit.distributed import abort_peers_on_error
-from herokit.errors import ConfigError, PluginError
+from herokit.errors import ConfigError, DataError, PluginError
 from herokit.outcome import RewardOutput
 from herokit.types import Sample
 
@@ -44,6 +47,7 @@ INFO = AdapterInfo(
     limitations="0.4 has no hook over episodes: a group of several episodes is combined by the trainer (prime-rl's "
     "Algorithm); rubrics accept no None, so a row on which a source failed gets advantage 0",
     page="how-to/verifiers.md",
+    credit="0.4: `advantages` of a trace's nodes, one number a sampled token; below 0.4: `advantage` of a trajectory's steps",
 )
 
 
@@ -82,6 +86,40 @@ def _read_branch(trace: Any) -> tuple[list[Any] | None, list[Any]]:
     if start is None:
         return None, []
     return [node.message for node in nodes[:start]], [node.message for node in nodes[start:]]
+
+
+def token_credit(traces: Sequence[Any], output: RewardOutput, owner: str) -> list[list[float] | float]:
+    """Return for each trace the advantages of its sampled tokens, message after message; 0.0 where a source failed.
+
+    The turns are those of the last branch, by the rule of `Sample.turns`; their tokens are the sampled ones of its nodes.
+
+    Args:
+        traces: of verifiers 0.4, with nodes.
+        output: of a chain that ends with credit.
+        owner: the trainer, for messages.
+
+    Raises:
+        DataError: a trace has another number of turns than the credit has parts, or sampled tokens outside its last branch; the
+            message has the trace and both numbers.
+    """
+    assert output.credit is not None  # noqa: S101 - the caller has asked for it
+    advantages: list[list[float] | float] = []
+    for row, trace in enumerate(traces):
+        if not output.valid[row]:
+            advantages.append(0.0)
+            continue
+        nodes = trace.branches[-1].nodes if trace.branches else []
+        start = next((i for i, node in enumerate(nodes) if node.sampled), len(nodes))
+        spans = turn_spans((node.message.role == ASSISTANT, sum(node.mask)) for node in nodes[start:])
+        total, end = sum(sum(node.mask) for node in trace.nodes), spans[-1][1] if spans else 0
+        if total != end:
+            raise DataError(
+                f"{owner}: trace {row} has {total} sampled tokens, {end} of them on its last branch, whose turns the sources "
+                "judged; end the chain with AggregateParts where traces have branches"
+            )
+        name = f"{owner}: trace {row}, whose messages are the spans"
+        advantages.append(output.credit.rows(row, row + 1).tokens([[1] * end], [spans], names=[name])[0].tolist())
+    return advantages
 
 
 class RewardFunction:
@@ -123,12 +161,18 @@ class GroupRewardMixin(RewarderMixin):
     already has are kept with weight 0. A trace with an error is left alone; a trace on which a source failed gets an error, so
     that it is not trained on.
 
+    A chain that ends with credit also sets ``advantages`` of the sampled nodes: every token has that of its turn. The recorded
+    reward is then `RewardOutput.reward`.
+
     Attributes:
         herokit: the rewarder.
         herokit_reference: the field of the reference answer in the task data.
         herokit_name: the name of the recorded reward.
         herokit_update_state: False for evaluation.
         herokit_output: of the last episode; None if it had no trace without an error.
+
+    Raises:
+        DataError: in ``finalize``: the turns of a trace are not the parts that the sources judged; see `token_credit`.
     """
 
     herokit_reference: str | Sequence[str] = REFERENCE_COLUMNS
@@ -136,6 +180,7 @@ class GroupRewardMixin(RewarderMixin):
     herokit_update_state: bool = True
     herokit_output: RewardOutput | None = None
     _batcher: MicroBatcher | None = None
+    _takes_credit = True
 
     async def finalize(self, task: Any, episode: Any) -> None:
         """Record the rewards of an episode, after the environment's own ``finalize``; verifiers calls this."""
@@ -149,14 +194,18 @@ class GroupRewardMixin(RewarderMixin):
         with abort_peers_on_error(self.herokit):
             samples = [make_sample(trace, episode.id, self.herokit_reference) for trace in traces]
             rows = await self._batcher.arun(samples)
-        check_no_credit(self.herokit.combiner, "verifiers")
         output = combine_rows(
             self.herokit, rows, [episode.id] * len(rows), samples=samples, update_state=self.herokit_update_state
         )
         self.herokit_output = output
         problems = output.problems()
-        for i, (trace, row, value) in enumerate(zip(traces, rows, trainer_values(output).tolist(), strict=True)):
+        has_credit = ends_with_credit(self.herokit.combiner)
+        credit = token_credit(traces, output, "verifiers") if has_credit else [None] * len(traces)
+        values = output.reward if has_credit else trainer_values(output)
+        for i, (trace, row, value) in enumerate(zip(traces, rows, values.tolist(), strict=True)):
             self._record(trace, row, value, problems.get(i))
+            if isinstance(tokens := credit[i], list):
+                _set_advantages(trace, tokens)
 
     def _record(self, trace: Any, row: Row, value: float, problem: str | None) -> None:
         for name, reward in trace.rewards.items():
@@ -169,6 +218,13 @@ class GroupRewardMixin(RewarderMixin):
             trace.record_reward(self.herokit_name, value if np.isfinite(value) else 0.0)  # NaN: a filter marked it
 
 
+def _set_advantages(trace: Any, tokens: Sequence[float]) -> None:
+    values = iter(tokens)
+    for node in trace.nodes:
+        if node.sampled:
+            node.advantages = list(islice(values, sum(node.mask)))
+
+
 def rubric(
     rewarder: RewarderLike,
     *,
@@ -177,6 +233,8 @@ def rubric(
 ) -> Any:
     """Return a `Rubric` for verifiers below 0.4 whose groups are scored by the rewarder, advantages included.
 
+    A chain that ends with credit gives every step of a trajectory the advantage of its turn.
+
     Args:
         rewarder: the sources and the chain.
         reference: the key of the reference answer in a state or its info.
@@ -184,9 +242,10 @@ def rubric(
 
     Raises:
         ConfigError: this release of verifiers has no rubrics.
+        DataError: when called: a state has another number of steps than the sources judged parts.
     """
     base: Any = _rubric_class()
-    group_rewarder = to_rewarder(rewarder)
+    group_rewarder = to_rewarder(rewarder, takes_credit=True)
 
     class GroupRubric(base):  # type: ignore[misc] # verifiers' own
         """Sets reward, advantage and metrics of every state of a group."""
@@ -205,7 +264,8 @@ def rubric(
 
         async def score_group(self, states: list[Any]) -> None:
             samples = (_make_sample_from_state(state, reference) for state in states)
-            _fill(states, await score_group(group_rewarder, samples, update_state=update_state))
+            output = await score_group(group_rewarder, samples, takes_credit=True, update_state=update_state)
+            _fill(states, output)
 
     return GroupRubric()
 
@@ -247,6 +307,8 @@ def _make_sample_from_state(state: Mapping[str, Any], reference: str | Sequence[
 
 def _fill(states: Sequence[Any], output: RewardOutput) -> None:
     """Write rewards, advantages and metrics as `Rubric.score_group` does."""
+    steps = [state.get("trajectory") or [] for state in states]
+    credit = None if output.credit is None else _step_credit(steps, output)
     rewards, advantages = trainer_values_filled(output), np.nan_to_num(output.advantage).tolist()
     columns = {name: output.scores[name].values.tolist() for name in output.scores}
     columns |= {name: [v.value for v in verdicts] for name, verdicts in output.verdicts.items()}
@@ -254,8 +316,25 @@ def _fill(states: Sequence[Any], output: RewardOutput) -> None:
         state["reward"], state["advantage"] = rewards[row], advantages[row]
         state["metrics"] = {name: float(values[row] or 0.0) for name, values in columns.items()}
         state["metrics"]["herokit_failed"] = float(not output.valid[row])
-        for step in state.get("trajectory") or []:
+        for number, step in enumerate(steps[row]):
             if step["advantage"] is None:
-                step["advantage"] = advantages[row]
+                step["advantage"] = advantages[row] if credit is None else credit[row][number]
             if step["reward"] is None:
                 step["reward"] = rewards[row]
+
+
+def _step_credit(steps: Sequence[Sequence[Any]], output: RewardOutput) -> list[list[float]]:
+    """Return the advantages of the steps of each state; 0 where a source failed.
+
+    Raises:
+        DataError: a state has another number of steps than parts; the message has its row and both numbers.
+    """
+    assert output.credit is not None  # noqa: S101 - the caller has asked for it
+    rows = []
+    for row, (state, credit) in enumerate(zip(steps, output.credit.ragged(), strict=True)):
+        if output.valid[row] and len(state) != len(credit):
+            raise DataError(
+                f"verifiers: state {row} has {len(credit)} parts, but its trajectory has {len(state)} steps; judge a part for each step"
+            )
+        rows.append(credit if output.valid[row] else [0.0] * len(state))
+    return rows

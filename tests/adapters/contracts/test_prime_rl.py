@@ -6,9 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from herokit import Center, Rewarder, Select, Status, Verdict, chain
 from herokit.adapters import prime_rl
-from herokit.combiners import ForParts
 from herokit.errors import ConfigError, DataError
 
 
@@ -96,27 +94,28 @@ def test_prime_rl_algorithm_refuses_a_length_penalty(prime, stubs):
         asyncio.run(algorithm.setup())
 
 
-class Turns:
-    def verify(self, samples):
-        return [
-            Verdict(1.0, parts=tuple(Verdict(float(c)) for c in s.final_text))
-            if s.final_text
-            else Verdict(None, Status.FAILED)
-            for s in samples
-        ]
+def conversation(nodes):
+    trace = Trace("")
+    trace.nodes, trace.branches = nodes, [SimpleNamespace(nodes=nodes)]
+    return trace
 
 
-def test_prime_rl_algorithm_assigns_the_advantage_of_its_node_to_every_sampled_token(prime):
-    rewarder = Rewarder({"turn": Turns()}, chain(ForParts(chain(Select("turn"), Center()), mode="replace")))
-    first, second, failed = traces = [Trace("10"), Trace("0"), Trace("")]
-    nodes = [SimpleNamespace(mask=mask) for mask in ([0, 0], [0, 1, 1], [0], [1])]
-    first.nodes, second.nodes, failed.nodes = nodes, nodes[:2], nodes
-    algorithm = prime_rl.install(rewarder)(None, None)
-    second.nodes = nodes
-    with pytest.raises(DataError, match="trace 1 .*the rollout has 1 parts, but there are 2 spans"):
-        play(algorithm, traces)
-    second.nodes = nodes[:2]
-    play(algorithm, traces)
+def test_prime_rl_algorithm_assigns_the_advantage_of_its_turn_to_every_sampled_token(prime, stubs):
+    algorithm = prime_rl.install(stubs.make_credit_rewarder())(None, None)
+    first = conversation(stubs.make_nodes(("1", [0, 1, 1]), (None, [0]), ("0", [1])))
+    second = conversation(stubs.make_nodes(("0", [0, 1, 1]), (None, [0])))
+    failed = conversation(stubs.make_nodes(("broken", [1])))
+    play(algorithm, [first, second, failed])
     assert first.advantage == pytest.approx([2 / 3, 2 / 3, -1 / 3])
     assert second.advantage == pytest.approx([-1 / 3, -1 / 3])
     assert failed.advantage == 0.0
+
+
+def test_prime_rl_algorithm_refuses_a_trace_whose_tokens_are_not_those_of_its_turns(prime, stubs):
+    trace = conversation(stubs.make_nodes(("1", [1]), (None, [0]), ("0", [1])))
+    with pytest.raises(DataError, match=r"prime-rl: trace 0, .*the rollout has 1 parts, but there are 2 spans"):
+        play(prime_rl.install(stubs.make_credit_rewarder(stubs.OnePart))(None, None), [trace])
+    trace.nodes = [*trace.nodes, *stubs.make_nodes(("1", [1, 1]))]
+    prime.ALGORITHM_CLASSES["grpo"] = Algorithm
+    with pytest.raises(DataError, match="prime-rl: trace 0 has 4 sampled tokens, 2 of them on its last branch"):
+        play(prime_rl.install(stubs.make_credit_rewarder())(None, None), [trace])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from herokit.adapters import verifiers
-from herokit.errors import PluginError
+from herokit.errors import DataError, PluginError
 
 TEXTS = ["4", "four", "broken", "4"]
 
@@ -71,3 +71,37 @@ def test_verifiers_rubric_sets_advantages(stubs, install_module):
     asyncio.run(verifiers.rubric(stubs.make_rewarder()).score_group(states))
     np.testing.assert_allclose([s["advantage"] for s in states], expected(stubs), atol=1e-12)
     assert [step["advantage"] for step in states[0]["trajectory"]] == [states[0]["advantage"], 5.0]
+
+
+def test_verifiers_mixin_sets_the_advantage_of_its_turn_on_every_sampled_token(stubs):
+    first, second, failed = traces = [Trace("") for _ in range(3)]
+    first.nodes = stubs.make_nodes(("1", [0, 1, 1]), (None, [0]), ("0", [1]))
+    second.nodes = stubs.make_nodes(("0", [1]), ("", [1, 1]), (None, [0]))  # one turn of two messages
+    failed.nodes = stubs.make_nodes(("broken", [1]))
+    for trace in traces:
+        trace.branches = [SimpleNamespace(nodes=trace.nodes)]
+    env = environment(stubs.make_credit_rewarder())
+    asyncio.run(env.finalize(None, SimpleNamespace(id="e", traces=traces)))
+    actual = [[node.advantages for node in trace.nodes] for trace in traces]
+    assert actual[0] == [pytest.approx([2 / 3, 2 / 3]), None, pytest.approx([-1 / 3])]
+    assert actual[1] == [pytest.approx([-1 / 3]), pytest.approx([-1 / 3] * 2), None]
+    assert actual[2] == [None]
+    assert [trace.has_error for trace in traces] == [False, False, True]
+    assert [trace.rewards["herokit"].score for trace in (first, second)] == [0.5, 0.0]  # means of turns
+
+
+def test_verifiers_rubric_gives_a_step_the_advantage_of_its_turn(stubs, install_module):
+    install_module("verifiers", Rubric=type("Rubric", (), {}))
+
+    def state(*texts, steps=None):
+        chat = [m for text in texts for m in ({"role": "assistant", "content": text}, {"role": "user", "content": "?"})]
+        trajectory = [{"advantage": None, "reward": None} for _ in range(steps or len(texts))]
+        return {"prompt": "2 + 2?", "completion": chat, "trajectory": trajectory}
+
+    states = [state("1", "0"), state("0"), state("broken", "1")]
+    states[0]["trajectory"][1]["advantage"] = 5.0
+    asyncio.run(verifiers.rubric(stubs.make_credit_rewarder()).score_group(states))
+    actual = [[step["advantage"] for step in s["trajectory"]] for s in states]
+    assert actual == [[pytest.approx(2 / 3), 5.0], [pytest.approx(-1 / 3)], [0.0, 0.0]]
+    with pytest.raises(DataError, match="state 1 has 2 parts, but its trajectory has 3 steps"):
+        asyncio.run(verifiers.rubric(stubs.make_credit_rewarder()).score_group([state("1"), state("1", "0", steps=3)]))

@@ -47,6 +47,7 @@ from herokit.combiners.base import produces_advantage
 from herokit.combiners.chain import check_no_credit
 from herokit.config import Scheme, load_scheme
 from herokit.conversations.prompts import check_group_prompts
+from herokit.credit import Span
 from herokit.distributed import abort_peers_on_error, run_sources_in_thread
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
@@ -67,6 +68,7 @@ __all__ = [
     "token_advantages",
     "trainer_values",
     "trainer_values_filled",
+    "turn_spans",
 ]
 
 _STATE_FILE = "herokit_state.json"
@@ -188,16 +190,19 @@ def check_complete_groups(group_keys: Sequence[Hashable], group_size: int, *, ow
             raise ConfigError(f"{owner}: group {key!r} has {count} of {group_size} rollouts in one call; {fix}")
 
 
-async def score_group(rewarder: Rewarder, samples: Iterable[Sample], *, update_state: bool = True) -> RewardOutput:
+async def score_group(
+    rewarder: Rewarder, samples: Iterable[Sample], *, takes_credit: bool = False, update_state: bool = True
+) -> RewardOutput:
     """Score the samples of one group; the sources run in a thread, so the event loop is not blocked.
 
     Args:
         rewarder: the sources and the chain.
         samples: all rollouts of the group. Pass a generator: if reading a rollout raises, no other rank waits for this one.
+        takes_credit: whether the caller passes the credit of parts on to its trainer.
         update_state: False for evaluation.
 
     Raises:
-        ConfigError: the chain ends with credit of parts.
+        ConfigError: the chain ends with credit of parts that the caller does not take.
         DataError: the rollouts answer different prompts.
 
     Example:
@@ -211,7 +216,8 @@ async def score_group(rewarder: Rewarder, samples: Iterable[Sample], *, update_s
         [-1.0, 1.0]
     """
     with abort_peers_on_error(rewarder):
-        check_no_credit(rewarder.combiner, _OWNER)
+        if not takes_credit:
+            check_no_credit(rewarder.combiner, _OWNER)
         group = list(samples)
         if rewarder.equal_prompts:
             check_group_prompts([sample.prompt for sample in group], ["group"] * len(group))
@@ -303,6 +309,29 @@ def token_advantages(
     ]
     trained = [(mask * here).tolist() for here, mask in zip(used, arrays, strict=True)]
     return credit.tokens(trained, spans, names=names or [f"row {row}" for row in range(start, stop)])
+
+
+def turn_spans(messages: Iterable[tuple[bool, int]]) -> list[Span]:
+    """Return the token spans of the turns of a conversation, by the rule of `Sample.turns`.
+
+    Messages of the policy that follow each other are one turn; those of the world before the first turn belong to none. A turn
+    without tokens has an empty span.
+
+    Args:
+        messages: for each message whether the policy wrote it, and how many tokens it has in the trainer's row.
+
+    Example:
+        >>> turn_spans([(True, 2), (False, 3), (True, 1), (True, 4), (False, 1), (True, 0)])
+        [(0, 2), (5, 10), (11, 11)]
+    """
+    spans: list[Span] = []
+    end, is_open = 0, False
+    for is_policy, count in messages:
+        start, end = end, end + count
+        if is_policy:
+            spans.append((spans.pop()[0] if is_open else start, end))
+        is_open = is_policy
+    return spans
 
 
 def save_state(rewarder: Rewarder, folder: str | Path) -> Path:

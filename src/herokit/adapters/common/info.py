@@ -28,6 +28,7 @@ class AdapterInfo:
         state: how the running state is saved with checkpoints.
         limitations: what the trainer has no hook for, and what was not tested.
         page: the how-to page, from docs/.
+        credit: what the trainer gets from a chain that ends with credit of turns; by default the adapter refuses such a chain.
     """
 
     trainer: str
@@ -38,6 +39,7 @@ class AdapterInfo:
     state: str
     limitations: str
     page: str
+    credit: str = "refused when it is loaded: end the chain with `AggregateParts`"
 
 
 def list_adapters() -> Iterator[tuple[str, AdapterInfo]]:

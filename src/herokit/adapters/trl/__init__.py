@@ -40,6 +40,7 @@ INFO = AdapterInfo(
     limitations="AsyncGRPO always divides by the standard deviation of the group; its scoring was tested, training with it "
     "(vLLM) was not",
     page="how-to/trl.md",
+    credit="GRPO with `GroupRewardMixin`: every token of a turn has its advantage; RLOO and the function alone refuse it",
 )
 
 

@@ -26,4 +26,5 @@ INFO = AdapterInfo(
     "trainers' `_compute_advantage` on a real TransferQueue and the checkpoint callback; packed scores appear in "
     "`critic/score` and in DAPO's filter; the deprecated trainer (`use_v1=False`) was not tested",
     page="how-to/verl.md",
+    credit="with `install`, every trained token has the advantage of its turn; `register` and `Packing` refuse it",
 )
