@@ -65,8 +65,8 @@ def measure_filters(browser: Browser) -> float:
         times = [browser.run(CHOOSE % json.dumps(preset)) for _ in range(3)]
         print(f"  show {preset or 'all':22} {min(times):5.0f} ms (first {times[0]:.0f})  {browser.run(INFO)}")
         slowest = max(slowest, min(times))
-    browser.wait("document.querySelectorAll('#charts svg').length === 7")
-    for number in range(7):
+    browser.wait("document.querySelectorAll('#charts svg').length === 8")
+    for number in range(8):
         times = [browser.run(PICK % number) for _ in range(3)]
         found = browser.run("document.getElementById('meaning').textContent")
         print(f"  a mark of chart {number}           {min(times):5.0f} ms (first {times[0]:.0f})  {found}")

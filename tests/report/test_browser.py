@@ -32,6 +32,7 @@ def address(tmp_path_factory):
     rows = make_rows(30)
     rows[5] |= {"verifier": 0.0, "verifier_status": "unparsed", "verifier_reason": "no number", "verifier_answer": None}
     rows[6]["response"] = THINKING
+    rows[4]["response"] = ""
     rows[7]["reward"] = 1.2345678  # the largest, which is rounded up in the table
     for row in rows[8:12]:
         row["advantage"] = 0.0
@@ -96,6 +97,25 @@ def test_tables_filter_by_choice_search_and_column(browser, address):
     assert browser.run(ROLLOUTS) == ["6"]
 
 
+def test_choices_show_the_table_and_the_order_that_answer(browser, address):
+    open_page(browser, address)
+    scores = "[...document.querySelectorAll('#panel-rollouts tbody tr')].map((row) => Number(row.cells[5].textContent))"
+    choose(browser, "document.getElementById('preset')", "suspect")
+    browser.wait(f"{ROLLOUTS}.length")
+    assert browser.run(scores) == sorted(browser.run(scores), reverse=True)
+    browser.click("document.querySelector('#panel-rollouts thead th')")
+    browser.wait(f"{ROLLOUTS}[0] < {ROLLOUTS}[1]")
+    browser.click("document.getElementById('search')")
+    browser.type("what")
+    browser.wait(f"{MEANING}.includes('a possible hack')")
+    browser.run("new Promise((done) => setTimeout(done, 200))")
+    rows = [int(row) for row in browser.run(ROLLOUTS)]
+    assert rows == sorted(rows)  # a search leaves the reader's order
+    choose(browser, "document.getElementById('preset')", "silent")
+    browser.wait("!document.getElementById('panel-groups').hidden")
+    assert browser.run(GROUPS) == ["2"]
+
+
 def test_tables_sort_by_a_head(browser, address):
     open_page(browser, address)
     head = (
@@ -119,6 +139,7 @@ def test_group_opens_by_click_and_link_and_closes_by_back(browser, address):
     assert browser.run("location.hash") == "#group=1"
     text = browser.run("document.getElementById('group').innerText")
     assert "unparsed: it gives no answer; no number" in text
+    assert "an empty text" in text
     assert "Six sevens" not in text  # folded
     browser.click("document.querySelector('#group details.thinking summary')")
     assert "Six sevens" in browser.run("document.getElementById('group').innerText")
@@ -164,7 +185,7 @@ def test_page_is_used_with_the_keyboard_alone(browser, address):
     browser.wait("!document.getElementById('overview').hidden")
 
 
-CHARTS_READY = "document.querySelectorAll('#charts svg').length === 7"
+CHARTS_READY = "document.querySelectorAll('#charts svg').length === 8"
 SELECT_EACH = """[...document.querySelectorAll('#charts .chart')].map((chart) => [...chart.querySelectorAll('[tabindex]')].map((mark) => {
   mark.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
   return [mark.__data__.datum, document.getElementById('meaning').textContent.match(/^(\\d+) rollouts? of (\\d+) groups?/).slice(1).map(Number)];
@@ -180,8 +201,10 @@ def test_every_mark_of_a_chart_selects_what_it_counts(browser, address):
     for chart in charts[2:4]:  # group composition, size of advantages
         assert [count for _, (_, count) in chart] == [datum["groups"] for datum, _ in chart]
         assert sum(count for _, (_, count) in chart) == 30
-    assert {count for _, (_, count) in charts[4]} == {1}
-    for datum, (count, _) in charts[5] + charts[6]:
+    assert [count for _, (count, _) in charts[4]] == [datum["rollouts"] for datum, _ in charts[4]]  # length
+    assert sum(count for _, (count, _) in charts[4]) == 120
+    assert {count for _, (_, count) in charts[5]} == {1}
+    for datum, (count, _) in charts[6] + charts[7]:
         assert count == datum["end"] - datum["start"] + 1
 
 
@@ -194,8 +217,8 @@ def test_charts_select_by_click_drag_and_keys(browser, address):
     browser.click("document.getElementById('clear-selection')")
     assert browser.run(MEANING) == ""
     for chart, text in (
-        ("4", "30 groups: standard deviation of scores from "),
-        ("5", "120 rollouts of 30 groups: row of the input from 1 to 120"),
+        ("5", "30 groups: standard deviation of scores from "),
+        ("6", "120 rollouts of 30 groups: row of the input from 1 to 120"),
     ):
         browser.run(f"document.getElementById('chart-{chart}').scrollIntoView({{block: 'center'}})")
         x, y, width, height = browser.run(

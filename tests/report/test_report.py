@@ -45,6 +45,30 @@ def test_fit_trend_takes_noise_for_a_fall_once_in_200_times():
     assert 0.003 < np.mean(falls) < 0.007
 
 
+def test_correlation_within_groups_ignores_differences_between_them():
+    groups = Groups.from_keys("aaabbb")
+    lengths = np.array([1.0, 2.0, 3.0, 300.0, 200.0, 100.0])
+    assert statistics.correlation_within_groups(lengths, np.array([1.0, 2, 3, 3, 2, 1]), groups) == 1.0
+    assert statistics.correlation_within_groups(lengths, np.array([1.0, 2, 3, 1, 2, 3]), groups) == 0.0
+    # ranks less their mean: -1 0 1 by length, 1 0 -1 and (ties) 0 0 0 by value: -2 / sqrt(4 * 2)
+    value = statistics.correlation_within_groups(lengths, np.array([3.0, 2, 1, 7, 7, 7]), groups)
+    assert value == pytest.approx(-(0.5**0.5))
+    assert statistics.correlation_within_groups(lengths, np.array([3.0, 2, 1, np.nan, np.nan, 7]), groups) == -1.0
+    assert np.isnan(statistics.correlation_within_groups(lengths, np.array([1.0, 1, 1, 2, 2, 2]), groups))
+
+
+def test_page_says_whether_length_is_paid_for(tmp_path):
+    rows = make_rows(6)
+    for number, row in enumerate(rows):
+        row |= {"response": "x" * (number % 4 + 1), "verifier": float(number % 2), "advantage": float(number % 4)}
+    page = render(read_results(write_rows(tmp_path, rows)))
+    assert "Rank correlation inside groups: +1.00, +1.00 of correct rollouts, +1.00 of incorrect ones." in page
+    values = _values(page, "Advantage by length")
+    assert {row["from"]: row["advantage"] for row in values if row["verdict"] == "correct"} == {2.0: 1.0, 3.0: 3.0}
+    same = [row | {"response": "x"} for row in rows]
+    assert "Advantage by length" not in render(read_results(write_rows(tmp_path, same)))
+
+
 def test_timeline_suggests_hacking_if_scores_rise_and_accuracy_falls(tmp_path):
     found = statistics.make_timeline(read_results(write_rows(tmp_path, make_rows())))
     assert found.suggests_hacking()
@@ -108,7 +132,7 @@ def test_page_shows_charts_and_examples(page):
     assert "The verifier and the labels of the input disagree" in page
     assert "1 of 119 rows: 0 accepted against the label, 1 rejected against it." in page
     specs = json.loads(re.search(r'id="specs">(.*?)</script>', page, re.DOTALL)[1].replace("\\u003c", "<"))
-    assert len(specs) == page.count('class="chart"') == 7
+    assert len(specs) == page.count('class="chart"') == 8
     counts = {row["correct"]: row["groups"] for row in specs[2]["data"]["values"]}
     assert sum(counts.values()) == 30
 

@@ -254,6 +254,8 @@ def test_comparison_says_what_changed_row_by_row(tmp_path):
     tables, _ = read_page(page)
     assert "Groups that gain a signal with the second: 1; that lose theirs: 1." in page
     assert tables["groups"]["signal_change"] == ["loses", "gains", ""]
+    assert (tables["rollouts"]["is_gains"], tables["rollouts"]["is_loses"]) == ([2, 3], [0, 1])
+    assert [(name, count) for name, _, count in tables["presets"]][-2:] == [("gains", 2), ("loses", 2)]
     assert tables["groups"]["other"] == [0.0, 3.0, 200.0]
     assert tables["rollouts"]["other"] == [0.0, 0.0, 3.0, -3.0, 200.0, -200.0]
     # ranks of the first: 4, 1, 2.5, 2.5, 5, 0; of the second: 2.5, 2.5, 4, 1, 5, 0
@@ -278,7 +280,7 @@ def test_credit_of_turns_is_with_the_turn_that_earned_it(tmp_path):
 
 
 def test_charts_say_what_their_marks_select(tmp_path):
-    rows = [row | {"step": number // 8} for number, row in enumerate(make_rows(4))]
+    rows = [row | {"step": number // 8, "response": "x" * (number + 1)} for number, row in enumerate(make_rows(4))]
     page = render(read_results(write_rows(tmp_path, rows)))
     specs = json.loads(re.search(r'id="specs">(.*?)</script>', page, re.DOTALL)[1])
     filters = {spec["description"]: spec["usermeta"]["filter"] for spec in specs}
@@ -288,6 +290,7 @@ def test_charts_say_what_their_marks_select(tmp_path):
         "Rewards": ["reward"],
         "Group composition": ["correct"],
         "Size of advantages": ["accuracy"],
+        "Advantage by length": ["length"],
         "Weight by standard deviation": ["spread", "weight"],
         "Accuracy over time": ["segment"],
         "Score over time": ["segment"],

@@ -10,9 +10,9 @@ import numpy as np
 
 from herokit.combiners.base import CORRECT_THRESHOLD
 from herokit.report.results import Floats, Results
-from herokit.report.statistics import GroupStatistics, Timeline, round_floats
+from herokit.report.statistics import GroupStatistics, Ints, Timeline, round_floats
 
-__all__ = ["advantage_chart", "composition_chart", "histogram", "timeline_chart", "weight_chart"]
+__all__ = ["advantage_chart", "composition_chart", "histogram", "length_chart", "timeline_chart", "weight_chart"]
 
 Filter: TypeAlias = dict[str, Any]
 """``tab``: the table; ``fields``: for each axis that selects, the ``column`` of the tables, its ``title``, and the names of the ``low``
@@ -20,6 +20,8 @@ and ``high`` ends of a mark; ``steps``: the column is rounded to that fraction o
 the ends that people read."""
 
 BINS = 40
+LENGTHS = 10
+"""Parts of equal size into which rollouts are divided by their length."""
 MAX_POINTS = 1_500
 """Groups drawn as points, spread evenly over the input."""
 HEIGHT = 200
@@ -41,7 +43,6 @@ def histogram(results: Results, values: Floats, title: str, column: str) -> dict
             if n
         ]
     alt = _altair()
-    scale = alt.Scale(domain=list(COLORS), range=list(COLORS.values()))
     return _to_spec(
         alt.Chart(alt.Data(values=rows))
         .mark_bar(opacity=0.6, binSpacing=0)
@@ -49,10 +50,42 @@ def histogram(results: Results, values: Floats, title: str, column: str) -> dict
             x=alt.X("from:Q", title=title, bin="binned"),
             x2="to:Q",
             y=alt.Y("rollouts:Q", stack=None, title="rollouts"),
-            color=alt.Color("verdict:N", title=None, scale=scale, legend=alt.Legend(orient="top")),
+            color=alt.Color("verdict:N", title=None, scale=_color_scale(alt), legend=alt.Legend(orient="top")),
             tooltip=["verdict:N", *(alt.Tooltip(f"{f}:Q", format=".4~g") for f in ("from", "to")), "rollouts:Q"],
         ),
         _filter("rollouts", _field(column, column, "from", "to") | {"last": high}),
+    )
+
+
+def length_chart(results: Results, rows: Ints, lengths: Floats, unit: str) -> dict[str, Any]:
+    """Return the mean advantage of some rows by their length, a line per verdict."""
+    edges = np.unique(np.quantile(lengths, np.linspace(0, 1, LENGTHS + 1))) if len(lengths) else np.zeros(0)
+    places = np.clip(np.searchsorted(edges, lengths, side="right") - 1, 0, max(len(edges) - 2, 0))
+    rows_of_chart = []
+    for name, chosen in _strata(results).items():
+        inside = chosen[rows] & np.isfinite(results.advantage[rows])
+        for place in range(len(edges) - 1):
+            here = inside & (places == place)
+            if here.any():
+                bounds = {
+                    "from": float(edges[place]),
+                    "to": float(edges[place + 1]),
+                    "length": float(lengths[here].mean()),
+                }
+                value = float(results.advantage[rows][here].mean())
+                rows_of_chart.append({**bounds, "advantage": value, "rollouts": int(here.sum()), "verdict": name})
+    alt = _altair()
+    numbers = [alt.Tooltip(f"{f}:Q", format=".4~g") for f in ("from", "to", "advantage", "rollouts")]
+    return _to_spec(
+        alt.Chart(alt.Data(values=rows_of_chart))
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("length:Q", title=unit, scale=alt.Scale(zero=False)),
+            y=alt.Y("advantage:Q", title="mean advantage"),
+            color=alt.Color("verdict:N", title=None, scale=_color_scale(alt), legend=alt.Legend(orient="top")),
+            tooltip=["verdict:N", *numbers],
+        ),
+        _filter("rollouts", _field("length", unit, "from", "to") | {"last": float(edges[-1]) if len(edges) else 0.0}),
     )
 
 
@@ -158,6 +191,10 @@ def _altair() -> Any:
     import altair as alt
 
     return alt
+
+
+def _color_scale(alt: Any) -> Any:
+    return alt.Scale(domain=list(COLORS), range=list(COLORS.values()))
 
 
 def _field(column: str, title: str, low: str, high: str = "") -> Filter:

@@ -26,6 +26,7 @@ function appendPieces(parent, pieces) {
 }
 
 function makePart([kind, title, pieces]) {
+  if (kind === "text" && !pieces.length) return make("div", { class: "text hint" }, "an empty text");
   if (kind === "text") return appendPieces(make("div", { class: "text", dir: "auto" }), pieces);
   const body = appendPieces(make("div", { class: `text ${kind}`, dir: "auto" }), pieces);
   const heading = appendText(make("summary"), { thinking: "thinking", call: `call: ${title}`, result: `result: ${title}` }[kind]);
@@ -174,7 +175,7 @@ function showGroup(group, row) {
   if (opened !== group) {
     opened = group;
     const [before, after] = neighbors(group);
-    const bar = make("nav", { class: "buttons" }, make("a", { href: "#groups" }, "All groups (Esc)"));
+    const bar = make("nav", { class: "buttons" }, make("a", { href: `#${state.tab}` }, "Back to the tables (Esc)"));
     if (before !== undefined) bar.append(" ", make("a", { href: groupLink(before) }, "previous (k)"));
     if (after !== undefined) bar.append(" ", make("a", { href: groupLink(after) }, "next (j)"));
     bar.append(make("span", { class: "hint" }, " n and p: rollouts; d: difference"));

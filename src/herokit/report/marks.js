@@ -11,7 +11,7 @@ function valueOnAxis({ column, steps }) {
   }
   if (column === "correct") return (r) => (groups.correct[rollouts.group[r]] + groups.incorrect[rollouts.group[r]] ? groups.correct[rollouts.group[r]] : null);
   if (column === "spread" || column === "weight") return (r) => groups[column][rollouts.group[r]];
-  const values = ["reward", "segment"].includes(column) ? rollouts[column] : rollouts.values[data.sources.findIndex(([name]) => name === column)];
+  const values = ["reward", "segment", "length"].includes(column) ? rollouts[column] : rollouts.values[data.sources.findIndex(([name]) => name === column)];
   return (r) => values[r];
 }
 

@@ -24,10 +24,10 @@ from herokit.report.comparison import Comparison, compare
 from herokit.report.examples import make_sections
 from herokit.report.mathml import to_html
 from herokit.report.results import Results, read_results
-from herokit.report.rollouts import add_changes, make_tables, select_rows
+from herokit.report.rollouts import Selection, add_changes, make_tables, select_rows
 from herokit.report.statistics import GroupStatistics, Timeline
 from herokit.report.steps import trace_steps
-from herokit.report.texts import read_texts
+from herokit.report.texts import RolloutTexts, read_texts
 from herokit.types import Groups
 
 __all__ = ["MAX_ROLLOUTS", "render", "watch_inputs", "write_report"]
@@ -162,10 +162,11 @@ def render(
     table_library = _find_table_library()
     comparison = compare(results, other) if other is not None else None
     groups, timeline = statistics.group_statistics(results), statistics.make_timeline(results)
-    content = _make_content(results, other, comparison, groups, timeline)
-    specs = _embed_json([card["spec"] for card in content["cards"]])
     selection = select_rows(results, max_rollouts)
     texts = read_texts(results, selection.rows.tolist(), selection.groups.tolist())
+    cards = [*_make_cards(results, groups, timeline), *_make_comparison_cards(comparison)]
+    cards.insert(len(results.scores) + 3, _make_length_card(results, texts, selection))
+    cards = [card for card in cards if card["spec"]["data"]["values"]]
     steps = trace_steps(results, scheme, selection.rows).as_json() if scheme else None
     tables = make_tables(results, groups, texts, selection, timeline)
     if comparison and comparison.changes:
@@ -179,9 +180,10 @@ def render(
     )
     environment.filters["formulas"] = lambda text: Markup(to_html(str(text)))  # noqa: S704 - to_html escapes
     return environment.from_string(folder.joinpath("page.html").read_text()).render(
-        content,
+        _make_content(results, other, comparison, groups, timeline),
         note=tables["note"],
-        specs=Markup(specs),  # noqa: S704 - escaped by _embed_json
+        cards=cards,
+        specs=Markup(_embed_json([card["spec"] for card in cards])),  # noqa: S704 - escaped by _embed_json
         tables=Markup(_embed_json(tables)),  # noqa: S704 - escaped by _embed_json
         texts=Markup(_compress_json(texts.as_json() | {"steps": steps})),  # noqa: S704 - base64
         style=Markup(style),  # noqa: S704 - our own and the table library's
@@ -198,17 +200,12 @@ def _make_content(
     timeline: Timeline | None,
 ) -> dict[str, Any]:
     """Return the variables of the page's template that depend on the results; the template escapes them."""
-    cards = _make_cards(results, groups, timeline)
-    if comparison:
-        note = "Median and the middle 80% of groups."
-        cards.append(_card("Size of advantages, both files", note, comparison.chart))
     return {
         "name": Path(results.name).name,
         "other": Path(other.name).name if other is not None else "",
         "columns": _describe_columns(results),
         "tiles": _make_tiles(results, groups, timeline),
         "warning": _hacking_warning(timeline),
-        "cards": [card for card in cards if card["spec"]["data"]["values"]],
         "statuses": results.statuses,
         "reasons": {source: reasons for source, reasons in results.reasons.items() if reasons},
         "rows": len(results),
@@ -334,6 +331,31 @@ def _make_cards(results: Results, groups: GroupStatistics, timeline: Timeline | 
         note = "If the score rises while accuracy falls, the policy exploits the reward model."
         cards.append(_card("Score over time", note, charts.timeline_chart(timeline, curves, "score")))
     return cards
+
+
+def _make_comparison_cards(comparison: Comparison | None) -> list[Card]:
+    note = "Median and the middle 80% of groups."
+    return [_card("Size of advantages, both files", note, comparison.chart)] if comparison else []
+
+
+def _make_length_card(results: Results, texts: RolloutTexts, selection: Selection) -> Card:
+    """Return the card that says whether length is paid for, of the rollouts in the tables."""
+    rows, lengths = selection.rows, np.array(texts.lengths, dtype=np.float64)
+    strata = {"": np.ones(len(rows), dtype=bool)}
+    if results.verdict is not None:
+        verdict = results.verdict[rows]
+        strata |= {
+            " of correct rollouts": verdict > CORRECT_THRESHOLD,
+            " of incorrect ones": verdict <= CORRECT_THRESHOLD,
+        }
+    parts = []
+    for name, chosen in strata.items():
+        groups = Groups(results.groups.ids[rows][chosen], results.groups.num_groups)
+        value = statistics.correlation_within_groups(lengths[chosen], results.advantage[rows][chosen], groups)
+        parts += [f"{value:+.2f}{name}"] if np.isfinite(value) else []
+    note = "Mean advantage by length: does a longer text get more? "
+    note += f"Rank correlation inside groups: {', '.join(parts) or 'none, length or advantage is constant'}."
+    return _card("Advantage by length", note, charts.length_chart(results, rows, lengths, texts.unit))
 
 
 def _card(title: str, note: str, spec: dict[str, Any]) -> Card:

@@ -31,6 +31,13 @@ PRESETS = {
 """Names of what a rollout can be found by, and what each means."""
 
 
+CHANGE_PRESETS = {
+    "gains": "every advantage of its group is 0, but not those of the other file",
+    "loses": "every advantage of its group is 0 in the other file, but not here",
+}
+"""The same for a comparison; the names are those of `Changes.signal`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """The rows that the page holds.
@@ -173,6 +180,11 @@ def add_changes(tables: dict[str, Any], changes: Changes, selection: Selection) 
     tables["groups"]["signal_change"] = [changes.signal[group] for group in chosen.tolist()]
     tables["rollouts"]["other"] = round_floats(changes.advantage[rows])
     tables["rollouts"]["change"] = round_floats(changes.rank[rows])
+    signal = np.array(tables["groups"]["signal_change"])[tables["rollouts"]["group"]]
+    for name, text in CHANGE_PRESETS.items():
+        members = np.flatnonzero(signal == name).tolist()
+        tables["presets"].append([name, text, len(members)])
+        tables["rollouts"][f"is_{name}"] = members
 
 
 def _count_statuses(texts: RolloutTexts, places: Ints, count: int) -> list[str]:

@@ -16,6 +16,7 @@ __all__ = [
     "Timeline",
     "auc",
     "auc_within_groups",
+    "correlation_within_groups",
     "fit_trend",
     "group_statistics",
     "make_timeline",
@@ -68,6 +69,24 @@ def _auc_of_groups(scores: Floats, correct: Any, groups: Groups) -> Floats:
     wins = rank_sum - num_correct * (num_correct - 1) / 2.0
     areas: Floats = np.where(pairs > 0, wins / np.maximum(pairs, 1), np.nan)
     return areas
+
+
+def correlation_within_groups(first: Floats, second: Floats, groups: Groups) -> float:
+    """Return the rank correlation of two values inside groups: ranks, ties shared, less the mean rank of their group.
+
+    Differences between groups do not count. It is NaN if one of the two is constant in every group. Rows that lack a value are left out.
+
+    Example:
+        >>> lengths, advantages = np.array([10.0, 20.0, 900.0, 800.0]), np.array([-1.0, 1.0, 1.0, -1.0])
+        >>> correlation_within_groups(lengths, advantages, Groups.from_keys("aabb"))
+        1.0
+    """
+    known = np.isfinite(first) & np.isfinite(second)
+    groups = Groups(groups.ids[known], groups.num_groups)
+    ranks = [_segment.ranks(values[known], groups, shared=True) for values in (first, second)]
+    a, b = (rank - _segment.mean(rank, groups)[groups.ids] for rank in ranks)
+    scale = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum() / scale) if scale > 0 else float("nan")
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,8 @@ function makeTable(name, columns, count, order) {
 }
 
 // -- presets and search
-const NAMES = { preferred: "reward model prefers an incorrect one", unparsed: "unparsed", failed: "failed", silent: "silent (no signal)", disagree: "sources disagree", suspect: "hacks suspected" };
+const NAMES = { preferred: "reward model prefers an incorrect one", unparsed: "unparsed", failed: "failed", silent: "silent (no signal)", disagree: "sources disagree", suspect: "hacks suspected", gains: "signal gained in the other file", loses: "signal lost in the other file" };
+const OF_GROUPS = ["silent", "gains", "loses"]; // the other choices are of rollouts
 const TOP = 500;
 function topRows(size) {
   const order = rollouts.row.map((_, r) => r).sort((a, b) => size(b) - size(a));
@@ -152,6 +153,13 @@ let haystack = null;
 function lowerTexts() {
   haystack ??= texts.parts.map((parts, r) => `${joined(texts.prompts[rollouts.group[r]])}\n${parts.map((part) => joined(part[2])).join("\n")}\n${rollouts.answer[r] ?? ""}`.toLowerCase());
   return haystack;
+}
+
+/** Return the order of rollouts that a choice begins with: its size; for what the reward model likes, the score. */
+function findOrder(name) {
+  const score = ["preferred", "suspect"].includes(name) ? data.sources.find(([, isVerifier]) => !isVerifier)?.[0] : name in sizes ? name : null;
+  const place = score === null ? -1 : rolloutColumns().findIndex((column) => column.title === score);
+  return place < 0 ? [] : [place, "desc"];
 }
 
 const state = { preset: "", search: "", tab: "groups", selection: null };
@@ -169,9 +177,6 @@ function applyFilters() {
   const kept = rows && new Set([...rows].map((r) => rollouts.group[r]));
   tables.rollouts.search.fixed("herokit", rows ? (_, { i }) => rows.has(i) : null);
   tables.groups.search.fixed("herokit", kept ? (_, { i }) => kept.has(i) : null);
-  const columns = rolloutColumns();
-  if (state.preset in sizes) tables.rollouts.order([columns.findIndex((column) => column.title === state.preset), "desc"]);
-  else if (columns[tables.rollouts.order()[0]?.[0]]?.hidden) tables.rollouts.order([]);
   tables[state.tab].draw();
   const meaning = presets.get(state.preset)?.meaning ?? (state.preset in sizes ? `the first ${TOP}` : "");
   const found = rows ? `${plural(rows.size, "rollout")} of ${plural(kept.size, "group")}` : "";
@@ -205,8 +210,8 @@ function startTables() {
   makeTable("rollouts", rolloutColumns(), rollouts.row.length, []);
   select.addEventListener("change", () => {
     state.preset = select.value;
-    if (state.preset && state.tab === "groups" && state.preset !== "silent") showTab("rollouts");
-    else applyFilters();
+    tables.rollouts.order(findOrder(state.preset));
+    showTab(state.preset ? (OF_GROUPS.includes(state.preset) ? "groups" : "rollouts") : state.tab);
   });
   let timer = 0;
   byId("search").addEventListener("input", () => {
