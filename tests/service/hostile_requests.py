@@ -39,6 +39,8 @@ _VALID = {
     "/v1/state": b'{"version": 1, "state": [null, null, null, {"count": 0, "value": 0.0}]}',
     "/get_reward": b'{"query": ["2 + 2?4"], "prompts": ["2 + 2?"], "labels": ["4"]}',
     "/classify": b'{"input": ["4"]}',
+    "/verify": b'{"responses_create_params": {"input": "2 + 2?"}, "response": {"output": []}, "label": "4"}',
+    "/aggregate_metrics": b'{"verify_responses": [{"reward": 1.0, "_ng_task_index": 2}]}',
 }
 
 

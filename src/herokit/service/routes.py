@@ -14,6 +14,7 @@ from herokit.service.compat import add_compat_routes
 from herokit.service.dispatch import Dispatcher
 from herokit.service.engine import ScoreKey, SourceKey
 from herokit.service.error_handlers import ERROR_RESPONSES, strict_route
+from herokit.service.nemo_gym import add_nemo_gym_routes
 
 __all__ = ["add_routes"]
 
@@ -31,6 +32,7 @@ def add_routes(app: FastAPI, dispatcher: Dispatcher, *, has_token: bool) -> None
     _add_native_routes(router, dispatcher)
     _add_state_routes(router, dispatcher)
     add_compat_routes(router, dispatcher)
+    add_nemo_gym_routes(router, dispatcher)
     _add_ops_routes(router, app, dispatcher)
     app.include_router(router)
 

@@ -1,0 +1,231 @@
+"""/verify and its siblings: what NeMo-Gym's agents send, and what its own models accept (read at 07d6b0d)."""
+
+import asyncio
+from typing import Literal
+
+import httpx2
+import pytest
+from pydantic import BaseModel, ConfigDict
+from service_stubs import make_group, make_rewarder, make_service
+from starlette.testclient import TestClient
+
+from herokit import Rewarder, Select, Status, Verdict
+from herokit.combiners import chain
+from herokit.service.app import make_app
+from herokit.service.engine import Engine
+from herokit.service.limits import Limits
+from herokit.service.metrics import Metrics
+from herokit.types import Sample, Scores
+
+
+class OutputText(BaseModel):
+    type: Literal["output_text"] = "output_text"
+    text: str
+    annotations: list[dict]
+
+
+class OutputMessage(BaseModel):
+    id: str
+    type: Literal["message"]
+    role: Literal["assistant"]
+    content: list[OutputText]
+
+
+class NeMoGymResponse(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    id: str
+    object: Literal["response"]
+    output: list[OutputMessage]
+
+
+class NeMoGymVerifyResponse(BaseModel):
+    """The fields of BaseMultiRewardVerifyResponse and of an agent that masks; a bool is no float."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    responses_create_params: dict
+    response: NeMoGymResponse
+    reward: float
+    reward_components: dict[str, float]
+    mask_sample: bool
+
+
+def rollout(text, **task):
+    content = [{"type": "output_text", "text": text, "annotations": []}]
+    message = {"id": "m", "type": "message", "role": "assistant", "status": "completed", "content": content}
+    response = {"id": "r", "object": "response", "created_at": 0, "model": "policy", "tools": [], "output": [message]}
+    prompt = [{"role": "user", "content": "2 + 2?", "type": "message"}]
+    return {"responses_create_params": {"input": prompt, "tools": []}, "response": response} | task
+
+
+@pytest.fixture
+def client():
+    with TestClient(make_service()[0]) as client:
+        yield client
+
+
+def test_verify_answers_with_the_request_and_the_reward_of_the_scheme(client):
+    body = rollout("4", expected_answer="4", _ng_task_index=3, _ng_rollout_index=1)
+    answer = client.post("/verify", json=body).json()
+    NeMoGymVerifyResponse.model_validate(answer)
+    assert {key: answer[key] for key in body} == body
+    expected = make_rewarder()([Sample("2 + 2?", "4", 0, "4")])
+    assert answer["reward"] == expected.reward[0]
+    assert answer["reward_components"] == {"verifier": 1.0, "rm": -1.0}
+    assert (answer["verifier"], answer["verifier_status"], answer["mask_sample"]) == (1.0, "judged", False)
+    assert "_ng_failure_class" not in answer
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"label": "4"},
+        {"verifier_metadata": {"ground_truth": "4"}},
+        {"metadata": {"answer": "4"}},
+        {"answer": "", "metadata": {"answer": "4"}},
+    ],
+)
+def test_verify_finds_the_reference_of_the_task(client, fields):
+    assert client.post("/verify", json=rollout("4", **fields)).json()["verifier"] == 1.0
+
+
+def test_verify_masks_a_rollout_without_a_reference(client):
+    answer = client.post("/verify", json=rollout("4")).json()
+    NeMoGymVerifyResponse.model_validate(answer)
+    assert (answer["mask_sample"], answer["reward"], answer["reward_components"]) == (
+        True,
+        0.0,
+        {"verifier": 0.0, "rm": -1.0},
+    )
+    assert (answer["failure_kind"], answer["failure_reason"]) == ("verifier_error", "verifier: no reference")
+    assert answer["_ng_failure_class"] == "verifier_error"
+
+
+class Statuses:
+    """A verifier, or a reward model, whose status is the completion."""
+
+    def verify(self, samples):
+        return [
+            Verdict(
+                None if s.completion_text == "failed" else 1.0 * (s.completion_text == "judged"),
+                Status(s.completion_text),
+                "why",
+            )
+            for s in samples
+        ]
+
+
+class StatusScores:
+    def score(self, samples):
+        judged = [s.completion_text == "judged" for s in samples]
+        return Scores.from_rows(
+            [
+                (1.0 if ok else None, Status(s.completion_text), "why", None)
+                for s, ok in zip(samples, judged, strict=True)
+            ]
+        )
+
+
+def verify_with(source, texts, *steps, **limits):
+    rewarder = Rewarder({"source": source}, chain(Select("source"), *steps))
+    metrics = Metrics()
+    app, _ = make_app(Engine(rewarder, metrics), Limits(**limits), metrics)
+
+    async def run():
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return await asyncio.gather(*(client.post("/verify", json=rollout(text, uuid="t")) for text in texts))
+
+    return [answer.json() for answer in asyncio.run(run())]
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_verify_masks_exactly_the_failed_verdicts(status):
+    [answer] = verify_with(Statuses(), [status.value])
+    NeMoGymVerifyResponse.model_validate(answer)
+    failed = status is Status.FAILED
+    assert answer["mask_sample"] is failed
+    assert answer["reward"] == float(status is Status.JUDGED)
+    assert answer["source_status"] == status.value
+    assert answer.get("failure_reason") == ("source: why" if failed else None)
+    assert answer["reward_components"] == {"source": answer["reward"]}
+
+
+@pytest.mark.parametrize("status", [s for s in Status if s is not Status.JUDGED])
+def test_verify_gives_the_lowest_score_of_the_group_to_a_completion_that_broke_the_model(status):
+    judged, other = verify_with(StatusScores(), ["judged", status.value], group_size=2)
+    assert (judged["reward"], judged["mask_sample"]) == (1.0, False)
+    failed = status is Status.FAILED
+    assert (other["mask_sample"], other["reward"]) == (failed, 0.0 if failed else 1.0)  # the lowest of the group is 1
+    assert other["reward_components"] == ({"source": 0.0} if failed else {})
+
+
+def test_verify_gathers_the_rollouts_of_a_task():
+    app, _, model = make_service(group_size=4)
+
+    async def run():
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            bodies = [
+                rollout(text, label="4", _ng_task_index=task) for task in (0, 1) for text in ("4", "5", "55", "4444")
+            ]
+            return [answer.json() for answer in await asyncio.gather(*(client.post("/verify", json=b) for b in bodies))]
+
+    answers = asyncio.run(run())
+    rows = make_group("q", "4", "5", "55", "4444")
+    expected = make_rewarder()(
+        [Sample(r["prompt"], r["completion"], r["group"], r["reference"]) for r in rows]
+    ).reward.tolist()
+    assert [answer["reward"] for answer in answers] == expected * 2
+    assert sum(model.calls) == 8
+
+
+def test_verify_scores_a_response_without_output_as_an_empty_completion(client):
+    body = rollout("", label="4")
+    body["response"]["output"] = []
+    answer = client.post("/verify", json=body).json()
+    assert (answer["verifier"], answer["mask_sample"]) == (0.0, False)
+
+
+def test_verify_scores_a_response_that_never_ended_its_thinking_as_an_empty_answer(client):
+    body = rollout("", label="4")
+    thought = {"type": "reasoning", "id": "t", "summary": [{"type": "summary_text", "text": "4? 4."}]}
+    body["response"] |= {"output": [thought], "incomplete_details": {"reason": "max_output_tokens"}}
+    answer = client.post("/verify", json=body).json()
+    assert (answer["verifier"], answer["verifier_answer"], answer["mask_sample"]) == (0.0, "", False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"response": None}, "body.response: Input should be a valid dictionary"),
+        ({"response": {"output": "4"}}, "rollout: no message of the policy"),
+        ({"response": {"output": [{"type": "spell"}]}}, "spell"),
+        ({"response": {}}, "rollout"),
+        ({"responses_create_params": {}}, "responses_create_params.input must be text or chat messages, got None"),
+        ({"responses_create_params": [1]}, "body.responses_create_params: Input should be a valid dictionary"),
+        (
+            {"response": {"output": []}, "responses_create_params": {"input": 4}},
+            "responses_create_params.input must be",
+        ),
+    ],
+)
+def test_verify_says_what_is_wrong_with_a_rollout(client, changes, error):
+    answer = client.post("/verify", json=rollout("4", label="4") | changes)
+    assert answer.status_code == 422, answer.text
+    assert error in answer.json()["error"]
+
+
+def test_seed_session_takes_what_an_agent_sends(client):
+    assert client.post("/seed_session", json=rollout("")).json() == {}
+
+
+def test_aggregate_metrics_leaves_masked_rollouts_out(client):
+    answers = [
+        client.post("/verify", json=rollout(text, **task)).json() for text, task in (("4", {"label": "4"}), ("4", {}))
+    ]
+    stripped = [{k: v for k, v in a.items() if k not in ("response", "responses_create_params")} for a in answers]
+    means = client.post("/aggregate_metrics", json={"verify_responses": stripped}).json()
+    assert means["agent_metrics"] == {"mean/reward": answers[0]["reward"], "mean/mask_sample": 0.5}
+    assert client.post("/aggregate_metrics", json={"verify_responses": []}).json()["key_metrics"] == {}
+    wrong = client.post("/aggregate_metrics", json={"verify_responses": [{"reward": True}]})
+    assert (wrong.status_code, wrong.json()["error"][:34]) == (422, "verify_responses.0 has no number '")
