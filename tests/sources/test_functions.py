@@ -13,7 +13,8 @@ from herokit import Rewarder, Sample, Status, Verdict, as_reward_model, as_verif
 from herokit.config import build, load_scheme
 from herokit.errors import ConfigError, SetupError
 from herokit.sources import Cache, ProcessPool
-from herokit.sources.functions import FunctionRewardModel, FunctionVerifier, find_style
+from herokit.sources.functions import FunctionRewardModel, FunctionVerifier
+from herokit.sources.signatures import find_style
 
 QUESTION = [{"role": "user", "content": "2 + 2?"}]
 
@@ -61,6 +62,10 @@ def plain(completion, reference):
     return Verdict(float(completion == reference), answer=completion)
 
 
+def whole(sample):
+    return sample.final_text == sample.reference
+
+
 async def plain_async(completion, reference):
     return np.bool_(completion == reference)
 
@@ -73,7 +78,7 @@ class Matches:
 STYLES = [
     (trl, "trl", SAMPLES), (trl_chats, "trl", CHATS), (Matches(), "trl", SAMPLES), (verl, "verl", SAMPLES), (openrlhf, "openrlhf", SAMPLES),
     (verifiers, "verifiers", SAMPLES), (verifiers, "verifiers", CHATS), (plain, "plain", SAMPLES), (plain, "plain", CHATS),
-    (plain_async, "plain", SAMPLES),
+    (plain_async, "plain", SAMPLES), (whole, "sample", CHATS),
 ]  # fmt: skip
 
 

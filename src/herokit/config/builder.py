@@ -16,6 +16,7 @@ from herokit.combiners.chain import Scheduled
 from herokit.config.objects import is_place, load_object
 from herokit.errors import ConfigError, ErrorCollector, HerokitError, boundary, did_you_mean
 from herokit.registry import SOURCE_KINDS, Kind, Registry, get_registry
+from herokit.sources.evaluation_metrics import find_metric
 from herokit.sources.execution import check_installed
 from herokit.sources.functions import as_source
 from herokit.types import RewardModel, Verifier
@@ -105,7 +106,7 @@ def _use_object(
         if not callable(value):
             raise ConfigError(f"{location} is {value!r:.100}; expected a step, a class or a function that returns one")
         value, arguments = _call(value, arguments, location=location, registry=registry), {}
-    if is_source and not isinstance(value, Verifier | RewardModel):
+    if is_source and not isinstance(find_metric(value) or value, Verifier | RewardModel):
         try:
             value = as_source(name or "verifier", value, style=arguments.get("style"))
         except ConfigError as error:

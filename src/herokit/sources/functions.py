@@ -10,87 +10,49 @@ verl      ``data_source, solution_str, ground_truth, extra_info``          once 
 openrlhf  ``queries, prompts, labels``                                     once for a batch, texts
 verifiers ``prompt, completion, answer, state, info, task``                once for each sample, messages
 plain     ``completion, reference``, other columns by name                 once for each sample, the final text
+sample    ``sample``                                                       once for each sample, the `Sample` itself
 ========= ================================================================ ====================================
 
-A function needs only those parameters that it uses. It may be a coroutine function.
+A function needs only those parameters that it uses. It may be a coroutine function. A metric of deepeval or ragas and a scorer of
+inspect take its place (`herokit.sources.evaluation_metrics`).
 """
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from herokit.conversations.columns import REFERENCE_COLUMNS
 from herokit.errors import CODE_ERRORS, ConfigError, SetupError, check_choice, format_error
 from herokit.samples import SampleLike, as_samples
 from herokit.sources.coroutines import await_result, gather_outcomes, run_coroutine
+from herokit.sources.evaluation_metrics import find_metric
 from herokit.sources.results import SCORE_KEYS, to_float_array, to_score, to_verdict
+from herokit.sources.signatures import (
+    COMPLETION_NAMES,
+    REFERENCE_NAMES,
+    STYLE_PARAMETERS,
+    Style,
+    binds_by_name,
+    check_parameters,
+    describe_function,
+    find_style,
+    named_parameters,
+    positional_names,
+    select_arguments,
+    takes_any_keyword,
+)
 from herokit.types import RewardModel, Sample, Scores, Status, Verdict, Verifier
 
 __all__ = [
     "FunctionRewardModel",
     "FunctionVerifier",
-    "Style",
     "as_reward_model",
     "as_source",
     "as_verifier",
     "call_function",
-    "find_style",
 ]
-
-Style: TypeAlias = Literal["trl", "verl", "openrlhf", "verifiers", "plain"]
-"""Whose reward functions one is like."""
-
-_COMPLETIONS = ("completion", "response", "output", "prediction", "pred")
-_REFERENCES = (*REFERENCE_COLUMNS, "expected")
-_VERIFIERS_NAMES = ("prompt", "completion", "answer", "state", "info", "task")
-
-_SIGNATURES: dict[Style, str] = {
-    "trl": "(prompts, completions, **columns)",
-    "verl": "(data_source, solution_str, ground_truth, extra_info)",
-    "openrlhf": "(queries, prompts, labels)",
-    "verifiers": "(prompt, completion, answer, state, info)",
-    "plain": "(completion, reference)",
-}
-
-_PARAMETERS: dict[Style, tuple[str, ...]] = {
-    "verl": ("data_source", "solution_str", "ground_truth", "extra_info"),
-    "openrlhf": ("queries", "prompts", "labels"),
-    "verifiers": _VERIFIERS_NAMES,
-}
-"""The parameters that are passed; the other styles take any column of the samples."""
-
-_TRL_RUNTIME = ("completion_ids", "trainer_state", "log_extra", "log_metric", "environments")
-"""What TRL passes and only a trainer has."""
-
-
-def find_style(function: Callable[..., Any]) -> Style:
-    """Return whose reward functions one is like, by the names of its parameters.
-
-    Raises:
-        ConfigError: they are those of none; the message lists what is expected.
-
-    Example:
-        >>> find_style(lambda completions, **kwargs: []), find_style(lambda completion, reference: True)
-        ('trl', 'plain')
-    """
-    names = set(_parameters(function))
-    if "solution_str" in names:
-        return "verl"
-    if "queries" in names:
-        return "openrlhf"
-    if "completions" in names:
-        return "trl"
-    if "completion" in names and (names & {"state", "info", "task"} or names >= {"prompt", "completion", "answer"}):
-        return "verifiers"
-    if names & set(_COMPLETIONS):
-        return "plain"
-    expected = "; ".join(f"{style}: {signature}" for style, signature in _SIGNATURES.items())
-    raise ConfigError(
-        f"{_describe(function)} is not like a reward function; expected the parameters of one of these: {expected}; "
-        "or name one with style=, or write a class with the method verify(samples) or score(samples)"
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,35 +71,40 @@ class _Function:
     style: Style | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "function", find_metric(self.function) or self.function)
         if isinstance(self.function, type) or not callable(self.function):
             raise ConfigError(f"expected a function, got {self.function!r:.200}")
         if self.style is None:
             object.__setattr__(self, "style", find_style(self.function))
         check_choice("style", self.style, Style)
-        _check_parameters(self.function, _style(self))
+        check_parameters(self.function, _style(self))
 
     @property
     def reads(self) -> tuple[str, ...]:
         """The columns that must be present."""
         if self.style not in ("trl", "plain"):
             return ()
-        usual = {"prompt", "prompts", "completion", "completions", *_COMPLETIONS, *_REFERENCES}
-        names = [name for name, p in _parameters(self.function).items() if p.default is p.empty and name not in usual]
-        return () if self.style == "plain" and not _binds_by_name(self.function) else tuple(names)
+        usual = {"prompt", "prompts", "completion", "completions", *COMPLETION_NAMES, *REFERENCE_NAMES}
+        names = [
+            name for name, p in named_parameters(self.function).items() if p.default is p.empty and name not in usual
+        ]
+        return () if self.style == "plain" and not binds_by_name(self.function) else tuple(names)
 
     @property
     def reads_reference(self) -> bool:
         """Whether it takes the reference by name, among all keywords, or as its second position."""
-        if self.style == "plain" and not _binds_by_name(self.function):
-            return len(_positional(self.function)) > 1
-        usual = {*_REFERENCES, "labels", "state", "info"}
-        return bool(usual & set(_parameters(self.function))) or _takes_any(self.function)
+        if self.style == "plain" and not binds_by_name(self.function):
+            return len(positional_names(self.function)) > 1
+        usual = {*REFERENCE_NAMES, "labels", "state", "info"}
+        return bool(usual & set(named_parameters(self.function))) or takes_any_keyword(self.function)
 
     @property
     def names_reference(self) -> bool:
         """Whether a parameter takes the reference, so that it is there to be read."""
-        names = set(_parameters(self.function))
-        return bool({*_REFERENCES, "labels"} & names) or (self.style == "plain" and not _binds_by_name(self.function))
+        names = set(named_parameters(self.function))
+        return bool({*REFERENCE_NAMES, "labels"} & names) or (
+            self.style == "plain" and not binds_by_name(self.function)
+        )
 
     @property
     def missing_arguments(self) -> tuple[str, ...]:
@@ -147,12 +114,12 @@ class _Function:
         """
         passed = {
             "trl": ("prompts", "completions", "**"),
-            "verl": _PARAMETERS["verl"],
+            "verl": STYLE_PARAMETERS["verl"],
             "openrlhf": ("queries", "prompts", "labels"),
         }
-        if _takes_any(self.function):
+        if takes_any_keyword(self.function):
             return ()
-        names = _parameters(self.function)
+        names = named_parameters(self.function)
         return tuple(name for name in passed.get(_style(self), ()) if name not in names)
 
     def _call(self, samples: Sequence[Sample]) -> list[Any]:
@@ -259,6 +226,7 @@ def as_source(name: str, source: Any, *, style: Style | None = None) -> Verifier
     """
     if isinstance(source, type):
         raise ConfigError(f"source {name!r} is the class {source.__name__}; did you mean {source.__name__}(...)?")
+    source = find_metric(source) or source  # asked first: some metrics have a method score of their own
     if isinstance(source, Verifier | RewardModel):
         return source
     if not callable(source):
@@ -295,11 +263,11 @@ def _call(function: Callable[..., Any], samples: Sequence[Sample], style: Style)
     try:
         if style in ("trl", "openrlhf"):
             make = _trl_arguments if style == "trl" else _openrlhf_arguments
-            returned = function(**_accepted(function, make(function, samples)))
+            returned = function(**select_arguments(function, make(function, samples)))
             return _to_list(await_result(returned), len(samples))
         return _call_each(_argument_rows(function, samples, style))
     except CODE_ERRORS as error:
-        note = f"{_describe(function)} was taken for a reward function like {style}'s; style= overrides"
+        note = f"{describe_function(function)} was taken for a reward function like {style}'s; style= overrides"
         if note not in getattr(error, "__notes__", ()):
             error.add_note(note)
         raise
@@ -330,13 +298,15 @@ def _call_each(rows: Iterable[Callable[[], Any]]) -> list[Any]:
 
 def _argument_rows(function: Callable[..., Any], samples: Sequence[Sample], style: Style) -> list[Callable[[], Any]]:
     """Return for each sample a call of the function."""
-    if style == "plain" and not _binds_by_name(function):
-        count = len(_positional(function))
+    if style == "plain" and not binds_by_name(function):
+        count = len(positional_names(function))
         return [partial(function, *(sample.final_text, sample.reference)[:count]) for sample in samples]
     if style == "plain":
         _check_columns(function, samples)
+    if style == "sample":
+        return [partial(function, sample) for sample in samples]
     make = {"verl": _verl_arguments, "verifiers": _verifiers_arguments, "plain": _plain_arguments}[style]
-    return [partial(function, **_accepted(function, make(sample))) for sample in samples]
+    return [partial(function, **select_arguments(function, make(sample))) for sample in samples]
 
 
 def _trl_arguments(function: Callable[..., Any], samples: Sequence[Sample]) -> dict[str, Any]:
@@ -383,8 +353,8 @@ def _verifiers_arguments(sample: Sample) -> dict[str, Any]:
 
 
 def _plain_arguments(sample: Sample) -> dict[str, Any]:
-    references = dict.fromkeys(_REFERENCES, sample.reference)
-    texts = dict.fromkeys(_COMPLETIONS, sample.final_text)
+    references = dict.fromkeys(REFERENCE_NAMES, sample.reference)
+    texts = dict.fromkeys(COMPLETION_NAMES, sample.final_text)
     return references | dict(sample.meta) | texts | {"prompt": sample.prompt_text}
 
 
@@ -410,10 +380,10 @@ def _to_list(returned: Any, count: int) -> list[Any]:
 
 def _references_needed(function: Callable[..., Any], style: Style) -> list[str]:
     """Return the parameters without a default that take the reference."""
-    if style == "plain" and not _binds_by_name(function):
-        return _positional(function)[1:2]
-    usual = ("labels",) if style == "openrlhf" else ("answer",) if style == "verifiers" else _REFERENCES
-    return [name for name, p in _parameters(function).items() if p.default is p.empty and name in usual]
+    if style == "plain" and not binds_by_name(function):
+        return positional_names(function)[1:2]
+    usual = ("labels",) if style == "openrlhf" else ("answer",) if style == "verifiers" else REFERENCE_NAMES
+    return [name for name, p in named_parameters(function).items() if p.default is p.empty and name in usual]
 
 
 def _has_values(sample: Sample, names: Iterable[str]) -> bool:
@@ -422,77 +392,14 @@ def _has_values(sample: Sample, names: Iterable[str]) -> bool:
 
 def _check_columns(function: Callable[..., Any], samples: Sequence[Sample]) -> None:
     """Check that some sample has each column that a function of columns cannot work without."""
-    passed = {"prompts", "completions", "prompt", *_COMPLETIONS, *_REFERENCES}
-    for name, parameter in _parameters(function).items():
+    passed = {"prompts", "completions", "prompt", *COMPLETION_NAMES, *REFERENCE_NAMES}
+    for name, parameter in named_parameters(function).items():
         needed = parameter.default is parameter.empty and name not in passed
         if needed and not any(name in sample.meta for sample in samples):
             known = sorted({key for sample in samples for key in sample.meta})
-            raise SetupError(f"{_describe(function)} needs a column {name!r}; the samples have {known!r:.200}")
-
-
-def _check_parameters(function: Callable[..., Any], style: Style) -> None:
-    """Check that a function needs no parameter that nobody passes, and takes at least one that is."""
-    parameters = _parameters(function)
-    required = [name for name, p in parameters.items() if p.default is p.empty]
-    if style == "plain" and not _binds_by_name(function):
-        if len(required) > 2 or not _positional(function):  # noqa: PLR2004 - completion and reference
-            raise ConfigError(f"{_describe(function)} was named plain; expected {_SIGNATURES['plain']}")
-        return
-    known = _PARAMETERS.get(style)
-    missing = [name for name in required if (name not in known if known else name in _TRL_RUNTIME and style == "trl")]
-    if missing:
-        raise ConfigError(
-            f"{_describe(function)} was taken for a reward function like {style}'s, {_SIGNATURES[style]}; nothing passes "
-            f"{', '.join(missing)}: give it a default, bind it with functools.partial, or name another style="
-        )
-    takes = {"trl": ("prompts", "completions"), "plain": _COMPLETIONS}.get(style, known or ())
-    if not set(takes) & set(parameters) and not _takes_any(function):
-        raise ConfigError(f"{_describe(function)} is not like a reward function of {style}, {_SIGNATURES[style]}")
-
-
-def _accepted(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those arguments that a function takes."""
-    if _takes_any(function):
-        return dict(arguments)
-    names = _parameters(function)
-    return {name: value for name, value in arguments.items() if name in names}
-
-
-def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """Return the parameters that have names.
-
-    Raises:
-        ConfigError: they are unknown, as of some functions in C.
-    """
-    try:
-        parameters = inspect.signature(function).parameters
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"the parameters of {function!r:.100} are unknown: {error}; wrap it in a function") from None
-    return {n: p for n, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
-
-
-def _positional(function: Callable[..., Any]) -> list[str]:
-    return [name for name, p in _parameters(function).items() if p.kind is not p.KEYWORD_ONLY]
-
-
-def _binds_by_name(function: Callable[..., Any]) -> bool:
-    """Return whether a plain function names its completion as usual; else it is called by position."""
-    return bool(set(_COMPLETIONS) & set(_parameters(function)))
-
-
-def _takes_any(function: Callable[..., Any]) -> bool:
-    return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(function).parameters.values())
+            raise SetupError(f"{describe_function(function)} needs a column {name!r}; the samples have {known!r:.200}")
 
 
 def _style(function: _Function) -> Style:
     assert function.style is not None  # noqa: S101 - set by the constructor
     return function.style
-
-
-def _describe(function: Callable[..., Any]) -> str:
-    inner = function.func if isinstance(function, partial) else function
-    name = getattr(inner, "__qualname__", None) or type(inner).__name__
-    try:
-        return f"{name}{inspect.signature(function)}"
-    except (TypeError, ValueError):
-        return name

@@ -8,7 +8,8 @@ from herokit.combiners import Combiner
 from herokit.combiners.base import produces_advantage
 from herokit.config import Scheme
 from herokit.errors import ConfigError
-from herokit.sources.functions import FunctionRewardModel, Style
+from herokit.sources.functions import FunctionRewardModel
+from herokit.sources.signatures import Style
 from herokit.testing.batches import SignalKind
 from herokit.testing.cases import format_of_cases
 from herokit.testing.known_failures import claimed_laws, known_failures

@@ -15,7 +15,9 @@ from herokit.config.objects import is_place, load_object
 from herokit.config.scheme import SCHEME_SUFFIXES
 from herokit.errors import ConfigError, boundary, did_you_mean
 from herokit.samples import as_samples
-from herokit.sources.functions import FunctionRewardModel, find_style
+from herokit.sources.evaluation_metrics import find_metric
+from herokit.sources.functions import FunctionRewardModel
+from herokit.sources.signatures import find_style
 from herokit.tags import tags_of
 from herokit.testing.backends import find_backends
 from herokit.testing.batches import SignalKind
@@ -153,6 +155,7 @@ def _rubric_function(rubric: Any) -> Callable[..., Awaitable[float]]:
 def _object_target(name: str, value: object) -> CheckTarget:
     if isinstance(value, type):
         raise ConfigError(f"expected {EXPECTED}, got the class {value.__name__}; did you mean {value.__name__}(...)?")
+    value = find_metric(value) or value
     if isinstance(value, Scheme):
         kinds: dict[str, SignalKind] = {
             key: "binary" if isinstance(source, Verifier) else "score" for key, source in value.sources.items()
