@@ -14,7 +14,13 @@ SAMPLES = [
 
 @pytest.mark.parametrize(
     ("made", "values"),
-    [(match(), [1, 0, 1]), (includes(), [1, 0, 1]), (exact(), [0, 0, 1]), (pattern(r"(\d)"), [1, 0, 1]), (f1(), [0.5, 0, 1])],
+    [
+        (match(), [1, 0, 1]),
+        (includes(), [1, 0, 1]),
+        (exact(), [0, 0, 1]),
+        (pattern(r"(\d)"), [1, 0, 1]),
+        (f1(), [0.5, 0, 1]),
+    ],
 )
 def test_scorer_is_a_verifier_whose_failures_are_no_zeros(made, values):
     verdicts = as_verifier(made).verify(SAMPLES)
@@ -37,7 +43,9 @@ def test_unscored_score_is_a_failure_unless_the_policy_caused_it():
 
         return score
 
-    output = Rewarder({"verifier": picky()}, Select("verifier"))([Sample("p", text, 0, "4") for text in ("I refuse", "4")])
+    output = Rewarder({"verifier": picky()}, Select("verifier"))(
+        [Sample("p", text, 0, "4") for text in ("I refuse", "4")]
+    )
     assert [(v.value, v.status.value, v.reason) for v in output.verdicts["verifier"]] == [
         (0.0, "unparsed", "refusal"),
         (None, "failed", "grader_failed"),

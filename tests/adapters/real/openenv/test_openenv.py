@@ -33,7 +33,9 @@ def echo(tmp_path_factory):
     """The environment that ``openenv init`` writes."""
     folder = tmp_path_factory.mktemp("env") / "echo"
     folder.mkdir()
-    _copy_template_directory("openenv.cli.templates", "openenv_env", folder, _create_template_replacements("echo"), "echo")
+    _copy_template_directory(
+        "openenv.cli.templates", "openenv_env", folder, _create_template_replacements("echo"), "echo"
+    )
     sys.path.insert(0, str(folder))
     sys.path.insert(0, str(folder / "server"))
     return importlib.import_module("models"), importlib.import_module("echo_environment").EchoEnvironment
