@@ -3,8 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PLUGINS := plugins/herokit-code plugins/herokit-http plugins/herokit-language plugins/herokit-math plugins/herokit-onnx plugins/herokit-ray plugins/herokit-structured plugins/herokit-torch
 PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
-# Trainers whose released objects are tried, each in an environment of its own: verl wants Python below 3.13, OpenRLHF 3.11.
-TRAINERS := verl openrlhf verifiers verifiers-legacy ms-swift skyrl-gym tinker-cookbook areal
+# Trainers, and libraries that herokit has a bridge to, whose released objects are tried, each in an environment of its own: verl wants Python below 3.13, OpenRLHF 3.11.
+TRAINERS := verl openrlhf verifiers verifiers-legacy ms-swift skyrl-gym tinker-cookbook areal openenv nemo-gym deepeval ragas inspect
 TRAINER_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
 REAL := tests/adapters/real
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -85,6 +85,7 @@ clean:
 .venv-trainers/%/.ready: $(REAL)/%/requirements.txt pyproject.toml
 	$(TRAINER_PYTHON) -m venv .venv-trainers/$*
 	.venv-trainers/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $< --editable .
+	# Its version is pinned, and what the tests import runs here, whatever Python the whole of it wants (NeMo-Gym: 3.12).
 	if [ -f $(REAL)/$*/package.txt ]; then \
-	  .venv-trainers/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $(REAL)/$*/package.txt; fi
+	  .venv-trainers/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python -r $(REAL)/$*/package.txt; fi
 	@touch $@

@@ -35,10 +35,12 @@ _State: TypeAlias = Annotated[
 ]
 _SaveEvery: TypeAlias = Annotated[float, typer.Option(min=0.1, help="Seconds between two saves of the state.")]
 _GroupSize: TypeAlias = Annotated[
-    int, typer.Option(min=1, help="Rollouts per prompt to gather into a group from OpenRLHF's protocol.")
+    int,
+    typer.Option(min=1, help="Rollouts per prompt to gather into a group from the protocols of OpenRLHF and NeMo-Gym."),
 ]
 _MaxBodyMib: TypeAlias = Annotated[float, typer.Option(min=0.001, help="MiB per request; above it 413.")]
 _MaxRequestRows: TypeAlias = Annotated[int, typer.Option(min=1, help="Rows per request; above it 413.")]
+_MaxRequestValues: TypeAlias = Annotated[int, typer.Option(min=1, help="JSON values per request; above it 413.")]
 _MaxQueueRows: TypeAlias = Annotated[
     int, typer.Option(min=1, help="Rows that may wait; a request beyond them gets 429.")
 ]
@@ -60,6 +62,7 @@ def serve(  # noqa: PLR0913, PLR0917 - typer reads every parameter as one option
     group_size: _GroupSize = _DEFAULTS.group_size,
     max_body_mib: _MaxBodyMib = _DEFAULTS.max_body_bytes / MIB,
     max_request_rows: _MaxRequestRows = _DEFAULTS.max_request_rows,
+    max_request_values: _MaxRequestValues = _DEFAULTS.max_request_values,
     max_queue_rows: _MaxQueueRows = _DEFAULTS.max_queue_rows,
     max_batch_rows: _MaxBatchRows = _DEFAULTS.max_batch_rows,
     batch_wait_ms: _BatchWaitMs = _DEFAULTS.batch_wait_s * 1000,
@@ -76,6 +79,7 @@ def serve(  # noqa: PLR0913, PLR0917 - typer reads every parameter as one option
     limits = Limits(
         max_body_bytes=int(max_body_mib * MIB),
         max_request_rows=max_request_rows,
+        max_request_values=max_request_values,
         max_queue_rows=max_queue_rows,
         max_batch_rows=max_batch_rows,
         batch_wait_s=batch_wait_ms / 1000,
