@@ -4,7 +4,7 @@ BIN := .venv/bin
 PLUGINS := plugins/herokit-code plugins/herokit-http plugins/herokit-language plugins/herokit-math plugins/herokit-onnx plugins/herokit-ray plugins/herokit-structured plugins/herokit-torch
 PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 # Trainers, and libraries that herokit has a bridge to, whose released objects are tried, each in an environment of its own: verl wants Python below 3.13, OpenRLHF 3.11.
-TRAINERS := verl openrlhf verifiers verifiers-legacy ms-swift skyrl-gym tinker-cookbook areal openenv nemo-gym deepeval ragas inspect
+TRAINERS := verl openrlhf verifiers verifiers-legacy ms-swift skyrl-gym tinker-cookbook areal openenv openreward nemo-gym deepeval ragas inspect
 TRAINER_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
 REAL := tests/adapters/real
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
