@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 
 from herokit import Rewarder, Sample, Status
-from herokit.config import load_scheme
 from herokit.combiners import Select
+from herokit.config import load_scheme
 from herokit.errors import ConfigError
 from herokit.sources import as_reward_model, as_verifier
 from herokit.sources.evaluation_metrics import find_metric
 from herokit.testing.targets import resolve_target
 
 SAMPLES = [Sample("2 + 2?", text, 0, reference, {"context": ["sums"]}) for text, reference in [
-    ("4", "4"), ("5", "4"), ("", "4"), ("4", None), ("4", 4),
+    ("4", "4"), ("5", "4"), ("", "4"), ("4", None), ("4", 4), ("4", " "),
 ]]  # fmt: skip
-ROWS = [(1.0, "judged"), (0.0, "judged"), (0.0, "unparsed"), (None, "failed"), (1.0, "judged")]
+ROWS = [(1.0, "judged"), (0.0, "judged"), (0.0, "unparsed"), (None, "failed"), (1.0, "judged"), (None, "failed")]
 
 
 def fake(monkeypatch, name, **attributes):
@@ -123,7 +123,12 @@ def libraries(monkeypatch):
     fake(monkeypatch, "inspect_ai.solver", TaskState=TaskState)
 
 
-METRICS = {"deepeval": DeepEvalExact(), "ragas": RagasExact(), "ragas 0.1": LegacyRagasExact(), "inspect": inspect_exact}
+METRICS = {
+    "deepeval": DeepEvalExact(),
+    "ragas": RagasExact(),
+    "ragas 0.1": LegacyRagasExact(),
+    "inspect": inspect_exact,
+}
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
@@ -179,7 +184,10 @@ def test_inspect_score_of_several_values_fails_and_says_so():
         return Score({"a": 1, "b": 0})
 
     [verdict] = as_verifier(scorer).verify(SAMPLES[:1])
-    assert verdict.reason == "raised ValueError: the scorer gave several values, {'a': 1, 'b': 0}; choose one in a function around it"
+    assert (
+        verdict.reason
+        == "raised ValueError: the scorer gave several values, {'a': 1, 'b': 0}; choose one in a function around it"
+    )
 
 
 def test_metric_in_a_scheme_file_is_a_source(tmp_path, monkeypatch):
@@ -196,7 +204,8 @@ def test_metric_in_a_scheme_file_is_a_source(tmp_path, monkeypatch):
     output = load_scheme(tmp_path / "s.toml").rewarder()([Sample("p", text, 0) for text in ("a", "ab")])
     assert output.reward.tolist() == [1.0, 0.0]
     assert output.scores["rm"].values.tolist() == [1.0, 1.0]
-    assert resolve_target("own.py:length").sources["source"].style == "sample"
+    target = resolve_target("own.py:length")
+    assert (target.kind, target.sources["source"].style) == ("reward function", "sample")
 
 
 def test_find_metric_takes_no_class_and_nothing_else():

@@ -1,7 +1,7 @@
 """Metrics of deepeval and ragas and scorers of inspect as functions of a sample; each library is imported on the first call.
 
 They judge the final text. An empty one is not judged: it is 0, `UNPARSED`, as for every verifier, because some metrics raise on it,
-and a row that raises costs the policy nothing. A reference that a metric needs and that is missing fails the row.
+and a row that raises costs the policy nothing. A reference that a metric needs and that is missing or empty fails the row.
 """
 
 import copy
@@ -61,7 +61,11 @@ class DeepEvalMetric:
         from deepeval.test_case import LLMTestCase
 
         needed = getattr(self.metric, "_required_params", None)
-        if sample.reference is None and isinstance(needed, list) and "expected_output" in {p.value for p in needed}:
+        if (
+            _is_missing(sample.reference)
+            and isinstance(needed, list)
+            and "expected_output" in {p.value for p in needed}
+        ):
             return _NO_REFERENCE
         if not sample.final_text.strip():
             return _NO_ANSWER
@@ -94,8 +98,10 @@ class RagasMetric:
         fields = {**sample.meta, **texts}
         legacy = callable(getattr(self.metric, "single_turn_ascore", None))
         names = _legacy_columns(self.metric) if legacy else _parameter_names(self.metric.ascore)
+        if "reference" in names and _is_missing(sample.reference):
+            return _NO_REFERENCE
         if "reference" in names and not isinstance(texts["reference"], str):
-            return _NO_REFERENCE if sample.reference is None else _not_text(sample.reference)
+            return _not_text(sample.reference)
         if not sample.final_text.strip():
             return _NO_ANSWER
         if legacy:
@@ -126,7 +132,7 @@ class InspectScorer:
         from inspect_ai.scorer import Target
         from inspect_ai.solver import TaskState
 
-        if sample.reference is None:
+        if _is_missing(sample.reference):
             return _NO_REFERENCE
         if not sample.final_text.strip():
             return _NO_ANSWER
@@ -170,6 +176,11 @@ def _read_inspect_score(score: Any) -> _Outcome:
     except TypeError:
         message = f"the scorer gave several values, {value!r:.100}; choose one in a function around it"
         raise ValueError(message) from None
+
+
+def _is_missing(reference: Any) -> bool:
+    """Return whether there is nothing to compare with: inspect's ``includes`` finds an empty text in every answer."""
+    return reference is None or reference == [] or (isinstance(reference, str) and not reference.strip())
 
 
 def _not_text(reference: Any) -> Verdict:

@@ -92,9 +92,11 @@ class _Function:
 
     @property
     def reads_reference(self) -> bool:
-        """Whether it takes the reference by name, among all keywords, or as its second position."""
+        """Whether it takes the reference by name, among all keywords, as its second position, or with the whole sample."""
         if self.style == "plain" and not binds_by_name(self.function):
             return len(positional_names(self.function)) > 1
+        if self.style == "sample":
+            return True
         usual = {*REFERENCE_NAMES, "labels", "state", "info"}
         return bool(usual & set(named_parameters(self.function))) or takes_any_keyword(self.function)
 

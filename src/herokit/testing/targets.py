@@ -235,7 +235,7 @@ def kind_of_source(source: Verifier | RewardModel) -> TargetKind:
 def _reads_reference(source: FunctionRewardModel) -> bool:
     """Return whether a function reads a reference; one that only takes any keyword must use them in its code."""
     names = set(inspect.signature(source.function).parameters)
-    named = source.names_reference or not names.isdisjoint(("state", "info"))
+    named = source.names_reference or not names.isdisjoint(("state", "info", "sample"))
     return source.reads_reference and (named or _uses_keywords(source.function))
 
 

@@ -28,9 +28,9 @@ def test_scorer_is_a_verifier_whose_failures_are_no_zeros(made, values):
     assert [(v.value, v.status.value) for v in verdicts[2:4]] == [(0.0, "unparsed"), (None, "failed")]
 
 
-def test_includes_would_pay_everything_without_a_target():
-    """Why a row without a reference fails: the target of a sample without one is the empty text, which every answer includes."""
-    assert as_verifier(includes()).verify([Sample("p", "anything", 0, "")])[0].value == 1.0
+def test_empty_reference_fails_although_every_answer_includes_it():
+    [verdict] = as_verifier(includes()).verify([Sample("p", "anything", 0, "")])
+    assert (verdict.value, verdict.reason) == (None, "no reference")
 
 
 def test_unscored_score_is_a_failure_unless_the_policy_caused_it():
