@@ -7,7 +7,7 @@ import asyncio
 import math
 import sys
 from dataclasses import dataclass, field
-from types import ModuleType, SimpleNamespace
+from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -51,9 +51,11 @@ class DeepEvalExact:
 
     score: float | None = None
     reason: str | None = None
-    _required_params = [SimpleNamespace(value="input"), SimpleNamespace(value="expected_output")]
 
-    async def a_measure(self, test_case, _show_indicator=True, _in_component=False):
+    def __init__(self):
+        self._required_params = [SimpleNamespace(value="input"), SimpleNamespace(value="expected_output")]
+
+    async def a_measure(self, test_case, _show_indicator="yes"):
         assert not _show_indicator
         if test_case.actual_output == "" or test_case.expected_output is None:
             raise RuntimeError("MissingTestCaseParamsError")
@@ -74,7 +76,7 @@ class RagasExact:
 
 
 class LegacyRagasExact:
-    required_columns = {"SINGLE_TURN": {"reference", "response"}}
+    required_columns = MappingProxyType({"SINGLE_TURN": {"reference", "response"}})
 
     async def single_turn_ascore(self, sample):
         return float(sample.reference == sample.response)
