@@ -41,7 +41,9 @@ html_show_sphinx = False
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 
-copybutton_prompt_text = r"\$ |>>> |\.\.\. "  # the button copies what is typed, without prompts and output
+copybutton_prompt_text = (
+    r"\$ |>>> |\.\.\. "  # the button copies what is typed, without prompts and output
+)
 copybutton_prompt_is_regexp = True
 
 

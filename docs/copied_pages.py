@@ -13,9 +13,16 @@ _LINK = re.compile(r"(\]\()([^)#:\s]+)(#[^)]*)?(\))")
 
 def copies() -> dict[Path, str]:
     """Return the files of which the site has a copy, and the name of each copy below `PLACE`."""
-    pages = {ROOT / name: f"project/{name}" for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")}
-    pages |= {path: f"plugins/{path.parent.name}.md" for path in sorted(ROOT.glob("plugins/*/README.md"))}
-    pages |= {path: f"plugins/{path.name}" for path in ROOT.glob("plugins/*/src/*/embedded/MODEL_CARD.md")}
+    pages = {
+        ROOT / name: f"project/{name}"
+        for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+    }
+    pages |= {
+        path: f"plugins/{path.parent.name}.md" for path in sorted(ROOT.glob("plugins/*/README.md"))
+    }
+    pages |= {
+        path: f"plugins/{path.name}" for path in ROOT.glob("plugins/*/src/*/embedded/MODEL_CARD.md")
+    }
     return {path: name for path, name in pages.items() if path.exists()}
 
 
@@ -47,7 +54,11 @@ def relink(text: str, here: Path, there: Path) -> str:
         if target in copied:
             target = PLACE / copied[target]
         elif not target.is_relative_to(DOCS):
-            return f"] (`{target.relative_to(ROOT)}`)" if target.is_relative_to(ROOT) else match.group()
+            return (
+                f"] (`{target.relative_to(ROOT)}`)"
+                if target.is_relative_to(ROOT)
+                else match.group()
+            )
         return f"{opening}{os.path.relpath(target, there)}{anchor or ''}{closing}"
 
     return _LINK.sub(rewrite, text)

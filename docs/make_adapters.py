@@ -35,11 +35,28 @@ LEVELS = ("training", "integration", "contract")
 
 def main() -> str:
     """Return the page."""
-    rows = [info for _, info in sorted(list_adapters(), key=lambda pair: (LEVELS.index(pair[1].tested), pair[0]))]
-    lines = ["| trainer | version | tested | the reward hook sees | how to |", "|---|---|---|---|---|"]
-    lines += [f"| {row.trainer} | {row.version} | {row.tested} | {row.scope} | [page](../{row.page}) |" for row in rows]
-    lines += ["", "| trainer | required settings | state | known limitations |", "|---|---|---|---|"]
-    lines += [f"| {row.trainer} | {row.settings} | {row.state} | {row.limitations} |" for row in rows]
+    rows = [
+        info
+        for _, info in sorted(
+            list_adapters(), key=lambda pair: (LEVELS.index(pair[1].tested), pair[0])
+        )
+    ]
+    lines = [
+        "| trainer | version | tested | the reward hook sees | how to |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row.trainer} | {row.version} | {row.tested} | {row.scope} | [page](../{row.page}) |"
+        for row in rows
+    ]
+    lines += [
+        "",
+        "| trainer | required settings | state | known limitations |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row.trainer} | {row.settings} | {row.state} | {row.limitations} |" for row in rows
+    ]
     lines += ["", CREDIT, "", "| trainer | credit of turns |", "|---|---|"]
     lines += [f"| {row.trainer} | {row.credit} |" for row in rows]
     return HEAD + "\n".join(lines) + "\n"

@@ -38,7 +38,9 @@ def undocumented_options() -> list[str]:
     for name, command in all_commands():
         if not (command.help or "").strip():
             names.append(f"herokit {name}")
-        names += [f"herokit {name} {p.opts[0]}" for p in command.params if not getattr(p, "help", None)]
+        names += [
+            f"herokit {name} {p.opts[0]}" for p in command.params if not getattr(p, "help", None)
+        ]
     return names
 
 
@@ -52,10 +54,16 @@ def _section(name: str, command: Any) -> str:
     usage = " ".join(_format_name(p) for p in arguments)
     text = f"\n## herokit {name}\n\n```console\n$ herokit {name} {usage} [OPTIONS]\n```\n\n"
     text = text.replace(f"{name}  [", f"{name} [")
-    text += inspect.cleandoc(command.help).replace("$", "\\$") + "\n\n| | default | |\n|---|---|---|\n"
+    text += (
+        inspect.cleandoc(command.help).replace("$", "\\$") + "\n\n| | default | |\n|---|---|---|\n"
+    )
     for param in command.params:
         if param.name != "help":
-            label = f"`{_format_name(param)}`" if param in arguments else ", ".join(f"`{o}`" for o in param.opts)
+            label = (
+                f"`{_format_name(param)}`"
+                if param in arguments
+                else ", ".join(f"`{o}`" for o in param.opts)
+            )
             text += f"| {label} | {_default(param)} | {param.help.replace('|', chr(92) + '|')} |\n"
     return text
 

@@ -49,7 +49,11 @@ def _parameters(law: Law) -> str:
         for p in inspect.signature(law.check).parameters.values()
         if p.kind is p.KEYWORD_ONLY and isinstance(p.default, float)
     ]
-    return f"Parameters: {', '.join(f'`{p.name}={p.default:g}`' for p in parameters)}.\n" if parameters else ""
+    return (
+        f"Parameters: {', '.join(f'`{p.name}={p.default:g}`' for p in parameters)}.\n"
+        if parameters
+        else ""
+    )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ def accuracy(completions, answer, **kwargs):
 COMMANDS = {"check": ("herokit check my_rewards.py:accuracy", 34)}
 """Name of a picture -> the command, and how many lines of what it prints are shown."""
 
-_FONT = re.compile(r"@font-face \{.*?\}\n", re.DOTALL)  # from the network; the next font of the list is there
+_FONT = re.compile(
+    r"@font-face \{.*?\}\n", re.DOTALL
+)  # from the network; the next font of the list is there
 _NAME = re.compile(r"terminal-\d+")
 
 
@@ -32,9 +34,13 @@ def draw(command: str, lines: int) -> str:
         Path(folder, "my_rewards.py").write_text(REWARD)
         environment = {**os.environ, "COLUMNS": str(WIDTH), "FORCE_COLOR": "1"}
         words = [sys.executable, "-m", *command.split()]
-        done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            words, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
     shown = [line.rstrip() for line in done.stdout.splitlines()]
-    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    console = Console(
+        record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor"
+    )
     console.print(Text(f"$ {command}", style="bold"))
     for line in shown[:lines]:
         console.print(Text.from_ansi(line), no_wrap=True, overflow="ellipsis", crop=True)

@@ -17,7 +17,12 @@ from public_names import Page, constant_text, pages, undocumented_names
 
 from herokit import hookspecs
 from herokit.combiners import Combiner
-from herokit.config.parameters import Parameter, nested_dataclasses, parameters_of, undocumented_parameters
+from herokit.config.parameters import (
+    Parameter,
+    nested_dataclasses,
+    parameters_of,
+    undocumented_parameters,
+)
 from herokit.registry import ENTRY_POINT_GROUP, Entry, get_registry
 from herokit.testing.law import Law
 from herokit.types import RewardModel, Verifier
@@ -40,7 +45,11 @@ def undocumented() -> list[str]:
     """Return everything public that is not documented: names, parameters, options."""
     from make_commands import undocumented_options
 
-    return [*undocumented_names(), *undocumented_parameters(get_registry()), *undocumented_options()]
+    return [
+        *undocumented_names(),
+        *undocumented_parameters(get_registry()),
+        *undocumented_options(),
+    ]
 
 
 def write() -> None:
@@ -53,13 +62,19 @@ def write() -> None:
 
     if missing := undocumented():
         raise SystemExit("public, and not documented:\n" + "\n".join(missing))
-    texts = {"commands.md": commands(), "scheme-file.md": scheme_file(), "hooks.rst": hooks()} | api() | copied_pages()
+    texts = (
+        {"commands.md": commands(), "scheme-file.md": scheme_file(), "hooks.rst": hooks()}
+        | api()
+        | copied_pages()
+    )
     for old in {p.relative_to(PLACE).as_posix() for p in PLACE.rglob("*.*")} - set(texts):
         PLACE.joinpath(old).unlink()
     for name, text in texts.items():
         path = PLACE / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or path.read_text(encoding="utf-8") != text:  # Sphinx reads newer files again
+        if (
+            not path.exists() or path.read_text(encoding="utf-8") != text
+        ):  # Sphinx reads newer files again
             path.write_text(text, encoding="utf-8")
 
 
@@ -73,7 +88,13 @@ def api() -> dict[str, str]:
             homes.setdefault((id(value), name), f"{page.name}.{name}")
     for page in listed:
         texts[f"api/{page.name}.rst"] = _api_page(page, homes)
-        first = (page.module.__doc__ or "").strip().splitlines()[0].replace("`", "``").replace("````", "``")
+        first = (
+            (page.module.__doc__ or "")
+            .strip()
+            .splitlines()[0]
+            .replace("`", "``")
+            .replace("````", "``")
+        )
         rows.append(f"   * - :doc:`{page.name} <{page.name}>`\n     - {first}\n")
     texts["api/index.rst"] = (
         _title("Python API")
@@ -140,11 +161,20 @@ def _entry(entry: Entry) -> str:
 def _table(parameters: list[Parameter]) -> str:
     if not parameters:
         return "No keys.\n\n"
-    rows = "".join(f"| `{p.name}` | {_type(p.hint)} | {_default(p)} | {_cell(p.doc)} |\n" for p in parameters)
+    rows = "".join(
+        f"| `{p.name}` | {_type(p.hint)} | {_default(p)} | {_cell(p.doc)} |\n" for p in parameters
+    )
     return f"| key | type | default | |\n|---|---|---|---|\n{rows}\n"
 
 
-TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false", Any: "any", NoneType: ""}
+TYPES = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Any: "any",
+    NoneType: "",
+}
 TYPES |= {Verifier: "verifier", RewardModel: "reward model", Combiner: "step or steps"}
 
 
@@ -190,7 +220,9 @@ def _literal_stars(text: str) -> str:
 def hooks() -> str:
     """Return the page of the plugin hook and of its parameter."""
     text = _title("Hooks") + "Entry-point groups that a package can declare:\n\n"
-    text += "".join(f"``{group}``\n    {what.replace('`', '``')}\n\n" for group, what in GROUPS.items())
+    text += "".join(
+        f"``{group}``\n    {what.replace('`', '``')}\n\n" for group, what in GROUPS.items()
+    )
     text += ".. automodule:: herokit.hookspecs\n   :no-members:\n   :no-index:\n\n"
     for name, spec in vars(hookspecs).items():
         if hasattr(spec, "herokit_spec"):

@@ -66,7 +66,10 @@ def describe(scheme: object) -> tuple[str, str, str]:
     source = re.search(r"Source: (.*?)(?:\n\n|$)", text, re.DOTALL)
     if formula is None or source is None:
         raise SystemExit(f"{scheme}: the docstring needs a formula and a source")
-    first, source_text = (" ".join(part.split()).replace("``", "`") for part in (text.splitlines()[0], source.group(1)))
+    first, source_text = (
+        " ".join(part.split()).replace("``", "`")
+        for part in (text.splitlines()[0], source.group(1))
+    )
     return first, " ".join(formula.group(1).split()), source_text.rstrip(".")
 
 
@@ -80,9 +83,13 @@ def main() -> str:
         first, formula, source = describe(scheme)
         schemes.append(f"| `{name}` | `{formula.replace('|', chr(92) + '|')}` | {source} |\n")
         combiner = scheme(**PARAMETERS.get(name, {}))
-        subject = CombinerSubject.from_combiner(combiner, trainer=find_trainer(TRAINER), backends=(NUMPY,))
+        subject = CombinerSubject.from_combiner(
+            combiner, trainer=find_trainer(TRAINER), backends=(NUMPY,)
+        )
         report = check_laws(subject, LAWS, PROFILE, name, must_fail=(), claimed=())
-        outcomes.append(f"| `{name}` | {' | '.join(CELLS[result.outcome] for result in report)} |\n")
+        outcomes.append(
+            f"| `{name}` | {' | '.join(CELLS[result.outcome] for result in report)} |\n"
+        )
         messages = "".join(f"- {r.law.replace('_', ' ')}: {r.message}.\n" for r in report.failures)
         failures.append(f"\n### {name}\n\n{first}\n{chr(10) if messages else ''}{messages}")
     laws = LAWS_INTRODUCTION.format(trainer=TRAINER)
@@ -95,7 +102,9 @@ def credit() -> str:
     makes = [scheme for scheme in SCHEMES if gives_credit(scheme())]
     names = [f"`{scheme.__name__}`" for scheme in makes]
     lines = [CREDIT_INTRODUCTION, f"| law | {' | '.join(names)} |\n|---|{'---|' * len(makes)}\n"]
-    reports = [check_credit(scheme(**CREDIT_PARAMETERS.get(scheme.__name__, {}))) for scheme in makes]
+    reports = [
+        check_credit(scheme(**CREDIT_PARAMETERS.get(scheme.__name__, {}))) for scheme in makes
+    ]
     for law in CREDIT_LAWS:
         statement = " ".join((law.__doc__ or "").split())
         cells = " | ".join(CELLS[report[law.__name__].outcome] for report in reports)

@@ -78,8 +78,16 @@ the second one rejects; `5` gives 0.5; `?` fails, `u` is unparsed, `t` times out
 
 def main() -> str:
     """Return the page."""
-    offered = (entry for entry in load_registry() if entry.kind == "verifier" and entry.name not in EXCLUDED)
-    entries = {entry.name: entry for entry in offered if entry.name in BUILTIN_VERIFIERS or entry.owner in OWNERS}
+    offered = (
+        entry
+        for entry in load_registry()
+        if entry.kind == "verifier" and entry.name not in EXCLUDED
+    )
+    entries = {
+        entry.name: entry
+        for entry in offered
+        if entry.name in BUILTIN_VERIFIERS or entry.owner in OWNERS
+    }
     tables = {table.name: table for table in all_tables()}
     named = [name for names in GROUPS.values() for name in names]
     if sorted(named) != sorted(entries) or sorted(tables) != sorted(entries):
@@ -87,7 +95,10 @@ def main() -> str:
             f"groups, tables and registry differ: {set(named) ^ set(entries)}, {set(tables) ^ set(entries)}"
         )
     lines = [HEAD, "| name | description | cases |\n|---|---|---|\n"]
-    lines += [f"| [`{name}`](#{name}) | {_first(entries[name])} | {len(tables[name].cases)} |\n" for name in named]
+    lines += [
+        f"| [`{name}`](#{name}) | {_first(entries[name])} | {len(tables[name].cases)} |\n"
+        for name in named
+    ]
     for group, names in GROUPS.items():
         lines.append(f"\n## {group}\n{NOTES.get(group, '')}")
         for name in names:
@@ -106,12 +117,17 @@ def _verifier(entry: Entry, table: Table) -> list[str]:
     made = entry.load()
     doc = inspect.getdoc(made) or ""
     head, rest = [*re.split(r"\n(?:Args|Attributes):\n", doc, maxsplit=1), ""][:2]
-    arguments, _, rest = re.sub(r"\nRaises:\n.*?\n\n", "\n\n", rest, flags=re.DOTALL).partition("\n\n")
+    arguments, _, rest = re.sub(r"\nRaises:\n.*?\n\n", "\n\n", rest, flags=re.DOTALL).partition(
+        "\n\n"
+    )
     source = re.search(r"Source: (.*?)(?:\n\n|$)", doc, re.DOTALL)
     if source is None or not arguments:
         raise SystemExit(f"{entry.name}: the docstring needs Args and a Source")
     kinds = Counter(case.kind for case in table.cases)
-    lines = [f"\n### {entry.name}\n\n", f"`{entry.target.replace(':', '.')}`, {entry.owner}. {_text(head)}\n\n"]
+    lines = [
+        f"\n### {entry.name}\n\n",
+        f"`{entry.target.replace(':', '.')}`, {entry.owner}. {_text(head)}\n\n",
+    ]
     lines.append("| parameter | default | |\n|---|---|---|\n")
     defaults = inspect.signature(made).parameters
     for name, description in re.findall(
@@ -122,7 +138,9 @@ def _verifier(entry: Entry, table: Table) -> list[str]:
         lines.append(f"| `{name}` | {shown} | {_text(description)} |\n")
     lines.append(f"\nSource: {_text(source[1])}\n\n")
     counted = ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS)
-    lines.append(f"{len(table.cases)} hard cases: {counted}.\n\n| rule | source | example |\n|---|---|---|\n")
+    lines.append(
+        f"{len(table.cases)} hard cases: {counted}.\n\n| rule | source | example |\n|---|---|---|\n"
+    )
     for name, rule in table.rules.items():
         example = next(case for case in table.cases if case.rule == name)
         lines.append(f"| {_text(rule['rule'])} | {_text(rule['source'])} | {_example(example)} |\n")
@@ -131,11 +149,15 @@ def _verifier(entry: Entry, table: Table) -> list[str]:
 
 def _constraints() -> list[str]:
     """Write the table of instructions."""
-    lines = ["\nHow these checks differ from IFEval's own code: [IFEval](../explanation/ifeval.md).\n\n"]
+    lines = [
+        "\nHow these checks differ from IFEval's own code: [IFEval](../explanation/ifeval.md).\n\n"
+    ]
     lines.append("| instruction | arguments | followed if |\n|---|---|---|\n")
     for name, constraint in sorted(CONSTRAINTS.items()):
         arguments = ", ".join(f"`{argument}`" for argument in constraint.arguments)
-        lines.append(f"| `{name}` | {arguments} | {_text(inspect.getdoc(constraint.function) or '')} |\n")
+        lines.append(
+            f"| `{name}` | {arguments} | {_text(inspect.getdoc(constraint.function) or '')} |\n"
+        )
     return lines
 
 
@@ -162,7 +184,10 @@ def _code(text: str) -> str:
 def _text(text: str) -> str:
     """Write a docstring's paragraph as one line of Markdown."""
     parts = re.split(r"(``.*?``|`[^`]*`)", " ".join(text.split()), flags=re.DOTALL)
-    plain = [part if part.startswith("`") else part.replace("<", "&lt;").replace("*", "\\*") for part in parts]
+    plain = [
+        part if part.startswith("`") else part.replace("<", "&lt;").replace("*", "\\*")
+        for part in parts
+    ]
     return re.sub(r"``(.*?)``", r"`\1`", "".join(plain)).replace("|", "\\|")
 
 
@@ -173,7 +198,11 @@ def _toml(value: Any) -> str:
         return str(value).lower()
     if repr(value) == "<factory>":
         return "its defaults"
-    return f"[{', '.join(map(_toml, value))}]" if isinstance(value, tuple) else repr(value).replace("'", '"')
+    return (
+        f"[{', '.join(map(_toml, value))}]"
+        if isinstance(value, tuple)
+        else repr(value).replace("'", '"')
+    )
 
 
 if __name__ == "__main__":

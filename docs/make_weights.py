@@ -28,7 +28,9 @@ def run(scheme: Chain, signals: Signals) -> tuple[Any, Any]:
     """Return a scheme's output and its weight, with a running mean in place."""
     state = tuple(Mean(100, RUNNING_MEAN) if isinstance(s, Mean) else s for s in scheme.init())
     trace, _ = scheme.trace(initial_reward(signals), signals, state)
-    weight = next((t.weight for t in trace if isinstance(t.step, Weight)), np.ones_like(trace[-1].after))
+    weight = next(
+        (t.weight for t in trace if isinstance(t.step, Weight)), np.ones_like(trace[-1].after)
+    )
     return trace[-1].after, weight
 
 

@@ -68,7 +68,9 @@ class Page:
 def documented_constants(module: ModuleType) -> dict[str, str]:
     """Return the documented constants of a module: name -> the string below it."""
     body = ast.parse(inspect.getsource(module)).body
-    body += [node for block in body if isinstance(block, ast.If) for node in block.body]  # if TYPE_CHECKING
+    body += [
+        node for block in body if isinstance(block, ast.If) for node in block.body
+    ]  # if TYPE_CHECKING
     found = {}
     for node, after in pairwise(body):
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
@@ -81,17 +83,27 @@ def documented_constants(module: ModuleType) -> dict[str, str]:
 def constant_text(module: ModuleType, name: str) -> str:
     """Return the string below a constant, where it is defined; empty if there is none."""
     for node in ast.walk(ast.parse(inspect.getsource(module))):
-        if isinstance(node, ast.ImportFrom) and any((a.asname or a.name) == name for a in node.names):
+        if isinstance(node, ast.ImportFrom) and any(
+            (a.asname or a.name) == name for a in node.names
+        ):
             module = import_module("." * node.level + (node.module or ""), module.__package__)
     return documented_constants(module).get(name, "")
 
 
 def packages() -> list[str]:
     """Return herokit and the installed packages of its plugins."""
-    points = [point for group in ("herokit", "herokit.language") for point in entry_points(group=group)]
+    points = [
+        point for group in ("herokit", "herokit.language") for point in entry_points(group=group)
+    ]
     return [
         "herokit",
-        *sorted({point.module.partition(".")[0] for point in points if point.module.startswith("herokit_")}),
+        *sorted(
+            {
+                point.module.partition(".")[0]
+                for point in points
+                if point.module.startswith("herokit_")
+            }
+        ),
     ]
 
 
@@ -106,7 +118,9 @@ def pages() -> list[Page]:
 
 
 def _public_modules(package: ModuleType) -> Iterator[str]:
-    for module in sorted(pkgutil.iter_modules(package.__path__, f"{package.__name__}."), key=lambda m: m.name):
+    for module in sorted(
+        pkgutil.iter_modules(package.__path__, f"{package.__name__}."), key=lambda m: m.name
+    ):
         if module.name in INTERNAL or module.name.rpartition(".")[2].startswith("_"):
             continue
         yield module.name
