@@ -1,12 +1,13 @@
 """The report's tables in W&B and TensorBoard: the real packages if they are there, else what is called of them."""
 
+import json
 import sys
 from types import SimpleNamespace
 
 import pytest
 
 from helpers.scored_rows import HOSTILE, make_rows, write_rows
-from herokit.errors import ConfigError, SetupError
+from herokit.errors import ConfigError, DataError, SetupError
 from herokit.report import exports, read_results
 
 
@@ -84,6 +85,61 @@ def test_check_exports_names_what_is_wrong(monkeypatch):
     monkeypatch.setattr(exports, "find_spec", lambda _: None)
     with pytest.raises(SetupError, match="pip install wandb"):
         exports.check_exports("wandb")
+
+
+def test_export_tables_names_the_logger_that_fails(tables, monkeypatch):
+    def fail(_):
+        raise RuntimeError("too large")
+
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(run=object(), Table=lambda **table: table, log=fail))
+    with pytest.raises(DataError, match="the tables were not logged to wandb: RuntimeError: too large"):
+        exports.export_tables(tables, "wandb", step=1, folder="")
+
+
+def test_report_command_logs_the_tables_at_the_last_step(tmp_path, monkeypatch, herokit, capsys):
+    calls = []
+
+    class Run:
+        def __enter__(self):
+            module.run = self
+
+        def __exit__(self, *_):
+            module.run = None
+            calls.append("finished")
+
+    module = SimpleNamespace(run=None, Table=lambda **table: table, log=calls.append, init=lambda **_: Run())
+    monkeypatch.setitem(sys.modules, "wandb", module)
+    monkeypatch.setattr(exports, "find_spec", lambda _: True)
+    path = write_rows(tmp_path, [row | {"step": number} for number, row in enumerate(make_rows(2))])
+    out = tmp_path / "r.html"
+    assert herokit("report", path, "-o", str(out), "--log-to", "wandb", "--max-rollouts", "4", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["report"] == str(out)
+    logged, end = calls
+    assert (logged["train/global_step"], end) == (7, "finished")
+    assert len(logged["herokit/rollouts"]["data"]) == 4
+    assert herokit("report", path, "-o", str(out), "--log-to", "mlflow") == 2
+    assert "expected some of wandb, tensorboard, got 'mlflow'" in capsys.readouterr().err
+
+
+def test_report_command_writes_events_next_to_the_page(tmp_path, herokit):
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    path, out = write_rows(tmp_path, make_rows(2)), tmp_path / "r.html"
+    assert herokit("report", path, "-o", str(out), "--log-to", "tensorboard") == 0
+    assert herokit("report", path, "-o", str(out), "--log-to", "tensorboard", "--log-folder", str(tmp_path / "a")) == 0
+    for folder in ("r.tensorboard", "a"):
+        events = EventAccumulator(str(tmp_path / folder)).Reload()
+        assert events.Histograms("herokit/rm")[0].step == 8  # rows, for there are no steps
+
+
+def test_report_command_logs_to_wandb_without_an_account(tmp_path, monkeypatch, herokit):
+    pytest.importorskip("wandb", reason="wandb is not installed")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    path = write_rows(tmp_path, make_rows(2))
+    assert herokit("report", path, "-o", str(tmp_path / "r.html"), "--log-to", "wandb") == 0
+    assert len(list(tmp_path.rglob("rollouts_*.table.json"))) == 1
 
 
 def test_export_tables_writes_a_table_that_wandb_reads_offline(tables, monkeypatch, tmp_path):

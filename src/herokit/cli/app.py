@@ -18,13 +18,13 @@ from herokit.cli import console
 from herokit.cli.check import check
 from herokit.cli.explain import explain
 from herokit.cli.new import new
-from herokit.cli.options import Columns, JsonFlag
+from herokit.cli.options import JsonFlag
+from herokit.cli.report import report
 from herokit.cli.score import score
 from herokit.cli.serve import serve
 from herokit.cli.verify import verify
 from herokit.config.schema import scheme_schema
 from herokit.errors import ConfigError, HerokitError, NameClashError, SchemeError, UnknownNameError
-from herokit.files.reading import parse_columns
 from herokit.registry import Entry, get_registry
 
 __all__ = ["app", "run"]
@@ -122,51 +122,7 @@ app.command()(score)
 app.command()(explain)
 
 
-@app.command()
-def report(
-    results: Annotated[str, typer.Argument(help="The output of `herokit score`: a file or a folder.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("report.html"),
-    compare: Annotated[str | None, typer.Option(help="Results of another scheme or run, to compare.")] = None,
-    column: Columns = None,
-    max_rollouts: Annotated[
-        int,
-        typer.Option(min=1, help="Rollouts in the tables; of a longer input, complete groups spread evenly over it."),
-    ] = 20_000,
-    scheme: Annotated[
-        str | None, typer.Option(help="Show what each step of this scheme makes of the results; no source runs.")
-    ] = None,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Write the page again after each change of the input, until Ctrl-C.")
-    ] = False,
-    as_json: JsonFlag = False,
-) -> None:
-    """Write a page about scored rollouts: tables of groups and rollouts to filter, search and open, and charts.
-
-    The result is one HTML file that works offline. If the rollouts were scored more than once, with several prefixes,
-    the last results are drawn.
-    """
-    from herokit.report import write_report
-    from herokit.report.page import watch_inputs
-
-    def write() -> None:
-        columns = parse_columns(column or ())
-        write_report(results, output, other=compare, columns=columns, max_rollouts=max_rollouts, scheme=scheme)
-        _print_report(output, as_json=as_json)
-
-    if not watch:
-        write()
-        return
-    watch_inputs([results, *([compare] if compare else [])], write, lambda e: console.print_problem("note", str(e)))
-
-
-def _print_report(path: Path, *, as_json: bool) -> None:
-    size = path.stat().st_size
-    if as_json:
-        sys.stdout.write(json.dumps({"report": str(path), "bytes": size}) + "\n")
-        return
-    console.out.print(console.printable(f"Report: {path} ({size / 1e6:.1f} MB)"), soft_wrap=True)
-
-
+app.command()(report)
 app.command()(verify)
 app.command()(serve)
 app.command()(check)

@@ -1,14 +1,15 @@
 """The report's tables in a run's log: W&B tables, and TensorBoard's texts and histograms. Both packages are optional."""
 
 import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from herokit.errors import ConfigError, SetupError
+from herokit.errors import ConfigError, DataError, HerokitError, SetupError
 from herokit.records import replace_surrogates
 from herokit.report.page import MAX_ROLLOUTS
 from herokit.report.results import Results
@@ -16,7 +17,7 @@ from herokit.report.rollouts import PRESETS, make_tables, select_rows
 from herokit.report.statistics import group_statistics
 from herokit.report.texts import read_texts
 
-__all__ = ["check_exports", "export_tables", "make_export_tables"]
+__all__ = ["check_exports", "export_tables", "make_export_tables", "open_run"]
 
 Table: TypeAlias = dict[str, list[Any]]
 """Column -> values, all of one length."""
@@ -48,11 +49,36 @@ def check_exports(names: Sequence[str]) -> None:
 
     Raises:
         ConfigError: there is no logger of that name.
-        SetupError: its package is not installed.
+        SetupError: one of its packages is not installed.
     """
     for name in _list_names(names):
-        if find_spec(name) is None:
-            raise SetupError(f"log_to={name!r} needs {name}: pip install {name}")
+        missing = [package for package in _PACKAGES[name] if find_spec(package) is None]
+        if missing:
+            raise SetupError(f"tables in {name} need {' and '.join(missing)}: pip install {' '.join(missing)}")
+
+
+@contextmanager
+def open_run(names: Sequence[str]) -> Iterator[None]:
+    """Open a run of W&B for what is logged inside, if it is among the loggers and no run is active.
+
+    Raises:
+        ConfigError: there is no logger of that name.
+        SetupError: W&B cannot begin a run; the message is its own.
+    """
+    if "wandb" not in _list_names(names):
+        yield
+        return
+    import wandb
+
+    if wandb.run is not None:
+        yield
+        return
+    try:
+        run = wandb.init(job_type="herokit report")
+    except Exception as error:
+        raise SetupError(f"W&B began no run: {error}; WANDB_MODE=offline needs no account") from error
+    with run:
+        yield
 
 
 def export_tables(tables: Mapping[str, Table], names: Sequence[str], *, step: int, folder: str | Path) -> None:
@@ -66,9 +92,15 @@ def export_tables(tables: Mapping[str, Table], names: Sequence[str], *, step: in
 
     Raises:
         ConfigError: there is no logger of that name, or W&B has no active run.
+        DataError: a logger fails; the message is its own.
     """
     for name in _list_names(names):
-        _EXPORTS[name](tables, step, str(folder))
+        try:
+            _EXPORTS[name](tables, step, str(folder))
+        except HerokitError:
+            raise
+        except Exception as error:  # those of the packages, of many kinds: a run must not end for a table
+            raise DataError(f"the tables were not logged to {name}: {type(error).__name__}: {error}") from error
 
 
 def _list_names(names: Sequence[str]) -> list[str]:
@@ -80,7 +112,7 @@ def _list_names(names: Sequence[str]) -> list[str]:
     listed = [names] if isinstance(names, str) else list(names)
     for name in listed:
         if name not in _EXPORTS:
-            raise ConfigError(f"log_to: expected some of {', '.join(_EXPORTS)}, got {name!r}")
+            raise ConfigError(f"a logger of tables: expected some of {', '.join(_EXPORTS)}, got {name!r}")
     return listed
 
 
@@ -88,7 +120,7 @@ def _export_to_wandb(tables: Mapping[str, Table], step: int, _folder: str) -> No
     import wandb
 
     if wandb.run is None:
-        raise ConfigError('log_to="wandb": there is no active run; set report_to="wandb" or call wandb.init() before')
+        raise ConfigError('W&B has no active run for the tables: set report_to="wandb" or call wandb.init() before')
     logged = {
         f"herokit/{name}": wandb.Table(
             columns=list(table), data=[list(row) for row in zip(*table.values(), strict=True)], allow_mixed_types=True
@@ -141,3 +173,5 @@ _EXPORTS: dict[str, Callable[[Mapping[str, Table], int, str], None]] = {
     "wandb": _export_to_wandb,
     "tensorboard": _export_to_tensorboard,
 }
+
+_PACKAGES = {"wandb": ("wandb",), "tensorboard": ("tensorboard", "torch")}

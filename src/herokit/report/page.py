@@ -45,7 +45,7 @@ SCRIPTS = ("tables.js", "differences.js", "group.js", "marks.js", "page.js")
 
 
 def write_report(
-    results: str,
+    results: str | Results,
     output: Path,
     *,
     other: str | None = None,
@@ -56,7 +56,7 @@ def write_report(
     """Write the report of scored rollouts.
 
     Args:
-        results: the results of `herokit score`, a file or a folder.
+        results: the results of `herokit score`, a file or a folder, or what `read_results` returns.
         output: the HTML file to write.
         other: results of another scheme or run, to compare them with.
         columns: role -> column, as for `herokit score`; of both.
@@ -69,7 +69,8 @@ def write_report(
     """
     check_output(output)
     others = read_results(other, columns) if other else None
-    page = render(read_results(results, columns), others, max_rollouts=max_rollouts, scheme=scheme)
+    first = read_results(results, columns) if isinstance(results, str) else results
+    page = render(first, others, max_rollouts=max_rollouts, scheme=scheme)
     part = output.with_name(output.name + ".part")
     try:
         part.write_bytes(page.encode("utf-8", "backslashreplace"))  # a text may hold half of a surrogate pair

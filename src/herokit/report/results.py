@@ -69,6 +69,12 @@ class Results:
     def __len__(self) -> int:
         return len(self.reward)
 
+    @property
+    def last_step(self) -> int:
+        """The last training step, or the number of rows if the input has no steps."""
+        steps = np.zeros(0) if self.step is None else self.step[np.isfinite(self.step)]
+        return int(steps.max()) if len(steps) else len(self)
+
     def texts(self, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
         """Read prompt, completion, reference, group, answer and reasons of a few rows."""
         texts: dict[int, dict[str, Any]] = {}

@@ -111,11 +111,11 @@ class ReportWriter:
         if not self._kept:
             return
         try:
-            rows = str(self._write_rows())
-            write_report(rows, self.path)
+            results = read_results(str(self._write_rows()))
+            write_report(results, self.path)
             if self.log_to:
                 folder = self.path.with_suffix(".tensorboard")
-                export_tables(make_export_tables(read_results(rows)), self.log_to, step=step, folder=folder)
+                export_tables(make_export_tables(results), self.log_to, step=step, folder=folder)
         except (HerokitError, OSError) as error:
             warnings.warn(
                 f"ReportCallback: step {step}: {self.path} or what log_to names was not written: {error}",
