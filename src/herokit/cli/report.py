@@ -55,13 +55,13 @@ def report(  # noqa: PLR0913, PLR0917 - one parameter per option
     names, columns = log_to or [], parse_columns(column or ())
 
     def write() -> None:
-        found = read_results(results, columns)
-        write_report(found, output, other=compare, columns=columns, max_rollouts=max_rollouts, scheme=scheme)
+        rollouts = read_results(results, columns)
+        write_report(rollouts, output, other=compare, columns=columns, max_rollouts=max_rollouts, scheme=scheme)
         if names:
-            tables = exports.make_export_tables(found, max_rollouts)
+            tables = exports.make_export_tables(rollouts, max_rollouts)
             folder = log_folder or output.with_suffix(".tensorboard")
-            exports.export_tables(tables, names, step=found.last_step, folder=folder)
-        _print_report(output, found.last_step, names, as_json=as_json)
+            exports.export_tables(tables, names, step=rollouts.last_step, folder=folder)
+        _print_report(output, rollouts.last_step, names, as_json=as_json)
 
     exports.check_exports(names)
     with exports.open_run(names):
