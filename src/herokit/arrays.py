@@ -6,15 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any
 
+import numpy as np
+
 from herokit._display import short_repr
 from herokit._segment import counts, namespace
 from herokit.combiners import Center, Chain, Combiner, Filter, Mean, Sync, chain, initial_reward
 from herokit.combiners.base import StepTrace, no_sync, summarize_trace
-from herokit.combiners.chain import check_no_credit, check_signals, find_unread_sources
+from herokit.combiners.chain import (
+    check_no_credit,
+    check_signals,
+    ends_with_credit,
+    find_unread_sources,
+    gives_credit,
+)
 from herokit.combiners.inputs import check_values, copy_input, read_arrays, spread_rows
+from herokit.combiners.ragged import RaggedParts, read_parts
+from herokit.credit import Credit, split_credit
 from herokit.errors import ConfigError, NoSignalWarning
 from herokit.outcome import RewardOutput
 from herokit.signals import group_key
+from herokit.sources.results import to_float_array
 from herokit.types import Array, Signals
 
 __all__ = [
@@ -29,20 +40,33 @@ __all__ = [
 ]
 
 
-def combine(values: Mapping[str, Any], groups: Any, combiner: Combiner[Any] | str) -> RewardOutput:
+def combine(
+    values: Mapping[str, Any],
+    groups: Any,
+    combiner: Combiner[Any] | str,
+    *,
+    parts: Mapping[str, Any] | None = None,
+    offsets: Any = None,
+    states: Any = None,
+) -> RewardOutput:
     """Combine one batch of arrays, with a fresh state.
 
     Args:
-        values: signal -> N numbers or booleans: lists, or arrays of numpy, torch or jax in any precision.
+        values: signal -> N numbers or booleans: lists, or arrays of numpy, torch or jax in any precision. It may be empty if the
+            chain reads parts alone.
         groups: N ids, equal for the rollouts of a prompt: texts or numbers, in a list or an array.
         combiner: a chain, a step, or the name of one, such as ``"hero-advantage"`` or ``"my_rewards.py:scheme"``.
+        parts: for a chain that gives credit to turns or steps: signal -> for each row the values of its parts, a list or an array.
+        offsets: N + 1 integers: the parts are flat, and row i has those from ``offsets[i]`` to before ``offsets[i + 1]``.
+        states: what each part saw, for `gigpo`: keys in the layout of the parts, None where it is unknown.
 
     Returns:
-        Arrays in the library, floating dtype and device of the values. A row without a finite value in every signal is NaN
-        and changes no other, as in a `Rewarder`.
+        Arrays in the library, floating dtype and device of the values. A row without a finite value in every signal, of every
+        part, is NaN and changes no other, as in a `Rewarder`; so is a row without parts. The credit is `RewardOutput.credit`: flat
+        in its ``values``, a list of arrays by its ``arrays()``.
 
     Raises:
-        ConfigError: the chain ends with credit of parts, which arrays of rollouts do not have.
+        ConfigError: the chain ends with credit and no parts are given, or no step of it reads the parts.
         DataError: the arrays do not fit together; the message says what to write.
         SignalError: a step reads a signal that is not there.
 
@@ -51,9 +75,14 @@ def combine(values: Mapping[str, Any], groups: Any, combiner: Combiner[Any] | st
         >>> output = combine({"verifier": [1, 0, 0], "rm": [0.3, 0.5, 0.1]}, ["q", "q", "q"], hero_advantage())
         >>> output.advantage.round(3).tolist()
         [0.6, -0.2, -0.4]
+        >>> from herokit.schemes import discounted_turns
+        >>> output = combine({}, ["q", "q"], discounted_turns(gamma=0.5), parts={"turn": [[0.0, 1.0], [0.0]]})
+        >>> [x.round(2).tolist() for x in output.credit.arrays()]
+        [[0.0, 1.0], [-1.0]]
     """
-    check_values(values)  # before the combiner: arguments in another order are a usual mistake
-    return ArrayCombiner(combiner)(values, groups)
+    if parts is None or values:
+        check_values(values)  # before the combiner: arguments in another order are a usual mistake
+    return ArrayCombiner(combiner)(values, groups, parts=parts, offsets=offsets, states=states)
 
 
 class ArrayCombiner:
@@ -66,9 +95,6 @@ class ArrayCombiner:
     Attributes:
         state: of the chain.
 
-    Raises:
-        ConfigError: the chain ends with credit of parts; use a `Rewarder`.
-
     Example:
         >>> from herokit import hero_advantage
         >>> rewards = ArrayCombiner(hero_advantage())
@@ -79,7 +105,6 @@ class ArrayCombiner:
 
     def __init__(self, combiner: Combiner[Any] | str, *, sync: Sync = no_sync) -> None:
         self.combiner = named_chain(combiner) if isinstance(combiner, str) else chain(combiner)
-        check_no_credit(self.combiner, "herokit.combine")
         self.sync = sync
         self.state = self.combiner.init()
         self._warned = False
@@ -88,20 +113,35 @@ class ArrayCombiner:
     def __repr__(self) -> str:
         return f"ArrayCombiner({' -> '.join(map(short_repr, self.combiner.steps))})"
 
-    def __call__(self, values: Mapping[str, Any], groups: Any, *, update_state: bool = True) -> RewardOutput:
+    def __call__(
+        self,
+        values: Mapping[str, Any],
+        groups: Any,
+        *,
+        parts: Mapping[str, Any] | None = None,
+        offsets: Any = None,
+        states: Any = None,
+        update_state: bool = True,
+    ) -> RewardOutput:
         """Combine one batch; pass whole groups.
 
         Args:
             values: signal -> N numbers or booleans; see `combine`.
             groups: N ids.
+            parts: signal -> the values of the parts of each row; see `combine`.
+            offsets: N + 1 integers, if the parts are flat.
+            states: what each part saw.
             update_state: whether the state changes; pass False for evaluation.
 
         Raises:
+            ConfigError: the chain ends with credit and no parts are given, or no step of it reads the parts.
             DataError: the arrays do not fit together; the message says what to write.
             SignalError: a step reads a signal that is not there.
         """
-        signals, valid, ids = read_arrays(values, groups)
-        check_signals(self.combiner, signals.values)
+        ragged = read_parts(parts, offsets, states)
+        self._check_parts(ragged)
+        signals, valid, ids = read_arrays(values, groups, ragged)
+        check_signals(self.combiner, _names(signals))
         self._warn_of_silence(signals, len(ids))
         if update_state and not self._warned and 2 <= len(ids) == _count_used(signals):  # noqa: PLR2004 - two rows
             self._warned = True
@@ -115,6 +155,9 @@ class ArrayCombiner:
         if update_state:
             self.state = state
         reward, advantage, weight, kept = split_trace(trace, signals, before)
+        credit: Credit | None = None
+        if ragged is not None and ends_with_credit(self.combiner):
+            credit = _spread_credit(split_credit(trace, advantage, kept, signals), ragged.counts, valid)
         xp = namespace(reward)
         return RewardOutput(
             reward=spread_rows(copy_input(reward, signals), valid),
@@ -128,13 +171,22 @@ class ArrayCombiner:
             scores={},
             trace=trace,
             seconds={},
+            credit=credit,
         )
+
+    def _check_parts(self, ragged: RaggedParts | None) -> None:
+        if ragged is None:
+            check_no_credit(self.combiner, "without parts=..., herokit.combine")
+        elif not gives_credit(self.combiner):
+            raise ConfigError(
+                "parts are given, but no step of the chain reads the parts of rollouts; use one with ForParts, such as turn_grpo()"
+            )
 
     def _warn_of_silence(self, signals: Signals, count: int) -> None:
         """Warn once of arrays that no step reads, and of a batch of which every row leaves."""
-        names = set(signals.values) - self._checked
+        names = set(_names(signals)) - self._checked
         self._checked |= names
-        for name in find_unread_sources(self.combiner, signals.values) if names else ():
+        for name in find_unread_sources(self.combiner, _names(signals)) if names else ():
             message = f"no step reads signal {name!r}; a row without a finite value of it gets no reward all the same"
             warnings.warn(message, NoSignalWarning, stacklevel=3)
         if count > 1 and not signals.groups.num_groups and "" not in self._checked:
@@ -155,9 +207,24 @@ class ArrayCombiner:
         self.state = load_state(self.combiner, data)
 
 
+def _names(signals: Signals) -> list[str]:
+    """Return the names of the signals of rollouts, then of those that only parts have."""
+    return list(dict.fromkeys([*signals.values, *(signals.parts.values if signals.parts is not None else ())]))
+
+
+def _spread_credit(values: Array | None, counts: Any, valid: Array) -> Credit:
+    """Return the credit of all rows, NaN for the parts of invalid ones, given that of the parts of valid rows."""
+    rows: Any = np.asarray(to_float_array(valid)) == 1
+    here = np.repeat(rows, counts)
+    if values is None:  # no row is valid
+        return Credit(np.full(len(here), np.nan), counts.tolist())
+    xp = namespace(values)
+    return Credit(spread_rows(values, xp.asarray(here, device=values.device)), counts.tolist())
+
+
 def _count_used(signals: Signals) -> int:
     """Return the number of groups that have a row, or 0 if there are surely fewer than rows."""
-    rows = next(iter(signals.values.values()))
+    rows: Any = signals.groups.ids
     if signals.groups.num_groups < rows.shape[0]:
         return 0
     xp = namespace(rows)

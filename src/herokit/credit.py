@@ -9,9 +9,10 @@ import numpy as np
 
 from herokit import _segment
 from herokit.combiners.base import StepTrace, produces_advantage
+from herokit.combiners.inputs import number_states
 from herokit.errors import DataError, check_choice
 from herokit.sources.execution import SourceOutputs
-from herokit.types import Array, Bools, Floats, Groups, Parts, Signals, is_valid_score
+from herokit.types import Array, Bools, Floats, Parts, Signals, is_valid_score
 
 __all__ = [
     "Credit",
@@ -48,6 +49,16 @@ class Credit:
         ends = np.cumsum(np.asarray(self.counts, dtype=np.int64)).tolist()
         values = [float(x) for x in self.values.tolist()]
         return [values[end - count : end] for end, count in zip(ends, self.counts, strict=True)]
+
+    def arrays(self) -> list[Array]:
+        """Return an array of advantages for each rollout, in the library of the values.
+
+        Example:
+            >>> [x.tolist() for x in Credit(np.array([0.5, -0.5, 1.0]), [2, 1]).arrays()]
+            [[0.5, -0.5], [1.0]]
+        """
+        ends = np.cumsum(np.asarray(self.counts, dtype=np.int64)).tolist()
+        return [self.values[end - count : end] for end, count in zip(ends, self.counts, strict=True)]
 
     def rows(self, start: int, stop: int) -> "Credit":
         """Return the credit of the rollouts from `start` to before `stop`, such as those of one rank.
@@ -203,11 +214,9 @@ class PartColumns:
             values[name] = [x for row in rows for x in parts[row] or [whole[row]] * self.counts[row]]
         states = None
         if any(state is not None for row in rows for state in self.states[row]):
-            states = Groups.from_keys(
-                (group_keys[row], True, state) if state is not None else (row, False, place)
-                for row in rows
-                for place, state in enumerate(self.states[row] or [None] * self.counts[row])
-            )
+            parts_of = [row for row in rows for _ in range(self.counts[row])]
+            known = [state for row in rows for state in self.states[row] or [None] * self.counts[row]]
+            states = number_states([group_keys[row] for row in parts_of], parts_of, known)
         return Parts.from_counts([self.counts[row] for row in rows], values, states=states)
 
     def credit(self, values: Array | None, valid: Bools) -> Credit:

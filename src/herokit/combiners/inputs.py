@@ -1,29 +1,33 @@
 """Signals from arrays that people already have: lists, numpy, torch in any precision, jax, and ids of any kind."""
 
 import sys
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj, is_numpy_array, is_torch_array
 
 from herokit._segment import group_width
+from herokit.combiners.ragged import RaggedParts
 from herokit.errors import DataError
 from herokit.signals import group_key
-from herokit.types import MAX_ABS_SCORE, Array, Groups, Signals, is_valid_score
+from herokit.types import MAX_ABS_SCORE, Array, Groups, Parts, Signals, is_valid_score
 
-__all__ = ["check_values", "copy_input", "number_groups", "read_arrays", "spread_rows"]
+__all__ = ["check_values", "copy_input", "number_groups", "number_states", "read_arrays", "spread_rows"]
 
 _FORM = 'write combine({"verifier": v, "rm": s}, groups=ids, combiner=hero())'
 
 
-def read_arrays(values: Mapping[str, Any], groups: Any) -> tuple[Signals, Array, Sequence[Hashable]]:
+def read_arrays(
+    values: Mapping[str, Any], groups: Any, ragged: RaggedParts | None = None
+) -> tuple[Signals, Array, Sequence[Hashable]]:
     """Return the signals of the rows that have every value, which rows these are, and the ids of all rows.
 
     Args:
         values: signal -> N numbers or booleans: a list, or an array of numpy, torch or jax. Lists and numpy arrays are moved
-            to the library and device of the others. NaN and None are no value.
+            to the library and device of the others. NaN and None are no value. With parts there may be none.
         groups: N ids: a list of texts or numbers, or an array.
+        ragged: the parts of the rows; a row leaves if one of its parts has no value, or it has no part.
 
     Returns:
         Signals in the inputs' library, device and floating dtype (the widest, if they differ); (N,) booleans of the same
@@ -32,27 +36,97 @@ def read_arrays(values: Mapping[str, Any], groups: Any) -> tuple[Signals, Array,
     Raises:
         DataError: no mapping of arrays, or lengths, shapes or libraries that do not fit; the message names the signal.
     """
-    check_values(values)
+    if ragged is None or values:
+        check_values(values)
     if groups is None:
         raise DataError(f"the groups are missing; {_FORM}")
-    arrays = _to_one_library({name: _to_array(name, x) for name, x in values.items()})
-    xp = array_namespace(*arrays.values())
-    _check_lengths(arrays, groups)
-    first = next(iter(arrays.values()))
+    given = {name: _to_array(f"signal {name!r}", x) for name, x in values.items()}
+    fine = {} if ragged is None else {name: _to_array(f"the parts of {name!r}", x) for name, x in ragged.values.items()}
+    moved = iter(_to_one_library([*given.items(), *fine.items()]))
+    arrays, fine = ({name: next(moved) for name in level} for level in (given, fine))
+    _check_lengths(arrays, groups, ragged)
+    first = next(iter((arrays or fine).values()), np.zeros(0))
+    xp = array_namespace(first)
     ids: Any = groups.ids if isinstance(groups, Groups) else groups
     host: Any = _host_ids(ids)
-    valid = xp.ones(first.shape, dtype=xp.bool, device=first.device)
-    if not all(_all_valid(x) for x in arrays.values()):
-        for x in arrays.values():  # narrower floats do not reach the limit
-            valid = valid & (is_valid_score(x) if x.dtype == xp.float64 else xp.isfinite(x))
-        if not bool(xp.all(valid)):
-            arrays = {name: x[valid] for name, x in arrays.items()}
-            rows = np.flatnonzero(_to_numpy(valid))
-            ids = host[rows] if isinstance(host, np.ndarray) else [host[r] for r in rows]
-    numbered = number_groups(ids)
-    if not is_numpy_array(first):
-        numbered = Groups(xp.asarray(numbered.ids, device=first.device), numbered.num_groups)
-    return Signals(arrays, numbered), valid, host
+    valid = xp.ones(len(host), dtype=xp.bool, device=first.device)
+    if not all(map(_all_valid, arrays.values())):
+        for x in arrays.values():
+            valid = valid & _is_valid(x)
+    if ragged is not None and not (ragged.counts.all() and all(map(_all_valid, fine.values()))):
+        valid = valid & xp.asarray(_rows_of_valid_parts(ragged, fine), device=first.device)
+    rows: Any = None
+    if not bool(xp.all(valid)):
+        arrays = {name: x[valid] for name, x in arrays.items()}
+        rows = np.flatnonzero(_to_numpy(valid))
+        ids = host[rows] if isinstance(host, np.ndarray) else [host[r] for r in rows]
+    numbered = _to_library(number_groups(ids), first)
+    parts = None if ragged is None else _make_parts(ragged, fine, host, rows, first)
+    return Signals(arrays, numbered, parts), valid, host
+
+
+def _is_valid(x: Array) -> Array:
+    xp = array_namespace(x)
+    return is_valid_score(x) if x.dtype == xp.float64 else xp.isfinite(x)  # narrower floats do not reach the limit
+
+
+def _rows_of_valid_parts(ragged: RaggedParts, values: Mapping[str, Array]) -> Any:
+    """Return which rows have parts, each with every value: (N,) booleans of numpy."""
+    valid = ragged.counts > 0
+    ends = np.cumsum(ragged.counts)
+    for x in values.values():
+        bad = np.flatnonzero(~_to_numpy(_is_valid(x)))
+        valid[np.searchsorted(ends, bad, side="right")] = False
+    return valid
+
+
+def _make_parts(ragged: RaggedParts, values: Mapping[str, Array], ids: Any, rows: Any, first: Array) -> Parts:
+    """Return the parts of some rows, of all with None, in the library of an array."""
+    counts, states = ragged.counts, ragged.states
+    keys = ids.tolist() if hasattr(ids, "tolist") else list(ids)
+    number = np.repeat(np.arange(len(counts)), counts)
+    if rows is not None:
+        kept = np.isin(number, rows)
+        values = {name: x[array_namespace(x).asarray(kept, device=x.device)] for name, x in values.items()}
+        states = None if states is None else [state for state, here in zip(states, kept, strict=True) if here]
+        counts, number = counts[rows], number[kept]
+    made = Parts.from_counts(counts)
+    named = None if states is None else number_states([keys[row] for row in number.tolist()], number.tolist(), states)
+    xp = array_namespace(first)
+    return Parts(
+        values,
+        _to_library(made.rollouts, first),
+        xp.asarray(made.positions, device=first.device),
+        made.max_parts,
+        None if named is None else _to_library(named, first),
+    )
+
+
+def number_states(
+    group_keys: Iterable[Hashable], rows: Iterable[int], states: Iterable[Hashable | None]
+) -> Groups | None:
+    """Number the states of S parts: parts of one group with equal states share a number, one without a state has its own.
+
+    Args:
+        group_keys: the group of every part.
+        rows: the rollout of every part.
+        states: its state, None if it is unknown.
+
+    Example:
+        >>> number_states("ppp", [0, 0, 1], ["a", None, "a"]).ids.tolist()
+        [0, 1, 0]
+    """
+    keys = [
+        (group, True, state) if state is not None else (row, False, place)
+        for place, (group, row, state) in enumerate(zip(group_keys, rows, states, strict=True))
+    ]
+    return Groups.from_keys(keys) if any(known for _, known, _ in keys) else None
+
+
+def _to_library(groups: Groups, first: Array) -> Groups:
+    if is_numpy_array(first):
+        return groups
+    return Groups(array_namespace(first).asarray(groups.ids, device=first.device), groups.num_groups)
 
 
 def check_values(values: Any) -> None:
@@ -169,37 +243,41 @@ def _to_array(name: str, values: Any) -> Array:
         try:
             values = np.array([np.nan if v is None else float(v) for v in values], dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise DataError(f"signal {name!r} must be N numbers, got {values!r:.80}: {error}; {_FORM}") from None
+            raise DataError(f"{name} must be N numbers, got {values!r:.80}: {error}; {_FORM}") from None
     if values.ndim != 1:
         raise DataError(
-            f"signal {name!r} has shape {tuple(values.shape)}; expected one value for each row: reshape(-1), with an id for each"
+            f"{name} has shape {tuple(values.shape)}; expected one value for each row: reshape(-1), with an id for each"
         )
     return values.detach() if is_torch_array(values) else values
 
 
-def _to_one_library(arrays: dict[str, Array]) -> dict[str, Array]:
+def _to_one_library(arrays: Sequence[tuple[str, Array]]) -> list[Array]:
     """Return all arrays in one library, device and floating dtype; lists and numpy follow the others."""
-    lead = next((x for x in arrays.values() if not is_numpy_array(x)), next(iter(arrays.values())))
+    if not arrays:
+        return []
+    lead = next((x for _, x in arrays if not is_numpy_array(x)), arrays[0][1])
     xp = array_namespace(lead)
-    moved = {}
-    for name, x in arrays.items():
+    moved = []
+    for name, x in arrays:
         if not is_numpy_array(x) and type(x) is not type(lead) and array_namespace(x) is not xp:
             raise DataError(f"signal {name!r} is a {type(x).__module__} array, another one of {type(lead).__module__}")
-        moved[name] = xp.asarray(x, device=lead.device) if is_numpy_array(x) and not is_numpy_array(lead) else x
-        if moved[name].device != lead.device:
-            raise DataError(f"signal {name!r} is on {moved[name].device}, another one on {lead.device}")
-    native = [moved[name].dtype for name, x in arrays.items() if is_numpy_array(x) == is_numpy_array(lead)]
+        moved.append(xp.asarray(x, device=lead.device) if is_numpy_array(x) and not is_numpy_array(lead) else x)
+        if moved[-1].device != lead.device:
+            raise DataError(f"signal {name!r} is on {moved[-1].device}, another one on {lead.device}")
+    native = [y.dtype for (_, x), y in zip(arrays, moved, strict=True) if is_numpy_array(x) == is_numpy_array(lead)]
     floats = [dtype for dtype in native if xp.isdtype(dtype, "real floating")]
     if floats:
         dtype = xp.result_type(*floats)
     else:
         dtype = np.float64 if is_numpy_array(lead) else xp.__array_namespace_info__().default_dtypes()["real floating"]
-    return {name: xp.astype(x, dtype, copy=False) for name, x in moved.items()}
+    return [xp.astype(x, dtype, copy=False) for x in moved]
 
 
-def _check_lengths(arrays: Mapping[str, Array], groups: Any) -> None:
+def _check_lengths(arrays: Mapping[str, Array], groups: Any, ragged: RaggedParts | None) -> None:
     lengths = {f"signal {name!r}": x.shape[0] for name, x in arrays.items()}
     lengths["groups"] = len(_host_ids(groups.ids if isinstance(groups, Groups) else groups))
+    if ragged is not None:
+        lengths["parts"] = len(ragged.counts)
     if len(set(lengths.values())) > 1:
         raise DataError(f"lengths differ: expected one value for each row in each, got {lengths}")
 
