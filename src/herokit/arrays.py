@@ -146,14 +146,8 @@ class ArrayCombiner:
         if update_state and not self._warned and 2 <= len(ids) == _count_used(signals):  # noqa: PLR2004 - two rows
             self._warned = True
             warn_of_single_rows(ids)
-        trace: Sequence[StepTrace] = ()
-        state, before = self.state, initial_reward(signals)
-        if signals.groups.num_groups or self.sync is not no_sync:
-            trace, state = self.combiner.trace(before, signals, state, sync=self.sync)
-        elif valid.shape[0]:
-            state = self.combiner.skip_batch(state)
-        if update_state:
-            self.state = state
+        before = initial_reward(signals)
+        trace = self._trace(before, signals, valid.shape[0], update_state=update_state)
         reward, advantage, weight, kept = split_trace(trace, signals, before)
         credit: Credit | None = None
         if ragged is not None and ends_with_credit(self.combiner):
@@ -173,6 +167,18 @@ class ArrayCombiner:
             seconds={},
             credit=credit,
         )
+
+    def _trace(self, before: Array, signals: Signals, count: int, *, update_state: bool) -> Sequence[StepTrace]:
+        """Return what each step does, nothing if no row is left of `count`."""
+        trace: Sequence[StepTrace] = ()
+        state = self.state
+        if signals.groups.num_groups or self.sync is not no_sync:
+            trace, state = self.combiner.trace(before, signals, state, sync=self.sync)
+        elif count:
+            state = self.combiner.skip_batch(state)
+        if update_state:
+            self.state = state
+        return trace
 
     def _check_parts(self, ragged: RaggedParts | None) -> None:
         if ragged is None:

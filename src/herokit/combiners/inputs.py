@@ -90,14 +90,14 @@ def _make_parts(ragged: RaggedParts, values: Mapping[str, Array], ids: Any, rows
         values = {name: x[array_namespace(x).asarray(kept, device=x.device)] for name, x in values.items()}
         states = None if states is None else [state for state, here in zip(states, kept, strict=True) if here]
         counts, number = counts[rows], number[kept]
-    made = Parts.from_counts(counts)
+    built = Parts.from_counts(counts)
     named = None if states is None else number_states([keys[row] for row in number.tolist()], number.tolist(), states)
     xp = array_namespace(first)
     return Parts(
         values,
-        _to_library(made.rollouts, first),
-        xp.asarray(made.positions, device=first.device),
-        made.max_parts,
+        _to_library(built.rollouts, first),
+        xp.asarray(built.positions, device=first.device),
+        built.max_parts,
         None if named is None else _to_library(named, first),
     )
 
