@@ -17,6 +17,7 @@ from herokit.types import Array, Bools, Floats, Parts, Signals, is_valid_score
 __all__ = [
     "Credit",
     "Span",
+    "token_runs",
 ]
 
 Span: TypeAlias = tuple[int, int]
@@ -106,16 +107,16 @@ class Credit:
             raise DataError(f"{len(self.counts)} rollouts have credit; got {len(masks)} masks and {len(spans)} spans")
         names = names or [f"row {number}" for number in range(len(masks))]
         return [
-            _row_of_tokens(credit, np.asarray(mask) != 0, _runs(mask) if row is None else row, name, share)
+            _row_of_tokens(credit, np.asarray(mask) != 0, token_runs(mask) if row is None else row, name, share)
             for credit, mask, row, name in zip(self.ragged(), masks, spans, names, strict=True)
         ]
 
 
-def _runs(mask: Sequence[float]) -> list[Span]:
-    """Return the runs of trained tokens.
+def token_runs(mask: Sequence[float]) -> list[Span]:
+    """Return the runs of trained tokens: where a mask is not 0.
 
     Example:
-        >>> _runs([0, 1, 1, 0, 1])
+        >>> token_runs([0, 1, 1, 0, 1])
         [(1, 3), (4, 5)]
     """
     runs, place = [], 0

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from herokit import Rewarder
 from herokit.errors import ConfigError, SetupError
 from herokit.reward_models.batching import OUT_OF_MEMORY, plan_micro_batches
 from herokit.reward_models.control_tokens import KNOWN_TOKENS
 from herokit.reward_models.encoding import EncodedRows, check_step_token, encode_rows
 from herokit.reward_models.inputs import InputView, UnscorableError
 from herokit.reward_models.local import LocalRewardModel
+from herokit.schemes import process_supervision
+from herokit.step_tokens import step_tokens
 from herokit.types import Sample, Status
 
 STEP = 46  # "."
@@ -120,6 +123,7 @@ def test_steps_that_truncation_cut_away_keep_their_place():
     np.testing.assert_allclose(scores.values, [p4, p4, np.nan])
     assert scores.reasons[0].startswith("the first 1 of 3 steps were cut away; truncated: 2 of 6 tokens")
     assert scores.reasons[2].startswith("no step is left; truncated")
+    assert scores.steps[0].spans == ((0, 1), (2, 3), (4, 5))  # of all steps, also of the one that was cut away
     spans = model.step_spans(samples("a.b.c.", "", " so. \nit is ."))
     assert spans == [[(0, 1), (2, 3), (4, 5)], None, [(1, 3), (6, 11)]]
 
@@ -215,3 +219,24 @@ def test_check_step_token_requires_one_token():
     assert check_step_token("<s>", [5]) == 5
     with pytest.raises(SetupError, match="step_token = '<s>' is 2 tokens for this tokenizer; expected one"):
         check_step_token("<s>", [5, 6])
+
+
+def test_step_scores_become_advantages_of_tokens():
+    model = Model(settings={"stepwise": True})
+    rollouts = samples("abc.d.", "ab. c")
+    output = Rewarder({"prm": model}, process_supervision())(rollouts)
+    credit = output.credit.ragged()
+    assert all(first != second for first, second in credit)
+
+    class Letters:
+        def decode(self, ids, **_):
+            return "".join(map(chr, ids))
+
+    texts = [sample.completion + "$" for sample in rollouts]
+    spans = [
+        step_tokens(sample, steps.spans, Letters(), [*map(ord, text)])
+        for sample, steps, text in zip(rollouts, output.scores["prm"].steps, texts, strict=True)
+    ]
+    tokens = output.credit.tokens([[1] * len(text) for text in texts], spans)
+    assert tokens[0].tolist() == [credit[0][0]] * 4 + [credit[0][1]] * 3
+    assert tokens[1].tolist() == [credit[1][0]] * 4 + [credit[1][1]] * 2

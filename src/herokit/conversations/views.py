@@ -30,6 +30,7 @@ __all__ = [
     "join_messages",
     "read_final",
     "read_policy_text",
+    "read_text_spans",
     "read_turns",
     "remove_thinking",
 ]
@@ -129,6 +130,31 @@ def read_policy_text(completion: str | Sequence[Message]) -> str:
         return completion
     texts = [text for message in completion if is_assistant(message) for text in _written(message)]
     return "\n".join(text for text in texts if text)
+
+
+def read_text_spans(completion: str | Sequence[Message]) -> list[list[tuple[int, int]]]:
+    r"""Return for each turn where its texts are in `read_policy_text`, in characters: thinking, texts, calls.
+
+    Example:
+        >>> message = {"role": "assistant", "reasoning_content": "2 + 2", "content": "4"}
+        >>> read_text_spans([message, {"role": "user", "content": "ok"}, message])
+        [[(0, 5), (6, 7)], [(8, 13), (14, 15)]]
+    """
+    if isinstance(completion, str):
+        return [[(0, len(completion))]]
+    turns: list[list[tuple[int, int]]] = []
+    begin, is_open = 0, False
+    for message in completion:
+        if not is_assistant(message):
+            is_open = False
+            continue
+        if not is_open:
+            turns.append([])
+        is_open = True
+        for text in filter(None, _written(message)):
+            turns[-1].append((begin, begin + len(text)))
+            begin += len(text) + 1
+    return turns
 
 
 def _written(message: Mapping[str, Any]) -> Iterable[str]:

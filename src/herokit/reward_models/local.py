@@ -26,7 +26,7 @@ from herokit.reward_models.monitor import ScoreMonitor
 from herokit.reward_models.process import Aggregate, Floats, Span, aggregate_steps, step_probabilities
 from herokit.reward_models.progress import ProgressCallback, report_progress
 from herokit.samples import SampleLike, as_samples
-from herokit.types import Sample, Scores
+from herokit.types import Sample, Scores, StepScores
 
 __all__ = ["LocalRewardModel", "ModelRunner"]
 
@@ -155,8 +155,8 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
         """Return N scores for N samples, in order; a row that cannot be scored is NaN with status failed.
 
         A row of which nothing is left without its thinking is NaN with status unparsed.
-        The scores of a process reward model carry the probabilities of their steps, NaN for a step that truncation cut away,
-        and None for a row without any step.
+        The scores of a process reward model carry the probabilities of their steps, as `StepScores` with their places in
+        `completion_text`, NaN for a step that truncation cut away, and None for a row without any step.
         """
         samples = as_samples(samples)
         runner = self._runner()
@@ -178,7 +178,9 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
             row.status if isinstance(row, UnscorableError) else status
             for row, status in zip(logits, scores.statuses, strict=True)
         )
-        steps = tuple(steps for *_, steps in rows) if runner.stepwise else None
+        steps = None
+        if runner.stepwise:
+            steps = tuple(_with_places(values, runner, s) for (*_, values), s in zip(rows, samples, strict=True))
         return replace(scores, statuses=tuple(statuses), reasons=tuple(reasons), steps=steps)
 
     def step_scores(self, samples: Sequence[SampleLike], /) -> list[Floats]:
@@ -325,6 +327,16 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
             logits = logits - logits.max(axis=1, keepdims=True)
             probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         return np.asarray(sum(weight * probabilities[:, k] for k, weight in weights.items()), np.float64)
+
+
+def _with_places(
+    values: tuple[float, ...] | None, runner: Any, sample: Sample
+) -> StepScores | tuple[float, ...] | None:
+    """Return the scores of steps with their places, if the text shows as many steps."""
+    if values is None:
+        return None
+    spans = runner.view.step_spans(sample)
+    return values if spans is None or len(spans) != len(values) else StepScores(values, tuple(spans))
 
 
 def _with_dropped_steps(logits: Floats | None, dropped: int) -> Floats | None:
