@@ -82,10 +82,10 @@ clean:
 	$(INSTALL) --group docs
 	@touch $@
 
+# The version in package.txt is pinned, and what the tests import runs here, whatever Python all of it wants (NeMo-Gym: 3.12).
 .venv-trainers/%/.ready: $(REAL)/%/requirements.txt pyproject.toml
 	$(TRAINER_PYTHON) -m venv .venv-trainers/$*
 	.venv-trainers/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $< --editable .
-	# Its version is pinned, and what the tests import runs here, whatever Python the whole of it wants (NeMo-Gym: 3.12).
 	if [ -f $(REAL)/$*/package.txt ]; then \
 	  .venv-trainers/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python -r $(REAL)/$*/package.txt; fi
 	@touch $@
