@@ -1,6 +1,7 @@
 """/verify and its siblings: what NeMo-Gym's agents send, and what its own models accept (read at 07d6b0d)."""
 
 import asyncio
+import math
 from typing import Literal
 
 import httpx2
@@ -11,6 +12,7 @@ from starlette.testclient import TestClient
 
 from herokit import Rewarder, Select, Status, Verdict
 from herokit.combiners import chain
+from herokit.combiners.base import Filter
 from herokit.service.app import make_app
 from herokit.service.engine import Engine
 from herokit.service.limits import Limits
@@ -177,6 +179,33 @@ def test_verify_gathers_the_rollouts_of_a_task():
     ).reward.tolist()
     assert [answer["reward"] for answer in answers] == expected * 2
     assert sum(model.calls) == 8
+
+
+def test_verify_tells_tasks_of_one_number_apart_by_their_prompts():
+    app, _, _ = make_service(group_size=2)
+
+    async def run():
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            bodies = [rollout(text, label="4", _ng_task_index=0) for text in ("4", "5", "4", "5")]
+            for body in bodies[2:]:
+                body["responses_create_params"]["input"] = "1 + 3?"
+            return [answer.json() for answer in await asyncio.gather(*(client.post("/verify", json=b) for b in bodies))]
+
+    rewards = [answer["reward"] for answer in asyncio.run(run())]
+    assert rewards[:2] == rewards[2:]
+    assert rewards[0] > rewards[1]
+
+
+class NothingPasses(Filter):
+    def keep(self, reward, signals):
+        return reward > math.inf
+
+
+def test_verify_masks_what_a_filter_drops_without_calling_it_a_failure():
+    first, second = verify_with(Statuses(), ["judged", "judged"], NothingPasses(), group_size=2)
+    assert (first["mask_sample"], second["mask_sample"], first["reward"]) == (True, True, 0.0)
+    assert "failure_kind" not in first
 
 
 def test_verify_scores_a_response_without_output_as_an_empty_completion(client):

@@ -28,7 +28,7 @@ _FAILURE_KIND = "verifier_error"
 """NeMo-Gym's own name for a verifier that could not do its work."""
 
 _TASK_KEYS = ("_ng_task_index", "task_id", "problem_id", "instance_id", "uuid")
-"""The fields that name a task; the first that is there is the group of a rollout."""
+"""The fields that name a task; rollouts with the same first one, prompt and reference are a group."""
 
 
 _COMBINED = frozenset({"group", "reward", "advantage", "weight", "credit", "valid", "kept"})
@@ -125,7 +125,7 @@ def _make_sample(fields: Mapping[str, Any]) -> Sample:
         num_tokens, truncated = rollout.num_tokens, rollout.truncated
     reference = _find_reference(task)
     name = next((task[key] for key in _TASK_KEYS if isinstance(task.get(key), str | int)), None)
-    group = name if name is not None else json.dumps([request.get("input"), reference], default=str)
+    group = json.dumps([name, request.get("input"), reference])  # two collections at once number their tasks alike
     return Sample(prompt, completion, group, reference, task, num_tokens, truncated)
 
 
