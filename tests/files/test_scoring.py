@@ -17,6 +17,7 @@ from herokit.files.reading import read_rollouts
 from herokit.files.writing import find_output
 from herokit.pipeline.run import Job, result_columns, score_job
 from herokit.pipeline.summary import Summary, summarize
+from herokit.schemes import ngrpo
 
 
 class Exact:
@@ -86,6 +87,12 @@ def test_summarize_counts():
     assert summary.zero_signal_groups_scheme == 4  # "wrong" differs in length, so HERO ranks it
     assert {name: span.count for name, span in summary.strata.items()} == {"correct": 4, "incorrect": 5}
     assert [c.rows for c in summary.failures.values()] == [[9]]
+
+
+def test_summarize_counts_equal_advantages_that_are_not_zero_as_a_signal():
+    samples = [Sample("p", text, key, "ok") for key, text in (("right", "ok"), ("wrong", "no")) for _ in range(2)]
+    summary = summarize(Rewarder({"verifier": Exact()}, ngrpo())(samples))  # it punishes a group that is all incorrect
+    assert (summary.zero_signal_groups_verifier, summary.zero_signal_groups_scheme) == (2, 1)
 
 
 @given(st.lists(st.sampled_from(["ok", "no", "nope", "nan", "?"]), min_size=2, max_size=12), st.data())

@@ -15,6 +15,7 @@ from herokit.types import Array, Groups, Parts, Signals
 
 __all__ = [
     "CORRECT_THRESHOLD",
+    "ZERO_ADVANTAGE",
     "Combiner",
     "Composite",
     "CreditStep",
@@ -38,6 +39,9 @@ S = TypeVar("S")
 
 CORRECT_THRESHOLD = 0.5
 """A verifier's value above this counts as correct."""
+
+ZERO_ADVANTAGE = 1e-9
+"""A group whose advantages are all within this of zero gives no signal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,10 @@ from typing import Any, Self
 import numpy as np
 
 from herokit._statistics import Moments
-from herokit.combiners.base import CORRECT_THRESHOLD
+from herokit.combiners.base import CORRECT_THRESHOLD, ZERO_ADVANTAGE
 from herokit.outcome import RewardOutput
 
 __all__ = ["Failure", "Summary", "summarize"]
-
-MAX_SPREAD_WITHOUT_SIGNAL = 1e-9
-"""A group whose values differ by at most this carries no signal."""
 
 MAX_EXAMPLES = 8
 """Rows or groups kept as examples, and reasons kept; the counts are complete."""
@@ -135,7 +132,7 @@ def summarize(output: RewardOutput, rows: Sequence[int] | None = None) -> Summar
         singleton_groups=len(singletons),
         singleton_examples=singletons[:MAX_EXAMPLES],
         statuses=_count_statuses(output),
-        zero_signal_groups_scheme=_count_without_signal(output.advantage, starts),
+        zero_signal_groups_scheme=_count_silent(_largest(np.abs(output.advantage), starts)),
         weights=Moments.from_values(output.weight),
         invalid_rows=sum(map(len, reasons.values())),
         failures=_merge_failures(
@@ -162,13 +159,14 @@ def _summarize_verdicts(output: RewardOutput, starts: Sequence[int]) -> dict[str
     if verdicts is None:
         return {}
     values = np.array([np.nan if v.value is None else v.value for v in verdicts], dtype=float)
+    spread = _largest(values, starts) + _largest(-values, starts)
     return {
         "composition": _count_compositions(values, starts) if starts else {},
         "strata": {
             "correct": Moments.from_values(output.reward[values > CORRECT_THRESHOLD]),
             "incorrect": Moments.from_values(output.reward[values <= CORRECT_THRESHOLD]),
         },
-        "zero_signal_groups_verifier": _count_without_signal(values, starts),
+        "zero_signal_groups_verifier": _count_silent(spread),
     }
 
 
@@ -184,9 +182,11 @@ def _count_compositions(values: Any, starts: Sequence[int]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def _count_without_signal(values: Any, starts: Sequence[int]) -> int:
-    """Count the groups whose finite values are all equal, or that have none."""
-    if not starts:
-        return 0
-    spread = np.fmax.reduceat(values, starts) - np.fmin.reduceat(values, starts)
-    return int((~(spread > MAX_SPREAD_WITHOUT_SIGNAL)).sum())
+def _largest(values: Any, starts: Sequence[int]) -> Any:
+    """Return the largest value of each group, NaN where there is none."""
+    return np.fmax.reduceat(values, starts) if starts else np.zeros(0)
+
+
+def _count_silent(sizes: Any) -> int:
+    """Count the groups whose largest advantage, or spread of verdicts, is zero or missing."""
+    return int((~(sizes > ZERO_ADVANTAGE)).sum())

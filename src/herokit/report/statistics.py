@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from herokit import _segment
-from herokit.combiners.base import CORRECT_THRESHOLD
+from herokit.combiners.base import CORRECT_THRESHOLD, ZERO_ADVANTAGE
 from herokit.report.results import Floats, Results
 from herokit.types import Groups
 
@@ -26,11 +26,12 @@ __all__ = [
 Booleans: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 Ints: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 
-MAX_ADVANTAGE_WITHOUT_SIGNAL = 1e-9
 MAX_SEGMENTS = 40
 """Segments of the input over which trends are drawn."""
 MIN_TREND_ERRORS = 2.7
 """A slope of fewer standard errors is noise: over 40 segments, noise falls by as many once in 200 times (Student's t)."""
+MIN_SLOPE = 1e-9
+"""A smaller slope is rounding."""
 
 
 def auc(scores: Floats, correct: Any) -> float:
@@ -123,9 +124,9 @@ def fit_trend(values: Floats) -> Trend:
     slope = float((x * y).sum() / (x * x).sum())
     residuals = y - y.mean() - slope * x
     error = float(np.sqrt((residuals * residuals).sum() / (len(y) - 2) / (x * x).sum()))
-    if error > 0:
-        return Trend(slope, slope / error)
-    return Trend(slope, 0.0 if abs(slope) < MAX_ADVANTAGE_WITHOUT_SIGNAL else float(np.sign(slope) * np.inf))
+    if abs(slope) < MIN_SLOPE:
+        return Trend(slope, 0.0)
+    return Trend(slope, slope / error if error > 0 else float(np.sign(slope) * np.inf))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,7 @@ class GroupStatistics:
     @property
     def silent(self) -> Booleans:
         """(G,) whether all advantages of the group are zero: it gives no signal."""
-        silent: Booleans = self.mean_abs_advantage <= MAX_ADVANTAGE_WITHOUT_SIGNAL
+        silent: Booleans = self.mean_abs_advantage <= ZERO_ADVANTAGE
         return silent
 
     @property

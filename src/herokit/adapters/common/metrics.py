@@ -4,14 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from herokit.combiners.base import CORRECT_THRESHOLD
+from herokit.combiners.base import CORRECT_THRESHOLD, ZERO_ADVANTAGE
 from herokit.outcome import RewardOutput
 from herokit.types import Array, Status
 
 __all__ = ["compute_metrics"]
-
-_ZERO_ADVANTAGE = 1e-9
-"""A group whose advantages are all within this of zero gives no signal."""
 
 
 def compute_metrics(output: RewardOutput, prefix: str = "herokit/") -> dict[str, float]:
@@ -51,7 +48,7 @@ def _all(output: RewardOutput) -> Iterator[tuple[str, float]]:
     yield "weight/mean", _mean(output.weight)
     yield "rows/invalid", _fraction(~output.valid)
     yield "rows/filtered", _fraction(output.valid & ~output.kept)
-    nonzero = np.abs(np.nan_to_num(output.advantage)) > _ZERO_ADVANTAGE
+    nonzero = np.abs(np.nan_to_num(output.advantage)) > ZERO_ADVANTAGE
     yield "groups/zero_signal", _fraction(np.array([not nonzero[rows].any() for rows in groups]))
     for name, verdicts in output.verdicts.items():
         values = np.array([np.nan if v.value is None else v.value for v in verdicts], dtype=np.float64)
