@@ -223,7 +223,7 @@ def test_check_step_token_requires_one_token():
 
 def test_step_scores_become_advantages_of_tokens():
     model = Model(settings={"stepwise": True})
-    rollouts = samples("abc.d.", "ab. c.")
+    rollouts = samples("abc.d.", "ab. cd.")
     output = Rewarder({"prm": model}, process_supervision())(rollouts)
     credit = output.credit.ragged()
     assert all(first != second for first, second in credit)
@@ -239,4 +239,4 @@ def test_step_scores_become_advantages_of_tokens():
     ]
     tokens = output.credit.tokens([[1] * len(text) for text in texts], spans)
     assert tokens[0].tolist() == [credit[0][0]] * 4 + [credit[0][1]] * 3
-    assert tokens[1].tolist() == [credit[1][0]] * 4 + [credit[1][1]] * 3
+    assert tokens[1].tolist() == [credit[1][0]] * 4 + [credit[1][1]] * 4
