@@ -228,6 +228,7 @@ CREDIT_REFUSED = (
 
 TAKES_CREDIT = {
     "MicroBatcher",
+    "nemo_rl.install",
     "prime_rl.GroupRewardMixin",
     "prime_rl.install",
     "skyrl.GroupRewardMixin",

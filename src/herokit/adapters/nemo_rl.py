@@ -2,7 +2,8 @@
 
 NeMo-RL selects estimators in a closed if/elif. `install` replaces that function, ``_create_advantage_estimator``, in the
 modules that call it; it patches nothing else. An environment may name several rewards; NeMo-RL passes them to the estimator as
-``reward/<name>``.
+``reward/<name>``. The values of turns have no such way: for a chain that ends with credit the estimator runs the sources on the
+message logs of the batch.
 """
 
 import sys
@@ -12,16 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.base import RewarderLike, to_rewarder
+from herokit.adapters.common.base import RewarderLike, to_rewarder, turn_spans
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import MicroBatcher
-from herokit.adapters.common.rows import combine_rows
+from herokit.adapters.common.rows import Row, combine_rows
 from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_reference, make_sample
+from herokit.combiners.chain import ends_with_credit
 from herokit.conversations.messages import ASSISTANT, message_text
 from herokit.conversations.thinking import opens_thinking
+from herokit.credit import Span
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
-from herokit.types import Sample
+from herokit.types import Floats, Sample
 
 __all__ = ["AdvantageEstimator", "RewardFunction", "environment", "install"]
 
@@ -36,6 +39,7 @@ INFO = AdapterInfo(
     "sum of rewards, which is refused; groups are identified by the "
     "tokens of the prompt alone, so one prompt twice in a batch is one group; not run: needs Python 3.13 and a GPU",
     page="how-to/nemo-rl.md",
+    credit="every token of a turn has its advantage; the estimator runs the sources in the driver, on the message logs of `grpo_train`",
 )
 
 _SELECTOR = "_create_advantage_estimator"
@@ -70,29 +74,45 @@ class RewardFunction:
     def __call__(self, message_logs: Sequence[Any], metadata: Sequence[Any]) -> dict[str, list[float]]:
         """Return reward name -> N numbers."""
         pairs = enumerate(zip(message_logs, metadata, strict=True))
-        rows = self._batcher.run([self._make_sample(row, *pair) for row, pair in pairs])
+        rows = self._batcher.run([_make_sample(row, log, meta, None, self.reference) for row, (log, meta) in pairs])
         columns: dict[str, list[float]] = {}
         for name in self.rewarder.sources:
             columns[name] = [0.0 if row[name] is None else float(row[name]) for row in rows]
             columns[f"{name}_failed"] = [_FAILED_REWARD if row[name] is None else 0.0 for row in rows]
         return columns
 
-    def _make_sample(self, row: int, log: Sequence[Any], meta: Mapping[str, Any] | None) -> Sample:
-        """Read a message log: the policy's messages have log-probabilities, and those before are rendered by the template."""
-        fields = dict(meta or {})
-        start = next((i for i, message in enumerate(log) if "generation_logprobs" in message), len(log) - 1)
-        counts = [len(m["token_ids"]) for m in log[start:] if m["role"] == ASSISTANT and "token_ids" in m]
-        sample = make_sample(
-            [_without_tensors(message) for message in log[:start]],
-            [_without_tensors(message) for message in log[start:]],
-            None,
-            find_reference(fields, self.reference),
-            fields,
-            location=f"NeMo-RL: row {row}",
-            num_tokens=sum(counts) or None,
-        )
-        rendered = message_text(sample.prompt[-1]) if sample.prompt else ""  # type: ignore[arg-type] # messages
-        return replace(sample, thinking_opened=opens_thinking(rendered))
+
+def _make_sample(
+    row: int, log: Sequence[Any], meta: Mapping[str, Any] | None, group: Any, reference: str | Sequence[str]
+) -> Sample:
+    """Read a message log: what comes before the policy's first message is the prompt, and rendered by the template."""
+    fields = dict(meta or {})
+    start = _first_generated(log)
+    counts = [len(m["token_ids"]) for m in log[start:] if m["role"] == ASSISTANT and "token_ids" in m]
+    sample = make_sample(
+        [_without_tensors(message) for message in log[:start]],
+        [_without_tensors(message) for message in log[start:]],
+        group,
+        find_reference(fields, reference),
+        fields,
+        location=f"NeMo-RL: row {row}",
+        num_tokens=sum(counts) or None,
+    )
+    rendered = message_text(sample.prompt[-1]) if sample.prompt else ""  # type: ignore[arg-type] # messages
+    return replace(sample, thinking_opened=opens_thinking(rendered))
+
+
+def _first_generated(log: Sequence[Mapping[str, Any]]) -> int:
+    """Return the number of the first message of the policy.
+
+    It is the first with ``generation_logprobs``; NeMo-RL later gives every message some, and a ``token_loss_mask`` that is 1 on the
+    policy's tokens.
+    """
+    marks = (
+        bool(message["token_loss_mask"].any()) if "token_loss_mask" in message else "generation_logprobs" in message
+        for message in log
+    )
+    return next((number for number, mark in enumerate(marks) if mark), len(log) - 1)
 
 
 def _without_tensors(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,17 +167,21 @@ class AdvantageEstimator:
 
     Args:
         rewarder: the one that combines; every batch updates its state.
+        reference: the key of the reference answer in a rollout's metadata; for a chain that ends with credit, whose sources run here.
 
     Attributes:
         output: of the last batch.
 
     Raises:
-        ConfigError: when called: the batch lacks the ``reward/<name>`` of a source.
+        ConfigError: when called: the batch lacks the ``reward/<name>`` of a source; or, for a chain that ends with credit, the message
+            logs.
+        DataError: when called: the turns of a rollout are not the parts that the sources judged.
     """
 
-    def __init__(self, rewarder: RewarderLike) -> None:
-        self.rewarder = to_rewarder(rewarder)
+    def __init__(self, rewarder: RewarderLike, reference: str | Sequence[str] = REFERENCE_COLUMNS) -> None:
+        self.rewarder, self.reference = to_rewarder(rewarder, takes_credit=True), reference
         self.output: RewardOutput | None = None
+        self._batcher = MicroBatcher(self.rewarder)
 
     def compute_advantage(
         self,
@@ -169,25 +193,55 @@ class AdvantageEstimator:
         valid_mask: Any = None,
         **_kwargs: Any,
     ) -> Any:
-        """Return advantages, (N, T), the same for every token.
+        """Return advantages, (N, T): the same for every token, or for a chain that ends with credit that of its turn.
 
         Args:
             prompt_ids: (N,) ids or (N, L) tokens of prompts; equal rows are a group.
             rewards: (N,) the sum of all rewards; used if there is one source and no ``reward/<name>``.
-            mask: (N, T), for the shape.
-            repeated_batch: has ``reward/<name>``, (N,), for every source. Rows that its ``mask_sample`` marks, as NeMo-Gym does
-                where a rollout failed, do not count in their group.
+            mask: (N, T), for the shape; with credit, 1 for the tokens that are trained.
+            repeated_batch: has ``reward/<name>``, (N,), for every source, or with credit ``message_log`` and ``extra_env_info``. Rows that
+                its ``mask_sample`` marks, as NeMo-Gym does where a rollout failed, do not count in their group.
             valid_mask: (N,), 0 for rows that do not count in their group; their advantage is 0.
         """
         prompts = np.asarray(prompt_ids.tolist())
-        _, group_ids = np.unique(prompts, axis=0, return_inverse=True)
+        groups = np.unique(prompts, axis=0, return_inverse=True)[1].reshape(-1).tolist()
         batch = {} if repeated_batch is None else repeated_batch
-        rows: list[dict[str, float | None] | None] = [*self._rows(rewards, batch)]
-        for row in _masked_rows(valid_mask, batch.get("mask_sample")):
+        masked = _masked_rows(valid_mask, batch.get("mask_sample"))
+        if ends_with_credit(self.rewarder.combiner):
+            return rewards.new_tensor(self._turn_advantages(groups, mask.tolist(), batch, masked))
+        rows: list[Row | None] = [*self._rows(rewards, batch)]
+        for row in masked:
             rows[row] = None
-        self.output = combine_rows(self.rewarder, rows, group_ids.reshape(-1).tolist())
+        self.output = combine_rows(self.rewarder, rows, groups)
         advantages = rewards.new_tensor(np.nan_to_num(self.output.advantage))
         return advantages.unsqueeze(-1).expand(mask.shape)
+
+    def _turn_advantages(
+        self, groups: Sequence[int], masks: Sequence[Sequence[float]], batch: Any, masked: Sequence[int]
+    ) -> Floats:
+        """Run the sources on the message logs, and return the advantage of each token, (N, T)."""
+        logs = batch.get("message_log")
+        if logs is None:
+            raise ConfigError(
+                "NeMo-RL: the chain ends with credit of turns, which needs the message logs of the batch; grpo_sync and the single "
+                "controller pass only rewards: use grpo_train, or end the chain with AggregateParts"
+            )
+        metas = batch.get("extra_env_info") or [None] * len(logs)
+        samples = [
+            _make_sample(row, log, meta, groups[row], self.reference)
+            for row, (log, meta) in enumerate(zip(logs, metas, strict=True))
+        ]
+        rows: list[Row | None] = [*self._batcher.run(samples)]
+        for row in masked:
+            rows[row] = None
+        output = self.output = combine_rows(self.rewarder, rows, groups, samples=samples)
+        assert output.credit is not None  # noqa: S101 - the chain ends with credit
+        advantages = np.zeros((len(masks), len(masks[0]) if masks else 0))
+        for row in np.flatnonzero(output.valid).tolist():
+            if any(masks[row]):
+                credit, name = output.credit.rows(row, row + 1), f"NeMo-RL: rollout {row}"
+                advantages[row] = credit.tokens([masks[row]], [_spans_of_turns(logs[row])], names=[name])[0]
+        return advantages
 
     def _rows(self, rewards: Any, batch: Any) -> list[dict[str, float | None]]:
         names = list(self.rewarder.sources)
@@ -207,6 +261,14 @@ class AdvantageEstimator:
         return rows
 
 
+def _spans_of_turns(log: Sequence[Mapping[str, Any]]) -> list[Span]:
+    """Return the tokens of the turns in the row of the whole conversation."""
+    start = _first_generated(log)
+    begin = sum(len(message["token_ids"]) for message in log[:start])
+    spans = turn_spans((message["role"] == ASSISTANT, len(message["token_ids"])) for message in log[start:])
+    return [(begin + first, begin + last) for first, last in spans]
+
+
 def _masked_rows(valid_mask: Any, mask_sample: Any) -> list[int]:
     """Return the numbers of the rows that do not count."""
     invalid = [] if valid_mask is None else np.flatnonzero(np.asarray(valid_mask.tolist()) == 0).tolist()
@@ -214,14 +276,18 @@ def _masked_rows(valid_mask: Any, mask_sample: Any) -> list[int]:
     return [*invalid, *np.flatnonzero(np.asarray(marks, dtype=bool)).tolist()]
 
 
-def install(rewarder: RewarderLike) -> AdvantageEstimator:
+def install(rewarder: RewarderLike, reference: str | Sequence[str] = REFERENCE_COLUMNS) -> AdvantageEstimator:
     """Make NeMo-RL use the estimator for any ``grpo.adv_estimator.name``, and return it.
 
     Modules of NeMo-RL that have imported the function by name, such as ``grpo_sync``, get it, too.
+
+    Args:
+        rewarder: see `AdvantageEstimator`.
+        reference: the key of the reference answer in a rollout's metadata, for a chain that ends with credit.
     """
     from nemo_rl.algorithms import grpo
 
-    estimator = AdvantageEstimator(rewarder)
+    estimator = AdvantageEstimator(rewarder, reference)
     original = getattr(grpo, _SELECTOR)
     for name, module in list(sys.modules.items()):
         if name.startswith("nemo_rl.") and vars(module).get(_SELECTOR) is original:

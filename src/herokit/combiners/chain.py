@@ -334,7 +334,7 @@ def check_no_credit(combiner: Chain, owner: str) -> None:
         herokit.errors.ConfigError: slime takes one number a rollout, but step 1 of the chain, ForParts, gives credit to the \
 parts of a rollout, and only their mean would be used; end the chain with AggregateParts, or use what takes credit: \
 a Rewarder and RewardOutput.credit, TRL's GRPOTrainer with herokit.adapters.trl.GroupRewardMixin, verl's \
-trainers with herokit.adapters.verl.install, or the adapters of SkyRL, prime-rl, verifiers and tinker-cookbook
+trainers with herokit.adapters.verl.install, or the adapters of SkyRL, NeMo-RL, prime-rl, verifiers and tinker-cookbook
     """
     given = _last_credit(combiner)
     if given:
@@ -369,7 +369,7 @@ def _last_credit(combiner: Chain) -> int:
 
 _TAKES_CREDIT = (
     "a Rewarder and RewardOutput.credit, TRL's GRPOTrainer with herokit.adapters.trl.GroupRewardMixin, verl's trainers with "
-    "herokit.adapters.verl.install, or the adapters of SkyRL, prime-rl, verifiers and tinker-cookbook"
+    "herokit.adapters.verl.install, or the adapters of SkyRL, NeMo-RL, prime-rl, verifiers and tinker-cookbook"
 )
 
 
