@@ -19,6 +19,7 @@ from herokit.conversations.views import (
     describe_turns,
     join_messages,
     read_final,
+    read_plain_final,
     read_policy_text,
     read_turns,
 )
@@ -114,9 +115,13 @@ class Sample(_Views):
         Raises:
             DataError: a part of a message has an unknown type.
         """
+        completion = self.completion
+        opened = self.begins_in_thinking
+        if isinstance(completion, str) and not opened and (plain := read_plain_final(completion)) is not None:
+            return plain  # faster than to store it
         final: FinalText | None = getattr(self, "_final", None)
         if final is None:
-            final = read_final(self.completion, opened=self.begins_in_thinking)
+            final = read_final(completion, opened=opened)
             object.__setattr__(self, "_final", final)
         return final
 
@@ -180,7 +185,13 @@ class Sample(_Views):
         return last.get("role") == "assistant" and isinstance(content, str) and opens_thinking(content)
 
 
-@dataclass(frozen=True, slots=True)
+class _MutableVerdict:
+    """The fields of a verdict without the guard: six assignments to a frozen dataclass take most of its time."""
+
+    __slots__ = ("answer", "origin", "parts", "reason", "status", "value")
+
+
+@dataclass(frozen=True, slots=True, init=False)
 class Verdict:
     """What a verifier says of one sample.
 
@@ -209,21 +220,40 @@ class Verdict:
     origin: str = ""
     parts: "tuple[Verdict, ...] | None" = field(default=None, repr=False)
 
-    def __post_init__(self) -> None:
-        value = self.value
-        if type(value) is float and 0.0 <= value <= 1.0:  # nearly every verdict
-            return
-        if self.value is None:
-            if self.status is Status.JUDGED:  # nothing was judged
-                object.__setattr__(self, "status", Status.FAILED)
-            return
-        if type(self.value) is not float:  # a bool, an int or a number of some array library
-            try:
-                object.__setattr__(self, "value", float(self.value))
-            except (TypeError, ValueError):
-                raise VerdictError(f"Verdict.value must be in [0, 1] or None, got {self.value!r}") from None
-        if not 0.0 <= self.value <= 1.0:
-            raise VerdictError(f"Verdict.value must be in [0, 1] or None, got {self.value!r}")
+    def __init__(
+        self,
+        value: float | None,
+        status: Status = Status.JUDGED,
+        reason: str = "",
+        answer: str | None = None,
+        origin: str = "",
+        parts: "tuple[Verdict, ...] | None" = None,
+    ) -> None:
+        if type(value) is not float or not 0.0 <= value <= 1.0:  # hardly any verdict
+            value, status = _check_value(value, status)
+        draft: Any = self
+        own_class = type(self)
+        object.__setattr__(self, "__class__", _MutableVerdict)
+        draft.value = value
+        draft.status = status
+        draft.reason = reason
+        draft.answer = answer
+        draft.origin = origin
+        draft.parts = parts
+        draft.__class__ = own_class
+
+
+def _check_value(value: Any, status: Status) -> tuple[float | None, Status]:
+    """Return a value in [0, 1] or None, and its status: nothing was judged if there is no value."""
+    if value is None:
+        return None, Status.FAILED if status is Status.JUDGED else status
+    try:
+        number = float(value)  # of a bool, an int or a number of some array library
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not 0.0 <= number <= 1.0:
+        raise VerdictError(f"Verdict.value must be in [0, 1] or None, got {value!r}")
+    return number, status
 
 
 MAX_ABS_SCORE = 1e150

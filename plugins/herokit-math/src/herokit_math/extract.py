@@ -113,7 +113,7 @@ def find_marked_answer(completion: str) -> Extraction | None:
     if "#" in text and (hashes := find_hashes(text)) is not None:
         return hashes
     line = _find_answer_line(text)
-    return None if line is None else Extraction(line, "A:")
+    return None if line is None else tuple.__new__(Extraction, (line, "A:", ""))  # the fast way to make one
 
 
 def _find_box(text: str) -> Extraction | None:
@@ -143,8 +143,8 @@ def _find_answer_line(text: str) -> str | None:
     """Return the rest of the last line that begins with ``A:``."""
     at = text.rfind("A:")
     while at >= 0:
-        begin = text.rfind("\n", 0, at) + 1
-        if begin == at or not text[begin:at].strip():
+        begins_line = text[at - 1 : at] == "\n"
+        if begins_line or not text[text.rfind("\n", 0, at) + 1 : at].strip():
             end = text.find("\n", at)
             return text[at + 2 : end if end > 0 else len(text)].strip() or None
         at = text.rfind("A:", 0, at)

@@ -27,6 +27,12 @@ __all__ = [
     "split_parts",
 ]
 
+_NUMBER, _COMMAND, _WORD = (
+    TokenKind.NUMBER,
+    TokenKind.COMMAND,
+    TokenKind.WORD,
+)  # attributes of an enumeration take longer
+
 _Parse: TypeAlias = Callable[[list[Token]], Answer]
 
 _CASE_WORDS = {"if", "when", "whenever", "for"}
@@ -47,7 +53,7 @@ def parse_cases(pieces: Sequence[list[Token]], parse: _Parse) -> Cases | None:
         if case is None:
             return None
         value, condition = case
-        is_rest = all(t.kind == TokenKind.WORD or t.text in {",", ".", ";"} for t in condition)
+        is_rest = all(t.kind == _WORD or t.text in {",", ".", ";"} for t in condition)
         is_rest = is_rest and any(t.text.lower() in ELSE_WORDS for t in condition)
         items.append((parse(value), None if is_rest else parse(condition)))
     if sum(condition is None for _, condition in items) > 1:
@@ -60,11 +66,11 @@ def _split_case(tokens: list[Token]) -> tuple[list[Token], list[Token]] | None:
     for at, (token, depth) in enumerate(zip(tokens, bracket_depths(tokens), strict=True)):
         if at == 0 or depth > 0:
             continue
-        if token.kind == TokenKind.WORD and token.text.lower() in ELSE_WORDS:
+        if token.kind == _WORD and token.text.lower() in ELSE_WORDS:
             return tokens[:at], tokens[at:]
-        if token.text == "&" or (token.kind == TokenKind.WORD and token.text.lower() in _CASE_WORDS):
+        if token.text == "&" or (token.kind == _WORD and token.text.lower() in _CASE_WORDS):
             condition = tokens[at + 1 :]
-            if condition and condition[0].kind == TokenKind.WORD and condition[0].text.lower() in _CASE_WORDS:
+            if condition and condition[0].kind == _WORD and condition[0].text.lower() in _CASE_WORDS:
                 condition = condition[1:]
             return (tokens[:at], condition) if condition else None
     return None
@@ -135,7 +141,7 @@ def parse_multiple(tokens: list[Token], parse: _Parse) -> Answer | None:
         return None
     head = [t for t in tokens[:start] if t.text != "*" or t is not tokens[start - 1]]
     try:
-        factor = parse_expression([*head, Token(TokenKind.NUMBER, "1")] if [t.text for t in head] == ["-"] else head)
+        factor = parse_expression([*head, Token(_NUMBER, "1")] if [t.text for t in head] == ["-"] else head)
     except UnsupportedError:
         return None
     vector = parse(tokens[start:])
@@ -148,7 +154,7 @@ def parse_multiple(tokens: list[Token], parse: _Parse) -> Answer | None:
 
 def has_determinant(tokens: list[Token]) -> bool:
     """Return whether tokens have a determinant, which is a number and no matrix."""
-    return any(t.text in {"det", "vmatrix"} and t.kind in {TokenKind.COMMAND, TokenKind.WORD} for t in tokens)
+    return any(t.text in {"det", "vmatrix"} and t.kind in (_COMMAND, _WORD) for t in tokens)
 
 
 def _is_vector(tokens: list[Token]) -> bool:
@@ -178,10 +184,10 @@ def parse_transposed(tokens: list[Token], parse: _Parse) -> Answer | None:
 
 def parse_share(tokens: list[Token]) -> Quantity | Ratio | None:
     """Parse "3 in 8" and "3 out of 8" as a fraction, "2 to 3" as a ratio; None for other tokens."""
-    if tokens[0].kind != TokenKind.NUMBER or tokens[-1].kind != TokenKind.NUMBER:
+    if tokens[0].kind != _NUMBER or tokens[-1].kind != _NUMBER:
         return None
-    numbers = [t for t in tokens if t.kind == TokenKind.NUMBER]
-    words = [t.text.lower() for t in tokens if t.kind == TokenKind.WORD]
+    numbers = [t for t in tokens if t.kind == _NUMBER]
+    words = [t.text.lower() for t in tokens if t.kind == _WORD]
     if not words or len(numbers + words) != len(tokens):
         return None
     parts = tuple(parse_expression([number]) for number in numbers)

@@ -22,6 +22,9 @@ class TokenKind(IntEnum):
     CONJUNCTION = 5  # "and", "or"
 
 
+_NUMBER, _VARIABLE, _COMMAND, _WORD, _OPERATOR, _CONJUNCTION = TokenKind  # attributes of an enumeration take longer
+
+
 class Token(NamedTuple):
     """A token: its kind, its text, and whether white space precedes it."""
 
@@ -114,7 +117,7 @@ def _add_token(kind: str, piece: str, tokens: list[Token], *, after_space: bool,
     if len(tokens) >= MAX_TOKENS:
         raise LimitError(f"more than {MAX_TOKENS} tokens")
     if kind == "operator":
-        tokens.append(Token(TokenKind.OPERATOR, _RELATIONS.get(piece, piece), after_space))
+        tokens.append(Token(_OPERATOR, _RELATIONS.get(piece, piece), after_space))
     elif kind == "command":
         tokens.append(_command_token(piece[1:], after_space))
     elif kind == "word":
@@ -122,7 +125,7 @@ def _add_token(kind: str, piece: str, tokens: list[Token], *, after_space: bool,
     elif len(piece) > MAX_DIGITS:
         raise LimitError(f"a literal with more than {MAX_DIGITS} digits")
     else:
-        tokens.append(Token(TokenKind.NUMBER, piece.replace(",", ""), after_space))
+        tokens.append(Token(_NUMBER, piece.replace(",", ""), after_space))
 
 
 def _find_closing_brace(text: str, start: int, stop: int) -> int:
@@ -150,40 +153,40 @@ _ALIASES = {
 def _command_token(name: str, after_space: bool) -> Token:  # noqa: FBT001 - a private helper, called in one place
     name = _ALIASES.get(name, name)
     if name == "\\|":
-        return Token(TokenKind.OPERATOR, name, after_space)
+        return Token(_OPERATOR, name, after_space)
     if name in {"le", "ge", "ne"}:
-        return Token(TokenKind.OPERATOR, "\\" + name, after_space)
+        return Token(_OPERATOR, "\\" + name, after_space)
     if name in {"and", "or"}:
-        return Token(TokenKind.CONJUNCTION, name, after_space)
-    if name in {"sqrt", *FUNCTIONS}:
-        return Token(TokenKind.COMMAND, FUNCTIONS.get(name, name), after_space)
-    return Token(TokenKind.COMMAND if name.isalpha() else TokenKind.OPERATOR, name, after_space)
+        return Token(_CONJUNCTION, name, after_space)
+    if name in FUNCTIONS:
+        return Token(_COMMAND, FUNCTIONS.get(name, name), after_space)
+    return Token(_COMMAND if name.isalpha() else _OPERATOR, name, after_space)
 
 
 def _add_word(word: str, tokens: list[Token], *, after_space: bool, prose: bool) -> None:
     lower = word.lower()
-    after_number = bool(tokens) and tokens[-1].kind == TokenKind.NUMBER
+    after_number = bool(tokens) and tokens[-1].kind == _NUMBER
     if word in _TEMPERATURES and _follows_degree(tokens):
-        tokens.append(Token(TokenKind.WORD, _TEMPERATURES[word], after_space))
+        tokens.append(Token(_WORD, _TEMPERATURES[word], after_space))
     elif lower in _CONJUNCTIONS and (prose or len(word) > 1) and word != "OR":
-        tokens.append(Token(TokenKind.CONJUNCTION, _CONJUNCTIONS[lower], after_space))
+        tokens.append(Token(_CONJUNCTION, _CONJUNCTIONS[lower], after_space))
     elif len(word) == 1 and word.isascii():
         unit = prose and word in UNITS and bool(tokens) and (after_number or tokens[-1].text in {"}", ")", "%"})
-        tokens.append(Token(TokenKind.WORD if unit else TokenKind.VARIABLE, word, after_space))
+        tokens.append(Token(_WORD if unit else _VARIABLE, word, after_space))
     elif lower in FUNCTIONS and not (lower == "min" and (after_number or _follows_unit(tokens))):
-        tokens.append(Token(TokenKind.COMMAND, FUNCTIONS[lower], after_space))
+        tokens.append(Token(_COMMAND, FUNCTIONS[lower], after_space))
     elif lower in _CONSTANTS:
-        tokens.append(Token(TokenKind.COMMAND, _CONSTANTS[lower], after_space))
+        tokens.append(Token(_COMMAND, _CONSTANTS[lower], after_space))
     elif lower == "mod":
-        tokens.append(Token(TokenKind.COMMAND, "bmod", after_space))
+        tokens.append(Token(_COMMAND, "bmod", after_space))
     elif after_number and not tokens[-1].after_space and not after_space and lower in _ORDINAL_SUFFIXES:
-        tokens.append(Token(TokenKind.WORD, "th", after_space))
+        tokens.append(Token(_WORD, "th", after_space))
     elif prose or lower in UNITS or lower in _SHORT_WORDS or len(word) > MAX_PRODUCT_LETTERS or not word.isascii():
         _add_prose_word(word, tokens, after_space=after_space, prose=prose)
     elif len(word) == MAX_PRODUCT_LETTERS and word[0].isupper() and word[1:].islower():  # a person's name
-        tokens.append(Token(TokenKind.WORD, word, after_space))
+        tokens.append(Token(_WORD, word, after_space))
     else:
-        tokens.extend(Token(TokenKind.VARIABLE, letter, after_space and k == 0) for k, letter in enumerate(word))
+        tokens.extend(Token(_VARIABLE, letter, after_space and k == 0) for k, letter in enumerate(word))
 
 
 def _follows_degree(tokens: list[Token]) -> bool:
@@ -192,7 +195,7 @@ def _follows_degree(tokens: list[Token]) -> bool:
 
 
 def _follows_unit(tokens: list[Token]) -> bool:
-    return bool(tokens) and (tokens[-1].text == "/" or tokens[-1].kind == TokenKind.WORD)
+    return bool(tokens) and (tokens[-1].text == "/" or tokens[-1].kind == _WORD)
 
 
 def _add_prose_word(word: str, tokens: list[Token], *, after_space: bool, prose: bool) -> None:
@@ -202,12 +205,10 @@ def _add_prose_word(word: str, tokens: list[Token], *, after_space: bool, prose:
             tail = word[cut:]
             name = FUNCTIONS.get(tail) or _CONSTANTS.get(tail)
             if name and tail not in {"min", "max", "inf", "oo", "abs", "tan"}:
-                tokens.extend(
-                    Token(TokenKind.VARIABLE, letter, after_space and k == 0) for k, letter in enumerate(word[:cut])
-                )
-                tokens.append(Token(TokenKind.COMMAND, name))
+                tokens.extend(Token(_VARIABLE, letter, after_space and k == 0) for k, letter in enumerate(word[:cut]))
+                tokens.append(Token(_COMMAND, name))
                 return
-    tokens.append(Token(TokenKind.WORD, word, after_space))
+    tokens.append(Token(_WORD, word, after_space))
 
 
 def parse_repeating_decimal(text: str) -> Fraction:

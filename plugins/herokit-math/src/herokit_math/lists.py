@@ -11,6 +11,8 @@ from herokit_math.tree import INFINITY
 
 __all__ = ["combine_items", "parse_matrix", "split_environment", "subtract_points", "to_region"]
 
+_COMMAND = TokenKind.COMMAND  # attributes of an enumeration take longer
+
 _MATRICES = {
     "pmatrix", "bmatrix", "vmatrix", "Bmatrix", "Vmatrix", "matrix", "smallmatrix", "array", "cases", "aligned", "align",
 }  # fmt: skip
@@ -181,7 +183,7 @@ def _parse_environment_name(tokens: list[Token]) -> tuple[str, int]:
 
 
 def _find_environment_end(tokens: list[Token]) -> int:
-    end = max((k for k, t in enumerate(tokens) if t.text == "end" and t.kind == TokenKind.COMMAND), default=-1)
+    end = max((k for k, t in enumerate(tokens) if t.text == "end" and t.kind == _COMMAND), default=-1)
     if end < 0 or tokens[-1].text != "}":
         raise UnsupportedError("an environment without an end")
     return end

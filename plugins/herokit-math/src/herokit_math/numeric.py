@@ -66,11 +66,11 @@ def high_precision() -> Arithmetic:
         context = mpmath.MPContext()
         context.dps = 60
         _LOCAL.arithmetic = Arithmetic(
-            lambda q: context.mpc(context.mpf(q.numerator) / q.denominator),
+            lambda q: context.mpf(q.numerator) / q.denominator,  # real as long as it can be, which takes half the time
             context,
             context.gamma,
-            context.mpc(context.pi),
-            context.mpc(context.e),
+            context.mpf(context.pi),
+            context.mpf(context.e),
             context.mpf(10) ** -58,
             context.mpf(10) ** MAX_DECIMAL_EXPONENT,
             20,

@@ -40,7 +40,7 @@ from herokit_math.words import find_content_words, parse_joined_number
 
 __all__ = ["parse_answer"]
 
-_NUMBER, _WORD, _OPERATOR = TokenKind.NUMBER, TokenKind.WORD, TokenKind.OPERATOR
+_NUMBER, _VARIABLE, _COMMAND, _WORD, _OPERATOR, _CONJUNCTION = TokenKind  # attributes of an enumeration take longer
 _IS_RELATION = matches_operator("=", "<", ">", "\\le", "\\ge", "\\ne")
 _IS_SEMICOLON = matches_operator(";")
 _CONDITION_WORDS = {"for", "where", "when", "with", "if", "such", "given", "provided", "because", "since", "therefore"}
@@ -105,7 +105,7 @@ def parse_answer(answer: str) -> Answer:
     if parts := split_parts(text):
         return Collection(tuple(map(parse_answer, parts)), "(")
     tokens = tokenize(text)
-    if not any(t.kind in {_NUMBER, TokenKind.VARIABLE, TokenKind.COMMAND} for t in tokens):
+    if not any(t.kind in (_NUMBER, _VARIABLE, _COMMAND) for t in tokens):
         return _parse_prose(text, tokens)
     try:
         return _parse_tokens(tokens)
@@ -127,7 +127,7 @@ def _parse_prose(text: str, tokens: list[Token]) -> Answer:
         return Quantity(Num(Fraction(number)))
     pieces = split_tokens(tokens, is_separator)
     if len(pieces) > 1:
-        conjunctions = {t.text for t in tokens if t.kind == TokenKind.CONJUNCTION}
+        conjunctions = {t.text for t in tokens if t.kind == _CONJUNCTION}
         items = tuple(parse_words(find_content_words(" ".join(t.text for t in piece))) for piece in pieces)
         return Collection(items, conjunctions.pop() if len(conjunctions) == 1 else "")
     return parse_words(words)
@@ -145,9 +145,7 @@ def _parse_tokens(tokens: list[Token]) -> Answer:
         pieces = split_tokens(tokens, is_delimiter)
         if len(pieces) > 1:
             depths = bracket_depths(tokens)
-            conjunctions = {
-                t.text for t, d in zip(tokens, depths, strict=True) if t.kind == TokenKind.CONJUNCTION and d == 0
-            }
+            conjunctions = {t.text for t, d in zip(tokens, depths, strict=True) if t.kind == _CONJUNCTION and d == 0}
             return combine_items([_parse_tokens(piece) for piece in pieces], conjunctions)
     return _parse_single(tokens)
 
@@ -170,9 +168,9 @@ def _parse_conditions(tokens: list[Token]) -> Answer | None:
 
 def _trim_punctuation(tokens: list[Token]) -> list[Token]:
     """Drop punctuation, equals signs and conjunctions at both ends, and bullets at the start."""
-    while tokens and (tokens[-1].text in _TRAILING_PUNCTUATION or tokens[-1].kind == TokenKind.CONJUNCTION):
+    while tokens and (tokens[-1].text in _TRAILING_PUNCTUATION or tokens[-1].kind == _CONJUNCTION):
         tokens = tokens[:-1]
-    while tokens and (tokens[0].text in _LEADING_PUNCTUATION or tokens[0].kind == TokenKind.CONJUNCTION):
+    while tokens and (tokens[0].text in _LEADING_PUNCTUATION or tokens[0].kind == _CONJUNCTION):
         tokens = tokens[1:]
     if not tokens:
         raise UnsupportedError("the answer is empty")
@@ -192,11 +190,11 @@ def _drop_condition(tokens: list[Token]) -> list[Token]:  # noqa: PLR0911 - one 
         }:
             if any(t.kind == _WORD and t.text.lower() in ELSE_WORDS for t in tokens[at:]):
                 raise UnsupportedError("an answer with several cases")
-            if at == 1 and tokens[0].kind == TokenKind.VARIABLE and token.kind == _WORD:
+            if at == 1 and tokens[0].kind == _VARIABLE and token.kind == _WORD:
                 return tokens  # "x such that x > 2": the condition is the answer
             return tokens[:at]
         if token.text == "approx":  # a name is followed by its value, a value by its approximation
-            return tokens[at + 1 :] if at == 1 and tokens[0].kind == TokenKind.VARIABLE else tokens[:at]
+            return tokens[at + 1 :] if at == 1 and tokens[0].kind == _VARIABLE else tokens[:at]
         if token.text in {"Rightarrow", "implies"} or (token.text == "to" and _leads_to(tokens[:at], token)):
             return _drop_condition(tokens[at + 1 :])
         if token.kind == _OPERATOR and token.text == "," and _is_membership(tokens[at + 1 :]):
@@ -209,7 +207,7 @@ def _leads_to(before: list[Token], token: Token) -> bool:
     if token.kind == _WORD:
         return before[-1].text.lower() in _LEADING_VERBS
     texts = {t.text for t in before}
-    return "," not in texts and any(t.kind in {TokenKind.VARIABLE, TokenKind.COMMAND} for t in before)
+    return "," not in texts and any(t.kind in (_VARIABLE, _COMMAND) for t in before)
 
 
 def _is_membership(tokens: list[Token]) -> bool:
@@ -224,7 +222,7 @@ def _parse_single(tokens: list[Token]) -> Answer:  # noqa: PLR0911 - one return 
         return _parse_environment(tokens)
     if (answer := _parse_set_or_signs(tokens) or parse_transposed(tokens, _parse_tokens)) is not None:
         return answer
-    if tokens[0].kind == TokenKind.VARIABLE and tokens[0].text.isupper() and _is_tuple(tokens[1:]):
+    if tokens[0].kind == _VARIABLE and tokens[0].text.isupper() and _is_tuple(tokens[1:]):
         return LabeledValue(tokens[0].text, _parse_tokens(tokens[1:]))  # a point: A(1, 2)
     if is_enclosed(tokens) and (group := _parse_group(tokens)) is not None:
         return group
@@ -261,7 +259,7 @@ def _parse_set_or_signs(tokens: list[Token]) -> Answer | None:  # noqa: PLR0911 
         return subtract_points(_parse_tokens(pieces[0]), _parse_tokens(pieces[1]))
     if tokens[0].text == "\\{" and is_enclosed(tokens):
         return _parse_set(tokens[1:-1])
-    signs = [at for at, t in enumerate(tokens) if t.text in {"pm", "mp"} and t.kind == TokenKind.COMMAND]
+    signs = [at for at, t in enumerate(tokens) if t.text in {"pm", "mp"} and t.kind == _COMMAND]
     if signs:
         return _expand_signs(tokens, signs)
     if "cup" in texts and len(pieces := split_tokens(tokens, matches_operator("cup"))) > 1:
@@ -397,7 +395,7 @@ def _has_colon(tokens: list[Token]) -> bool:
 def _parse_colon(tokens: list[Token]) -> Answer:
     """Parse a label and its value, a ratio, or a time."""
     pieces = split_tokens(tokens, matches_operator(":"))
-    letters = [t for t in pieces[0] if t.kind in {_WORD, TokenKind.VARIABLE}]
+    letters = [t for t in pieces[0] if t.kind in (_WORD, _VARIABLE)]
     is_label = len(letters) > 2 or any(t.kind == _WORD for t in letters)  # noqa: PLR2004 - "Bob:", not "AB:"
     if len(pieces) > 1 and len(letters) == len(pieces[0]) and is_label:
         start = len(pieces[0]) + 1

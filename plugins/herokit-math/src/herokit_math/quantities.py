@@ -15,6 +15,13 @@ from herokit_math.words import NUMBER_SCALES, parse_fraction_words, parse_number
 
 __all__ = ["parse_based_numeral", "parse_mixed_units", "parse_quantity", "parse_ratio", "parse_words"]
 
+_NUMBER, _VARIABLE, _COMMAND, _WORD = (
+    TokenKind.NUMBER,
+    TokenKind.VARIABLE,
+    TokenKind.COMMAND,
+    TokenKind.WORD,
+)  # attributes of an enumeration take longer
+
 _MAX_UNIT_WORDS = 8  # words after a number that are parsed as a unit
 _PERCENT = {"percent", "pct", "percentage", "percents"}
 _DEGREES = {"degrees", "degree", "deg"}
@@ -38,11 +45,11 @@ def parse_quantity(tokens: list[Token]) -> Quantity:
         UnsupportedError: the tokens are not a quantity.
         LimitError: they are nested too deeply.
     """
-    while tokens and tokens[0].kind == TokenKind.WORD and tokens[0].text.lower() in _IGNORED_WORDS:
+    while tokens and tokens[0].kind == _WORD and tokens[0].text.lower() in _IGNORED_WORDS:
         tokens = tokens[1:]
-    spelled = tuple([t.text.lower() for t in tokens if t.kind == TokenKind.WORD])
+    spelled = tuple([t.text.lower() for t in tokens if t.kind == _WORD])
     number = parse_number_words(spelled) if spelled else None
-    if number is not None and all(t.kind == TokenKind.WORD or t.text in {"-", "and"} for t in tokens):
+    if number is not None and all(t.kind == _WORD or t.text in {"-", "and"} for t in tokens):
         return Quantity(Num(Fraction(number)))
     if (quantity := parse_mixed_units(tokens)) is not None:
         return quantity
@@ -71,11 +78,11 @@ def parse_quantity(tokens: list[Token]) -> Quantity:
 
 def parse_mixed_units(tokens: list[Token]) -> Quantity | None:
     """Parse ``5 ft 6 in`` or ``1 h 30 min``; None for other tokens."""
-    if not tokens or tokens[0].kind != TokenKind.NUMBER:
+    if not tokens or tokens[0].kind != _NUMBER:
         return None
     tokens = [token for token in tokens if token.text != "and"]
     numbers, names = tokens[::2], tokens[1::2]
-    if not 1 < len(names) == len(numbers) <= _MAX_MIXED_UNITS or any(t.kind != TokenKind.NUMBER for t in numbers):
+    if not 1 < len(names) == len(numbers) <= _MAX_MIXED_UNITS or any(t.kind != _NUMBER for t in numbers):
         return None
     units = [UNITS.get(name.text) or _INCH.get(name.text) for name in names]
     if any(unit is None or units[0] is None or unit.dimension != units[0].dimension for unit in units):
@@ -91,18 +98,18 @@ def parse_mixed_units(tokens: list[Token]) -> Quantity | None:
 
 def _find_words(tokens: list[Token]) -> int:
     """Return the position of the first word after a quantity."""
-    if not any(token.kind == TokenKind.WORD for token in tokens):
+    if not any(token.kind == _WORD for token in tokens):
         return len(tokens)
     for at, (token, depth) in enumerate(zip(tokens, bracket_depths(tokens), strict=True)):
-        if token.kind == TokenKind.WORD and depth == 0:
+        if token.kind == _WORD and depth == 0:
             if at == 0:
                 break
             return at
-        if token.kind == TokenKind.WORD and at > 1 and tokens[at - 1].text in {"(", "[", "{"} and depth == 1:
-            if tokens[at - 2].kind == TokenKind.COMMAND:
+        if token.kind == _WORD and at > 1 and tokens[at - 1].text in {"(", "[", "{"} and depth == 1:
+            if tokens[at - 2].kind == _COMMAND:
                 continue  # an argument
             return _first_unit(tokens, at - 1)  # "5 (meters)", "5{cm}", "3 J/(kg K)"
-    if tokens and tokens[0].kind == TokenKind.WORD:
+    if tokens and tokens[0].kind == _WORD:
         raise UnsupportedError("begins with words")
     return len(tokens)
 
@@ -119,13 +126,13 @@ def _collect_unit_words(tokens: list[Token]) -> tuple[str, ...]:
     words: list[str] = []
     tokens, powers = _split_powers(tokens)
     for token in tokens:
-        if token.text in powers and token.kind == TokenKind.NUMBER:
+        if token.text in powers and token.kind == _NUMBER:
             words.append(token.text)
-        elif token.kind == TokenKind.WORD or (token.kind == TokenKind.VARIABLE and (token.text in UNITS or words)):
+        elif token.kind == _WORD or (token.kind == _VARIABLE and (token.text in UNITS or words)):
             words.append(token.text if token.text in UNITS else token.text.lower())
         elif token.text == "/":
             words.append("/")
-        elif token.kind == TokenKind.NUMBER:
+        elif token.kind == _NUMBER:
             raise UnsupportedError("a number among the words")
         elif token.text not in {"^", "{", "}", ".", "*", "(", ")", "-", "and", "'", "!", ","}:
             raise UnsupportedError(f"{token.text!r} among the words")
@@ -154,7 +161,7 @@ def _split_powers(tokens: list[Token]) -> tuple[list[Token], set[str]]:
                 joined.append(tokens[at])
                 at += 1
                 continue
-        joined.append(Token(TokenKind.NUMBER, power))
+        joined.append(Token(_NUMBER, power))
         powers.add(power)
         at += width
     return joined, powers
@@ -163,12 +170,7 @@ def _split_powers(tokens: list[Token]) -> tuple[list[Token], set[str]]:
 def _find_scale(tokens: list[Token]) -> int:
     """Return 1000 for ``70K``, a million for ``70M``, where the letter touches the number; 1 for other tokens."""
     *number, last = tokens
-    if (
-        last.after_space
-        or not number
-        or number[-1].kind != TokenKind.NUMBER
-        or len(number) != 1 + (number[0].text == "-")
-    ):
+    if last.after_space or not number or number[-1].kind != _NUMBER or len(number) != 1 + (number[0].text == "-"):
         return 1
     return _SCALES.get(last.text, 1)
 
@@ -180,7 +182,7 @@ def parse_based_numeral(tokens: list[Token]) -> BasedNumeral | None:
         return None
     head = tokens[1 : at - 1] if at > 2 and tokens[0].text == "(" and tokens[at - 1].text == ")" else tokens[:at]  # noqa: PLR2004
     digits = "".join(t.text for t in head)
-    if not digits.isalnum() or any(t.kind not in {TokenKind.NUMBER, TokenKind.VARIABLE, TokenKind.WORD} for t in head):
+    if not digits.isalnum() or any(t.kind not in (_NUMBER, _VARIABLE, _WORD) for t in head):
         return None
     match [t.text for t in tokens[at + 1 :]]:
         case [text] | ["{", text, "}"] if text.isdigit():
@@ -200,9 +202,9 @@ def parse_ratio(tokens: list[Token]) -> Ratio | None:
     pieces = split_tokens(tokens, matches_operator(":"))
     if len(pieces) < 2:  # noqa: PLR2004 - a ratio has two parts
         return None
-    tail = "".join(t.text + "." * (t.kind == TokenKind.WORD) for t in pieces[-1] if t.kind != TokenKind.NUMBER)
+    tail = "".join(t.text + "." * (t.kind == _WORD) for t in pieces[-1] if t.kind != _NUMBER)
     if match := _HALF_DAY.search(tail):
-        digits = [t for t in pieces[-1] if t.kind == TokenKind.NUMBER]
+        digits = [t for t in pieces[-1] if t.kind == _NUMBER]
         parts = tuple(parse_expression(p) for p in (*pieces[:-1], digits))
         return Ratio(parts, is_clock=True, half_day=match[1].lower() + "m")
     is_clock = all(len(p) == 1 for p in pieces) and all(len(p[0].text) == 2 for p in pieces[1:])  # noqa: PLR2004 - 12:30

@@ -18,7 +18,7 @@ from herokit_math.references import InvalidReferenceError, repair_commands, to_r
 from herokit_math.units import Unit, find_currency, is_currency
 from herokit_math.words import find_content_words
 
-__all__ = ["Decision", "decide_equivalence", "extract_reference", "parse_plain_number"]
+__all__ = ["Decision", "decide_equivalence", "decide_plain_numbers", "extract_reference", "parse_plain_number"]
 
 _OPTION_LETTER = re.compile(r"(?:\\text\{)?\(?[A-J]\)?\}?")  # the answer may have it in lower case
 _SPACE = re.compile(r" (?:(?<![\d.,] )|(?![\d.,]))")  # not between digits, where it separates two numbers
@@ -77,7 +77,7 @@ def parse_plain_number(text: str) -> tuple[int, int] | None:
 
 @lru_cache(maxsize=16_384)
 def _parse_formatted_number(text: str) -> tuple[int, int] | None:
-    match = _PLAIN_NUMBER.fullmatch(text.strip())
+    match = _PLAIN_NUMBER.fullmatch(text.strip(" \t\r\n"))  # other white space may be a damaged command
     if match is None:
         return None
     whole, _, decimals = match[0].replace(",", "").replace("$", "").partition(".")
@@ -117,7 +117,7 @@ def decide_equivalence(reference: str, answer: str, policy: Policy) -> Decision:
         >>> decide_equivalence("0.5", "1/2", Policy())[:2]
         (True, 'exact value')
     """
-    if len(answer) <= _MAX_PLAIN_CHARS and (plain := _decide_plain_numbers(reference, answer)) is not None:
+    if (plain := decide_plain_numbers(reference, answer)) is not None:
         return plain
     decision = _decide_texts(reference, answer, policy)
     if decision.equal and policy.case == "strict" and _differ_in_case(reference, answer):
@@ -175,10 +175,15 @@ def _decide_texts(reference: str, answer: str, policy: Policy) -> Decision:  # n
     return decision if decision.equal else _decide_decimal_comma(reference, answer, policy) or decision
 
 
-def _decide_plain_numbers(reference: str, answer: str) -> Decision | None:
-    """Decide two plain numbers without the parser; None if the rounding policy must decide."""
-    reference_number = parse_plain_number(reference)
-    if reference_number is None or (answer_number := parse_plain_number(answer)) is None:
+def decide_plain_numbers(reference: str, answer: str) -> Decision | None:
+    """Decide two plain numbers without the parser; None for other texts, and if the rounding policy must decide.
+
+    Example:
+        >>> decide_plain_numbers("1,200", "1200.0").equal
+        True
+    """
+    answer_number = parse_plain_number(answer)
+    if answer_number is None or (reference_number := parse_plain_number(reference)) is None:
         return None
     (expected, expected_places), (value, places) = reference_number, answer_number
     if not expected_places and not places:

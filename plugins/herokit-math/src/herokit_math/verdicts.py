@@ -15,9 +15,15 @@ from herokit_math.limits import LimitError, check_latex_limits
 from herokit_math.parser import parse_answer
 from herokit_math.quantity_comparison import Policy
 from herokit_math.references import is_damaged
-from herokit_math.tiers import Decision, decide_equivalence, extract_reference, parse_plain_number
+from herokit_math.tiers import (
+    Decision,
+    decide_equivalence,
+    decide_plain_numbers,
+    extract_reference,
+    parse_plain_number,
+)
 
-__all__ = ["Judgment", "PairComparer", "judge", "judge_completion", "make_comparer", "undecided_verdict"]
+__all__ = ["OpenPair", "PairComparer", "judge", "judge_completion", "make_comparer", "undecided_verdict"]
 
 _CONCLUSIVE_ORIGINS = {"answer tag", "box", "####", "A:"}  # the text there is the answer, even if it is not readable
 _JUDGED = Status.JUDGED  # an attribute of an enumeration takes longer
@@ -25,29 +31,27 @@ _DAMAGED = "the reference is damaged: it holds control characters, such as a for
 _NO_ANSWER = "no answer found in the completion"
 
 
-class Judgment(NamedTuple):
-    """Result for one completion.
+class OpenPair(NamedTuple):
+    """A pair that sympy must decide.
 
     Attributes:
         reference: the reference, as `extract_reference` returns it.
-        answer: the extracted answer; None if there is none.
+        answer: the extracted answer.
         origin: where the answer was found.
-        decision: the decision of the tiers in this process.
-        verdict: the verdict; None if sympy must decide.
+        decision: what the tiers in this process know of the pair.
     """
 
     reference: str
-    answer: str | None
+    answer: str
     origin: str
     decision: Decision
-    verdict: Verdict | None
 
 
-PairComparer: TypeAlias = Callable[[str, str, str], Judgment]
-"""Compares a reference with an answer (or None) and where it was found."""
+PairComparer: TypeAlias = Callable[[str, str, str], Verdict | OpenPair]
+"""Compares a reference with an answer and where it was found."""
 
 
-def judge(reference: str, completion: str, policy: Policy, extract: ExtractMode = "answer") -> Judgment:
+def judge(reference: str, completion: str, policy: Policy, extract: ExtractMode = "answer") -> Verdict | OpenPair:
     r"""Extract the answer of a completion and compare it with the reference, without sympy.
 
     Args:
@@ -57,16 +61,18 @@ def judge(reference: str, completion: str, policy: Policy, extract: ExtractMode 
         extract: where the answer is.
 
     Example:
-        >>> judgment = judge("0.5", r"It is \boxed{\frac12}.", Policy())
-        >>> judgment.answer, judgment.origin, judgment.decision.equal
-        ('\\frac12', 'box', True)
+        >>> verdict = judge("0.5", r"It is \boxed{\frac12}.", Policy())
+        >>> verdict.answer, verdict.origin, verdict.value
+        ('\\frac12', 'box', 1.0)
+        >>> judge("0.5", r"It is \boxed{\int_0^1 x dx}.", Policy()).decision.reason
+        'answer: \\int is not supported'
     """
     return judge_completion(reference, completion, make_comparer(policy), extract)
 
 
 def judge_completion(
     reference: str, completion: str, compare: PairComparer, extract: ExtractMode = "answer"
-) -> Judgment:
+) -> Verdict | OpenPair:
     """Extract the answer of a completion and compare it with a function from `make_comparer`."""
     best = find_marked_answer(completion) if extract == "answer" else None
     if best is None:
@@ -75,7 +81,7 @@ def judge_completion(
         if best.origin not in _CONCLUSIVE_ORIGINS:
             best = _select_candidate(extract_reference(reference), completion, best, candidates)
     if best.text is None:
-        return _no_answer(reference, best)
+        return Verdict(0.0, Status.UNPARSED, best.problem or _NO_ANSWER, None, best.origin)
     return compare(reference, best.text, best.origin)
 
 
@@ -87,36 +93,27 @@ def make_comparer(policy: Policy) -> PairComparer:
     cache's key, because hashing it for each row costs more than the rest.
 
     Example:
-        >>> make_comparer(Policy())("1", "2", "box").verdict.value
+        >>> make_comparer(Policy())("1", "2", "box").value
         0.0
     """
     return lru_cache(maxsize=32_768)(partial(_compare_pair, policy))
 
 
-def _no_answer(reference: str, best: Extraction) -> Judgment:
-    decision = Decision(equal=False, tier="extraction", reason=best.problem, answer_readable=False)
-    verdict = Verdict(0.0, Status.UNPARSED, best.problem or _NO_ANSWER, None, best.origin)
-    return Judgment(extract_reference(reference), None, best.origin, decision, verdict)
-
-
-def _compare_pair(policy: Policy, reference: str, answer: str, origin: str) -> Judgment:
+def _compare_pair(policy: Policy, reference: str, answer: str, origin: str) -> Verdict | OpenPair:
+    if (plain := decide_plain_numbers(reference, answer)) is not None:
+        return Verdict(1.0 if plain.equal else 0.0, _JUDGED, f"{plain.tier}: {plain.reason}", answer, origin)
     reference = extract_reference(reference)
     if is_damaged(reference):
-        decision = Decision(None, "reference", _DAMAGED, reference_readable=False)
-        return Judgment(reference, answer, origin, decision, Verdict(None, Status.FAILED, _DAMAGED, answer, origin))
+        return Verdict(None, Status.FAILED, _DAMAGED, answer, origin)
     decision = decide_equivalence(reference, answer, policy)
     if decision.equal is not None:
         status = _JUDGED if decision.answer_readable else Status.UNPARSED
-        reason = f"{decision.tier}: {decision.reason}"
-        return Judgment(
-            reference, answer, origin, decision, Verdict(float(decision.equal), status, reason, answer, origin)
-        )
+        return Verdict(float(decision.equal), status, f"{decision.tier}: {decision.reason}", answer, origin)
     reference_limit = check_latex_limits(reference)
     if limit := reference_limit or check_latex_limits(answer):
         reason = f"{decision.reason}; {limit}"
-        verdict = undecided_verdict(decision, reason, answer, origin, sympy_reads_reference=not reference_limit)
-        return Judgment(reference, answer, origin, decision, verdict)
-    return Judgment(reference, answer, origin, decision, None)
+        return undecided_verdict(decision, reason, answer, origin, sympy_reads_reference=not reference_limit)
+    return OpenPair(reference, answer, origin, decision)
 
 
 def undecided_verdict(

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, TypeAlias, get_args
 
-from herokit.conversations import FinalText
 from herokit.errors import ConfigError, check_choice, check_positive
 from herokit.samples import SampleLike, as_samples
 from herokit.types import Closeable, Sample, Status, Verdict
@@ -20,7 +19,7 @@ from herokit_math.limits import MAX_ANSWER_CHARS
 from herokit_math.quantity_comparison import Policy
 from herokit_math.references import InvalidReferenceError, to_reference_text
 from herokit_math.tiers import Decision, extract_reference
-from herokit_math.verdicts import Judgment, PairComparer, judge_completion, make_comparer, undecided_verdict
+from herokit_math.verdicts import OpenPair, PairComparer, judge_completion, make_comparer, undecided_verdict
 
 __all__ = ["MathVerifier", "Parser"]
 
@@ -101,17 +100,10 @@ class MathVerifier(Closeable):
         0, UNPARSED if the completion has no readable answer; 0, TIMEOUT if sympy exceeds the time limit; 0, CRASHED if
         three workers die on the pair. The contents of a sample never raise an exception.
         """
-        samples = as_samples(samples)
         compare = make_comparer(self.policy)
-        is_final = self.view == "final"
-        finals = [sample.final if is_final else view_text(sample, self.view) for sample in samples]
-        judgments = [
-            _judge_sample(sample, final, compare, self.extract) for sample, final in zip(samples, finals, strict=True)
-        ]
-        verdicts = self._decide_open_pairs(judgments)
-        if all(final.origin == "completion" for final in finals):
-            return verdicts
-        return [_with_place(verdict, final.origin) for verdict, final in zip(verdicts, finals, strict=True)]
+        return self._decide_open_pairs(
+            [_judge_sample(sample, self.view, compare, self.extract) for sample in as_samples(samples)]
+        )
 
     async def averify(self, samples: Sequence[SampleLike], /) -> list[Verdict]:
         """Return what `verify` returns, without blocking the event loop."""
@@ -131,18 +123,17 @@ class MathVerifier(Closeable):
         """Kill the workers; the next use starts new ones."""
         self._pool.close()
 
-    def _decide_open_pairs(self, judgments: Sequence[Judgment | Verdict]) -> list[Verdict]:
+    def _decide_open_pairs(self, results: Sequence[OpenPair | Verdict]) -> list[Verdict]:
         """Return all verdicts; the workers decide the pairs that have none, each distinct pair once."""
-        undecided = [j for j in judgments if isinstance(j, Judgment) and j.verdict is None]
-        pairs = list(dict.fromkeys((j.reference, j.answer or "") for j in undecided))
-        replies: dict[tuple[str, str], Reply] = {}
-        if pairs:
-            tasks = [json.dumps(pair).encode() for pair in pairs]
-            deadline = None if self.call_timeout is None else time.monotonic() + self.call_timeout
-            replies = dict(zip(pairs, self._pool.run(tasks, deadline=deadline), strict=True))
+        verdicts = [result for result in results if type(result) is Verdict]
+        if len(verdicts) == len(results):  # nearly always
+            return verdicts
+        pairs = list(dict.fromkeys(result[:2] for result in results if isinstance(result, OpenPair)))
+        tasks = [json.dumps(pair).encode() for pair in pairs]
+        deadline = None if self.call_timeout is None else time.monotonic() + self.call_timeout
+        replies: dict[tuple[str, str], Reply] = dict(zip(pairs, self._pool.run(tasks, deadline=deadline), strict=True))
         return [
-            j if isinstance(j, Verdict) else j.verdict or _make_verdict(j, replies[j.reference, j.answer or ""])
-            for j in judgments
+            _make_verdict(result, replies[result[:2]]) if isinstance(result, OpenPair) else result for result in results
         ]
 
 
@@ -150,34 +141,36 @@ _GRACE = 0.25
 """Seconds past the limit after which the pool kills a worker that has not replaced its child."""
 
 
-def _judge_sample(sample: Sample, final: FinalText, compare: PairComparer, extract: ExtractMode) -> Judgment | Verdict:
+def _judge_sample(sample: Sample, view: View, compare: PairComparer, extract: ExtractMode) -> OpenPair | Verdict:
     reference: Any = sample.reference
-    if not isinstance(reference, str) or not reference.strip():
+    if not isinstance(reference, str) or not reference or reference.isspace():
         try:
             reference = to_reference_text(plain_reference(sample))
         except InvalidReferenceError as error:
             reason = "no reference" if plain_reference(sample) in (None, "") else str(error)
             return Verdict(None, Status.FAILED, reason)
-    text, origin, problem = final
+    text, place, problem = sample.final if view == "final" else view_text(sample, view)
     if problem:
-        return Verdict(0.0, Status.UNPARSED, problem, None, origin)
+        return Verdict(0.0, Status.UNPARSED, problem, None, place)
     try:
-        return judge_completion(reference, text, compare, extract)
+        result = judge_completion(reference, text, compare, extract)
     except Exception as error:  # noqa: BLE001 - a bug in the tiers must not fail the batch; sympy decides the row
         decision = Decision(None, "internal", f"internal error: {type(error).__name__}: {error}")
-        return Judgment(extract_reference(reference), text[-MAX_ANSWER_CHARS:], "whole text", decision, None)
+        result = OpenPair(extract_reference(reference), text[-MAX_ANSWER_CHARS:], "whole text", decision)
+    return result if place == "completion" else _with_place(result, place)
 
 
-def _with_place(verdict: Verdict, place: str) -> Verdict:
-    """Return a verdict that says in which part of the completion its answer was found."""
-    if place == "completion" or verdict.value is None or verdict.origin == place:
-        return verdict
-    return replace(verdict, origin=f"{verdict.origin}, {place}")
+def _with_place(result: OpenPair | Verdict, place: str) -> OpenPair | Verdict:
+    """Return a result that says in which part of the completion its answer was found."""
+    origin = f"{result.origin}, {place}"
+    if isinstance(result, OpenPair):
+        return result._replace(origin=origin)
+    return result if result.value is None else replace(result, origin=origin)
 
 
-def _make_verdict(judgment: Judgment, reply: Reply) -> Verdict:
+def _make_verdict(pair: OpenPair, reply: Reply) -> Verdict:
     """Return the verdict on a pair from a worker's reply."""
-    _, answer, origin, decision, _ = judgment
+    _, answer, origin, decision = pair
     if isinstance(reply, TaskFailure):
         return Verdict(reply.value, reply.status, f"sympy: {reply.reason}", answer, origin)
     if "timeout" in reply:
