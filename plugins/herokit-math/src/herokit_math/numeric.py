@@ -58,15 +58,16 @@ MACHINE = Arithmetic(
     1,
 )
 _LOCAL = threading.local()
+_MAX_EXACT = 2**53  # every number system here holds the integers up to it without an error
 
 
 def high_precision() -> Arithmetic:
-    """Return this thread's 60-digit arithmetic."""
+    """Return this thread's 60-digit arithmetic; its numbers are real as long as they can be, which takes half the time."""
     if not hasattr(_LOCAL, "arithmetic"):
         context = mpmath.MPContext()
         context.dps = 60
         _LOCAL.arithmetic = Arithmetic(
-            lambda q: context.mpf(q.numerator) / q.denominator,  # real as long as it can be, which takes half the time
+            lambda q: context.mpf(q.numerator) / q.denominator if q.denominator != 1 else context.mpf(q.numerator),
             context,
             context.gamma,
             context.mpf(context.pi),
@@ -141,7 +142,10 @@ class Evaluator:
         return BoundedValue(value, error + self.arithmetic.roundoff * abs(value if scale is None else scale))
 
     def _exact(self, value: Fraction) -> BoundedValue:
-        return self._rounded(self.arithmetic.from_fraction(value), 0)
+        number = self.arithmetic.from_fraction(value)
+        if value.denominator == 1 and -_MAX_EXACT <= value.numerator <= _MAX_EXACT:
+            return BoundedValue(number, 0)
+        return self._rounded(number, 0)
 
     def _constant(self, name: str) -> BoundedValue:
         if name == "i":
@@ -160,7 +164,9 @@ class Evaluator:
     def _mul(self, *factors: BoundedValue) -> BoundedValue:
         total = factors[0]
         for f in factors[1:]:
-            error = abs(total.value) * f.error + abs(f.value) * total.error + total.error * f.error
+            error = abs(f.value) * total.error if total.error else 0
+            if f.error:
+                error += (abs(total.value) + total.error) * f.error
             total = self._rounded(total.value * f.value, error)
         return total
 

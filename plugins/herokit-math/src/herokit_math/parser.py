@@ -141,7 +141,7 @@ def _parse_tokens(tokens: list[Token]) -> Answer:
     tokens = _trim_punctuation(_drop_condition(tokens))
     if (quantity := parse_mixed_units(tokens)) is not None:
         return quantity
-    for is_delimiter in (_IS_SEMICOLON, is_separator):
+    for is_delimiter in (_IS_SEMICOLON, is_separator) if any(map(is_separator, tokens)) else ():
         pieces = split_tokens(tokens, is_delimiter)
         if len(pieces) > 1:
             depths = bracket_depths(tokens)

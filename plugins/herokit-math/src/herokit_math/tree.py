@@ -139,15 +139,22 @@ def free_symbols(node: Node) -> frozenset[str]:
         >>> sorted(free_symbols(Call("add", (Sym("x"), Sym("a_{1}")))))
         ['a_{1}', 'x']
     """
+    names: set[str] = set()
+    _add_free_symbols(node, names)
+    return frozenset(names)
+
+
+def _add_free_symbols(node: Node, names: set[str]) -> None:
     if isinstance(node, Sym):
-        return frozenset((node.name,))
-    if not isinstance(node, Call):
-        return frozenset()
-    if node.op in {"sum", "prod"}:  # (body, index, start, stop): the index is a bound variable
+        names.add(node.name)
+    elif isinstance(node, Call) and node.op in {"sum", "prod"}:  # (body, index, start, stop): the index is bound
         body, index, start, stop = node.args
-        return (free_symbols(body) - free_symbols(index)) | free_symbols(start) | free_symbols(stop)
-    args = node.args[1:] if node.op == "apply" else node.args
-    return frozenset().union(*map(free_symbols, args))
+        names |= free_symbols(body) - free_symbols(index)
+        _add_free_symbols(start, names)
+        _add_free_symbols(stop, names)
+    elif isinstance(node, Call):
+        for arg in node.args[1:] if node.op == "apply" else node.args:
+            _add_free_symbols(arg, names)
 
 
 def has_names(node: Node) -> bool:
