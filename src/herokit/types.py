@@ -185,6 +185,9 @@ class Sample(_Views):
         return last.get("role") == "assistant" and isinstance(content, str) and opens_thinking(content)
 
 
+_set_attribute = object.__setattr__
+
+
 class _MutableVerdict:
     """The fields of a verdict without the guard: six assignments to a frozen dataclass take most of its time."""
 
@@ -233,7 +236,7 @@ class Verdict:
             value, status = _check_value(value, status)
         draft: Any = self
         own_class = type(self)
-        object.__setattr__(self, "__class__", _MutableVerdict)
+        _set_attribute(self, "__class__", _MutableVerdict)
         draft.value = value
         draft.status = status
         draft.reason = reason

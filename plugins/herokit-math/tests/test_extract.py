@@ -64,9 +64,9 @@ def test_find_last_boxed_returns_the_content_of_the_last_boxes(completion, answe
     ],
 )
 def test_judge_extracts_the_final_answer(reference, completion, answer):
-    judgment = judge(reference, completion, Policy())
-    assert judgment.answer == answer
-    assert judgment.decision.equal is True
+    verdict = judge(reference, completion, Policy())
+    assert verdict.answer == answer
+    assert verdict.value == 1.0
 
 
 @pytest.mark.parametrize(
@@ -82,4 +82,4 @@ def test_judge_extracts_the_final_answer(reference, completion, answer):
     ],
 )
 def test_judge_rejects_a_reference_that_is_only_elsewhere_in_the_text(reference, completion):
-    assert judge(reference, completion, Policy()).decision.equal is False
+    assert judge(reference, completion, Policy()).value == 0.0

@@ -379,10 +379,11 @@ def test_numbers_at_the_limits_of_the_tiers():
 
 
 UNIT = 2.0**-51  # the roundoff of machine numbers
-ROUNDING = [  # the bound at exact arguments, in units of the roundoff
-    (r"\exp(1)", 6 * math.e), (r"\ln2", 2 + math.log(2)), (r"\sin1", 4 * (math.sin(1) + 2) + 4 * math.sin(1)), (r"\tan1", 4 * (math.tan(1) ** 2 + 1) + 4 * math.tan(1)), ("2.5!", (16 * 2.5 + 64) * math.gamma(3.5)),
-    (r"\sqrt3", 3 / math.sqrt(3) + math.sqrt(3)), ("1+2", 3 + 3 * 2), ("2*3", 6 + 6 + 6), ("7/2", 2 * (7 + 3.5 * 2) / 2 + 3.5), (r"\pi", math.pi), ("e", math.e), ("3", 3), (r"\arctan1", 4 * (0.5 + 1) + math.pi), ("-3", 3), ("|3|", 3),
-    (r"\operatorname{arsinh}1", 4 * (0.5 + 2) + 4 * math.asinh(1)), (r"\operatorname{arcosh}2", 4 * (1 / 3 + 2) * 2 + 4 * math.acosh(2)), (r"\arcsin0.5", 4 * (4 / 3 + 1) * 0.5 + 4 * math.asin(0.5)),
+ROUNDING = [  # the bound, in units of the roundoff; whole numbers up to 2**53 are exact
+    (r"\exp(1.5)", 7 * math.exp(1.5)), (r"\ln2.5", 2 + math.log(2.5)), (r"\sin1.5", 4 * (math.sin(1.5) + 2) * 1.5 + 4 * math.sin(1.5)), (r"\tan0.5", 4 * (math.tan(0.5) ** 2 + 1) * 0.5 + 4 * math.tan(0.5)), ("2.5!", (16 * 2.5 + 64) * math.gamma(3.5)),
+    (r"\sqrt{2.5}", 2 * math.sqrt(2.5)), ("1.5+2.5", 4 + 4 * 2), ("1.5*2.5", 3.75 * 3), ("3.5/2.5", 2 * (3.5 + 1.4 * 2.5) / 2.5 + 1.4), (r"\pi", math.pi), ("e", math.e), (r"\arctan1.5", 4 * (1 / 3.25 + 1) * 1.5 + 4 * math.atan(1.5)), ("-3.5", 3.5), ("|3.5|", 3.5),
+    (r"\operatorname{arsinh}1.5", 4 * (1 / 3.25 + 2) * 1.5 + 4 * math.asinh(1.5)), (r"\operatorname{arcosh}2.5", 4 * (1 / 5.25 + 2) * 2.5 + 4 * math.acosh(2.5)), (r"\arcsin0.5", 4 * (4 / 3 + 1) * 0.5 + 4 * math.asin(0.5)),
+    ("3", 0), ("-3", 0), (r"\frac{6}{2}", 3), ("2*3", 6), ("1.5*3", 4.5 * 2), ("3*1.5", 4.5 * 2), ("1+2", 3 * 2), (str(2**53), 0), (f"-{2**53}", 0), (str(2**53 + 1), 2.0**53), (f"1.5*(0-{2**53 + 1})", 1.5 * 2.0**53 * 5),
 ]  # fmt: skip
 
 

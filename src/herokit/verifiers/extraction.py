@@ -23,6 +23,7 @@ from herokit.verifiers.languages import (
     doubt_pattern,
     ending_pattern,
     may_announce,
+    may_doubt_or_deny,
     phrase_pattern,
     wrong_pattern,
 )
@@ -254,6 +255,8 @@ def doubts_or_denies(sentence: str) -> bool:
         False
     """
     sentence = sentence[-1_000:]
+    if not may_doubt_or_deny(sentence):
+        return QUESTION.search(sentence) is not None
     denials = list(denial_pattern().finditer(sentence))
     values = list(_VALUE.finditer(sentence, denials[-1].end())) if denials else []
     words = sentence[denials[-1].end() : values[0].start()] if values else ""

@@ -23,6 +23,7 @@ __all__ = [
     "doubt_pattern",
     "ending_pattern",
     "may_announce",
+    "may_doubt_or_deny",
     "phrase_pattern",
     "right_pattern",
     "wrong_pattern",
@@ -148,6 +149,38 @@ def _alternatives(part: str) -> list[str]:
         else:
             words[-1] += piece
     return words
+
+
+_CHARACTERS = re.compile(r"\[([\w'`’]+)\]")  # a set without ranges
+
+
+def _literal_starts(word: str) -> tuple[set[str], bool]:
+    r"""Return texts, with one of which every match of an alternative begins, and whether they are all of it.
+
+    Example:
+        >>> sorted(_literal_starts(r"\b(?:do not|don['`]t) know")[0])
+        ['do not know', "don't know", 'don`t know']
+    """
+    starts, at = {""}, 2 * word.startswith("\\b")
+    while at < len(word):
+        end, is_whole = at + 1, True
+        inside = {word[at]}
+        if word.startswith("(?:", at):
+            end = next(k for k in range(at, len(word)) if word.count("(", at, k + 1) == word.count(")", at, k + 1)) + 1
+            parts = [_literal_starts(part) for part in _alternatives(word[at + 3 : end - 1])]
+            inside, is_whole = {start for some, _ in parts for start in some}, all(whole for _, whole in parts)
+        elif characters := _CHARACTERS.match(word, at):
+            inside, end = set(characters[1]), characters.end()
+        elif not (word[at].isalnum() or word[at] in " -'’"):
+            return starts, False
+        if word[end : end + 1] in tuple("*+{"):
+            return starts, False
+        if word[end : end + 1] == "?":
+            inside, end = inside | {""}, end + 1
+        starts, at = {start + more for start in starts for more in inside}, end
+        if not is_whole:
+            return starts, False
+    return starts, True
 
 
 _FIRST_LETTER = re.compile(r"(\\b)?(?:\(\?:|\[)*(\w)")
@@ -310,6 +343,24 @@ def _predicate(field: str) -> re.Pattern[str]:
     )
 
 
+def may_doubt_or_deny(text: str) -> bool:
+    """Return False only if no word of doubt or denial, and nothing that says "is wrong", is in a text; much faster.
+
+    Example:
+        >>> may_doubt_or_deny("It is 42."), may_doubt_or_deny("It is not 42.")
+        (False, True)
+    """
+    return not text.isascii() or _doubt_hints().search(text.lower()) is not None
+
+
+@cache
+def _doubt_hints() -> re.Pattern[str]:
+    """Return the pattern of the ASCII texts with which doubts and denials begin; case does not count."""
+    words = [word for field in ("doubt", "denial", "wrong") for word in _alternatives(_join(field))]
+    starts = {start.replace("ı", "i") for word in words for start in _literal_starts(word)[0]}  # equal without case
+    return re.compile(_any_of("|".join(re.escape(start) for start in sorted(starts) if start.isascii())))
+
+
 def answer_nouns() -> str:
     """Return the nouns that announce an answer, as alternatives of a regular expression."""
     return _join("answer")
@@ -324,8 +375,12 @@ def may_announce(text: str) -> bool:
     """
     if not text.isascii():
         return True
-    lower = text.lower()
-    return any(hint in lower for hint in _ASCII_HINTS)
+    return _announcement_hints().search(text.lower()) is not None
+
+
+@cache
+def _announcement_hints() -> re.Pattern[str]:
+    return re.compile(_any_of("|".join(_ASCII_HINTS)))
 
 
 _ASCII_HINTS = ("answer", "result", "solution", "option", "choice", "letter", "opcion", "alternativa", "antwo", "repons", "respuesta", "respost", "rispost", "soluzione",

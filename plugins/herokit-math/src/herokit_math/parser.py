@@ -1,5 +1,6 @@
 """Parse a text into a typed answer."""
 
+import re
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise, product
@@ -74,6 +75,7 @@ _PLAIN_TEXTS = {
 }
 """Operators, commands and variables that are no unit and begin no other form than an expression."""
 _NO_PLAIN_START = {"*", "(", "{"}  # a bullet, or what may enclose everything
+_LONG_NUMBER = re.compile(rf"\d{{{MAX_DIGITS + 1}}}")
 _MAX_SIGNS = 4  # independent plus-minus signs that are expanded
 _REALS = Region((Interval(MINUS_INFINITY, INFINITY, closed_low=False, closed_high=False),))
 
@@ -97,6 +99,8 @@ def parse_answer(answer: str) -> Answer:
         raise LimitError(f"longer than {MAX_ANSWER_CHARS} characters")
     if len(answer) <= MAX_DIGITS and answer.isdecimal() and answer.isascii():
         return Quantity(Num(Fraction(int(answer))))
+    if len(answer) > MAX_DIGITS and _LONG_NUMBER.search(answer):  # before the work that would end with this
+        raise LimitError(f"a literal with more than {MAX_DIGITS} digits")
     text = normalize_text(answer)
     if bracket_depth(text) > MAX_DEPTH:
         raise LimitError(f"nested deeper than {MAX_DEPTH}")
