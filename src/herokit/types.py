@@ -6,7 +6,7 @@ N samples, G groups; one row per sample everywhere, in the order the caller gave
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol, Self, TypeAlias, overload, runtime_checkable
+from typing import Any, Protocol, Self, TypeAlias, final, overload, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -194,6 +194,7 @@ class _MutableVerdict:
     __slots__ = ("answer", "origin", "parts", "reason", "status", "value")
 
 
+@final
 @dataclass(frozen=True, slots=True, init=False)
 class Verdict:
     """What a verifier says of one sample.
@@ -235,7 +236,6 @@ class Verdict:
         if type(value) is not float or not 0.0 <= value <= 1.0:  # hardly any verdict
             value, status = _check_value(value, status)
         draft: Any = self
-        own_class = type(self)
         _set_attribute(self, "__class__", _MutableVerdict)
         draft.value = value
         draft.status = status
@@ -243,7 +243,7 @@ class Verdict:
         draft.answer = answer
         draft.origin = origin
         draft.parts = parts
-        draft.__class__ = own_class
+        draft.__class__ = Verdict
 
 
 def _check_value(value: Any, status: Status) -> tuple[float | None, Status]:

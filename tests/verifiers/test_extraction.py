@@ -1,6 +1,8 @@
 # ruff: noqa: RUF001 - words of many scripts
 """Where an answer is: the one order of precedence, languages, doubts, views and native references."""
 
+import random
+import re
 import re._parser as sre_parser
 from time import perf_counter
 
@@ -9,8 +11,16 @@ import pytest
 from herokit import Sample, Status
 from herokit.verifiers import Choice, Date, ExactMatch, FunctionCall, ListMatch, Number, TokenF1
 from herokit.verifiers.base import UnusableReferenceError
-from herokit.verifiers.extraction import find_answers
-from herokit.verifiers.languages import LANGUAGES, MAX_PREDICATE_CHARS, phrase_pattern, wrong_pattern
+from herokit.verifiers.extraction import doubts_or_denies, find_answers
+from herokit.verifiers.languages import (
+    LANGUAGES,
+    MAX_PREDICATE_CHARS,
+    denial_pattern,
+    doubt_pattern,
+    may_doubt_or_deny,
+    phrase_pattern,
+    wrong_pattern,
+)
 from herokit.verifiers.references import reference_data, reference_text, reference_texts
 
 
@@ -178,3 +188,27 @@ def test_wrong_pattern_matches_only_within_the_characters_that_are_searched():
     for text in (f"{'1 ' * 200}** ,  is not {long}choice...", f"{'1 ' * 200}is impossible!!!"):
         start = len(text) - MAX_PREDICATE_CHARS
         assert wrong_pattern().search(text, start).span() == wrong_pattern().search(text).span()
+
+
+def test_may_doubt_or_deny_misses_nothing_that_the_patterns_find():
+    fields = ("doubt", "denial", "wrong")
+    table = " ".join(getattr(language, field) for language in LANGUAGES for field in fields)
+    words = sorted({word for word in re.findall(r"[\w'’]+", table) if word.isascii()} | {"42", "x"})
+    pick = random.Random(7)  # noqa: S311 - sentences, not secrets
+    patterns = (doubt_pattern(), denial_pattern(), wrong_pattern())
+    hits = 0
+    for _ in range(3_000):
+        sentence = " ".join(pick.choices(words, k=3)).capitalize()
+        doubtful = any(pattern.search(sentence) for pattern in patterns)
+        hits += doubtful
+        assert may_doubt_or_deny(sentence) or not doubtful, sentence
+    assert hits > 300
+    assert not may_doubt_or_deny("So the total is 55 liters.")
+    assert may_doubt_or_deny("55 升")
+
+
+@pytest.mark.parametrize(
+    "sentence", ["It is not 5.", "NOT 5", "Perhaps 5", "5 is wrong.", "Vielleicht 5", "Is it 5?", "5 不对"]
+)
+def test_doubts_or_denies_a_sentence(sentence):
+    assert doubts_or_denies(sentence)
