@@ -31,6 +31,13 @@ def test_make_export_tables_has_the_columns_of_the_page(tables):
     assert rollouts["completion"][1] == "half \ufffd"
 
 
+def test_make_export_tables_keeps_sources_with_the_name_of_a_column(tmp_path):
+    rows = [{name.replace("rm", "length"): value for name, value in row.items()} for row in make_rows(1)]
+    rollouts = exports.make_export_tables(read_results(write_rows(tmp_path, rows)))["rollouts"]
+    assert rollouts["length"] == [len(row["response"]) for row in rows]
+    assert rollouts["source length"] == [row["length"] for row in rows]
+
+
 def test_export_tables_gives_wandb_tables_of_all_columns(tables, monkeypatch):
     logged = []
     module = SimpleNamespace(run=None, Table=lambda **table: table, log=logged.append)

@@ -130,6 +130,8 @@ def test_page_shows_charts_and_examples(page):
     ):
         assert text in page
     assert "The verifier and the labels of the input disagree" in page
+    assert "<b>nan</b>" not in page
+    assert "advantage <b>none</b>" in page
     assert "1 of 119 rows: 0 accepted against the label, 1 rejected against it." in page
     specs = json.loads(re.search(r'id="specs">(.*?)</script>', page, re.DOTALL)[1].replace("\\u003c", "<"))
     assert len(specs) == page.count('class="chart"') == 8

@@ -177,6 +177,13 @@ def test_parts_of_a_conversation_keep_their_order_and_kind(tmp_path):
     assert [message["content"] for message in texts["completions"][0]] == [message["content"] for message in messages]
 
 
+def test_case_is_not_offered_where_a_text_of_it_is_cut(tmp_path):
+    rows = make_rows(3, 1)
+    rows[0]["prompt"] = rows[1]["reference"] = "x" * 50_000
+    _, texts = read_page(render(read_results(write_rows(tmp_path, rows))))
+    assert texts["cut"] == [True, True, False]
+
+
 def test_values_that_json_cannot_hold_do_not_lose_the_page(tmp_path):
     rows = make_rows(1)
     rows[0] |= {"reference": {"target": float("nan")}, "verifier_answer": float("inf"), "rm": float("nan")}
@@ -286,7 +293,7 @@ def test_charts_say_what_their_marks_select(tmp_path):
     filters = {spec["description"]: spec["usermeta"]["filter"] for spec in specs}
     columns = {title: [field["column"] for field in filter_["fields"]] for title, filter_ in filters.items()}
     assert columns == {
-        "Scores of rm": ["rm"],
+        "Scores of rm": ["source"],
         "Rewards": ["reward"],
         "Group composition": ["correct"],
         "Size of advantages": ["accuracy"],

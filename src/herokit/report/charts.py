@@ -15,7 +15,7 @@ from herokit.report.statistics import GroupStatistics, Ints, Timeline, round_flo
 __all__ = ["advantage_chart", "composition_chart", "histogram", "length_chart", "timeline_chart", "weight_chart"]
 
 Filter: TypeAlias = dict[str, Any]
-"""``tab``: the table; ``fields``: for each axis that selects, the ``column`` of the tables, its ``title``, and the names of the ``low``
+"""``tab``: the table; ``fields``: for each axis that selects, the ``column`` of the tables (``source``: that of the title), its ``title``, and the names of the ``low``
 and ``high`` ends of a mark; ``steps``: the column is rounded to that fraction of 1; ``last``: ends do not belong to a mark, but this one does; ``bounds``: the names of
 the ends that people read."""
 
@@ -28,8 +28,8 @@ HEIGHT = 200
 COLORS = {"correct": "#1b9e8a", "incorrect": "#d9772b", "not judged": "#8a8f98"}
 
 
-def histogram(results: Results, values: Floats, title: str, column: str) -> dict[str, Any]:
-    """Return a histogram of the values of a column of the page's tables, one color per verdict."""
+def histogram(results: Results, values: Floats, title: str, source: str) -> dict[str, Any]:
+    """Return a histogram of the rewards (``source=""``), or of a source's values, one color per verdict."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
     if low == high:
@@ -53,7 +53,9 @@ def histogram(results: Results, values: Floats, title: str, column: str) -> dict
             color=alt.Color("verdict:N", title=None, scale=_color_scale(alt), legend=alt.Legend(orient="top")),
             tooltip=["verdict:N", *(alt.Tooltip(f"{f}:Q", format=".4~g") for f in ("from", "to")), "rollouts:Q"],
         ),
-        _filter("rollouts", _field(column, column, "from", "to") | {"last": high}),
+        _filter(
+            "rollouts", _field("source" if source else "reward", source or "reward", "from", "to") | {"last": high}
+        ),
     )
 
 

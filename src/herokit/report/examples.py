@@ -118,8 +118,10 @@ def _make_example(results: Results, texts: dict[int, dict[str, Any]], rows: Labe
     for row, label in rows:
         text = texts[row]
         facts = {"row": f"{row + 1:,}"}
-        facts |= {name: f"{score[row]:.3g}" for name, score in results.scores.items()}
-        facts |= {"reward": f"{results.reward[row]:.3g}", "advantage": f"{results.advantage[row]:.3g}"}
+        numbers = {**results.scores, "reward": results.reward, "advantage": results.advantage}
+        facts |= {
+            name: f"{values[row]:.3g}" if np.isfinite(values[row]) else "none" for name, values in numbers.items()
+        }
         if text["answer"]:
             facts["answer"] = text["answer"]
         rollouts.append({"label": label, "facts": facts, "reasons": text["reasons"], "text": text["completion"]})

@@ -27,7 +27,10 @@ MAX_TEXT_ROWS, MAX_CELL = 50, 200
 
 
 def make_export_tables(results: Results, max_rollouts: int = MAX_ROLLOUTS) -> dict[str, Table]:
-    """Return the tables ``groups`` and ``rollouts`` with the columns of the page, and a flag for each of its presets."""
+    """Return the tables ``groups`` and ``rollouts`` with the columns of the page, and a flag for each of its presets.
+
+    A source with the name of another column, such as ``length``, is ``source length``.
+    """
     selection = select_rows(results, max_rollouts)
     texts = read_texts(results, selection.rows.tolist(), selection.groups.tolist())
     tables = make_tables(results, group_statistics(results), texts, selection)
@@ -35,12 +38,13 @@ def make_export_tables(results: Results, max_rollouts: int = MAX_ROLLOUTS) -> di
     flags = {name: set(columns.pop(f"is_{name}")) for name in PRESETS}
     values, places = columns.pop("values"), columns.pop("group")
     columns.pop("tail")
-    lists = zip((name for name, _ in texts.sources), values, strict=True)
-    rollouts: Table = {"group": [texts.group_keys[place] for place in places], **columns, **dict(lists)}
+    rollouts: Table = {"group": [texts.group_keys[place] for place in places], **columns}
     rollouts["answer"] = [None if answer is None else str(answer) for answer in columns["answer"]]
     rollouts["prompt"] = [texts.prompts[place] for place in places]
     rollouts["completion"] = ["\n".join(text for _, _, text in parts) for parts in texts.parts]
     rollouts |= {name: [row in rows for row in range(len(places))] for name, rows in flags.items()}
+    for (name, _), column in zip(texts.sources, values, strict=True):
+        rollouts[f"source {name}" if name in rollouts else name] = column
     return {"groups": replace_surrogates(tables["groups"]), "rollouts": replace_surrogates(rollouts)}
 
 

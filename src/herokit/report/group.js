@@ -120,7 +120,7 @@ function makeRollout(row, number, count) {
   const buttons = make("p", { class: "buttons" });
   const copy = make("button", { type: "button", title: "a line of JSON for a file of labelled pairs" }, "Copy as a case");
   copy.addEventListener("click", () => copyCase(row, copy));
-  if (texts.cut[row]) Object.assign(copy, { disabled: true, title: "the page holds only the beginning and the end of this text" });
+  if (texts.cut[row]) Object.assign(copy, { disabled: true, title: "the page holds only the beginning and the end of a text" });
   const compare = make("button", { type: "button" }, "Difference to ...");
   compare.addEventListener("click", () => openDifference(row));
   buttons.append(copy, " ", ...(count > 1 ? [compare] : []));
@@ -218,6 +218,7 @@ async function followLink() {
   byId("group").hidden = true;
   byId("overview").hidden = false;
   drawOnce();
+  if (parameters.has("group")) appendText(byId("meaning"), `There is no group ${parameters.get("group")} on this page.`);
   if (wasOpen) scrollTo(0, place);
   if (location.hash === "#groups" || location.hash === "#rollouts") {
     showTab(location.hash.slice(1));

@@ -4,14 +4,14 @@
 const roundEven = (value) => (Math.round(value) - value === 0.5 && Math.round(value) % 2 ? Math.round(value) - 1 : Math.round(value));
 
 /** Return the function that gives a rollout's value on an axis of a chart, or that of its group; null for none. */
-function valueOnAxis({ column, steps }) {
+function valueOnAxis({ column, title, steps }) {
   if (column === "accuracy") {
     const accuracies = groups.key.map((_, g) => (groups.correct[g] + groups.incorrect[g] ? roundEven((steps * groups.correct[g]) / (groups.correct[g] + groups.incorrect[g])) / steps : null));
     return (r) => accuracies[rollouts.group[r]];
   }
   if (column === "correct") return (r) => (groups.correct[rollouts.group[r]] + groups.incorrect[rollouts.group[r]] ? groups.correct[rollouts.group[r]] : null);
   if (column === "spread" || column === "weight") return (r) => groups[column][rollouts.group[r]];
-  const values = ["reward", "segment", "length"].includes(column) ? rollouts[column] : rollouts.values[data.sources.findIndex(([name]) => name === column)];
+  const values = column === "source" ? rollouts.values[data.sources.findIndex(([name]) => name === title)] : rollouts[column];
   return (r) => values[r];
 }
 

@@ -315,7 +315,7 @@ def _make_cards(results: Results, groups: GroupStatistics, timeline: Timeline | 
     ]
     rewards = np.array(statistics.round_floats(results.reward), dtype=np.float64)  # as in the tables
     note = "Where the strata overlap, an incorrect rollout can get a higher reward than a correct one."
-    cards.append(_card("Rewards", note, charts.histogram(results, rewards, "reward", "reward")))
+    cards.append(_card("Rewards", note, charts.histogram(results, rewards, "reward", "")))
     note = "A verifier-only reward gives no signal to the groups at both ends."
     cards.append(_card("Group composition", note, charts.composition_chart(groups)))
     note = "Median and the middle 80% of groups: which groups move the policy."

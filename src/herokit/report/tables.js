@@ -90,7 +90,7 @@ function rolloutColumns() {
   if (verifier >= 0) columns.push(textual("verdict", (r) => decide(rollouts.values[verifier][r])));
   columns.push(textual("status", (r) => rollouts.status[r]));
   if (verifier >= 0) columns.push({ ...textual("answer", (r) => rollouts.answer[r] ?? ""), narrow: true });
-  data.sources.forEach(([name], place) => place !== verifier && columns.push(numeric(name, rollouts.values[place])));
+  data.sources.forEach(([name], place) => place !== verifier && columns.push({ ...numeric(name, rollouts.values[place]), source: place }));
   for (const name of ["label", "reward", "advantage", "weight", "step"]) if (rollouts[name]) columns.push(numeric(name, rollouts[name]));
   if (rollouts.other) columns.push(numeric("other advantage", rollouts.other), numeric("rank change", rollouts.change));
   columns.push(numeric(data.unit, rollouts.length), { ...textual("end of the text", (r) => rollouts.tail[r]), wide: true });
@@ -157,8 +157,8 @@ function lowerTexts() {
 
 /** Return the order of rollouts that a choice begins with: its size; for what the reward model likes, the score. */
 function findOrder(name) {
-  const score = ["preferred", "suspect"].includes(name) ? data.sources.find(([, isVerifier]) => !isVerifier)?.[0] : name in sizes ? name : null;
-  const place = score === null ? -1 : rolloutColumns().findIndex((column) => column.title === score);
+  const score = ["preferred", "suspect"].includes(name) ? data.sources.findIndex(([, isVerifier]) => !isVerifier) : -1;
+  const place = rolloutColumns().findIndex(({ source, hidden, title }) => (score >= 0 ? source === score : hidden && title === name));
   return place < 0 ? [] : [place, "desc"];
 }
 

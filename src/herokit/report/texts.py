@@ -49,7 +49,7 @@ class RolloutTexts:
         chars: (R,) its characters.
         turn_starts: (R,) for each turn of a completion the number of parts before it.
         credit: (R,) the advantages of the turns or steps; None where the file has none.
-        cut: (R,) whether the middle of the completion is left out.
+        cut: (R,) whether the middle of the prompt, the reference or the completion is left out.
     """
 
     sources: list[tuple[str, bool]]
@@ -172,9 +172,9 @@ def _add_completion(texts: RolloutTexts, sample: Sample) -> None:
     texts.turn_starts.append(starts)
     texts.parts.append([(kind, title, text) for kind, title, text, _ in parts])
     completion = _plain(sample.completion)
-    cut = any(is_cut for *_, is_cut in parts) or len(json.dumps(completion)) > 2 * MAX_CHARS
-    texts.cut.append(cut)
-    texts.completions.append(None if cut else completion)
+    is_long = any(is_cut for *_, is_cut in parts) or len(json.dumps(completion)) > 2 * MAX_CHARS
+    texts.cut.append(is_long or max(len(sample.prompt_text), len(str(sample.reference))) > MAX_CHARS)
+    texts.completions.append(None if is_long else completion)
     texts.tokens.append(sample.num_tokens)
     texts.chars.append(len(sample.completion_text))
 
