@@ -113,21 +113,28 @@ def from_rows(sources: Mapping[str, Verifier | RewardModel], rows: Sequence[Mapp
     scores: dict[str, Scores] = {}
     for name, source in sources.items():
         results = [_read_result(name, row, number) for number, row in enumerate(rows)]
+        steps = [_read_steps(name, row, number) for number, row in enumerate(rows)]
         if isinstance(source, Verifier):
-            read = zip(*(_optional(rows, f"{name}_{key}") for key in ("answer", "origin", "steps")), strict=True)
-            verdicts[name] = [
-                Verdict(*result, a, o or "", _parts(parts)) for result, (a, o, parts) in zip(results, read, strict=True)
-            ]
+            answers, origins = (_optional(rows, f"{name}_{key}") for key in ("answer", "origin"))
+            read = zip(results, answers, origins, steps, strict=True)
+            verdicts[name] = [Verdict(*result, a, o or "", _parts(parts)) for result, a, o, parts in read]
         else:
-            steps = [
-                row and [math.nan if step is None else step for step in row] for row in _optional(rows, f"{name}_steps")
-            ]
-            scores[name] = Scores.from_rows((*result, row) for result, row in zip(results, steps, strict=True))
+            numbers = [None if row is None else [math.nan if step is None else step for step in row] for row in steps]
+            scores[name] = Scores.from_rows((*result, row) for result, row in zip(results, numbers, strict=True))
     return SourceOutputs(verdicts, scores)
 
 
 def _parts(values: Sequence[float | None] | None) -> tuple[Verdict, ...] | None:
     return None if values is None else tuple(Verdict(value) for value in values)
+
+
+def _read_steps(name: str, row: Mapping[str, Any] | None, number: int) -> Sequence[float | None] | None:
+    values = None if row is None else row.get(f"{name}_steps")
+    if values is None:
+        return None
+    if not isinstance(values, list | tuple) or not all(v is None or isinstance(v, int | float) for v in values):
+        raise DataError(f"row {number}: {name}_steps must be a list of numbers or nulls, got {values!r:.80}")
+    return values
 
 
 def _optional(rows: Sequence[Mapping[str, Any] | None], key: str) -> list[Any]:

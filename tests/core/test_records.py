@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from herokit import Rewarder, Sample, Scores, Select, Status, Verdict
+from herokit.errors import DataError
 from herokit.records import from_rows, source_columns, to_rows
 from herokit.sources.execution import SourceOutputs
 
@@ -60,3 +61,11 @@ def test_from_rows_keeps_the_status_of_a_row_that_the_policy_left_without_a_scor
 def test_from_rows_fails_a_row_that_is_judged_without_a_value():
     (status,) = from_rows({"rm": Steps()}, [{"rm": float("nan"), "rm_status": "judged"}]).scores["rm"].statuses
     assert status is Status.FAILED
+
+
+@pytest.mark.parametrize("steps", [5, "12", [0.5, "x"], {"0": 1.0}])
+@pytest.mark.parametrize("name", list(SOURCES))
+def test_from_rows_names_the_row_whose_steps_are_no_numbers(name, steps):
+    good = {name: 1.0, f"{name}_steps": [0.5, None]}
+    with pytest.raises(DataError, match=f"row 1: {name}_steps must be a list of numbers or nulls, got "):
+        from_rows({name: SOURCES[name]}, [good, {name: 1.0, f"{name}_steps": steps}])
