@@ -99,6 +99,7 @@ def count_lines(function):
 
 
 PLUGIN_MAY_IMPORT = {
+    "herokit.reward_models.agreement",
     "herokit.reward_models.batching",
     "herokit.reward_models.control_tokens",
     "herokit.reward_models.families",

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -130,10 +131,14 @@ def test_export_command_writes_a_model_for_scheme_files(folder, tmp_path, heroki
     rollouts = tmp_path / "r.jsonl"
     rollouts.write_text("".join(json.dumps({"prompt": s.prompt, "completion": s.completion}) + "\n" for s in ROLLOUTS))
     options = ("--dtype", "int8", "--rollouts", rollouts, "--min-rank-correlation", "0.8", "--name", "ace")
+    options += ("--min-rank-correlation-within", "0.1")
     assert herokit("export-rm", folder, tmp_path / "out", *options) == 0
     out = capsys.readouterr().out
     assert not [record for record in caplog.records if record.name == "root"]  # the quantizer logs there
     assert f"{tmp_path}/out/ace.int8.onnx: int8, " in out
+    assert re.search(
+        r"rank correlation [01]\.\d{4} over 12 rows, [01]\.\d{4} within 3 prompts, where \d+\.\d% of adv", out
+    )
     assert f'use = "onnx", model = "{tmp_path}/out/ace.int8.onnx"' in out
     assert ACE_MATH[:30] in out  # the system prompt of its profile
     with OnnxRewardModel(str(tmp_path / "out" / "ace.onnx")) as rm:

@@ -2,7 +2,9 @@
 
 import importlib.util
 import json
+import logging
 import shutil
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -13,9 +15,10 @@ import transformers
 
 from herokit import Rewarder, hero_advantage
 from herokit.errors import ConfigError, SetupError
+from herokit.reward_models import compare_ranks
 from herokit.reward_models.monitor import looks_like_probabilities
 from herokit.types import Sample, Verdict
-from herokit_onnx import OnnxRewardModel, export_reward_model, quantize_reward_model
+from herokit_onnx import OnnxRewardModel, export_reward_model, quantization, quantize_reward_model
 from herokit_torch import TorchRewardModel
 
 _PATH = Path(__file__).resolve().parents[2] / "plugins" / "herokit-torch" / "tests" / "tiny.py"
@@ -125,16 +128,33 @@ def test_probes_detect_another_model(qwen, tmp_path):
         OnnxRewardModel(str(tmp_path / "rm.onnx")).score([])
 
 
-def test_int8_is_kept_only_if_it_ranks_like_fp32(qwen):
-    small = quantize_reward_model(qwen[1], SAMPLES, min_rank_correlation=0.7)  # without VNNI int8 sums saturate
-    assert small.stat().st_size < qwen[1].stat().st_size
+def test_int8_is_kept_only_if_it_ranks_like_fp32_over_all_and_within_prompts(qwen, caplog, monkeypatch):
+    handlers, level = list(logging.getLogger().handlers), logging.getLogger().level
+    small, agreement = quantize_reward_model(
+        qwen[1], SAMPLES, min_rank_correlation=0.9, min_rank_correlation_within=0.5
+    )
+    assert (logging.getLogger().handlers, logging.getLogger().level) == (handlers, level)
+    assert not caplog.records  # the quantizer has one for every node
+    assert small.stat().st_size < 0.6 * qwen[1].stat().st_size
     exact, rough = (OnnxRewardModel(str(path)).score(SAMPLES).values for path in (qwen[1], small))
-    assert 0 < np.abs(exact - rough).max() < 0.5 * np.ptp(exact)
-    with pytest.raises(SetupError, match="the copy is deleted"):
-        quantize_reward_model(qwen[1], SAMPLES, out=qwen[1].with_name("x.onnx"), min_rank_correlation=1.0)
-    assert not qwen[1].with_name("x.onnx").exists()
+    assert 0 < np.abs(exact - rough).max() < 0.1 * np.ptp(exact)
+    assert agreement == compare_ranks(exact, rough, [sample.group for sample in SAMPLES])
+    assert agreement.prompts == 5
+    other = qwen[1].with_name("x.onnx")
+    monkeypatch.setattr(quantization, "_BLOCK_SIZE", 128)  # rougher, with sums in int8
+    monkeypatch.setattr(quantization, "_FP32_ACTIVATIONS", 4)
+    for bounds, samples in (
+        ({"min_rank_correlation": 1.0, "min_rank_correlation_within": 0.1}, SAMPLES),
+        ({"min_rank_correlation": 0.1, "min_rank_correlation_within": 1.0}, SAMPLES),
+        ({"min_rank_correlation": 1.0}, [replace(sample, group=row) for row, sample in enumerate(SAMPLES)]),
+    ):
+        with pytest.raises(SetupError, match="rank correlation .* over 20 rows.* within .* the copy is deleted"):
+            quantize_reward_model(qwen[1], samples, out=other, **bounds)
+        assert not other.exists()
     with pytest.raises(ConfigError, match="got 2 samples"):
         quantize_reward_model(qwen[1], SAMPLES[:2])
+    with pytest.raises(ConfigError, match=r"rank correlations in \(0, 1\], got 20 samples and 0.98, 0"):
+        quantize_reward_model(qwen[1], SAMPLES, min_rank_correlation_within=0)
 
 
 def test_export_of_unsupported_checkpoints_raises(tmp_path):

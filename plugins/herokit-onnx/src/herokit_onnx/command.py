@@ -52,10 +52,15 @@ _Name: TypeAlias = Annotated[str, typer.Option(help="Name of the files.")]
 _Revision: TypeAlias = Annotated[str | None, typer.Option(help="A branch, tag or commit of the hub's repository.")]
 _Rollouts: TypeAlias = Annotated[
     Path | None,
-    typer.Option(help="JSONL or Parquet with rollouts like those to be scored: int8 must rank them like fp32."),
+    typer.Option(
+        help="JSONL or Parquet with rollouts like those to be scored, several for each prompt: int8 must rank them like fp32."
+    ),
 ]
 _MinRankCorrelation: TypeAlias = Annotated[
     float, typer.Option(min=0, max=1, help="An int8 model with a lower rank correlation to fp32 is deleted.")
+]
+_MinRankCorrelationWithin: TypeAlias = Annotated[
+    float, typer.Option(min=0, max=1, help="The same for the mean rank correlation within prompts.")
 ]
 _AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -71,7 +76,8 @@ def export_rm(  # noqa: PLR0913, PLR0917 - typer reads every parameter as one op
     name: _Name = "rm",
     revision: _Revision = None,
     rollouts: _Rollouts = None,
-    min_rank_correlation: _MinRankCorrelation = 0.99,
+    min_rank_correlation: _MinRankCorrelation = 0.98,
+    min_rank_correlation_within: _MinRankCorrelationWithin = 0.97,
     as_json: _AsJson = False,  # noqa: FBT002 - typer's way of a flag
 ) -> None:
     """Write a transformers reward model as ONNX, so that scoring needs no torch.
@@ -95,8 +101,13 @@ def export_rm(  # noqa: PLR0913, PLR0917 - typer reads every parameter as one op
     )
     check = "probes pass in fp32; bf16 itself needs a GPU" if dtype is Precision.BF16 else "probes pass"
     if is_int8:
-        path = quantize_reward_model(path, samples, min_rank_correlation=min_rank_correlation)
-        check = f"rank correlation to fp32 on {len(samples)} rollouts at least {min_rank_correlation}; fp32 kept"
+        path, agreement = quantize_reward_model(
+            path,
+            samples,
+            min_rank_correlation=min_rank_correlation,
+            min_rank_correlation_within=min_rank_correlation_within,
+        )
+        check = f"to fp32, which is kept: {agreement}"
     _print_result(path, dtype, check, as_json=as_json)
 
 
