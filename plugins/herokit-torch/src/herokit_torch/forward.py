@@ -178,7 +178,7 @@ def _apply_head(hidden: Any, head: Any, rows: EncodedRows, batch: MicroBatch) ->
 
     A head that takes targets gets the token that follows each position.
     """
-    device = next(head.parameters()).device
+    device = next(head.parameters(), hidden).device
     targets = []
     if getattr(head, "takes_targets", False):
         following = [

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from herokit.reward_models.checkpoints import (
 from herokit.reward_models.control_tokens import compile_tokens, writes_tokens
 from herokit.reward_models.encoding import EncodedRows
 from herokit.reward_models.families import ModelProfile, find_profile
-from herokit.reward_models.inputs import InputView
+from herokit.reward_models.inputs import InputView, UnscorableError
 from herokit.reward_models.local import LocalRewardModel
 from herokit.reward_models.process import Floats
 from herokit.types import Sample
@@ -25,6 +26,7 @@ from herokit_torch.encoding import Encoder
 
 if TYPE_CHECKING:  # loads torch
     from herokit_torch.forward import Forward
+    from herokit_torch.sharing import SharedModel
 
 __all__ = ["TorchRewardModel", "TorchRunner", "check_imports", "default_device", "max_batch_tokens"]
 
@@ -73,7 +75,7 @@ class TorchRunner:
     forward: "Forward"
     max_batch_tokens: int
     label_names: Sequence[str] | None = None
-    _lock: Any = field(default_factory=threading.Lock)
+    _lock: Any = field(default_factory=threading.RLock)
 
     @property
     def view(self) -> InputView:
@@ -98,6 +100,12 @@ class TorchRunner:
         """Run one micro-batch."""
         with self._lock:
             return self.forward.run(rows, batch)
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Hold a model that other sources read, too, while a batch is scored."""
+        from herokit_torch.sharing import Reader
+
+        return self.forward.turn() if isinstance(self.forward, Reader) else nullcontext()
 
     def release(self) -> None:
         """Give cached GPU memory back."""
@@ -142,6 +150,9 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
         control_tokens: control tokens in the texts of a sample, such as ``<|im_end|>``: ``escape`` breaks them up, so that no
             text opens a turn; ``keep`` leaves them to the tokenizer.
         label: the output that is the score where the head has several: its name in the config, its number, or weights by name.
+        head: a safetensors file, or the folder of a checkpoint, whose linear or MLP head is read in place of the model's own.
+            Sources that differ only in `head`, or only in `label`, open the model once and run each batch once
+            (`herokit_torch.sharing`).
         step_separator: the text between two steps of a completion.
         aggregate: how step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
         progress_callback: called with (unique rows done, unique rows in all) after every batch; see also
@@ -168,6 +179,7 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
     step_token: str | None = None
     min_sharing_gain: float = 1.25
     compile: bool = False
+    head: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -189,13 +201,47 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
 
     def _open(self) -> TorchRunner:
         check_imports()
+        from herokit_torch.heads import load_head
+        from herokit_torch.sharing import Reader, open_shared
+
+        is_shared = self.head is not None or self.label is not None
+        shared = open_shared(self._sharing_key(), self.model, self._open_model) if is_shared else self._open_model()
+        model, profile = shared.model, find_profile(self.model)
+        end_id = getattr(model.config, profile.end_token_attribute) if profile.end_token_attribute else None
+        encoder = Encoder(
+            shared.tokenizer,
+            self._view(profile, shared.tokenizer),
+            self.template,
+            resolve_max_length(self.max_length, model.config, self.model, 32768),
+            end_id,
+            trailing_pad(model, self.model),
+        )
+        head = None if self.head is None else load_head(self.head, model, self.model)
+        forward = Reader(shared, head) if is_shared else shared.forward
+        names = label_names(model.config) if head is None else None
+        return TorchRunner(encoder, forward, max_batch_tokens(model), names, shared.lock)
+
+    def _logits(
+        self, runner: TorchRunner, samples: Sequence[Sample]
+    ) -> tuple[list[Floats | UnscorableError | None], EncodedRows]:
+        with runner.turn():
+            return super()._logits(runner, samples)
+
+    def _sharing_key(self) -> tuple[object, ...]:
+        """Return the settings that change what the model gives before a head of another checkpoint is applied."""
+        names = ("revision", "dtype", "device", "device_map", "attn_implementation", "trust_remote_code")
+        settings = tuple(getattr(self, name) for name in (*names, "min_sharing_gain", "compile"))
+        return (self.head is None, *settings)
+
+    def _open_model(self) -> "SharedModel":
         from herokit_torch.forward import choose_forward, compile_layers
-        from herokit_torch.heads import find_value_head
+        from herokit_torch.heads import HiddenStates, find_value_head
+        from herokit_torch.sharing import SharedModel
 
         profile = find_profile(self.model)
         repository: dict[str, Any] = {"revision": self.revision, "trust_remote_code": self.trust_remote_code}
         tokenizer = load_tokenizer(self.model, **repository)
-        head = find_value_head(self.model)
+        head = HiddenStates() if self.head is not None else find_value_head(self.model)
         model = load_model(
             self.model,
             profile,
@@ -205,22 +251,13 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
             device_map=self.device_map,
             has_value_head=head is not None,
         )
-        end_id = getattr(model.config, profile.end_token_attribute) if profile.end_token_attribute else None
-        encoder = Encoder(
-            tokenizer,
-            self._view(profile, tokenizer),
-            self.template,
-            resolve_max_length(self.max_length, model.config, self.model, 32768),
-            end_id,
-            trailing_pad(model, self.model),
-        )
         with checkpoint_errors(self.model):
             if self.device_map is None:
                 model.to(self.device or default_device())
             forward = choose_forward(model, profile, min_sharing_gain=self.min_sharing_gain, head=head)
         if self.compile:
             compile_layers(forward, self.model)
-        return TorchRunner(encoder, forward, max_batch_tokens(model), label_names(model.config))
+        return SharedModel(forward, model, tokenizer)
 
     def _view(self, profile: ModelProfile, tokenizer: Any) -> InputView:
         """Return what the model is shown of a sample: settings that are None are those of its family."""
