@@ -5,10 +5,13 @@ from itertools import groupby
 import numpy as np
 import pytest
 
-from herokit import Rewarder
+from herokit import Center, Rewarder, Scores, Select, Status, chain
 from herokit.adapters.common.base import token_advantages
 from herokit.adapters.trl import RewardFunction
+from herokit.combiners import ForParts
 from herokit.errors import ConfigError, DataError
+from herokit.reward_models.process import step_spans
+from herokit.types import StepScores
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*(gradient|activation)_checkpointing.*:FutureWarning"),
@@ -132,3 +135,46 @@ def test_token_advantages_of_rows_without_one_are_zero_and_adjacent_turns_raise(
     with pytest.raises(DataError, match="row 1: the rollout has 1 parts, but there are 2 spans"):
         token_advantages(output, [[1, 0, 1]], 1)
     assert np.isfinite(output.credit.values).all()
+
+
+class Steps:
+    """A process reward model of steps between blank lines: the number that a step ends with, over 10."""
+
+    def score(self, samples):
+        steps = [self.judge(sample.completion_text) for sample in samples]
+        return Scores.from_rows((sum(row), Status.JUDGED, "", row) for row in steps)
+
+    def judge(self, text):
+        spans = step_spans(text, "\n\n")
+        return StepScores(tuple(int(text[end - 1]) / 10 for _, end in spans), tuple(spans))
+
+
+def test_steps_of_a_process_reward_model_have_their_own_tokens(runs, tmp_path):
+    rewarder = Rewarder({"prm": Steps()}, chain(ForParts(chain(Select("prm"), Center()), mode="replace")))
+    trainer = runs.make("GroupGRPO", tmp_path, [RewardFunction(rewarder)], max_steps=1, max_completion_length=40)
+    trainer.script = [
+        ["a 1\n\nb 3<eos>"],
+        ["c 2<eos>"],
+        ["\n d 4\n\n\n\ne 0"],
+        ["f 2<eos>"],
+    ]  # the mean is 0.2; one is cut off
+    batches = record_loss(trainer)
+    trainer.train()
+    tokenizer, actual = runs.tokenizer(), {}
+    for batch in batches:
+        for ids, mask, credit in zip(
+            batch["completion_ids"], batch["completion_mask"], batch["advantages"], strict=True
+        ):
+            places = [i for i in range(len(ids)) if mask[i]]
+            assert not any(credit[i] for i in range(len(ids)) if not mask[i])
+            pieces = [
+                (round(value, 4), tokenizer.decode(ids[list(group)]))
+                for value, group in groupby(places, key=lambda i, row=credit: float(row[i]))
+            ]
+            actual[pieces[0][1][:3].strip()] = pieces
+    assert actual == {
+        "a 1": [(-0.1, "a 1\n\n"), (0.1, "b 3<eos>")],
+        "c 2": [(0.0, "c 2<eos>")],
+        "d": [(0.2, "\n d 4\n\n\n\n"), (-0.2, "e 0")],
+        "f 2": [(0.0, "f 2<eos>")],
+    }

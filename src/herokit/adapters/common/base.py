@@ -52,12 +52,14 @@ from herokit.distributed import abort_peers_on_error, run_sources_in_thread
 from herokit.errors import ConfigError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
-from herokit.types import Array, Floats, Sample
+from herokit.step_tokens import step_tokens
+from herokit.types import Array, Floats, Sample, StepScores
 
 __all__ = [
     "RewarderLike",
     "RewarderMixin",
     "check_complete_groups",
+    "find_step_spans",
     "group_ids_by_position",
     "load_state",
     "nan_to_none",
@@ -273,7 +275,12 @@ def trainer_values_filled(output: RewardOutput) -> list[float]:
 
 
 def token_advantages(
-    output: RewardOutput, masks: Sequence[Sequence[float]], start: int = 0, names: Sequence[str] = ()
+    output: RewardOutput,
+    masks: Sequence[Sequence[float]],
+    start: int = 0,
+    names: Sequence[str] = (),
+    *,
+    spans: Sequence[Sequence[Span] | None] | None = None,
 ) -> list[Floats]:
     """Return the advantage of every token of some rollouts, from the credit of their parts.
 
@@ -285,6 +292,7 @@ def token_advantages(
         masks: one list a rollout, not 0 for tokens of the policy. Runs of them are the parts, unless the samples have spans.
         start: the row of the first of these rollouts in the output.
         names: what messages call these rollouts; without them their rows in the output.
+        spans: for each of these rollouts the tokens of its parts, if they are known; None for one where they are not.
 
     Raises:
         DataError: the masks show another number of parts than the credit has; the message has the name and both numbers.
@@ -303,12 +311,45 @@ def token_advantages(
     stop = start + len(masks)
     credit, arrays = output.credit.rows(start, stop), [np.asarray(mask) for mask in masks]
     used = [bool(valid) and mask.any() for valid, mask in zip(output.valid[start:stop].tolist(), arrays, strict=True)]
-    spans = [
-        place if here else [(0, 0)] * count
-        for here, place, count in zip(used, credit.spans or [None] * len(masks), credit.counts, strict=True)
+    unknown = [None] * len(masks)
+    places = [
+        (known or own) if here else [(0, 0)] * count
+        for here, known, own, count in zip(used, spans or unknown, credit.spans or unknown, credit.counts, strict=True)
     ]
     trained = [(mask * here).tolist() for here, mask in zip(used, arrays, strict=True)]
-    return credit.tokens(trained, spans, names=names or [f"row {row}" for row in range(start, stop)])
+    return credit.tokens(trained, places, names=names or [f"row {row}" for row in range(start, stop)])
+
+
+def find_step_spans(
+    output: RewardOutput,
+    samples: Sequence[Sample],
+    tokenizer: Any,
+    token_ids: Sequence[Sequence[int]],
+    masks: Sequence[Sequence[float]],
+    start: int = 0,
+) -> list[Sequence[Span] | None]:
+    """Return for each rollout the tokens of its steps, if a process reward model has scored its parts as steps with places.
+
+    Args:
+        output: of a chain that ends with credit.
+        samples: of these rollouts.
+        tokenizer: the policy's.
+        token_ids: one list a rollout, the tokens of its response.
+        masks: one list a rollout, not 0 for tokens of the policy.
+        start: the row of the first of these rollouts in the output.
+
+    Raises:
+        DataError: the text of a rollout is not that of its tokens; see `step_tokens`.
+    """
+    assert output.credit is not None  # noqa: S101 - the caller has asked for it
+    spans: list[Sequence[Span] | None] = []
+    for number, (sample, ids, mask) in enumerate(zip(samples, token_ids, masks, strict=True)):
+        row, count = start + number, output.credit.counts[start + number]
+        rows = [scores.steps[row] for scores in output.scores.values() if scores.steps is not None]
+        steps = next((x.spans for x in rows if isinstance(x, StepScores) and x.spans and len(x) == count), None)
+        known = steps is not None and output.valid[row] and any(mask)
+        spans.append(step_tokens(sample, steps, tokenizer, ids, mask, name=f"row {row}") if known and steps else None)
+    return spans
 
 
 def turn_spans(messages: Iterable[tuple[bool, int]]) -> list[Span]:

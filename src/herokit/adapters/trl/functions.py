@@ -73,6 +73,7 @@ class RewardFunction:
 
     Attributes:
         output: of the last call.
+        samples: of the call that is running.
         on_batch: called with (samples of this rank, output of the batch, this rank's rows of it, training step) after every batch
             of training; `ReportCallback` sets it. It does not pickle.
 
@@ -113,7 +114,7 @@ class RewardFunction:
         self.num_generations, self.on_cancelled_step, self.log_rows = num_generations, on_cancelled_step, log_rows
         self.output: RewardOutput | None = None
         self.on_batch: BatchCallback | None = None
-        self._samples: Sequence[Sample] = ()
+        self.samples: Sequence[Sample] = ()
         self.__name__ = name  # what TRL's log calls a reward function
         self.state = CheckpointedState(name)
         self._checked = False
@@ -121,7 +122,7 @@ class RewardFunction:
         self._trainer_template: ChatTemplate | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"output": None, "on_batch": None, "_samples": (), "_trainer_template": None}
+        return self.__dict__ | {"output": None, "on_batch": None, "samples": (), "_trainer_template": None}
 
     def __call__(self, prompts: Sequence[Any], completions: Sequence[Any], **kwargs: Any) -> list[float | None]:
         """Return the output of the chain for N rollouts; TRL calls this.
@@ -140,8 +141,8 @@ class RewardFunction:
     ) -> SourceOutputs:
         """Run the sources on N rollouts whose groups are not known yet."""
         no_keys = [None] * len(completions)
-        self._samples = self._make_samples(prompts, completions, no_keys, columns, trainer)
-        return self.rewarder.run_sources(self._samples)
+        self.samples = self._make_samples(prompts, completions, no_keys, columns, trainer)
+        return self.rewarder.run_sources(self.samples)
 
     def combine(
         self, outputs: SourceOutputs, group_keys: Sequence[Any], trainer_state: Any, *, training: bool
@@ -184,8 +185,8 @@ class RewardFunction:
             training: whether the batch is one of training.
         """
         if self.on_batch is not None and training:
-            self.on_batch(self._samples, output, rows, getattr(trainer_state, "global_step", None))
-        self._samples = ()
+            self.on_batch(self.samples, output, rows, getattr(trainer_state, "global_step", None))
+        self.samples = ()
 
     def uids(self, columns: Mapping[str, Sequence[Any]]) -> Sequence[Any] | None:
         """Return the column `uid`, or None if the function has none.
@@ -250,7 +251,7 @@ class RewardFunction:
         keys = [sample.group for sample in batch.samples]
         output = self.combine(outputs, keys, batch.trainer_state, training=batch.training)
         self.log(output, outputs, slice(None), batch.log_extra, batch.log_metric)
-        self._samples = batch.samples
+        self.samples = batch.samples
         self.record(output, slice(None), batch.trainer_state, training=batch.training)
         return nan_to_none(trainer_values(output))
 

@@ -7,7 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from herokit.adapters.common.base import group_ids_by_position, returns_advantages, token_advantages
+from herokit.adapters.common.base import (
+    find_step_spans,
+    group_ids_by_position,
+    returns_advantages,
+    token_advantages,
+)
 from herokit.adapters.trl.functions import RewardFunction, check_settings, group_size
 from herokit.combiners.base import no_sync, produces_advantage
 from herokit.combiners.chain import check_no_credit, ends_with_credit
@@ -16,7 +21,7 @@ from herokit.errors import ConfigError, DataError, PluginError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.sources.execution import SourceOutputs
-from herokit.types import Scores
+from herokit.types import Sample, Scores
 
 __all__ = ["GroupRewardMixin"]
 
@@ -49,7 +54,8 @@ class GroupRewardMixin:
 
     A chain that ends with credit, such as `turn_grpo`, gives every token of a turn the turn's advantage, and tokens of tools 0:
     GRPO's loss takes advantages (B, T). The turns are the runs of TRL's own `tool_mask` (``env_mask`` of a rollout function), or the
-    column ``turn_spans``: for each rollout the tokens of each turn.
+    column ``turn_spans``: for each rollout the tokens of each turn. The steps of a local process reward model are found in the tokens by
+    `step_tokens`.
 
     In ``trainer.reward_funcs`` a function that returns zeros takes the place of the `RewardFunction`: TRL keeps its column
     and its weight, and the mixin fills in the values.
@@ -72,6 +78,7 @@ class GroupRewardMixin:
     _column: int
     _table: Any
     _has_credit: bool
+    _local_samples: Sequence[Sample] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -119,6 +126,7 @@ class GroupRewardMixin:
             replace(outputs, seconds=local.seconds), group_keys, trainer.state, training=trainer.model.training
         )
         self.herokit_output = output
+        self._local_samples = function.samples if self._has_credit else ()
         rows = slice(len(prompts) * rank, len(prompts) * (rank + 1))
         function.log(output, local, rows, trainer._log_completion_extra, trainer._log_metric)  # noqa: SLF001 - TRL passes these two to every reward function
         function.record(output, rows, trainer.state, training=trainer.model.training)
@@ -180,10 +188,14 @@ class GroupRewardMixin:
         import torch
         from accelerate.utils import gather_object
 
+        trainer: Any = self
         mask = out["completion_mask"] * out["tool_mask"] if "tool_mask" in out else out["completion_mask"]
         tokens, error = [], ""
         try:
-            tokens = token_advantages(self.herokit_output, mask.tolist(), start)
+            ids, tokenizer = out["completion_ids"].tolist(), trainer.processing_class
+            masks, samples = mask.tolist(), self._local_samples
+            spans = find_step_spans(self.herokit_output, samples, tokenizer, ids, masks, start)
+            tokens = token_advantages(self.herokit_output, masks, start, spans=spans)
         except DataError as raised:
             error = str(raised)
         for rank, text in enumerate(gather_object([error])):
