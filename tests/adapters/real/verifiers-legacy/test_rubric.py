@@ -4,10 +4,11 @@ import asyncio
 
 import numpy as np
 import pytest
-from stubs import make_rewarder, make_samples
+from stubs import make_credit_rewarder, make_rewarder, make_samples
 
 import verifiers as vf
 from herokit.adapters.verifiers import rubric
+from herokit.errors import DataError
 
 TEXTS = ["4", "four", "eleven", "broken"]
 
@@ -68,3 +69,17 @@ def test_rubric_finds_the_reference_in_info():
     group = states(TEXTS, answer="", info={"answer": "4"})
     asyncio.run(rubric(make_rewarder()).score_group(group))
     assert [s["metrics"]["verifier"] for s in group] == [1.0, 0.0, 0.0, 0.0]
+
+
+def test_rubric_gives_a_step_of_the_trajectory_the_advantage_of_its_turn():
+    group = states(["", "", ""])
+    for state, turns in zip(group, (["1", "0"], ["0"], ["broken"]), strict=True):
+        chat = [m for text in turns for m in ({"role": "assistant", "content": text}, {"role": "user", "content": "?"})]
+        state["completion"] = chat
+        state["trajectory"] = [{"advantage": None, "reward": None} for _ in turns]
+    asyncio.run(rubric(make_credit_rewarder()).score_group(group))
+    actual = [[step["advantage"] for step in state["trajectory"]] for state in group]
+    assert actual == [[pytest.approx(2 / 3), pytest.approx(-1 / 3)], [pytest.approx(-1 / 3)], [0.0]]
+    group[1]["trajectory"] *= 2
+    with pytest.raises(DataError, match="state 1 has 1 parts, but its trajectory has 2 steps"):
+        asyncio.run(rubric(make_credit_rewarder()).score_group(group))
