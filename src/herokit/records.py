@@ -14,7 +14,15 @@ from herokit.errors import ConfigError, DataError
 from herokit.sources.execution import SourceOutputs
 from herokit.types import RewardModel, Scores, Status, Verdict, Verifier
 
-__all__ = ["Row", "check_source_names", "from_rows", "replace_surrogates", "source_columns", "to_rows"]
+__all__ = [
+    "SOURCE_SUFFIXES",
+    "Row",
+    "check_source_names",
+    "from_rows",
+    "replace_surrogates",
+    "source_columns",
+    "to_rows",
+]
 
 Row: TypeAlias = dict[str, Any]
 """The results of one rollout as JSON values, by column name."""
@@ -24,7 +32,8 @@ _MISSING_ROW = "no answer arrived"
 
 
 _BATCH_COLUMNS = ("group", "reward", "advantage", "weight", "valid", "kept", "credit")
-_SOURCE_SUFFIXES = ("_status", "_reason", "_answer", "_origin", "_steps")
+SOURCE_SUFFIXES = ("_status", "_reason", "_answer", "_origin", "_steps")
+"""What follows a source's name in the names of its other columns."""
 
 
 def check_source_names(names: Iterable[str]) -> None:
@@ -43,7 +52,7 @@ def check_source_names(names: Iterable[str]) -> None:
         herokit.errors.ConfigError: source 'rm_status' has the name of a result column; choose another name
     """
     names = list(names)
-    columns = {*_BATCH_COLUMNS, *(f"{name}{suffix}" for name in names for suffix in _SOURCE_SUFFIXES)}
+    columns = {*_BATCH_COLUMNS, *(f"{name}{suffix}" for name in names for suffix in SOURCE_SUFFIXES)}
     if clashes := [repr(name) for name in names if name in columns]:
         subject = (
             f"source {clashes[0]} has the name" if len(clashes) == 1 else f"sources {', '.join(clashes)} have names"

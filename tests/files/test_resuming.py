@@ -266,5 +266,5 @@ def test_settings_include_the_files_that_a_scheme_names(tmp_path, monkeypatch):
     assert settings["versions"].keys() == {"herokit"}
     assert settings["files"]["rm.onnx"].startswith("5 bytes, changed 20")
     (tmp_path / "rm.onnx").write_text("models")
-    found = checkpoint.difference(settings, run_settings(table, load_registry(plugins=False)))
+    found = checkpoint._find_difference(settings, run_settings(table, load_registry(plugins=False)))
     assert found.startswith('files.rm.onnx was "5 bytes')

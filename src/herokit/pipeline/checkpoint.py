@@ -18,7 +18,7 @@ from herokit.files.group_batches import RUNS_FILE, InputIndex
 from herokit.files.inputs import describe_change, fsync_file
 from herokit.pipeline.summary import Summary
 
-__all__ = ["MAX_BUFFER_BYTES", "Checkpoint", "RunProgress", "difference"]
+__all__ = ["MAX_BUFFER_BYTES", "Checkpoint", "RunProgress"]
 
 _LOCK, _MANIFEST = "lock", "manifest.json"
 MAX_BUFFER_BYTES = 1 << 25
@@ -120,7 +120,7 @@ class Checkpoint:
                 f"{self.folder}: the manifest cannot be read: {error!r}; delete that folder to restart"
             ) from error
         change = (
-            difference(settings, self.settings)
+            _find_difference(settings, self.settings)
             or _path_difference([file["path"] for file in index.files], [str(path) for path in paths])
             or next((text for file in index.files if (text := describe_change(Path(file["path"]), file))), "")
         )
@@ -221,11 +221,11 @@ def _lock_file(descriptor: int) -> bool:
     return True
 
 
-def difference(before: Any, now: Any, key: str = "") -> str:
+def _find_difference(before: Any, now: Any, key: str = "") -> str:
     """Return the first difference between two tables of settings, or "".
 
     Example:
-        >>> difference({"scheme": {"alpha": 0.05}}, {"scheme": {"alpha": 0.1}})
+        >>> _find_difference({"scheme": {"alpha": 0.05}}, {"scheme": {"alpha": 0.1}})
         'scheme.alpha was 0.05, is 0.1'
     """
     if isinstance(before, dict) and isinstance(now, dict):
@@ -234,7 +234,7 @@ def difference(before: Any, now: Any, key: str = "") -> str:
         pairs = [(f"{key}[{i}]", b, n) for i, (b, n) in enumerate(zip(before, now, strict=True))]
     else:
         return "" if before == now else f"{key} was {_shorten(before)}, is {_shorten(now)}"
-    return next((change for name, b, n in pairs if (change := difference(b, n, name))), "")
+    return next((change for name, b, n in pairs if (change := _find_difference(b, n, name))), "")
 
 
 def _path_difference(before: Sequence[str], now: Sequence[str]) -> str:

@@ -180,7 +180,7 @@ def timeline_chart(timeline: Timeline, curves: Iterable[tuple[str, Floats]], tit
         alt.Chart(alt.Data(values=rows))
         .mark_line(point=alt.OverlayMarkDef(size=14))
         .encode(
-            x=alt.X("end:Q", title=unit),
+            x=alt.X("end:Q", title=unit, axis=alt.Axis(tickMinStep=1)),
             y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False)),
             color=alt.Color("curve:N", title=None, legend=alt.Legend(orient="top")),
             tooltip=["curve:N", "end:Q", alt.Tooltip("value:Q", format=".4~g")],

@@ -8,7 +8,7 @@ import numpy as np
 
 from herokit.errors import DataError
 from herokit.outcome import Explanation, ExplanationRow, RewardOutput
-from herokit.records import from_rows
+from herokit.records import SOURCE_SUFFIXES, from_rows
 from herokit.report.results import find_prefix, find_sources
 from herokit.sources.column import ScoreColumn, VerdictColumn
 from herokit.sources.execution import SourceOutputs
@@ -57,7 +57,7 @@ class ScoredColumns:
         Raises:
             DataError: a result is not a number.
         """
-        names = [f"{name}{suffix}" for name in self.sources for suffix in _SUFFIXES]
+        names = [f"{name}{suffix}" for name in self.sources for suffix in ("", *SOURCE_SUFFIXES)]
         rows = [{name: sample.meta.get(self.prefix + name) for name in names} for sample in samples]
         for row in rows:
             for name in self.sources:
@@ -96,9 +96,6 @@ class ScoredColumns:
             return np.array([sample.meta.get(column, np.nan) for sample in samples], dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise DataError(f"column {column!r} must hold numbers: {error}") from None
-
-
-_SUFFIXES = ("", "_status", "_reason", "_answer", "_origin", "_steps")
 
 
 def find_scored_columns(names: Sequence[str]) -> ScoredColumns | None:
