@@ -179,7 +179,7 @@ function showGroup(group, row) {
     if (before !== undefined) bar.append(" ", make("a", { href: groupLink(before) }, "previous (k)"));
     if (after !== undefined) bar.append(" ", make("a", { href: groupLink(after) }, "next (j)"));
     bar.append(make("span", { class: "hint" }, " n and p: rollouts; d: difference"));
-    const heading = appendText(make("h2", { tabindex: "-1" }), `Group ${groups.key[group]}`);
+    const heading = appendText(make("h2", { tabindex: "-1", title: groups.key[group] }), `Group ${groupName(group)}`);
     const prompt = appendPieces(make("p", { class: "prompt", dir: "auto" }), texts.prompts[group]);
     const reference = texts.references[group];
     const parts = [heading, prompt, ...(reference === null ? [] : [appendText(make("p", { class: "reference" }, "reference: "), typeof reference === "string" ? reference : JSON.stringify(reference))]), make("p", {}, describeGroup(group)), makeSteps(rows)];

@@ -50,6 +50,10 @@ const verifier = data.sources.findIndex(([, isVerifier]) => isVerifier);
 const groupOfKey = new Map(groups.key.map((key, number) => [key, number]));
 const groupLink = (number, row) => `#group=${encodeURIComponent(groups.key[number])}${row === undefined ? "" : `&row=${rollouts.row[row]}`}`;
 
+const MAX_NAME = 80;
+/** Return a group's key, which may be a whole prompt, as a short name. */
+const groupName = (number) => (groups.key[number].length > MAX_NAME ? `${groups.key[number].slice(0, MAX_NAME)}...` : groups.key[number]);
+
 function decide(value) {
   return value === null ? "not judged" : value > data.threshold ? "correct" : "incorrect";
 }
@@ -67,7 +71,7 @@ const textual = (title, get) => ({ title, value: get, show: get, kind: "string" 
 
 function groupColumns() {
   return [
-    { ...textual("group", (g) => groups.key[g]), link: (g) => groupLink(g) },
+    { ...textual("group", groupName), link: (g) => groupLink(g) },
     { ...textual("prompt", (g) => groups.prompt[g]), wide: true },
     numeric("correct", groups.correct),
     numeric("incorrect", groups.incorrect),
@@ -85,7 +89,7 @@ function groupColumns() {
 function rolloutColumns() {
   const columns = [
     { ...textual("row", (r) => rollouts.row[r]), kind: "num", link: (r) => groupLink(rollouts.group[r], r) },
-    { ...textual("group", (r) => groups.key[rollouts.group[r]]), link: (r) => groupLink(rollouts.group[r]) },
+    { ...textual("group", (r) => groupName(rollouts.group[r])), link: (r) => groupLink(rollouts.group[r]) },
   ];
   if (verifier >= 0) columns.push(textual("verdict", (r) => decide(rollouts.values[verifier][r])));
   columns.push(textual("status", (r) => rollouts.status[r]));
