@@ -1,7 +1,7 @@
 """From a plan to results: cold start, two reward models and what they are worth, GRPO, measures; each piece kept by itself."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -95,19 +95,26 @@ def _examine(policy: Policy, task: Arithmetic, problems: Sequence[Any], each: in
     return float(_right(task, samples_of(policy, task, problems, rollouts)).mean())
 
 
-def _worth(model: Any, policy: Policy, task: Arithmetic, problems: Sequence[Any], start: Start) -> dict[str, Any]:
-    """Return a reward model's AUC, over all rollouts and inside groups, and its best-of-n curve."""
-    dice, scores, right = torch.Generator(policy.device).manual_seed(50 + start.seed), list[Any](), list[Any]()
+def _worth(
+    models: Mapping[str, Any], policy: Policy, task: Arithmetic, problems: Sequence[Any], start: Start
+) -> dict[str, Any]:
+    """Return each reward model's AUC, over all rollouts and inside groups, and its best-of-n curve, on the same rollouts."""
+    dice, right = torch.Generator(policy.device).manual_seed(50 + start.seed), list[Any]()
+    scores: dict[str, list[Any]] = {name: [] for name in models}
     for problem in problems:
         samples = samples_of(policy, task, [problem], write(policy, [task.text(problem)], start.many, dice))
-        scores.append(model.score(samples))
         right.append(_right(task, samples))
-    inside = [auc(s, r) for s, r in zip(scores, right, strict=True) if 0 < r.sum() < len(r)]
-    return {
-        "auc": auc(np.concatenate(scores), np.concatenate(right)),
-        "auc_inside": float(np.mean(inside)) if inside else float("nan"),
-        "best_of": best_of(scores, right),
-    }
+        for name, model in models.items():
+            scores[name].append(model.score(samples))
+    found = {}
+    for name, by_problem in scores.items():
+        inside = [auc(s, r) for s, r in zip(by_problem, right, strict=True) if 0 < r.sum() < len(r)]
+        found[name] = {
+            "auc": auc(np.concatenate(by_problem), np.concatenate(right)),
+            "auc_inside": float(np.mean(inside)) if inside else float("nan"),
+            "best_of": best_of(by_problem, right),
+        }
+    return found
 
 
 def make_start(root: Path, start: Start, policy: Policy) -> dict[str, Any]:
@@ -129,8 +136,7 @@ def make_start(root: Path, start: Start, policy: Policy) -> dict[str, Any]:
     found = {
         "sampled": _examine(policy, task, evaluated, start.each, 7),
         "greedy": _examine(policy, task, evaluated, 1, None),
-        "likelihood": _worth(Likelihood(policy), policy, task, labelled[LABELLED:], start),
-        "head": _worth(head, policy, task, labelled[LABELLED:], start),
+        **_worth({"likelihood": Likelihood(policy), "head": head}, policy, task, labelled[LABELLED:], start),
         "processor_seconds": process_time() - begun,
     }
     kept = {name: weight.bfloat16().cpu() for name, weight in policy.model.state_dict().items()}

@@ -13,7 +13,6 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks.replication.plan import Base, Run, Scheme
 
@@ -78,10 +77,10 @@ def at_edge(merits: Mapping[float, float]) -> bool:
 
 
 def chosen_rate(task: str, recall: float, scheme: Scheme) -> float:
-    """Return the learning rate that the dev problems chose."""
-    rates: dict[str, Any] = json.loads(CHOSEN.read_text())
-    rate: float = rates[task][f"{heard(scheme, recall):g}"][str(tuned_as(scheme))]
-    return rate
+    """Return the learning rate that the dev problems chose; a recall that was not tuned has that of the next lower one."""
+    rates: dict[str, dict[str, float]] = json.loads(CHOSEN.read_text())[task]
+    tuned = max(known for known in map(float, rates) if known <= heard(scheme, recall))
+    return rates[f"{tuned:g}"][str(tuned_as(scheme))]
 
 
 def headline(

@@ -17,7 +17,7 @@ from benchmarks.replication.audit import judge
 from benchmarks.replication.candidates import audited_trust
 from benchmarks.replication.claims import check, hacked, leads, tie
 from benchmarks.replication.pipeline import task_of
-from benchmarks.replication.protocol import DEV, RATES, RECALLS, at_edge, headline, schemes, tuning
+from benchmarks.replication.protocol import DEV, RATES, RECALLS, TASKS, at_edge, chosen_rate, headline, schemes, tuning
 from benchmarks.replication.statistics import Interval, holm, interval
 from benchmarks.replication.sweeps import SWEEPS
 from benchmarks.replication.verifiers import SETTINGS, HiddenForm
@@ -156,6 +156,14 @@ def test_tuning_gives_every_scheme_the_same_rates_and_seeds():
     assert len(tried[0.1]["stratified"]) == len(RATES) * len(DEV)
     assert not at_edge(dict.fromkeys(RATES, 0.1) | {1e-4: 0.2})
     assert not at_edge(dict.fromkeys(RATES, 0.1) | {4e-4: 0.2})  # the edges of the grid of the published runs
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_scheme_of_the_headline_has_a_rate(task):
+    for recall in TASKS[task]:
+        for scheme in schemes(recall).values():
+            assert chosen_rate(task, recall, scheme) in RATES
+    assert chosen_rate("remainders", 0.7, schemes(0.7)["verifier only"]) == 2e-4  # not tuned: that of recall 0.25
 
 
 @pytest.mark.skipif(not CSV.exists(), reason="the page's values of single seeds come with the next full run")
