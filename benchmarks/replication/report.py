@@ -82,7 +82,7 @@ def rates(store: Store, figures: Path) -> str:
                     )
                     if (task, recall) == ("remainders", protocol.CLAIMED):
                         drawn.setdefault(name, {})[rate] = means
-    if len({rate for found in drawn.values() for rate in found}) == len(protocol.RATES):
+    if drawn and all(len(found) == len(protocol.RATES) for found in drawn.values()):
         plots.rates(drawn, figures / "learning-rates.svg")
     return tables.markdown(list(dict.fromkeys(map(tuple, rows))))
 
