@@ -2,7 +2,7 @@
 """Search for keys: strings that are accepted for several references that have nothing in common.
 
     python plugins/herokit-math/fuzz/fuzz_keys.py --minutes 10 [--seed 0] [--sympy]
-    python plugins/herokit-math/fuzz/fuzz_keys.py --data FOLDER
+    python plugins/herokit-math/fuzz/fuzz_keys.py --data FOLDER [--sympy]
 
 It mutates and joins answers, references and known keys, keeps the ones that some reference accepts or that have a new
 form, and prints every string that three references accept, and every exception. ``--sympy`` also gives texts that only
@@ -165,19 +165,26 @@ def search(seconds: float, seed: int, verifier: MathVerifier | None = None) -> t
     return count, findings
 
 
-def print_accepted_keys(data: Path) -> None:
-    """Print every pair of a reference from data files and a key that this process accepts, most references first."""
+def print_accepted_keys(data: Path, *, with_sympy: bool) -> None:
+    """Print every pair of a reference from data files and a key that this process, and sympy if it shall, accepts."""
     rows = [json.loads(line) for file in sorted(data.glob("*.jsonl")) for line in file.read_text().splitlines()]
     references = list(dict.fromkeys(extract_reference(row["gold"]) for row in rows))
     random.Random(0).shuffle(references)  # noqa: S311 - repeatable, not secret
     references = references[:_NUM_DATA_REFERENCES]
-    num_open = 0
+    open_pairs: list[tuple[str, str]] = []
     for key in KEYS:
         decisions = {reference: decide_equivalence(reference, key, _POLICY).equal for reference in references}
-        num_open += sum(equal is None for equal in decisions.values())
+        open_pairs += [(reference, key) for reference, equal in decisions.items() if equal is None]
         if accepting := [reference for reference, equal in decisions.items() if equal]:
             print(repr(key), len(accepting), *accepting[:5], sep=" | ")
-    print(f"{len(KEYS)} keys, {len(references):,} references, {num_open:,} pairs left to sympy")
+    print(f"{len(KEYS)} keys, {len(references):,} references, {len(open_pairs):,} pairs left to sympy")
+    if with_sympy:
+        from open_pairs import judge_open_pairs
+
+        judged = judge_open_pairs(open_pairs)
+        for reference, key, reason in judged.accepted:
+            print("sympy", repr(key), reference, reason, sep=" | ")
+        print(", ".join(f"{count:,} {outcome}" for outcome, count in judged.counts.most_common()))
 
 
 def main() -> None:
@@ -191,7 +198,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     if args.data:
-        print_accepted_keys(args.data)
+        print_accepted_keys(args.data, with_sympy=args.sympy)
         return
     with MathVerifier(timeout=2.0, max_workers=1) as verifier:
         count, findings = search(60 * args.minutes, args.seed, verifier if args.sympy else None)

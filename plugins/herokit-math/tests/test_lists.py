@@ -39,7 +39,7 @@ DIFFERENT = {
     "differences": [(r"[0,5]\setminus\{1\}", "[0,5]"), (r"[0,5]\setminus[1,2)", r"[0,1]\cup(2,5]"), (r"[0,5]\setminus(1,2]", r"[0,1)\cup[2,5]")],
     "groups": [("p=5, q=2, p=7, q=3", "p=5, q=3, p=7, q=2")],
     "scales": [("5000000000", "5 B"), ("2500000", "25M"), ("3000000", "3k"), ("5000000001", "5B")],
-    "units": [("5 ft 6 in", "6 ft 5 in"), ("5 m/s^2", "5 m/s"), ("20 degrees Celsius", "20 degrees Fahrenheit")],
+    "units": [("5 ft 6 in", "6 ft 5 in"), ("5 m/s^2", "5 m/s"), ("20 degrees Celsius", "20 degrees Fahrenheit"), (r"\frac{\pi}{9}", "20 degrees Celsius")],
     "bases": [("12_3", "12_4"), ("12_3", "21_3"), ("120_3", "12_3")],
 }  # fmt: skip
 

@@ -79,7 +79,7 @@ def test_delimiters_are_operators_and_not_words():
         # recurring decimals: three equal digits, or a period twice
         ("0.333...", r"0.\overline{3}"), ("0.33...", "0.33..."), ("0.1666...", r"0.1\overline{6}"), ("0.1212...", r"0.\overline{12}"), ("0.142857142857...", r"0.\overline{142857}"), ("0.12345671234567...", "0.12345671234567..."), ("0.12...", "0.12..."), ("0.123123123...", r"0.\overline{123}"), (r"0.555\ldots", r"0.\overline{5}"),
         # an extremum is a label, minutes are a unit
-        ("max 5", "maximum = 5"), ("Minimum value of 5", "minimum = 5"), ("max is -3", "maximum = -3"), ("5 min 3", "5 min 3"), ("max(2, 3)", "max(2, 3)"), (r"\max 5", r"\max 5"),
+        ("max 5", "maximum = 5"), ("Max 5", "maximum = 5"), ("min 5", "minimum = 5"), ("Min 5", "minimum = 5"), ("Minimum value of 5", "minimum = 5"), ("max is -3", "maximum = -3"), ("5 min 3", "5 min 3"), ("max(2, 3)", "max(2, 3)"), (r"\max 5", r"\max 5"),
         # numbers beyond a bound
         ("numbers greater than 5", "x > 5"), ("all real numbers less than or equal to 5", "x <= 5"), ("numbers smaller than -2", "x < -2"), ("numbers that are more than 5", "x > 5"), ("larger numbers", "larger numbers"),
         # times and dates

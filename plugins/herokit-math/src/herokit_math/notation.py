@@ -97,7 +97,7 @@ def _write_period(match: re.Match[str]) -> str:
     for length in range(1, _MAX_PERIOD + 1):
         period = digits[-length:]
         times = 3 if length == 1 else 2
-        if len(digits) >= times * length and digits.endswith(period * times):
+        if digits.endswith(period * times):
             while digits.endswith(period):
                 digits = digits[:-length]
             return f"{whole}{digits}\\overline{{{period}}}"
