@@ -106,8 +106,11 @@ def ends(*texts):
 
 
 @pytest.mark.parametrize(
-    "text", [r"\begin{pmatrix}1&2\end{pmatrix", r"\begin{pmatrix}1&2", r"\begin 1", r"(\begin{pmatrix}1\end{pmatrix}"]
-)
+    "text",
+    [
+        r"\begin{pmatrix}1&2\end{pmatrix", r"\begin{pmatrix}1&2", r"\begin 1", r"(\begin{pmatrix}1\end{pmatrix}", r"(\begin{pmatrix}1\end{pmatrix}}", r"\begin{array}", r"\begin{array}{cc}",
+    ],
+)  # fmt: skip
 def test_a_broken_environment_is_no_matrix(text):
     with pytest.raises(UnsupportedError):
         parse_answer(text)
