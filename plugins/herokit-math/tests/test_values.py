@@ -414,6 +414,20 @@ def test_expressions_that_agree_at_few_points_are_different():
     assert (min(values), max(values)) == (2, 14)
 
 
+def test_few_points_where_all_parts_are_real_decide_against_complex_ones():
+    points = sorted(sample_point(frozenset("x"), k, integers=False)["x"] for k in range(18))
+    bound = (points[-2] + points[-3]) / 2  # two points lie beyond it
+    shifted = f"x-\\frac{{{bound.numerator}}}{{{bound.denominator}}}"
+    assert identical(rf"\sqrt{{{shifted}}}\sqrt{{{shifted}}}", rf"\sqrt{{({shifted})^2}}") is True
+    assert identical(rf"\sqrt{{{shifted}}}\sqrt{{{shifted}}}", rf"2\sqrt{{({shifted})^2}}") is False
+
+
+def test_large_and_small_values_are_compared_relative_to_their_size():
+    for size in ("10^{30}", "10^{-30}", "10^{100}"):
+        assert identical(rf"{size}\sqrt2+{size}\sqrt2", rf"{size}\sqrt8") is True
+        assert identical(rf"{size}\sqrt2+{size}\sqrt2", rf"{size}(\sqrt8+10^{{-30}})") is False
+
+
 def test_points_of_a_name_do_not_depend_on_other_names():
     for k in range(18):
         assert (
