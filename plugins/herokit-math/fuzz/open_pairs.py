@@ -23,7 +23,8 @@ from herokit_math.limits import check_latex_limits
 
 __all__ = ["Judged", "judge_open_pairs"]
 
-_PARSE_S, _POINT_S, _COMPARE_S = 5.0, 2.0, 5.0
+_PARSE_S, _POINT_S, _COMPARE_S = 5.0, 2.0, 3.0
+_MAX_LATE = 3  # pairs of a text without a result after which its others are not compared
 _MAX_BYTES = 3 << 30
 _GAP = 1e-9  # relative to the size of both values
 _MAX_SIZE = 1e200
@@ -50,16 +51,24 @@ def judge_open_pairs(pairs: Iterable[tuple[str, str]]) -> Judged:
     kinds = {text: _kind(value) for text, value in values.items()}
     points = {text: _evaluate(values[text]) for text, kind in kinds.items() if kind == "expression"}
     judged = Judged([], Counter())
+    num_late: Counter[str] = Counter()
     for reference, answer in pairs:
         outcome = _exclude(kinds[reference], kinds[answer], points.get(reference, ()), points.get(answer, ()))
+        if not outcome and max(num_late[reference], num_late[answer]) >= _MAX_LATE:
+            outcome = "not compared, because other pairs of a side were late"
         if not outcome:
             compare = partial(symbolic._compare, values[reference], values[answer])  # noqa: SLF001
-            equal, reason = _limited(compare, _COMPARE_S) or (None, "")
-            outcome = "accepted" if equal else "undecided" if equal is None else "different for sympy"
-            if equal:
-                judged.accepted.append((reference, answer, reason))
+            result = _limited(compare, _COMPARE_S)
+            outcome = _OUTCOMES[result[0]] if result else "late or raised"
+            if result is None:
+                num_late.update((reference, answer))
+            elif result[0]:
+                judged.accepted.append((reference, answer, result[1]))
         judged.counts[outcome] += 1
     return judged
+
+
+_OUTCOMES = {True: "accepted", False: "different for sympy", None: "undecided by sympy"}
 
 
 def _raise_late(*_: object) -> None:

@@ -28,7 +28,7 @@ SAME = {
     ],
     "scales": [("5000000000", "5B"), ("2500000", "2.5M"), ("-3000", "-3k"), ("7000", "7K")],
     "units": [
-        ("1002.034 m", "1 km 2 m 3 cm 4 mm"), ("66 inches", "5 ft 6 in"), ("5 m", "5 (meters)"), ("5 cm", "5{cm}"), ("5 m/s^2", "5 m s^{-2}"), ("50%", "fifty percent"), ("-90 degrees", r"-90^\circ"),
+        ("1002.034 m", "1 km 2 m 3 cm 4 mm"), ("66 inches", "5 ft 6 in"), ("5 m", "5 (meters)"), ("5 cm", "5{cm}"), ("5 m/s^2", "5 m s^{-2}"), (r"5\text{ kg m}^2/\text{s}", r"5\text{ kg m}^{2}/\text{s}"), (r"5\text{ s}^{-1}\text{ m}", r"5\text{ m}/\text{s}"), ("50%", "fifty percent"), ("-90 degrees", r"-90^\circ"),
         ("3 J/(kg K)", r"3 \text{ J}/(\text{kg K})"), ("5000000", "five million"), ("2", "2 radians"), ("20 degrees Celsius", r"20^\circ\text{C}"),
     ],
     "bases": [("12_3", "(12)_3"), ("12_3", "012_{three}"), ("FF_{16}", "ff_{16}"), ("ZZ_{36}", "zz_{36}")],

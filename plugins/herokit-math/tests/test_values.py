@@ -422,6 +422,13 @@ def test_few_points_where_all_parts_are_real_decide_against_complex_ones():
     assert identical(rf"\sqrt{{{shifted}}}\sqrt{{{shifted}}}", rf"2\sqrt{{({shifted})^2}}") is False
 
 
+def test_a_factorial_on_one_side_makes_the_variables_integers():
+    periodic = r"\cos(2\pi n)\frac{n!}{n!}"
+    assert identical(periodic, "1") is True
+    assert identical("1", periodic) is True
+    assert identical(r"\cos(2\pi n)", "1") is False
+
+
 def test_large_and_small_values_are_compared_relative_to_their_size():
     for size in ("10^{30}", "10^{-30}", "10^{100}"):
         assert identical(rf"{size}\sqrt2+{size}\sqrt2", rf"{size}\sqrt8") is True
