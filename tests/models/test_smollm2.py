@@ -173,7 +173,7 @@ def test_int8_of_a_real_model_ranks_like_fp32_within_prompts(onnx_file, rollouts
         onnx_file, rollouts[:64]
     )  # raises below .98 over all or .97 within prompts
     print(f"\nint8: {agreement}")  # noqa: T201
-    assert agreement.prompts > 8
+    assert agreement.prompts >= 8
     assert small.stat().st_size < 0.6 * onnx_file.stat().st_size
 
 
@@ -218,4 +218,4 @@ def test_bfloat16_is_compared_within_prompts(checkpoint, rollouts, expected):
         agreement = compare_ranks(expected[:32], rm.score(samples).values, [sample.group for sample in samples])
     print(f"\nbf16: {agreement}")  # noqa: T201
     assert agreement.overall > 0.9
-    assert agreement.prompts > 4
+    assert agreement.prompts >= 4

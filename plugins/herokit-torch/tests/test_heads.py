@@ -63,11 +63,12 @@ def sources_of(body, heads, **settings):
     return {name: TorchRewardModel(body[0], head=heads[name][1], **settings) for name in NAMES}
 
 
-def test_four_heads_score_as_transformers_does_and_run_the_body_once(body, heads, samples, expected):
+def test_four_heads_score_as_transformers_does_and_run_the_body_once(body, heads, samples, expected, caplog):
     sources = sources_of(body, heads, min_sharing_gain=0)
     for _ in range(2):  # two steps of a training
         for name, source in sources.items():
             np.testing.assert_allclose(source.score(samples).values, expected[name], rtol=0, atol=1e-4)
+    assert "LOAD REPORT" not in caplog.text  # transformers' own head has no weights, and none reads it
     ran = [source.stats.run_tokens for source in sources.values()]
     assert ran[0] > 0
     assert ran[1:] == [0, 0, 0]

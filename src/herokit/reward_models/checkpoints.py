@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -107,7 +107,7 @@ def load_model(
     if _is_adapter(checkpoint):
         return _load_adapter(checkpoint, **settings)
     check_folder(checkpoint)
-    with checkpoint_errors(checkpoint):
+    with checkpoint_errors(checkpoint), _quiet_report(library) if has_value_head else nullcontext():
         config = library.AutoConfig.from_pretrained(checkpoint, revision=revision, trust_remote_code=trust_remote_code)
         architecture = (getattr(config, "architectures", None) or [""])[0]
         auto_class = _own_auto_class(config) if trust_remote_code else None
@@ -124,6 +124,18 @@ def load_model(
         info["unexpected_keys"] = [key for key in info["unexpected_keys"] if not key.startswith("v_head.")]
     _check_weights(info, architecture, checkpoint)
     return model.eval()
+
+
+@contextmanager
+def _quiet_report(library: Any) -> Iterator[None]:
+    """Silence transformers' report of weights that are missing: those of a head that another one replaces."""
+    logging_of_library = library.utils.logging
+    verbosity = logging_of_library.get_verbosity()
+    logging_of_library.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging_of_library.set_verbosity(verbosity)
 
 
 def _load_adapter(checkpoint: str, **settings: Any) -> Any:
