@@ -118,3 +118,30 @@ def test_sympy_compares_statements_by_their_sides(reference, answer):
 )
 def test_find_content_words_keeps_signs_and_names(text, words):
     assert find_content_words(text) == words
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "1'",
+        "1''",
+        r"1^{\prime}",
+        r"1^\prime",
+        "0^0",
+        "0^{0}",
+        "(0)^0",
+        r"\infty^0",
+        r"(\infty)^{0}",
+        r"\phantom{1}",
+        r"\hphantom{1}",
+    ],
+)
+def test_sympy_accepts_no_mark_that_its_parsers_drop_and_no_power_without_a_value(answer):
+    decide = load_parser(b"latex2sympy2_extended")
+    assert decide(json.dumps(["1", answer]).encode())["equal"] is None
+
+
+@pytest.mark.parametrize("answer", ["10^0", "x^0", "2.0^0", r"\int_0^1 1\,dx", "1"])
+def test_sympy_still_reads_other_powers_and_bounds(answer):
+    decide = load_parser(b"latex2sympy2_extended")
+    assert decide(json.dumps(["1", answer]).encode())["equal"] is True
