@@ -217,5 +217,5 @@ def test_bfloat16_is_compared_within_prompts(checkpoint, rollouts, expected):
     with TorchRewardModel(checkpoint[0], dtype="bfloat16") as rm:
         agreement = compare_ranks(expected[:32], rm.score(samples).values, [sample.group for sample in samples])
     print(f"\nbf16: {agreement}")  # noqa: T201
-    assert agreement.overall > 0.9
+    assert agreement.overall > 0.8
     assert agreement.prompts >= 4
