@@ -21,7 +21,7 @@ _Convert: TypeAlias = Callable[[str], Any]
 
 _SIDE_BY_SIDE = re.compile(r"(?<![\d.^_])[\d.]+(?:\\[ ,;:!>]|\\q?quad|[\s~])+\.?\d|\.\d+\.\d")
 _SUBSCRIPT = re.compile(r"(?<![\w\\}])\d+\s*(?:\^\s*(?:\{[^{}]*\}|\w)\s*)?_")
-_DROPPED = re.compile(r"\\[hv]?phantom(?![a-z])|\d\s*(?:'|\^\s*\{?\s*\\prime)")
+_DROPPED = re.compile(r"\\[hv]?phantom(?![a-z])|\d\s*(?:'(?!\d{3}(?!\d))|\^\s*\{?\s*\\prime)")
 _INDETERMINATE = re.compile(r"(?:\\infty|(?<![\d.])0)\s*[)}]*\s*\^\s*[({]*\s*0(?![\d.])")
 _SHORT_FRACTION = re.compile(r"\\[dt]?frac\s*(\{[^{}]*\}|\d)\s*(\{[^{}]*\}|\d)")
 
@@ -104,7 +104,9 @@ def _parse(convert: _Convert, text: str) -> Any:
     if _SIDE_BY_SIDE.search(text):
         raise ValueError("two numbers side by side")  # the parsers add or multiply them
     if _DROPPED.search(text):
-        raise ValueError("an invisible number, or one with a prime")  # the parsers read the number alone
+        raise ValueError(
+            "an invisible number, or one with a prime"
+        )  # the parsers read the number alone; 1'234 is a group of digits
     if _INDETERMINATE.search(text):
         raise ValueError("a power without a value")  # 1 for sympy
     return _evaluate(convert(text))
