@@ -66,15 +66,23 @@ def test_python_compiles_and_imports_names_that_exist(path):
                 assert all(a.name.partition(".")[0] != "herokit" or importlib.import_module(a.name) for a in node.names)
 
 
+def names_missing_package(use):
+    """Return whether a name is the place of an object in a package that is not here, such as an evaluation library."""
+    package, _, rest = use.partition(".")
+    return ":" in rest and not rest.startswith("py:") and importlib.util.find_spec(package) is None
+
+
 @pytest.mark.parametrize("path", ALL, ids=page_id)
 def test_schemes_build(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_rewards.py").write_text("def accuracy(completions, answer): ...\ndef brevity(completion): ...\n")
+    (tmp_path / "my_metrics.py").write_text("async def scorer(state, target): ...\n")
     for language, block in code_blocks(path, "toml", "yaml"):
         table = tomllib.loads(block) if language == "toml" else yaml.safe_load(block)
         if isinstance(table, dict) and "sources" in table:
             if path.stem == "write-a-verifier":  # it names the verifier that it is about to write
                 table["sources"] = {"verifier": {"use": "number"}}
+            table["sources"] = {name: t for name, t in table["sources"].items() if not names_missing_package(t["use"])}
             first = next(iter(table["sources"]))
             build_scheme({"steps": {"use": "select", "signal": first}} | table)  # a page may show sources alone
 
