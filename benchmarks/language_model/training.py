@@ -23,7 +23,7 @@ NORM = 1.0
 class Sizes:
     """How much is drawn: a cold start of `examples`, then `steps` of `groups` problems with `group_size` rollouts each."""
 
-    examples: int = 640
+    examples: int = 208
     batch: int = 16
     cold_rate: float = 3e-5
     steps: int = 30
