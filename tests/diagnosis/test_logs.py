@@ -39,6 +39,15 @@ def test_reward_log_finds_the_roles_of_columns():
     assert log.step is None
 
 
+def test_reward_log_reads_the_numbers_of_csv(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("group,completion,reward,accuracy,step,note\n1,42,1.0,True,0,x\n1,7,0,False,0,\n2,,,true,1,y\n")
+    log = RewardLog.from_file(path)
+    assert np.isnan(log.reward).tolist() == [False, False, True]
+    assert (log.verifier, log.signals["accuracy"].tolist()) == ("accuracy", [1.0, 0.0, 1.0])
+    assert (log.group_keys, log.step.tolist(), log.length.tolist()) == (["1", "2"], [0, 0, 1], [2, 1, 0])
+
+
 def test_reward_log_groups_by_prompt_without_a_group():
     columns = {name: x for name, x in LOG.items() if name != "group_id"}
     columns["prompt"] = columns.pop("question")
@@ -95,7 +104,7 @@ def test_thresholds_must_be_numbers_from_0_up():
 
 def test_diagnose_copes_with_rows_without_a_reward_and_groups_of_one():
     columns = {"group": ["a", "b", "b"], "reward": [None, 1.0, None], "rm": [None, None, 3.5]}
-    assert diagnose(columns).groups == {"a": "starved", "b": "starved"}
+    assert diagnose(columns).groups == {"a": "failed", "b": "starved"}
 
 
 def test_check_command_diagnoses_a_log(herokit, tmp_path, capsys):

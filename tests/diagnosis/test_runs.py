@@ -31,6 +31,19 @@ def test_diagnose_lists_further_findings_after_the_word():
     assert diagnosis.word == "misgrouped"
 
 
+def test_diagnose_tells_rows_without_a_reward_from_unsolved_ones():
+    columns = {
+        "group": ["a", "a", "b", "b", "c", "c"],
+        "reward": [None, None, 1.0, 0.0, 0.0, 0.0],
+        "accuracy": [None, None, 1, 0, 0, 0],
+    }
+    diagnosis = diagnose(columns)
+    assert diagnosis.word == "failed"
+    assert diagnosis.findings["failed"] == "33% of the rows have no reward: accuracy has no value in 2 of 2"
+    assert diagnosis.groups == {"a": "failed", "b": "healthy", "c": "starved"}
+    assert "starved" not in diagnosis.findings
+
+
 def test_diagnose_obeys_its_thresholds():
     columns = ILL["a verifier that rejects"][0](np.random.default_rng(0))
     assert diagnose(columns, thresholds=Thresholds(no_signal=1.0)).word == "healthy"

@@ -84,6 +84,7 @@ def test_verify_answers_with_the_request_and_the_reward_of_the_scheme(client):
         {"verifier_metadata": {"ground_truth": "4"}},
         {"metadata": {"answer": "4"}},
         {"answer": "", "metadata": {"answer": "4"}},
+        {"answer": "5", "reference": "5", "expected_answer": "4"},  # NeMo-Gym's own name
     ],
 )
 def test_verify_finds_the_reference_of_the_task(client, fields):
@@ -215,6 +216,21 @@ def test_verify_scores_a_response_without_output_as_an_empty_completion(client):
     assert (answer["verifier"], answer["mask_sample"]) == (0.0, False)
 
 
+def test_verify_gathers_a_group_of_which_one_response_is_empty():
+    app, _, _ = make_service(group_size=2)
+
+    async def run():
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            bodies = [rollout(text, label="4", _ng_task_index=0) for text in ("4", "")]
+            bodies[1]["response"]["output"] = []
+            for body in bodies:
+                body["responses_create_params"]["input"] = "2 + 2?"
+            return [answer.json() for answer in await asyncio.gather(*(client.post("/verify", json=b) for b in bodies))]
+
+    assert [answer["verifier"] for answer in asyncio.run(run())] == [1.0, 0.0]
+
+
 def test_verify_scores_a_response_that_never_ended_its_thinking_as_an_empty_answer(client):
     body = rollout("", label="4")
     thought = {"type": "reasoning", "id": "t", "summary": [{"type": "summary_text", "text": "4? 4."}]}
@@ -227,7 +243,7 @@ def test_verify_scores_a_response_that_never_ended_its_thinking_as_an_empty_answ
     ("changes", "error"),
     [
         ({"response": None}, "body.response: Input should be a valid dictionary"),
-        ({"response": {"output": "4"}}, "rollout: no message of the policy"),
+        ({"response": {"output": "4"}}, "response.output must be a list of items, got str"),
         ({"response": {"output": [{"type": "spell"}]}}, "spell"),
         ({"response": {}}, "rollout"),
         ({"responses_create_params": {}}, "responses_create_params.input must be text or chat messages, got None"),

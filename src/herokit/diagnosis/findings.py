@@ -15,7 +15,9 @@ from herokit.types import Groups
 
 __all__ = ["WORDS", "GroupWords", "Rows", "Thresholds", "Word", "rank_correlations", "words_of_groups"]
 
-Word = Literal["misgrouped", "hacked", "starved", "saturated", "drifting", "length-driven", "one-component", "healthy"]
+Word = Literal[
+    "misgrouped", "failed", "hacked", "starved", "saturated", "drifting", "length-driven", "one-component", "healthy"
+]
 """What a run or a group is called, the most serious first. Groups are never hacked or drifting."""
 
 WORDS: tuple[Word, ...] = get_args(Word)
@@ -36,6 +38,7 @@ class Thresholds:
 
     Args:
         misgrouped: fraction of groups with more than one prompt, above which the run is misgrouped.
+        failed: fraction of rows without a reward, from which the run is failed.
         no_signal: fraction of groups with equal rewards, from which the run is starved or saturated.
         decided: fraction of the pairs of a group whose order one component gives, from which it decides the group.
         contested: fraction of its pairs that another component must order the other way; without contest nothing is decided.
@@ -52,6 +55,7 @@ class Thresholds:
     """
 
     misgrouped: float = 0.01
+    failed: float = 0.05
     no_signal: float = 0.5
     decided: float = 0.95
     contested: float = 0.05
@@ -93,7 +97,8 @@ def words_of_groups(log: RewardLog, thresholds: Thresholds) -> GroupWords:
     inner = Groups(groups.ids[known], groups.num_groups)
     reward = log.reward[known]
     spread = _segment.reduce(reward, inner, "max") - _segment.reduce(reward, inner, "min")
-    flat = (_segment.counts(inner, reward) < 2) | ~(spread > TINY)  # noqa: PLR2004 - one rollout has no signal
+    count = _segment.counts(inner, reward)
+    flat = (count < 2) | ~(spread > TINY)  # noqa: PLR2004 - one rollout has no signal
     several_prompts = _several_prompts(log)
     solved = _solved(log, flat)
     correlation = group_length_correlation(log)
@@ -106,6 +111,7 @@ def words_of_groups(log: RewardLog, thresholds: Thresholds) -> GroupWords:
         driven = bool(np.abs(correlation[group]) >= thresholds.group_length_correlation)
         checks: dict[Word, bool] = {
             "misgrouped": bool(several_prompts[group]),
+            "failed": bool(count[group] == 0),
             "starved": bool(flat[group] and not solved[group]),
             "saturated": bool(flat[group] and solved[group]),
             "length-driven": driven,

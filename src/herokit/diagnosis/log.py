@@ -11,7 +11,7 @@ from herokit.conversations.columns import COLUMN_NAMES
 from herokit.conversations.prompts import content_key
 from herokit.errors import DataError, did_you_mean
 from herokit.files.blocks import read_blocks
-from herokit.files.inputs import find_inputs
+from herokit.files.inputs import CSV_SUFFIX, find_inputs, split_suffix
 from herokit.report.results import STEP_COLUMNS, find_prefix, find_sources
 from herokit.types import Groups
 
@@ -79,9 +79,14 @@ class RewardLog:
         Raises:
             DataError: there is no such file or column, or it has no rows.
         """
-        blocks = [block for file in find_inputs([str(path)]) for block in read_blocks(file)]
+        files = find_inputs([str(path)])
+        blocks = [block for file in files for block in read_blocks(file)]
         names = list(dict.fromkeys(name for block in blocks for name in block.column_names()))
-        table = {name: [value for block in blocks for value in block.values(name)] for name in names}
+        table: dict[str, Sequence[Any]] = {
+            name: [value for block in blocks for value in block.values(name)] for name in names
+        }
+        if all(split_suffix(file)[0] == CSV_SUFFIX for file in files):
+            table = {name: _read_numbers(name, values, columns or {}) for name, values in table.items()}
         return cls.from_columns(table, columns=columns, name=str(path))
 
     @classmethod
@@ -109,7 +114,7 @@ class RewardLog:
         keys = _keys(table, chosen.get("group")) if "group" in chosen else prompts
         if keys is None:
             raise DataError(
-                f"{name}: no column for the group: none of {', '.join(NAMES['group'])}; name it with group="
+                f"{name}: no column for the group: none of {', '.join(NAMES['group'])}; name it with --column group=COLUMN"
             )
         numbers = {column: x for column in table if (x := _to_floats(table[column])) is not None}
         if chosen["reward"] not in numbers:
@@ -169,7 +174,9 @@ def _choose(name: str, table: Mapping[str, Sequence[Any]], columns: Mapping[str,
         usual["reward"] = f"{prefix}reward"
     chosen = {role: column for role, column in {**usual, **columns}.items() if column}
     if "reward" not in chosen:
-        raise DataError(f"{name}: no column for the reward: none of {', '.join(NAMES['reward'])}; name it with reward=")
+        raise DataError(
+            f"{name}: no column for the reward: none of {', '.join(NAMES['reward'])}; name it with --column reward=COLUMN"
+        )
     return chosen
 
 
@@ -185,6 +192,18 @@ def _to_floats(values: Sequence[Any]) -> Floats | None:
     if not all(value is None or isinstance(value, int | float | np.number | np.bool_) for value in values):
         return None
     return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)
+
+
+def _read_numbers(name: str, values: Sequence[Any], columns: Mapping[str, str]) -> Sequence[Any]:
+    """Return a column of CSV, whose values are texts, as numbers if it holds nothing else; prompts, completions and groups stay."""
+    roles = ("prompt", "completion", "group")
+    if name in {columns[role] for role in roles if role in columns} or any(name in NAMES[role] for role in roles):
+        return values
+    booleans = {"true": 1.0, "false": 0.0}
+    try:
+        return [None if text is None else float(booleans.get(text.lower(), text)) for text in values]
+    except ValueError:
+        return values
 
 
 def _lengths(

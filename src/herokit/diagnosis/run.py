@@ -26,6 +26,7 @@ MIN_STRATA = 10
 
 WHAT_IT_MEANS: dict[Word, str] = {
     "misgrouped": "rollouts of different prompts are compared with each other, and advantages are noise",
+    "failed": "these rows teach nothing; a trainer without missing rewards takes them for 0",
     "hacked": "the policy learns what deceives the reward model",
     "starved": "most prompts are too hard, or the verifier rejects everything: the policy learns nothing from them",
     "saturated": "most prompts are solved: the policy learns nothing from them",
@@ -189,6 +190,7 @@ def _measure(log: RewardLog, words: GroupWords, trends: _Trends) -> dict[str, fl
         "rows": float(len(log)),
         "groups": float(log.groups.num_groups),
         "segments": float(trends.count),
+        "rows without a reward": float(np.isnan(log.reward).sum()),
         "misgrouped": counts["misgrouped"] / size,
         "starved": counts["starved"] / size,
         "saturated": counts["saturated"] / size,
@@ -222,6 +224,9 @@ def _find(
     """Yield each finding with its numbers."""
     if numbers["misgrouped"] > thresholds.misgrouped:
         yield "misgrouped", f"{numbers['misgrouped']:.1%} of the groups hold more than one prompt"
+    missing = numbers["rows without a reward"] / max(1.0, numbers["rows"])
+    if missing >= thresholds.failed:
+        yield "failed", f"{missing:.0%} of the rows have no reward{_name_failing(log)}"
     without = numbers["starved"] + numbers["saturated"]
     if without >= thresholds.no_signal:
         starved = numbers["starved"] >= numbers["saturated"]
@@ -241,6 +246,14 @@ def _find(
         others = ", ".join(other for other in log.signals if other != name)
         groups = f"{share:.0%} of {numbers['contested groups']:.0f} groups in which components disagree"
         yield "one-component", f"{name} alone orders the rewards in {groups}; the others: {others}"
+
+
+def _name_failing(log: RewardLog) -> str:
+    """Return which components have no value in the rows without a reward, as a text."""
+    rows = np.isnan(log.reward)
+    counts = {name: int(np.isnan(values[rows]).sum()) for name, values in log.signals.items()}
+    parts = [f"{name} has no value in {count} of {int(rows.sum())}" for name, count in counts.items() if count]
+    return f": {', '.join(parts)}" if parts else ""
 
 
 def _find_trends(

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from herokit.adapters.common.samples import find_reference
+from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_reference
 from herokit.combiners.chain import check_no_credit
 from herokit.conversations import read_conversation
 from herokit.conversations.readers.layouts import read_messages
@@ -30,6 +30,11 @@ _FAILURE_KIND = "verifier_error"
 _TASK_KEYS = ("_ng_task_index", "task_id", "problem_id", "instance_id", "uuid")
 """The fields that name a task; rollouts with the same first one, prompt and reference are a group."""
 
+_REFERENCES = ("expected_answer", *REFERENCE_COLUMNS)
+"""NeMo-Gym's own name of the reference comes before the usual ones."""
+
+_NO_OUTPUT = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": ""}]}
+"""What a response without any item of the policy is read as."""
 
 _COMBINED = frozenset({"group", "reward", "advantage", "weight", "credit", "valid", "kept"})
 """The columns of a row that are no result of a source."""
@@ -114,30 +119,23 @@ def _make_sample(fields: Mapping[str, Any]) -> Sample:
     """
     request, response = fields["responses_create_params"], fields["response"]
     task = {key: value for key, value in fields.items() if key not in ("responses_create_params", "response")}
-    prompt = _read_prompt(request)
-    completion: Any = ""
-    num_tokens = truncated = None
-    if response.get("output") != []:
-        rollout = read_conversation(
-            {"responses_create_params": request, "response": response}, "nemo-gym", place="rollout"
-        )
-        prompt, completion = rollout.prompt, rollout.completion
-        num_tokens, truncated = rollout.num_tokens, rollout.truncated
+    if not isinstance(request.get("input"), str):
+        read_messages(request.get("input"), "responses_create_params.input")
+    if "output" in response and not isinstance(response["output"], list):
+        raise DataError(f"response.output must be a list of items, got {type(response['output']).__name__}")
+    if response.get("output") == []:
+        response = {**response, "output": [_NO_OUTPUT]}
+    rollout = read_conversation({"responses_create_params": request, "response": response}, "nemo-gym", place="rollout")
     reference = _find_reference(task)
     name = next((task[key] for key in _TASK_KEYS if isinstance(task.get(key), str | int)), None)
     group = json.dumps([name, request.get("input"), reference])  # two collections at once number their tasks alike
-    return Sample(prompt, completion, group, reference, task, num_tokens, truncated)
-
-
-def _read_prompt(request: Mapping[str, Any]) -> Any:
-    value = request.get("input")
-    return value if isinstance(value, str) else read_messages(value, "responses_create_params.input")
+    return Sample(rollout.prompt, rollout.completion, group, reference, task, rollout.num_tokens, rollout.truncated)
 
 
 def _find_reference(task: Mapping[str, Any]) -> Any:
     """Return the reference: a field with a usual name, else one of ``verifier_metadata`` or ``metadata``."""
     places = [task, task.get("verifier_metadata"), task.get("metadata")]
-    values = [find_reference(fields) for fields in places if isinstance(fields, Mapping)]
+    values = [find_reference(fields, _REFERENCES) for fields in places if isinstance(fields, Mapping)]
     return next((value for value in values if value not in (None, "")), None)
 
 
