@@ -147,6 +147,42 @@ def test_metric_is_a_source_as_it_is(metric):
     assert [None if math.isnan(x) else x for x in reward] == [value for value, _ in ROWS]
 
 
+@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
+@pytest.mark.parametrize("reference", [(), [], [None], [""], (" ", None, "\n")])
+def test_reference_without_a_text_fails_the_row(metric, reference):
+    [verdict] = as_verifier(metric).verify([Sample("p", "5", 0, reference)])
+    assert (verdict.value, verdict.status, verdict.reason) == (None, Status.FAILED, "no reference")
+
+
+def test_inspect_target_has_no_empty_text():
+    async def includes(state, target):
+        return Score("C" if any(text in state.output.message for text in target.target) else "I")
+
+    rows = [Sample("p", text, 0, reference) for text in ("4", "5") for reference in (["4", ""], (None, 4, " "))]
+    assert [verdict.value for verdict in as_verifier(includes).verify(rows)] == [1.0, 1.0, 0.0, 0.0]
+
+
+class DeepEvalShare:
+    """Its results are gathered in attributes that the constructor made."""
+
+    def __init__(self):
+        self.verdicts, self.counts, self.seen = [], {"right": []}, set()
+
+    async def a_measure(self, test_case):
+        self.verdicts.append(test_case.actual_output)
+        self.counts["right"].append(test_case.actual_output == "4")
+        self.seen.add(test_case.actual_output)
+        await asyncio.sleep(0)
+        return sum(self.counts["right"]) / len(self.verdicts) / len(self.seen)
+
+
+def test_deepeval_metric_shares_no_list_mapping_or_set_between_samples():
+    metric = DeepEvalShare()
+    rows = [Sample("p", text, 0, "4") for text in ("4", "5", "6")]
+    assert [verdict.value for verdict in as_verifier(metric).verify(rows)] == [1.0, 0.0, 0.0]
+    assert (metric.verdicts, metric.counts, metric.seen) == ([], {"right": []}, set())
+
+
 def test_metric_results_do_not_mix_between_samples_that_run_together():
     metric = DeepEvalExact()
     reasons = [verdict.reason for verdict in as_verifier(metric).verify(SAMPLES)]
@@ -213,6 +249,27 @@ def test_metric_in_a_scheme_file_is_a_source(tmp_path, monkeypatch):
 def test_find_metric_takes_no_class_and_nothing_else():
     for value in (DeepEvalExact, len, as_verifier(lambda completion: 1), lambda state, target, extra: 1, None):
         assert find_metric(value) is None
+
+
+class OwnRewardModel:
+    """A reward model with an async twin, which reads samples, not the fields of ragas."""
+
+    def score(self, samples):
+        return [float(len(sample.final_text)) for sample in samples]
+
+    async def ascore(self, samples):
+        return self.score(samples)
+
+
+def test_find_metric_leaves_a_reward_model_with_an_async_method_as_it_is():
+    assert find_metric(OwnRewardModel()) is None
+    assert Rewarder({"rm": OwnRewardModel()}, Select("rm"))(SAMPLES[:2]).reward.tolist() == [1.0, 1.0]
+
+
+def test_find_metric_takes_a_metric_of_ragas_whatever_its_parameters():
+    of_ragas = type("NumericMetric", (OwnRewardModel,), {"__module__": "ragas.metrics.numeric"})
+    heir = type("Heir", (of_ragas,), {})
+    assert [type(find_metric(each())).__name__ for each in (of_ragas, heir)] == ["RagasMetric"] * 2
 
 
 def test_metric_class_is_named_as_a_class():

@@ -24,8 +24,8 @@ _NO_ANSWER = Verdict(0.0, Status.UNPARSED, "the final text is empty")
 def find_metric(value: Any) -> Callable[[Sample], Awaitable[_Outcome]] | None:
     """Return a metric as a function of a sample; None for anything else.
 
-    A metric of deepeval has ``a_measure``, one of ragas ``ascore`` or ``single_turn_ascore``, a scorer of inspect is a function of
-    ``state`` and ``target``.
+    A metric of deepeval has ``a_measure``; one of ragas has ``single_turn_ascore``, or an ``ascore`` that takes ``user_input``,
+    ``response`` or ``reference`` or whose class comes from ragas; a scorer of inspect is a function of ``state`` and ``target``.
 
     Example:
         >>> async def score(state, target):
@@ -37,7 +37,7 @@ def find_metric(value: Any) -> Callable[[Sample], Awaitable[_Outcome]] | None:
         return None
     if callable(getattr(value, "a_measure", None)):
         return DeepEvalMetric(value)
-    if any(callable(getattr(value, name, None)) for name in ("ascore", "single_turn_ascore")):
+    if callable(getattr(value, "single_turn_ascore", None)) or _is_ragas_score(getattr(value, "ascore", None), value):
         return RagasMetric(value)
     if callable(value) and _parameter_names(value) == ["state", "target"]:
         return InspectScorer(value)
@@ -48,7 +48,8 @@ def find_metric(value: Any) -> Callable[[Sample], Awaitable[_Outcome]] | None:
 class DeepEvalMetric:
     """A metric of deepeval, called with an ``LLMTestCase`` of prompt, final text and reference, and columns of the same names.
 
-    Every sample has its own copy of the metric, so that they do not write into each other's results.
+    Every sample has its own copy of the metric, with lists, mappings and sets of its own, so that they do not write into each
+    other's results; models and clients are shared.
 
     Args:
         metric: has ``a_measure``.
@@ -72,7 +73,7 @@ class DeepEvalMetric:
         columns = {name: sample.meta[name] for name in LLMTestCase.model_fields if name in sample.meta}
         reference = _to_text(sample.reference)
         texts = {"input": sample.prompt_text, "actual_output": sample.final_text, "expected_output": reference}
-        metric = copy.copy(self.metric)
+        metric = _copy_metric(self.metric)
         quiet = {"_show_indicator": False} if "_show_indicator" in _parameter_names(metric.a_measure) else {}
         score = await metric.a_measure(LLMTestCase(**(columns | texts)), **quiet)
         return {"score": score, "reason": getattr(metric, "reason", None)}
@@ -136,8 +137,7 @@ class InspectScorer:
             return _NO_REFERENCE
         if not sample.final_text.strip():
             return _NO_ANSWER
-        values = sample.reference if isinstance(sample.reference, list | tuple) else [sample.reference]
-        target = Target([text for value in values if (text := _to_text(value)) is not None])
+        target = Target([_to_text(value) for value in _present(sample.reference)])
         output = ModelOutput.from_content("none/none", sample.final_text)
         state = TaskState(
             model=ModelName("none/none"),
@@ -178,9 +178,40 @@ def _read_inspect_score(score: Any) -> _Outcome:
         raise ValueError(message) from None
 
 
+def _present(reference: Any) -> list[Any]:
+    """Return what there is to compare with, without empty texts: inspect's ``includes`` finds one in every answer."""
+    values = reference if isinstance(reference, list | tuple) else [reference]
+    return [value for value in values if not (value is None or (isinstance(value, str) and not value.strip()))]
+
+
 def _is_missing(reference: Any) -> bool:
-    """Return whether there is nothing to compare with: inspect's ``includes`` finds an empty text in every answer."""
-    return reference is None or reference == [] or (isinstance(reference, str) and not reference.strip())
+    return not _present(reference)
+
+
+def _copy_metric(metric: Any) -> Any:
+    result = copy.copy(metric)
+    for name, value in getattr(metric, "__dict__", {}).items():
+        if isinstance(value, list | dict | set):
+            object.__setattr__(result, name, _copy_containers(value))
+    return result
+
+
+def _copy_containers(value: Any) -> Any:
+    """Return a copy of a list, mapping or set, and of those in it; all else is shared."""
+    if type(value) is list:
+        return [_copy_containers(item) for item in value]
+    if type(value) is dict:
+        return {key: _copy_containers(item) for key, item in value.items()}
+    return copy.copy(value) if isinstance(value, list | dict | set) else value
+
+
+def _is_ragas_score(ascore: Any, metric: Any) -> bool:
+    """Return whether a method is that of ragas and not the async twin of a reward model's ``score(samples)``."""
+    if not callable(ascore):
+        return False
+    return bool({"user_input", "response", "reference"} & set(_parameter_names(ascore))) or any(
+        base.__module__.partition(".")[0] == "ragas" for base in type(metric).__mro__
+    )
 
 
 def _not_text(reference: Any) -> Verdict:
