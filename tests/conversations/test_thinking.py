@@ -67,7 +67,10 @@ def test_split_thinking_ends_at_a_lone_closing_marker(marker):
     ],
 )
 def test_split_thinking_rules(text, answer):
-    assert split_thinking(text).answer == answer
+    split = split_thinking(text)
+    assert split.answer == answer
+    if split.start is not None:
+        assert text[split.start :].startswith(answer)
 
 
 def test_split_thinking_needs_an_end_where_the_prompt_opened_it():

@@ -143,6 +143,45 @@ def test_step_spans_are_those_of_the_scored_text():
     assert [sample.completion_text[i:j] for i, j in view.step_spans(sample)] == ["a", "b", "a", "c"]
 
 
+DRAFT = "a\n\nb"
+CALL = {"id": "1", "function": {"name": "submit", "arguments": '{"claim": "a\\n\\nb"}'}}
+
+
+@pytest.mark.parametrize(
+    ("completion", "places"),
+    [
+        ([{"reasoning_content": DRAFT, "content": DRAFT}], [(5, 6), (8, 9)]),
+        ([{"content": [{"type": "thinking", "thinking": "a"}, {"type": "text", "text": "a"}]}], [(2, 3)]),
+        ([{"content": "ok", "tool_calls": [CALL]}, {"content": "claim"}], [(0, 2), (-5, 0)]),
+        ([{"content": "", "tool_calls": [CALL]}, {"reasoning_content": "claim", "content": "claim"}], [(-5, 0)]),
+        ([{"content": "<think>a</think>a", "reasoning_content": "a"}], [(-1, 0)]),
+        ("<think>a</think>a<|im_end|>\n<|im_start|>user\na", [(16, 17)]),
+        ("a<think>b, a</think>", [(0, 1)]),
+        ("<|im_start|>assistant\n<think>s</think>assistant", [(-9, 0)]),
+        ("<think>response</think><response>response</response>", [(33, 41)]),
+        ("<|channel|>final<|message|> a<|end|><|channel|>analysis<|message|>a", [(28, 29)]),
+        ("analysis a assistantfinal a", [(-1, 0)]),
+        ("<think>claim<tool_call>claim</tool_call>", [(12, 40)]),
+        ("<think>only", []),
+        ("a<think>b</think>c", None),  # one text of two parts
+    ],
+)
+def test_step_spans_are_those_of_the_answer_and_not_of_the_same_text_elsewhere(completion, places):
+    view = InputView(step_token="<s>")  # noqa: S106 - a marker
+    if not isinstance(completion, str):
+        completion = [m for own in completion for m in ({"role": "assistant", **own}, {"role": "tool", "content": "a"})]
+    sample = Sample("q", completion, group=0)
+    size = len(sample.completion_text)
+    expected = places and [(i % size, j + size * (j <= 0)) for i, j in places]
+    assert view.step_spans(sample) == expected
+
+
+def test_step_spans_of_thinking_that_is_shown_begin_with_the_message():
+    view = InputView(step_token="<s>", thinking="keep")  # noqa: S106 - a marker
+    sample = Sample("q", [{"role": "assistant", "reasoning_content": "a</think>a", "content": "<think>a</think>a"}], 0)
+    assert view.step_spans(sample) == [(11, 28)]
+
+
 def test_odd_rows_are_said_in_one_line():
     view = InputView(step_token="<s>")  # noqa: S106 - a marker
     with pytest.raises(UnscorableError, match="no step: the policy wrote no text") as caught:

@@ -87,12 +87,14 @@ class SplitText(NamedTuple):
         thinking: the thinking, without its markers.
         origin: where the answer was found, in words: ``"completion"``, ``"after </think>"``, ``"final channel"``.
         problem: why nothing was answered, ``""`` otherwise.
+        start: the place of the answer in the text, in characters; None if it is no single part of the text.
     """
 
     answer: str
     thinking: str = ""
     origin: str = "completion"
     problem: str = ""
+    start: int | None = None
 
 
 def split_thinking(text: str, *, opened: bool = False) -> SplitText:
@@ -106,19 +108,21 @@ def split_thinking(text: str, *, opened: bool = False) -> SplitText:
 
     Example:
         >>> split_thinking("<think>perhaps 5</think> The answer is 6.")
-        SplitText(answer='The answer is 6.', thinking='perhaps 5', origin='after </think>', problem='')
+        SplitText(answer='The answer is 6.', thinking='perhaps 5', origin='after </think>', problem='', start=25)
         >>> split_thinking("<think>perhaps 5").problem
         'the thinking has no end: <think> is not closed'
     """
     if not opened and is_plain(text):
-        return SplitText(text)
-    text = _own_turn(text)
+        return SplitText(text, start=0)
+    text, begin = _own_turn(text)
     if "<|channel|>" in text:
-        return _split_channels(text)
-    if (plain := _PLAIN_CHANNEL.match(text)) and "assistantfinal" in text:  # harmony without its special tokens
+        split = _split_channels(text)
+    elif (plain := _PLAIN_CHANNEL.match(text)) and "assistantfinal" in text:  # harmony without its special tokens
         thinking, _, answer = text[plain.end() :].rpartition("assistantfinal")
-        return SplitText(answer.strip(), thinking, "final channel")
-    return _split_markers(text, opened=opened)
+        split = SplitText(answer.strip(), thinking, "final channel", start=len(text) - len(answer.lstrip()))
+    else:
+        split = _split_markers(text, opened=opened)
+    return split if split.start is None else split._replace(start=begin + split.start)
 
 
 _SECOND_CHARS = "[|/\uff5ctTrRsSmMlLeEcCIaAu]"  # what follows < or [ in markers, ends of turns and wrappers
@@ -171,14 +175,14 @@ def _pattern() -> tuple[re.Pattern[str], dict[str, tuple[Marker, bool]]]:
     return re.compile(f"[{first}](?i:{'|'.join(map(re.escape, dict.fromkeys(rest)))})"), table
 
 
-def _own_turn(text: str) -> str:
-    """Return a text without the header of the policy's turn and without what follows the turn's end."""
+def _own_turn(text: str) -> tuple[str, int]:
+    """Return a text without the header of the policy's turn and what follows the turn's end, and how long the header is."""
     start = _TURN_START.match(text)
     begin = start.end() if start else 0
     end = (_TURN_END_IN_CHANNELS if "<|channel|>" in text else _TURN_END).search(text, begin)
     text = text[begin : end.start()] if end else text[begin:]
     before, sentence_end, _ = text.partition("</s>")
-    return before if sentence_end and "<s>" not in before else text
+    return (before if sentence_end and "<s>" not in before else text), begin
 
 
 def _split_markers(text: str, *, opened: bool) -> SplitText:
@@ -188,7 +192,7 @@ def _split_markers(text: str, *, opened: bool) -> SplitText:
     extra = 0  # further closings that are allowed
     begin, origin = 0, "completion"
     thoughts: list[str] = []
-    answers: list[str] = []
+    answers: list[tuple[int, int]] = []
     for match in pattern.finditer(text):
         if _is_mention(text, match):
             continue
@@ -201,18 +205,18 @@ def _split_markers(text: str, *, opened: bool) -> SplitText:
             thoughts.append(text[begin : match.start()])
             in_thinking, begin, origin = False, match.end(), f"after {marker.closing}"
         elif not in_thinking and closes and (extra > 0 or (marker.closes_alone and not any_pair)):
-            thoughts += [*answers, text[begin : match.start()]]
+            thoughts += [text[start:end] for start, end in (*answers, (begin, match.start()))]
             answers, begin, extra, origin = [], match.end(), max(0, extra - 1), f"after {marker.closing}"
         elif not in_thinking and not closes:
-            answers.append(text[begin : match.start()])
+            answers.append((begin, match.start()))
             in_thinking, any_pair, inside, begin, extra = True, True, marker, match.end(), 0
     rest, thinking = text[begin:], "\n".join(filter(None, map(str.strip, thoughts)))
     if not in_thinking:
-        answer = _unwrap("\n".join(part for part in (*answers, rest) if part.strip())).strip()
-        return SplitText(answer, thinking, origin, "" if answer else "nothing follows the thinking")
+        answer, start = _join_answers(text, [*answers, (begin, len(text))])
+        return SplitText(answer, thinking, origin, "" if answer else "nothing follows the thinking", start)
     call = rest.find("<tool_call>")
     if 0 <= call < rest.find("</tool_call>", call):  # some models call a tool without closing their thinking
-        return SplitText(rest[call:], f"{thinking}\n{rest[:call]}".strip(), "after the thinking")
+        return SplitText(rest[call:], f"{thinking}\n{rest[:call]}".strip(), "after the thinking", start=begin + call)
     name = "the marker in the prompt" if inside is None else inside.opening
     return SplitText("", f"{thinking}\n{rest}".strip(), origin, f"the thinking has no end: {name} is not closed")
 
@@ -225,26 +229,33 @@ def _is_mention(text: str, match: re.Match[str]) -> bool:
 
 def _split_channels(text: str) -> SplitText:
     """Split harmony's channels: the last ``final`` channel is the answer, the others are thinking."""
-    answer, thoughts = None, []
+    answer, start, thoughts = None, None, []
     for match in _CHANNEL.finditer(text):
         end = _CHANNEL_END.search(text, match.end())
-        body = text[match.end() : end.start() if end else len(text)].strip()
+        written = text[match.end() : end.start() if end else len(text)]
+        body = written.strip()
         if match[1] == "final":
-            answer = body
+            answer, start = body, match.end() + len(written) - len(written.lstrip())
         else:
             thoughts.append(body)
     thinking = "\n".join(filter(None, thoughts))
     if answer:
-        return SplitText(answer, thinking, "final channel")
+        return SplitText(answer, thinking, "final channel", start=start)
     return SplitText(
         "", thinking, "final channel", "the final channel is empty" if answer == "" else "no final channel"
     )
 
 
-def _unwrap(text: str) -> str:
-    """Return a text without the markers that some models write around their answer."""
-    text = text.strip() if "<" in text else text
+def _join_answers(text: str, places: list[tuple[int, int]]) -> tuple[str, int | None]:
+    """Return the answer of its parts in a text, without the markers that some models write around it, and where it is."""
+    places = [(start, end) for start, end in places if text[start:end].strip()]
+    joined = "\n".join(text[start:end] for start, end in places)
+    skipped = len(joined) - len(joined.lstrip())
+    answer = joined.strip()
     for opening, closing in _WRAPPERS:
-        if text.startswith(opening):
-            return text.removeprefix(opening).removesuffix(closing).strip()
-    return text
+        if answer.startswith(opening):
+            inner = answer.removeprefix(opening).removesuffix(closing)
+            skipped += len(opening) + len(inner) - len(inner.lstrip())
+            answer = inner.strip()
+            break
+    return answer, places[0][0] + skipped if len(places) == 1 and answer else None

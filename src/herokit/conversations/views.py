@@ -29,6 +29,7 @@ __all__ = [
     "describe_turns",
     "join_messages",
     "read_final",
+    "read_message_starts",
     "read_plain_final",
     "read_policy_text",
     "read_text_spans",
@@ -168,6 +169,36 @@ def read_text_spans(completion: str | Sequence[Message]) -> list[list[tuple[int,
     return turns
 
 
+def read_message_starts(
+    completion: str | Sequence[Message], *, opened: bool = False, keep_thinking: bool = False
+) -> list[int | None]:
+    """Return where the text of each message of the policy begins in `read_policy_text`, in characters, as `remove_thinking` leaves it.
+
+    None stands for a text that is no single part of what the policy wrote, such as one with thinking in the middle.
+
+    Args:
+        completion: text, which is one message, or messages.
+        opened: the prompt's template opens the thinking.
+        keep_thinking: the text still has the thinking that is between markers.
+
+    Example:
+        >>> message = {"role": "assistant", "reasoning_content": "4", "content": "<think>4</think>4"}
+        >>> read_message_starts([message, {"role": "user", "content": "4"}, {"role": "assistant", "content": "4"}])
+        [18, 20]
+    """
+    if isinstance(completion, str):
+        completion = [{"role": "assistant", "content": completion}]
+    starts: list[int | None] = []
+    begin = 0
+    for message in filter(is_assistant, completion):
+        thinking, _, *_ = texts = list(_written(message))
+        split = split_thinking(texts[1], opened=opened and not thinking)
+        inside = split.start if _has_markers(split) and not keep_thinking else 0
+        starts.append(None if inside is None else begin + inside + (len(thinking) + 1 if thinking else 0))
+        begin += sum(len(text) + 1 for text in texts if text)
+    return starts
+
+
 def _written(message: Mapping[str, Any]) -> Iterable[str]:
     yield message_thinking(message)
     yield message_text(message)
@@ -274,7 +305,7 @@ def _remove_own(message: Message, *, opened: bool) -> Message:
     if content is None:
         return fields  # type: ignore[no-any-return] # a message
     split = split_thinking(message_text(message), opened=opened and not message_thinking(message))
-    has_markers = split.origin != "completion" or bool(split.problem)
+    has_markers = _has_markers(split)
     if isinstance(content, str):
         fields["content"] = split.answer if has_markers else content
         return fields  # type: ignore[no-any-return] # a message
@@ -284,6 +315,10 @@ def _remove_own(message: Message, *, opened: bool) -> Message:
         parts = [*([{"type": "text", "text": split.answer}] if split.answer else []), *others]
     fields["content"] = parts
     return fields  # type: ignore[no-any-return] # a message
+
+
+def _has_markers(split: SplitText) -> bool:
+    return split.origin != "completion" or bool(split.problem)
 
 
 def join_messages(prompt: list[Message], completion: list[Message]) -> list[Message]:

@@ -21,7 +21,7 @@ from herokit.conversations.messages import (
     message_thinking,
     tool_calls,
 )
-from herokit.conversations.views import remove_thinking
+from herokit.conversations.views import read_message_starts, remove_thinking
 from herokit.errors import DataError
 from herokit.reward_models.control_tokens import break_up, remove_end
 from herokit.reward_models.process import Span, describe_steps, escape_step_token, insert_step_tokens, step_spans
@@ -223,17 +223,15 @@ class InputView:
             shown = plain.show(written, opened=sample.begins_in_thinking)
         except DataError as error:
             raise UnscorableError(str(error)) from None
-        text, begin, spans = sample.completion_text, 0, []
-        for before, after in zip(written, shown, strict=True):
-            if not is_assistant(before):
-                continue
-            raw, final = message_text(before), message_text(after)
-            start = text.find(raw, begin)
-            inside = raw.rfind(final)
-            if start < 0 or inside < 0:
+        starts = read_message_starts(
+            sample.completion, opened=sample.begins_in_thinking, keep_thinking=self.thinking == "keep"
+        )
+        spans: list[Span] = []
+        for start, message in zip(starts, filter(is_assistant, shown), strict=True):
+            steps = step_spans(message_text(message), self.separator)
+            if steps and start is None:
                 return None
-            spans += [(start + inside + i, start + inside + j) for i, j in step_spans(final, self.separator)]
-            begin = start + len(raw)
+            spans += [(start + i, start + j) for i, j in steps if start is not None]
         return spans
 
     def describe(self, sample: Sample) -> str:
