@@ -1,6 +1,7 @@
 """Trials of Harbor, written here as release 0.25.0 lays them out."""
 
 import json
+import os
 
 import pytest
 
@@ -14,6 +15,8 @@ STEPS = [
     {"step_id": 2, "source": "agent", "message": "It is 42.", "metrics": {"completion_tokens": 4}},
 ]
 TRAJECTORY = {"schema_version": "ATIF-v1.7", "session_id": "s", "agent": {"name": "a", "version": "1"}, "steps": STEPS}
+
+VERIFIED = {"verifier_result": {"rewards": {"reward": 1}}}
 
 
 def write_trial(job, name, *, text=None, rewards=None, result=None, trajectory=TRAJECTORY):
@@ -56,10 +59,105 @@ def test_reward_of_the_result_and_of_the_json_come_first(tmp_path):
     write_trial(
         tmp_path, "six__a", text="0", rewards={"reward": 1}, result={"verifier_result": {"rewards": {"reward": 0.5}}}
     )
-    write_trial(tmp_path, "six__b", text="0", rewards={"reward": 1}, result={"verifier_result": None})
+    write_trial(tmp_path, "six__b", text="0", rewards={"reward": 1})
     samples = read_trials(tmp_path)
     assert [sample.meta["reward"] for sample in samples] == [0.5, 1.0]
-    assert {sample.group for sample in samples} == {"maths/six"}
+    assert [sample.group for sample in samples] == ["maths/six", "six"]
+
+
+@pytest.mark.parametrize("result", [{"verifier_result": None}, {"verifier_result": {"rewards": None}}, {}, "", "[]"])
+def test_reward_file_beside_a_result_without_rewards_pays_nothing(tmp_path, result):
+    # Harbor wrote the result, and no verifier wrote this reward
+    trial = write_trial(tmp_path, "six__a", text="1", rewards={"reward": 1})
+    content = json.dumps({"trial_name": "six__a"} | result) if isinstance(result, dict) else result
+    (trial / "result.json").write_text(content)
+    [sample] = read_trials(tmp_path)
+    assert "reward" not in sample.meta
+    assert "result.json" in sample.meta["error"]
+
+
+@pytest.mark.parametrize("part", ["agent", "artifacts", "verifier", "steps"])
+def test_folder_inside_a_trial_is_no_trial(tmp_path, part):
+    trial = write_trial(tmp_path / "job", "six__a")
+    for inner in (trial / part, trial / part / "deeper"):
+        (inner / "verifier").mkdir(parents=True)
+        (inner / "verifier" / "reward.txt").write_text("1")
+        (inner / "result.json").write_text('{"trial_name": "t", "verifier_result": {"rewards": {"reward": 1}}}')
+    write_trial(tmp_path / "job", "six__b", text="0")
+    for folder in (tmp_path, tmp_path / "job"):
+        assert [sample.meta["trial"] for sample in read_trials(folder)] == ["six__b"]
+    with pytest.raises(DataError, match="no trial of Harbor"):
+        read_trials(trial)
+
+
+def test_rewards_named_as_a_fact_of_the_trial_do_not_replace_it(tmp_path):
+    rewards = {"reward": 1, "error": 0, "trial": 2}
+    write_trial(tmp_path, "six__a", result={"verifier_result": {"rewards": rewards}})
+    assert read_trials(tmp_path)[0].meta == {"reward": 1.0, "trial": "six__a", "error": None}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"step_results": 5},
+        {"step_results": {"a": 1}},
+        {"step_results": [5]},
+        {"exception_info": {"exception_type": []}},
+    ],
+)
+def test_broken_field_of_a_result_does_not_stop_the_job(tmp_path, broken):
+    write_trial(tmp_path, "six__a", result=VERIFIED | broken)
+    write_trial(tmp_path, "six__b", text="0")
+    assert [sample.meta["trial"] for sample in read_trials(tmp_path)] == ["six__a", "six__b"]
+
+
+def _link_to_a_reward(path):
+    target = path.parent / "target"
+    target.write_text("1")
+    path.symlink_to(target)
+
+
+def _write_large(path):
+    path.touch()
+    os.truncate(path, 64_000_001)  # no blocks on the disk
+
+
+UNREADABLE = {
+    "fifo": os.mkfifo,
+    "endless": lambda path: path.symlink_to("/dev/zero"),
+    "link": _link_to_a_reward,
+    "broken link": lambda path: path.symlink_to("nowhere"),
+    "loop": lambda path: path.symlink_to(path),
+    "folder": lambda path: path.mkdir(),
+    "large": _write_large,
+}
+
+
+@pytest.mark.parametrize("make", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize("name", ["reward.txt", "reward.json"])
+def test_reward_that_is_no_regular_file_of_the_trial_fails(tmp_path, name, make):
+    trial = write_trial(tmp_path, "six__a", text="1" if name == "reward.json" else None)
+    make(trial / "verifier" / name)
+    [sample] = read_trials(tmp_path)
+    assert sample.meta == {"trial": "six__a", "error": "no reward was written, or its file cannot be read"}
+
+
+@pytest.mark.parametrize("make", UNREADABLE.values(), ids=UNREADABLE)
+def test_trajectory_that_is_no_regular_file_of_the_trial_is_none(tmp_path, make):
+    trial = write_trial(tmp_path, "six__a", text="1", trajectory=None)
+    make(trial / "agent" / "trajectory.json")
+    [sample] = read_trials(tmp_path)
+    assert (sample.completion, sample.meta["reward"]) == ("", 1.0)
+    assert sample.meta["error"].startswith("no trajectory: ")
+
+
+def test_trajectory_above_its_limit_is_not_read(tmp_path):
+    trial = write_trial(tmp_path, "six__a", text="1")
+    with (trial / "agent" / "trajectory.json").open("a") as file:
+        file.write(" " * 64_000_000)
+    [sample] = read_trials(tmp_path)
+    assert sample.completion == ""
+    assert sample.meta["error"] == "no trajectory: agent/trajectory.json is missing, or cannot be read"
 
 
 @pytest.mark.parametrize(
@@ -77,10 +175,12 @@ def test_reward_of_the_result_and_of_the_json_come_first(tmp_path):
         ({"rewards": {"reward": "1"}}, "the reward 'reward' is '1'"),
         ({"rewards": {"reward": 1, "style": None}}, "the reward 'style' is None"),
         ({"rewards": {}}, "no reward was written"),
-        ({"text": "1", "result": raised("ApiError")}, "the trial ended with ApiError: it ended"),
-        ({"text": "1", "result": raised("Unheard")}, "the trial ended with Unheard: it ended"),
-        ({"text": "1", "result": {"step_results": [raised("MemoryLimitExceededError")]}}, "ended with MemoryLimitExceededError"),
-        ({"result": {}}, "no reward was written, or its file cannot be read"),
+        ({"result": VERIFIED | raised("ApiError")}, "the trial ended with ApiError: it ended"),
+        ({"result": VERIFIED | raised("Unheard")}, "the trial ended with Unheard: it ended"),
+        ({"result": VERIFIED | {"step_results": [raised("MemoryLimitExceededError")]}}, "ended with MemoryLimitExceededError"),
+        ({"result": {}}, "result.json has no rewards of the verifier"),
+        ({"result": {"verifier_result": {"rewards": {}}}}, "result.json has no rewards of the verifier"),
+        ({"result": {"verifier_result": {"rewards": 1}}}, "result.json has no rewards of the verifier"),
     ],
 )  # fmt: skip
 def test_trial_without_a_valid_reward_fails_and_says_why(tmp_path, trial, error):
@@ -94,8 +194,8 @@ def test_trial_without_a_valid_reward_fails_and_says_why(tmp_path, trial, error)
 
 @pytest.mark.parametrize("kind", ["AgentTimeoutError", "ContextWindowExceededError", "AgentSafetyRefusalError"])
 def test_exception_that_the_agent_caused_leaves_the_reward_valid(tmp_path, kind):
-    write_trial(tmp_path, "six__a", text="0", result=raised(kind))
-    assert read_trials(tmp_path)[0].meta == {"reward": 0.0, "trial": "six__a", "error": None}
+    write_trial(tmp_path, "six__a", result=VERIFIED | raised(kind))
+    assert read_trials(tmp_path)[0].meta == {"reward": 1.0, "trial": "six__a", "error": None}
 
 
 def test_trial_without_a_trajectory_has_the_prompt_of_its_task(tmp_path):
