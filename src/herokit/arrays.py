@@ -182,7 +182,9 @@ class ArrayCombiner:
 
     def _check_parts(self, ragged: RaggedParts | None) -> None:
         if ragged is None:
-            check_no_credit(self.combiner, "without parts=..., herokit.combine")
+            check_no_credit(
+                self.combiner, "pass the parts of each row as parts={NAME: [[...], ...]}: without them herokit.combine"
+            )
         elif not gives_credit(self.combiner):
             raise ConfigError(
                 "parts are given, but no step of the chain reads the parts of rollouts; use one with ForParts, such as turn_grpo()"
@@ -192,6 +194,12 @@ class ArrayCombiner:
         """Warn once of arrays that no step reads, and of a batch of which every row leaves."""
         names = set(_names(signals)) - self._checked
         self._checked |= names
+        both = set(signals.values) & set(signals.parts.values) if signals.parts is not None else set()
+        for name in sorted(both & names):
+            message = (
+                f"{name!r} is given in values and in parts; steps inside ForParts read the parts, all others the values"
+            )
+            warnings.warn(message, NoSignalWarning, stacklevel=3)
         for name in find_unread_sources(self.combiner, _names(signals)) if names else ():
             message = f"no step reads signal {name!r}; a row without a finite value of it gets no reward all the same"
             warnings.warn(message, NoSignalWarning, stacklevel=3)

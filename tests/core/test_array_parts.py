@@ -187,7 +187,7 @@ def test_parts_that_do_not_fit_are_told_in_one_line(layout, message):
 
 
 def test_a_chain_and_parts_that_do_not_fit_each_other_raise():
-    with pytest.raises(ConfigError, match=r"without parts=\.\.\., herokit\.combine takes one number a rollout"):
+    with pytest.raises(ConfigError, match=r"without them herokit\.combine takes one number a rollout"):
         combine({"verifier": [1.0, 0.0]}, ["q", "q"], turn_grpo())
     with pytest.raises(ConfigError, match="no step of the chain reads the parts"):
         combine({"verifier": [1, 0], "rm": [1, 0]}, ["q", "q"], hero_advantage(), parts={"rm": [[1.0], [0.0]]})

@@ -234,8 +234,8 @@ class GroupBy(_SingleChain):
         if self.key == "state":
             if level.states is None:
                 raise SignalError(
-                    "GroupBy('state') needs the state of each part, and no part of this batch has one: the parts are not "
-                    "the turns of the samples, or Parts has no states"
+                    "GroupBy('state') needs the state of each part, and no part of this batch has one: judge the turns of "
+                    "the samples, or pass states=[[...], ...] with arrays"
                 )
             return level.states
         if groups.num_groups * level.max_parts <= 4 * level.positions.shape[0] + 64:

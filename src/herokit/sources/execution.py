@@ -119,7 +119,7 @@ class SourceMonitor:
         self.zeros[path] = None
         message = (
             f"{owner} gave 0 to all of {count} samples, and none of them has a reference; if it compares with one, name "
-            "the column or key of the references"
+            "their column (--column reference=COLUMN, or reference= of an adapter)"
         )
         warnings.warn(message, NoSignalWarning, stacklevel=2)
 
