@@ -120,28 +120,64 @@ def test_find_content_words_keeps_signs_and_names(text, words):
     assert find_content_words(text) == words
 
 
+NO_VALUE = [
+    "0^0", "0^{0}", "(0)^0", r"\left(0\right)^0", "0.0^0", "(1-1)^0", "0^{1-1}", "(x-x)^0", "((x+1)^2-x^2-2x-1)^0", r"(\sin^2x+\cos^2x-1)^0", "0^{x-x}",
+    r"\sqrt{0}^0", r"\sin(0)^0", r"(\int_0^0 x dx)^0", r"\sqrt[\infty]{0}", r"\infty^0", r"(\infty)^{0}", r"(-\infty)^0", r"(\infty+1)^0",
+    r"(\lim_{x\to\infty}x)^0", r"\ln(0)^0", r"(\frac10)^0", r"\frac{(x+1)^2-x^2-2x-1}{(x+1)^2-x^2-2x-1}", "|0|^0", r"\left|0^0\right|",
+]  # fmt: skip
+DROPPED_MARKS = [
+    "1'", "1''", r"1^{\prime}", r"1^\prime", r"1^{\prime\prime}", "(1)'", "{1}'", r"\left(1\right)'", r"\frac{1}{1}'", r"\sqrt{1}'", r"\frac{\pi'}{\pi}", r"\int_0'^1 1 dx",
+    r"\phantom{1}", r"\hphantom{1}", r"\sin^0(\pi/2)", r"\sin^{0}(\pi/2)", r"\ln^{0.0}(e)",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def decide():
+    decide_task = load_parser(b"latex2sympy2_extended")
+    return lambda reference, answer: decide_task(json.dumps([reference, answer]).encode())["equal"]
+
+
+@pytest.mark.parametrize("answers", [NO_VALUE, DROPPED_MARKS], ids=["no value", "dropped marks"])
+def test_sympy_accepts_no_mark_that_its_parsers_drop_and_no_power_without_a_value(decide, answers):
+    pairs = [pair for answer in answers for pair in [("1", answer), ("5", f"4+{answer}"), (answer, "1")]]
+    assert [pair for pair in pairs if decide(*pair) is not None] == []
+
+
 @pytest.mark.parametrize(
-    "answer",
+    "answers",
     [
-        "1'",
-        "1''",
-        r"1^{\prime}",
-        r"1^\prime",
-        "0^0",
-        "0^{0}",
-        "(0)^0",
-        r"\infty^0",
-        r"(\infty)^{0}",
-        r"\phantom{1}",
-        r"\hphantom{1}",
+        ["10^0", "x^0", "f(x)^0", "2.0^0", "(x-1)^0", "0.5^0", r"\pi^0", r"\cos(0)^0", r"\lim_{x\to0}x^0", r"(\int_0^\infty e^{-x}dx)^0", r"\sum_{k=0}^0 k^0"],
+        [r"\int_0^1 1\,dx", r"\int_{-\infty}^{0} e^x dx", r"\int_{-\infty}^0 e^x dx", r"\sum_{k=0}^{0}\int_0^1 1 dx", r"\int_{x_0}^0 2t dt+x_0^2+1", r"\lim_{x\to0}\frac{\sin x}{x}"],
+        [r"\sin^{0+1}(\pi/2)", r"\frac{1'234}{1234}\int_0^1 1 dx", "1"],
+    ],
+    ids=["powers", "bounds", "others"],
+)  # fmt: skip
+def test_sympy_still_reads_other_powers_and_bounds(decide, answers):
+    assert [answer for answer in answers if decide("1", answer) is not True] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "same", "others"),
+    [
+        ("f'(x)", r"f^{\prime}(x)", ["f(x)", "f''(x)", "g'(x)", "f_1'(x)"]),
+        ("f_1'(x)", "f'_1(x)", ["f_1(x)", "f'(x)", "f_1''(x)", "f_2'(x)"]),
+        ("x_{12}'", r"x^\prime_{12}", ["x_{12}", "x_{1}'"]),
+        ("x_{n+1}'", "x_{n+1}'", ["x_{n+1}", "x_n'"]),
+        ("y''", r"y^{\prime\prime}", ["y", "y'"]),
+        (r"\theta_1'", r"\theta_{1}^{\prime}", [r"\theta_1", r"\theta'"]),
+        (r"x_{\alpha}'", r"x_{\alpha}^{\prime}", [r"x_{\alpha}", "x'"]),
+        ("ab'^2", "b'^2a", ["ab^2", "a'b^2"]),
     ],
 )
-def test_sympy_accepts_no_mark_that_its_parsers_drop_and_no_power_without_a_value(answer):
-    decide = load_parser(b"latex2sympy2_extended")
-    assert decide(json.dumps(["1", answer]).encode())["equal"] is None
+def test_sympy_reads_primes_as_part_of_a_name(decide, name, same, others):
+    reference = rf"{name}+\int_0^1 x dx"
+    assert [text for text in (name, same) if decide(reference, f"{text}+1/2") is not True] == []
+    assert [text for text in others if decide(reference, f"{text}+1/2") is not False] == []
 
 
-@pytest.mark.parametrize("answer", ["10^0", "x^0", "2.0^0", r"\int_0^1 1\,dx", "1"])
-def test_sympy_still_reads_other_powers_and_bounds(answer):
-    decide = load_parser(b"latex2sympy2_extended")
-    assert decide(json.dumps(["1", answer]).encode())["equal"] is True
+def test_compare_judges_integrals_with_bounds_of_zero_and_names_with_primes(math):
+    pairs = [
+        ("1", r"\int_{-\infty}^{0} e^x dx"), (r"\int_{-\infty}^{0}\frac{1}{1+x^2}dx", r"\frac{\pi}{2}"), (r"\int_{x_0}^0 2t dt", "-x_0^2"),
+        (r"\sum_{k=0}^{0}\int_0^1 x dx", "1/2"), (r"f_1'(x)+\int_0^1 x dx", "f_1'(x)+1/2"), (r"f_1'(x)+\int_0^1 x dx", "f'_1(x)+1/2"),
+    ]  # fmt: skip
+    assert [pair for pair, v in zip(pairs, math.compare(pairs), strict=True) if v.value != 1.0] == []

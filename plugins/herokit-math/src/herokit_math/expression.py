@@ -19,7 +19,7 @@ from herokit_math.tree import (
     negate,
 )
 
-__all__ = ["UnsupportedError", "parse_expression"]
+__all__ = ["GREEK_LETTERS", "UnsupportedError", "parse_expression"]
 
 
 class UnsupportedError(Exception):
@@ -30,7 +30,7 @@ _NUMBER, _VARIABLE, _COMMAND, _WORD, _OPERATOR, _ = TokenKind  # an attribute of
 _QUOTIENTS = {"/": "div", ":": "div", "bmod": "mod"}
 _POSTFIX = {"!", "%", "^", "circ"}
 _CLOSING_BRACKETS = {"(": ")", "[": "]", "{": "}", "\\{": "\\}"}
-_GREEK = {
+GREEK_LETTERS = {
     "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi", "rho", "sigma",
     "tau", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Sigma", "Phi", "Psi", "Omega", "ell", "ldots",
     "hbar", "iota", "upsilon", "Upsilon", "Xi", "Pi", "varrho", "varsigma", "varpi", "imath", "jmath", "aleph",
@@ -362,7 +362,7 @@ class _ExpressionParser:
             return Const("pi") if name == "pi" else INFINITY
         if name == "Gamma" and self.next_is("("):
             return Call("factorial", (Call("add", (self.parse_group("(", ")"), Num(Fraction(-1)))),))
-        if name in _GREEK:
+        if name in GREEK_LETTERS:
             return Sym(name + self.parse_subscript())
         if name in _FUNCTION_COMMANDS:
             return self.parse_function(name)

@@ -11,6 +11,7 @@ import sympy
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
+from herokit_math.expression import GREEK_LETTERS
 from herokit_math.limits import check_latex_limits
 from herokit_math.normalize import DIGIT_GROUP_SEPARATOR
 
@@ -21,8 +22,18 @@ _Convert: TypeAlias = Callable[[str], Any]
 
 _SIDE_BY_SIDE = re.compile(r"(?<![\d.^_])[\d.]+(?:\\[ ,;:!>]|\\q?quad|[\s~])+\.?\d|\.\d+\.\d")
 _SUBSCRIPT = re.compile(r"(?<![\w\\}])\d+\s*(?:\^\s*(?:\{[^{}]*\}|\w)\s*)?_")
-_DROPPED = re.compile(r"\\[hv]?phantom(?![a-z])|\d\s*(?:'(?!\d{3}(?!\d))|\^\s*\{?\s*\\prime)")
-_INDETERMINATE = re.compile(r"(?:\\infty|(?<![\d.])0)\s*[)}]*\s*\^\s*[({]*\s*0(?![\d.])")
+_INVISIBLE = re.compile(r"\\[hv]?phantom(?![a-z])")
+_FUNCTION_TO_ZERO = re.compile(
+    r"\\(?:(?:arc)?(?:sin|cos|tan|cot|sec|csc)h?|ln|lg|log|exp|max|min|gcd|lcm)"
+    r"\s*\^\s*(?:0|\{[\s({+-]*0+(?:\.0*)?[\s)}]*\})"
+)
+_DIGIT_GROUP_PRIME = re.compile(r"(?<=\d)'(?=\d{3}(?!\d))")
+_PRIME = re.compile(r"'|\\prime(?![A-Za-z])")
+_INDEX = r"(\s*_\s*(?:\{[^{}]*\}|[A-Za-z\d]))?"
+_PRIMED_NAME = re.compile(
+    rf"((?<![\\A-Za-z])[A-Za-z]+|\\(?:{'|'.join(sorted(GREEK_LETTERS))})(?![A-Za-z])){_INDEX}"
+    rf"((?:\s*'|\s*\^\s*(?:\\prime(?![A-Za-z])|\{{(?:\s*\\prime(?![A-Za-z]))+\s*\}}))+){_INDEX}"
+)
 _SHORT_FRACTION = re.compile(r"\\[dt]?frac\s*(\{[^{}]*\}|\d)\s*(\{[^{}]*\}|\d)")
 
 
@@ -103,13 +114,45 @@ def _parse(convert: _Convert, text: str) -> Any:
         raise ValueError("a number with a subscript")  # the parsers drop it
     if _SIDE_BY_SIDE.search(text):
         raise ValueError("two numbers side by side")  # the parsers add or multiply them
-    if _DROPPED.search(text):
-        raise ValueError(
-            "an invisible number, or one with a prime"
-        )  # the parsers read the number alone; 1'234 is a group of digits
-    if _INDETERMINATE.search(text):
-        raise ValueError("a power without a value")  # 1 for sympy
-    return _evaluate(convert(text))
+    if _INVISIBLE.search(text):
+        raise ValueError("an invisible number")  # the parsers read the number
+    if _FUNCTION_TO_ZERO.search(text):
+        raise ValueError("a function to the power of zero")  # the parsers drop the power
+    text = _PRIMED_NAME.sub(_move_primes, _DIGIT_GROUP_PRIME.sub("", text))
+    if _PRIME.search(text):
+        raise ValueError("a prime after something other than a name")  # the parsers drop every prime
+    parsed = convert(text)
+    if isinstance(parsed, sympy.Basic | sympy.MatrixBase) and any(map(_has_no_value, parsed.atoms(sympy.Pow))):
+        return sympy.nan
+    return _evaluate(parsed)
+
+
+def _move_primes(match: re.Match[str]) -> str:
+    """Return a name with its primes in its subscript, ``f_{1prime}`` for ``f_1'``, or as it is if it has two subscripts."""
+    name, index, primes, late_index = match.groups()
+    if index and late_index:
+        return match[0]
+    subscript = (index or late_index or "").strip(" _{}")
+    return f"{name}_{{{subscript} {'prime' * len(_PRIME.findall(primes))}}}"
+
+
+def _has_no_value(power: sympy.Pow) -> bool:
+    r"""Return whether a power has no value: ``0^0``, ``\infty^0``, ``0^{-1}``, also with ``a - a`` or an integral for 0.
+
+    The parsers do not evaluate powers; sympy would replace those to zero by 1, and divide by ``(x + 1)^2 - x^2 - 2x - 1``.
+    """
+    if power.base.is_Matrix:
+        return False
+    if power.exp.is_negative:
+        return _is_zero(power.base.doit())
+    if not _is_zero(power.exp.doit()):
+        return False
+    base = power.base.doit()
+    return _is_zero(base) or bool(base.is_infinite) or base.has(*_UNDEFINED)
+
+
+def _is_zero(value: Any) -> bool:
+    return bool(value.is_zero or (value.is_zero is None and value.equals(0)))
 
 
 def _evaluate(parsed: Any) -> Any:
