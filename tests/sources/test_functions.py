@@ -108,6 +108,58 @@ def test_plain_functions_see_the_final_text_and_columns_by_name():
     assert as_verifier(lambda x, y: x == y, style="plain").verify(SAMPLES)[0].value == 1.0
 
 
+def whole_with_default(sample, reference=None):
+    return sample.final_text == reference
+
+
+def whole_with_text(sample, answer=""):
+    return answer in sample.final_text
+
+
+def whole_with_reference(sample, answer):
+    return sample.final_text == answer
+
+
+def whole_by_keyword(*, sample):
+    return sample.final_text == sample.reference
+
+
+def whole_by_position(sample, /, *, gold=None):
+    return sample.final_text == gold
+
+
+def whole_with_columns(answer=None, *, sample, weight=0, prompt="", **columns):
+    return sample.final_text == answer and weight == 1 and prompt == "p" and columns["data_source"] == "sums"
+
+
+def whole_with_completion(sample, completion=None):
+    return completion == sample.reference
+
+
+WHOLE = (
+    whole_with_completion,
+    whole_with_default,
+    whole_with_text,
+    whole_with_reference,
+    whole_by_keyword,
+    whole_by_position,
+    whole_with_columns,
+)
+
+
+@pytest.mark.parametrize("function", WHOLE, ids=lambda function: function.__name__)
+def test_function_of_a_sample_gets_reference_and_columns_by_name(function):
+    rows = [Sample("p", text, "q", "4", {"weight": 1, "data_source": "sums"}) for text in ("4", "5")]
+    assert find_style(function) == "sample"
+    for style in (None, "sample"):
+        assert [v.value for v in as_verifier(function, style=style).verify(rows)] == [1.0, 0.0]
+
+
+def test_function_of_a_sample_that_needs_a_reference_gets_no_row_without_one():
+    verdicts = as_verifier(whole_with_reference).verify([Sample("p", "4", "q", "4"), Sample("p", "4", "q")])
+    assert [(v.value, v.reason) for v in verdicts] == [(1.0, ""), (None, "no reference")]
+
+
 def test_an_explicit_style_overrides_the_signature():
     def accuracy(completion, answer):
         return completion[-1]["content"] == answer
@@ -200,7 +252,7 @@ def test_a_wrong_signature_is_told_what_was_expected(function, message):
         Rewarder({"verifier": function}, verifier_only())
 
 
-@pytest.mark.parametrize("style", ["trl", "verl", "openrlhf", "verifiers"])
+@pytest.mark.parametrize("style", ["trl", "verl", "openrlhf", "verifiers", "sample"])
 def test_an_explicit_style_is_checked(style):
     with pytest.raises(ConfigError, match=f"is not like a reward function of {style}"):
         as_verifier(lambda x=0: 1.0, style=style)

@@ -10,7 +10,7 @@ verl      ``data_source, solution_str, ground_truth, extra_info``          once 
 openrlhf  ``queries, prompts, labels``                                     once for a batch, texts
 verifiers ``prompt, completion, answer, state, info, task``                once for each sample, messages
 plain     ``completion, reference``, other columns by name                 once for each sample, the final text
-sample    ``sample``                                                       once for each sample, the `Sample` itself
+sample    ``sample``, reference and other columns by name                  once for each sample, the `Sample` itself
 ========= ================================================================ ====================================
 
 A function needs only those parameters that it uses. It may be a coroutine function. A metric of deepeval or ragas and a scorer of
@@ -306,7 +306,7 @@ def _argument_rows(function: Callable[..., Any], samples: Sequence[Sample], styl
     if style == "plain":
         _check_columns(function, samples)
     if style == "sample":
-        return [partial(function, sample) for sample in samples]
+        return [_bind_sample(function, sample) for sample in samples]
     make = {"verl": _verl_arguments, "verifiers": _verifiers_arguments, "plain": _plain_arguments}[style]
     return [partial(function, **select_arguments(function, make(sample))) for sample in samples]
 
@@ -358,6 +358,14 @@ def _plain_arguments(sample: Sample) -> dict[str, Any]:
     references = dict.fromkeys(REFERENCE_NAMES, sample.reference)
     texts = dict.fromkeys(COMPLETION_NAMES, sample.final_text)
     return references | dict(sample.meta) | texts | {"prompt": sample.prompt_text}
+
+
+def _bind_sample(function: Callable[..., Any], sample: Sample) -> Callable[[], Any]:
+    arguments = select_arguments(function, _plain_arguments(sample) | {"sample": sample})
+    parameter = named_parameters(function).get("sample")
+    if parameter is not None and parameter.kind is parameter.POSITIONAL_ONLY:
+        return partial(function, arguments.pop("sample"), **arguments)
+    return partial(function, **arguments)
 
 
 def _native(value: Any) -> Any:

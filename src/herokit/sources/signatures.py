@@ -42,9 +42,9 @@ STYLE_PARAMETERS: dict[Style, tuple[str, ...]] = {
     "verl": ("data_source", "solution_str", "ground_truth", "extra_info"),
     "openrlhf": ("queries", "prompts", "labels"),
     "verifiers": ("prompt", "completion", "answer", "state", "info", "task"),
-    "sample": ("sample",),
+    "sample": ("sample", *REFERENCE_NAMES),
 }
-"""The parameters that are passed; the other styles take any column of the samples."""
+"""The parameters that one may need; the other styles take any column of the samples."""
 
 _TRL_RUNTIME = ("completion_ids", "trainer_state", "log_extra", "log_metric", "environments")
 """What TRL passes and only a trainer has."""
@@ -69,10 +69,11 @@ def find_style(function: Callable[..., Any]) -> Style:
         return "trl"
     if "completion" in names and (names & {"state", "info", "task"} or names >= {"prompt", "completion", "answer"}):
         return "verifiers"
+    required = {name for name, p in named_parameters(function).items() if p.default is p.empty}
+    if required - set(REFERENCE_NAMES) == {"sample"}:
+        return "sample"
     if names & set(COMPLETION_NAMES):
         return "plain"
-    if [name for name, p in named_parameters(function).items() if p.default is p.empty] == ["sample"]:
-        return "sample"
     expected = "; ".join(f"{style}: {signature}" for style, signature in _SIGNATURES.items())
     raise ConfigError(
         f"{describe_function(function)} is not like a reward function; expected the parameters of one of these: {expected}; "
@@ -95,7 +96,8 @@ def check_parameters(function: Callable[..., Any], style: Style) -> None:
             f"{describe_function(function)} was taken for a reward function like {style}'s, {_SIGNATURES[style]}; nothing passes "
             f"{', '.join(missing)}: give it a default, bind it with functools.partial, or name another style="
         )
-    takes = {"trl": ("prompts", "completions"), "plain": COMPLETION_NAMES}.get(style, known or ())
+    own = {"trl": ("prompts", "completions"), "plain": COMPLETION_NAMES, "sample": ("sample",)}
+    takes = own.get(style, known or ())
     if not set(takes) & set(parameters) and not takes_any_keyword(function):
         raise ConfigError(
             f"{describe_function(function)} is not like a reward function of {style}, {_SIGNATURES[style]}"
