@@ -4,7 +4,7 @@ OpenEnv calls a rubric with an action and the observation that followed, one rol
 of a group does not fit there: `rubric` refuses it, and its sources go into the environment without it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -37,10 +37,49 @@ def rubric(rewarder: RewarderLike, make_sample: Callable[[Sequence[Step]], Sampl
         ConfigError: the chain compares the rollouts of a group.
         ModuleNotFoundError: OpenEnv is not installed.
     """
-    from openenv.core.rubrics import Rubric, TrajectoryRubric
+    from openenv.core.rubrics import TrajectoryRubric
 
     shared = to_rewarder(rewarder)
     check_group_independent(shared, owner="a rubric of OpenEnv", fix="leave the groups to the trainer's adapter")
+
+    class SchemeRubric(TrajectoryRubric):  # type: ignore[misc] # OpenEnv's own
+        """The reward of a scheme."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self._rewards: list[float | None] = []
+            for name, child in _make_children(shared.sources).items():
+                setattr(self, name, child)
+
+        def forward(self, action: Any, observation: Any) -> Any:
+            if not every_step:
+                return super().forward(action, observation)
+            reward = self.score_trajectory([(action, observation)])
+            self._trajectory.append((action, observation))
+            self._rewards.append(reward)
+            return reward
+
+        def score_trajectory(self, trajectory: list[Step]) -> float | None:
+            row = score_one(shared, make_sample(trajectory))
+            _set_last_scores(self, {name: row[name] for name in shared.sources})
+            return nan_to_none(trainer_values(combine_rows(shared, [row], [0])))[0]
+
+        def compute_step_rewards(self) -> list[float | None]:
+            if every_step:
+                return list(self._rewards)
+            return [*[self.intermediate_reward] * (len(self._trajectory) - 1), self.last_score][: len(self._trajectory)]
+
+        def reset(self) -> None:
+            super().reset()
+            self._rewards = []
+            self.last_score = None
+            _set_last_scores(self, dict.fromkeys(shared.sources))
+
+    return SchemeRubric()
+
+
+def _make_children(names: Iterable[str]) -> dict[str, Any]:
+    from openenv.core.rubrics import Rubric
 
     class SourceRubric(Rubric):  # type: ignore[misc] # OpenEnv's own
         """A source of the scheme; the rubric above it sets its score."""
@@ -48,29 +87,12 @@ def rubric(rewarder: RewarderLike, make_sample: Callable[[Sequence[Step]], Sampl
         def forward(self, action: Any, observation: Any) -> Any:  # noqa: ARG002 - OpenEnv's signature
             return self.last_score
 
-    class SchemeRubric(TrajectoryRubric):  # type: ignore[misc] # OpenEnv's own
-        """The reward of a scheme."""
+    return {name: SourceRubric() for name in names}
 
-        def __init__(self) -> None:
-            super().__init__()
-            for name in shared.sources:
-                setattr(self, name, SourceRubric())
 
-        def forward(self, action: Any, observation: Any) -> Any:
-            if every_step:
-                return self.score_trajectory([(action, observation)])
-            return super().forward(action, observation)
-
-        def score_trajectory(self, trajectory: list[Step]) -> float | None:
-            row = score_one(shared, make_sample(trajectory))
-            for name in shared.sources:
-                getattr(self, name).last_score = row[name]
-            return nan_to_none(trainer_values(combine_rows(shared, [row], [0])))[0]
-
-        def compute_step_rewards(self) -> list[float | None]:
-            return [*[self.intermediate_reward] * (len(self._trajectory) - 1), self.last_score][: len(self._trajectory)]
-
-    return SchemeRubric()
+def _set_last_scores(rubric: Any, scores: Mapping[str, Any]) -> None:
+    for name, score in scores.items():
+        getattr(rubric, name).last_score = score
 
 
 @dataclass(frozen=True, slots=True)

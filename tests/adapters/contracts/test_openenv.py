@@ -76,12 +76,19 @@ def test_rubric_scores_when_the_episode_is_done_and_resets():
     assert reward.children["verifier"](None, None) == 1.0
     reward.reset()
     assert reward.compute_step_rewards() == []
+    assert [reward.last_score, reward.children["verifier"].last_score] == [None, None]
+    assert reward("5", step(done=False)) == 0.0
+    assert reward.children["verifier"].last_score is None  # of this episode, not of the last
     assert reward("5", step(done=True)) == 0.0
 
 
 def test_rubric_scores_every_step_by_itself():
     reward = rubric(scheme(), last_action, every_step=True)
     assert [reward(text, step(done=False)) for text in ("4", "5", "broken")] == [1.0, 0.0, None]
+    assert reward.compute_step_rewards() == [1.0, 0.0, None]
+    reward.reset()
+    assert reward.compute_step_rewards() == []
+    assert [reward("4", step(done=True)), reward.compute_step_rewards()] == [1.0, [1.0]]
 
 
 def test_rubric_refuses_a_scheme_that_compares_rollouts():
