@@ -146,6 +146,14 @@ def test_model_closes_with_its_last_source_and_opens_anew_when_its_files_change(
     assert len(sharing_module._OPEN) < open_models
 
 
+def test_dangling_link_in_the_folder_of_a_checkpoint_is_left_out(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    opened = sharing_module.SharedModel(forward=None, model=None, tokenizer=None)
+    (tmp_path / "weights").symlink_to(tmp_path / "nowhere")
+    assert sharing_module.open_shared("settings", str(tmp_path), lambda: opened) is opened
+    assert sharing_module.open_shared("settings", str(tmp_path), lambda: None) is opened
+
+
 def test_heads_that_do_not_fit_raise(tiny, body, heads, samples, tmp_path):
     def message(head, model=body[0], **settings):
         with pytest.raises(SetupError) as raised:

@@ -8,7 +8,7 @@ that scores again runs the model again, so that no source reads what it wrote it
 import os
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,14 +56,20 @@ def open_shared(key: Hashable, checkpoint: str, open_model: Callable[[], SharedM
         checkpoint: a name on the hub or a folder.
         open_model: opens it.
     """
-    path = Path(checkpoint)
-    files = [(file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in sorted(path.glob("*"))]
-    key = (os.getpid(), checkpoint, tuple(files), key)
+    key = (os.getpid(), checkpoint, tuple(_file_stamps(Path(checkpoint))), key)
     with _OPENING:
         shared = _OPEN.get(key)
         if shared is None:
             shared = _OPEN[key] = open_model()
         return shared
+
+
+def _file_stamps(folder: Path) -> Iterator[tuple[str, int, int]]:
+    """Give name, time and size of each file; one that is not there, as behind a dangling link, is left to what opens it."""
+    for file in sorted(folder.glob("*")):
+        with suppress(OSError):
+            stat = file.stat()
+            yield file.name, stat.st_mtime_ns, stat.st_size
 
 
 @dataclass(frozen=True, eq=False, slots=True)
