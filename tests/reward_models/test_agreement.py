@@ -42,6 +42,13 @@ def test_compare_ranks_leaves_out_rows_without_a_score_and_prompts_without_an_or
     assert (constant.within, constant.prompts) == (0.0, 1)
 
 
+def test_compare_ranks_counts_rows_that_the_second_fails():
+    nan = float("nan")
+    agreement = compare_ranks([1.0, 2.0, 3.0, nan], [1.0, 2.0, nan, 4.0], ["a", "a", "b", "b"])
+    assert (agreement.rows, agreement.failures) == (2, 1)
+    assert str(agreement).endswith("; 1 rows have a score from the first alone")
+
+
 def test_compare_ranks_says_that_there_is_nothing_within_prompts():
     agreement = compare_ranks([1.0, 2.0], [1.0, 3.0], ["a", "b"])
     assert np.isnan(agreement.within)

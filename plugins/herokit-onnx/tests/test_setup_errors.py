@@ -2,14 +2,16 @@ import importlib
 import importlib.metadata
 import re
 import sys
+from contextlib import nullcontext
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from herokit.config import build
 from herokit.errors import ConfigError, SetupError
 from herokit.types import Sample
-from herokit_onnx import OnnxRewardModel, session
+from herokit_onnx import OnnxRewardModel, quantization, quantize_reward_model, session
 
 ONE = [Sample("a b", "c", group=0)]
 
@@ -164,3 +166,47 @@ def test_io_binding_uses_the_device_of_the_provider(make_model, monkeypatch):
 def test_label_is_no_setting_because_the_graph_has_one_output():
     with pytest.raises(ConfigError, match="has no parameter 'label'"):
         build({"use": "onnx", "label": 0})
+
+
+NAN = float("nan")
+RISING = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
+PAIRS = (0, 0, 1, 1, 2, 2, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("exact", "rough", "groups", "message"),
+    [
+        (RISING, [1.0, 2.0, *[NAN] * 6], PAIRS, "1.0000 within 1 prompts.*; 6 rows have a score from the first alone"),
+        (RISING, [*RISING[:7], NAN], range(8), "over 7 rows.*; 1 rows have a score from the first alone"),
+        ([*RISING[:7], NAN], RISING, PAIRS, "over 7 rows"),
+        ([1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0], [1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0], PAIRS, "nothing to rank"),
+        (RISING, RISING, PAIRS, None),
+        ([*RISING, NAN], [*RISING, NAN], (*PAIRS, 3), None),
+        (RISING, RISING, range(8), None),
+    ],
+)
+def test_int8_is_refused_where_it_has_no_score_or_cannot_be_compared(
+    monkeypatch, tmp_path, exact, rough, groups, message
+):
+    path = tmp_path / "rm.onnx"
+
+    class Scored(nullcontext):
+        def __init__(self, path):
+            super().__init__(self)
+            self.values = np.array(rough if path.endswith("int8.onnx") else exact)
+
+        def score(self, samples):
+            return self
+
+    monkeypatch.setattr(quantization, "OnnxRewardModel", Scored)
+    monkeypatch.setattr(quantization, "_write_int8", lambda model, path: path.write_text("weights"))
+    monkeypatch.setattr(quantization, "open_runner", lambda path: SimpleNamespace(encode=list))
+    monkeypatch.setattr(quantization, "run_alone", lambda runner, rows: rows)
+    monkeypatch.setattr(quantization, "write_probes", lambda *arguments: None)
+    samples = [Sample("p", "c", group) for group in groups]
+    if message is None:
+        assert quantize_reward_model(path, samples).path.exists()
+        return
+    with pytest.raises(SetupError, match=f"{message}.* and a score for each sample, at least 8; the copy is deleted"):
+        quantize_reward_model(path, samples)
+    assert list(tmp_path.iterdir()) == []

@@ -22,6 +22,7 @@ class RankAgreement:
         signs_kept: the share of rows of those prompts whose advantage, score minus the prompt's mean, keeps its sign.
         rows: rows with a score from both.
         prompts: prompts with two or more rows whose first scores differ.
+        failures: rows with a score from the first alone.
     """
 
     overall: float
@@ -29,16 +30,18 @@ class RankAgreement:
     signs_kept: float
     rows: int
     prompts: int
+    failures: int = 0
 
     def __str__(self) -> str:
+        failures = f"; {self.failures} rows have a score from the first alone" if self.failures else ""
         if not self.prompts:
             return (
                 f"rank correlation {self.overall:.4f} over {self.rows} rows; within prompts nothing to rank, because no "
-                "prompt has two rows with different scores"
+                f"prompt has two rows with different scores{failures}"
             )
         return (
             f"rank correlation {self.overall:.4f} over {self.rows} rows, {self.within:.4f} within {self.prompts} prompts, "
-            f"where {self.signs_kept:.1%} of advantages keep their sign"
+            f"where {self.signs_kept:.1%} of advantages keep their sign{failures}"
         )
 
 
@@ -46,7 +49,8 @@ def compare_ranks(exact: Any, other: Any, groups: Sequence[Hashable]) -> RankAgr
     """Compare the scores of two ways to run one model, such as fp32 and a reduced precision.
 
     Rounding moves all scores of a prompt far less than prompts differ from one another, so a correlation over all rows can be
-    high where the order that a group advantage reads is lost. Rows that are not finite in both are left out.
+    high where the order that a group advantage reads is lost. Rows that are not finite in both are left out, and counted as
+    `failures` if only `other` is not.
 
     Args:
         exact: (N,) scores.
@@ -75,7 +79,10 @@ def compare_ranks(exact: Any, other: Any, groups: Sequence[Hashable]) -> RankAgr
             kept.append(np.sign(a - a.mean()) == np.sign(b - b.mean()))
     count = len(correlations)
     within, signs = (np.mean(correlations), np.concatenate(kept).mean()) if count else (np.nan, np.nan)
-    return RankAgreement(spearman(x[finite], y[finite]), float(within), float(signs), int(finite.sum()), count)
+    failures = int((np.isfinite(x) & ~np.isfinite(y)).sum())
+    return RankAgreement(
+        spearman(x[finite], y[finite]), float(within), float(signs), int(finite.sum()), count, failures
+    )
 
 
 def spearman(a: Any, b: Any) -> float:

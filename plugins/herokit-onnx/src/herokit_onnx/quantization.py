@@ -48,19 +48,21 @@ def quantize_reward_model(
 
     Blocks of 16 weights share a scale and a zero point; embeddings, norms and activations stay in fp32, so the copy saves
     memory and no time. It is kept if Spearman's correlation to the original's scores reaches both bounds: over all samples,
-    and as the mean over prompts of that among their own rollouts, which is what a group advantage reads.
+    and as the mean over prompts of that among their own rollouts, which is what a group advantage reads; and if it scores
+    every sample that the original scores, at least 8.
 
     Args:
         model: a .onnx file that `OnnxRewardModel` opens, in fp32.
         samples: rollouts like those to be scored, at least 8, several for each prompt; `Sample.group` says which.
         out: where to write; ``<model>.int8.onnx`` if None. It must be in the model's folder, because it shares its tokenizer.
         min_rank_correlation: over all samples, in (0, 1].
-        min_rank_correlation_within: within prompts, in (0, 1]; not checked where no prompt has two samples with different
-            scores, which the result's agreement says.
+        min_rank_correlation_within: within prompts, in (0, 1]; not checked where every sample has a prompt of its own, which
+            the result's agreement says.
 
     Raises:
         ConfigError: too few samples, or a bound outside (0, 1].
-        SetupError: a correlation is below its bound (the copy is deleted), nothing can be quantized, or `onnx` is missing.
+        SetupError: a correlation is below its bound or cannot be measured, or a sample has no score (the copy is deleted);
+            nothing can be quantized, or `onnx` is missing.
     """
     bounds = (min_rank_correlation, min_rank_correlation_within)
     if len(samples) < _MIN_SAMPLES or not all(0 < bound <= 1 for bound in bounds):
@@ -73,13 +75,14 @@ def quantize_reward_model(
     with OnnxRewardModel(str(model)) as exact, OnnxRewardModel(str(path)) as small:
         groups = [sample.group for sample in samples]
         agreement = compare_ranks(exact.score(samples).values, small.score(samples).values, groups)
-    is_close_within = agreement.within >= bounds[1] or not agreement.prompts
-    if not (agreement.overall >= bounds[0] and is_close_within):
+    is_close_within = agreement.within >= bounds[1] or len(set(groups)) == len(groups)
+    is_complete = agreement.rows >= _MIN_SAMPLES and not agreement.failures
+    if not (agreement.overall >= bounds[0] and is_close_within and is_complete):
         for file in (path, Path(f"{path}.data"), path.with_suffix(".json")):
             file.unlink(missing_ok=True)
         raise SetupError(
-            f"{path}: int8 against fp32: {agreement}; expected at least {bounds[0]} over all and {bounds[1]} within prompts; "
-            "the copy is deleted"
+            f"{path}: int8 against fp32: {agreement}; expected at least {bounds[0]} over all and {bounds[1]} within prompts, "
+            f"and a score for each sample, at least {_MIN_SAMPLES}; the copy is deleted"
         )
     runner = open_runner(path)
     rows = runner.encode(PROBE_SAMPLES)
