@@ -1,10 +1,11 @@
 """From the steps of a process reward model, in characters, to the tokens that the policy wrote."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
+from herokit.conversations.thinking import split_thinking
 from herokit.conversations.views import read_text_spans
 from herokit.credit import Span, token_runs
 from herokit.errors import DataError
@@ -45,7 +46,7 @@ def step_tokens(
 
     Raises:
         DataError: the mask shows another number of turns than the sample has, a step is outside of every turn, or the text of a turn
-            with several steps is not that of its tokens; the message has the name and both numbers.
+            with several steps is not that of its tokens or has several places in it; the message has the name and both numbers.
 
     Example:
         >>> class Letters:
@@ -71,9 +72,9 @@ def step_tokens(
             begins.append(start)
         if len(own) > 1:
             places = _places(
-                sample.completion_text, turns[turn], own[1:], tokenizer, token_ids[start:end], f"{name}, turn {turn}"
+                sample.completion_text, turns[turn], own, tokenizer, token_ids[start:end], f"{name}, turn {turn}"
             )
-            begins += [start + place for place in places]
+            begins += [start + place for place in places[1:]]
     begins[0] = 0
     return list(pairwise([*begins, len(token_ids)]))
 
@@ -100,22 +101,47 @@ def _places(
 ) -> list[int]:
     """Return the first token of each step of one turn."""
     problem = ""
+    own = [next(k for k, span in enumerate(texts) if span[0] <= first and last <= span[1]) for first, last in steps]
     for skip in (False, True):
         written, firsts = _read_tokens(tokenizer, token_ids, skip_special_tokens=skip)
-        places = []
-        for first, last in steps:
-            start, end = next(span for span in texts if span[0] <= first and last <= span[1])
-            count = written.count(text[start:end])
-            if count != 1:
-                problem = (
-                    problem
-                    or f"the text of its message occurs {count} times in the text of its tokens, {written!r:.80}"
-                )
-                break
-            places.append(bisect_left(firsts, written.index(text[start:end]) + first - start))
+        begins = _find_texts([text[start:end] for start, end in texts], set(own), written)
+        missing = next((place for k in own if isinstance(place := begins[k], str)), None)
+        if missing is None:
+            return [
+                bisect_left(firsts, int(begins[k]) + first - texts[k][0])
+                for k, (first, _) in zip(own, steps, strict=True)
+            ]
+        problem = problem or f"the text of its message occurs {missing} in the text of its tokens, {written!r:.80}"
+    raise DataError(f"{name}: {problem}; expected one place, in the text that the tokenizer decodes")
+
+
+def _find_texts(texts: Sequence[str], answers: Collection[int], written: str) -> list[int | str]:
+    """Return where the texts of a turn begin in what its tokens decode to; for one without a place, how often it occurs.
+
+    A text is after those before it, and an answer does not end inside the thinking. Of several places a text has the first one if
+    the text before it has one or markers show where the thinking ends, because a call may repeat it. Otherwise it has the last one if no
+    text follows, because the thinking may repeat it. A text that is alone in its turn has none then.
+
+    Args:
+        texts: thinking, answers and calls in their order.
+        answers: the numbers of the texts with steps.
+        written: what the tokens decode to.
+    """
+    answer = split_thinking(written).start or 0
+    begins: list[int | str] = []
+    end, is_certain = 0, len(texts) > 1
+    for number, text in enumerate(texts):
+        start = max(end, answer - len(text) + 1) if number in answers else end
+        stop = answer if answer and number < min(answers) else len(written)
+        place = written.find(text, start, stop)
+        if place < 0 or (written.find(text, place + 1, stop) >= 0 and not is_certain):
+            is_last = place >= 0 and number == len(texts) - 1 > 0
+            begins.append(written.rfind(text) if is_last else "0 times" if place < 0 else "several times")
+            is_certain = is_certain and answer > 0 and number < min(answers)
         else:
-            return places
-    raise DataError(f"{name}: {problem}; expected once, in the text that the tokenizer decodes")
+            begins.append(place)
+            end, is_certain = place + len(text), len(texts) > 1
+    return begins
 
 
 def _read_tokens(tokenizer: Any, token_ids: Sequence[int], *, skip_special_tokens: bool) -> tuple[str, list[int]]:

@@ -5,11 +5,11 @@ from itertools import groupby
 import numpy as np
 import pytest
 
-from herokit import Center, Rewarder, Scores, Select, Status, chain
-from herokit.adapters.common.base import token_advantages
+from herokit import Center, Rewarder, Sample, Scores, Select, Status, chain
+from herokit.adapters.common.base import find_step_spans, remove_credit, token_advantages
 from herokit.adapters.trl import RewardFunction
 from herokit.combiners import ForParts
-from herokit.errors import ConfigError, DataError
+from herokit.errors import ConfigError, DataError, NoSignalWarning
 from herokit.reward_models.process import step_spans
 from herokit.types import StepScores
 
@@ -147,6 +147,57 @@ class Steps:
     def judge(self, text):
         spans = step_spans(text, "\n\n")
         return StepScores(tuple(int(text[end - 1]) / 10 for _, end in spans), tuple(spans))
+
+
+def test_rows_whose_steps_have_no_tokens_lose_their_credit_and_no_other_row_does():
+    class Letters:
+        def decode(self, ids, **_):
+            return "".join(map(chr, ids))
+
+    class Blind(Steps):
+        def judge(self, text):
+            scores = super().judge(text)
+            return tuple(scores) if text.startswith("d") else scores
+
+    texts = ["a 1\n\nb 3", "c 2\n\nc 4", "d 2\n\nd 4", "e 1"]
+    rewarder = Rewarder({"prm": Blind()}, chain(ForParts(chain(Select("prm"), Center()), mode="replace")))
+    output = rewarder([{"prompt": "p", "completion": text, "group": "q"} for text in texts])
+    samples = [Sample("p", text, "q") for text in texts]
+    decoded = [texts[0], 2 * texts[1], texts[2], texts[3]]
+    ids = [[*map(ord, text)] for text in decoded]
+    masks = [[1] * len(row) for row in ids]
+    spans, problems = find_step_spans(output, samples[1:], Letters(), ids[1:], masks[1:], start=1)
+    assert spans == [None, None, [(0, 3)]]
+    assert list(problems) == [1, 2]
+    assert "occurs several times" in problems[1]
+    assert problems[2] == "row 2: the places of its 2 steps in its text are not known"
+    removed = remove_credit(output, problems)
+    assert removed.problems() == problems
+    assert np.isnan(removed.reward).tolist() == [False, True, True, False]
+    tokens = token_advantages(removed, masks, spans=[[(0, 5), (5, 8)], *spans])
+    before = output.credit.ragged()
+    assert tokens[0].tolist() == [before[0][0]] * 5 + [before[0][1]] * 3
+    assert not any(map(np.any, tokens[1:3]))
+    assert tokens[3].tolist() == before[3] * 3
+    assert before[3] != [0.0]
+    assert remove_credit(output, {}) is output
+
+
+def test_a_row_without_places_of_steps_does_not_stop_the_trainer(runs, tmp_path):
+    class Shifted(Steps):
+        def judge(self, text):
+            scores = super().judge(text)
+            return StepScores(scores, ((90, 91), (91, 92))) if text.startswith("a") else scores
+
+    rewarder = Rewarder({"prm": Shifted()}, chain(ForParts(chain(Select("prm"), Center()), mode="replace")))
+    trainer = runs.make("GroupGRPO", tmp_path, [RewardFunction(rewarder)], max_steps=1, max_completion_length=40)
+    trainer.script = [["a 1\n\nb 3<eos>"], ["c 2<eos>"], ["d 4\n\ne 0<eos>"], ["f 5<eos>"]]
+    batches = record_loss(trainer)
+    with pytest.warns(NoSignalWarning, match="2 of 8 rollouts train on no credit.*step 0 has the characters 90 to 91"):
+        trainer.train()
+    rows = [row.tolist() for batch in batches for row in batch["advantages"]]
+    assert sum(not any(row) for row in rows) == 2
+    assert all(reason.endswith("in no text of the policy") for reason in trainer.herokit_output.problems().values())
 
 
 def test_steps_of_a_process_reward_model_have_their_own_tokens(runs, tmp_path):

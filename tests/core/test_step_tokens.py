@@ -214,12 +214,53 @@ def test_a_step_inside_a_token_of_another_has_no_token():
     assert step_tokens(sample, [], Whole(), [0]) == []
 
 
+CALL = {"id": "1", "function": {"name": "submit", "arguments": '{"claim": "a.\\n\\nb."}'}}
+BOTH = "a.\n\nb."
+
+
+@pytest.mark.parametrize(
+    ("message", "before", "after"),
+    [
+        ({"reasoning_content": f"Draft: {BOTH} Check."}, f"<think>Draft: {BOTH} Check.</think>", "$"),
+        ({"reasoning_content": f"Draft: {BOTH}"}, f"<think>\nDraft:  {BOTH}\n</think>\n\n", "$"),  # in other words
+        ({"reasoning_content": "b."}, f"<think>B. {BOTH}</think>", "b.$"),
+        ({"reasoning_content": "a"}, "<think>A.</think>", "$"),  # only the answer has the words of the thinking
+        ({"reasoning_content": f"Draft: {BOTH}"}, f"(Draft:  {BOTH})", "$"),  # markers that no model has
+        ({}, f"<think>{BOTH}</think>", "$"),  # the trainer's message has no thinking
+        ({"reasoning_content": BOTH}, BOTH, "$"),
+        ({"tool_calls": [CALL]}, "", f"<tool_call>{BOTH}</tool_call>$"),
+        ({"reasoning_content": BOTH, "tool_calls": [CALL]}, f"<think>{BOTH}</think>", f"<call>{BOTH}</call>$"),
+        ({"reasoning_content": "so", "tool_calls": [CALL]}, f"<think>{BOTH}</think>", f"<call>{BOTH}</call>$"),
+    ],
+)
+def test_text_that_thinking_or_a_call_repeats_is_found_where_the_answer_is(message, before, after):
+    sample = Sample("p", [{"role": "assistant", "content": BOTH, **message}], "q")
+    ids, mask = written(before + BOTH + after)
+    spans = step_tokens(sample, spans_of(sample), Letters(), ids, mask)
+    assert of(spans, ids, mask) == [before + "a.\n\n", "b." + after]
+
+
+def test_text_between_other_words_for_thinking_and_a_call_has_no_place():
+    message = {"role": "assistant", "reasoning_content": "so", "content": BOTH, "tool_calls": [CALL]}
+    sample = Sample("p", [message], "q")
+    ids, mask = written(f"({BOTH}){BOTH}({BOTH})")
+    with pytest.raises(DataError, match="occurs several times"):
+        step_tokens(sample, spans_of(sample), Letters(), ids, mask)
+
+
+def test_answer_that_only_the_thinking_has_is_not_found():
+    sample = Sample("p", [{"role": "assistant", "content": BOTH}], "q")
+    ids, mask = written(f"<think>{BOTH}</think>a. b.")
+    with pytest.raises(DataError, match="occurs 0 times"):
+        step_tokens(sample, spans_of(sample), Letters(), ids, mask)
+
+
 @pytest.mark.parametrize(
     ("steps", "ids", "message"),
     [
         ([(0, 2), (4, 6)], written("a.\n\nb", ("x",), ".$"), "the completion has 1 turns, but its tokens have 2 runs"),
         ([(0, 2), (4, 6)], written("a.\n\nx.$"), "row 3, turn 0: the text of its message occurs 0 times in .*'a.*x"),
-        ([(0, 2), (4, 6)], written("a.\n\nb.a.\n\nb."), "row 3, turn 0: the text of its message occurs 2 times"),
+        ([(0, 2), (4, 6)], written("a.\n\nb.a.\n\nb."), "row 3, turn 0: the text of its message occurs several times"),
         ([(0, 2), (4, 9)], written("a.\n\nb.$"), "row 3: step 1 has the characters 4 to 9, which are in no text"),
         ([(4, 6), (0, 2)], written("a.\n\nb.$"), "row 3: the steps are not in the order of the text"),
     ],

@@ -37,7 +37,8 @@ Rules for an adapter:
 import json
 import os
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -49,7 +50,7 @@ from herokit.config import Scheme, load_scheme
 from herokit.conversations.prompts import check_group_prompts
 from herokit.credit import Span
 from herokit.distributed import abort_peers_on_error, run_sources_in_thread
-from herokit.errors import ConfigError
+from herokit.errors import ConfigError, DataError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.step_tokens import step_tokens
@@ -63,6 +64,7 @@ __all__ = [
     "group_ids_by_position",
     "load_state",
     "nan_to_none",
+    "remove_credit",
     "returns_advantages",
     "save_state",
     "score_group",
@@ -327,8 +329,8 @@ def find_step_spans(
     token_ids: Sequence[Sequence[int]],
     masks: Sequence[Sequence[float]],
     start: int = 0,
-) -> list[Sequence[Span] | None]:
-    """Return for each rollout the tokens of its steps, if a process reward model has scored its parts as steps with places.
+) -> tuple[list[Sequence[Span] | None], dict[int, str]]:
+    """Return for each rollout the tokens of its steps, if a process reward model gives places of steps, and the rows that have none.
 
     Args:
         output: of a chain that ends with credit.
@@ -338,18 +340,53 @@ def find_step_spans(
         masks: one list a rollout, not 0 for tokens of the policy.
         start: the row of the first of these rollouts in the output.
 
-    Raises:
-        DataError: the text of a rollout is not that of its tokens; see `step_tokens`.
+    Returns:
+        The tokens of the steps of each rollout, None for one without steps; and row -> why the tokens of its steps cannot be found,
+        for `remove_credit`.
     """
     assert output.credit is not None  # noqa: S101 - the caller has asked for it
-    spans: list[Sequence[Span] | None] = []
+    spans: list[Sequence[Span] | None] = [None] * len(samples)
+    problems: dict[int, str] = {}
+    columns = [steps for scores in output.scores.values() if (steps := scores.steps) is not None]
+    columns = [steps for steps in columns if any(isinstance(row, StepScores) and row.spans for row in steps)]
     for number, (sample, ids, mask) in enumerate(zip(samples, token_ids, masks, strict=True)):
         row, count = start + number, output.credit.counts[start + number]
-        rows = [scores.steps[row] for scores in output.scores.values() if scores.steps is not None]
-        steps = next((x.spans for x in rows if isinstance(x, StepScores) and x.spans and len(x) == count), None)
-        known = steps is not None and output.valid[row] and any(mask)
-        spans.append(step_tokens(sample, steps, tokenizer, ids, mask, name=f"row {row}") if known and steps else None)
-    return spans
+        rows = [row_steps for steps in columns if len(row_steps := steps[row] or ()) == count]
+        if not (rows and output.valid[row] and any(mask)):
+            continue
+        places = next((x.spans for x in rows if isinstance(x, StepScores) and x.spans), None)
+        if places is None:
+            problems[row] = f"row {row}: the places of its {count} steps in its text are not known"
+            continue
+        try:
+            spans[number] = step_tokens(sample, places, tokenizer, ids, mask, name=f"row {row}")
+        except DataError as error:
+            problems[row] = str(error)
+    return spans, problems
+
+
+def remove_credit(output: RewardOutput, problems: Mapping[int, str]) -> RewardOutput:
+    """Return the output with some rows as rows without a reward, whose tokens get 0; the others keep what they have.
+
+    Args:
+        output: of a chain that ends with credit.
+        problems: row -> why it has no credit, which `RewardOutput.problems` repeats.
+    """
+    assert output.credit is not None  # noqa: S101 - the caller has asked for it
+    if not problems:
+        return output
+    rows = list(problems)
+    is_removed = np.isin(np.arange(len(output.valid)), rows)
+    values = np.where(np.repeat(is_removed, output.credit.counts), np.nan, output.credit.values)
+    return replace(
+        output,
+        reward=np.where(is_removed, np.nan, output.reward),
+        advantage=np.where(is_removed, np.nan, output.advantage),
+        valid=output.valid & ~is_removed,
+        kept=output.kept & ~is_removed,
+        credit=replace(output.credit, values=values),
+        part_problems={**output.part_problems, **problems},
+    )
 
 
 def turn_spans(messages: Iterable[tuple[bool, int]]) -> list[Span]:

@@ -1,6 +1,7 @@
 """A mixin for TRL's trainers: rewards are combined after the gather, and the loss gets the advantages of the chain."""
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from herokit.adapters.common.base import (
     find_step_spans,
     group_ids_by_position,
+    remove_credit,
     returns_advantages,
     token_advantages,
 )
@@ -17,7 +19,7 @@ from herokit.adapters.trl.functions import RewardFunction, check_settings, group
 from herokit.combiners.base import no_sync, produces_advantage
 from herokit.combiners.chain import check_no_credit, ends_with_credit
 from herokit.conversations.prompts import check_group_prompts, compress_prompt
-from herokit.errors import ConfigError, DataError, PluginError
+from herokit.errors import ConfigError, DataError, NoSignalWarning, PluginError
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.sources.execution import SourceOutputs
@@ -55,7 +57,7 @@ class GroupRewardMixin:
     A chain that ends with credit, such as `turn_grpo`, gives every token of a turn the turn's advantage, and tokens of tools 0:
     GRPO's loss takes advantages (B, T). The turns are the runs of TRL's own `tool_mask` (``env_mask`` of a rollout function), or the
     column ``turn_spans``: for each rollout the tokens of each turn. The steps of a local process reward model are found in the tokens by
-    `step_tokens`.
+    `step_tokens`; a rollout where they are not found trains on no credit, with a `NoSignalWarning`.
 
     In ``trainer.reward_funcs`` a function that returns zeros takes the place of the `RewardFunction`: TRL keeps its column
     and its weight, and the mixin fills in the values.
@@ -191,20 +193,34 @@ class GroupRewardMixin:
         trainer: Any = self
         mask = out["completion_mask"] * out["tool_mask"] if "tool_mask" in out else out["completion_mask"]
         tokens, error = [], ""
+        problems: dict[int, str] = {}
         try:
             ids, tokenizer = out["completion_ids"].tolist(), trainer.processing_class
             masks, samples = mask.tolist(), self._local_samples
-            spans = find_step_spans(self.herokit_output, samples, tokenizer, ids, masks, start)
-            tokens = token_advantages(self.herokit_output, masks, start, spans=spans)
+            spans, problems = find_step_spans(self.herokit_output, samples, tokenizer, ids, masks, start)
+            tokens = token_advantages(remove_credit(self.herokit_output, problems), masks, start, spans=spans)
         except DataError as raised:
             error = str(raised)
-        for rank, text in enumerate(gather_object([error])):
+        results = gather_object([(error, problems)])
+        for rank, (text, _) in enumerate(results):
             if text:
                 raise DataError(
                     f"{self._function.name}, rank {rank}: {text}. TRL's masks show a turn as a run of the policy's tokens; "
                     "judge turns, or give the column turn_spans"
                 )
+        self._remove_credit({row: reason for _, rows in results for row, reason in rows.items()})
         return torch.as_tensor(np.stack(tokens)).to(mask.device) * weight + rest.unsqueeze(1) * mask
+
+    def _remove_credit(self, problems: dict[int, str]) -> None:
+        """Take the credit of rows out of the output, and warn of it; the same on every rank."""
+        if not problems:
+            return
+        self.herokit_output = remove_credit(self.herokit_output, problems)
+        message = (
+            f"{self._function.name}: {len(problems)} of {len(self.herokit_output.valid)} rollouts train on no credit, because the "
+            f"tokens of their steps were not found: {next(iter(problems.values()))}; all are in herokit_output.problems()"
+        )
+        warnings.warn(message, NoSignalWarning, stacklevel=2)
 
     def _check_loss(self) -> None:
         """Check that the loss takes an advantage a token.
