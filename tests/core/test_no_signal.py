@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from helpers.rewarders import Exact, Length, group, make
-from herokit import Groups, Rewarder, Sample, Select, Verdict, hero, verifier_only
+from herokit import Groups, Rewarder, Sample, Select, Status, Verdict, hero, verifier_only
 from herokit.adapters.common import score_one
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.trl import RewardFunction
@@ -138,6 +138,16 @@ def test_other_errors_warn_and_do_not_raise():
         NoSignalWarning, match="on any of 8 samples: raised ConnectionError: refused; such rows get no reward"
     ):
         make(rm=model)(ROWS)
+
+
+def test_rows_that_the_code_never_saw_do_not_hide_its_error():
+    class Empty:
+        def verify(self, samples):
+            return [Verdict(0.0, Status.UNPARSED, "empty") if not s.completion else s.nothing for s in samples]
+
+    rows = [*ROWS[:3], Sample("p", "", "a", "ok"), *ROWS[3:]]
+    with pytest.raises(PluginError, match="verifier 'verifier' raised AttributeError"):
+        Rewarder({"verifier": Empty()}, verifier_only())(rows)
 
 
 def test_an_error_of_code_on_some_rows_costs_those_rows():

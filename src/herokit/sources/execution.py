@@ -198,7 +198,9 @@ def verify(name: str, verifier: Verifier, samples: Sequence[SampleLike]) -> list
 
     with _observed(name) as observe:
         samples = as_samples(samples)
-        verdicts = _bisect_failures(owner, judge, samples, lambda why: Verdict(None, Status.FAILED, why))
+        verdicts = _bisect_failures(
+            owner, judge, samples, lambda why: Verdict(None, Status.FAILED, why), lambda verdict: verdict.status
+        )
         observe(owner, [(v.reason or v.status.value) if v.value is None else None for v in verdicts])
         _observe_zeros(owner, samples, [v.value if v.status is Status.JUDGED else None for v in verdicts])
     return verdicts
@@ -244,7 +246,9 @@ def score(name: str, model: RewardModel, samples: Sequence[SampleLike]) -> Score
 
     with _observed(name) as observe:
         samples = as_samples(samples)
-        results = _bisect_failures(owner, judge, samples, lambda why: (float("nan"), Status.FAILED, why, None))
+        results = _bisect_failures(
+            owner, judge, samples, lambda why: (float("nan"), Status.FAILED, why, None), lambda row: row[1]
+        )
         observe(owner, [(why or status.value) if status is Status.FAILED else None for _, status, why, _ in results])
         _observe_zeros(owner, samples, [x if status is Status.JUDGED else None for x, status, _, _ in results])
     return Scores.from_rows(results)
@@ -320,12 +324,19 @@ def _contract_error(message: str) -> PluginError:
 
 
 def _bisect_failures(
-    owner: str, run: Callable[[Sequence[Sample]], list[T]], samples: Sequence[Sample], failed: Callable[[str], T]
+    owner: str,
+    run: Callable[[Sequence[Sample]], list[T]],
+    samples: Sequence[Sample],
+    failed: Callable[[str], T],
+    status: Callable[[T], Status],
 ) -> list[T]:
-    """Run all samples at once; if that raises, halve the batch until the rows that raise are alone."""
+    """Run all samples at once; if that raises, halve the batch until the rows that raise are alone.
+
+    Only a row that is judged shows that the source works: code that fails may never have seen one without an answer.
+    """
     results: list[T] = [failed("not run")] * len(samples)
     pending = [(0, len(samples))] if samples else []
-    errors: list[BaseException] = []  # since the last success
+    errors: list[BaseException] = []  # since the last judged row
     success = False
     reason = ""
     while pending:
@@ -349,7 +360,8 @@ def _bisect_failures(
             continue
         if len(part) != high - low:
             raise PluginError(f"{owner} returned {len(part)} results for {high - low} samples")
-        errors, success = [], True
+        if any(status(result) is Status.JUDGED for result in part):
+            errors, success = [], True
         results[low:high] = part
     if errors and not success:
         _raise_code_error(owner, errors, len(samples))
