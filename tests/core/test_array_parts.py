@@ -178,6 +178,15 @@ def test_tensors_with_gradients_are_detached():
         ({"parts": {"turn": [1.0, 0.0]}, "offsets": [0.0, 1.0, 2.0]}, "offsets must be N [+] 1 integers from 0"),
         ({"parts": {"turn": [jnp.ones(1), torch.ones(1)]}}, "the parts of 'turn': rows of several array libraries"),
         ({"parts": {"turn": [[1.0], [0.0]]}, "states": "ab"}, "states must be a list of values for each row"),
+        ({"parts": {}}, "parts has no signal; write combine"),
+        ({"parts": {"turn": [{1.0: 2}, {0.0}]}}, "the parts of 'turn' must be a list of values for each row"),
+        ({"parts": {"turn": (x for x in [1.0, 0.0])}, "offsets": [0, 1, 2]}, "'turn' must be a list or an array of v"),
+        ({"parts": {"turn": None}, "offsets": [0, 1, 2]}, "'turn' must be a list or an array of values, got None"),
+        ({"parts": {"turn": np.array(1.0)}, "offsets": [0, 1, 1]}, "'turn' must be a list or an array of values"),
+        ({"parts": {"turn": {1.0, 0.0}}, "offsets": [0, 1, 2]}, "'turn' must be a list or an array of values, got {"),
+        ({"parts": {"turn": [1.0, 0.0]}, "offsets": [0, 1, 2], "states": 5}, "states must be a list or an array"),
+        ({"parts": {"turn": [1.0, 0.0]}, "offsets": 2}, "offsets must be N [+] 1 integers, got 2"),
+        ({"parts": {"turn": [1.0, 0.0]}, "offsets": [[0, 1], [2]]}, "offsets must be N [+] 1 integers, got"),
     ],
 )
 def test_parts_that_do_not_fit_are_told_in_one_line(layout, message):

@@ -1,6 +1,7 @@
 """The parts of rollouts from arrays that people already have: a list of arrays, or one flat array with offsets."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -16,6 +17,8 @@ _FORM = (
     'write combine(values, groups, chain, parts={"turn": [[0.1, 0.9], [0.4]]}), a list for each row, or parts={"turn": flat}, '
     "offsets=[0, 2, 3]"
 )
+_NO_LISTS = (str, bytes, Mapping, AbstractSet)
+"""What can be iterated but has no values in an order."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +64,8 @@ def read_parts(parts: Any, offsets: Any, states: Any) -> RaggedParts | None:
         what: _read_flat(what, x, offsets) if offsets is not None else _read_rows(what, x)
         for what, x in columns.items()
     }
+    if not read and offsets is None:
+        raise DataError(f"parts has no signal; {_FORM}")
     if not read:
         read = {"offsets": (None, _read_offsets(offsets))}
     (first, (_, counts)), *others = read.items()
@@ -77,7 +82,7 @@ def _read_rows(what: str, rows: Any) -> tuple[Any, Any]:
         counts = np.array([len(row) for row in rows], dtype=np.int64)
     except TypeError:
         raise DataError(f"{what} must be a list of values for each row, got {rows!r:.80}; {_FORM}") from None
-    if any(isinstance(row, str) for row in rows):
+    if any(isinstance(row, _NO_LISTS) for row in rows):
         raise DataError(f"{what} must be a list of values for each row, got {rows!r:.80}; {_FORM}")
     arrays = [row for row in rows if is_array_api_obj(row)]
     if len(arrays) != len(rows) or not rows:
@@ -94,7 +99,12 @@ def _read_rows(what: str, rows: Any) -> tuple[Any, Any]:
 
 def _read_flat(what: str, values: Any, offsets: Any) -> tuple[Any, Any]:
     counts = _read_offsets(offsets)
-    size, total = len(values), int(counts.sum())
+    try:
+        size, total = len(values), int(counts.sum())
+    except TypeError:
+        size = total = -1
+    if size < 0 or isinstance(values, _NO_LISTS):
+        raise DataError(f"{what} must be a list or an array of values, got {values!r:.80}; {_FORM}")
     if size != total:
         raise DataError(f"{what} are {size} values, but offsets end at {total}; {_FORM}")
     return values, counts
@@ -102,8 +112,11 @@ def _read_flat(what: str, values: Any, offsets: Any) -> tuple[Any, Any]:
 
 def _read_offsets(offsets: Any) -> Any:
     """Return the numbers of parts between offsets."""
-    host = offsets.tolist() if hasattr(offsets, "tolist") else list(offsets)
-    places = np.asarray(host)
+    try:
+        host = offsets.tolist() if hasattr(offsets, "tolist") else list(offsets)
+        places = np.asarray(host)
+    except (TypeError, ValueError):
+        raise DataError(f"offsets must be N + 1 integers, got {offsets!r:.80}; {_FORM}") from None
     if places.ndim != 1 or not len(places) or places.dtype.kind not in "iu" or places[0] != 0:
         raise DataError(f"offsets must be N + 1 integers from 0 to the number of parts, got {host!r:.80}; {_FORM}")
     counts = np.diff(places.astype(np.int64))
