@@ -7,16 +7,18 @@ from typing import Literal
 import httpx2
 import pytest
 from pydantic import BaseModel, ConfigDict
-from service_stubs import make_group, make_rewarder, make_service
+from service_stubs import Exact, make_group, make_rewarder, make_service
 from starlette.testclient import TestClient
 
 from herokit import Rewarder, Select, Status, Verdict
-from herokit.combiners import chain
+from herokit.combiners import SoftOverlong, chain
 from herokit.combiners.base import Filter
 from herokit.service.app import make_app
 from herokit.service.engine import Engine
 from herokit.service.limits import Limits
 from herokit.service.metrics import Metrics
+from herokit.service.nemo_gym import _make_sample
+from herokit.sources import NumTokens
 from herokit.types import Sample, Scores
 
 
@@ -77,6 +79,25 @@ def test_verify_answers_with_the_request_and_the_reward_of_the_scheme(client):
     assert "_ng_failure_class" not in answer
 
 
+def test_verify_of_an_earlier_answer_says_only_what_is_new(client):
+    failed = client.post("/verify", json=rollout("4")).json()
+    assert failed["_ng_failure_class"] == "verifier_error"
+    body = rollout("4", expected_answer="4")
+    stale = {"rm_steps": [9.0], "verifier_answer": "9", "mask_sample": True, "reward": 9.0}
+    assert client.post("/verify", json=failed | stale | body).json() == client.post("/verify", json=body).json()
+
+
+@pytest.mark.parametrize("name", ["response", "expected", "label"])  # expected_answer would hold what the policy said
+def test_verify_keeps_the_rollout_whatever_a_source_is_called(name):
+    [answer] = verify_with(Statuses(), ["judged"], name=name)
+    assert {key: answer.get(key) for key in ("response", "expected_answer", "label")} == {
+        "response": rollout("judged")["response"],
+        "expected_answer": None,
+        "label": None,
+    }
+    assert answer["reward_components"] == {name: 1.0}
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -112,6 +133,7 @@ class Statuses:
                 None if s.completion_text == "failed" else 1.0 * (s.completion_text == "judged"),
                 Status(s.completion_text),
                 "why",
+                s.completion_text,
             )
             for s in samples
         ]
@@ -128,8 +150,8 @@ class StatusScores:
         )
 
 
-def verify_with(source, texts, *steps, **limits):
-    rewarder = Rewarder({"source": source}, chain(Select("source"), *steps))
+def verify_with(source, texts, *steps, name="source", **limits):
+    rewarder = Rewarder({name: source}, chain(Select(name), *steps))
     metrics = Metrics()
     app, _ = make_app(Engine(rewarder, metrics), Limits(**limits), metrics)
 
@@ -214,6 +236,21 @@ def test_verify_scores_a_response_without_output_as_an_empty_completion(client):
     body["response"]["output"] = []
     answer = client.post("/verify", json=body).json()
     assert (answer["verifier"], answer["mask_sample"]) == (0.0, False)
+
+
+@pytest.mark.parametrize(("num_tokens", "reward"), [(512, 0.0), (768, -0.5), (1024, -1.0)])
+def test_verify_counts_the_tokens_of_a_response_without_output(num_tokens, reward):
+    sources = {"verifier": Exact(), "length": NumTokens()}
+    rewarder = Rewarder(sources, chain(Select("verifier"), SoftOverlong(1024, buffer=512, tokens="length")))
+    metrics = Metrics()
+    body = rollout("", label="4")
+    body["response"] |= {"output": [], "usage": {"output_tokens": num_tokens}}
+    body["response"]["incomplete_details"] = {"reason": "max_output_tokens"}
+    with TestClient(make_app(Engine(rewarder, metrics), Limits(), metrics)[0]) as client:
+        answer = client.post("/verify", json=body).json()
+    assert (answer["length"], answer["reward"]) == (num_tokens, reward)
+    sample = _make_sample(body)
+    assert (sample.completion_text, sample.num_tokens, sample.truncated) == ("", num_tokens, True)
 
 
 def test_verify_gathers_a_group_of_which_one_response_is_empty():

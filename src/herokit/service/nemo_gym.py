@@ -27,11 +27,19 @@ __all__ = ["add_nemo_gym_routes"]
 _FAILURE_KIND = "verifier_error"
 """NeMo-Gym's own name for a verifier that could not do its work."""
 
+_FAILURE_KEYS = ("failure_kind", "failure_reason", "_ng_failure_class")
+"""The fields of an answer whose verifier failed."""
+
 _TASK_KEYS = ("_ng_task_index", "task_id", "problem_id", "instance_id", "uuid")
 """The fields that name a task; rollouts with the same first one, prompt and reference are a group."""
 
 _REFERENCES = ("expected_answer", *REFERENCE_COLUMNS)
 """NeMo-Gym's own name of the reference comes before the usual ones."""
+
+_ROLLOUT_KEYS = frozenset(
+    {"responses_create_params", "response", "verifier_metadata", "metadata", *_TASK_KEYS, *_REFERENCES}
+)
+"""The fields that decide what is scored: no result takes their place, because an answer may be sent again as a request."""
 
 _NO_OUTPUT = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": ""}]}
 """What a response without any item of the policy is read as."""
@@ -140,17 +148,21 @@ def _find_reference(task: Mapping[str, Any]) -> Any:
 
 
 def _verify_answer(row: Row, sources: Sequence[str], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of the request, the results of the sources, and the reward or why there is none."""
+    """Return the fields of the request, the results of the sources, and the reward or why there is none.
+
+    The request may be an earlier answer: what that says of the sources, the reward and failures is replaced.
+    """
     masked = row["reward"] is None
     missing = [name for name in sources if row[name] is None]
-    results = {key: value for key, value in row.items() if key not in _COMBINED}
+    results = {key: value for key, value in row.items() if key not in _COMBINED | _ROLLOUT_KEYS}
     components = {name: row[name] for name in sources if name not in missing}
-    answer = {**results, **fields, "reward": 0.0 if masked else row["reward"], "mask_sample": masked}
+    old = {*_FAILURE_KEYS, *(f"{name}_steps" for name in sources)}  # not every answer has them
+    answer = {key: value for key, value in fields.items() if key not in old} | results
+    answer |= {"reward": 0.0 if masked else row["reward"], "mask_sample": masked}
     answer["reward_components"] = components | (dict.fromkeys(missing, 0.0) if masked else {})
     if not row["valid"]:
         reasons = [f"{name}: {row[f'{name}_reason'] or row[f'{name}_status']}" for name in missing]
-        answer |= {"failure_kind": _FAILURE_KIND, "failure_reason": "; ".join(reasons)[:500]}
-        answer["_ng_failure_class"] = _FAILURE_KIND
+        answer |= zip(_FAILURE_KEYS, (_FAILURE_KIND, "; ".join(reasons)[:500], _FAILURE_KIND), strict=True)
     return answer
 
 
