@@ -197,6 +197,7 @@ def test_a_row_without_places_of_steps_does_not_stop_the_trainer(runs, tmp_path)
         trainer.train()
     rows = [row.tolist() for batch in batches for row in batch["advantages"]]
     assert sum(not any(row) for row in rows) == 2
+    assert list(trainer._logs["advantages"]).count(0.0) == 2  # the table shows what the loss gets
     assert all(reason.endswith("in no text of the policy") for reason in trainer.herokit_output.problems().values())
 
 

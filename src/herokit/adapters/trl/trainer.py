@@ -172,6 +172,8 @@ class GroupRewardMixin:
         out["advantages"] = advantage[rows]
         if self._has_credit:
             out["advantages"] = self._token_advantages(out, start, weight, rest[rows]).to(local.dtype)
+            removed = torch.as_tensor(np.isnan(self.herokit_output.advantage)).to(local.device)
+            advantage = torch.where(removed, rest.to(local.dtype), advantage)
         logged = trainer._logs["advantages"]  # noqa: SLF001 - the completions table shows what the loss gets
         for _ in range(min(len(logged), len(advantage))):
             logged.pop()
