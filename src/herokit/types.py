@@ -163,7 +163,7 @@ class Sample(_Views):
         ``meta["turn_states"]`` and ``meta["turn_spans"]``, one entry per turn, say what the policy saw and which tokens it wrote.
 
         Raises:
-            DataError: they have another number of entries, or a part of a message has an unknown type.
+            DataError: they are no lists with an entry for each turn, or a part of a message has an unknown type.
         """
         turns: tuple[Turn, ...] | None = getattr(self, "_turns", None)
         if turns is None:

@@ -146,6 +146,16 @@ def test_states_alone_say_how_many_parts_a_rollout_has():
     assert output.credit.ragged() == by_rewarder(gigpo(), ["verifier"]).credit.ragged()
 
 
+@pytest.mark.parametrize("make", LIBRARIES.values(), ids=LIBRARIES)
+@pytest.mark.parametrize("layout", ["rows", "flat"])
+def test_states_in_arrays_are_equal_where_their_values_are(make, layout):
+    numbers = [[int(key[1:]) for key in row] for row in STATES]
+    offsets = {"offsets": OFFSETS} if layout == "flat" else {}
+    states = make([x for row in numbers for x in row]) if offsets else [make(row) for row in numbers]
+    output = combine({"verifier": OUTCOME}, GROUPS, gigpo(), states=states, **offsets)
+    assert output.credit.ragged() == by_rewarder(gigpo(), ["verifier"]).credit.ragged()
+
+
 def test_a_training_loop_gets_credit_for_every_batch():
     rewards = ArrayCombiner(turn_grpo())
     first = rewards({"verifier": OUTCOME}, GROUPS, parts={"turn": PARTS})
@@ -178,6 +188,10 @@ def test_tensors_with_gradients_are_detached():
         ({"parts": {"turn": [1.0, 0.0]}, "offsets": [0.0, 1.0, 2.0]}, "offsets must be N [+] 1 integers from 0"),
         ({"parts": {"turn": [jnp.ones(1), torch.ones(1)]}}, "the parts of 'turn': rows of several array libraries"),
         ({"parts": {"turn": [[1.0], [0.0]]}, "states": "ab"}, "states must be a list of values for each row"),
+        (
+            {"parts": {"turn": [[1.0], [0.0]]}, "states": [[{"room": 1}], ["a"]]},
+            "states: {'room': 1} is no key; expected",
+        ),
         ({"parts": {}}, "parts has no signal; write combine"),
         ({"parts": {"turn": [{1.0: 2}, {0.0}]}}, "the parts of 'turn' must be a list of values for each row"),
         ({"parts": {"turn": (x for x in [1.0, 0.0])}, "offsets": [0, 1, 2]}, "'turn' must be a list or an array of v"),

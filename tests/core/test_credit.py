@@ -2,8 +2,10 @@
 
 import pickle
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from herokit import Rewarder, Sample, Scores, Select, Status, Verdict, WeightByStd, chain, combine, load_scheme
@@ -138,6 +140,38 @@ def test_a_wrong_number_of_states_takes_its_row_out():
     bad = Sample("p", chat("a", "bad"), "q", meta={"turn_states": ["one"]})
     output = Rewarder({"verifier": Outcome()}, gigpo())([*SAMPLES, bad])
     assert output.problems() == {4: "turn_states has 1 entries; the completion has 2 turns"}
+
+
+@pytest.mark.parametrize(
+    ("column", "entries", "problem"),
+    [
+        (
+            "turn_states",
+            [{"room": 1}, "two"],
+            "turn_states: {'room': 1} is no key; expected a text, a number, or a list",
+        ),
+        ("turn_states", 5, "turn_states is 5; expected a list with an entry for each turn"),
+        ("turn_states", "ab", "turn_states is 'ab'; expected a list with an entry for each turn"),
+        ("turn_spans", [5, 6], "turn_spans: 5 is no pair of integers; expected first token and end"),
+        ("turn_spans", [["a", "b"], [1, 2]], "turn_spans: ['a', 'b'] is no pair of integers"),
+    ],
+)
+def test_states_and_spans_in_another_form_take_their_row_out_and_no_other(column, entries, problem):
+    bad = Sample("p", chat("a", "bad"), "q", meta={column: entries})
+    output = Rewarder({"verifier": Outcome()}, gigpo())([*SAMPLES, bad])
+    assert output.valid.tolist() == [True] * 4 + [False]
+    assert output.problems()[4].startswith(problem)
+
+
+@pytest.mark.parametrize("make", [list, np.array, torch.tensor, lambda row: [torch.tensor(x) for x in row], jnp.array])
+def test_states_in_arrays_are_equal_where_their_values_are(make):
+    same = [Sample("p", chat("a", "good"), "q"), Sample("p", chat("b", "bad"), "q")]
+    states = ([0, 1], [0, 2])
+    rooms = [
+        Sample("p", s.completion, "q", meta={"turn_states": make(row)}) for s, row in zip(same, states, strict=True)
+    ]
+    credit = Rewarder({"verifier": Outcome()}, gigpo(gamma=1.0))(rooms).credit.ragged()
+    assert credit == [[1.0, 0.5], [-1.0, -0.5]]
 
 
 def test_spans_of_turns_become_tokens():

@@ -9,6 +9,7 @@ from array_api_compat import array_namespace, is_array_api_obj, is_numpy_array, 
 
 from herokit._segment import group_width
 from herokit.combiners.ragged import RaggedParts
+from herokit.conversations.views import state_key
 from herokit.errors import DataError
 from herokit.signals import group_key
 from herokit.types import MAX_ABS_SCORE, Array, Groups, Parts, Signals, is_valid_score
@@ -91,6 +92,8 @@ def _make_parts(ragged: RaggedParts, values: Mapping[str, Array], ids: Any, rows
         states = None if states is None else [state for state, here in zip(states, kept, strict=True) if here]
         counts, number = counts[rows], number[kept]
     built = Parts.from_counts(counts)
+    if states is not None:
+        states = [state_key(state, "states") for state in states]
     named = None if states is None else number_states([keys[row] for row in number.tolist()], number.tolist(), states)
     xp = array_namespace(first)
     return Parts(

@@ -35,6 +35,7 @@ __all__ = [
     "read_text_spans",
     "read_turns",
     "remove_thinking",
+    "state_key",
 ]
 
 _TEXT_CALL = re.compile(r"<tool_call>(?:(?!</?tool_call>).){0,100000}</tool_call>", re.DOTALL)
@@ -253,34 +254,70 @@ def _join(first: Turn, second: Turn) -> Turn:
     return Turn(text, thinking, (*first.calls, *second.calls), state=first.state)
 
 
-def describe_turns(
-    turns: Sequence[Turn], states: Sequence[Hashable] | None, spans: Sequence[tuple[int, int]] | None
-) -> tuple[Turn, ...]:
+def describe_turns(turns: Sequence[Turn], states: Any, spans: Any) -> tuple[Turn, ...]:
     """Return turns with the states and token spans that somebody knows.
 
     Args:
         turns: K turns.
-        states: a key for each; None to keep theirs.
+        states: a key for each, as `state_key` takes it; None to keep theirs.
         spans: the tokens of each in the response, half open; None to keep theirs.
 
     Raises:
-        DataError: there are not K; the message says both numbers.
+        DataError: there are not K, the message says both numbers; or an entry is no key or no span, the message has it.
 
     Example:
         >>> describe_turns([Turn("a")], ["room 1"], [(0, 3)])[0].span
         (0, 3)
     """
-    for name, given in (("turn_states", states), ("turn_spans", spans)):
-        if given is not None and len(given) != len(turns):
-            raise DataError(f"{name} has {len(given)} entries; the completion has {len(turns)} turns")
-    keys = [turn.state for turn in turns] if states is None else [_hashable(state) for state in states]
-    places = [turn.span for turn in turns] if spans is None else [(int(start), int(end)) for start, end in spans]
+    entries = [
+        _read_entries(name, given, len(turns)) for name, given in (("turn_states", states), ("turn_spans", spans))
+    ]
+    keys = [turn.state for turn in turns] if entries[0] is None else [state_key(x, "turn_states") for x in entries[0]]
+    places = [turn.span for turn in turns] if entries[1] is None else [_read_span(x) for x in entries[1]]
     return tuple(replace(turn, state=key, span=place) for turn, key, place in zip(turns, keys, places, strict=True))
 
 
-def _hashable(state: Any) -> Hashable:
-    """Return a key; lists of JSON become tuples."""
-    return tuple(map(_hashable, state)) if isinstance(state, list) else state
+def _read_entries(name: str, given: Any, count: int) -> Sequence[Any] | None:
+    """Return one entry for each turn; None if nothing is given."""
+    entries = given.tolist() if hasattr(given, "tolist") else given
+    if entries is None:
+        return None
+    if isinstance(entries, str) or not isinstance(entries, Sequence):
+        raise DataError(f"{name} is {entries!r:.80}; expected a list with an entry for each turn")
+    if len(entries) != count:
+        raise DataError(f"{name} has {len(entries)} entries; the completion has {count} turns")
+    return entries
+
+
+def _read_span(entry: Any) -> tuple[int, int]:
+    try:
+        start, end = map(int, entry)
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(f"turn_spans: {entry!r:.80} is no pair of integers; expected first token and end") from None
+    return start, end
+
+
+def state_key(state: Any, owner: str) -> Hashable:
+    """Return the key of what a turn saw: lists and arrays become tuples, because arrays hash by identity.
+
+    Args:
+        state: a text, a number, a list or an array of them, or anything else that can be hashed.
+        owner: the column, for messages.
+
+    Raises:
+        DataError: it cannot be hashed; the message has it.
+
+    Example:
+        >>> state_key(["room", 1], "turn_states")
+        ('room', 1)
+    """
+    state = state.tolist() if hasattr(state, "tolist") else state
+    key = tuple(state_key(part, owner) for part in state) if isinstance(state, list) else state
+    try:
+        hash(key)
+    except TypeError:
+        raise DataError(f"{owner}: {key!r:.80} is no key; expected a text, a number, or a list of them") from None
+    return key
 
 
 def remove_thinking(messages: Sequence[Message], *, opened: bool = False) -> list[Message]:
