@@ -1,7 +1,8 @@
 """The one vocabulary of results: names of columns and keys in files, data frames, HTTP answers, trainers' rows and logs.
 
 For a source ``rm``: ``rm`` (its value), ``rm_status``, ``rm_reason``; for a verifier also ``rm_answer`` and ``rm_origin``, for a process
-reward model, and a verifier that judges parts, ``rm_steps``. For a combined batch also ``group``, ``reward``, ``advantage``, ``weight``, ``valid``, ``kept``.
+reward model, and a verifier that judges parts, ``rm_steps``. For a combined batch also ``group``, ``reward``, ``advantage``, ``weight``,
+``valid``, ``kept``, and ``credit`` if the chain ends with some.
 """
 
 import math
@@ -15,9 +16,11 @@ from herokit.sources.execution import SourceOutputs
 from herokit.types import RewardModel, Scores, Status, Verdict, Verifier
 
 __all__ = [
+    "BATCH_COLUMNS",
     "SOURCE_SUFFIXES",
     "Row",
     "check_source_names",
+    "describe_missing_value",
     "from_rows",
     "replace_surrogates",
     "source_columns",
@@ -31,7 +34,9 @@ _MISSING_ROW = "no answer arrived"
 """The reason given for a row that is None."""
 
 
-_BATCH_COLUMNS = ("group", "reward", "advantage", "weight", "valid", "kept", "credit")
+BATCH_COLUMNS = ("group", "reward", "advantage", "weight", "valid", "kept", "credit")
+"""The columns of a combined batch; the others are results of sources."""
+
 SOURCE_SUFFIXES = ("_status", "_reason", "_answer", "_origin", "_steps")
 """What follows a source's name in the names of its other columns."""
 
@@ -52,7 +57,7 @@ def check_source_names(names: Iterable[str]) -> None:
         herokit.errors.ConfigError: source 'rm_status' has the name of a result column; choose another name
     """
     names = list(names)
-    columns = {*_BATCH_COLUMNS, *(f"{name}{suffix}" for name in names for suffix in SOURCE_SUFFIXES)}
+    columns = {*BATCH_COLUMNS, *(f"{name}{suffix}" for name in names for suffix in SOURCE_SUFFIXES)}
     if clashes := [repr(name) for name in names if name in columns]:
         subject = (
             f"source {clashes[0]} has the name" if len(clashes) == 1 else f"sources {', '.join(clashes)} have names"
@@ -190,3 +195,21 @@ def replace_surrogates(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {replace_surrogates(k): replace_surrogates(v) for k, v in value.items()}
     return [replace_surrogates(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def describe_missing_value(row: Mapping[str, Any], sources: Iterable[str]) -> str:
+    """Return why a row has no value, in at most 500 characters: its sources, its parts, or a filter.
+
+    Example:
+        >>> row = {"rm": None, "rm_status": "failed", "rm_reason": "gave nan", "reward": None, "valid": False}
+        >>> describe_missing_value(row, ["rm"])
+        'rm: gave nan'
+        >>> describe_missing_value({"rm": 1.0, "reward": None, "valid": True}, ["rm"])
+        'a filter dropped it'
+    """
+    reasons = [f"{name}: {row[f'{name}_reason'] or row[f'{name}_status']}" for name in sources if row[name] is None]
+    if not reasons:
+        reasons = [
+            "a filter dropped it" if row["valid"] else "a part of it has no value, or the sources judge different parts"
+        ]
+    return "; ".join(reasons)[:500]

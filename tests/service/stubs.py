@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from herokit import Rewarder, Status, Verdict, hero_advantage
+from herokit import Rewarder, Select, Status, Verdict, chain, hero_advantage
+from herokit.combiners import AggregateParts, ForParts
 from herokit.service.app import make_app
 from herokit.service.engine import Engine
 from herokit.service.limits import Limits
@@ -40,6 +41,14 @@ class Short:
         return [-float(len(s.completion_text)) for s in samples]
 
 
+class FirstPart:
+    """Judges two parts, of which the second has no value."""
+
+    def verify(self, samples):
+        parts = (Verdict(1.0), Verdict(None, Status.FAILED, "no tool"))
+        return [Verdict(1.0, parts=parts) for _ in samples]
+
+
 class Slow(Short):
     def score(self, samples):
         time.sleep(0.2)
@@ -48,6 +57,15 @@ class Slow(Short):
 
 def make_rewarder(model=None):
     return Rewarder({"verifier": Exact(), "rm": model or Short()}, hero_advantage())
+
+
+def make_parts_rewarder():
+    return Rewarder({"turn": FirstPart()}, chain(ForParts(Select("turn"), mode="replace"), AggregateParts()))
+
+
+def make_scheme_app(rewarder, **limits):
+    metrics = Metrics()
+    return make_app(Engine(rewarder, metrics), Limits(**limits), metrics)[0]
 
 
 def make_service(model=None, *, token=None, state_path=None, hosts=None, **limits):

@@ -5,7 +5,7 @@ import threading
 
 import numpy as np
 import pytest
-from service_stubs import Short, make_group, make_rewarder, make_service
+from service_stubs import Short, make_group, make_parts_rewarder, make_rewarder, make_scheme_app, make_service
 from starlette.testclient import TestClient
 
 from herokit import Center, Rewarder, Select, chain
@@ -154,6 +154,12 @@ def test_openrlhf_gets_numbers_for_one_query_and_lists_for_several(client):
 def test_openrlhf_gets_an_error_for_a_row_without_a_reward(client):
     answer = client.post("/get_reward", json={"query": ["4"]})
     assert (answer.status_code, answer.json()["error"]) == (424, "row 0 has no reward: verifier: no reference")
+
+
+def test_openrlhf_is_told_of_parts_without_a_value_and_not_of_a_filter():
+    with TestClient(make_scheme_app(make_parts_rewarder())) as client:
+        error = client.post("/get_reward", json={"query": ["4"]}).json()["error"]
+    assert error == "row 0 has no reward: a part of it has no value, or the sources judge different parts"
 
 
 def test_classify_answers_as_vllm_does(client):

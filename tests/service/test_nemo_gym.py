@@ -7,16 +7,12 @@ from typing import Literal
 import httpx2
 import pytest
 from pydantic import BaseModel, ConfigDict
-from service_stubs import Exact, make_group, make_rewarder, make_service
+from service_stubs import Exact, make_group, make_parts_rewarder, make_rewarder, make_scheme_app, make_service
 from starlette.testclient import TestClient
 
 from herokit import Rewarder, Select, Status, Verdict
 from herokit.combiners import SoftOverlong, chain
 from herokit.combiners.base import Filter
-from herokit.service.app import make_app
-from herokit.service.engine import Engine
-from herokit.service.limits import Limits
-from herokit.service.metrics import Metrics
 from herokit.service.nemo_gym import _make_sample
 from herokit.sources import NumTokens
 from herokit.types import Sample, Scores
@@ -59,6 +55,17 @@ def rollout(text, **task):
     response = {"id": "r", "object": "response", "created_at": 0, "model": "policy", "tools": [], "output": [message]}
     prompt = [{"role": "user", "content": "2 + 2?", "type": "message"}]
     return {"responses_create_params": {"input": prompt, "tools": []}, "response": response} | task
+
+
+def verify_together(app, bodies):
+    """Return the answers to rollouts that are sent at once."""
+
+    async def run():
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return await asyncio.gather(*(client.post("/verify", json=body) for body in bodies))
+
+    return [answer.json() for answer in asyncio.run(run())]
 
 
 @pytest.fixture
@@ -151,16 +158,8 @@ class StatusScores:
 
 
 def verify_with(source, texts, *steps, name="source", **limits):
-    rewarder = Rewarder({name: source}, chain(Select(name), *steps))
-    metrics = Metrics()
-    app, _ = make_app(Engine(rewarder, metrics), Limits(**limits), metrics)
-
-    async def run():
-        transport = httpx2.ASGITransport(app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            return await asyncio.gather(*(client.post("/verify", json=rollout(text, uuid="t")) for text in texts))
-
-    return [answer.json() for answer in asyncio.run(run())]
+    app = make_scheme_app(Rewarder({name: source}, chain(Select(name), *steps)), **limits)
+    return verify_together(app, [rollout(text, uuid="t") for text in texts])
 
 
 @pytest.mark.parametrize("status", list(Status))
@@ -186,17 +185,9 @@ def test_verify_gives_the_lowest_score_of_the_group_to_a_completion_that_broke_t
 
 def test_verify_gathers_the_rollouts_of_a_task():
     app, _, model = make_service(group_size=4)
-
-    async def run():
-        transport = httpx2.ASGITransport(app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            bodies = [
-                rollout(text, label="4", _ng_task_index=task) for task in (0, 1) for text in ("4", "5", "55", "4444")
-            ]
-            return [answer.json() for answer in await asyncio.gather(*(client.post("/verify", json=b) for b in bodies))]
-
-    answers = asyncio.run(run())
-    rows = make_group("q", "4", "5", "55", "4444")
+    texts = ("4", "5", "55", "4444")
+    answers = verify_together(app, [rollout(text, label="4", _ng_task_index=task) for task in (0, 1) for text in texts])
+    rows = make_group("q", *texts)
     expected = make_rewarder()(
         [Sample(r["prompt"], r["completion"], r["group"], r["reference"]) for r in rows]
     ).reward.tolist()
@@ -206,16 +197,10 @@ def test_verify_gathers_the_rollouts_of_a_task():
 
 def test_verify_tells_tasks_of_one_number_apart_by_their_prompts():
     app, _, _ = make_service(group_size=2)
-
-    async def run():
-        transport = httpx2.ASGITransport(app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            bodies = [rollout(text, label="4", _ng_task_index=0) for text in ("4", "5", "4", "5")]
-            for body in bodies[2:]:
-                body["responses_create_params"]["input"] = "1 + 3?"
-            return [answer.json() for answer in await asyncio.gather(*(client.post("/verify", json=b) for b in bodies))]
-
-    rewards = [answer["reward"] for answer in asyncio.run(run())]
+    bodies = [rollout(text, label="4", _ng_task_index=0) for text in ("4", "5", "4", "5")]
+    for body in bodies[2:]:
+        body["responses_create_params"]["input"] = "1 + 3?"
+    rewards = [answer["reward"] for answer in verify_together(app, bodies)]
     assert rewards[:2] == rewards[2:]
     assert rewards[0] > rewards[1]
 
@@ -231,6 +216,12 @@ def test_verify_masks_what_a_filter_drops_without_calling_it_a_failure():
     assert "failure_kind" not in first
 
 
+def test_verify_says_why_a_rollout_failed_whose_parts_have_no_value():
+    [answer] = verify_together(make_scheme_app(make_parts_rewarder()), [rollout("4")])
+    assert (answer["mask_sample"], answer["reward_components"]) == (True, {"turn": 1.0})
+    assert answer["failure_reason"] == "a part of it has no value, or the sources judge different parts"
+
+
 def test_verify_scores_a_response_without_output_as_an_empty_completion(client):
     body = rollout("", label="4")
     body["response"]["output"] = []
@@ -242,12 +233,10 @@ def test_verify_scores_a_response_without_output_as_an_empty_completion(client):
 def test_verify_counts_the_tokens_of_a_response_without_output(num_tokens, reward):
     sources = {"verifier": Exact(), "length": NumTokens()}
     rewarder = Rewarder(sources, chain(Select("verifier"), SoftOverlong(1024, buffer=512, tokens="length")))
-    metrics = Metrics()
     body = rollout("", label="4")
     body["response"] |= {"output": [], "usage": {"output_tokens": num_tokens}}
     body["response"]["incomplete_details"] = {"reason": "max_output_tokens"}
-    with TestClient(make_app(Engine(rewarder, metrics), Limits(), metrics)[0]) as client:
-        answer = client.post("/verify", json=body).json()
+    [answer] = verify_together(make_scheme_app(rewarder), [body])
     assert (answer["length"], answer["reward"]) == (num_tokens, reward)
     sample = _make_sample(body)
     assert (sample.completion_text, sample.num_tokens, sample.truncated) == ("", num_tokens, True)
@@ -255,17 +244,9 @@ def test_verify_counts_the_tokens_of_a_response_without_output(num_tokens, rewar
 
 def test_verify_gathers_a_group_of_which_one_response_is_empty():
     app, _, _ = make_service(group_size=2)
-
-    async def run():
-        transport = httpx2.ASGITransport(app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            bodies = [rollout(text, label="4", _ng_task_index=0) for text in ("4", "")]
-            bodies[1]["response"]["output"] = []
-            for body in bodies:
-                body["responses_create_params"]["input"] = "2 + 2?"
-            return [answer.json() for answer in await asyncio.gather(*(client.post("/verify", json=b) for b in bodies))]
-
-    assert [answer["verifier"] for answer in asyncio.run(run())] == [1.0, 0.0]
+    bodies = [rollout(text, label="4", _ng_task_index=0) for text in ("4", "")]
+    bodies[1]["response"]["output"] = []
+    assert [answer["verifier"] for answer in verify_together(app, bodies)] == [1.0, 0.0]
 
 
 def test_verify_scores_a_response_that_never_ended_its_thinking_as_an_empty_answer(client):

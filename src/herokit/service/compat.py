@@ -17,7 +17,7 @@ from herokit.adapters.openrlhf import extract_completion
 from herokit.combiners.chain import check_no_credit
 from herokit.conversations.messages import Message
 from herokit.errors import DataError
-from herokit.records import Row
+from herokit.records import Row, describe_missing_value
 from herokit.service.dispatch import Dispatcher
 from herokit.service.engine import ScoreKey, SourceKey
 from herokit.service.schemas import Json, Messages, json_response
@@ -175,5 +175,4 @@ def _check_values(rows: Sequence[Row], name: str, sources: Sequence[str]) -> Non
     """Reject rows without a value."""
     for number, row in enumerate(rows):
         if row[name] is None:
-            reasons = [f"{s}: {row[f'{s}_reason'] or row[f'{s}_status']}" for s in sources if row[s] is None]
-            raise HTTPException(424, f"row {number} has no {name}: {'; '.join(reasons) or 'a filter dropped it'}"[:500])
+            raise HTTPException(424, f"row {number} has no {name}: {describe_missing_value(row, sources)}")

@@ -16,7 +16,7 @@ from herokit.combiners.chain import check_no_credit
 from herokit.conversations import read_conversation
 from herokit.conversations.readers.layouts import read_messages
 from herokit.errors import DataError
-from herokit.records import Row
+from herokit.records import BATCH_COLUMNS, Row, describe_missing_value
 from herokit.service.dispatch import Dispatcher
 from herokit.service.engine import ScoreKey
 from herokit.service.schemas import Json, json_response
@@ -43,9 +43,6 @@ _ROLLOUT_KEYS = frozenset(
 
 _NO_OUTPUT = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": ""}]}
 """What a response without any item of the policy is read as."""
-
-_COMBINED = frozenset({"group", "reward", "advantage", "weight", "credit", "valid", "kept"})
-"""The columns of a row that are no result of a source."""
 
 
 class VerifyRequest(BaseModel):
@@ -154,15 +151,15 @@ def _verify_answer(row: Row, sources: Sequence[str], fields: Mapping[str, Any]) 
     """
     masked = row["reward"] is None
     missing = [name for name in sources if row[name] is None]
-    results = {key: value for key, value in row.items() if key not in _COMBINED | _ROLLOUT_KEYS}
+    results = {key: value for key, value in row.items() if key not in _ROLLOUT_KEYS.union(BATCH_COLUMNS)}
     components = {name: row[name] for name in sources if name not in missing}
     old = {*_FAILURE_KEYS, *(f"{name}_steps" for name in sources)}  # not every answer has them
     answer = {key: value for key, value in fields.items() if key not in old} | results
     answer |= {"reward": 0.0 if masked else row["reward"], "mask_sample": masked}
     answer["reward_components"] = components | (dict.fromkeys(missing, 0.0) if masked else {})
     if not row["valid"]:
-        reasons = [f"{name}: {row[f'{name}_reason'] or row[f'{name}_status']}" for name in missing]
-        answer |= zip(_FAILURE_KEYS, (_FAILURE_KIND, "; ".join(reasons)[:500], _FAILURE_KIND), strict=True)
+        reason = describe_missing_value(row, sources)
+        answer |= zip(_FAILURE_KEYS, (_FAILURE_KIND, reason, _FAILURE_KIND), strict=True)
     return answer
 
 
