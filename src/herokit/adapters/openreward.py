@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 
 from herokit.adapters.common.base import RewarderMixin, score_group, trainer_values
-from herokit.adapters.common.rows import format_status, source_rows
 from herokit.adapters.common.samples import find_reference
 from herokit.conversations import read_conversation
 from herokit.errors import PluginError
 from herokit.outcome import RewardOutput
-from herokit.sources.execution import SourceOutputs
 from herokit.types import Sample
 
 __all__ = ["GroupScoreMixin", "TerminalReward"]
@@ -69,9 +67,10 @@ class GroupScoreMixin(RewarderMixin):
         samples = [self.herokit_make_sample(candidate) for candidate in candidates]
         self.herokit_output = output = await score_group(self.herokit, samples)
         values = trainer_values(output)
-        for number in np.flatnonzero(~np.isfinite(values)).tolist():
-            row = source_rows(SourceOutputs(output.verdicts, output.scores))[number]
-            raise PluginError(f"candidate {number} has no score: {format_status(row, self.herokit.sources)}")
+        missing = np.flatnonzero(~np.isfinite(values)).tolist()
+        if missing:
+            reason = output.problems().get(missing[0], "a filter dropped it")
+            raise PluginError(f"candidate {missing[0]} has no score: {reason}")
         return [float(value) for value in values]
 
     def herokit_make_sample(self, candidate: Any) -> Sample:

@@ -6,8 +6,10 @@ from types import SimpleNamespace as Block
 
 import pytest
 
-from herokit import Rewarder, Sample, Verdict, as_reward_model, as_verifier, hero_advantage
+from herokit import Rewarder, Sample, Select, Verdict, as_reward_model, as_verifier, chain, hero_advantage
 from herokit.adapters.openreward import GroupScoreMixin, TerminalReward
+from herokit.combiners import AggregateParts, ForParts
+from herokit.combiners.base import Filter
 from herokit.errors import PluginError
 
 
@@ -61,8 +63,34 @@ def test_group_score_reads_calls_results_and_thinking():
 
 
 def test_group_score_raises_for_a_candidate_without_one_and_names_it():
-    with pytest.raises(PluginError, match="candidate 1 has no score: verifier failed: down"):
+    with pytest.raises(PluginError, match="candidate 1 has no score: verifier: down"):
         score("4", "broken", "5")
+
+
+class FirstPart:
+    """Judges two parts, of which the second of a bad candidate has no value."""
+
+    def verify(self, samples):
+        second = [None if s.final_text == "bad" else 0.0 for s in samples]
+        return [Verdict(1.0, parts=(Verdict(1.0), Verdict(x, reason="no tool"))) for x in second]
+
+
+class LongFails(Filter):
+    def keep(self, reward, signals):
+        return reward > -3
+
+
+@pytest.mark.parametrize(
+    ("source", "chain", "reason"),
+    [
+        (FirstPart(), chain(ForParts(Select("source"), mode="replace"), AggregateParts()), "source: part 2: no tool"),
+        (lambda completion: -float(len(completion)), chain(Select("source"), LongFails()), "a filter dropped it"),
+    ],
+)
+def test_group_score_names_parts_and_filters_that_leave_a_candidate_without_one(source, chain, reason):
+    env = type("Sums", (Environment,), {}, herokit=Rewarder({"source": source}, chain))()
+    with pytest.raises(PluginError, match=f"candidate 1 has no score: {reason}$"):
+        asyncio.run(env.score_group([candidate("4"), candidate("bad")]))
 
 
 def sessions(outcome):
