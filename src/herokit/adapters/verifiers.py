@@ -22,13 +22,15 @@ from herokit.adapters.common.base import (
 )
 from herokit.adapters.common.info import AdapterInfo
 from herokit.adapters.common.microbatch import MicroBatcher
-from herokit.adapters.common.rows import Row, combine_rows
+from herokit.adapters.common.rows import Row, combine_rows, log_values, source_rows
 from herokit.adapters.common.samples import REFERENCE_COLUMNS, find_reference
 from herokit.combiners.chain import ends_with_credit
 from herokit.conversations.messages import ASSISTANT
 from herokit.distributed import abort_peers_on_error
 from herokit.errors import ConfigError, DataError, PluginError
 from herokit.outcome import RewardOutput
+from herokit.rewarder import Rewarder
+from herokit.sources.execution import SourceOutputs
 from herokit.types import Sample
 
 __all__ = [
@@ -265,7 +267,7 @@ def rubric(
         async def score_group(self, states: list[Any]) -> None:
             samples = (_make_sample_from_state(state, reference) for state in states)
             output = await score_group(group_rewarder, samples, takes_credit=True, update_state=update_state)
-            _fill(states, output)
+            _fill(states, output, group_rewarder)
 
     return GroupRubric()
 
@@ -305,17 +307,15 @@ def _make_sample_from_state(state: Mapping[str, Any], reference: str | Sequence[
     )
 
 
-def _fill(states: Sequence[Any], output: RewardOutput) -> None:
+def _fill(states: Sequence[Any], output: RewardOutput, rewarder: Rewarder) -> None:
     """Write rewards, advantages and metrics as `Rubric.score_group` does."""
     steps = [state.get("trajectory") or [] for state in states]
     credit = None if output.credit is None else _step_credit(steps, output)
     rewards, advantages = trainer_values_filled(output), np.nan_to_num(output.advantage).tolist()
-    columns = {name: output.scores[name].values.tolist() for name in output.scores}
-    columns |= {name: [v.value for v in verdicts] for name, verdicts in output.verdicts.items()}
+    results = source_rows(SourceOutputs(output.verdicts, output.scores))
     for row, state in enumerate(states):
         state["reward"], state["advantage"] = rewards[row], advantages[row]
-        state["metrics"] = {name: float(values[row] or 0.0) for name, values in columns.items()}
-        state["metrics"]["herokit_failed"] = float(not output.valid[row])
+        state["metrics"] = log_values(rewarder, results[row]) | {"herokit_failed": float(not output.valid[row])}
         for number, step in enumerate(steps[row]):
             if step["advantage"] is None:
                 step["advantage"] = advantages[row] if credit is None else credit[row][number]

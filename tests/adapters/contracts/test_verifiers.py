@@ -70,7 +70,20 @@ def test_verifiers_rubric_sets_advantages(stubs, install_module):
     states[0]["trajectory"] = [{"advantage": None, "reward": None}, {"advantage": 5.0, "reward": 5.0}]
     asyncio.run(verifiers.rubric(stubs.make_rewarder()).score_group(states))
     np.testing.assert_allclose([s["advantage"] for s in states], expected(stubs), atol=1e-12)
+    assert [s["metrics"]["verifier"] for s in states] == [1.0, 0.0, 0.0, 1.0]
     assert [step["advantage"] for step in states[0]["trajectory"]] == [states[0]["advantage"], 5.0]
+
+
+def test_verifiers_rubric_has_numbers_as_metrics_where_a_reward_model_failed(stubs, install_module):
+    class Broken:
+        def score(self, samples):
+            return [float("nan")] * len(samples)
+
+    install_module("verifiers", Rubric=type("Rubric", (), {}))
+    states = [{"prompt": "2 + 2?", "completion": text, "answer": "4"} for text in TEXTS]
+    asyncio.run(verifiers.rubric(stubs.make_rewarder(rm=Broken())).score_group(states))
+    numbers = {"verifier": 1.0, "verifier_failed": 0.0, "rm": 0.0, "rm_failed": 1.0, "herokit_failed": 1.0}
+    assert states[0]["metrics"] == numbers  # verifiers averages them
 
 
 def test_verifiers_mixin_sets_the_advantage_of_its_turn_on_every_sampled_token(stubs):
