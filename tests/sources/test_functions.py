@@ -70,6 +70,18 @@ async def plain_async(completion, reference):
     return np.bool_(completion == reference)
 
 
+def trl_by_position(prompts, completions, /, answer, **kwargs):
+    return trl(prompts, completions, answer, **kwargs)
+
+
+def verl_by_position(data_source, solution_str, ground_truth, extra_info=None, /):
+    return verl(data_source, solution_str, ground_truth, extra_info)
+
+
+def plain_by_position(completion, tokens=None, reference="4", /, *, answer):
+    return completion == reference == answer
+
+
 class Matches:
     async def __call__(self, completions, solution, **kwargs):
         return np.array([float(c == s) for c, s in zip(completions, solution, strict=True)])
@@ -78,7 +90,8 @@ class Matches:
 STYLES = [
     (trl, "trl", SAMPLES), (trl_chats, "trl", CHATS), (Matches(), "trl", SAMPLES), (verl, "verl", SAMPLES), (openrlhf, "openrlhf", SAMPLES),
     (verifiers, "verifiers", SAMPLES), (verifiers, "verifiers", CHATS), (plain, "plain", SAMPLES), (plain, "plain", CHATS),
-    (plain_async, "plain", SAMPLES), (whole, "sample", CHATS),
+    (plain_async, "plain", SAMPLES), (whole, "sample", CHATS), (trl_by_position, "trl", SAMPLES),
+    (verl_by_position, "verl", SAMPLES), (plain_by_position, "plain", SAMPLES),
 ]  # fmt: skip
 
 

@@ -34,13 +34,13 @@ from herokit.sources.signatures import (
     REFERENCE_NAMES,
     STYLE_PARAMETERS,
     Style,
+    bind_arguments,
     binds_by_name,
     check_parameters,
     describe_function,
     find_style,
     named_parameters,
     positional_names,
-    select_arguments,
     takes_any_keyword,
 )
 from herokit.types import RewardModel, Sample, Scores, Status, Verdict, Verifier
@@ -265,7 +265,7 @@ def _call(function: Callable[..., Any], samples: Sequence[Sample], style: Style)
     try:
         if style in ("trl", "openrlhf"):
             make = _trl_arguments if style == "trl" else _openrlhf_arguments
-            returned = function(**select_arguments(function, make(function, samples)))
+            returned = bind_arguments(function, make(function, samples))()
             return _to_list(await_result(returned), len(samples))
         return _call_each(_argument_rows(function, samples, style))
     except CODE_ERRORS as error:
@@ -305,10 +305,13 @@ def _argument_rows(function: Callable[..., Any], samples: Sequence[Sample], styl
         return [partial(function, *(sample.final_text, sample.reference)[:count]) for sample in samples]
     if style == "plain":
         _check_columns(function, samples)
-    if style == "sample":
-        return [_bind_sample(function, sample) for sample in samples]
-    make = {"verl": _verl_arguments, "verifiers": _verifiers_arguments, "plain": _plain_arguments}[style]
-    return [partial(function, **select_arguments(function, make(sample))) for sample in samples]
+    makers = {
+        "verl": _verl_arguments,
+        "verifiers": _verifiers_arguments,
+        "plain": _plain_arguments,
+        "sample": _sample_arguments,
+    }
+    return [bind_arguments(function, makers[style](sample)) for sample in samples]
 
 
 def _trl_arguments(function: Callable[..., Any], samples: Sequence[Sample]) -> dict[str, Any]:
@@ -360,12 +363,8 @@ def _plain_arguments(sample: Sample) -> dict[str, Any]:
     return references | dict(sample.meta) | texts | {"prompt": sample.prompt_text}
 
 
-def _bind_sample(function: Callable[..., Any], sample: Sample) -> Callable[[], Any]:
-    arguments = select_arguments(function, _plain_arguments(sample) | {"sample": sample})
-    parameter = named_parameters(function).get("sample")
-    if parameter is not None and parameter.kind is parameter.POSITIONAL_ONLY:
-        return partial(function, arguments.pop("sample"), **arguments)
-    return partial(function, **arguments)
+def _sample_arguments(sample: Sample) -> dict[str, Any]:
+    return _plain_arguments(sample) | {"sample": sample}
 
 
 def _native(value: Any) -> Any:

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import takewhile
 from typing import Any, Literal, TypeAlias
 
 from herokit.conversations.columns import REFERENCE_COLUMNS
@@ -13,13 +14,13 @@ __all__ = [
     "REFERENCE_NAMES",
     "STYLE_PARAMETERS",
     "Style",
+    "bind_arguments",
     "binds_by_name",
     "check_parameters",
     "describe_function",
     "find_style",
     "named_parameters",
     "positional_names",
-    "select_arguments",
     "takes_any_keyword",
 ]
 
@@ -104,12 +105,13 @@ def check_parameters(function: Callable[..., Any], style: Style) -> None:
         )
 
 
-def select_arguments(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those arguments that a function takes."""
-    if takes_any_keyword(function):
-        return dict(arguments)
-    names = named_parameters(function)
-    return {name: value for name, value in arguments.items() if name in names}
+def bind_arguments(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Callable[[], Any]:
+    """Return a call of a function with those arguments that it takes, by position where it takes them no other way."""
+    parameters, takes_any = named_parameters(function), takes_any_keyword(function)
+    first = [name for name, p in parameters.items() if p.kind is p.POSITIONAL_ONLY]
+    by_position = [arguments[name] for name in takewhile(arguments.__contains__, first)]
+    others = {n: value for n, value in arguments.items() if n not in first and (takes_any or n in parameters)}
+    return partial(function, *by_position, **others)
 
 
 def named_parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:

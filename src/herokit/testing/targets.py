@@ -17,7 +17,7 @@ from herokit.errors import ConfigError, boundary, did_you_mean
 from herokit.samples import as_samples
 from herokit.sources.evaluation_metrics import find_metric
 from herokit.sources.functions import FunctionRewardModel
-from herokit.sources.signatures import find_style
+from herokit.sources.signatures import bind_arguments, find_style
 from herokit.tags import tags_of
 from herokit.testing.backends import find_backends
 from herokit.testing.batches import SignalKind
@@ -140,12 +140,18 @@ def _rubric_function(rubric: Any) -> Callable[..., Awaitable[float]]:
     """Return the reward of a rubric of verifiers: the weighted sum of its functions, each called with what it takes."""
 
     async def reward(prompt: Any, completion: Any, answer: Any, state: Any, info: Any, task: Any) -> float:
-        passed = {**locals(), "parser": getattr(rubric, "parser", None)}
+        passed = {
+            "prompt": prompt,
+            "completion": completion,
+            "answer": answer,
+            "state": state,
+            "info": info,
+            "task": task,
+            "parser": getattr(rubric, "parser", None),
+        }
         total = 0.0
         for function, weight in zip(rubric.funcs, rubric.weights, strict=True):
-            parameters = inspect.signature(function).parameters
-            takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-            value = function(**{k: v for k, v in passed.items() if (takes_any or k in parameters) and k != "rubric"})
+            value = bind_arguments(function, passed)()
             total += weight * float(await value if inspect.isawaitable(value) else value)
         return total
 
