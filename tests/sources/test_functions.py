@@ -74,6 +74,10 @@ def trl_by_position(prompts, completions, /, answer, **kwargs):
     return trl(prompts, completions, answer, **kwargs)
 
 
+def trl_expected(completions, expected):
+    return [text == answer for text, answer in zip(completions, expected, strict=True)]
+
+
 def verl_by_position(data_source, solution_str, ground_truth, extra_info=None, /):
     return verl(data_source, solution_str, ground_truth, extra_info)
 
@@ -91,6 +95,7 @@ STYLES = [
     (trl, "trl", SAMPLES), (trl_chats, "trl", CHATS), (Matches(), "trl", SAMPLES), (verl, "verl", SAMPLES), (openrlhf, "openrlhf", SAMPLES),
     (verifiers, "verifiers", SAMPLES), (verifiers, "verifiers", CHATS), (plain, "plain", SAMPLES), (plain, "plain", CHATS),
     (plain_async, "plain", SAMPLES), (whole, "sample", CHATS), (trl_by_position, "trl", SAMPLES),
+    (trl_expected, "trl", SAMPLES),
     (verl_by_position, "verl", SAMPLES), (plain_by_position, "plain", SAMPLES),
 ]  # fmt: skip
 

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from herokit.conversations.columns import REFERENCE_COLUMNS
 from herokit.errors import CODE_ERRORS, ConfigError, SetupError, check_choice, format_error
 from herokit.samples import SampleLike, as_samples
 from herokit.sources.coroutines import await_result, gather_outcomes, run_coroutine
@@ -82,13 +81,9 @@ class _Function:
     @property
     def reads(self) -> tuple[str, ...]:
         """The columns that must be present."""
-        if self.style not in ("trl", "plain"):
+        if self.style not in ("trl", "plain") or (self.style == "plain" and not binds_by_name(self.function)):
             return ()
-        usual = {"prompt", "prompts", "completion", "completions", *COMPLETION_NAMES, *REFERENCE_NAMES}
-        names = [
-            name for name, p in named_parameters(self.function).items() if p.default is p.empty and name not in usual
-        ]
-        return () if self.style == "plain" and not binds_by_name(self.function) else tuple(names)
+        return tuple(_columns_needed(self.function))
 
     @property
     def reads_reference(self) -> bool:
@@ -117,7 +112,7 @@ class _Function:
         passed = {
             "trl": ("prompts", "completions", "**"),
             "verl": STYLE_PARAMETERS["verl"],
-            "openrlhf": ("queries", "prompts", "labels"),
+            "openrlhf": STYLE_PARAMETERS["openrlhf"],
         }
         if takes_any_keyword(self.function):
             return ()
@@ -318,7 +313,7 @@ def _trl_arguments(function: Callable[..., Any], samples: Sequence[Sample]) -> d
     _check_columns(function, samples)
     names = dict.fromkeys(name for sample in samples for name in sample.meta)
     columns = {name: [sample.meta.get(name) for sample in samples] for name in names}
-    references = {name: [sample.reference for sample in samples] for name in REFERENCE_COLUMNS if name not in names}
+    references = {name: [sample.reference for sample in samples] for name in REFERENCE_NAMES if name not in names}
     conversations = {
         "prompts": [_native(sample.prompt) for sample in samples],
         "completions": [_native(sample.completion) for sample in samples],
@@ -401,12 +396,16 @@ def _has_values(sample: Sample, names: Iterable[str]) -> bool:
 
 def _check_columns(function: Callable[..., Any], samples: Sequence[Sample]) -> None:
     """Check that some sample has each column that a function of columns cannot work without."""
-    passed = {"prompts", "completions", "prompt", *COMPLETION_NAMES, *REFERENCE_NAMES}
-    for name, parameter in named_parameters(function).items():
-        needed = parameter.default is parameter.empty and name not in passed
-        if needed and not any(name in sample.meta for sample in samples):
+    for name in _columns_needed(function):
+        if not any(name in sample.meta for sample in samples):
             known = sorted({key for sample in samples for key in sample.meta})
             raise SetupError(f"{describe_function(function)} needs a column {name!r}; the samples have {known!r:.200}")
+
+
+def _columns_needed(function: Callable[..., Any]) -> list[str]:
+    """Return the parameters without a default that take a column of `Sample.meta`."""
+    usual = {"prompt", "prompts", "completions", *COMPLETION_NAMES, *REFERENCE_NAMES}
+    return [name for name, p in named_parameters(function).items() if p.default is p.empty and name not in usual]
 
 
 def _style(function: _Function) -> Style:
