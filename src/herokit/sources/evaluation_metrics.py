@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from herokit.sources.results import NO_REFERENCE
 from herokit.types import Sample, Status, Verdict
 
 __all__ = ["DeepEvalMetric", "InspectScorer", "RagasMetric", "find_metric"]
 
 _Outcome: TypeAlias = Verdict | dict[str, Any]
 
-_NO_REFERENCE = Verdict(None, Status.FAILED, "no reference")
 _NO_ANSWER = Verdict(0.0, Status.UNPARSED, "the final text is empty")
 
 
@@ -67,7 +67,7 @@ class DeepEvalMetric:
             and isinstance(needed, list)
             and "expected_output" in {p.value for p in needed}
         ):
-            return _NO_REFERENCE
+            return NO_REFERENCE
         if not sample.final_text.strip():
             return _NO_ANSWER
         columns = {name: sample.meta[name] for name in LLMTestCase.model_fields if name in sample.meta}
@@ -100,7 +100,7 @@ class RagasMetric:
         legacy = callable(getattr(self.metric, "single_turn_ascore", None))
         names = _legacy_columns(self.metric) if legacy else _parameter_names(self.metric.ascore)
         if "reference" in names and _is_missing(sample.reference):
-            return _NO_REFERENCE
+            return NO_REFERENCE
         if "reference" in names and not isinstance(texts["reference"], str):
             return _not_text(sample.reference)
         if not sample.final_text.strip():
@@ -134,7 +134,7 @@ class InspectScorer:
         from inspect_ai.solver import TaskState
 
         if _is_missing(sample.reference):
-            return _NO_REFERENCE
+            return NO_REFERENCE
         if not sample.final_text.strip():
             return _NO_ANSWER
         target = Target([_to_text(value) for value in _present(sample.reference)])

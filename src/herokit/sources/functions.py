@@ -27,7 +27,7 @@ from herokit.errors import CODE_ERRORS, ConfigError, SetupError, check_choice, f
 from herokit.samples import SampleLike, as_samples
 from herokit.sources.coroutines import await_result, gather_outcomes, run_coroutine
 from herokit.sources.evaluation_metrics import find_metric
-from herokit.sources.results import SCORE_KEYS, to_float_array, to_score, to_verdict
+from herokit.sources.results import NO_REFERENCE, SCORE_KEYS, to_float_array, to_score, to_verdict
 from herokit.sources.signatures import (
     COMPLETION_NAMES,
     REFERENCE_NAMES,
@@ -249,7 +249,7 @@ def call_function(function: Callable[..., Any], samples: Sequence[Sample], *, st
     """
     names = _references_needed(function, style)
     rows = [row for row, sample in enumerate(samples) if _has_values(sample, names)]
-    values: list[Any] = [_NO_REFERENCE] * len(samples)
+    values: list[Any] = [NO_REFERENCE] * len(samples)
     part = samples if len(rows) == len(samples) else [samples[row] for row in rows]
     for row, value in zip(rows, _call(function, part, style) if rows else [], strict=True):
         values[row] = value
@@ -268,9 +268,6 @@ def _call(function: Callable[..., Any], samples: Sequence[Sample], style: Style)
         if note not in getattr(error, "__notes__", ()):
             error.add_note(note)
         raise
-
-
-_NO_REFERENCE = Verdict(None, Status.FAILED, "no reference")
 
 
 def _call_each(rows: Iterable[Callable[[], Any]]) -> list[Any]:

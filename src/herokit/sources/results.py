@@ -10,10 +10,13 @@ import numpy as np
 from herokit.errors import VerdictError
 from herokit.types import ScoreRow, Status, Verdict, is_valid_score
 
-__all__ = ["SCORE_KEYS", "to_float_array", "to_score", "to_verdict"]
+__all__ = ["NO_REFERENCE", "SCORE_KEYS", "to_float_array", "to_score", "to_verdict"]
 
 SCORE_KEYS = ("score", "reward")
 """Keys of a mapping that hold its value; the first that is there counts."""
+
+NO_REFERENCE = Verdict(None, Status.FAILED, "no reference")
+"""Of a sample that lacks the reference without which a function or metric cannot judge."""
 
 
 def to_verdict(value: Any) -> Verdict:
