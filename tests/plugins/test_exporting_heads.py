@@ -157,9 +157,9 @@ def test_probes_have_a_logit_per_step_and_detect_a_changed_one(process, tmp_path
     shutil.copytree(path.parent, tmp_path, dirs_exist_ok=True)
     probes = tmp_path / "rm.probes.json"
     stored = json.loads(probes.read_text())
-    assert [len(probe["logits"]) for probe in stored["probes"]] == [2, 1, 1, 1]
+    assert [len(probe["logits"]) for probe in stored["probes"]] == [4, 2, 2, 2]  # two labels for each step
     right = stored["probes"][0]["logits"]
-    for wrong in ([right[0], right[1] + 0.1], right[:1], [*right, 0.0]):
+    for wrong in ([right[0], right[1] + 0.1, *right[2:]], right[:2], [*right, 0.0]):
         stored["probes"][0]["logits"] = wrong
         probes.write_text(json.dumps(stored))
         with pytest.raises(SetupError, match="probe 0 scores .*, .* expected"):
@@ -214,13 +214,6 @@ def test_unknown_head_raises(tmp_path):
 @pytest.mark.parametrize(
     ("family", "settings", "token", "message"),
     [
-        ("qwen2", {"labels": 3}, STEP, "has 3 outputs; expected one or two at a step token"),
-        (
-            "llama",
-            {"kind": "TokenClassification", "labels": 2},
-            None,
-            "has 2 outputs; expected one, or step_token for one or two per step",
-        ),
         ("modernbert", {"labels": 2}, STEP, "ModernBertForSequenceClassification has no head `score`"),
         ("modernbert", {"kind": "TokenClassification"}, None, "ModernBertForTokenClassification has no head `score`"),
         ("qwen2", {"labels": 2}, "STEP!", "step_token = 'STEP!' is 5 tokens for this tokenizer; expected one"),

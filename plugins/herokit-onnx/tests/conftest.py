@@ -17,6 +17,7 @@ SHAPES: dict[str, list[str | int]] = {
     "flat": ["B"],
     "column": ["B", 1],
     "wide": ["B", 3],
+    "deep": ["B", 1, "L"],
     "nan": ["B", "S"],
     "wrong": [],
 }
@@ -32,7 +33,10 @@ def make_nodes(kind: str) -> list[onnx.NodeProto]:
         return [helper.make_node("Sub", ["x", "c"], ["z"]), helper.make_node("Log", ["z"], ["y"])]
     if kind == "wide":
         mean = helper.make_node("ReduceMean", ["x"], ["m"], axes=[1])
-        return [mean, helper.make_node("Concat", ["m", "m", "m"], ["y"], axis=1)]
+        more = [helper.make_node("Add", [first, "f"], [second]) for first, second in (("m", "n"), ("n", "o"))]
+        return [mean, *more, helper.make_node("Concat", ["m", "n", "o"], ["y"], axis=1)]
+    if kind == "deep":
+        return [helper.make_node("Unsqueeze", ["x", "one"], ["y"])]
     return [helper.make_node("ReduceMean", ["x"], ["y"], axes=[0, 1], keepdims=0)]  # one number for the whole batch
 
 
@@ -44,9 +48,9 @@ def make_model(tmp_path: Path) -> Make:
         ids = [helper.make_tensor_value_info(name, TensorProto.INT64, ["B", "S"]) for name in inputs]
         nodes = [helper.make_node("Cast", ["input_ids"], ["x"], to=TensorProto.FLOAT), *make_nodes(kind)]
         one = numpy_helper.from_array(np.array([1], np.int64), "one")
-        constant = numpy_helper.from_array(np.array(1.5, np.float32), "c")
+        numbers = [numpy_helper.from_array(np.array(x, np.float32), name) for name, x in (("c", 1.5), ("f", 1.0))]
         out = helper.make_tensor_value_info("y", TensorProto.FLOAT, SHAPES[kind])
-        graph = helper.make_graph(nodes, "tiny", ids, [out], [one, constant])
+        graph = helper.make_graph(nodes, "tiny", ids, [out], [one, *numbers])
         path = tmp_path / "rm.onnx"
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
         vocabulary = {"[unk]": 0, **{w: i for i, w in enumerate("abcdefghij", 1)}}

@@ -45,9 +45,9 @@ def test_broken_tokenizer_raises(make_model):
 
 
 def test_unsupported_declared_output_shape_raises(make_model):
-    message = setup_error(OnnxRewardModel(str(make_model("wide"))))
-    assert "['B', 3]" in message
-    assert "expected (B,), (B, 1)" in message
+    message = setup_error(OnnxRewardModel(str(make_model("deep"))))
+    assert "output 'y' has shape ['B', 1, 'L']" in message
+    assert "expected (B,), (B, L), or per token (B, S) or (B, S, L), with L a number" in message
 
 
 def test_unsupported_actual_output_shape_raises(make_model):
@@ -77,6 +77,8 @@ def test_unknown_output_name_raises(make_model):
         ('{"template": "{prompt}"}', "a text with {prompt} and {completion}"),
         ('{"output": 3}', "the name of an output"),
         ('{"special_tokens": "no"}', "true or false"),
+        ('{"labels": "safe"}', "a list of texts, one for each output"),
+        ('{"labels": ["safe", "kind"]}', "labels names 2 outputs, but the graph gives 1 numbers"),
     ],
 )
 def test_invalid_config_raises(make_model, config, says):
@@ -163,9 +165,19 @@ def test_io_binding_uses_the_device_of_the_provider(make_model, monkeypatch):
     assert rm.score(ONE).values.tolist() == [3]
 
 
-def test_label_is_no_setting_because_the_graph_has_one_output():
-    with pytest.raises(ConfigError, match="has no parameter 'label'"):
-        build({"use": "onnx", "label": 0})
+@pytest.mark.parametrize(("label", "expected"), [(0, 2.0), ("b", 3.0), ({"a": 1.0, "c": 0.5}, 4.0)])
+def test_label_chooses_one_of_several_outputs_of_any_graph(make_model, label, expected):
+    path = make_model("wide", config='{"labels": ["a", "b", "c"]}')
+    assert build({"use": "onnx", "model": str(path), "label": label}).score(ONE).values.tolist() == [expected]
+
+
+def test_several_outputs_without_a_label_raise(make_model):
+    model = str(make_model("wide"))
+    message = setup_error(OnnxRewardModel(model))
+    assert "gives 3 numbers per sample, expected one (LABEL_0, LABEL_1, LABEL_2); set label" in message
+    assert "label = 'kind', but the outputs are LABEL_0, LABEL_1, LABEL_2" in setup_error(
+        OnnxRewardModel(model, label="kind")
+    )
 
 
 NAN = float("nan")
@@ -191,7 +203,7 @@ def test_int8_is_refused_where_it_has_no_score_or_cannot_be_compared(
     path = tmp_path / "rm.onnx"
 
     class Scored(nullcontext):
-        def __init__(self, path):
+        def __init__(self, path, label):
             super().__init__(self)
             self.values = np.array(rough if path.endswith("int8.onnx") else exact)
 

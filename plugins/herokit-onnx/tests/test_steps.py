@@ -43,7 +43,7 @@ def test_outcome_model_has_no_steps(make_model):
 @pytest.mark.parametrize(
     ("kind", "token", "message"),
     [
-        ("flat", " j ", "has shape (1,) for 1 inputs of 3 tokens; expected one score per token (B, S)"),
+        ("flat", " j ", "has shape (1,) for 1 inputs of 3 tokens; expected a score per token, (B, S) or (B, S, L)"),
         ("token", "j j", "step_token = 'j j' is 2 tokens for this tokenizer; expected one"),
         ("token", "", "step_token = ''; expected the text of one token"),
     ],

@@ -1,11 +1,11 @@
 """Which of several outputs of a model is the score: one by name or number, or a weighted sum of several."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from herokit.errors import ConfigError
 
-__all__ = ["Label", "LabelError", "check_label", "label_weights", "select_label"]
+__all__ = ["Label", "LabelError", "check_label", "label_names", "label_weights", "select_label"]
 
 Label: TypeAlias = str | int | Mapping[str, float] | None
 """The output that is the score: its name, its number from 0, or a weight for each of several names; None expects one."""
@@ -30,6 +30,18 @@ def check_label(label: object, owner: str) -> None:
         raise ConfigError(
             f"{owner}: label = {label!r}; expected the name of an output, its number from 0, or weights by name"
         )
+
+
+def label_names(config: Any) -> list[str] | None:
+    """Return the names of a head's outputs, in order, as a config of transformers has them; None if it has none.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> label_names(SimpleNamespace(id2label={1: "helpful", 0: "safe"}))
+        ['safe', 'helpful']
+    """
+    names = getattr(config, "id2label", None) or {}
+    return [str(names[number]) for number in sorted(names)] or None
 
 
 def label_weights(names: Sequence[str], label: Label) -> dict[int, float]:

@@ -32,8 +32,8 @@ def open_model(checkpoint: str, dtype: Dtype, revision: str | None, profile: Mod
         stepwise: whether it is read at step tokens.
 
     Raises:
-        SetupError: it cannot be opened, weights are missing, it scores by code of its own, its head is not read token by
-            token, or it has another number of outputs.
+        SetupError: it cannot be opened, weights are missing, it scores by code of its own, or its head is not read token by
+            token.
     """
     import torch
 
@@ -47,16 +47,12 @@ def open_model(checkpoint: str, dtype: Dtype, revision: str | None, profile: Mod
     name = type(model).__name__
     if (stepwise or name.endswith("ForTokenClassification")) and not hasattr(model, "score"):
         raise SetupError(f"{checkpoint}: {name} has no head `score` to read at tokens; expected a causal decoder")
-    labels = model.config.num_labels
-    if labels not in ((1, 2) if stepwise else (1,)):
-        expected = "one or two at a step token" if stepwise else "one, or step_token for one or two per step"
-        raise SetupError(f"{checkpoint}: has {labels} outputs; expected {expected}")
     with checkpoint_errors(checkpoint, "cannot be computed in fp32"):  # a quantized one
         return model.float()
 
 
 def reference_logits(model: Any, rows: EncodedRows, *, stepwise: bool) -> list[Floats]:
-    """Score rows one by one: by a stock class's own forward where it gives one score per row, else by body and head.
+    """Return (P, L) logits of rows, one by one: by a stock class's own forward where it scores rows, else by body and head.
 
     Nothing is padded and no id counts as padding, so nothing can be pooled wrongly.
     """
@@ -74,8 +70,7 @@ def reference_logits(model: Any, rows: EncodedRows, *, stepwise: bool) -> list[F
             else:
                 hidden = model.base_model(input_ids=input_ids, use_cache=False).last_hidden_state[0]
                 logits = model.score(hidden[positions])
-            margin = logits[:, -1] - logits[:, 0] if logits.shape[1] > 1 else logits[:, 0]
-            values.append(np.asarray(margin, np.float64))
+            values.append(np.asarray(logits, np.float64))
     return values
 
 

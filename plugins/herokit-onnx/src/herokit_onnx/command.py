@@ -62,6 +62,9 @@ _MinRankCorrelation: TypeAlias = Annotated[
 _MinRankCorrelationWithin: TypeAlias = Annotated[
     float, typer.Option(min=0, max=1, help="The same for the mean rank correlation within prompts.")
 ]
+_Label: TypeAlias = Annotated[
+    str | None, typer.Option(help="The output whose ranks int8 must keep where the model has several: its name.")
+]
 _AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -78,12 +81,13 @@ def export_rm(  # noqa: PLR0913, PLR0917 - typer reads every parameter as one op
     rollouts: _Rollouts = None,
     min_rank_correlation: _MinRankCorrelation = 0.98,
     min_rank_correlation_within: _MinRankCorrelationWithin = 0.97,
+    label: _Label = None,
     as_json: _AsJson = False,  # noqa: FBT002 - typer's way of a flag
 ) -> None:
     """Write a transformers reward model as ONNX, so that scoring needs no torch.
 
-    Exports checkpoints with one score per sample, on a linear or an MLP head, and process reward models with one or two
-    labels at a step token. Model, tokenizer, settings and parity probes go to one folder; the probes are checked here and
+    Exports checkpoints that score samples, on a linear or an MLP head with one output or several, and process reward models,
+    which score step tokens. Model, tokenizer, settings and parity probes go to one folder; the probes are checked here and
     whenever the model opens.
     """
     is_int8 = dtype is Precision.INT8
@@ -104,6 +108,7 @@ def export_rm(  # noqa: PLR0913, PLR0917 - typer reads every parameter as one op
         path, agreement = quantize_reward_model(
             path,
             samples,
+            label=label,
             min_rank_correlation=min_rank_correlation,
             min_rank_correlation_within=min_rank_correlation_within,
         )

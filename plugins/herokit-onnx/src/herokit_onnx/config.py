@@ -1,7 +1,7 @@
 """What a model expects of its input and means by its output: a JSON file next to the .onnx file."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -30,6 +30,10 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "system_prompt": (lambda x: isinstance(x, str), "a text"),
     "thinking": (lambda x: x in ("drop", "keep"), "drop or keep"),
+    "labels": (
+        lambda x: isinstance(x, list) and bool(x) and all(isinstance(name, str) for name in x),
+        "a list of texts, one for each output",
+    ),
 }
 
 
@@ -46,12 +50,13 @@ class ModelConfig:
         special_tokens: let the tokenizer add its own special tokens; off, because a template writes them itself.
         first_id: the id of a BOS or CLS token: a second one in front is dropped, and truncation keeps the first.
         trailing_pad_id: tokens of this id at the end of an outcome model's input are left out.
-        step_token: makes it a process reward model: the token is written after every step, and the output, one score per
-            token, is read there as the logit of a probability.
+        step_token: makes it a process reward model: the token is written after every step, and the output, one score or L per
+            token, is read there as the logits of a probability.
         chat_template: renders the whole conversation, special tokens included.
         chat_variables: texts of special tokens for the chat template, such as ``bos_token``.
         system_prompt: the first message of a chat that has no system message.
         thinking: what the model is shown of the policy's thinking: ``drop`` (nothing) or ``keep``.
+        labels: the names of the numbers that the output has per row or token, in order; None names them ``LABEL_0``, ``LABEL_1``.
 
     Example:
         >>> ModelConfig.from_dict({"max_length": 512}, "rm.json").max_length
@@ -71,6 +76,7 @@ class ModelConfig:
     chat_variables: Mapping[str, Any] = field(default_factory=dict)
     system_prompt: str = ""
     thinking: Literal["drop", "keep"] = "drop"
+    labels: Sequence[str] | None = None
 
     @classmethod
     def from_dict(cls, data: Any, location: str) -> Self:

@@ -1,9 +1,9 @@
 """From a transformers checkpoint to a folder that `OnnxRewardModel` opens: graph, tokenizer, settings, probes.
 
-Exported are stock classes with one output, decoders or encoders; decoders with the MLP heads of
-`herokit.reward_models.families`; process reward models, decoders whose head gives one or two labels at a step token. Anything
-else raises: a class that scores by its own code, a chat template that rejects a simple conversation or that writes step tokens, a
-`max_length` above the model's positions.
+Exported are stock classes, decoders or encoders; decoders with the MLP heads of `herokit.reward_models.families`; process
+reward models, decoders whose head is read at a step token. A head may have several outputs, which `label` chooses from when the
+model scores. Anything else raises: a class that scores by its own code, a chat template that rejects a simple conversation or
+that writes step tokens, a `max_length` above the model's positions.
 
 The folder gets ``<name>.onnx`` (attention fused where it is causal, pooling by mask in the graph, an fp32 head and fp32 scores),
 ``tokenizer.json`` (as the checkpoint ships it), ``<name>.json`` (chat template, longest input) and ``<name>.probes.json``: ids and
@@ -25,6 +25,7 @@ from herokit.errors import ConfigError, HerokitError, SetupError
 from herokit.reward_models.checkpoints import checkpoint_errors, load_tokenizer, resolve_max_length, trailing_pad
 from herokit.reward_models.encoding import DEFAULT_TEMPLATE, EncodedRows, is_template
 from herokit.reward_models.families import find_profile
+from herokit.reward_models.labels import label_names
 from herokit.reward_models.process import split_steps
 from herokit_onnx.checkpoint import Dtype, check_chat_template, open_model, reference_logits
 from herokit_onnx.config import ModelConfig
@@ -77,7 +78,9 @@ def export_reward_model(  # noqa: PLR0913 - one for each setting that a checkpoi
     tokenizer = load_tokenizer(checkpoint, revision=revision)
     max_length = resolve_max_length(max_length, model.config, checkpoint, 4096)
     config = _make_config(tokenizer, checkpoint, system_prompt, template, step_token, max_length)
-    config = replace(config, trailing_pad_id=trailing_pad(model, checkpoint))
+    names = label_names(model.config)
+    labels = None if names in (None, [f"LABEL_{k}" for k in range(model.config.num_labels)]) else names
+    config = replace(config, trailing_pad_id=trailing_pad(model, checkpoint), labels=labels)
     return _write_model(model, tokenizer, config, out / f"{name}.onnx", dtype, checkpoint)
 
 

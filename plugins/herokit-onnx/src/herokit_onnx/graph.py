@@ -62,32 +62,31 @@ def _fuse_norms(model: Any) -> None:
                 setattr(parent, name, _RmsNorm(child))
 
 
-def _margin(logits: torch.Tensor) -> torch.Tensor:
-    """Turn (..., L) logits into (...): the label itself, or the second of two minus the first, the logit of a correct step."""
-    return logits[..., -1] - logits[..., 0] if logits.shape[-1] > 1 else logits[..., 0]
-
-
 class _Scorer(torch.nn.Module):
-    """Token ids and mask to fp32 scores: (B,), the head applied to the last real token only, or (B, S), one per token."""
+    """Token ids and mask to fp32 logits: (B, L), the head applied to the last real token only, or (B, S, L), for each token."""
 
     def __init__(self, model: Any, *, fuse: bool, stepwise: bool) -> None:
         super().__init__()
         self.model, self.fuse, self.stepwise = model, fuse, stepwise
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """Return (B,) or (B, S) scores."""
+        """Return (B, L) or (B, S, L) logits."""
         if not hasattr(self.model, "score"):  # an encoder: its own pooling uses the mask
             logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
-            return logits[:, 0].float()
+            return logits.float()
         lengths = attention_mask.sum(-1)
         extra = {"herokit_lengths": lengths} if self.fuse else {}
         hidden = self.model.base_model(
             input_ids=input_ids, attention_mask=None if self.fuse else attention_mask, use_cache=False, **extra
         ).last_hidden_state
         if self.stepwise:
-            return _margin(self.model.score(hidden.float()))
+            return self._head(hidden)
         at = (lengths - 1).view(-1, 1, 1).expand(-1, 1, hidden.shape[-1])
-        return _margin(self.model.score(torch.gather(hidden, 1, at).squeeze(1).float()))
+        return self._head(torch.gather(hidden, 1, at).squeeze(1))
+
+    def _head(self, hidden: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.model.score(hidden.float())
+        return logits
 
 
 class _Fp32Head(torch.nn.Module):
@@ -117,8 +116,8 @@ def _cast_body(model: Any, dtype: torch.dtype) -> None:
 def trace(model: Any, path: Path, dtype: str = "fp32", *, stepwise: bool = False) -> bool:
     """Write `model` (fp32, on the CPU) to `path`, its body in `dtype`; return whether its attention is fused.
 
-    The graph takes ``input_ids`` and ``attention_mask``, int64 (B, S), right padded, and gives ``score``, fp32: (B,), or
-    with `stepwise` (B, S), the logit that all steps so far are correct. Weights above 1 GB go to a second file next to it.
+    The graph takes ``input_ids`` and ``attention_mask``, int64 (B, S), right padded, and gives ``score``, fp32 logits of L
+    labels: (B, L), or with `stepwise` (B, S, L). Weights above 1 GB go to a second file next to it.
     The model's weights are cast and its norms replaced: do not use it afterwards.
     """
     from transformers import AttentionInterface

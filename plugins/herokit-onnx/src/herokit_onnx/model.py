@@ -1,11 +1,10 @@
 """`OnnxRewardModel`: settings, and a session that opens on first use."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-from herokit.reward_models.labels import Label
 from herokit.reward_models.local import LocalRewardModel
 from herokit_onnx.config import ModelConfig
 from herokit_onnx.parity import check_probes
@@ -20,9 +19,9 @@ _EMBEDDED = Path(__file__).parent / "embedded" / "model.onnx"
 class OnnxRewardModel(LocalRewardModel[OnnxRunner]):
     r"""Score completions with an ONNX model: raw logits as float64, one per sample, in order.
 
-    The model takes ``input_ids`` [, ``attention_mask``], int64 (B, S), right padded, and returns (B,), (B, 1) or (B, S)
-    scores. ``<model>.json`` next to it describes its input (`herokit_onnx.config.ModelConfig`). A process reward model,
-    whose settings name a step token, gives one probability per step, joined by `aggregate`. Equal inputs run once;
+    The model takes ``input_ids`` [, ``attention_mask``], int64 (B, S), right padded, and returns (B,) or (B, L) scores for L
+    labels, or one or L per token, (B, S) or (B, S, L). ``<model>.json`` next to it describes its input
+    (`herokit_onnx.config.ModelConfig`). A process reward model, whose settings name a step token, gives one probability per step, joined by `aggregate`. Equal inputs run once;
     batches are sorted by length; order, batch and padding change a score only by the rounding of the model's precision.
 
     Attributes:
@@ -38,6 +37,7 @@ class OnnxRewardModel(LocalRewardModel[OnnxRunner]):
         ignore_images: score samples with images by their text alone; otherwise their rows fail.
         control_tokens: control tokens in the texts of a sample, such as ``<|im_end|>``: ``escape`` breaks them up, so that no
             text opens a turn; ``keep`` leaves them to the tokenizer.
+        label: the output that is the score where the head has several: its name in the config, its number, or weights by name.
         step_separator: the text between two steps of a completion, for a process reward model.
         aggregate: how step scores become one score: ``min``, ``prod``, ``last`` or ``mean``.
         progress_callback: called with (unique rows done, unique rows in all) after every batch; see also
@@ -63,7 +63,6 @@ class OnnxRewardModel(LocalRewardModel[OnnxRunner]):
     providers: tuple[str, ...] | None = None
     threads: int = 0
     io_binding: bool | None = None
-    label: Label = field(default=None, init=False, repr=False)  # the graph has one output
     required_modules: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("onnxruntime", "tokenizers", "jinja2"), "herokit[onnx]"
     )

@@ -28,7 +28,7 @@ PROBE_SAMPLES = (
 
 @dataclass(frozen=True, slots=True)
 class _Probe:
-    """One sample, its token ids, and its logits: one, or one per step token."""
+    """One sample, its token ids, and its logits: one for each label, and so at each step token."""
 
     prompt: str
     completion: str
@@ -37,8 +37,8 @@ class _Probe:
 
 
 def run_alone(runner: OnnxRunner, rows: EncodedRows) -> list[Floats]:
-    """Return the logits of each row (P,), run in a batch of its own."""
-    return [runner.run(rows, MicroBatch((i,), len(ids)))[0][:, 0] for i, ids in enumerate(rows.ids)]
+    """Return the logits of each row (P, L), run in a batch of its own."""
+    return [runner.run(rows, MicroBatch((i,), len(ids)))[0] for i, ids in enumerate(rows.ids)]
 
 
 def write_probes(model: Path, rows: EncodedRows, logits: Sequence[Floats], tolerance: float) -> None:
@@ -47,11 +47,11 @@ def write_probes(model: Path, rows: EncodedRows, logits: Sequence[Floats], toler
     Args:
         model: the .onnx file.
         rows: the encoded samples.
-        logits: (P,) of each sample.
+        logits: (P, L) of each sample.
         tolerance: relative to ``1 + |logit|``.
     """
     probes = [
-        asdict(_Probe(sample.prompt_text, sample.completion_text, ids, values.tolist()))
+        asdict(_Probe(sample.prompt_text, sample.completion_text, ids, values.reshape(-1).tolist()))
         for sample, ids, values in zip(PROBE_SAMPLES, rows.ids, logits, strict=True)
     ]
     text = json.dumps({"tolerance": tolerance, "probes": probes}, ensure_ascii=False, indent=1)
@@ -86,7 +86,8 @@ def check_probes(model: Path, runner: OnnxRunner, tolerance: float | None = None
                 f"{path}: probe {number} has {len(ids)} tokens {ids[:8]}, expected {len(probe.ids)} tokens "
                 f"{probe.ids[:8]}; tokenizer.json, template or max_length differs from the export"
             )
-    for number, (values, right) in enumerate(zip(run_alone(runner, rows), expected, strict=True)):
+    scored = (logits.reshape(-1) for logits in run_alone(runner, rows))
+    for number, (values, right) in enumerate(zip(scored, expected, strict=True)):
         if values.shape != right.shape or not (np.abs(values - right) <= near * (1 + np.abs(right))).all():
             raise SetupError(
                 f"{path}: probe {number} scores {_format(values)}, expected {_format(right)}; the model file differs "

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from herokit.errors import ConfigError, SetupError
 from herokit.reward_models.agreement import RankAgreement, compare_ranks
+from herokit.reward_models.labels import Label
 from herokit.types import Sample
 from herokit_onnx.model import OnnxRewardModel
 from herokit_onnx.parity import PROBE_SAMPLES, run_alone, write_probes
@@ -40,6 +41,7 @@ def quantize_reward_model(
     model: Path,
     samples: Sequence[Sample],
     *,
+    label: Label = None,
     out: Path | None = None,
     min_rank_correlation: float = 0.98,
     min_rank_correlation_within: float = 0.97,
@@ -54,6 +56,7 @@ def quantize_reward_model(
     Args:
         model: a .onnx file that `OnnxRewardModel` opens, in fp32.
         samples: rollouts like those to be scored, at least 8, several for each prompt; `Sample.group` says which.
+        label: the output whose ranks are compared where the model has several.
         out: where to write; ``<model>.int8.onnx`` if None. It must be in the model's folder, because it shares its tokenizer.
         min_rank_correlation: over all samples, in (0, 1].
         min_rank_correlation_within: within prompts, in (0, 1]; not checked where every sample has a prompt of its own, which
@@ -72,7 +75,7 @@ def quantize_reward_model(
         )
     path = out or model.with_suffix(".int8.onnx")
     _write_int8(model, path)
-    with OnnxRewardModel(str(model)) as exact, OnnxRewardModel(str(path)) as small:
+    with OnnxRewardModel(str(model), label=label) as exact, OnnxRewardModel(str(path), label=label) as small:
         groups = [sample.group for sample in samples]
         agreement = compare_ranks(exact.score(samples).values, small.score(samples).values, groups)
     is_close_within = agreement.within >= bounds[1] or len(set(groups)) == len(groups)

@@ -148,19 +148,27 @@ def _check_inputs(session: Any, path: Path) -> bool:
     return "attention_mask" in inputs
 
 
-def _check_output(session: Any, path: Path, requested: str | None) -> str:
-    """Return the name of the output to read; raise if its declared shape cannot be one score per row or token."""
+def _check_output(session: Any, path: Path, requested: str | None) -> tuple[str, int]:
+    """Return the name of the output to read, and how many numbers it has per row or token; raise if its shape fits neither."""
     outputs = {node.name: node for node in session.get_outputs()}
     name = requested or next(iter(outputs))
     if name not in outputs:
         raise SetupError(f"{path}: no output {name!r}; found {', '.join(outputs)}")
     shape = outputs[name].shape
-    dynamic = len(shape) == 2 and not isinstance(shape[1], int)  # noqa: PLR2004 - (B, S)
-    if not (len(shape) == 1 or dynamic or shape[1:] == [1] or not shape):
+    last = shape[-1] if len(shape) > 1 else None
+    if len(shape) > 3 or (len(shape) == 3 and not isinstance(last, int)):  # noqa: PLR2004 - (B, S, L)
         raise SetupError(
-            f"{path}: output {name!r} has shape {shape}; expected (B,), (B, 1) or one score per token (B, S)"
+            f"{path}: output {name!r} has shape {shape}; expected (B,), (B, L), or per token (B, S) or (B, S, L), with L a number"
         )
-    return name
+    return name, last if isinstance(last, int) else 1
+
+
+def _check_label_names(config: ModelConfig, num_labels: int, path: Path) -> None:
+    """Check that the settings name as many outputs as the graph has."""
+    if config.labels is not None and len(config.labels) != num_labels:
+        raise SetupError(
+            f"{path.with_suffix('.json')}: labels names {len(config.labels)} outputs, but the graph gives {num_labels} numbers"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +179,7 @@ class OnnxRunner:
         session: of ONNX Runtime.
         encoder: samples to token ids.
         output: the name of the output to read.
+        num_labels: numbers that it has per row or token.
         has_mask: whether the model takes an attention mask.
         path: the .onnx file, for messages.
         provider: the provider that runs it.
@@ -180,6 +189,7 @@ class OnnxRunner:
     session: Any
     encoder: Encoder
     output: str
+    num_labels: int
     has_mask: bool
     path: Path
     provider: str
@@ -196,9 +206,9 @@ class OnnxRunner:
         return self.encoder.config.step_token is not None
 
     @property
-    def label_names(self) -> None:
-        """Not known: the graph gives one output."""
-        return
+    def label_names(self) -> Sequence[str] | None:
+        """The names of the model's outputs, in order; None if its settings name none."""
+        return self.encoder.config.labels
 
     @property
     def max_batch_tokens(self) -> int:
@@ -214,19 +224,21 @@ class OnnxRunner:
         return plan_micro_batches(rows.ids, pending, max_batch_tokens)
 
     def run(self, rows: EncodedRows, batch: MicroBatch) -> list[Floats]:
-        """Score one micro-batch: (P, 1) logits per row."""
+        """Score one micro-batch: (P, L) logits per row."""
         ids, mask = pad_right([rows.ids[i] for i in batch.rows])
         inputs = {"input_ids": ids, "attention_mask": mask} if self.has_mask else {"input_ids": ids}
         raw = np.asarray(self._run_session(inputs), dtype=np.float64)
-        if not self.stepwise and raw.shape in ((len(ids),), (len(ids), 1)):
-            return list(raw.reshape(-1, 1, 1))
-        if raw.shape != ids.shape:
-            shapes = "" if self.stepwise else "(B,), (B, 1) or "
+        labels = self.num_labels
+        if not self.stepwise and raw.shape in ((len(ids), labels), (len(ids),) * (labels == 1)):
+            return list(raw.reshape(-1, 1, labels))
+        if raw.shape[:2] != ids.shape or raw.size != ids.size * labels:
+            shapes = "" if self.stepwise else "(B,), (B, L) or "
             raise SetupError(
                 f"{self.path}: output {self.output!r} has shape {raw.shape} for {len(ids)} inputs of {ids.shape[1]} "
-                f"tokens; expected {shapes}one score per token (B, S)"
+                f"tokens; expected {shapes}a score per token, (B, S) or (B, S, L)"
             )
-        return [scores[rows.positions[i], None] for scores, i in zip(raw, batch.rows, strict=True)]
+        tokens = raw.reshape(*ids.shape, labels)
+        return [logits[rows.positions[i]] for logits, i in zip(tokens, batch.rows, strict=True)]
 
     def release(self) -> None:
         """Do nothing: ONNX Runtime frees the memory of a failed run itself."""
@@ -272,9 +284,10 @@ def open_runner(
     session = _open_session(graph or path, providers, threads)
     config = ModelConfig.load(path) if config is None else config
     has_mask = _check_inputs(session, path)
-    output = _check_output(session, path, config.output)
+    output, num_labels = _check_output(session, path, config.output)
+    _check_label_names(config, num_labels, path)
     encoder = Encoder(open_tokenizer(tokenizer or path.parent / "tokenizer.json"), config)
     provider = session.get_providers()[0]
     bind = provider == CUDA if io_binding is None else io_binding
     device = session_device(session) if bind else None
-    return OnnxRunner(session, encoder, output, has_mask, path, provider, device)
+    return OnnxRunner(session, encoder, output, num_labels, has_mask, path, provider, device)

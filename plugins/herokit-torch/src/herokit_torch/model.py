@@ -19,6 +19,7 @@ from herokit.reward_models.control_tokens import compile_tokens, writes_tokens
 from herokit.reward_models.encoding import EncodedRows
 from herokit.reward_models.families import ModelProfile, find_profile
 from herokit.reward_models.inputs import InputView, UnscorableError
+from herokit.reward_models.labels import label_names
 from herokit.reward_models.local import LocalRewardModel
 from herokit.reward_models.process import Floats
 from herokit.types import Sample
@@ -59,12 +60,6 @@ def default_device() -> str:
 def max_batch_tokens(model: Any) -> int:
     """Return the tokens per batch by default for the device of a model."""
     return MAX_BATCH_TOKENS["cpu" if model.device.type == "cpu" else "gpu"]
-
-
-def label_names(config: Any) -> list[str] | None:
-    """Return the names of a head's outputs, in order; None if the config has none."""
-    names = getattr(config, "id2label", None) or {}
-    return [str(names[number]) for number in sorted(names)] or None
 
 
 @dataclass(slots=True)
