@@ -73,6 +73,8 @@ _WRAPPERS = (
     ("<|START_TEXT|>", "<|END_TEXT|>"),
     ("<response>", "</response>"),
 )
+_THOUGHTS = re.compile(r"\s*Here(?:'s| is) my thought process:")  # Granite 3.2 thinks between two sentences
+_RESPONSE = re.compile(r"Here(?:'s| is) my response:")
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]{0,200}(?:<\|constrain\|>[^<]{0,60})?<\|message\|>")
 _CHANNEL_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 _PLAIN_CHANNEL = re.compile(r"\s*(?:(?:<\|start\|>)?assistant\s*)?analysis(?=[\W_A-Z])")
@@ -120,6 +122,8 @@ def split_thinking(text: str, *, opened: bool = False) -> SplitText:
     elif (plain := _PLAIN_CHANNEL.match(text)) and "assistantfinal" in text:  # harmony without its special tokens
         thinking, _, answer = text[plain.end() :].rpartition("assistantfinal")
         split = SplitText(answer.strip(), thinking, "final channel", start=len(text) - len(answer.lstrip()))
+    elif thoughts := _THOUGHTS.match(text):
+        split = _split_sentences(text, thoughts.end())
     else:
         split = _split_markers(text, opened=opened)
     return split if split.start is None else split._replace(start=begin + split.start)
@@ -142,7 +146,9 @@ def is_plain(text: str) -> bool:
     if not text.isascii() and "\u25c1" in text:
         return False
     first = text[:1]
-    return not (first == "a" or first.isspace()) or not text[:20].lstrip().startswith(("analysis", "assistant"))
+    return not (first in {"a", "H"} or first.isspace()) or not text[:20].lstrip().startswith(
+        ("analysis", "assistant", "Here")
+    )
 
 
 def opens_thinking(prompt: str) -> bool:
@@ -225,6 +231,17 @@ def _is_mention(text: str, match: re.Match[str]) -> bool:
     """Return whether a marker stands between quotes."""
     before, after = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 1]
     return bool(before and after) and before in _QUOTES and after in _QUOTES
+
+
+def _split_sentences(text: str, begin: int) -> SplitText:
+    """Split a text that says where its thinking, which starts at `begin`, ends and the answer begins."""
+    response = _RESPONSE.search(text, begin)
+    if response is None:
+        return SplitText("", text[begin:].strip(), problem="the thinking has no end: no response follows")
+    answer = text[response.end() :].strip()
+    start = len(text) - len(text[response.end() :].lstrip())
+    problem = "" if answer else "nothing follows the thinking"
+    return SplitText(answer, text[begin : response.start()].strip(), "after the thinking", problem, start)
 
 
 def _split_channels(text: str) -> SplitText:

@@ -31,7 +31,7 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _LATEX_WRAPPER = re.compile(r"\\(?:text|textbf|mathrm|mathbf|boxed)\s?\{([^{}]*)\}")
 _NAMES = r"(?:option|choice|answer|letter|opción|opzione|opção|letra|lettre|lettera|alternativa|选项|選項)"
 _LETTER = re.compile(
-    rf"(?:(?:the|la|el|le|die|der|das) )?(?:(?:a |o )?(?:correct )?{_NAMES}\s{{0,2}})?[\[(]?([A-Za-z])[\])]?\s?(?:选项|選項|项|項)?",
+    rf"(?:(?:the|la|el|le|die|der|das|(?-i:[ηoa](?= [\[(]?[A-Z]))) )?(?:(?:a |o )?(?:correct )?{_NAMES}\s{{0,2}})?[\[(]?([A-Za-z])[\])]?\s?(?:选项|選項|项|項)?",
     re.IGNORECASE,
 )
 _LETTER_AND_TEXT = re.compile(

@@ -8,7 +8,7 @@ from herokit.errors import ConfigError, check_choice
 from herokit.types import Sample, Verdict
 from herokit.verifiers.base import PerSampleVerifier, UnusableReferenceError, binary_verdict
 from herokit.verifiers.extraction import UNMARKED, ExtractMode, View, read_answer, unanswered
-from herokit.verifiers.languages import denial_pattern, wrong_pattern
+from herokit.verifiers.languages import RETRACTION, denial_pattern, wrong_pattern
 from herokit.verifiers.references import reference_texts
 from herokit.verifiers.text import normalize_text
 
@@ -19,7 +19,8 @@ _MAX_CHARS = 20_000
 _SENTENCE = re.compile(r"[^.!?\n]+(?:\.(?=\S)[^.!?\n]+)*")
 _ITEM = re.compile(r"^[ \t]*(?:[-*\u2022]|\d{1,2}[.)])[ \t]+\S", re.MULTILINE)
 _SEPARATOR = re.compile(r"\s*(?:[,;/|&\n]|\b(?:and|or)\b)\s*", re.IGNORECASE)
-_ALTERNATIVE = frozenset({"or", "either", "between", "versus", "vs"})
+_ALTERNATIVE = frozenset({"or", "either", "between", "versus", "vs", "otherwise", "else", "unless", "alternatively"})
+_NO = re.compile(r"\s*(?:no|nope|wrong)\s*[,:;\u2014-]", re.IGNORECASE)
 _MAX_WORDS_DENIED = 3
 _MAX_LIST_WORDS = 6
 _NEAR = 4  # words between a reference and the word that offers it as one of several
@@ -95,7 +96,9 @@ def _find_problem(text: str, present: Sequence[str], prompt: str, max_words: int
         return "it repeats the prompt"
     if len(_ITEM.findall(text)) > 1:
         return "it is a list"
-    if any(_is_denied(sentence, present) for sentence in holding or [text]):
+    last = max((k for k, s in enumerate(sentences) if s in holding), default=0)
+    takes_back = any(_NO.match(s) or RETRACTION.search(s) for s in sentences[last + 1 :])
+    if takes_back or any(_is_denied(sentence, present) for sentence in holding or [text]):
         return "it denies the reference"
     if _is_bare_list(text, present) or any(_is_alternative(sentence, present) for sentence in holding or [text]):
         return "it names alternatives"

@@ -18,6 +18,7 @@ from herokit.verifiers.languages import (
     CONDITION,
     MAX_PREDICATE_CHARS,
     QUESTION,
+    REPLACEMENT,
     RETRACTION,
     denial_pattern,
     doubt_pattern,
@@ -50,6 +51,7 @@ __all__ = [
     "is_doubtful",
     "read_answer",
     "unanswered",
+    "unify_boxes",
     "view_text",
 ]
 
@@ -69,6 +71,11 @@ _DENIED_VALUE = re.compile(r"\s{0,3}(?:equal to |be )?[$*\\(+-]{0,3}(?:\d|[A-Z]\
 _CONTRAST = re.compile(
     r"(?<=[\w$)}%]),\s(?:and )?not (?:the |about )?(?:\$[^$]{1,40}\$|[*\\(+$-]{0,3}\d[^,$]{0,20})[^,\d$]{0,20}$"
 )
+_SENTENCE_END = re.compile(r"[.!?](?=\s)|[\u3002\uff01\uff1f]")
+_ANNOUNCED = re.compile(
+    r"[\s$*({\[]*(?=[-+\d\\]|[A-Z](?:\w*\s[A-Z])*\w*\W*(?:[,;\uff0c\uff1b]|$|\s(?:if|when|or|and)\b))([^\s,;\uff0c\uff1b]{1,60})"
+)  # a value, or a name before a comma
+_CLOSING = ".:$*)}]\u3002"
 _TAG = re.compile(r"</?answer>", re.IGNORECASE)
 _MAX_WORDS_DENIED = 2  # words between a denial and the value that it denies
 
@@ -178,6 +185,7 @@ def find_answers(text: str, extract: ExtractMode = "answer") -> list[Extraction]
         >>> find_answers(r"First \boxed{41}. No: \boxed{")[0].problem
         'the last box is cut off'
     """
+    text = unify_boxes(text)
     if extract == "whole":
         return [_candidate(text, "whole text", "an empty answer")]
     end = text[-MAX_ANSWER_CHARS:]
@@ -296,6 +304,18 @@ def find_tag(text: str) -> Extraction | None:
     return _candidate(inside, "answer tag", "the last answer tag is empty")
 
 
+def unify_boxes(text: str) -> str:
+    r"""Return a text with the box that GLM's vision models write around an answer as ``\boxed{}``.
+
+    Example:
+        >>> unify_boxes("It is <|begin_of_box|>5<|end_of_box|>.")
+        'It is \\boxed{5}.'
+    """
+    if "<|begin_of_box|>" not in text:
+        return text
+    return text.replace("<|begin_of_box|>", "\\boxed{").replace("<|end_of_box|>", "}")
+
+
 def find_box(text: str) -> Extraction | None:
     r"""Return what the last ``\boxed{}`` or ``\fbox{}`` holds; None if there is no box.
 
@@ -391,12 +411,29 @@ def find_phrase(text: str) -> Phrase | None:
     if not matches:
         return None
     start, end = matches[-1].span()
-    before = text[max(0, start - 200) : start].rpartition("\n")[2]
-    before = before[max(before.rfind(mark) + 1 for mark in ".!?。") :].strip(" *_>")
-    if CONDITION.search(before):
+    before = max(text.rfind("\n", 0, start) + 1, start - 200)
+    before = max((mark.end() for mark in _SENTENCE_END.finditer(text, before, start)), default=before)
+    if CONDITION.search(text[before:start].strip(" *_>")):
         return Phrase(end, "the sentence with the answer asks, assumes or denies it")
+    if len(matches) > 1 and matches[-2].start() >= before and _differ(text, matches[-2].end(), start, end):
+        return Phrase(end, "the sentence announces several answers")
     retraction = RETRACTION.search(text, end)
     return Phrase(retraction.end() if retraction else end)
+
+
+def _differ(text: str, one: int, one_end: int, two: int) -> bool:
+    """Return whether two answers announced in one sentence differ, and no word says that the second one replaces the first.
+
+    Args:
+        text: the text.
+        one: where the first answer begins.
+        one_end: where it ends at the latest.
+        two: where the second answer begins.
+    """
+    first, second = _ANNOUNCED.match(text, one, one_end), _ANNOUNCED.match(text, two, two + 100)
+    if first is None or second is None or REPLACEMENT.search(text, one, one_end):
+        return False
+    return first[1].rstrip(_CLOSING) != second[1].rstrip(_CLOSING)
 
 
 def after_phrase(text: str) -> list[Extraction]:

@@ -15,6 +15,7 @@ __all__ = [
     "LANGUAGES",
     "MAX_PREDICATE_CHARS",
     "QUESTION",
+    "REPLACEMENT",
     "RETRACTION",
     "Language",
     "answer_nouns",
@@ -61,20 +62,23 @@ class Language(NamedTuple):
 LANGUAGES = (
     Language("en", r"\banswers?", r"\bresult|\bsolution|\b(?:correct|right|best|final|my) (?:option|choice)|\bthe letter", r"is|are|equals|will be|would be|should be|must be",
              r"\b(?:choose|pick|select|go with|must be|so|hence|thus|therefore|it is|it['’]s|this is)\b", r"(?:might|may|could)(?: well)? be (?=[-+$\\(*\d])|maybe|perhaps|possibly|not sure|unsure|uncertain|unlikely|"
-             r"(?:do not|don['’]t) know|not known|any(?:thing|where) (?:from|between)|(?:about|around|roughly) \d{1,20} (?:to|or) |no idea|cannot (?:solve|say|tell)|can['’]t (?:solve|say|tell)",
+             r"(?:do not|don['’]t) know|not known|any(?:thing|where) (?:from|between)|(?:about|around|roughly) \d{1,20} (?:to|or) |no idea|"
+             r"cannot (?:solve|say|tell|answer|determine|compute)|can['’]t (?:solve|say|tell|answer|determine|compute)|i (?:could not|couldn['’]t) (?:solve|find|answer|determine|compute)|"
+             r"i (?:failed|was unable|was not able|am unable|am not able|ran out|give up|apologi[sz]e)|i['’]m (?:unable|not able|sorry)|sorry,? (?:but )?i (?:can|could|do|am)|beyond my|"
+             r"unable to (?:solve|answer|determine|compute)|cannot be (?:solved|answered|determined|computed)(?=[^.]{0,80}\d)|(?:insufficient|not enough) (?:information|data|details)(?=[^.]{0,80}\d)|please (?:provide|give|specify)",
              r"not|never|isn['’]t|aren['’]t|cannot be|can['’]t be|won['’]t be|hardly|(?:any|every)thing (?:but|except)|other than|ruled? out|"
              r"(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller) than|up to|above|below)(?=\W{0,3}\d)",
              right=r"(?:is|are) (?:the )?(?:correct|right|true)(?: (?:answer|option|choice|one))?",
              wrong=r"(?:is|are) (?:wrong|incorrect|false|impossible|excluded|ruled out|not (?:right|correct|true|possible|the (?:\w{1,20} )?(?:answer|option|choice|one)))|is out"),
     Language("de", r"\bantwort(?:en)?", r"\blösung|\blosung|\bergebnis", r"ist|sind|lautet|beträgt", r"\bwähle", r"vielleicht|könnte|möglicherweise|"
-             r"weiß (?:es )?nicht|weiss (?:es )?nicht", r"nicht|niemals|kein", right=r"ist (?:die )?(?:richtige?|korrekte?)(?: (?:antwort|option))?",
+             r"weiß (?:es )?nicht|weiss (?:es )?nicht|nicht (?:lösen|beantworten|bestimmen|berechnen)", r"nicht|niemals|kein", right=r"ist (?:die )?(?:richtige?|korrekte?)(?: (?:antwort|option))?",
              wrong=r"ist (?:falsch|nicht (?:richtig|korrekt|die (?:\w{1,20} )?(?:antwort|lösung)))"),
-    Language("fr", r"\br[ée]ponses?", r"\br[ée]sultat|\bbonne option", r"est|sont|vaut", r"\bchoisis", r"peut-être|pourrait|ne sais pas", r"n['’]est pas|jamais|pas",
+    Language("fr", r"\br[ée]ponses?", r"\br[ée]sultat|\bbonne option", r"est|sont|vaut", r"\bchoisis", r"peut-être|pourrait|ne sais pas|ne p(?:eux|ouvons) pas (?:résoudre|répondre|déterminer)", r"n['’]est pas|jamais|pas",
              right=r"est (?:la )?(?:bonne|correcte?|juste|vraie?)(?: r[ée]ponse)?", wrong=r"est (?:faux|fausse|incorrecte?)|n['’]est pas (?:correcte?|juste|la (?:\w{1,20} )?r[ée]ponse)"),
-    Language("es", r"\brespuestas?", r"\bresultado|\bsoluci[óo]n|\bopci[óo]n", r"es|son", r"\belijo|\bescojo", r"quizás?|tal vez|podría|no s[ée](?! )", r"no es|no son|nunca",
+    Language("es", r"\brespuestas?", r"\bresultado|\bsoluci[óo]n|\bopci[óo]n", r"es|son", r"\belijo|\bescojo", r"quizás?|tal vez|podría|no s[ée](?! )|no p(?:uedo|odemos) (?:resolver|responder|determinar)", r"no es|no son|nunca",
              right=r"es (?:la )?(?:respuesta |opción )?correct[ao]", wrong=r"es (?:incorrect[ao]|fals[ao])|no es (?:correct[ao]|la (?:\w{1,20} )?respuesta)"),
-    Language("pt", r"\brespostas?", r"\bsolução|\bsolucao|\balternativa", r"é|são", r"\bescolho", r"talvez|poderia|não sei", r"não é|não são|nunca", right=r"(?:é|está) (?:a )?(?:resposta |opção )?corret[ao]", wrong=r"(?:é|está) (?:incorret[ao]|fals[ao]|errad[ao])"),
-    Language("it", r"\brispost[ae]", r"\brisultato|\bsoluzione", r"è|sono", r"\bscelgo", r"forse|potrebbe|non lo so", r"non è|non sono|mai", right=r"è (?:la )?(?:risposta )?(?:corrett[ao]|giust[ao])", wrong=r"è (?:sbagliat[ao]|errat[ao]|fals[ao])"),
+    Language("pt", r"\brespostas?", r"\bsolução|\bsolucao|\balternativa", r"é|são", r"\bescolho", r"talvez|poderia|não sei|não (?:posso|consigo) (?:resolver|responder|determinar)", r"não é|não são|nunca", right=r"(?:é|está) (?:a )?(?:resposta |opção )?corret[ao]", wrong=r"(?:é|está) (?:incorret[ao]|fals[ao]|errad[ao])"),
+    Language("it", r"\brispost[ae]", r"\brisultato|\bsoluzione", r"è|sono", r"\bscelgo", r"forse|potrebbe|non lo so|non (?:posso|riesco a) (?:risolvere|rispondere|determinare)", r"non è|non sono|mai", right=r"è (?:la )?(?:risposta )?(?:corrett[ao]|giust[ao])", wrong=r"è (?:sbagliat[ao]|errat[ao]|fals[ao])"),
     Language("nl", r"\bantwoord(?:en)?", r"\boplossing|\bresultaat", r"is|zijn|luidt", r"\bkies", r"misschien|weet (?:het )?niet", r"niet|nooit|geen", right=r"is (?:juist|correct|goed)", wrong=r"is (?:fout|onjuist|verkeerd)"),
     Language("sv", r"\bsvaret|\bsvar", r"\bresultatet", r"är|blir|er", "", r"kanske|kanskje|måske|vet inte", r"inte|ikke|aldrig"),
     Language("fi", r"\bvastaus", r"\btulos", r"on", "", r"ehkä|en tiedä", r"ei ole"),
@@ -85,15 +89,15 @@ LANGUAGES = (
     Language("tr", r"\bcevap|\bcevabı|\byanıt|\byanıtı", r"\bsonuç", r"", r"\bseçiyorum", r"belki|bilmiyorum", r"değil", r"['’]?[dt][ıiuü]r", right=r"doğru(?:dur)?", wrong=r"değil(?:dir)?|yanlış(?:tır)?"),
     Language("id", r"\bjawaban(?:nya)?", r"\bhasil(?:nya)?", r"adalah|ialah", r"\bmemilih", r"mungkin|tidak tahu", r"bukan"),
     Language("vi", r"\bđáp án|\bcâu trả lời|\bđáp số", r"\bkết quả", r"là", r"\bchọn", r"có thể|có lẽ|không biết", r"không phải"),
-    Language("ru", r"\bответ", r"\bрезультат|\bрешение", r"есть|это|равен|равна|равно", r"\bвыбираю", r"может быть|возможно|не знаю", r"не", right=r"верно|правильный ответ", wrong=r"неверно|неправильно"),
+    Language("ru", r"\bответ", r"\bрезультат|\bрешение", r"есть|это|равен|равна|равно", r"\bвыбираю", r"может быть|возможно|не знаю|не могу (?:решить|ответить|определить)", r"не", right=r"верно|правильный ответ", wrong=r"неверно|неправильно"),
     Language("uk", r"\bвідповідь", r"\bрезультат", r"є|це", r"\bобираю", r"можливо|не знаю", r"не"),
     Language("el", r"\bαπάντηση", r"\bαποτέλεσμα", r"είναι", "", r"ίσως|δεν ξέρω", r"δεν είναι"),
     Language("zh", r"(?:正确|正確)?答案】?|答】?", r"结果|結果|解为|解為|(?:选项|選項)|(?:正确|正確)的", r"应该是|應該是|应为|應為|就是|等于|等於|是|为|為|选|選", r"(?<![不没沒别])(?:选择|選擇|选|選)(?:项|項)?(?=[\s:：(（]{0,3}[A-Za-z])",
-             r"可能|也许|也許|或许|或許|大概|不确定|不確定|不知道", r"不是|不为|不為|并非|並非|不等于|不等於",
+             r"可能|也许|也許|或许|或許|大概|不确定|不確定|不知道|无法(?:解答|回答|求解|确定|確定|解决|解決)|無法(?:解答|回答|求解|确定|確定|解决|解決)|不能(?:解答|回答|求解|确定|確定|解决|解決)", r"不是|不为|不為|并非|並非|不等于|不等於",
              right=r"(?:选项|選項|项|項)?\s?(?:是|为|為)?(?:正确|正確|对|對)(?:的|答案|选项|選項)?", wrong=r"(?:是|为|為)?(?:错|錯)(?:误|誤)?的?|不(?:正确|正確|对|對|是答案)"),
-    Language("ja", r"答え|解答|正解|回答", r"結果", r"は", r"選択肢", r"たぶん|かもしれ|おそらく|わかりません|分かりません", r"ではなく|ではありません|ではない",
+    Language("ja", r"答え|解答|正解|回答", r"結果", r"は", r"選択肢", r"たぶん|かもしれ|おそらく|わかりません|分かりません|解けません|答えられません|求められません", r"ではなく|ではありません|ではない",
              r"になります|となります|です|である|だ", right=r"が(?:正解|正しい)(?:です)?", wrong=r"では(?:ない|ありません)(?:です)?|は(?:誤り|間違い|不正解)(?:です)?"),
-    Language("ko", r"정답|해답|답", r"결과", r"은|는|이", r"선택지", r"아마|모르겠", r"아닌|아니라", r"입니다|이에요|예요|이다", right=r"[이가] (?:정답|맞)\w{0,4}", wrong=r"[이가]? ?(?:아닙니다|아니다|아니에요|틀렸\w{0,3})"),
+    Language("ko", r"정답|해답|답", r"결과", r"은|는|이", r"선택지", r"아마|모르겠|풀 수 없|답할 수 없", r"아닌|아니라", r"입니다|이에요|예요|이다", right=r"[이가] (?:정답|맞)\w{0,4}", wrong=r"[이가]? ?(?:아닙니다|아니다|아니에요|틀렸\w{0,3})"),
     Language("hi", r"उत्तर|जवाब", r"परिणाम", r"", "", r"शायद|नहीं पता", r"नहीं", r"\s(?:है|हैं)"),
     Language("bn", r"উত্তর", r"ফলাফল", r"হল|হলো", "", r"হয়তো|জানি না", r"নয়"),
     Language("ar", r"(?:ال)?إجابة|(?:ال)?جواب", r"(?:ال)?نتيجة", r"هو|هي", r"أختار", r"ربما|لا أعرف", r"ليس|ليست"),
@@ -109,7 +113,7 @@ _LATIN = re.compile(r"[a-zà-öø-ÿ]+")
 
 
 CONDITION = re.compile(
-    r"^(?:if|is|are|suppose|assume|unless|whether|should)\b(?!.*[,;:])|\b(?:wrong|false|untrue|not true|doubt|deny|don['’]t (?:think|believe)|"
+    r"^(?:otherwise|else|alternatively)\b|^(?:if|is|are|suppose|assume|unless|whether|should)\b(?!.*[,;:])|\b(?:wrong|false|untrue|not true|doubt|deny|don['’]t (?:think|believe)|"
     r"do not (?:think|believe)|unlikely|whether)\b(?!.*(?:\b(?:but|so)\b|[,;:]))",
     re.IGNORECASE,
 )
@@ -127,6 +131,11 @@ RETRACTION = re.compile(
     re.IGNORECASE,
 )
 """What takes an answer back; a new one may follow."""
+
+REPLACEMENT = re.compile(
+    r"\b(?:no|not|actually|rather|instead|wait|sorry|correction|so|hence|thus|therefore|which|then)\b", re.IGNORECASE
+)
+"""What stands between two announced answers of a sentence if the second one counts."""
 
 QUESTION = re.compile(r"^(?:is|are|can|could|does|do|was|might|may|should)\b.{0,200}\d.{0,200}\?$", re.IGNORECASE)
 """A sentence that asks for a value."""
@@ -238,12 +247,13 @@ def phrase_pattern(*, weak: bool = False) -> re.Pattern[str]:
     middle = rf"(?:(?:to|of|for) (?:the|this|your|that) \w{{1,20}}(?: \w{{1,20}})?{_SPACE})?"
     adverb = rf"(?:(?:therefore|thus|then|also|exactly|simply|for sure|hence|clearly|indeed|daher|donc){_SPACE})?"
     adjective = (
-        rf"(?:{_SPACE}(?:finale?|correct[ae]|corretta|correta|exact[ae]|definitiva|définitive|richtig|juste)\b)?"
+        rf"(?:{_SPACE}(?:finale?|correct[ae]|corretta|correta|exact[ae]|definitiva|définitive|richtig|juste|corecte?|yang (?:benar|tepat)|đúng|chính xác)\b"
+        rf"|{_SPACE}(?:الصحيحة|النهائية|הנכונה|הסופית|صحیح|نهایی|ที่ถูกต้อง))?"
     )
     verb = rf"(?:(?:{'|'.join(latin)})(?![^\W\d_])|{'|'.join(others)}|[=:：＝]|[–—-](?=\s))"
     return re.compile(
         rf"(?P<noun>{nouns}){adjective}{_MARKS}{_SPACE}{middle}{_MARKS}{_SPACE}{verb}{_MARKS}{_SPACE}{adverb}[:：]?{_SPACE}"
-        rf"|(?P<bare>{_any_of(_bare_nouns(weak=weak))}){_MARKS}{_SPACE}(?=[-+]?[\d$\\(A-Z*])",
+        rf"|(?P<bare>{_any_of(_bare_nouns(weak=weak))}){adjective}{_MARKS}{_SPACE}(?=[-+]?[\d$\\(A-Z*])",
         re.IGNORECASE,
     )
 

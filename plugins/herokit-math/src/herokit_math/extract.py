@@ -22,6 +22,7 @@ from herokit.verifiers.extraction import (
     find_tag,
     is_denied,
     is_doubtful,
+    unify_boxes,
 )
 from herokit.verifiers.languages import doubt_pattern
 from herokit.verifiers.text import first_sentence, last_sentence
@@ -79,7 +80,7 @@ def find_candidates(completion: str, extract: ExtractMode = "answer") -> list[Ex
 def iterate_candidates(completion: str, extract: ExtractMode = "answer") -> Iterator[Extraction]:
     """Yield what `find_candidates` returns; most callers need only the first."""
     if extract == "boxed":
-        return iter([_find_box(completion) or Extraction(None, "box", "no box")])
+        return iter([_find_box(unify_boxes(completion)) or Extraction(None, "box", "no box")])
     if extract != "answer":
         return iter(find_answers(completion, extract))
     if (marked := find_marked_answer(completion)) is not None:
@@ -105,6 +106,8 @@ def find_marked_answer(completion: str) -> Extraction | None:
         'the last box is empty or cut off'
     """
     text = completion if len(completion) <= MAX_TAIL_CHARS else completion[-MAX_TAIL_CHARS:]
+    if "<|begin_of_box|>" in text:
+        return find_marked_answer(unify_boxes(text))
     if "<" in text and _ANSWER_TAG.search(text) and (tag := find_tag(text)) is not None:
         box = _find_box(tag.text) if tag.text else None
         return tag if box is None else box._replace(origin="answer tag")
