@@ -57,6 +57,7 @@ EXTRAS_BY_NAME = {
     "onnx": "onnx",
     "torch": "torch",
     "torch-judge": "torch",
+    "torch-pairwise-judge": "torch",
     "torch-likelihood": "torch",
     "ray": "ray",
     "ray-verifier": "ray",

@@ -59,6 +59,7 @@ SMALL_FILES = {
     "src/herokit/groupwise.py": "the public part of _segment.py",
     "src/herokit/adapters/common/info.py": "the table of adapters imports it and nothing else",
     "src/herokit/service/limits.py": "the command line reads it without loading FastAPI",
+    "src/herokit/reward_models/pairs.py": "judges that compare rollouts choose their pairs with it, in two plugins",
     "src/herokit/workers/counters.py": "sources and pools count with it",
     "plugins/herokit-torch/src/herokit_torch/sync.py": "the only part of the plugin that needs torch.distributed",
 }
@@ -107,6 +108,7 @@ PLUGIN_MAY_IMPORT = {
     "herokit.reward_models.lazy",
     "herokit.reward_models.local",
     "herokit.reward_models.monitor",
+    "herokit.reward_models.pairs",
     "herokit.reward_models.process",
     "herokit.reward_models.progress",
     "herokit.reward_models.encoding",

@@ -123,4 +123,4 @@ def test_device_map_needs_accelerate_too(said):
 
 
 def test_plugins_are_listed_without_the_packages_that_they_use(said):
-    assert said["names without packages"] == ["torch", "torch-judge", "torch-likelihood"]
+    assert said["names without packages"] == ["torch", "torch-judge", "torch-likelihood", "torch-pairwise-judge"]

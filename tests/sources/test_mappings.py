@@ -44,6 +44,7 @@ ARGUMENTS = {
 ELSEWHERE = {
     "torch",
     "torch-judge",
+    "torch-pairwise-judge",
     "torch-likelihood",
     "onnx",
     "ray-verifier",

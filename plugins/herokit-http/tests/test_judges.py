@@ -7,10 +7,11 @@ import pytest
 
 from herokit import Rewarder, Select
 from herokit.errors import ConfigError
+from herokit.reward_models.pairs import choose_pairs
 from herokit.sources import Cascade
 from herokit.types import Sample, Status, Verdict
 from herokit_http import GenerativeVerifier, Judge, PairwiseJudge, RubricJudge
-from herokit_http.pairwise import bradley_terry, choose_pairs, win_rates
+from herokit_http.pairwise import bradley_terry, win_rates
 
 MARK = re.compile(r"--- end ([0-9a-f]{8}) ---")
 

@@ -1,7 +1,7 @@
 """From samples to token ids: templates, one BOS, truncation on the left, and the positions at which scores are read."""
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
@@ -11,22 +11,24 @@ from herokit.types import Sample
 
 __all__ = [
     "DEFAULT_TEMPLATE",
+    "FIELDS",
     "EncodedRows",
     "check_step_token",
     "encode_rows",
+    "fill_fields",
     "fill_template",
     "is_template",
     "tokenize_rows",
 ]
 
 DEFAULT_TEMPLATE = "{prompt}\n{completion}"
+FIELDS = ("{prompt}", "{completion}")
+"""The fields of a template."""
 
-_FIELD = re.compile(r"\{prompt\}|\{completion\}")
 
-
-def is_template(text: str) -> bool:
-    """Return whether a text has the fields ``{prompt}`` and ``{completion}``."""
-    return "{prompt}" in text and "{completion}" in text
+def is_template(text: str, fields: Sequence[str] = FIELDS) -> bool:
+    """Return whether a text has the fields, ``{prompt}`` and ``{completion}``."""
+    return all(name in text for name in fields)
 
 
 def fill_template(template: str, prompt: str, completion: str) -> str:
@@ -36,8 +38,17 @@ def fill_template(template: str, prompt: str, completion: str) -> str:
         >>> fill_template("Q: {prompt} A: {completion}", "1 + 1?", "{prompt}")
         'Q: 1 + 1? A: {prompt}'
     """
-    fields = {"{prompt}": prompt, "{completion}": completion}
-    return _FIELD.sub(lambda match: fields[match[0]], template)
+    return fill_fields(template, {"{prompt}": prompt, "{completion}": completion})
+
+
+def fill_fields(template: str, fields: Mapping[str, str]) -> str:
+    """Replace fields, such as ``{prompt}``, in one pass; fields in the values stay as they are.
+
+    Example:
+        >>> fill_fields("{a} {b}", {"{a}": "{b}", "{b}": "1"})
+        '{b} 1'
+    """
+    return re.sub("|".join(map(re.escape, fields)), lambda match: fields[match[0]], template)
 
 
 def check_step_token(token: str, ids: Sequence[int]) -> int:

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Any, Generic, Protocol, Self, TypeVar, get_args
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, get_args
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from herokit.reward_models.batching import (
     unique_rows,
 )
 from herokit.reward_models.control_tokens import ControlTokens, check_control_tokens
-from herokit.reward_models.encoding import EncodedRows, is_template
+from herokit.reward_models.encoding import FIELDS, EncodedRows, is_template
 from herokit.reward_models.inputs import InputView, Thinking, UnscorableError
 from herokit.reward_models.labels import Label, LabelError, check_label, label_weights, select_label
 from herokit.reward_models.lazy import LazyResource, ResourceOwner
@@ -120,6 +120,7 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
     step_separator: str = "\n\n"
     aggregate: Aggregate = "min"
     progress_callback: ProgressCallback | None = field(default=None, repr=False, compare=False)
+    _template_fields: ClassVar[tuple[str, ...]] = FIELDS
     _resource: LazyResource[R] = field(default_factory=LazyResource, init=False, repr=False, compare=False)
     _record: _Record = field(default_factory=_Record, init=False, repr=False, compare=False)
 
@@ -135,8 +136,8 @@ class LocalRewardModel(ResourceOwner, ABC, Generic[R]):
         check_label(self.label, owner)
         if not self.step_separator:
             raise ConfigError(f"{owner}: step_separator is empty; expected the text between two steps")
-        if self.template is not None and not is_template(self.template):
-            raise ConfigError(f"{owner}: template = {self.template!r}; expected {{prompt}} and {{completion}}")
+        if self.template is not None and not is_template(self.template, self._template_fields):
+            raise ConfigError(f"{owner}: template = {self.template!r}; expected {' and '.join(self._template_fields)}")
 
     def _check_at_least(self, name: str, minimum: float) -> None:
         value = getattr(self, name)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 
 from herokit.errors import ConfigError
+from herokit.reward_models.pairs import Pair, choose_pairs
 from herokit.samples import SampleLike, as_samples
 from herokit.types import Scores
 from herokit_http.batches import Failure
@@ -15,9 +16,8 @@ from herokit_http.chat import ChatSource, JudgedSample, Question, compute_mark, 
 from herokit_http.judge_output import parse_verdict
 from herokit_http.model import make_scores
 
-__all__ = ["PairwiseJudge", "bradley_terry", "choose_pairs", "win_rates"]
+__all__ = ["PairwiseJudge", "bradley_terry", "win_rates"]
 
-Pair: TypeAlias = tuple[int, int]
 Results: TypeAlias = Mapping[Pair, float]
 """(i, j) -> 1 if i is better, 0 if j is, 0.5 for a tie."""
 
@@ -137,20 +137,6 @@ class PairwiseJudge(ChatSource):
 def _parse(question: Question, text: str) -> float | Failure:
     value = parse_verdict(text, question.mark, {"A": 1.0, "B": 0.0, "TIE": 0.5})
     return Failure(f"the judge gave {value.reason}: {shorten(text)}") if isinstance(value, Failure) else value
-
-
-def choose_pairs(count: int, min_opponents: int) -> list[Pair]:
-    """Return pairs of rows in which every row occurs at least `min_opponents` times, or with all others if they are fewer.
-
-    Rows are placed on a circle and paired with those up to ``ceil(min_opponents / 2)`` places further.
-
-    Example:
-        >>> choose_pairs(3, 8), choose_pairs(5, 2)
-        ([(0, 1), (0, 2), (1, 2)], [(0, 1), (0, 4), (1, 2), (2, 3), (3, 4)])
-    """
-    steps = range(1, min(-(-min_opponents // 2), count // 2) + 1)
-    pairs = {(min(i, j), max(i, j)) for step in steps for i in range(count) if (j := (i + step) % count) != i}
-    return sorted(pairs)
 
 
 def win_rates(results: Results, count: int) -> list[float | None]:

@@ -19,7 +19,7 @@ from herokit.types import Sample
 from herokit_torch.encoding import Encoder
 from herokit_torch.model import TorchRunner, check_imports, default_device, max_batch_tokens
 
-__all__ = ["TorchJudge", "TorchLikelihood"]
+__all__ = ["QuestionEncoder", "TorchJudge", "TorchLikelihood", "reference_text"]
 
 QUESTION = "{prompt}\n\nA solution:\n\n{completion}\n\nIs the solution correct? Answer with one word, Yes or No."
 """The question that `TorchJudge` asks by default."""
@@ -29,13 +29,16 @@ LikelihoodReward: TypeAlias = Literal["log-likelihood", "likelihood", "mean-prob
 
 
 @dataclass(frozen=True, slots=True)
-class _QuestionEncoder(Encoder):
+class QuestionEncoder(Encoder):
     """Writes a question as a turn of the user, up to where the model answers."""
 
     def text(self, sample: Sample) -> str:
         """Return the text of one input."""
-        question = fill_template(self.template or QUESTION, *self.view.texts(sample))
-        return self._write([{"role": "user", "content": question}], add_generation_prompt=True)
+        return self._write([{"role": "user", "content": self.question(sample)}], add_generation_prompt=True)
+
+    def question(self, sample: Sample) -> str:
+        """Return the question."""
+        return fill_template(self.template or QUESTION, *self.view.texts(sample))
 
     @property
     def has_chat(self) -> bool:
@@ -52,7 +55,7 @@ class _QuestionEncoder(Encoder):
 
 
 @dataclass(frozen=True, slots=True)
-class _ReferenceEncoder(_QuestionEncoder):
+class _ReferenceEncoder(QuestionEncoder):
     """Writes prompt, reasoning and reference; the positions that are read are those before the reference's tokens."""
 
     answer_start: str = ""
@@ -63,7 +66,7 @@ class _ReferenceEncoder(_QuestionEncoder):
         reasoning, opening, _ = self.view.escape(sample.completion_text).rpartition(self.answer_start)
         if not opening:
             reasoning = f"{self.view.escape(sample.completion_text).rstrip()}\n\n"
-        written = f"{reasoning}{self.answer_start}{_reference_text(sample)}{self.answer_end}"
+        written = f"{reasoning}{self.answer_start}{reference_text(sample)}{self.answer_end}"
         prompt: Any = [{"role": "user", "content": sample.prompt}] if isinstance(sample.prompt, str) else sample.prompt
         messages = [*self.view.show(prompt), {"role": "assistant", "content": written}]
         return self._write(messages, add_generation_prompt=False)
@@ -103,7 +106,7 @@ class _ReferenceEncoder(_QuestionEncoder):
         return range(len(offsets) - inside[0], len(offsets) - inside[-1] - 1, -1) if inside else range(0)
 
 
-def _reference_text(sample: Sample) -> str:
+def reference_text(sample: Sample) -> str:
     """Return the reference as it is written.
 
     Raises:
@@ -192,6 +195,7 @@ class TorchJudge(_LanguageModel):
 
     model: str
     answers: tuple[str, str] = field(default=("Yes", "No"), kw_only=True)
+    _encoder: ClassVar[type[QuestionEncoder]] = QuestionEncoder
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -199,7 +203,7 @@ class TorchJudge(_LanguageModel):
         object.__setattr__(self, "answers", tuple(answers))  # a scheme file gives a list
         if len(answers) != 2 or len(set(answers) - {""}) != 2:  # noqa: PLR2004
             raise ConfigError(
-                f"TorchJudge: answers = {self.answers!r}; expected two different texts, the good one first"
+                f"{type(self).__name__}: answers = {self.answers!r}; expected two different texts, the good one first"
             )
 
     def _describe(self) -> str:
@@ -210,7 +214,7 @@ class TorchJudge(_LanguageModel):
         from herokit_torch.heads import AnswerHead
 
         first, second = (self._answer_id(tokenizer, answer) for answer in self.answers)
-        encoder = _QuestionEncoder(**self._encoder_settings(self.model, tokenizer, model))
+        encoder = self._encoder(**self._encoder_settings(self.model, tokenizer, model))
         return self._make_runner(self.model, model, encoder, AnswerHead(model, (first, second), self.model))
 
     def _answer_id(self, tokenizer: Any, answer: str) -> int:
