@@ -14,7 +14,7 @@ from herokit.types import Sample, Verdict
 from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict
 from herokit.verifiers.extraction import ExtractMode, View, read_answer, unanswered
 from herokit.verifiers.references import reference_text
-from herokit.verifiers.text import strip_markup
+from herokit.verifiers.text import join_digits, strip_markup
 
 __all__ = ["DASHES_TO_MINUS", "Number", "PercentMode", "read_number"]
 
@@ -36,10 +36,11 @@ _NUMBER = re.compile(
     r"(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)"
     r"(?:[eE]([-+]?\d{1,4})|\s?(?:x|\*|\u00d7|\\times)\s?10\s?(?:\^|\*\*)\s?\{?([-+]?\d{1,4})\}?)?"
     r"(?:\s?/\s?(\d+))?(?:[\s~]?(?:\\(?:text|mathrm|mbox)\{)?\s?(?i:(thousand|million|billion|trillion)s?)\b)?"
-    r"(\s?\\?%)?(?![\w^]|[.,]\d|/)"
+    r"(\s?\\?%|\s(?i:per\s?cent)\b)?(?![\w^+]|[.,]\d|/)"
 )
-_DECIMAL_COMMA = re.compile(r"(?<![\w.,])(\d{1,3}(?:\.\d{3})+|\d+),(\d+)(?![\w.,])")
-_THOUSANDS = re.compile(r"(?<![\w.,])\d{1,3}(?:([ \u00a0\u202f_'\u2019.])\d{3})(?:\1\d{3})*(?=,\d|(?![\w.,]|\s\d))")
+_FRACTION = re.compile(r"\\[dtc]?frac\s?(?:\{(\d{1,400})\}|(\d))\s?(?:\{(\d{1,400})\}|(\d))|(\d{1,9})\u2044(\d{1,9})")
+_MIXED = re.compile(r"(?<![\w.,/-])(-?)\s?(\d{1,18})\s{1,2}(\d{1,18})/(\d{1,18})(?![\w/]|[.,]\d)")
+_VULGAR = re.compile(r"[\u00bc-\u00be\u2150-\u215e]")  # NFKC would turn 1\u00bd into 11/2
 _SCALES = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 """Words after a number that multiply it by a power of ten."""
 
@@ -155,34 +156,24 @@ def _prepare(text: str) -> str:
     """Return a text with its signs, fractions, powers and separators written in ASCII."""
     text = strip_markup(text[: 4 * _MAX_DIGITS])
     text = _SUBSCRIPT.sub(r"_\g<0>", _SUPERSCRIPT.sub(r"^\g<0>", text))  # NFKC would turn 5² into 52
+    text = _VULGAR.sub(r" \g<0>", text)
     text = _NEGATIVE.sub("-", unicodedata.normalize("NFKC", text).translate(DASHES_TO_MINUS))
     text = "".join(str(unicodedata.decimal(c, c)) for c in text) if not text.isascii() else text
     text = text.replace("{,}", ",").replace("\\,", "").replace("\\!", "")
-    text = _THOUSANDS.sub(_join_thousands, text)
-    text = _DECIMAL_COMMA.sub(_replace_decimal_comma, text)
-    return re.sub(r"\\d?t?frac\s?\{(\d{1,400})\}\{(\d{1,400})\}", r"\1/\2", text)
+    return _MIXED.sub(_write_mixed, _FRACTION.sub(_write_fraction, join_digits(text)))
 
 
-def _join_thousands(match: re.Match[str]) -> str:
-    """Return a number without the separators of its thousands; a single full stop is a decimal point."""
-    text = match[0]
-    return (
-        text
-        if match[1] == "." and text.count(".") == 1 and match.string[match.end() : match.end() + 1] != ","
-        else text.replace(match[1], "")
-    )
+def _write_fraction(match: re.Match[str]) -> str:
+    """Return a fraction as ``1/2``, apart from a whole number before it."""
+    top, bottom = (part for part in match.groups() if part is not None)
+    before = match.string[match.start() - 1 : match.start()]
+    return f"{' ' if before.isdigit() else ''}{top}/{bottom}"
 
 
-def _replace_decimal_comma(match: re.Match[str]) -> str:
-    """Return a number with a decimal point; a comma before exactly three digits separates thousands.
-
-    Example:
-        >>> [_DECIMAL_COMMA.sub(_replace_decimal_comma, text) for text in ("2,5", "1.234,5", "1,234", "0,125")]
-        ['2.5', '1234.5', '1,234', '0.125']
-    """
-    whole, decimals = match.groups()
-    is_thousands = len(decimals) == 3 and len(whole) <= 3 and not whole.startswith("0")  # noqa: PLR2004 - digits
-    return match[0] if is_thousands else f"{whole.replace('.', '')}.{decimals}"
+def _write_mixed(match: re.Match[str]) -> str:
+    """Return ``2 1/2`` as ``5/2``; unchanged if the fraction is not a proper one."""
+    sign, whole, top, bottom = match[1], int(match[2]), int(match[3]), int(match[4])
+    return f"{sign}{whole * bottom + top}/{bottom}" if 0 < top < bottom else match[0]
 
 
 def _round_significant(value: Fraction, digits: int) -> Decimal:

@@ -17,6 +17,7 @@ __all__ = [
     "Normalization",
     "extract_code_block",
     "first_sentence",
+    "join_digits",
     "last_line",
     "last_sentence",
     "normalize_text",
@@ -57,6 +58,13 @@ ABBREVIATIONS = frozenset({"mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr",
                            "gen", "sen", "rep", "gov", "approx", "dept", "est", "ca", "bzw"})  # fmt: skip
 """Words after which a full stop ends no sentence."""
 
+_DECIMAL_COMMA = re.compile(r"(?<![\w.,])(\d{1,3}(?:\.\d{3})+|\d+),(\d+)(?![\w.,])")
+_THOUSANDS = re.compile(
+    r"(?<![\w.,])\d{1,3}(?:([ \u00a0\u202f_'\u2019.])\d{3})(?:\1\d{3})*(?=,\d|(?![\w.,]|\s\d))"
+    r"|(?<![\w.,])\d{1,3}(?:([ \u00a0\u202f'\u2019])\d{3})(?:\2\d{3})*(?=\.\d+(?![\w.,]|\s\d))"
+    r"|(?<![\w.,])\d{1,2}(?:(,)\d\d)+,\d{3}(?![\d,])"
+)
+"""The last form is India's: 12,34,567."""
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _WRAPPERS = (("**", "**"), ("__", "__"), ("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("`", "`"),
@@ -142,6 +150,40 @@ def strip_markup(text: str) -> str:
         if text == before:
             break
     return text
+
+
+def join_digits(text: str) -> str:
+    """Return a text whose numbers have no separators of thousands but commas, and no decimal commas.
+
+    Example:
+        >>> [join_digits(text) for text in ("1.234,5 kg", "1 200 m", "CHF 1'234.50", "12,34,567", "1,234")]
+        ['1234.5 kg', '1200 m', 'CHF 1234.50', '1234567', '1,234']
+    """
+    return _DECIMAL_COMMA.sub(_replace_decimal_comma, _THOUSANDS.sub(_join_thousands, text))
+
+
+def _join_thousands(match: re.Match[str]) -> str:
+    """Return a number without the separators of its thousands; a single full stop is a decimal point."""
+    text, separator = match[0], str(match[match.lastindex or 1])
+    if separator == ",":
+        return text.replace(",", "")
+    return (
+        text
+        if separator == "." and text.count(".") == 1 and match.string[match.end() : match.end() + 1] != ","
+        else text.replace(separator, "")
+    )
+
+
+def _replace_decimal_comma(match: re.Match[str]) -> str:
+    """Return a number with a decimal point; a comma before exactly three digits separates thousands.
+
+    Example:
+        >>> [_DECIMAL_COMMA.sub(_replace_decimal_comma, text) for text in ("2,5", "1.234,5", "1,234", "0,125")]
+        ['2.5', '1234.5', '1,234', '0.125']
+    """
+    whole, decimals = match.groups()
+    is_thousands = len(decimals) == 3 and len(whole) <= 3 and not whole.startswith("0")  # noqa: PLR2004 - digits
+    return match[0] if is_thousands else f"{whole.replace('.', '')}.{decimals}"
 
 
 def _is_pair(opening: str, closing: str, inside: str) -> bool:

@@ -15,7 +15,7 @@ from herokit.types import Sample, Verdict
 from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict
 from herokit.verifiers.extraction import ExtractMode, View, read_answer, unanswered
 from herokit.verifiers.references import reference_text
-from herokit.verifiers.text import strip_markup
+from herokit.verifiers.text import join_digits, strip_markup
 
 __all__ = ["MissingUnit", "Quantity", "read_quantity"]
 
@@ -34,6 +34,14 @@ _UNIT = re.compile(rf"(?:(?:1\s?/\s?)?{_FACTOR}(?:{_OPERATOR}{_FACTOR})*)?")
 
 _UNICODE_OPERATORS = str.maketrans({"\u00b2": "^2", "\u00b3": "^3", "\u207b": "-", "\u00b9": "^1", "\u00b7": "*", "\u22c5": "*",
                          "\u2212": "-", "\u00d7": "*"})  # fmt: skip
+
+_NEGATIVE = re.compile(r"\b(?:minus|negative)\s{1,3}(?=[.\d])", re.IGNORECASE)
+_LEAD = re.compile(
+    r"(?:[^\d<>\u2264\u2265\u00b1]*(?:\s(?:is|are|was|be|equals?|about|approximately|roughly|around|exactly|weighs|measures|becomes|"
+    r"gives|get|obtain|ist|est|es|betr\u00e4gt|vaut)|:)\s+)?(?:(?:\u2248|~|\\approx)\s*)?(?=[-+]?\.?\d)",
+    re.IGNORECASE,
+)
+"""The words of a sentence before its only quantity."""
 
 _MAX_CHARS = 200
 """Characters of a quantity."""
@@ -118,8 +126,10 @@ def read_quantity(text: str) -> tuple[float, Any] | None:
     if len(text) > _MAX_CHARS:
         return None
     text = unicodedata.normalize("NFC", text).translate(_UNICODE_OPERATORS).rpartition("=")[2]
-    text = text.replace("{,}", ",").replace("$", "")
-    match = _QUANTITY.fullmatch(_LATEX_WRAPPER.sub(r" \1", text).strip())
+    text = join_digits(text.replace("{,}", ",").replace("$", ""))
+    text = _NEGATIVE.sub("-", _LATEX_WRAPPER.sub(r" \1", text).strip())
+    lead = _LEAD.match(text)
+    match = _QUANTITY.fullmatch(text, lead.end() if lead else 0)
     if match is None:
         return None
     name = match[3].replace("\\", "").replace("{", "(").replace("}", ")").replace("\u00b0 ", "\u00b0").strip()
