@@ -171,6 +171,8 @@ def main() -> None:
         source = path.read_text()
         if not survives(name, path, source, args.tests):
             parser.error("the tests fail without a mutation")
+        if survives(name, path, "raise ImportError", args.tests):
+            parser.error(f"the tests pass without {name}: they measure nothing of it")
         count = len(list(find_mutations(ast.parse(source))))
         numbers = random.Random(args.seed).sample(range(count), min(args.sample, count))  # noqa: S311 - repeatable
         survivors = []

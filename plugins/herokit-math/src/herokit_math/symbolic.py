@@ -100,6 +100,8 @@ def _parse_and_compare(convert: _Convert, reference: str, answer: str) -> tuple[
         raise _ReferenceError(f"could not parse the reference: {type(error).__name__}") from error
     if left is None:
         raise _ReferenceError("could not parse the reference")
+    if isinstance(left, sympy.Basic | sympy.MatrixBase) and left.has(*_UNDEFINED):
+        raise _ReferenceError("the reference has no definite value")
     if limit := check_latex_limits(answer):
         return None, limit
     right = _parse(convert, answer)

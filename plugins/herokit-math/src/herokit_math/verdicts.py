@@ -22,6 +22,7 @@ from herokit_math.tiers import (
     extract_reference,
     parse_plain_number,
 )
+from herokit_math.undefined import find_undefined
 
 __all__ = ["OpenPair", "PairComparer", "judge", "judge_completion", "make_comparer", "undecided_verdict"]
 
@@ -105,6 +106,8 @@ def _compare_pair(policy: Policy, reference: str, answer: str, origin: str) -> V
     reference = extract_reference(reference)
     if is_damaged(reference):
         return Verdict(None, Status.FAILED, _DAMAGED, answer, origin)
+    if undefined := find_undefined(reference):
+        return Verdict(None, Status.FAILED, f"the reference has no value: {undefined}", answer, origin)
     decision = decide_equivalence(reference, answer, policy)
     if decision.equal is not None:
         status = _JUDGED if decision.answer_readable else Status.UNPARSED

@@ -96,8 +96,8 @@ class MathVerifier(Closeable):
     def verify(self, samples: Sequence[SampleLike], /) -> list[Verdict]:
         """Return one verdict per sample, in order.
 
-        A verdict is None, FAILED if the reference is missing or unreadable, or if sympy must decide and no worker starts;
-        0, UNPARSED if the completion has no readable answer; 0, TIMEOUT if sympy exceeds the time limit; 0, CRASHED if
+        A verdict is None, FAILED if the reference is missing, is unreadable or has no value (``1/0``), or if sympy must
+        decide and no worker starts; 0, UNPARSED if the completion has no readable answer; 0, TIMEOUT if sympy exceeds the time limit; 0, CRASHED if
         three workers die on the pair. The contents of a sample never raise an exception.
         """
         compare = make_comparer(self.policy)
