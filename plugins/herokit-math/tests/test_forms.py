@@ -10,6 +10,38 @@ PAIRS = {
         [(r"\langle 1, -2, 3\rangle", "(1,-2,3)"), (r"\langle 1,-2,3\rangle", r"\begin{pmatrix}1\\-2\\3\end{pmatrix}"), (r"\langle 1,-2,3\rangle", r"\mathbf{i}-2\mathbf{j}+3\mathbf{k}"), (r"2\hat{i}-5\hat{j}", r"\langle 2,-5\rangle"), (r"2\hat{i}-5\hat{j}", r"-5\hat{j}+2\hat{i}"), (r"\begin{bmatrix}4\\-1\end{bmatrix}", "[4, -1]^T"), (r"\vec{AB} = (3, 4)", "(3,4)"), (r"\frac{1}{\sqrt{14}}(1,2,3)", r"\left(\frac{1}{\sqrt{14}},\frac{2}{\sqrt{14}},\frac{3}{\sqrt{14}}\right)")],
         [(r"\mathbf{i}-2\mathbf{j}+3\mathbf{k}", r"\langle 1,2,3\rangle"), (r"2\hat{i}-5\hat{j}", r"5\hat{i}-2\hat{j}"), (r"\begin{bmatrix}4\\-1\end{bmatrix}", r"\begin{bmatrix}-1\\4\end{bmatrix}"), (r"\frac{1}{\sqrt{14}}(1,2,3)", "(1,2,3)")],
     ),
+    "raised-and-lowered": (
+        [("x^{12}", "x¹²"), (r"2^{-3}", "2⁻³"), (r"5\times10^{-4}", "5×10⁻⁴"), ("x^{n+1}", "xⁿ⁺¹"), ("a_{10}", "a₁₀"), (r"\infty", "∞"), (r"-\infty", "−∞"), (r"\emptyset", "∅"), ("25", "5²"), (r"12\text{ cm}^2", "12 cm²"), (r"9.8\text{ m/s}^2", "9.8 m·s⁻²")],
+        [("x^{12}", "x¹"), ("x^{12}", "2x"), ("a_{10}", "a₁"), ("10^{6}", "10⁻⁶"), (r"\infty", "−∞"), ("52", "5²"), (r"12\text{ cm}^2", "12 cm³")],
+    ),
+    "recurring-digits": (
+        [(r"\frac17", r"0.\dot{1}4285\dot{7}"), (r"0.\dot{1}\dot{8}", r"\frac{2}{11}"), (r"0.1\dot2\dot3", r"\frac{122}{990}"), (r"0.\dot{3}", r"\frac13")],
+        [(r"\frac17", r"0.\dot{1}428\dot{5}"), (r"0.1\dot{2}\dot{3}", r"\frac{123}{999}"), (r"0.\dot{1}\dot{8}", r"\frac{18}{100}")],
+    ),
+    "minutes-of-a-degree": (
+        [(r"45^{\circ}30'", r"45.5^\circ"), (r"22^\circ 37' 12''", r"22.62^\circ"), (r"36^{\circ} 52^{\prime}", "36°52'"), ("36°52′12″", r"36.87^\circ"), (r"\arctan\frac43", r"53.13^\circ"), (r"2\arcsin\frac13", "38.94°")],
+        [(r"45^{\circ}30'", r"45.3^\circ"), (r"22^\circ 37'", r"22^\circ 38'"), (r"22^\circ 37'", r"22^\circ 37' 12''"), (r"\arctan\frac43", r"53.31^\circ"), (r"\arctan\frac43", r"36.87^\circ")],
+    ),
+    "decimal-commas-in-intervals": (
+        [("(1.5, 3)", "]1,5; 3["), ("]1,5; 2,5[", "(1.5, 2.5)"), ("[1,5; 3[", "[1.5, 3)"), (r"(1{,}5; 3)", "(1.5, 3)"), ("2.5", "2{,}5"), ("1004", "1{,}004")],
+        [("]1,5; 2,5[", "(1.5, 2)"), ("[1,5; 3[", "(1.5, 3]"), ("2, 5", "2{,}5"), ("]1; 5[", "]1,5; 5[")],
+    ),
+    "decoration": (
+        [("17", r"\textcolor{blue}{17}"), ("17", r"{\color{red}{17}}"), (r"\color{blue}17", "17"), ("17", r"\Large 17"), (r"\frac34", "frac{3}{4}"), (r"\frac13", r"{1 \over 3}"), ("f(x)=3x", r"f \colon x \mapsto 3x"), ("f(x)=3x", r"x \mapsto 3x"), (r"(0,\infty)", r"\mathbb{R}^+"), ("x>0", r"x \in \mathbb{R}^{+}")],
+        [("17", r"\textcolor{blue}{71}"), ("17", r"\textcolor{17}{71}"), (r"\frac34", "frac{4}{3}"), ("3", r"{1 \over 3}"), ("f(x)=3x", r"x \mapsto 3x+1"), (r"[0,\infty)", r"\mathbb{R}^+")],
+    ),
+    "the-value-of-a-sum-of-names": (
+        [("9", "m+n=9"), ("9", "9 = m + n"), ("25", "x^2+y^2=25"), ("9", "AB+BC=9"), (r"\frac92", "a+b=4.5"), ("9", r"m+n = 9\text{ cm}")],
+        [("9", "m+n=10"), ("9", "2x=9"), ("9", "2x+1=9"), ("m+n=9", "9"), ("0", "x-y=0"), (r"9\text{ m}", r"m+n=9\text{ cm}"), ("9", "m+n<9"), ("9", "|x|=9")],
+    ),
+    "several-names": (
+        [("a=1, b=2", "1, 2"), ("a=1, b=2", "b=2, a=1"), ("a=1, b=2", "(1, 2)"), ("x_1=1, x_2=2", "2, 1"), (r"x=1 \text{ or } x=2", "2, 1"), (r"x=1 \text{ or } x=2", "x_1=2, x_2=1"), ("x=1, x=2", "y=1, y=2"), ("1, 2", "x_1=2, x_2=1")],
+        [("a=1, b=2", "2, 1"), (r"a=1, b=2", r"2 \text{ and } 1"), (r"x=1 \text{ or } x=2", r"x=1 \text{ and } y=2"), ("x=1, y=2", "x=1, x=2")],
+    ),
+    "families-of-points": (
+        [(r"(2t+1, t), t \in \mathbb{R}", r"(2s+1, s), s\in\mathbb{R}"), (r"(t, 2t, 3t), t\in\mathbb{R}", r"(k, 2k, 3k)")],
+        [(r"(2t+1, t), t \in \mathbb{R}", r"(2s-1, s), s\in\mathbb{R}"), (r"(t, 2t, 3t), t\in\mathbb{R}", r"(k, 3k, 2k)"), (r"(t, 2t), t\in\mathbb{R}", r"(s, 2r)"), ("(t, 2t)", "(s, 2s)")],
+    ),
     "intervals": (
         [("(2,5]", r"2 < x \le 5"), ("(2,5]", "]2,5]"), (r"[1,\infty)", r"x \geq 1"), (r"(-\infty,2)\cup(3,\infty)", r"x<2 \text{ or } x>3"), (r"(-\infty,2)\cup(3,\infty)", r"\mathbb{R}\setminus[2,3]"), ("[-1,1]", r"|x|\le 1"), ("(1,4)", r"\{x : 1<x<4\}"), (r"(-\infty, 0)\cup(0,\infty)", r"x\neq 0"), (r"x\ge 0", r"[0,\infty)"), (r"x \in (-2, 2)", "|x|<2")],
         [("(2,5]", "(2,5)"), (r"[1,\infty)", "x>1"), (r"(-\infty,2)\cup(3,\infty)", r"\mathbb{R}\setminus(2,3)"), ("(0,3)", "0<x<4"), ("(1,4)", r"\{x \in \mathbb{Z} : 1<x<4\}")],

@@ -239,7 +239,7 @@ def decide(reference, answer, **options):
 @pytest.mark.parametrize(
     ("reference", "answer", "equal"),
     [
-        ("x=1, y=2", "y=2, x=1", True), ("x=1, y=2", "x=2, y=1", False), ("x=1, y=2", "2, 1", True), ("(x,y)=(1,2)", "(2,1)", False), ("(1,2)", "1,2", True), ("(1,2)", "2,1", False), ("1,1,2", "1,2", True), ("(1,1,2)", "(1,2)", False), ("1,2,3", "1,2,4", False), (r"\{1,2\}", "2,1", True),
+        ("x=1, y=2", "y=2, x=1", True), ("x=1, y=2", "x=2, y=1", False), ("x=1, y=2", "2, 1", False), ("x=1, y=2", "1, 2", True), ("(x,y)=(1,2)", "(2,1)", False), ("(1,2)", "1,2", True), ("(1,2)", "2,1", False), ("1,1,2", "1,2", True), ("(1,1,2)", "(1,2)", False), ("1,2,3", "1,2,4", False), (r"\{1,2\}", "2,1", True),
         ("1,2", "1,2,2,3", False), (r"\begin{pmatrix}1&2\end{pmatrix}", r"\begin{pmatrix}1\\2\end{pmatrix}", False), (r"\begin{pmatrix}1\\2\end{pmatrix}", "(1,2)", True), (r"\begin{pmatrix}1\\2\end{pmatrix}", "(2,1)", False), (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", "(1,2,3,4)", False),
         ("12:30", "12:30 p.m.", True), ("12:30 a.m.", "12:30 p.m.", False), ("3:4", "6:8", True),  ("3:4", "4:3", False), ("3:4", "0.75", True), ("0.75", "3:4", True), ("1:2:3", "2:4:6", True), ("1:2:3", "2:4:7", False), ("1:2:3", "1:2", False), ("12:30", "24:60", False), ("3:4", "x", False),
         ("2112_6", "2112_7", False), ("2112_6", "2112", True), ("2112", "2112_6", False), ("1A_{16}", "1A", False), ("f(x)=2x", "f(t)=2t", True),  (r"\infty", "infinite", True), ("(B) 14", "14", True), ("14", "(B) 14", True), ("(B) 14", "15", False), ("(B) 14", "(C) 14", False), ("(B)", "14", False),

@@ -33,6 +33,7 @@ from herokit_math.relations import (
     is_plain_label,
     is_solution,
     merge_parts,
+    named_value,
     prime_derivative,
     substitute,
 )
@@ -188,6 +189,9 @@ class Comparison:
 
     def _equal_chains(self, reference: Answer, answer: Answer) -> bool | None:
         chain, other = (item.equation if isinstance(item, LabeledValue) else item for item in (reference, answer))
+        if isinstance(chain, Quantity) and isinstance(other, RelationChain):
+            value = named_value(other) if chain.unit is None else None  # a chain has no units
+            return self.quantities.equal(chain, Quantity(value)) if value is not None else False
         if not isinstance(chain, RelationChain):
             return False
         if isinstance(other, RelationChain):
@@ -253,8 +257,12 @@ class Comparison:
             return False
         if not is_tuple and (pairs := _pair_by_label(items, other)):
             return _all_equal(self.equal(r, a) for r, a in pairs)
-        if is_tuple or self.policy.lists == "ordered":
-            return self._equal_in_order(items, other)
+        names = _count_names(items), _count_names(other)
+        if not is_tuple and all(names) and names[0] != names[1]:
+            return False  # x = 1 or x = 2, and x = 1, y = 2
+        is_assigned = 1 < names[0] == len(items) and names[1] == 0 and all(len(_get_label(item)) < 4 for item in items)  # noqa: PLR2004 - no words
+        if is_tuple or self.policy.lists == "ordered" or is_assigned:
+            return self._equal_in_order(items, self.quantities.rename_parameter(items, other))
         return self._equal_unordered(items, other, self.equal)
 
     def _drop_duplicates(self, items: tuple[Answer, ...]) -> tuple[Answer, ...]:
@@ -429,6 +437,12 @@ def _pair_by_label(reference: Sequence[Answer], answer: Sequence[Answer]) -> lis
     if len(labeled) != len(reference) or len(other) != len(answer) or labeled.keys() != other.keys() or "" in labeled:
         return []
     return [(labeled[label], other[label]) for label in labeled]
+
+
+def _count_names(items: Sequence[Answer]) -> int:
+    """Return how many names label the members, ``x_1`` and ``x_2`` as one; 0 if some member has no label."""
+    labels = [_get_label(item).partition("_")[0] for item in items]
+    return len(set(labels)) if all(labels) else 0
 
 
 def _get_name(item: Answer) -> str:

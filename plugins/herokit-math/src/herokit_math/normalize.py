@@ -17,13 +17,11 @@ _CHARACTERS = str.maketrans({
     "√": "\\sqrt ", "∛": "\\sqrt[3]", "∪": "\\cup ", "∩": "\\cap ", "∈": "\\in ", "∅": "\\emptyset ", "°": "^\\circ ",
     "º": "^\\circ ", "±": "\\pm ", "∓": "\\mp ", "≈": "\\approx ", "≃": "\\approx ", "∑": "\\sum ", "∏": "\\prod ",
     "∫": "\\int ", "ℝ": "\\mathbb{R}", "ℤ": "\\mathbb{Z}", "ℕ": "\\mathbb{N}", "ℚ": "\\mathbb{Q}", "ℂ": "\\mathbb{C}",
-    "²": "^{2}", "³": "^{3}", "⁴": "^{4}", "⁵": "^{5}", "⁶": "^{6}", "⁷": "^{7}", "⁸": "^{8}", "⁹": "^{9}", "⁰": "^{0}",
-    "¹": "^{1}", "⁻": "^-", "ⁿ": "^{n}", "₀": "_{0}", "₁": "_{1}", "₂": "_{2}", "₃": "_{3}", "₄": "_{4}", "₅": "_{5}",
-    "₆": "_{6}", "₇": "_{7}", "₈": "_{8}", "₉": "_{9}", "½": "\\frac{1}{2}", "⅓": "\\frac{1}{3}", "⅔": "\\frac{2}{3}",
+    "½": "\\frac{1}{2}", "⅓": "\\frac{1}{3}", "⅔": "\\frac{2}{3}",
     "¼": "\\frac{1}{4}", "¾": "\\frac{3}{4}", "⅕": "\\frac{1}{5}", "⅛": "\\frac{1}{8}", "…": "\\ldots ", "⋯": "\\cdots ",
     "α": "\\alpha ", "β": "\\beta ", "γ": "\\gamma ", "θ": "\\theta ", "λ": "\\lambda ", "μ": "\\mu ", "ρ": "\\rho ",
     "σ": "\\sigma ", "φ": "\\phi ", "ω": "\\omega ", "Ω": "\\Omega ", "\u2126": "\\Omega ", "≡": "\\equiv ", "¢": " cents ", "⌊": "\\lfloor ", "⌋": "\\rfloor ", "⌈": "\\lceil ", "⌉": "\\rceil ",
-    "∣": "|", "→": "\\to ", "⇒": "\\Rightarrow ", "。": ". ", "？": " ", "\u200b": "", "€": " ", "£": " ", "¥": " ", "₹": " ", "\ufeff": "", "\u2009": "\\,", "\u202f": "\\,",
+    "′": "'", "″": "''", "∣": "|", "→": "\\to ", "⇒": "\\Rightarrow ", "。": ". ", "？": " ", "\u200b": "", "€": " ", "£": " ", "¥": " ", "₹": " ", "\ufeff": "", "\u2009": "\\,", "\u202f": "\\,",
 })  # fmt: skip
 _MICRO = re.compile(
     r"(?<=\d)((?:\\[ ,]|[\s~])*)(?:[µμ]|\\(?:text|mathrm)\s*\{\s*(?:[µμ]|\\mu)\s*|\\mu\s*\\(?:text|mathrm)\s*\{)\s*([msgL])(?![a-zA-Z])"
@@ -32,17 +30,22 @@ _MICRO_UNITS = {"m": "micrometers", "s": "microseconds", "g": "micrograms", "L":
 _NEGATIVE_WORD = re.compile(r"\b(?:minus|negative) +(?=[\d\\.(])", re.IGNORECASE)
 _GROUPED_BY_POINTS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.])")
 _LOST_BACKSLASH = re.compile(r"[\a\b\v\f]")  # no text has these characters otherwise
-_SUPERSCRIPTS = re.compile(r"(\^-?\{?\d\}?)\^\{(\d)\}")
+_RAISED = re.compile("[⁰¹²³⁴-⁹⁺⁻ⁿ⁽⁾]+")
+_LOWERED = re.compile("[₀-₉₊₋ₙ]+")
+_SCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ⁽⁾₀₁₂₃₄₅₆₇₈₉₊₋ₙ", "0123456789+-n()0123456789+-n")
 DIGIT_GROUP_SEPARATOR = re.compile(r"(?<=\d)(?:\s?\{\s?,\s?\}\s?|,\\[!,;:] ?|\\[!,;: ]|~)(?=\d{3}(?!\d))")
 _DIGIT_GROUP_UNDERSCORE = re.compile(r"(?<=\d)_(?=\d{3}(?:_\d{3})*(?![\d_]))")
+_DECIMAL_COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")  # digit groups are joined before
+_COMMA_IN_NUMBER = re.compile(r"(?<=\d),(?=\d)")
 _LETTER_TIMES = re.compile(r"(?<=\d) {0,3}[xX] {0,3}(?=10 {0,3}\^)")
 _MONEY = re.compile(r"(?<=\d) ?\$(?=\s|\Z)")  # 12 $, as in French; a pair of signs is mathematics
 _DOUBLE_BACKSLASH = re.compile(r"\\\\(?=[a-zA-Z(){}\[\]])")
 _SPACE_COMMANDS = re.compile(
-    r"\\[!,;:>]|\\ |~|\\q?quad|\\(?:displaystyle|textstyle|limits|nolimits|hfill|newline|bf|rm|it|tt|sf)(?![a-zA-Z])"
+    r"\\[!,;:>]|\\ |~|\\q?quad|\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits|hfill|newline|nonumber|bf|rm|it|tt|sf|ensuremath|"
+    r"tiny|scriptsize|footnotesize|small|normalsize|large|Large|LARGE|huge|Huge)(?![a-zA-Z])"
 )
 _SIZE_COMMANDS = re.compile(r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])\.?")
-_INVISIBLE_COMMANDS = re.compile(r"\\(?:hspace|vspace|phantom|hphantom|label|tag)\*?\{[^{}]*\}")
+_INVISIBLE_COMMANDS = re.compile(r"\\(?:hspace|vspace|phantom|hphantom|label|tag|color|textcolor)\*?\s?\{[^{}]*\}")
 _JOINED_CONJUNCTION = re.compile(r"(?<=[\d)}])(and|or)(?=[A-Z(\\\d]|[a-z]\s*[=(])")
 _ENDS = "\\.。 \t\r\n"  # full stops and line breaks
 _INTERVAL = re.compile(r"([\[\]])([^\[\]()]{1,80}[,;][^\[\]()]{1,80})([\[\]])")
@@ -62,8 +65,8 @@ def normalize_text(text: str) -> str:
     if "\\mu" in text or "µ" in text or "μ" in text:
         text = _MICRO.sub(_name_micro_unit, text)
     if not text.isascii():
-        text = text.translate(_CHARACTERS)
-        text = _SUPERSCRIPTS.sub(r"\1\2", text)
+        text = _RAISED.sub(lambda match: f"^{{{match[0].translate(_SCRIPTS)}}}", text)
+        text = _LOWERED.sub(lambda match: f"_{{{match[0].translate(_SCRIPTS)}}}", text).translate(_CHARACTERS)
     else:
         text = text.replace('"', " ").replace("`", " ")
     if "\\" in text:
@@ -102,7 +105,7 @@ def _normalize_numbers(text: str) -> str:
         text = _LETTER_TIMES.sub("*", text)
     if "_" in text:
         text = _DIGIT_GROUP_UNDERSCORE.sub("", text)
-    text = text.replace("{,}", ",") if "{,}" in text else text
+    text = _DECIMAL_COMMA.sub(".", text).replace("{,}", ",") if "{,}" in text else text
     if "." in text and text.count(".") > 1:
         text = _GROUPED_BY_POINTS.sub(lambda match: match[0].replace(".", ""), text)
     return text
@@ -115,8 +118,11 @@ def _name_micro_unit(match: re.Match[str]) -> str:
 
 
 def _turn_brackets(match: re.Match[str]) -> str:
-    """Return ``(1, 3)`` for ``]1, 3[``."""
-    return ("[" if match[1] == "[" else "(") + match[2] + ("]" if match[3] == "]" else ")")
+    """Return ``(1, 3)`` for ``]1, 3[``, and ``(1.5; 3)`` for ``]1,5; 3[``: such brackets enclose two ends."""
+    inside = match[2]
+    if ";" in inside and (match[1], match[3]) != ("[", "]"):
+        inside = _COMMA_IN_NUMBER.sub(".", inside)
+    return ("[" if match[1] == "[" else "(") + inside + ("]" if match[3] == "]" else ")")
 
 
 def _strip_ends(text: str) -> str:

@@ -23,6 +23,15 @@ _OHM = re.compile(r"(?<=\d)([\s~]*)(k|M|m)?\s*\\Omega(?=[\s})]*$)")
 _OHM_UNITS = {"k": "kiloohms", "M": "megaohms", "m": "milliohms"}
 _EXTREMUM = re.compile(r"(?<![\\a-zA-Z])([Mm]ax|[Mm]in)(?:imum)?(?:\s+value)?(\s*\})?\s*(?:is|of|=|:)?\s*(?=-?\s?\d)")
 _DOTS = re.compile(r"(?<![\d.])(\d*\.)(\d{2,30})\s*(?:\\[lc]dots|\.\.\.)")
+_DOTTED = re.compile(r"(?<![\d.])(\d*\.\d*)\\dot\s?\{?(\d)\}?(\d{0,20})\\dot\s?\{?(\d)\}?")
+_MINUTES = re.compile(
+    r"(?<![\d.])(\d{1,6})\s?\^\s?(?:\{\s?\\circ\s?\}|\\circ)\s*([0-5]?\d)\s?(?:'|\^\s?\{?\\prime\}?)(?!')"
+    r"(?:\s*([0-5]?\d)\s?(?:''|\^\s?\{\\prime\s?\\prime\}|\^\s?\{?\\(?:d|double)prime\}?)?(?![\d'.]))?"
+)
+_MAP = re.compile(r"(?:([a-zA-Z])\s*(?::|\\colon)\s*)?([a-z])\s*\\mapsto(?![a-z])")
+_BARE_FRACTION = re.compile(r"(?<![\\a-zA-Z])(?=[dt]?frac\s?\{)")
+_OVER = re.compile(r"\{([^{}]{1,80})\\over(?![a-z])([^{}]{1,80})\}")
+_POSITIVE_REALS = re.compile(r"\\mathbb\s?\{?R\}?\s?\^\s?(?:\+|\{\s?\+\s?\})")
 _MAX_PERIOD = 6  # digits of the period of a decimal such as 0.142857142857...
 _SUFFIX = re.compile(r"(?<=\d)'[^\W\d_]{2,6}(?!\w)")  # 42'dir, 42'nin: the end of a number in Turkish
 _NUMBERS_BEYOND = re.compile(
@@ -86,9 +95,25 @@ def _rewrite_commands(text: str) -> str:
     if any(decoration in {"hat", "vec", "widehat"} or name in "jk" for decoration, name in names):
         text = _DECORATED.sub(lambda m: rf"\hat{{{m[2] or m[3] or m[4] or m[5]}}}", text)
     text = _ORDINAL.sub(lambda m: m[1] or m[2], text)
+    if "\\dot" in text:
+        text = _DOTTED.sub(r"\1\\overline{\2\3\4}", text)
+    if "circ" in text:
+        text = _MINUTES.sub(_write_degrees, text)
+    if "\\mapsto" in text and (match := _MAP.match(text)):
+        text = f"{match[1] or 'f'}({match[2]}) = {text[match.end() :]}"
+    if "\\over" in text:
+        text = _OVER.sub(r"\\frac{\1}{\2}", text)
+    if "\\mathbb" in text:
+        text = _POSITIVE_REALS.sub(r"(0,\\infty)", text)
     if "\\Omega" in text:
         text = _OHM.sub(lambda m: f"{m[1]} {_OHM_UNITS.get(m[2], 'ohms')}", text)
     return text
+
+
+def _write_degrees(match: re.Match[str]) -> str:
+    """Return degrees, minutes and seconds as degrees."""
+    seconds = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0)
+    return rf"\frac{{{seconds}}}{{3600}}^\circ "
 
 
 def _write_period(match: re.Match[str]) -> str:
@@ -113,6 +138,8 @@ def _write_label(match: re.Match[str]) -> str:
 
 def _rewrite_words(text: str) -> str:
     """Return a text with the month before the day, as in June 14, 1999, and "numbers greater than 5" as an inequality."""
+    if "frac" in text:
+        text = _BARE_FRACTION.sub(r"\\", text)
     if "numbers" in text and (match := _NUMBERS_BEYOND.match(text)):
         sign = {"less": "<", "smaller": "<"}.get(match[1], ">")
         text = f"x {sign}{'=' if match[2] else ''} {text[match.end() :]}"

@@ -1,11 +1,12 @@
 """Compare quantities under a policy: rounding, percent, degrees, units, names of parameters."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, get_args, get_type_hints
 
 from herokit.errors import ConfigError
-from herokit_math.answers import Quantity
+from herokit_math.answers import Answer, Quantity
 from herokit_math.exact import NotExactError, evaluate_exactly
 from herokit_math.identity import Tier, decide_identity, evaluate_real
 from herokit_math.limits import StepBudget
@@ -146,7 +147,11 @@ class QuantityComparison:
         radians = [Call("degree", (q.node,)) if q.mark == "deg" else q.node for q in (reference, answer)]
         unmarked = reference.node if reference.mark != "deg" else answer.node
         is_angle = _contains_pi(unmarked) or has_operation(unmarked, _INVERSE_OPERATIONS)
-        return self.equal_nodes(radians[0], radians[1]) if is_angle else False
+        if not is_angle or (equal := self.equal_nodes(radians[0], radians[1])):
+            return is_angle
+        factor = Call("div", (Num(Fraction(180)), Const("pi")))  # a decimal is rounded in degrees
+        degrees = [q.node if q.mark == "deg" else Call("mul", (q.node, factor)) for q in (reference, answer)]
+        return self.equal_nodes(degrees[0], degrees[1]) or equal
 
     def equal_nodes(self, reference: Node, answer: Node) -> bool | None:
         """Return whether two expressions have the same value, up to rounding and the names of parameters."""
@@ -167,6 +172,21 @@ class QuantityComparison:
                 self.tier = tier
                 return True
         return equal
+
+    def rename_parameter(self, reference: Sequence[Answer], answer: Sequence[Answer]) -> Sequence[Answer]:
+        """Return the members of an answer with the reference's name for the one declared parameter of all of them."""
+        names = [
+            {name for item in items if isinstance(item, Quantity) for name in free_symbols(item.node)}
+            for items in (reference, answer)
+        ]
+        old, new = names[1] - names[0], names[0] - names[1]
+        if not self.has_parameter or self.policy.parameters == "strict" or not len(old) == len(new) == 1:
+            return answer
+        renamed = {old.pop(): new.pop()}
+        return [
+            item._replace(node=rename_symbols(item.node, renamed)) if isinstance(item, Quantity) else item
+            for item in answer
+        ]
 
     def _rename(self, reference: Node, answer: Node) -> Node | None:
         """Return the answer with the reference's names where the policy allows that, else None."""

@@ -25,6 +25,7 @@ __all__ = [
     "is_plain_label",
     "is_solution",
     "merge_parts",
+    "named_value",
     "prime_derivative",
     "substitute",
 ]
@@ -139,6 +140,16 @@ def _is_name(node: Node) -> bool:
         and is_distinct
         and all(map(_is_name, node.args))
     )
+
+
+def named_value(chain: RelationChain) -> Node | None:
+    """Return the 9 of ``m + n = 9``: an equation in several unknowns names the value of one side; None for other chains."""
+    if chain.relations != ("=",):
+        return None
+    for side, value in (chain.parts, chain.parts[::-1]):
+        if len(free_symbols(side)) > 1 and not has_names(value) and value != ZERO:
+            return value
+    return None
 
 
 def _is_derivative(node: Node) -> bool:

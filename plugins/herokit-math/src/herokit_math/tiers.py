@@ -33,7 +33,7 @@ _MAX_PLAIN_CHARS = 40  # characters of a number that is compared without the par
 _DECIMAL_POINT = re.compile(r"[-+]?\d{1,9}\.\d{1,9}")
 _CONDITION = re.compile(r"\b(?:if|when|whenever|unless|provided|given|except)\b(.*)", re.DOTALL | re.IGNORECASE)
 _LETTERS = re.compile(r"(?<!\\)\b[^\W\d_]+")
-_CONTENT = re.compile(r"\w|\\")
+_CONTENT = re.compile(r"[\w\\\u2205\u221e]")  # the empty set and infinity are answers
 _PARAMETER_DECLARATION = re.compile(
     r"integer|\\in\s*\\mathbb|arbitrary|∈|real number|parameter|constant", re.IGNORECASE
 )
