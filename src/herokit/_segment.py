@@ -17,6 +17,7 @@ from herokit.types import Array, Groups
 __all__ = [
     "apply_groupwise",
     "counts",
+    "equal_groups",
     "expand",
     "group_width",
     "intersect",
@@ -93,12 +94,29 @@ def group_width(groups: Groups) -> int:
         index, count = groups.ids, groups.num_groups
         width = len(index) // count if count and len(index) % count == 0 and len(index) else 0
         # the first group, the last row and then all: a look at few rows refuses most layouts
-        if width and (index[:width].any() or index[-1] != count - 1):
-            width = 0
-        if width and not (index.reshape(count, width) == np.arange(count)[:, None]).all():
+        if width and (index[:width].any() or index[-1] != count - 1 or not _in_order(index, count, width)):
             width = 0
         object.__setattr__(groups, "width", width)
     return groups.width or 0
+
+
+def _in_order(index: Any, count: int, width: int) -> bool:
+    """Return whether each row of `width` rows holds its number: its two ends do, and nothing changes between."""
+    numbers = np.arange(count)
+    ends = (index[::width] == numbers).all() and (index[width - 1 :: width] == numbers).all()
+    return bool(ends and np.count_nonzero(index[1:] != index[:-1]) == count - 1)
+
+
+def equal_groups(ids: Any, num_groups: int, width: int) -> Groups:
+    """Return groups that are known to have `width` rows each, one group after the other, so that nobody looks again.
+
+    Example:
+        >>> group_width(equal_groups(np.array([0, 0, 1, 1]), 2, 2))
+        2
+    """
+    groups = Groups(ids, num_groups)
+    object.__setattr__(groups, "width", width)
+    return groups
 
 
 def to_host(x: Array) -> list[float]:

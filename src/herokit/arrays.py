@@ -16,7 +16,6 @@ from herokit.combiners.chain import (
     check_no_credit,
     check_signals,
     ends_with_credit,
-    find_unread_sources,
     gives_credit,
 )
 from herokit.combiners.inputs import check_values, copy_input, read_arrays, spread_rows
@@ -107,8 +106,8 @@ class ArrayCombiner:
         self.combiner = named_chain(combiner) if isinstance(combiner, str) else chain(combiner)
         self.sync = sync
         self.state = self.combiner.init()
-        self._warned = False
-        self._checked: set[str] = set()
+        self._checked: set[tuple[str, ...]] = set()
+        self._warned_of_groups = self._warned_of_rows = False
 
     def __repr__(self) -> str:
         return f"ArrayCombiner({' -> '.join(map(short_repr, self.combiner.steps))})"
@@ -141,10 +140,10 @@ class ArrayCombiner:
         ragged = read_parts(parts, offsets, states)
         self._check_parts(ragged)
         signals, valid, ids = read_arrays(values, groups, ragged)
-        check_signals(self.combiner, _names(signals))
+        self._check_names(signals)
         self._warn_of_silence(signals, len(ids))
-        if update_state and not self._warned and 2 <= len(ids) == _count_used(signals):  # noqa: PLR2004 - two rows
-            self._warned = True
+        if update_state and not self._warned_of_groups and 2 <= len(ids) == _count_used(signals):  # noqa: PLR2004 - two rows
+            self._warned_of_groups = True
             warn_of_single_rows(ids)
         before = initial_reward(signals)
         trace = self._trace(before, signals, valid.shape[0], update_state=update_state)
@@ -190,21 +189,26 @@ class ArrayCombiner:
                 "parts are given, but no step of the chain reads the parts of rollouts; use one with ForParts, such as turn_grpo()"
             )
 
-    def _warn_of_silence(self, signals: Signals, count: int) -> None:
-        """Warn once of arrays that no step reads, and of a batch of which every row leaves."""
-        names = set(_names(signals)) - self._checked
-        self._checked |= names
-        both = set(signals.values) & set(signals.parts.values) if signals.parts is not None else set()
-        for name in sorted(both & names):
+    def _check_names(self, signals: Signals) -> None:
+        """Check that steps read no other signals than these, and warn of those that none reads: once for the same names."""
+        names = _names(signals)
+        if tuple(names) in self._checked:
+            return
+        unread = check_signals(self.combiner, names)
+        self._checked.add(tuple(names))
+        for name in sorted(set(signals.values) & set(signals.parts.values)) if signals.parts is not None else ():
             message = (
                 f"{name!r} is given in values and in parts; steps inside ForParts read the parts, all others the values"
             )
             warnings.warn(message, NoSignalWarning, stacklevel=3)
-        for name in find_unread_sources(self.combiner, _names(signals)) if names else ():
+        for name in unread:
             message = f"no step reads signal {name!r}; a row without a finite value of it gets no reward all the same"
             warnings.warn(message, NoSignalWarning, stacklevel=3)
-        if count > 1 and not signals.groups.num_groups and "" not in self._checked:
-            self._checked.add("")
+
+    def _warn_of_silence(self, signals: Signals, count: int) -> None:
+        """Warn once of a batch of which every row leaves."""
+        if count > 1 and not signals.groups.num_groups and not self._warned_of_rows:
+            self._warned_of_rows = True
             message = f"none of {count} rows has a finite value in every signal; such rows get no reward"
             warnings.warn(message, NoSignalWarning, stacklevel=3)
 

@@ -12,8 +12,8 @@ from herokit._display import short_repr
 from herokit.arrays import load_state, named_chain, split_trace, state_to_json, warn_of_single_rows
 from herokit.combiners import Chain, Combiner, Sync, chain, initial_reward
 from herokit.combiners.base import StepTrace, no_sync
-from herokit.combiners.chain import check_signals, ends_with_credit, find_unread_sources, gives_credit
-from herokit.combiners.inputs import number_groups
+from herokit.combiners.chain import check_signals, ends_with_credit, gives_credit
+from herokit.combiners.numbering import number_groups
 from herokit.conversations import Turn
 from herokit.conversations.prompts import check_group_prompts
 from herokit.credit import Credit, PartColumns, split_credit
@@ -123,8 +123,7 @@ class Rewarder(Closeable):
         self.state = self.combiner.init()
         self.monitor = execution.SourceMonitor()
         self._warned_of_groups = False
-        check_signals(self.combiner, self.sources)
-        for name in find_unread_sources(self.combiner, self.sources):
+        for name in check_signals(self.combiner, self.sources):
             message = f"no step reads the signal of source {name!r}; it still runs, and a row on which it fails gets no reward"
             warnings.warn(message, NoSignalWarning, stacklevel=2)
 

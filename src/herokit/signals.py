@@ -3,7 +3,10 @@
 A level is only another set of rows: a part of a rollout, such as a turn or a step, is a row whose rollout has a number.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+import itertools
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, Self, TypeAlias
 
@@ -54,6 +57,12 @@ def group_key(value: Any, row: int) -> Hashable:
     return value  # type: ignore[no-any-return] # it can be hashed
 
 
+def _number_keys(keys: Sequence[Hashable]) -> tuple[Any, Collection[Hashable]]:
+    """Number keys in order of first appearance, in one pass: the number of each row, and the distinct keys."""
+    numbers: defaultdict[Hashable, int] = defaultdict(itertools.count().__next__)
+    return np.fromiter(map(numbers.__getitem__, keys), dtype=np.int64, count=len(keys)), numbers
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Groups(Generic[ArrayT]):
     """Which group each row belongs to: flat ids, no padding, any order, any sizes.
@@ -87,11 +96,12 @@ class Groups(Generic[ArrayT]):
             DataError: a key cannot be hashed, or is NaN; the message names the row.
         """
         listed = list(keys)
-        if not set(map(type, listed)) <= {str, int}:
-            listed = [group_key(key, row) for row, key in enumerate(listed)]
-        place = {key: number for number, key in enumerate(dict.fromkeys(listed))}
-        ids: Any = np.fromiter(map(place.__getitem__, listed), dtype=np.int64, count=len(listed))
-        return cls(ids, len(place))
+        with suppress(TypeError):  # a key that cannot be hashed; below it is named
+            ids, distinct = _number_keys(listed)
+            if set(map(type, distinct)) <= {str, int}:
+                return cls(ids, len(distinct))
+        ids, distinct = _number_keys([group_key(key, row) for row, key in enumerate(listed)])
+        return cls(ids, len(distinct))
 
     def refine(self, labels: ArrayT, n_labels: int) -> "Groups[ArrayT]":
         """Split every group by label, (N,) integers in [0, n_labels): a stratum is only a finer group.

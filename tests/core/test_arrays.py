@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 import warnings
 
 import jax
@@ -15,7 +14,7 @@ import torch
 import herokit
 from herokit import ArrayCombiner, Groups, Rewarder, Sample, Signals, combine, hero, hero_advantage
 from herokit.combiners import Filter, Select, chain
-from herokit.combiners.inputs import number_groups
+from herokit.combiners.numbering import number_groups
 from herokit.errors import DataError, NoSignalWarning, SignalError
 from herokit.sources import ScoreColumn
 from herokit.types import MAX_ABS_SCORE
@@ -254,19 +253,6 @@ def test_a_guess_that_cannot_work_is_told_what_to_write(call, error, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint64, ">i8"])
-def test_wide_shuffled_ids_have_the_same_numbers_with_and_without_arrow(dtype, monkeypatch):
-    rng = np.random.default_rng(0)
-    ids = rng.permutation(np.repeat(rng.integers(0, 2**31 - 1, 500), 8)).astype(dtype)
-    with_arrow = number_groups(ids)
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    without = number_groups(ids)
-    assert with_arrow.ids.tolist() == without.ids.tolist()
-    assert (with_arrow.ids.dtype, with_arrow.num_groups) == (np.dtype(np.int64), without.num_groups)
-    numbers = {}
-    assert without.ids.tolist() == [numbers.setdefault(key, len(numbers)) for key in ids.tolist()]
-
-
 def test_lists_of_tensors_are_groups_by_value_in_every_view():
     output = combine({"verifier": [1, 0], "rm": [0.1, 0.2]}, [torch.tensor(7), torch.tensor(7)], hero())
     assert str(output).startswith("2 rollouts of 1 group\n")
@@ -283,6 +269,26 @@ def test_arrays_that_teach_nothing_are_said_once():
     with pytest.warns(NoSignalWarning, match="none of 2 rows has a finite value in every signal"):
         output = rewards({"verifier": [1, 0], "rm": [float("nan"), None]}, ["q", "q"])
     assert "no reward: 2 of 2 (first row 0): a signal has no finite value" in str(output)
+
+
+class Counting(Filter):
+    def __init__(self):
+        self.calls = 0
+
+    def keep(self, reward, signals):
+        self.calls += 1
+        return signals["rm"] == signals["rm"]
+
+
+def test_steps_are_tried_on_synthetic_rows_once_for_the_same_names():
+    step = Counting()
+    rewards = ArrayCombiner(chain(Select("rm"), step))
+    rewards({"rm": [1.0, 2.0]}, [0, 0])
+    assert step.calls == 2
+    rewards({"rm": [1.0, 2.0]}, [0, 0])
+    assert step.calls == 3
+    with pytest.raises(SignalError, match="a step reads the signal 'rm', but no source has that name"):
+        rewards({"x": [1.0, 2.0]}, [0, 0])
 
 
 def test_groups_of_one_row_are_said_once():

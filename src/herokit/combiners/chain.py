@@ -1,6 +1,6 @@
 """Compose steps: `chain` resolves schedules, and hides the rows that a filter excludes from later steps."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -23,7 +23,8 @@ from herokit.combiners.base import (
     no_sync,
     produces_advantage,
 )
-from herokit.combiners.inputs import copy_input, number_groups, read_arrays, spread_rows
+from herokit.combiners.inputs import copy_input, read_arrays, spread_rows
+from herokit.combiners.numbering import number_groups
 from herokit.combiners.schedules import Schedule
 from herokit.errors import ConfigError, DataError, SignalError, did_you_mean
 from herokit.signals import ArrayT
@@ -37,7 +38,6 @@ __all__ = [
     "check_no_credit",
     "check_signals",
     "ends_with_credit",
-    "find_unread_sources",
     "gives_credit",
     "initial_reward",
     "signals_read",
@@ -439,35 +439,30 @@ def _try_steps(combiner: Combiner[Any]) -> tuple[list[str], bool]:
     return list(values), complete
 
 
-def find_unread_sources(combiner: Combiner[Any], names: Iterable[str]) -> list[str]:
-    """Return the names of sources whose signals no step reads; none if a step does not run on synthetic rows.
-
-    Example:
-        >>> from herokit import Select
-        >>> find_unread_sources(Select("rm"), ["rm", "verifier"])
-        ['verifier']
-    """
-    signals, complete = _try_steps(combiner)
-    return [name for name in names if complete and name not in signals]
-
-
-def check_signals(combiner: Combiner[Any], names: Collection[str]) -> None:
+def check_signals(combiner: Combiner[Any], names: Collection[str]) -> list[str]:
     """Check that a combiner reads no other signals than these.
 
+    Returns:
+        Those that no step reads; none if a step does not run on synthetic rows.
+
     Raises:
-        SignalError: it does; the message offers the nearest name.
+        SignalError: it reads another; the message offers the nearest name.
 
     Example:
         >>> from herokit.combiners import Select
+        >>> check_signals(Select("rm"), ["rm", "verifier"])
+        ['verifier']
         >>> check_signals(Select("mr"), ["rm", "verifier"])
         Traceback (most recent call last):
         ...
         herokit.errors.SignalError: a step reads the signal 'mr', but no source has that name; did you mean 'rm'?
     """
+    read, complete = _try_steps(combiner)
     problems = [
         f"a step reads the signal {name!r}, but no source has that name; {did_you_mean(name, list(names))}"
-        for name in signals_read(combiner)
+        for name in read
         if name not in names
     ]
     if problems:
         raise SignalError("; ".join(problems))
+    return [name for name in names if complete and name not in read]

@@ -1,22 +1,18 @@
 """Signals from arrays that people already have: lists, numpy, torch in any precision, jax, and ids of any kind."""
 
-import sys
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj, is_numpy_array, is_torch_array
 
-from herokit._segment import group_width
+from herokit.combiners.numbering import CALL_FORM, host_ids, number_groups, to_numpy
 from herokit.combiners.ragged import RaggedParts
 from herokit.conversations.views import state_key
 from herokit.errors import DataError
-from herokit.signals import group_key
 from herokit.types import MAX_ABS_SCORE, Array, Groups, Parts, Signals, is_valid_score
 
-__all__ = ["check_values", "copy_input", "number_groups", "number_states", "read_arrays", "spread_rows"]
-
-_FORM = 'write combine({"verifier": v, "rm": s}, groups=ids, combiner=hero())'
+__all__ = ["check_values", "copy_input", "number_states", "read_arrays", "spread_rows"]
 
 
 def read_arrays(
@@ -40,7 +36,7 @@ def read_arrays(
     if ragged is None or values:
         check_values(values)
     if groups is None:
-        raise DataError(f"the groups are missing; {_FORM}")
+        raise DataError(f"the groups are missing; {CALL_FORM}")
     given = {name: _to_array(f"signal {name!r}", x) for name, x in values.items()}
     fine = {} if ragged is None else {name: _to_array(f"the parts of {name!r}", x) for name, x in ragged.values.items()}
     moved = iter(_to_one_library([*given.items(), *fine.items()]))
@@ -49,7 +45,7 @@ def read_arrays(
     first = next(iter((arrays or fine).values()), np.zeros(0))
     xp = array_namespace(first)
     ids: Any = groups.ids if isinstance(groups, Groups) else groups
-    host: Any = _host_ids(ids)
+    host: Any = host_ids(ids)
     valid = xp.ones(len(host), dtype=xp.bool, device=first.device)
     if not all(map(_all_valid, arrays.values())):
         for x in arrays.values():
@@ -59,7 +55,7 @@ def read_arrays(
     rows: Any = None
     if not bool(xp.all(valid)):
         arrays = {name: x[valid] for name, x in arrays.items()}
-        rows = np.flatnonzero(_to_numpy(valid))
+        rows = np.flatnonzero(to_numpy(valid))
         ids = host[rows] if isinstance(host, np.ndarray) else [host[r] for r in rows]
     numbered = _to_library(number_groups(ids), first)
     parts = None if ragged is None else _make_parts(ragged, fine, host, rows, first)
@@ -76,7 +72,7 @@ def _rows_of_valid_parts(ragged: RaggedParts, values: Mapping[str, Array]) -> An
     valid = ragged.counts > 0
     ends = np.cumsum(ragged.counts)
     for x in values.values():
-        bad = np.flatnonzero(~_to_numpy(_is_valid(x)))
+        bad = np.flatnonzero(~to_numpy(_is_valid(x)))
         valid[np.searchsorted(ends, bad, side="right")] = False
     return valid
 
@@ -143,7 +139,9 @@ def check_values(values: Any) -> None:
     """
     if not isinstance(values, Mapping) or not values:
         text = " ".join(repr(values).split())
-        raise DataError(f"expected a mapping from signal to values, got {type(values).__name__} {text:.60}; {_FORM}")
+        raise DataError(
+            f"expected a mapping from signal to values, got {type(values).__name__} {text:.60}; {CALL_FORM}"
+        )
 
 
 def _all_valid(x: Array) -> bool:
@@ -153,60 +151,6 @@ def _all_valid(x: Array) -> bool:
         return False
     with np.errstate(over="ignore", invalid="ignore"):
         return float(x @ x) <= MAX_ABS_SCORE**2  # no value exceeds the root of the sum of squares
-
-
-def number_groups(ids: Any) -> Groups:
-    """Number the groups of ids, (N,), in numpy.
-
-    Integers that span less than N are numbered by their distance from the smallest, in two passes at most, with an empty
-    group for each number that is missing; other ids in order of first appearance.
-
-    Raises:
-        DataError: an id is NaN, cannot be hashed, or is an array of several values; the message names the row.
-
-    Example:
-        >>> number_groups(["b", "b", "a", "b"])
-        Groups(ids=array([0, 0, 1, 0]), num_groups=2)
-        >>> number_groups([7, 7, 9, 7])
-        Groups(ids=array([0, 0, 2, 0]), num_groups=3)
-    """
-    host = _host_ids(ids)
-    if not isinstance(host, np.ndarray) and set(map(type, host)) == {int}:
-        host = np.asarray(host)
-    if not isinstance(host, np.ndarray) or host.dtype.kind not in "iufb":
-        return Groups.from_keys(host.tolist() if isinstance(host, np.ndarray) else host)
-    if host.dtype.kind == "f" and np.isnan(host).any():
-        group_key(float("nan"), int(np.flatnonzero(np.isnan(host))[0]))
-    if not len(host):
-        return Groups(np.zeros(0, dtype=np.int64), 0)
-    if host.dtype.kind in "iu":
-        in_order = Groups(host, int(host[-1]) + 1)
-        if host is ids and host.dtype == np.int64 and group_width(in_order):  # numpy looks for such groups anyway
-            return in_order
-        low, high = int(host.min()), int(host.max())
-        if high - low < len(host):
-            return Groups((host - low if low else host).astype(np.int64, copy=False), high - low + 1)
-    return _number_runs(host)
-
-
-def _number_runs(ids: Any) -> Groups:
-    """Number ids in order of first appearance; of each run of equal ids, one is looked up."""
-    new = np.empty(len(ids), dtype=bool)
-    new[0] = True
-    np.not_equal(ids[1:], ids[:-1], out=new[1:])
-    begins = np.flatnonzero(new)
-    starts, lengths = ids[begins], np.diff(begins, append=len(ids))
-    if (starts[1:] > starts[:-1]).all():
-        return Groups(np.repeat(np.arange(len(starts)), lengths), len(starts))
-    arrow: Any = sys.modules.get("pyarrow")  # hashes in a third of the time, where something else has loaded it
-    if hasattr(arrow, "array") and starts.dtype.kind in "iu" and starts.dtype.isnative:
-        encoded = arrow.array(starts).dictionary_encode()
-        numbers = encoded.indices.to_numpy().astype(np.int64)
-        return Groups(np.repeat(numbers, lengths), len(encoded.dictionary))
-    unique, first, inverse = np.unique(starts, return_index=True, return_inverse=True)
-    place = np.empty(len(unique), dtype=np.int64)
-    place[np.argsort(first, kind="stable")] = np.arange(len(unique))
-    return Groups(np.repeat(place[inverse], lengths), len(unique))
 
 
 def copy_input(x: Array, signals: Signals) -> Array:
@@ -246,7 +190,7 @@ def _to_array(name: str, values: Any) -> Array:
         try:
             values = np.array([np.nan if v is None else float(v) for v in values], dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise DataError(f"{name} must be N numbers, got {values!r:.80}: {error}; {_FORM}") from None
+            raise DataError(f"{name} must be N numbers, got {values!r:.80}: {error}; {CALL_FORM}") from None
     if values.ndim != 1:
         raise DataError(
             f"{name} has shape {tuple(values.shape)}; expected one value for each row: reshape(-1), with an id for each"
@@ -278,27 +222,8 @@ def _to_one_library(arrays: Sequence[tuple[str, Array]]) -> list[Array]:
 
 def _check_lengths(arrays: Mapping[str, Array], groups: Any, ragged: RaggedParts | None) -> None:
     lengths = {f"signal {name!r}": x.shape[0] for name, x in arrays.items()}
-    lengths["groups"] = len(_host_ids(groups.ids if isinstance(groups, Groups) else groups))
+    lengths["groups"] = len(host_ids(groups.ids if isinstance(groups, Groups) else groups))
     if ragged is not None:
         lengths["parts"] = len(ragged.counts)
     if len(set(lengths.values())) > 1:
         raise DataError(f"lengths differ: expected one value for each row in each, got {lengths}")
-
-
-def _host_ids(ids: Any) -> Sequence[Hashable] | Any:
-    """Return ids as a numpy array, or as a list of keys."""
-    if isinstance(ids, str) or not hasattr(ids, "__len__"):
-        raise DataError(f"groups must be one id for each row, got {ids!r:.80}; {_FORM}")
-    if hasattr(ids, "to_numpy"):
-        ids = ids.to_numpy()
-    if not is_array_api_obj(ids):
-        is_list_of_arrays = len(ids) > 0 and isinstance(ids, Sequence) and is_array_api_obj(ids[0])
-        return [group_key(key, row) for row, key in enumerate(ids)] if is_list_of_arrays else ids
-    host = _to_numpy(ids)
-    if host.ndim != 1:
-        raise DataError(f"groups have shape {host.shape}; expected one id for each row: reshape(-1)")
-    return host
-
-
-def _to_numpy(x: Array) -> Any:
-    return x.detach().cpu().numpy() if is_torch_array(x) else np.asarray(x)
