@@ -139,9 +139,9 @@ class ArrayCombiner:
         """
         ragged = read_parts(parts, offsets, states)
         self._check_parts(ragged)
-        signals, valid, ids = read_arrays(values, groups, ragged)
+        signals, valid, ids, problems = read_arrays(values, groups, ragged)
         self._check_names(signals)
-        self._warn_of_silence(signals, len(ids))
+        self._warn_of_silence(problems, len(ids))
         if update_state and not self._warned_of_groups and 2 <= len(ids) == _count_used(signals):  # noqa: PLR2004 - two rows
             self._warned_of_groups = True
             warn_of_single_rows(ids)
@@ -165,6 +165,7 @@ class ArrayCombiner:
             trace=trace,
             seconds={},
             credit=credit,
+            row_problems=problems,
         )
 
     def _trace(self, before: Array, signals: Signals, count: int, *, update_state: bool) -> Sequence[StepTrace]:
@@ -205,11 +206,11 @@ class ArrayCombiner:
             message = f"no step reads signal {name!r}; a row without a finite value of it gets no reward all the same"
             warnings.warn(message, NoSignalWarning, stacklevel=3)
 
-    def _warn_of_silence(self, signals: Signals, count: int) -> None:
+    def _warn_of_silence(self, problems: Mapping[int, str], count: int) -> None:
         """Warn once of a batch of which every row leaves."""
-        if count > 1 and not signals.groups.num_groups and not self._warned_of_rows:
+        if 1 < count == len(problems) and not self._warned_of_rows:
             self._warned_of_rows = True
-            message = f"none of {count} rows has a finite value in every signal; such rows get no reward"
+            message = f"none of {count} rows has a finite value in every signal; such rows get no reward (row 0: {problems[0]})"
             warnings.warn(message, NoSignalWarning, stacklevel=3)
 
     def state_dict(self) -> dict[str, Any]:

@@ -223,7 +223,7 @@ class RewardOutput:
         trace: what each step did to the valid rows.
         seconds: source name -> wall time it took.
         credit: the advantages of the parts of rollouts, if the chain ends with any; `advantage` is their mean then.
-        part_problems: why the parts of a row let it have no reward, although every source gave the row a value: row -> reason.
+        row_problems: why rows have no reward although every source gave them a value, such as their parts: row -> reason.
 
     Example:
         >>> from herokit import Rewarder, Sample
@@ -248,7 +248,7 @@ class RewardOutput:
     trace: Sequence[StepTrace]
     seconds: Mapping[str, float]
     credit: Credit | None = None
-    part_problems: Mapping[int, str] = field(default_factory=dict)
+    row_problems: Mapping[int, str] = field(default_factory=dict)
 
     def problems(self) -> dict[int, str]:
         """Return why each invalid row has no reward: row -> reasons, each after its source's name."""
@@ -411,8 +411,8 @@ class RewardOutput:
                 for name, scores in self.scores.items()
                 if not is_valid_score(scores.values[row])
             ]
-            + ([self.part_problems[row]] if row in self.part_problems else [])
-        ) or ["a signal has no finite value"]
+            + ([self.row_problems[row]] if row in self.row_problems else [])
+        )
 
 
 def _plain(value: Any) -> object:

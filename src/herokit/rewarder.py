@@ -235,7 +235,7 @@ class Rewarder(Closeable):
             trace=trace,
             seconds=outputs.seconds,
             credit=credit,
-            part_problems={} if parts is None else parts.problems,
+            row_problems={} if parts is None else parts.problems,
         )
 
     def _signals(

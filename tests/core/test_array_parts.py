@@ -218,3 +218,31 @@ def test_a_chain_and_parts_that_do_not_fit_each_other_raise():
         combine({"verifier": [1, 0]}, ["q", "q"], turn_grpo(), parts={"tern": [[1.0], [0.0]]})
     with pytest.warns(NoSignalWarning, match="no step reads signal 'other'"):
         combine({"verifier": [1, 0]}, ["q", "q"], turn_grpo(), parts={"turn": [[1.0], [0.0]], "other": [[1.0], [0.0]]})
+
+
+PAD = float("nan")
+
+
+@pytest.mark.parametrize("kind", [np.array, torch.tensor, list], ids=["numpy", "torch", "list"])
+def test_a_row_that_leaves_names_the_signal_and_the_parts(kind):
+    rows = [kind(row) for row in ([0.0, 1.0], [0.0, PAD, PAD], [1.0] + [PAD] * 5, [1.0])]
+    values = {"verifier": kind([1.0, 0.0, 0.0, PAD])}
+    output = combine(values, [0] * 4, turn_grpo(), parts={"turn": rows})
+    advice = "no finite value; leave out parts that only pad the row"
+    assert output.problems() == {
+        1: f"parts 2, 3 of 'turn' have {advice}",
+        2: f"parts 2, 3, 4 and 2 more of 'turn' have {advice}",
+        3: "signal 'verifier' has no finite value",
+    }
+    assert "no reward: 1 of 4 (first row 1): parts 2, 3 of 'turn'" in str(output)
+    assert output.explain(0).problems[1] == [output.problems()[1]]
+
+
+def test_a_row_without_parts_and_one_with_two_problems_say_so():
+    parts = {"turn": [[], [1.0, PAD], [0.0, 1.0]], "x": [[], [PAD, 0.0], [0.0, 1.0]]}
+    steps = chain(ForParts(Select("turn")), ForParts(Select("x")))
+    output = combine({}, [0] * 3, steps, parts=parts)
+    assert list(output.row_problems) == [0, 1]
+    assert output.problems()[0] == "it has no part"
+    assert output.problems()[1].startswith("part 2 of 'turn' has no finite value")
+    assert "; part 1 of 'x' has no finite value" in output.problems()[1]

@@ -116,7 +116,7 @@ class Chain:
         if rest or (values is not None and not isinstance(values, Mapping)):
             names = ", ".join(f"{name!r}: ..." for name in signals_read(self))
             raise DataError(f"signals have names; write chain({{{names}}}, groups=ids)")
-        read, valid, _ = read_arrays(values if values is not None else signals, groups)
+        read, valid, *_ = read_arrays(values if values is not None else signals, groups)
         return spread_rows(copy_input(self.combine(initial_reward(read), read, self.init())[0], read), valid)
 
     def init(self) -> tuple[Any, ...]:

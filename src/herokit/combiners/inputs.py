@@ -6,19 +6,20 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj, is_numpy_array, is_torch_array
 
-from herokit.combiners.numbering import CALL_FORM, host_ids, number_groups, to_numpy
+from herokit.combiners.numbering import CALL_FORM, host_ids, number_groups
 from herokit.combiners.ragged import RaggedParts
+from herokit.combiners.row_problems import RowProblems
 from herokit.conversations.views import state_key
 from herokit.errors import DataError
-from herokit.types import MAX_ABS_SCORE, Array, Groups, Parts, Signals, is_valid_score
+from herokit.types import Array, Groups, Parts, Signals
 
 __all__ = ["check_values", "copy_input", "number_states", "read_arrays", "spread_rows"]
 
 
 def read_arrays(
     values: Mapping[str, Any], groups: Any, ragged: RaggedParts | None = None
-) -> tuple[Signals, Array, Sequence[Hashable]]:
-    """Return the signals of the rows that have every value, which rows these are, and the ids of all rows.
+) -> tuple[Signals, Array, Sequence[Hashable], RowProblems]:
+    """Return the signals of the rows that have every value, which rows these are, the ids of all rows, and why rows leave.
 
     Args:
         values: signal -> N numbers or booleans: a list, or an array of numpy, torch or jax. Lists and numpy arrays are moved
@@ -28,7 +29,7 @@ def read_arrays(
 
     Returns:
         Signals in the inputs' library, device and floating dtype (the widest, if they differ); (N,) booleans of the same
-        library; the ids.
+        library; the ids; row -> why it leaves.
 
     Raises:
         DataError: no mapping of arrays, or lengths, shapes or libraries that do not fit; the message names the signal.
@@ -46,35 +47,18 @@ def read_arrays(
     xp = array_namespace(first)
     ids: Any = groups.ids if isinstance(groups, Groups) else groups
     host: Any = host_ids(ids)
+    problems = RowProblems.find(arrays, ragged, fine)
     valid = xp.ones(len(host), dtype=xp.bool, device=first.device)
-    if not all(map(_all_valid, arrays.values())):
-        for x in arrays.values():
-            valid = valid & _is_valid(x)
-    if ragged is not None and not (ragged.counts.all() and all(map(_all_valid, fine.values()))):
-        valid = valid & xp.asarray(_rows_of_valid_parts(ragged, fine), device=first.device)
     rows: Any = None
-    if not bool(xp.all(valid)):
+    if problems:
+        mask = np.ones(len(host), dtype=bool)
+        mask[problems.rows] = False
+        rows, valid = np.flatnonzero(mask), xp.asarray(mask, device=first.device)
         arrays = {name: x[valid] for name, x in arrays.items()}
-        rows = np.flatnonzero(to_numpy(valid))
         ids = host[rows] if isinstance(host, np.ndarray) else [host[r] for r in rows]
     numbered = _to_library(number_groups(ids), first)
     parts = None if ragged is None else _make_parts(ragged, fine, host, rows, first)
-    return Signals(arrays, numbered, parts), valid, host
-
-
-def _is_valid(x: Array) -> Array:
-    xp = array_namespace(x)
-    return is_valid_score(x) if x.dtype == xp.float64 else xp.isfinite(x)  # narrower floats do not reach the limit
-
-
-def _rows_of_valid_parts(ragged: RaggedParts, values: Mapping[str, Array]) -> Any:
-    """Return which rows have parts, each with every value: (N,) booleans of numpy."""
-    valid = ragged.counts > 0
-    ends = np.cumsum(ragged.counts)
-    for x in values.values():
-        bad = np.flatnonzero(~to_numpy(_is_valid(x)))
-        valid[np.searchsorted(ends, bad, side="right")] = False
-    return valid
+    return Signals(arrays, numbered, parts), valid, host, problems
 
 
 def _make_parts(ragged: RaggedParts, values: Mapping[str, Array], ids: Any, rows: Any, first: Array) -> Parts:
@@ -142,15 +126,6 @@ def check_values(values: Any) -> None:
         raise DataError(
             f"expected a mapping from signal to values, got {type(values).__name__} {text:.60}; {CALL_FORM}"
         )
-
-
-def _all_valid(x: Array) -> bool:
-    """Return whether one pass shows that every value is finite and within the limit; False says nothing."""
-    xp = array_namespace(x)
-    if x.dtype not in (xp.float32, xp.float64):  # a sum of squares overflows in half precision
-        return False
-    with np.errstate(over="ignore", invalid="ignore"):
-        return float(x @ x) <= MAX_ABS_SCORE**2  # no value exceeds the root of the sum of squares
 
 
 def copy_input(x: Array, signals: Signals) -> Array:

@@ -385,7 +385,7 @@ def remove_credit(output: RewardOutput, problems: Mapping[int, str]) -> RewardOu
         valid=output.valid & ~is_removed,
         kept=output.kept & ~is_removed,
         credit=replace(output.credit, values=values),
-        part_problems={**output.part_problems, **problems},
+        row_problems={**output.row_problems, **problems},
     )
 
 
