@@ -195,14 +195,14 @@ class ArrayCombiner:
         names = _names(signals)
         if tuple(names) in self._checked:
             return
-        unread = check_signals(self.combiner, names)
+        unused = check_signals(self.combiner, names)
         self._checked.add(tuple(names))
         for name in sorted(set(signals.values) & set(signals.parts.values)) if signals.parts is not None else ():
             message = (
                 f"{name!r} is given in values and in parts; steps inside ForParts read the parts, all others the values"
             )
             warnings.warn(message, NoSignalWarning, stacklevel=3)
-        for name in unread:
+        for name in unused:
             message = f"no step reads signal {name!r}; a row without a finite value of it gets no reward all the same"
             warnings.warn(message, NoSignalWarning, stacklevel=3)
 
