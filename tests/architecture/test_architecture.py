@@ -108,6 +108,7 @@ PLUGIN_MAY_IMPORT = {
     "herokit.reward_models.lazy",
     "herokit.reward_models.local",
     "herokit.reward_models.monitor",
+    "herokit.reward_models.packing",
     "herokit.reward_models.pairs",
     "herokit.reward_models.process",
     "herokit.reward_models.progress",

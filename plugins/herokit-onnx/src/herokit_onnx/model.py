@@ -21,8 +21,10 @@ class OnnxRewardModel(LocalRewardModel[OnnxRunner]):
 
     The model takes ``input_ids`` [, ``attention_mask``], int64 (B, S), right padded, and returns (B,) or (B, L) scores for L
     labels, or one or L per token, (B, S) or (B, S, L). ``<model>.json`` next to it describes its input
-    (`herokit_onnx.config.ModelConfig`). A process reward model, whose settings name a step token, gives one probability per step, joined by `aggregate`. Equal inputs run once;
-    batches are sorted by length; order, batch and padding change a score only by the rounding of the model's precision.
+    (`herokit_onnx.config.ModelConfig`). A process reward model, whose settings name a step token, gives one probability per
+    step, joined by `aggregate`. Equal inputs run once, and so does the prompt of several rollouts if the graph takes a
+    ``past``; batches are sorted by length; order, batch and padding change a score only by the rounding of the model's
+    precision.
 
     Attributes:
         model: ``"embedded"`` (a small demonstration model, see its card) or the path of a .onnx file.
@@ -30,6 +32,8 @@ class OnnxRewardModel(LocalRewardModel[OnnxRunner]):
         providers: ONNX Runtime providers in order; None takes the best available. The first must be the one that runs.
         threads: threads inside one operator; 0 lets ONNX Runtime decide.
         io_binding: bind inputs and output to the provider's device; None does so with CUDA only.
+        min_sharing_gain: prompts are run once for their rollouts where tokens without sharing / tokens with it reach this; 0
+            always, inf never. Needs a graph with an input ``past``, which exports in fp32 have where their attention is fused.
         max_batch_tokens: padded tokens per batch; None takes 512 on a CPU, 16384 elsewhere. Halved when memory runs out.
         max_length: overrides the config's; longer inputs are truncated on the left, which the row's reason says.
         template: overrides the config's, and its chat template.
@@ -63,6 +67,7 @@ class OnnxRewardModel(LocalRewardModel[OnnxRunner]):
     providers: tuple[str, ...] | None = None
     threads: int = 0
     io_binding: bool | None = None
+    min_sharing_gain: float = 1.25
     required_modules: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("onnxruntime", "tokenizers", "jinja2"), "herokit[onnx]"
     )
@@ -70,6 +75,7 @@ class OnnxRewardModel(LocalRewardModel[OnnxRunner]):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_at_least("threads", 0)
+        self._check_at_least("min_sharing_gain", 0)
         if self.providers is not None:  # a scheme file gives a list
             object.__setattr__(self, "providers", tuple(self.providers))
 
@@ -112,4 +118,4 @@ class OnnxRewardModel(LocalRewardModel[OnnxRunner]):
             ignore_images=self.ignore_images,
             control_tokens=self.control_tokens,
         )
-        return replace(runner, encoder=encoder)
+        return replace(runner, encoder=encoder, min_sharing_gain=self.min_sharing_gain)

@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from herokit.reward_models.batching import MicroBatch
 from herokit.reward_models.encoding import EncodedRows
 from herokit.reward_models.process import Floats
 from herokit.types import Sample
-from herokit_onnx.session import OnnxRunner, open_runner
+from herokit_onnx.session import OnnxRunner, SharedBatch, open_runner
 
 __all__ = ["PROBE_SAMPLES", "check_bf16_graph", "check_probes", "run_alone", "widen_to_fp32", "write_probes"]
 
@@ -41,6 +41,13 @@ def run_alone(runner: OnnxRunner, rows: EncodedRows) -> list[Floats]:
     return [runner.run(rows, MicroBatch((i,), len(ids)))[0] for i, ids in enumerate(rows.ids)]
 
 
+def run_shared(runner: OnnxRunner, rows: EncodedRows) -> dict[int, Floats]:
+    """Return the logits of the rows (P, L) that share a prefix, as they run together; none where the graph takes no past."""
+    batches = replace(runner, min_sharing_gain=0).plan(rows, range(len(rows.ids)), max_batch_tokens=1024)
+    shared = [batch for batch in batches if isinstance(batch, SharedBatch)]
+    return {row: logits for batch in shared for row, logits in zip(batch.rows, runner.run(rows, batch), strict=True)}
+
+
 def write_probes(model: Path, rows: EncodedRows, logits: Sequence[Floats], tolerance: float) -> None:
     """Store `PROBE_SAMPLES` in ``<model>.probes.json``.
 
@@ -59,7 +66,7 @@ def write_probes(model: Path, rows: EncodedRows, logits: Sequence[Floats], toler
 
 
 def check_probes(model: Path, runner: OnnxRunner, tolerance: float | None = None) -> None:
-    """Score the stored probes one at a time; a model without probes passes.
+    """Score the stored probes one at a time, and those with a common prefix together; a model without probes passes.
 
     Args:
         model: the .onnx file.
@@ -86,8 +93,9 @@ def check_probes(model: Path, runner: OnnxRunner, tolerance: float | None = None
                 f"{path}: probe {number} has {len(ids)} tokens {ids[:8]}, expected {len(probe.ids)} tokens "
                 f"{probe.ids[:8]}; tokenizer.json, template or max_length differs from the export"
             )
-    scored = (logits.reshape(-1) for logits in run_alone(runner, rows))
-    for number, (values, right) in enumerate(zip(scored, expected, strict=True)):
+    scored = [*enumerate(run_alone(runner, rows)), *run_shared(runner, rows).items()]
+    for number, values in ((number, logits.reshape(-1)) for number, logits in scored):
+        right = expected[number]
         if values.shape != right.shape or not (np.abs(values - right) <= near * (1 + np.abs(right))).all():
             raise SetupError(
                 f"{path}: probe {number} scores {_format(values)}, expected {_format(right)}; the model file differs "

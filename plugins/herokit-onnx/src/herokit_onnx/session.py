@@ -1,6 +1,7 @@
 """Open and run ONNX Runtime sessions; raise on anything that would score wrongly or on the wrong device."""
 
 import logging
+import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -15,12 +16,13 @@ from herokit.errors import SetupError
 from herokit.reward_models.batching import MicroBatch, pad_right, plan_micro_batches
 from herokit.reward_models.encoding import EncodedRows
 from herokit.reward_models.inputs import InputView
+from herokit.reward_models.packing import build_trees
 from herokit.reward_models.process import Floats
 from herokit.types import Sample
 from herokit_onnx.config import ModelConfig
 from herokit_onnx.encoding import Encoder, open_tokenizer
 
-__all__ = ["CPU", "CUDA", "OnnxRunner", "choose_providers", "import_runtime", "open_runner"]
+__all__ = ["CPU", "CUDA", "OnnxRunner", "SharedBatch", "choose_providers", "import_runtime", "open_runner"]
 
 LOG = logging.getLogger(__name__)
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -136,16 +138,31 @@ def session_device(session: Any) -> tuple[str, int]:
     return "cuda", int(session.get_provider_options()[provider].get("device_id", 0))
 
 
-def _check_inputs(session: Any, path: Path) -> bool:
-    """Return whether the model takes an attention mask; raise if its inputs are not those of `OnnxRewardModel`."""
+def _check_inputs(session: Any, path: Path) -> tuple[bool, tuple[int, int] | None]:
+    """Return whether the model takes an attention mask, and layers and width of its past; raise if its inputs are others."""
     inputs = {node.name: node for node in session.get_inputs()}
     declared = ", ".join(f"{node.name} {node.type} {node.shape}" for node in inputs.values()) or "no input"
+    past = inputs.pop("past", None)
+    past_shape = _check_past(session, past, path)
     fits = all(node.type == "tensor(int64)" and len(node.shape) == 2 for node in inputs.values())  # noqa: PLR2004 - (B, S)
     if "input_ids" not in inputs or not set(inputs) <= {"input_ids", "attention_mask"} or not fits:
         raise SetupError(
-            f"{path}: found inputs {declared}; expected input_ids [, attention_mask], int64 of shape (B, S)"
+            f"{path}: found inputs {declared}; expected input_ids [, attention_mask], int64 of shape (B, S) [, past]"
         )
-    return "attention_mask" in inputs
+    return "attention_mask" in inputs, past_shape
+
+
+def _check_past(session: Any, past: Any, path: Path) -> tuple[int, int] | None:
+    """Return layers and width of keys and values that a graph takes; None if it takes none."""
+    if past is None:
+        return None
+    layers, _, width = past.shape if len(past.shape) == 3 else (None,) * 3  # noqa: PLR2004 - (layers, P, width)
+    has_present = any(node.name == "present" for node in session.get_outputs())
+    if past.type != "tensor(float)" or not isinstance(layers, int) or not isinstance(width, int) or not has_present:
+        raise SetupError(
+            f"{path}: input past is {past.type} {past.shape}; expected float of shape (number, P, number), and an output present"
+        )
+    return layers, width
 
 
 def _check_output(session: Any, path: Path, requested: str | None) -> tuple[str, int]:
@@ -172,6 +189,24 @@ def _check_label_names(config: ModelConfig, num_labels: int, path: Path) -> None
 
 
 @dataclass(frozen=True, slots=True)
+class SharedBatch(MicroBatch):
+    """Rows whose first `prefix` tokens are the same and run once; the rest of them runs in parts."""
+
+    prefix: int
+    parts: tuple[MicroBatch, ...]
+
+
+def _plan_tree(rows: EncodedRows, members: list[int], prefix: int, max_batch_tokens: int) -> SharedBatch:
+    """Cut what is behind a common prefix into micro-batches.
+
+    They are half as large as others: few rows of different lengths would be padded by 8 % at the full size.
+    """
+    rest = [ids[prefix:] for ids in rows.ids]
+    parts = tuple(plan_micro_batches(rest, members, max(1, max_batch_tokens // 2)))
+    return SharedBatch(tuple(members), prefix + sum(part.tokens for part in parts), prefix, parts)
+
+
+@dataclass(frozen=True, slots=True)
 class OnnxRunner:
     """An open session and the encoder of its inputs.
 
@@ -181,8 +216,10 @@ class OnnxRunner:
         output: the name of the output to read.
         num_labels: numbers that it has per row or token.
         has_mask: whether the model takes an attention mask.
+        past_shape: layers and width of the keys and values that it takes; None if it cannot share a prefix.
         path: the .onnx file, for messages.
         provider: the provider that runs it.
+        min_sharing_gain: see `herokit.reward_models.packing.build_trees`.
         device: (``"cuda"`` or ``"cpu"``, number) to bind inputs and output to; None passes arrays to `run`.
     """
 
@@ -191,9 +228,11 @@ class OnnxRunner:
     output: str
     num_labels: int
     has_mask: bool
+    past_shape: tuple[int, int] | None
     path: Path
     provider: str
     device: tuple[str, int] | None = None
+    min_sharing_gain: float = 1.25
 
     @property
     def view(self) -> InputView:
@@ -220,40 +259,78 @@ class OnnxRunner:
         return self.encoder.encode(samples)
 
     def plan(self, rows: EncodedRows, pending: Sequence[int], max_batch_tokens: int) -> list[MicroBatch]:
-        """Cut rows of similar length into micro-batches."""
-        return plan_micro_batches(rows.ids, pending, max_batch_tokens)
+        """Cut rows of similar length into micro-batches; rows that share a prefix are a micro-batch of their own."""
+        if self.past_shape is None:
+            return plan_micro_batches(rows.ids, pending, max_batch_tokens)
+        trees = build_trees(
+            [rows.ids[i] for i in pending],
+            [rows.prefix_keys[i] for i in pending],
+            min_sharing_gain=self.min_sharing_gain,
+            max_batch_tokens=sys.maxsize,  # what is behind a prefix runs in parts
+        )
+        alone = [pending[i] for tree in trees if not tree.prefix for i in tree.rows]
+        shared = [
+            _plan_tree(rows, [pending[i] for i in tree.rows], tree.prefix, max_batch_tokens)
+            for tree in trees
+            if tree.prefix
+        ]
+        return [*plan_micro_batches(rows.ids, alone, max_batch_tokens), *shared]
 
     def run(self, rows: EncodedRows, batch: MicroBatch) -> list[Floats]:
         """Score one micro-batch: (P, L) logits per row."""
-        ids, mask = pad_right([rows.ids[i] for i in batch.rows])
-        inputs = {"input_ids": ids, "attention_mask": mask} if self.has_mask else {"input_ids": ids}
-        raw = np.asarray(self._run_session(inputs), dtype=np.float64)
+        prefix = batch.prefix if isinstance(batch, SharedBatch) else 0
+        parts = batch.parts if isinstance(batch, SharedBatch) else (batch,)
+        before, past = np.empty((0, self.num_labels)), None
+        if prefix:
+            logits, present = self._score([rows.ids[batch.rows[0]][:prefix]])
+            before, past = logits[0], present[:, 0]
+        results: dict[int, Floats] = {}
+        for part in parts:
+            logits, _ = self._score([rows.ids[i][prefix:] for i in part.rows], past)
+            for row, own in zip(part.rows, logits, strict=True):
+                results[row] = own if own.ndim == 1 else np.concatenate([before, own])[rows.positions[row]]
+        return [results[i].reshape(-1, self.num_labels) for i in batch.rows]
+
+    def _score(self, token_ids: Sequence[Sequence[int]], past: Any = None) -> tuple[Floats, Any]:
+        """Return logits of rows, (B, L), or of their tokens, (B, S, L); and the keys and values of the tokens."""
+        ids, mask = pad_right(token_ids)
+        inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask} if self.has_mask else {"input_ids": ids}
+        outputs = [self.output]
+        if self.past_shape is not None:
+            layers, width = self.past_shape
+            inputs["past"] = np.empty((layers, 0, width), np.float32) if past is None else past
+            outputs.append("present")
+        raw, *present = self._run_session(inputs, outputs)
+        return self._check_shape(np.asarray(raw, np.float64), ids), next(iter(present), None)
+
+    def _check_shape(self, raw: Floats, ids: Any) -> Floats:
         labels = self.num_labels
         if not self.stepwise and raw.shape in ((len(ids), labels), (len(ids),) * (labels == 1)):
-            return list(raw.reshape(-1, 1, labels))
+            return raw.reshape(-1, labels)
         if raw.shape[:2] != ids.shape or raw.size != ids.size * labels:
             shapes = "" if self.stepwise else "(B,), (B, L) or "
             raise SetupError(
                 f"{self.path}: output {self.output!r} has shape {raw.shape} for {len(ids)} inputs of {ids.shape[1]} "
                 f"tokens; expected {shapes}a score per token, (B, S) or (B, S, L)"
             )
-        tokens = raw.reshape(*ids.shape, labels)
-        return [logits[rows.positions[i]] for logits, i in zip(tokens, batch.rows, strict=True)]
+        return raw.reshape(*ids.shape, labels)
 
     def release(self) -> None:
         """Do nothing: ONNX Runtime frees the memory of a failed run itself."""
 
-    def _run_session(self, inputs: dict[str, Any]) -> Any:
+    def _run_session(self, inputs: dict[str, Any], outputs: list[str]) -> Any:
         if self.device is None:
-            return self.session.run([self.output], inputs)[0]
+            return self.session.run(outputs, inputs)
         from onnxruntime import OrtValue
 
         binding = self.session.io_binding()
         for name, array in inputs.items():
-            binding.bind_ortvalue_input(name, OrtValue.ortvalue_from_numpy(array, *self.device))
-        binding.bind_output(self.output, *self.device)
+            contiguous = np.ascontiguousarray(array)
+            binding.bind_ortvalue_input(name, OrtValue.ortvalue_from_numpy(contiguous, *self.device))
+        for name in outputs:
+            binding.bind_output(name, *self.device)
         self.session.run_with_iobinding(binding)
-        return binding.copy_outputs_to_cpu()[0]
+        return binding.copy_outputs_to_cpu()
 
 
 def open_runner(
@@ -283,11 +360,11 @@ def open_runner(
     """
     session = _open_session(graph or path, providers, threads)
     config = ModelConfig.load(path) if config is None else config
-    has_mask = _check_inputs(session, path)
+    has_mask, past_shape = _check_inputs(session, path)
     output, num_labels = _check_output(session, path, config.output)
     _check_label_names(config, num_labels, path)
     encoder = Encoder(open_tokenizer(tokenizer or path.parent / "tokenizer.json"), config)
     provider = session.get_providers()[0]
     bind = provider == CUDA if io_binding is None else io_binding
     device = session_device(session) if bind else None
-    return OnnxRunner(session, encoder, output, num_labels, has_mask, path, provider, device)
+    return OnnxRunner(session, encoder, output, num_labels, has_mask, past_shape, path, provider, device)

@@ -18,9 +18,9 @@ from herokit.errors import SetupError
 from herokit.reward_models.batching import MicroBatch, pad_right, plan_micro_batches
 from herokit.reward_models.encoding import EncodedRows
 from herokit.reward_models.families import ModelProfile
+from herokit.reward_models.packing import Pack, build_trees, fill_packs
 from herokit.reward_models.process import Floats
 from herokit_torch.attention import FUSED, ROW_BY_ROW, fused_attention, lay_out, row_attention, varlen_kernel
-from herokit_torch.packing import Pack, build_trees, fill_packs
 
 __all__ = ["Forward", "PackedForward", "PaddedForward", "choose_forward", "compile_layers"]
 
@@ -98,7 +98,7 @@ class PackedForward:
     Attributes:
         model: the whole model; only its body runs.
         head: from a hidden state to logits.
-        min_sharing_gain: see `herokit_torch.packing.build_trees`.
+        min_sharing_gain: see `herokit.reward_models.packing.build_trees`.
         attention: the name of the packed attention, as transformers knows it.
     """
 
@@ -195,7 +195,7 @@ def choose_forward(model: Any, profile: ModelProfile, *, min_sharing_gain: float
     Args:
         model: a loaded transformers model.
         profile: of its family.
-        min_sharing_gain: see `herokit_torch.packing.build_trees`.
+        min_sharing_gain: see `herokit.reward_models.packing.build_trees`.
         head: from a hidden state to logits, in place of the model's own.
     """
     from transformers import AttentionInterface
