@@ -31,7 +31,7 @@ PAIRS = {
         [("17", r"\textcolor{blue}{71}"), ("17", r"\textcolor{17}{71}"), (r"\frac34", "frac{4}{3}"), ("3", r"{1 \over 3}"), ("f(x)=3x", r"x \mapsto 3x+1"), (r"[0,\infty)", r"\mathbb{R}^+")],
     ),
     "the-value-of-a-sum-of-names": (
-        [("9", "m+n=9"), ("9", "9 = m + n"), ("25", "x^2+y^2=25"), ("9", "AB+BC=9"), (r"\frac92", "a+b=4.5"), ("9", r"m+n = 9\text{ cm}")],
+        [("9", "m+n=9"), ("9", "9 = m + n"), ("25", "x^2+y^2=25"), ("9", "AB+BC=9"), (r"\frac92", "a+b=4.5"), ("9", r"m+n = 9\text{ cm}"), ("180", r"\angle A + \angle B = 180^\circ"), ("30%", r"p + q = 30\%")],
         [("9", "m+n=10"), ("9", "2x=9"), ("9", "2x+1=9"), ("m+n=9", "9"), ("0", "x-y=0"), (r"9\text{ m}", r"m+n=9\text{ cm}"), ("9", "m+n<9"), ("9", "|x|=9")],
     ),
     "several-names": (
@@ -40,7 +40,7 @@ PAIRS = {
     ),
     "families-of-points": (
         [(r"(2t+1, t), t \in \mathbb{R}", r"(2s+1, s), s\in\mathbb{R}"), (r"(t, 2t, 3t), t\in\mathbb{R}", r"(k, 2k, 3k)")],
-        [(r"(2t+1, t), t \in \mathbb{R}", r"(2s-1, s), s\in\mathbb{R}"), (r"(t, 2t, 3t), t\in\mathbb{R}", r"(k, 3k, 2k)"), (r"(t, 2t), t\in\mathbb{R}", r"(s, 2r)"), ("(t, 2t)", "(s, 2s)")],
+        [(r"(2t+1, t), t \in \mathbb{R}", r"(2s-1, s), s\in\mathbb{R}"), (r"(1+t, 2-t, 3t), t\in\mathbb{R}", r"(1+s, 2-s, 3t), s\in\mathbb{R}"), (r"(k, n), k\in\mathbb{Z}", r"(m, m)"), (r"(t, 2t, 3t), t\in\mathbb{R}", r"(k, 3k, 2k)"), (r"(t, 2t), t\in\mathbb{R}", r"(s, 2r)"), ("(t, 2t)", "(s, 2s)")],
     ),
     "intervals": (
         [("(2,5]", r"2 < x \le 5"), ("(2,5]", "]2,5]"), (r"[1,\infty)", r"x \geq 1"), (r"(-\infty,2)\cup(3,\infty)", r"x<2 \text{ or } x>3"), (r"(-\infty,2)\cup(3,\infty)", r"\mathbb{R}\setminus[2,3]"), ("[-1,1]", r"|x|\le 1"), ("(1,4)", r"\{x : 1<x<4\}"), (r"(-\infty, 0)\cup(0,\infty)", r"x\neq 0"), (r"x\ge 0", r"[0,\infty)"), (r"x \in (-2, 2)", "|x|<2")],

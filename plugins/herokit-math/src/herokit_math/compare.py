@@ -26,7 +26,7 @@ from herokit_math.identity import Tier, decide_identity
 from herokit_math.limits import StepBudget
 from herokit_math.lists import to_region
 from herokit_math.parser import parse_answer
-from herokit_math.quantity_comparison import Policy, QuantityComparison
+from herokit_math.quantity_comparison import Policy, QuantityComparison, to_quantity
 from herokit_math.relations import (
     equal_chains,
     find_line,
@@ -191,7 +191,7 @@ class Comparison:
         chain, other = (item.equation if isinstance(item, LabeledValue) else item for item in (reference, answer))
         if isinstance(chain, Quantity) and isinstance(other, RelationChain):
             value = named_value(other) if chain.unit is None else None  # a chain has no units
-            return self.quantities.equal(chain, Quantity(value)) if value is not None else False
+            return self.quantities.equal(chain, to_quantity(value)) if value is not None else False
         if not isinstance(chain, RelationChain):
             return False
         if isinstance(other, RelationChain):
@@ -262,7 +262,8 @@ class Comparison:
             return False  # x = 1 or x = 2, and x = 1, y = 2
         is_assigned = 1 < names[0] == len(items) and names[1] == 0 and all(len(_get_label(item)) < 4 for item in items)  # noqa: PLR2004 - no words
         if is_tuple or self.policy.lists == "ordered" or is_assigned:
-            return self._equal_in_order(items, self.quantities.rename_parameter(items, other))
+            with self.quantities.rename_once(items, other) as renamed:
+                return self._equal_in_order(items, renamed)
         return self._equal_unordered(items, other, self.equal)
 
     def _drop_duplicates(self, items: tuple[Answer, ...]) -> tuple[Answer, ...]:

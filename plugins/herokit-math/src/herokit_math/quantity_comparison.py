@@ -1,6 +1,7 @@
 """Compare quantities under a policy: rounding, percent, degrees, units, names of parameters."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, get_args, get_type_hints
@@ -14,7 +15,7 @@ from herokit_math.tree import INFINITY, Call, Const, Node, Num, Sym, free_symbol
 from herokit_math.units import UNITS, Unit, split_unit
 from herokit_math.words import find_content_words
 
-__all__ = ["Policy", "QuantityComparison"]
+__all__ = ["Policy", "QuantityComparison", "to_quantity"]
 
 _PARAMETER_NAMES = frozenset("kmnltjrsK")
 _CONSTANT_NAMES = frozenset("cKk")  # names of a constant of integration
@@ -173,20 +174,26 @@ class QuantityComparison:
                 return True
         return equal
 
-    def rename_parameter(self, reference: Sequence[Answer], answer: Sequence[Answer]) -> Sequence[Answer]:
-        """Return the members of an answer with the reference's name for the one declared parameter of all of them."""
+    @contextmanager
+    def rename_once(self, reference: Sequence[Answer], answer: Sequence[Answer]) -> Iterator[Sequence[Answer]]:
+        """Give the one declared parameter of a tuple the reference's name; inside, no member renames it on its own."""
         names = [
             {name for item in items if isinstance(item, Quantity) for name in free_symbols(item.node)}
             for items in (reference, answer)
         ]
         old, new = names[1] - names[0], names[0] - names[1]
-        if not self.has_parameter or self.policy.parameters == "strict" or not len(old) == len(new) == 1:
-            return answer
-        renamed = {old.pop(): new.pop()}
-        return [
-            item._replace(node=rename_symbols(item.node, renamed)) if isinstance(item, Quantity) else item
-            for item in answer
-        ]
+        has_parameter = self.has_parameter
+        if has_parameter and self.policy.parameters == "rename" and len(old) == len(new) == 1:
+            renamed = {old.pop(): new.pop()}
+            answer = [
+                item._replace(node=rename_symbols(item.node, renamed)) if isinstance(item, Quantity) else item
+                for item in answer
+            ]
+        self.has_parameter = False
+        try:
+            yield answer
+        finally:
+            self.has_parameter = has_parameter
 
     def _rename(self, reference: Node, answer: Node) -> Node | None:
         """Return the answer with the reference's names where the policy allows that, else None."""
@@ -252,6 +259,13 @@ class QuantityComparison:
                     return None
                 values.append(value)
         return values[0], values[1]
+
+
+def to_quantity(node: Node) -> Quantity:
+    """Return an expression as a quantity; a mark of degrees or percent at its end is the quantity's."""
+    if isinstance(node, Call) and node.op in {"percent", "degree"}:
+        return Quantity(node.args[0], mark="%" if node.op == "percent" else "deg")
+    return Quantity(node)
 
 
 def _is_infinite(node: Node) -> bool:

@@ -37,8 +37,8 @@ _UNICODE_OPERATORS = str.maketrans({"\u00b2": "^2", "\u00b3": "^3", "\u207b": "-
 
 _NEGATIVE = re.compile(r"\b(?:minus|negative)\s{1,3}(?=[.\d])", re.IGNORECASE)
 _LEAD = re.compile(
-    r"(?:[^\d<>\u2264\u2265\u00b1]*(?:\s(?:is|are|was|be|equals?|about|approximately|roughly|around|exactly|weighs|measures|becomes|"
-    r"gives|get|obtain|ist|est|es|betr\u00e4gt|vaut)|:)\s+)?(?:(?:\u2248|~|\\approx)\s*)?(?=[-+]?\.?\d)",
+    r"(?:(?:[^\d<>\u2264\u2265\u00b1]*\s)?(?:is|are|was|be|equals?|about|approximately|roughly|around|exactly|weighs|measures|becomes|"
+    r"gives|get|obtain|ist|est|es|betr\u00e4gt|vaut)\s+|[^\d<>\u2264\u2265\u00b1]*:\s+)?(?:(?:\u2248|~|\\approx)\s*)?(?=[-+]?\.?\d)",
     re.IGNORECASE,
 )
 """The words of a sentence before its only quantity."""
