@@ -214,7 +214,7 @@ class PluginError(HerokitError, RuntimeError):
 
 
 class NoSignalWarning(RuntimeWarning):
-    """A part of a reward that teaches nothing: a source without any value or that no step reads, groups of one row."""
+    """A part of a reward that teaches nothing: a source without any value or that no step reads, groups of one row, files to compare whose rollouts differ."""
 
 
 CODE_ERRORS = (TypeError, AttributeError, NameError)

@@ -26,6 +26,7 @@ from herokit.errors import (
     format_error,
 )
 from herokit.schemes import SCHEMES_BY_NAME
+from herokit.schemes.baselines import suggest_scheme
 
 Kind = Literal["verifier", "reward model", "combiner", "scheme", "command", "engine"]
 """The kinds of registered names."""
@@ -183,7 +184,8 @@ class Registry:
             failed = "".join(
                 f"; plugin {owner!r} could not be loaded: {why}" for owner, why in self.load_errors.items()
             )
-            hint = did_you_mean(name, [e.name for e in self if not kinds or e.kind in kinds])
+            names = [e.name for e in self if not kinds or e.kind in kinds]
+            hint = suggest_scheme(name, names) if not kinds or "scheme" in kinds else did_you_mean(name, names)
             raise UnknownNameError(f"nothing is registered as {name!r}; {hint}{failed}")
         if kinds and entry.kind not in kinds:
             raise ConfigError(f"{name!r} is a {entry.kind}; expected a {' or a '.join(kinds)}")

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
-from herokit import Groups, Signals, schemes
-from herokit.combiners import Mean, WeightByAgreement, initial_reward
+from herokit import Groups, Signals, combine, load_scheme, schemes, verifier_only
+from herokit.combiners import LeaveOneOut, Mean, WeightByAgreement, chain, initial_reward
+from herokit.errors import ConfigError
+from herokit.schemes import SCHEMES_BY_NAME, sum_then_normalize
+from herokit.schemes.baselines import STANDARD_ADVANTAGES
 
 # group a: right 2 of 4; group b: all wrong
 RM = [1.0, 3.0, 2.0, 6.0, 0.0, 4.0]
@@ -195,3 +198,32 @@ def test_schemes_build_by_their_names_in_files():
     known = load_registry(plugins=False)
     for make in schemes.SCHEMES:
         assert build({"use": make.__name__.replace("_", "-")}, registry=known) == make()
+
+
+@pytest.mark.parametrize("name", ["grpo", "GRPO", "gspo", "cispo"])
+def test_standard_names_of_grpo_are_told_its_scheme(name):
+    with pytest.raises(
+        ConfigError, match=r"'sum-then-normalize', with weights = \{verifier = 1.0\} for a verifier alone"
+    ):
+        load_scheme(name)
+    with pytest.raises(ConfigError, match="'sum-then-normalize'"):
+        combine({"verifier": [1, 0]}, [0, 0], name)
+
+
+def test_what_is_named_for_a_standard_baseline_is_equal_to_it():
+    reward, groups = np.array([1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.5]), [0, 0, 0, 0, 1, 1, 1]
+    for name in ("dr_grpo", "rloo"):
+        with pytest.raises(ConfigError, match=r"the advantage of .* is the (scheme|step)"):
+            load_scheme(name)
+    grpo = combine({"verifier": reward}, groups, sum_then_normalize({"verifier": 1.0})).advantage
+    dr_grpo = combine({"verifier": reward}, groups, "verifier-only").advantage
+    rloo = combine({"verifier": reward}, groups, chain(verifier_only(), LeaveOneOut())).advantage
+    for rows in (slice(0, 4), slice(4, 7)):
+        r = reward[rows]
+        np.testing.assert_allclose(grpo[rows], (r - r.mean()) / (r.std(ddof=1) + 1e-4))
+        np.testing.assert_allclose(dr_grpo[rows], r - r.mean())
+        np.testing.assert_allclose(rloo[rows], [x - (r.sum() - x) / (len(r) - 1) for x in r])
+
+
+def test_names_of_standard_baselines_are_not_those_of_schemes():
+    assert not set(STANDARD_ADVANTAGES) & set(SCHEMES_BY_NAME)

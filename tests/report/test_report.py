@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from helpers.scored_rows import HOSTILE, make_rows, write_rows
 from herokit import Groups
 from herokit.cli.app import app
-from herokit.errors import DataError, SetupError
+from herokit.errors import DataError, NoSignalWarning, SetupError
 from herokit.report import read_results, statistics, write_report
 from herokit.report.mathml import to_html
 from herokit.report.page import render, watch_inputs
@@ -185,7 +185,12 @@ def test_comparison_of_two_schemes(tmp_path):
     two = [{**row, "advantage": -row["advantage"], "weight": 2.0} for row in one]
     page = render(read_results(write_rows(tmp_path, one)), read_results(write_rows(tmp_path, two, "other.jsonl")))
     assert "correlation -1.000, rank correlation -1.000, opposite signs on 100.0%" in page
-    page = render(read_results(write_rows(tmp_path, one)), read_results(write_rows(tmp_path, two[:8], "other.jsonl")))
+    with pytest.warns(
+        NoSignalWarning, match=r"other.jsonl: The files hold different rollouts: the first has \d+, the second 8"
+    ):
+        page = render(
+            read_results(write_rows(tmp_path, one)), read_results(write_rows(tmp_path, two[:8], "other.jsonl"))
+        )
     assert "different rollouts" in page
 
 
@@ -254,7 +259,10 @@ def test_read_results_ignores_steps_and_labels_that_are_not_numbers(tmp_path):
 def test_comparison_of_different_rollouts_compares_no_rows(tmp_path):
     one = make_rows()
     two = [row | {"response": f"No, {row['response']}"} for row in one]  # the same prompts, as many of each
-    page = render(read_results(write_rows(tmp_path, one)), read_results(write_rows(tmp_path, two, "other.jsonl")))
+    with pytest.warns(
+        NoSignalWarning, match="not those of the same groups, with the same completions and in the same order"
+    ):
+        page = render(read_results(write_rows(tmp_path, one)), read_results(write_rows(tmp_path, two, "other.jsonl")))
     assert "different rollouts" in page
     assert "Advantages of the same" not in page
 

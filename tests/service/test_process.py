@@ -225,3 +225,11 @@ def test_setup_errors_are_raised_before_listening(tmp_path):
     short.write_text("short")
     with pytest.raises(ConfigError, match="at least 16 ASCII"):
         find_token(Address(), short)
+
+
+@pytest.mark.parametrize(("limits", "told"), [([], True), (["group_size=4"], False)])
+def test_a_service_without_a_group_size_says_what_it_does_with_single_rollouts(start, limits, told):
+    process = start(*limits)
+    assert ("each rollout that /verify (NeMo-Gym) or /get_reward" in "".join(process.lines)) is told
+    assert ("--group-size N" in "".join(process.lines)) is told
+    process.stop()

@@ -5,6 +5,7 @@
 
 import asyncio
 import math
+import re
 import sys
 from dataclasses import dataclass, field
 from types import MappingProxyType, ModuleType, SimpleNamespace
@@ -275,3 +276,20 @@ def test_find_metric_takes_a_metric_of_ragas_whatever_its_parameters():
 def test_metric_class_is_named_as_a_class():
     with pytest.raises(ConfigError, match=r"did you mean DeepEvalExact\(\.\.\.\)\?"):
         Rewarder({"verifier": DeepEvalExact}, Select("verifier"))
+
+
+def test_an_error_of_a_metric_names_what_the_user_wrote():
+    class Broken:
+        async def ascore(self, reference, response):
+            return missing_name  # noqa: F821 - the error
+
+    async def my_scorer(state, target):
+        return missing_name  # noqa: F821 - the error
+
+    for metric, named in [
+        (Broken(), r"Broken was taken for a metric of ragas$"),
+        (my_scorer, r"my_scorer\(state, target\) was taken for a scorer of inspect$"),
+    ]:
+        with pytest.raises(NameError) as caught:
+            as_verifier(metric).verify(SAMPLES[:1])
+        assert re.search(named, caught.value.__notes__[0])

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from herokit import Rewarder, Sample, Status, Verdict, as_reward_model, as_verifier, verifier_only
+from herokit.combiners import Select
 from herokit.config import build, load_scheme
 from herokit.errors import ConfigError, SetupError
 from herokit.sources import Cache, ProcessPool
@@ -407,3 +408,35 @@ def test_a_file_with_the_name_of_a_module_is_refused(folder):
     (folder / "json.py").write_text("x = 1")
     with pytest.raises(ConfigError, match="another module 'json' is loaded already; rename the file"):
         build({"use": "json.py:x"}, kinds=("verifier",))
+
+
+class TwoTexts:
+    def score(self, response, reference):
+        return float(response == reference)
+
+
+class OneText:
+    def verify(self, completion):
+        return completion == "4"
+
+
+@pytest.mark.parametrize(
+    ("source", "method"), [(TwoTexts(), "score(response, reference)"), (OneText(), "verify(completion)")]
+)
+@pytest.mark.parametrize("name", ["verifier", "rm"])
+def test_a_method_of_one_rollout_is_told_how_it_is_a_source(source, method, name):
+    with pytest.raises(ConfigError) as caught:
+        Rewarder({name: source}, Select(name))
+    word = method.partition("(")[0]
+    assert f"source {name!r}: {type(source).__name__}.{method} takes the texts of one rollout" in str(caught.value)
+    assert str(caught.value).endswith(f"pass the method itself as a reward function: {{{name!r}: source.{word}}}")
+    function = getattr(source, word)
+    assert Rewarder({name: function}, Select(name))([Sample("2 + 2?", "4", "q", "4")]).reward.tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    "score", [lambda self, samples, /: [1.0], lambda self, batch, **options: [1.0], lambda *a: [1.0]]
+)
+def test_a_method_of_samples_may_have_any_names(score):
+    source = type("Any", (), {"score": score})()
+    assert Rewarder({"rm": source}, Select("rm"))([Sample("p", "c", "q")]).reward.tolist() == [1.0]

@@ -26,10 +26,11 @@ from herokit.combiners.base import is_step, no_sync
 from herokit.combiners.chain import check_signals, signals_read
 from herokit.config.builder import build, check_keys, describe
 from herokit.config.objects import SCHEME_SUFFIXES, is_place, load_object
-from herokit.errors import ConfigError, ErrorCollector, SignalError, boundary, did_you_mean
+from herokit.errors import ConfigError, ErrorCollector, SignalError, boundary
 from herokit.records import check_source_names
 from herokit.registry import SOURCE_KINDS, STEP_KINDS, Registry, get_registry
 from herokit.rewarder import Rewarder
+from herokit.schemes.baselines import suggest_scheme
 from herokit.types import RewardModel, Verifier
 
 __all__ = ["SCHEME_SUFFIXES", "Scheme", "build_scheme", "load_scheme", "read_scheme"]
@@ -154,7 +155,7 @@ def _check_scheme_name(name: str, registry: Registry) -> None:
     if name not in names:
         raise ConfigError(
             f"{name}: expected a scheme file ({', '.join(SCHEME_SUFFIXES)}) or the name of a scheme; "
-            f"{did_you_mean(name, names)}"
+            f"{suggest_scheme(name, names)}"
         )
 
 

@@ -1,5 +1,6 @@
 """Compare the results of two schemes or two runs."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from herokit import _segment
+from herokit.errors import NoSignalWarning
 from herokit.report.charts import advantage_chart
 from herokit.report.results import Floats, Results
 from herokit.report.statistics import GroupStatistics, group_statistics
@@ -50,7 +52,7 @@ class Changes:
 
 
 def compare(first: Results, second: Results) -> Comparison:
-    """Compare two results; row by row if they hold the same completions in the same groups."""
+    """Compare two results; row by row if they hold the same completions in the same groups, else with a warning."""
     a, b = group_statistics(first), group_statistics(second)
     table = [
         ("rollouts", f"{len(first):,}", f"{len(second):,}"),
@@ -63,11 +65,20 @@ def compare(first: Results, second: Results) -> Comparison:
     same_groups = len(first) == len(second) and bool((first.groups.ids == second.groups.ids).all())
     same_rows = same_groups and first.digest() == second.digest()
     changes = _find_changes(first, second, a, b) if same_rows else None
-    note = "The files hold different rollouts: rows are not compared."
+    note = _describe_mismatch(first, second)
     if changes:
         counts = [f"{changes.signal.count(kind):,}" for kind in ("gains", "loses")]
         note = f"{_agreement(first, second)} Groups that gain a signal with the second: {counts[0]}; that lose theirs: {counts[1]}."
+    else:
+        warnings.warn(f"{first.name}, {second.name}: {note}", NoSignalWarning, stacklevel=2)
     return Comparison(table, note, advantage_chart(dict(zip(_names(first, second), (a, b), strict=True))), changes)
+
+
+def _describe_mismatch(first: Results, second: Results) -> str:
+    what = "their rollouts are not those of the same groups, with the same completions and in the same order"
+    if len(first) != len(second):
+        what = f"the first has {len(first):,}, the second {len(second):,}"
+    return f"The files hold different rollouts: {what}. Rows are not compared."
 
 
 def _find_changes(first: Results, second: Results, a: GroupStatistics, b: GroupStatistics) -> Changes:

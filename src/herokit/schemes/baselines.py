@@ -4,14 +4,16 @@ from collections.abc import Mapping
 
 from herokit.combiners import Affine, Chain, Interpolate, MinMax, Select, Standardize, WeightedSum, Whiten, chain
 from herokit.combiners.schedules import ScalarOrSchedule
-from herokit.errors import ConfigError
+from herokit.errors import ConfigError, did_you_mean
 
 __all__ = [
+    "STANDARD_ADVANTAGES",
     "naive_blend",
     "noisy_verifier",
     "normalize_then_sum",
     "rm_only",
     "rubric",
+    "suggest_scheme",
     "sum_then_normalize",
     "verifier_only",
 ]
@@ -140,3 +142,27 @@ def noisy_verifier(verifier: str = "verifier", *, false_positive: float = 0.0, f
         raise ConfigError(f"error rates must be in [0, 1) and sum to less than 1, got {rates}")
     scale = 1.0 / (1.0 - sum(rates))
     return chain(Select(verifier), Affine(scale=scale, shift=-false_positive * scale))
+
+
+_GRPO = "the scheme 'sum-then-normalize', with weights = {verifier = 1.0} for a verifier alone"
+
+STANDARD_ADVANTAGES = {
+    "grpo": f"the advantage of GRPO is {_GRPO}",
+    "dr-grpo": "the advantage of Dr. GRPO is the scheme 'verifier-only': without another step herokit centers rewards in the group",
+    "rloo": "the advantage of RLOO is the step 'leave-one-out' after the scheme 'verifier-only'",
+    "gspo": f"GSPO is a loss of trainers, and its advantage is that of GRPO: {_GRPO}",
+    "cispo": f"CISPO is a loss of trainers, and its advantage is that of GRPO: {_GRPO}",
+}
+"""What computes the advantage of a standard baseline that has no scheme of its name."""
+
+
+def suggest_scheme(name: str, known: list[str]) -> str:
+    """Finish an "unknown name" message: what a standard baseline is called here, or the nearest known name.
+
+    Example:
+        >>> suggest_scheme("RLOO", ["hero"])
+        "the advantage of RLOO is the step 'leave-one-out' after the scheme 'verifier-only'"
+        >>> suggest_scheme("heroo", ["hero"])
+        "did you mean 'hero'?"
+    """
+    return STANDARD_ADVANTAGES.get(name.lower().replace("_", "-")) or did_you_mean(name, known)

@@ -96,6 +96,13 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+_ALONE = (
+    "note: each rollout that /verify (NeMo-Gym) or /get_reward (OpenRLHF) gets alone is a group of its own, with none to compare it "
+    "with; with --group-size N a rollout waits for the others of its prompt\n"
+)
+"""What a service does without a group size."""
+
+
 def serve(
     scheme: Scheme,
     address: Address,
@@ -133,6 +140,8 @@ def serve(
         uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="on", backlog=_BACKLOG)
     )
     server.dispatcher = dispatcher
+    if limits.group_size == 1:
+        sys.stderr.write(_ALONE)
     _announce(address, bound, state_path if restored else None, has_token=token is not None, as_json=as_json)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises the signal again at its end; exit with 0

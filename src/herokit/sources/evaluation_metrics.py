@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from herokit.sources.results import NO_REFERENCE
 from herokit.types import Sample, Status, Verdict
 
-__all__ = ["DeepEvalMetric", "InspectScorer", "RagasMetric", "find_metric"]
+__all__ = ["DeepEvalMetric", "InspectScorer", "RagasMetric", "find_metric", "unwrap_metric"]
 
 _Outcome: TypeAlias = Verdict | dict[str, Any]
 
@@ -42,6 +42,20 @@ def find_metric(value: Any) -> Callable[[Sample], Awaitable[_Outcome]] | None:
     if callable(value) and _parameter_names(value) == ["state", "target"]:
         return InspectScorer(value)
     return None
+
+
+def unwrap_metric(function: Any) -> tuple[Any, str]:
+    """Return the user's own metric and what it is, for messages; a function that is none as it is, and an empty text.
+
+    Example:
+        >>> unwrap_metric(len)[1], unwrap_metric(InspectScorer(len))[1]
+        ('', 'a scorer of inspect')
+    """
+    if isinstance(function, InspectScorer):
+        return function.scorer, "a scorer of inspect"
+    if isinstance(function, DeepEvalMetric | RagasMetric):
+        return function.metric, f"a metric of {'deepeval' if isinstance(function, DeepEvalMetric) else 'ragas'}"
+    return function, ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from typing import Any
 from herokit.errors import CODE_ERRORS, ConfigError, SetupError, check_choice, format_error
 from herokit.samples import SampleLike, as_samples
 from herokit.sources.coroutines import await_result, gather_outcomes, run_coroutine
-from herokit.sources.evaluation_metrics import find_metric
+from herokit.sources.evaluation_metrics import find_metric, unwrap_metric
 from herokit.sources.results import NO_REFERENCE, SCORE_KEYS, to_float_array, to_score, to_verdict
 from herokit.sources.signatures import (
     COMPLETION_NAMES,
@@ -225,6 +225,7 @@ def as_source(name: str, source: Any, *, style: Style | None = None) -> Verifier
         raise ConfigError(f"source {name!r} is the class {source.__name__}; did you mean {source.__name__}(...)?")
     source = find_metric(source) or source  # asked first: some metrics have a method score of their own
     if isinstance(source, Verifier | RewardModel):
+        _check_method(name, source)
         return source
     if not callable(source):
         raise ConfigError(
@@ -234,6 +235,31 @@ def as_source(name: str, source: Any, *, style: Style | None = None) -> Verifier
         return (as_verifier if name.startswith("verifier") else as_reward_model)(source, style=style)
     except ConfigError as error:
         raise ConfigError(f"source {name!r}: {error}") from None
+
+
+def _check_method(name: str, source: Verifier | RewardModel) -> None:
+    """Check that the method of a source takes samples, all at once, and not the texts of one.
+
+    Raises:
+        ConfigError: it takes something else; the message says how the method can be a source itself.
+    """
+    method = "verify" if isinstance(source, Verifier) else "score"
+    function = getattr(source, method)
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # of some functions in C
+        return
+    try:
+        takes_one = next(iter(signature.bind(()).arguments), "") not in COMPLETION_NAMES
+    except TypeError:
+        takes_one = False
+    if not takes_one:
+        kind = type(source).__name__
+        raise ConfigError(
+            f"source {name!r}: {kind}.{method}{signature} takes the texts of one rollout, but a "
+            f"{'verifier' if method == 'verify' else 'reward model'} has {method}(samples), called once with a list of N samples; "
+            f"pass the method itself as a reward function: {{{name!r}: source.{method}}}"
+        )
 
 
 def call_function(function: Callable[..., Any], samples: Sequence[Sample], *, style: Style) -> list[Any]:
@@ -264,7 +290,8 @@ def _call(function: Callable[..., Any], samples: Sequence[Sample], style: Style)
             return _to_list(await_result(returned), len(samples))
         return _call_each(_argument_rows(function, samples, style))
     except CODE_ERRORS as error:
-        note = f"{describe_function(function)} was taken for a reward function like {style}'s; style= overrides"
+        kind = unwrap_metric(function)[1] or f"a reward function like {style}'s; style= overrides"
+        note = f"{describe_function(function)} was taken for {kind}"
         if note not in getattr(error, "__notes__", ()):
             error.add_note(note)
         raise

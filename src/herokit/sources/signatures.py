@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from herokit.conversations.columns import REFERENCE_COLUMNS
 from herokit.errors import ConfigError
+from herokit.sources.evaluation_metrics import unwrap_metric
 
 __all__ = [
     "COMPLETION_NAMES",
@@ -144,9 +145,12 @@ def takes_any_keyword(function: Callable[..., Any]) -> bool:
 
 def describe_function(function: Callable[..., Any]) -> str:
     """Return the name and the parameters of a function, for messages."""
-    inner = function.func if isinstance(function, partial) else function
+    given, kind = unwrap_metric(function)
+    inner = given.func if isinstance(given, partial) else given
     name = getattr(inner, "__qualname__", None) or type(inner).__name__
+    if kind and not callable(given):
+        return name
     try:
-        return f"{name}{inspect.signature(function)}"
+        return f"{name}{inspect.signature(given)}"
     except (TypeError, ValueError):
         return name
