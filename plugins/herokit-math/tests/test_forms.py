@@ -38,6 +38,10 @@ PAIRS = {
         [("a=1, b=2", "1, 2"), ("a=1, b=2", "b=2, a=1"), ("a=1, b=2", "(1, 2)"), ("x_1=1, x_2=2", "2, 1"), (r"x=1 \text{ or } x=2", "2, 1"), (r"x=1 \text{ or } x=2", "x_1=2, x_2=1"), ("x=1, x=2", "y=1, y=2"), ("1, 2", "x_1=2, x_2=1")],
         [("a=1, b=2", "2, 1"), (r"a=1, b=2", r"2 \text{ and } 1"), (r"x=1 \text{ or } x=2", r"x=1 \text{ and } y=2"), ("x=1, y=2", "x=1, x=2")],
     ),
+    "arbitrary-constants": (
+        [(r"y = A\cos 2x + B\sin 2x", r"y = c_1\cos 2x + c_2\sin 2x"), ("y = Ce^{-x} + x - 1", "y = c_1 e^{-x} + x - 1"), (r"c_1 e^{2x} + c_2 e^{-x}", "Ae^{2x} + Be^{-x}"), (r"C_1 x + C_2", "c_1 x + c_2")],
+        [(r"y = A\cos 2x + B\sin 2x", r"y = c_1\cos 2x + c_2\cos 2x"), (r"y = A\cos 2x + B\sin 2x", r"y = c_1\cos x + c_2\sin x"), ("Ae^{2x}", "xe^{2x}"), ("Ae^{2x} + Be^{-x}", "c_1 e^{2x} + e^{-x}"), (r"Ae^{2x} + Be^{-x}", "pe^{2x} + qe^{-x}"), ("A + B", "C + D"), ("A + B", "c_1 + c_2"), ("C", "c_1")],
+    ),
     "families-of-points": (
         [(r"(2t+1, t), t \in \mathbb{R}", r"(2s+1, s), s\in\mathbb{R}"), (r"(t, 2t, 3t), t\in\mathbb{R}", r"(k, 2k, 3k)")],
         [(r"(2t+1, t), t \in \mathbb{R}", r"(2s-1, s), s\in\mathbb{R}"), (r"(1+t, 2-t, 3t), t\in\mathbb{R}", r"(1+s, 2-s, 3t), s\in\mathbb{R}"), (r"(k, n), k\in\mathbb{Z}", r"(m, m)"), (r"(t, 2t, 3t), t\in\mathbb{R}", r"(k, 3k, 2k)"), (r"(t, 2t), t\in\mathbb{R}", r"(s, 2r)"), ("(t, 2t)", "(s, 2s)")],

@@ -1,5 +1,6 @@
 """Compare quantities under a policy: rounding, percent, degrees, units, names of parameters."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ __all__ = ["Policy", "QuantityComparison", "to_quantity"]
 
 _PARAMETER_NAMES = frozenset("kmnltjrsK")
 _CONSTANT_NAMES = frozenset("cKk")  # names of a constant of integration
+_INDEXED_CONSTANT = re.compile(r"[cC]_\{?\d\}?")  # nothing but an arbitrary constant has such a name
+_ARBITRARY_CONSTANT = re.compile(r"[A-DKk]|[cC](?:_\{?\d\}?)?")
 _INVERSE_OPERATIONS = frozenset({"asin", "acos", "atan", "asec", "acsc", "acot"})
 _MAX_EXPONENT = 100  # decimal exponent of a number that may be rounded
 _VERBS = {"is", "are", "was", "were", "not", "cannot", "must", "has", "have", "does"}
@@ -203,6 +206,9 @@ class QuantityComparison:
             return None
         if [name.lower() for name in old] == [name.lower() for name in new]:
             return rename_symbols(answer, dict(zip(old, new, strict=True)))
+        is_solution = reference_names > {*new} and all(map(_ARBITRARY_CONSTANT.fullmatch, (*old, *new)))
+        if is_solution and any(all(map(_INDEXED_CONSTANT.fullmatch, names)) for names in (old, new)):
+            return rename_symbols(answer, dict(zip(old, new, strict=True)))  # c_1 and c_2 for A and B
         if len(old) != 1 or isinstance(reference, Sym):  # the answer is that variable and no other
             return None
         if new == ["C"] and old[0] in _CONSTANT_NAMES and isinstance(reference, Call) and Sym("C") in reference.args:
