@@ -53,8 +53,6 @@ def prepare(rollouts: Path, samples: Sequence[Sample], folder: Path) -> None:
     onnx_file = folder / "onnx" / "rm.onnx"
     if not onnx_file.exists():
         export_reward_model(str(folder / "rm"), onnx_file.parent)
-    if not onnx_file.with_suffix(".int8.onnx").exists():
-        _write_int8(onnx_file, onnx_file.with_suffix(".int8.onnx"))
 
 
 def make_sides(folder: Path, threads: int) -> dict[str, Callable[[], Score]]:
@@ -69,20 +67,23 @@ def make_sides(folder: Path, threads: int) -> dict[str, Callable[[], Score]]:
     }
     every = float("inf")
     for side, settings in {
-        "herokit-torch, fp32": {"dtype": "float32"},
-        "herokit-torch, fp32, nothing shared": {"dtype": "float32", "min_sharing_gain": every},
-        "herokit-torch, bf16": {"dtype": "bfloat16"},
+        "herokit-torch fp32": {"dtype": "float32"},
+        "herokit-torch fp32 nothing shared": {"dtype": "float32", "min_sharing_gain": every},
+        "herokit-torch bf16": {"dtype": "bfloat16"},
     }.items():
         sides[side] = lambda settings=settings: Local(TorchRewardModel(name, **settings))
-    for side, file, gain in (
-        ("herokit-onnx, fp32", graph, 1.25),
-        ("herokit-onnx, fp32, nothing shared", graph, every),
-        ("herokit-onnx, int8", graph.with_suffix(".int8.onnx"), 1.25),
-    ):
-        sides[side] = lambda file=file, gain=gain: Local(
-            OnnxRewardModel(str(file), threads=threads, min_sharing_gain=gain)
-        )
-    return sides | {"herokit-torch, fp32, four heads": lambda: FourHeads(folder)}
+    for side, gain in (("herokit-onnx fp32", 1.25), ("herokit-onnx fp32 nothing shared", every)):
+        sides[side] = lambda gain=gain: Local(OnnxRewardModel(str(graph), threads=threads, min_sharing_gain=gain))
+    sides["herokit-onnx int8"] = lambda: open_int8(graph, threads)
+    return sides | {"herokit-torch fp32 four heads": lambda: FourHeads(folder)}
+
+
+def open_int8(graph: Path, threads: int) -> Score:
+    """Open the int8 copy of a graph, which is written if it does not exist."""
+    copy = graph.with_suffix(".int8.onnx")
+    if not copy.exists():
+        _write_int8(graph, copy)
+    return Local(OnnxRewardModel(str(copy), threads=threads))
 
 
 class Local:

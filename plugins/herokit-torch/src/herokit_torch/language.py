@@ -141,10 +141,13 @@ class _LanguageModel(LocalRewardModel[TorchRunner]):
 
     def _open_language_model(self, name: str) -> tuple[Any, Any]:
         check_imports()
+        from herokit_torch.linear import use_onednn
+
         tokenizer = load_tokenizer(name, revision=self.revision)
         model = load_language_model(name, revision=self.revision, dtype=self.dtype)
         with checkpoint_errors(name):
             model.to(self.device or default_device())
+            use_onednn(model)
         return tokenizer, model
 
     def _make_runner(self, name: str, model: Any, encoder: Encoder, head: Any) -> TorchRunner:

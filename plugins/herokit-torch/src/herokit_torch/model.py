@@ -31,8 +31,8 @@ if TYPE_CHECKING:  # loads torch
 
 __all__ = ["TorchRewardModel", "TorchRunner", "check_imports", "default_device", "max_batch_tokens"]
 
-MAX_BATCH_TOKENS = {"cpu": 2048, "gpu": 32768}
-"""Tokens per batch by default."""
+MAX_BATCH_TOKENS = {"cpu": 1024, "gpu": 32768}
+"""Tokens per batch by default; on a CPU the activations of more do not stay in the cache."""
 
 
 def check_imports() -> None:
@@ -135,7 +135,7 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
             reward model.
         min_sharing_gain: prefixes are shared where tokens without sharing / tokens with it reach this; 0 always, inf never.
         compile: compile the layers with `torch.compile`; opening then takes half a minute or more, for 4 % on a CPU.
-        max_batch_tokens: tokens per batch; None takes 2048 on a CPU, 32768 on a GPU. Halved when memory runs out.
+        max_batch_tokens: tokens per batch; None takes 1024 on a CPU, 32768 on a GPU. Halved when memory runs out.
         max_length: longer inputs are truncated on the left, which the row's reason says; None takes the model's positions.
         template: a text with ``{prompt}`` and ``{completion}`` that replaces the tokenizer's chat template; the completion is
             then the final text.
@@ -231,6 +231,7 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
     def _open_model(self) -> "SharedModel":
         from herokit_torch.forward import choose_forward, compile_layers
         from herokit_torch.heads import HiddenStates, find_value_head
+        from herokit_torch.linear import use_onednn
         from herokit_torch.sharing import SharedModel
 
         profile = find_profile(self.model)
@@ -249,6 +250,8 @@ class TorchRewardModel(LocalRewardModel[TorchRunner]):
         with checkpoint_errors(self.model):
             if self.device_map is None:
                 model.to(self.device or default_device())
+            if not self.compile:
+                use_onednn(model)
             forward = choose_forward(model, profile, min_sharing_gain=self.min_sharing_gain, head=head)
         if self.compile:
             compile_layers(forward, self.model)
