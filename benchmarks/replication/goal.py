@@ -3,15 +3,22 @@
 A scheme reaches it if it is not behind any of `RIVALS` by more than the margin, on sampled and greedy pass@1, in every
 condition: the 90 % interval of each paired difference lies above ``-MARGIN``. All of them have to hold, so that no
 correction for their number is needed.
+
+`ORDER` and `PAIRS` were declared before the first run of the former, after recall 0.1 on remainders with 0 and 0.1 false
+positives (five schemes) and random scores (the audited one) were known. What is first decides most; within a situation all
+schemes of a seed are run before the next seed, and one that was cut off supports no claim. A recall that was not tuned takes
+the rates of the next lower one. For recall 0.7 these are 2e-4 for verifier-only and 4e-4 for most others, and with an exact
+verifier it takes 4e-4 as well: there it is run at both, and a scheme is ahead of it only if it is ahead of both.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.replication import tables
 from benchmarks.replication.claims import MARGIN, Results, gap
 from benchmarks.replication.plan import Base, Run, Scheme
-from benchmarks.replication.protocol import CLAIMED, chosen_rate, schemes
+from benchmarks.replication.protocol import CLAIMED, chosen_rate, heard, schemes
 from benchmarks.replication.statistics import Interval
 
 AUDITED = 40
@@ -33,21 +40,85 @@ JUDGED = ("hero-advantage", "earned-trust", "audited-trust")
 
 MEASURES = ("sampled", "greedy")
 
+FASTER = "verifier only at 4e-4"
+"""Verifier-only at the rate that an exact verifier has; recall 0.7 was not tuned."""
 
-def grid(task: str, seeds: Sequence[int], condition: str, *, own_worlds: bool) -> dict[tuple[float, str], list[Run]]:
-    """Return the runs of one condition: (recall, scheme) -> one a seed, at the rates chosen without false positives."""
-    wanted = {name: scheme for name, scheme in schemes(CLAIMED).items() if name in (*RIVALS, *JUDGED)}
-    changed, runs = CONDITIONS[condition], {}
+PAIRS = (
+    *((scheme, "verifier only") for scheme in ("stratified", "hero-advantage", "earned-trust", "audited-trust")),
+    *((scheme, FASTER) for scheme in ("stratified", "hero-advantage", "earned-trust", "audited-trust")),
+    *(("stratified", other) for other in ("naive blend", "RM only")),
+    *((scheme, "stratified") for scheme in ("hero-advantage", "earned-trust")),
+    ("audited-trust", "earned-trust"),
+)
+"""(scheme, other): the comparisons of a situation, on both measures, corrected together (Holm)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Where schemes are compared.
+
+    Attributes:
+        task: remainders or equations.
+        recall: of the verifier.
+        condition: one of `CONDITIONS`.
+        schemes: those that are run.
+    """
+
+    task: str
+    recall: float
+    condition: str
+    schemes: tuple[str, ...]
+
+    @property
+    def which(self) -> str:
+        """Name the part of the table that its rows belong to."""
+        return self.task if self.condition == PLAIN else f"{self.task}, {self.condition}"
+
+
+PLAIN, FIVE = "no false positives", (*RIVALS, *JUDGED[1:])
+ORDER = (
+    Situation("remainders", 0.7, PLAIN, (*FIVE, FASTER, "hero-advantage", "HERO as published", "RM only")),
+    Situation("remainders", 0.1, "random scores", FIVE),
+    Situation("equations", 0.1, PLAIN, FIVE),
+    Situation("remainders", 0.1, "0.05 false positives", FIVE),
+    Situation("remainders", 0.25, PLAIN, FIVE),
+    Situation("remainders", 1.0, PLAIN, FIVE),
+    Situation("remainders", 0.1, PLAIN, ("hero-advantage", "HERO as published", "RM only")),
+    Situation("remainders", 0.1, "random scores", ("hero-advantage",)),
+    Situation("equations", 0.1, PLAIN, ("hero-advantage",)),
+    Situation("remainders", 0.25, PLAIN, ("hero-advantage",)),
+    Situation("remainders", 1.0, PLAIN, ("hero-advantage",)),
+    Situation("equations", 0.25, PLAIN, FIVE),
+    Situation("equations", 1.0, PLAIN, FIVE),
+)
+"""What is run on fresh seeds, in this order."""
+
+
+def run_of(base: Base, name: str, recall: float, condition: str) -> Run:
+    """Return a scheme's held-out run, at the rate chosen without false positives."""
+    changed = dict(CONDITIONS[condition])
+    if name == "audited-trust":
+        rate = chosen_rate(base.task, recall, Scheme("earned_trust"))
+        return Run(base, Scheme("audited_trust"), recall, rate, "test", audited=AUDITED, **changed)
+    scheme = schemes(recall)["verifier only" if name == FASTER else name]
+    rate = 4e-4 if name == FASTER else chosen_rate(base.task, recall, scheme)
+    if scheme.name == "verifier_only":
+        changed.pop("random_scores", None)  # it never asks for a score
+    return Run(base, scheme, heard(scheme, recall), rate, "test", **changed)
+
+
+def grid(
+    task: str,
+    seeds: Sequence[int],
+    condition: str,
+    recall: float = CLAIMED,
+    names: Sequence[str] = (*RIVALS, *JUDGED),
+    *,
+    own_worlds: bool,
+) -> dict[tuple[float, str], list[Run]]:
+    """Return the runs of one condition: (recall, scheme) -> one a seed."""
     bases = [Base(task, seed, world=seed + 1 if own_worlds else 0) for seed in seeds]
-    for name, scheme in wanted.items():
-        rate = chosen_rate(task, CLAIMED, scheme)
-        hears = {} if name == "verifier only" and "random_scores" in changed else changed  # it never asks for a score
-        runs[CLAIMED, name] = [Run(base, scheme, CLAIMED, rate, "test", **hears) for base in bases]
-    rate = chosen_rate(task, CLAIMED, schemes(CLAIMED)["earned-trust"])
-    runs[CLAIMED, "audited-trust"] = [
-        Run(base, Scheme("audited_trust"), CLAIMED, rate, "test", audited=AUDITED, **changed) for base in bases
-    ]
-    return runs
+    return {(recall, name): [run_of(base, name, recall, condition) for base in bases] for name in names}
 
 
 def verdict(found: Interval) -> str:
