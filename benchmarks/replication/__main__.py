@@ -130,15 +130,15 @@ def judge(
     seeds: Seeds = 8,
     first_seed: First = 0,
     own_worlds: OwnWorlds = False,  # noqa: FBT002 - typer's way
-    task: Annotated[str, typer.Option(help="remainders or equations.")] = "remainders",
 ) -> None:
-    """Judge the goal at recall 0.1: with false positives, with random scores, and without either."""
+    """Judge the goal: situation by situation, seed by seed, so that what is cut off has whole seeds."""
     store = Store(cache)
-    for condition in goals.CONDITIONS:
-        cells = goals.grid(task, range(first_seed, first_seed + seeds), condition, own_worlds=own_worlds)
-        make(cache, [run for runs in cells.values() for run in runs], processes)
+    for where in (*goals.KNOWN, *goals.ORDER):
+        cells = goals.grid(where, range(first_seed, first_seed + seeds), own_worlds=own_worlds)
+        make(cache, [run for seed in zip(*cells.values(), strict=True) for run in seed], processes)
         results: Results = {cell: found(store, runs) for cell, runs in cells.items()}
-        print(f"\n{task}, {condition}\n\n{tables.overview(cells, results)}\n{goals.table(results)}")
+        print(f"\n{where.which}, recall {where.recall:g}\n\n{tables.overview(cells, results)}")
+        print(f"{goals.table(results, where.recall)}\n{goals.compared(results, where.recall)}")
 
 
 @app.command()
@@ -178,10 +178,16 @@ def report(
     first_seed: First = 0,
     sweep_seeds: Annotated[int, typer.Option(help="Seeds of a sweep.")] = 2,
     own_worlds: OwnWorlds = False,  # noqa: FBT002 - typer's way
+    add: Annotated[  # noqa: FBT002 - typer's way
+        bool,
+        typer.Option(
+            "--add", help="Keep the published values and add what the cache has beyond them, made on the same machine."
+        ),
+    ] = False,
 ) -> None:
     """Write the reference page and the figures from what the cache holds."""
     drawn = range(first_seed, first_seed + seeds)
-    print(f"{pages.write(cache, drawn, sweep_seeds, own_worlds=own_worlds)} written")
+    print(f"{pages.write(cache, drawn, sweep_seeds, own_worlds=own_worlds, add=add)} written")
 
 
 if __name__ == "__main__":

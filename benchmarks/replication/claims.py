@@ -57,7 +57,8 @@ def gap(results: Results, recall: float, scheme: str, other: str, name: str) -> 
     return paired([a["final"][name] for a, _ in both], [b["final"][name] for _, b in both])
 
 
-def _shown(p: float) -> str:
+def shown(p: float) -> str:
+    """Return a p-value with three digits."""
     return f"{p:.3f}" if p >= 0.001 else "< 0.001"  # noqa: PLR2004 - what three digits can show
 
 
@@ -67,7 +68,7 @@ def leads(gaps: Mapping[tuple[str, str, str], Interval], recall: float) -> list[
     return [
         Claim(
             f"with recall {recall:g}, {scheme} is ahead of {other} on {LONG[name]}",
-            f"difference {found}, p {_shown(found.p)}, {_shown(p)} corrected for {len(gaps)}, {found.n} seeds",
+            f"difference {found}, p {shown(found.p)}, {shown(p)} corrected for {len(gaps)}, {found.n} seeds",
             found.low > 0 and p < LEVEL,
         )
         for ((scheme, other, name), found), p in zip(gaps.items(), corrected, strict=True)

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.replication.claims import Results
 from benchmarks.replication.plan import Run
@@ -38,6 +39,37 @@ def write(
                     rows.writerow([task, condition, *about, *final])
 
 
+def joined(
+    path: Path, grids: Mapping[str, Mapping[tuple[float, str], Sequence[Run]]], results: Mapping[str, Results]
+) -> dict[str, dict[tuple[float, str], Sequence[Mapping[str, Any]]]]:
+    """Return what a file has, and results that it lacks: its rows stay as they are, for another run is another draw.
+
+    Raises:
+        ValueError: the file has a row that is not of these grids.
+    """
+    made = read(path)
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            which, cell = _place(row)
+            runs = grids.get(which, {}).get(cell, ())
+            if (row["seed"], row["world"]) not in {(f"{run.base.seed}", f"{run.base.world}") for run in runs}:
+                raise ValueError(
+                    f"{path}: the row of {which}, recall {row['recall']}, {row['scheme']}, seed {row['seed']}, world "
+                    f"{row['world']} is not of this draw; give that draw's seeds, or write the file anew"
+                )
+    every: dict[str, dict[tuple[float, str], Sequence[Mapping[str, Any]]]] = {}
+    for which, cells in grids.items():
+        known, new = made.get(which, {}), results.get(which, {})
+        whole = {cell: [*(had := known.get(cell, ())), *new.get(cell, ())[len(had) :]] for cell in cells}
+        every[which] = {cell: found for cell, found in whole.items() if found}
+    return every
+
+
+def _place(row: Mapping[str, str]) -> tuple[str, tuple[float, str]]:
+    """Return where a row belongs: task, or "task, condition"; and recall and scheme."""
+    return ", ".join(filter(None, (row["task"], row["condition"]))), (float(row["recall"]), row["scheme"])
+
+
 def read(path: Path) -> dict[str, Results]:
     """Return task, or "task, condition" -> (recall, scheme) -> final measures, seed after seed, as `write` got them.
 
@@ -48,8 +80,7 @@ def read(path: Path) -> dict[str, Results]:
     tasks: dict[str, dict[tuple[float, str], list[dict[str, dict[str, float]]]]] = {}
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
-            cell = float(row["recall"]), row["scheme"]
+            which, cell = _place(row)
             final = {name: float(row[name]) for name in MEASURES}
-            which = ", ".join(filter(None, (row["task"], row["condition"])))
             tasks.setdefault(which, {}).setdefault(cell, []).append({"final": final})
     return dict(tasks)

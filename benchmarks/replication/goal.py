@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.replication import tables
-from benchmarks.replication.claims import MARGIN, Results, gap
+from benchmarks.replication.claims import LEVEL, MARGIN, Results, gap, shown
 from benchmarks.replication.plan import Base, Run, Scheme
 from benchmarks.replication.protocol import CLAIMED, chosen_rate, heard, schemes
-from benchmarks.replication.statistics import Interval
+from benchmarks.replication.statistics import Interval, holm
 
 AUDITED = 40
 """Accepted rollouts of the first policy that are labelled, and as many drawn from all."""
@@ -38,7 +38,8 @@ RIVALS = ("verifier only", "stratified", "naive blend")
 JUDGED = ("hero-advantage", "earned-trust", "audited-trust")
 """Schemes that may reach it."""
 
-MEASURES = ("sampled", "greedy")
+MEASURES, FEWEST = ("sampled", "greedy"), 8
+"""What is compared, and how many seeds a comparison needs."""
 
 FASTER = "verifier only at 4e-4"
 """Verifier-only at the rate that an exact verifier has; recall 0.7 was not tuned."""
@@ -76,6 +77,13 @@ class Situation:
 
 
 PLAIN, FIVE = "no false positives", (*RIVALS, *JUDGED[1:])
+KNOWN = (
+    Situation("remainders", 0.1, PLAIN, FIVE),
+    Situation("remainders", 0.1, "0.1 false positives", FIVE),
+    Situation("remainders", 0.1, "random scores", ("verifier only", "audited-trust")),
+)
+"""What was known when `ORDER` was declared."""
+
 ORDER = (
     Situation("remainders", 0.7, PLAIN, (*FIVE, FASTER, "hero-advantage", "HERO as published", "RM only")),
     Situation("remainders", 0.1, "random scores", FIVE),
@@ -107,18 +115,13 @@ def run_of(base: Base, name: str, recall: float, condition: str) -> Run:
     return Run(base, scheme, heard(scheme, recall), rate, "test", **changed)
 
 
-def grid(
-    task: str,
-    seeds: Sequence[int],
-    condition: str,
-    recall: float = CLAIMED,
-    names: Sequence[str] = (*RIVALS, *JUDGED),
-    *,
-    own_worlds: bool,
-) -> dict[tuple[float, str], list[Run]]:
-    """Return the runs of one condition: (recall, scheme) -> one a seed."""
-    bases = [Base(task, seed, world=seed + 1 if own_worlds else 0) for seed in seeds]
-    return {(recall, name): [run_of(base, name, recall, condition) for base in bases] for name in names}
+def grid(where: Situation, seeds: Sequence[int], *, own_worlds: bool) -> dict[tuple[float, str], list[Run]]:
+    """Return the runs of one situation: (recall, scheme) -> one a seed."""
+    bases = [Base(where.task, seed, world=seed + 1 if own_worlds else 0) for seed in seeds]
+    return {
+        (where.recall, name): [run_of(base, name, where.recall, where.condition) for base in bases]
+        for name in where.schemes
+    }
 
 
 def verdict(found: Interval) -> str:
@@ -132,12 +135,40 @@ def verdict(found: Interval) -> str:
     return "yes" if narrow.low > -MARGIN else "no" if narrow.high < -MARGIN else "not known"
 
 
-def table(results: Results) -> str:
-    """Return every judged scheme beside every rival in one condition, with 90 % intervals; nothing if none was run."""
+def table(results: Results, recall: float = CLAIMED) -> str:
+    """Return every judged scheme beside every rival in one situation, with 90 % intervals; nothing if none has all seeds."""
     rows = [["scheme", "rival", *(f"{name}: difference, 90 % interval, not behind?" for name in MEASURES), "seeds"]]
     for scheme in JUDGED:
         for rival in RIVALS:
-            if {(CLAIMED, scheme), (CLAIMED, rival)} <= results.keys():
-                gaps = [gap(results, CLAIMED, scheme, rival, name) for name in MEASURES]
-                rows.append([scheme, rival, *(f"{x.narrow} {verdict(x)}" for x in gaps), f"{gaps[0].n}"])
+            if {(recall, scheme), (recall, rival)} <= results.keys():
+                gaps = [gap(results, recall, scheme, rival, name) for name in MEASURES]
+                if gaps[0].n >= FEWEST:
+                    rows.append([scheme, rival, *(f"{x.narrow} {verdict(x)}" for x in gaps), f"{gaps[0].n}"])
     return tables.markdown(rows) if len(rows) > 1 else ""
+
+
+def found(difference: Interval, p: float) -> str:
+    """Say what a difference shows: a lead by its corrected p-value, equality by its whole 90 % interval, both or neither.
+
+    Example:
+        >>> found(Interval(0.01, 0.008, 8), 0.04), found(Interval(-0.01, 0.1, 8), 1.0)
+        ('ahead, equal', 'not known')
+    """
+    lead = ("ahead" if difference.mean > 0 else "behind") * (p < LEVEL)
+    return ", ".join(filter(None, (lead, "equal" * difference.within(MARGIN)))) or "not known"
+
+
+def compared(results: Results, recall: float) -> str:
+    """Return `PAIRS` in one situation with 95 % intervals and corrected p-values; nothing if no pair has all seeds."""
+    gaps = {
+        (scheme, other, name): gap(results, recall, scheme, other, name)
+        for scheme, other in PAIRS
+        for name in MEASURES
+        if {(recall, scheme), (recall, other)} <= results.keys()
+    }
+    gaps = {key: difference for key, difference in gaps.items() if difference.n >= FEWEST}
+    corrected = dict(zip(gaps, holm([difference.p for difference in gaps.values()]), strict=True))
+    told = {key: f"{gaps[key]}, p {shown(p)}: {found(gaps[key], p)}" for key, p in corrected.items()}
+    rows = [["scheme", "minus", *(f"{name}: difference, 95 % interval, corrected p, finding" for name in MEASURES)]]
+    rows += [[*pair, *(told[*pair, name] for name in MEASURES)] for pair in dict.fromkeys((s, o) for s, o, _ in gaps)]
+    return tables.markdown(rows) if gaps else ""

@@ -18,7 +18,7 @@ from benchmarks.replication.statistics import paired
 from benchmarks.replication.store import Store
 
 DOCS = Path("docs")
-OURS = "earned-trust"
+OURS, REST = "earned-trust", "## Learning rates, dev problems"
 
 HEAD = """# Replication: all tables
 
@@ -37,10 +37,8 @@ def available(store: Store, cells: Mapping[Any, Sequence[Run]]) -> dict[Any, lis
     return {cell: [r for r in found if r] for cell, found in made.items() if found}
 
 
-def headline(
-    task: str, grid: Mapping[tuple[float, str], Sequence[Run]], results: Results, figures: Path, drawn: str
-) -> str:
-    """Return the tables of one task, and draw its curves under a name that tells the seeds."""
+def headline(task: str, grid: Mapping[tuple[float, str], Sequence[Run]], results: Results) -> str:
+    """Return the tables of one task."""
     if not results:
         return f"\n### {task}\n\nNot run in this draw.\n"
     text = f"\n### {task}\n\n" + tables.overview(grid, results)
@@ -48,10 +46,15 @@ def headline(
         for name in (OURS, "stratified"):
             if (recall, name) in results:
                 text += "\n" + tables.differences(results, recall, name)
-    plots.training(results, figures / f"{task}-{drawn}.svg", f"{task}, mean and standard error over seeds")
+    return text + "\n" + "".join(f"- {claim}\n" for claim in check(results))
+
+
+def curves(task: str, results: Results, figures: Path, drawn: str) -> None:
+    """Draw the curves of one task under a name that tells the seeds."""
+    if results:
+        plots.training(results, figures / f"{task}-{drawn}.svg", f"{task}, mean and standard error over seeds")
     if (protocol.CLAIMED, "RM only") in results:
         plots.hacking(results, figures / f"hacking-{task}-{drawn}.svg", protocol.CLAIMED)
-    return text + "\n" + "".join(f"- {claim}\n" for claim in check(results))
 
 
 def rates(store: Store, figures: Path) -> str:
@@ -151,49 +154,67 @@ def heat(store: Store, seeds: int, figures: Path) -> None:
 
 
 def conditions(grids: Mapping[str, Mapping[Any, Sequence[Run]]], results: Mapping[str, Results]) -> str:
-    """Return what became of the goal, condition by condition."""
-    text = ""
-    for which, found in results.items():
-        if judged := goal.table(found):
-            title = which if ", " in which else f"{which}, {next(iter(goal.CONDITIONS))}"
-            text += f"\n### The goal: {title}\n\n" + (tables.overview(grids[which], found) + "\n") * (", " in which)
-            text += judged
+    """Return what became of the goal and of the declared comparisons, situation by situation."""
+    text, declared = "", {(where.which, where.recall) for where in goal.ORDER}
+    for where in {(x.which, x.recall): x for x in (*goal.KNOWN, *goal.ORDER)}.values():
+        found = results.get(where.which, {})
+        if judged := goal.table(found, where.recall):
+            text += f"\n### The goal: {where.task}, recall {where.recall:g}, {where.condition}\n\n"
+            text += (tables.overview(grids[where.which], found) + "\n") * (where.condition != goal.PLAIN) + judged
+        if (where.which, where.recall) in declared and (told := goal.compared(found, where.recall)):
+            text += "\nThe declared comparisons, corrected together:\n\n" + told
     return text
 
 
 def grids_of(seeds: range, *, own_worlds: bool) -> dict[str, dict[tuple[float, str], list[Run]]]:
     """Return everything that is held out: task, or "task, condition" -> its runs."""
-    grids = {}
-    for task, recalls in protocol.TASKS.items():
-        plain, *others = goal.CONDITIONS
-        grids[task] = protocol.headline(task, recalls, seeds, own_worlds=own_worlds)
-        for cell, runs in goal.grid(task, seeds, plain, own_worlds=own_worlds).items():
-            grids[task].setdefault(cell, runs)
-        grids |= {f"{task}, {name}": goal.grid(task, seeds, name, own_worlds=own_worlds) for name in others}
-    return grids
+    grids = {
+        task: protocol.headline(task, recalls, seeds, own_worlds=own_worlds) for task, recalls in protocol.TASKS.items()
+    }
+    for where in (*goal.KNOWN, *goal.ORDER):
+        for cell, runs in goal.grid(where, seeds, own_worlds=own_worlds).items():
+            grids.setdefault(where.which, {}).setdefault(cell, runs)
+    return {which: dict(sorted(cells.items(), key=lambda cell: -cell[0][0])) for which, cells in grids.items()}
 
 
-def write(cache: Path, seeds: range, sweep_seeds: int, *, own_worlds: bool = False) -> Path:
-    """Write the page, the values of every seed beside it, and figures; return the page's path."""
-    store, figures = Store(cache), DOCS / "explanation" / "when-hero-helps"
+def held_out(
+    seeds: range, grids: Mapping[str, Mapping[Any, Sequence[Run]]], results: Mapping[str, Results], *, own_worlds: bool
+) -> str:
+    """Return the page's head and its tables of held-out results."""
     text = HEAD.format(
         machine=header("torch"),
         processor=platform.processor() or platform.machine(),
         seeds=f"{seeds[0]} to {seeds[-1]}",
         worlds=", each in a world of its own" if own_worlds else "",
     )
-    text += "\n## Held-out results\n"
+    text += "\n## Held-out results\n" + "".join(headline(task, grids[task], results[task]) for task in protocol.TASKS)
+    return text + conditions(grids, results)
+
+
+def dev_and_sweeps(store: Store, sweep_seeds: int, figures: Path) -> str:
+    """Return the tables of what was not held out, and of the sweeps."""
+    text = f"\n{REST}\n\n{rates(store, figures)}"
+    text += f"\n## The search, dev problems, recall {protocol.CLAIMED:g}, learning rate {search.RATE:g}\n\n"
+    return text + tried(store, figures) + "\n## Sweeps, held-out problems\n" + swept(store, sweep_seeds, figures)
+
+
+def write(cache: Path, seeds: range, sweep_seeds: int, *, own_worlds: bool = False, add: bool = False) -> Path:
+    """Write the page, the values of every seed beside it, and figures; return the page's path.
+
+    With `add` the values that the file has stay and what the cache has beyond them is added; the tables of held-out results are
+    made again, the others and the figures stay.
+    """
+    store, figures = Store(cache), DOCS / "explanation" / "when-hero-helps"
+    page, values = DOCS / "reference" / "replication.md", DOCS / "reference" / "replication.csv"
     grids = grids_of(seeds, own_worlds=own_worlds)
     results: dict[str, Results] = {which: available(store, grid) for which, grid in grids.items()}
-    finals.write(DOCS / "reference" / "replication.csv", grids, results)
-    for task in protocol.TASKS:
-        text += headline(task, grids[task], results[task], figures, f"seeds-{seeds[0]}-{seeds[-1]}")
-    text += conditions(grids, results)
-    text += "\n## Learning rates, dev problems\n\n" + rates(store, figures)
-    text += f"\n## The search, dev problems, recall {protocol.CLAIMED:g}, learning rate {search.RATE:g}\n\n" + tried(
-        store, figures
-    )
-    text += "\n## Sweeps, held-out problems\n" + swept(store, sweep_seeds, figures)
-    page = DOCS / "reference" / "replication.md"
-    page.write_text(text)
+    if add:
+        results |= finals.joined(values, grids, results)
+        rest = "\n" + "".join(page.read_text(encoding="utf-8").partition(REST)[1:])
+    else:
+        rest = dev_and_sweeps(store, sweep_seeds, figures)
+        for task in protocol.TASKS:
+            curves(task, results[task], figures, f"seeds-{seeds[0]}-{seeds[-1]}")
+    finals.write(values, grids, results)
+    page.write_text(held_out(seeds, grids, results, own_worlds=own_worlds) + rest, encoding="utf-8")
     return page

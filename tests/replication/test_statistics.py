@@ -169,8 +169,11 @@ def test_every_scheme_of_the_headline_has_a_rate(task):
 @pytest.mark.skipif(not CSV.exists(), reason="the page's values of single seeds come with the next full run")
 def test_page_repeats_from_its_csv():
     page, checked = CSV.with_suffix(".md").read_text(encoding="utf-8"), 0
+    declared = {(where.which, where.recall) for where in goal.ORDER}
     for which, results in finals.read(CSV).items():
-        assert goal.table(results) in page
+        for recall in {recall for recall, _ in results}:
+            assert goal.table(results, recall) in page
+            assert (which, recall) not in declared or goal.compared(results, recall) in page
         if ", " in which:
             continue  # another condition, where the goal alone is judged
         for recall, name in results:
@@ -211,7 +214,9 @@ def test_goal_is_met_only_by_a_whole_interval():
 
 
 def test_goal_changes_one_thing_a_condition():
-    cells = {name: goal.grid("remainders", range(8, 10), name, own_worlds=True) for name in goal.CONDITIONS}
+    every = (*goal.RIVALS, *goal.JUDGED)
+    places = {name: goal.Situation("remainders", 0.1, name, every) for name in goal.CONDITIONS}
+    cells = {name: goal.grid(where, range(8, 10), own_worlds=True) for name, where in places.items()}
     for name, changed in goal.CONDITIONS.items():
         assert {run.base.world for runs in cells[name].values() for run in runs} == {9, 10}
         for cell, runs in cells[name].items():
@@ -222,6 +227,45 @@ def test_goal_changes_one_thing_a_condition():
         headline("remainders", (0.1,), range(8, 10), own_worlds=True)[0.1, "earned-trust"]
         == cells["no false positives"][0.1, "earned-trust"]
     )
+
+
+def test_comparison_is_a_lead_by_its_corrected_p_and_a_tie_by_its_whole_interval():
+    results = results_of(verifier_only=0.0, stratified=0.2, naive_blend=0.2)
+    rows = goal.compared(results, 0.1).splitlines()[2:]
+    assert [row.split(" | ")[:2] for row in rows] == [
+        ["| stratified", "verifier only"],
+        ["| stratified", "naive blend"],
+    ]
+    assert [row.count(": ahead ") for row in rows] == [2, 0]
+    assert [row.count(": equal ") for row in rows] == [0, 2]
+    assert goal.found(Interval(-0.2, 0.1, 8), 0.04) == "behind"
+    assert goal.found(Interval(-0.2, 0.1, 8), 0.06) == "not known"  # the correction decides, not the interval
+    assert goal.compared({cell: runs[:7] for cell, runs in results.items()}, 0.1) == ""  # cut off: no claim
+
+
+def test_rows_that_a_file_has_stay_and_those_that_it_lacks_are_added(tmp_path):
+    cells = headline("remainders", (0.1,), range(8, 11), lambda *_: 1e-4, own_worlds=True)
+    old, new = ([{"final": dict.fromkeys(finals.MEASURES, value)} for _ in range(3)] for value in (1.0, 2.0))
+    known, other = (0.1, "verifier only"), (0.1, "stratified")
+    finals.write(tmp_path / "f.csv", {"remainders": cells}, {"remainders": {known: old[:2]}})
+    grids = {"remainders": cells, "equations": cells}
+    every = finals.joined(tmp_path / "f.csv", grids, {"remainders": {known: new, other: new}})
+    assert every == {"remainders": {known: [*old[:2], new[2]], other: new}, "equations": {}}
+    foreign = headline("remainders", (0.1,), range(9, 11), lambda *_: 1e-4, own_worlds=True)
+    with pytest.raises(ValueError, match=r"seed 8, world 9 is not of this draw"):
+        finals.joined(tmp_path / "f.csv", {"remainders": foreign}, {})
+
+
+def test_order_declares_rates_and_names_a_situation_once_a_scheme():
+    places = [(w.which, w.recall, name) for w in (*goal.KNOWN[:2], *goal.ORDER) for name in w.schemes]
+    assert len(places) == len(set(places))
+    assert {(w.task, w.recall) for w in goal.ORDER} == {
+        (task, recall) for task, recalls in TASKS.items() for recall in recalls
+    }
+    for where in goal.ORDER:
+        cells = goal.grid(where, range(8, 9), own_worlds=True)
+        assert {run.rate for (run,) in cells.values()} <= set(RATES)
+        assert {run.recall for (_, name), (run,) in cells.items() if name != "RM only"} == {where.recall}
 
 
 def test_audit_tells_which_source_is_wrong():
