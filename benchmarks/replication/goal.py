@@ -169,6 +169,6 @@ def compared(results: Results, recall: float) -> str:
     gaps = {key: difference for key, difference in gaps.items() if difference.n >= FEWEST}
     corrected = dict(zip(gaps, holm([difference.p for difference in gaps.values()]), strict=True))
     told = {key: f"{gaps[key]}, p {shown(p)}: {found(gaps[key], p)}" for key, p in corrected.items()}
-    rows = [["scheme", "minus", *(f"{name}: difference, 95 % interval, corrected p, finding" for name in MEASURES)]]
+    rows = [["scheme", "beside", *(f"{name}: difference, 95 % interval, corrected p, finding" for name in MEASURES)]]
     rows += [[*pair, *(told[*pair, name] for name in MEASURES)] for pair in dict.fromkeys((s, o) for s, o, _ in gaps)]
     return tables.markdown(rows) if gaps else ""

@@ -1,5 +1,6 @@
 """Intervals, equivalence and Holm's correction of the replication, and what its claims make of made-up results."""
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -182,6 +183,18 @@ def test_page_repeats_from_its_csv():
                 checked += 1
         assert all(f"- {claim}" in page for claim in check(results))
     assert checked == page.count(" minus |")
+
+
+def test_intervals_of_the_fresh_seeds_are_in_the_tables():
+    names = ("replication.md", "replication-seeds-0-7.md")
+    tables_of_page = "".join(CSV.with_name(name).read_text(encoding="utf-8") for name in names)
+    text = (CSV.parents[1] / "explanation" / "when-hero-helps.md").read_text(encoding="utf-8")
+    section = " ".join(text.partition("## Fresh seeds: other")[2].partition("\n## ")[0].split())
+    found = re.findall(r"[+-]0\.\d{3} \[[+-][\d.]+, [+-][\d.]+\]", section)
+    assert found
+    assert [interval for interval in found if interval not in tables_of_page] == []
+    cells = re.findall(r"(\[[+-][\d.]+, [+-][\d.]+\]) (ahead|behind|equal|not known) ", section)
+    assert all(re.search(re.escape(known) + r", p [< \d.]+: " + finding, tables_of_page) for known, finding in cells)
 
 
 def test_finals_are_read_as_they_were_written(tmp_path):
