@@ -17,6 +17,7 @@ import importlib.util
 import io
 import os
 import random
+import re
 import resource
 import signal
 import sys
@@ -128,11 +129,14 @@ def install(name: str, path: Path, source: str) -> None:
 
 
 def preload(tests: list[str], package: str) -> None:
-    """Import what the tests import, so that children need not; but neither the tests nor the package with the module."""
+    """Import what the tests import, so that children need not; but neither the tests nor packages that may hold the module.
+
+    These are the module's and those whose names begin likewise: plugins, which import what the core has.
+    """
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         pytest.main(["--collect-only", *OPTIONS, *tests])
-    roots = {package.partition(".")[0], "tests", "plugins", "conftest"}
-    for loaded in [key for key in sys.modules if key.partition(".")[0] in roots]:
+    roots = {re.split(r"[._]", package)[0], "tests", "plugins", "conftest"}
+    for loaded in [key for key in sys.modules if re.split(r"[._]", key)[0] in roots]:
         del sys.modules[loaded]
 
 

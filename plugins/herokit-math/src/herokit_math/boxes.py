@@ -88,7 +88,7 @@ def find_last_boxed(text: str, *, unclosed: bool = False) -> str | None:
     at = text.rfind("\\boxed{")
     if at < 0 and "box" not in text:
         return None
-    if at >= 0 and text.find("box", max(0, at - _MIN_DISTANCE), at) < 0 and text.find("box", at + 6) < 0:
+    if at >= 0 and "box" not in text[max(0, at - _MIN_DISTANCE) : at] and "box" not in text[at + 6 :]:
         only = _read_braces(text, at + 6, unclosed=unclosed)[0].strip()  # the common case, without regular expressions
         return only if only[:1].isalnum() or not _BLANK.fullmatch(only) else ""
     boxes = _find_boxes(text, unclosed=unclosed)
@@ -111,7 +111,7 @@ def _find_boxes(text: str, *, unclosed: bool) -> list[_Box]:
         start = match.end()
         if boxes and match.start() < boxes[-1].end:
             continue
-        if start < len(text) and text[start] == "{":
+        if text.startswith("{", start):
             content, end = _read_braces(text, start, unclosed=unclosed)
         else:  # \boxed 5
             content = text[start : start + 40].lstrip().split("$")[0].split("\n")[0].rstrip(". ")

@@ -86,7 +86,7 @@ def iterate_candidates(completion: str, extract: ExtractMode = "answer") -> Iter
     if (marked := find_marked_answer(completion)) is not None:
         return iter([marked])
     text = completion[-MAX_TAIL_CHARS:].strip()
-    if text.isascii() and 0 < len(text) <= _MAX_BARE_ANSWER_CHARS and len(text.split(None, 1)) == 1:
+    if text.isascii() and 0 < len(text) <= _MAX_BARE_ANSWER_CHARS and len(text.split()) == 1:
         return iter(
             [Extraction(text, "whole text")]
         )  # one word or one formula: nothing announces, doubts or hedges in it
@@ -146,8 +146,7 @@ def _find_answer_line(text: str) -> str | None:
     """Return the rest of the last line that begins with ``A:``."""
     at = text.rfind("A:")
     while at >= 0:
-        begins_line = text[at - 1 : at] == "\n"
-        if begins_line or not text[text.rfind("\n", 0, at) + 1 : at].strip():
+        if not text[text.rfind("\n", 0, at) + 1 : at].strip():
             end = text.find("\n", at)
             return text[at + 2 : end if end > 0 else len(text)].strip() or None
         at = text.rfind("A:", 0, at)

@@ -23,7 +23,7 @@ class Tier(Enum):
     UNDECIDED = "undecided"
 
 
-_SALTS = (1, 2)
+_NUM_RESIDUES = 2  # points at which rational expressions must agree modulo a prime
 _NUM_POINTS = 18
 _MIN_POINTS = 3  # points at which expressions with variables must agree
 _MIN_INTEGER_POINTS = 6  # the same for integer points
@@ -70,7 +70,7 @@ def decide_identity(left: Node, right: Node, budget: StepBudget) -> tuple[bool |
 
 
 def _decide_rational(left: Node, right: Node, names: frozenset[str], budget: StepBudget) -> bool:
-    for salt in _SALTS:
+    for salt in range(_NUM_RESIDUES):
         values = sample_residues(names, salt)
         if evaluate_modulo(left, values, salt, budget) != evaluate_modulo(right, values, salt, budget):
             return False
@@ -101,30 +101,29 @@ def _decide_numeric(left: Node, right: Node, names: frozenset[str], budget: Step
     if any(has_operation(side, _PIECEWISE_OPERATIONS) for side in sides):
         min_points = _NUM_POINTS
     num_agreeing = 0
-    complex_points: list[dict[str, Fraction]] = []
+    complex_verdicts: list[bool] = []
     for k in range(_NUM_POINTS if names else 1):
-        values = sample_point(names, k, integers=integers)
-        equal, is_real = _compare_at_point(left, right, values, budget)
-        if equal is None:
+        compared = _compare_at_point(left, right, sample_point(names, k, integers=integers), budget)
+        if compared is None:
             continue
+        equal, is_real = compared
         if names and not is_real:
-            complex_points.append(values)
-            continue
-        if not equal:
+            complex_verdicts.append(equal)
+        elif not equal:
             return False
-        num_agreeing += 1
-        if num_agreeing == min_points:
-            return True
-    if num_agreeing or not names:
-        return True if num_agreeing else None
-    verdicts = [_compare_at_point(left, right, values, budget)[0] for values in complex_points[:_MIN_POINTS]]
-    return all(verdicts) if verdicts else None
+        else:
+            num_agreeing += 1
+            if num_agreeing == min_points:
+                return True
+    if num_agreeing:
+        return True
+    return all(complex_verdicts[:_MIN_POINTS]) if complex_verdicts else None
 
 
 def _compare_at_point(
     left: Node, right: Node, values: dict[str, Fraction], budget: StepBudget
-) -> tuple[bool | None, bool]:
-    """Return whether two trees are equal at a point, and whether all their parts are real there.
+) -> tuple[bool, bool] | None:
+    """Return whether two trees are equal at a point, and whether all their parts are real there; None if that is undecided.
 
     Machine numbers suffice to find a difference; only 60 digits confirm that there is none.
     """
@@ -137,14 +136,13 @@ def _compare_at_point(
             return False, is_real
     pair = _evaluate_pair(high_precision(), left, right, values, budget)
     if pair is None:
-        return None, True
+        return None
     a, b, is_real = pair
     max_error = a.error + b.error
     if abs(a.value - b.value) > max_error:
         return False, is_real
-    size = max(abs(a.value), abs(b.value))
-    is_precise = max_error <= 1e-20 * size or max_error <= 1e-40  # noqa: PLR2004 - values below 1e-40 are zero
-    return (True if is_precise else None), is_real
+    is_precise = max_error <= max(1e-20 * abs(a.value), 1e-40)  # values below 1e-40 are zero
+    return (True, is_real) if is_precise else None
 
 
 def _evaluate_pair(
@@ -170,6 +168,6 @@ def evaluate_real(node: Node, budget: StepBudget) -> float | None:
             x = Evaluator(arithmetic, {}, budget).evaluate(node)
         except UndefinedError:
             continue
-        if x.error <= 1e-9 * abs(x.value) or x.error < 1e-12:  # noqa: PLR2004
+        if x.error <= max(1e-9 * abs(x.value), 1e-12):
             return float(x.value.real) if _is_real(x) and abs(x.value) < 1e300 else None  # noqa: PLR2004
     return None
