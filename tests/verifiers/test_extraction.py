@@ -11,7 +11,19 @@ import pytest
 from herokit import Sample, Status
 from herokit.verifiers import Choice, Date, ExactMatch, FunctionCall, ListMatch, Number, TokenF1
 from herokit.verifiers.base import UnusableReferenceError
-from herokit.verifiers.extraction import doubts_or_denies, find_answers
+from herokit.verifiers.extraction import (
+    Extraction,
+    doubts_or_denies,
+    drop_contrast,
+    find_answers,
+    find_box,
+    find_final_answer,
+    find_hashes,
+    find_phrase,
+    find_tag,
+    is_denied,
+    is_doubtful,
+)
 from herokit.verifiers.languages import (
     LANGUAGES,
     MAX_PREDICATE_CHARS,
@@ -131,7 +143,7 @@ def test_view_chooses_what_is_read():
 @pytest.mark.parametrize(
     ("value", "text"),
     [(4, "4"), (4.0, "4"), (0.5, "0.5"), ("4", "4"), (["4"], "4"), ({"target": 4}, "4"), ({"answer": ["4"]}, "4"),
-     (r"So \boxed{4}.", "4"), ("#### 4", "4"), ("<answer>4</answer>", "4"), ("Die Antwort ist 4.", "4"), (True, "true")],
+     (r"So \boxed{4}.", "4"), ("#### 4", "4"), ("<answer>4</answer>", "4"), ("Die Antwort ist 4.", "4"), (True, "true"), (False, "false"), (2.0**53 - 1, "9007199254740991"), (2.0**53, "9007199254740992.0")],
 )  # fmt: skip
 def test_reference_text_reads_native_values(value, text):
     assert reference_text(Sample("q", "", 0, value)) == text
@@ -152,6 +164,16 @@ def test_reference_texts_are_alternatives_of_text_verifiers():
     assert verdict(ListMatch(), "red and blue", ["blue", "red"]).value == 1.0
     assert verdict(Choice(multiple=True), "A, C", ["A", "C"]).value == 1.0
     assert verdict(Choice(counted_from=0), "B", 1).value == 1.0
+
+
+def test_reference_text_is_one_text_as_its_mode_says():
+    with pytest.raises(UnusableReferenceError, match="got a list of 2"):
+        reference_text(Sample("q", "", 0, ["4", "5"]))
+    with pytest.raises(UnusableReferenceError, match="reference: empty"):
+        reference_text(Sample("q", "", 0, " "))
+    assert reference_texts(Sample("q", "", 0, [None, "4"])) == ["", "4"]
+    assert reference_text(Sample("q", "", 0, r"So \boxed{4}."), "whole") == r"So \boxed{4}."
+    assert reference_text(Sample("q", "", 0, "The answer is")) == "The answer is"
 
 
 def test_reference_data_reads_native_values_and_json():
@@ -212,3 +234,74 @@ def test_may_doubt_or_deny_misses_nothing_that_the_patterns_find():
 )
 def test_doubts_or_denies_a_sentence(sentence):
     assert doubts_or_denies(sentence)
+
+
+@pytest.mark.parametrize(("text", "mode", "answer", "problem"), [
+    (r"<answer>4</answer> \boxed{5}", "tag", "4", ""), (r"<answer>4</answer> \boxed{5}", "boxed", "5", ""), (r"\boxed{5}", "tag", None, "no answer tag"), ("<answer>5</answer>", "boxed", None, "no box"),
+    (" a\nb ", "whole", "a\nb", ""), (" a\nb ", "line", "b", ""), ("", "line", None, "an empty answer"), (" ", "whole", None, "an empty answer"), ("<|begin_of_box|>5<|end_of_box|>", "boxed", "5", ""), ("x" * 30_000, "whole", "x" * 30_000, ""), ("x" * 30_000, "line", "x" * 20_000, ""),
+])  # fmt: skip
+def test_find_answers_reads_where_its_mode_says(text, mode, answer, problem):
+    (found,) = find_answers(text, mode)
+    assert (found.text, found.problem) == (answer, problem)
+
+
+@pytest.mark.parametrize(("text", "answers"), [
+    ("It is 4. So be it.", ["It is 4. So be it.", "So be it."]), ("a\nIt is 4. So be it.", ["It is 4. So be it.", "So be it."]), ("a\nb", ["b"]), ("4", ["4"]), (r"\boxed{4} #### 5", ["4", "5"]), (r"\boxed{4}. Final answer: 5", ["5", "4", "5"]), (r"<answer>3</answer> \boxed{} #### 5", ["3", None]),
+])  # fmt: skip
+def test_find_answers_lists_its_candidates_best_first(text, answers):
+    assert [found.text for found in find_answers(text)] == answers
+
+
+@pytest.mark.parametrize(("find", "text", "answer"), [
+    (find_box, r"It is not \boxed{5}.", None), (find_box, r"\boxed{1} \fbox{2}", "2"), (find_box, r"\fbox{1} \boxed{2}", "2"), (find_box, r"\boxed{{1}{2}} x}", "{1}{2}"), (find_hashes, "#### The answer is 5.", "5"), (find_hashes, "####\n\n7\n8", "7"), (find_hashes, "####  ", None),
+    (find_final_answer, r"\boxed{1} final answer: 3", "3"), (find_final_answer, r"\boxed{1} Final Answer: 3", "3"), (find_final_answer, r"\fbox{1} \boxed{2} final answer: 3", "3"), (find_tag, "<ANSWER>7</Answer>", "7"), (find_tag, "x<answer>7", None), (find_tag, "<answer> </answer>", None),
+])  # fmt: skip
+def test_a_mark_holds_its_answer(find, text, answer):
+    assert find(text).text == answer
+
+
+def test_a_text_without_the_mark_holds_none():
+    for find, text in ((find_box, "5"), (find_hashes, "### 5"), (find_tag, "5"), (find_final_answer, "Final answer: 3"), (find_final_answer, r"Final answer: 2 \boxed{3}")):  # fmt: skip
+        assert find(text) is None
+
+
+@pytest.mark.parametrize(("text", "end", "is_problem"), [
+    ("The answer is 4 and the answer is 5.", 34, True), ("The answer is 4, so the answer is 4.", 34, False), ("The answer is **4**, the answer is 4.", 35, False), ("The answer is 4, no, the answer is 5.", 35, False), ("The answer is 4. The answer is 5.", 31, False), ("The answer is red and the answer is 5.", 36, False),
+    ("If the answer is 4, we are done.", 17, True), ("If so\nthe answer is 4.", 20, False), ("The answer is 4. Wait, it is 5.", 21, False),
+])  # fmt: skip
+def test_find_phrase_finds_where_one_answer_begins(text, end, is_problem):
+    phrase = find_phrase(text)
+    assert (phrase.end, bool(phrase.problem)) == (end, is_problem)
+
+
+@pytest.mark.parametrize(
+    "mark", [r"\boxed{%s}", r"\boxed{\text{%s}}", "#### %s", "<answer>%s</answer>", "The answer is %s.", "It is %s."]
+)
+def test_a_mark_that_denies_its_value_holds_none(mark):
+    assert verdict(Number(), mark % "12", 12).value == 1.0
+    assert verdict(Number(), mark % "not 12", 12).status is Status.UNPARSED
+
+
+@pytest.mark.parametrize(("text", "origin", "expected"), [
+    (None, "answer phrase", False), ("not 5", "box", False), ("not 5.", "answer phrase", True), ("surely not 5.", "answer phrase", True), ("not guilty.", "answer phrase", False), ("It is 5. It is not 5.", "last line", True), ("5. It is not 6.", "answer phrase", False),
+])  # fmt: skip
+def test_is_doubtful_looks_at_the_sentence_of_the_value(text, origin, expected):
+    assert is_doubtful(Extraction(text, origin)) is expected
+
+
+def test_denials_count_as_far_as_they_are_searched():
+    assert doubts_or_denies("perhaps " + "x" * 992)
+    assert not doubts_or_denies("perhaps " + "x" * 993)
+    assert is_denied("not" + " " * 27 + r"\boxed{5}", 30)
+    assert not is_denied("not" + " " * 28 + r"\boxed{5}", 31)
+    assert not is_denied(r"\boxed{5}", 0)
+    assert doubts_or_denies("It is not the big 42")
+    assert not doubts_or_denies("It is not the very big 42")
+    assert not doubts_or_denies("It is not 41 or 42.")
+
+
+@pytest.mark.parametrize(("sentence", "rest"), [
+    ("It is 3, not 4", "It is 3"), ("It is 3, and not the 4 cm.", "It is 3"), ("It is 3, not 4, 5", "It is 3, not 4, 5"), ("(3), not $4$", "(3)"), ("not 4", "not 4"),
+])  # fmt: skip
+def test_drop_contrast_drops_the_value_that_is_not_the_answer(sentence, rest):
+    assert drop_contrast(sentence) == rest

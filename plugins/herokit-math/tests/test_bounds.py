@@ -219,6 +219,8 @@ def test_find_candidates_searches_as_far_as_its_limits():
     assert find_marked_answer("#### 5\n" + "x" * 19_000).text == "5"
     assert find_marked_answer("#### 5\n" + "x" * 19_993).text == "5"
     assert find_marked_answer("#### 5\n" + "x" * 19_994) is None
+    assert find_candidates("It is 5 " + "x" * 292)[0].text == "It is 5 " + "x" * 292
+    assert find_candidates("So. It is 5 " + "x" * 289)[0].text == "It is 5 " + "x" * 289
     assert find_candidates("It takes 12 days after " + "so " * 30 + "we say 5")[-1].text == "5"
     assert find_candidates("It takes 12 days after " + "so " * 15 + "we say 5")[-1].text == "12"
     assert find_marked_answer(r"\boxed{5}" + "x" * 30_000).text == "5"
