@@ -13,6 +13,7 @@ from herokit.verifiers import Choice, Date, ExactMatch, FunctionCall, ListMatch,
 from herokit.verifiers.base import UnusableReferenceError
 from herokit.verifiers.extraction import (
     Extraction,
+    after_phrase,
     doubts_or_denies,
     drop_contrast,
     find_answers,
@@ -125,6 +126,7 @@ def test_verdict_says_what_was_read_and_where():
     found = verdict(Number(), "<think>11</think>The answer is 12.", 12)
     assert (found.answer, found.origin) == ("12", "answer phrase, after </think>")
     assert verdict(Number(), [{"role": "assistant", "content": r"\boxed{12}"}], 12).origin == "box, last message"
+    assert verdict(Number(), r"\boxed{12}", 12).origin == "box"
 
 
 @pytest.mark.parametrize("verifier", [Number, Choice, ExactMatch, TokenF1, ListMatch, Date])
@@ -305,3 +307,11 @@ def test_denials_count_as_far_as_they_are_searched():
 ])  # fmt: skip
 def test_drop_contrast_drops_the_value_that_is_not_the_answer(sentence, rest):
     assert drop_contrast(sentence) == rest
+
+
+@pytest.mark.parametrize(("text", "texts"), [
+    ("**The answer is 4**", ["4"]), ("**The answer is 4.**", ["4", "4."]), ("**The answer is** 4", ["4"]), ("**The answer is 4**.", ["4"]), ("The answer is **4** m", ["**4** m"]), ("**Answer: 4** (or **5**)", ["4** (or **5**)"]),
+    ("The answer is \n\n4.\n5", ["4", "4."]), ("答えは12です。", ["12", "12です。"]), ("The answer is 4, i.e. 4.0 m.", ["4, i.e. 4.0 m", "4, i.e. 4.0 m."]), ("The answer is", [None]), ("So 4.", []),
+])  # fmt: skip
+def test_after_phrase_takes_the_sentence_and_its_line_without_half_an_emphasis(text, texts):
+    assert [found.text for found in after_phrase(text)] == texts
