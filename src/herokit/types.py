@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from herokit.conversations.messages import Message, message_text
-from herokit.conversations.thinking import opens_thinking
+from herokit.conversations.thinking import is_plain, opens_thinking
 from herokit.conversations.views import (
     FinalText,
     Turn,
     describe_turns,
     join_messages,
     read_final,
-    read_plain_final,
     read_policy_text,
     read_turns,
 )
@@ -115,15 +114,21 @@ class Sample(_Views):
         Raises:
             DataError: a part of a message has an unknown type.
         """
-        completion = self.completion
-        opened = self.begins_in_thinking
-        if isinstance(completion, str) and not opened and (plain := read_plain_final(completion)) is not None:
-            return plain  # faster than to store it
+        if (plain := self.plain_text) is not None:
+            return tuple.__new__(FinalText, (plain, "completion", ""))  # faster than to store it, and than FinalText()
         final: FinalText | None = getattr(self, "_final", None)
         if final is None:
-            final = read_final(completion, opened=opened)
+            final = read_final(self.completion, opened=self.begins_in_thinking)
             object.__setattr__(self, "_final", final)
         return final
+
+    @property
+    def plain_text(self) -> str | None:
+        """The completion if it surely is its own final text, without any marker or tag, which is fast to see; else None."""
+        text = self.completion
+        if not isinstance(text, str) or not text or text.isspace() or self.begins_in_thinking or not is_plain(text):
+            return None
+        return text
 
     @property
     def final_text(self) -> str:

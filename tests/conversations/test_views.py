@@ -9,7 +9,7 @@ import pytest
 from herokit import Sample
 from herokit.conversations import tool_calls
 from herokit.conversations.messages import check_messages, has_images
-from herokit.conversations.views import remove_thinking
+from herokit.conversations.views import read_final, remove_thinking
 from herokit.errors import DataError
 
 CALL = {"id": "a", "type": "function", "function": {"name": "add", "arguments": '{"x": 1}'}}
@@ -26,6 +26,24 @@ def test_sample_of_texts_has_one_turn_and_two_messages():
     assert sample.messages == [{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "It is 2."}]
     assert [turn.text for turn in sample.turns] == ["It is 2."]
     assert sample.prompt_text == "1 + 1?"
+
+
+@pytest.mark.parametrize(
+    "completion",
+    ["It is 2.", "2 < 3 [6]", "a", " 2\n", "1 <2", "Assistants say 2", " analysis", "assistantfinal 2", "\u25c1 2", "<answer>2", "[THINK]2", "<think>2</think>3", "2</s>", "", " \n"],
+)  # fmt: skip
+def test_plain_text_is_the_final_text_of_a_text_without_markers(completion):
+    sample = Sample("1 + 1?", completion, group=0)
+    plain = {"It is 2.", "2 < 3 [6]", "a", " 2\n", "1 <2", "Assistants say 2"}
+    assert sample.plain_text == (completion if completion in plain else None)
+    assert sample.final == read_final(completion)
+
+
+def test_plain_text_is_none_inside_thinking_and_for_messages():
+    assert Sample("1 + 1? <think>\n", "It is 2.", group=0).plain_text is None
+    assert Sample("1 + 1?", "It is 2.", group=0, thinking_opened=True).plain_text is None
+    assert Sample("1 + 1? <think>\n", "It is 2.", group=0, thinking_opened=False).plain_text == "It is 2."
+    assert Sample("1 + 1?", TOOL_TURNS, group=0).plain_text is None
 
 
 def test_sample_of_messages_has_views():

@@ -1,6 +1,8 @@
 # ruff: noqa: RUF001 - ambiguous characters are intended
 """Bounds and branches that a verdict depends on: lengths, counts of words, places, labels, units, ends of lists."""
 
+from itertools import product
+
 import pytest
 
 from herokit.types import Status
@@ -10,7 +12,7 @@ from herokit_math.boxes import find_last_boxed
 from herokit_math.choices import find_chosen_letter, parse_choice
 from herokit_math.compare import Comparison
 from herokit_math.expression import UnsupportedError
-from herokit_math.extract import find_candidates, find_marked_answer
+from herokit_math.extract import find_candidates, find_marked_answer, find_plain_line
 from herokit_math.lexer import tokenize
 from herokit_math.limits import MAX_ANSWER_CHARS, MAX_ITEMS, LimitError
 from herokit_math.lists import to_region
@@ -212,6 +214,30 @@ def test_parse_answer_stops_at_its_limits():
 def test_find_candidates_takes_the_mark_with_the_highest_precedence(completion, text, origin):
     best = find_candidates(completion)[0]
     assert origin is None or (best.text, best.origin) == (text, origin)
+
+
+@pytest.mark.parametrize(("text", "line"), [
+    ("x\nA: 7", "7"), ("x\nA:7 ", "7"), ("A: 3\nA: A: 7", "A: 7"), ("x\nA: 7\t\r", "7"), ("x" * 19_996 + "\nA:7", "7"),
+    ("A: 7", ""), ("x\nA: 7\n", ""), ("x\n A: 7", ""), ("x\nA: 7\nso", ""), ("x\nA:", ""), ("x\nA: 7 \\boxed{8}", ""), ("#### 8\nA: 7", ""), ("x" * 19_997 + "\nA:7", ""), ("say A: 7", ""),
+])  # fmt: skip
+def test_find_plain_line_finds_what_follows_the_mark_on_the_last_line_only(text, line):
+    assert find_plain_line(text) == line
+
+
+def test_find_plain_line_finds_nothing_but_the_marked_answer():
+    pieces = ("\nA:", "A:", "\n", " ", "7", "x", "\r", "\\boxed{8}", "\\", "#", "#### 9", "\u2028", "1,200", "a\n A: 5")
+    texts = ("".join(parts) for length in range(5) for parts in product(pieces, repeat=length))
+    lines = {text: line for text in texts if (line := find_plain_line(text))}
+    assert len(lines) > 500
+    assert all(find_marked_answer(text) == (line, "A:", "") for text, line in lines.items())
+
+
+@pytest.mark.parametrize(("reference", "answer", "equal"), [
+    ("7", "7", True), ("7", "007", True), ("7", "8", False), ("7" * 40, "7" * 40, True), ("7" * 41, "7" * 41, None), ("7", "7" * 41, None), ("7" * 41, "7", None), ("٧", "7", True), ("7", "²", None), ("", "7", None), ("7.0", "7", True),
+])  # fmt: skip
+def test_decide_plain_numbers_reads_digits(reference, answer, equal):
+    decision = decide_plain_numbers(reference, answer)
+    assert (None if decision is None else decision.equal) is equal
 
 
 def test_find_candidates_searches_as_far_as_its_limits():

@@ -20,7 +20,7 @@ from herokit.conversations.messages import (
     tool_calls,
     tool_result,
 )
-from herokit.conversations.thinking import SplitText, is_plain, split_thinking
+from herokit.conversations.thinking import SplitText, split_thinking
 from herokit.errors import DataError
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "join_messages",
     "read_final",
     "read_message_starts",
-    "read_plain_final",
     "read_policy_text",
     "read_text_spans",
     "read_turns",
@@ -118,18 +117,6 @@ def read_final(completion: str | Sequence[Message], *, opened: bool = False) -> 
         "only a tool call" if calls else "only thinking" if split.thinking else "an empty answer"
     )
     return FinalText("", origin, problem)
-
-
-def read_plain_final(text: str) -> FinalText | None:
-    """Return a text as the final text if it surely has no thinking, which is fast; None for another text or none at all.
-
-    Example:
-        >>> read_plain_final("It is 4."), read_plain_final("<think>5</think>4")
-        (FinalText(text='It is 4.', origin='completion', problem=''), None)
-    """
-    if not text or text.isspace() or not is_plain(text):
-        return None
-    return tuple.__new__(FinalText, (text, "completion", ""))  # half the time of FinalText(text), once a text
 
 
 def read_policy_text(completion: str | Sequence[Message]) -> str:

@@ -8,6 +8,7 @@ empty or cut off means that nothing was answered. Every pattern takes time linea
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from herokit.conversations import FinalText
@@ -69,7 +70,7 @@ _VALUE = re.compile(r"\d[\d.,/]*|\\[a-zA-Z]+|\b[A-Z]\b")
 _ADVERB = re.compile(r"^\w{1,20}ly\s")
 _DENIED_VALUE = re.compile(r"\s{0,3}(?:equal to |be )?[$*\\(+-]{0,3}(?:\d|[A-Z]\b|\\(?:[dt]?frac|sqrt|pi)\b)")
 _CONTRAST = re.compile(
-    r"(?<=[\w$)}%]),\s(?:and )?not (?:the |about )?(?:\$[^$]{1,40}\$|[*\\(+$-]{0,3}\d[^,$]{0,20})[^,\d$]{0,20}$"
+    r",(?<=[\w$)}%],)\s(?:and )?not (?:the |about )?(?:\$[^$]{1,40}\$|[*\\(+$-]{0,3}\d[^,$]{0,20})[^,\d$]{0,20}$"
 )
 _SENTENCE_END = re.compile(r"[.!?](?=\s)|[\u3002\uff01\uff1f]")
 _ANNOUNCED = re.compile(
@@ -352,7 +353,12 @@ def is_denied(text: str, start: int) -> bool:
         (True, False)
     """
     word = text[max(0, start - 30) : start].rstrip(" $*([{").rpartition(" ")[2]
-    return bool(word) and denial_pattern().fullmatch(word) is not None
+    return bool(word) and _is_denial(word)
+
+
+@lru_cache(maxsize=1_024)  # the word is nearly always "is" or "is:"
+def _is_denial(word: str) -> bool:
+    return denial_pattern().fullmatch(word) is not None
 
 
 def find_final_answer(text: str) -> Extraction | None:

@@ -47,8 +47,9 @@ _MAX_BLOCK_CHARS = 1_000_000
 
 _FENCE = re.compile(r"[ \t]{0,3}```[ \t]*([\w+-]*)[ \t]*")
 _SENTENCE_END = re.compile(
-    r"[.!?\u2026]++[\"'\u201d\u2019)*_]{0,3}(?:\s+(?=[A-Z\u00c0-\u00de\u0391-\u03a9\u0410-\u042f\[(*<$\\\\\u2e80-\uffff])|\s*$)|[\u3002\uff01\uff1f\u0964]\s*"
-)
+    r"[.!?\u2026\u3002\uff01\uff1f\u0964](?:(?<=[.!?\u2026])[.!?\u2026]*+[\"'\u201d\u2019)*_]{0,3}"
+    r"(?:\s+(?=[A-Z\u00c0-\u00de\u0391-\u03a9\u0410-\u042f\[(*<$\\\\\u2e80-\uffff])|\s*$)|(?<=[\u3002\uff01\uff1f\u0964])\s*)"
+)  # one set begins it, so that the search skips fast to its characters
 _LAST_WORD = re.compile(r"([^\W\d_]{1,12})$")
 _SENTENCE_START = re.compile(
     r"(?:I|We|You|It|He|She|They|The|This|That|These|So|Because|Since|Therefore|Thus|Hence|As|In|And|But)\b"

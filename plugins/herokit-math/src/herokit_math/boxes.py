@@ -36,6 +36,10 @@ def _read_braces(text: str, start: int, *, unclosed: bool = False) -> tuple[str,
     An unclosed group that the end of the text cuts off has no content, unless `unclosed` says to read it: the policy did
     not finish it.
     """
+    end = text.find("}", start)
+    inside = text[start + 1 : end]
+    if end > 0 and "{" not in inside and "\\" not in inside:  # the common case
+        return inside, end + 1
     depth = 0
     index = start
     while index < len(text):

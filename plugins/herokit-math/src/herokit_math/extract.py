@@ -29,7 +29,14 @@ from herokit.verifiers.text import first_sentence, last_sentence
 from herokit_math.boxes import find_last_boxed
 from herokit_math.scan import Span, find_expressions
 
-__all__ = ["MAX_TAIL_CHARS", "find_candidates", "find_marked_answer", "iterate_candidates"]
+__all__ = [
+    "MAX_TAIL_CHARS",
+    "find_candidates",
+    "find_marked_answer",
+    "find_plain_line",
+    "iterate_candidates",
+    "iterate_unmarked",
+]
 
 MAX_TAIL_CHARS = 20_000  # characters at the end that are searched for markers
 _MAX_CHARS_BEFORE_BOX = 4_000  # characters before the last box that are searched for boxes of the same answer
@@ -45,16 +52,15 @@ _SUBORDINATE = re.compile(
 _STATES_VALUE = re.compile(r"=|\b(?:is|are|was|were|equals?|gives?|leaves)\b")
 _MAX_SUBORDINATE_CHARS = 80  # characters of a subordinate clause at the end of a sentence
 _VERB = re.compile(
-    r"\s(?:is|are|be|est|sont|ist|sind|es|son|was|were|equals?|gets?|finds?|found|obtain|obtained|gives?|yields?|"
-    r"ha(?:s|ve)|leaves|makes|costs?|needs?|to|by|of)(?=\s)|[:：]"
-)
+    r"[\s:：](?:(?<=[:：])|(?:is|are|be|est|sont|ist|sind|es|son|was|were|equals?|gets?|finds?|found|obtain|obtained|gives?|yields?|"
+    r"ha(?:s|ve)|leaves|makes|costs?|needs?|to|by|of)(?=\s))"
+)  # one set begins it, so that the search skips fast to its characters
 _WORD = re.compile(r"[^\W\d_]{2,}+(?!\s?[:：=])")  # not a label
+_ASCII_WORD = re.compile(r"[a-zA-Z][a-zA-Z]++(?!\s?[:=])")  # the same in ASCII, twice as fast
 _CONNECTORS = {"and", "or", "und", "oder", "et", "ou", "или", "answer", "solution", "result"}
 _MAX_UNIT_WORDS = 2
 _MAX_PLAIN_WORDS = 20  # words that are no expression with its unit, even if some are functions or connectors
-_HIDES_WORDS = re.compile(
-    r"[$\\*]|[oa](?:(?<=\bo)r|(?<=\ba)nd)\b"
-)  # formulas hold words, and a list may be joined by many "and"
+_HIDES_WORDS = re.compile(r"[$\\*oa](?:(?<=[$\\*])|(?<=\bo)r\b|(?<=\ba)nd\b)")  # "and" may join a list
 _OR = re.compile(r"[\s$]*[,(]?\s*(?:or|oder|ou|o|или|或|または|hoặc)\b|[\s$]*(?:或|または|또는)")
 
 _RANGE_START = re.compile(r"\bbetween[\s$]{1,5}$", re.IGNORECASE)
@@ -83,8 +89,12 @@ def iterate_candidates(completion: str, extract: ExtractMode = "answer") -> Iter
         return iter([_find_box(unify_boxes(completion)) or Extraction(None, "box", "no box")])
     if extract != "answer":
         return iter(find_answers(completion, extract))
-    if (marked := find_marked_answer(completion)) is not None:
-        return iter([marked])
+    marked = find_marked_answer(completion)
+    return iterate_unmarked(completion) if marked is None else iter([marked])
+
+
+def iterate_unmarked(completion: str) -> Iterator[Extraction]:
+    """Yield the candidates for the final answer of a text in which `find_marked_answer` finds none, best first."""
     text = completion[-MAX_TAIL_CHARS:].strip()
     if text.isascii() and 0 < len(text) <= _MAX_BARE_ANSWER_CHARS and len(text.split()) == 1:
         return iter(
@@ -93,6 +103,24 @@ def iterate_candidates(completion: str, extract: ExtractMode = "answer") -> Iter
     if candidates := _find_after_phrase(text):
         return iter(candidates)
     return _find_unmarked(text)
+
+
+def find_plain_line(text: str) -> str:
+    r"""Return what follows ``A:`` if it begins the last line and no other mark can be in the text; ``""`` for other texts.
+
+    What it returns is what `find_marked_answer` finds, without the search for other marks.
+
+    Args:
+        text: a text that surely has no tag: `herokit.types.Sample.plain_text`.
+
+    Example:
+        >>> find_plain_line("2 + 2 = 4\nA: 4"), find_plain_line("#### 4\nA: 5")
+        ('4', '')
+    """
+    if "\\" in text or "#" in text or len(text) > MAX_TAIL_CHARS:
+        return ""
+    _, mark, line = text.rpartition("\nA:")
+    return line.strip() if mark and "\n" not in line else ""
 
 
 def find_marked_answer(completion: str) -> Extraction | None:
@@ -106,17 +134,18 @@ def find_marked_answer(completion: str) -> Extraction | None:
         'the last box is empty or cut off'
     """
     text = completion if len(completion) <= MAX_TAIL_CHARS else completion[-MAX_TAIL_CHARS:]
-    if "<|begin_of_box|>" in text:
-        return find_marked_answer(unify_boxes(text))
-    if "<" in text and _ANSWER_TAG.search(text) and (tag := find_tag(text)) is not None:
-        box = _find_box(tag.text) if tag.text else None
-        return tag if box is None else box._replace(origin="answer tag")
+    if "<" in text:
+        if "<|begin_of_box|>" in text:
+            return find_marked_answer(unify_boxes(text))
+        if _ANSWER_TAG.search(text) and (tag := find_tag(text)) is not None:
+            box = _find_box(tag.text) if tag.text else None
+            return tag if box is None else box._replace(origin="answer tag")
     if "\\" in completion and (box := _find_box(completion)) is not None:
         return _find_final_answer(completion) or box
     if "#" in text and (hashes := find_hashes(text)) is not None:
         return hashes
     line = _find_answer_line(text)
-    return None if line is None else tuple.__new__(Extraction, (line, "A:", ""))  # the fast way to make one
+    return None if line is None else Extraction(line, "A:")
 
 
 def _find_box(text: str) -> Extraction | None:
@@ -249,7 +278,7 @@ def _find_in_sentence(sentence: str, spans: list[Span], *, is_whole: bool) -> It
         yield Extraction(sentence, _words_or("last sentence", sentence, spans))
     verbs = list(_VERB.finditer(main))
     predicate = main[verbs[-1].end() if verbs else 0 :].strip().rstrip(".")
-    yield Extraction(predicate, _words_or("last sentence", predicate))
+    yield Extraction(predicate, _words_or("last sentence", predicate, spans if predicate == sentence else None))
     last = [span for span in spans if span.end <= len(main)][-1]
     yield Extraction(last.text, "last expression")
 
@@ -264,13 +293,14 @@ def _sentences_backwards(text: str) -> Iterator[str]:
 
 def _words_or(origin: str, text: str, spans: list[Span] | None = None) -> str:
     """Return the origin of a text, or ``"words"`` if it has more words than an expression with its unit."""
+    word = _ASCII_WORD if text.isascii() else _WORD
     may_be_long = len(text) > _MAX_PLAIN_WORDS * 3  # two letters a word, and what is between words
-    if may_be_long and not _HIDES_WORDS.search(text) and len(_WORD.findall(text)) > _MAX_PLAIN_WORDS:
+    if may_be_long and not _HIDES_WORDS.search(text) and len(word.findall(text)) > _MAX_PLAIN_WORDS:
         return "words"  # without a search for expressions
     spans = find_expressions(text) if spans is None else spans
     rest = text
     for span in reversed(spans):
         rest = rest[: span.start] + " " + rest[span.end :]
-    words = [word for word in _WORD.finditer(rest) if word[0].lower() not in _CONNECTORS]
+    words = [match for match in word.finditer(rest) if match[0].lower() not in _CONNECTORS]
     is_expression = spans and len(words) <= _MAX_UNIT_WORDS and not (words and words[0].start() < spans[0].start)
     return origin if is_expression else "words"

@@ -29,6 +29,7 @@ _MICRO = re.compile(
 _MICRO_UNITS = {"m": "micrometers", "s": "microseconds", "g": "micrograms", "L": "microliters"}
 _NEGATIVE_WORD = re.compile(r"\b(?:minus|negative) +(?=[\d\\.(])", re.IGNORECASE)
 _GROUPED_BY_POINTS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.])")
+_TWO_GROUPS = re.compile(r"\.\d{3}\.\d{3}")  # in all of them; found fast, because a point begins it
 _LOST_BACKSLASH = re.compile(r"[\a\b\v\f]")  # no text has these characters otherwise
 _RAISED = re.compile("[⁰¹²³⁴-⁹⁺⁻ⁿ⁽⁾]+")
 _LOWERED = re.compile("[₀-₉₊₋ₙ]+")
@@ -106,7 +107,7 @@ def _normalize_numbers(text: str) -> str:
     if "_" in text:
         text = _DIGIT_GROUP_UNDERSCORE.sub("", text)
     text = _DECIMAL_COMMA.sub(".", text).replace("{,}", ",") if "{,}" in text else text
-    if "." in text and text.count(".") > 1:
+    if "." in text and _TWO_GROUPS.search(text):
         text = _GROUPED_BY_POINTS.sub(lambda match: match[0].replace(".", ""), text)
     return text
 

@@ -21,7 +21,7 @@ _DECORATED = re.compile(
 )
 _OHM = re.compile(r"(?<=\d)([\s~]*)(k|M|m)?\s*\\Omega(?=[\s})]*$)")
 _OHM_UNITS = {"k": "kiloohms", "M": "megaohms", "m": "milliohms"}
-_EXTREMUM = re.compile(r"(?<![\\a-zA-Z])([Mm]ax|[Mm]in)(?:imum)?(?:\s+value)?(\s*\})?\s*(?:is|of|=|:)?\s*(?=-?\s?\d)")
+_EXTREMUM = re.compile(r"([Mm](?<![\\a-zA-Z].)(?:ax|in))(?:imum)?(?:\s+value)?(\s*\})?\s*(?:is|of|=|:)?\s*(?=-?\s?\d)")
 _DOTS = re.compile(r"(?<![\d.])(\d*\.)(\d{2,30})\s*(?:\\[lc]dots|\.\.\.)")
 _DOTTED = re.compile(r"(?<![\d.])(\d*\.\d*)\\dot\s?\{?(\d)\}?(\d{0,20})\\dot\s?\{?(\d)\}?")
 _MINUTES = re.compile(

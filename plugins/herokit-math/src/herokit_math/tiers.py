@@ -18,7 +18,15 @@ from herokit_math.references import InvalidReferenceError, repair_commands, to_r
 from herokit_math.units import Unit, find_currency, is_currency
 from herokit_math.words import find_content_words
 
-__all__ = ["Decision", "decide_equivalence", "decide_plain_numbers", "extract_reference", "parse_plain_number"]
+__all__ = [
+    "DIFFERENT_NUMBERS",
+    "EQUAL_NUMBERS",
+    "Decision",
+    "decide_equivalence",
+    "decide_plain_numbers",
+    "extract_reference",
+    "parse_plain_number",
+]
 
 _OPTION_LETTER = re.compile(r"(?:\\text\{)?\(?[A-J]\)?\}?")  # the answer may have it in lower case
 _SPACE = re.compile(r" (?:(?<![\d.,] )|(?![\d.,]))")  # not between digits, where it separates two numbers
@@ -57,8 +65,8 @@ class Decision(NamedTuple):
     reference_readable: bool = True
 
 
-_EQUAL_NUMBERS = Decision(equal=True, tier="exact value", reason="equal numbers")
-_DIFFERENT_NUMBERS = Decision(equal=False, tier="exact value", reason="different numbers")
+EQUAL_NUMBERS = Decision(equal=True, tier="exact value", reason="equal numbers")
+DIFFERENT_NUMBERS = Decision(equal=False, tier="exact value", reason="different numbers")
 
 
 def parse_plain_number(text: str) -> tuple[int, int] | None:
@@ -182,22 +190,24 @@ def decide_plain_numbers(reference: str, answer: str) -> Decision | None:
         >>> decide_plain_numbers("1,200", "1200.0").equal
         True
     """
+    if answer.isdigit() and reference.isdigit():  # nearly always
+        are_short = len(answer) <= _MAX_PLAIN_CHARS >= len(reference)
+        if are_short and answer.isascii() and reference.isascii():
+            return EQUAL_NUMBERS if int(answer) == int(reference) else DIFFERENT_NUMBERS
     answer_number = parse_plain_number(answer)
     if answer_number is None or (reference_number := parse_plain_number(reference)) is None:
         return None
     (expected, expected_places), (value, places) = reference_number, answer_number
     if not expected_places and not places:
-        return _EQUAL_NUMBERS if expected == value else _DIFFERENT_NUMBERS
+        return EQUAL_NUMBERS if expected == value else DIFFERENT_NUMBERS
     expected, value = expected * 10**places, value * 10**expected_places
     if expected == value:
-        return _EQUAL_NUMBERS
+        return EQUAL_NUMBERS
     one = 10 ** (expected_places + places)
-    if expected % one:
-        return None
     may_be_float = expected_places or abs(expected - value) * _FLOAT_PRECISION < abs(expected)
-    if value % one and places >= _MIN_FLOAT_PLACES and may_be_float:
+    if expected % one or (value % one and places >= _MIN_FLOAT_PLACES and may_be_float):
         return None
-    return _DIFFERENT_NUMBERS  # a whole reference is never approximate
+    return DIFFERENT_NUMBERS  # a whole reference is never approximate
 
 
 def _have_same_text(reference: str, answer: str) -> bool:
@@ -247,7 +257,7 @@ def _decide_decimal_comma(reference: str, answer: str, policy: Policy) -> Decisi
     if policy.commas == "strict":
         return None
     if "," not in answer:
-        return _EQUAL_NUMBERS if _are_equal_decimals(reference, answer) else None
+        return EQUAL_NUMBERS if _are_equal_decimals(reference, answer) else None
     parsed = parse_answer(reference)
     text = normalize_text(answer)
     point = _COMMA_NUMBER.sub(_replace_comma, text)

@@ -10,12 +10,14 @@ from herokit.verifiers.extraction import Extraction, ExtractMode
 from herokit_math.answers import Answer, Choice, Text
 from herokit_math.choices import find_chosen_letter
 from herokit_math.expression import UnsupportedError
-from herokit_math.extract import find_marked_answer, iterate_candidates
+from herokit_math.extract import find_marked_answer, iterate_candidates, iterate_unmarked
 from herokit_math.limits import LimitError, check_latex_limits
 from herokit_math.parser import parse_answer
 from herokit_math.quantity_comparison import Policy
 from herokit_math.references import is_damaged
 from herokit_math.tiers import (
+    DIFFERENT_NUMBERS,
+    EQUAL_NUMBERS,
     Decision,
     decide_equivalence,
     decide_plain_numbers,
@@ -28,6 +30,7 @@ __all__ = ["OpenPair", "PairComparer", "judge", "judge_completion", "make_compar
 
 _CONCLUSIVE_ORIGINS = {"answer tag", "box", "####", "A:"}  # the text there is the answer, even if it is not readable
 _JUDGED = Status.JUDGED  # an attribute of an enumeration takes longer
+_NUMBER_REASONS = {plain.equal: f"{plain.tier}: {plain.reason}" for plain in (EQUAL_NUMBERS, DIFFERENT_NUMBERS)}
 _DAMAGED = "the reference is damaged: it holds control characters, such as a form feed in place of \\f"
 _NO_ANSWER = "no answer found in the completion"
 
@@ -77,7 +80,7 @@ def judge_completion(
     """Extract the answer of a completion and compare it with a function from `make_comparer`."""
     best = find_marked_answer(completion) if extract == "answer" else None
     if best is None:
-        candidates = iterate_candidates(completion, extract)
+        candidates = iterate_unmarked(completion) if extract == "answer" else iterate_candidates(completion, extract)
         best = next(candidates)
         if best.origin not in _CONCLUSIVE_ORIGINS:
             best = _select_candidate(extract_reference(reference), completion, best, candidates)
@@ -102,7 +105,7 @@ def make_comparer(policy: Policy) -> PairComparer:
 
 def _compare_pair(policy: Policy, reference: str, answer: str, origin: str) -> Verdict | OpenPair:
     if (plain := decide_plain_numbers(reference, answer)) is not None:
-        return Verdict(1.0 if plain.equal else 0.0, _JUDGED, f"{plain.tier}: {plain.reason}", answer, origin)
+        return Verdict(1.0 if plain.equal else 0.0, _JUDGED, _NUMBER_REASONS[plain.equal], answer, origin)
     reference = extract_reference(reference)
     if is_damaged(reference):
         return Verdict(None, Status.FAILED, _DAMAGED, answer, origin)

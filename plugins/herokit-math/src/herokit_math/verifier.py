@@ -15,6 +15,7 @@ from herokit.verifiers.extraction import ExtractMode, View, view_text
 from herokit.verifiers.references import plain_reference
 from herokit.workers.pool import Reply, TaskFailure, WorkerPool
 from herokit.workers.process import WorkerProcess
+from herokit_math.extract import find_plain_line
 from herokit_math.limits import MAX_ANSWER_CHARS
 from herokit_math.quantity_comparison import Policy
 from herokit_math.references import InvalidReferenceError, to_reference_text
@@ -149,11 +150,15 @@ def _judge_sample(sample: Sample, view: View, compare: PairComparer, extract: Ex
         except InvalidReferenceError as error:
             reason = "no reference" if plain_reference(sample) in (None, "") else str(error)
             return Verdict(None, Status.FAILED, reason)
-    text, place, problem = sample.final if view == "final" else view_text(sample, view)
-    if problem:
-        return Verdict(0.0, Status.UNPARSED, problem, None, place)
+    text, place, line = sample.plain_text, "completion", ""
+    if text is None:
+        text, place, problem = view_text(sample, view)
+        if problem:
+            return Verdict(0.0, Status.UNPARSED, problem, None, place)
+    elif extract == "answer":
+        line = find_plain_line(text)
     try:
-        result = judge_completion(reference, text, compare, extract)
+        result = compare(reference, line, "A:") if line else judge_completion(reference, text, compare, extract)
     except Exception as error:  # noqa: BLE001 - a bug in the tiers must not fail the batch; sympy decides the row
         decision = Decision(None, "internal", f"internal error: {type(error).__name__}: {error}")
         result = OpenPair(extract_reference(reference), text[-MAX_ANSWER_CHARS:], "whole text", decision)
