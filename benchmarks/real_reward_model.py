@@ -247,6 +247,24 @@ def run(opened: dict[str, Score], samples: Sequence[Sample], results: Results) -
             print(f"{start + CHUNK} of {len(samples)} rollouts, {left:.0f} minutes left", flush=True)
 
 
+def open_sides(
+    sides: dict[str, Callable[[], Score]], texts: Sequence[str], results: Results, samples: Sequence[Sample]
+) -> dict[str, Score]:
+    """Open the sides whose names contain one of the texts and that have chunks left to score, and the products of matrices."""
+    opened: dict[str, Score] = {f"peak, {name}": multiply(dtype) for name, dtype in DTYPES.items()}
+    for name, open_side in sides.items():
+        is_done = all((name, start) in results.rows for start in range(0, len(samples), CHUNK))
+        if is_done or not any(text in name for text in texts):
+            continue
+        try:
+            opened[name] = open_side()
+        except ImportError as error:
+            print(f"{name}: not run: {error}")
+            continue
+        opened[name](samples[:1])
+    return opened
+
+
 def print_table(
     results: Results, samples: Sequence[Sample], sides: Sequence[str], real: Sequence[int], flop: int
 ) -> None:
@@ -302,15 +320,7 @@ def main() -> None:
     made_with = f"{header(*packages).replace('one thread', threads)}, {arguments.file.name}"
     results = Results(arguments.folder / f"results-{arguments.threads}.jsonl", made_with)
     sides = make_sides(arguments.folder, arguments.threads)
-    wanted = [name for name in sides if any(text in name for text in arguments.sides.split(","))]
-    opened = {name: multiply(dtype) for name, dtype in ((f"peak, {name}", dtype) for name, dtype in DTYPES.items())}
-    for name in wanted:
-        try:
-            opened[name] = sides[name]()
-        except ImportError as error:
-            print(f"{name}: not run: {error}")
-            continue
-        opened[name](samples[:1])
+    opened = open_sides(sides, arguments.sides.split(","), results, samples)
     print(made_with)
     run(opened, samples, results)
     plain = Plain(arguments.folder, 1)
