@@ -83,7 +83,7 @@ def test_backends_agree_in_any_order_and_batch(export, family):
             with model as rm:
                 np.testing.assert_allclose(rm.score(mixed).values, expected[order], rtol=0, atol=1e-4)
                 assert rm.stats.rows == len(SAMPLES)
-    assert model.stats.run_ratio > 1
+    assert (model.stats.run_ratio > 1) == (family == "modernbert")  # the prompts of decoders run once
 
 
 def test_exported_attention_is_fused(qwen):
@@ -161,9 +161,6 @@ def test_export_of_unsupported_checkpoints_raises(tmp_path):
     with pytest.raises(SetupError, match="cannot be opened"):
         export_reward_model(str(tmp_path / "none"), tmp_path)
     tiny.write_tokenizer(tmp_path)
-    tiny.write_model(tmp_path, labels=2, num_hidden_layers=1)
-    with pytest.raises(SetupError, match="has 2 outputs"):
-        export_reward_model(str(tmp_path), tmp_path / "onnx")
     tiny.write_model(tmp_path, num_hidden_layers=1)
     tiny.write_tokenizer(tmp_path, chat="{{ messages[0]['content'] }}")
     with pytest.raises(SetupError, match="does not write prompt and completion once each"):
