@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,24 +26,17 @@ HEAVY = {
 
 
 def imported(statement):
-    code = f"import sys; {statement}; print(*{{m.partition('.')[0] for m in sys.modules}})"
+    """Return the modules that a statement loads, with their packages."""
+    code = f"import sys; {statement}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
 
 def test_numpy_is_the_heaviest_thing_that_import_herokit_loads():
-    cost = {}
-    for _ in range(3):  # the least of three, for a busy machine lends time to anybody
-        done = subprocess.run(
-            [sys.executable, "-X", "importtime", "-c", "import herokit"], capture_output=True, text=True, check=True
-        )
-        for line in done.stderr.splitlines():
-            _, cumulative, name = (part.strip() for part in line.removeprefix("import time:").split("|"))
-            if cumulative.isdigit() and int(cumulative) and "." not in name:
-                cost[name] = min(int(cumulative), cost.get(name, int(cumulative)))
-    outside = {name: spent for name, spent in cost.items() if name not in {"herokit", "site"}}
-    assert max(outside, key=outside.get) == "numpy", sorted(outside.items(), key=lambda x: -x[1])[:5]
-    assert not HEAVY & imported("import herokit")
+    modules = imported("import herokit")
+    packages = Counter(name.partition(".")[0] for name in modules if not name.startswith("herokit"))
+    assert packages.most_common(1)[0][0] == "numpy", packages.most_common(5)  # by modules: times depend on the machine
+    assert not HEAVY & modules
 
 
 def test_listing_plugins_imports_none_of_their_backends():
