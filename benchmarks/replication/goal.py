@@ -164,15 +164,20 @@ def found(difference: Interval, p: float) -> str:
     return ", ".join(filter(None, (lead, "equal" * difference.within(MARGIN)))) or "not known"
 
 
-def compared(results: Results, recall: float) -> str:
-    """Return `PAIRS` in one situation with 95 % intervals and corrected p-values; nothing if no pair has all seeds."""
+def differences(results: Results, recall: float) -> dict[tuple[str, str, str], Interval]:
+    """Return `PAIRS` in one situation, (scheme, other, measure) -> difference, where both have all seeds."""
     gaps = {
         (scheme, other, name): gap(results, recall, scheme, other, name)
         for scheme, other in PAIRS
         for name in MEASURES
         if {(recall, scheme), (recall, other)} <= results.keys()
     }
-    gaps = {key: difference for key, difference in gaps.items() if difference.n >= FEWEST}
+    return {key: difference for key, difference in gaps.items() if difference.n >= FEWEST}
+
+
+def compared(results: Results, recall: float) -> str:
+    """Return `differences` with 95 % intervals and corrected p-values as a table; nothing if there are none."""
+    gaps = differences(results, recall)
     corrected = dict(zip(gaps, holm([difference.p for difference in gaps.values()]), strict=True))
     told = {key: f"{gaps[key]}, p {shown(p)}: {found(gaps[key], p)}" for key, p in corrected.items()}
     rows = [["scheme", "beside", *(f"{name}: difference, 95 % interval, corrected p, finding" for name in MEASURES)]]
