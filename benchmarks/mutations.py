@@ -7,8 +7,8 @@ For instance, the tiers of the math verifier:
     python benchmarks/mutations.py herokit_math.exact herokit_math.numeric --tests plugins/herokit-math/tests/test_values.py
 
 A mutation replaces one operator, comparison, number, name or condition of a module (docstrings, messages and annotations are
-left alone). Each one runs in a forked child, which imports the changed module and runs the tests until one fails or a
-minute of processor time is over. Mutations are sampled with a seed, so that a score can be repeated.
+left alone). Each one runs in a forked child, which imports a copy of the package with the changed module, as do the processes that
+it starts, and runs the tests until one fails or a minute of processor time is over. Mutations are sampled with a seed, so that a score can be repeated.
 """
 
 import argparse
@@ -19,12 +19,13 @@ import os
 import random
 import re
 import resource
+import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -32,8 +33,7 @@ LIMIT_S = 60
 """Seconds of processor time after which tests that hang on a mutation count as failed."""
 
 OPTIONS = ("-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-p", "no:randomly", "--assert=plain")
-"""Of pytest. Asserts are plain because the loader that rewrites them also takes the modules of pytest's plugins, of which
-herokit is one, and would load the module as it is in the file."""
+"""Of pytest. Asserts are plain: nobody reads their messages."""
 
 OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult,
@@ -108,24 +108,20 @@ def mutate(source: str, number: int) -> tuple[str, str]:
     return ast.unparse(ast.fix_missing_locations(tree)), description
 
 
-def install(name: str, path: Path, source: str) -> None:
-    """Let the next import of a module execute another source."""
+def install(name: str, path: Path, source: str, place: str) -> None:
+    """Let the next import of a module execute another source, here and in the processes that this one starts.
 
-    class Finder:
-        @staticmethod
-        def find_spec(fullname: str, *_: object) -> object:
-            return importlib.util.spec_from_loader(name, Finder, origin=str(path)) if fullname == name else None  # type: ignore[arg-type]
-
-        @staticmethod
-        def create_module(_: object) -> None:
-            return None
-
-        @staticmethod
-        def exec_module(module: ModuleType) -> None:
-            module.__file__ = str(path)
-            exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 - our own source
-
-    sys.meta_path.insert(0, Finder)  # type: ignore[arg-type]
+    Args:
+        name: the module's.
+        path: its file.
+        source: what it becomes.
+        place: an empty folder, for a copy of the distribution's package.
+    """
+    root = path.parents[name.count(".") - 1]
+    copy = shutil.copytree(root, Path(place) / root.name)
+    (copy / path.relative_to(root)).write_text(source)
+    sys.path.insert(0, place)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (place, os.environ.get("PYTHONPATH"))))
 
 
 def preload(tests: list[str], package: str) -> None:
@@ -142,17 +138,18 @@ def preload(tests: list[str], package: str) -> None:
 
 def survives(name: str, path: Path, source: str, tests: list[str]) -> bool:
     """Return whether all tests pass with a module's mutated source; in a child process."""
-    child = os.fork()
-    if child == 0:
-        devnull = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(devnull, 1)
-        os.dup2(devnull, 2)
-        resource.setrlimit(resource.RLIMIT_CPU, (LIMIT_S, LIMIT_S))
-        signal.alarm(20 * LIMIT_S)  # also if it waits
-        install(name, path, source)
-        code = pytest.main([*OPTIONS, *tests])
-        os._exit(int(code))
-    _, status = os.waitpid(child, 0)
+    with tempfile.TemporaryDirectory() as place:
+        child = os.fork()
+        if child == 0:
+            devnull = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(devnull, 1)
+            os.dup2(devnull, 2)
+            resource.setrlimit(resource.RLIMIT_CPU, (LIMIT_S, LIMIT_S))
+            signal.alarm(20 * LIMIT_S)  # also if it waits
+            install(name, path, source, place)
+            code = pytest.main([*OPTIONS, *tests])
+            os._exit(int(code))
+        _, status = os.waitpid(child, 0)
     return status == 0
 
 
