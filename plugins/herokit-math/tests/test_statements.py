@@ -137,6 +137,23 @@ def decide():
     return lambda reference, answer: decide_task(json.dumps([reference, answer]).encode())["equal"]
 
 
+@pytest.mark.parametrize(
+    ("reference", "answer", "expected"),
+    [
+        ("1", r"0^2+\int_0^1 2x\,dx", True),
+        ("1", "(x-x)^3+1", True),
+        (r"\begin{pmatrix}1&2\end{pmatrix}", r"\begin{pmatrix}1&\int_0^2 1\,dx\end{pmatrix}", True),
+        (r"\begin{pmatrix}1&2\end{pmatrix}", r"\begin{pmatrix}1&\int_0^3 1\,dx\end{pmatrix}", False),
+        ("x>2", r"x\ge2", False),
+        ("x>2", "x>3", False),
+        ("x=2", "3=4", None),
+        ("3=4", "x=2", None),
+    ],
+)
+def test_sympy_decides_values_and_statements(decide, reference, answer, expected):
+    assert decide(reference, answer) is expected
+
+
 @pytest.mark.parametrize("answers", [NO_VALUE, DROPPED_MARKS], ids=["no value", "dropped marks"])
 def test_sympy_accepts_no_mark_that_its_parsers_drop_and_no_power_without_a_value(decide, answers):
     pairs = [pair for answer in answers for pair in [("1", answer), ("5", f"4+{answer}"), (answer, "1")]]
