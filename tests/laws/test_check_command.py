@@ -168,4 +168,4 @@ def test_check_says_which_options_change_nothing(tmp_path):
 def test_check_refuses_cases_that_do_not_exist(tmp_path):
     done = check("hero", "--cases", tmp_path / "nowhere.jsonl")
     assert done.exit_code == 2
-    assert "not exist" in " ".join(done.output.split())  # the line may break before
+    assert "not exist" in " ".join(done.output.replace("\u2502", " ").split())  # the line may break between

@@ -230,6 +230,9 @@ def test_setup_errors_are_raised_before_listening(tmp_path):
 @pytest.mark.parametrize(("limits", "told"), [([], True), (["group_size=4"], False)])
 def test_a_service_without_a_group_size_says_what_it_does_with_single_rollouts(start, limits, told):
     process = start(*limits)
-    assert ("each rollout that /verify (NeMo-Gym) or /get_reward" in "".join(process.lines)) is told
-    assert ("--group-size N" in "".join(process.lines)) is told
-    process.stop()
+    assert len(process.lines) == 1  # scripts read the address from the first line
+    process.child.send_signal(signal.SIGTERM)  # at once: no signal is lost before the server runs
+    note = process.child.stderr.read()
+    assert process.child.wait(20) == 0
+    assert ("each rollout that /verify (NeMo-Gym) or /get_reward" in note) is told
+    assert ("--group-size N" in note) is told

@@ -140,11 +140,11 @@ def serve(
         uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="on", backlog=_BACKLOG)
     )
     server.dispatcher = dispatcher
-    if limits.group_size == 1:
-        sys.stderr.write(_ALONE)
-    _announce(address, bound, state_path if restored else None, has_token=token is not None, as_json=as_json)
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises the signal again at its end; exit with 0
+        # before uvicorn's own handler is set; uvicorn raises the signal again at its end; exit with 0
+        signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
+    note = _ALONE if limits.group_size == 1 else ""
+    _announce(address, bound, state_path if restored else None, note, has_token=token is not None, as_json=as_json)
     server.run([bound])
     if dispatcher.final_save_failed:
         raise SystemExit(1)
@@ -175,13 +175,13 @@ def _bind(address: Address) -> socket.socket:
 
 
 def _announce(
-    address: Address, bound: socket.socket, restored_from: Path | None, *, has_token: bool, as_json: bool
+    address: Address, bound: socket.socket, restored_from: Path | None, note: str, *, has_token: bool, as_json: bool
 ) -> None:
-    """Print where the service listens."""
+    """Print where the service listens, which scripts read from the first line, then a note."""
     host = f"[{address.host}]" if ":" in address.host else address.host
     url = f"http://{host}:{bound.getsockname()[1]}"
     restored = f", state restored from {restored_from}" if restored_from else ""
-    sys.stderr.write(f"herokit serve: {url}{restored}{', token required' if has_token else ''}\n")
+    sys.stderr.write(f"herokit serve: {url}{restored}{', token required' if has_token else ''}\n{note}")
     sys.stderr.flush()
     if as_json:
         sys.stdout.write(json.dumps({"url": url, "token": has_token, "restored": restored_from is not None}) + "\n")
