@@ -74,11 +74,11 @@ _FACTORIAL = re.compile(
 
 
 def bracket_depth(text: str) -> int:
-    """Return the maximum nesting depth of brackets in `text`.
+    """Return the maximum nesting depth of brackets in `text`; a bracket that closes nothing hides no depth.
 
     Example:
-        >>> bracket_depth("((1))")
-        2
+        >>> bracket_depth("((1))"), bracket_depth("))((")
+        (2, 2)
     """
     max_depth = depth = 0
     for char in _BRACKET.findall(text):
@@ -86,7 +86,7 @@ def bracket_depth(text: str) -> int:
             depth += 1
             max_depth = max(max_depth, depth)
         else:
-            depth -= 1
+            depth = max(depth - 1, 0)
     return max_depth
 
 
