@@ -243,6 +243,7 @@ def test_a_row_without_parts_and_one_with_two_problems_say_so():
     steps = chain(ForParts(Select("turn")), ForParts(Select("x")))
     output = combine({}, [0] * 3, steps, parts=parts)
     assert list(output.row_problems) == [0, 1]
+    assert [row for row in range(-4, 5) if row in output.row_problems] == [0, 1]
     assert output.problems()[0] == "it has no part"
     assert output.problems()[1].startswith("part 2 of 'turn' has no finite value")
     assert "; part 1 of 'x' has no finite value" in output.problems()[1]

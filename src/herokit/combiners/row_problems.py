@@ -57,6 +57,9 @@ class RowProblems(Mapping[int, str]):
 
     def __getitem__(self, row: int) -> str:
         """Return the reason of one row: each signal without a value, and which parts of it."""
+        place = np.searchsorted(self.rows, row)
+        if place == len(self.rows) or self.rows[place] != row:
+            raise KeyError(row)
         reasons = [f"signal {name!r} has no finite value" for name, mask in self.bad_values.items() if mask[row]]
         if self.ends is not None:
             start = self.ends[row - 1] if row else 0
@@ -64,8 +67,6 @@ class RowProblems(Mapping[int, str]):
             for name, places in self.bad_parts.items():
                 low, high = np.searchsorted(places, [start, self.ends[row]])
                 reasons += [_describe(name, (places[low:high] - start).tolist())] if high > low else []
-        if not reasons:
-            raise KeyError(row)
         return "; ".join(reasons)
 
     def __iter__(self) -> Iterator[int]:
