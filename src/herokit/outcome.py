@@ -223,7 +223,8 @@ class RewardOutput:
         trace: what each step did to the valid rows.
         seconds: source name -> wall time it took.
         credit: the advantages of the parts of rollouts, if the chain ends with any; `advantage` is their mean then.
-        row_problems: why rows have no reward although every source gave them a value, such as their parts: row -> reason.
+        row_problems: why rows have no reward for a reason that no source gave, such as a value of an array, or parts that disagree:
+            row -> reason.
 
     Example:
         >>> from herokit import Rewarder, Sample
