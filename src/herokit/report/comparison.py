@@ -65,11 +65,11 @@ def compare(first: Results, second: Results) -> Comparison:
     same_groups = len(first) == len(second) and bool((first.groups.ids == second.groups.ids).all())
     same_rows = same_groups and first.digest() == second.digest()
     changes = _find_changes(first, second, a, b) if same_rows else None
-    note = _describe_mismatch(first, second)
     if changes:
         counts = [f"{changes.signal.count(kind):,}" for kind in ("gains", "loses")]
         note = f"{_agreement(first, second)} Groups that gain a signal with the second: {counts[0]}; that lose theirs: {counts[1]}."
     else:
+        note = _describe_mismatch(first, second)
         warnings.warn(f"{first.name}, {second.name}: {note}", NoSignalWarning, stacklevel=2)
     return Comparison(table, note, advantage_chart(dict(zip(_names(first, second), (a, b), strict=True))), changes)
 

@@ -53,8 +53,10 @@ def unwrap_metric(function: Any) -> tuple[Any, str]:
     """
     if isinstance(function, InspectScorer):
         return function.scorer, "a scorer of inspect"
-    if isinstance(function, DeepEvalMetric | RagasMetric):
-        return function.metric, f"a metric of {'deepeval' if isinstance(function, DeepEvalMetric) else 'ragas'}"
+    if isinstance(function, DeepEvalMetric):
+        return function.metric, "a metric of deepeval"
+    if isinstance(function, RagasMetric):
+        return function.metric, "a metric of ragas"
     return function, ""
 
 

@@ -250,10 +250,10 @@ def _check_method(name: str, source: Verifier | RewardModel) -> None:
     except (TypeError, ValueError):  # of some functions in C
         return
     try:
-        takes_one = next(iter(signature.bind(()).arguments), "") not in COMPLETION_NAMES
-    except TypeError:
-        takes_one = False
-    if not takes_one:
+        takes_samples = next(iter(signature.bind(()).arguments), "") not in COMPLETION_NAMES
+    except TypeError:  # it needs more than one argument
+        takes_samples = False
+    if not takes_samples:
         kind = type(source).__name__
         raise ConfigError(
             f"source {name!r}: {kind}.{method}{signature} takes the texts of one rollout, but a "

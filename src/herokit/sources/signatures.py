@@ -145,12 +145,10 @@ def takes_any_keyword(function: Callable[..., Any]) -> bool:
 
 def describe_function(function: Callable[..., Any]) -> str:
     """Return the name and the parameters of a function, for messages."""
-    given, kind = unwrap_metric(function)
+    given, _ = unwrap_metric(function)
     inner = given.func if isinstance(given, partial) else given
     name = getattr(inner, "__qualname__", None) or type(inner).__name__
-    if kind and not callable(given):
-        return name
     try:
         return f"{name}{inspect.signature(given)}"
-    except (TypeError, ValueError):
+    except (TypeError, ValueError):  # a metric that nobody calls, or some functions in C
         return name
