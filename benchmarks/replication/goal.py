@@ -24,8 +24,11 @@ from benchmarks.replication.statistics import Interval, holm
 AUDITED = 40
 """Accepted rollouts of the first policy that are labelled, and as many drawn from all."""
 
+PLAIN = "no false positives"
+"""The condition in which nothing differs."""
+
 CONDITIONS: Mapping[str, Mapping[str, Any]] = {
-    "no false positives": {},
+    PLAIN: {},
     "0.1 false positives": {"false_positives": 0.1},
     "random scores": {"random_scores": True},
     "0.05 false positives": {"false_positives": 0.05},
@@ -45,8 +48,7 @@ FASTER = "verifier only at 4e-4"
 """Verifier-only at the rate that an exact verifier has; recall 0.7 was not tuned."""
 
 PAIRS = (
-    *((scheme, "verifier only") for scheme in ("stratified", "hero-advantage", "earned-trust", "audited-trust")),
-    *((scheme, FASTER) for scheme in ("stratified", "hero-advantage", "earned-trust", "audited-trust")),
+    *((scheme, other) for other in ("verifier only", FASTER) for scheme in ("stratified", *JUDGED)),
     *(("stratified", other) for other in ("naive blend", "RM only")),
     *((scheme, "stratified") for scheme in ("hero-advantage", "earned-trust")),
     ("audited-trust", "earned-trust"),
@@ -72,11 +74,13 @@ class Situation:
 
     @property
     def which(self) -> str:
-        """Name the part of the table that its rows belong to."""
+        """Return where its results are: task, or "task, condition"."""
         return self.task if self.condition == PLAIN else f"{self.task}, {self.condition}"
 
 
-PLAIN, FIVE = "no false positives", (*RIVALS, *JUDGED[1:])
+FIVE = (*RIVALS, "earned-trust", "audited-trust")
+"""The schemes that are run first."""
+
 KNOWN = (
     Situation("remainders", 0.1, PLAIN, FIVE),
     Situation("remainders", 0.1, "0.1 false positives", FIVE),
@@ -153,11 +157,11 @@ def table(results: Results, recall: float = CLAIMED) -> str:
     return tables.markdown(rows) if len(rows) > 1 else ""
 
 
-def found(difference: Interval, p: float) -> str:
+def finding(difference: Interval, p: float) -> str:
     """Say what a difference shows: a lead by its corrected p-value, equality by its whole 90 % interval, both or neither.
 
     Example:
-        >>> found(Interval(0.01, 0.008, 8), 0.04), found(Interval(-0.01, 0.1, 8), 1.0)
+        >>> finding(Interval(0.01, 0.008, 8), 0.04), finding(Interval(-0.01, 0.1, 8), 1.0)
         ('ahead, equal', 'not known')
     """
     lead = ("ahead" if difference.mean > 0 else "behind") * (p < LEVEL)
@@ -179,7 +183,7 @@ def compared(results: Results, recall: float) -> str:
     """Return `differences` with 95 % intervals and corrected p-values as a table; nothing if there are none."""
     gaps = differences(results, recall)
     corrected = dict(zip(gaps, holm([difference.p for difference in gaps.values()]), strict=True))
-    told = {key: f"{gaps[key]}, p {shown(p)}: {found(gaps[key], p)}" for key, p in corrected.items()}
+    told = {key: f"{gaps[key]}, p {shown(p)}: {finding(gaps[key], p)}" for key, p in corrected.items()}
     rows = [["scheme", "beside", *(f"{name}: difference, 95 % interval, corrected p, finding" for name in MEASURES)]]
     rows += [[*pair, *(told[*pair, name] for name in MEASURES)] for pair in dict.fromkeys((s, o) for s, o, _ in gaps)]
     return tables.markdown(rows) if gaps else ""

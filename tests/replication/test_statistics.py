@@ -265,8 +265,8 @@ def test_comparison_is_a_lead_by_its_corrected_p_and_a_tie_by_its_whole_interval
     ]
     assert [row.count(": ahead ") for row in rows] == [2, 0]
     assert [row.count(": equal ") for row in rows] == [0, 2]
-    assert goal.found(Interval(-0.2, 0.1, 8), 0.04) == "behind"
-    assert goal.found(Interval(-0.2, 0.1, 8), 0.06) == "not known"  # the correction decides, not the interval
+    assert goal.finding(Interval(-0.2, 0.1, 8), 0.04) == "behind"
+    assert goal.finding(Interval(-0.2, 0.1, 8), 0.06) == "not known"  # the correction decides, not the interval
     assert goal.compared({cell: runs[:7] for cell, runs in results.items()}, 0.1) == ""  # cut off: no claim
 
 
