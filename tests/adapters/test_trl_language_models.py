@@ -17,17 +17,6 @@ pytestmark = [
 QUESTION = "{prompt} {completion} Right?"
 
 
-class Recorder:
-    """A source of the same samples that gives nothing to the reward."""
-
-    def __init__(self):
-        self.samples = []
-
-    def score(self, samples):
-        self.samples += samples
-        return [0.0] * len(samples)
-
-
 @pytest.fixture(scope="module")
 def language_model(runs, tmp_path_factory):
     """A causal language model whose logits are far apart, its tokenizer, and the folder of both."""
@@ -68,10 +57,10 @@ def log_likelihood(model, tokenizer, sample):
     ids=["judge", "likelihood"],
 )
 def test_trl_trains_on_the_centered_score_of_a_language_model(
-    runs, language_model, tmp_path, source, settings, expected
+    runs, stubs, language_model, tmp_path, source, settings, expected
 ):
     folder, model, tokenizer = language_model
-    recorder = Recorder()
+    recorder = stubs.Recorder()  # a source of the same samples that gives nothing to the reward
     with source(str(folder), dtype="float32", device="cpu", **settings) as reward_model:
         rewarder = Rewarder({"rm": reward_model, "recorder": recorder}, chain(Select("rm"), Center()))
         trainer = runs.make("GroupGRPO", tmp_path, [RewardFunction(rewarder)], max_steps=2)
