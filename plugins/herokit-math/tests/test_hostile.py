@@ -10,6 +10,8 @@ import pytest
 
 from herokit.types import Sample, Status
 from herokit_math import MathVerifier, Policy, normalize, parser, tiers, verdicts
+from herokit_math.extract import find_candidates
+from herokit_math.normalize import normalize_text
 from herokit_math.verdicts import judge
 
 MANY = 100_000
@@ -111,6 +113,7 @@ CORPUS = {
 }  # fmt: skip
 TEXTS = list(dict.fromkeys(text for texts in CORPUS.values() for text in texts))
 LIMIT = 1.0
+PATTERN_LIMIT = 0.03  # seconds of this thread for the patterns on one text; those of quadratic time took 0.06 and more
 GRACE = 0.5  # seconds past the limit after which a call hangs
 TRIES = 3  # calls of which one must be in time, because a busy machine may be late
 GOOD = r"\boxed{\int_0^{7} 1\,dx}"  # only a worker can decide it
@@ -154,13 +157,18 @@ def test_corpus_has_at_least_500_texts():
     assert len(TEXTS) >= 500
 
 
+def seconds_of(function, *args):
+    """Return the time of this thread for one call."""
+    start = time.thread_time()
+    function(*args)
+    return time.thread_time() - start
+
+
 def judge_seconds(reference, completion):
     """Return the time of this thread for one pair, the smaller of two if the first is over the limit: memory may be cleaned up."""
     seconds = LIMIT
     for _ in range(2):
-        start = time.thread_time()
-        judge(reference, completion, Policy())
-        seconds = min(seconds, time.thread_time() - start)
+        seconds = min(seconds, seconds_of(judge, reference, completion, Policy()))
         if seconds < LIMIT:
             break
     return seconds
@@ -172,6 +180,17 @@ def test_judge_is_fast_on_hostile_completions(category):
         for completion in make_completions(text):
             for reference in REFERENCES:
                 assert judge_seconds(reference, completion) < LIMIT, (reference, completion[:80])
+
+
+@pytest.mark.parametrize("text", ["1 base" + " " * 1_900 + "~", "(mod" + " " * 1_900 + "~", "max" + " " * 1_900 + "~", "numbers greater than" + " " * 1_900 + "~"])  # fmt: skip
+def test_normalize_text_takes_linear_time(text):
+    assert min(seconds_of(normalize_text.__wrapped__, text) for _ in range(TRIES)) < PATTERN_LIMIT
+
+
+@pytest.mark.parametrize("letter", "aé")
+def test_find_candidates_takes_linear_time_for_long_words(letter):
+    text = r"\boxed{1} Final answer: " + letter * 19_000 + ":"
+    assert min(seconds_of(find_candidates, text) for _ in range(TRIES)) < PATTERN_LIMIT
 
 
 @pytest.mark.parametrize("category", CORPUS)

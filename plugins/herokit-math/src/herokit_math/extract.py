@@ -55,8 +55,8 @@ _VERB = re.compile(
     r"[\s:：](?:(?<=[:：])|(?:is|are|be|est|sont|ist|sind|es|son|was|were|equals?|gets?|finds?|found|obtain|obtained|gives?|yields?|"
     r"ha(?:s|ve)|leaves|makes|costs?|needs?|to|by|of)(?=\s))"
 )  # one set begins it, so that the search skips fast to its characters
-_WORD = re.compile(r"[^\W\d_]{2,}+(?!\s?[:：=])")  # not a label
-_ASCII_WORD = re.compile(r"[a-zA-Z][a-zA-Z]++(?!\s?[:=])")  # the same in ASCII, twice as fast
+_WORD = re.compile(r"(?<![^\W\d_])[^\W\d_]{2,}+(?!\s?[:：=])")  # not a label
+_ASCII_WORD = re.compile(r"[a-zA-Z](?<![a-zA-Z]{2})[a-zA-Z]++(?!\s?[:=])")  # the same in ASCII, twice as fast
 _CONNECTORS = {"and", "or", "und", "oder", "et", "ou", "или", "answer", "solution", "result"}
 _MAX_UNIT_WORDS = 2
 _MAX_PLAIN_WORDS = 20  # words that are no expression with its unit, even if some are functions or connectors

@@ -6,7 +6,7 @@ __all__ = ["rewrite_notation"]
 
 _BASE_WORDS = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|sixteen"
 _BASE = re.compile(
-    rf"(?<![\w.])([0-9A-Fa-f]+)(?:\\text\s*\{{|[\s(}}])*(?:in\s+)?base[\s-]*\}}?\s*(\d{{1,2}}|{_BASE_WORDS})\b[\s)}}]*"
+    rf"(?<![\w.])([0-9A-Fa-f]+)(?:\\text\s*\{{|[\s(}}])*(?:in\s+)?base[\s-]*(?:\}}\s*)?(\d{{1,2}}|{_BASE_WORDS})\b[\s)}}]*"
 )
 _PREFIXED = re.compile(r"(?<![\w.])0(?:[xX](?P<x>[0-9A-Fa-f]+)|b(?P<b>[01]+)|o(?P<o>[0-7]+))(?![\w.])")
 _BASES = {"x": 16, "b": 2, "o": 8}
@@ -14,14 +14,16 @@ _SELECTION = re.compile(
     r"(?<![\w)}\]])(?:\{\s*\})?\s?[_^]\s?(?:\{\s*(\w{1,4})\s*\}|(\w))\s*([CP])\s*_\s*(?:\{\s*(\w{1,4})\s*\}|(\w{1,4}))"
     r"|(?<![\w\\.])(\d{1,3})\s?([CP])_?(\d{1,3})(?!\w)"
 )
-_MODULUS = re.compile(r"\(\s*(?:\\(?:text|mathrm|operatorname)\s*\{\s*)?\\?b?mod(?:ulo)?\b\s*\}?\s*([^()]{1,20})\)")
+_MODULUS = re.compile(r"\(\s*(?:\\(?:text|mathrm|operatorname)\s*\{\s*)?\\?b?mod(?:ulo)?\b\s*(?:\}\s*)?([^()]{1,20})\)")
 _DECORATED = re.compile(
     r"\\(widehat|hat|vec|mathbf|boldsymbol|bm)\s*"
     r"(?:\{\s*(?:\\(?:mathbf|boldsymbol|bm)\s*\{\s*([ijk])\s*\}|\\?([ij])math|([ijk]))\s*\}|([ijk])(?![a-zA-Z]))"
 )
 _OHM = re.compile(r"(?<=\d)([\s~]*)(k|M|m)?\s*\\Omega(?=[\s})]*$)")
 _OHM_UNITS = {"k": "kiloohms", "M": "megaohms", "m": "milliohms"}
-_EXTREMUM = re.compile(r"([Mm](?<![\\a-zA-Z].)(?:ax|in))(?:imum)?(?:\s+value)?(\s*\})?\s*(?:is|of|=|:)?\s*(?=-?\s?\d)")
+_EXTREMUM = re.compile(
+    r"([Mm](?<![\\a-zA-Z].)(?:ax|in))(?:imum)?(?:\s+value)?(\s*\})?\s*(?:(?:is|of|=|:)\s*)?(?=-?\s?\d)"
+)
 _DOTS = re.compile(r"(?<![\d.])(\d*\.)(\d{2,30})\s*(?:\\[lc]dots|\.\.\.)")
 _DOTTED = re.compile(r"(?<![\d.])(\d*\.\d*)\\dot\s?\{?(\d)\}?(\d{0,20})\\dot\s?\{?(\d)\}?")
 _MINUTES = re.compile(
@@ -35,7 +37,7 @@ _POSITIVE_REALS = re.compile(r"\\mathbb\s?\{?R\}?\s?\^\s?(?:\+|\{\s?\+\s?\})")
 _MAX_PERIOD = 6  # digits of the period of a decimal such as 0.142857142857...
 _SUFFIX = re.compile(r"(?<=\d)'[^\W\d_]{2,6}(?!\w)")  # 42'dir, 42'nin: the end of a number in Turkish
 _NUMBERS_BEYOND = re.compile(
-    r"(?:\\text\s*\{\s*)?(?:all )?(?:real )?numbers (?:that are |which are )?(greater|larger|more|less|smaller) than( or equal to)?\s*\}?\s*(?=[-\d\\])"
+    r"(?:\\text\s*\{\s*)?(?:all )?(?:real )?numbers (?:that are |which are )?(greater|larger|more|less|smaller) than( or equal to)?\s*(?:\}\s*)?(?=[-\d\\])"
 )
 _SUFFIX_COMMAND = r"\\(?:text|mathrm|textsuperscript)\s?\{(st|nd|rd|th)\}"
 _ORDINAL = re.compile(rf"(?<=\d)(?:\s?\^\s?)?(?:\{{\s?{_SUFFIX_COMMAND}\s?\}}|{_SUFFIX_COMMAND})")
