@@ -145,7 +145,7 @@ def test_view_chooses_what_is_read():
 @pytest.mark.parametrize(
     ("value", "text"),
     [(4, "4"), (4.0, "4"), (0.5, "0.5"), ("4", "4"), (["4"], "4"), ({"target": 4}, "4"), ({"answer": ["4"]}, "4"),
-     (r"So \boxed{4}.", "4"), ("#### 4", "4"), ("<answer>4</answer>", "4"), ("Die Antwort ist 4.", "4"), (True, "true"), (False, "false"), (2.0**53 - 1, "9007199254740991"), (2.0**53, "9007199254740992.0")],
+     (r"So \boxed{4}.", "4"), ("So <|begin_of_box|>4<|end_of_box|>.", "4"), ("#### 4", "4"), ("<answer>4</answer>", "4"), ("Die Antwort ist 4.", "4"), (True, "true"), (False, "false"), (2.0**53 - 1, "9007199254740991"), (2.0**53, "9007199254740992.0")],
 )  # fmt: skip
 def test_reference_text_reads_native_values(value, text):
     assert reference_text(Sample("q", "", 0, value)) == text

@@ -250,6 +250,7 @@ def test_find_candidates_searches_as_far_as_its_limits():
     assert find_candidates("It takes 12 days after " + "so " * 30 + "we say 5")[-1].text == "5"
     assert find_candidates("It takes 12 days after " + "so " * 15 + "we say 5")[-1].text == "12"
     assert find_marked_answer(r"\boxed{5}" + "x" * 30_000).text == "5"
+    assert find_marked_answer("<|begin_of_box|>5<|end_of_box|>" + "x" * 30_000).text == "5"
     assert find_marked_answer(r"\boxed{4}, " + "x" * 3_900 + r" \boxed{5}").text == "5"
     assert find_candidates(r"\boxed{4} 5", "boxed")[0].text == "4"
     assert find_candidates("4", "boxed")[0].problem == "no box"

@@ -133,13 +133,11 @@ def find_marked_answer(completion: str) -> Extraction | None:
         >>> find_marked_answer(r"First \boxed{41}. No: \boxed{").problem
         'the last box is empty or cut off'
     """
+    completion = unify_boxes(completion)
     text = completion if len(completion) <= MAX_TAIL_CHARS else completion[-MAX_TAIL_CHARS:]
-    if "<" in text:
-        if "<|begin_of_box|>" in text:
-            return find_marked_answer(unify_boxes(text))
-        if _ANSWER_TAG.search(text) and (tag := find_tag(text)) is not None:
-            box = _find_box(tag.text) if tag.text else None
-            return tag if box is None else box._replace(origin="answer tag")
+    if "<" in text and _ANSWER_TAG.search(text) and (tag := find_tag(text)) is not None:
+        box = _find_box(tag.text) if tag.text else None
+        return tag if box is None else box._replace(origin="answer tag")
     if "\\" in completion and (box := _find_box(completion)) is not None:
         return _find_final_answer(completion) or box
     if "#" in text and (hashes := find_hashes(text)) is not None:
