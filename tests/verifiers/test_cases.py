@@ -1,6 +1,6 @@
 """Every verifier of the core against its table of hard cases; every table, also a plugin's, is complete."""
 
-from time import monotonic
+from time import monotonic, thread_time
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from herokit.registry import load_registry
 from herokit.sources import VerdictColumn, execution
 from herokit.verifiers import (
     Choice,
+    Contains,
     ExactMatch,
     IFEval,
     Language,
@@ -69,6 +70,13 @@ def test_verifiers_read_arrays_in_meta():
     assert [v.value for v in IFEval().verify(samples[:1])] == [1.0]
     columns = [Sample("p", "c", 0, meta={"verifier": value}) for value in (np.True_, np.float32(0.5), "1")]
     assert [v.value for v in VerdictColumn().verify(columns)] == [1.0, 0.5, None]
+
+
+def test_contains_takes_linear_time_for_blanks():
+    start = thread_time()
+    (verdict,) = Contains().verify([Sample("p", "Paris" + " " * 19_000 + "x", 0, "Paris")])
+    assert verdict.value == 1.0
+    assert thread_time() - start < 1.0  # a pattern of quadratic time took 7 s
 
 
 def test_list_match_abstains_if_the_reference_is_too_long():

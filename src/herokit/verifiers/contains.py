@@ -18,7 +18,7 @@ _MAX_CHARS = 20_000
 
 _SENTENCE = re.compile(r"[^.!?\n]+(?:\.(?=\S)[^.!?\n]+)*")
 _ITEM = re.compile(r"^[ \t]*(?:[-*\u2022]|\d{1,2}[.)])[ \t]+\S", re.MULTILINE)
-_SEPARATOR = re.compile(r"\s*(?:[,;/|&\n]|\b(?:and|or)\b)\s*", re.IGNORECASE)
+_SEPARATOR = re.compile(r"[,;/|&\n]|\b(?:and|or)\b", re.IGNORECASE)
 _ALTERNATIVE = frozenset({"or", "either", "between", "versus", "vs", "otherwise", "else", "unless", "alternatively"})
 _NO = re.compile(r"\s*(?:no|nope|wrong)\s*[,:;\u2014-]", re.IGNORECASE)
 _MAX_WORDS_DENIED = 3

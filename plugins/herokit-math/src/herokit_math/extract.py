@@ -230,11 +230,11 @@ def _is_hedge(text: str, spans: list[Span]) -> bool:
     if len(spans) > 1 and "otherwise" in text:
         return True
     return any(
-        (
+        right.start - left.end < 40  # noqa: PLR2004 - a few words
+        and (
             _OR.match(text, left.end)
             or (_RANGE_START.search(text, 0, left.start) and _RANGE_MIDDLE.match(text, left.end))
         )
-        and right.start - left.end < 40  # noqa: PLR2004 - a few words
         for left, right in pairwise(spans)
     )
 
