@@ -43,7 +43,7 @@ QUICK = RequestPolicy(max_attempts=2, backoff=0.05, timeout=60.0)
 
 def tiny(folder: Path) -> None:
     """Write a tiny random Qwen2 reward model and its tokenizer, in bf16 as the server runs it."""
-    place = ROOT / "plugins" / "herokit-torch" / "tests" / "tiny.py"
+    place = ROOT / "tests" / "helpers" / "tiny_models.py"
     spec = importlib.util.spec_from_file_location("tiny_models", place)
     assert spec is not None
     assert spec.loader is not None

@@ -1,1 +1,1 @@
-"""What several test modules share: stub sources, tables of cases, files of rollouts."""
+"""What several test modules share: stub sources, tables of cases, files of rollouts, tiny models."""

@@ -1,6 +1,5 @@
 """No completion opens a turn in the conversation that its judge reads: ids of seven templates, in torch and in ONNX."""
 
-import importlib.util
 from functools import cache
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from helpers import tiny_models as tiny
 from herokit.reward_models.control_tokens import KNOWN_TOKENS, break_up, remove_end
 from herokit.testing import check_reward_model
 from herokit.testing.attacks import TURN_ATTACKS, TURN_TOKENS
@@ -15,11 +15,6 @@ from herokit.testing.laws import control_tokens_pay_nothing
 from herokit.types import Sample
 from herokit_onnx import OnnxRewardModel, export_reward_model
 from herokit_torch import TorchRewardModel
-
-_PATH = Path(__file__).resolve().parents[2] / "plugins" / "herokit-torch" / "tests" / "tiny.py"
-_SPEC = importlib.util.spec_from_file_location("tiny_reward_models_of_control_tokens", _PATH)
-tiny = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(tiny)
 
 FILES = {"ChatML": "chatml", "Qwen": "qwen2.5", "Llama 3": "llama3", "Gemma": "gemma2", "Mistral": "mistral"}
 PLAIN = "{% for m in messages %}{{ USER if m.role == 'user' else ASSISTANT }}{{ m.content }}{{ END }}{% endfor %}"

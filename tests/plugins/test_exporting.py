@@ -1,27 +1,21 @@
 """`herokit export-rm`, half-precision graphs and int8: what is written scores like the checkpoint, or exporting raises."""
 
-import importlib.util
 import json
 import re
 import shutil
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from helpers import tiny_models as tiny
 from herokit.errors import ConfigError, SetupError
 from herokit.reward_models.families import ACE_MATH
 from herokit.types import Sample
 from herokit_onnx import OnnxRewardModel, export_reward_model
 from herokit_onnx.parity import check_bf16_graph, widen_to_fp32
 from herokit_torch import TorchRewardModel
-
-_PATH = Path(__file__).resolve().parents[2] / "plugins" / "herokit-torch" / "tests" / "tiny.py"
-_SPEC = importlib.util.spec_from_file_location("tiny_reward_models_too", _PATH)
-tiny = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(tiny)
 
 ROLLOUTS = [
     Sample(f"What is {i % 3} and three?", "so we add three and get five " * (i % 11) + str(i), group=i % 3)

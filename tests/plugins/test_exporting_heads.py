@@ -1,9 +1,7 @@
 """MLP heads and process reward models as ONNX: the scores and steps of torch, or a `SetupError`."""
 
-import importlib.util
 import json
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,16 +9,12 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
+from helpers import tiny_models as tiny
 from herokit.errors import ConfigError, SetupError
 from herokit.reward_models.families import QWEN_MATH
 from herokit.types import Sample, Status
 from herokit_onnx import OnnxRewardModel, export_reward_model, quantize_reward_model
 from herokit_torch import TorchRewardModel
-
-_PATH = Path(__file__).resolve().parents[2] / "plugins" / "herokit-torch" / "tests" / "tiny.py"
-_SPEC = importlib.util.spec_from_file_location("tiny_reward_models_with_heads", _PATH)
-tiny = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(tiny)
 
 STEP = "<extra_0>"
 SOLUTIONS = [

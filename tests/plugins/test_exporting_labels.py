@@ -1,23 +1,17 @@
 """Heads with several outputs: `label` means the same in torch, in ONNX and in plain transformers, and so do its errors."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import transformers
 
+from helpers import tiny_models as tiny
 from herokit.errors import SetupError
 from herokit.types import Sample
 from herokit_onnx import OnnxRewardModel, export_reward_model, quantize_reward_model
 from herokit_torch import TorchRewardModel
-
-_PATH = Path(__file__).resolve().parents[2] / "plugins" / "herokit-torch" / "tests" / "tiny.py"
-_SPEC = importlib.util.spec_from_file_location("tiny_reward_models_with_labels", _PATH)
-tiny = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(tiny)
 
 NAMES = {0: "safe", 1: "helpful", 2: "short"}
 WEIGHTS = {"helpful": 0.7, "safe": 0.2, "short": -0.1}

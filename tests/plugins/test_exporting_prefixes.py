@@ -1,22 +1,15 @@
 """Rollouts of one prompt run its tokens once in ONNX, and score as they do alone."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import onnxruntime
 import pytest
 import torch
 
+from helpers import tiny_models as tiny
 from herokit.errors import ConfigError, SetupError
 from herokit.types import Sample
 from herokit_onnx import OnnxRewardModel, export_reward_model
 from herokit_torch import TorchRewardModel
-
-_PATH = Path(__file__).resolve().parents[2] / "plugins" / "herokit-torch" / "tests" / "tiny.py"
-_SPEC = importlib.util.spec_from_file_location("tiny_reward_models_with_prefixes", _PATH)
-tiny = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(tiny)
 
 STEP = "<extra_0>"
 ROLLOUTS = [

@@ -1,18 +1,17 @@
 """One checkpoint through every local backend: torch, ONNX and plain transformers row by row give the same scores."""
 
-import importlib.util
 import json
 import logging
 import shutil
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import transformers
 
+from helpers import tiny_models as tiny
 from herokit import Rewarder, hero_advantage
 from herokit.errors import ConfigError, SetupError
 from herokit.reward_models import compare_ranks
@@ -20,11 +19,6 @@ from herokit.reward_models.monitor import looks_like_probabilities
 from herokit.types import Sample, Verdict
 from herokit_onnx import OnnxRewardModel, export_reward_model, quantization, quantize_reward_model
 from herokit_torch import TorchRewardModel
-
-_PATH = Path(__file__).resolve().parents[2] / "plugins" / "herokit-torch" / "tests" / "tiny.py"
-_SPEC = importlib.util.spec_from_file_location("tiny_reward_models", _PATH)
-tiny = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(tiny)
 
 WORDS = ["the", "sum", "of", "two", "and", "three", "is", "five", "so", "we", "add", "seven"]
 LENGTHS = np.random.default_rng(0).integers(1, 40, 20)

@@ -4,7 +4,6 @@ The templates are those of the checkpoints' tokenizer_config.json, without their
 ChatML (Hugging Face's documentation), Qwen2.5-Instruct, Meta-Llama-3-Instruct, gemma-2-it, Mistral-7B-Instruct-v0.3, Qwen3.
 """
 
-import importlib.util
 import sys
 from functools import cache
 from pathlib import Path
@@ -14,16 +13,12 @@ import pytest
 import torch
 import transformers
 
+from helpers import tiny_models as tiny
 from herokit import Rewarder, rm_only
 from herokit.sources import EnsembleRewardModel
 from herokit.types import Sample, Status
 from herokit_onnx import OnnxRewardModel, export_reward_model
 from herokit_torch import TorchRewardModel
-
-_PATH = Path(__file__).resolve().parents[2] / "plugins" / "herokit-torch" / "tests" / "tiny.py"
-_SPEC = importlib.util.spec_from_file_location("tiny_reward_models_on_conversations", _PATH)
-tiny = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(tiny)
 
 TEMPLATES = ["chatml", "qwen2.5", "llama3", "gemma2", "mistral", "qwen3", None]
 WITH_BOS = ("llama3", "gemma2", "mistral")

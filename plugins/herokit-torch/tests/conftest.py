@@ -1,17 +1,9 @@
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
+from helpers import tiny_models
 from herokit.types import Sample
-
-_spec = importlib.util.spec_from_file_location("herokit_torch_tiny", Path(__file__).with_name("tiny.py"))
-_tiny = importlib.util.module_from_spec(_spec)
-sys.modules["herokit_torch_tiny"] = _tiny
-_spec.loader.exec_module(_tiny)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -21,7 +13,7 @@ def one_thread():
 
 @pytest.fixture(scope="session")
 def tiny():
-    return _tiny
+    return tiny_models
 
 
 @pytest.fixture(scope="session")
