@@ -20,6 +20,7 @@ SHAPES: dict[str, list[str | int]] = {
     "deep": ["B", 1, "L"],
     "nan": ["B", "S"],
     "wrong": [],
+    "wrong labels": ["B", 3],
 }
 
 
@@ -31,13 +32,13 @@ def make_nodes(kind: str) -> list[onnx.NodeProto]:
         return [helper.make_node("ReduceSum", ["x", "one"], ["y"], keepdims=int(kind == "column"))]
     if kind == "nan":  # log(id - 1.5), NaN where the id is 1
         return [helper.make_node("Sub", ["x", "c"], ["z"]), helper.make_node("Log", ["z"], ["y"])]
+    mean = helper.make_node("ReduceMean", ["x"], ["m"], axes=[1])
     if kind == "wide":
-        mean = helper.make_node("ReduceMean", ["x"], ["m"], axes=[1])
         more = [helper.make_node("Add", [first, "f"], [second]) for first, second in (("m", "n"), ("n", "o"))]
         return [mean, *more, helper.make_node("Concat", ["m", "n", "o"], ["y"], axis=1)]
     if kind == "deep":
         return [helper.make_node("Unsqueeze", ["x", "one"], ["y"])]
-    return [helper.make_node("ReduceMean", ["x"], ["y"], axes=[0, 1], keepdims=0)]  # one number for the whole batch
+    return [mean, helper.make_node("Squeeze", ["m"], ["y"])]  # a number without rows, for a batch of one row
 
 
 @pytest.fixture

@@ -50,8 +50,10 @@ def test_unsupported_declared_output_shape_raises(make_model):
     assert "expected (B,), (B, L), or per token (B, S) or (B, S, L), with L a number" in message
 
 
-def test_unsupported_actual_output_shape_raises(make_model):
-    assert "has shape () for 1 inputs of 3 tokens" in setup_error(OnnxRewardModel(str(make_model("wrong"))))
+@pytest.mark.parametrize(("kind", "label"), [("wrong", None), ("wrong labels", 0)])
+def test_unsupported_actual_output_shape_raises(make_model, kind, label):
+    message = setup_error(OnnxRewardModel(str(make_model(kind)), label=label))
+    assert "has shape () for 1 inputs of 3 tokens" in message
 
 
 def test_unknown_inputs_raise(make_model):

@@ -305,7 +305,8 @@ class OnnxRunner:
 
     def _check_shape(self, raw: Floats, ids: Any) -> Floats:
         labels = self.num_labels
-        if not self.stepwise and raw.shape in ((len(ids), labels), (len(ids),) * (labels == 1)):
+        is_flat = labels == 1 and raw.shape == (len(ids),)
+        if not self.stepwise and (is_flat or raw.shape == (len(ids), labels)):
             return raw.reshape(-1, labels)
         if raw.shape[:2] != ids.shape or raw.size != ids.size * labels:
             shapes = "" if self.stepwise else "(B,), (B, L) or "
