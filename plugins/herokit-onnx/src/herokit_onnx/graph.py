@@ -114,12 +114,8 @@ class _Scorer(torch.nn.Module):
         if past is not None:
             extra["position_ids"] = prefix + torch.arange(input_ids.shape[1]).unsqueeze(0)
         hidden = self.model.base_model(input_ids=input_ids, use_cache=False, **extra).last_hidden_state
-        logits = self._head(hidden if self.stepwise else _gather(hidden, lengths - 1))
+        logits = self.model.score((hidden if self.stepwise else _gather(hidden, lengths - 1)).float())
         return logits if past is None else (logits, torch.stack(cache.present))
-
-    def _head(self, hidden: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.model.score(hidden.float())
-        return logits
 
 
 class _Fp32Head(torch.nn.Module):

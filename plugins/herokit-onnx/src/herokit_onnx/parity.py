@@ -41,7 +41,7 @@ def run_alone(runner: OnnxRunner, rows: EncodedRows) -> list[Floats]:
     return [runner.run(rows, MicroBatch((i,), len(ids)))[0] for i, ids in enumerate(rows.ids)]
 
 
-def run_shared(runner: OnnxRunner, rows: EncodedRows) -> dict[int, Floats]:
+def _run_shared(runner: OnnxRunner, rows: EncodedRows) -> dict[int, Floats]:
     """Return the logits of the rows (P, L) that share a prefix, as they run together; none where the graph takes no past."""
     batches = replace(runner, min_sharing_gain=0).plan(rows, range(len(rows.ids)), max_batch_tokens=1024)
     shared = [batch for batch in batches if isinstance(batch, SharedBatch)]
@@ -93,9 +93,9 @@ def check_probes(model: Path, runner: OnnxRunner, tolerance: float | None = None
                 f"{path}: probe {number} has {len(ids)} tokens {ids[:8]}, expected {len(probe.ids)} tokens "
                 f"{probe.ids[:8]}; tokenizer.json, template or max_length differs from the export"
             )
-    scored = [*enumerate(run_alone(runner, rows)), *run_shared(runner, rows).items()]
-    for number, values in ((number, logits.reshape(-1)) for number, logits in scored):
-        right = expected[number]
+    scored = [*enumerate(run_alone(runner, rows)), *_run_shared(runner, rows).items()]
+    for number, logits in scored:
+        values, right = logits.reshape(-1), expected[number]
         if values.shape != right.shape or not (np.abs(values - right) <= near * (1 + np.abs(right))).all():
             raise SetupError(
                 f"{path}: probe {number} scores {_format(values)}, expected {_format(right)}; the model file differs "
