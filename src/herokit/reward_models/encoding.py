@@ -23,11 +23,11 @@ __all__ = [
 
 DEFAULT_TEMPLATE = "{prompt}\n{completion}"
 FIELDS = ("{prompt}", "{completion}")
-"""The fields of a template."""
+"""The fields of a template, where a source does not name others."""
 
 
 def is_template(text: str, fields: Sequence[str] = FIELDS) -> bool:
-    """Return whether a text has the fields, ``{prompt}`` and ``{completion}``."""
+    """Return whether a text has all fields, by default ``{prompt}`` and ``{completion}``."""
     return all(name in text for name in fields)
 
 
