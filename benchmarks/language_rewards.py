@@ -20,7 +20,6 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import numpy as np
 import smollm2
 import torch
-import transformers
 from machine import header
 
 from herokit.files.reading import read_rollouts
@@ -33,18 +32,6 @@ BOX = r"\boxed{"
 TOLERANCE = 1e-3
 
 Score = Callable[[Sequence[Sample]], Any]
-
-
-def widen(folder: Path) -> tuple[Any, Any]:
-    """Write the language model in fp32 and its tokenizer; return both."""
-    tokenizer, quantized = smollm2.open_language_model()
-    settings = quantized.config.to_dict()
-    settings.pop("quantization_config", None)
-    model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**settings))
-    model.load_state_dict(quantized.state_dict())
-    model.eval().save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return tokenizer, model
 
 
 def judge_loop(tokenizer: Any, model: Any, rows: Sequence[Sample]) -> list[float]:
@@ -111,7 +98,8 @@ def main() -> None:
     print(header("torch", "transformers"))
     print(f"{len(samples)} rollouts of {len({sample.group for sample in samples})} prompts")
     with tempfile.TemporaryDirectory() as place:
-        tokenizer, model = widen(Path(place))
+        tokenizer, language_model = smollm2.open_language_model()
+        model = smollm2.write_language_model(Path(place), tokenizer, language_model)
         with TorchJudge(place, dtype="float32") as judge, TorchLikelihood(place, dtype="float32") as likelihood:
             loops = (judge_loop, likelihood_loop)
             for name, loop, source in zip(("judge", "likelihood"), loops, (judge, likelihood), strict=True):

@@ -55,10 +55,9 @@ def prepare(rollouts: Path, samples: Sequence[Sample], folder: Path) -> None:
         export_reward_model(str(folder / "rm"), onnx_file.parent)
 
 
-def make_sides(folder: Path, threads: int) -> dict[str, Callable[[], Score]]:
+def make_sides(plain: "Plain", folder: Path, threads: int) -> dict[str, Callable[[], Score]]:
     """Return what opens each side; the first is what the others are compared with."""
     name, graph = str(folder / "rm"), folder / "onnx" / "rm.onnx"
-    plain = Plain(folder, threads)
     sides: dict[str, Callable[[], Score]] = {
         "transformers, one row at a time": lambda: plain.one_by_one,
         f"transformers, padded batches of {CHUNK}, as in TRL": lambda: plain.padded,
@@ -198,7 +197,7 @@ class Results:
     """
 
     def __init__(self, path: Path, made_with: str) -> None:
-        self.path = path
+        self.path, self.made_with = path, made_with
         self.rows: dict[tuple[str, int], dict[str, Any]] = {}
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         if lines and json.loads(lines[0]) != {"made with": made_with}:
@@ -277,7 +276,7 @@ def print_table(
         real: tokens of each rollout.
         flop: floating-point operations of the body's matrix products for one token.
     """
-    clock = "cpu" if "one thread" in results.path.read_text(encoding="utf-8").split("\n", 1)[0] else "wall"
+    clock = "cpu" if "one thread" in results.made_with else "wall"
     peak = {
         name: 2 * PEAK_SIZE**3 / min(row[clock] for (side, _), row in results.rows.items() if side == f"peak, {name}")
         for name in DTYPES
@@ -319,11 +318,11 @@ def main() -> None:
     threads = "one thread" if arguments.threads == 1 else f"{arguments.threads} threads"
     made_with = f"{header(*packages).replace('one thread', threads)}, {arguments.file.name}"
     results = Results(arguments.folder / f"results-{arguments.threads}.jsonl", made_with)
-    sides = make_sides(arguments.folder, arguments.threads)
+    plain = Plain(arguments.folder, arguments.threads)
+    sides = make_sides(plain, arguments.folder, arguments.threads)
     opened = open_sides(sides, arguments.sides.split(","), results, samples)
     print(made_with)
     run(opened, samples, results)
-    plain = Plain(arguments.folder, 1)
     layers = (m for m in plain.model.model.modules() if isinstance(m, torch.nn.Linear))
     flop = 2 * sum(layer.weight.numel() for layer in layers)
     print_table(results, samples, list(sides), [plain.ids(s).shape[1] for s in samples], flop)

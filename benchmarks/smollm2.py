@@ -16,7 +16,7 @@ import transformers
 
 from herokit.types import Sample
 
-__all__ = ["find_gguf", "fit_head", "open_language_model", "plain_ids", "write_checkpoint"]
+__all__ = ["find_gguf", "fit_head", "open_language_model", "plain_ids", "write_checkpoint", "write_language_model"]
 
 _RIDGE = 100.0
 """The weight of the head's squared norm, for hidden states of unit variance."""
@@ -64,11 +64,25 @@ def fit_head(tokenizer: Any, body: Any, samples: Sequence[Sample], labels: Seque
 
 def write_checkpoint(folder: Path, tokenizer: Any, language_model: Any, head: torch.Tensor) -> Any:
     """Write the body with a head (L, H) as a sequence classifier in fp32; return the model."""
-    settings = language_model.config.to_dict() | {"num_labels": len(head)}
-    settings.pop("quantization_config", None)  # the weights are widened
-    model = transformers.LlamaForSequenceClassification(transformers.LlamaConfig(**settings))
+    model = transformers.LlamaForSequenceClassification(_widen_config(language_model, num_labels=len(head)))
     model.model.load_state_dict(language_model.model.state_dict())
     model.score.weight.data = head.clone()
     model.eval().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return model
+
+
+def write_language_model(folder: Path, tokenizer: Any, language_model: Any) -> Any:
+    """Write the language model as a checkpoint in fp32; return it."""
+    model = transformers.LlamaForCausalLM(_widen_config(language_model))
+    model.load_state_dict(language_model.state_dict())
+    model.eval().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return model
+
+
+def _widen_config(language_model: Any, **settings: Any) -> transformers.LlamaConfig:
+    """Return a config for the weights as they are in memory, which the file has quantized."""
+    values = language_model.config.to_dict() | settings
+    values.pop("quantization_config", None)
+    return transformers.LlamaConfig(**values)

@@ -12,6 +12,7 @@ import pytest
 import smollm2
 import torch
 import transformers
+from language_rewards import judge_loop, likelihood_loop
 from safetensors.torch import save_file
 
 from herokit.reward_models import compare_ranks
@@ -20,7 +21,6 @@ from herokit.testing.attacks import TURN_ATTACKS
 from herokit.types import Sample, Status
 from herokit_onnx import OnnxRewardModel, quantize_reward_model
 from herokit_torch import TorchJudge, TorchLikelihood, TorchRewardModel
-from herokit_torch.language import QUESTION
 
 ROOT = Path(__file__).resolve().parents[2]
 _SPEC = importlib.util.spec_from_file_location(
@@ -124,16 +124,7 @@ def test_no_completion_opens_a_turn(checkpoint, onnx_file):
 
 def test_judge_gives_the_log_odds_of_transformers(language_model, rollouts):
     tokenizer, model = language_model
-    right = []
-    for sample in rollouts[:12]:
-        question = QUESTION.replace("{prompt}", sample.prompt).replace("{completion}", sample.completion)
-        turns = [{"role": "user", "content": question}]
-        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-        ids = tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
-        with torch.no_grad():
-            logits = model(input_ids=ids).logits[0, -1]
-        yes, no = (tokenizer.encode(answer, add_special_tokens=False)[0] for answer in ("Yes", "No"))
-        right.append((logits[yes] - logits[no]).item())
+    right = judge_loop(tokenizer, model, rollouts[:12])
     with TorchJudge(str(smollm2.find_gguf()), **SETTINGS) as judge:
         scores = judge.score(rollouts[:12]).values
     show("judge", scores, np.array(right))
@@ -142,26 +133,8 @@ def test_judge_gives_the_log_odds_of_transformers(language_model, rollouts):
 
 def test_likelihood_is_that_of_transformers(language_model, rollouts, tmp_path):
     tokenizer, model = language_model
-    config = model.config.to_dict()
-    config.pop("quantization_config")
-    widened = transformers.LlamaForCausalLM(transformers.LlamaConfig(**config))
-    widened.load_state_dict(model.state_dict())
-    widened.save_pretrained(tmp_path)
-    tokenizer.save_pretrained(tmp_path)
-    right = []
-    for sample in rollouts[:12]:
-        reference = str(sample.reference)
-        before, opening, _ = sample.completion.rpartition(r"\boxed{")
-        written = f"{before if opening else sample.completion.rstrip() + chr(10) * 2}\\boxed{{{reference}}}"
-        turns = [{"role": "user", "content": sample.prompt}, {"role": "assistant", "content": written}]
-        text = tokenizer.apply_chat_template(turns, tokenize=False)
-        encoded = tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
-        ids, end = encoded["input_ids"], text.rindex("}")
-        start = end - len(reference)
-        inside = [k for k, (low, high) in enumerate(encoded["offset_mapping"]) if low < end and high > start]
-        with torch.no_grad():
-            logs = model(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
-        right.append(sum(logs[k - 1, ids[k]].item() for k in inside))
+    smollm2.write_language_model(tmp_path, tokenizer, model)
+    right = likelihood_loop(tokenizer, model, rollouts[:12])
     with TorchLikelihood(str(tmp_path), **SETTINGS) as rm:
         scores = rm.score(rollouts[:12]).values
     show("likelihood", scores, np.array(right))
