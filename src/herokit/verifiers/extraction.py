@@ -395,7 +395,7 @@ class Phrase(NamedTuple):
 
     Attributes:
         end: the position behind the phrase.
-        problem: why the phrase announces nothing: its sentence asks, denies or assumes; ``""`` otherwise.
+        problem: why the phrase announces nothing: its sentence asks, denies, assumes or announces another answer; ``""`` otherwise.
     """
 
     end: int

@@ -58,6 +58,7 @@ _INCREASING, _DECREASING = {"<", "\\le"}, {">", "\\ge"}
 _ORDERED_BRACKETS = {"(", "[", "|"}
 _INTEGERS = (Collection((Quantity(Const("Z")),)),)
 _UNIT_VECTORS = ("hat i", "hat j", "hat k")
+_MAX_NAME_CHARS = 3  # of a label that is a name and not a word
 
 
 class Comparison:
@@ -260,7 +261,11 @@ class Comparison:
         names = _count_names(items), _count_names(other)
         if not is_tuple and all(names) and names[0] != names[1]:
             return False  # x = 1 or x = 2, and x = 1, y = 2
-        is_assigned = 1 < names[0] == len(items) and names[1] == 0 and all(len(_get_label(item)) < 4 for item in items)  # noqa: PLR2004 - no words
+        is_assigned = (
+            1 < names[0] == len(items)
+            and names[1] == 0
+            and all(len(_get_label(item)) <= _MAX_NAME_CHARS for item in items)
+        )
         if is_tuple or self.policy.lists == "ordered" or is_assigned:
             with self.quantities.rename_once(items, other) as renamed:
                 return self._equal_in_order(items, renamed)
@@ -450,7 +455,7 @@ def _get_name(item: Answer) -> str:
     if isinstance(item, Quantity) and item.unit is None:
         return item.words  # "5 red, 3 blue"
     label = item.name if isinstance(item, Region) else _get_label(item)
-    return label if len(label) < 4 else label.lower()  # noqa: PLR2004 - a word and not a name
+    return label if len(label) <= _MAX_NAME_CHARS else label.lower()
 
 
 def _get_rows(answer: Answer) -> list[list[Answer]] | None:

@@ -101,7 +101,7 @@ def _normalize_commands(text: str) -> str:
 
 
 def _normalize_numbers(text: str) -> str:
-    """Return a text without the separators of digit groups."""
+    """Return a text without the separators of digit groups, with decimal points and with ``*`` before a power of ten."""
     if "^" in text and ("x" in text or "X" in text):
         text = _LETTER_TIMES.sub("*", text)
     if "_" in text:

@@ -1,4 +1,4 @@
-r"""Rewrite notation that the tokens alone do not show: numerals with a base, ``8C2``, dates, unit vectors, congruences."""
+r"""Rewrite notation that the tokens alone do not show: numerals with a base, ``8C2``, dates, angles, vectors, congruences."""
 
 import re
 
@@ -92,7 +92,7 @@ def _write_selection(match: re.Match[str]) -> str:
 
 
 def _rewrite_commands(text: str) -> str:
-    r"""Return a text with unit vectors as ``\hat{i}`` and with the unit of resistance as a word."""
+    r"""Return a text in which one spelling stands for several commands: unit vectors, recurring digits, minutes of a degree, maps."""
     names = [(match[1], match[2] or match[3] or match[4] or match[5]) for match in _DECORATED.finditer(text)]
     if any(decoration in {"hat", "vec", "widehat"} or name in "jk" for decoration, name in names):
         text = _DECORATED.sub(lambda m: rf"\hat{{{m[2] or m[3] or m[4] or m[5]}}}", text)
@@ -139,7 +139,7 @@ def _write_label(match: re.Match[str]) -> str:
 
 
 def _rewrite_words(text: str) -> str:
-    """Return a text with the month before the day, as in June 14, 1999, and "numbers greater than 5" as an inequality."""
+    """Return a text with one spelling of what needs no command: dates, times of day, "numbers greater than 5", a bare "frac"."""
     if "frac" in text:
         text = _BARE_FRACTION.sub(r"\\", text)
     if "numbers" in text and (match := _NUMBERS_BEYOND.match(text)):
