@@ -159,7 +159,7 @@ def _prepare(text: str) -> str:
     text = _VULGAR.sub(r" \g<0>", text)
     text = _NEGATIVE.sub("-", unicodedata.normalize("NFKC", text).translate(DASHES_TO_MINUS))
     text = "".join(str(unicodedata.decimal(c, c)) for c in text) if not text.isascii() else text
-    text = text.replace("{,}", ",").replace("\\,", "").replace("\\!", "")
+    text = text.replace("\\,", "").replace("\\!", "")
     return _MIXED.sub(_write_mixed, _FRACTION.sub(_write_fraction, join_digits(text)))
 
 

@@ -156,10 +156,14 @@ def strip_markup(text: str) -> str:
 def join_digits(text: str) -> str:
     """Return a text whose numbers have no separators of thousands but commas, and no decimal commas.
 
+    Args:
+        text: short, because the search takes quadratic time for thousands between blanks; hostile.
+
     Example:
-        >>> [join_digits(text) for text in ("1.234,5 kg", "1 200 m", "CHF 1'234.50", "12,34,567", "1,234")]
-        ['1234.5 kg', '1200 m', 'CHF 1234.50', '1234567', '1,234']
+        >>> [join_digits(text) for text in ("1.234,5 kg", "1 200 m", "CHF 1'234.50", "12,34,567", "1,234", "2{,}5")]
+        ['1234.5 kg', '1200 m', 'CHF 1234.50', '1234567', '1,234', '2.5']
     """
+    text = text.replace("{,}", ",")
     return _DECIMAL_COMMA.sub(_replace_decimal_comma, _THOUSANDS.sub(_join_thousands, text))
 
 

@@ -126,7 +126,7 @@ def read_quantity(text: str) -> tuple[float, Any] | None:
     if len(text) > _MAX_CHARS:
         return None
     text = unicodedata.normalize("NFC", text).translate(_UNICODE_OPERATORS).rpartition("=")[2]
-    text = join_digits(text.replace("{,}", ",").replace("$", ""))
+    text = join_digits(text.replace("$", ""))
     text = _NEGATIVE.sub("-", _LATEX_WRAPPER.sub(r" \1", text).strip())
     lead = _LEAD.match(text)
     match = _QUANTITY.fullmatch(text, lead.end() if lead else 0)
