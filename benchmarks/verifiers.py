@@ -118,6 +118,14 @@ def groups_of_eight_boxed(data: Path) -> list[Pair]:
     ]
 
 
+def groups_of_eight_thinking(data: Path) -> list[Pair]:
+    """Return these with all but the last line as thinking."""
+    return [
+        (reference, re.sub(r"(?s)\A(.*)\n(.+)\Z", r"<think>\n\1\n</think>\n\n\2", text), label)
+        for reference, text, label in groups_of_eight_boxed(data)
+    ]
+
+
 def all_different(data: Path) -> list[Pair]:
     """Return real answers and rollouts, each pair of reference and answer once."""
     pairs: dict[tuple[str, str], Pair] = {}
@@ -162,7 +170,8 @@ def print_speed(data: Path) -> None:
         "| pairs | herokit-math pairs/s | math-verify pairs/s | ratio | latency median / p99 / max, us |\n|---|---|---|---|---|"
     )
     for name, pairs in (
-        (f.__name__, f(data)) for f in (groups_of_eight, groups_of_eight_boxed, all_different, hardverify_math)
+        (f.__name__, f(data))
+        for f in (groups_of_eight, groups_of_eight_boxed, groups_of_eight_thinking, all_different, hardverify_math)
     ):
         samples = [Sample("", text, reference, reference) for reference, text, _ in pairs]
         seconds = peer_seconds = 0.0

@@ -69,6 +69,12 @@ def test_split_thinking_ends_at_a_lone_closing_marker(marker):
         ("<think>5<|im_end|>", ""),
         ('<think>so\n<tool_call>\n{"name": "f"}\n</tool_call>', '<tool_call>\n{"name": "f"}\n</tool_call>'),
         ("<think>a <tool_call> is a tag", ""),
+        ("[THINK]a[/THINK]5<think>b</think>6", "5\n6"),
+        ("◁think▷a◁/think▷5<think>[THINK]b</think>6", "5\n6"),
+        ("<think>if a <b then [1, 2] << 3</think>6", "6"),
+        ("6 [INST] 7?", "6"),
+        ("<INST] and [|im_end|> end no turn", "<INST] and [|im_end|> end no turn"),
+        ("<thin\u212a>5</thin\u212a> 6", "<thin\u212a>5</thin\u212a> 6"),
     ],
 )
 def test_split_thinking_rules(text, answer):

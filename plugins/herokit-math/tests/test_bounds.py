@@ -1,6 +1,7 @@
 # ruff: noqa: RUF001 - ambiguous characters are intended
 """Bounds and branches that a verdict depends on: lengths, counts of words, places, labels, units, ends of lists."""
 
+from collections import Counter
 from itertools import product
 
 import pytest
@@ -12,7 +13,7 @@ from herokit_math.boxes import find_last_boxed
 from herokit_math.choices import find_chosen_letter, parse_choice
 from herokit_math.compare import Comparison
 from herokit_math.expression import UnsupportedError
-from herokit_math.extract import find_candidates, find_marked_answer, find_plain_line
+from herokit_math.extract import find_candidates, find_marked_answer, find_plain_answer
 from herokit_math.lexer import tokenize
 from herokit_math.limits import MAX_ANSWER_CHARS, MAX_ITEMS, LimitError
 from herokit_math.lists import to_region
@@ -218,18 +219,49 @@ def test_find_candidates_takes_the_mark_with_the_highest_precedence(completion, 
 
 @pytest.mark.parametrize(("text", "line"), [
     ("x\nA: 7", "7"), ("x\nA:7 ", "7"), ("A: 3\nA: A: 7", "A: 7"), ("x\nA: 7\t\r", "7"), ("x" * 19_996 + "\nA:7", "7"),
-    ("A: 7", ""), ("x\nA: 7\n", ""), ("x\n A: 7", ""), ("x\nA: 7\nso", ""), ("x\nA:", ""), ("x\nA: 7 \\boxed{8}", ""), ("#### 8\nA: 7", ""), ("x" * 19_997 + "\nA:7", ""), ("say A: 7", ""),
+    ("A: 7", ""), ("x\nA: 7\n", ""), ("x\n A: 7", ""), ("x\nA: 7\nso", ""), ("x\nA:", ""), ("#### 8\nA: 7", ""), ("x" * 19_997 + "\nA:7", ""), ("say A: 7", ""),
 ])  # fmt: skip
-def test_find_plain_line_finds_what_follows_the_mark_on_the_last_line_only(text, line):
-    assert find_plain_line(text) == line
+def test_find_plain_answer_finds_what_follows_the_mark_on_the_last_line_only(text, line):
+    answer, origin = find_plain_answer(text)
+    assert answer == line
+    assert origin == "A:" or not line
 
 
-def test_find_plain_line_finds_nothing_but_the_marked_answer():
-    pieces = ("\nA:", "A:", "\n", " ", "7", "x", "\r", "\\boxed{8}", "\\", "#", "#### 9", "\u2028", "1,200", "a\n A: 5")
+@pytest.mark.parametrize(("text", "box"), [
+    (r"so \boxed{7}.", "7"), (r"$\boxed{ 7 }$", "7"), ("x\nA: 7 \\boxed{8}", "8"), (r"\frac12 = \boxed{\frac{1}{2}}", r"\frac{1}{2}"), ("#### 8 \\boxed{7}", "7"), (r"\boxed{7}" + "x" * 19_991, "7"), (r"5 boxes hold \boxed{7}", "7"), ("\\boxed{7\n so", "7"),
+    (r"\boxed{}", ""), (r"\boxed{7", ""), (r"\boxed{\text{?}}", ""), (r"\boxed{6} and \boxed{7}", ""), (r"\fbox{6} \boxed{7}", ""), (r"\boxed{7} in the box", ""), (r"it is not \boxed{7}", ""), (r"not \\boxed{7}", ""), (r"is \\boxed{7}", ""), (r"\boxed{7}. Final answer: 8", ""), (r"\boxed{7}" + "x" * 19_992, ""), (r"\frac12", ""), (r"\boxed 7", ""),
+])  # fmt: skip
+def test_find_plain_answer_finds_the_only_box(text, box):
+    assert find_plain_answer(text) == ((box, "box") if box else ("", ""))
+
+
+def test_find_plain_answer_finds_nothing_but_the_marked_answer():
+    pieces = (
+        "\nA:",
+        "A:",
+        "\n",
+        " ",
+        "7",
+        "x",
+        "\r",
+        "\\boxed{8}",
+        "\\boxed{",
+        "}",
+        "\\",
+        "box",
+        "not ",
+        "final answer is 5",
+        "#",
+        "#### 9",
+        "\u2028",
+        "1,200",
+        "a\n A: 5",
+    )
     texts = ("".join(parts) for length in range(5) for parts in product(pieces, repeat=length))
-    lines = {text: line for text in texts if (line := find_plain_line(text))}
-    assert len(lines) > 500
-    assert all(find_marked_answer(text) == (line, "A:", "") for text, line in lines.items())
+    found = {text: answer for text in texts if (answer := find_plain_answer(text))[0]}
+    assert Counter(origin for _, origin in found.values()).keys() == {"A:", "box"}
+    assert min(Counter(origin for _, origin in found.values()).values()) > 500
+    assert all(find_marked_answer(text) == (*answer, "") for text, answer in found.items())
 
 
 @pytest.mark.parametrize(("reference", "answer", "equal"), [

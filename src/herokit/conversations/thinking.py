@@ -58,11 +58,11 @@ _TURN_ENDS = (
     r"\|im_end\|>|\|im_start\|>|\|eot_id\|>|\|eom_id\|>|\|start_header_id\|>|\|endoftext\|>|\|end_of_text\|>|"
     r"\|endofturn\|>|\|END_OF_TURN_TOKEN\|>|\|START_OF_TURN_TOKEN\|>|\|user\|>|\|observation\|>|end_of_turn>|eos>|"
     r"\|endofassistant\|>|\|start_of_role\|>|"
-    r"start_of_turn>|turn\|>|\|return\|>|｜end▁of▁sentence｜>|｜User｜>|INST\]"
+    r"start_of_turn>|turn\|>|\|return\|>|｜end▁of▁sentence｜>|｜User｜>"
 )
-# the first character stands apart, so that the search skips fast to it
-_TURN_END = re.compile(rf"[<\[](?:{_TURN_ENDS}|\|end\|>)")
-_TURN_END_IN_CHANNELS = re.compile(rf"[<\[](?:{_TURN_ENDS})")
+# one character begins each pattern, and few may follow it, so that the search skips fast
+_TURN_END = re.compile(rf"<(?=[|est｜])(?:{_TURN_ENDS}|\|end\|>)")
+_TURN_END_IN_CHANNELS = re.compile(rf"<(?=[|est｜])(?:{_TURN_ENDS})")
 _TURN_START = re.compile(
     r"\s*(?:<\|im_start\|>assistant\s|<\|start_header_id\|>assistant<\|end_header_id\|>|<start_of_turn>model\s|"
     r"<\|assistant\|>|<｜Assistant｜>|<\|START_OF_TURN_TOKEN\|><\|CHATBOT_TOKEN\|>)"
@@ -173,12 +173,30 @@ def _lower_openings() -> tuple[str, ...]:
 
 
 @cache
-def _pattern() -> tuple[re.Pattern[str], dict[str, tuple[Marker, bool]]]:
-    """Return the pattern of all markers, and marker and whether it closes for each text in lower case."""
-    table = {text.lower(): (m, closes) for m in MARKERS for text, closes in ((m.opening, False), (m.closing, True))}
-    rest = sorted((text[1:] for text in table), key=len, reverse=True)
-    first = "".join(sorted({re.escape(text[0]) for text in table}))  # apart, so that the search skips fast to these
-    return re.compile(f"[{first}](?i:{'|'.join(map(re.escape, dict.fromkeys(rest)))})"), table
+def _marker_table() -> dict[str, tuple[Marker, bool]]:
+    """Return marker and whether it closes for each text in lower case."""
+    return {text.lower(): (m, closes) for m in MARKERS for text, closes in ((m.opening, False), (m.closing, True))}
+
+
+@cache
+def _marker_patterns() -> dict[str, re.Pattern[str]]:
+    """Return the pattern of the markers by their first character; one that begins with a character is searched fast."""
+    rests: dict[str, list[str]] = {}
+    for text in sorted(_marker_table(), key=len, reverse=True):
+        rests.setdefault(text[0], []).append(text[1:])
+    return {first: _compile_markers(first, rest) for first, rest in rests.items()}
+
+
+def _compile_markers(first: str, rests: list[str]) -> re.Pattern[str]:
+    """Return the pattern of a first character and what may follow it; a look at the next character saves most tries."""
+    second = "".join(sorted({char for rest in rests for char in (rest[0], rest[0].upper())}))
+    return re.compile(f"{re.escape(first)}(?=[{re.escape(second)}])(?ai:{'|'.join(map(re.escape, rests))})")
+
+
+def _find_markers(text: str) -> list[re.Match[str]]:
+    """Return the markers in a text, in order, without those between quotes."""
+    found = [m for first, pattern in _marker_patterns().items() if first in text for m in pattern.finditer(text)]
+    return sorted((match for match in found if not _is_mention(text, match)), key=re.Match.start)
 
 
 def _own_turn(text: str) -> tuple[str, int]:
@@ -186,25 +204,21 @@ def _own_turn(text: str) -> tuple[str, int]:
     start = _TURN_START.match(text)
     begin = start.end() if start else 0
     end = (_TURN_END_IN_CHANNELS if "<|channel|>" in text else _TURN_END).search(text, begin)
-    text = text[begin : end.start()] if end else text[begin:]
+    text = (text[begin : end.start()] if end else text[begin:]).partition("[INST]")[0]
     before, sentence_end, _ = text.partition("</s>")
     return (before if sentence_end and "<s>" not in before else text), begin
 
 
 def _split_markers(text: str, *, opened: bool) -> SplitText:
-    pattern, table = _pattern()
+    table = _marker_table()
     inside: Marker | None = None  # the marker whose thinking is open
     in_thinking, any_pair = opened, False
     extra = 0  # further closings that are allowed
     begin, origin = 0, "completion"
     thoughts: list[str] = []
     answers: list[tuple[int, int]] = []
-    for match in pattern.finditer(text):
-        if _is_mention(text, match):
-            continue
-        marker, closes = table.get(match[0].lower(), (None, False))
-        if marker is None:  # the first character of one marker with the rest of another
-            continue
+    for match in _find_markers(text):
+        marker, closes = table[match[0].lower()]
         if in_thinking and not closes:
             extra += marker is inside or inside is None
         elif in_thinking and (inside is None or marker is inside):

@@ -4,7 +4,7 @@ r"""Extract ``\boxed{...}``: nested braces, several boxes of one answer, unclose
 import re
 from typing import NamedTuple
 
-__all__ = ["find_last_boxed"]
+__all__ = ["find_last_boxed", "read_box"]
 
 _BOX = re.compile(r"\\{1,2}(?:f|frame)?box(?:ed)?\s*(?=[{\s\w])|\\{1,2}boxed(?=[^a-z])")
 _CONNECTOR = re.compile(r"\b(?:and|or|und|oder|et|ou|y|o|и|или)\b|[,;&、，；和或]", re.IGNORECASE)
@@ -58,6 +58,17 @@ def _read_braces(text: str, start: int, *, unclosed: bool = False) -> tuple[str,
     return line.rstrip("$. ") if newline or unclosed else "", start + 1 + len(line)
 
 
+def read_box(text: str, start: int, *, unclosed: bool = False) -> str:
+    r"""Return the content of the box whose brace opens at `start`; ``""`` for one that shows nothing or is cut off.
+
+    Example:
+        >>> read_box(r"It is \boxed{ 4 }.", 12), read_box(r"\boxed{\text{?}}", 6)
+        ('4', '')
+    """
+    content = _read_braces(text, start, unclosed=unclosed)[0].strip()
+    return content if content[:1].isalnum() or not _BLANK.fullmatch(content) else ""
+
+
 def _are_joined(gap: str) -> bool:
     r"""Return whether the text between two boxes is one connector and few other words."""
     if len(gap) > _MAX_GAP_CHARS or _CORRECTION.search(gap):
@@ -93,8 +104,7 @@ def find_last_boxed(text: str, *, unclosed: bool = False) -> str | None:
     if at < 0 and "box" not in text:
         return None
     if at >= 0 and "box" not in text[max(0, at - _MIN_DISTANCE) : at] and "box" not in text[at + 6 :]:
-        only = _read_braces(text, at + 6, unclosed=unclosed)[0].strip()  # the common case, without regular expressions
-        return only if only[:1].isalnum() or not _BLANK.fullmatch(only) else ""
+        return read_box(text, at + 6, unclosed=unclosed)  # the common case, without regular expressions
     boxes = _find_boxes(text, unclosed=unclosed)
     if not boxes:
         return None

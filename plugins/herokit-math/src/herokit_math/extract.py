@@ -26,14 +26,14 @@ from herokit.verifiers.extraction import (
 )
 from herokit.verifiers.languages import doubt_pattern
 from herokit.verifiers.text import first_sentence, last_sentence
-from herokit_math.boxes import find_last_boxed
+from herokit_math.boxes import find_last_boxed, read_box
 from herokit_math.scan import Span, find_expressions
 
 __all__ = [
     "MAX_TAIL_CHARS",
     "find_candidates",
     "find_marked_answer",
-    "find_plain_line",
+    "find_plain_answer",
     "iterate_candidates",
     "iterate_unmarked",
 ]
@@ -41,11 +41,12 @@ __all__ = [
 MAX_TAIL_CHARS = 20_000  # characters at the end that are searched for markers
 _MAX_CHARS_BEFORE_BOX = 4_000  # characters before the last box that are searched for boxes of the same answer
 _MAX_BARE_ANSWER_CHARS = 300  # characters of a completion that is an answer without a marker
+_NO_PLAIN_ANSWER = ("", "")
 
 _ANSWER_TAG = re.compile("<(?:answer|ANSWER|Answer)>")
 _FINAL_ANSWER = re.compile(r"\bfinal\s{1,3}answer", re.IGNORECASE)
 _CONTRAST = re.compile(r"(?<!thing )\bbut\b|\brather\b|[;,]")
-_LAST_BOX = re.compile(r"\\{1,2}(?:f|frame)?box")
+_ANY_BOX = re.compile(r"\\{1,2}(?:f|frame)?box")
 _SUBORDINATE = re.compile(
     r"\s(?:after|before|out of|because|since|among|when|while|to (?!get|obtain|give|find|have|make|be|equal)[a-z]{3,}+)\s|,\s(?:because|since)\s"
 )
@@ -105,8 +106,8 @@ def iterate_unmarked(completion: str) -> Iterator[Extraction]:
     return _find_unmarked(text)
 
 
-def find_plain_line(text: str) -> str:
-    r"""Return what follows ``A:`` if it begins the last line and no other mark can be in the text; ``""`` for other texts.
+def find_plain_answer(text: str) -> tuple[str, str]:
+    r"""Return the answer and where it is, if ``A:`` begins the last line or the text has one box, and no other mark; else ``""``.
 
     What it returns is what `find_marked_answer` finds, without the search for other marks.
 
@@ -114,13 +115,23 @@ def find_plain_line(text: str) -> str:
         text: a text that surely has no tag: `herokit.types.Sample.plain_text`.
 
     Example:
-        >>> find_plain_line("2 + 2 = 4\nA: 4"), find_plain_line("#### 4\nA: 5")
-        ('4', '')
+        >>> find_plain_answer("2 + 2 = 4\nA: 4"), find_plain_answer(r"It is \boxed{4}."), find_plain_answer("#### 4\nA: 5")
+        (('4', 'A:'), ('4', 'box'), ('', ''))
     """
-    if "\\" in text or "#" in text or len(text) > MAX_TAIL_CHARS:
-        return ""
+    if len(text) > MAX_TAIL_CHARS:
+        return _NO_PLAIN_ANSWER
+    if "\\" in text:
+        before, mark, after = text.rpartition("\\boxed{")
+        if not mark or "box" in after or "inal" in after or before.endswith("\\"):
+            return _NO_PLAIN_ANSWER
+        if "box" in before and _ANY_BOX.search(before):
+            return _NO_PLAIN_ANSWER
+        box = read_box(text, len(before) + len(mark) - 1)
+        return (box, "box") if box and not is_denied(before, len(before)) else _NO_PLAIN_ANSWER
+    if "#" in text:
+        return _NO_PLAIN_ANSWER
     _, mark, line = text.rpartition("\nA:")
-    return line.strip() if mark and "\n" not in line else ""
+    return (line.strip(), "A:") if mark and "\n" not in line else _NO_PLAIN_ANSWER
 
 
 def find_marked_answer(completion: str) -> Extraction | None:
@@ -154,7 +165,7 @@ def _find_box(text: str) -> Extraction | None:
     boxed = find_last_boxed(text[max(0, at - _MAX_CHARS_BEFORE_BOX) : at + MAX_TAIL_CHARS])
     if boxed is None:
         return None
-    if (box := _LAST_BOX.search(text, max(0, at - 12))) and is_denied(text, box.start()):
+    if (box := _ANY_BOX.search(text, max(0, at - 12))) and is_denied(text, box.start()):
         return Extraction(None, "box", DENIED_BOX)
     return Extraction(boxed, "box") if boxed else Extraction(None, "box", "the last box is empty or cut off")
 

@@ -4,10 +4,11 @@ import asyncio
 import json
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, TypeAlias, get_args
 
+from herokit.conversations.thinking import is_plain
 from herokit.errors import ConfigError, check_choice, check_positive
 from herokit.samples import SampleLike, as_samples
 from herokit.types import Closeable, Sample, Status, Verdict
@@ -15,7 +16,7 @@ from herokit.verifiers.extraction import ExtractMode, View, view_text
 from herokit.verifiers.references import plain_reference
 from herokit.workers.pool import Reply, TaskFailure, WorkerPool
 from herokit.workers.process import WorkerProcess
-from herokit_math.extract import find_plain_line
+from herokit_math.extract import find_plain_answer
 from herokit_math.limits import MAX_ANSWER_CHARS
 from herokit_math.quantity_comparison import Policy
 from herokit_math.references import InvalidReferenceError, to_reference_text
@@ -150,15 +151,17 @@ def _judge_sample(sample: Sample, view: View, compare: PairComparer, extract: Ex
         except InvalidReferenceError as error:
             reason = "no reference" if plain_reference(sample) in (None, "") else str(error)
             return Verdict(None, Status.FAILED, reason)
-    text, place, line = sample.plain_text, "completion", ""
+    text, place, answer = sample.plain_text, "completion", ""
+    plain = text is not None
     if text is None:
         text, place, problem = view_text(sample, view)
         if problem:
             return Verdict(0.0, Status.UNPARSED, problem, None, place)
-    elif extract == "answer":
-        line = find_plain_line(text)
+        plain = is_plain(text)
+    if plain and extract == "answer":
+        answer, mark = find_plain_answer(text)
     try:
-        result = compare(reference, line, "A:") if line else judge_completion(reference, text, compare, extract)
+        result = compare(reference, answer, mark) if answer else judge_completion(reference, text, compare, extract)
     except Exception as error:  # noqa: BLE001 - a bug in the tiers must not fail the batch; sympy decides the row
         decision = Decision(None, "internal", f"internal error: {type(error).__name__}: {error}")
         result = OpenPair(extract_reference(reference), text[-MAX_ANSWER_CHARS:], "whole text", decision)
@@ -170,7 +173,11 @@ def _with_place(result: OpenPair | Verdict, place: str) -> OpenPair | Verdict:
     origin = f"{result.origin}, {place}"
     if isinstance(result, OpenPair):
         return result._replace(origin=origin)
-    return result if result.value is None else replace(result, origin=origin)
+    if result.value is None:
+        return result
+    return Verdict(
+        result.value, result.status, result.reason, result.answer, origin
+    )  # three times as fast as replace()
 
 
 def _make_verdict(pair: OpenPair, reply: Reply) -> Verdict:
