@@ -13,6 +13,13 @@ def test_evaluate_counts_disagreements_and_computes_rates():
     assert [(d.row, d.label) for d in report.disagreements] == [(1, True), (2, False)]
 
 
+def test_evaluate_counts_no_pair_without_a_verdict_as_agreement():
+    report = evaluate([("1/0", "7", False), ("1/0", "7", True), ("7", "7", True), ("7", "8", False)])
+    assert (report.abstentions, report.true_positives, report.false_positives, report.false_negatives) == (2, 1, 0, 1)
+    assert [d.row for d in report.disagreements] == [0, 1]
+    assert (report.accuracy, report.recall) == (0.5, 0.5)
+
+
 def test_evaluate_of_no_pairs_has_f1_of_one():
     assert evaluate([]).f1 == 1.0
 

@@ -195,8 +195,8 @@ def _compile_markers(first: str, rests: list[str]) -> re.Pattern[str]:
 
 def _find_markers(text: str) -> list[re.Match[str]]:
     """Return the markers in a text, in order, without those between quotes."""
-    found = [m for first, pattern in _marker_patterns().items() if first in text for m in pattern.finditer(text)]
-    return sorted((match for match in found if not _is_mention(text, match)), key=re.Match.start)
+    matches = [m for first, pattern in _marker_patterns().items() if first in text for m in pattern.finditer(text)]
+    return sorted((match for match in matches if not _is_mention(text, match)), key=re.Match.start)
 
 
 def _own_turn(text: str) -> tuple[str, int]:

@@ -52,7 +52,7 @@ def _describe_type(answer: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """A pair whose verdict differs from its label."""
+    """A pair whose verdict differs from its label, or that has no verdict."""
 
     row: int
     reference: str
@@ -69,14 +69,16 @@ class Report:
         count: the number of pairs.
         true_positives: pairs that are equal by verdict and label.
         false_positives: pairs that are equal by verdict only.
-        false_negatives: pairs that are equal by label only.
-        disagreements: every pair whose verdict differs from its label, in order.
+        false_negatives: pairs that are equal by label only, with or without a verdict.
+        abstentions: pairs without a verdict, such as those whose reference cannot be read.
+        disagreements: every pair whose verdict differs from its label or that has none, in order.
     """
 
     count: int
     true_positives: int
     false_positives: int
     false_negatives: int
+    abstentions: int
     disagreements: tuple[Disagreement, ...]
 
     @property
@@ -128,14 +130,15 @@ def evaluate(
     disagreements = tuple(
         Disagreement(row, reference, answer, bool(label), verdict)
         for row, ((reference, answer, label), verdict, equal) in enumerate(zip(rows, verdicts, positives, strict=True))
-        if equal != bool(label)
+        if verdict.value is None or equal != bool(label)
     )
-    false_positives = sum(not d.label for d in disagreements)
+    false_positives = sum(d.verdict.value == 1.0 for d in disagreements)
     return Report(
         count=len(rows),
         true_positives=sum(positives) - false_positives,
         false_positives=false_positives,
-        false_negatives=len(disagreements) - false_positives,
+        false_negatives=sum(d.label for d in disagreements),
+        abstentions=sum(v.value is None for v in verdicts),
         disagreements=disagreements,
     )
 

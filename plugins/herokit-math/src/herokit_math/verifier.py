@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, TypeAlias, get_args
 
-from herokit.conversations.thinking import is_plain
 from herokit.errors import ConfigError, check_choice, check_positive
 from herokit.samples import SampleLike, as_samples
 from herokit.types import Closeable, Sample, Status, Verdict
@@ -152,13 +151,13 @@ def _judge_sample(sample: Sample, view: View, compare: PairComparer, extract: Ex
             reason = "no reference" if plain_reference(sample) in (None, "") else str(error)
             return Verdict(None, Status.FAILED, reason)
     text, place, answer = sample.plain_text, "completion", ""
-    plain = text is not None
+    has_no_tag = text is not None
     if text is None:
         text, place, problem = view_text(sample, view)
         if problem:
             return Verdict(0.0, Status.UNPARSED, problem, None, place)
-        plain = is_plain(text)
-    if plain and extract == "answer":
+        has_no_tag = "<" not in text
+    if has_no_tag and extract == "answer":
         answer, mark = find_plain_answer(text)
     try:
         result = compare(reference, answer, mark) if answer else judge_completion(reference, text, compare, extract)
