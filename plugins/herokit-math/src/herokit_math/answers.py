@@ -31,7 +31,7 @@ class Quantity(NamedTuple):
         node: its value; 45 in ``45^\circ``, 28 in ``28\%``.
         unit: its unit, if that is known.
         words: the words after it that are not a known unit.
-        mark: ``"%"``, ``"deg"`` or ``""``.
+        mark: ``"%"``, ``"deg"``, ``"rad"`` or ``""``.
         scale: 1000 for ``70K``, a million for ``70M`` and so on, if the other side is a bare number; else 1.
     """
 

@@ -64,7 +64,7 @@ _RELATIONS = {
 }  # fmt: skip
 _SHORT_WORDS = {
     "pct", "odd", "yes", "no", "not", "all", "the", "for", "is", "are", "if", "of", "to", "in", "at", "by", "per", "her", "his",
-    "she", "has", "you", "can", "any", "one", "two", "six", "ten", "was", "but", "so", "as", "it", "its", "we", "day", "due", "new", "out", "dne",
+    "she", "has", "you", "can", "any", "one", "two", "six", "ten", "was", "but", "so", "as", "it", "its", "we", "day", "due", "new", "out", "dne", "deg", "rad",
 }  # fmt: skip  # words of one to three letters that are not products of variables
 MAX_PRODUCT_LETTERS = 3  # letters in a row that may be a product of variables
 
@@ -181,12 +181,27 @@ def _add_word(word: str, tokens: list[Token], *, after_space: bool, prose: bool)
         tokens.append(Token(_COMMAND, "bmod", after_space))
     elif after_number and not tokens[-1].after_space and not after_space and lower in _ORDINAL_SUFFIXES:
         tokens.append(Token(_WORD, "th", after_space))
-    elif prose or lower in UNITS or lower in _SHORT_WORDS or len(word) > MAX_PRODUCT_LETTERS or not word.isascii():
+    elif (
+        prose
+        or _names_unit(word, tokens, after_space=after_space)
+        or lower in _SHORT_WORDS
+        or len(word) > MAX_PRODUCT_LETTERS
+        or not word.isascii()
+    ):
         _add_prose_word(word, tokens, after_space=after_space, prose=prose)
     elif len(word) == MAX_PRODUCT_LETTERS and word[0].isupper() and word[1:].islower():  # a person's name
         tokens.append(Token(_WORD, word, after_space))
     else:
         tokens.extend(Token(_VARIABLE, letter, after_space and k == 0) for k, letter in enumerate(word))
+
+
+def _names_unit(word: str, tokens: list[Token], *, after_space: bool) -> bool:
+    """Return whether letters are a unit and no product of variables: ``kg``; ``kPa`` or ``KG`` only behind a number."""
+    if word.lower() not in UNITS and word not in UNITS:
+        return False
+    if word.islower() or len(word) > MAX_PRODUCT_LETTERS or not tokens or tokens[-1].kind == _NUMBER:
+        return word.islower() or len(word) > MAX_PRODUCT_LETTERS or bool(tokens)
+    return after_space and tokens[-1].text in {"}", ")"} and tokens[-2].kind == _NUMBER
 
 
 def _follows_degree(tokens: list[Token]) -> bool:

@@ -43,7 +43,7 @@ _MONEY = re.compile(r"(?<=\d) ?\$(?=\s|\Z)")  # 12 $, as in French; a pair of si
 _DOUBLE_BACKSLASH = re.compile(r"\\\\(?=[a-zA-Z(){}\[\]])")
 _SPACE_COMMANDS = re.compile(
     r"\\[!,;:>]|\\ |~|\\q?quad|\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits|hfill|newline|nonumber|bf|rm|it|tt|sf|ensuremath|"
-    r"tiny|scriptsize|footnotesize|small|normalsize|large|Large|LARGE|huge|Huge)(?![a-zA-Z])"
+    r"tiny|scriptsize|textdollar|pounds|euro|yen|footnotesize|small|normalsize|large|Large|LARGE|huge|Huge)(?![a-zA-Z])"
 )
 _SIZE_COMMANDS = re.compile(r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])\.?")
 _INVISIBLE_COMMANDS = re.compile(r"\\(?:hspace|vspace|phantom|hphantom|label|tag|color|textcolor)\*?\s?\{[^{}]*\}")

@@ -65,7 +65,7 @@ def parse_quantity(tokens: list[Token]) -> Quantity:
         mark = "%" if words[0] in _PERCENT else "deg"
         words = words[1:]
     elif words and words[0] in _RADIANS:
-        words = words[1:]
+        mark, words = "rad", words[1:]
     is_negative = isinstance(node, Call) and node.op == "neg"
     inside = node.args[0] if isinstance(node, Call) and is_negative else node
     if isinstance(inside, Call) and inside.op in {"percent", "degree"}:

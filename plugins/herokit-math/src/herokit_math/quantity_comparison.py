@@ -23,6 +23,7 @@ _CONSTANT_NAMES = frozenset("cKk")  # names of a constant of integration
 _INDEXED_CONSTANT = re.compile(r"[cC]_\{?\d\}?")  # nothing but an arbitrary constant has such a name
 _ARBITRARY_CONSTANT = re.compile(r"[A-DKk]|[cC](?:_\{?\d\}?)?")
 _INVERSE_OPERATIONS = frozenset({"asin", "acos", "atan", "asec", "acsc", "acot"})
+_TEMPERATURES = {UNITS["celsius"].dimension, UNITS["fahrenheit"].dimension}
 _MAX_EXPONENT = 100  # decimal exponent of a number that may be rounded
 _VERBS = {"is", "are", "was", "were", "not", "cannot", "must", "has", "have", "does"}
 _MIN_TRUNCATED_DIGITS = 3  # significant digits of a value that may be truncated instead of rounded
@@ -122,8 +123,10 @@ class QuantityComparison:
                 return False
         if reference.mark == answer.mark:
             return self.equal_nodes(reference.node, answer.node)
-        if "deg" in {reference.mark, answer.mark}:
-            return self._equal_degrees(reference, answer)
+        if self.policy.units != "ignore" and (_measures_other(reference, answer) or _measures_other(answer, reference)):
+            return False
+        if {"deg", "rad"} & {reference.mark, answer.mark}:
+            return self._equal_angles(reference, answer)
         return self._equal_percent(reference, answer)
 
     def _equal_converted(self, reference: Node, reference_unit: Unit, answer: Node, answer_unit: Unit) -> bool | None:
@@ -141,16 +144,19 @@ class QuantityComparison:
                 return equal
         return self.equal_nodes(_apply_percent(reference), _apply_percent(answer))
 
-    def _equal_degrees(self, reference: Quantity, answer: Quantity) -> bool | None:
-        if "%" in {reference.mark, answer.mark}:
+    def _equal_angles(self, reference: Quantity, answer: Quantity) -> bool | None:
+        marks = {reference.mark, answer.mark}
+        if "%" in marks:
             return False
-        if self.policy.degrees == "lenient":
+        if "deg" not in marks:
+            return self.equal_nodes(reference.node, answer.node)
+        if self.policy.degrees == "lenient" and "rad" not in marks:
             equal = self.equal_nodes(reference.node, answer.node)
             if equal is not False:
                 return equal
         radians = [Call("degree", (q.node,)) if q.mark == "deg" else q.node for q in (reference, answer)]
         unmarked = reference.node if reference.mark != "deg" else answer.node
-        is_angle = _contains_pi(unmarked) or has_operation(unmarked, _INVERSE_OPERATIONS)
+        is_angle = "rad" in marks or _contains_pi(unmarked) or has_operation(unmarked, _INVERSE_OPERATIONS)
         if not is_angle or (equal := self.equal_nodes(radians[0], radians[1])):
             return is_angle
         factor = Call("div", (Num(Fraction(180)), Const("pi")))  # a decimal is rounded in degrees
@@ -272,6 +278,13 @@ def to_quantity(node: Node) -> Quantity:
     if isinstance(node, Call) and node.op in {"percent", "degree"}:
         return Quantity(node.args[0], mark="%" if node.op == "percent" else "deg")
     return Quantity(node)
+
+
+def _measures_other(marked: Quantity, other: Quantity) -> bool:
+    """Return whether one side is an angle or a percentage, and the other one has a unit: ``2 rad`` and ``2 cm``."""
+    if not marked.mark or marked.unit is not None or other.mark or other.unit is None:
+        return False
+    return marked.mark != "deg" or other.unit.dimension not in _TEMPERATURES  # 20 degrees may be meant as 20 °C
 
 
 def _is_infinite(node: Node) -> bool:

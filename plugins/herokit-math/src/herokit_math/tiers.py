@@ -15,7 +15,7 @@ from herokit_math.normalize import normalize_text
 from herokit_math.parser import parse_answer
 from herokit_math.quantity_comparison import Policy
 from herokit_math.references import InvalidReferenceError, repair_commands, to_reference_text
-from herokit_math.units import Unit, find_currency, is_currency
+from herokit_math.units import UNITS, Unit, find_currency, is_currency
 from herokit_math.words import find_content_words
 
 __all__ = [
@@ -137,7 +137,10 @@ def _add_currency(answer: Answer, other: Answer, currency: Unit | None) -> Answe
     """Return an amount with the unit of its currency sign if the other side names a currency in words."""
     if currency is None or not isinstance(answer, Quantity) or answer.unit or not isinstance(other, Quantity):
         return answer
-    return answer._replace(unit=currency) if other.unit is not None and is_currency(other.unit) else answer
+    if other.unit is None or not is_currency(other.unit):
+        return answer
+    is_yen = currency == UNITS["yuan"] and other.unit == UNITS["yen"]  # both are written ¥
+    return answer._replace(unit=other.unit if is_yen else currency)
 
 
 def _differ_in_case(reference: str, answer: str) -> bool:

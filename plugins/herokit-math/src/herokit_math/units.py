@@ -62,6 +62,7 @@ length^2 316160658/78125 acre acres
 money 1 dollar dollars usd bucks
 money 1/100 cent cents ¢
 yuan 1 yuan rmb
+yen 1 yen
 rupee 1 rupee rupees rs
 euro 1 euro euros eur
 sterling 1 quid gbp
@@ -99,6 +100,16 @@ time^-1 1000000000 GHz gigahertz
 amount 1 mol mole moles
 amount 1/1000 mmol millimole millimoles
 amount 1000 kmol
+length^2*mass*time^-2 801088317/5000000000000000000000000 eV electronvolt electronvolts
+length^2*mass*time^-2 801088317/5000000000000000000000 keV
+length^2*mass*time^-2 801088317/5000000000000000000 MeV
+length^2*mass*time^-2 801088317/5000000000000000 GeV
+length^2*mass*time^-2 4184000 kcal kilocalorie kilocalories
+length^-1*mass*time^-2 101325000 atm atmosphere atmospheres
+length^-1*mass*time^-2 100000000 bar bars
+current^-1*length^2*mass*time^-3 1 mV millivolt millivolts
+current^-1*length^2*mass*time^-3 1000000 kV kilovolt kilovolts
+decibel 1 dB decibel decibels
 kelvin 1 K kelvin kelvins
 """
 
@@ -119,9 +130,9 @@ _SUFFIX_POWERS = {"squared": 2, "cubed": 3}
 _MAX_POWER = 9
 
 
-_CURRENCY = re.compile(r"\\\$|[€£¥₹]|^\s*\$(?=[^$]*$)")
-_CURRENCIES = {"€": "euro", "£": "gbp", "¥": "yuan", "₹": "rupee"}
-_MONEY = {UNITS[name].dimension for name in ("dollar", *_CURRENCIES.values())}
+_CURRENCY = re.compile(r"\\(?:\$|(?:textdollar|pounds|euro|yen)(?![a-z]))|[€£¥₹]|^\s*\$(?=[^$]*$)")
+_CURRENCIES = {"€": "euro", "£": "gbp", "¥": "yuan", "₹": "rupee", "\\euro": "euro", "\\pounds": "gbp", "\\yen": "yuan"}
+_MONEY = {UNITS[name].dimension for name in ("dollar", "yen", *_CURRENCIES.values())}
 
 
 def find_currency(text: str) -> Unit | None:
@@ -131,7 +142,7 @@ def find_currency(text: str) -> Unit | None:
         >>> find_currency(r"\$5") == UNITS["dollar"], find_currency("€5") == UNITS["euro"], find_currency("$x$")
         (True, True, None)
     """
-    if "$" not in text and text.isascii():
+    if "$" not in text and "\\" not in text and text.isascii():
         return None
     signs = _CURRENCY.findall(text)
     return UNITS[_CURRENCIES.get(signs[0], "dollar")] if len(signs) == 1 else None
