@@ -123,6 +123,10 @@ class QuantityComparison:
                 return False
         if reference.mark == answer.mark:
             return self.equal_nodes(reference.node, answer.node)
+        return self._equal_marked(reference, answer)
+
+    def _equal_marked(self, reference: Quantity, answer: Quantity) -> bool | None:
+        """Compare quantities with different marks: an angle in degrees or radians, a percentage, a bare number."""
         if self.policy.units != "ignore" and (_measures_other(reference, answer) or _measures_other(answer, reference)):
             return False
         if {"deg", "rad"} & {reference.mark, answer.mark}:
