@@ -212,10 +212,11 @@ class Verdict:
         reason: the reason, in words; for people, never parsed.
         answer: the answer that was read from the completion, when one was.
         origin: where that answer was found, in words: "answer tag", "box after </think>".
-        parts: a verdict on each part of the rollout, such as each turn of `Sample.turns`; None for a verdict on the whole.
+        parts: a verdict on each part of the rollout, such as each turn of `Sample.turns`, or its value; None for a verdict
+            on the whole.
 
     Raises:
-        VerdictError: `value` is no number in [0, 1].
+        VerdictError: `value`, or that of a part, is no number in [0, 1].
 
     Example:
         >>> Verdict(1.0, answer="4", origin="box")
@@ -236,7 +237,7 @@ class Verdict:
         reason: str = "",
         answer: str | None = None,
         origin: str = "",
-        parts: "tuple[Verdict, ...] | None" = None,
+        parts: "Iterable[Verdict | float | None] | None" = None,
     ) -> None:
         if type(value) is not float or not 0.0 <= value <= 1.0:  # hardly any verdict
             value, status = _check_value(value, status)
@@ -247,7 +248,7 @@ class Verdict:
         draft.reason = reason
         draft.answer = answer
         draft.origin = origin
-        draft.parts = parts
+        draft.parts = None if parts is None else _check_parts(parts)
         draft.__class__ = Verdict
 
 
@@ -262,6 +263,13 @@ def _check_value(value: Any, status: Status) -> tuple[float | None, Status]:
     if not 0.0 <= number <= 1.0:
         raise VerdictError(f"Verdict.value must be in [0, 1] or None, got {value!r}")
     return number, status
+
+
+def _check_parts(parts: Any) -> tuple[Verdict, ...]:
+    """Return the verdicts on the parts of a rollout; a number is the value of one."""
+    if isinstance(parts, str) or not isinstance(parts, Iterable):
+        raise VerdictError(f"Verdict.parts must be a verdict or a number for each part, got {parts!r:.80}")
+    return tuple(part if isinstance(part, Verdict) else Verdict(part) for part in parts)
 
 
 MAX_ABS_SCORE = 1e150

@@ -7,6 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from herokit import Sample
+from herokit.testing.cases import format_of_samples
 from herokit.testing.regressions import write_test
 from herokit.testing.scheme_checks import CheckOptions, check_target
 
@@ -103,3 +105,15 @@ def test_write_test_names_the_file_of_the_cases(tmp_path):
                     test()
             else:
                 test()
+
+
+@pytest.mark.parametrize("reference", ["2", "-0.5", "Paris", ""])
+def test_rollouts_of_one_reference_have_two_wrong_answers(reference):
+    samples = [Sample("?", f"It is {reference}", "q", reference), Sample("?", "I pass.", "q", reference)]
+    case = format_of_samples(samples).draw_case(lambda n: 0)
+    assert len({case.right, case.wrong, case.other}) == 3
+
+
+def test_check_target_takes_rollouts_of_one_prompt():
+    samples = tuple(Sample("When?", text, "q", "1999-04-12") for text in ("It was built on 1999-04-12.", "I do not know."))
+    assert report_of(TWIN, cases=samples)["hack_does_not_pay"].checked

@@ -12,7 +12,7 @@ import torch
 from herokit import Rewarder, Sample, Status, Verdict, as_reward_model, as_verifier, verifier_only
 from herokit.combiners import Select
 from herokit.config import build, load_scheme
-from herokit.errors import ConfigError, SetupError
+from herokit.errors import ConfigError, PluginError, SetupError
 from herokit.sources import Cache, ProcessPool
 from herokit.sources.functions import FunctionRewardModel, FunctionVerifier
 from herokit.sources.signatures import find_style
@@ -296,13 +296,21 @@ def test_a_missing_column_is_named():
     ("returned", "message"),
     [
         (1.0, "expected one value for each of 2 completions"),
-        ([1.0], "returned 1 values for 2"),
         ({"a": 1}, "'rewards'"),
     ],
 )
 def test_a_batch_function_returns_one_value_for_each(returned, message):
     with pytest.raises(TypeError, match=message):
         as_verifier(lambda completions: returned).verify(SAMPLES)
+
+
+@pytest.mark.parametrize("function", [lambda completions, answer: [1.0], lambda queries, labels: [0.5]])
+@pytest.mark.parametrize("name", ["verifier", "rm"])
+def test_a_batch_function_that_returns_another_number_of_values_stops_the_batch(function, name):
+    """Halving the batch down to one sample would pay every one of them."""
+    rewarder = Rewarder({name: function}, Select(name))
+    with pytest.raises(PluginError, match=r"returned 1 values for 2 completions; expected one for each"):
+        rewarder(SAMPLES)
 
 
 def test_a_coroutine_that_was_not_awaited_is_named():

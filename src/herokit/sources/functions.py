@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from herokit.errors import CODE_ERRORS, ConfigError, SetupError, check_choice, format_error
+from herokit.errors import CODE_ERRORS, ConfigError, PluginError, SetupError, check_choice, format_error
 from herokit.samples import SampleLike, as_samples
 from herokit.sources.coroutines import await_result, gather_outcomes, run_coroutine
 from herokit.sources.evaluation_metrics import find_metric, unwrap_metric
@@ -271,7 +271,8 @@ def call_function(function: Callable[..., Any], samples: Sequence[Sample], *, st
 
     Raises:
         SetupError: no sample has a column that the function cannot work without.
-        TypeError: what it returned is not N values.
+        PluginError: it returned another number of values than N, so nobody knows whose they are.
+        TypeError: what it returned are no values.
     """
     names = _references_needed(function, style)
     rows = [row for row, sample in enumerate(samples) if _has_values(sample, names)]
@@ -287,7 +288,7 @@ def _call(function: Callable[..., Any], samples: Sequence[Sample], style: Style)
         if style in ("trl", "openrlhf"):
             make = _trl_arguments if style == "trl" else _openrlhf_arguments
             returned = bind_arguments(function, make(function, samples))()
-            return _to_list(await_result(returned), len(samples))
+            return _to_list(function, await_result(returned), len(samples))
         return _call_each(_argument_rows(function, samples, style))
     except CODE_ERRORS as error:
         kind = unwrap_metric(function)[1] or f"a reward function like {style}'s; style= overrides"
@@ -390,8 +391,11 @@ def _native(value: Any) -> Any:
     return value if isinstance(value, str) else list(value)
 
 
-def _to_list(returned: Any, count: int) -> list[Any]:
-    """Return what a function of batches gave as N values."""
+def _to_list(function: Callable[..., Any], returned: Any, count: int) -> list[Any]:
+    """Return what a function of batches gave as N values.
+
+    Another number of them is an error of the whole batch: in batches of one sample the function may seem to work.
+    """
     if isinstance(returned, Mapping):
         key = next((key for key in ("rewards", "scores", *SCORE_KEYS) if key in returned), None)
         if key is None:
@@ -402,7 +406,9 @@ def _to_list(returned: Any, count: int) -> list[Any]:
         raise TypeError(f"returned {returned!r:.80}; expected one value for each of {count} completions")
     values = list(values)
     if len(values) != count:
-        raise TypeError(f"returned {len(values)} values for {count} completions")
+        raise PluginError(
+            f"{describe_function(function)} returned {len(values)} values for {count} completions; expected one for each"
+        )
     return values
 
 

@@ -93,7 +93,7 @@ def _near_miss(references: list[str], wrong: Mapping[str, str]) -> Callable[[str
         others = [other for other in references if other != answer]
         choices = [
             *([wrong[answer]] if answer in wrong else []),
-            f"{answer}7" if _is_number(answer) else f"New {answer}",
+            *((f"{answer}7", f"{answer}3") if _is_number(answer) else (f"New {answer}", f"{answer} Bay")),
         ]
         choices += [others[draw(len(others))]] if others else []
         return choices[draw(len(choices))]
