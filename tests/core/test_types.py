@@ -18,7 +18,8 @@ def test_parts_of_a_verdict_may_be_numbers():
 
 
 @pytest.mark.parametrize(
-    ("parts", "message"), [(("a",), "in .0, 1. or None, got 'a'"), (0.5, "a number for each part, got 0.5"), ("ab", "'ab'")]
+    ("parts", "message"),
+    [(("a",), "in .0, 1. or None, got 'a'"), (0.5, "a number for each part, got 0.5"), ("ab", "'ab'")],
 )
 def test_parts_of_a_verdict_that_are_no_values_are_refused(parts, message):
     with pytest.raises(VerdictError, match=message):

@@ -181,3 +181,23 @@ def test_texts_that_are_no_files_are_refused_as_such():
 def test_rewarder_without_names_of_its_sources_says_what_to_write(sources):
     with pytest.raises(ConfigError, match='expected a mapping from name to source such as {"verifier": "math"'):
         Rewarder(sources, "hero")
+
+
+@pytest.mark.parametrize("prompt", ["", " \n"])
+def test_rows_without_a_prompt_need_a_group(tmp_path, prompt):
+    """They were one group, and rollouts of any prompts were compared."""
+    rows = [{"prompt": prompt, "response": "42", "answer": "42"}] * 2
+    message = r"row 1: the prompt is empty, and no column says which rollouts belong together; name one with --column"
+    with pytest.raises(DataError, match=message):
+        herokit.score(rows, "s.toml")
+    Path("r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = CliRunner().invoke(app, ["score", "r.jsonl", "--scheme", "s.toml", "-o", "o.jsonl"])
+    assert result.exit_code == 2
+    assert "r.jsonl: row 1: the prompt is empty" in result.output
+    assert herokit.score([row | {"group": "q"} for row in rows], "s.toml").reward.tolist() == [1.0, 1.0]
+
+
+def test_answers_of_a_server_without_their_prompt_need_a_group():
+    rows = [{"choices": [{"message": {"role": "assistant", "content": "42"}}], "answer": "42"}] * 2
+    with pytest.raises(DataError, match="row 1: the prompt is empty"):
+        herokit.score(rows, "s.toml")

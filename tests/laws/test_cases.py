@@ -115,5 +115,7 @@ def test_rollouts_of_one_reference_have_two_wrong_answers(reference):
 
 
 def test_check_target_takes_rollouts_of_one_prompt():
-    samples = tuple(Sample("When?", text, "q", "1999-04-12") for text in ("It was built on 1999-04-12.", "I do not know."))
+    samples = tuple(
+        Sample("When?", text, "q", "1999-04-12") for text in ("It was built on 1999-04-12.", "I do not know.")
+    )
     assert report_of(TWIN, cases=samples)["hack_does_not_pay"].checked

@@ -17,6 +17,7 @@ from herokit.files.column_types import ColumnTypes
 from herokit.files.external_sort import GroupRuns, Ints, Partitions
 from herokit.files.inputs import fingerprint, fsync_file
 from herokit.files.reading import (
+    check_prompts_as_groups,
     choose_columns,
     find_list_column,
     list_paths,
@@ -261,6 +262,8 @@ def _read_all(
         scan.paths |= dict.fromkeys(dotted)
         scan.types.update_block(block)
         rows = parse_rows(block, columns)
+        if "group" not in columns:
+            check_prompts_as_groups(rows.groups, block.path, block.first_row)
         runs.add(rows.groups, rows.prompts if "group" in columns else None)
         scan.counts[number] += len(block)
         scan.references += sum(reference is not None for reference in rows.references)

@@ -24,6 +24,7 @@ from herokit.types import Sample
 __all__ = [
     "META_ROLES",
     "Rollouts",
+    "check_prompts_as_groups",
     "choose_columns",
     "find_list_column",
     "format_columns",
@@ -236,9 +237,11 @@ def _describe_missing(role: str, chosen: Mapping[str, str], names: Sequence[str]
     """Say that no column has a role, which names it usually has, and how to name it."""
     others = "".join(f": {name!r} is the {other}" for other, name in chosen.items() if name in usual)
     near = next((name for name in names if get_close_matches(name, usual, 1, 0.8)), "COLUMN")
+    separated = len(names) == 1 and any(mark in names[0] for mark in ";\t|")
+    hint = "separate the values of a CSV file with commas" if separated else f"name it with --column {role}={near}"
     return (
-        f"no column for the {role}: none of {', '.join(name for name in usual if '.' not in name)} among {', '.join(names)}"
-        f"{others}; name it with --column {role}={near}"
+        f"no column for the {role}: none of {', '.join(name for name in usual if '.' not in name)} among "
+        f"{', '.join(names) or 'no columns at all'}{others}; {hint}"
     )
 
 
@@ -314,10 +317,32 @@ def parse_rows(block: Block, columns: Mapping[str, str]) -> ParsedRows:
     groups: Sequence[Any] = block.values(columns["group"]) if "group" in columns else list(map(_prompt_key, prompts))
     for row, group in enumerate(groups):
         if group is None or isinstance(group, list | dict) or group != group:  # noqa: PLR0124 - NaN
-            raise DataError(f"{_location(block, row)}: group must be text or a number, got {group!r}")
+            raise DataError(
+                f"{_location(block, row)}: group must be text or a number, got {group!r}; give all rollouts of a prompt the "
+                "same one, or name another column with --column group=COLUMN"
+            )
     references = block.values(columns["reference"]) if "reference" in columns else [None] * len(block)
     references = [None if r is None or r != r else r for r in references]  # noqa: PLR0124 - NaN
     return ParsedRows(prompts, completions, groups, references, _read_lengths(block, columns, conversations))
+
+
+def check_prompts_as_groups(groups: Iterable[Any], location: object, first_row: int = 0) -> None:
+    """Check that prompts can say which rows belong together: rows without a prompt would all be one group.
+
+    Args:
+        groups: the keys of the prompts of N rows.
+        location: their file, for the message.
+        first_row: the number of rows before them in it.
+
+    Raises:
+        DataError: a prompt is empty.
+    """
+    for row, group in enumerate(groups, first_row + 1):
+        if not group or group.isspace():
+            raise DataError(
+                f"{location}: row {row}: the prompt is empty, and no column says which rollouts belong together; name "
+                "one with --column group=COLUMN"
+            )
 
 
 def read_samples(block: Block, columns: Mapping[str, str], names: Sequence[str]) -> list[Sample]:
@@ -394,8 +419,8 @@ def _check_calls(block: Block, prompts: Sequence[Any], completions: Sequence[Any
 
 def _prompt_key(prompt: str | list[Message]) -> str:
     """Return a prompt as the key of its group: its text, with a digest if it has more than a system's and a user's text."""
-    if isinstance(prompt, str):
-        return prompt
+    if isinstance(prompt, str) or not prompt:
+        return prompt or ""
     text = "\n".join(map(message_text, prompt))
     roles = [message["role"] for message in prompt]
     if roles in (["user"], ["system", "user"]) and all(isinstance(m["content"], str) and len(m) == 2 for m in prompt):  # noqa: PLR2004 - role and content

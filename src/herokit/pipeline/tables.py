@@ -11,7 +11,7 @@ from herokit.conversations.columns import native_value
 from herokit.errors import DataError
 from herokit.files.blocks import Block, JsonBlock, read_blocks
 from herokit.files.inputs import find_inputs
-from herokit.files.reading import Rollouts, join_blocks
+from herokit.files.reading import Rollouts, check_prompts_as_groups, join_blocks
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 
@@ -81,7 +81,10 @@ def read_table(data: Any, columns: Mapping[str, str] | None = None, *, limit: in
     kept = list(_first_rows(blocks, limit))
     if not kept:
         raise DataError(f"{location}: there are no rows")
-    return join_blocks(location, kept, columns)
+    rollouts = join_blocks(location, kept, columns)
+    if "group" not in rollouts.columns:
+        check_prompts_as_groups((sample.group for sample in rollouts.samples), location)
+    return rollouts
 
 
 def _first_rows(blocks: Iterable[Block], limit: int | None) -> Iterator[Block]:
