@@ -419,8 +419,10 @@ def _check_calls(block: Block, prompts: Sequence[Any], completions: Sequence[Any
 
 def _prompt_key(prompt: str | list[Message]) -> str:
     """Return a prompt as the key of its group: its text, with a digest if it has more than a system's and a user's text."""
-    if isinstance(prompt, str) or not prompt:
-        return prompt or ""
+    if isinstance(prompt, str):
+        return prompt
+    if not prompt:
+        return ""
     text = "\n".join(map(message_text, prompt))
     roles = [message["role"] for message in prompt]
     if roles in (["user"], ["system", "user"]) and all(isinstance(m["content"], str) and len(m) == 2 for m in prompt):  # noqa: PLR2004 - role and content
