@@ -12,6 +12,7 @@ __all__ = [
     "Cases",
     "Choice",
     "Collection",
+    "Formula",
     "Interval",
     "LabeledValue",
     "Matrix",
@@ -92,7 +93,8 @@ class Collection(NamedTuple):
     Attributes:
         items: the members.
         bracket: ``""`` for a list, ``"("`` for a tuple, ``"{"`` for a set, ``"["`` for square brackets, ``"|"`` for a set
-            that is given by an expression and a condition, ``"and"`` or ``"or"`` for words with such a conjunction.
+            that is given by an expression and a condition, ``"and"`` or ``"or"`` for words with such a conjunction,
+            ``"or"`` also for values of different names.
     """
 
     items: "tuple[Answer, ...]"
@@ -163,6 +165,18 @@ class Text(NamedTuple):
     words: tuple[str, ...]
 
 
+class Formula(NamedTuple):
+    r"""A formula of sets or propositions, ``A \cap B``, as its truth table.
+
+    Attributes:
+        names: the names that change its value, sorted.
+        table: bit ``r`` is its value in the row in which the names are the bits of ``r``, the first one the lowest.
+    """
+
+    names: tuple[str, ...]
+    table: int
+
+
 Answer: TypeAlias = (
     Quantity
     | RelationChain
@@ -177,5 +191,6 @@ Answer: TypeAlias = (
     | Ratio
     | Choice
     | Text
+    | Formula
 )
 EMPTY_SET = Collection((), "{")

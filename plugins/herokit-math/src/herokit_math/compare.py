@@ -10,6 +10,7 @@ from herokit_math.answers import (
     Cases,
     Choice,
     Collection,
+    Formula,
     Interval,
     LabeledValue,
     Matrix,
@@ -23,6 +24,14 @@ from herokit_math.answers import (
 from herokit_math.exact import NotExactError, evaluate_exactly
 from herokit_math.expression import UnsupportedError
 from herokit_math.identity import Tier, decide_identity
+from herokit_math.labels import (
+    MAX_NAME_CHARS,
+    adapt_labels,
+    count_names,
+    get_label,
+    have_compatible_labels,
+    pair_by_label,
+)
 from herokit_math.limits import StepBudget
 from herokit_math.lists import to_region
 from herokit_math.parser import parse_answer
@@ -30,11 +39,9 @@ from herokit_math.quantity_comparison import Policy, QuantityComparison, to_quan
 from herokit_math.relations import (
     equal_chains,
     find_line,
-    is_plain_label,
     is_solution,
     merge_parts,
     named_value,
-    prime_derivative,
     substitute,
 )
 from herokit_math.tree import (
@@ -48,7 +55,6 @@ from herokit_math.tree import (
     Sym,
     free_symbols,
     make_selection,
-    rename_symbols,
 )
 from herokit_math.words import equal_words
 
@@ -58,7 +64,6 @@ _INCREASING, _DECREASING = {"<", "\\le"}, {">", "\\ge"}
 _ORDERED_BRACKETS = {"(", "[", "|"}
 _INTEGERS = (Collection((Quantity(Const("Z")),)),)
 _UNIT_VECTORS = ("hat i", "hat j", "hat k")
-_MAX_NAME_CHARS = 3  # of a label that is a name and not a word
 
 
 class Comparison:
@@ -124,11 +129,11 @@ class Comparison:
         first, second = _to_selection(reference, answer), _to_selection(answer, reference)
         if isinstance(first, Quantity) and isinstance(second, Quantity):
             return self.quantities.equal(first, second)
-        if self.policy.labels == "strict" and _get_label(reference) != _get_label(answer):
+        if self.policy.labels == "strict" and get_label(reference) != get_label(answer):
             return False
         value, other = (item.value if isinstance(item, LabeledValue) else item for item in (reference, answer))
         if isinstance(reference, LabeledValue):
-            other = _adapt_labels(reference, answer, other)
+            other = adapt_labels(reference, answer, other)
         if isinstance(value, RelationChain) or isinstance(other, RelationChain):
             return self._equal_chains(
                 value if isinstance(value, RelationChain) else reference,
@@ -136,7 +141,7 @@ class Comparison:
             )
         equation = reference.equation if isinstance(reference, LabeledValue) else None
         if isinstance(answer, LabeledValue) and equation and answer.equation:
-            are_comparable = _have_compatible_labels(equation.parts[0], answer.equation.parts[0])
+            are_comparable = have_compatible_labels(equation.parts[0], answer.equation.parts[0])
             equal = self.equal(value, other) if are_comparable else False
             return equal or equal_chains(equation, answer.equation, self.budget) or equal
         equal = self.equal(value, other)
@@ -249,22 +254,22 @@ class Comparison:
     def _equal_collections(self, reference: Answer, answer: Answer) -> bool | None:
         items, other = (item.items if isinstance(item, Collection) else (item,) for item in (reference, answer))
         brackets = {item.bracket for item in (reference, answer) if isinstance(item, Collection)}
-        if brackets == {"and", "or"}:
-            return False
+        if brackets == {"and", "or"} or ("or" in brackets and len(brackets) > 1 < count_names(items)):
+            return False  # x = 1 or y = 2, and x = 1, y = 2
         is_tuple = bool(brackets & _ORDERED_BRACKETS)
         if len(items) != len(other) and not is_tuple:
             items, other = self._drop_duplicates(items), self._drop_duplicates(other)
         if len(items) != len(other):
             return False
-        if not is_tuple and (pairs := _pair_by_label(items, other)):
+        if not is_tuple and (pairs := pair_by_label(items, other)):
             return _all_equal(self.equal(r, a) for r, a in pairs)
-        names = _count_names(items), _count_names(other)
+        names = count_names(items), count_names(other)
         if not is_tuple and all(names) and names[0] != names[1]:
             return False  # x = 1 or x = 2, and x = 1, y = 2
         is_assigned = (
             1 < names[0] == len(items)
             and names[1] == 0
-            and all(len(_get_label(item)) <= _MAX_NAME_CHARS for item in items)
+            and all(len(get_label(item)) <= MAX_NAME_CHARS for item in items)
         )
         if is_tuple or self.policy.lists == "ordered" or is_assigned:
             with self.quantities.rename_once(items, other) as renamed:
@@ -341,6 +346,9 @@ class Comparison:
         self.reason = "words compared with mathematics"
         return False
 
+    def _equal_formulas(self, reference: Answer, answer: Answer) -> bool:
+        return reference == answer
+
     _rules: ClassVar[tuple[tuple[Any, Callable[["Comparison", Any, Any], bool | None]], ...]] = (
         (Choice, _equal_choices),
         (Residues, _equal_residues),
@@ -353,6 +361,7 @@ class Comparison:
         (BasedNumeral, _equal_based_numerals),
         (Ratio, _equal_ratios),
         (Text, _equal_texts),
+        (Formula, _equal_formulas),
     )
     """Types of answers, and the comparison of a pair of which one has that type; the first that fits counts."""
 
@@ -413,51 +422,6 @@ def _all_equal(verdicts: Iterable[bool | None]) -> bool | None:
     return None if is_unsure else True
 
 
-def _get_label(answer: Answer) -> str:
-    return answer.label if isinstance(answer, LabeledValue) else ""
-
-
-def _have_compatible_labels(reference: Node, answer: Node) -> bool:
-    """Return whether the left sides of two equations allow to compare the right sides."""
-    reference, answer = prime_derivative(reference), prime_derivative(answer)
-    if reference == answer:
-        return True
-    if not (is_plain_label(reference) and is_plain_label(answer)):
-        return False
-    if isinstance(reference, Call) and isinstance(answer, Call) and reference.op == answer.op == "apply":
-        return _is_bound(reference.args[1]) and _is_bound(answer.args[1])  # f(x) and f(t), but not f(2) and f(3)
-    stems = [node.name.partition("_") for node in (reference, answer) if isinstance(node, Sym)]
-    is_numbered = len(stems) == 2 and all(index.strip("{}").isdigit() for _, _, index in stems)  # noqa: PLR2004 - two names
-    return not (is_numbered and stems[0][0] == stems[1][0])  # x_1 is not x_2
-
-
-def _is_bound(argument: Node) -> bool:
-    """Return whether an argument of a function contains a variable that may have another name."""
-    return any(name[:1].islower() for name in free_symbols(argument))
-
-
-def _pair_by_label(reference: Sequence[Answer], answer: Sequence[Answer]) -> list[tuple[Answer, Answer]]:
-    """Pair members with the same label; empty unless both sides label all members with the same distinct labels."""
-    labeled = {_get_name(item): item for item in reference}
-    other = {_get_name(item): item for item in answer}
-    if len(labeled) != len(reference) or len(other) != len(answer) or labeled.keys() != other.keys() or "" in labeled:
-        return []
-    return [(labeled[label], other[label]) for label in labeled]
-
-
-def _count_names(items: Sequence[Answer]) -> int:
-    """Return how many names label the members, ``x_1`` and ``x_2`` as one; 0 if some member has no label."""
-    labels = [_get_label(item).partition("_")[0] for item in items]
-    return len(set(labels)) if all(labels) else 0
-
-
-def _get_name(item: Answer) -> str:
-    if isinstance(item, Quantity) and item.unit is None:
-        return item.words  # "5 red, 3 blue"
-    label = item.name if isinstance(item, Region) else _get_label(item)
-    return label if len(label) <= _MAX_NAME_CHARS else label.lower()
-
-
 def _get_rows(answer: Answer) -> list[list[Answer]] | None:
     if isinstance(answer, Matrix):
         return [list(row) for row in answer.rows]
@@ -466,34 +430,3 @@ def _get_rows(answer: Answer) -> list[list[Answer]] | None:
     if isinstance(answer, Collection) and len(answer.items) == 1:
         return _get_rows(answer.items[0])
     return None
-
-
-def _adapt_labels(reference: LabeledValue, answer: Answer, value: Answer) -> Answer:
-    """Return the answer's value with the reference's bound variables and order of labels."""
-    if isinstance(answer, LabeledValue) and len(reference.bound_variables) == len(answer.bound_variables):
-        names = dict(zip(answer.bound_variables, reference.bound_variables, strict=True))
-        if isinstance(value, Quantity) and names:
-            free = {
-                name: f"{name} elsewhere" for name in reference.bound_variables if name not in names
-            }  # the x of f(t) = x
-            value = value._replace(node=rename_symbols(value.node, names | free))
-    if isinstance(reference.value, Collection) and isinstance(value, Collection):
-        value = _order_by_label(reference.label, _label_items(answer, value))
-    return value
-
-
-def _label_items(answer: Answer, value: Collection) -> Collection:
-    """Label the members of ``(y, x) = (1, 2)``."""
-    names = answer.label.strip("()[]{}").split(",") if isinstance(answer, LabeledValue) else []
-    if len(names) != len(value.items) or len(names) == 1:
-        return value
-    return Collection(tuple(LabeledValue(n, v) for n, v in zip(names, value.items, strict=True)), value.bracket)
-
-
-def _order_by_label(label: str, answer: Collection) -> Collection:
-    """Order ``y = 2, x = 1`` like a reference ``(x, y) = ...``."""
-    order = label.strip("()[]{}").split(",")
-    labeled = {item.label: item for item in answer.items if isinstance(item, LabeledValue)}
-    if sorted(labeled) == sorted(order) and len(labeled) == len(answer.items):
-        return Collection(tuple(labeled[name] for name in order), answer.bracket)
-    return answer

@@ -44,7 +44,7 @@ def combine_items(items: list[Answer], conjunctions: set[str]) -> Answer:
         return _combine_regions([r for r in regions if r is not None], conjunctions)
     if conjunctions and any(isinstance(item, Interval) for item in flat) and all(map(_is_union_part, flat)):
         return Region(tuple(p for item in flat for p in _region_parts(item)))
-    return _group_by_label(flat)
+    return _group_by_label(flat, conjunctions)
 
 
 def _is_real_line(item: Answer) -> bool:
@@ -95,13 +95,14 @@ def _combine_regions(regions: list[Region], conjunctions: set[str]) -> Answer:
     return Region(tuple(part for region in regions for part in region.parts), name)
 
 
-def _group_by_label(items: list[Answer]) -> Answer:
-    """Group ``p=5, q=2, p=7, q=2`` into tuples, one for each repetition of the labels."""
+def _group_by_label(items: list[Answer], conjunctions: set[str]) -> Answer:
+    """Group ``p=5, q=2, p=7, q=2`` into tuples, one for each repetition of the labels; mark ``p=5 or q=2``."""
     labels = [item.label for item in items if isinstance(item, LabeledValue)]
     period = len(dict.fromkeys(labels))
     if len(labels) == len(items) > period > 1 and labels == labels[:period] * (len(labels) // period):
         return Collection(tuple(Collection(tuple(items[k : k + period]), "(") for k in range(0, len(items), period)))
-    return Collection(tuple(items))
+    stems = {label.partition("_")[0] for label in labels}
+    return Collection(tuple(items), "or" if conjunctions == {"or"} and len(stems) == len(items) > 1 else "")
 
 
 def subtract_points(whole: Answer, points: Answer) -> Region:

@@ -29,6 +29,7 @@ from herokit_math.forms import (
     parse_transposed,
     split_parts,
 )
+from herokit_math.formulas import parse_formula
 from herokit_math.lexer import Token, TokenKind, tokenize
 from herokit_math.limits import MAX_ANSWER_CHARS, MAX_DEPTH, MAX_DIGITS, LimitError, bracket_depth
 from herokit_math.lists import combine_items, parse_matrix, split_environment, subtract_points, to_region
@@ -104,8 +105,8 @@ def parse_answer(answer: str) -> Answer:
     text = normalize_text(answer)
     if bracket_depth(text) > MAX_DEPTH:
         raise LimitError(f"nested deeper than {MAX_DEPTH}")
-    if (choice := parse_choice(text)) is not None:
-        return choice
+    if choice_or_formula := parse_choice(text) or parse_formula(text):
+        return choice_or_formula
     if parts := split_parts(text):
         return Collection(tuple(map(parse_answer, parts)), "(")
     tokens = tokenize(text)
