@@ -95,7 +95,7 @@ def test_score_of_scored_rows_requires_a_prefix(monkeypatch, herokit, capsys):
         (make_row("nan"), "1 of 6 rollouts have no reward, row 6: rm: gave nan"),
         (
             make_row("ok", group="lone"),
-            "1 groups have a single rollout, group lone: group-relative advantages need at least 2",
+            "1 group has a single rollout, group lone: group-relative advantages need at least 2",
         ),
     ],
 )

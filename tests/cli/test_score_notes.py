@@ -28,8 +28,8 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def score(monkeypatch, capsys):
-    def run_it(*words, code=0):
-        monkeypatch.setattr("sys.argv", ["herokit", "score", *words, "--scheme", "s.toml"])
+    def run_it(*words, code=0, command="score"):
+        monkeypatch.setattr("sys.argv", ["herokit", command, *words, "--scheme", "s.toml"])
         with pytest.raises(SystemExit) as stopped:
             run()
         printed = capsys.readouterr()
@@ -166,3 +166,20 @@ def test_commands_escape_characters_that_the_terminal_lacks():
     command = [sys.executable, "-m", "herokit", "explain", "r.jsonl", "--scheme", "s.toml", "--group", "q"]
     done = subprocess.run(command, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=True)
     assert rb"#1 \u7b54\u3048 \u2603" in done.stdout
+
+
+MESSAGE = {"role": "assistant", "content": "ok"}
+
+
+@pytest.mark.parametrize("command", ["score", "explain"])
+@pytest.mark.parametrize("write", [json.dumps, str])
+def test_chat_messages_as_text_are_said(score, command, write):
+    """CSV files and `str` of a list write them; every row was judged as that text, and got 0 without a word."""
+    note = "note: r.jsonl: the completion of every row is the text of chat messages, and is judged as that text; write it as a"
+    for texts, is_said in (
+        ([write([MESSAGE]), write([MESSAGE])], True),
+        ([write([MESSAGE]), "ok"], False),
+        ([[MESSAGE]] * 2, False),
+    ):
+        write_rows(*(make_row(text) for text in texts), path="r.jsonl")
+        assert (note in score("r.jsonl", command=command).err) is is_said

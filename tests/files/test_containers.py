@@ -90,7 +90,7 @@ def test_limit_scores_the_first_rows_and_reads_no_further():
     Path("r.jsonl").write_text("".join(json.dumps(ROWS[i % 2]) + "\n" for i in range(4000)) + "not JSON\n")
     code, output = score("r.jsonl", "--limit", "6", "-o", "o.jsonl")
     assert code == 0, output
-    assert "6 rollouts of 1 prompts" in output
+    assert "6 rollouts of 1 prompt\n" in output
     assert len(Path("o.jsonl").read_text().splitlines()) == 6
 
 

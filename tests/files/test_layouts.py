@@ -124,7 +124,7 @@ def test_every_layout_is_scored_without_a_flag(layout, suffix):
     write(f"r{suffix}", rows)
     code, output = score(f"r{suffix}", "-o", "o.jsonl", "--prefix", "h_")
     assert code == 0, output
-    assert "2 rollouts of 1 prompts" in output
+    assert "2 rollouts of 1 prompt\n" in output
     results = [json.loads(line) for line in Path("o.jsonl").read_text().splitlines()]
     assert [(row["h_verifier"], row["h_verifier_answer"]) for row in results] == [(1.0, "42"), (0.0, "41")]
 

@@ -25,6 +25,7 @@ __all__ = [
     "err",
     "make_table",
     "out",
+    "print_message_texts",
     "print_plugins",
     "print_problem",
     "print_summary",
@@ -63,6 +64,21 @@ def print_problem(kind: str, message: str) -> None:
     """Print one line on standard error."""
     style = "bold red" if kind == "error" else "bold yellow"
     err.print(Text.assemble((f"{kind}: ", style), printable(" ".join(message.split()))))
+
+
+def print_message_texts(location: str, roles: Sequence[str]) -> None:
+    """Say which roles hold chat messages as text, so that sources take them for what was written.
+
+    Args:
+        location: the input.
+        roles: prompt, completion or both; none says nothing.
+    """
+    if roles:
+        print_problem(
+            "note",
+            f"{location}: the {' and the '.join(roles)} of every row is the text of chat messages, and is judged as that text; "
+            "write it as a list of messages (json.loads, or ast.literal_eval for Python's form)",
+        )
 
 
 @contextmanager
@@ -128,7 +144,8 @@ def print_summary(summary: Summary, columns: Mapping[str, str], seconds: float, 
         seconds: wall time of the run.
         reports: lines about the sources.
     """
-    out.print(f"[bold]{summary.rows:,}[/] rollouts of [bold]{summary.groups:,}[/] prompts")
+    prompts = "prompt" if summary.groups == 1 else "prompts"
+    out.print(f"[bold]{summary.rows:,}[/] rollouts of [bold]{summary.groups:,}[/] {prompts}")
     out.print(printable(f"Columns: {format_columns(columns)}\n", "dim"))
     for table in (_composition_table(summary), _status_table(summary), _strata_table(summary), _signal_table(summary)):
         if table.row_count:

@@ -54,6 +54,7 @@ def explain(
     with TemporaryDirectory(prefix="herokit-") as name:
         folder = Path(name)
         index = index_input(" ".join(rollouts), find_inputs(rollouts), parse_columns(column or ()), folder)
+        console.print_message_texts(index.location, index.message_texts)
         if not index.contiguous:
             spill(index, folder)
         if group is not None:

@@ -124,6 +124,7 @@ def _print_problems(location: str, progress: RunProgress) -> bool:
         console.print_problem(
             "note", f"{location}: no group column; rows with the same prompt share a group (--column group=COLUMN)"
         )
+    console.print_message_texts(location, index.message_texts)
     failures = list(summary.failures.items())[: console.MAX_SHOWN]
     for reason, failure in failures:
         rows = console.abbreviate([index.row_label(row) for row in failure.rows], failure.count)
@@ -136,9 +137,10 @@ def _print_problems(location: str, progress: RunProgress) -> bool:
         )
     if summary.singleton_groups:
         examples = console.abbreviate(summary.singleton_examples, summary.singleton_groups)
+        have = "group has" if summary.singleton_groups == 1 else "groups have"
         console.print_problem(
             "error",
-            f"{location}: {summary.singleton_groups} groups have a single rollout, group {examples}: "
+            f"{location}: {summary.singleton_groups} {have} a single rollout, group {examples}: "
             "group-relative advantages need at least 2 per prompt; sample more or drop these rows",
         )
     return bool(summary.invalid_rows or summary.singleton_groups)

@@ -3,6 +3,7 @@
 A name with dots is a path: ``reward_model.ground_truth`` is a key of an object, ``resps.0`` a position in a list.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ __all__ = [
     "REFERENCE_COLUMNS",
     "find_path",
     "is_completion_list",
+    "is_message_text",
     "join_instruction",
     "native_value",
     "to_list",
@@ -121,6 +123,19 @@ def is_completion_list(value: Any) -> bool:
     if not isinstance(value, list) or not value:
         return False
     return all(isinstance(part, str) for part in value) or all(isinstance(part, list) and part for part in value)
+
+
+_MESSAGES_AS_TEXT = re.compile(r"""\s{0,9}\[\s{0,9}\{\s{0,9}['"](?:role|content)['"]\s{0,9}:""")
+
+
+def is_message_text(value: Any) -> bool:
+    """Return whether a value is the text of chat messages, as CSV files and `str` of a list write them.
+
+    Example:
+        >>> is_message_text("[{'role': 'user', 'content': '6 * 7?'}]"), is_message_text("6 * 7?")
+        (True, False)
+    """
+    return isinstance(value, str) and _MESSAGES_AS_TEXT.match(value) is not None
 
 
 def join_instruction(prompts: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from herokit.conversations.columns import is_message_text
 from herokit.errors import DataError
 from herokit.files.blocks import ArrowBlock, Block, JsonBlock, read_blocks
 from herokit.files.column_types import ColumnTypes
@@ -61,6 +62,7 @@ class InputIndex:
         list_column: the column of lists of completions, each of which became a row; "" for none.
         references: rows that have a reference.
         limit: the number of rows that were read; None for all.
+        message_texts: the roles, prompt or completion, whose values are chat messages as text in every row.
     """
 
     location: str
@@ -74,6 +76,7 @@ class InputIndex:
     list_column: str = ""
     references: int = 0
     limit: int | None = None
+    message_texts: Sequence[str] = ()
 
     def row_label(self, row: int) -> str:
         """Return a row as people count it: from 1 in its file, with the file's name if there are several.
@@ -153,9 +156,8 @@ def index_input(
     _check_unchanged(paths, before)
     partition_rows = max(256, min(1 << 16, PARTITION_BYTES * sum(counts) // max(1, scan.num_bytes)))
     where = (groups, contiguous, partition_rows)
-    return InputIndex(
-        location, files, roles, scan.types.dumps(), sum(counts), *where, list_column, scan.references, limit
-    )
+    found = (list_column, scan.references, limit, scan.message_texts)
+    return InputIndex(location, files, roles, scan.types.dumps(), sum(counts), *where, *found)
 
 
 def _check_unchanged(paths: Sequence[Path], before: Sequence[tuple[int, int]]) -> None:
@@ -222,13 +224,14 @@ def _version(path: Path) -> tuple[int, int]:
 
 @dataclass(slots=True)
 class _Scan:
-    """What reading all rows finds: types, paths with values, rows of each file, references and bytes."""
+    """What reading all rows finds: types, paths with values, rows of each file, references, bytes, and roles of message texts."""
 
     types: ColumnTypes
     paths: dict[str, None]
     counts: list[int]
     references: int = 0
     num_bytes: int = 0
+    message_texts: tuple[str, ...] = ("prompt", "completion")
 
 
 def _limit_rows(
@@ -265,6 +268,8 @@ def _read_all(
         if "group" not in columns:
             check_prompts_as_groups(rows.groups, block.path, block.first_row)
         runs.add(rows.groups, rows.prompts if "group" in columns else None)
+        values = {"prompt": rows.prompts, "completion": rows.completions}
+        scan.message_texts = tuple(role for role in scan.message_texts if all(map(is_message_text, values[role])))
         scan.counts[number] += len(block)
         scan.references += sum(reference is not None for reference in rows.references)
         scan.num_bytes += block.num_bytes
