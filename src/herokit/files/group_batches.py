@@ -156,8 +156,18 @@ def index_input(
     _check_unchanged(paths, before)
     partition_rows = max(256, min(1 << 16, PARTITION_BYTES * sum(counts) // max(1, scan.num_bytes)))
     where = (groups, contiguous, partition_rows)
-    found = (list_column, scan.references, limit, scan.message_texts)
-    return InputIndex(location, files, roles, scan.types.dumps(), sum(counts), *where, *found)
+    return InputIndex(
+        location,
+        files,
+        roles,
+        scan.types.dumps(),
+        sum(counts),
+        *where,
+        list_column,
+        scan.references,
+        limit,
+        scan.message_texts,
+    )
 
 
 def _check_unchanged(paths: Sequence[Path], before: Sequence[tuple[int, int]]) -> None:
