@@ -155,18 +155,9 @@ def index_input(
     files = [fingerprint(path) | {"rows": count} for path, count in zip(paths, counts, strict=True)]
     _check_unchanged(paths, before)
     partition_rows = max(256, min(1 << 16, PARTITION_BYTES * sum(counts) // max(1, scan.num_bytes)))
-    where = (groups, contiguous, partition_rows)
+    where = (groups, contiguous, partition_rows, list_column)
     return InputIndex(
-        location,
-        files,
-        roles,
-        scan.types.dumps(),
-        sum(counts),
-        *where,
-        list_column,
-        scan.references,
-        limit,
-        scan.message_texts,
+        location, files, roles, scan.types.dumps(), sum(counts), *where, scan.references, limit, scan.message_texts
     )
 
 
