@@ -196,7 +196,22 @@ def test_function_call_reads_the_calls_of_messages():
 
 
 @pytest.mark.parametrize(
-    "text", ["answer ", "answer is ", "答案", "ответ ", "the answer to the ", "réponse ** ", "cevap ", "not "]
+    "text",
+    [
+        "<solution>",
+        "</solution>\n",
+        "```\n",
+        "--- ",
+        " \n",
+        "answer ",
+        "answer is ",
+        "答案",
+        "ответ ",
+        "the answer to the ",
+        "réponse ** ",
+        "cevap ",
+        "not ",
+    ],
 )
 def test_find_answers_takes_linear_time(text):
     phrase_pattern(), phrase_pattern(weak=True)

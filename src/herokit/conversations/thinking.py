@@ -51,6 +51,7 @@ MARKERS = (
     Marker("<|START_THINKING|>", "<|END_THINKING|>", "Cohere Command"),
     Marker("<|inner_prefix|>", "<|inner_suffix|>", "Apertus"),
     Marker("<|channel>thought", "<channel|>", "Gemma 4"),
+    Marker("<start_working_out>", "<end_working_out>", "Unsloth's notebooks on GRPO"),
 )
 """The markers that are known; letters count without case. Harmony's channels (gpt-oss) have a rule of their own."""
 

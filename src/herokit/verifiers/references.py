@@ -6,7 +6,7 @@ from typing import Any
 from herokit.conversations.columns import native_value
 from herokit.types import Sample
 from herokit.verifiers.base import UnusableReferenceError
-from herokit.verifiers.extraction import ExtractMode, after_phrase, find_box, find_hashes, find_tag, unify_boxes
+from herokit.verifiers.extraction import ExtractMode, after_phrase, find_box, find_hashes, find_tag, unify_marks
 from herokit.verifiers.text import read_json
 
 __all__ = [
@@ -115,7 +115,7 @@ def _text(value: Any, extract: ExtractMode) -> str:
 
 def _marked(text: str) -> str:
     """Return what a mark of an answer in a reference holds; without a mark, the text."""
-    text = unify_boxes(text)
+    text = unify_marks(text)
     for find in (find_tag, find_box, find_hashes):
         if (extraction := find(text)) is not None and extraction.text is not None:
             return extraction.text

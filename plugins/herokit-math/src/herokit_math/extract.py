@@ -22,7 +22,7 @@ from herokit.verifiers.extraction import (
     find_tag,
     is_denied,
     is_doubtful,
-    unify_boxes,
+    unify_marks,
 )
 from herokit.verifiers.languages import doubt_pattern
 from herokit.verifiers.text import first_sentence, last_sentence
@@ -87,7 +87,7 @@ def find_candidates(completion: str, extract: ExtractMode = "answer") -> list[Ex
 def iterate_candidates(completion: str, extract: ExtractMode = "answer") -> Iterator[Extraction]:
     """Yield what `find_candidates` returns; most callers need only the first."""
     if extract == "boxed":
-        return iter([_find_box(unify_boxes(completion)) or Extraction(None, "box", "no box")])
+        return iter([_find_box(unify_marks(completion)) or Extraction(None, "box", "no box")])
     if extract != "answer":
         return iter(find_answers(completion, extract))
     marked = find_marked_answer(completion)
@@ -96,7 +96,7 @@ def iterate_candidates(completion: str, extract: ExtractMode = "answer") -> Iter
 
 def iterate_unmarked(completion: str) -> Iterator[Extraction]:
     """Yield the candidates for the final answer of a text in which `find_marked_answer` finds none, best first."""
-    text = completion[-MAX_TAIL_CHARS:].strip()
+    text = unify_marks(completion[-MAX_TAIL_CHARS:]).strip()
     if text.isascii() and 0 < len(text) <= _MAX_BARE_ANSWER_CHARS and len(text.split()) == 1:
         return iter(
             [Extraction(text, "whole text")]
@@ -144,7 +144,7 @@ def find_marked_answer(completion: str) -> Extraction | None:
         >>> find_marked_answer(r"First \boxed{41}. No: \boxed{").problem
         'the last box is empty or cut off'
     """
-    completion = unify_boxes(completion)
+    completion = unify_marks(completion)
     text = completion if len(completion) <= MAX_TAIL_CHARS else completion[-MAX_TAIL_CHARS:]
     if "<" in text and _ANSWER_TAG.search(text) and (tag := find_tag(text)) is not None:
         box = _find_box(tag.text) if tag.text else None
