@@ -128,3 +128,29 @@ def test_unknown_methods_and_paths(client):
 
 def test_test_client_uses_httpx2():
     assert issubclass(TestClient, httpx2.Client)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (json.dumps(sample(completion=4)), "body.samples.0.completion: expected text or messages"),
+        (json.dumps(sample(completion=[{"content": "4"}])), "body.samples.0.completion.messages: messages: message 0 has no role; it has content"),
+        (json.dumps(sample(group=None)), "body.samples.0.group: expected text or number"),
+        (json.dumps(sample(group=1.5)), "body.samples.0.group.number: Input should be a valid integer"),
+        (raw("1e999"), "body.samples.0.meta.x: a number is not finite, or an integer has more than 64 bits"),
+        ("{", "the body is not strict JSON: EOF while parsing an object at line 1 column 1"),
+    ],
+    ids=range(6),
+)  # fmt: skip
+def test_an_error_is_of_the_form_that_was_meant(client, body, message):
+    """The errors of every branch of a union were said, with pydantic's names of its validators."""
+    assert client.post("/v1/score", content=body, headers=JSON).json()["error"] == message
+
+
+@pytest.mark.parametrize(("method", "path", "code"), [("GET", "/v1/score", 405), ("POST", "/v1/scores", 404)])
+def test_a_path_or_method_that_is_not_there_is_told_where_the_others_are(client, method, path, code):
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.json()["error"]) == (
+        code,
+        f"no endpoint {method} {path}; GET /openapi.json lists them",
+    )

@@ -50,7 +50,7 @@ def test_duplicate_key_is_named():
         answer = client.post("/v1/score", content=body, headers=JSON)
     assert (answer.status_code, answer.json()["error"]) == (
         400,
-        "body.0: the key 'completion' occurs twice in one object",
+        "the body is not strict JSON: the key 'completion' occurs twice in one object",
     )
 
 

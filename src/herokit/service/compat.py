@@ -20,7 +20,7 @@ from herokit.errors import DataError
 from herokit.records import Row, describe_missing_value
 from herokit.service.dispatch import Dispatcher
 from herokit.service.engine import ScoreKey, SourceKey
-from herokit.service.schemas import Json, Messages, json_response
+from herokit.service.schemas import JsonField, Messages, json_response
 from herokit.types import Sample
 
 __all__ = ["add_compat_routes"]
@@ -35,7 +35,7 @@ class OpenRLHFRequest(_Lenient):
 
     query: StrictStr | list[StrictStr] = Field(description="Prompt and response together, one text or a list.")
     prompts: StrictStr | list[StrictStr] | None = None
-    labels: Json = Field(default=None, description="The references, one or a list.")
+    labels: JsonField = Field(default=None, description="The references, one or a list.")
 
 
 class OpenRLHFResponse(BaseModel):

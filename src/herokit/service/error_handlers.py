@@ -72,7 +72,7 @@ class _StrictRequest(Request):
 def add_error_handlers(app: FastAPI) -> None:
     """Answer exceptions: those of herokit with their message, any other with the name of its class."""
     handlers: dict[type[Exception], Callable[[Request, Any], Response]] = {
-        HTTPException: lambda _, error: JSONResponse({"error": str(error.detail)}, error.status_code, error.headers),
+        HTTPException: _answer_http_error,
         RequestValidationError: _answer_invalid_body,
         QueueFullError: lambda _, error: _answer(429, str(error), error.retry_after),
         IdInUseError: lambda _, error: _answer(409, str(error)),
@@ -95,6 +95,14 @@ def _status_code(error: HerokitError) -> int:
     return 422 if isinstance(error, ConfigError | DataError) else 500 if isinstance(error, PluginError) else 503
 
 
+def _answer_http_error(request: Request, error: HTTPException) -> JSONResponse:
+    """Answer an error of the protocol; of a wrong path or method with where the right ones are."""
+    detail = str(error.detail)
+    if error.status_code in (404, 405) and detail in ("Not Found", "Method Not Allowed"):
+        detail = f"no endpoint {request.method} {request.url.path[:80]}; GET /openapi.json lists them"
+    return JSONResponse({"error": detail}, error.status_code, error.headers)
+
+
 def _answer_invalid_body(request: Request, error: RequestValidationError) -> JSONResponse:
     errors = error.errors()
     if "json" not in request.headers.get("content-type", "") and errors and tuple(errors[0]["loc"]) == ("body",):
@@ -106,6 +114,7 @@ def _answer_invalid_body(request: Request, error: RequestValidationError) -> JSO
 
 def _describe_invalid(error: dict[str, Any]) -> str:
     """Return what is wrong with a part of a body, without repeating the part, which may be megabytes."""
+    if error["type"] == "json_invalid":
+        return f"the body is not strict JSON: {error.get('ctx', {}).get('error')}"[:200]
     location = ".".join(str(part)[:40] for part in error["loc"][:8])
-    reason = error.get("ctx", {}).get("error") if error["type"] == "json_invalid" else error["msg"]
-    return f"{location}: {reason}"[:200]
+    return f"{location}: {error['msg'].removeprefix('Value error, ')}"[:200]

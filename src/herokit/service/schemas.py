@@ -8,12 +8,18 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     FiniteFloat,
     StrictBool,
     StrictInt,
     StrictStr,
+    Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
 )
+from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 from typing_extensions import TypeAliasType
 
@@ -42,15 +48,39 @@ def _to_integer(x: Any) -> Any:
     return int(x) if isinstance(x, float) and x.is_integer() else x
 
 
+def _choose(**types: type | tuple[type, ...]) -> Any:
+    """Return a discriminator by the type of a value, so that errors are those of one branch, and name the others."""
+    expected = " or ".join(types)
+
+    def find(value: Any) -> str | None:
+        return next((name for name, kinds in types.items() if isinstance(value, kinds)), None)
+
+    return Discriminator(find, custom_error_type="type", custom_error_message=f"expected {expected}")
+
+
+def _check_json(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """Check a value of JSON as a whole: nothing else can be wrong with it."""
+    try:
+        return check(value)
+    except ValidationError:
+        raise PydanticCustomError("json", "a number is not finite, or an integer has more than 64 bits") from None
+
+
 Int = Annotated[Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)], BeforeValidator(_to_integer)]
-Key = StrictStr | Int
+Key = Annotated[
+    Annotated[StrictStr, Tag("text")] | Annotated[Int, Tag("number")], _choose(text=str, number=(int, float))
+]
 Json = TypeAliasType("Json", "StrictStr | StrictBool | Int | FiniteFloat | list[Json] | dict[str, Json] | None")
+JsonField = Annotated[Json, WrapValidator(_check_json)]
 _MAX_MESSAGES = 10_000
 
 Messages = Annotated[
     list[dict[StrictStr, Json]],
     Field(max_length=_MAX_MESSAGES, description="Messages in the chat format: objects with role and content."),
     AfterValidator(lambda messages: check_messages(messages, "messages")),
+]
+TextOrMessages = Annotated[
+    Annotated[StrictStr, Tag("text")] | Annotated[Messages, Tag("messages")], _choose(text=str, messages=list)
 ]
 Count = Annotated[Annotated[StrictInt, Field(ge=0, lt=2**31)], BeforeValidator(_to_integer)]
 Cell = float | str | list[float | None] | None
@@ -63,11 +93,13 @@ class _Request(BaseModel):
 class SampleBody(_Request):
     """One rollout, as `herokit.Sample`."""
 
-    prompt: StrictStr | Messages
-    completion: StrictStr | Messages
+    prompt: TextOrMessages
+    completion: TextOrMessages
     group: Key
-    reference: Json = Field(default=None, description="Text, a number, a list or an object, as the verifier takes it.")
-    meta: dict[StrictStr, Json] = Field(default_factory=dict)
+    reference: JsonField = Field(
+        default=None, description="Text, a number, a list or an object, as the verifier takes it."
+    )
+    meta: dict[StrictStr, JsonField] = Field(default_factory=dict)
     num_tokens: Count | None = Field(default=None, description="Tokens of the completion.")
     truncated: StrictBool | None = Field(default=None, description="Whether the generation ran into its limit.")
     thinking_opened: StrictBool | None = Field(
