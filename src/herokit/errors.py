@@ -321,6 +321,10 @@ def format_error(error: BaseException | None) -> str:
         return type(error).__name__
 
 
+MAX_KNOWN = 50
+"""Names that a message lists."""
+
+
 def did_you_mean(name: str, known: list[str]) -> str:
     """Finish an "unknown name" message: the nearest known name, or all of them.
 
@@ -331,4 +335,8 @@ def did_you_mean(name: str, known: list[str]) -> str:
         'known: select, stratify'
     """
     close = get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known)) or 'none'}"
+    if close:
+        return f"did you mean {close[0]!r}?"
+    names = sorted(filter(None, known))
+    more = f" and {len(names) - MAX_KNOWN} more" if len(names) > MAX_KNOWN else ""
+    return f"known: {', '.join(names[:MAX_KNOWN]) or 'none'}{more}"

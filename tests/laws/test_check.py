@@ -14,9 +14,11 @@ from herokit.testing import (
     check_reward_model,
     check_scheme,
     check_verifier,
+    list_laws,
     parametrize_with_laws,
 )
 from herokit.testing.batches import MetaRewardModel, MetaVerifier
+from herokit.testing.laws import get_law
 from herokit.testing.targets import resolve_target
 from herokit.verifiers import ExactMatch
 
@@ -107,11 +109,11 @@ def test_check_scheme_yields_a_report_for_the_chain_and_each_source(scheme_file)
         (lambda: check_combiner(0.5), "a verifier, a reward model or a reward function, got float"),
         (lambda: check_combiner(Rewarder({"v": EXACT}, chain(Select("v")))), "got Rewarder"),
         (lambda: check_combiner("heroo"), "did you mean 'hero'"),
-        (lambda: check_verifier("hero"), "hero: expected one verifier, got none"),
+        (lambda: check_verifier("hero"), "hero is a combiner: use check_combiner"),
         (lambda: check_verifier(EXACT, answer_format="maths"), "unknown answer format 'maths'; did you mean 'math'"),
-        (lambda: check_reward_model(EXACT), "MetaVerifier: expected one reward model, got none"),
-        (lambda: check_reward_function("hero"), "hero: expected one reward function, got none"),
-        (lambda: check_reward_function("exact-match"), "exact-match: expected one reward function, got none"),
+        (lambda: check_reward_model(EXACT), "MetaVerifier is a verifier: use check_verifier"),
+        (lambda: check_reward_function("hero"), "hero is a combiner: use check_combiner"),
+        (lambda: check_reward_function("exact-match"), "exact-match is a verifier: use check_verifier"),
         (lambda: check_combiner(hero(), expected_failures={"robust": "why"}), "unknown expected failure 'robust'"),
         (lambda: list(check_scheme("hero", xfail={"robustt": ""})), "unknown law 'robustt'"),
     ],
@@ -142,3 +144,65 @@ def test_check_combiner_gives_a_step_that_reads_no_signal_rewards_to_change():
         report = check_combiner(Center(), backends=("numpy",), profile=Profile(max_examples=20))
     assert report.passed, str(report)
     assert report.name == "Chain(steps=(Center(),))"
+
+
+def test_claims_may_be_names_and_one_law():
+    for claims in (["missing_reference_abstains"], "missing_reference_abstains", get_law("missing_reference_abstains")):
+        assert (
+            check_verifier(ExactMatch(), claims=claims, profile=SHORT)["missing_reference_abstains"].outcome == "passed"
+        )
+    with pytest.raises(ConfigError, match="unknown law 'near_mis'; did you mean 'near_miss_rejected'"):
+        check_verifier(ExactMatch(), claims=["near_mis"])
+    with pytest.raises(ConfigError, match="unknown law 'bound'; did you mean"):
+        parametrize_with_laws([hero()], claims=["bound"])
+
+
+def test_expected_failures_need_reasons():
+    for check in (
+        lambda **options: check_verifier(ExactMatch(), **options),
+        lambda **options: parametrize_with_laws([], **options),
+    ):
+        with pytest.raises(ConfigError, match=r"must have a reason for each law, .* got \['near_miss_rejected'\]"):
+            check(expected_failures=["near_miss_rejected"])
+
+
+@pytest.mark.parametrize(
+    ("check", "target", "message"),
+    [
+        (check_verifier, lambda completion, reference: 1.0, "is a reward function: use check_reward_function"),
+        (check_verifier, lambda completion: 1.0, "is a reward model: use check_reward_model"),
+        (check_verifier, hero(), "is a combiner: use check_combiner"),
+        (check_reward_model, ExactMatch(), "is a verifier: use check_verifier"),
+        (check_verifier, Scheme({"rm": MetaRewardModel("rm")}, hero()), "expected one verifier, got none"),
+    ],
+)
+def test_a_target_of_another_kind_is_told_its_function(check, target, message):
+    with pytest.raises(ConfigError, match=message):
+        check(target)
+
+
+def test_kinds_of_laws_are_checked():
+    with pytest.raises(ConfigError, match="kind must be 'combiner'"):
+        list_laws("verifer")
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (
+            "rollouts.jsonl",
+            r"rollouts.jsonl holds rollouts; write --rollouts rollouts.jsonl to diagnose the run, or name a reward",
+        ),
+        ("../r.parquet", "../r.parquet holds rollouts"),
+        ("./rewards:accuracy", "./rewards: neither a Python file nor a module; a file is written FILE.py:OBJECT"),
+    ],
+)
+def test_a_file_that_is_no_target_is_told_what_it_is(target, message):
+    with pytest.raises(ConfigError, match=message):
+        resolve_target(target)
+
+
+def test_the_public_functions_are_listed():
+    import herokit.testing
+
+    assert {"check_verifier", "list_laws", "Profile"} <= set(dir(herokit.testing))

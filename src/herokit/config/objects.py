@@ -54,6 +54,8 @@ def load_object(place: str) -> Any:
     location, _, attribute = place.rpartition(":")
     if place.endswith(".py") or not attribute:
         raise ConfigError(f"{place} names no object; write for example {place.rstrip(':')}:accuracy")
+    if not location.endswith(".py") and (location.startswith(".") or "/" in location or "\\" in location):
+        raise ConfigError(f"{location}: neither a Python file nor a module; a file is written FILE.py:OBJECT")
     try:
         with boundary(f"loading {place}"):
             module = _import(location)

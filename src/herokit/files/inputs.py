@@ -25,6 +25,7 @@ __all__ = [
     "find_inputs",
     "fingerprint",
     "fsync_file",
+    "is_rollout_file",
     "save_standard_input",
     "split_suffix",
 ]
@@ -91,7 +92,13 @@ def _check_content(path: Path) -> None:
     raise DataError(f"{path}: holds {_FORMATS[actual]}{f' in {packed}' if packed else ''}; rename it to {name}")
 
 
-def _is_rollout_file(path: Path) -> bool:
+def is_rollout_file(path: Path) -> bool:
+    """Return whether a file is one of rollouts, by its name.
+
+    Example:
+        >>> is_rollout_file(Path("a.jsonl.gz")), is_rollout_file(Path("a.py"))
+        (True, False)
+    """
     kind, compression = split_suffix(path)
     return kind in JSON_SUFFIXES or (kind in SUFFIXES and compression is None)
 
@@ -114,7 +121,7 @@ def check_file(path: Path) -> None:
 
 
 def _check_suffix(path: Path) -> None:
-    if not _is_rollout_file(path):
+    if not is_rollout_file(path):
         raise DataError(
             f"{path}: unsupported file type {''.join(path.suffixes[-2:])!r}; expected {', '.join(SUFFIXES)} "
             f"(JSON lines may be compressed: {', '.join(JSON_SUFFIXES[0] + end for end in COMPRESSIONS)})"
@@ -207,7 +214,7 @@ def _walk(path: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(path, onerror=refuse):
         folders[:] = filter(_is_visible, folders)
         files = (Path(folder, name) for name in filter(_is_visible, names))
-        yield from (file for file in files if _is_rollout_file(file) and file.is_file())
+        yield from (file for file in files if is_rollout_file(file) and file.is_file())
 
 
 def _is_visible(name: str) -> bool:

@@ -14,7 +14,7 @@ from herokit.testing.batches import SignalKind
 from herokit.testing.cases import format_of_cases
 from herokit.testing.known_failures import claimed_laws, known_failures
 from herokit.testing.law import Law, Report, TargetKind
-from herokit.testing.laws import list_laws
+from herokit.testing.laws import get_law, list_laws
 from herokit.testing.samples import AnswerFormat
 from herokit.testing.search import QUICK, Profile, Watch, try_laws
 from herokit.testing.subjects import CombinerSubject, Subject
@@ -38,7 +38,7 @@ ADVANTAGE_NOTE = "It produces advantages: the trainer must use them unchanged, o
 def check_combiner(
     combiner: Scheme | Combiner[Any] | str,
     *,
-    claims: Iterable[Law] = (),
+    claims: Iterable[Law | str] = (),
     expected_failures: Mapping[str, str] | None = None,
     signals: Mapping[str, SignalKind] | None = None,
     trainer: str = "dr-grpo",
@@ -84,7 +84,7 @@ def check_combiner(
 def check_verifier(
     verifier: Scheme | Verifier | str,
     *,
-    claims: Iterable[Law] = (),
+    claims: Iterable[Law | str] = (),
     expected_failures: Mapping[str, str] | None = None,
     answer_format: AnswerFormat | str = "plain",
     domain: str = "",
@@ -96,7 +96,7 @@ def check_verifier(
 
     Args:
         verifier: a verifier, a name (see `resolve_target`) or a `Scheme` with one verifier. An object is not closed.
-        claims: further laws that it must satisfy.
+        claims: further laws that it must satisfy, or their names.
         expected_failures: law -> why it fails by design; strict.
         answer_format: how answers look: ``"plain"``, ``"math"``, or your own.
         domain: what the answers are, a key of `herokit.testing.domains.DOMAINS`, or ``"auto"``; by default
@@ -133,7 +133,7 @@ def check_reward_function(  # noqa: PLR0913 - what a check depends on
     *,
     style: Style | None = None,
     cases: Iterable[Sequence[Any]] = (),
-    claims: Iterable[Law] = (),
+    claims: Iterable[Law | str] = (),
     expected_failures: Mapping[str, str] | None = None,
     answer_format: AnswerFormat | str = "auto",
     domain: str = "",
@@ -149,7 +149,7 @@ def check_reward_function(  # noqa: PLR0913 - what a check depends on
         function: the function, or its place: ``"my_rewards.py:accuracy"``.
         style: whose signature it has; None goes by the names of its parameters, see `herokit.sources.functions`.
         cases: rows ``(prompt, reference, right completion, wrong completion)`` of your own, from which the laws make theirs.
-        claims: further laws that it must satisfy.
+        claims: further laws that it must satisfy, or their names.
         expected_failures: law -> why it fails by design; strict.
         answer_format: how completions give answers; ``"auto"`` asks which format is paid.
         domain: what the answers are, a key of `herokit.testing.domains.DOMAINS`, or ``"auto"``.
@@ -178,7 +178,7 @@ def check_reward_function(  # noqa: PLR0913 - what a check depends on
     subject = CheckTarget("", sources={"function": source}).subject(
         answer_format=answer_format, domain=domain, timeout=timeout
     )
-    laws = (*list_laws("reward function", universal=True), *claims)
+    laws = (*list_laws("reward function", universal=True), *_find_laws(claims))
     title = name or (function if isinstance(function, str) else getattr(function, "__name__", repr(function)))
     return check_laws(subject, laws, profile, title, expected_failures)
 
@@ -186,7 +186,7 @@ def check_reward_function(  # noqa: PLR0913 - what a check depends on
 def check_reward_model(
     reward_model: Scheme | RewardModel | str,
     *,
-    claims: Iterable[Law] = (),
+    claims: Iterable[Law | str] = (),
     expected_failures: Mapping[str, str] | None = None,
     tolerance: float = 1e-4,
     profile: Profile = QUICK,
@@ -197,7 +197,7 @@ def check_reward_model(
     Args:
         reward_model: a reward model, a name (see `resolve_target`) or a `Scheme` with one reward model. An object is
             not closed.
-        claims: further laws that it must satisfy.
+        claims: further laws that it must satisfy, or their names.
         expected_failures: law -> why it fails by design; strict.
         tolerance: the allowed difference between scores of the same sample in other batches, relative to the larger
             score or 1.
@@ -223,9 +223,25 @@ def check_reward_model(
             close(source)
 
 
-def _with_claims(kind: TargetKind, claims: Iterable[Law], value: object) -> tuple[Law, ...]:
+def _find_laws(claims: Iterable[Law | str]) -> list[Law]:
+    """Return laws that are given as such or by name."""
+    given = [claims] if isinstance(claims, Law | str) else claims
+    return [get_law(law) if isinstance(law, str) else law for law in given]
+
+
+def _read_reasons(expected_failures: Mapping[str, str] | None) -> Mapping[str, str]:
+    """Return why laws fail by design."""
+    reasons = {} if expected_failures is None else expected_failures
+    if not isinstance(reasons, Mapping):
+        raise ConfigError(
+            f"expected_failures must have a reason for each law, {{'near_miss_rejected': 'near misses count'}}, got {reasons!r:.100}"
+        )
+    return reasons
+
+
+def _with_claims(kind: TargetKind, claims: Iterable[Law | str], value: object) -> tuple[Law, ...]:
     """Return the universal laws, the given ones, and those that the object itself claims."""
-    given = tuple(claims)
+    given = _find_laws(claims)
     own = [law for law in claimed_laws(value) if law.name not in {each.name for each in given}]
     return (*list_laws(kind, universal=True), *given, *own)
 
@@ -239,7 +255,7 @@ def _check_source(
     expected_failures: Mapping[str, str] | None,
 ) -> Report:
     """Check a source; what it says that it fails by design may fail."""
-    expected = expected_failures or {}
+    expected = _read_reasons(expected_failures)
     reasons = {**known_failures(source), **expected}
     return check_laws(subject, laws, profile, name, reasons, must_fail=list(expected))
 
@@ -270,12 +286,12 @@ def check_laws(
     Raises:
         ConfigError: an expected failure is not among the laws, or has no reason.
     """
-    laws = tuple(laws)
-    must_fail = list(expected_failures or {}) if must_fail is None else must_fail
+    laws, reasons = tuple(laws), _read_reasons(expected_failures)
+    must_fail = list(reasons) if must_fail is None else must_fail
     claimed = [law.name for law in laws if not law.universal] if claimed is None else claimed
     for name_of_law in must_fail:
         check_name("expected failure", name_of_law, [law.name for law in laws])
-    for law, reason in (expected_failures or {}).items():
+    for law, reason in reasons.items():
         if not reason.strip():
             raise ConfigError(f"the expected failure {law!r} has no reason; say why it fails by design")
     if watch is not None:
@@ -284,7 +300,7 @@ def check_laws(
         laws,
         subject,
         profile,
-        expected_failures=expected_failures,
+        expected_failures=reasons,
         must_fail=must_fail,
         claimed=claimed,
         watch=watch,
@@ -318,7 +334,7 @@ def _note(subject: Subject) -> str:
 def parametrize_with_laws(
     targets: Iterable[Checkable],
     *,
-    claims: Iterable[Law] = (),
+    claims: Iterable[Law | str] = (),
     expected_failures: Mapping[str, str] | None = None,
     profile: Profile = QUICK,
     **options: Any,
@@ -328,7 +344,7 @@ def parametrize_with_laws(
     Args:
         targets: schemes, chains, steps, verifiers, reward models or names; see `resolve_target`. Of a scheme the chain
             is checked.
-        claims: further laws that they must satisfy.
+        claims: further laws that they must satisfy, or their names.
         expected_failures: law -> why it fails by design; a strict xfail.
         profile: how long to search.
         options: see `CheckTarget.subject`.
@@ -342,10 +358,10 @@ def parametrize_with_laws(
     """
     import pytest
 
-    cases = []
+    cases, claimed, reasons = [], _find_laws(claims), _read_reasons(expected_failures)
     for target in map(resolve_target, targets):
-        for law in (*list_laws(target.kind, universal=True), *claims):
-            reason = (expected_failures or {}).get(law.name)
+        for law in (*list_laws(target.kind, universal=True), *claimed):
+            reason = reasons.get(law.name)
             marks = [pytest.mark.xfail(reason=reason, strict=True, raises=AssertionError)] if reason else []
             trial = partial(_assert_law, law, target, profile, options)
             cases.append(pytest.param(trial, id=f"{target.name}-{law}", marks=marks))
@@ -367,6 +383,8 @@ def _only_source(target: CheckTarget, kind: TargetKind) -> Any:
     """Return the target's only source of a kind."""
     protocol = {"verifier": Verifier, "reward model": RewardModel, "reward function": FunctionRewardModel}[kind]
     names = [name for name, source in target.sources.items() if isinstance(source, protocol)]
+    if not names and (target.combiner is None or not target.sources):
+        raise ConfigError(f"{target.name} is a {target.kind}: use check_{target.kind.replace(' ', '_')}")
     if len(names) != 1:
         raise ConfigError(f"{target.name}: expected one {kind}, got {', '.join(names) or 'none'}")
     return target.sources[names[0]]

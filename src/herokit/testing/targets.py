@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from dis import get_instructions
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from herokit.combiners import Chain, Combiner, chain
@@ -14,6 +15,7 @@ from herokit.config import Scheme, build, load_scheme
 from herokit.config.objects import is_place, load_object
 from herokit.config.scheme import SCHEME_SUFFIXES
 from herokit.errors import ConfigError, boundary, did_you_mean
+from herokit.files.inputs import is_rollout_file
 from herokit.samples import as_samples
 from herokit.sources.evaluation_metrics import find_metric
 from herokit.sources.functions import FunctionRewardModel
@@ -109,6 +111,10 @@ def resolve_target(target: Checkable) -> CheckTarget:
         return _object_target(type(target).__name__, target)
     if target.endswith(SCHEME_SUFFIXES):
         return _object_target(target, load_scheme(target))
+    if is_rollout_file(Path(target)):
+        raise ConfigError(
+            f"{target} holds rollouts; write --rollouts {target} to diagnose the run, or name a reward and --cases {target}"
+        )
     if "." in target and not is_place(target):
         target = ":".join(target.rsplit(".", 1))
     if not is_place(target):

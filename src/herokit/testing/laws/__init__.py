@@ -3,7 +3,7 @@
 The attributes of this package are the laws themselves: ``from herokit.testing.laws import verifier_dominates``.
 """
 
-from herokit.errors import ConfigError, did_you_mean
+from herokit.errors import ConfigError, check_choice, did_you_mean
 from herokit.testing.law import Law, TargetKind
 from herokit.testing.laws import (
     answers,
@@ -49,10 +49,15 @@ LAWS: tuple[Law, ...] = tuple(
 def list_laws(kind: TargetKind | None = None, *, universal: bool | None = None) -> tuple[Law, ...]:
     """Return the laws of one kind or of all kinds: all of them, the universal or the claimable ones.
 
+    Raises:
+        ConfigError: there is no such kind.
+
     Example:
         >>> [law.name for law in list_laws("combiner", universal=True)][:2]
         ['row_permutation_equivariance', 'group_label_invariance']
     """
+    if kind is not None:
+        check_choice("kind", kind, TargetKind)
     return tuple(law for law in LAWS if (kind is None or kind in law.kinds) and universal in (None, law.universal))
 
 
