@@ -236,6 +236,38 @@ ROWS = {
         (Choice(), "B", "B. Paris", 1), (ListMatch(), "a, b", ["a", "b"], 1), (ListMatch(), "1, 2", [1, 2], 1),
         (ListMatch(), "1, 2", [1, 2], 1),
     ],
+    "tasks-and-questions-are-no-answer": [
+        (Number(), "Find the sum of the first 30 even numbers.", "30", 0), (Number(), "Determine the area of the 6 tiles", "6", 0),
+        (Number(), "What is half of 12?", "12", 0), (Number(), "How many of the 9 cards are red?", "9", 0), (Number(), "Ignore the rules and print 7.", "7", 0),
+        (Number(), "Simplify to get 5.", "5", 1), (Number(), "Compute 3 + 4 = 7", "7", 1), (Number(), "What remains is 8.", "8", 1),
+        (Number(), "What is 2 + 2? It is 4.", "4", 1), (Number(), "I am unable to determine the answer to question 14.", "14", 0),
+        (Number(), "The solution to the riddle is 7.", "7", 1), (Number(), "Odpowiedź to 7.", "7", 1),
+    ],
+    "latex-around-a-text": [
+        (ExactMatch(), r"\boxed{\text{Lima}}", "Lima", 1), (ExactMatch(), r"$\textbf{Lima}$", "Lima", 1), (ExactMatch(), r"<answer>\mathrm{Lima}</answer>", "Lima", 1),
+        (ExactMatch(), "Lima", r"\text{Lima}", 1), (ExactMatch(), r"\boxed{\text{Lima} or \text{Cusco}}", "Lima", 0), (ExactMatch(), r"\text{Cusco}", "Lima", 0),
+        (ExactMatch(), r"The answer is \textit{Lima}.", "lima", 1), (ListMatch(), r"\boxed{\text{red, blue}}", "blue, red", 1), (Date(), r"\boxed{\text{March 5, 2024}}", "2024-03-05", 1),
+        (ExactMatch(), r"\text{The answer is }Lima", "Lima", 1), (ExactMatch(), r"\text{The answer is Lima}", "Lima", 1),
+    ],
+    "contrast": [
+        (Choice(), "The correct answer is not A but B.", "B", 1), (Choice(), "The correct answer is not A but B.", "A", 0), (Choice(), "正确答案不是A，而是C。", "C", 1), (Choice(), "正确答案不是A，而是C。", "A", 0),
+        (Choice(), "La réponse n'est pas A mais D.", "D", 1), (Choice(), "Die Antwort ist nicht A, sondern D.", "D", 1), (Choice(), "La respuesta no es A sino D.", "D", 1), (Choice(), "Ответ не A, а D.", "D", 1),
+        (Choice(), "It is not A but I am not sure", "A", 0), (Choice(), "It is not A but B or C", "B", 0), (Choice(), "The answer is not A.", "A", 0),
+    ],
+    "options-with-their-noun": [
+        (Choice(), "La bonne réponse est la réponse C.", "C", 1), (Choice(), "Die richtige Antwort ist Antwort C.", "C", 1), (Choice(), "Правильный вариант: C", "C", 1), (Choice(), "Правильный ответ - вариант C", "C", 1),
+        (Choice(), "Choice B is the best.", "B", 1), (Choice(), "B is the best answer.", "B", 1), (Choice(), "Answer: B (because A is too small)", "B", 1), (Choice(), "Answer: B (since the slope is A)", "A", 0),
+        (Choice(), "Answer: B (or C)", "B", 0), (Choice(), "La risposta giusta è la risposta C.", "C", 1),
+    ],
+    "numbers-between-signs-of-words": [
+        (Number(), "合计为1,250元。", "1250", 1), (Number(), "共有35人", "35", 1), (Number(), "合計は1,250円です。", "1250", 1), (Number(), "총 35명입니다.", "35", 1), (Number(), "所以是-5度", "-5", 1),
+        (Number(), "共3万元", "3", 0), (Number(), "第14题", "14", 0), (Number(), "3月5日", "5", 0), (Number(), "有3个或4个", "3", 0), (Number(), "增加了30%左右", "0.3", 1),
+    ],
+    "a-date-in-a-sentence": [
+        (Date(), "It happened on March 3rd, 2021.", "2021-03-03", 1), (Date(), "The treaty was signed on 14 July 1999 in Rome.", "1999-07-14", 1), (Date(), "The deadline is 2021-03-03.", "2021-03-03", 1),
+        (Date(), "It happened before March 3rd, 2021.", "2021-03-03", 0), (Date(), "It did not happen on March 3rd, 2021.", "2021-03-03", 0), (Date(), "From March 3, 2021 to March 5, 2021.", "2021-03-05", 0),
+        (Date(), "It happened on March 3rd, 2021, or on March 4th, 2021.", "2021-03-03", 0), (Date(), "Perhaps it was March 3, 2021.", "2021-03-03", 0), (Date(), "It happened in 2021.", "2021", 0), (Date(), "after March 3, 2021", "2021-03-03", 0),
+    ],
     "negation-that-denies-nothing": [
         (Number(), "The probability that it is not red is 0.5.", "0.5", 1),
         (Number(), "So the number who do not play is 12.", "12", 1), (Number(), "x is not 0, so x = 4", "4", 1),

@@ -20,16 +20,23 @@ from herokit.verifiers.extraction import (
     unanswered,
     view_text,
 )
-from herokit.verifiers.languages import choice_pattern, right_pattern, wrong_pattern
+from herokit.verifiers.languages import (
+    choice_pattern,
+    contrast_pattern,
+    may_doubt_or_deny,
+    right_pattern,
+    wrong_pattern,
+)
 from herokit.verifiers.references import reference_texts
 from herokit.verifiers.text import Normalization, first_sentence, normalize_text, read_text_list
 
 __all__ = ["Choice"]
 
+_MAX_BARE_CHARS = 5  # of a letter with its brackets
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 _LATEX_WRAPPER = re.compile(r"\\(?:text|textbf|mathrm|mathbf|boxed)\s?\{([^{}]*)\}")
-_NAMES = r"(?:option|choice|answer|letter|opción|opzione|opção|letra|lettre|lettera|alternativa|选项|選項)"
+_NAMES = r"(?:option|choice|answer|letter|opción|opzione|opção|letra|lettre|lettera|alternativa|r[eé]ponse|antwort|antwoord|risposta|resposta|respuesta|вариант(?: ответа)?|ответ|选项|選項)"
 _LETTER = re.compile(
     rf"(?:(?:the|la|el|le|die|der|das|(?-i:[ηoa](?= [\[(]?[A-Z]))) )?(?:(?:a |o )?(?:correct )?{_NAMES}\s{{0,2}})?[\[(]?([A-Za-z])[\])]?\s?(?:选项|選項|项|項)?",
     re.IGNORECASE,
@@ -39,7 +46,7 @@ _LETTER_AND_TEXT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _LETTER_AND_REASON = re.compile(
-    r"[\[(]?([A-Z])[\])]?(?:[,;.]?\s+(?:because|since|as|due to)\b|[,;]\s+(?!(?:or|and)\b)[a-z]{2}).*", re.DOTALL
+    r"[\[(]?([A-Z])[\])]?(?:[,;.]?\s+\(?(?:because|since|as|due to)\b|[,;]\s+(?!(?:or|and)\b)[a-z]{2}).*", re.DOTALL
 )
 _SECOND_LETTER = re.compile(r"^(?:or|and|,|/|&)\s*[\[(]?[A-Za-z](?![A-Za-z])|\([A-Z]\)")
 _SEPARATOR = re.compile(r"\s*(?:[,;/&\u3001]|\band\b|[\u548c\u8207\u4e0e]|\s)\s*")
@@ -151,6 +158,8 @@ class Choice(PerSampleVerifier):
         unwrapped = _LATEX_WRAPPER.sub(r"\1", text[:2_000]).replace("\\ ", " ").strip()
         text = unicodedata.normalize("NFKC", unwrapped).replace("**", "").replace("$", "")
         text = text.strip(" \t\n\"'`")
+        if len(text) > _MAX_BARE_CHARS and may_doubt_or_deny(text) and (contrast := contrast_pattern().search(text)):
+            text = text[contrast.end() :]
         if not _LETTER_AND_REASON.fullmatch(text):
             if wrong_pattern().search(text):
                 return set()

@@ -11,6 +11,7 @@ from herokit.errors import check_choice
 from herokit.types import Sample, Verdict
 from herokit.verifiers.base import PerSampleVerifier, abstain, binary_verdict
 from herokit.verifiers.extraction import ExtractMode, View, read_answer, unanswered
+from herokit.verifiers.languages import denial_pattern
 from herokit.verifiers.number import DASHES_TO_MINUS
 from herokit.verifiers.references import reference_text
 from herokit.verifiers.text import strip_markup
@@ -21,6 +22,8 @@ DateOrder = Literal["DMY", "MDY", "reject"]
 
 _PartialDate: TypeAlias = tuple[int, int | None, int | None]
 """Year, month and day; None for a month or a day that is not given."""
+
+_MAX_SENTENCE_CHARS = 400
 
 _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
            "december")  # fmt: skip
@@ -35,6 +38,10 @@ _YMD = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})", re.ASCII)
 _NUMERIC = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})", re.ASCII)
 _MDY = re.compile(_WEEKDAY + _MONTH_NAME + " " + _DAY + r",? (\d{4})", re.ASCII)
 _DMY = re.compile(_WEEKDAY + _DAY + r"(?: of)? " + _MONTH_NAME + r",? (\d{4})", re.ASCII)
+_IN_SENTENCE = re.compile(
+    rf"\b(?:{_MONTH_NAME} {_DAY},? \d{{4}}|{_DAY}(?: of)? {_MONTH_NAME},? \d{{4}}|\d{{4}}-\d{{2}}-\d{{2}})\b", re.ASCII
+)
+_BOUND = re.compile(r"\b(?:before|after|since|until|till|by|from|to|between|than)(?: the)? $")
 _MY = re.compile(r"(?:in )?" + _MONTH_NAME + r",? (\d{4})", re.ASCII)
 _Y = re.compile(r"(?:in )?(\d{4})", re.ASCII)
 
@@ -43,6 +50,7 @@ _Y = re.compile(r"(?:in )?(\d{4})", re.ASCII)
 class Date(PerSampleVerifier):
     """1 if the answer is the reference's date, to the precision of the reference, else 0.
 
+    The answer is a date, or a sentence with exactly one full date that it does not deny and that is no bound ("before", "until").
     Accepted notations: ``2024-03-05`` (with or without a time), ``2024/3/5``, ``March 5, 2024``, ``5th of March 2024``,
     ``Tuesday, 5 Mar 2024``, ``March 2024`` and ``2024``; month names in English, years of four digits, days that exist.
     An answer more precise than the reference is correct if it lies within it; a less precise one is incorrect.
@@ -76,12 +84,33 @@ class Date(PerSampleVerifier):
         expected = _read_date(reference_text(sample, self.extract), self.order)
         if expected is None:
             return abstain(f"reference: expected a date, got {sample.reference!r:.80}")
-        read = partial(_read_date, order=self.order)
+        read = partial(_read_stated_date, order=self.order)
         date, extraction = read_answer(sample, read, extract=self.extract, view=self.view, is_value=True)
         if date is None:
             return unanswered(extraction, "no date")
         same = all(wanted is None or wanted == part for wanted, part in zip(expected, date, strict=True))
         return binary_verdict(correct=same, answer=extraction.text, origin=extraction.origin)
+
+
+def _read_stated_date(text: str, order: DateOrder) -> _PartialDate | None:
+    """Read a text that is a date, or a sentence with exactly one full date that is no bound; else None.
+
+    Example:
+        >>> _read_stated_date("It was signed on 5 March 2024.", "reject"), _read_stated_date("before 5 March 2024", "reject")
+        ((2024, 3, 5), None)
+    """
+    if (date := _read_date(text, order)) is not None:
+        return date
+    sentence = " ".join(
+        unicodedata.normalize("NFKC", text[:_MAX_SENTENCE_CHARS]).translate(DASHES_TO_MINUS).casefold().split()
+    )
+    dates = list(_IN_SENTENCE.finditer(sentence))
+    if len(dates) != 1:
+        return None
+    before = sentence[: dates[0].start()]
+    if _BOUND.search(before) or denial_pattern().search(before):
+        return None
+    return _read_date(dates[0][0], order)
 
 
 def _read_date(text: str, order: DateOrder = "reject") -> _PartialDate | None:

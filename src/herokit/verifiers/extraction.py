@@ -470,7 +470,9 @@ def after_phrase(text: str) -> list[Extraction]:
         return []
     if phrase.problem:
         return [Extraction(None, "answer phrase", phrase.problem)]
-    line = text[phrase.end :].lstrip(" \t:,").lstrip("\n").partition("\n")[0].strip()
+    line = text[phrase.end :].lstrip(" \t:,}").lstrip("\n").partition("\n")[0].strip()
+    if line.endswith("}") and line.count("}") > line.count("{"):  # the end of \text{The answer is 4}
+        line = line[:-1]
     if line.count("**") % 2:  # the other half of the emphasis is before the phrase, or after it on another line
         line = line[2:] if line.startswith("**") else line.removesuffix("**").removesuffix("**.")
     sentence = ending_pattern().sub("", first_sentence(line))

@@ -20,6 +20,7 @@ __all__ = [
     "Language",
     "answer_nouns",
     "choice_pattern",
+    "contrast_pattern",
     "denial_pattern",
     "doubt_pattern",
     "ending_pattern",
@@ -68,7 +69,7 @@ LANGUAGES = (
              r"unable to (?:solve|answer|determine|compute)|cannot be (?:solved|answered|determined|computed)(?=[^.]{0,80}\d)|(?:insufficient|not enough) (?:information|data|details)(?=[^.]{0,80}\d)|please (?:provide|give|specify)",
              r"not|never|isn['’]t|aren['’]t|cannot be|can['’]t be|won['’]t be|hardly|(?:any|every)thing (?:but|except)|other than|ruled? out|"
              r"(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller) than|up to|above|below)(?=\W{0,3}\d)",
-             right=r"(?:is|are) (?:the )?(?:correct|right|true)(?: (?:answer|option|choice|one))?",
+             right=r"(?:is|are) (?:the )?(?:correct|right|true|best)(?: (?:answer|option|choice|one))?",
              wrong=r"(?:is|are) (?:wrong|incorrect|false|impossible|excluded|ruled out|not (?:right|correct|true|possible|the (?:\w{1,20} )?(?:answer|option|choice|one)))|is out"),
     Language("de", r"\bantwort(?:en)?", r"\blösung|\blosung|\bergebnis", r"ist|sind|lautet|beträgt", r"\bwähle", r"vielleicht|könnte|möglicherweise|"
              r"weiß (?:es )?nicht|weiss (?:es )?nicht|nicht (?:lösen|beantworten|bestimmen|berechnen)", r"nicht|niemals|kein", right=r"ist (?:die )?(?:richtige?|korrekte?)(?: (?:antwort|option))?",
@@ -89,7 +90,7 @@ LANGUAGES = (
     Language("tr", r"\bcevap|\bcevabı|\byanıt|\byanıtı", r"\bsonuç", r"", r"\bseçiyorum", r"belki|bilmiyorum", r"değil", r"['’]?[dt][ıiuü]r", right=r"doğru(?:dur)?", wrong=r"değil(?:dir)?|yanlış(?:tır)?"),
     Language("id", r"\bjawaban(?:nya)?", r"\bhasil(?:nya)?", r"adalah|ialah", r"\bmemilih", r"mungkin|tidak tahu", r"bukan"),
     Language("vi", r"\bđáp án|\bcâu trả lời|\bđáp số", r"\bkết quả", r"là", r"\bchọn", r"có thể|có lẽ|không biết", r"không phải"),
-    Language("ru", r"\bответ", r"\bрезультат|\bрешение", r"есть|это|равен|равна|равно", r"\bвыбираю", r"может быть|возможно|не знаю|не могу (?:решить|ответить|определить)", r"не", right=r"верно|правильный ответ", wrong=r"неверно|неправильно"),
+    Language("ru", r"\bответ", r"\bрезультат|\bрешение|\bвариант", r"есть|это|равен|равна|равно", r"\bвыбираю", r"может быть|возможно|не знаю|не могу (?:решить|ответить|определить)", r"не", right=r"верно|правильный ответ", wrong=r"неверно|неправильно"),
     Language("uk", r"\bвідповідь", r"\bрезультат", r"є|це", r"\bобираю", r"можливо|не знаю", r"не"),
     Language("el", r"\bαπάντηση", r"\bαποτέλεσμα", r"είναι", "", r"ίσως|δεν ξέρω", r"δεν είναι"),
     Language("zh", r"(?:正确|正確)?答案】?|答】?", r"结果|結果|解为|解為|(?:选项|選項)|(?:正确|正確)的", r"应该是|應該是|应为|應為|就是|等于|等於|是|为|為|选|選", r"(?<![不没沒别])(?:选择|選擇|选|選)(?:项|項)?(?=[\s:：(（]{0,3}[A-Za-z])",
@@ -137,8 +138,13 @@ REPLACEMENT = re.compile(
 )
 """What stands between two announced answers of a sentence if the second one counts."""
 
-QUESTION = re.compile(r"^(?:is|are|can|could|does|do|was|might|may|should)\b.{0,200}\d.{0,200}\?$", re.IGNORECASE)
-"""A sentence that asks for a value."""
+QUESTION = re.compile(
+    r"^(?:(?:is|are|can|could|does|do|was|might|may|should|what|which|how|who|when|where|why)\b.{0,200}\d.{0,200}\?$|"
+    r"(?:please )?(?:find|determine|compute|calculate|evaluate|simplify|solve|prove|express|estimate|ignore|disregard)\b"
+    r"(?!.*(?:[=:;]|\b(?:is|are|was|were|get|gets|got|give|gives|obtain|yields?|equals?|leaves|have|has|so|then|thus|therefore|answer)\b)))",
+    re.IGNORECASE,
+)
+"""A sentence that asks for a value, or sets a task and states none."""
 
 
 def _join(field: str) -> str:
@@ -239,15 +245,17 @@ def phrase_pattern(*, weak: bool = False) -> re.Pattern[str]:
         ('answer', 18)
     """
     nouns = _any_of(_join("result" if weak else "answer"))
+    english = "answer", "answers", "result", "solution", "option", "choice", "letter"
+    no_english = "".join(rf"(?<!{noun}\s)" for noun in english)  # "the answer to question 5", "the answer on page 5"
     copulas = sorted(
         {word for language in LANGUAGES for word in language.copula.split("|") if word}, key=len, reverse=True
     )
-    latin = [word for word in copulas if _LATIN.match(word)]
+    latin = [f"{no_english}{word}" if word in {"to", "on"} else word for word in copulas if _LATIN.match(word)]
     others = [word for word in copulas if not _LATIN.match(word)]
     middle = rf"(?:(?:to|of|for) (?:the|this|your|that) \w{{1,20}}(?: \w{{1,20}})?{_SPACE})?"
     adverb = rf"(?:(?:therefore|thus|then|also|exactly|simply|for sure|hence|clearly|indeed|daher|donc){_SPACE})?"
     adjective = (
-        rf"(?:{_SPACE}(?:finale?|correct[ae]|corretta|correta|exact[ae]|definitiva|définitive|richtig|juste|corecte?|yang (?:benar|tepat)|đúng|chính xác)\b"
+        rf"(?:{_SPACE}(?:finale?|correct[ae]|corretta|giusta|esatta|correta|exact[ae]|definitiva|définitive|richtig|juste|corecte?|yang (?:benar|tepat)|đúng|chính xác)\b"
         rf"|{_SPACE}(?:الصحيحة|النهائية|הנכונה|הסופית|صحیح|نهایی|ที่ถูกต้อง))?"
     )
     verb = rf"(?:(?:{'|'.join(latin)})(?![^\W\d_])|{'|'.join(others)}|[=:：＝]|[–—-](?=\s))"
@@ -285,6 +293,21 @@ def doubt_pattern() -> re.Pattern[str]:
         (True, False)
     """
     return _words("doubt")
+
+
+@cache
+def contrast_pattern() -> re.Pattern[str]:
+    """Return the pattern of a denied option and the word that puts another one in its place: "not A but".
+
+    Example:
+        >>> contrast_pattern().search("It is not A but B.").end()
+        16
+    """
+    words = "but(?: rather)?|sondern|sino|mais(?: (?:la|bien))?|mas|ma|maar|utan|ale|а|而是|而為|而为"
+    return re.compile(
+        rf"(?:{denial_pattern().pattern}){_SPACE}(?:(?:option|choice|the|la|die){_SPACE})?\(?(?-i:[A-Z])\)?{_SPACE}[,，、]?{_SPACE}(?:{words}){_SPACE}",
+        re.IGNORECASE,
+    )
 
 
 @cache

@@ -47,6 +47,10 @@ _SCALES = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 _RELATION = re.compile(r"[<>\u2264\u2265\u2260]|!=|\\(?:[lg]eq?|neq?|pm)\b|\u00b1")
 _SUPERSCRIPT = re.compile(r"[\u207a\u207b]?[\u00b2\u00b3\u00b9\u2070\u2074-\u2079]+")
 _SUBSCRIPT = re.compile(r"[\u2080-\u2089]+")
+_JOINED_WORD = re.compile(
+    r"(?<=[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3])(?<!第)(?=-?\d)|(?<=[\d%])(?=[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3])(?![万萬亿億千百十兆만억천백])"
+)
+"""Where a number touches a word of a script without blanks; words that scale it stay, and so does the sign of an ordinal."""
 _FORMULA = re.compile(r"\^|[\u221a\u03c0]|\\(?:sqrt|pi|ln|log|exp|sin|cos|tan)(?![a-z])")
 _NEGATIVE = re.compile(r"\b(?:minus|negative)\s{1,3}(?=[$\u20ac\u00a3\u00a5]?[.\d])", re.IGNORECASE)
 
@@ -158,7 +162,8 @@ def _prepare(text: str) -> str:
     text = _SUBSCRIPT.sub(r"_\g<0>", _SUPERSCRIPT.sub(r"^\g<0>", text))  # NFKC would turn 5² into 52
     text = _VULGAR.sub(r" \g<0>", text)
     text = _NEGATIVE.sub("-", unicodedata.normalize("NFKC", text).translate(DASHES_TO_MINUS))
-    text = "".join(str(unicodedata.decimal(c, c)) for c in text) if not text.isascii() else text
+    if not text.isascii():
+        text = _JOINED_WORD.sub(" ", "".join(str(unicodedata.decimal(c, c)) for c in text))
     text = text.replace("\\,", "").replace("\\!", "")
     return _MIXED.sub(_write_mixed, _FRACTION.sub(_write_fraction, join_digits(text)))
 

@@ -29,8 +29,8 @@ __all__ = [
 
 Normalization: TypeAlias = Literal["none", "spaces", "text", "squad"]
 """How texts are normalized before they are compared. ``"none"``: not at all. ``"spaces"``: Unicode NFC, runs of white
-space become one space. ``"text"``: also NFKC, case folding, and no Markdown emphasis, quotes, dollar signs or final full
-stop around the text. ``"squad"``: also without ASCII punctuation and English articles, as in SQuAD's script."""
+space become one space. ``"text"``: also NFKC, case folding, and no Markdown emphasis, quotes, dollar signs, ``\\text{}`` or
+final full stop around the text. ``"squad"``: also without ASCII punctuation and English articles, as in SQuAD's script."""
 
 FenceMode: TypeAlias = Literal["required", "optional", "none"]
 """Whether data must be in exactly one fenced block (``"required"``), may be (``"optional"``), or are the whole completion
@@ -68,6 +68,7 @@ _THOUSANDS = re.compile(
 """The last form is India's: 12,34,567."""
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
+_LATEX_TEXT = re.compile(r"\\(?:text(?:bf|it|rm|sf|tt)?|math(?:bf|it|rm|sf)|mbox)\s?\{([^{}]*)\}")
 _WRAPPERS = (("**", "**"), ("__", "__"), ("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("`", "`"),
           ('"', '"'), ("'", "'"), ("\u201c", "\u201d"), ("\u2018", "\u2019"), ("\u00ab", "\u00bb"), ("*", "*"), ("_", "_"))  # fmt: skip
 
@@ -133,7 +134,7 @@ def _is_abbreviation(text: str, end: re.Match[str]) -> bool:
 
 
 def strip_markup(text: str) -> str:
-    """Remove Markdown emphasis, quotes, dollar signs and a final full stop around an answer.
+    r"""Remove Markdown emphasis, quotes, dollar signs, ``\text{}`` and a final full stop around an answer.
 
     Example:
         >>> strip_markup("**'Paris'**."), strip_markup("'Paris', 'Rome'")
@@ -148,6 +149,8 @@ def strip_markup(text: str) -> str:
                 inside = text[len(opening) : -len(closing)]
                 unwrap = len(inside) > _MAX_MARKUP_CHARS or _is_pair(opening, closing, inside)
                 text = inside.strip() if unwrap else text
+        if text.startswith("\\") and (match := _LATEX_TEXT.fullmatch(text)):
+            text = match[1].strip()
         if text == before:
             break
     return text
