@@ -17,7 +17,7 @@ from herokit.errors import DataError, HerokitError, NoSignalWarning, PluginError
 from herokit.service.engine import Engine, ScoreKey
 from herokit.service.metrics import Metrics
 from herokit.sources import Vote
-from herokit.verifiers import ExactMatch
+from herokit.verifiers import ExactMatch, Number
 
 ROWS = [*group("a", "ok", "no", "nope", "ok"), *group("b", "ok", "no", "nope", "ok")]
 
@@ -220,6 +220,31 @@ def test_zeros_after_another_value_need_no_reference():
         warnings.simplefilter("error")
         rewarder([Sample("p", "a", "q"), Sample("p", "abc", "q")])
         rewarder([Sample("p", "abc", "q") for _ in range(16)])
+
+
+def test_a_verifier_that_finds_no_answer_in_any_sample_is_said_once():
+    rows = [Sample("p", "<answer>4", "q", "4") for _ in range(8)]
+    rewarder = Rewarder({"verifier": Number()}, verifier_only())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rewarder(rows)
+    with pytest.warns(
+        NoSignalWarning,
+        match="'verifier' found no answer in any of 16 samples, which get 0: the last answer tag is cut",
+    ):
+        rewarder(rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(4):
+            rewarder(rows)
+
+
+def test_a_verifier_that_has_found_an_answer_is_looking_in_the_right_place():
+    rewarder = Rewarder({"verifier": Number()}, verifier_only())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rewarder([Sample("p", "<answer>4", "q", "4"), Sample("p", "<answer>5</answer>", "q", "4")])
+        rewarder([Sample("p", "<answer>4", "q", "4") for _ in range(32)])
 
 
 def test_workers_that_see_one_row_warn_after_some():

@@ -38,6 +38,9 @@ __all__ = [
 MAX_FAILURES = 16
 """Consecutive single rows that may raise before the source is not called any more."""
 
+MIN_UNPARSED = 16
+"""Samples in which a verifier finds no answer, and nothing else, before it is suspected of looking in the wrong place."""
+
 MIN_ZEROS = 8
 """Samples without a reference that get 0, and nothing else, before a source is suspected of needing one."""
 
@@ -70,12 +73,14 @@ class SourceMonitor:
         failures: path -> samples without a value since the last one with a value.
         warned: the paths of sources about which a warning was given.
         zeros: path -> samples without a reference that got 0, as long as there was nothing else; then None.
+        unparsed: path -> samples in which no answer was found, as long as there was nothing else; then None.
     """
 
     working: set[tuple[str, ...]] = field(default_factory=set)
     failures: dict[tuple[str, ...], int] = field(default_factory=dict)
     warned: set[tuple[str, ...]] = field(default_factory=set)
     zeros: dict[tuple[str, ...], int | None] = field(default_factory=dict)
+    unparsed: dict[tuple[str, ...], int | None] = field(default_factory=dict)
 
     def observe(self, path: tuple[str, ...], owner: str, reasons: Sequence[str | None]) -> None:
         """Take note of one batch; warn once if a source gives no value at all.
@@ -120,6 +125,30 @@ class SourceMonitor:
         message = (
             f"{owner} gave 0 to all of {count} samples, and none of them has a reference; if it compares with one, name "
             "their column (--column reference=COLUMN, or reference= of an adapter)"
+        )
+        warnings.warn(message, NoSignalWarning, stacklevel=2)
+
+    def observe_unparsed(self, path: tuple[str, ...], owner: str, verdicts: Sequence[Verdict]) -> None:
+        """Take note of the verdicts of one batch; warn once if the verifier has never found an answer.
+
+        Args:
+            path: the source.
+            owner: the same for people.
+            verdicts: N verdicts.
+        """
+        count = self.unparsed.get(path, 0)
+        if count is None or not verdicts:
+            return
+        if any(verdict.status is not Status.UNPARSED for verdict in verdicts):
+            self.unparsed[path] = None
+            return
+        self.unparsed[path] = count = count + len(verdicts)
+        if count < MIN_UNPARSED:
+            return
+        self.unparsed[path] = None
+        message = (
+            f"{owner} found no answer in any of {count} samples, which get 0: {verdicts[0].reason or 'unparsed'}. If they do hold "
+            "answers, look at its settings (extract, view), and at stop strings that are cut off the completions"
         )
         warnings.warn(message, NoSignalWarning, stacklevel=2)
 
@@ -202,7 +231,8 @@ def verify(name: str, verifier: Verifier, samples: Sequence[SampleLike]) -> list
             owner, judge, samples, lambda why: Verdict(None, Status.FAILED, why), lambda verdict: verdict.status
         )
         observe(owner, [(v.reason or v.status.value) if v.value is None else None for v in verdicts])
-        _observe_zeros(owner, samples, [v.value if v.status is Status.JUDGED else None for v in verdicts])
+        judged = [v.value if v.status is Status.JUDGED else None for v in verdicts]
+        _observe_values(owner, samples, judged, verdicts)
     return verdicts
 
 
@@ -250,7 +280,7 @@ def score(name: str, model: RewardModel, samples: Sequence[SampleLike]) -> Score
             owner, judge, samples, lambda why: (float("nan"), Status.FAILED, why, None), lambda row: row[1]
         )
         observe(owner, [(why or status.value) if status is Status.FAILED else None for _, status, why, _ in results])
-        _observe_zeros(owner, samples, [x if status is Status.JUDGED else None for x, status, _, _ in results])
+        _observe_values(owner, samples, [x if status is Status.JUDGED else None for x, status, _, _ in results])
     return Scores.from_rows(results)
 
 
@@ -266,11 +296,14 @@ def _observed(name: str) -> Iterator[Callable[[str, Sequence[str | None]], None]
         _MONITOR.reset(token)
 
 
-def _observe_zeros(owner: str, samples: Sequence[Sample], values: Sequence[float | None]) -> None:
+def _observe_values(
+    owner: str, samples: Sequence[Sample], values: Sequence[float | None], verdicts: Sequence[Verdict] = ()
+) -> None:
     """Take note of what a source gave, inside `_observed`."""
     monitor, path = _MONITOR.get()
     if monitor is not None:
         monitor.observe_zeros(path, owner, samples, values)
+        monitor.observe_unparsed(path, owner, verdicts)
 
 
 def _raise_code_error(owner: str, errors: Sequence[BaseException], count: int) -> None:
