@@ -4,6 +4,7 @@ A JSON or Python reader turns ``\frac`` into a form feed and ``rac``. Such text 
 damaged; the caller must not judge an answer against other text with control characters.
 """
 
+import ast
 import json
 import math
 import re
@@ -37,6 +38,7 @@ _DAMAGED_COMMANDS = re.compile(
     )
 )
 _BARE_COMMAND = re.compile(r"(?<![\\a-zA-Z])(?=(?:[dt]?frac|sqrt|text|binom|boxed|mathrm|mathbb)\{)")
+_ADJACENT_TEXTS = re.compile(r"""['"]\s+['"]""")  # numpy prints no commas, and Python would join such texts
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
 
 
@@ -49,8 +51,8 @@ def to_reference_text(reference: object) -> str:
 
     Args:
         reference: text; a number; a list, whose members are all required; a mapping with one of
-            `herokit.verifiers.references.ANSWER_KEYS`. Text that is a JSON list of strings
-            or such a mapping is read as one.
+            `herokit.verifiers.references.ANSWER_KEYS`. Text that is a list of strings
+            or such a mapping, in JSON or as Python prints it, is read as one.
 
     Raises:
         InvalidReferenceError: the reference is missing, empty, not finite, or of another type.
@@ -62,7 +64,7 @@ def to_reference_text(reference: object) -> str:
         '(1, 2), (3, 4)'
     """
     if isinstance(reference, str):
-        text = _read_json(reference)
+        text = _read_data(reference)
     elif isinstance(reference, bool):
         text = str(reference)
     elif isinstance(reference, int | float | Fraction | Decimal):
@@ -84,15 +86,16 @@ def _describe(value: object) -> str:
     return "missing" if value is None else f"of type {type(value).__name__}"
 
 
-def _read_json(text: str) -> str:
-    """Return text; a JSON list of strings, or a mapping with a known key, as the text of its contents."""
-    if not text.lstrip().startswith(('["', '[ "', '{"', '{ "')):
+def _read_data(text: str) -> str:
+    """Return text; a list of strings, or a mapping with a known key, as the text of its contents: JSON, or as Python prints it."""
+    start = text.lstrip()[:3].replace(" ", "")
+    if not start.startswith(('["', '{"', "['", "{'")) or _ADJACENT_TEXTS.search(text):
         return text
     try:
-        value = json.loads(text, strict=False)
-    except (ValueError, RecursionError):
+        value = json.loads(text, strict=False) if start[1] == '"' else ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
         return text
-    return to_reference_text(value)
+    return text if isinstance(value, set) else to_reference_text(value)
 
 
 def _format_number(number: Fraction | Decimal | float) -> str:
