@@ -114,6 +114,7 @@ PLUGIN_MAY_IMPORT = {
     "herokit.verifiers.base",
     "herokit.verifiers.extraction",
     "herokit.verifiers.languages",
+    "herokit.verifiers.marks",
     "herokit.verifiers.references",
     "herokit.verifiers.text",
     "herokit.conversations",

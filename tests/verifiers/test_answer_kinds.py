@@ -105,6 +105,15 @@ ROWS = {
         (ExactMatch(extract="whole"), "---", "---", 1), (Number(), "```\n41\n```\nor\n```\n42\n```", "41", 0),
         (Number(), "The answer is:\n```\n```", "42", 0), (ExactMatch(), "```\nOslo\n```", "Oslo", 1),
     ],
+    "courtesies": [
+        (Number(), "The total is 42.\n\nLet me know if you have any questions!", "42", 1), (ExactMatch(), "Oslo\n\nI hope this helps! Feel free to ask more.", "Oslo", 1),
+        (Choice(), "B\n\n*Hope that helps!*", "B", 1), (Number(), "Insgesamt sind es 42.\n\nIch hoffe, das hilft!", "42", 1), (Number(), "总共是42。\n\n希望这对你有帮助！", "42", 1),
+        (Number(), "Ça fait 42.\nN'hésitez pas à poser des questions.", "42", 1), (Number(), "Son 42.\n\n¿Algo más?\nEspero que te ayude.", "42", 0),
+        (Number(), "Всего 42.\n\nНадеюсь, это помогло!", "42", 1), (Number(), "合計は42です。\nお役に立てれば幸いです。", "42", 1), (Number(), "Would you like another example?", "42", 0),
+        (Number(), "It is 42.\nLet me know if I should check 43.", "43", 0), (Number(), "42\nLet me know; I am not sure.", "42", 0), (ExactMatch(), "Let me know.", "Let me know.", 1),
+        (ExactMatch(), "I hope so.", "I hope so.", 1), (ExactMatch(extract="line"), "Oslo\nHope this helps!", "Oslo", 0), (Number(), "It is 42.\nDo you want to check 43?", "42", 1),
+        (Number(), "Let me know\nLet me know\nLet me know\nLet me know", "4", 0),
+    ],
     "several-answers-in-one-sentence": [
         (Number(), "If odd, the answer is 5; if even, the answer is 6.", "6", 0),
         (Number(), "If fair the answer is 0.5, else the answer is 0.25.", "0.25", 0),

@@ -29,6 +29,7 @@ from herokit.verifiers.languages import (
     phrase_pattern,
     wrong_pattern,
 )
+from herokit.verifiers.marks import drop_courtesies, unify_marks
 from herokit.verifiers.text import first_sentence, last_line, last_sentence
 
 __all__ = [
@@ -52,7 +53,6 @@ __all__ = [
     "is_doubtful",
     "read_answer",
     "unanswered",
-    "unify_marks",
     "view_text",
 ]
 
@@ -78,13 +78,6 @@ _ANNOUNCED = re.compile(
 )  # a value, or a name before a comma
 _CLOSING = ".:$*)}]\u3002"
 _TAG = re.compile(r"</?answer>", re.IGNORECASE)
-_LAST_ELEMENT = re.compile(
-    r"<(?P<name>solution|final_answer|final|result|output|response|ans)>\s*(?P<content>[^\n]{1,300}?)\s*</(?P=name)>\s*\Z",
-    re.IGNORECASE,
-)
-_MAX_ELEMENT_CHARS = 700  # characters at the end of a text in which such an element is looked for
-_RULES = ("```", "~~~", "---", "***", "___", "===")
-_RULE_LINE = re.compile(r"^[ \t]*(?:`{3,}[\w+-]*|~{3,}[\w+-]*|-{3,}|\*{3,}|_{3,}|={3,})[ \t]*$", re.MULTILINE)
 _MAX_WORDS_DENIED = 2  # words between a denial and the value that it denies
 
 UNMARKED = ("whole text", "last line", "last sentence")
@@ -220,7 +213,7 @@ def _candidate(text: str, origin: str, problem: str) -> Extraction:
 
 def _unmarked(text: str, end: str) -> list[Extraction]:
     """Return the candidates of a text without any mark of an answer."""
-    whole = text.strip()
+    whole, end = drop_courtesies(text), drop_courtesies(end)
     sentence = last_sentence(end)
     texts = (whole, "whole text") if "\n" not in whole else (last_line(end), "last line")
     first = _candidate(*texts, "an empty answer")
@@ -310,27 +303,6 @@ def find_tag(text: str) -> Extraction | None:
     if inner is not None and inner.text is not None:
         return Extraction(inner.text, "answer tag")
     return _candidate(inside, "answer tag", "the last answer tag is empty")
-
-
-def unify_marks(text: str) -> str:
-    r"""Return a text with the marks of some models and recipes in the usual form.
-
-    The box that GLM's vision models write becomes ``\boxed{}``, an element of one line at the end of the text that is named as an
-    answer, such as ``<solution>``, becomes ``<answer>``, and lines of Markdown that hold nothing, fences and rules, become blank.
-
-    Example:
-        >>> unify_marks("It is <|begin_of_box|>5<|end_of_box|>."), unify_marks("6 - 1 = 5\n<SOLUTION> 5 </SOLUTION>")
-        ('It is \\boxed{5}.', '6 - 1 = 5\n<answer>5</answer>')
-        >>> unify_marks("So:\n```\n5\n```")
-        'So:\n\n5\n'
-    """
-    if "<|begin_of_box|>" in text:
-        text = text.replace("<|begin_of_box|>", "\\boxed{").replace("<|end_of_box|>", "}")
-    if text.rstrip().endswith(">") and (element := _LAST_ELEMENT.search(text, max(0, len(text) - _MAX_ELEMENT_CHARS))):
-        text = f"{text[: element.start()]}<answer>{element['content']}</answer>"
-    if any(mark in text for mark in _RULES):
-        text = _RULE_LINE.sub("", text)
-    return text
 
 
 def find_box(text: str) -> Extraction | None:

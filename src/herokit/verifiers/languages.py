@@ -21,6 +21,7 @@ __all__ = [
     "answer_nouns",
     "choice_pattern",
     "contrast_pattern",
+    "courtesy_pattern",
     "denial_pattern",
     "doubt_pattern",
     "ending_pattern",
@@ -46,6 +47,7 @@ class Language(NamedTuple):
         ending: verbs behind the value, in languages that end with them.
         right: what says of the option before it that it is the answer: "is correct".
         wrong: what says of the value before it that it is not the answer: "is wrong".
+        courtesy: what begins a last sentence that says nothing of the answer: "hope this helps".
     """
 
     code: str
@@ -58,6 +60,7 @@ class Language(NamedTuple):
     ending: str = ""
     right: str = ""
     wrong: str = ""
+    courtesy: str = ""
 
 
 LANGUAGES = (
@@ -70,17 +73,17 @@ LANGUAGES = (
              r"not|never|isn['’]t|aren['’]t|cannot be|can['’]t be|won['’]t be|hardly|(?:any|every)thing (?:but|except)|other than|ruled? out|"
              r"(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller) than|up to|above|below)(?=\W{0,3}\d)",
              right=r"(?:is|are) (?:the )?(?:correct|right|true|best)(?: (?:answer|option|choice|one))?",
-             wrong=r"(?:is|are) (?:wrong|incorrect|false|impossible|excluded|ruled out|not (?:right|correct|true|possible|the (?:\w{1,20} )?(?:answer|option|choice|one)))|is out"),
+             wrong=r"(?:is|are) (?:wrong|incorrect|false|impossible|excluded|ruled out|not (?:right|correct|true|possible|the (?:\w{1,20} )?(?:answer|option|choice|one)))|is out", courtesy=r"(?:i )?(?:really |do )?hope (?:this|that|it) (?:helps|is (?:clear|helpful|useful)|clarif|makes sense|answers)|(?:please )?(?:let me know|feel free|don['’]t hesitate|do not hesitate)|if you(?:['’]d| would| have| need| want)(?: like)? (?:any |some |more |further |to )|(?:would you like|do you (?:want|need|have)) |(?:i['’]m |i am |i['’]d be )?(?:happy|glad) to help|good luck|you['’]re welcome|have a (?:great|nice|good) "),
     Language("de", r"\bantwort(?:en)?", r"\blösung|\blosung|\bergebnis", r"ist|sind|lautet|beträgt", r"\bwähle", r"vielleicht|könnte|möglicherweise|"
              r"weiß (?:es )?nicht|weiss (?:es )?nicht|nicht (?:lösen|beantworten|bestimmen|berechnen)", r"nicht|niemals|kein", right=r"ist (?:die )?(?:richtige?|korrekte?)(?: (?:antwort|option))?",
-             wrong=r"ist (?:falsch|nicht (?:richtig|korrekt|die (?:\w{1,20} )?(?:antwort|lösung)))"),
+             wrong=r"ist (?:falsch|nicht (?:richtig|korrekt|die (?:\w{1,20} )?(?:antwort|lösung)))", courtesy=r"ich hoffe|lassen? (?:sie )?(?:es )?mich (?:gerne? )?wissen|(?:bei|wenn du|falls du|falls sie|wenn sie) (?:weiteren? |noch )*fragen|viel erfolg|gerne? geschehen"),
     Language("fr", r"\br[ée]ponses?", r"\br[ée]sultat|\bbonne option", r"est|sont|vaut", r"\bchoisis", r"peut-être|pourrait|ne sais pas|ne p(?:eux|ouvons) pas (?:résoudre|répondre|déterminer)", r"n['’]est pas|jamais|pas",
-             right=r"est (?:la )?(?:bonne|correcte?|juste|vraie?)(?: r[ée]ponse)?", wrong=r"est (?:faux|fausse|incorrecte?)|n['’]est pas (?:correcte?|juste|la (?:\w{1,20} )?r[ée]ponse)"),
+             right=r"est (?:la )?(?:bonne|correcte?|juste|vraie?)(?: r[ée]ponse)?", wrong=r"est (?:faux|fausse|incorrecte?)|n['’]est pas (?:correcte?|juste|la (?:\w{1,20} )?r[ée]ponse)", courtesy=r"j['’]espère|n['’]h[ée]site[zs]? pas|si (?:tu as|vous avez) (?:d['’]autres )?(?:des )?questions|bonne chance"),
     Language("es", r"\brespuestas?", r"\bresultado|\bsoluci[óo]n|\bopci[óo]n", r"es|son", r"\belijo|\bescojo", r"quizás?|tal vez|podría|no s[ée](?! )|no p(?:uedo|odemos) (?:resolver|responder|determinar)", r"no es|no son|nunca",
-             right=r"es (?:la )?(?:respuesta |opción )?correct[ao]", wrong=r"es (?:incorrect[ao]|fals[ao])|no es (?:correct[ao]|la (?:\w{1,20} )?respuesta)"),
-    Language("pt", r"\brespostas?", r"\bsolução|\bsolucao|\balternativa", r"é|são", r"\bescolho", r"talvez|poderia|não sei|não (?:posso|consigo) (?:resolver|responder|determinar)", r"não é|não são|nunca", right=r"(?:é|está) (?:a )?(?:resposta |opção )?corret[ao]", wrong=r"(?:é|está) (?:incorret[ao]|fals[ao]|errad[ao])"),
-    Language("it", r"\brispost[ae]", r"\brisultato|\bsoluzione", r"è|sono", r"\bscelgo", r"forse|potrebbe|non lo so|non (?:posso|riesco a) (?:risolvere|rispondere|determinare)", r"non è|non sono|mai", right=r"è (?:la )?(?:risposta )?(?:corrett[ao]|giust[ao])", wrong=r"è (?:sbagliat[ao]|errat[ao]|fals[ao])"),
-    Language("nl", r"\bantwoord(?:en)?", r"\boplossing|\bresultaat", r"is|zijn|luidt", r"\bkies", r"misschien|weet (?:het )?niet", r"niet|nooit|geen", right=r"is (?:juist|correct|goed)", wrong=r"is (?:fout|onjuist|verkeerd)"),
+             right=r"es (?:la )?(?:respuesta |opción )?correct[ao]", wrong=r"es (?:incorrect[ao]|fals[ao])|no es (?:correct[ao]|la (?:\w{1,20} )?respuesta)", courtesy=r"espero que|(?:av[íi]same|h[áa]zmelo saber|no dudes en)|si (?:tienes|tiene) (?:m[áa]s |alguna )|[¡]?buena suerte"),
+    Language("pt", r"\brespostas?", r"\bsolução|\bsolucao|\balternativa", r"é|são", r"\bescolho", r"talvez|poderia|não sei|não (?:posso|consigo) (?:resolver|responder|determinar)", r"não é|não são|nunca", right=r"(?:é|está) (?:a )?(?:resposta |opção )?corret[ao]", wrong=r"(?:é|está) (?:incorret[ao]|fals[ao]|errad[ao])", courtesy=r"espero (?:que|ter)|(?:me avise|fique à vontade)|se (?:tiver|você tiver) (?:mais |alguma )|boa sorte"),
+    Language("it", r"\brispost[ae]", r"\brisultato|\bsoluzione", r"è|sono", r"\bscelgo", r"forse|potrebbe|non lo so|non (?:posso|riesco a) (?:risolvere|rispondere|determinare)", r"non è|non sono|mai", right=r"è (?:la )?(?:risposta )?(?:corrett[ao]|giust[ao])", wrong=r"è (?:sbagliat[ao]|errat[ao]|fals[ao])", courtesy=r"spero (?:che|di)|(?:fammi|fatemi) sapere|non esitare|se hai (?:altre )?domande|buona fortuna"),
+    Language("nl", r"\bantwoord(?:en)?", r"\boplossing|\bresultaat", r"is|zijn|luidt", r"\bkies", r"misschien|weet (?:het )?niet", r"niet|nooit|geen", right=r"is (?:juist|correct|goed)", wrong=r"is (?:fout|onjuist|verkeerd)", courtesy=r"ik hoop|laat (?:het )?(?:me|mij) weten|als je (?:nog |meer )?vragen|succes"),
     Language("sv", r"\bsvaret|\bsvar", r"\bresultatet", r"är|blir|er", "", r"kanske|kanskje|måske|vet inte", r"inte|ikke|aldrig"),
     Language("fi", r"\bvastaus", r"\btulos", r"on", "", r"ehkä|en tiedä", r"ei ole"),
     Language("pl", r"\bodpowied(?:ź|z|zią|zi)", r"\bwynik|\brozwiązanie", r"jest|wynosi|to", r"\bwybieram", r"może|nie wiem", r"nie jest|nie"),
@@ -90,15 +93,15 @@ LANGUAGES = (
     Language("tr", r"\bcevap|\bcevabı|\byanıt|\byanıtı", r"\bsonuç", r"", r"\bseçiyorum", r"belki|bilmiyorum", r"değil", r"['’]?[dt][ıiuü]r", right=r"doğru(?:dur)?", wrong=r"değil(?:dir)?|yanlış(?:tır)?"),
     Language("id", r"\bjawaban(?:nya)?", r"\bhasil(?:nya)?", r"adalah|ialah", r"\bmemilih", r"mungkin|tidak tahu", r"bukan"),
     Language("vi", r"\bđáp án|\bcâu trả lời|\bđáp số", r"\bkết quả", r"là", r"\bchọn", r"có thể|có lẽ|không biết", r"không phải"),
-    Language("ru", r"\bответ", r"\bрезультат|\bрешение|\bвариант", r"есть|это|равен|равна|равно", r"\bвыбираю", r"может быть|возможно|не знаю|не могу (?:решить|ответить|определить)", r"не", right=r"верно|правильный ответ", wrong=r"неверно|неправильно"),
+    Language("ru", r"\bответ", r"\bрезультат|\bрешение|\bвариант", r"есть|это|равен|равна|равно", r"\bвыбираю", r"может быть|возможно|не знаю|не могу (?:решить|ответить|определить)", r"не", right=r"верно|правильный ответ", wrong=r"неверно|неправильно", courtesy=r"надеюсь|дайте знать|если (?:у вас|у тебя|возникнут|есть)|удачи"),
     Language("uk", r"\bвідповідь", r"\bрезультат", r"є|це", r"\bобираю", r"можливо|не знаю", r"не"),
     Language("el", r"\bαπάντηση", r"\bαποτέλεσμα", r"είναι", "", r"ίσως|δεν ξέρω", r"δεν είναι"),
     Language("zh", r"(?:正确|正確)?答案】?|答】?", r"结果|結果|解为|解為|(?:选项|選項)|(?:正确|正確)的", r"应该是|應該是|应为|應為|就是|等于|等於|是|为|為|选|選", r"(?<![不没沒别])(?:选择|選擇|选|選)(?:项|項)?(?=[\s:：(（]{0,3}[A-Za-z])",
              r"可能|也许|也許|或许|或許|大概|不确定|不確定|不知道|无法(?:解答|回答|求解|确定|確定|解决|解決)|無法(?:解答|回答|求解|确定|確定|解决|解決)|不能(?:解答|回答|求解|确定|確定|解决|解決)", r"不是|不为|不為|并非|並非|不等于|不等於",
-             right=r"(?:选项|選項|项|項)?\s?(?:是|为|為)?(?:正确|正確|对|對)(?:的|答案|选项|選項)?", wrong=r"(?:是|为|為)?(?:错|錯)(?:误|誤)?的?|不(?:正确|正確|对|對|是答案)"),
+             right=r"(?:选项|選項|项|項)?\s?(?:是|为|為)?(?:正确|正確|对|對)(?:的|答案|选项|選項)?", wrong=r"(?:是|为|為)?(?:错|錯)(?:误|誤)?的?|不(?:正确|正確|对|對|是答案)", courtesy=r"希望(?:这|這|对|對|以上|能|我的)|如果(?:你|您|还|還|有)|(?:请|請)(?:告诉我|告訴我|随时|隨時)|(?:祝你|祝您)"),
     Language("ja", r"答え|解答|正解|回答", r"結果", r"は", r"選択肢", r"たぶん|かもしれ|おそらく|わかりません|分かりません|解けません|答えられません|求められません", r"ではなく|ではありません|ではない",
-             r"になります|となります|です|である|だ", right=r"が(?:正解|正しい)(?:です)?", wrong=r"では(?:ない|ありません)(?:です)?|は(?:誤り|間違い|不正解)(?:です)?"),
-    Language("ko", r"정답|해답|답", r"결과", r"은|는|이", r"선택지", r"아마|모르겠|풀 수 없|답할 수 없", r"아닌|아니라", r"입니다|이에요|예요|이다", right=r"[이가] (?:정답|맞)\w{0,4}", wrong=r"[이가]? ?(?:아닙니다|아니다|아니에요|틀렸\w{0,3})"),
+             r"になります|となります|です|である|だ", right=r"が(?:正解|正しい)(?:です)?", wrong=r"では(?:ない|ありません)(?:です)?|は(?:誤り|間違い|不正解)(?:です)?", courtesy=r"お役に立|ご(?:質問|不明)|何か(?:ご|質問)|参考になれば|他に(?:ご)?質問"),
+    Language("ko", r"정답|해답|답", r"결과", r"은|는|이", r"선택지", r"아마|모르겠|풀 수 없|답할 수 없", r"아닌|아니라", r"입니다|이에요|예요|이다", right=r"[이가] (?:정답|맞)\w{0,4}", wrong=r"[이가]? ?(?:아닙니다|아니다|아니에요|틀렸\w{0,3})", courtesy=r"도움이 되|(?:더 )?궁금한|질문이 있|추가 질문"),
     Language("hi", r"उत्तर|जवाब", r"परिणाम", r"", "", r"शायद|नहीं पता", r"नहीं", r"\s(?:है|हैं)"),
     Language("bn", r"উত্তর", r"ফলাফল", r"হল|হলো", "", r"হয়তো|জানি না", r"নয়"),
     Language("ar", r"(?:ال)?إجابة|(?:ال)?جواب", r"(?:ال)?نتيجة", r"هو|هي", r"أختار", r"ربما|لا أعرف", r"ليس|ليست"),
@@ -339,6 +342,17 @@ def ending_pattern() -> re.Pattern[str]:
         '12'
     """
     return re.compile(rf"(?:{_join('ending')})[.。\u0964]?$")
+
+
+@cache
+def courtesy_pattern() -> re.Pattern[str]:
+    """Return the pattern of the beginning of a last sentence that says nothing of the answer: "Hope this helps!".
+
+    Example:
+        >>> bool(courtesy_pattern().match("Hope this helps!")), bool(courtesy_pattern().match("I hope so."))
+        (True, False)
+    """
+    return re.compile(rf"[*_\s]{{0,4}}(?:{_any_of(_join('courtesy'))})", re.IGNORECASE)
 
 
 @cache

@@ -6,7 +6,8 @@ from typing import Any
 from herokit.conversations.columns import native_value
 from herokit.types import Sample
 from herokit.verifiers.base import UnusableReferenceError
-from herokit.verifiers.extraction import ExtractMode, after_phrase, find_box, find_hashes, find_tag, unify_marks
+from herokit.verifiers.extraction import ExtractMode, after_phrase, find_box, find_hashes, find_tag
+from herokit.verifiers.marks import unify_marks
 from herokit.verifiers.text import read_json
 
 __all__ = [

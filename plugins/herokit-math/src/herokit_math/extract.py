@@ -22,9 +22,9 @@ from herokit.verifiers.extraction import (
     find_tag,
     is_denied,
     is_doubtful,
-    unify_marks,
 )
 from herokit.verifiers.languages import doubt_pattern
+from herokit.verifiers.marks import unify_marks
 from herokit.verifiers.text import first_sentence, last_sentence
 from herokit_math.boxes import find_last_boxed, read_box
 from herokit_math.scan import Span, find_expressions
