@@ -4,6 +4,7 @@ from time import perf_counter
 
 import pytest
 
+from herokit import Sample
 from herokit.conversations import MARKERS, split_thinking
 from herokit.conversations.thinking import opens_thinking
 
@@ -88,6 +89,12 @@ def test_split_thinking_needs_an_end_where_the_prompt_opened_it():
     assert split_thinking("It is 42", opened=True).problem
     assert split_thinking("<think>5</think>6", opened=True).answer == "6"  # the policy repeats the marker
     assert split_thinking("5</think>6", opened=True).thinking == "5"
+
+
+@pytest.mark.parametrize("name", ["answer", "solution", "final_answer", "final", "result", "output", "response", "ans"])
+def test_a_text_with_a_tag_of_an_answer_is_not_plain(name):
+    for tag in (name, name.upper(), name.capitalize()):
+        assert Sample("q", f"5 <{tag}>6</{tag}>", 0).plain_text is None
 
 
 @pytest.mark.parametrize(

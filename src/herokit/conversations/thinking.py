@@ -130,7 +130,9 @@ def split_thinking(text: str, *, opened: bool = False) -> SplitText:
     return split if split.start is None else split._replace(start=begin + split.start)
 
 
-_SECOND_CHARS = "[|/\uff5ctTrRsSmMlLeEcCIaAu]"  # what follows < or [ in markers, ends of turns and wrappers
+_SECOND_CHARS = (
+    "[|/\uff5ctTrRsSmMlLeEcCIaAufFoO]"  # what follows < or [ in markers, ends of turns, wrappers and answer tags
+)
 _ANGLE = re.compile("<" + _SECOND_CHARS)
 _SQUARE = re.compile(r"\[" + _SECOND_CHARS)  # apart, because a search is fast if one character begins the pattern
 
