@@ -3,7 +3,7 @@
 
 import re
 
-from herokit.verifiers.languages import answer_nouns
+from herokit.verifiers.languages import answer_nouns, choice_pattern
 from herokit_math.answers import Choice
 
 __all__ = ["find_chosen_letter", "parse_choice"]
@@ -25,7 +25,11 @@ _CHOSEN = re.compile(
     r"(?:for sure|definitely)?\s{0,2}[:：]?\s{0,2}\*{0,2}\(?([A-J])\b(?!['’])"
     rf"{_NO_SECOND_LETTER}|(?:it's|it is|is)\s\(?([A-J])\b(?!['’]){_NO_SECOND_LETTER}",
 )
-_FIRST_LETTER = re.compile(r"^\W*\(?([A-J])\)?(?![a-z0-9'’])")
+_NO_PROSE = r"(?![a-z0-9'’])(?!(?<=[AI])\s+(?!(?:is|because|since|as)\b)[a-z])"  # "A triangle", "I think"
+_CHOOSING = re.compile(
+    rf"(?:{choice_pattern().pattern})\*{{0,2}}\(?(?-i:([A-J])\b{_NO_PROSE}{_NO_SECOND_LETTER})", re.IGNORECASE
+)
+_FIRST_LETTER = re.compile(rf"^\W*\(?([A-J])\)?{_NO_PROSE}")
 
 
 def parse_choice(text: str) -> Choice | None:
@@ -55,7 +59,7 @@ def parse_choice(text: str) -> Choice | None:
 
 
 def find_chosen_letter(response: str) -> str | None:
-    """Return the letter that a response chooses: the last one after a phrase such as "answer is", else the first word.
+    """Return the letter that a response chooses: the last one after "answer is" or a verb of choosing, else the first word.
 
     Example:
         >>> find_chosen_letter("Not A, because it is odd; therefore I think it's B")
@@ -65,5 +69,7 @@ def find_chosen_letter(response: str) -> str | None:
     matches = list(_CHOSEN.finditer(tail))
     if matches:
         return next(x for x in matches[-1].groups() if x)
+    if choosing := list(_CHOOSING.finditer(tail)):
+        return choosing[-1][1]
     first = _FIRST_LETTER.match(tail.strip())
     return first[1] if first else None

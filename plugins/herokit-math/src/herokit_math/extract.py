@@ -64,6 +64,8 @@ _MAX_PLAIN_WORDS = 20  # words that are no expression with its unit, even if som
 _HIDES_WORDS = re.compile(r"[$\\*oa](?:(?<=[$\\*])|(?<=\bo)r\b|(?<=\ba)nd\b)")  # "and" may join a list
 _OR = re.compile(r"[\s$]*[,(]?\s*(?:or|oder|ou|o|или|或|または|hoặc)\b|[\s$]*(?:或|または|또는)")
 
+_JOINT = re.compile(r"[\s$,]*(?:or|oder|ou|или|或|または|hoặc|and|und|et|и|和)?[\s$]*")
+_STOP = re.compile(r"[\s$.。)*]*")
 _RANGE_START = re.compile(r"\bbetween[\s$]{1,5}$", re.IGNORECASE)
 _RANGE_MIDDLE = re.compile(r"[\s$]*and\b", re.IGNORECASE)
 
@@ -269,6 +271,8 @@ def _find_unmarked(text: str) -> Iterator[Extraction]:
             yield Extraction(text, _words_or("whole text", text, spans if sentence == text else None))
         elif is_hedge:
             yield Extraction(None, "last sentence", "several answers are offered")
+        if is_hedge and (joined := _join_answers(sentence, spans)):
+            yield Extraction(joined, "last sentence")
         if not is_hedge:
             yield from _find_in_sentence(sentence, spans, is_whole=sentence == text)
         return
@@ -276,6 +280,18 @@ def _find_unmarked(text: str) -> Iterator[Extraction]:
         yield Extraction(text, _words_or("whole text", text))
     else:
         yield Extraction(None, "last sentence", "no expression")
+
+
+def _join_answers(sentence: str, spans: list[Span]) -> str:
+    """Return the expressions of "x = 2 or x = 3" as one list, if nothing but conjunctions is between and after them."""
+    gaps = [sentence[left.end : right.start] for left, right in pairwise(spans)]
+    if (
+        _RANGE_START.search(sentence, 0, spans[0].start)
+        or not all(map(_JOINT.fullmatch, gaps))
+        or _STOP.fullmatch(sentence, spans[-1].end) is None
+    ):
+        return ""
+    return " or ".join(span.text for span in spans)
 
 
 def _find_in_sentence(sentence: str, spans: list[Span], *, is_whole: bool) -> Iterator[Extraction]:

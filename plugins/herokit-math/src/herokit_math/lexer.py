@@ -39,7 +39,7 @@ FUNCTIONS = {
     "cot": "cot", "ctg": "cot", "cosec": "csc", "exp": "exp", "ln": "ln", "log": "log", "lg": "lg", "sqrt": "sqrt",
     "abs": "abs", "floor": "floor", "ceil": "ceil", "gcd": "gcd", "lcm": "lcm", "max": "max", "min": "min", "cbrt": "cbrt",
     "sech": "sech", "csch": "csch", "cosech": "csch", "coth": "coth", "arcsec": "asec", "arccsc": "acsc", "arccosec": "acsc",
-    "arccot": "acot", "arctg": "atan", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "arsinh": "asinh",
+    "arccot": "acot", "arctg": "atan", "sen": "sin", "arcsen": "asin", "senh": "sinh", "cotg": "cot", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "arsinh": "asinh",
     "arcosh": "acosh", "artanh": "atanh", "asinh": "asinh", "acosh": "acosh", "atanh": "atanh", "cis": "cis",
 }  # fmt: skip
 _CONSTANTS = {

@@ -20,7 +20,9 @@ _CHARACTERS = str.maketrans({
     "½": "\\frac{1}{2}", "⅓": "\\frac{1}{3}", "⅔": "\\frac{2}{3}",
     "¼": "\\frac{1}{4}", "¾": "\\frac{3}{4}", "⅕": "\\frac{1}{5}", "⅛": "\\frac{1}{8}", "…": "\\ldots ", "⋯": "\\cdots ",
     "α": "\\alpha ", "β": "\\beta ", "γ": "\\gamma ", "θ": "\\theta ", "λ": "\\lambda ", "μ": "\\mu ", "ρ": "\\rho ",
-    "σ": "\\sigma ", "φ": "\\phi ", "ω": "\\omega ", "Ω": "\\Omega ", "\u2126": "\\Omega ", "≡": "\\equiv ", "¢": " cents ", "∧": "\\land ", "∨": "\\lor ", "¬": "\\neg ", "∖": "\\setminus ", "⊆": "\\subseteq ", "⊇": "\\supseteq ", "˚": "^\\circ ", "｛": "\\{", "｝": "\\}", "∠": "\\angle ", "⌊": "\\lfloor ", "⌋": "\\rfloor ", "⌈": "\\lceil ", "⌉": "\\rceil ",
+    "σ": "\\sigma ", "φ": "\\phi ", "ω": "\\omega ", "δ": "\\delta ", "ε": "\\epsilon ", "ϵ": "\\epsilon ", "ζ": "\\zeta ", "η": "\\eta ", "ι": "\\iota ", "κ": "\\kappa ", "ν": "\\nu ",
+    "ξ": "\\xi ", "τ": "\\tau ", "υ": "\\upsilon ", "χ": "\\chi ", "ψ": "\\psi ", "Γ": "\\Gamma ", "Δ": "\\Delta ", "∆": "\\Delta ", "Θ": "\\Theta ", "Λ": "\\Lambda ", "Ξ": "\\Xi ",
+    "Π": "\\Pi ", "Σ": "\\Sigma ", "Φ": "\\Phi ", "Ψ": "\\Psi ", "ϕ": "\\phi ", "ϑ": "\\theta ", "ℏ": "\\hbar ", "ħ": "\\hbar ", "ℓ": "\\ell ", "或": " or ", "和": " and ", "与": " and ", "Ω": "\\Omega ", "\u2126": "\\Omega ", "≡": "\\equiv ", "¢": " cents ", "∧": "\\land ", "∨": "\\lor ", "¬": "\\neg ", "∖": "\\setminus ", "⊆": "\\subseteq ", "⊇": "\\supseteq ", "˚": "^\\circ ", "｛": "\\{", "｝": "\\}", "∠": "\\angle ", "⌊": "\\lfloor ", "⌋": "\\rfloor ", "⌈": "\\lceil ", "⌉": "\\rceil ",
     "′": "'", "″": "''", "∣": "|", "→": "\\to ", "⇒": "\\Rightarrow ", "。": ". ", "？": " ", "\u200b": "", "€": " ", "£": " ", "¥": " ", "₹": " ", "\ufeff": "", "\u2009": "\\,", "\u202f": "\\,",
 })  # fmt: skip
 _MICRO = re.compile(

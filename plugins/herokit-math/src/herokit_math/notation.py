@@ -8,6 +8,7 @@ _BASE_WORDS = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|sixtee
 _BASE = re.compile(
     rf"(?<![\w.])([0-9A-Fa-f]+)(?:\\text\s*\{{|[\s(}}])*(?:in\s+)?base[\s-]*(?:\}}\s*)?(\d{{1,2}}|{_BASE_WORDS})\b[\s)}}]*"
 )
+_ABBREVIATED_POWER = re.compile(r"(?<![a-z])(sq|cu)\.\s?(?=[a-z])")
 _PREFIXED = re.compile(r"(?<![\w.])0(?:[xX](?P<x>[0-9A-Fa-f]+)|b(?P<b>[01]+)|o(?P<o>[0-7]+))(?![\w.])")
 _BASES = {"x": 16, "b": 2, "o": 8}
 _SELECTION = re.compile(
@@ -140,6 +141,8 @@ def _write_label(match: re.Match[str]) -> str:
 
 def _rewrite_words(text: str) -> str:
     """Return a text with one spelling of what needs no command: dates, times of day, "numbers greater than 5", a bare "frac"."""
+    if "sq." in text or "cu." in text:
+        text = _ABBREVIATED_POWER.sub(lambda m: "square " if m[1] == "sq" else "cubic ", text)
     if "frac" in text:
         text = _BARE_FRACTION.sub(r"\\", text)
     if "numbers" in text and (match := _NUMBERS_BEYOND.match(text)):

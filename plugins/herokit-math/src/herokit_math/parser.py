@@ -356,12 +356,8 @@ def _parse_relation(tokens: list[Token]) -> Answer:
     labels = "".join(t.text for t in pieces[0]), "".join(t.text for t in pieces[-1])
     if any(t.kind == _WORD and t.text.lower() in _CONDITION_WORDS for t in pieces[0]):
         raise UnsupportedError("a condition on the left of a relation")
-    if relations == ("=",) and _is_event(pieces[0]):
-        value = _parse_tokens(pieces[1])
-        event = Call("apply", (Sym(pieces[0][0].text), Sym(labels[0][1:])))
-        return LabeledValue(
-            labels[0], value, RelationChain((event, value.node), ("=",)) if isinstance(value, Quantity) else None
-        )
+    if relations == ("=",) and (call := _parse_call(*pieces)) is not None:
+        return call
     if set(relations) == {"="} and (
         pieces[-1][0].text == "begin"
         or _is_tuple(pieces[-1])
@@ -376,6 +372,23 @@ def _parse_relation(tokens: list[Token]) -> Answer:
     if isinstance(answer, LabeledValue) and answer.value == Quantity(last_node):
         return answer._replace(value=last)
     return last if answer == Quantity(last_node) else answer
+
+
+def _parse_call(left: list[Token], right: list[Token]) -> LabeledValue | None:
+    """Parse the value of ``P(X > 1)`` or of a function of several variables, ``f(x, y)``; None for other left sides."""
+    label = "".join(t.text for t in left)
+    if _is_event(left):
+        value = _parse_tokens(right)
+        event = Call("apply", (Sym(left[0].text), Sym(label[1:])))
+        return LabeledValue(
+            label, value, RelationChain((event, value.node), ("=",)) if isinstance(value, Quantity) else None
+        )
+    if left[0].kind != _VARIABLE or not _is_tuple(left[1:]):
+        return None
+    arguments = split_tokens(left[2:-1], matches_operator(","))
+    if len(arguments) < 2 or not all(map(_is_variable, arguments)):  # noqa: PLR2004 - several variables
+        return None
+    return LabeledValue(label, _parse_tokens(right), None, tuple("".join(t.text for t in a) for a in arguments))
 
 
 def _is_event(tokens: list[Token]) -> bool:

@@ -189,6 +189,8 @@ def parse_based_numeral(tokens: list[Token]) -> BasedNumeral | None:
             base = int(text) if len(text) < MAX_DIGITS else 0
         case ["{", text, "}"]:
             base = parse_number_words((text.lower(),)) or 0
+        case ["{", "base", text, "}"] if text.isdigit() and len(text) < MAX_DIGITS:
+            base = int(text)
         case _:
             return None
     is_base = 2 <= base <= 36 or (base == 1 and digits.isdigit())  # noqa: PLR2004 - digits end at z; 5_1 is the name of a knot

@@ -12,7 +12,18 @@ from herokit_math.answers import Answer, Quantity
 from herokit_math.exact import NotExactError, evaluate_exactly
 from herokit_math.identity import Tier, decide_identity, evaluate_real
 from herokit_math.limits import StepBudget
-from herokit_math.tree import INFINITY, Call, Const, Node, Num, Sym, free_symbols, has_operation, rename_symbols
+from herokit_math.tree import (
+    INFINITY,
+    Call,
+    Const,
+    Node,
+    Num,
+    Sym,
+    free_symbols,
+    has_operation,
+    rename_symbols,
+    subtract,
+)
 from herokit_math.units import UNITS, Unit, split_unit
 from herokit_math.words import find_content_words
 
@@ -178,14 +189,28 @@ class QuantityComparison:
             self.tier = Tier.EXACT
             return rounded
         equal, self.tier = decide_identity(reference, answer, self.budget)
+        if equal is False and self._differ_by_constant(reference, answer):
+            return True
         if equal is True or reference_names == answer_names or self.policy.parameters == "strict":
             return equal
         if (renamed := self._rename(reference, answer)) is not None:
             renamed_equal, tier = decide_identity(reference, renamed, self.budget)
-            if renamed_equal:
+            if renamed_equal or self._differ_by_constant(reference, renamed):
                 self.tier = tier
                 return True
         return equal
+
+    def _differ_by_constant(self, reference: Node, answer: Node) -> bool:
+        """Return whether two expressions in one variable, both with ``+ C``, differ by a number, which C takes up."""
+        first, second = _drop_constant(reference), _drop_constant(answer)
+        if first is reference or second is answer:
+            return False
+        gap = subtract(first, second)
+        names = free_symbols(gap)
+        if len(names) != 1:
+            return False
+        elsewhere = rename_symbols(gap, {name: f"{name}'" for name in names})
+        return decide_identity(gap, elsewhere, self.budget)[0] is True
 
     @contextmanager
     def rename_once(self, reference: Sequence[Answer], answer: Sequence[Answer]) -> Iterator[Sequence[Answer]]:

@@ -34,6 +34,7 @@ _DECIMAL_COMMA = re.compile(r"[-+]?(?:0,\d|\d{1,9},\d\d)\d{0,7}")
 _THOUSANDS_COMMA = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 _COMMA_NUMBER = re.compile(r"(?<![\d.,])(\d{1,3}(?:[. ]\d{3})+|\d{1,30}),(\d{1,30})(?![\d.]|,\d)")
 _POINT = re.compile(r"\d\.\d")
+_INDIAN_GROUPS = re.compile(r"(?<![\d.,])\d{1,2}(?:,\d\d)+,\d{3}(?![\d,])")
 _PLAIN_NUMBER = re.compile(r"\$?[-+]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)(?:\.\d+)?")
 _FLOAT_PRECISION = 10**9  # a relative difference below 1 / _FLOAT_PRECISION may be a floating-point error
 _MIN_FLOAT_PLACES = 5  # decimal places of a number that may have a floating-point error
@@ -252,13 +253,17 @@ def _is_readable(answer: str) -> bool:
 
 
 def _decide_decimal_comma(reference: str, answer: str, policy: Policy) -> Decision | None:
-    """Accept ``2,5`` for 2.5; None if no comma is a decimal point, or the texts are different all the same.
+    """Accept ``2,5`` for 2.5 and ``12,34,567`` for 1234567; None if no comma is a decimal point, or the texts are different all the same.
 
     ``2,5`` is first read as a list. The other reading counts only against one value or decimals with points; ``1,125`` is
     1125.
     """
     if policy.commas == "strict":
         return None
+    joined, joined_answer = (_INDIAN_GROUPS.sub(lambda m: m[0].replace(",", ""), text) for text in (reference, answer))
+    if (joined, joined_answer) != (reference, answer) and _is_readable(joined) and _is_readable(joined_answer):
+        decision = _decide_structure(parse_answer(joined), parse_answer(joined_answer), Comparison(policy))
+        return decision if decision.equal else None
     if "," not in answer:
         return EQUAL_NUMBERS if _are_equal_decimals(reference, answer) else None
     parsed = parse_answer(reference)

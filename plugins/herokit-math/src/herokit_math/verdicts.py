@@ -84,6 +84,9 @@ def judge_completion(
         best = next(candidates)
         if best.origin not in _CONCLUSIVE_ORIGINS:
             best = _select_candidate(extract_reference(reference), completion, best, candidates)
+    elif best.origin == "answer tag" and best.text and " " in best.text and isinstance(_try_parse(best.text), Text):
+        sentences = iterate_unmarked(best.text)  # "The value of x is 5."
+        best = _select_candidate(extract_reference(reference), best.text, best, sentences)._replace(origin=best.origin)
     if best.text is None:
         return Verdict(0.0, Status.UNPARSED, best.problem or _NO_ANSWER, None, best.origin)
     return compare(reference, best.text, best.origin)
