@@ -251,6 +251,9 @@ ROWS = {
         (Number(), "Simplify to get 5.", "5", 1), (Number(), "Compute 3 + 4 = 7", "7", 1), (Number(), "What remains is 8.", "8", 1),
         (Number(), "What is 2 + 2? It is 4.", "4", 1), (Number(), "I am unable to determine the answer to question 14.", "14", 0),
         (Number(), "The solution to the riddle is 7.", "7", 1), (Number(), "Odpowiedź to 7.", "7", 1),
+        (Number(), "Please find the value for n = 4", "4", 0), (Number(), "Determine y if x = 4", "4", 0), (Number(), "Find x: it is 4", "4", 1), (Number(), "Evaluate it at once = 4", "4", 1),
+        (Number(), "I can't give the solution to exercise 9.", "9", 0), (Number(), "I don't have the answer to question 9.", "9", 0), (Number(), "I cannot provide a solution to problem 9.", "9", 0), (Number(), "I found the 9 answers", "9", 1),
+        (Number(), "It wasn't 5.", "5", 0), (Number(), "There weren’t 5.", "5", 0), (Number(), "They didn't sell 5.", "5", 0), (Number(), "The number of those who didn't come is 5.", "5", 1),
     ],
     "latex-around-a-text": [
         (ExactMatch(), r"\boxed{\text{Lima}}", "Lima", 1), (ExactMatch(), r"$\textbf{Lima}$", "Lima", 1), (ExactMatch(), r"<answer>\mathrm{Lima}</answer>", "Lima", 1),
@@ -275,7 +278,7 @@ ROWS = {
     "a-date-in-a-sentence": [
         (Date(), "It happened on March 3rd, 2021.", "2021-03-03", 1), (Date(), "The treaty was signed on 14 July 1999 in Rome.", "1999-07-14", 1), (Date(), "The deadline is 2021-03-03.", "2021-03-03", 1),
         (Date(), "It happened before March 3rd, 2021.", "2021-03-03", 0), (Date(), "It did not happen on March 3rd, 2021.", "2021-03-03", 0), (Date(), "From March 3, 2021 to March 5, 2021.", "2021-03-05", 0),
-        (Date(), "It happened on March 3rd, 2021, or on March 4th, 2021.", "2021-03-03", 0), (Date(), "Perhaps it was March 3, 2021.", "2021-03-03", 0), (Date(), "It happened in 2021.", "2021", 0), (Date(), "after March 3, 2021", "2021-03-03", 0),
+        (Date(), "It happened on March 3rd, 2021, or on March 4th, 2021.", "2021-03-03", 0), (Date(), "Perhaps it was March 3, 2021.", "2021-03-03", 0), (Date(), "It wasn't on March 3, 2021.", "2021-03-03", 0), (Date(), "It happened in 2021.", "2021", 0), (Date(), "after March 3, 2021", "2021-03-03", 0),
     ],
     "negation-that-denies-nothing": [
         (Number(), "The probability that it is not red is 0.5.", "0.5", 1),

@@ -19,7 +19,7 @@ EQUAL = {
     ],
     "Greek letters": [("2Δ", r"2\Delta"), ("ε", r"\epsilon"), ("η+1", r"1+\eta"), ("δ²", r"\delta^2"), ("τ/ξ", r"\frac{\tau}{\xi}"), ("ψ", r"\psi"), ("2χ", r"2\chi"), ("Γ", r"\Gamma"), ("ℏω", r"\hbar\omega")],
     "functions of several variables": [("u(x,t)=e^{-t}x", "e^{-t}x"), ("f(x,y)=x+y", "g(a,b)=a+b"), ("f(x,y)=x-y", "f(a,b)=a-b"), ("z(x, y) = xy", "xy")],
-    "constants of integration": [(r"\sin^2 x+C", r"-\cos^2 x+C"), (r"\ln|2x|+C", r"\ln|x|+C"), ("x^2+C", "x^2+5+C"), (r"\tan^2 x + C", r"\sec^2 x + C"), (r"\frac{(x+1)^2}{2}+C", r"\frac{x^2}{2}+x+C")],
+    "constants of integration": [(r"\sin^2 x+C", r"-\cos^2 x+C"), (r"\ln|2x|+C", r"\ln|x|+C"), ("x^2+C", "x^2+5+C"), ("x^3+C", "x^3+C+1"), ("C+x", "x+C-2"), (r"\tan^2 x + C", r"\sec^2 x + C"), (r"\frac{(x+1)^2}{2}+C", r"\frac{x^2}{2}+x+C")],
     "words and names": [(r"\operatorname{sen} x", r"\sin x"), (r"\text{arcsen } x", r"\arcsin x"), ("1101_{2}", r"1101_{\text{base }2}"), ("12 sq. cm", "12 cm^2"), ("3 cu. ft", "3 ft^3")],
     "groups of India": [("1234567", "12,34,567"), ("250000", "2,50,000"), ("1,23,456.78", "123456.78"), ("1234567", "₹12,34,567")],
     "fractions": [

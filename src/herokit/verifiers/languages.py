@@ -68,9 +68,9 @@ LANGUAGES = (
              r"\b(?:choose|pick|select|go with|must be|so|hence|thus|therefore|it is|it['’]s|this is)\b", r"(?:might|may|could)(?: well)? be (?=[-+$\\(*\d])|maybe|perhaps|possibly|not sure|unsure|uncertain|unlikely|"
              r"(?:do not|don['’]t) know|not known|any(?:thing|where) (?:from|between)|(?:about|around|roughly) \d{1,20} (?:to|or) |no idea|"
              r"cannot (?:solve|say|tell|answer|determine|compute)|can['’]t (?:solve|say|tell|answer|determine|compute)|i (?:could not|couldn['’]t) (?:solve|find|answer|determine|compute)|"
-             r"i (?:failed|was unable|was not able|am unable|am not able|ran out|give up|apologi[sz]e)|i['’]m (?:unable|not able|sorry)|sorry,? (?:but )?i (?:can|could|do|am)|beyond my|"
+             r"i (?:failed|was unable|was not able|am unable|am not able|ran out|give up|apologi[sz]e)|i['’]m (?:unable|not able|sorry)|i (?:cannot|can['’]t) (?:give|find|provide|finish|complete)|(?:do not|don['’]t) have (?:the|an|any) (?:answer|solution)|sorry,? (?:but )?i (?:can|could|do|am)|beyond my|"
              r"unable to (?:solve|answer|determine|compute)|cannot be (?:solved|answered|determined|computed)(?=[^.]{0,80}\d)|(?:insufficient|not enough) (?:information|data|details)(?=[^.]{0,80}\d)|please (?:provide|give|specify)",
-             r"not|never|isn['’]t|aren['’]t|cannot be|can['’]t be|won['’]t be|hardly|(?:any|every)thing (?:but|except)|other than|ruled? out|"
+             r"not|never|isn['’]t|aren['’]t|wasn['’]t|weren['’]t|didn['’]t|cannot be|can['’]t be|won['’]t be|hardly|(?:any|every)thing (?:but|except)|other than|ruled? out|"
              r"(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller) than|up to|above|below)(?=\W{0,3}\d)",
              right=r"(?:is|are) (?:the )?(?:correct|right|true|best)(?: (?:answer|option|choice|one))?",
              wrong=r"(?:is|are) (?:wrong|incorrect|false|impossible|excluded|ruled out|not (?:right|correct|true|possible|the (?:\w{1,20} )?(?:answer|option|choice|one)))|is out", courtesy=r"(?:i )?(?:really |do )?hope (?:this|that|it) (?:helps|is (?:clear|helpful|useful)|clarif|makes sense|answers)|(?:please )?(?:let me know|feel free|don['’]t hesitate|do not hesitate)|if you(?:['’]d| would| have| need| want)(?: like)? (?:any |some |more |further |to )|(?:would you like|do you (?:want|need|have)) |(?:i['’]m |i am |i['’]d be )?(?:happy|glad) to help|good luck|you['’]re welcome|have a (?:great|nice|good) "),
@@ -143,8 +143,8 @@ REPLACEMENT = re.compile(
 
 QUESTION = re.compile(
     r"^(?:(?:is|are|can|could|does|do|was|might|may|should|what|which|how|who|when|where|why)\b.{0,200}\d.{0,200}\?$|"
-    r"(?:please )?(?:find|determine|compute|calculate|evaluate|simplify|solve|prove|express|estimate|ignore|disregard)\b"
-    r"(?!.*(?:[=:;]|\b(?:is|are|was|were|get|gets|got|give|gives|obtain|yields?|equals?|leaves|have|has|so|then|thus|therefore|answer)\b)))",
+    r"(?:please )?(?:(?:find|determine|prove|express|estimate|ignore|disregard)\b|(?:compute|calculate|evaluate|simplify|solve)\b(?!.*=))"
+    r"(?!.*(?:[:;]|\b(?:is|are|was|were|get|gets|got|give|gives|obtain|yields?|equals?|leaves|have|has|so|then|thus|therefore|answer)\b)))",
     re.IGNORECASE,
 )
 """A sentence that asks for a value, or sets a task and states none."""

@@ -34,7 +34,12 @@ _CONSTANT_NAMES = frozenset("cKk")  # names of a constant of integration
 _INDEXED_CONSTANT = re.compile(r"[cC]_\{?\d\}?")  # nothing but an arbitrary constant has such a name
 _ARBITRARY_CONSTANT = re.compile(r"[A-DKk]|[cC](?:_\{?\d\}?)?")
 _INVERSE_OPERATIONS = frozenset({"asin", "acos", "atan", "asec", "acsc", "acot"})
-_TEMPERATURES = {UNITS["celsius"].dimension, UNITS["fahrenheit"].dimension}
+_KELVINS = {
+    UNITS["kelvin"].dimension: (Fraction(1), Fraction(0)),
+    UNITS["celsius"].dimension: (Fraction(1), Fraction("273.15")),
+    UNITS["fahrenheit"].dimension: (Fraction(5, 9), Fraction("459.67") * 5 / 9),
+}
+"""The size of a degree of each scale of temperature in kelvins, and its zero."""
 _MAX_EXPONENT = 100  # decimal exponent of a number that may be rounded
 _VERBS = {"is", "are", "was", "were", "not", "cannot", "must", "has", "have", "does"}
 _MIN_TRUNCATED_DIGITS = 3  # significant digits of a value that may be truncated instead of rounded
@@ -146,7 +151,14 @@ class QuantityComparison:
 
     def _equal_converted(self, reference: Node, reference_unit: Unit, answer: Node, answer_unit: Unit) -> bool | None:
         if reference_unit.dimension != answer_unit.dimension:
-            return False
+            if reference_unit.dimension not in _KELVINS or answer_unit.dimension not in _KELVINS:
+                return False
+            (size, zero), (answer_size, answer_zero) = (
+                _KELVINS[reference_unit.dimension],
+                _KELVINS[answer_unit.dimension],
+            )
+            kelvins = Call("add", (Call("mul", (answer, Num(answer_size))), Num(answer_zero - zero)))
+            return self.equal_nodes(reference, Call("div", (kelvins, Num(size))))
         factor = Num(answer_unit.factor / reference_unit.factor)
         return self.equal_nodes(reference, Call("mul", (answer, factor)))
 
@@ -313,7 +325,8 @@ def _measures_other(marked: Quantity, other: Quantity) -> bool:
     """Return whether one side is an angle or a percentage, and the other one has a unit: ``2 rad`` and ``2 cm``."""
     if not marked.mark or marked.unit is not None or other.mark or other.unit is None:
         return False
-    return marked.mark != "deg" or other.unit.dimension not in _TEMPERATURES  # 20 degrees may be meant as 20 °C
+    is_degree = other.unit in (UNITS["celsius"], UNITS["fahrenheit"])  # 20 degrees may be meant as 20 °C
+    return marked.mark != "deg" or not is_degree
 
 
 def _is_infinite(node: Node) -> bool:
@@ -399,9 +412,11 @@ def _parse_letter_unit(quantity: Quantity, other: Quantity) -> Quantity:
 
 
 def _drop_constant(node: Node) -> Node:
-    """Return an expression without a final ``+ C``."""
-    if not isinstance(node, Call) or node.op != "add" or node.args[-1] != Sym("C"):
+    """Return a sum without its term C."""
+    if not isinstance(node, Call) or node.op != "add" or Sym("C") not in node.args:
         return node
     if has_operation(node, frozenset({"apply"})):
         return node
-    return node.args[0] if len(node.args) == 2 else Call("add", node.args[:-1])  # noqa: PLR2004
+    at = node.args.index(Sym("C"))
+    rest = node.args[:at] + node.args[at + 1 :]
+    return rest[0] if len(rest) == 1 else Call("add", rest)
