@@ -183,7 +183,8 @@ class ArrayCombiner:
     def _check_parts(self, ragged: RaggedParts | None) -> None:
         if ragged is None:
             check_no_credit(
-                self.combiner, "pass the parts of each row as parts={NAME: [[...], ...]}: without them herokit.combine"
+                self.combiner,
+                "pass the parts of each row as parts={NAME: [[...], ...]} or states=[[...], ...]: without them herokit.combine",
             )
         elif not gives_credit(self.combiner):
             raise ConfigError(
@@ -268,6 +269,11 @@ def load_state(combiner: Chain, data: Mapping[str, Any]) -> tuple[Any, ...]:
     """
     if data.get("version") != 1:
         raise ConfigError(f"a saved state has version 1, got {data.get('version')!r}")
+    saved = data.get("state")
+    if isinstance(saved, Sequence) and len(saved) != len(combiner.steps):
+        raise ConfigError(
+            f"the saved state does not fit this chain of {len(combiner.steps)} steps: it is of one of {len(saved)}"
+        )
     try:
         state: tuple[Any, ...] = state_from_json(combiner.init(), data["state"])
     except (KeyError, TypeError, ValueError) as error:

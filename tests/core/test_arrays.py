@@ -15,7 +15,7 @@ import herokit
 from herokit import ArrayCombiner, Groups, Rewarder, Sample, Signals, combine, hero, hero_advantage
 from herokit.combiners import Filter, Select, chain
 from herokit.combiners.numbering import number_groups
-from herokit.errors import DataError, NoSignalWarning, SignalError
+from herokit.errors import ConfigError, DataError, NoSignalWarning, SignalError
 from herokit.sources import ScoreColumn
 from herokit.types import MAX_ABS_SCORE
 
@@ -238,6 +238,15 @@ REFUSED = [
     (lambda: combine(SIGNALS, torch.tensor([float("nan"), 1.0]), hero()), DataError, "row 0: group is NaN"),
     (lambda: combine({"rm": S.reshape(1, 2)}, [0], Select("rm")), DataError, "signal 'rm' has shape (1, 2); expected one value for each row"),
     (lambda: combine({"rm": ["a"]}, [0], Select("rm")), DataError, "signal 'rm' must be N numbers, got ['a']"),
+    (lambda: combine({"rm": np.array(["a"])}, [0], Select("rm")), DataError, "signal 'rm' must be N numbers, got ['a']"),
+    (lambda: combine({"rm": np.array([1j])}, [0], Select("rm")), DataError, "signal 'rm' must be N numbers, got an array of complex128"),
+    (lambda: combine({"rm": np.array(["2020"], "M8[D]")}, [0], Select("rm")), DataError, "signal 'rm' must be N numbers, got an array of datetime64[D]"),
+    (lambda: combine({"rm": torch.tensor([1j])}, [0], Select("rm")), DataError, "signal 'rm' must be N numbers, got an array of torch.complex64"),
+    (lambda: combine({"rm": [10**400]}, [0], Select("rm")), DataError, "signal 'rm' has an integer that is too large for a float"),
+    (lambda: combine({1: [0.5]}, [0], Select("rm")), DataError, "expected a mapping from signal to values"),
+    (lambda: combine({"rm": [0.5]}, [None], Select("rm")), DataError, "row 0: group is None, which is no id"),
+    (lambda: combine({"rm": [0.5]}, np.array(["NaT"], "M8[D]"), Select("rm")), DataError, "row 0: group is None, which is no id"),
+    (lambda: ArrayCombiner("hero").load_state_dict(ArrayCombiner("rm-only").state_dict()), ConfigError, "does not fit this chain of 3 steps: it is of one of 1"),
     (lambda: combine({"rm": S, "verifier": jnp.ones(2)}, G, hero()), DataError, "another one of torch"),
     (lambda: combine({"verifier": V, "score": S}, G, hero()), SignalError, "a step reads the signal 'rm', but no source has that name"),
     (lambda: combine({}, G, hero()), DataError, "expected a mapping from signal to values"),
@@ -251,6 +260,20 @@ def test_a_guess_that_cannot_work_is_told_what_to_write(call, error, message):
     with pytest.raises(error, match=re.escape(message)) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.ma.masked_array([1.0, 2.0, 9.0], [0, 0, 1]),
+        np.array([1, 2, None], object),
+        pd.Series([1, 2, None], dtype="Int64"),
+    ],
+)
+def test_missing_values_of_libraries_are_no_values(values):
+    output = combine({"rm": values}, ["q"] * 3, Select("rm"))
+    assert output.valid.tolist() == [True, True, False]
+    assert output.reward[:2].tolist() == [1.0, 2.0]
 
 
 def test_lists_of_tensors_are_groups_by_value_in_every_view():

@@ -99,7 +99,13 @@ def test_zeros_of_both_signs_are_one_id():
 
 @pytest.mark.parametrize(
     "keys",
-    [["a", 1, "a", True], [("a", 1), ("a", 1), None], [np.int64(3), 3, np.array(3)], [0.5, "x", 0.5], ["b", "a", "b"]],
+    [
+        ["a", 1, "a", True],
+        [("a", 1), ("a", 1), (None,)],
+        [np.int64(3), 3, np.array(3)],
+        [0.5, "x", 0.5],
+        ["b", "a", "b"],
+    ],
 )
 def test_keys_of_several_kinds(keys):
     plain = [key.tolist() if hasattr(key, "tolist") else key for key in keys]

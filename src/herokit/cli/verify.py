@@ -21,10 +21,11 @@ from herokit.config.scheme import load_scheme
 from herokit.conversations.columns import PAIR_COLUMN_NAMES
 from herokit.errors import ConfigError, DataError, did_you_mean
 from herokit.files.reading import Rollouts, parse_columns, read_rollouts
+from herokit.outcome import describe_results
 from herokit.records import replace_surrogates, source_columns, to_rows
 from herokit.sources import execution
 from herokit.sources.execution import SourceOutputs
-from herokit.types import Status, Verdict, Verifier
+from herokit.types import Verdict, Verifier
 from herokit.verifiers.evaluation import Agreement, measure_agreement, read_labels, verify_rows
 
 __all__ = ["verify"]
@@ -74,7 +75,7 @@ def verify(  # noqa: PLR0913, PLR0917 - one parameter per option
 
     A value above 0.5 accepts. Other columns become the samples' meta: a task to route by, options to choose from. In a
     row whose column `kind` is "answer", the completion is a bare answer, from which nothing is extracted. Two verifiers
-    are shown side by side, with the rows on which they differ.
+    are shown one below the other, with the rows on which they differ.
     """
     names: list[str | None] = [*verifier] if verifier else [None]
     if len(names) > _MAX_VERIFIERS or len(set(names)) < len(names):
@@ -208,12 +209,15 @@ def _figures(run: Run) -> dict[str, Any]:
 
 def _print_rates(runs: Sequence[Run]) -> None:
     title = f"{' and '.join(run.name for run in runs)} on {runs[0].agreement.count:,} labelled pairs"
-    heads = [head for run in runs for head in (run.name if len(runs) > 1 else "", "95 % interval")]
-    table = console.make_table(title, "", *heads)
+    named = ["verifier"] if len(runs) > 1 else []
+    table = console.make_table(title, "", *named, "", "95 % interval")
+    table.columns[len(named)].justify = "left"
     rates = [run.agreement.rates() for run in runs]
     for rate in rates[0]:
-        cells = (each[rate] for each in rates)
-        table.add_row(rate, *(text for e, low, high in cells for text in (f"{e:.4f}", f"{low:.4f} to {high:.4f}")))
+        for place, (run, each) in enumerate(zip(runs, rates, strict=True)):
+            estimate, low, high = each[rate]
+            cells = [run.name] if named else []
+            table.add_row("" if place else rate, *cells, f"{estimate:.4f}", f"{low:.4f} to {high:.4f}")
     console.out.print(table, "")
     for run in runs:
         agreement, prefix = run.agreement, f"{run.name}: " if len(runs) > 1 else ""
@@ -232,25 +236,17 @@ def _count_statuses(verdicts: Sequence[Verdict]) -> Counter[str]:
 
 
 def _print_rows(rows: Sequence[int], data: Rollouts, runs: Sequence[Run], labels: Sequence[bool]) -> None:
-    """Print a table of rows: the label, the reference, and what each verifier decided, read and gave as its reason."""
-    if not rows:
-        return
-    width = _MAX_TEXT if len(runs) == 1 else _MAX_TEXT // 2
-    heads = [head for run in runs for head in (run.name, "read", "from", "reason")]
-    table = console.make_table("" if len(runs) == 1 else "Where they differ", "row", "label", "reference", *heads)
-    for column in table.columns:
-        column.justify = "left"
-        column.no_wrap = False
-        column.overflow = "fold"
+    """Print rows: label, reference and completion, and what each verifier decided, read and gave as its reason."""
+    results = [to_rows(source_columns(SourceOutputs({run.name: run.verdicts}, {}))) for run in runs]
     for row in rows:
-        cells = [str(row + 1), "correct" if labels[row] else "incorrect", repr(data.samples[row].reference)]
-        for run in runs:
-            verdict = run.verdicts[row]
-            answer = verdict.answer if verdict.answer is not None else f"...{data.samples[row].final_text[-width:]}"
-            reason = verdict.reason or ("" if verdict.status is Status.JUDGED else verdict.status.value)
-            cells += [_decision(verdict), repr(answer), verdict.origin, reason]
-        table.add_row(*(console.printable(shorten(" ".join(cell.split()), width)) for cell in cells))
-    console.out.print("", table)
+        sample, label = data.samples[row], "correct" if labels[row] else "incorrect"
+        text = " ".join(sample.final_text.split())
+        end = f"{'... ' * (len(text) > _MAX_TEXT)}{text[-_MAX_TEXT:]}"
+        lines = [f"row {row + 1}, {label}: reference {shorten(repr(sample.reference), _MAX_TEXT)}, completion {end!r}"]
+        lines += [f"   {line}" for result in results for line in describe_results(result[row])]
+        console.out.print(
+            "", *(console.printable(" ".join(line.splitlines())) for line in lines), sep="\n", soft_wrap=True
+        )
 
 
 def _print_abstentions(verdicts: Sequence[Verdict]) -> None:

@@ -121,7 +121,7 @@ def check_values(values: Any) -> None:
     Example:
         >>> check_values({"rm": [0.5]})
     """
-    if not isinstance(values, Mapping) or not values:
+    if not isinstance(values, Mapping) or not values or not all(isinstance(name, str) for name in values):
         text = " ".join(repr(values).split())
         raise DataError(
             f"expected a mapping from signal to values, got {type(values).__name__} {text:.60}; {CALL_FORM}"
@@ -157,15 +157,27 @@ def spread_rows(x: Array, valid: Array) -> Array:
     return xp.where(valid, xp.take(x, xp.where(valid, place, xp.zeros_like(place))), full)
 
 
+def _is_missing(value: Any) -> bool:
+    return value is None or type(value).__name__ == "NAType"  # of pandas
+
+
 def _to_array(name: str, values: Any) -> Array:
     """Return values as an array of floats, (N,)."""
     if hasattr(values, "to_numpy"):  # a series of pandas or polars
         values = values.to_numpy()
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.astype(np.float64).filled(np.nan)
+    if is_numpy_array(values) and values.dtype.kind in "OUS":
+        values = values.tolist()
     if not is_array_api_obj(values):
         try:
-            values = np.array([np.nan if v is None else float(v) for v in values], dtype=np.float64)
+            values = np.array([np.nan if _is_missing(v) else float(v) for v in values], dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise DataError(f"{name} must be N numbers, got {values!r:.80}: {error}; {CALL_FORM}") from None
+        except OverflowError:
+            raise DataError(f"{name} has an integer that is too large for a float; {CALL_FORM}") from None
+    if not array_namespace(values).isdtype(values.dtype, ("bool", "integral", "real floating")):
+        raise DataError(f"{name} must be N numbers, got an array of {values.dtype}; {CALL_FORM}")
     if values.ndim != 1:
         raise DataError(
             f"{name} has shape {tuple(values.shape)}; expected one value for each row: reshape(-1), with an id for each"

@@ -26,7 +26,7 @@ def number_groups(ids: Any) -> Groups:
     smallest, with an empty group for each number that is missing; all other ids in order of first appearance.
 
     Raises:
-        DataError: an id is NaN, cannot be hashed, or is an array of several values; the message names the row.
+        DataError: an id is None or NaN, cannot be hashed, or is an array of several values; the message names the row.
 
     Example:
         >>> number_groups(["b", "b", "a", "b"])
@@ -39,7 +39,12 @@ def number_groups(ids: Any) -> Groups:
         whole = np.asarray(host)
         host = whole if whole.dtype.kind in "iu" else host  # a float or an object where 64 bits do not hold them all
     if not isinstance(host, np.ndarray) or host.dtype.kind not in "iufb":
-        return Groups.from_keys(host.tolist() if isinstance(host, np.ndarray) else host)
+        keys = host.tolist() if isinstance(host, np.ndarray) else host
+        if type(None) in set(map(type, keys)):
+            raise DataError(
+                f"row {list(keys).index(None)}: group is None, which is no id; expected the same id for all rollouts of a prompt"
+            )
+        return Groups.from_keys(keys)
     if host.dtype.kind == "f" and np.isnan(host).any():
         group_key(float("nan"), int(np.flatnonzero(np.isnan(host))[0]))
     if not len(host):
