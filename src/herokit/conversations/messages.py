@@ -189,6 +189,8 @@ def message_text(message: Mapping[str, Any]) -> str:
 def message_thinking(message: Mapping[str, Any]) -> str:
     """Return what a message has as thinking in a field of its own or in parts of that type; ``""`` for none.
 
+    The thinking of a part is a text or, as Mistral has it, a list of parts of text.
+
     Example:
         >>> message_thinking({"role": "assistant", "reasoning_content": "2 + 2", "content": "4"})
         '2 + 2'
@@ -198,7 +200,8 @@ def message_thinking(message: Mapping[str, Any]) -> str:
     if not isinstance(message.get("content"), str):
         for part in content_parts(message):
             if (key := THINKING_PARTS.get(part["type"])) is not None:
-                texts.append(str(part.get(key) or part.get("text") or ""))
+                value = part.get(key) or part.get("text") or ""
+                texts.append(message_text({"content": value}) if isinstance(value, list) else str(value))
     return "\n".join(text for text in texts if text)
 
 
