@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from difflib import get_close_matches
 from itertools import chain
+from pathlib import Path
 from shlex import quote
 from types import TracebackType
 from typing import Any, get_args
@@ -42,6 +43,7 @@ __all__ = [
     "check_positive",
     "did_you_mean",
     "install_command",
+    "locate_error",
 ]
 
 
@@ -319,6 +321,23 @@ def format_error(error: BaseException | None) -> str:
         return f"{type(error).__name__}: {error}"
     except Exception:  # noqa: BLE001 - the error's own code may raise anything
         return type(error).__name__
+
+
+def locate_error(error: BaseException) -> str:
+    """Return the line of a user's or plugin's code that an error passed last, `` (FILE:LINE, in FUNCTION)``; ``""`` for none.
+
+    Example:
+        >>> locate_error(ValueError("never raised"))
+        ''
+    """
+    from sysconfig import get_paths
+    from traceback import walk_tb
+
+    paths = (get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    others = (*paths, str(Path(__file__).parent), "<")
+    lines = [(frame.f_code, number) for frame, number in walk_tb(error.__traceback__)]
+    own = [(code, number) for code, number in lines if not code.co_filename.startswith(others)]
+    return f" ({Path(own[-1][0].co_filename).name}:{own[-1][1]}, in {own[-1][0].co_name})" if own else ""
 
 
 MAX_KNOWN = 50

@@ -58,7 +58,8 @@ def test_trl_run_continues_with_a_raising_verifier(runs, hostile, tmp_path, kind
     failed = [text.startswith(LOW) for text in rows["completion"]]
     assert 0 < sum(failed) < 8
     for i, bad in enumerate(failed):
-        assert rows["herokit_status"][i] == ("verifier failed: raised RuntimeError: no such digit" if bad else "judged")
+        status = "verifier failed: raised RuntimeError: no such digit (" if bad else "judged"
+        assert rows["herokit_status"][i].startswith(status)
         assert (rows["verifier"][i] is None) == bad
         assert (rows["used"][i] == 0.0) == bad
     assert log[-1]["herokit/rows/invalid"] == pytest.approx(sum(failed) / 8)

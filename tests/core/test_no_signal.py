@@ -76,6 +76,11 @@ def test_a_reward_model_that_fails_on_every_row_raises_its_own_error():
     assert isinstance(caught.value.__cause__, TypeError)
 
 
+def test_an_error_of_code_is_shown_with_its_line():
+    with pytest.raises(PluginError, match=r"stops the run here \(test_no_signal.py:\d+, in \w+\)"):
+        Rewarder({"verifier": OneSample()}, verifier_only())(ROWS)
+
+
 def serve(rewarder):
     raise Engine(rewarder, Metrics()).run(ScoreKey(), [ROWS])[0]
 
@@ -135,7 +140,8 @@ def test_other_errors_warn_and_do_not_raise():
     model = Breaks(ConnectionError("refused"))
     model.is_up = False
     with pytest.warns(
-        NoSignalWarning, match="on any of 8 samples: raised ConnectionError: refused; such rows get no reward"
+        NoSignalWarning,
+        match=r"on any of 8 samples: raised ConnectionError: refused \(test_no_signal.py:\d+, in \w+\); such rows get",
     ):
         make(rm=model)(ROWS)
 
@@ -156,7 +162,9 @@ def test_an_error_of_code_on_some_rows_costs_those_rows():
             return [Verdict(float(s.completion + s.reference == "okok")) for s in samples]
 
     outcome = Rewarder({"verifier": Odd()}, verifier_only())([*ROWS, Sample("p", "ok", "a", 3)])
-    assert outcome.problems() == {8: 'verifier: raised TypeError: can only concatenate str (not "int") to str'}
+    assert list(outcome.problems()) == [8]
+    problem = 'verifier: raised TypeError: can only concatenate str (not "int") to str (test_no_signal.py:'
+    assert outcome.problems()[8].startswith(problem)
 
 
 def test_a_reference_that_no_row_has_is_said_once():

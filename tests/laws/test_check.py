@@ -90,7 +90,7 @@ def test_parametrize_with_laws_raises_with_counterexample_and_consequence():
         law()
 
     laws = {case.id: case.values[0] for case in test.pytestmark[0].args[1]}
-    with pytest.raises(AssertionError, match="it raised KeyError: 'verifier'\n.*completion\n(.*\n)+In training: "):
+    with pytest.raises(AssertionError, match="it raised KeyError: 'verifier'.*\n.*completion\n(.*\n)+In training: "):
         laws["MetaVerifier-reference_accepted"]()
 
 
@@ -206,3 +206,13 @@ def test_the_public_functions_are_listed():
     import herokit.testing
 
     assert {"check_verifier", "list_laws", "Profile"} <= set(dir(herokit.testing))
+
+
+def test_a_reward_that_raises_is_shown_with_its_line():
+    def broken(completion, reference):
+        return {}[reference]
+
+    message = check_reward_function(broken, profile=SHORT)["right_above_wrong"].message
+    line = broken.__code__.co_firstlineno + 1
+    assert message.startswith("it raised KeyError: ")
+    assert message.endswith(f" (test_check.py:{line}, in broken)")

@@ -17,7 +17,15 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from herokit.conversations import Turn
-from herokit.errors import CODE_ERRORS, NoSignalWarning, NotInstalledError, PluginError, boundary, format_error
+from herokit.errors import (
+    CODE_ERRORS,
+    NoSignalWarning,
+    NotInstalledError,
+    PluginError,
+    boundary,
+    format_error,
+    locate_error,
+)
 from herokit.samples import SampleLike, as_samples
 from herokit.sources.coroutines import await_result
 from herokit.sources.results import to_float_array, to_score, to_verdict
@@ -319,7 +327,7 @@ def _raise_code_error(owner: str, errors: Sequence[BaseException], count: int) -
         notes = "".join(f"; {note}" for note in getattr(errors[0], "__notes__", ()))
         raise _contract_error(
             f"{owner} raised {format_error(errors[0])}, on all {count} samples of its first batch{notes}; a source is "
-            "called with a list of samples, and an error of its code stops the run here"
+            f"called with a list of samples, and an error of its code stops the run here{locate_error(errors[0])}"
         ) from errors[0]
 
 
@@ -383,7 +391,7 @@ def _bisect_failures(
         except PluginError as error:
             if error.whole_batch or error.__cause__ is None:
                 raise
-            reason = f"raised {format_error(error.__cause__)}"
+            reason = f"raised {format_error(error.__cause__)}{locate_error(error.__cause__)}"
             if high - low == 1:
                 errors.append(error.__cause__)
                 results[low] = failed(reason)

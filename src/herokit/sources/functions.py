@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from herokit.errors import CODE_ERRORS, ConfigError, PluginError, SetupError, check_choice, format_error
+from herokit.errors import CODE_ERRORS, ConfigError, PluginError, SetupError, check_choice, format_error, locate_error
 from herokit.samples import SampleLike, as_samples
 from herokit.sources.coroutines import await_result, gather_outcomes, run_coroutine
 from herokit.sources.evaluation_metrics import find_metric, unwrap_metric
@@ -123,7 +123,9 @@ class _Function:
         """Return what the function gave for each sample; what it raised, as a verdict that failed."""
         values = call_function(self.function, samples, style=_style(self))
         return [
-            Verdict(None, Status.FAILED, f"raised {format_error(value)}") if isinstance(value, Exception) else value
+            Verdict(None, Status.FAILED, f"raised {format_error(value)}{locate_error(value)}")
+            if isinstance(value, Exception)
+            else value
             for value in values
         ]
 

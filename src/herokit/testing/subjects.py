@@ -13,7 +13,7 @@ import numpy as np
 from herokit.combiners import Chain, Combiner, Select, Sync, chain, initial_reward
 from herokit.combiners.base import StepTrace, no_sync, produces_advantage, summarize_trace
 from herokit.combiners.chain import signals_read
-from herokit.errors import NoSignalWarning
+from herokit.errors import NoSignalWarning, format_error, locate_error
 from herokit.rewarder import Rewarder
 from herokit.testing.backends import NUMPY, Backend, to_numpy
 from herokit.testing.batches import Batch, Draw, Numbers, ScoreRange, SignalKind, draw_batches, meta_sources
@@ -287,4 +287,4 @@ class Example:
 
 
 def _raised(error: Exception, batch: Batch) -> LawViolation:
-    return LawViolation(f"it raised {type(error).__name__}: {error}", batch)
+    return LawViolation(f"it raised {format_error(error)}{locate_error(error)}", batch)

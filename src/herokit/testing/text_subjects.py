@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from herokit.errors import SetupError
+from herokit.errors import SetupError, format_error, locate_error
 from herokit.testing.batches import Draw, Numbers, ScoreRange
 from herokit.testing.law import LawViolation, TargetKind
 from herokit.testing.samples import PLAIN, AnswerFormat, draw_chats
@@ -218,7 +218,7 @@ def shorten(text: str) -> str:
 def _raised(error: BaseException, samples: Sequence[Sample], judge: Callable[[list[Sample]], object]) -> LawViolation:
     """Return the violation of a call that raised; it shows the first row that raises by itself, if one does."""
     rows = next(([sample] for sample in samples if len(samples) > 1 and _raises(judge, sample)), samples)
-    return LawViolation(f"it raised {type(error).__name__}: {error}", **_text_columns(rows))
+    return LawViolation(f"it raised {format_error(error)}{locate_error(error)}", **_text_columns(rows))
 
 
 def _raises(judge: Callable[[list[Sample]], object], sample: Sample) -> bool:

@@ -116,7 +116,7 @@ def sessions(outcome):
 )
 def test_terminal_reward_keeps_failures_apart_from_zero(outcome, row):
     [verdict] = as_verifier(TerminalReward(sessions(outcome))).verify([Sample("2 + 2?", "4", 0)])
-    assert (verdict.value, verdict.status.value, verdict.reason) == row
+    assert (verdict.value, verdict.status.value, verdict.reason.partition(" (")[0]) == row
 
 
 def test_terminal_reward_may_be_any_number_as_a_reward_model():
