@@ -1,6 +1,7 @@
 """Logs in files and columns: which column is what, and what is said where one is missing."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -71,9 +72,22 @@ def test_diagnose_takes_other_names_and_other_sources():
 @pytest.mark.parametrize(
     ("columns", "options", "message"),
     [
-        ({"group": ["a"], "x": [1.0]}, {}, "no column for the reward: none of reward"),
+        ({"group": ["a"], "x": [1.0]}, {}, "no column for the reward: none of reward.* among group, x; name it with"),
+        ({"group": ["a", None], "reward": [1.0, 1.0]}, {}, "the log: row 2: group must be text or a number, got None"),
+        ({"prompt": ["p", ""], "reward": [1.0, 1.0]}, {}, "the log: row 2: the prompt is empty, and no column says"),
+        ({"prompt": [None], "reward": [1.0]}, {}, "the log: row 1: the prompt is empty, and no column says"),
+        (
+            {"group": ["a"] * 2, "reward": [1, 10**400]},
+            {},
+            "row 2: reward must be a number, got an integer beyond the floats",
+        ),
+        (
+            {"group": ["a"], "reward": [1.0]},
+            {"columns": {"acc": "x"}},
+            "unknown role 'acc'; known: .*reward_model, .*verifier",
+        ),
         ({"reward": [1.0]}, {}, "no column for the group"),
-        ({"group": ["a"], "reward": ["high"]}, {}, "reward must hold numbers"),
+        ({"group": ["a"], "reward": ["high"]}, {}, "row 1: reward must be a number, got 'high'"),
         ({"group": [], "reward": []}, {}, "there are no rows"),
         (
             {"group": ["a"], "reward": [1.0]},
@@ -105,6 +119,12 @@ def test_thresholds_must_be_numbers_from_0_up():
 def test_diagnose_copes_with_rows_without_a_reward_and_groups_of_one():
     columns = {"group": ["a", "b", "b"], "reward": [None, 1.0, None], "rm": [None, None, 3.5]}
     assert diagnose(columns).groups == {"a": "failed", "b": "starved"}
+
+
+def test_diagnose_of_a_log_without_any_reward_is_quiet():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert diagnose({"group": ["a", "a"], "reward": [None, None]}).word == "failed"
 
 
 def test_check_command_diagnoses_a_log(herokit, tmp_path, capsys):

@@ -136,9 +136,12 @@ def _solved(log: RewardLog, flat: Rows) -> Rows:
     if log.verifier:
         verdict = np.nan_to_num(log.signals[log.verifier])
         return np.asarray(_segment.reduce(verdict, log.groups, "min") > CORRECT_THRESHOLD)
-    best = np.nanmax(log.reward) if np.isfinite(log.reward).any() else np.nan
+    finite = log.reward[np.isfinite(log.reward)]
+    if not finite.size:
+        return np.zeros(log.groups.num_groups, dtype=bool)
+    best = finite.max()
     lowest = _segment.reduce(np.where(np.isfinite(log.reward), log.reward, -np.inf), log.groups, "min")
-    return np.asarray(lowest >= best - TINY) & ~(flat.all() and np.nanmin(log.reward) == best and best <= 0)
+    return np.asarray(lowest >= best - TINY) & ~(flat.all() and finite.min() == best and best <= 0)
 
 
 def group_length_correlation(log: RewardLog) -> Floats:

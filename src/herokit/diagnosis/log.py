@@ -12,6 +12,7 @@ from herokit.conversations.prompts import content_key
 from herokit.errors import DataError, did_you_mean
 from herokit.files.blocks import read_blocks
 from herokit.files.inputs import CSV_SUFFIX, find_inputs, split_suffix
+from herokit.files.reading import check_prompts_as_groups
 from herokit.report.results import STEP_COLUMNS, find_prefix, find_sources
 from herokit.types import Groups
 
@@ -116,9 +117,10 @@ class RewardLog:
             raise DataError(
                 f"{name}: no column for the group: none of {', '.join(NAMES['group'])}; name it with --column group=COLUMN"
             )
+        _check_keys(name, keys, "group" in chosen)
         numbers = {column: x for column in table if (x := _to_floats(table[column])) is not None}
         if chosen["reward"] not in numbers:
-            raise DataError(f"{name}: {chosen['reward']} must hold numbers")
+            raise DataError(f"{name}: {_first_text(chosen['reward'], table[chosen['reward']])}")
         signals = {n: numbers[prefix + n] for n in (*verifiers, *models) if prefix + n in numbers} or {
             n: x
             for n, x in numbers.items()
@@ -166,7 +168,7 @@ def _choose(name: str, table: Mapping[str, Sequence[Any]], columns: Mapping[str,
         raise DataError(f"{name}: there are no rows")
     for role, column in columns.items():
         if role not in NAMES:
-            raise DataError(f"unknown role {role!r}; {did_you_mean(role, list(NAMES))}")
+            raise DataError(f"unknown role {role!r}; {did_you_mean(role, [*NAMES, 'verifier', 'reward_model'])}")
         if column not in table:
             raise DataError(f"{name}: no column {column!r}; {did_you_mean(column, list(table))}")
     usual = {role: next((n for n in names if n in table), "") for role, names in NAMES.items()}
@@ -175,7 +177,8 @@ def _choose(name: str, table: Mapping[str, Sequence[Any]], columns: Mapping[str,
     chosen = {role: column for role, column in {**usual, **columns}.items() if column}
     if "reward" not in chosen:
         raise DataError(
-            f"{name}: no column for the reward: none of {', '.join(NAMES['reward'])}; name it with --column reward=COLUMN"
+            f"{name}: no column for the reward: none of {', '.join(NAMES['reward'])} among {', '.join(table)}; name it with "
+            "--column reward=COLUMN"
         )
     return chosen
 
@@ -191,7 +194,29 @@ def _to_floats(values: Sequence[Any]) -> Floats | None:
     """Return a column of numbers and booleans, NaN for None; None if it holds anything else."""
     if not all(value is None or isinstance(value, int | float | np.number | np.bool_) for value in values):
         return None
-    return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)
+    try:
+        return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)
+    except OverflowError:
+        return None
+
+
+def _first_text(column: str, values: Sequence[Any]) -> str:
+    """Say which value of a column is the first that is no number."""
+    row, value = next((row, value) for row, value in enumerate(values, 1) if _to_floats([value]) is None)
+    text = "an integer beyond the floats" if isinstance(value, int) else f"{value!r:.60}"
+    return f"row {row}: {column} must be a number, got {text}"
+
+
+def _check_keys(name: str, keys: Sequence[Any], are_groups: bool) -> None:  # noqa: FBT001 - private
+    """Check that every row has a group, or a prompt if that names it.
+
+    Raises:
+        DataError: one has none; the message names the row.
+    """
+    if not are_groups:
+        check_prompts_as_groups(("" if key is None else str(key) for key in keys), name)
+    elif (row := next((row for row, key in enumerate(keys, 1) if key is None), 0)) > 0:
+        raise DataError(f"{name}: row {row}: group must be text or a number, got None")
 
 
 def _read_numbers(name: str, values: Sequence[Any], columns: Mapping[str, str]) -> Sequence[Any]:
