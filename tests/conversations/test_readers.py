@@ -325,7 +325,7 @@ def test_split_begins_where_the_layout_says_that_the_policy_wrote(layout):
         ([USER, OPENAI[2], RESULT | {"tool_call_id": "c2"}, ANSWER], "message 2 is the result of the call 'c2', but the calls before it are c1"),
         ([USER, {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "function": {}}]}], "message 1: a tool call has no name"),
         ([USER], "conversation: no message of the policy: the roles are user"),
-        ([], "a list of 0 elements with no keys has no known layout; name it, or convert it"),
+        ([], "an empty list has no known layout; name it, or convert it"),
         ([1, 2], "a list of 2 elements with no keys has no known layout"),
         ({"question": "6 * 7?"}, "an object with the keys question has no known layout"),
         ([{"type": "text", "text": "42"}], "a list of 1 elements with text, type has no known layout"),
@@ -383,3 +383,9 @@ def test_a_call_and_its_result_may_be_in_the_text():
     conversation = read_conversation([USER, text_call, {"role": "tool", "content": "42"}, ANSWER])
     assert [result.text for result in to_sample(conversation).turns[0].results] == ["42"]
     assert CHAT_CALL["function"]["arguments"].startswith("{")  # the table is as it was
+
+
+@pytest.mark.parametrize(("value", "what"), [({}, "an empty object"), ([], "an empty list")])
+def test_an_empty_value_is_called_so(value, what):
+    with pytest.raises(DataError, match=f"conversation: {what} has no known layout"):
+        read_conversation(value)

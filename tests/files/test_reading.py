@@ -99,7 +99,7 @@ def test_read_rollouts_gives_equal_samples_from_parquet_and_json(tmp_path):
     [
         ("r.jsonl", [], "r.jsonl: the file contains no rows"),
         ("r.jsonl", [ROW, '{"prompt": \n'], "r.jsonl: line 2 is not valid JSON: Expecting value at character 12; fix or delete that line"),
-        ("r.jsonl", ["[" * 100_000 + "\n"], "r.jsonl: line 1 is not valid JSON"),
+        ("r.jsonl", ["[" * 100_000 + "\n"], "r.jsonl: line 1 is not valid JSON: it is nested too deeply"),
         ("r.jsonl", ["[1]\n"], "r.jsonl: line 1 is a JSON list; expected one object"),
         ("r.jsonl", ["[\n", json.dumps(ROW), "]\n"], r"r.jsonl: contains one JSON value over many lines; expected one object per line. Convert a list with jq -c '\.\[\]'"),
         ("r.jsonl", [ROW | {"response": [{"role": "assistant", "content": 4}]}], "row 1: completion: message 0: content must be text, a list of parts or null, got 4"),
@@ -110,6 +110,9 @@ def test_read_rollouts_gives_equal_samples_from_parquet_and_json(tmp_path):
         ("r.jsonl", [{"text": "x"}], "no column for the prompt: none of prompt, question.* among text; name it with --column prompt=COLUMN"),
         ("r.jsonl", [ROW, ROW | {"response": None}], "row 2: completion must be text or chat messages, got None"),
         ("r.jsonl", [ROW | {"prompt_id": None}], "row 1: group must be text or a number, got None; give all rollouts of a prompt the same one"),
+        ("r.jsonl", ['{"prompt": "x\n'], "line 1 is not valid JSON: Invalid control character at character 13; fix"),
+        ("r.jsonl", [f'{{"prompt": {"1" * 5000}}}\n'], "not valid JSON: an integer has too many digits, write it as text; fix"),
+        ("r.jsonl", ["{\n", '"samples": []}\n'], r"Convert an object with jq -c \., the list in its key KEY with jq -c '\.KEY\[\]'"),
         ("r.jsonl", [{}], "among no columns at all; name it with"),
         ("r.csv", ["prompt;response\n", "1;2\n"], "separate the values of a CSV file with commas"),
         ("r.jsonl", [ROW, '{"prompt": "p", "response": "4", "response": "5"}\n'], "r.jsonl: line 2: duplicate key 'response'; keep one of them"),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Literal, cast
 
 from herokit.conversations.columns import find_path, is_completion_list
 from herokit.errors import DataError
@@ -392,8 +392,7 @@ def _read_list(path: Path, compression: str | None) -> Iterator[tuple[dict[str, 
     except _DuplicateKeyError as error:
         raise DataError(f"{path}: duplicate key {str(error)!r}; keep one of them") from None
     except (ValueError, RecursionError) as error:
-        why = f"{error.msg} in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else str(error)
-        raise DataError(f"{path}: is not valid JSON: {why}") from None
+        raise DataError(f"{path}: is not valid JSON: {_describe_json_error(error, 'line')}") from None
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
             raise DataError(f"{path}: item {number} of the list is a {type(row).__name__}; expected an object {{...}}")
@@ -459,6 +458,16 @@ def _to_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = json.JSONDecoder(object_pairs_hook=_to_dict)
 
 
+def _describe_json_error(error: Exception, unit: Literal["line", "character"]) -> str:
+    """Say what is wrong with a JSON value, and where."""
+    if isinstance(error, json.JSONDecodeError):
+        place = f"in line {error.lineno}" if unit == "line" else f"at character {error.pos}"
+        return f"{error.msg.removesuffix(' at')} {place}"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return "an integer has too many digits, write it as text" if "string conversion" in str(error) else str(error)
+
+
 def _parse_line(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         row = _DECODER.decode(line.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogatepass"))
@@ -470,11 +479,15 @@ def _parse_line(path: Path, number: int, line: bytes) -> dict[str, Any]:
                 f"{path}: is encoded in UTF-16; expected UTF-8. Convert it with iconv -f UTF-16 -t UTF-8"
             ) from None
         if number == 1 and line.strip() in {b"[", b"{", b"[{"}:
+            command = (
+                "an object with jq -c ., the list in its key KEY with jq -c '.KEY[]'"
+                if line.strip() == b"{"
+                else "a list with jq -c '.[]'"
+            )
             raise DataError(
-                f"{path}: contains one JSON value over many lines; expected one object per line. Convert a list with "
-                "jq -c '.[]'"
+                f"{path}: contains one JSON value over many lines; expected one object per line. Convert {command}"
             ) from None
-        why = f"{error.msg} at character {error.pos}" if isinstance(error, json.JSONDecodeError) else str(error)
+        why = _describe_json_error(error, "character")
         raise DataError(f"{path}: line {number} is not valid JSON: {why}; fix or delete that line") from None
     if not isinstance(row, dict):
         raise DataError(f"{path}: line {number} is a JSON {type(row).__name__}; expected one object {{...}} per line")

@@ -180,7 +180,8 @@ def find_prefix(name: str, columns: Sequence[str]) -> tuple[str, tuple[str, ...]
         return prefixes[-1], tuple(prefix for prefix in prefixes[:-1] if not prefixes[-1].startswith(prefix))
     missing = [column for column in RESULT_COLUMNS if column not in columns]
     raise DataError(
-        f"{name}: not results of `herokit score`: no column {', '.join(missing)} among {', '.join(columns) or 'none'}"
+        f"{name}: not results of `herokit score`: no column {', '.join(missing)} among {', '.join(columns) or 'none'}; score "
+        f"the rollouts first: herokit score {name} -o scored.parquet"
     )
 
 

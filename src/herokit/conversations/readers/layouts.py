@@ -70,8 +70,10 @@ class _Shape:
 
     def describe(self) -> str:
         """Return what was seen, for errors."""
+        if self.value in ({}, [], ()):
+            return "an empty object" if isinstance(self.value, Mapping) else "an empty list"
         if isinstance(self.value, Mapping):
-            return f"an object with the keys {', '.join(map(str, self.value)) or 'none'}"[:300]
+            return f"an object with the keys {', '.join(map(str, self.value))}"[:300]
         if isinstance(self.value, list | tuple):
             keys = ", ".join(sorted(map(str, self.item_keys))) or "no keys"
             return f"a list of {len(self.value)} elements with {keys}"[:300]
