@@ -166,7 +166,7 @@ def _to_array(name: str, values: Any) -> Array:
     if hasattr(values, "to_numpy"):  # a series of pandas or polars
         values = values.to_numpy()
     if isinstance(values, np.ma.MaskedArray):
-        values = values.astype(np.float64).filled(np.nan)
+        values = np.ma.filled(values.astype(np.float64), np.nan)
     if is_numpy_array(values) and values.dtype.kind in "OUS":
         values = values.tolist()
     if not is_array_api_obj(values):
