@@ -273,12 +273,13 @@ ROWS = {
     ],
     "numbers-between-signs-of-words": [
         (Number(), "合计为1,250元。", "1250", 1), (Number(), "共有35人", "35", 1), (Number(), "合計は1,250円です。", "1250", 1), (Number(), "총 35명입니다.", "35", 1), (Number(), "所以是-5度", "-5", 1),
-        (Number(), "共3万元", "3", 0), (Number(), "第14题", "14", 0), (Number(), "3月5日", "5", 0), (Number(), "有3个或4个", "3", 0), (Number(), "增加了30%左右", "0.3", 1),
+        (Number(), "共3万元", "3", 0), (Number(), "第14题", "14", 0), (Number(), "不到5个", "5", 0), (Number(), "至少有5个", "5", 0), (Number(), "三月5日", "5", 0), (Number(), "大约5个", "5", 1), (Number(), "3月5日", "5", 0), (Number(), "有3个或4个", "3", 0), (Number(), "增加了30%左右", "0.3", 1),
     ],
     "a-date-in-a-sentence": [
         (Date(), "It happened on March 3rd, 2021.", "2021-03-03", 1), (Date(), "The treaty was signed on 14 July 1999 in Rome.", "1999-07-14", 1), (Date(), "The deadline is 2021-03-03.", "2021-03-03", 1),
         (Date(), "It happened before March 3rd, 2021.", "2021-03-03", 0), (Date(), "It did not happen on March 3rd, 2021.", "2021-03-03", 0), (Date(), "From March 3, 2021 to March 5, 2021.", "2021-03-05", 0),
-        (Date(), "It happened on March 3rd, 2021, or on March 4th, 2021.", "2021-03-03", 0), (Date(), "Perhaps it was March 3, 2021.", "2021-03-03", 0), (Date(), "It wasn't on March 3, 2021.", "2021-03-03", 0), (Date(), "It happened in 2021.", "2021", 0), (Date(), "after March 3, 2021", "2021-03-03", 0),
+        (Date(), "It happened on March 3rd, 2021, or on March 4th, 2021.", "2021-03-03", 0), (Date(), "Perhaps it was March 3, 2021.", "2021-03-03", 0), (Date(), "It wasn't on March 3, 2021.", "2021-03-03", 0), (Date(), "As of March 3, 2021 it was unknown.", "2021-03-03", 0), (Date(), "The question asks about March 3, 2021.", "2021-03-03", 0),
+        (Date(), "I doubt it was March 3, 2021.", "2021-03-03", 0), (Date(), "Two days before the event on March 3, 2021", "2021-03-03", 0), (Date(), "According to the text, it was on March 3, 2021.", "2021-03-03", 1), (Date(), "Date: March 3, 2021 (a Wednesday)", "2021-03-03", 1), (Date(), "It happened in 2021.", "2021", 0), (Date(), "after March 3, 2021", "2021-03-03", 0),
     ],
     "negation-that-denies-nothing": [
         (Number(), "The probability that it is not red is 0.5.", "0.5", 1),

@@ -41,7 +41,8 @@ _DMY = re.compile(_WEEKDAY + _DAY + r"(?: of)? " + _MONTH_NAME + r",? (\d{4})", 
 _IN_SENTENCE = re.compile(
     rf"\b(?:{_MONTH_NAME} {_DAY},? \d{{4}}|{_DAY}(?: of)? {_MONTH_NAME},? \d{{4}}|\d{{4}}-\d{{2}}-\d{{2}})\b", re.ASCII
 )
-_BOUND = re.compile(r"\b(?:before|after|since|until|till|by|from|to|between|than)(?: the)? $")
+_BEFORE_DATE = re.compile(r"(?:^|\b(?:on|is|was|be|dated)|:)(?: the)? ?$")
+_BOUND = re.compile(r"\b(?:before|after|since|until|till|between|than|about|around|asks?|doubt|earlier|later|ago)\b")
 _MY = re.compile(r"(?:in )?" + _MONTH_NAME + r",? (\d{4})", re.ASCII)
 _Y = re.compile(r"(?:in )?(\d{4})", re.ASCII)
 
@@ -108,7 +109,7 @@ def _read_stated_date(text: str, order: DateOrder) -> _PartialDate | None:
     if len(dates) != 1:
         return None
     before = sentence[: dates[0].start()]
-    if _BOUND.search(before) or denial_pattern().search(before):
+    if not _BEFORE_DATE.search(before) or _BOUND.search(before) or denial_pattern().search(before):
         return None
     return _read_date(dates[0][0], order)
 

@@ -70,7 +70,7 @@ LANGUAGES = (
              r"cannot (?:solve|say|tell|answer|determine|compute)|can['’]t (?:solve|say|tell|answer|determine|compute)|i (?:could not|couldn['’]t) (?:solve|find|answer|determine|compute)|"
              r"i (?:failed|was unable|was not able|am unable|am not able|ran out|give up|apologi[sz]e)|i['’]m (?:unable|not able|sorry)|i (?:cannot|can['’]t) (?:give|find|provide|finish|complete)|(?:do not|don['’]t) have (?:the|an|any) (?:answer|solution)|sorry,? (?:but )?i (?:can|could|do|am)|beyond my|"
              r"unable to (?:solve|answer|determine|compute)|cannot be (?:solved|answered|determined|computed)(?=[^.]{0,80}\d)|(?:insufficient|not enough) (?:information|data|details)(?=[^.]{0,80}\d)|please (?:provide|give|specify)",
-             r"not|never|isn['’]t|aren['’]t|wasn['’]t|weren['’]t|didn['’]t|cannot be|can['’]t be|won['’]t be|hardly|(?:any|every)thing (?:but|except)|other than|ruled? out|"
+             r"not|never|isn['’]t|aren['’]t|wasn['’]t|weren['’]t|didn['’]t|cannot be|can['’]t be|won['’]t(?: be)?|wouldn['’]t(?: be)?|hardly|(?:any|every)thing (?:but|except)|other than|ruled? out|"
              r"(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller) than|up to|above|below)(?=\W{0,3}\d)",
              right=r"(?:is|are) (?:the )?(?:correct|right|true|best)(?: (?:answer|option|choice|one))?",
              wrong=r"(?:is|are) (?:wrong|incorrect|false|impossible|excluded|ruled out|not (?:right|correct|true|possible|the (?:\w{1,20} )?(?:answer|option|choice|one)))|is out", courtesy=r"(?:i )?(?:really |do )?hope (?:this|that|it) (?:helps|is (?:clear|helpful|useful)|clarif|makes sense|answers)|(?:please )?(?:let me know|feel free|don['’]t hesitate|do not hesitate)|if you(?:['’]d| would| have| need| want)(?: like)? (?:any |some |more |further |to )|(?:would you like|do you (?:want|need|have)) |(?:i['’]m |i am |i['’]d be )?(?:happy|glad) to help|good luck|you['’]re welcome|have a (?:great|nice|good) "),
@@ -97,7 +97,7 @@ LANGUAGES = (
     Language("uk", r"\bвідповідь", r"\bрезультат", r"є|це", r"\bобираю", r"можливо|не знаю", r"не"),
     Language("el", r"\bαπάντηση", r"\bαποτέλεσμα", r"είναι", "", r"ίσως|δεν ξέρω", r"δεν είναι"),
     Language("zh", r"(?:正确|正確)?答案】?|答】?", r"结果|結果|解为|解為|(?:选项|選項)|(?:正确|正確)的", r"应该是|應該是|应为|應為|就是|等于|等於|是|为|為|选|選", r"(?<![不没沒别])(?:选择|選擇|选|選)(?:项|項)?(?=[\s:：(（]{0,3}[A-Za-z])",
-             r"可能|也许|也許|或许|或許|大概|不确定|不確定|不知道|无法(?:解答|回答|求解|确定|確定|解决|解決)|無法(?:解答|回答|求解|确定|確定|解决|解決)|不能(?:解答|回答|求解|确定|確定|解决|解決)", r"不是|不为|不為|并非|並非|不等于|不等於",
+             r"可能|也许|也許|或许|或許|大概|不确定|不確定|不知道|无法(?:解答|回答|求解|确定|確定|解决|解決)|無法(?:解答|回答|求解|确定|確定|解决|解決)|不能(?:解答|回答|求解|确定|確定|解决|解決)", r"(?:至少|至多|最多|最少|不到|少于|多于|超过|不足)(?:有|是)?(?=\W{0,3}\d)|不是|不为|不為|并非|並非|不等于|不等於",
              right=r"(?:选项|選項|项|項)?\s?(?:是|为|為)?(?:正确|正確|对|對)(?:的|答案|选项|選項)?", wrong=r"(?:是|为|為)?(?:错|錯)(?:误|誤)?的?|不(?:正确|正確|对|對|是答案)", courtesy=r"希望(?:这|這|对|對|以上|能|我的)|如果(?:你|您|还|還|有)|(?:请|請)(?:告诉我|告訴我|随时|隨時)|(?:祝你|祝您)"),
     Language("ja", r"答え|解答|正解|回答", r"結果", r"は", r"選択肢", r"たぶん|かもしれ|おそらく|わかりません|分かりません|解けません|答えられません|求められません", r"ではなく|ではありません|ではない",
              r"になります|となります|です|である|だ", right=r"が(?:正解|正しい)(?:です)?", wrong=r"では(?:ない|ありません)(?:です)?|は(?:誤り|間違い|不正解)(?:です)?", courtesy=r"お役に立|ご(?:質問|不明)|何か(?:ご|質問)|参考になれば|他に(?:ご)?質問"),

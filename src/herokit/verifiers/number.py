@@ -48,7 +48,7 @@ _RELATION = re.compile(r"[<>\u2264\u2265\u2260]|!=|\\(?:[lg]eq?|neq?|pm)\b|\u00b
 _SUPERSCRIPT = re.compile(r"[\u207a\u207b]?[\u00b2\u00b3\u00b9\u2070\u2074-\u2079]+")
 _SUBSCRIPT = re.compile(r"[\u2080-\u2089]+")
 _JOINED_WORD = re.compile(
-    r"(?<=[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3])(?<!第)(?=-?\d)|(?<=[\d%])(?=[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3])(?![万萬亿億千百十兆만억천백])"
+    r"(?<=[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3])(?<!第)(?=-?\d)|(?<=[\d%])(?=[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3])(?![万萬亿億千百十兆만억천백月日号])"
 )
 """Where a number touches a word of a script without blanks; words that scale it stay, and so does the sign of an ordinal."""
 _FORMULA = re.compile(r"\^|[\u221a\u03c0]|\\(?:sqrt|pi|ln|log|exp|sin|cos|tan)(?![a-z])")

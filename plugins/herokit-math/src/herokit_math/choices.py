@@ -3,7 +3,9 @@
 
 import re
 
-from herokit.verifiers.languages import answer_nouns, choice_pattern
+from herokit.verifiers.extraction import is_denied
+from herokit.verifiers.languages import answer_nouns, choice_pattern, wrong_pattern
+from herokit.verifiers.text import first_sentence
 from herokit_math.answers import Choice
 
 __all__ = ["find_chosen_letter", "parse_choice"]
@@ -66,10 +68,9 @@ def find_chosen_letter(response: str) -> str | None:
         'B'
     """
     tail = response[-2_000:]
-    matches = list(_CHOSEN.finditer(tail))
-    if matches:
-        return next(x for x in matches[-1].groups() if x)
-    if choosing := list(_CHOOSING.finditer(tail)):
-        return choosing[-1][1]
+    if matches := list(_CHOSEN.finditer(tail)) or list(_CHOOSING.finditer(tail)):
+        sentence = first_sentence(tail[matches[-1].start() :].partition("\n")[0])
+        is_refused = is_denied(tail, matches[-1].start()) or wrong_pattern().search(sentence)
+        return None if is_refused else next(x for x in matches[-1].groups() if x)
     first = _FIRST_LETTER.match(tail.strip())
     return first[1] if first else None

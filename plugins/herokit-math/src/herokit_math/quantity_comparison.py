@@ -41,6 +41,7 @@ _KELVINS = {
 }
 """The size of a degree of each scale of temperature in kelvins, and its zero."""
 _MAX_EXPONENT = 100  # decimal exponent of a number that may be rounded
+_DENYING = {"wrong", "incorrect", "false", "impossible", "not"}
 _VERBS = {"is", "are", "was", "were", "not", "cannot", "must", "has", "have", "does"}
 _MIN_TRUNCATED_DIGITS = 3  # significant digits of a value that may be truncated instead of rounded
 _MIN_ROUNDED_DIGITS = 2  # significant digits of a value that may be rounded
@@ -380,6 +381,8 @@ def _agree_in_words(reference: Quantity, answer: Quantity) -> bool:
         return True
     if reference.unit is not None or answer.unit is not None:
         return True
+    if not (reference.words and answer.words) and _DENYING & set(f"{reference.words} {answer.words}".split()):
+        return False  # "5 is wrong" for 5
     first, second = (find_content_words(quantity.words) if quantity.words else () for quantity in (reference, answer))
     if first == second:
         return True

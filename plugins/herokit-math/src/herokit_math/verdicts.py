@@ -1,5 +1,6 @@
 """Judge a completion against a reference without sympy: select the answer, compare it, make a verdict."""
 
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from itertools import chain
@@ -15,6 +16,7 @@ from herokit_math.limits import LimitError, check_latex_limits
 from herokit_math.parser import parse_answer
 from herokit_math.quantity_comparison import Policy
 from herokit_math.references import is_damaged
+from herokit_math.scan import find_expressions
 from herokit_math.tiers import (
     DIFFERENT_NUMBERS,
     EQUAL_NUMBERS,
@@ -29,6 +31,7 @@ from herokit_math.undefined import find_undefined
 __all__ = ["OpenPair", "PairComparer", "judge", "judge_completion", "make_comparer", "undecided_verdict"]
 
 _CONCLUSIVE_ORIGINS = {"answer tag", "box", "####", "A:"}  # the text there is the answer, even if it is not readable
+_VALUE = re.compile(r"[\d\\]")
 _JUDGED = Status.JUDGED  # an attribute of an enumeration takes longer
 _NUMBER_REASONS = {plain.equal: f"{plain.tier}: {plain.reason}" for plain in (EQUAL_NUMBERS, DIFFERENT_NUMBERS)}
 _DAMAGED = "the reference is damaged: it holds control characters, such as a form feed in place of \\f"
@@ -85,8 +88,7 @@ def judge_completion(
         if best.origin not in _CONCLUSIVE_ORIGINS:
             best = _select_candidate(extract_reference(reference), completion, best, candidates)
     elif best.origin == "answer tag" and best.text and " " in best.text and isinstance(_try_parse(best.text), Text):
-        sentences = iterate_unmarked(best.text)  # "The value of x is 5."
-        best = _select_candidate(extract_reference(reference), best.text, best, sentences)._replace(origin=best.origin)
+        best = _select_in_tag(extract_reference(reference), best, best.text)
     if best.text is None:
         return Verdict(0.0, Status.UNPARSED, best.problem or _NO_ANSWER, None, best.origin)
     return compare(reference, best.text, best.origin)
@@ -136,6 +138,14 @@ def undecided_verdict(
     if not (decision.reference_readable or sympy_reads_reference):
         return Verdict(None, Status.FAILED, f"{reason}; the reference cannot be read", answer, origin)
     return Verdict(0.0, Status.JUDGED if decision.answer_readable else Status.UNPARSED, reason, answer, origin)
+
+
+def _select_in_tag(reference: str, tag: Extraction, sentence: str) -> Extraction:
+    """Return the value in "The value of x is 5.", a sentence in a tag with one expression of digits or commands; else the tag."""
+    values = [span for span in find_expressions(sentence) if _VALUE.search(span.text)]
+    if len(values) != 1:
+        return tag
+    return _select_candidate(reference, sentence, tag, iterate_unmarked(sentence))._replace(origin=tag.origin)
 
 
 def _select_candidate(reference: str, completion: str, best: Extraction, others: Iterable[Extraction]) -> Extraction:
