@@ -103,9 +103,11 @@ class Explanation:
             #1
                verifier: rejected: read '5'
         """
-        lines = [*self._heading(full), "", *self._table(), "", *self._part_table(), self._steps(), ""]
+        lines = [*self._heading(full), "", *self._table(), "", *self._part_table(), self._steps()]
         references = self._references()
-        for i in range(len(self.rollouts)):
+        described = self.samples or self.results  # of arrays nothing else is known
+        lines += [""] if described else []
+        for i in range(len(self.rollouts)) if described else ():
             lines.append(f"#{i + 1}{self._completion(i, full)}")
             lines += [f"   reference: {shorten(references[i], _MAX_TEXT, full)}"] if len(set(references)) > 1 else []
             lines += [f"   {line}" for line in describe_results(self.results[i], full=full)] if self.results else []

@@ -150,7 +150,8 @@ def test_load_scheme_runs_steps_of_a_place_on_the_default_sources():
     ("name", "message"),
     [
         ("my_scheme.py:number", "my_scheme.py:number is 3; expected a Scheme, a Rewarder, a table, a chain or a step"),
-        ("my_scheme.py:needs", "my_scheme.py:needs: missing a required argument: 'x'; expected a scheme, or a function that returns one"),
+        ("my_scheme.py:needs", "my_scheme.py:needs: missing a required argument: 'x'; expected a scheme, or a function that returns one; a reward function is a source of one, use = \"my_scheme.py:needs\" in"),
+        ("my_scheme.py", "my_scheme.py: a scheme file ends in .toml, .yaml or .yml; an object of a Python file is written FILE.py:OBJECT"),
         ("my_scheme.py:schem", "has no 'schem'; did you mean 'scheme'"),
         ("my_schem.py:scheme", "my_schem.py: no such file"),
     ],

@@ -337,6 +337,7 @@ def test_output_of_arrays_is_explained_and_printed(kind):
     assert "3 rollouts" in str(output)
     assert list(output.problems()) == [2]
     assert output.explain(4).rollouts == [0, 1, 2]
+    assert "#1\n" not in str(output.explain(4))  # it has no text to show
     assert len(output.to_pandas()) == 3
 
 

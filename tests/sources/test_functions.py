@@ -323,7 +323,9 @@ def test_a_coroutine_that_was_not_awaited_is_named():
 
 def test_a_verdict_outside_its_range_fails_and_says_what_takes_it():
     outcome = Rewarder({"verifier": lambda completion: -1.0 if completion == "5" else 1.0}, verifier_only())(SAMPLES)
-    assert "returned -1; a verdict is in [0, 1], a reward model (as_reward_model) may give it" in outcome.problems()[1]
+    assert (
+        "returned -1; a verdict is in [0, 1]: scale it, or give it as a reward model (as_rew" in outcome.problems()[1]
+    )
     assert as_reward_model(lambda completion: -1.0).score(SAMPLES).values.tolist() == [-1.0, -1.0]
 
 

@@ -24,6 +24,9 @@ def setup_error(model: OnnxRewardModel) -> str:
 
 
 def test_missing_model_file_raises(tmp_path):
+    assert f"is a folder; expected a .onnx file, which herokit export-rm {tmp_path}" in setup_error(
+        OnnxRewardModel(str(tmp_path))
+    )
     assert "nowhere.onnx: no such model file" in setup_error(OnnxRewardModel(str(tmp_path / "nowhere.onnx")))
 
 

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from herokit.errors import SetupError
 from herokit.types import Sample, Status
-from herokit_torch import TorchRewardModel
+from herokit_torch import TorchJudge, TorchRewardModel
 
 NEAR = {"rtol": 0, "atol": 1e-4}
 
@@ -161,6 +161,8 @@ def test_checkpoint_without_reward_head_raises(folder, tmp_path):
     assert naive_scores(tmp_path, TEXTS).shape == (2,)  # scores of a head drawn at random
     with pytest.raises(SetupError, match="no weights for score.weight; it is not a reward model"):
         TorchRewardModel(str(tmp_path)).score(PAIR)
+    with pytest.raises(SetupError, match="no weights for lm_head.weight; it is not a language model$"):
+        TorchJudge(str(tmp_path), answers=("Y", "N")).score(PAIR)
 
 
 def test_head_with_several_labels_needs_a_label(tmp_path, tiny):

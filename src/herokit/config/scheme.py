@@ -142,7 +142,10 @@ def _load_scheme_object(place: str) -> Any:
         try:
             inspect.signature(value).bind()
         except (TypeError, ValueError) as error:
-            raise ConfigError(f"{place}: {error}; expected a scheme, or a function that returns one") from None
+            raise ConfigError(
+                f"{place}: {error}; expected a scheme, or a function that returns one; a reward function is a source of one, "
+                f'use = "{place}" in a scheme file'
+            ) from None
         with boundary(f"calling {place}"):
             value = value()
     if not (isinstance(value, kinds) or is_step(value)):
@@ -228,7 +231,8 @@ def _parse(text: str, path: Path) -> Any:
         except (ValueError, RecursionError) as error:
             raise ConfigError(f"{path}: not TOML: {error}") from None
     if path.suffix not in SCHEME_SUFFIXES:
-        raise ConfigError(f"{path}: a scheme file ends in .toml, .yaml or .yml")
+        other = "; an object of a Python file is written FILE.py:OBJECT" if path.suffix == ".py" else ""
+        raise ConfigError(f"{path}: a scheme file ends in .toml, .yaml or .yml{other}")
     import yaml
 
     class UniqueKeyLoader(yaml.SafeLoader):

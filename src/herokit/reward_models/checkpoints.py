@@ -241,9 +241,14 @@ def _check_weights(info: Any, architecture: str, checkpoint: str) -> None:
     """
     named = architecture or "no architecture named"
     if missing := sorted(info["missing_keys"]):
+        advice = (
+            "it is not a language model"
+            if all(key.startswith("lm_head.") for key in missing)
+            else "it is not a reward model, or its head needs the repository's own code (TorchRewardModel with "
+            "trust_remote_code = true)"
+        )
         raise SetupError(
-            f"{checkpoint}: the checkpoint ({named}) has no weights for {', '.join(missing[:5])}; it is not a reward model, or "
-            "its head needs the repository's own code (TorchRewardModel with trust_remote_code = true)"
+            f"{checkpoint}: the checkpoint ({named}) has no weights for {', '.join(missing[:5])}; {advice}"
         )
     unexpected = sorted(key for key in info["unexpected_keys"] if not key.startswith("lm_head."))
     if unexpected:

@@ -40,7 +40,10 @@ def to_verdict(value: Any) -> Verdict:
     if isnan(number):
         return Verdict(None, Status.FAILED, reason)
     if not 0.0 <= number <= 1.0:
-        raise VerdictError(f"returned {number:g}; a verdict is in [0, 1], a reward model (as_reward_model) may give it")
+        raise VerdictError(
+            f"returned {number:g}; a verdict is in [0, 1]: scale it, or give it as a reward model (as_reward_model, or a source "
+            "whose name does not begin with verifier)"
+        )
     return Verdict(number, Status.JUDGED, reason)
 
 

@@ -90,6 +90,10 @@ def choose_providers(requested: tuple[str, ...] | None, available: list[str]) ->
 
 def _open_session(path: Path, providers: tuple[str, ...] | None, threads: int) -> Any:
     """Open a model file; see `open_runner`."""
+    if path.is_dir():
+        raise SetupError(
+            f"{path}: is a folder; expected a .onnx file, which herokit export-rm {path} FOLDER writes of a checkpoint"
+        )
     if not path.is_file():
         raise SetupError(f"{path}: no such model file; expected a .onnx file or 'embedded'")
     ort = import_runtime()
