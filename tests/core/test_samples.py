@@ -67,6 +67,8 @@ def test_wrong_keys_are_said(row, message):
 
 
 def test_one_mapping_instead_of_a_list_is_said():
+    with pytest.raises(DataError, match="expected a list of samples, got one NoneType"):
+        as_samples(None)
     with pytest.raises(DataError, match=r"expected a list of samples, got one dict; write \[sample\]"):
         ExactMatch().verify(ROW)
 

@@ -337,3 +337,14 @@ def test_score_job_writes_lists_of_objects_with_an_empty_field(tmp_path, value):
         files.append(str(write_rows(tmp_path / f"{number}.parquet", [row] * 3)))
     scored = read_table(score_files(tmp_path, files))
     assert [row["trace"] for row in scored] == [step for step in steps for _ in range(3)]
+
+
+@pytest.mark.parametrize(("holes", "images"), [(2, ["a.png"]), (1, ["a.png", "b.png"])])
+def test_images_that_do_not_fit_their_parts_are_said(tmp_path, holes, images):
+    """The parts without an image stayed empty, and the images without a part were left out."""
+    content = [*[{"type": "image"}] * holes, {"type": "text", "text": "What is it?"}]
+    row = {"prompt": [{"role": "user", "content": content}], "completion": "4", "images": images}
+    with pytest.raises(
+        DataError, match=f"row 1: the prompt has {holes} empty image parts, but the row has {len(images)}"
+    ):
+        read(tmp_path, row)

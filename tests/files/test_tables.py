@@ -201,3 +201,10 @@ def test_answers_of_a_server_without_their_prompt_need_a_group():
     rows = [{"choices": [{"message": {"role": "assistant", "content": "42"}}], "answer": "42"}] * 2
     with pytest.raises(DataError, match="row 1: the prompt is empty"):
         herokit.score(rows, "s.toml")
+
+
+def test_a_scheme_may_be_a_table_and_a_chain_is_told_what_it_needs():
+    table = {"sources": {"verifier": {"use": "number"}}, "steps": {"use": "verifier-only"}}
+    assert herokit.score(ROWS, table).reward.tolist() == [1.0, 0.0]
+    with pytest.raises(ConfigError, match=r"got Chain; a chain needs sources: Rewarder\("):
+        herokit.score(ROWS, herokit.verifier_only())

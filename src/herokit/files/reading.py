@@ -313,7 +313,10 @@ def parse_rows(block: Block, columns: Mapping[str, str]) -> ParsedRows:
         completions = _read_column(block, columns["completion"], "completion")
         _check_calls(block, prompts, completions)
     if "images" in columns:
-        prompts = list(map(_add_images, prompts, block.values(columns["images"])))
+        prompts = [
+            _add_images(prompt, images, _location(block, row))
+            for row, (prompt, images) in enumerate(zip(prompts, block.values(columns["images"]), strict=True))
+        ]
     groups: Sequence[Any] = block.values(columns["group"]) if "group" in columns else list(map(_prompt_key, prompts))
     for row, group in enumerate(groups):
         if group is None or isinstance(group, list | dict) or group != group:  # noqa: PLR0124 - NaN
@@ -402,11 +405,15 @@ def _read_column(block: Block, column: str | None, role: str) -> Sequence[str | 
     return values
 
 
-def _add_images(prompt: str | list[Message], images: Any) -> str | list[Message]:
+def _add_images(prompt: str | list[Message], images: Any, location: str) -> str | list[Message]:
     values = images if isinstance(images, list) else [] if images is None else [images]
     if not values:
         return prompt
-    return fill_images([{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt, values)
+    messages: list[Any] = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+    contents = [message["content"] for message in messages if isinstance(message.get("content"), list)]
+    if (count := sum(content.count({"type": "image"}) for content in contents)) not in (0, len(values)):
+        raise DataError(f"{location}: the prompt has {count} empty image parts, but the row has {len(values)} images")
+    return fill_images(messages, values)
 
 
 def _check_calls(block: Block, prompts: Sequence[Any], completions: Sequence[Any]) -> None:

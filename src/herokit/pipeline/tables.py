@@ -6,9 +6,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from herokit.config import Scheme, load_scheme
+from herokit.config import Scheme, build_scheme, load_scheme
 from herokit.conversations.columns import native_value
-from herokit.errors import DataError
+from herokit.errors import ConfigError, DataError
 from herokit.files.blocks import Block, JsonBlock, read_blocks
 from herokit.files.inputs import find_inputs
 from herokit.files.reading import Rollouts, check_prompts_as_groups, join_blocks
@@ -20,7 +20,7 @@ __all__ = ["read_table", "score"]
 
 def score(
     data: Any,
-    scheme: Scheme | Rewarder | str | Path | None = None,
+    scheme: Scheme | Rewarder | Mapping[str, Any] | str | Path | None = None,
     *,
     columns: Mapping[str, str] | None = None,
     limit: int | None = None,
@@ -29,7 +29,7 @@ def score(
 
     Args:
         data: a table of pandas, polars or Arrow, a data set of `datasets`, mappings; a file, folder or glob, or several.
-        scheme: a scheme, a file of one or a name, as `load_scheme` takes it; or a rewarder.
+        scheme: a scheme, its table, a file of one or a name, as `load_scheme` takes it; or a rewarder.
         columns: role -> column, for columns with unusual names: ``{"reference": "reward_model.ground_truth"}``.
         limit: the number of rows to score; None for all.
 
@@ -50,8 +50,21 @@ def score(
     samples = read_table(data, columns, limit=limit).samples
     if isinstance(scheme, Rewarder):
         return scheme(samples)
-    with (scheme if isinstance(scheme, Scheme) else load_scheme(scheme)).rewarder() as rewarder:
+    with _find_scheme(scheme).rewarder() as rewarder:
         return rewarder(samples)
+
+
+def _find_scheme(scheme: Any) -> Scheme:
+    if isinstance(scheme, Scheme):
+        return scheme
+    if isinstance(scheme, Mapping):
+        return build_scheme(scheme)
+    if scheme is not None and not isinstance(scheme, str | Path):
+        raise ConfigError(
+            f"expected a scheme, its name or a rewarder, got {type(scheme).__name__}; a chain needs sources: "
+            'Rewarder({"verifier": "math"}, chain)'
+        )
+    return load_scheme(scheme)
 
 
 def read_table(data: Any, columns: Mapping[str, str] | None = None, *, limit: int | None = None) -> Rollouts:
