@@ -36,7 +36,7 @@ def as_samples(samples: Sequence[SampleLike], *, grouped: bool = False) -> Seque
     """
     given: Any = samples
     kind = type(given).__name__
-    if samples is None or isinstance(samples, Mapping | str | Sample):
+    if given is None or isinstance(samples, Mapping | str | Sample):
         raise DataError(f"expected a list of samples, got one {kind}; write [sample]")
     if not isinstance(given, Sequence) and (hasattr(given, "columns") or hasattr(given, "to_pylist")):
         raise DataError(
