@@ -1,7 +1,6 @@
 """Combine arrays that people already have: `combine` for one batch, `ArrayCombiner` for a training loop."""
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any
@@ -21,7 +20,7 @@ from herokit.combiners.chain import (
 from herokit.combiners.inputs import check_values, copy_input, read_arrays, spread_rows
 from herokit.combiners.ragged import RaggedParts, read_parts
 from herokit.credit import Credit, split_credit
-from herokit.errors import ConfigError, NoSignalWarning
+from herokit.errors import ConfigError, warn_of_silence
 from herokit.outcome import RewardOutput
 from herokit.signals import group_key
 from herokit.sources.results import to_float_array
@@ -202,17 +201,17 @@ class ArrayCombiner:
             message = (
                 f"{name!r} is given in values and in parts; steps inside ForParts read the parts, all others the values"
             )
-            warnings.warn(message, NoSignalWarning, stacklevel=3)
+            warn_of_silence(message)
         for name in unused:
             message = f"no step reads signal {name!r}; a row without a finite value of it gets no reward all the same"
-            warnings.warn(message, NoSignalWarning, stacklevel=3)
+            warn_of_silence(message)
 
     def _warn_of_silence(self, problems: Mapping[int, str], count: int) -> None:
         """Warn once of a batch of which every row leaves."""
         if 1 < count == len(problems) and not self._warned_of_rows:
             self._warned_of_rows = True
             message = f"none of {count} rows has a finite value in every signal; such rows get no reward (row 0: {problems[0]})"
-            warnings.warn(message, NoSignalWarning, stacklevel=3)
+            warn_of_silence(message)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state as plain JSON values, as `Rewarder.state_dict` does."""
@@ -258,7 +257,7 @@ def warn_of_single_rows(group_keys: Sequence[Any]) -> None:
         f"all {len(group_keys)} groups have one row (groups {first} ...), so every group-relative advantage is 0: give "
         "all rollouts of a prompt the same group"
     )
-    warnings.warn(message, NoSignalWarning, stacklevel=4)
+    warn_of_silence(message)
 
 
 def load_state(combiner: Chain, data: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -17,9 +17,11 @@ The tree::
 A message names the offending value, what was expected, and who owns it (plugin, group, row).
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from difflib import get_close_matches
+from inspect import currentframe
 from itertools import chain
 from pathlib import Path
 from shlex import quote
@@ -44,6 +46,7 @@ __all__ = [
     "did_you_mean",
     "install_command",
     "locate_error",
+    "warn_of_silence",
 ]
 
 
@@ -217,6 +220,14 @@ class PluginError(HerokitError, RuntimeError):
 
 class NoSignalWarning(RuntimeWarning):
     """A part of a reward that teaches nothing: a source without any value or that no step reads, groups of one row, files to compare whose rollouts differ."""
+
+
+def warn_of_silence(message: str) -> None:
+    """Give a `NoSignalWarning` at the line of the caller's code, not at one of herokit."""
+    frame, level, own = currentframe(), 1, str(Path(__file__).parent)
+    while frame is not None and frame.f_code.co_filename.startswith(own):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, NoSignalWarning, stacklevel=level)
 
 
 CODE_ERRORS = (TypeError, AttributeError, NameError)

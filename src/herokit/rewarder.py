@@ -1,6 +1,5 @@
 """`Rewarder`: runs the sources, combines their signals, and owns the combiner's state."""
 
-import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypedDict, cast
@@ -17,7 +16,7 @@ from herokit.combiners.numbering import number_groups
 from herokit.conversations import Turn
 from herokit.conversations.prompts import check_group_prompts
 from herokit.credit import Credit, PartColumns, split_credit
-from herokit.errors import ConfigError, DataError, ErrorCollector, NoSignalWarning
+from herokit.errors import ConfigError, DataError, ErrorCollector, warn_of_silence
 from herokit.outcome import RewardOutput
 from herokit.records import check_source_names
 from herokit.samples import SampleLike, as_samples
@@ -125,7 +124,7 @@ class Rewarder(Closeable):
         self._warned_of_groups = False
         for name in check_signals(self.combiner, self.sources):
             message = f"no step reads the signal of source {name!r}; it still runs, and a row on which it fails gets no reward"
-            warnings.warn(message, NoSignalWarning, stacklevel=2)
+            warn_of_silence(message)
 
     def __repr__(self) -> str:
         sources = ", ".join(f"{name!r}: {short_repr(source)}" for name, source in self.sources.items())

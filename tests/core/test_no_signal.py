@@ -3,13 +3,14 @@
 import asyncio
 import pickle
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from helpers.rewarders import Exact, Length, group, make
-from herokit import Groups, Rewarder, Sample, Select, Status, Verdict, hero, verifier_only
+from herokit import Groups, Rewarder, Sample, Select, Status, Verdict, combine, hero, verifier_only
 from herokit.adapters.common import score_one
 from herokit.adapters.common.microbatch import MicroBatcher
 from herokit.adapters.trl import RewardFunction
@@ -324,3 +325,13 @@ def test_combine_keeps_values_of_keys():
     rewarder = Rewarder({"rm": Length()}, Select("rm"))
     outputs = rewarder.run_sources(ROWS[:2])
     assert rewarder.combine(outputs, list(torch.tensor([7, 7]))).group_keys == (7, 7)
+
+
+def test_a_warning_is_at_the_line_of_the_caller():
+    """It showed a line of herokit's own code."""
+    model = Breaks(ConnectionError("refused"))
+    model.is_up = False
+    for call in (lambda: make(rm=model)(ROWS), lambda: combine({"rm": [None, None]}, ["a", "a"], "rm-only")):
+        with pytest.warns(NoSignalWarning) as caught:
+            call()
+        assert {Path(warning.filename).name for warning in caught} == {Path(__file__).name}

@@ -7,7 +7,6 @@ of results is a broken contract and raises, and so does a source whose code fail
 """
 
 import inspect
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,12 +18,12 @@ from typing import Any, TypeVar
 from herokit.conversations import Turn
 from herokit.errors import (
     CODE_ERRORS,
-    NoSignalWarning,
     NotInstalledError,
     PluginError,
     boundary,
     format_error,
     locate_error,
+    warn_of_silence,
 )
 from herokit.samples import SampleLike, as_samples
 from herokit.sources.coroutines import await_result
@@ -107,7 +106,7 @@ class SourceMonitor:
             return
         self.warned.add(path)
         message = f"{owner} gave no value on any of {count} samples: {reasons[0]}; such rows get no reward"
-        warnings.warn(message, NoSignalWarning, stacklevel=2)
+        warn_of_silence(message)
 
     def observe_zeros(
         self, path: tuple[str, ...], owner: str, samples: Sequence[Sample], values: Sequence[float | None]
@@ -134,7 +133,7 @@ class SourceMonitor:
             f"{owner} gave 0 to all of {count} samples, and none of them has a reference; if it compares with one, name "
             "their column (--column reference=COLUMN, or reference= of an adapter)"
         )
-        warnings.warn(message, NoSignalWarning, stacklevel=2)
+        warn_of_silence(message)
 
     def observe_unparsed(self, path: tuple[str, ...], owner: str, verdicts: Sequence[Verdict]) -> None:
         """Take note of the verdicts of one batch; warn once if the verifier has never found an answer.
@@ -158,7 +157,7 @@ class SourceMonitor:
             f"{owner} found no answer in any of {count} samples, which get 0: {verdicts[0].reason or 'unparsed'}. If they do hold "
             "answers, look at its settings (extract, view), and at stop strings that are cut off the completions"
         )
-        warnings.warn(message, NoSignalWarning, stacklevel=2)
+        warn_of_silence(message)
 
 
 _MONITOR: ContextVar[tuple[SourceMonitor | None, tuple[str, ...]]] = ContextVar("_MONITOR", default=(None, ()))
