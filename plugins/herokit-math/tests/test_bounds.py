@@ -125,7 +125,7 @@ def test_parse_choice_has_a_limit_of_length():
 
 @pytest.mark.parametrize(("response", "letter"), [
     ("The answer is B.", "B"), ("answer: (C)", "C"), ("I first thought the answer is A. The correct option is D", "D"), ("B, because it is odd", "B"), ("(E) it is", "E"), ("*C*", "C"), ("The answer is A or B", None), ("the answer is B and C", None), ("It is B's", None), ("But why", None),
-    ("the answer is A/B", None), ("it's C", "C"), ("The answer is B." + " x" * 990, "B"), ("The answer is B." + " x" * 1000, None), ("答案是D", "D"), ("A's are odd", None), ("Ab", None),
+    ("the answer is A/B", None), ("it's C", "C"), ("The answer is B." + " x" * 990, "B"), ("The answer is B." + " x" * 1000, None), ("答案是D", "D"), ("A's are odd", None), ("Ab", None), ("The answer is A. B is wrong.", "A"), ("The answer is A because B is wrong.", "A"), ("Option (B) is wrong.", None), ("I choose B, since A is wrong.", "B"), ("I won't choose B.", None),
 ])  # fmt: skip
 def test_find_chosen_letter_takes_the_last_choice(response, letter):
     assert find_chosen_letter(response) == letter

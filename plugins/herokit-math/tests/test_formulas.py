@@ -18,7 +18,7 @@ EQUAL = [
 DIFFERENT = [
     (r"A\cap B", r"A\cup B"), (r"A\setminus B", r"B\setminus A"), (r"A\cup B", "A, B"), (r"A\cup B", r"A \text{ or } C"), (r"(A\cup B)^c", r"A^c\cup B^c"), (r"A\subseteq B", r"B\subseteq A"), (r"A\cap B", "B"),
     (r"p\land q", r"p\lor q"), (r"p\land q", "p, q"), (r"p\to q", r"q\to p"), (r"p\to q", "q"), (r"\neg p\lor q", r"\neg(p\lor q)"), (r"p \to (q \to r)", r"(p \to q) \to r"), (r"p\land q", r"p\land r"),
-    (r"x=1 \text{ or } y=2", "x=1, y=2"), (r"x=1 \land y=2", r"x=1 \lor y=2"), ("x=1, y=2", r"x=1 \text{ or } y=2"),
+    (r"x=1 \text{ or } y=2", "x=1, y=2"), (r"x=1 \land y=2", r"x=1 \lor y=2"), ("x=1, y=2", r"x=1 \text{ or } y=2"), ("(1,2)", r"x=1 \text{ or } y=2"),
 ]  # fmt: skip
 
 

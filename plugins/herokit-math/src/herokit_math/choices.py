@@ -69,8 +69,8 @@ def find_chosen_letter(response: str) -> str | None:
     """
     tail = response[-2_000:]
     if matches := list(_CHOSEN.finditer(tail)) or list(_CHOOSING.finditer(tail)):
-        sentence = first_sentence(tail[matches[-1].start() :].partition("\n")[0])
-        is_refused = is_denied(tail, matches[-1].start()) or wrong_pattern().search(sentence)
+        rest = tail[matches[-1].end() :].partition("\n")[0].removeprefix(")")
+        is_refused = is_denied(tail, matches[-1].start()) or wrong_pattern().match(first_sentence(rest))
         return None if is_refused else next(x for x in matches[-1].groups() if x)
     first = _FIRST_LETTER.match(tail.strip())
     return first[1] if first else None

@@ -254,7 +254,9 @@ class Comparison:
     def _equal_collections(self, reference: Answer, answer: Answer) -> bool | None:
         items, other = (item.items if isinstance(item, Collection) else (item,) for item in (reference, answer))
         brackets = {item.bracket for item in (reference, answer) if isinstance(item, Collection)}
-        if brackets == {"and", "or"} or ("or" in brackets and len(brackets) > 1 < count_names(items)):
+        if brackets == {"and", "or"} or (
+            "or" in brackets and len(brackets) > 1 < max(count_names(items), count_names(other))
+        ):
             return False  # x = 1 or y = 2, and x = 1, y = 2
         is_tuple = bool(brackets & _ORDERED_BRACKETS)
         if len(items) != len(other) and not is_tuple:

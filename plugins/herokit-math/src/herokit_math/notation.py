@@ -1,8 +1,8 @@
-r"""Rewrite notation that the tokens alone do not show: numerals with a base, ``8C2``, dates, angles, vectors, congruences."""
+r"""Rewrite notation that the tokens alone do not show: numerals with a base, ``8C2``, dates, angles, vectors, congruences, chemical formulas."""
 
 import re
 
-__all__ = ["rewrite_notation"]
+__all__ = ["rewrite_notation", "spell_chemical_formula"]
 
 _BASE_WORDS = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|sixteen"
 _BASE = re.compile(
@@ -51,6 +51,19 @@ _MONTH_START = re.compile(f"(?:{'|'.join(month[:3] for month in _MONTHS)})")
 _DAY_FIRST = re.compile(rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({'|'.join(_MONTHS)})\b,?")
 _DAY_LAST = re.compile(rf"\b({'|'.join(_MONTHS)})\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(\d{{4}}))?")
 _ISO_DATE = re.compile(r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
+_SYMBOL = re.compile(r"[A-Z][a-z]?")
+_ELEMENTS = frozenset(
+    _SYMBOL.findall(
+        "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh "
+        "Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr "
+        "Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og"
+    )
+)
+_CHEMICAL_WRAPPER = re.compile(r"\\(?:ce|mathrm|text|rm)(?![a-zA-Z])\s?")
+_CHEMICAL_MARKS = re.compile(r"[{}_$\s]")
+_COMPOUND = re.compile(r"(?:[A-Z][a-z]?|[()\[\]])(?:[A-Z][a-z]?|[()\[\]]|\d){1,60}(?:\^?\d?[+-])?")
+_MIN_ELEMENTS = 2  # "N_2" may be the second of several N
+_MAX_COMPOUND_CHARS = 120
 
 
 def rewrite_notation(text: str) -> str:
@@ -158,3 +171,24 @@ def _rewrite_words(text: str) -> str:
         return text
     text = _DAY_FIRST.sub(r"\2 \1", text)
     return _DAY_LAST.sub(lambda m: f"{m[1]} {int(m[2])}" + (f", {m[3]}" if m[3] else ""), text)
+
+
+def spell_chemical_formula(text: str) -> str:
+    r"""Return a compound without LaTeX and subscripts; an empty text for other texts.
+
+    Args:
+        text: a reference or an answer; hostile.
+
+    Example:
+        >>> spell_chemical_formula(r"\ce{H2SO4}"), spell_chemical_formula(r"\mathrm{Fe_2O_{3}}"), spell_chemical_formula("AB_2")
+        ('H2SO4', 'Fe2O3', '')
+    """
+    if len(text) > _MAX_COMPOUND_CHARS or (
+        not text[:1].isupper() and not text.startswith(("\\ce", "\\m", "\\t", "$", "{"))
+    ):
+        return ""
+    spelled = _CHEMICAL_MARKS.sub("", _CHEMICAL_WRAPPER.sub("", text))
+    if _COMPOUND.fullmatch(spelled) is None or not any(mark.isdigit() for mark in spelled):
+        return ""
+    symbols = set(_SYMBOL.findall(spelled))
+    return spelled if symbols <= _ELEMENTS and len(symbols) >= _MIN_ELEMENTS else ""

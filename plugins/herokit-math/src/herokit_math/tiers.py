@@ -12,6 +12,7 @@ from herokit_math.expression import UnsupportedError
 from herokit_math.extract import iterate_candidates
 from herokit_math.limits import MAX_ANSWER_CHARS, LimitError
 from herokit_math.normalize import normalize_text
+from herokit_math.notation import spell_chemical_formula
 from herokit_math.parser import parse_answer
 from herokit_math.quantity_comparison import Policy
 from herokit_math.references import InvalidReferenceError, repair_commands, to_reference_text
@@ -216,7 +217,9 @@ def decide_plain_numbers(reference: str, answer: str) -> Decision | None:
 
 def _have_same_text(reference: str, answer: str) -> bool:
     reference, answer = _normal_form(reference), _normal_form(answer)
-    if reference == answer:
+    if reference == answer or (
+        (compound := spell_chemical_formula(reference)) and compound == spell_chemical_formula(answer)
+    ):
         return True
     return bool(_OPTION_LETTER.fullmatch(reference)) and _option_letter(reference) == _option_letter(answer)
 
