@@ -32,8 +32,9 @@ CONDITIONS: Mapping[str, Mapping[str, Any]] = {
     "0.1 false positives": {"false_positives": 0.1},
     "random scores": {"random_scores": True},
     "0.05 false positives": {"false_positives": 0.05},
+    "learnable forms": {"learnable": True},
 }
-"""Name -> how it differs from a verifier of recall 0.1 beside a reward model that was taught."""
+"""Name -> how it differs from a verifier that accepts other forms for each problem, beside a reward model that was taught."""
 
 RIVALS = ("verifier only", "stratified", "naive blend")
 """What has to be reached. HERO as published is the same algorithm as `stratified`."""
@@ -108,8 +109,11 @@ ORDER = (
     Situation("equations", 0.25, PLAIN, ("hero-advantage",)),
     Situation("equations", 1.0, PLAIN, ("hero-advantage",)),
     Situation("equations", 0.1, PLAIN, ("HERO as published", "RM only")),
+    Situation("equations", 0.7, PLAIN, (*FIVE, FASTER, "hero-advantage")),
+    Situation("remainders", 0.25, "learnable forms", (*FIVE, "hero-advantage")),
 )
-"""What is run on fresh seeds, in this order. The last six came to it when the first four were known, before their own runs."""
+"""What is run on fresh seeds, in this order. The last eight came to it before their own runs: six when the first four were known, two
+when all others were, except those six."""
 
 
 def run_of(base: Base, name: str, recall: float, condition: str) -> Run:

@@ -21,7 +21,7 @@ RATES = (5e-5, 1e-4, 2e-4, 4e-4, 8e-4)
 """Wide enough that the best is inside: `at_edge` finds the schemes whose best is not."""
 DEV = (100, 101)
 RECALLS = (1.0, 0.7, 0.25, 0.1)
-TASKS = {"remainders": RECALLS, "equations": (1.0, 0.25, 0.1)}
+TASKS = dict.fromkeys(("remainders", "equations"), RECALLS)
 """Tasks, and the recalls at which each is run."""
 
 CLAIMED = 0.1

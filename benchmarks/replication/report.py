@@ -198,6 +198,20 @@ def dev_and_sweeps(store: Store, sweep_seeds: int, figures: Path) -> str:
     return text + tried(store, figures) + "\n## Sweeps, held-out problems\n" + swept(store, sweep_seeds, figures)
 
 
+def rest_of(page: Path) -> str:
+    """Return the part of a page that was not held out.
+
+    Raises:
+        ValueError: the page does not have it.
+    """
+    _, heading, rest = page.read_text(encoding="utf-8").partition(REST)
+    if not heading:
+        raise ValueError(
+            f"{page} has no heading {REST!r}, so that what stands below it would be lost; write the page without --add"
+        )
+    return heading + rest
+
+
 def write(cache: Path, seeds: range, sweep_seeds: int, *, own_worlds: bool = False, add: bool = False) -> Path:
     """Write the page, the values of every seed beside it, and figures; return the page's path.
 
@@ -210,7 +224,7 @@ def write(cache: Path, seeds: range, sweep_seeds: int, *, own_worlds: bool = Fal
     results: dict[str, Results] = {which: available(store, grid) for which, grid in grids.items()}
     if add:
         results |= finals.joined(values, grids, results)
-        rest = "\n" + "".join(page.read_text(encoding="utf-8").partition(REST)[1:])
+        rest = "\n" + rest_of(page)
     else:
         rest = dev_and_sweeps(store, sweep_seeds, figures)
         for task in protocol.TASKS:

@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 pytest.importorskip("herokit_math")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.replication import finals, goal, tables
+from benchmarks.replication import finals, goal, report, tables
 from benchmarks.replication.audit import judge
 from benchmarks.replication.candidates import audited_trust
 from benchmarks.replication.claims import check, hacked, leads, tie
@@ -319,3 +319,12 @@ def test_audited_trust_of_a_sound_verifier_is_earned_trust():
     np.testing.assert_allclose(done[0][0], done[1][0], atol=1e-12)
     alone = chain(Select("rm"), Standardize()).combine(np.zeros(160), signals, (None, None))[0]
     np.testing.assert_allclose(done[2][0], 0.5 * alone, atol=1e-12)  # v = 0 is the reward model alone
+
+
+def test_page_without_the_heading_of_its_rest_is_not_written_over(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# Tables\n\n## Learning rates, dev problems\n\nrest\n")
+    assert report.rest_of(page) == "## Learning rates, dev problems\n\nrest\n"
+    page.write_text("# Tables\n\n## Rates\n\nrest\n")
+    with pytest.raises(ValueError, match="has no heading '## Learning rates, dev problems'"):
+        report.rest_of(page)
