@@ -35,16 +35,10 @@ def number_groups(ids: Any) -> Groups:
         Groups(ids=array([0, 0, 2, 0]), num_groups=3)
     """
     host = host_ids(ids)
-    if not isinstance(host, np.ndarray) and set(map(type, host)) == {int}:
-        whole = np.asarray(host)
-        host = whole if whole.dtype.kind in "iu" else host  # a float or an object where 64 bits do not hold them all
     if not isinstance(host, np.ndarray) or host.dtype.kind not in "iufb":
-        keys = host.tolist() if isinstance(host, np.ndarray) else host
-        if type(None) in set(map(type, keys)):
-            raise DataError(
-                f"row {list(keys).index(None)}: group is None, which is no id; expected the same id for all rollouts of a prompt"
-            )
-        return Groups.from_keys(keys)
+        host = _check_keys(host)
+    if not isinstance(host, np.ndarray):
+        return Groups.from_keys(host)
     if host.dtype.kind == "f" and np.isnan(host).any():
         group_key(float("nan"), int(np.flatnonzero(np.isnan(host))[0]))
     if not len(host):
@@ -66,6 +60,17 @@ def number_groups(ids: Any) -> Groups:
     begins = np.flatnonzero(np.concatenate([[True], new]))
     numbers, count = _number_values(host[begins])
     return Groups(np.repeat(numbers, np.diff(begins, append=len(host))), count)
+
+
+def _check_keys(ids: Any) -> Any:
+    """Return ids as a list, or integers of 64 bits as an array; None is no id."""
+    keys = ids.tolist() if isinstance(ids, np.ndarray) else ids
+    kinds = set(map(type, keys))
+    if type(None) in kinds:
+        row = list(keys).index(None)
+        raise DataError(f"row {row}: group is None, which is no id; expected the same id for all rollouts of a prompt")
+    whole = np.asarray(keys) if kinds == {int} else None
+    return keys if whole is None or whole.dtype.kind not in "iu" else whole
 
 
 def _number_values(values: Any) -> tuple[Any, int]:
