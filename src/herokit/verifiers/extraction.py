@@ -21,6 +21,7 @@ from herokit.verifiers.languages import (
     QUESTION,
     REPLACEMENT,
     RETRACTION,
+    courtesy_pattern,
     denial_pattern,
     doubt_pattern,
     ending_pattern,
@@ -213,8 +214,11 @@ def _candidate(text: str, origin: str, problem: str) -> Extraction:
 
 def _unmarked(text: str, end: str) -> list[Extraction]:
     """Return the candidates of a text without any mark of an answer."""
-    whole, end = drop_courtesies(text), drop_courtesies(end)
     sentence = last_sentence(end)
+    if courtesy_pattern().match(sentence):
+        text, end = drop_courtesies(text), drop_courtesies(end)
+        sentence = last_sentence(end)
+    whole = text.strip()
     texts = (whole, "whole text") if "\n" not in whole else (last_line(end), "last line")
     first = _candidate(*texts, "an empty answer")
     return [first] if sentence == first.text else [first, _candidate(sentence, "last sentence", "an empty answer")]

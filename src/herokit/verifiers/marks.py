@@ -15,7 +15,6 @@ _LAST_ELEMENT = re.compile(
     re.IGNORECASE,
 )
 _MAX_ELEMENT_CHARS = 700  # characters at the end of a text in which such an element is looked for
-_RULES = ("```", "~~~", "---", "***", "___", "===")
 _RULE_LINE = re.compile(r"^[ \t]*(?:`{3,}[\w+-]*|~{3,}[\w+-]*|-{3,}|\*{3,}|_{3,}|={3,})[ \t]*$", re.MULTILINE)
 _MAX_COURTESIES = 3  # sentences
 
@@ -36,7 +35,7 @@ def unify_marks(text: str) -> str:
         text = text.replace("<|begin_of_box|>", "\\boxed{").replace("<|end_of_box|>", "}")
     if text.rstrip().endswith(">") and (element := _LAST_ELEMENT.search(text, max(0, len(text) - _MAX_ELEMENT_CHARS))):
         text = f"{text[: element.start()]}<answer>{element['content']}</answer>"
-    if any(mark in text for mark in _RULES):
+    if "```" in text or "---" in text or "***" in text or "~~~" in text or "___" in text or "===" in text:
         text = _RULE_LINE.sub("", text)
     return text
 
