@@ -15,6 +15,7 @@ __all__ = [
     "LimitError",
     "StepBudget",
     "bracket_depth",
+    "check_digits",
     "check_latex_limits",
 ]
 
@@ -35,6 +36,19 @@ MAX_FACTORIAL_DIGITS = 3  # digits of a literal under a factorial given to sympy
 
 class LimitError(Exception):
     """A limit was exceeded: the tiers in the caller's process do not decide the pair."""
+
+
+def check_digits(text: str) -> None:
+    """Check that no literal of a text has too many digits.
+
+    Raises:
+        LimitError: one has.
+
+    Example:
+        >>> check_digits("1/3 = 0.333")
+    """
+    if len(text) > MAX_DIGITS and _LONG_NUMBER.search(text):
+        raise LimitError(f"a literal with more than {MAX_DIGITS} digits")
 
 
 class StepBudget:

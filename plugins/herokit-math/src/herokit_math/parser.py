@@ -1,6 +1,5 @@
 """Parse a text into a typed answer."""
 
-import re
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise, product
@@ -31,7 +30,7 @@ from herokit_math.forms import (
 )
 from herokit_math.formulas import parse_formula
 from herokit_math.lexer import Token, TokenKind, tokenize
-from herokit_math.limits import MAX_ANSWER_CHARS, MAX_DEPTH, MAX_DIGITS, LimitError, bracket_depth
+from herokit_math.limits import MAX_ANSWER_CHARS, MAX_DEPTH, MAX_DIGITS, LimitError, bracket_depth, check_digits
 from herokit_math.lists import combine_items, parse_matrix, split_environment, subtract_points, to_region
 from herokit_math.normalize import normalize_text
 from herokit_math.quantities import parse_based_numeral, parse_mixed_units, parse_quantity, parse_ratio, parse_words
@@ -76,7 +75,6 @@ _PLAIN_TEXTS = {
 }
 """Operators, commands and variables that are no unit and begin no other form than an expression."""
 _NO_PLAIN_START = {"*", "(", "{"}  # a bullet, or what may enclose everything
-_LONG_NUMBER = re.compile(rf"\d{{{MAX_DIGITS + 1}}}")
 _MAX_SIGNS = 4  # independent plus-minus signs that are expanded
 _REALS = Region((Interval(MINUS_INFINITY, INFINITY, closed_low=False, closed_high=False),))
 
@@ -100,8 +98,7 @@ def parse_answer(answer: str) -> Answer:
         raise LimitError(f"longer than {MAX_ANSWER_CHARS} characters")
     if len(answer) <= MAX_DIGITS and answer.isdecimal() and answer.isascii():
         return Quantity(Num(Fraction(int(answer))))
-    if len(answer) > MAX_DIGITS and _LONG_NUMBER.search(answer):  # before the work that would end with this
-        raise LimitError(f"a literal with more than {MAX_DIGITS} digits")
+    check_digits(answer)  # before the work that would end with this
     text = normalize_text(answer)
     if bracket_depth(text) > MAX_DEPTH:
         raise LimitError(f"nested deeper than {MAX_DEPTH}")

@@ -52,12 +52,13 @@ def find_expressions(text: str) -> list[Span]:
     tokens = list(_TOKEN.finditer(text))
     spans: list[Span] = []
     first = 0
-    for index in range(len(tokens) + 1):
-        if index < len(tokens) and _continues(tokens, index, first):
+    for index, token in enumerate([*tokens, None]):
+        is_break = token is None or token.lastgroup in ("word", "stop")
+        if not is_break and _continues(tokens, index, first):
             continue
         if index > first and not _is_part_of_word(tokens, first) and (span := _make_span(text, tokens[first:index])):
             spans.append(span)
-        first = index if index < len(tokens) and _starts(tokens, index) else index + 1
+        first = index + 1 if is_break or not _starts(tokens, index) else index
     return spans
 
 
@@ -70,12 +71,12 @@ def _starts(tokens: list[re.Match[str]], index: int) -> bool:
 
 
 def _continues(tokens: list[re.Match[str]], index: int, first: int) -> bool:
-    """Return whether a token belongs to the run that began at `first`."""
+    """Return whether a token, which is no word and no stop, belongs to the run that began at `first`."""
     if index <= first:
         return index == first and _starts(tokens, index)
     token, before = tokens[index], tokens[index - 1]
     kind, adjacent = token.lastgroup, token.start() == before.end()
-    if kind in ("word", "stop") or "bold" in (kind, before.lastgroup):
+    if "bold" in (kind, before.lastgroup):
         return False
     if kind == "letter" and not adjacent:
         return _is_variable(tokens, index) and (_is_operator(before) or before.lastgroup in ("number", "function"))

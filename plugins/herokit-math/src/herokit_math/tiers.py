@@ -10,7 +10,7 @@ from herokit_math.boxes import find_last_boxed
 from herokit_math.compare import Comparison
 from herokit_math.expression import UnsupportedError
 from herokit_math.extract import iterate_candidates
-from herokit_math.limits import MAX_ANSWER_CHARS, LimitError
+from herokit_math.limits import MAX_ANSWER_CHARS, LimitError, check_digits
 from herokit_math.normalize import normalize_text
 from herokit_math.notation import spell_chemical_formula
 from herokit_math.parser import parse_answer
@@ -153,9 +153,8 @@ def _differ_in_case(reference: str, answer: str) -> bool:
 
 def _decide_texts(reference: str, answer: str, policy: Policy) -> Decision:  # noqa: PLR0911 - one return per tier
     """Return the decision of the cheapest tier that has one."""
-    if len(answer) > MAX_ANSWER_CHARS or len(reference) > MAX_ANSWER_CHARS:
-        reason = f"longer than {MAX_ANSWER_CHARS} characters"
-        return Decision(None, "limits", reason, len(answer) <= MAX_ANSWER_CHARS, len(reference) <= MAX_ANSWER_CHARS)
+    if (beyond := _check_lengths(reference, answer)) is not None:
+        return beyond
     if _CONTENT.search(answer.replace("_", "")) is None:
         return Decision(equal=False, tier="extraction", reason="the answer is empty", answer_readable=False)
     currencies = find_currency(reference), find_currency(answer)
@@ -186,6 +185,20 @@ def _decide_texts(reference: str, answer: str, policy: Policy) -> Decision:  # n
     comparison = Comparison(policy, has_parameter=is_declared or is_in_answer, has_reference_parameter=is_declared)
     decision = _decide_structure(parsed_reference, parsed_answer, comparison)
     return decision if decision.equal else _decide_decimal_comma(reference, answer, policy) or decision
+
+
+def _check_lengths(reference: str, answer: str) -> Decision | None:
+    """Return the decision on texts that are too long to be read; None for others."""
+    if len(answer) > MAX_ANSWER_CHARS or len(reference) > MAX_ANSWER_CHARS:
+        reason = f"longer than {MAX_ANSWER_CHARS} characters"
+        return Decision(None, "limits", reason, len(answer) <= MAX_ANSWER_CHARS, len(reference) <= MAX_ANSWER_CHARS)
+    if parse_plain_number(reference) is None:
+        return None
+    try:
+        check_digits(answer)
+    except LimitError as error:  # and its normal form is not that of a number with some digits
+        return Decision(None, "parser", f"answer: {error}", answer_readable=False)
+    return None
 
 
 def decide_plain_numbers(reference: str, answer: str) -> Decision | None:

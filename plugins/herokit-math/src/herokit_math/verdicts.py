@@ -111,11 +111,12 @@ def make_comparer(policy: Policy) -> PairComparer:
 def _compare_pair(policy: Policy, reference: str, answer: str, origin: str) -> Verdict | OpenPair:
     if (plain := decide_plain_numbers(reference, answer)) is not None:
         return Verdict(1.0 if plain.equal else 0.0, _JUDGED, _NUMBER_REASONS[plain.equal], answer, origin)
-    reference = extract_reference(reference)
-    if is_damaged(reference):
-        return Verdict(None, Status.FAILED, _DAMAGED, answer, origin)
-    if undefined := find_undefined(reference):
-        return Verdict(None, Status.FAILED, f"the reference has no value: {undefined}", answer, origin)
+    if parse_plain_number(reference) is None:
+        reference = extract_reference(reference)
+        if is_damaged(reference):
+            return Verdict(None, Status.FAILED, _DAMAGED, answer, origin)
+        if undefined := find_undefined(reference):
+            return Verdict(None, Status.FAILED, f"the reference has no value: {undefined}", answer, origin)
     decision = decide_equivalence(reference, answer, policy)
     if decision.equal is not None:
         status = _JUDGED if decision.answer_readable else Status.UNPARSED
