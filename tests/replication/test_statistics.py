@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 pytest.importorskip("herokit_math")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.replication import finals, goal, report, tables
+from benchmarks.replication import finals, goal, tables
 from benchmarks.replication.audit import judge
 from benchmarks.replication.candidates import audited_trust
 from benchmarks.replication.claims import check, hacked, leads, tie
@@ -322,6 +322,9 @@ def test_audited_trust_of_a_sound_verifier_is_earned_trust():
 
 
 def test_page_without_the_heading_of_its_rest_is_not_written_over(tmp_path):
+    pytest.importorskip("matplotlib")
+    from benchmarks.replication import report
+
     page = tmp_path / "page.md"
     page.write_text("# Tables\n\n## Learning rates, dev problems\n\nrest\n")
     assert report.rest_of(page) == "## Learning rates, dev problems\n\nrest\n"
