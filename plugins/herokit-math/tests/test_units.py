@@ -31,7 +31,19 @@ def test_decide_equivalence_distinguishes_units(reference, answer):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("5 kPa", ["kPa"]), ("2mW", ["mW"]), ("Mm", []), ("kN + 1", []), ("xkN", []), ("12 Kg", ["Kg"])]
+    ("text", "words"),
+    [
+        ("5 kPa", ["kPa"]),
+        ("2mW", ["mW"]),
+        ("Mm", []),
+        ("kN + 1", []),
+        ("xkN", []),
+        ("12 Kg", ["Kg"]),
+        (") KG", []),
+        ("} kHz", []),
+        ("$ kPa", []),
+        (r"\frac{1}{2} kPa", ["kPa"]),
+    ],
 )
 def test_letters_are_a_unit_behind_a_number_only(text, words):
     assert [token.text for token in tokenize(text) if token.kind == TokenKind.WORD] == words

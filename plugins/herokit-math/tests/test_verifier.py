@@ -23,6 +23,20 @@ def judge(verifier, completion, reference):
     return verifier.verify([Sample("", completion, group=0, reference=reference)])[0]
 
 
+def test_an_error_in_the_tiers_leaves_its_pair_to_sympy(math, monkeypatch):
+    def fail(reference, answer):
+        raise IndexError("out of range")
+
+    monkeypatch.setattr("herokit_math.verdicts.decide_plain_numbers", fail)
+    pairs = [("5-1", "2+2"), ("5-1", "2+3")]
+    for verdicts in (
+        math.compare(pairs),
+        math.verify([Sample("", rf"\boxed{{{a}}}", group=0, reference=r) for r, a in pairs]),
+    ):
+        assert [(v.status, v.reason[:6]) for v in verdicts] == [(Status.JUDGED, "sympy:")] * 2
+    assert [v.value for v in math.compare(pairs)] == [1.0, 0.0]
+
+
 def test_math_verifier_is_a_verifier():
     assert isinstance(MathVerifier(), Verifier)
 

@@ -199,9 +199,12 @@ def _names_unit(word: str, tokens: list[Token], *, after_space: bool) -> bool:
     """Return whether letters are a unit and no product of variables: ``kg``; ``kPa`` or ``KG`` only behind a number."""
     if word.lower() not in UNITS and word not in UNITS:
         return False
-    if word.islower() or len(word) > MAX_PRODUCT_LETTERS or not tokens or tokens[-1].kind == _NUMBER:
-        return word.islower() or len(word) > MAX_PRODUCT_LETTERS or bool(tokens)
-    return after_space and tokens[-1].text in {"}", ")"} and tokens[-2].kind == _NUMBER
+    if word.islower() or len(word) > MAX_PRODUCT_LETTERS:
+        return True
+    kinds = [token.kind for token in tokens[-2:]]
+    if kinds[-1:] == [_NUMBER]:
+        return True
+    return after_space and kinds[:-1] == [_NUMBER] and tokens[-1].text in {"}", ")"}
 
 
 def _follows_degree(tokens: list[Token]) -> bool:

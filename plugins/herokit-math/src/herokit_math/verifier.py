@@ -118,7 +118,7 @@ class MathVerifier(Closeable):
             [1.0, 0.0]
         """
         compare = make_comparer(self.policy)
-        return self._decide_open_pairs([compare(reference, answer, "given answer") for reference, answer in pairs])
+        return self._decide_open_pairs([_compare_given(reference, answer, compare) for reference, answer in pairs])
 
     def close(self) -> None:
         """Kill the workers; the next use starts new ones."""
@@ -162,9 +162,21 @@ def _judge_sample(sample: Sample, view: View, compare: PairComparer, extract: Ex
     try:
         result = compare(reference, answer, mark) if answer else judge_completion(reference, text, compare, extract)
     except Exception as error:  # noqa: BLE001 - a bug in the tiers must not fail the batch; sympy decides the row
-        decision = Decision(None, "internal", f"internal error: {type(error).__name__}: {error}")
-        result = OpenPair(extract_reference(reference), text[-MAX_ANSWER_CHARS:], "whole text", decision)
+        result = _leave_to_sympy(reference, text, "whole text", error)
     return result if place == "completion" else _with_place(result, place)
+
+
+def _compare_given(reference: str, answer: str, compare: PairComparer) -> OpenPair | Verdict:
+    try:
+        return compare(reference, answer, "given answer")
+    except Exception as error:  # noqa: BLE001 - as above
+        return _leave_to_sympy(reference, answer, "given answer", error)
+
+
+def _leave_to_sympy(reference: str, text: str, origin: str, error: Exception) -> OpenPair:
+    """Return a pair on which the tiers raised."""
+    decision = Decision(None, "internal", f"internal error: {type(error).__name__}: {error}")
+    return OpenPair(extract_reference(reference), text[-MAX_ANSWER_CHARS:], origin, decision)
 
 
 def _with_place(result: OpenPair | Verdict, place: str) -> OpenPair | Verdict:
@@ -174,9 +186,8 @@ def _with_place(result: OpenPair | Verdict, place: str) -> OpenPair | Verdict:
         return result._replace(origin=origin)
     if result.value is None:
         return result
-    return Verdict(
-        result.value, result.status, result.reason, result.answer, origin
-    )  # three times as fast as replace()
+    # three times as fast as replace()
+    return Verdict(result.value, result.status, result.reason, result.answer, origin)
 
 
 def _make_verdict(pair: OpenPair, reply: Reply) -> Verdict:
