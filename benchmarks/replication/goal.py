@@ -7,8 +7,8 @@ correction for their number is needed.
 `ORDER` and `PAIRS` were declared before the first run of the former, after recall 0.1 on remainders with 0 and 0.1 false
 positives (five schemes) and random scores (the audited one) were known. What is first decides most; within a situation all
 schemes of a seed are run before the next seed, and one that was cut off supports no claim. A recall that was not tuned takes
-the rates of the next lower one. For recall 0.7 these are 2e-4 for verifier-only and 4e-4 for most others, and with an exact
-verifier it takes 4e-4 as well: there it is run at both, and a scheme is ahead of it only if it is ahead of both.
+the rates of the next lower one. For recall 0.7 on remainders these are 2e-4 for verifier-only and 4e-4 for most others, and with an exact
+verifier it takes 4e-4 as well: at this recall it is run at both, and a scheme is ahead of it only if it is ahead of both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ MEASURES, FEWEST = ("sampled", "greedy"), 8
 """What is compared, and how many seeds a comparison needs."""
 
 FASTER = "verifier only at 4e-4"
-"""Verifier-only at the rate that an exact verifier has; recall 0.7 was not tuned."""
+"""Verifier-only at the rate that an exact verifier has on remainders; recall 0.7 was not tuned."""
 
 PAIRS = (
     *((scheme, other) for other in ("verifier only", FASTER) for scheme in ("stratified", *JUDGED)),

@@ -61,9 +61,10 @@ _TURN_ENDS = (
     r"\|endofassistant\|>|\|start_of_role\|>|"
     r"start_of_turn>|turn\|>|\|return\|>|｜end▁of▁sentence｜>|｜User｜>"
 )
-# one character begins each pattern, and few may follow it, so that the search skips fast
-_TURN_END = re.compile(rf"<(?=[|est｜])(?:{_TURN_ENDS}|\|end\|>)")
-_TURN_END_IN_CHANNELS = re.compile(rf"<(?=[|est｜])(?:{_TURN_ENDS})")
+# one character begins each pattern, and a look at the next one saves most tries, so that the search skips fast
+_TURN_SECOND = "".join(sorted({end.lstrip("\\")[0] for end in re.split(r"(?<!\\)\|", _TURN_ENDS)}))
+_TURN_END = re.compile(rf"<(?=[{_TURN_SECOND}])(?:{_TURN_ENDS}|\|end\|>)")
+_TURN_END_IN_CHANNELS = re.compile(rf"<(?=[{_TURN_SECOND}])(?:{_TURN_ENDS})")
 _TURN_START = re.compile(
     r"\s*(?:<\|im_start\|>assistant\s|<\|start_header_id\|>assistant<\|end_header_id\|>|<start_of_turn>model\s|"
     r"<\|assistant\|>|<｜Assistant｜>|<\|START_OF_TURN_TOKEN\|><\|CHATBOT_TOKEN\|>)"

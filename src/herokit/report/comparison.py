@@ -1,6 +1,5 @@
 """Compare the results of two schemes or two runs."""
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from herokit import _segment
-from herokit.errors import NoSignalWarning
+from herokit.errors import warn_of_silence
 from herokit.report.charts import advantage_chart
 from herokit.report.results import Floats, Results
 from herokit.report.statistics import GroupStatistics, group_statistics
@@ -70,7 +69,7 @@ def compare(first: Results, second: Results) -> Comparison:
         note = f"{_agreement(first, second)} Groups that gain a signal with the second: {counts[0]}; that lose theirs: {counts[1]}."
     else:
         note = _describe_mismatch(first, second)
-        warnings.warn(f"{first.name}, {second.name}: {note}", NoSignalWarning, stacklevel=2)
+        warn_of_silence(f"{first.name}, {second.name}: {note}")
     return Comparison(table, note, advantage_chart(dict(zip(_names(first, second), (a, b), strict=True))), changes)
 
 

@@ -62,7 +62,6 @@ _CONNECTORS = {"and", "or", "und", "oder", "et", "ou", "или", "answer", "solu
 _MAX_UNIT_WORDS = 2
 _MAX_PLAIN_WORDS = 20  # words that are no expression with its unit, even if some are functions or connectors
 _HIDES_WORDS = re.compile(r"[$\\*oa](?:(?<=[$\\*])|(?<=\bo)r\b|(?<=\ba)nd\b)")  # "and" may join a list
-_OPENS = re.compile(r"[$*({\[|\\]")
 _OR = re.compile(r"[\s$]*[,(]?\s*(?:or|oder|ou|o|или|或|または|hoặc)\b|[\s$]*(?:或|または|또는)")
 
 _JOINT = re.compile(r"[\s$,]*(?:or|oder|ou|или|或|または|hoặc|and|und|et|и|和)?[\s$]*")
@@ -110,7 +109,9 @@ def iterate_unmarked(completion: str) -> Iterator[Extraction]:
 
 
 def find_plain_answer(text: str) -> tuple[str, str]:
-    r"""Return the answer and where it is, if ``A:`` begins the last line or the text has one box, and no other mark; else ``""``.
+    r"""Return the answer and where it is, if ``A:`` begins the last line or the text has one box, and no other mark.
+
+    Other texts have an empty answer.
 
     What it returns is what `find_marked_answer` finds, without the search for other marks.
 
@@ -303,22 +304,10 @@ def _find_in_sentence(sentence: str, spans: list[Span], *, is_whole: bool) -> It
     if not is_whole:
         yield Extraction(sentence, _words_or("last sentence", sentence, spans))
     verbs = list(_VERB.finditer(main))
-    begin = verbs[-1].end() if verbs else 0
-    predicate = main[begin:].strip().rstrip(".")
-    yield Extraction(predicate, _words_or("last sentence", predicate, _spans_from(begin, sentence, predicate, spans)))
+    predicate = main[verbs[-1].end() if verbs else 0 :].strip().rstrip(".")
+    yield Extraction(predicate, _words_or("last sentence", predicate, spans if predicate == sentence else None))
     last = [span for span in spans if span.end <= len(main)][-1]
     yield Extraction(last.text, "last expression")
-
-
-def _spans_from(begin: int, sentence: str, predicate: str, spans: list[Span]) -> list[Span] | None:
-    """Return the expressions of a predicate, which follows a verb, as spans in it; None if they must be searched."""
-    if predicate == sentence:
-        return spans
-    at = sentence.find(predicate, begin)
-    ends_alike = at + len(predicate) == len(sentence.rstrip(". "))
-    if not ends_alike or not sentence[begin - 1 : begin].isalpha() or _OPENS.search(sentence, 0, begin):
-        return None  # what begins before the predicate may end in it
-    return [Span(span.start - at, span.end - at, span.text) for span in spans if span.start >= at]
 
 
 def _sentences_backwards(text: str) -> Iterator[str]:

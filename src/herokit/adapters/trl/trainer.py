@@ -1,7 +1,6 @@
 """A mixin for TRL's trainers: rewards are combined after the gather, and the loss gets the advantages of the chain."""
 
 import inspect
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +18,7 @@ from herokit.adapters.trl.functions import RewardFunction, check_settings, group
 from herokit.combiners.base import no_sync, produces_advantage
 from herokit.combiners.chain import check_no_credit, ends_with_credit
 from herokit.conversations.prompts import check_group_prompts, compress_prompt
-from herokit.errors import ConfigError, DataError, NoSignalWarning, PluginError
+from herokit.errors import ConfigError, DataError, PluginError, warn_of_silence
 from herokit.outcome import RewardOutput
 from herokit.rewarder import Rewarder
 from herokit.sources.execution import SourceOutputs
@@ -222,7 +221,7 @@ class GroupRewardMixin:
             f"{self._function.name}: {len(problems)} of {len(self.herokit_output.valid)} rollouts train on no credit, because the "
             f"tokens of their steps were not found: {next(iter(problems.values()))}; all are in herokit_output.problems()"
         )
-        warnings.warn(message, NoSignalWarning, stacklevel=2)
+        warn_of_silence(message)
 
     def _check_loss(self) -> None:
         """Check that the loss takes an advantage a token.
